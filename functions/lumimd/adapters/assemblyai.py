@@ -1,0 +1,185 @@
+"""Transcripts with speaker labels by AssemblyAI."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+from urllib.parse import urlencode
+
+import httpx
+from assemblyai import AsyncClient
+from assemblyai import types as aai
+from assemblyai.prerecorded.v2 import async_api
+
+from lumimd.audio import Audio
+from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.inbound import WEBHOOK_HEADER
+from lumimd.ports import Failed, Job, JobGone, Running, Transcribed
+from lumimd.resilience import retry
+from lumimd.transcript import Transcript, Utterance
+
+T = TypeVar("T")
+
+SPEECH_THRESHOLD: Final = 0.02
+"""Below this share of speech the job fails free of charge; silence would be billed otherwise."""
+
+DELETED_AUDIO_URL: Final = "http://deleted_by_user"
+"""What a deleted job keeps in place of the recording's URL."""
+
+PAGE: Final = 100
+LOOK_BACK_PAGES: Final = 5
+"""How far `find` looks: 500 jobs, more than the provider starts in the minutes that matter."""
+
+# What the provider says of a job that ended in error, by a part of the sentence (its documentation
+# lists them). Everything else is taken for its own trouble, and failed jobs are free.
+_PERMANENT_ERRORS: Final = (
+    ("too short", ErrorCode.AUDIO_TOO_SHORT),
+    ("too long", ErrorCode.AUDIO_TOO_LONG),
+    ("no spoken audio", ErrorCode.NO_SPEECH),
+    ("speech threshold", ErrorCode.NO_SPEECH),
+    ("not appear to contain audio", ErrorCode.AUDIO_UNREADABLE),
+    ("does not contain audio", ErrorCode.AUDIO_UNREADABLE),
+    ("unsupported", ErrorCode.AUDIO_UNREADABLE),
+)
+
+
+class Webhook:
+    """Where the provider says that a job is done: our URL and our secret."""
+
+    def __init__(self, url: str, secret: str) -> None:
+        self.url = url
+        self.secret = secret
+
+    def request_fields(self, visit_id: str, attempt: int) -> dict[str, str]:
+        """The fields of an order that ask for the webhook; the URL names visit and attempt."""
+        query = urlencode({"visit": visit_id, "attempt": attempt})
+        return {
+            "webhook_url": f"{self.url}?{query}",
+            "webhook_auth_header_name": WEBHOOK_HEADER,
+            "webhook_auth_header_value": self.secret,
+        }
+
+
+class AssemblyAITranscriber:
+    """Without a webhook the poller alone collects the transcripts."""
+
+    provider = "assemblyai"
+
+    def __init__(self, *, api_key: str, base_url: str, webhook: Webhook | None) -> None:
+        settings = aai.Settings(api_key=api_key, base_url=base_url)
+        settings.http_timeout = retry.TRANSCRIPTION.timeout_s
+        self._client = AsyncClient(settings=settings)
+        # The SDK's exceptions quote URLs and drop `Retry-After`; this hook comes before them.
+        self._client.http_client.event_hooks["response"].append(_raise_for_status)
+        self._webhook = webhook
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        """Order a transcript; one call, never repeated here."""
+        order = aai.TranscriptRequest(
+            audio_url=audio_url,
+            speaker_labels=True,
+            language_detection=True,
+            punctuate=True,
+            format_text=True,
+            speech_threshold=SPEECH_THRESHOLD,
+            **(self._webhook.request_fields(visit_id, attempt) if self._webhook else {}),
+        )
+        http = self._client.http_client
+        job = await _called(retry.ORDER, lambda: async_api.create_transcript(http, order))
+        if not job.id:
+            raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+        return job.id
+
+    async def fetch(self, transcript_id: str) -> Job:
+        """The job and, once it is done, its transcript."""
+        http = self._client.http_client
+        found = await _called(
+            retry.TRANSCRIPTION, lambda: async_api.get_transcript(http, transcript_id)
+        )
+        if found.audio_url == DELETED_AUDIO_URL:
+            raise JobGone
+        return Job(transcript_id, found.audio_url, _state(found))
+
+    async def find(self, audio: Audio) -> str | None:
+        """The newest job for this generation of the recording that has not failed."""
+        before_id: str | None = None
+        for _ in range(LOOK_BACK_PAGES):
+            page = await self._page(before_id)
+            for item in page.transcripts:
+                if item.status != aai.TranscriptStatus.error and audio.is_named_by(item.audio_url):
+                    return item.id
+            before_id = page.page_details.before_id_of_prev_url
+            if before_id is None:
+                return None
+        return None
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _page(self, before_id: str | None) -> aai.ListTranscriptResponse:
+        asked = aai.ListTranscriptParameters(limit=PAGE, before_id=before_id)
+        http = self._client.http_client
+        return await _called(retry.TRANSCRIPTION, lambda: async_api.list_transcripts(http, asked))
+
+
+async def _called(policy: retry.RetryPolicy, make: Callable[[], Awaitable[T]]) -> T:
+    async def once() -> T:
+        try:
+            return await make()
+        except httpx.TransportError as error:
+            raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE) from error
+
+    return await retry.call(policy, ErrorCode.TRANSCRIPTION_UNAVAILABLE, once)
+
+
+async def _raise_for_status(response: httpx.Response) -> None:
+    status = response.status_code
+    if status == httpx.codes.NOT_FOUND:
+        raise JobGone
+    if status == httpx.codes.TOO_MANY_REQUESTS or status >= 500:
+        raise Transient(
+            ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=_retry_after_s(response.headers)
+        )
+    if status >= 400:
+        raise Permanent(ErrorCode.TRANSCRIPTION_FAILED)
+
+
+def _retry_after_s(headers: httpx.Headers) -> float | None:
+    asked = headers.get("retry-after", "")
+    return float(asked) if asked.replace(".", "", 1).isdigit() else None
+
+
+def _state(found: aai.TranscriptResponse) -> Running | Transcribed | Failed:
+    match found.status:
+        case aai.TranscriptStatus.completed:
+            return Transcribed(_transcript(found))
+        case aai.TranscriptStatus.error:
+            return _failed(found.error or "")
+        case _:
+            return Running()
+
+
+def _failed(message: str) -> Failed:
+    for part, code in _PERMANENT_ERRORS:
+        if part in message.lower():
+            return Failed(code, is_transient=False)
+    return Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
+
+
+def _transcript(found: aai.TranscriptResponse) -> Transcript:
+    utterances = tuple(
+        Utterance(
+            id=f"u{number}",
+            speaker=utterance.speaker or "A",
+            start_ms=utterance.start,
+            end_ms=utterance.end,
+            text=utterance.text,
+            confidence=utterance.confidence,
+        )
+        for number, utterance in enumerate(found.utterances or (), start=1)
+    )
+    return Transcript(
+        utterances=utterances,
+        language_code=found.language_code,
+        confidence=found.confidence,
+        duration_seconds=found.audio_duration,
+    )

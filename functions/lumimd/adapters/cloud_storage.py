@@ -1,0 +1,131 @@
+"""The recordings in Cloud Storage: measured by range reads, lent out by short-lived signed URLs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+import google.auth
+import google.auth.transport.requests
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage  # type: ignore[attr-defined]  # it ships no types
+from google.oauth2 import service_account
+
+from lumimd.adapters.recording_file import seconds_of
+from lumimd.audio import Audio
+from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.resilience import retry
+
+T = TypeVar("T")
+
+CHUNK_BYTES: Final = 512 * 1024
+"""What one range read fetches: the index of most recordings fits, and few reads are wasted."""
+
+
+class CloudAudioStore:
+    """`signing` gives the arguments of the SDK that name the signer: a key, or the IAM service."""
+
+    def __init__(
+        self,
+        client: storage.Client,
+        *,
+        signing: Callable[[], dict[str, Any]],
+        endpoint: str | None = None,
+    ) -> None:
+        self._client = client
+        self._signing = signing
+        self._endpoint = endpoint
+
+    async def measure(self, audio: Audio) -> Audio:
+        """The recording with its duration; reads its index and its end, not the whole."""
+        return audio.with_duration(await _in_thread(lambda: self._seconds_of(audio)))
+
+    async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
+        """A v4 signed URL for exactly this generation."""
+
+        def sign() -> str:
+            url: str = self._blob(audio).generate_signed_url(
+                version="v4",
+                method="GET",
+                expiration=valid_for,
+                generation=audio.generation,
+                api_access_endpoint=self._endpoint,
+                **self._signing(),
+            )
+            return url
+
+        return await _in_thread(sign)
+
+    def _seconds_of(self, audio: Audio) -> float | None:
+        blob = self._blob(audio)
+        with blob.open("rb", chunk_size=CHUNK_BYTES, retry=None) as file:
+            return seconds_of(file, audio.size_bytes)
+
+    def _blob(self, audio: Audio) -> storage.Blob:
+        bucket = self._client.bucket(audio.bucket)
+        return bucket.blob(audio.storage_path, generation=audio.generation)
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """The SDK is synchronous: its work runs in a thread, and its errors are told in our words."""
+
+    async def once() -> T:
+        try:
+            return await asyncio.to_thread(work)
+        except api.NotFound as error:
+            raise Permanent(ErrorCode.AUDIO_MISSING) from error
+        except (
+            api.ServerError,
+            api.TooManyRequests,
+            auth.TransportError,
+            requests.ConnectionError,
+            requests.Timeout,
+        ) as error:
+            raise Transient(ErrorCode.INTERNAL_ERROR) from error
+
+    make: Callable[[], Awaitable[T]] = once
+    return await retry.call(retry.AUDIO, ErrorCode.INTERNAL_ERROR, make)
+
+
+def cloud_audio_store(project: str, emulator_host: str | None) -> CloudAudioStore:
+    """The store of the cloud, or of a server at `emulator_host` (a URL)."""
+    if emulator_host is not None:
+        key = _throw_away_key()
+        anonymous: Any = AnonymousCredentials
+        client = storage.Client(project=project, credentials=anonymous())
+        return CloudAudioStore(client, signing=lambda: {"credentials": key}, endpoint=emulator_host)
+    return CloudAudioStore(storage.Client(project=project), signing=_signed_by_iam)
+
+
+def _signed_by_iam() -> dict[str, Any]:
+    """A function has no key of its own: the IAM service signs for its account."""
+    credentials: Any
+    credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    credentials.refresh(google.auth.transport.requests.Request())
+    return {
+        "service_account_email": credentials.service_account_email,
+        "access_token": credentials.token,
+    }
+
+
+def _throw_away_key() -> Any:
+    """A key made on the spot, known to nobody: a local server wants a signature, not whose."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    read: Any = service_account.Credentials.from_service_account_info
+    return read(
+        {
+            "client_email": "local@lumimd.invalid",
+            "private_key": pem.decode(),
+            "token_uri": "https://lumimd.invalid/token",
+        }
+    )

@@ -1,0 +1,16 @@
+"""Every port without a cloud: strict enough to judge the pipeline, and to run without Java."""
+
+from lumimd.adapters.memory.audio import MemoryAudioStore
+from lumimd.adapters.memory.clock import ManualClock
+from lumimd.adapters.memory.store import MemoryVisitStore
+from lumimd.adapters.memory.tasks import MemoryTaskQueue, SummaryTask
+from lumimd.adapters.memory.transcriber import MemoryTranscriber
+
+__all__ = [
+    "ManualClock",
+    "MemoryAudioStore",
+    "MemoryTaskQueue",
+    "MemoryTranscriber",
+    "MemoryVisitStore",
+    "SummaryTask",
+]

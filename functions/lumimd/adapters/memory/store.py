@@ -1,0 +1,132 @@
+"""The visit store in memory, as strict as Firestore: conditional saves, copies, 1 MiB."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from itertools import count
+from typing import Any, Final
+
+from lumimd.ports import Commit, Conflict, Stored
+from lumimd.records import Action, HistoryEntry, Visit
+from lumimd.transcript import TranscriptPage, Utterance, joined
+
+MAX_DOCUMENT_BYTES: Final = 1024**2
+
+
+class DocumentTooLarge(Exception):
+    """A document is over 1 MiB; Firestore refuses it, and so does this store."""
+
+
+class MemoryVisitStore:
+    """Documents by path. Values are serialized on the way in, so nobody shares them."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, dict[str, Any]] = {}
+        self._versions: dict[str, int] = {}
+        self._next_version = count(1)
+        self._watchers: list[tuple[str, asyncio.Queue[Visit]]] = []
+
+    async def get(self, visit_id: str) -> Stored | None:
+        """The visit, or None."""
+        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
+        return self._read(visit_id)
+
+    async def create(self, commit: Commit) -> Stored:
+        """Write a visit that does not exist yet; raises Conflict when it does."""
+        await asyncio.sleep(0)
+        if f"visits/{commit.visit.visit_id}" in self._documents:
+            raise Conflict
+        return self._write(commit)
+
+    async def save(self, read: Stored, commit: Commit) -> Stored:
+        """Write a visit that is still as it was read; raises Conflict when it is not."""
+        await asyncio.sleep(0)
+        if self._versions.get(f"visits/{commit.visit.visit_id}") != read.version:
+            raise Conflict
+        return self._write(commit)
+
+    async def due(self, now: datetime, limit: int, after: Stored | None = None) -> Sequence[Stored]:
+        """At most `limit` visits with `wake_at <= now`, the longest overdue first."""
+        await asyncio.sleep(0)
+        found = [self._read(path.split("/")[1]) for path in self._documents if _is_visit(path)]
+        due = sorted(
+            (s for s in found if s and s.visit.wake_at and s.visit.wake_at <= now), key=_due_order
+        )
+        if after is not None:
+            due = [stored for stored in due if _due_order(stored) > _due_order(after)]
+        return due[:limit]
+
+    async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
+        """The stored utterances in order."""
+        await asyncio.sleep(0)
+        return joined(map(TranscriptPage.from_stored, self._under(f"visits/{visit_id}/transcript")))
+
+    async def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
+        """The timeline in order."""
+        await asyncio.sleep(0)
+        return tuple(map(HistoryEntry.from_stored, self._under(f"visits/{visit_id}/history")))
+
+    async def actions(self, visit_id: str) -> tuple[Action, ...]:
+        """The action items of a visit, in order of their ids."""
+        await asyncio.sleep(0)
+        found = map(Action.from_stored, self._under("actions"))
+        return tuple(action for action in found if action.visit_id == visit_id)
+
+    async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
+        """The visit as it is and then after every change, like a Firestore listener."""
+        updates: asyncio.Queue[Visit] = asyncio.Queue()
+        watcher = (visit_id, updates)
+        self._watchers.append(watcher)
+        try:
+            stored = self._read(visit_id)
+            if stored is not None:
+                yield stored.visit
+            while True:
+                yield await updates.get()
+        finally:
+            self._watchers.remove(watcher)
+
+    def documents(self) -> dict[str, dict[str, Any]]:
+        """Everything that is stored, by path: what a test looks through."""
+        return json.loads(json.dumps(self._documents, default=str))  # type: ignore[no-any-return]
+
+    def _read(self, visit_id: str) -> Stored | None:
+        path = f"visits/{visit_id}"
+        if path not in self._documents:
+            return None
+        return Stored(Visit.from_stored(self._documents[path]), self._versions[path])
+
+    def _under(self, collection: str) -> list[dict[str, Any]]:
+        return [
+            self._documents[path]
+            for path in sorted(self._documents)
+            if path.rpartition("/")[0] == collection
+        ]
+
+    def _write(self, commit: Commit) -> Stored:
+        writes = commit.writes()
+        for path, document in writes.items():
+            if len(json.dumps(document, default=str, ensure_ascii=False).encode()) > (
+                MAX_DOCUMENT_BYTES
+            ):
+                raise DocumentTooLarge(path)
+        for path in commit.deletes():
+            self._documents.pop(path, None)
+        self._documents |= writes
+        self._versions[next(iter(writes))] = next(self._next_version)
+        stored = self._read(commit.visit.visit_id)
+        assert stored is not None
+        for visit_id, updates in self._watchers:
+            if visit_id == commit.visit.visit_id:
+                updates.put_nowait(stored.visit)
+        return stored
+
+
+def _is_visit(path: str) -> bool:
+    return path.startswith("visits/") and path.count("/") == 1
+
+
+def _due_order(stored: Stored) -> tuple[datetime, str]:
+    assert stored.visit.wake_at is not None
+    return stored.visit.wake_at, stored.visit.visit_id

@@ -1,0 +1,61 @@
+"""A transcription provider in memory that bills."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lumimd.audio import Audio
+from lumimd.ports import Failed, Job, JobGone, Running, Transcribed
+
+
+@dataclass
+class Order:
+    """One job that somebody ordered, and for which visit."""
+
+    transcript_id: str
+    audio_url: str
+    visit_id: str
+    attempt: int
+    state: Running | Transcribed | Failed
+
+
+class MemoryTranscriber:
+    """Jobs run until `finish` is called, or end at once with what `outcome` says of a visit id."""
+
+    provider = "memory"
+
+    def __init__(
+        self, outcome: Callable[[str], Running | Transcribed | Failed] = lambda _: Running()
+    ) -> None:
+        self.orders: list[Order] = []
+        self._outcome = outcome
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        """Order a transcript; every order is one charge unless it fails."""
+        await asyncio.sleep(0)
+        transcript_id = f"job-{len(self.orders)}"
+        state = self._outcome(visit_id)
+        self.orders.append(Order(transcript_id, audio_url, visit_id, attempt, state))
+        return transcript_id
+
+    async def fetch(self, transcript_id: str) -> Job:
+        """The job; raises JobGone for one that was never ordered."""
+        await asyncio.sleep(0)
+        for order in self.orders:
+            if order.transcript_id == transcript_id:
+                return Job(transcript_id, order.audio_url, order.state)
+        raise JobGone
+
+    async def find(self, audio: Audio) -> str | None:
+        """The newest job for this generation of the recording that has not failed."""
+        await asyncio.sleep(0)
+        for order in reversed(self.orders):
+            if audio.is_named_by(order.audio_url) and not isinstance(order.state, Failed):
+                return order.transcript_id
+        return None
+
+    def finish(self, transcript_id: str, state: Transcribed | Failed) -> None:
+        """Let the job end."""
+        for order in self.orders:
+            if order.transcript_id == transcript_id:
+                order.state = state

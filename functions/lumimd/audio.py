@@ -1,0 +1,84 @@
+"""A recording in the bucket: which objects are recordings, and whose."""
+
+import re
+from typing import Final, Self
+from urllib.parse import parse_qs, quote, urlsplit
+
+from lumimd.document import Document
+from lumimd.errors import ErrorCode, Permanent
+
+MAX_BYTES: Final = 5 * 1024**3
+MIN_SECONDS: Final = 0.160
+MAX_SECONDS: Final = 10 * 3600
+"""The provider's limits (AssemblyAI: 5 GB or 10 h a file, at least 160 ms)."""
+
+# `visits/{uid}/{visitId}/{file}`: ids as Firebase and our clients make them; the file name is the
+# user's own (spaces and any script are welcome), but no path inside it and no control characters.
+_PATH: Final = re.compile(
+    r"visits/(?P<user_id>[\w-]{1,128})/(?P<visit_id>[\w-]{1,128})/"
+    r"(?P<file>[^/\x00-\x1f\x7f]{1,255}\.(?:m4a|mp4|3gp|aac|mp3|ogg|oga|opus|webm|flac|wav))",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+class Audio(Document):
+    """One generation of a recording. `size_bytes` and `duration_seconds` as measured by us."""
+
+    bucket: str
+    storage_path: str
+    generation: int
+    content_type: str
+    size_bytes: int
+    duration_seconds: float | None = None
+
+    @property
+    def url(self) -> str:
+        """The stable, not public, address of the recording."""
+        return f"gs://{self.bucket}/{self.storage_path}"
+
+    def is_named_by(self, url: str) -> bool:
+        """Whether a signed URL, of any age, leads to exactly this generation of this recording."""
+        parts = urlsplit(url)
+        wanted = quote(self.storage_path, safe="/~")
+        return (
+            parts.path.endswith(f"/{wanted}")
+            and self.bucket in (parts.hostname or "") + parts.path
+            and parse_qs(parts.query).get("generation") == [str(self.generation)]
+        )
+
+    def check_size(self) -> None:
+        """Refuse what need not even be opened.
+
+        Raises:
+            Permanent: `audio_empty` or `audio_too_large`.
+        """
+        if self.size_bytes == 0:
+            raise Permanent(ErrorCode.AUDIO_EMPTY)
+        if self.size_bytes > MAX_BYTES:
+            raise Permanent(ErrorCode.AUDIO_TOO_LARGE)
+
+    def with_duration(self, seconds: float | None) -> Self:
+        """This recording with its length; None means longer than was worth counting.
+
+        Raises:
+            Permanent: `audio_too_short` or `audio_too_long`.
+        """
+        if seconds is not None and seconds < MIN_SECONDS:
+            raise Permanent(ErrorCode.AUDIO_TOO_SHORT)
+        if seconds is not None and seconds > MAX_SECONDS:
+            raise Permanent(ErrorCode.AUDIO_TOO_LONG)
+        return self.model_copy(update={"duration_seconds": seconds})
+
+
+class Upload(Document):
+    """A finished upload: whose it is, of which visit, and the recording."""
+
+    user_id: str
+    visit_id: str
+    audio: Audio
+
+
+def recording_of(storage_path: str) -> tuple[str, str] | None:
+    """`(user_id, visit_id)` of a recording's path; None for every other object of the bucket."""
+    match = _PATH.fullmatch(storage_path)
+    return (match["user_id"], match["visit_id"]) if match else None

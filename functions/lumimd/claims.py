@@ -1,0 +1,85 @@
+"""Who may pay: a claim is a conditional save, taken before any call that costs money."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from lumimd import logs
+from lumimd.errors import ErrorCode
+from lumimd.events import SubmissionClaimed, SummaryClaimed
+from lumimd.ports import Commit, Conflict, Parts, Stored
+from lumimd.recording import CONFLICTS, announce
+from lumimd.records import Claim, Visit
+from lumimd.resilience.retry import TimedOut
+from lumimd.visit import advance
+
+GAP: Final = timedelta(seconds=20)
+"""Between the end of a holder's work and the end of its claim: no call of a holder that lost its
+claim is still on its way when the next one looks."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """How long one holder may work on a stage; less than its function's time-out."""
+
+    work: timedelta
+
+    def claim(self, parts: Parts) -> Claim:
+        """A claim of this length for a new holder, from now on."""
+        return Claim(holder=parts.new_id(), until=parts.clock.now() + self.work + GAP)
+
+
+SUBMISSION: Final = Lease(work=timedelta(seconds=50))
+SUMMARY: Final = Lease(work=timedelta(seconds=240))
+
+
+async def claim(
+    parts: Parts, stored: Stored, event: type[SubmissionClaimed] | type[SummaryClaimed]
+) -> Stored | None:
+    """Take the present stage of the visit; None when it is somebody else's, or over.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    lease = SUBMISSION if event is SubmissionClaimed else SUMMARY
+    mine = lease.claim(parts)
+    for _ in range(CONFLICTS):
+        if stored.visit.claim == mine:
+            return stored  # our own save, whose answer was lost
+        if stored.visit.is_claimed(parts.clock.now()):
+            logs.event("claimed_by_another")
+            return None
+        step = advance(stored.visit, event(stored.visit.attempt, mine), parts.clock.now())
+        if not step.changed or step.entry is None:
+            logs.event("claim_was_late")
+            return None
+        try:
+            saved = await parts.store.save(stored, Commit(step.visit, entries=(step.entry,)))
+        except Conflict:
+            again = await parts.store.get(stored.visit.visit_id)
+            if again is None:
+                return None
+            stored = again
+            continue
+        announce(step, event(saved.visit.attempt, mine))
+        return saved
+    return None
+
+
+@asynccontextmanager
+async def while_claimed(parts: Parts, visit: Visit, code: ErrorCode) -> AsyncIterator[None]:
+    """Cancel what runs inside before the claim of `visit` ends.
+
+    Raises:
+        TimedOut: it was cancelled.
+    """
+    assert visit.claim is not None
+    left = visit.claim.until - GAP - parts.clock.now()
+    try:
+        async with asyncio.timeout(left.total_seconds()):
+            yield
+    except TimeoutError as error:
+        raise TimedOut(code) from error

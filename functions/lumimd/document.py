@@ -1,0 +1,37 @@
+"""The base of everything that is stored: snake_case in Python, camelCase in Firestore.
+
+Clients are Swift, Kotlin and JavaScript, so stored names are camelCase; this is the one place that
+converts them.
+"""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Document(BaseModel):
+    """A frozen value that knows its stored form."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        # A document written by a newer release may carry fields that this one does not know.
+        extra="ignore",
+        # A validation error must never quote the words of a visit.
+        hide_input_in_errors=True,
+    )
+
+    def to_stored(self) -> dict[str, Any]:
+        """This value as plain camelCase data; instants stay `datetime`, unset fields are None."""
+        return self.model_dump(by_alias=True)
+
+    @classmethod
+    def from_stored(cls, stored: dict[str, Any]) -> Self:
+        """The inverse of `to_stored`.
+
+        Raises:
+            pydantic.ValidationError: the stored data is not such a document.
+        """
+        return cls.model_validate(stored)

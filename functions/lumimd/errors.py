@@ -1,0 +1,92 @@
+"""What can go wrong, as its caller must treat it, and what a client is told.
+
+Three classes decide every reply (see docs/decisions/0003): `Transient` is tried again, `Permanent`
+fails the visit with a code, `Rejected` refuses a caller. Anything else that is raised is a bug.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class ErrorCode(StrEnum):
+    """The closed list of failures that a client can see."""
+
+    AUDIO_EMPTY = "audio_empty"
+    AUDIO_MISSING = "audio_missing"
+    AUDIO_TOO_LARGE = "audio_too_large"
+    AUDIO_TOO_LONG = "audio_too_long"
+    AUDIO_TOO_SHORT = "audio_too_short"
+    AUDIO_TRUNCATED = "audio_truncated"
+    AUDIO_UNREADABLE = "audio_unreadable"
+    NO_SPEECH = "no_speech"
+    TRANSCRIPTION_FAILED = "transcription_failed"
+    TRANSCRIPTION_UNAVAILABLE = "transcription_unavailable"
+    SUMMARY_INVALID = "summary_invalid"
+    SUMMARY_REFUSED = "summary_refused"
+    SUMMARY_TRUNCATED = "summary_truncated"
+    SUMMARY_UNAVAILABLE = "summary_unavailable"
+    INTERNAL_ERROR = "internal_error"
+
+
+MESSAGES: Final[Mapping[ErrorCode, str]] = {
+    ErrorCode.AUDIO_EMPTY: "The recording is empty. Please upload it again.",
+    ErrorCode.AUDIO_MISSING: "The recording is no longer there. Please upload it again.",
+    ErrorCode.AUDIO_TOO_LARGE: "The recording is larger than 5 GB.",
+    ErrorCode.AUDIO_TOO_LONG: "The recording is longer than 10 hours.",
+    ErrorCode.AUDIO_TOO_SHORT: "The recording is too short to contain speech.",
+    ErrorCode.AUDIO_TRUNCATED: "The recording is incomplete. Please upload it again.",
+    ErrorCode.AUDIO_UNREADABLE: "The file is not a recording that we can read.",
+    ErrorCode.NO_SPEECH: "We could not hear anyone speak in the recording.",
+    ErrorCode.TRANSCRIPTION_FAILED: "The recording could not be transcribed.",
+    ErrorCode.TRANSCRIPTION_UNAVAILABLE: (
+        "Transcription is not available at the moment. Your recording is safe."
+    ),
+    ErrorCode.SUMMARY_INVALID: "The summary could not be made. Your transcript is safe.",
+    ErrorCode.SUMMARY_REFUSED: "The summary could not be made. Your transcript is safe.",
+    ErrorCode.SUMMARY_TRUNCATED: "The visit was too long to summarize. Your transcript is safe.",
+    ErrorCode.SUMMARY_UNAVAILABLE: (
+        "The summary is not available at the moment. Your transcript is safe."
+    ),
+    ErrorCode.INTERNAL_ERROR: "Something went wrong on our side. Your recording is safe.",
+}
+"""One plain sentence a code; nothing technical, nothing from a visit."""
+
+RETRYABLE: Final[frozenset[ErrorCode]] = frozenset(
+    {
+        ErrorCode.TRANSCRIPTION_FAILED,
+        ErrorCode.TRANSCRIPTION_UNAVAILABLE,
+        ErrorCode.SUMMARY_INVALID,
+        ErrorCode.SUMMARY_REFUSED,
+        ErrorCode.SUMMARY_TRUNCATED,
+        ErrorCode.SUMMARY_UNAVAILABLE,
+        ErrorCode.INTERNAL_ERROR,
+    }
+)
+"""The failures that trying the same recording again may overcome."""
+
+
+class Transient(Exception):
+    """Try again later; nothing is known to have been done.
+
+    Args:
+        code: what the client is told when trying again does not help in the end.
+        retry_after_s: the earliest moment that the other side asked for, in seconds from now.
+    """
+
+    def __init__(self, code: ErrorCode, *, retry_after_s: float | None = None) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+
+class Permanent(Exception):
+    """Trying the same again gives the same; the visit fails with `code`."""
+
+    def __init__(self, code: ErrorCode) -> None:
+        super().__init__(code.value)
+        self.code = code
+
+
+class Rejected(Exception):
+    """The caller is not who it must be; nothing was read or written."""

@@ -1,0 +1,291 @@
+"""What has happened to a visit: past tense, one frozen value an event.
+
+Each event knows which fields it sets (`changes`); which status follows, and whether the event is
+still news, is the table's business (`visit.py`). `recorded` events appear in the history.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+
+from lumimd.audio import Audio
+from lumimd.clinical import Source, VisitSummary
+from lumimd.errors import ErrorCode
+from lumimd.progress import Step, seconds_remaining, transcribing_percent
+from lumimd.records import Claim, ProcessingError, Stage, Timings, Transcription, Visit
+from lumimd.transcript import Transcript
+
+Changes = dict[str, Any]
+
+POLL_EVERY: Final = timedelta(seconds=45)
+"""Less than the scheduler's minute, so that each of its ticks asks about each running job."""
+
+REQUEST_GRACE: Final = timedelta(minutes=2)
+"""How long a created task may take to start before it counts as lost."""
+
+_NO_RESULTS: Final[Changes] = {
+    "transcription": None,
+    "source": None,
+    "summary": None,
+    "summary_statements": (),
+    "diagnoses": (),
+    "medications": None,
+    "imaging": (),
+    "next_steps": (),
+    "education": (),
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in `attempt`; None where the attempt has no say."""
+
+    recorded: ClassVar[bool] = True
+    step: ClassVar[Step | None] = None
+    attempt: int | None
+
+    @property
+    def detail(self) -> str | None:
+        """A code for the history."""
+        return None
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        """The fields that this event sets. Non-terminal events always set `wake_at`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class AudioAccepted(Event):
+    """The first recording of the visit has arrived."""
+
+    step = Step.AUDIO_RECEIVED
+    audio: Audio
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            "audio": self.audio,
+            "audio_url": self.audio.url,
+            "wake_at": now,
+            "timings": Timings(processing_started_at=now),
+        }
+
+
+@dataclass(frozen=True)
+class AudioReplaced(AudioAccepted):
+    """A newer generation of the recording has arrived: everything starts over."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            **super().changes(visit, now),
+            **_NO_RESULTS,
+            "attempt": visit.attempt + 1,
+            "stage_tries": 0,
+            "restarts": 0,
+            "requests": 0,
+            "claim": None,
+            "processing_error": None,
+        }
+
+
+@dataclass(frozen=True)
+class AudioRepeated(Event):
+    """An event for a generation that the visit already has, or for an older one."""
+
+
+@dataclass(frozen=True)
+class SubmissionClaimed(Event):
+    """Somebody is about to check the recording and to pay for its transcription."""
+
+    step = Step.SUBMITTING
+    claim: Claim
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return _claimed(visit, self.claim)
+
+
+@dataclass(frozen=True)
+class SubmissionDeferred(Event):
+    """The submission did not work out, or nobody knows; look again at `until`."""
+
+    until: datetime
+    code: ErrorCode
+
+    @property
+    def detail(self) -> str:
+        return self.code
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {"claim": None, "wake_at": self.until}
+
+
+@dataclass(frozen=True)
+class AudioRejected(Event):
+    """The recording cannot be transcribed."""
+
+    code: ErrorCode
+    stage: ClassVar[Stage] = Stage.SUBMISSION
+
+    @property
+    def detail(self) -> str:
+        return self.code
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {"processing_error": ProcessingError.of(self.code, self.stage)}
+
+
+@dataclass(frozen=True)
+class TranscriptionSubmitted(Event):
+    """The provider has the job."""
+
+    step = Step.TRANSCRIBING
+    provider: str
+    transcript_id: str
+    audio: Audio
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            "audio": self.audio,
+            "transcription": Transcription(
+                provider=self.provider, transcript_id=self.transcript_id, submitted_at=now
+            ),
+            "stage_tries": 0,
+            "claim": None,
+            "wake_at": now + POLL_EVERY,
+        }
+
+
+@dataclass(frozen=True)
+class TranscriptionPolled(Event):
+    """The provider was asked and is not ready; ask again at `next_poll_at`."""
+
+    recorded = False
+    next_poll_at: datetime
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        assert visit.transcription is not None  # the table allows this event only after submission
+        elapsed_s = (now - visit.transcription.submitted_at).total_seconds()
+        audio_s = visit.audio.duration_seconds if visit.audio else None
+        return {
+            "wake_at": self.next_poll_at,
+            "progress_percent": max(
+                visit.progress_percent, transcribing_percent(elapsed_s, audio_s)
+            ),
+            "estimated_seconds_remaining": seconds_remaining(Step.TRANSCRIBING, elapsed_s, audio_s),
+        }
+
+
+@dataclass(frozen=True)
+class TranscriptStored(Event):
+    """The transcript is committed together with this event."""
+
+    step = Step.TRANSCRIPT_READY
+    provider: str
+    transcript_id: str
+    transcript: Transcript
+    pages: int
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        submitted_at = visit.transcription.submitted_at if visit.transcription else now
+        return {
+            "transcription": Transcription(
+                provider=self.provider,
+                transcript_id=self.transcript_id,
+                submitted_at=submitted_at,
+                completed_at=now,
+                language_code=self.transcript.language_code,
+                confidence=self.transcript.confidence,
+                pages=self.pages,
+            ),
+            "transcript_pages": self.pages,
+            "stage_tries": 0,
+            "requests": 1,
+            "claim": None,
+            "wake_at": now + REQUEST_GRACE,
+        }
+
+
+@dataclass(frozen=True)
+class TranscriptionFailed(AudioRejected):
+    """The provider refused the recording for good, or was away for too long."""
+
+    stage = Stage.TRANSCRIPTION
+
+
+@dataclass(frozen=True)
+class TranscriptionRestarted(Event):
+    """The provider lost the job through no fault of the recording; such a job is not charged."""
+
+    step = Step.AUDIO_RECEIVED
+    until: datetime
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            "transcription": None,
+            "attempt": visit.attempt + 1,
+            "stage_tries": 0,
+            "restarts": visit.restarts + 1,
+            "claim": None,
+            "wake_at": self.until,
+        }
+
+
+@dataclass(frozen=True)
+class SummaryRequested(Event):
+    """The task that was to summarize seems lost; another one is created."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {"requests": visit.requests + 1, "claim": None, "wake_at": now + REQUEST_GRACE}
+
+
+@dataclass(frozen=True)
+class SummaryClaimed(Event):
+    """Somebody is about to pay for the summary."""
+
+    step = Step.SUMMARIZING
+    claim: Claim
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return _claimed(visit, self.claim)
+
+
+@dataclass(frozen=True)
+class SummaryDeferred(SubmissionDeferred):
+    """The summary did not work out; try again at `until`."""
+
+
+@dataclass(frozen=True)
+class SummaryStored(Event):
+    """The summary and the action items are committed together with this event."""
+
+    step = Step.COMPLETED
+    source: Source
+    summary: VisitSummary
+    action_ids: tuple[str, ...]
+
+    @property
+    def detail(self) -> str:
+        return self.source
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            "source": self.source,
+            "summary": " ".join(statement.text for statement in self.summary.summary),
+            "summary_statements": tuple(self.summary.summary),
+            "diagnoses": tuple(self.summary.diagnoses),
+            "medications": self.summary.medications,
+            "imaging": tuple(self.summary.imaging),
+            "next_steps": tuple(self.summary.next_steps),
+            "education": tuple(self.summary.education),
+            "action_ids": self.action_ids,
+        }
+
+
+@dataclass(frozen=True)
+class SummaryFailed(AudioRejected):
+    """There will be no summary without somebody's help; the transcript stays."""
+
+    stage = Stage.SUMMARY
+
+
+def _claimed(visit: Visit, claim: Claim) -> Changes:
+    return {"claim": claim, "stage_tries": visit.stage_tries + 1, "wake_at": claim.until}

@@ -1,0 +1,115 @@
+"""What callers send, read into our terms. Whatever makes no sense is None: it is not for us."""
+
+import hmac
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from lumimd.audio import Audio, Upload, recording_of
+from lumimd.errors import Rejected
+
+WEBHOOK_HEADER: Final = "X-LumiMD-Webhook-Secret"
+"""The provider signs nothing; it sends one header that we choose (AssemblyAI, webhooks)."""
+
+ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
+
+
+class _Inbound(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, extra="ignore", hide_input_in_errors=True
+    )
+
+
+class StorageObject(_Inbound):
+    """The part of google.events.cloud.storage.v1.StorageObjectData that we need."""
+
+    bucket: str
+    name: str
+    generation: int
+    size: int = 0
+    content_type: str = "application/octet-stream"
+
+
+class Hint(_Inbound):
+    """Somebody who knows our secret says that a job has ended."""
+
+    visit: str = Field(pattern=ID)
+    attempt: int = Field(ge=1)
+    transcript_id: str = Field(pattern=ID, alias="transcript_id")
+
+
+class SummaryTask(_Inbound):
+    """The body of a task: ids only."""
+
+    visit_id: str = Field(pattern=ID)
+    attempt: int = Field(ge=1)
+
+
+def upload_of(data: object) -> Upload | None:
+    """The recording that a finalize event announces; None for any other object."""
+    try:
+        stored = StorageObject.model_validate(data)
+    except ValidationError:
+        return None
+    owner = recording_of(stored.name)
+    if owner is None:
+        return None
+    user_id, visit_id = owner
+    audio = Audio(
+        bucket=stored.bucket,
+        storage_path=stored.name,
+        generation=stored.generation,
+        content_type=stored.content_type,
+        size_bytes=stored.size,
+    )
+    return Upload(user_id=user_id, visit_id=visit_id, audio=audio)
+
+
+def hint_of(query: Mapping[str, str], body: object) -> Hint | None:
+    """What a webhook call is about; None when it names no visit or job."""
+    told = body if isinstance(body, dict) else {}
+    try:
+        return Hint.model_validate({**query, "transcript_id": told.get("transcript_id")})
+    except ValidationError:
+        return None
+
+
+def summary_task_of(body: object) -> SummaryTask | None:
+    """The ids in a task's body; None when there are none."""
+    try:
+        return SummaryTask.model_validate(body)
+    except ValidationError:
+        return None
+
+
+def check_webhook_caller(
+    secret: str | None,
+    forwarded_for: str | None,
+    *,
+    accepted_secrets: Iterable[str],
+    allowed_ips: frozenset[IPv4Address | IPv6Address],
+) -> None:
+    """Let nobody in who does not know a secret, or comes from elsewhere than the provider.
+
+    The platform appends the caller's address to X-Forwarded-For, so only the last one counts. Every
+    comparison takes the same time however much of the secret is right.
+
+    Raises:
+        Rejected: the caller is not the provider.
+    """
+    told = (secret or "").encode()
+    matches = [hmac.compare_digest(told, accepted.encode()) for accepted in accepted_secrets]
+    if not any(matches):
+        raise Rejected
+    if allowed_ips and _last_address(forwarded_for) not in allowed_ips:
+        raise Rejected
+
+
+def _last_address(forwarded_for: str | None) -> Any:
+    try:
+        return ip_address((forwarded_for or "").rpartition(",")[2].strip())
+    except ValueError:
+        return None

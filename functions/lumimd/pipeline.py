@@ -1,0 +1,301 @@
+"""READ FIRST. How a visit goes: accept, submit, collect, summarize.
+
+Every step reads the visit, asks the table (`visit.py`) what an event makes of it, saves the answer
+on the condition that nobody else has written, and only then performs the effects. Whatever is lost
+on the way, `wake_at` brings back (`recovery.py`).
+"""
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import Final
+
+from lumimd import events as e
+from lumimd import logs
+from lumimd.analysis import ANALYSES
+from lumimd.audio import Audio, Upload
+from lumimd.claims import SUBMISSION, claim, while_claimed
+from lumimd.clinical import VisitSummary
+from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.ports import (
+    Commit,
+    Conflict,
+    Failed,
+    Job,
+    JobGone,
+    Parts,
+    Running,
+    Stored,
+    Transcribed,
+)
+from lumimd.recording import CONFLICTS, announce, record
+from lumimd.records import Action, ProcessingStatus, Visit
+from lumimd.resilience.backoff import MAX_TRIES, put_aside
+from lumimd.roles import assign_roles
+from lumimd.transcript import Transcript
+from lumimd.visit import Effect, advance, audio_event
+
+SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
+"""A queued job must still be able to fetch the recording; the provider starts within minutes."""
+
+MAX_RESTARTS: Final = 2
+"""New jobs for a recording whose job the provider lost; lost jobs are not charged."""
+
+
+async def accept(parts: Parts, upload: Upload) -> None:
+    """A recording has arrived: note it, claim it, and submit it.
+
+    The same upload announced again, or by several events at once, is submitted once.
+
+    Raises:
+        Transient: nothing could be saved; the event must come again.
+    """
+    for _ in range(CONFLICTS):
+        stored = await parts.store.get(upload.visit_id)
+        if stored is not None and stored.visit.user_id != upload.user_id:
+            logs.event("upload_of_another_user", "warning")
+            return
+        now = parts.clock.now()
+        visit = stored.visit if stored else _new_visit(parts, upload)
+        arrived = audio_event(visit, upload.audio)
+        accepted = advance(visit, arrived, now)
+        if Effect.SUBMIT_AUDIO not in accepted.effects:
+            logs.event("upload_repeated")
+            return
+        claiming = e.SubmissionClaimed(accepted.visit.attempt, SUBMISSION.claim(parts))
+        claimed = advance(accepted.visit, claiming, now)
+        entries = tuple(entry for entry in (accepted.entry, claimed.entry) if entry)
+        commit = Commit(claimed.visit, entries)
+        try:
+            saved = await (
+                parts.store.save(stored, commit) if stored else parts.store.create(commit)
+            )
+        except Conflict:
+            continue
+        announce(accepted, arrived)
+        with logs.about(attempt=saved.visit.attempt, trace=saved.visit.trace):
+            await submit(parts, saved)
+        return
+    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+async def submit(parts: Parts, claimed: Stored) -> None:
+    """Check the claimed recording and order its transcript, unless it was ordered already."""
+    visit = claimed.visit
+    assert visit.audio is not None
+    event: e.Event
+    try:
+        async with while_claimed(parts, visit, ErrorCode.TRANSCRIPTION_UNAVAILABLE):
+            visit.audio.check_size()
+            audio = await parts.audio.measure(visit.audio)
+            transcript_id = await _order(parts, visit, audio)
+    except Permanent as error:
+        event = e.AudioRejected(visit.attempt, error.code)
+    except Transient as error:
+        logs.failure("submission_failed", error)
+        if visit.stage_tries > MAX_TRIES:
+            event = e.TranscriptionFailed(visit.attempt, ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+        else:
+            until = parts.clock.now() + put_aside(visit.stage_tries, error.retry_after_s)
+            event = e.SubmissionDeferred(visit.attempt, until, error.code)
+    else:
+        provider = parts.transcriber.provider
+        event = e.TranscriptionSubmitted(visit.attempt, provider, transcript_id, audio)
+    await record(parts, claimed, event)
+
+
+async def _order(parts: Parts, visit: Visit, audio: Audio) -> str:
+    """The job's id. Look before you pay: an earlier holder of the claim may have ordered it."""
+    if visit.stage_tries > 1:
+        found = await parts.transcriber.find(audio)
+        if found is not None:
+            logs.event("job_adopted")
+            return found
+    if visit.stage_tries > MAX_TRIES:
+        raise Permanent(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+    url = await parts.audio.signed_url(audio, SIGNED_URL_VALID_FOR)
+    return await parts.transcriber.submit(url, visit_id=visit.visit_id, attempt=visit.attempt)
+
+
+async def collect(parts: Parts, visit_id: str, attempt: int, transcript_id: str) -> None:
+    """Somebody says that a job of this visit is done. That is a hint: ask the provider itself.
+
+    Raises:
+        Transient: the provider or the store is not available; say it again.
+    """
+    stored = await parts.store.get(visit_id)
+    if stored is None or stored.visit.attempt != attempt:
+        logs.event("hint_ignored")
+        return
+    visit = stored.visit
+    with logs.about(trace=visit.trace):
+        job_id = visit.transcription.transcript_id if visit.transcription else transcript_id
+        if visit.processing_status not in (
+            ProcessingStatus.PENDING,
+            ProcessingStatus.TRANSCRIBING,
+        ):
+            logs.event("hint_was_late")
+            return
+        try:
+            job = await parts.transcriber.fetch(job_id)
+        except JobGone:
+            logs.event("hint_ignored")
+            return
+        if isinstance(job.state, Running) or not _is_of(job, visit):
+            logs.event("hint_ignored")
+            return
+        await _conclude(parts, stored, job)
+
+
+async def collect_later(parts: Parts, visit_id: str, attempt: int) -> None:
+    """There was no time to collect: leave it to the next wake-up.
+
+    Raises:
+        Transient: the store is not available; say it again.
+    """
+    stored = await parts.store.get(visit_id)
+    if stored is not None and stored.visit.processing_status is ProcessingStatus.TRANSCRIBING:
+        await record(parts, stored, e.TranscriptionPolled(attempt, parts.clock.now()))
+
+
+async def poll(parts: Parts, stored: Stored) -> None:
+    """Ask the provider about the job of a visit that is being transcribed.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    visit = stored.visit
+    assert visit.transcription is not None
+    try:
+        job = await parts.transcriber.fetch(visit.transcription.transcript_id)
+    except JobGone:
+        await record(parts, stored, _restarted(parts, visit, ErrorCode.TRANSCRIPTION_FAILED))
+    except Permanent as error:
+        await record(parts, stored, e.TranscriptionFailed(visit.attempt, error.code))
+    except Transient as error:
+        logs.failure("poll_failed", error)
+        next_poll_at = parts.clock.now() + put_aside(1, error.retry_after_s)
+        await record(parts, stored, e.TranscriptionPolled(visit.attempt, next_poll_at))
+    else:
+        await _conclude(parts, stored, job)
+
+
+def _is_of(job: Job, visit: Visit) -> bool:
+    return visit.audio is not None and visit.audio.is_named_by(job.audio_url)
+
+
+async def _conclude(parts: Parts, stored: Stored, job: Job) -> None:
+    """Save what became of the job; a transcript is stored together with the status."""
+    visit = stored.visit
+    match job.state:
+        case Running():
+            next_poll_at = parts.clock.now() + e.POLL_EVERY
+            await record(parts, stored, e.TranscriptionPolled(visit.attempt, next_poll_at))
+        case Failed(code, is_transient=False):
+            await record(parts, stored, e.TranscriptionFailed(visit.attempt, code))
+        case Failed(code):
+            await record(parts, stored, _restarted(parts, visit, code))
+        case Transcribed(transcript) if transcript.is_silent:
+            await record(parts, stored, e.TranscriptionFailed(visit.attempt, ErrorCode.NO_SPEECH))
+        case Transcribed(transcript):
+            await _store_transcript(parts, stored, job.transcript_id, transcript)
+
+
+async def _store_transcript(
+    parts: Parts, stored: Stored, transcript_id: str, heard: Transcript
+) -> None:
+    transcript = heard.model_copy(update={"utterances": assign_roles(heard.utterances)})
+    pages = transcript.pages()
+    provider = parts.transcriber.provider
+    event = e.TranscriptStored(
+        stored.visit.attempt, provider, transcript_id, transcript, len(pages)
+    )
+    await record(parts, stored, event, pages=pages)
+
+
+def _restarted(parts: Parts, visit: Visit, code: ErrorCode) -> e.Event:
+    """A new job for a recording whose job was lost, a bounded number of times."""
+    if visit.restarts >= MAX_RESTARTS:
+        return e.TranscriptionFailed(visit.attempt, code)
+    until = parts.clock.now() + put_aside(visit.restarts + 1, None)
+    return e.TranscriptionRestarted(visit.attempt, until)
+
+
+async def summarize(parts: Parts, visit_id: str, attempt: int) -> None:
+    """Make the summary of a transcribed visit and store it with its action items.
+
+    Repeated or late tasks do nothing, and so does a task while another one works on the visit.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    stored = await parts.store.get(visit_id)
+    if (
+        stored is None
+        or stored.visit.attempt != attempt
+        or stored.visit.processing_status is not ProcessingStatus.SUMMARIZING
+    ):
+        logs.event("task_was_late")
+        return
+    with logs.about(trace=stored.visit.trace):
+        claimed = await claim(parts, stored, e.SummaryClaimed)
+        if claimed is not None:
+            await _summarize(parts, claimed)
+
+
+async def _summarize(parts: Parts, claimed: Stored) -> None:
+    visit = claimed.visit
+    event: e.Event
+    actions: tuple[Action, ...] | None = None
+    try:
+        if visit.stage_tries > MAX_TRIES:
+            raise Permanent(ErrorCode.SUMMARY_UNAVAILABLE)
+        async with while_claimed(parts, visit, ErrorCode.SUMMARY_UNAVAILABLE):
+            transcript = Transcript(utterances=await parts.store.transcript(visit.visit_id))
+            summary = await ANALYSES[visit.kind](transcript, parts.summarizer)
+    except Permanent as error:
+        event = e.SummaryFailed(visit.attempt, error.code)
+    except Transient as error:
+        logs.failure("summary_failed_for_now", error)
+        if visit.stage_tries >= MAX_TRIES:
+            event = e.SummaryFailed(visit.attempt, ErrorCode.SUMMARY_UNAVAILABLE)
+        else:
+            until = parts.clock.now() + put_aside(visit.stage_tries, error.retry_after_s)
+            event = e.SummaryDeferred(visit.attempt, until, error.code)
+    else:
+        actions = _actions(parts, visit, summary)
+        ids = tuple(action.action_id for action in actions)
+        event = e.SummaryStored(visit.attempt, parts.summarizer.source, summary, ids)
+    await record(parts, claimed, event, actions=actions)
+
+
+def _actions(parts: Parts, visit: Visit, summary: VisitSummary) -> tuple[Action, ...]:
+    """The action items, with ids that come out the same however often this is done."""
+    return tuple(
+        Action(
+            action_id=_action_id(visit, position),
+            visit_id=visit.visit_id,
+            user_id=visit.user_id,
+            text=item.text,
+            evidence=tuple(item.evidence),
+            due=item.due,
+            created_at=parts.clock.now(),
+        )
+        for position, item in enumerate(summary.action_items)
+    )
+
+
+def _action_id(visit: Visit, position: int) -> str:
+    digest = sha256(f"{visit.visit_id}/{visit.attempt}".encode()).hexdigest()[:20]
+    # The position comes last and zero-padded: sorted by id, the items are in their order.
+    return f"{digest}-{position:03d}"
+
+
+def _new_visit(parts: Parts, upload: Upload) -> Visit:
+    now = parts.clock.now()
+    return Visit(
+        visit_id=upload.visit_id,
+        user_id=upload.user_id,
+        created_at=now,
+        updated_at=now,
+        trace=parts.new_id(),
+    )

@@ -1,0 +1,247 @@
+"""What the pipeline needs of the world, as roles. `adapters/` holds who plays them.
+
+Every method may raise `Transient` (try again later) and `Permanent` (it will not get better); what
+else it raises is named. Each port has one contract suite in `tests/contract`, which the memory
+adapter and the real one both pass.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from lumimd.audio import Audio
+from lumimd.clinical import Source, VisitSummary
+from lumimd.errors import ErrorCode
+from lumimd.records import Action, HistoryEntry, Visit
+from lumimd.transcript import Transcript, TranscriptPage, Utterance
+
+
+class Clock(Protocol):
+    """The time of day; passed in, so that a week can be simulated in seconds."""
+
+    def now(self) -> datetime:
+        """The present instant, in UTC."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A visit as it was read or written. `version` means something to the store alone."""
+
+    visit: Visit
+    version: object
+
+
+class Conflict(Exception):
+    """The document changed since it was read, or exists already. Read again and decide again."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What is written together, or not at all.
+
+    `pages` replace the pages of the visit (`stale_pages` of them existed before), `actions` replace
+    those in `stale_actions`; None leaves them alone.
+    """
+
+    visit: Visit
+    entries: Sequence[HistoryEntry] = ()
+    pages: Sequence[TranscriptPage] | None = None
+    stale_pages: int = 0
+    actions: Sequence[Action] | None = None
+    stale_actions: Sequence[str] = ()
+
+    def writes(self) -> dict[str, dict[str, Any]]:
+        """The documents to write, by path; the visit comes first."""
+        visit_path = f"visits/{self.visit.visit_id}"
+        writes = {visit_path: self.visit.to_stored()}
+        for entry in self.entries:
+            writes[f"{visit_path}/history/{entry.position:06d}"] = entry.to_stored()
+        for page in self.pages or ():
+            writes[_page_path(visit_path, page.page)] = page.to_stored()
+        for action in self.actions or ():
+            writes[f"actions/{action.action_id}"] = action.to_stored()
+        return writes
+
+    def deletes(self) -> list[str]:
+        """The paths of documents that an earlier attempt left and this one does not have."""
+        visit_path = f"visits/{self.visit.visit_id}"
+        obsolete: list[str] = []
+        if self.pages is not None:
+            numbers = range(len(self.pages), self.stale_pages)
+            obsolete += [_page_path(visit_path, number) for number in numbers]
+        if self.actions is not None:
+            kept = {action.action_id for action in self.actions}
+            obsolete += [f"actions/{stale}" for stale in self.stale_actions if stale not in kept]
+        return obsolete
+
+
+def _page_path(visit_path: str, number: int) -> str:
+    return f"{visit_path}/transcript/{number:06d}"
+
+
+class VisitStore(Protocol):
+    """The documents. Every save is conditional on the version that was read."""
+
+    async def get(self, visit_id: str) -> Stored | None:
+        """The visit, or None."""
+        ...
+
+    async def create(self, commit: Commit) -> Stored:
+        """Write a visit that does not exist yet.
+
+        Raises:
+            Conflict: it exists.
+        """
+        ...
+
+    async def save(self, read: Stored, commit: Commit) -> Stored:
+        """Write a visit that is still as it was `read`.
+
+        Raises:
+            Conflict: it is not, or is gone.
+        """
+        ...
+
+    async def due(self, now: datetime, limit: int, after: Stored | None = None) -> Sequence[Stored]:
+        """At most `limit` visits with `wake_at <= now`, the longest overdue first.
+
+        `after` is the last one of the page before, as it was then.
+        """
+        ...
+
+    async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
+        """The stored utterances in order; empty when there are none."""
+        ...
+
+    async def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
+        """The timeline in order."""
+        ...
+
+    async def actions(self, visit_id: str) -> tuple[Action, ...]:
+        """The action items of a visit, in order of their ids."""
+        ...
+
+
+class TaskQueue(Protocol):
+    """Work handed to another invocation."""
+
+    async def request_summary(self, visit_id: str, attempt: int, request: int) -> None:
+        """Have `summarize_visit` called with these ids. The same three ids are the same task."""
+        ...
+
+
+class AudioStore(Protocol):
+    """The recordings."""
+
+    async def measure(self, audio: Audio) -> Audio:
+        """`audio` with its duration, read from the recording itself.
+
+        Raises:
+            Permanent: `audio_missing`, `audio_unreadable`, `audio_truncated`, `audio_too_short`
+                or `audio_too_long`.
+        """
+        ...
+
+    async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
+        """A URL that leads to this generation of the recording and expires."""
+        ...
+
+
+@dataclass(frozen=True)
+class Running:
+    """The job is queued or being worked on."""
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """The job is done. The transcript may be silent."""
+
+    transcript: Transcript
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job ended with an error. `is_transient`: another try may well succeed."""
+
+    code: ErrorCode
+    is_transient: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """A transcription job as the provider knows it. `audio_url` is the URL that it was given."""
+
+    transcript_id: str
+    audio_url: str
+    state: Running | Transcribed | Failed
+
+
+class Transcriber(Protocol):
+    """A provider of transcripts with speaker labels."""
+
+    provider: str
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        """Order a transcript and return the job's id. This is what costs money.
+
+        Never repeated here: after a time-out nobody knows whether the order arrived.
+        """
+        ...
+
+    async def fetch(self, transcript_id: str) -> Job:
+        """The job and, once it is done, its transcript.
+
+        Raises:
+            JobGone: the provider has no such job.
+        """
+        ...
+
+    async def find(self, audio: Audio) -> str | None:
+        """The id of the newest job for this generation of the recording that has not failed."""
+        ...
+
+
+class JobGone(Exception):
+    """The provider does not know the job: deleted, expired, or never there."""
+
+
+class Summarizer(Protocol):
+    """Whoever can tell what was said in a visit."""
+
+    source: Source
+
+    async def summarize(self, transcript: Transcript) -> VisitSummary:
+        """The structured summary.
+
+        Raises:
+            Permanent: `summary_truncated`, `summary_refused` or `summary_invalid`.
+        """
+        ...
+
+
+class Parts(Protocol):
+    """Everything that the pipeline works with; a part may be built when it is first asked for."""
+
+    @property
+    def store(self) -> VisitStore: ...
+
+    @property
+    def tasks(self) -> TaskQueue: ...
+
+    @property
+    def audio(self) -> AudioStore: ...
+
+    @property
+    def transcriber(self) -> Transcriber: ...
+
+    @property
+    def summarizer(self) -> Summarizer: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def new_id(self) -> str:
+        """A string that nobody else has."""
+        ...

@@ -1,0 +1,82 @@
+"""Saving what has happened: ask the table, save conditionally, then perform the effects."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from lumimd import logs
+from lumimd.errors import ErrorCode, Transient
+from lumimd.events import Event
+from lumimd.ports import Commit, Conflict, Parts, Stored
+from lumimd.records import Action, Visit
+from lumimd.transcript import TranscriptPage
+from lumimd.visit import Advance, Effect, advance, name_of
+
+CONFLICTS: Final = 5
+"""Lost races before a save gives up for now; each means that somebody else made progress."""
+
+
+async def record(
+    parts: Parts,
+    stored: Stored,
+    event: Event,
+    *,
+    pages: Sequence[TranscriptPage] | None = None,
+    actions: Sequence[Action] | None = None,
+) -> Stored | None:
+    """Save what `event` makes of the visit, together with `pages` and `actions`.
+
+    On a conflict the visit is read again and the table asked again; whatever was paid for before
+    is not repeated. Returns the visit as it is then, or None when it is gone.
+
+    Raises:
+        Transient: the store is not available, or the visit changes faster than it can be read.
+    """
+    for _ in range(CONFLICTS):
+        step = advance(stored.visit, event, parts.clock.now())
+        if not step.changed:
+            logs.event("event_was_late", code=name_of(type(event)))
+            return stored
+        commit = Commit(
+            step.visit,
+            entries=(step.entry,) if step.entry else (),
+            pages=pages,
+            stale_pages=stored.visit.transcript_pages,
+            actions=actions,
+            stale_actions=stored.visit.action_ids,
+        )
+        try:
+            saved = await parts.store.save(stored, commit)
+        except Conflict:
+            again = await parts.store.get(stored.visit.visit_id)
+            if again is None:
+                logs.event("visit_is_gone")
+                return None
+            stored = again
+            continue
+        announce(step, event)
+        await _perform(parts, saved.visit, step)
+        return saved
+    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+def announce(step: Advance, event: Event) -> None:
+    """Log that `event` is now on record."""
+    error = step.visit.processing_error if step.visit.processing_status.is_terminal else None
+    logs.event(
+        name_of(type(event)),
+        "warning" if error else "info",
+        processingStatus=step.visit.processing_status,
+        status=step.visit.status,
+        tries=step.visit.stage_tries,
+        **({"code": error.code} if error else {}),
+    )
+
+
+async def _perform(parts: Parts, visit: Visit, step: Advance) -> None:
+    if Effect.REQUEST_SUMMARY not in step.effects:
+        return
+    try:
+        await parts.tasks.request_summary(visit.visit_id, visit.attempt, visit.requests)
+    except Transient as error:
+        # The visit is due again shortly, and that creates another task.
+        logs.failure("summary_not_requested", error)

@@ -1,0 +1,205 @@
+"""The documents of a visit as they are stored and as clients read them.
+
+| path                         | record                            |
+|------------------------------|-----------------------------------|
+| visits/{visitId}             | `Visit`                           |
+| visits/{visitId}/transcript/ | `lumimd.transcript.TranscriptPage`|
+| visits/{visitId}/history/    | `HistoryEntry`                    |
+| actions/{actionId}           | `Action`                          |
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from lumimd.audio import Audio
+from lumimd.clinical import Diagnosis, Medications, Source, Statement
+from lumimd.document import Document
+from lumimd.errors import MESSAGES, RETRYABLE, ErrorCode
+from lumimd.progress import Step
+
+SCHEMA_VERSION: Final = 1
+
+
+class ProcessingStatus(StrEnum):
+    """Where the work on a visit stands."""
+
+    PENDING = "pending"
+    TRANSCRIBING = "transcribing"
+    SUMMARIZING = "summarizing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self in _TERMINAL
+
+
+_TERMINAL: Final = frozenset(
+    {ProcessingStatus.COMPLETED, ProcessingStatus.FAILED, ProcessingStatus.CANCELLED}
+)
+
+
+class Status(StrEnum):
+    """What a visit is to its owner.
+
+    `partial`: the transcript is safe and the summary is not there.
+    """
+
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class VisitKind(StrEnum):
+    """What was recorded; it chooses the analysis that follows the transcript."""
+
+    VISIT = "visit"
+
+
+class Stage(StrEnum):
+    """The part of the work in which something failed."""
+
+    SUBMISSION = "submission"
+    TRANSCRIPTION = "transcription"
+    SUMMARY = "summary"
+
+
+class Claim(Document):
+    """Who is working on the present stage, and until when nobody else may."""
+
+    holder: str
+    until: datetime
+
+
+class Transcription(Document):
+    """The provider's job and what came of it."""
+
+    provider: str
+    transcript_id: str
+    submitted_at: datetime
+    completed_at: datetime | None = None
+    language_code: str | None = None
+    confidence: float | None = None
+    pages: int = 0
+
+
+class ProcessingError(Document):
+    """Why a visit failed: a code and a sentence from the closed list, nothing technical."""
+
+    code: ErrorCode
+    message: str
+    stage: Stage
+    retryable: bool
+
+    @classmethod
+    def of(cls, code: ErrorCode, stage: Stage) -> "ProcessingError":
+        """The record of a failure in `stage`."""
+        return cls(code=code, message=MESSAGES[code], stage=stage, retryable=code in RETRYABLE)
+
+
+class Timings(Document):
+    """When the present attempt began and ended."""
+
+    processing_started_at: datetime
+    processing_completed_at: datetime | None = None
+    processing_time_ms: int | None = None
+
+    def ended_at(self, now: datetime) -> "Timings":
+        """These timings, closed at `now`."""
+        elapsed_ms = round((now - self.processing_started_at).total_seconds() * 1000)
+        return self.model_copy(
+            update={"processing_completed_at": now, "processing_time_ms": elapsed_ms}
+        )
+
+
+class Visit(Document):
+    """One recorded visit.
+
+    `attempt` counts from 1 and rises whenever the work starts over; whatever an earlier attempt
+    still brings is refused. `stage_tries` counts the claims taken in the present stage: above zero,
+    an earlier holder may have paid already. `restarts` counts how often the provider lost a job of
+    this recording, `requests` the summary tasks created for this attempt.
+    """
+
+    visit_id: str
+    user_id: str
+    kind: VisitKind = VisitKind.VISIT
+    schema_version: int = SCHEMA_VERSION
+    title: str | None = None
+    archived: bool = False
+    tags: tuple[str, ...] = ()
+
+    audio: Audio | None = None
+    audio_url: str | None = None
+
+    status: Status = Status.PROCESSING
+    processing_status: ProcessingStatus = ProcessingStatus.PENDING
+    progress_percent: int = 0
+    current_step: Step = Step.WAITING_FOR_AUDIO
+    estimated_seconds_remaining: int | None = None
+    processing_error: ProcessingError | None = None
+
+    attempt: int = 1
+    stage_tries: int = 0
+    restarts: int = 0
+    requests: int = 0
+    wake_at: datetime | None = None
+    claim: Claim | None = None
+    trace: str | None = None
+
+    transcription: Transcription | None = None
+    transcript_pages: int = 0
+
+    source: Source | None = None
+    summary: str | None = None
+    summary_statements: tuple[Statement, ...] = ()
+    diagnoses: tuple[Diagnosis, ...] = ()
+    medications: Medications | None = None
+    imaging: tuple[Statement, ...] = ()
+    next_steps: tuple[Statement, ...] = ()
+    education: tuple[Statement, ...] = ()
+    action_ids: tuple[str, ...] = ()
+
+    history_length: int = 0
+    created_at: datetime
+    updated_at: datetime
+    timings: Timings | None = None
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Whether somebody may still be working on the present stage."""
+        return self.claim is not None and self.claim.until > now
+
+
+class HistoryEntry(Document):
+    """One line of a visit's timeline: codes only, never a word of the visit."""
+
+    position: int
+    event: str
+    from_status: ProcessingStatus
+    to_status: ProcessingStatus
+    attempt: int
+    at: datetime
+    detail: str | None = None
+
+
+class Action(Document):
+    """Something the patient has to do. The owner may edit it afterwards.
+
+    `due` is in the words of the visit; `due_date` is a day that somebody has chosen.
+    """
+
+    action_id: str
+    visit_id: str
+    user_id: str
+    text: str
+    evidence: tuple[str, ...]
+    due: str | None = None
+    due_date: datetime | None = None
+    completed: bool = False
+    created_at: datetime

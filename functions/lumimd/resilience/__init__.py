@@ -1,0 +1,1 @@
+"""Policies for what fails and comes back."""

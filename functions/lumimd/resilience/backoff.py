@@ -1,0 +1,18 @@
+"""How long a visit is put aside between the tries of a stage."""
+
+from datetime import timedelta
+from typing import Final
+
+MAX_TRIES: Final = 3
+"""Tries of a stage before the visit fails (S1: three)."""
+
+FIRST: Final = timedelta(seconds=60)
+"""Long enough for the provider's list to show an order whose answer was lost."""
+
+LONGEST: Final = timedelta(minutes=10)
+
+
+def put_aside(tries: int, retry_after_s: float | None) -> timedelta:
+    """How long to wait after try number `tries` (from 1); never less than the other side asked."""
+    doubled: timedelta = FIRST * 2 ** max(0, min(tries, 10) - 1)
+    return max(min(doubled, LONGEST), timedelta(seconds=retry_after_s or 0))

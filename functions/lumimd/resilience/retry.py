@@ -1,0 +1,92 @@
+"""How a call to a dependency is tried again: named policies, one place.
+
+SDK retries are off everywhere, so the calls that a visit can cause are `attempts` here times the
+tries of its stage, and no more.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from lumimd.errors import ErrorCode, Transient
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """At most `attempts` calls of `timeout_s` each, `initial_s` apart and doubling, plus jitter.
+
+    A dependency that asks for more patience than `max_wait_s` is not waited for here: the visit is
+    put aside until then.
+    """
+
+    attempts: int
+    timeout_s: float
+    initial_s: float
+    max_wait_s: float
+    jitter_s: float
+
+
+STORE: Final = RetryPolicy(attempts=4, timeout_s=10, initial_s=0.1, max_wait_s=2, jitter_s=0.1)
+TASKS: Final = RetryPolicy(attempts=3, timeout_s=10, initial_s=0.2, max_wait_s=2, jitter_s=0.2)
+AUDIO: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=0.5, max_wait_s=4, jitter_s=0.5)
+TRANSCRIPTION: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=1, max_wait_s=8, jitter_s=1)
+ORDER: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
+"""For what costs money and has no idempotency key: one call, then look before the next."""
+MODEL: Final = RetryPolicy(attempts=3, timeout_s=120, initial_s=1, max_wait_s=20, jitter_s=1)
+
+
+class TimedOut(Transient):
+    """The call was cancelled at its limit; the other side may have done it all the same."""
+
+
+async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitable[T]]) -> T:
+    """The result of `make()`, called again by `policy` while it raises `Transient`.
+
+    Raises:
+        TimedOut: the last call took longer than the policy allows, and was cancelled.
+        Transient: the last call failed so.
+    """
+
+    async def once() -> T:
+        try:
+            async with asyncio.timeout(policy.timeout_s):
+                return await make()
+        except TimeoutError as error:
+            raise TimedOut(code) from error
+
+    return await AsyncRetrying(
+        retry=retry_if_exception_type(Transient) & _is_patient(policy),
+        stop=stop_after_attempt(policy.attempts),
+        wait=lambda state: _wait_s(policy, state),
+        reraise=True,
+    )(once)
+
+
+def _is_patient(policy: RetryPolicy) -> Callable[[RetryCallState], bool]:
+    def within_limit(state: RetryCallState) -> bool:
+        return (_asked_s(state) or 0.0) <= policy.max_wait_s
+
+    return within_limit
+
+
+def _wait_s(policy: RetryPolicy, state: RetryCallState) -> float:
+    backoff = wait_exponential_jitter(
+        initial=policy.initial_s, max=policy.max_wait_s, jitter=policy.jitter_s
+    )
+    return max(backoff(state), _asked_s(state) or 0.0)
+
+
+def _asked_s(state: RetryCallState) -> float | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error.retry_after_s if isinstance(error, Transient) else None

@@ -1,0 +1,93 @@
+"""The settings of one deployment: one frozen model, read from the environment once.
+
+Every missing or bad variable is reported at once, by name; values are never printed.
+"""
+
+from functools import cache
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """The environment does not describe a deployment; the message names every variable to mend."""
+
+
+class Settings(BaseSettings):
+    """What `.env.example` documents, variable by variable."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    google_cloud_project: str
+    storage_emulator_host: str | None = None
+
+    summary_queue: str = Field(pattern=r"^projects/[^/]+/locations/[^/]+/queues/[^/]+$")
+    summarize_url: str = Field(pattern=r"^https?://")
+    tasks_service_account: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    cloud_tasks_emulator_host: str | None = None
+
+    assemblyai_api_key: SecretStr
+    assemblyai_base_url: str = Field("https://api.assemblyai.com", pattern=r"^https?://")
+
+    webhook_url: str | None = Field(None, pattern=r"^https?://")
+    webhook_secret: SecretStr = Field(min_length=16)
+    webhook_secret_previous: SecretStr | None = Field(None, min_length=16)
+    webhook_allowed_ips: Annotated[frozenset[IPv4Address | IPv6Address], NoDecode] = frozenset()
+
+    summarizer: Literal["openai", "rules"] = "openai"
+    openai_api_key: SecretStr | None = Field(None, validate_default=True)
+    openai_base_url: str | None = Field(None, pattern=r"^https?://")
+    openai_model: str = "gpt-4o-mini"
+
+    @field_validator("webhook_allowed_ips", mode="before")
+    @classmethod
+    def _addresses(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [address.strip() for address in value.split(",") if address.strip()]
+
+    @field_validator("openai_api_key")
+    @classmethod
+    def _key_of_the_summarizer(
+        cls, value: SecretStr | None, info: ValidationInfo
+    ) -> SecretStr | None:
+        if value is None and info.data.get("summarizer") == "openai":
+            raise ValueError("needed, unless SUMMARIZER=rules")
+        return value
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets accepted now: the present one and, while it rotates, the one before."""
+        accepted = (self.webhook_secret, self.webhook_secret_previous)
+        return tuple(secret.get_secret_value() for secret in accepted if secret)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: variables are missing or bad.
+    """
+    return read()
+
+
+def read(**overrides: object) -> Settings:
+    """The settings in the environment, with `overrides` by field name.
+
+    Raises:
+        SettingsError: variables are missing or bad.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = sorted(
+            f"  {'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        # `from None`: the original error would quote values.
+        raise SettingsError("Please mend these variables:\n" + "\n".join(problems)) from None

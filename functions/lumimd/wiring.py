@@ -1,0 +1,114 @@
+"""The real parts of one instance, each built when it is first needed.
+
+An SDK is imported where its part is built: the webhook never loads openai, nor the storage client.
+"""
+
+import uuid
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from typing import Final
+
+from lumimd.ports import AudioStore, Clock, Parts, Summarizer, TaskQueue, Transcriber, VisitStore
+from lumimd.settings import Settings, settings
+
+
+class SystemClock:
+    """The time of day of this machine."""
+
+    def now(self) -> datetime:
+        """The present instant, in UTC."""
+        return datetime.now(UTC)
+
+
+class CloudParts:
+    """The adapters of Google Cloud and of the providers, as `settings` describe them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings: Final = settings
+        self.clock: Clock = SystemClock()
+
+    def new_id(self) -> str:
+        """A random id."""
+        return uuid.uuid4().hex
+
+    @cached_property
+    def store(self) -> VisitStore:
+        """Firestore; the SDK itself heeds FIRESTORE_EMULATOR_HOST."""
+        from google.cloud import firestore
+
+        from lumimd.adapters.firestore import FirestoreVisitStore
+
+        client = firestore.AsyncClient(project=self._settings.google_cloud_project)
+        return FirestoreVisitStore(client)
+
+    @cached_property
+    def tasks(self) -> TaskQueue:
+        """Cloud Tasks."""
+        from lumimd.adapters.cloud_tasks import CloudTaskQueue, client
+
+        return CloudTaskQueue(
+            client(self._settings.cloud_tasks_emulator_host),
+            queue=self._settings.summary_queue,
+            summarize_url=self._settings.summarize_url,
+            service_account=self._settings.tasks_service_account,
+        )
+
+    @cached_property
+    def audio(self) -> AudioStore:
+        """Cloud Storage."""
+        from lumimd.adapters.cloud_storage import cloud_audio_store
+
+        return cloud_audio_store(
+            self._settings.google_cloud_project, self._settings.storage_emulator_host
+        )
+
+    @cached_property
+    def transcriber(self) -> Transcriber:
+        """AssemblyAI, or the server that speaks its API."""
+        from lumimd.adapters.assemblyai import AssemblyAITranscriber, Webhook
+
+        url = self._settings.webhook_url
+        secret = self._settings.webhook_secret.get_secret_value()
+        return AssemblyAITranscriber(
+            api_key=self._settings.assemblyai_api_key.get_secret_value(),
+            base_url=self._settings.assemblyai_base_url,
+            webhook=Webhook(url, secret) if url else None,
+        )
+
+    @cached_property
+    def summarizer(self) -> Summarizer:
+        """OpenAI, or the rules that need no key."""
+        key = self._settings.openai_api_key
+        if self._settings.summarizer == "rules" or key is None:
+            from lumimd.adapters.rules_summarizer import RulesSummarizer
+
+            return RulesSummarizer()
+        from lumimd.adapters.openai import OpenAISummarizer
+
+        return OpenAISummarizer(
+            api_key=key.get_secret_value(),
+            base_url=self._settings.openai_base_url,
+            model=self._settings.openai_model,
+        )
+
+
+_installed: list[Parts] = []
+
+
+def install(parts: Parts) -> None:
+    """Use `parts` in this process: a process that holds the whole stack in memory, or a test."""
+    _installed[:] = [parts]
+
+
+def parts() -> Parts:
+    """The parts of this process.
+
+    Raises:
+        SettingsError: the environment does not describe a deployment.
+    """
+    return _installed[0] if _installed else _cloud_parts()
+
+
+@cache
+def _cloud_parts() -> Parts:
+    return CloudParts(settings())

@@ -1,0 +1,81 @@
+"""The entry points, one a trigger: parse, call one function of the pipeline, reply."""
+
+import asyncio
+import json
+
+from cloudevents.http import CloudEvent
+from functions_framework import aio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lumimd import logs, pipeline, recovery
+from lumimd.inbound import WEBHOOK_HEADER, check_webhook_caller, hint_of, summary_task_of, upload_of
+from lumimd.replies import acknowledge_event, reply_to_task, reply_to_webhook
+from lumimd.settings import settings
+from lumimd.wiring import parts
+
+logs.configure()
+
+COLLECT_WITHIN_S = 8.0
+"""The provider waits ten seconds for an answer; what takes longer is the poller's."""
+
+
+@aio.cloud_event
+async def on_audio_finalized(event: CloudEvent) -> None:
+    """A recording is in the bucket: note it, submit it, exit."""
+    upload = upload_of(event.get_data())
+    if upload is None:
+        logs.event("object_ignored", eventId=str(event["id"]))
+        return
+    with logs.about(visitId=upload.visit_id, stage="submission", eventId=str(event["id"])):
+        await acknowledge_event(pipeline.accept(parts(), upload))
+
+
+@aio.http
+async def on_transcription_webhook(request: Request) -> Response:
+    """The provider says that a job has ended: collect it."""
+    return await reply_to_webhook(_collect(request))
+
+
+@aio.http
+async def wake_due_visits(request: Request) -> Response:
+    """Every minute: give each due visit what it needs."""
+    with logs.about(stage="recovery"):
+        return await reply_to_task(recovery.wake_due(parts()))
+
+
+@aio.http
+async def summarize_visit(request: Request) -> Response:
+    """A task asks for the summary of a transcribed visit."""
+    task = summary_task_of(_json(await request.body()))
+    if task is None:
+        logs.event("task_ignored", "error")
+        return Response(status_code=200)
+    with logs.about(visitId=task.visit_id, attempt=task.attempt, stage="summary"):
+        return await reply_to_task(pipeline.summarize(parts(), task.visit_id, task.attempt))
+
+
+async def _collect(request: Request) -> None:
+    check_webhook_caller(
+        request.headers.get(WEBHOOK_HEADER),
+        request.headers.get("x-forwarded-for"),
+        accepted_secrets=settings().webhook_secrets,
+        allowed_ips=settings().webhook_allowed_ips,
+    )
+    hint = hint_of(request.query_params, _json(await request.body()))
+    if hint is None:
+        logs.event("webhook_ignored", "warning")
+        return
+    with logs.about(visitId=hint.visit, attempt=hint.attempt, stage="transcription"):
+        collecting = pipeline.collect(parts(), hint.visit, hint.attempt, hint.transcript_id)
+        try:
+            await asyncio.wait_for(collecting, COLLECT_WITHIN_S)
+        except TimeoutError:
+            await pipeline.collect_later(parts(), hint.visit, hint.attempt)
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

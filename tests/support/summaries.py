@@ -1,0 +1,29 @@
+"""Summaries that are valid for any transcript."""
+
+from lumimd.clinical import ActionItem, Medication, Medications, Statement, VisitSummary
+from lumimd.transcript import Transcript
+
+
+def summary_of(transcript: Transcript) -> VisitSummary:
+    """One statement of each kind that matters, all citing the first utterance."""
+    cited = [transcript.utterances[0].id]
+    return VisitSummary(
+        summary=[Statement(text="The patient came with a cough.", evidence=cited)],
+        diagnoses=[],
+        medications=Medications(
+            started=[
+                Medication(
+                    name="amoxicillin", dose="500 mg", frequency="3 times a day", evidence=cited
+                )
+            ],
+            stopped=[],
+            changed=[],
+        ),
+        imaging=[],
+        next_steps=[],
+        education=[],
+        action_items=[
+            ActionItem(text="Take the amoxicillin.", due=None, evidence=cited),
+            ActionItem(text="Come back.", due="in two weeks", evidence=cited),
+        ],
+    )

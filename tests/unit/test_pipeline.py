@@ -1,0 +1,369 @@
+"""A visit's way through the pipeline, with every part in memory and the clock in hand."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from lumimd import pipeline, recovery
+from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.ports import Failed, Transcribed
+from lumimd.records import ProcessingStatus, Status, Visit
+from lumimd.resilience.backoff import MAX_TRIES
+from lumimd.transcript import Transcript
+from tests.support.parts import MemoryParts, transcript, upload
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts()
+
+
+async def visit_of(parts: MemoryParts, visit_id: str = "visit-1") -> Visit:
+    stored = await parts.store.get(visit_id)
+    assert stored
+    return stored.visit
+
+
+async def run_tasks(parts: MemoryParts) -> None:
+    while not parts.tasks.waiting.empty():
+        task = parts.tasks.waiting.get_nowait()
+        await pipeline.summarize(parts, task.visit_id, task.attempt)
+
+
+async def wake_after(parts: MemoryParts, wait: timedelta) -> None:
+    parts.clock.advance(wait)
+    await recovery.wake_due(parts)
+
+
+async def test_a_recording_becomes_a_summary_with_action_items(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    (order,) = parts.transcriber.orders
+    parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    await pipeline.collect(parts, "visit-1", 1, order.transcript_id)
+    await run_tasks(parts)
+
+    visit = await visit_of(parts)
+    assert (visit.status, visit.progress_percent) == (Status.COMPLETED, 100)
+    assert visit.summary == "The patient came with a cough."
+    assert visit.source == "model"
+    assert visit.wake_at is None
+    actions = await parts.store.actions("visit-1")
+    assert [action.text for action in actions] == ["Take the amoxicillin.", "Come back."]
+    assert tuple(action.action_id for action in actions) == visit.action_ids
+    assert [entry.event for entry in await parts.store.history("visit-1")] == [
+        "audio_accepted",
+        "submission_claimed",
+        "transcription_submitted",
+        "transcript_stored",
+        "summary_claimed",
+        "summary_stored",
+    ]
+
+
+async def test_the_same_upload_twenty_times_at_once_is_one_order(parts: MemoryParts) -> None:
+    uploaded = parts.upload()
+    await asyncio.gather(*(pipeline.accept(parts, uploaded) for _ in range(20)))
+    assert len(parts.transcriber.orders) == 1
+    assert (await visit_of(parts)).processing_status is ProcessingStatus.TRANSCRIBING
+
+
+async def test_webhook_poller_and_tasks_racing_pay_for_one_summary(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    (order,) = parts.transcriber.orders
+    parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    parts.clock.advance(timedelta(minutes=1))
+    racers = [
+        *(pipeline.collect(parts, "visit-1", 1, order.transcript_id) for _ in range(20)),
+        *(recovery.wake_due(parts) for _ in range(20)),
+        *(pipeline.summarize(parts, "visit-1", 1) for _ in range(20)),
+    ]
+    await asyncio.gather(*racers)
+    await asyncio.gather(*(pipeline.summarize(parts, "visit-1", 1) for _ in range(10)))
+    await run_tasks(parts)
+    assert parts.summarizer.calls == 1
+    assert len(await parts.store.actions("visit-1")) == 2
+    assert (await visit_of(parts)).status is Status.COMPLETED
+
+
+async def test_the_poller_alone_finishes_a_visit(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    (order,) = parts.transcriber.orders
+    await wake_after(parts, timedelta(minutes=1))
+    assert (await visit_of(parts)).processing_status is ProcessingStatus.TRANSCRIBING
+    parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    await wake_after(parts, timedelta(minutes=1))
+    await run_tasks(parts)
+    assert (await visit_of(parts)).status is Status.COMPLETED
+
+
+async def test_a_job_of_two_hours_is_still_asked_about(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    for _ in range(120):
+        await wake_after(parts, timedelta(minutes=1))
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await wake_after(parts, timedelta(minutes=1))
+    assert (await visit_of(parts)).processing_status is ProcessingStatus.SUMMARIZING
+
+
+async def test_of_a_thousand_jobs_each_is_asked_about_in_every_round(parts: MemoryParts) -> None:
+    for number in range(1_000):
+        await pipeline.accept(parts, parts.upload(f"visit-{number}"))
+    for order in parts.transcriber.orders:
+        parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    parts.clock.advance(timedelta(hours=2))
+    assert await recovery.wake_due(parts) == 1_000
+    assert len(parts.tasks.created) == 1_000
+
+
+async def test_a_hint_about_a_running_job_changes_nothing(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    before = parts.store.documents()
+    await pipeline.collect(parts, "visit-1", 1, "job-0")
+    await pipeline.collect(parts, "visit-1", 1, "some-other-job")
+    await pipeline.collect(parts, "visit-1", 7, "job-0")
+    await pipeline.collect(parts, "no-such-visit", 1, "job-0")
+    assert parts.store.documents() == before
+
+
+async def test_a_hint_cannot_slip_one_visit_the_transcript_of_another(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload("visit-1"))
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    pending = MemoryTranscriberThatCrashes()
+    parts.transcriber = pending  # type: ignore[assignment]
+    with pytest.raises(ZeroDivisionError):
+        await pipeline.accept(parts, parts.upload("visit-2"))
+    assert (await visit_of(parts, "visit-2")).processing_status is ProcessingStatus.PENDING
+    parts.transcriber = MemoryParts().transcriber
+    await parts.transcriber.submit(
+        "https://storage.invalid/recordings/visits/user-1/visit-1/audio.wav?generation=1",
+        visit_id="visit-1",
+        attempt=1,
+    )
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await pipeline.collect(parts, "visit-2", 1, "job-0")
+    assert (await visit_of(parts, "visit-2")).processing_status is ProcessingStatus.PENDING
+
+
+class MemoryTranscriberThatCrashes:
+    provider = "memory"
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        raise ZeroDivisionError
+
+
+async def test_the_webhook_may_beat_our_own_note_of_the_job(parts: MemoryParts) -> None:
+    transcriber = parts.transcriber
+
+    class Quick:
+        provider = "memory"
+
+        async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+            job = await transcriber.submit(audio_url, visit_id=visit_id, attempt=attempt)
+            transcriber.finish(job, Transcribed(transcript()))
+            await pipeline.collect(parts, visit_id, attempt, job)
+            return job
+
+        fetch = transcriber.fetch
+        find = transcriber.find
+
+    parts.transcriber = Quick()  # type: ignore[assignment]
+    await pipeline.accept(parts, parts.upload())
+    visit = await visit_of(parts)
+    assert visit.processing_status is ProcessingStatus.SUMMARIZING
+    assert len(transcriber.orders) == 1
+
+
+async def test_an_order_whose_answer_was_lost_is_adopted_and_not_repeated(
+    parts: MemoryParts,
+) -> None:
+    transcriber = parts.transcriber
+
+    class AnswerLost:
+        provider = "memory"
+
+        async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+            await transcriber.submit(audio_url, visit_id=visit_id, attempt=attempt)
+            raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+
+        fetch = transcriber.fetch
+        find = transcriber.find
+
+    parts.transcriber = AnswerLost()  # type: ignore[assignment]
+    await pipeline.accept(parts, parts.upload())
+    assert (await visit_of(parts)).processing_status is ProcessingStatus.PENDING
+    await wake_after(parts, timedelta(minutes=2))
+    visit = await visit_of(parts)
+    assert visit.transcription
+    assert visit.transcription.transcript_id == "job-0"
+    assert len(transcriber.orders) == 1
+
+
+async def test_a_transcription_that_stays_away_fails_after_a_bounded_number_of_orders(
+    parts: MemoryParts,
+) -> None:
+    class Away:
+        provider = "memory"
+        orders = 0
+
+        async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+            self.orders += 1
+            raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+
+        async def find(self, audio: object) -> None:
+            return None
+
+    away = Away()
+    parts.transcriber = away  # type: ignore[assignment]
+    await pipeline.accept(parts, parts.upload())
+    for _ in range(10):
+        await wake_after(parts, timedelta(minutes=10))
+    visit = await visit_of(parts)
+    assert visit.status is Status.FAILED
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.TRANSCRIPTION_UNAVAILABLE
+    assert away.orders == MAX_TRIES
+
+
+async def test_silence_ends_as_no_speech_without_a_call_to_the_model(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    parts.transcriber.finish("job-0", Transcribed(Transcript(utterances=())))
+    await pipeline.collect(parts, "visit-1", 1, "job-0")
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.NO_SPEECH
+    assert parts.summarizer.calls == 0
+
+
+async def test_a_job_that_the_provider_lost_is_ordered_again_a_few_times(
+    parts: MemoryParts,
+) -> None:
+    await pipeline.accept(parts, parts.upload())
+    for _ in range(40):
+        for order in parts.transcriber.orders:
+            order.state = Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
+        await wake_after(parts, timedelta(minutes=2))
+    visit = await visit_of(parts)
+    assert visit.status is Status.FAILED
+    assert len(parts.transcriber.orders) == 1 + pipeline.MAX_RESTARTS
+
+
+async def test_a_refused_recording_is_not_ordered_again(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    refused = Failed(ErrorCode.AUDIO_TOO_SHORT, is_transient=False)
+    parts.transcriber.finish("job-0", refused)
+    await wake_after(parts, timedelta(minutes=1))
+    visit = await visit_of(parts)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.AUDIO_TOO_SHORT
+    assert len(parts.transcriber.orders) == 1
+
+
+async def transcribed(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await pipeline.collect(parts, "visit-1", 1, "job-0")
+
+
+async def test_a_model_that_is_away_for_a_while_is_asked_again(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=300)]
+    await run_tasks(parts)
+    await wake_after(parts, timedelta(seconds=299))
+    assert parts.tasks.waiting.empty(), "the other side asked for five minutes"
+    await wake_after(parts, timedelta(seconds=1))
+    await run_tasks(parts)
+    assert (await visit_of(parts)).status is Status.COMPLETED
+
+
+async def test_a_model_that_stays_away_leaves_the_transcript_safe(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE)] * 20
+    for _ in range(20):
+        await run_tasks(parts)
+        await wake_after(parts, timedelta(minutes=10))
+    visit = await visit_of(parts)
+    assert (visit.status, visit.processing_status) == (Status.PARTIAL, ProcessingStatus.FAILED)
+    assert parts.summarizer.calls == MAX_TRIES
+    assert len(await parts.store.transcript("visit-1")) == 4
+
+
+@pytest.mark.parametrize(
+    "code",
+    [ErrorCode.SUMMARY_TRUNCATED, ErrorCode.SUMMARY_REFUSED, ErrorCode.SUMMARY_INVALID],
+)
+async def test_half_an_answer_is_an_error_and_is_not_asked_for_again(
+    parts: MemoryParts, code: ErrorCode
+) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [Permanent(code)]
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert visit.processing_error
+    assert (visit.status, visit.processing_error.code) == (Status.PARTIAL, code)
+    assert visit.summary is None
+    assert parts.summarizer.calls == 1
+
+
+async def test_a_lost_task_is_created_anew_under_another_name(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    parts.tasks.waiting.get_nowait()
+    await wake_after(parts, timedelta(minutes=3))
+    await run_tasks(parts)
+    assert (await visit_of(parts)).status is Status.COMPLETED
+    assert len(set(parts.tasks.created)) == 2
+
+
+async def test_a_dead_holder_of_a_claim_is_replaced_when_its_claim_ends(
+    parts: MemoryParts,
+) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [ZeroDivisionError()]  # as good as a process that dies
+    with pytest.raises(ZeroDivisionError):
+        await run_tasks(parts)
+    await pipeline.summarize(parts, "visit-1", 1)
+    assert parts.summarizer.calls == 1, "the claim is still held"
+    await wake_after(parts, timedelta(minutes=5))
+    await run_tasks(parts)
+    assert (await visit_of(parts)).status is Status.COMPLETED
+
+
+async def test_new_audio_for_the_same_visit_is_a_new_attempt_without_traces_of_the_old(
+    parts: MemoryParts,
+) -> None:
+    await transcribed(parts)
+    await run_tasks(parts)
+    await pipeline.accept(parts, parts.upload(generation=2))
+    heard = transcript((("A", "How is the knee?"), ("B", "My knee is better, doctor.")))
+    parts.transcriber.finish("job-1", Transcribed(heard))
+    await pipeline.collect(parts, "visit-1", 1, "job-0")
+    await pipeline.collect(parts, "visit-1", 2, "job-1")
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert (visit.attempt, visit.status) == (2, Status.COMPLETED)
+    stored = await parts.store.transcript("visit-1")
+    assert [utterance.text for utterance in stored] == [u.text for u in heard.utterances]
+    actions = await parts.store.actions("visit-1")
+    assert {action.action_id for action in actions} == set(visit.action_ids)
+
+
+async def test_one_visit_in_trouble_does_not_keep_the_others_from_their_turn(
+    parts: MemoryParts,
+) -> None:
+    for number in range(5):
+        await pipeline.accept(parts, parts.upload(f"visit-{number}"))
+        parts.transcriber.finish(f"job-{number}", Transcribed(transcript()))
+    del parts.transcriber.orders[0].state
+    parts.clock.advance(timedelta(minutes=1))
+    with pytest.raises(ExceptionGroup):
+        await recovery.wake_due(parts)
+    assert len(parts.tasks.created) == 4
+
+
+async def test_an_upload_into_somebody_elses_visit_is_left_alone(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    foreign = upload(generation=9).model_copy(update={"user_id": "user-2"})
+    before = parts.store.documents()
+    await pipeline.accept(parts, foreign)
+    assert parts.store.documents() == before
