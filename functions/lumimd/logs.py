@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -48,7 +48,7 @@ FIELDS: Final = frozenset(
 _SEVERITY: Final = {"warn": "WARNING", "exception": "ERROR"}
 
 
-def configure(level: int = logging.INFO) -> None:
+def configure(to: TextIO | None = None, level: int = logging.INFO) -> None:
     """Send our events and every library's records through one pipeline, to standard output."""
     structlog.configure(
         processors=[
@@ -59,7 +59,7 @@ def configure(level: int = logging.INFO) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(to or sys.stdout),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()

@@ -24,6 +24,8 @@ SPEECH_THRESHOLD: Final = 0.02
 DELETED_AUDIO_URL: Final = "http://deleted_by_user"
 """What a deleted job keeps in place of the recording's URL."""
 
+_JOBS: Final = "/v2/transcript"
+
 PAGE: Final = 100
 LOOK_BACK_PAGES: Final = 5
 """How far `find` looks: 500 jobs, more than the provider starts in the minutes that matter."""
@@ -133,7 +135,9 @@ async def _called(policy: retry.RetryPolicy, make: Callable[[], Awaitable[T]]) -
 
 async def _raise_for_status(response: httpx.Response) -> None:
     status = response.status_code
-    if status == httpx.codes.NOT_FOUND:
+    # "Transcript lookup error, transcript id not found" is a 400 of this provider.
+    asked_for_a_job = response.request.method == "GET" and response.request.url.path != _JOBS
+    if asked_for_a_job and status in (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND):
         raise JobGone
     if status == httpx.codes.TOO_MANY_REQUESTS or status >= 500:
         raise Transient(

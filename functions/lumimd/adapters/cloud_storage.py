@@ -97,7 +97,11 @@ def cloud_audio_store(project: str, emulator_host: str | None) -> CloudAudioStor
     if emulator_host is not None:
         key = _throw_away_key()
         anonymous: Any = AnonymousCredentials
-        client = storage.Client(project=project, credentials=anonymous())
+        client = storage.Client(
+            project=project,
+            credentials=anonymous(),
+            client_options={"api_endpoint": emulator_host},
+        )
         return CloudAudioStore(client, signing=lambda: {"credentials": key}, endpoint=emulator_host)
     return CloudAudioStore(storage.Client(project=project), signing=_signed_by_iam)
 

@@ -1,0 +1,38 @@
+"""Finalize events without Pub/Sub: looks into the bucket and announces what is new.
+
+The stand-in for Eventarc on a machine without Java. Like the real thing it delivers again until the
+function acknowledges.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import httpx
+
+from infra.local.eventarc.event import finalized
+
+LOOK_EVERY_S: Final = 0.3
+
+
+async def announce_uploads(storage_url: str, bucket: str, target: str) -> None:
+    """Send a CloudEvent to `target` for each generation that appears; runs until cancelled."""
+    announced: set[tuple[str, str]] = set()
+    async with httpx.AsyncClient(timeout=60) as http:
+        while True:
+            found = await http.get(f"{storage_url}/storage/v1/b/{bucket}/o")
+            for item in found.json().get("items", []):
+                version = item["name"], item["generation"]
+                if version not in announced and await _announce(http, item, target):
+                    announced.add(version)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _announce(http: httpx.AsyncClient, item: dict[str, Any], target: str) -> bool:
+    """Whether the function acknowledged; if not, the next look announces it again."""
+    event_id = f"{item['name']}#{item['generation']}"
+    event = finalized(item, event_id=event_id, time=item["timeCreated"])
+    try:
+        answer = await http.post(target, headers=event.headers, content=event.body)
+    except httpx.TransportError:
+        return False
+    return answer.is_success

@@ -1,0 +1,148 @@
+"""What a phone does: upload a recording to the bucket, and listen to the visit's documents."""
+
+import asyncio
+import mimetypes
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore, storage  # type: ignore[attr-defined]  # storage has no types
+
+from infra.local.stack import BUCKET, PROJECT
+from lumimd.adapters.firestore import FirestoreVisitStore
+from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.ports import VisitStore
+from lumimd.records import Action, HistoryEntry, Visit
+from lumimd.transcript import Utterance
+
+USER_ID: Final = "demo-user"
+CHUNK_BYTES: Final = 1024 * 1024
+
+
+class Reader(Protocol):
+    """Reads documents, and listens to them."""
+
+    store: VisitStore
+
+    def watch(self, visit_id: str) -> AsyncIterator[Visit]:
+        """The visit as it is, and then after every change."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        ...
+
+
+@dataclass(frozen=True)
+class VisitDocuments:
+    """Everything that a client may read of one visit."""
+
+    visit: Visit
+    transcript: tuple[Utterance, ...]
+    actions: tuple[Action, ...]
+    history: tuple[HistoryEntry, ...]
+
+    def to_stored(self) -> dict[str, Any]:
+        """The documents as clients see them, in camelCase."""
+        return {
+            "visit": self.visit.to_stored(),
+            "transcript": [each.to_stored() for each in self.transcript],
+            "actions": [each.to_stored() for each in self.actions],
+            "history": [each.to_stored() for each in self.history],
+        }
+
+
+class Client:
+    """A client of the local stack."""
+
+    def __init__(self, storage_url: str, reader: Reader) -> None:
+        anonymous: Any = AnonymousCredentials
+        sdk = storage.Client(
+            project=PROJECT,
+            credentials=anonymous(),
+            client_options={"api_endpoint": storage_url},
+        )
+        self._bucket = sdk.bucket(BUCKET)
+        self._reader = reader
+
+    async def upload(self, recording: Path, object_name: str) -> None:
+        """Upload the file in chunks, as a phone with a weak connection would."""
+        blob = self._bucket.blob(object_name, chunk_size=CHUNK_BYTES)
+        content_type = mimetypes.guess_type(recording.name)[0] or "application/octet-stream"
+        await asyncio.to_thread(
+            blob.upload_from_filename, str(recording), content_type=content_type
+        )
+
+    def watch(self, visit_id: str) -> AsyncIterator[Visit]:
+        """The visit as it is, and then after every change."""
+        return self._reader.watch(visit_id)
+
+    async def until_ended(self, visit_id: str) -> Visit:
+        """The visit once nothing more happens to it."""
+        async with aclosing(self.watch(visit_id)) as updates:  # type: ignore[type-var]
+            async for visit in updates:
+                if visit.processing_status.is_terminal:
+                    return visit
+        raise AssertionError("a listener does not end")
+
+    async def documents(self, visit_id: str) -> VisitDocuments:
+        """Everything that is stored of the visit."""
+        store = self._reader.store
+        stored = await store.get(visit_id)
+        assert stored is not None
+        return VisitDocuments(
+            stored.visit,
+            await store.transcript(visit_id),
+            await store.actions(visit_id),
+            await store.history(visit_id),
+        )
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        await self._reader.aclose()
+
+
+class MemoryReader:
+    """Reads the store of this process."""
+
+    def __init__(self, store: MemoryVisitStore) -> None:
+        self.store: VisitStore = store
+        self.watch = store.watch
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+class FirestoreReader:
+    """Reads the emulator that FIRESTORE_EMULATOR_HOST names, and listens by the SDK's listener."""
+
+    def __init__(self) -> None:
+        self._listener = firestore.Client(project=PROJECT)
+        self._reader = firestore.AsyncClient(project=PROJECT)
+        self.store: VisitStore = FirestoreVisitStore(self._reader)
+
+    async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
+        """The visit as it is, and then after every change."""
+        loop = asyncio.get_running_loop()
+        updates: asyncio.Queue[Visit] = asyncio.Queue()
+
+        def on_snapshot(snapshots: Any, _changes: Any, _at: Any) -> None:  # in the SDK's thread
+            for snapshot in snapshots:
+                if snapshot.exists:
+                    visit = Visit.from_stored(snapshot.to_dict())
+                    loop.call_soon_threadsafe(updates.put_nowait, visit)
+
+        watch = self._listener.document(f"visits/{visit_id}").on_snapshot(on_snapshot)
+        try:
+            while True:
+                yield await updates.get()
+        finally:
+            await asyncio.to_thread(watch.unsubscribe)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        self._listener.close()
+        self._reader.close()

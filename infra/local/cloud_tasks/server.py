@@ -1,0 +1,121 @@
+r"""Cloud Tasks on this machine: a gRPC server that the real SDK client talks to.
+
+    python -m infra.local.cloud_tasks --port 8123 \
+        --queue projects/demo-lumimd/locations/us-central1/queues/summaries
+
+Reached with `CloudTasksAsyncClient(transport=CloudTasksGrpcAsyncIOTransport(channel=
+grpc.aio.insecure_channel("127.0.0.1:8123")))`. Tasks live in memory: a restart forgets them, which
+the pipeline has to survive anyway (a task may be lost; `wakeAt` re-derives it).
+
+Left out on purpose: the service's own throttling (slow start, Retry-After), because a local run
+should fail or pass by the queue's declared settings alone.
+"""
+
+import argparse
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import httpx
+from google.cloud import tasks_v2
+
+from infra.local.cloud_tasks.queue import Attempt, Queue
+from infra.local.cloud_tasks.service import SERVICE, CloudTasks
+from infra.local.cloud_tasks.validation import checked_queue
+from infra.local.google_api import grpc_server
+from infra.local.google_api.http_target import http_client, send, target_headers
+from infra.local.google_api.pump import Clock, Pump, utc_now
+
+log = logging.getLogger("infra.local.cloud_tasks")
+
+
+@asynccontextmanager
+async def serving(
+    port: int, queues: Iterable[tasks_v2.Queue] = (), clock: Clock = utc_now
+) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
+    """Serve Cloud Tasks with these queues; gives the port and the task that dispatches."""
+    models = {queue.name: Queue(checked_queue(queue), clock()) for queue in queues}
+    async with http_client() as client:
+
+        async def deliver(queue: Queue, attempt: Attempt) -> None:
+            request = build_request(client, attempt, clock())
+            deadline_s = attempt.task.dispatch_deadline.total_seconds()
+            answer = await send(client, request, deadline_s)
+            outcome = queue.finish(attempt, answer, clock())
+            task_id, number = attempt.task.name.rpartition("/")[2], attempt.retry_count + 1
+            log.info("task %s attempt %d: %s, %s", task_id, number, answer, outcome)
+
+        pump = Pump(models, deliver, clock)
+        handler = grpc_server.service_handler(SERVICE, CloudTasks(models, pump, clock).rpcs())
+        async with grpc_server.serving(handler, port, pump.run()) as running:
+            yield running
+
+
+def build_request(client: httpx.AsyncClient, attempt: Attempt, now: datetime) -> httpx.Request:
+    """The request of an attempt, with the headers that the service documents."""
+    target = attempt.task.http_request
+    queue_name, _, task_id = attempt.task.name.rpartition("/tasks/")
+    service_headers = {
+        "User-Agent": "Google-Cloud-Tasks",
+        "X-CloudTasks-QueueName": queue_name.rpartition("/")[2],
+        "X-CloudTasks-TaskName": task_id,
+        "X-CloudTasks-TaskRetryCount": str(attempt.retry_count),
+        "X-CloudTasks-TaskExecutionCount": str(attempt.execution_count),
+        "X-CloudTasks-TaskETA": f"{attempt.task.schedule_time.timestamp():.6f}",
+    }
+    if attempt.previous_response is not None:
+        service_headers["X-CloudTasks-TaskPreviousResponse"] = str(attempt.previous_response)
+    return client.build_request(
+        target.http_method.name if target.http_method else "POST",
+        target.url,
+        headers=target_headers(target, target.url, service_headers, now),
+        content=target.body,
+    )
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Cloud Tasks on this machine")
+    parser.add_argument("--port", type=int, default=8123)
+    parser.add_argument(
+        "--queue",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="full name of a queue to create at start; may be given several times",
+    )
+    parser.add_argument("--max-attempts", type=int, default=100, help="-1: unlimited")
+    parser.add_argument("--min-backoff", type=float, default=1.0, metavar="SECONDS")
+    parser.add_argument("--max-backoff", type=float, default=60.0, metavar="SECONDS")
+    parser.add_argument("--max-doublings", type=int, default=16)
+    parser.add_argument("--max-dispatches-per-second", type=float, default=500.0)
+    parser.add_argument("--max-concurrent-dispatches", type=int, default=1000)
+    return parser.parse_args(arguments)
+
+
+def declared_queues(options: argparse.Namespace) -> list[tasks_v2.Queue]:
+    """The queues to create at start, all with the settings of the command line."""
+    return [
+        tasks_v2.Queue(
+            name=name,
+            retry_config=tasks_v2.RetryConfig(
+                max_attempts=options.max_attempts,
+                min_backoff=timedelta(seconds=options.min_backoff),
+                max_backoff=timedelta(seconds=options.max_backoff),
+                max_doublings=options.max_doublings,
+            ),
+            rate_limits=tasks_v2.RateLimits(
+                max_dispatches_per_second=options.max_dispatches_per_second,
+                max_concurrent_dispatches=options.max_concurrent_dispatches,
+            ),
+        )
+        for name in options.queue
+    ]
+
+
+async def main() -> None:
+    options = parse_arguments()
+    async with serving(options.port, declared_queues(options)) as (port, dispatching):
+        log.info("listening on 127.0.0.1:%d, %d queues", port, len(options.queue))
+        await grpc_server.until_stopped(dispatching)

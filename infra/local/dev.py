@@ -1,0 +1,65 @@
+"""`scripts/dev`: the stack, kept running, with a table of its URLs."""
+
+import argparse
+import asyncio
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from infra.local.demo import announce_services, choose_memory
+from infra.local.emulators import EmulatorMissing
+from infra.local.launcher import Stack, running_stack
+from infra.local.stack import BUCKET, ENTRY_POINTS, PROJECT, ROOT, Options
+from infra.local.supervision.processes import ProcessFailed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 after Ctrl-C, 1 when a part of the stack failed."""
+    parser = argparse.ArgumentParser(prog="scripts/dev", description=__doc__)
+    parser.add_argument("--scripted", action="store_true", help="no speech recognition: scripts")
+    parser.add_argument("--no-webhooks", dest="webhooks", action="store_false")
+    parser.add_argument("--poll-every", type=float, default=5.0, metavar="SECONDS")
+    parser.add_argument("--store", choices=["auto", "emulator", "memory"], default="auto")
+    wanted = parser.parse_args(arguments)
+    told = Console(stderr=True, highlight=False)
+    try:
+        asyncio.run(_serve(wanted, told))
+    except (EmulatorMissing, ProcessFailed) as error:
+        told.print(str(error), markup=False)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        told.print("Stopped; nothing is left running.")
+    return 0
+
+
+async def _serve(wanted: argparse.Namespace, told: Console) -> None:
+    options = Options(
+        in_memory=choose_memory(wanted.store, told.print),
+        scripted=wanted.scripted,
+        webhooks=wanted.webhooks,
+        poll_every_s=wanted.poll_every,
+    )
+    announce_services(options, told.print)
+    told.print("Starting the stack:")
+    async with running_stack(options, told.print) as stack:
+        Console(highlight=False).print(_urls(stack, options))
+        told.print(f"Logs: {stack.run_dir.relative_to(ROOT)}/   Stop: Ctrl-C")
+        await stack.processes.wait()
+
+
+def _urls(stack: Stack, options: Options) -> Table:
+    table = Table("part", "URL")
+    for process in stack.plan.processes:
+        if process.name not in ENTRY_POINTS:
+            table.add_row(process.name, process.url)
+    for entry_point in ENTRY_POINTS:
+        table.add_row(entry_point, stack.plan.function_url(entry_point))
+    table.add_row("project", PROJECT)
+    table.add_row("bucket", BUCKET)
+    table.add_row("store", "memory" if options.in_memory else "Firestore emulator")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

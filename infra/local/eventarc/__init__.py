@@ -1,0 +1,1 @@
+"""Eventarc on this machine."""

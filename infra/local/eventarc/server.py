@@ -1,0 +1,116 @@
+r"""Eventarc on this machine: Pub/Sub pushes of storage events, forwarded as CloudEvents.
+
+    python -m infra.local.eventarc --port 8125 --pubsub 127.0.0.1:8785 \
+        --project demo-lumimd --topic storage-events --target http://127.0.0.1:8081/
+
+The function's answer is Pub/Sub's: 2xx acknowledges, anything else or no answer makes Pub/Sub
+deliver again. Only finalize events are forwarded; others are acknowledged.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from infra.local.eventarc.event import MalformedPush, finalized_event
+from infra.local.eventarc.subscription import subscribe
+from infra.local.google_api.http_target import http_client
+
+# What an event-triggered function is given; after that the event is delivered again.
+FUNCTION_TIMEOUT_S = 540
+PUSH_PATH = "/push"
+
+log = logging.getLogger("infra.local.eventarc")
+
+
+class Forwarder:
+    """Sends each finalize event on to `target`, a URL, with the client."""
+
+    def __init__(self, target: str, client: httpx.AsyncClient) -> None:
+        self._target = target
+        self._client = client
+
+    async def push(self, request: Request) -> Response:
+        try:
+            event = finalized_event(await request.body())
+        except MalformedPush as error:
+            log.warning("malformed push: %s", error)
+            return Response(status_code=400)
+        if event is None:
+            return Response(status_code=204)
+        try:
+            answer = await self._client.post(
+                self._target, content=event.body, headers=event.headers
+            )
+        except httpx.RequestError as error:
+            log.warning("event %s: %s, will be delivered again", event.id, type(error).__name__)
+            return Response(status_code=503)
+        except asyncio.CancelledError:
+            # The server is stopping: Pub/Sub keeps what is not acknowledged.
+            return Response(status_code=503)
+        if not answer.is_success:
+            log.warning("event %s: %d, will be delivered again", event.id, answer.status_code)
+            return Response(status_code=502)
+        log.info("event %s: %d", event.id, answer.status_code)
+        return Response(status_code=204)
+
+
+async def healthz(_: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+def create_app(
+    target: str, *, pubsub: str, project: str, topic: str, push_endpoint: str
+) -> Starlette:
+    """The forwarder as an ASGI app; at start it subscribes `push_endpoint` to the topic."""
+    client = http_client(FUNCTION_TIMEOUT_S)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with client:
+            await subscribe(pubsub, project, topic, push_endpoint)
+            yield
+
+    push = Forwarder(target, client).push
+    routes = [Route("/healthz", healthz), Route(PUSH_PATH, push, methods=["POST"])]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Eventarc on this machine")
+    parser.add_argument("--port", type=int, default=8125)
+    parser.add_argument("--pubsub", default="127.0.0.1:8785", metavar="HOST:PORT")
+    parser.add_argument("--project", default="demo-lumimd")
+    parser.add_argument("--topic", default="storage-events")
+    parser.add_argument("--target", required=True, metavar="URL", help="the function's URL")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = parse_arguments()
+    app = create_app(
+        options.target,
+        pubsub=options.pubsub,
+        project=options.project,
+        topic=options.topic,
+        push_endpoint=f"http://127.0.0.1:{options.port}{PUSH_PATH}",
+    )
+    # uvicorn raises the signal again once it has stopped; being told to stop is not a failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=options.port,
+        log_level="warning",
+        # A push that is cut off is delivered again, so stopping need not wait for functions.
+        timeout_graceful_shutdown=0,
+    )

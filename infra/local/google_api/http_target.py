@@ -1,0 +1,100 @@
+"""One HTTP request to a target, as Cloud Tasks and Cloud Scheduler make it: built, sent, judged.
+
+A redirect is not followed and counts as a failure; a connection is used once, so that a restarted
+worker never answers with the reset of an old one.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import grpc
+import httpx
+
+from infra.local.google_api.oidc import local_id_token
+
+# What a caller sets under these names is ignored: the service writes them itself.
+_RESERVED = ("host", "content-length", "user-agent")
+_RESERVED_PREFIXES = ("x-google-", "x-appengine-", "x-cloudtasks-", "x-cloudscheduler")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a request: the HTTP status, None when no response came, and its gRPC code."""
+
+    code: int | None
+    rpc_code: int
+
+    @property
+    def succeeded(self) -> bool:
+        return self.code is not None and 200 <= self.code < 300
+
+    def __str__(self) -> str:
+        return str(self.code) if self.code else _RPC_NAMES[self.rpc_code].lower()
+
+
+# From the comments of google/rpc/code.proto.
+_RPC_CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    409: grpc.StatusCode.ABORTED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    499: grpc.StatusCode.CANCELLED,
+    500: grpc.StatusCode.INTERNAL,
+    501: grpc.StatusCode.UNIMPLEMENTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+_RPC_NAMES: dict[int, str] = {status.value[0]: status.name for status in grpc.StatusCode}
+TIMED_OUT = Answer(None, grpc.StatusCode.DEADLINE_EXCEEDED.value[0])
+UNREACHABLE = Answer(None, grpc.StatusCode.UNAVAILABLE.value[0])
+
+
+def http_client(timeout_s: float | None = None) -> httpx.AsyncClient:
+    """A client without a limit of connections: the queue decides how many requests are open."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    # trust_env=False: a proxy set for this machine must not see requests to 127.0.0.1.
+    return httpx.AsyncClient(timeout=timeout_s, limits=limits, trust_env=False)
+
+
+def target_headers(
+    target: Any, url: str, service_headers: Mapping[str, str], now: datetime
+) -> dict[str, str]:
+    """The headers for a proto `target` (a task's HttpRequest, a job's HttpTarget) at `url`.
+
+    With an oidc_token they carry a token whose audience is the URL unless another is given.
+    """
+    headers = {
+        name: value
+        for name, value in target.headers.items()
+        if name.lower() not in _RESERVED and not name.lower().startswith(_RESERVED_PREFIXES)
+    }
+    if "oidc_token" in target:
+        oidc = target.oidc_token
+        token = local_id_token(oidc.service_account_email, oidc.audience or url, now)
+        headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
+        headers["Authorization"] = f"Bearer {token}"
+    return headers | dict(service_headers)
+
+
+async def send(client: httpx.AsyncClient, request: httpx.Request, deadline_s: float) -> Answer:
+    """Send a request; past the deadline it is cancelled, and the worker sees a disconnect."""
+    try:
+        async with asyncio.timeout(deadline_s):
+            response = await client.send(request)
+    except TimeoutError:
+        return TIMED_OUT
+    except httpx.RequestError:  # no connection, one that broke, or a body that cannot be read
+        return UNREACHABLE
+    return Answer(response.status_code, _rpc_code(response.status_code))
+
+
+def _rpc_code(status: int) -> int:
+    """The google.rpc code the services report for an HTTP status (0 for 2xx)."""
+    if 200 <= status < 300:
+        return 0
+    return int(_RPC_CODES.get(status, grpc.StatusCode.UNKNOWN).value[0])

@@ -1,0 +1,79 @@
+"""The loop that dispatches what is due: it drives the pure models of the queue and of the job.
+
+It sleeps until the next moment that a source names, or until `wake` says that something changed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Generic, Protocol, TypeVar
+
+Clock = Callable[[], datetime]
+AttemptT = TypeVar("AttemptT")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Source(Protocol[AttemptT]):
+    """A queue or a job: what may be dispatched now, and when to ask again (None: when woken)."""
+
+    def take_due(self, now: datetime) -> list[AttemptT]: ...
+
+    def next_wake(self) -> datetime | None: ...
+
+
+SourceT = TypeVar("SourceT", bound=Source)  # type: ignore[type-arg]  # of the pump's AttemptT
+
+
+class Pump(Generic[SourceT, AttemptT]):
+    """Dispatches from `sources`, a mapping that its owner may change at any time.
+
+    `deliver` makes one attempt and records its answer in the source. An exception in it is a bug:
+    it ends `run`, and with it the server, instead of leaving a queue that silently stands still.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, SourceT],
+        deliver: Callable[[SourceT, AttemptT], Awaitable[None]],
+        clock: Clock = utc_now,
+    ) -> None:
+        self._sources = sources
+        self._deliver = deliver
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self._attempts = asyncio.TaskGroup()
+
+    def wake(self) -> None:
+        """Look again: something was created, resumed, reconfigured or finished."""
+        self._changed.set()
+
+    def start(self, source: SourceT, attempt: AttemptT) -> None:
+        """Make an attempt that was dispatched by hand (RunTask, RunJob)."""
+        self._attempts.create_task(self._attempt(source, attempt))
+
+    async def run(self) -> None:
+        """Dispatch until cancelled, which also cancels the attempts in flight."""
+        async with self._attempts:
+            while True:
+                self._changed.clear()
+                now = self._clock()
+                for source in self._sources.values():
+                    for attempt in source.take_due(now):
+                        self.start(source, attempt)
+                await self._wait()
+
+    async def _attempt(self, source: SourceT, attempt: AttemptT) -> None:
+        await self._deliver(source, attempt)
+        self.wake()
+
+    async def _wait(self) -> None:
+        wakes = [at for source in self._sources.values() if (at := source.next_wake()) is not None]
+        delay_s = (min(wakes) - self._clock()).total_seconds() if wakes else None
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._changed.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,70 @@
+"""When a failed attempt is made again, and when no more: pure, shared with the scheduler.
+
+The rules are those of `google.cloud.tasks.v2.RetryConfig` (and of the scheduler's, which has the
+same back-off): the interval doubles `max_doublings` times, then grows by its last step, up to
+`max_backoff`. With 10 s, 300 s and 3 doublings: 10, 20, 40, 80, 160, 240, 300, 300, ...
+"""
+
+from datetime import datetime, timedelta
+
+from google.cloud import tasks_v2
+
+# What the service chooses for a queue that names no retry settings.
+DEFAULT_MAX_ATTEMPTS = 100
+DEFAULT_MIN_BACKOFF = timedelta(milliseconds=100)
+DEFAULT_MAX_BACKOFF = timedelta(hours=1)
+DEFAULT_MAX_DOUBLINGS = 16
+UNLIMITED = -1
+
+
+def with_default_retry(config: tasks_v2.RetryConfig) -> tasks_v2.RetryConfig:
+    """A copy with every unspecified setting filled in.
+
+    A `max_doublings` of 0 counts as unspecified, for the wire format cannot tell the two apart.
+    """
+    filled = tasks_v2.RetryConfig(config)
+    filled.max_attempts = filled.max_attempts or DEFAULT_MAX_ATTEMPTS
+    filled.max_doublings = filled.max_doublings or DEFAULT_MAX_DOUBLINGS
+    if "min_backoff" not in filled:
+        filled.min_backoff = DEFAULT_MIN_BACKOFF
+    if "max_backoff" not in filled:
+        filled.max_backoff = DEFAULT_MAX_BACKOFF
+    return filled
+
+
+def backoff(
+    failures: int, *, min_backoff: timedelta, max_backoff: timedelta, max_doublings: int
+) -> timedelta:
+    """How long to wait after the `failures`-th failure in a row (counted from 1)."""
+    doublings = min(failures - 1, max_doublings)
+    linear_steps = failures - 1 - doublings
+    # In floats: a large max_doublings must saturate at max_backoff, not overflow a timedelta.
+    seconds = min_backoff.total_seconds() * 2.0 ** min(doublings, 64) * (1 + linear_steps)
+    return min(timedelta(seconds=min(seconds, max_backoff.total_seconds())), max_backoff)
+
+
+def task_backoff(config: tasks_v2.RetryConfig, failures: int) -> timedelta:
+    """`backoff` with the settings of a complete RetryConfig."""
+    return backoff(
+        failures,
+        min_backoff=config.min_backoff,
+        max_backoff=config.max_backoff,
+        max_doublings=config.max_doublings,
+    )
+
+
+def exhausted(
+    config: tasks_v2.RetryConfig, attempts: int, first_attempt_at: datetime, now: datetime
+) -> bool:
+    """Whether a task that failed `attempts` times is given up.
+
+    Both limits must be reached, `max_attempts` and `max_retry_duration`; one that is unlimited
+    leaves the decision to the other, and with neither a task is retried for ever.
+    """
+    attempts_limited = config.max_attempts != UNLIMITED
+    duration_limited = config.max_retry_duration > timedelta(0)
+    if not (attempts_limited or duration_limited):
+        return False
+    attempts_reached = not attempts_limited or attempts >= config.max_attempts
+    duration_reached = not duration_limited or now - first_attempt_at >= config.max_retry_duration
+    return attempts_reached and duration_reached

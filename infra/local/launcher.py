@@ -1,0 +1,82 @@
+"""Starts the local stack and hands out what a client of it needs; ends all of it on the way out."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from infra.local.bucket_watcher import announce_uploads
+from infra.local.client import Client, FirestoreReader, MemoryReader
+from infra.local.memory_functions import serve_functions
+from infra.local.stack import BUCKET, ROOT, Options, Plan, plan
+from infra.local.supervision.processes import Process, Processes
+
+RUNS: Final = ROOT / ".run"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The running stack: where its parts listen, where they log, and a client of it."""
+
+    plan: Plan
+    processes: Processes
+    run_dir: Path
+    client: Client
+
+
+@asynccontextmanager
+async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
+    """The stack, up and healthy. Nothing of it is left afterwards, whatever happens.
+
+    Raises:
+        EmulatorMissing: a part is not on this machine.
+        ProcessDied, NotReady: a part did not start; the error shows the end of its log.
+    """
+    planned = plan(options)
+    # This process is a client of the stack and, when all is in memory, its functions too: the SDKs
+    # take the emulators' addresses from the environment.
+    os.environ.update(planned.function_env)
+    RUNS.mkdir(exist_ok=True)
+    run_dir = Path(tempfile.mkdtemp(dir=RUNS, prefix="run-"))
+
+    def on_ready(process: Process) -> None:
+        say(f"  {process.name} is up at {process.url}")
+
+    async with AsyncExitStack() as closing:
+        processes = Processes(planned.processes, run_dir=run_dir, on_ready=on_ready)
+        if options.in_memory:
+            store = await closing.enter_async_context(serve_functions(planned, run_dir))
+            await closing.enter_async_context(processes)
+            await _create_bucket(planned)
+            await closing.enter_async_context(_watched_bucket(planned))
+            client = Client(planned.url("storage"), MemoryReader(store))
+        else:
+            await closing.enter_async_context(processes)
+            await _create_bucket(planned)
+            client = Client(planned.url("storage"), FirestoreReader())
+        closing.push_async_callback(client.aclose)
+        yield Stack(planned, processes, run_dir, client)
+
+
+async def _create_bucket(planned: Plan) -> None:
+    async with httpx.AsyncClient(base_url=planned.url("storage")) as http:
+        (await http.post("/storage/v1/b", json={"name": BUCKET})).raise_for_status()
+
+
+@asynccontextmanager
+async def _watched_bucket(planned: Plan) -> AsyncIterator[None]:
+    watching = asyncio.create_task(
+        announce_uploads(planned.url("storage"), BUCKET, planned.function_url("on_audio_finalized"))
+    )
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

@@ -1,0 +1,136 @@
+"""One job of Cloud Scheduler: when it runs. Pure: no I/O, time is passed in.
+
+A tick runs when its time has come and no run is in flight; a tick that came during a run starts
+when that run has ended, and several such ticks make one run. A failed run is retried up to
+`retry_count` times, as long as the retry comes before the next tick.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+from google.api_core import exceptions
+from google.cloud import scheduler_v1
+from google.rpc import status_pb2
+
+from infra.local.google_api.http_target import Answer
+from infra.local.google_api.retry import backoff
+
+State = scheduler_v1.Job.State
+
+
+@dataclass(frozen=True)
+class Run:
+    """One attempt to run `job` for the tick of `scheduled_at`; `retries` came before it."""
+
+    job: scheduler_v1.Job
+    scheduled_at: datetime
+    retries: int
+    forced: bool
+
+
+def cron_tick(schedule: str, time_zone: str, after: datetime) -> datetime:
+    """The first instant after `after` (UTC) that the unix-cron `schedule` names in its zone.
+
+    Raises cronsim.CronSimError for a bad expression and StopIteration for one that never matches;
+    a validated job has neither.
+    """
+    return next(CronSim(schedule, after.astimezone(ZoneInfo(time_zone)))).astimezone(UTC)
+
+
+class ScheduledJob:
+    """A job and its next run. `message` must be complete (see scheduler_service).
+
+    With `every`, ticks come at that interval from now on, whatever the schedule says.
+    """
+
+    def __init__(
+        self, message: scheduler_v1.Job, now: datetime, every: timedelta | None = None
+    ) -> None:
+        self._every = every
+        self._in_flight = 0
+        self.configure(scheduler_v1.Job(message, state=State.ENABLED), now)
+
+    def configure(self, message: scheduler_v1.Job, now: datetime) -> None:
+        """Take over a new definition; the next tick is counted from `now`."""
+        self.message = scheduler_v1.Job(message, user_update_time=now)
+        self._tick = now
+        self._advance(now)
+
+    def pause(self) -> None:
+        """Raises FailedPrecondition unless the job is enabled."""
+        self._change_state(State.ENABLED, State.PAUSED)
+
+    def resume(self, now: datetime) -> None:
+        """Enable again, from the next tick on: none is made up for.
+
+        Raises FailedPrecondition unless the job is paused.
+        """
+        self._change_state(State.PAUSED, State.ENABLED)
+        self._advance(now)
+
+    def take_due(self, now: datetime) -> list[Run]:
+        """The run that is due and may start, if any; ticks missed before `now` count as one."""
+        if self._waits() or self.message.schedule_time > now:
+            return []
+        run = self._start(self._retry or self._new_run(self._tick), now)
+        if run.retries == 0:
+            self._advance(now)
+        else:
+            self._set_retry(None)
+        return [run]
+
+    def run_now(self, now: datetime) -> Run:
+        """A run by hand (RunJob): also when paused, also while a run is in flight."""
+        return self._start(self._new_run(now, forced=True), now)
+
+    def next_wake(self) -> datetime | None:
+        return None if self._waits() else self.message.schedule_time
+
+    def finish(self, run: Run, answer: Answer, now: datetime) -> None:
+        """Record the answer to a run; a failed one may be followed by a retry."""
+        self._in_flight -= 1
+        self.message.status = status_pb2.Status(code=answer.rpc_code)
+        if answer.succeeded or run.forced:
+            return
+        retry = self.message.retry_config
+        if run.retries >= retry.retry_count:
+            return
+        wait = backoff(
+            run.retries + 1,
+            min_backoff=retry.min_backoff_duration,
+            max_backoff=retry.max_backoff_duration,
+            max_doublings=retry.max_doublings,
+        )
+        if now + wait < self._tick:
+            again = Run(self.message, run.scheduled_at, run.retries + 1, forced=False)
+            self._set_retry(again, now + wait)
+
+    def _waits(self) -> bool:
+        return self.message.state != State.ENABLED or self._in_flight > 0
+
+    def _new_run(self, scheduled_at: datetime, forced: bool = False) -> Run:
+        return Run(scheduler_v1.Job(self.message), scheduled_at, retries=0, forced=forced)
+
+    def _start(self, run: Run, now: datetime) -> Run:
+        self._in_flight += 1
+        self.message.last_attempt_time = now
+        return run
+
+    def _advance(self, now: datetime) -> None:
+        """Move to the first tick after now."""
+        if self._every is not None:
+            self._tick += self._every * ((now - self._tick) // self._every + 1)
+        else:
+            self._tick = cron_tick(self.message.schedule, self.message.time_zone, now)
+        self._set_retry(None)
+
+    def _set_retry(self, retry: Run | None, at: datetime | None = None) -> None:
+        self._retry = retry
+        self.message.schedule_time = at or self._tick
+
+    def _change_state(self, before: int, after: int) -> None:
+        if self.message.state != before:
+            raise exceptions.FailedPrecondition(f"The job must be {State(before).name}")
+        self.message = scheduler_v1.Job(self.message, state=after)

@@ -1,0 +1,121 @@
+r"""Cloud Scheduler on this machine: a ticker that answers the real SDK client over gRPC.
+
+    python -m infra.local.scheduler --port 8124 --every 5 \
+        --job wake-due-visits=http://127.0.0.1:8082/
+
+`--every` makes all jobs tick at that interval, for a minute is long when one is watching; without
+it each job follows its unix-cron schedule. Jobs live in memory.
+"""
+
+import argparse
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import httpx
+from google.cloud import scheduler_v1
+
+from infra.local.google_api import grpc_server
+from infra.local.google_api.http_target import http_client, send, target_headers
+from infra.local.google_api.pump import Clock, Pump, utc_now
+from infra.local.scheduler.job import Run, ScheduledJob
+from infra.local.scheduler.service import SERVICE, CloudScheduler, checked_job
+
+log = logging.getLogger("infra.local.scheduler")
+
+
+@asynccontextmanager
+async def serving(
+    port: int,
+    jobs: Iterable[scheduler_v1.Job] = (),
+    every: timedelta | None = None,
+    clock: Clock = utc_now,
+) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
+    """Serve Cloud Scheduler with these jobs; gives the port and the task that ticks."""
+    models = {job.name: ScheduledJob(checked_job(job, clock()), clock(), every) for job in jobs}
+    async with http_client() as client:
+
+        async def deliver(job: ScheduledJob, run: Run) -> None:
+            request = build_request(client, run, clock())
+            answer = await send(client, request, run.job.attempt_deadline.total_seconds())
+            job.finish(run, answer, clock())
+            log.info("job %s: %s", run.job.name.rpartition("/")[2], answer)
+
+        pump = Pump(models, deliver, clock)
+        service = CloudScheduler(models, pump, clock, every)
+        handler = grpc_server.service_handler(SERVICE, service.rpcs())
+        async with grpc_server.serving(handler, port, pump.run()) as running:
+            yield running
+
+
+def build_request(client: httpx.AsyncClient, run: Run, now: datetime) -> httpx.Request:
+    """The request of a run, with the headers that the service documents."""
+    target = run.job.http_target
+    service_headers = {
+        "User-Agent": "Google-Cloud-Scheduler",
+        "X-CloudScheduler": "true",
+        "X-CloudScheduler-JobName": run.job.name.rpartition("/")[2],
+        "X-CloudScheduler-ScheduleTime": run.scheduled_at.isoformat().replace("+00:00", "Z"),
+    }
+    headers = target_headers(target, target.uri, service_headers, now)
+    if target.body and not any(name.lower() == "content-type" for name in headers):
+        headers["Content-Type"] = "application/octet-stream"
+    return client.build_request(
+        target.http_method.name if target.http_method else "POST",
+        target.uri,
+        headers=headers,
+        content=target.body,
+    )
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Cloud Scheduler on this machine")
+    parser.add_argument("--port", type=int, default=8124)
+    parser.add_argument("--project", default="demo-lumimd")
+    parser.add_argument("--location", default="us-central1")
+    parser.add_argument(
+        "--job",
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="a job to create at start; may be given several times",
+    )
+    parser.add_argument("--schedule", default="* * * * *", help="unix-cron, for these jobs")
+    parser.add_argument(
+        "--every", type=float, metavar="SECONDS", help="tick so often instead, for all jobs"
+    )
+    parser.add_argument(
+        "--service-account",
+        default="scheduler@demo-lumimd.iam.gserviceaccount.com",
+        help="the account that these jobs' OIDC tokens name",
+    )
+    return parser.parse_args(arguments)
+
+
+def declared_jobs(options: argparse.Namespace) -> list[scheduler_v1.Job]:
+    """The jobs of the command line; raises SystemExit for one that is not NAME=URL."""
+    jobs = []
+    for declaration in options.job:
+        name, separator, url = declaration.partition("=")
+        if not separator:
+            raise SystemExit(f"--job {declaration}: expected NAME=URL")
+        jobs.append(
+            scheduler_v1.Job(
+                name=f"projects/{options.project}/locations/{options.location}/jobs/{name}",
+                schedule=options.schedule,
+                http_target=scheduler_v1.HttpTarget(
+                    uri=url, oidc_token={"service_account_email": options.service_account}
+                ),
+            )
+        )
+    return jobs
+
+
+async def main() -> None:
+    options = parse_arguments()
+    every = timedelta(seconds=options.every) if options.every else None
+    async with serving(options.port, declared_jobs(options), every) as (port, ticking):
+        log.info("listening on 127.0.0.1:%d, %d jobs", port, len(options.job))
+        await grpc_server.until_stopped(ticking)

@@ -1,0 +1,278 @@
+"""The local stack as a list of processes: every cloud service has its stand-in here.
+
+| cloud           | here                                             |
+|-----------------|--------------------------------------------------|
+| Firestore       | Google's emulator                                |
+| Cloud Storage   | fake-gcs-server                                  |
+| Eventarc        | the Pub/Sub emulator and `infra.local.eventarc`  |
+| Cloud Tasks     | `infra.local.cloud_tasks`                        |
+| Cloud Scheduler | `infra.local.scheduler`                          |
+| AssemblyAI      | `infra.local.speech`, or itself where a key is set |
+| OpenAI          | the rules, or itself where a key is set          |
+| functions       | functions-framework, one process an entry point  |
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from infra.local.emulators import (
+    EmulatorMissing,
+    fake_gcs_command,
+    firestore_command,
+    pubsub_command,
+)
+from infra.local.supervision.ports import LOOPBACK, free_ports
+from infra.local.supervision.processes import Process
+from infra.local.supervision.ready import http_ok, port_open
+
+ROOT: Final = Path(__file__).parents[2]
+PROJECT: Final = "demo-lumimd"
+BUCKET: Final = "lumimd-recordings"
+TOPIC: Final = "storage-events"
+QUEUE: Final = f"projects/{PROJECT}/locations/us-central1/queues/summaries"
+SERVICE_ACCOUNT: Final = f"pipeline@{PROJECT}.iam.gserviceaccount.com"
+
+ENTRY_POINTS: Final = (
+    "on_audio_finalized",
+    "on_transcription_webhook",
+    "wake_due_visits",
+    "summarize_visit",
+)
+
+PREFERRED_PORTS: Final = {
+    "storage": 4443,
+    "on_audio_finalized": 8081,
+    "on_transcription_webhook": 8082,
+    "wake_due_visits": 8083,
+    "summarize_visit": 8084,
+    "tasks": 8123,
+    "scheduler": 8124,
+    "eventarc": 8125,
+    "speech": 8126,
+    "firestore": 8580,
+    "pubsub": 8785,
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the stack is to be.
+
+    `in_memory`: the visits live in the launcher's own memory, which then serves the functions too;
+    no part needs Java. `poll_every_s` is the scheduler's minute, shortened for people who wait.
+    """
+
+    in_memory: bool = False
+    scripted: bool = False
+    webhooks: bool = True
+    poll_every_s: float = 2.0
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def real_speech(self) -> bool:
+        """Whether AssemblyAI itself transcribes."""
+        return bool(self.env.get("ASSEMBLYAI_API_KEY")) and not self.scripted
+
+    @property
+    def real_model(self) -> bool:
+        """Whether a language model summarizes."""
+        return bool(self.env.get("OPENAI_API_KEY"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start, in order, and the environment that the functions run in."""
+
+    processes: list[Process]
+    ports: Mapping[str, int]
+    function_env: Mapping[str, str]
+
+    def url(self, name: str) -> str:
+        """Where a part of the stack listens."""
+        return f"http://{LOOPBACK}:{self.ports[name]}"
+
+    def function_url(self, entry_point: str) -> str:
+        """Where an entry point is called."""
+        return f"{self.url(entry_point)}/{entry_point}"
+
+
+def can_emulate(env: Mapping[str, str]) -> EmulatorMissing | None:
+    """None when Google's emulators can run here, else what is missing."""
+    try:
+        firestore_command(port=1, project=PROJECT, env=env)
+        pubsub_command(port=1, env=env)
+    except EmulatorMissing as missing:
+        return missing
+    return None
+
+
+def plan(options: Options) -> Plan:
+    """The stack that `options` describe.
+
+    Raises:
+        EmulatorMissing: a part is not on this machine.
+    """
+    ports = free_ports(PREFERRED_PORTS)
+    if options.in_memory:
+        # One process serves all entry points: they share one memory.
+        ports |= dict.fromkeys(ENTRY_POINTS, ports["on_audio_finalized"])
+    env = _function_env(ports, options)
+    processes = [_storage(ports, options), _tasks(ports)]
+    if not options.real_speech:
+        processes.append(_speech(ports, options))
+    if not options.in_memory:
+        processes = [_firestore(ports, options), _pubsub(ports, options), *processes]
+        processes += [_function(name, ports, env) for name in ENTRY_POINTS]
+        processes.append(_eventarc(ports))
+    processes.append(_scheduler(ports, options))
+    return Plan(processes, ports, env)
+
+
+def _function_env(ports: Mapping[str, int], options: Options) -> dict[str, str]:
+    env = {
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:{ports['firestore']}",
+        "STORAGE_EMULATOR_HOST": f"http://{LOOPBACK}:{ports['storage']}",
+        "CLOUD_TASKS_EMULATOR_HOST": f"{LOOPBACK}:{ports['tasks']}",
+        "SUMMARY_QUEUE": QUEUE,
+        "SUMMARIZE_URL": _function_url(ports, "summarize_visit"),
+        "TASKS_SERVICE_ACCOUNT": SERVICE_ACCOUNT,
+        "WEBHOOK_SECRET": secrets.token_urlsafe(24),
+        "SUMMARIZER": "openai" if options.real_model else "rules",
+    }
+    if options.real_speech:
+        # The provider can reach neither our bucket nor our webhook from outside this machine.
+        env |= {"AUDIO_HANDOVER": "upload", "WEBHOOK_URL": ""}
+    else:
+        env |= {
+            "ASSEMBLYAI_API_KEY": "local",
+            "ASSEMBLYAI_BASE_URL": f"http://{LOOPBACK}:{ports['speech']}",
+            "WEBHOOK_URL": (
+                _function_url(ports, "on_transcription_webhook") if options.webhooks else ""
+            ),
+        }
+    return env
+
+
+def _function_url(ports: Mapping[str, int], entry_point: str) -> str:
+    return f"http://{LOOPBACK}:{ports[entry_point]}/{entry_point}"
+
+
+def _firestore(ports: Mapping[str, int], options: Options) -> Process:
+    port = ports["firestore"]
+    return Process(
+        name="firestore",
+        argv=firestore_command(
+            port=port, project=PROJECT, env=options.env, rules=ROOT / "firestore.rules"
+        ),
+        after=(),
+        ready=http_ok(f"http://{LOOPBACK}:{port}/"),
+        url=f"http://{LOOPBACK}:{port}",
+    )
+
+
+def _pubsub(ports: Mapping[str, int], options: Options) -> Process:
+    port = ports["pubsub"]
+    return Process(
+        name="pubsub",
+        argv=pubsub_command(port=port, env=options.env),
+        after=(),
+        ready=port_open(port),
+        url=f"http://{LOOPBACK}:{port}",
+    )
+
+
+def _storage(ports: Mapping[str, int], options: Options) -> Process:
+    port = ports["storage"]
+    events = {} if options.in_memory else {"pubsub_project": PROJECT, "pubsub_topic": TOPIC}
+    return Process(
+        name="storage",
+        argv=fake_gcs_command(port=port, env=options.env, **events),
+        env={} if options.in_memory else {"PUBSUB_EMULATOR_HOST": f"{LOOPBACK}:{ports['pubsub']}"},
+        after=() if options.in_memory else ("pubsub",),
+        ready=http_ok(f"http://{LOOPBACK}:{port}/storage/v1/b"),
+        url=f"http://{LOOPBACK}:{port}",
+    )
+
+
+def _tasks(ports: Mapping[str, int]) -> Process:
+    port = ports["tasks"]
+    return Process(
+        name="tasks",
+        argv=_python("infra.local.cloud_tasks", "--port", port, "--queue", QUEUE),
+        cwd=ROOT,
+        after=(),
+        ready=port_open(port),
+        url=f"grpc://{LOOPBACK}:{port}",
+    )
+
+
+def _speech(ports: Mapping[str, int], options: Options) -> Process:
+    port = ports["speech"]
+    scripted = ("--scripted",) if options.scripted else ()
+    return Process(
+        name="speech",
+        argv=_python("infra.local.speech", "--port", port, *scripted),
+        cwd=ROOT,
+        after=(),
+        ready=http_ok(f"http://{LOOPBACK}:{port}/_local/health"),
+        ready_timeout_s=180,  # the first start assembles the weights
+        url=f"http://{LOOPBACK}:{port}",
+    )
+
+
+def _function(entry_point: str, ports: Mapping[str, int], env: Mapping[str, str]) -> Process:
+    port = ports[entry_point]
+    framework = str(Path(sys.executable).with_name("functions-framework"))
+    source = ("--source", str(ROOT / "functions" / "main.py"))
+    return Process(
+        name=entry_point,
+        argv=(framework, "--target", entry_point, *source, "--host", LOOPBACK, "--port", str(port)),
+        env=env,
+        cwd=ROOT,
+        after=("firestore", "tasks"),
+        ready=port_open(port),
+        url=_function_url(ports, entry_point),
+    )
+
+
+def _eventarc(ports: Mapping[str, int]) -> Process:
+    port = ports["eventarc"]
+    return Process(
+        name="eventarc",
+        argv=_python(
+            "infra.local.eventarc",
+            *("--port", port, "--pubsub", f"{LOOPBACK}:{ports['pubsub']}"),
+            *("--project", PROJECT, "--topic", TOPIC),
+            *("--target", _function_url(ports, "on_audio_finalized")),
+        ),
+        cwd=ROOT,
+        after=("pubsub", "on_audio_finalized"),
+        ready=http_ok(f"http://{LOOPBACK}:{port}/healthz"),
+        url=f"http://{LOOPBACK}:{port}",
+    )
+
+
+def _scheduler(ports: Mapping[str, int], options: Options) -> Process:
+    port = ports["scheduler"]
+    job = f"wake-due-visits={_function_url(ports, 'wake_due_visits')}"
+    return Process(
+        name="scheduler",
+        argv=_python(
+            "infra.local.scheduler",
+            *("--port", port, "--every", options.poll_every_s, "--job", job),
+        ),
+        cwd=ROOT,
+        after=() if options.in_memory else ("wake_due_visits",),
+        ready=port_open(port),
+        url=f"grpc://{LOOPBACK}:{port}",
+    )
+
+
+def _python(module: str, *arguments: object) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *map(str, arguments))

@@ -1,0 +1,48 @@
+"""Ways to tell that a server is up.
+
+A `Ready` is an async callable that is asked again and again: True when the server answers; False or
+an OSError while it does not yet. Anything else that it raises is a fault and ends the start.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from infra.local.supervision.ports import LOOPBACK
+
+Ready = Callable[[], Awaitable[bool]]
+
+
+def port_open(port: int, host: str = LOOPBACK) -> Ready:
+    """Ready when the TCP port accepts a connection."""
+
+    async def check() -> bool:
+        _, writer = await asyncio.open_connection(host, port)
+        writer.close()
+        return True
+
+    return check
+
+
+def http_ok(url: str, timeout_s: float = 2.0) -> Ready:
+    """Ready when GET `url` (http only) answers 2xx within `timeout_s` seconds.
+
+    Asked some twenty times a second, hence by hand: a client library would spend more time on
+    building its TLS context, each time, than the server on starting.
+    """
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+
+    async def check() -> bool:
+        async with asyncio.timeout(timeout_s):  # its TimeoutError is an OSError: not yet
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
+            try:
+                writer.write(request.encode())
+                status_line = await reader.readline()  # "HTTP/1.1 200 OK"
+            finally:
+                writer.close()
+        words = status_line.split()
+        return len(words) > 1 and words[1].startswith(b"2")
+
+    return check

@@ -1,0 +1,67 @@
+"""Servers that several suites share."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.emulators import fake_gcs_command, firestore_command
+from infra.local.supervision.ports import free_ports
+from infra.local.supervision.processes import Process
+from infra.local.supervision.ready import http_ok, port_open
+from lumimd import logs
+from tests.support.servers import running, skipped_without_emulators
+
+ROOT = Path(__file__).parents[1]
+PROJECT = "demo-lumimd"
+QUEUE = f"projects/{PROJECT}/locations/us-central1/queues/summaries"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _structured_logs() -> None:
+    logs.configure()
+
+
+@pytest.fixture(scope="session")
+def firestore_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Google's Firestore emulator."""
+    (port,) = free_ports({"firestore": 0}).values()
+    with skipped_without_emulators():
+        command = firestore_command(port=port, project=PROJECT, env=os.environ)
+    emulator = Process(name="firestore", argv=command, ready=http_ok(f"http://127.0.0.1:{port}/"))
+    with running([emulator], tmp_path_factory.mktemp("firestore")):
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def storage_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """fake-gcs-server, without events."""
+    (port,) = free_ports({"storage": 0}).values()
+    command = fake_gcs_command(port=port, env=os.environ)
+    url = f"http://127.0.0.1:{port}"
+    server = Process(name="storage", argv=command, ready=http_ok(f"{url}/storage/v1/b"))
+    with running([server], tmp_path_factory.mktemp("storage")):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tasks_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The local Cloud Tasks server with one queue."""
+    (port,) = free_ports({"tasks": 0}).values()
+    argv = (sys.executable, "-m", "infra.local.cloud_tasks", "--port", str(port), "--queue", QUEUE)
+    server = Process(name="tasks", argv=argv, cwd=ROOT, ready=port_open(port))
+    with running([server], tmp_path_factory.mktemp("tasks")):
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def speech_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The AssemblyAI-compatible server in scripted mode."""
+    (port,) = free_ports({"speech": 0}).values()
+    argv = (sys.executable, "-m", "infra.local.speech", "--port", str(port), "--scripted")
+    argv += ("--no-fetch", "--delay-s", "0.05")
+    server = Process(name="speech", argv=argv, cwd=ROOT, ready=port_open(port))
+    with running([server], tmp_path_factory.mktemp("speech")):
+        yield f"http://127.0.0.1:{port}"

@@ -1,0 +1,165 @@
+"""The contract of `AudioStore`: one suite for the memory adapter and for Cloud Storage's SDK."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from lumimd.adapters.cloud_storage import cloud_audio_store
+from lumimd.adapters.memory import MemoryAudioStore
+from lumimd.audio import Audio
+from lumimd.errors import ErrorCode, Permanent
+from lumimd.ports import AudioStore
+from tests.support.parts import SAMPLE, tone
+
+BUCKET = "recordings"
+
+
+@dataclass
+class Bucket:
+    store: AudioStore
+    put: Callable[[str, bytes], Awaitable[Audio]]
+
+
+@pytest.fixture(params=["memory", "cloud_storage"])
+async def bucket(request: pytest.FixtureRequest) -> AsyncIterator[Bucket]:
+    if request.param == "memory":
+        yield _memory_bucket()
+        return
+    async with _cloud_bucket(request.getfixturevalue("storage_url")) as bucket:
+        yield bucket
+
+
+def _memory_bucket() -> Bucket:
+    store = MemoryAudioStore(BUCKET)
+
+    async def put(path: str, content: bytes) -> Audio:
+        audio = recording(path, generation=1, size=len(content))
+        store.put(audio, content)
+        return audio
+
+    return Bucket(store, put)
+
+
+class _cloud_bucket:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def __aenter__(self) -> Bucket:
+        self.http = httpx.AsyncClient(base_url=self.url)
+        await self.http.post("/storage/v1/b", json={"name": BUCKET})
+        return Bucket(cloud_audio_store("demo-lumimd", self.url), self.put)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.aclose()
+
+    async def put(self, path: str, content: bytes) -> Audio:
+        answer = await self.http.post(
+            f"/upload/storage/v1/b/{BUCKET}/o",
+            params={"uploadType": "media", "name": path},
+            content=content,
+            headers={"content-type": "audio/mp4"},
+        )
+        stored = answer.json()
+        return recording(path, int(stored["generation"]), int(stored["size"]))
+
+
+def recording(path: str, generation: int, size: int) -> Audio:
+    return Audio(
+        bucket=BUCKET,
+        storage_path=path,
+        generation=generation,
+        content_type="audio/mp4",
+        size_bytes=size,
+    )
+
+
+def path(name: str = "audio.m4a") -> str:
+    return f"visits/u1/{uuid.uuid4().hex}/{name}"
+
+
+async def test_a_recording_is_measured(bucket: Bucket) -> None:
+    audio = await bucket.put(path("audio.wav"), tone(seconds=3))
+    assert (await bucket.store.measure(audio)).duration_seconds == pytest.approx(3, abs=0.05)
+
+
+async def test_the_sample_is_about_two_minutes_long(bucket: Bucket) -> None:
+    audio = await bucket.put(path(), SAMPLE.read_bytes())
+    seconds = (await bucket.store.measure(audio)).duration_seconds
+    assert seconds
+    assert 90 < seconds < 180
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF" + b"\x00" * 2_000, ErrorCode.AUDIO_UNREADABLE),
+        (b"not a recording at all", ErrorCode.AUDIO_UNREADABLE),
+        (SAMPLE.read_bytes()[: SAMPLE.stat().st_size // 2], ErrorCode.AUDIO_TRUNCATED),
+        (SAMPLE.read_bytes()[:100], ErrorCode.AUDIO_TRUNCATED),
+        (tone(seconds=0.1), ErrorCode.AUDIO_TOO_SHORT),
+        (tone(seconds=10 * 3600 + 1, rate=50), ErrorCode.AUDIO_TOO_LONG),
+    ],
+    ids=["jpeg", "text", "half", "stub", "100 ms", "over ten hours"],
+)
+async def test_a_bad_recording_has_its_own_code(
+    bucket: Bucket, content: bytes, code: ErrorCode
+) -> None:
+    audio = await bucket.put(path(), content)
+    with pytest.raises(Permanent) as raised:
+        await bucket.store.measure(audio)
+    assert raised.value.code is code
+
+
+async def test_a_recording_that_is_gone_is_missing(bucket: Bucket) -> None:
+    await bucket.put(path(), tone(seconds=1))
+    with pytest.raises(Permanent) as raised:
+        await bucket.store.measure(recording(path(), generation=1, size=10))
+    assert raised.value.code is ErrorCode.AUDIO_MISSING
+
+
+@pytest.mark.parametrize(
+    "name", ["audio.m4a", "Besuch (3) am Montag.m4a", "визит №1.m4a", "a%2Fb+c~.m4a"]
+)
+async def test_a_signed_url_names_exactly_this_recording_and_expires(
+    bucket: Bucket, name: str
+) -> None:
+    audio = await bucket.put(path(name), tone(seconds=1))
+    url = await bucket.store.signed_url(audio, timedelta(hours=1))
+    assert audio.is_named_by(url)
+    assert not audio.model_copy(update={"generation": 2}).is_named_by(url)
+    assert not audio.model_copy(update={"storage_path": path(name)}).is_named_by(url)
+    query = parse_qs(urlsplit(url).query)
+    assert query["X-Goog-Expires"] == ["3600"]
+    assert query["X-Goog-Signature"]
+
+
+async def test_the_signed_url_of_a_real_bucket_leads_to_the_recording(storage_url: str) -> None:
+    async with _cloud_bucket(storage_url) as bucket:
+        content = tone(seconds=1)
+        audio = await bucket.put(path("ein Besuch.wav"), content)
+        url = await bucket.store.signed_url(audio, timedelta(minutes=1))
+        async with httpx.AsyncClient() as http:
+            answer = await http.get(url)
+    assert (answer.status_code, answer.content) == (200, content)
+
+
+async def test_measuring_does_not_hold_up_the_event_loop(bucket: Bucket) -> None:
+    audio = await bucket.put(path(), SAMPLE.read_bytes())
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    await bucket.store.measure(audio)
+    counting.cancel()
+    assert turns > 10

@@ -1,0 +1,250 @@
+"""The contract of `Transcriber`: one suite for the memory adapter and for AssemblyAI's SDK."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from lumimd.adapters.assemblyai import AssemblyAITranscriber, Webhook
+from lumimd.adapters.memory import MemoryAudioStore, MemoryTranscriber
+from lumimd.audio import Audio
+from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.inbound import WEBHOOK_HEADER
+from lumimd.ports import Failed, Job, JobGone, Running, Transcribed, Transcriber
+from lumimd.resilience import retry
+from lumimd.transcript import Transcript
+from tests.support.parts import DIALOGUE, transcript, upload
+
+SECRET = "a-secret-of-the-webhook"
+UTTERANCES = [{"speaker": speaker, "text": text} for speaker, text in DIALOGUE]
+
+OUTCOMES: dict[str, tuple[dict[str, Any], Running | Transcribed | Failed]] = {
+    "running": ({"delay_s": 600}, Running()),
+    "transcribed": ({"utterances": UTTERANCES}, Transcribed(transcript())),
+    "silent": (
+        {"error": "Audio speech threshold 0.0 is below the requested speech threshold value 0.02"},
+        Failed(ErrorCode.NO_SPEECH, is_transient=False),
+    ),
+    "too short": (
+        {"error": "Audio duration is too short."},
+        Failed(ErrorCode.AUDIO_TOO_SHORT, is_transient=False),
+    ),
+    "provider's fault": (
+        {"error": "Server error, developers have been alerted."},
+        Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True),
+    ),
+}
+
+
+@dataclass
+class Provider:
+    """A transcriber, and a way to say beforehand how the next job of a visit ends."""
+
+    transcriber: Transcriber
+    speech_url: str | None = None
+    outcomes: dict[str, str] = field(default_factory=dict)
+
+    async def will_be(self, visit_id: str, outcome: str) -> None:
+        self.outcomes[visit_id] = outcome
+        if self.speech_url:
+            await script(self.speech_url, visit_id, times=1, **OUTCOMES[outcome][0])
+
+
+async def script(speech_url: str, visit_id: str, **fields: Any) -> None:
+    async with httpx.AsyncClient(base_url=speech_url) as http:
+        answer = await http.post("/_local/scripts", json={"match": f"/{visit_id}/", **fields})
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture(params=["memory", "assemblyai"])
+async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
+    if request.param == "memory":
+        provider = Provider(MemoryTranscriber())
+        provider.transcriber = MemoryTranscriber(lambda v: OUTCOMES[provider.outcomes[v]][1])
+        yield provider
+        return
+    speech_url = request.getfixturevalue("speech_url")
+    adapter = AssemblyAITranscriber(
+        api_key="key",
+        base_url=speech_url,
+        webhook=Webhook("http://127.0.0.1:9/nobody-listens", SECRET),
+    )
+    yield Provider(adapter, speech_url)
+    await adapter.aclose()
+
+
+@pytest.fixture
+def visit_id() -> str:
+    return f"v-{uuid.uuid4().hex}"
+
+
+async def url_of(audio: Audio) -> str:
+    from datetime import timedelta
+
+    return await MemoryAudioStore(audio.bucket).signed_url(audio, timedelta(hours=1))
+
+
+async def ended(transcriber: Transcriber, transcript_id: str) -> Job:
+    async with asyncio.timeout(10):
+        while isinstance((job := await transcriber.fetch(transcript_id)).state, Running):
+            await asyncio.sleep(0.02)  # the server's pace, not ours
+    return job
+
+
+@pytest.mark.parametrize("outcome", [name for name in OUTCOMES if name != "running"])
+async def test_a_job_ends_as_it_must(provider: Provider, visit_id: str, outcome: str) -> None:
+    await provider.will_be(visit_id, outcome)
+    audio = upload(visit_id).audio
+    url = await url_of(audio)
+    job_id = await provider.transcriber.submit(url, visit_id=visit_id, attempt=1)
+    job = await ended(provider.transcriber, job_id)
+    assert job.transcript_id == job_id
+    assert audio.is_named_by(job.audio_url)
+    expected = OUTCOMES[outcome][1]
+    if isinstance(expected, Transcribed):
+        assert isinstance(job.state, Transcribed)
+        assert _words(job.state.transcript) == _words(expected.transcript)
+        assert job.state.transcript.language_code == "en"
+    else:
+        assert job.state == expected
+
+
+async def test_a_job_that_runs_is_running(provider: Provider, visit_id: str) -> None:
+    await provider.will_be(visit_id, "running")
+    url = await url_of(upload(visit_id).audio)
+    job_id = await provider.transcriber.submit(url, visit_id=visit_id, attempt=1)
+    assert isinstance((await provider.transcriber.fetch(job_id)).state, Running)
+
+
+async def test_a_job_that_nobody_ordered_is_gone(provider: Provider) -> None:
+    with pytest.raises(JobGone):
+        await provider.transcriber.fetch(str(uuid.uuid4()))
+
+
+async def test_a_recording_without_a_job_is_not_found(provider: Provider, visit_id: str) -> None:
+    assert await provider.transcriber.find(upload(visit_id).audio) is None
+
+
+async def test_a_job_is_found_by_its_recording(provider: Provider, visit_id: str) -> None:
+    await provider.will_be(visit_id, "running")
+    audio = upload(visit_id).audio
+    job_id = await provider.transcriber.submit(await url_of(audio), visit_id=visit_id, attempt=1)
+    assert await provider.transcriber.find(audio) == job_id
+    assert await provider.transcriber.find(upload(visit_id, generation=2).audio) is None
+
+
+async def test_a_failed_job_is_not_worth_finding(provider: Provider, visit_id: str) -> None:
+    await provider.will_be(visit_id, "provider's fault")
+    audio = upload(visit_id).audio
+    url = await url_of(audio)
+    failed = await provider.transcriber.submit(url, visit_id=visit_id, attempt=1)
+    await ended(provider.transcriber, failed)
+    assert await provider.transcriber.find(audio) is None
+
+
+def _words(heard: Transcript) -> list[tuple[str, str, str]]:
+    return [(each.id, each.speaker, each.text) for each in heard.utterances]
+
+
+# What only a server can get wrong.
+
+
+@pytest.fixture
+async def adapter(speech_url: str) -> AsyncIterator[AssemblyAITranscriber]:
+    webhook = Webhook("http://127.0.0.1:9/nobody-listens", SECRET)
+    adapter = AssemblyAITranscriber(api_key="key", base_url=speech_url, webhook=webhook)
+    yield adapter
+    await adapter.aclose()
+
+
+async def order(adapter: AssemblyAITranscriber, visit_id: str) -> str:
+    url = await url_of(upload(visit_id).audio)
+    return await adapter.submit(url, visit_id=visit_id, attempt=3)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = {"initial_s": 0.01, "jitter_s": 0.01}
+    policy = retry.RetryPolicy(attempts=3, timeout_s=5, max_wait_s=1, **quick)
+    monkeypatch.setattr(retry, "TRANSCRIPTION", policy)
+
+
+async def test_an_order_names_visit_and_attempt_and_carries_our_secret(
+    adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
+) -> None:
+    job_id = await order(adapter, visit_id)
+    async with httpx.AsyncClient(base_url=speech_url) as http:
+        found = (await http.get(f"/v2/transcript/{job_id}", headers={"authorization": "k"})).json()
+    assert found["webhook_url"] == (f"http://127.0.0.1:9/nobody-listens?visit={visit_id}&attempt=3")
+    assert found["webhook_auth_header_name"] == WEBHOOK_HEADER
+    assert found["speaker_labels"] is True
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_an_order_is_never_repeated_by_itself(
+    adapter: AssemblyAITranscriber, speech_url: str, visit_id: str, status: int
+) -> None:
+    fault = {"route": "submit", "status": status, "after_work": True, "retry_after_s": 7}
+    await script(speech_url, visit_id, http=[fault])
+    with pytest.raises(Transient) as raised:
+        await order(adapter, visit_id)
+    assert raised.value.retry_after_s == 7
+    assert await adapter.find(upload(visit_id).audio) is not None, "it was ordered once"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_asking_is_repeated_until_it_works(
+    adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
+) -> None:
+    await script(speech_url, visit_id, http=[{"route": "get", "status": 500, "times": 2}])
+    assert await adapter.fetch(await order(adapter, visit_id))
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_asking_gives_up_after_the_policys_attempts(
+    adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
+) -> None:
+    await script(speech_url, visit_id, http=[{"route": "get", "status": 500, "times": 3}])
+    job_id = await order(adapter, visit_id)
+    with pytest.raises(Transient):
+        await adapter.fetch(job_id)
+    assert await adapter.fetch(job_id), "three calls used up the three faults"
+
+
+async def test_what_the_provider_refuses_is_not_tried_again(
+    adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
+) -> None:
+    await script(speech_url, visit_id, http=[{"route": "submit", "status": 400, "times": 1}])
+    with pytest.raises(Permanent):
+        await order(adapter, visit_id)
+
+
+async def test_a_provider_that_cannot_be_reached_is_a_transient_trouble() -> None:
+    adapter = AssemblyAITranscriber(api_key="key", base_url="http://127.0.0.1:9", webhook=None)
+    with pytest.raises(Transient):
+        await order(adapter, "v1")
+    await adapter.aclose()
+
+
+async def test_a_deleted_job_is_gone(
+    adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
+) -> None:
+    job_id = await order(adapter, visit_id)
+    await ended(adapter, job_id)
+    async with httpx.AsyncClient(base_url=speech_url) as http:
+        await http.delete(f"/v2/transcript/{job_id}", headers={"authorization": "k"})
+    with pytest.raises(JobGone):
+        await adapter.fetch(job_id)
+
+
+async def test_no_error_quotes_a_signed_url(
+    adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
+) -> None:
+    await script(speech_url, visit_id, http=[{"route": "submit", "status": 400, "times": 1}])
+    with pytest.raises(Permanent) as raised:
+        await order(adapter, visit_id)
+    assert "Signature" not in f"{raised.value!r} {raised.value.__cause__!r}"

@@ -1,0 +1,220 @@
+"""The contract of `VisitStore`: one suite for the memory adapter and for Firestore."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from google.api_core.exceptions import InvalidArgument
+
+from lumimd import events as e
+from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.adapters.memory.store import DocumentTooLarge
+from lumimd.ports import Commit, Conflict, Stored, VisitStore
+from lumimd.records import Action, HistoryEntry, ProcessingStatus, Visit
+from lumimd.transcript import Transcript
+from lumimd.visit import advance
+from tests.support.parts import START, transcript, upload
+
+
+@pytest.fixture(params=["memory", pytest.param("firestore", marks=pytest.mark.emulator)])
+async def store(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[VisitStore]:
+    if request.param == "memory":
+        yield MemoryVisitStore()
+        return
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore import FirestoreVisitStore
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
+    # A project of its own is an empty database of its own.
+    client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    yield FirestoreVisitStore(client)
+    client.close()
+
+
+def new_visit(visit_id: str = "v1", **fields: object) -> Visit:
+    visit = Visit(visit_id=visit_id, user_id="u1", created_at=START, updated_at=START)
+    return visit.model_copy(update={"wake_at": START, **fields})
+
+
+def entry(position: int) -> HistoryEntry:
+    return HistoryEntry(
+        position=position,
+        event="audio_accepted",
+        from_status=ProcessingStatus.PENDING,
+        to_status=ProcessingStatus.PENDING,
+        attempt=1,
+        at=START,
+    )
+
+
+def action(number: int, text: str = "Rest.", visit_id: str = "v1") -> Action:
+    return Action(
+        action_id=f"{visit_id}-{number:03d}",
+        visit_id=visit_id,
+        user_id="u1",
+        text=text,
+        evidence=("u1",),
+        created_at=START,
+    )
+
+
+async def read(store: VisitStore, visit_id: str = "v1") -> Stored:
+    stored = await store.get(visit_id)
+    assert stored is not None
+    return stored
+
+
+async def test_a_visit_that_was_never_written_is_none(store: VisitStore) -> None:
+    assert await store.get("v1") is None
+    assert await store.transcript("v1") == ()
+    assert await store.actions("v1") == ()
+
+
+async def test_what_was_written_is_read_whole(store: VisitStore) -> None:
+    visit = new_visit()
+    for event in (
+        e.AudioAccepted(None, upload().audio),
+        e.TranscriptionSubmitted(1, "assemblyai", "job", upload().audio),
+        e.TranscriptStored(1, "assemblyai", "job", transcript(), 1),
+    ):
+        visit = advance(visit, event, START + timedelta(microseconds=1)).visit
+    await store.create(Commit(visit))
+    assert (await read(store)).visit == visit
+
+
+async def test_a_visit_is_created_once(store: VisitStore) -> None:
+    outcomes = await asyncio.gather(
+        *(store.create(Commit(new_visit(title=str(n)))) for n in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 4
+    (created,) = [outcome for outcome in outcomes if isinstance(outcome, Stored)]
+    assert (await read(store)).visit == created.visit
+
+
+async def test_a_save_wants_the_version_that_was_read(store: VisitStore) -> None:
+    await store.create(Commit(new_visit()))
+    first, second = await read(store), await read(store)
+    await store.save(first, Commit(new_visit(title="first")))
+    with pytest.raises(Conflict):
+        await store.save(second, Commit(new_visit(title="second")))
+    assert (await read(store)).visit.title == "first"
+
+
+async def test_of_writers_at_once_exactly_one_wins_each_round(store: VisitStore) -> None:
+    stored = await store.create(Commit(new_visit()))
+    for round_ in range(3):
+        saves = (store.save(stored, Commit(new_visit(title=f"{round_}-{n}"))) for n in range(8))
+        outcomes = await asyncio.gather(*saves, return_exceptions=True)
+        (stored,) = [outcome for outcome in outcomes if isinstance(outcome, Stored)]
+        assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 7
+    assert (await read(store)).visit == stored.visit
+
+
+async def test_the_version_that_a_save_returns_is_good_for_the_next(store: VisitStore) -> None:
+    stored = await store.create(Commit(new_visit()))
+    stored = await store.save(stored, Commit(new_visit(title="one")))
+    stored = await store.save(stored, Commit(new_visit(title="two")))
+    assert (await read(store)).visit.title == "two"
+
+
+async def test_a_save_of_a_visit_that_is_gone_is_a_conflict(store: VisitStore) -> None:
+    other = await store.create(Commit(new_visit("v2")))
+    with pytest.raises(Conflict):
+        await store.save(Stored(new_visit("v1"), other.version), Commit(new_visit("v1")))
+    assert await store.get("v1") is None
+
+
+async def test_everything_of_a_commit_is_written_or_nothing(store: VisitStore) -> None:
+    created = await store.create(Commit(new_visit(), entries=[entry(0)]))
+    await store.save(created, Commit(new_visit(title="newer"), entries=[entry(1)]))
+    lost = Commit(
+        new_visit(title="older"),
+        entries=[entry(2)],
+        pages=transcript().pages(),
+        actions=[action(0)],
+    )
+    with pytest.raises(Conflict):
+        await store.save(created, lost)
+    assert [line.position for line in await store.history("v1")] == [0, 1]
+    assert await store.transcript("v1") == ()
+    assert await store.actions("v1") == ()
+
+
+async def test_pages_and_actions_replace_those_of_an_earlier_attempt(store: VisitStore) -> None:
+    long = transcript((("A", "word " * 500),) * 6)
+    pages = long.pages(max_bytes=6_000)
+    assert len(pages) == 3
+    actions = [action(0), action(1), action(2)]
+    stored = await store.create(Commit(new_visit(), pages=pages, actions=actions))
+    assert await store.transcript("v1") == long.utterances
+    assert await store.actions("v1") == tuple(actions)
+
+    short = transcript()
+    again = Commit(
+        new_visit(),
+        pages=short.pages(),
+        stale_pages=3,
+        actions=[action(0, "Run.")],
+        stale_actions=[each.action_id for each in actions],
+    )
+    stored = await store.save(stored, again)
+    assert await store.transcript("v1") == short.utterances
+    assert await store.actions("v1") == (action(0, "Run."),)
+    await store.save(stored, Commit(new_visit(title="only the visit")))
+    assert await store.transcript("v1") == short.utterances
+
+
+async def test_actions_and_history_belong_to_their_visit(store: VisitStore) -> None:
+    await store.create(Commit(new_visit("v1"), entries=[entry(0)], actions=[action(0)]))
+    other = [action(0, visit_id="v2")]
+    await store.create(Commit(new_visit("v2"), entries=[entry(0), entry(1)], actions=other))
+    assert await store.actions("v1") == (action(0),)
+    assert len(await store.history("v1")) == 1
+
+
+async def test_due_visits_come_longest_overdue_first_and_in_pages(store: VisitStore) -> None:
+    wake_ups = {"late": 3, "later": 2, "latest": 1, "now": 0}
+    for name, minutes in wake_ups.items():
+        await store.create(Commit(new_visit(name, wake_at=START - timedelta(minutes=minutes))))
+    await store.create(Commit(new_visit("future", wake_at=START + timedelta(microseconds=1))))
+    await store.create(Commit(new_visit("done", wake_at=None)))
+
+    first = await store.due(START, 3)
+    assert [stored.visit.visit_id for stored in first] == ["late", "later", "latest"]
+    rest = await store.due(START, 3, after=first[-1])
+    assert [stored.visit.visit_id for stored in rest] == ["now"]
+    assert not await store.due(START, 3, after=rest[-1])
+
+
+async def test_pages_of_due_visits_overlap_nowhere_even_at_the_same_instant(
+    store: VisitStore,
+) -> None:
+    for number in range(5):
+        await store.create(Commit(new_visit(f"v{number}")))
+    seen: list[str] = []
+    last: Stored | None = None
+    while page := await store.due(START, 2, after=last):
+        seen += [stored.visit.visit_id for stored in page]
+        last = page[-1]
+    assert seen == ["v0", "v1", "v2", "v3", "v4"]
+
+
+async def test_a_due_visit_can_be_saved_as_it_was_found(store: VisitStore) -> None:
+    await store.create(Commit(new_visit()))
+    (found,) = await store.due(START, 10)
+    await store.save(found, Commit(new_visit(title="woken")))
+    assert (await read(store)).visit.title == "woken"
+
+
+async def test_a_document_over_one_mebibyte_is_refused_and_nothing_is_written(
+    store: VisitStore,
+) -> None:
+    huge = Transcript(utterances=transcript((("A", "x" * 1_100_000),)).utterances)
+    with pytest.raises((DocumentTooLarge, InvalidArgument)):
+        await store.create(Commit(new_visit(), pages=huge.pages()))
+    assert await store.get("v1") is None

@@ -1,0 +1,89 @@
+"""An HTTP target for the local services' tests: records what arrives, answers what it is told."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+# Generous, for a busy machine: no test waits for it unless it fails.
+DEADLINE_S = 30.0
+# The servers promise to stop within a second; the rest is for a busy machine.
+STOP_WITHIN_S = 3.0
+
+
+@dataclass(frozen=True)
+class Received:
+    method: str
+    path: str
+    headers: Headers
+    body: bytes
+    at: float  # the loop's time
+
+
+class Worker:
+    """Answers 200 until `respond` is replaced; `received(n)` waits for the n-th request."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.requests: list[Received] = []
+        self.respond: Callable[[Received], Awaitable[int]] = self._ok
+        self._arrived = asyncio.Condition()
+
+    def answer_in_turn(self, *codes: int) -> None:
+        """Answer these codes in the order of arrival, the last one for ever."""
+        remaining = list(codes)
+
+        async def respond(_: Received) -> int:
+            return remaining.pop(0) if len(remaining) > 1 else remaining[0]
+
+        self.respond = respond
+
+    async def received(self, number: int) -> list[Received]:
+        async with asyncio.timeout(DEADLINE_S), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.requests) >= number)
+        return self.requests
+
+    async def handle(self, request: Request) -> Response:
+        at = asyncio.get_running_loop().time()
+        body = await request.body()
+        received = Received(request.method, request.url.path, request.headers, body, at)
+        async with self._arrived:
+            self.requests.append(received)
+            self._arrived.notify_all()
+        return Response(status_code=await self.respond(received))
+
+    @staticmethod
+    async def _ok(_: Received) -> int:
+        return 200
+
+
+@asynccontextmanager
+async def recording_worker() -> AsyncIterator[Worker]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    worker = Worker(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    methods = ["GET", "POST", "PUT"]
+    app = Starlette(routes=[Route("/{path:path}", worker.handle, methods=methods)])
+    # Requests that a test leaves hanging are dropped at the end.
+    config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=0)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield worker
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until a condition that has no event of its own (a server's state) holds."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not await condition():  # noqa: ASYNC110  # the state is in another process
+            await asyncio.sleep(0.02)

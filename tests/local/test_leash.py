@@ -1,0 +1,143 @@
+"""Nothing outlives the launcher, however the launcher ends."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.local.supervision.process import LEASH
+from tests.local.family import pids, runs, survivors
+
+REPOSITORY = Path(__file__).parents[2]
+
+LAUNCHER = """
+import asyncio, sys
+from pathlib import Path
+from infra.local.supervision.processes import Processes
+from tests.local.family import family
+
+async def main(folder):
+    async with Processes([family(folder)], run_dir=folder):
+        print("up", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+@asynccontextmanager
+async def launcher(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A launcher of a family, in a process of its own, when the family is up."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", LAUNCHER, str(folder)),
+        cwd=REPOSITORY,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"up\n"
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def await_end_of(processes: list[int], timeout_s: float = 10) -> None:
+    """They are not ours to wait for: ask until they are gone."""
+    deadline = time.monotonic() + timeout_s
+    while left := [pid for pid in processes if runs(pid)]:
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+async def test_nothing_survives_a_launcher_that_gets_a_signal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    async with launcher(tmp_path) as process:
+        process.send_signal(number)
+        await process.wait()
+    await_end_of(pids(tmp_path))
+    assert not survivors(tmp_path)
+
+
+def parent_of(pid: int) -> int:
+    stat = Path(f"/proc/{pid}/stat").read_text()  # pid (name) state parent ...
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+async def test_a_leash_that_is_killed_takes_the_command_along(tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("PR_SET_PDEATHSIG is Linux only")
+    async with launcher(tmp_path):
+        _, parent, _ = family_members = pids(tmp_path)
+        os.kill(parent_of(parent), signal.SIGKILL)
+        await_end_of([parent])
+        for (
+            pid
+        ) in family_members:  # without the leash nobody ends the others: the limit, not a wish
+            if runs(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def leashed(*command: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(LEASH), "--", *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)],
+)
+def test_the_exit_code_is_the_command_s(code: str, answer: int) -> None:
+    with leashed("sh", "-c", code) as process:
+        assert process.wait(timeout=10) == answer
+
+
+def test_a_command_that_cannot_be_started_is_named(tmp_path: Path) -> None:
+    with leashed(str(tmp_path)) as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == f"cannot start {tmp_path}: Permission denied\n".encode()
+        assert process.wait(timeout=10) == 127
+
+
+def test_sigterm_is_passed_on_and_the_command_may_take_its_time() -> None:
+    code = (
+        "import signal, sys\n"
+        "def end(*_):\n    print('ending', flush=True)\n    sys.exit(5)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "print('up', flush=True)\n"
+        "signal.pause()"
+    )
+    with leashed(sys.executable, "-S", "-c", code) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        process.terminate()
+        assert process.stdout.readline() == b"ending\n"
+        assert process.wait(timeout=10) == 5
+
+
+def test_what_the_command_left_running_ends_with_it() -> None:
+    with leashed("sh", "-c", "sleep 3600 & echo $!") as process:
+        assert process.stdout is not None
+        left = int(process.stdout.readline())
+        assert process.wait(timeout=10) == 0
+        assert not runs(left)
+
+
+def test_the_command_does_not_get_the_pipe_that_holds_the_leash() -> None:
+    with leashed("cat") as process:
+        assert process.wait(timeout=10) == 0  # at once: its standard input is empty

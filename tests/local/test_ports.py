@@ -1,0 +1,40 @@
+"""Free ports: the preferred one when it is free, and never the same one twice."""
+
+import socket
+
+from infra.local.supervision.ports import LOOPBACK, free_ports
+
+
+def test_a_preferred_port_is_taken_when_it_is_free() -> None:
+    port = free_ports({"any": 0})["any"]
+    assert free_ports({"wanted": port}) == {"wanted": port}
+
+
+def test_another_is_picked_when_somebody_listens_there() -> None:
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        taken = listener.getsockname()[1]
+        assert free_ports({"wanted": taken})["wanted"] != taken
+
+
+def test_somebody_who_listens_on_every_address_counts_too() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        listener.settimeout(0)  # nothing connects: it only occupies the port
+        taken = listener.getsockname()[1]
+        assert free_ports({"wanted": taken})["wanted"] != taken
+
+
+def test_no_two_names_get_the_same_port() -> None:
+    names = [str(number) for number in range(50)]
+    assert len(set(free_ports(dict.fromkeys(names, 0)).values())) == 50
+    shared = free_ports({"any": 0})["any"]
+    ports = free_ports({"one": shared, "other": shared})
+    assert ports["one"] == shared != ports["other"]
+
+
+def test_picked_ports_can_be_bound_at_once() -> None:
+    for port in free_ports({"one": 0, "other": 0}).values():
+        socket.create_server((LOOPBACK, port)).close()
+
+
+def test_names_keep_their_order() -> None:
+    assert list(free_ports({"b": 0, "a": 0, "c": 0})) == ["b", "a", "c"]
