@@ -1,6 +1,5 @@
 """The entry points, one a trigger: parse, call one function of the pipeline, reply."""
 
-import asyncio
 import json
 
 from cloudevents.http import CloudEvent
@@ -15,9 +14,6 @@ from lumimd.settings import settings
 from lumimd.wiring import parts
 
 logs.configure()
-
-COLLECT_WITHIN_S = 8.0
-"""The provider waits ten seconds for an answer; what takes longer is the poller's."""
 
 
 @aio.cloud_event
@@ -67,11 +63,7 @@ async def _collect(request: Request) -> None:
         logs.event("webhook_ignored", "warning")
         return
     with logs.about(visitId=hint.visit, attempt=hint.attempt, stage="transcription"):
-        collecting = pipeline.collect(parts(), hint.visit, hint.attempt, hint.transcript_id)
-        try:
-            await asyncio.wait_for(collecting, COLLECT_WITHIN_S)
-        except TimeoutError:
-            await pipeline.collect_later(parts(), hint.visit, hint.attempt)
+        await pipeline.collect_in_time(parts(), hint.visit, hint.attempt, hint.transcript_id)
 
 
 def _json(body: bytes) -> object:

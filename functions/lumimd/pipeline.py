@@ -5,6 +5,7 @@ on the condition that nobody else has written, and only then performs the effect
 on the way, `wake_at` brings back (`recovery.py`).
 """
 
+import asyncio
 from datetime import timedelta
 from hashlib import sha256
 from typing import Final
@@ -36,6 +37,9 @@ from lumimd.visit import Effect, advance, audio_event
 
 SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
 """A queued job must still be able to fetch the recording; the provider starts within minutes."""
+
+COLLECT_WITHIN_S: Final = 8.0
+"""The provider waits ten seconds for the answer to its webhook."""
 
 MAX_RESTARTS: Final = 2
 """New jobs for a recording whose job the provider lost; lost jobs are not charged."""
@@ -146,12 +150,18 @@ async def collect(parts: Parts, visit_id: str, attempt: int, transcript_id: str)
         await _conclude(parts, stored, job)
 
 
-async def collect_later(parts: Parts, visit_id: str, attempt: int) -> None:
-    """There was no time to collect: leave it to the next wake-up.
+async def collect_in_time(parts: Parts, visit_id: str, attempt: int, transcript_id: str) -> None:
+    """Collect while the provider waits for the answer; if that is too short, at the next wake-up.
 
     Raises:
-        Transient: the store is not available; say it again.
+        Transient: the provider or the store is not available; say it again.
     """
+    try:
+        async with asyncio.timeout(COLLECT_WITHIN_S):
+            await collect(parts, visit_id, attempt, transcript_id)
+        return
+    except TimeoutError:
+        logs.event("collection_postponed")
     stored = await parts.store.get(visit_id)
     if stored is not None and stored.visit.processing_status is ProcessingStatus.TRANSCRIBING:
         await record(parts, stored, e.TranscriptionPolled(attempt, parts.clock.now()))

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     tasks_service_account: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
     cloud_tasks_emulator_host: str | None = None
 
+    audio_handover: Literal["signed_url", "upload"] = "signed_url"
     assemblyai_api_key: SecretStr
     assemblyai_base_url: str = Field("https://api.assemblyai.com", pattern=r"^https?://")
 

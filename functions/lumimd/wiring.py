@@ -58,8 +58,17 @@ class CloudParts:
         """Cloud Storage."""
         from lumimd.adapters.cloud_storage import cloud_audio_store
 
-        return cloud_audio_store(
+        store = cloud_audio_store(
             self._settings.google_cloud_project, self._settings.storage_emulator_host
+        )
+        if self._settings.audio_handover == "signed_url":
+            return store
+        from lumimd.adapters.assemblyai_upload import UploadedAudioStore
+
+        return UploadedAudioStore(
+            store,
+            api_key=self._settings.assemblyai_api_key.get_secret_value(),
+            base_url=self._settings.assemblyai_base_url,
         )
 
     @cached_property
@@ -98,6 +107,11 @@ _installed: list[Parts] = []
 def install(parts: Parts) -> None:
     """Use `parts` in this process: a process that holds the whole stack in memory, or a test."""
     _installed[:] = [parts]
+
+
+def uninstall() -> None:
+    """Go back to the real parts."""
+    _installed.clear()
 
 
 def parts() -> Parts:

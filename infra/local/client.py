@@ -2,7 +2,7 @@
 
 import asyncio
 import mimetypes
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,5 +144,6 @@ class FirestoreReader:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        self._listener.close()
-        self._reader.close()
+        for sdk in (self._listener, self._reader):
+            close: Callable[[], None] = sdk.close
+            close()

@@ -29,10 +29,13 @@ SAMPLE: Final = ROOT / "samples" / "visit.m4a"
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 only when the visit was completed."""
     wanted = _parser().parse_args(arguments)
-    told = Console(stderr=True, highlight=False)
+    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    if not wanted.audio.is_file():
+        told.print(f"There is no file {wanted.audio}.", markup=False)
+        return 1
     try:
         return asyncio.run(_demo(wanted, told))
-    except (EmulatorMissing, ProcessFailed, FileNotFoundError) as error:
+    except (EmulatorMissing, ProcessFailed) as error:
         told.print(str(error), markup=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -57,8 +60,6 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _demo(wanted: argparse.Namespace, told: Console) -> int:
     recording: Path = wanted.audio
-    if not recording.is_file():
-        raise FileNotFoundError(f"There is no file {recording}.")
     visit_id = f"demo-{secrets.token_hex(6)}"
     object_name = f"visits/{USER_ID}/{visit_id}/{recording.name}"
     if recording_of(object_name) is None:

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--poll-every", type=float, default=5.0, metavar="SECONDS")
     parser.add_argument("--store", choices=["auto", "emulator", "memory"], default="auto")
     wanted = parser.parse_args(arguments)
-    told = Console(stderr=True, highlight=False)
+    told = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         asyncio.run(_serve(wanted, told))
     except (EmulatorMissing, ProcessFailed) as error:

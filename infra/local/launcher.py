@@ -3,8 +3,8 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -40,9 +40,6 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
         ProcessDied, NotReady: a part did not start; the error shows the end of its log.
     """
     planned = plan(options)
-    # This process is a client of the stack and, when all is in memory, its functions too: the SDKs
-    # take the emulators' addresses from the environment.
-    os.environ.update(planned.function_env)
     RUNS.mkdir(exist_ok=True)
     run_dir = Path(tempfile.mkdtemp(dir=RUNS, prefix="run-"))
 
@@ -50,6 +47,7 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
         say(f"  {process.name} is up at {process.url}")
 
     async with AsyncExitStack() as closing:
+        closing.enter_context(_environment(planned.function_env))
         processes = Processes(planned.processes, run_dir=run_dir, on_ready=on_ready)
         if options.in_memory:
             store = await closing.enter_async_context(serve_functions(planned, run_dir))
@@ -63,6 +61,21 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
             client = Client(planned.url("storage"), FirestoreReader())
         closing.push_async_callback(client.aclose)
         yield Stack(planned, processes, run_dir, client)
+
+
+@contextmanager
+def _environment(added: Mapping[str, str]) -> Iterator[None]:
+    """This process is a client of the stack and, when all is in memory, its functions too.
+
+    The SDKs take the addresses of emulators from the environment.
+    """
+    before = dict(os.environ)
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 async def _create_bucket(planned: Plan) -> None:

@@ -5,8 +5,8 @@ of the pipeline; only the store is another one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ class MemoryStoreParts(wiring.CloudParts):
     """The parts of the cloud, but for the store."""
 
     @cached_property
-    def store(self) -> MemoryVisitStore:  # type: ignore[override]  # a property as well
+    def store(self) -> MemoryVisitStore:
         """The visits of this process."""
         return MemoryVisitStore()
 
@@ -36,7 +36,8 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
     parts = MemoryStoreParts(read())
     wiring.install(parts)
     source = str(ROOT / "functions" / "main.py")
-    apps = {name: create_asgi_app(name, source) for name in ENTRY_POINTS}
+    create: Any = create_asgi_app  # without types
+    apps = {name: create(name, source) for name in ENTRY_POINTS}
 
     async def dispatch(scope: Any, receive: Any, send: Any) -> None:
         await apps[scope["path"].split("/")[1]](scope, receive, send)
@@ -50,7 +51,7 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
         logs.configure(to=log)
         serving = asyncio.create_task(server.serve())
         try:
-            while not server.started and not serving.done():
+            while not server.started and not serving.done():  # noqa: ASYNC110  # it has no event
                 await asyncio.sleep(0.01)
             yield parts.store
         finally:
@@ -62,5 +63,6 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
 class _Server(uvicorn.Server):
     """Leaves the signals to the launcher."""
 
-    def capture_signals(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

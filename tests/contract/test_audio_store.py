@@ -31,7 +31,7 @@ async def bucket(request: pytest.FixtureRequest) -> AsyncIterator[Bucket]:
     if request.param == "memory":
         yield _memory_bucket()
         return
-    async with _cloud_bucket(request.getfixturevalue("storage_url")) as bucket:
+    async with CloudBucket(request.getfixturevalue("storage_url")) as bucket:
         yield bucket
 
 
@@ -46,7 +46,7 @@ def _memory_bucket() -> Bucket:
     return Bucket(store, put)
 
 
-class _cloud_bucket:
+class CloudBucket:
     def __init__(self, url: str) -> None:
         self.url = url
 
@@ -140,7 +140,7 @@ async def test_a_signed_url_names_exactly_this_recording_and_expires(
 
 
 async def test_the_signed_url_of_a_real_bucket_leads_to_the_recording(storage_url: str) -> None:
-    async with _cloud_bucket(storage_url) as bucket:
+    async with CloudBucket(storage_url) as bucket:
         content = tone(seconds=1)
         audio = await bucket.put(path("ein Besuch.wav"), content)
         url = await bucket.store.signed_url(audio, timedelta(minutes=1))

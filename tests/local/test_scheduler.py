@@ -15,8 +15,8 @@ from google.cloud.scheduler_v1.services.cloud_scheduler.transports import (
 )
 from google.protobuf import field_mask_pb2
 
-from infra.local.scheduler import server as scheduler
 from infra.local.google_api.http_target import Answer
+from infra.local.scheduler import server as scheduler
 from infra.local.scheduler.job import ScheduledJob
 from infra.local.scheduler.service import checked_job
 from tests.local.recording_worker import DEADLINE_S, STOP_WITHIN_S, eventually, recording_worker

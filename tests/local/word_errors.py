@@ -17,7 +17,13 @@ _ONES = (
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _VALUES = {word: value for value, word in enumerate(_ONES.split())}
 _VALUES |= {word: 10 * value for value, word in enumerate(_TENS.split(), start=2)}
-_SPELLINGS = {"mg": "milligrams", "dr": "doctor", "ok": "okay", "alright": "all right"}
+_SPELLINGS = {
+    "mg": "milligrams",
+    "dr": "doctor",
+    "ok": "okay",
+    "alright": "all right",
+    "xray": "x ray",
+}
 
 SpokenWord = tuple[str, str]
 """Speaker and normalised word."""
@@ -44,7 +50,7 @@ class Comparison:
 
 def normalised(text: str) -> list[str]:
     """The words of a text in the form in which they are compared."""
-    text = re.sub(r"(\d)(?=[a-z])", r"\1 ", text.lower().replace("-", ""))
+    text = re.sub(r"(\d)(?=[a-z])", r"\1 ", text.lower().replace("-", " "))
     words: list[str] = []
     for word in re.findall(r"[a-z0-9']+", text):
         words += _SPELLINGS.get(word, word).split()

@@ -66,11 +66,7 @@ class AssemblyAITranscriber:
     provider = "assemblyai"
 
     def __init__(self, *, api_key: str, base_url: str, webhook: Webhook | None) -> None:
-        settings = aai.Settings(api_key=api_key, base_url=base_url)
-        settings.http_timeout = retry.TRANSCRIPTION.timeout_s
-        self._client = AsyncClient(settings=settings)
-        # The SDK's exceptions quote URLs and drop `Retry-After`; this hook comes before them.
-        self._client.http_client.event_hooks["response"].append(_raise_for_status)
+        self._client = http_client(api_key, base_url)
         self._webhook = webhook
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
@@ -85,7 +81,7 @@ class AssemblyAITranscriber:
             **(self._webhook.request_fields(visit_id, attempt) if self._webhook else {}),
         )
         http = self._client.http_client
-        job = await _called(retry.ORDER, lambda: async_api.create_transcript(http, order))
+        job = await called(retry.ORDER, lambda: async_api.create_transcript(http, order))
         if not job.id:
             raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
         return job.id
@@ -93,7 +89,7 @@ class AssemblyAITranscriber:
     async def fetch(self, transcript_id: str) -> Job:
         """The job and, once it is done, its transcript."""
         http = self._client.http_client
-        found = await _called(
+        found = await called(
             retry.TRANSCRIPTION, lambda: async_api.get_transcript(http, transcript_id)
         )
         if found.audio_url == DELETED_AUDIO_URL:
@@ -120,10 +116,22 @@ class AssemblyAITranscriber:
     async def _page(self, before_id: str | None) -> aai.ListTranscriptResponse:
         asked = aai.ListTranscriptParameters(limit=PAGE, before_id=before_id)
         http = self._client.http_client
-        return await _called(retry.TRANSCRIPTION, lambda: async_api.list_transcripts(http, asked))
+        return await called(retry.TRANSCRIPTION, lambda: async_api.list_transcripts(http, asked))
 
 
-async def _called(policy: retry.RetryPolicy, make: Callable[[], Awaitable[T]]) -> T:
+def http_client(api_key: str, base_url: str) -> AsyncClient:
+    """The SDK's client, with errors told in our words."""
+    settings = aai.Settings(api_key=api_key, base_url=base_url)
+    settings.http_timeout = retry.TRANSCRIPTION.timeout_s
+    client = AsyncClient(settings=settings)
+    # The SDK's exceptions quote URLs and drop `Retry-After`; this hook comes before them.
+    client.http_client.event_hooks["response"].append(_raise_for_status)
+    return client
+
+
+async def called(policy: retry.RetryPolicy, make: Callable[[], Awaitable[T]]) -> T:
+    """The result of a call to the provider, made again by `policy`."""
+
     async def once() -> T:
         try:
             return await make()

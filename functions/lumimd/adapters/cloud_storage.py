@@ -61,6 +61,10 @@ class CloudAudioStore:
 
         return await _in_thread(sign)
 
+    async def read(self, audio: Audio) -> bytes:
+        """The whole recording, in memory."""
+        return await _in_thread(lambda: bytes(self._blob(audio).download_as_bytes(retry=None)))
+
     def _seconds_of(self, audio: Audio) -> float | None:
         blob = self._blob(audio)
         with blob.open("rb", chunk_size=CHUNK_BYTES, retry=None) as file:

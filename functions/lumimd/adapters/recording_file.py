@@ -26,9 +26,7 @@ def seconds_of(file: BinaryIO, size_bytes: int | None = None) -> float | None:
     try:
         with av.open(file, mode="r", metadata_errors="ignore") as container:
             if not container.streams.audio:
-                raise Permanent(
-                    ErrorCode.AUDIO_UNREADABLE if container.streams else _code_of(file)
-                )
+                raise Permanent(ErrorCode.AUDIO_UNREADABLE if container.streams else _code_of(file))
             announced = _announced_s(container)
             if announced is None:
                 too_large = size_bytes is not None and size_bytes > COUNT_UP_TO_BYTES

@@ -12,9 +12,10 @@ from typing import Final, TypeVar
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     wait_exponential_jitter,
+    wait_random,
 )
 
 from lumimd.errors import ErrorCode, Transient
@@ -27,7 +28,8 @@ class RetryPolicy:
     """At most `attempts` calls of `timeout_s` each, `initial_s` apart and doubling, plus jitter.
 
     A dependency that asks for more patience than `max_wait_s` is not waited for here: the visit is
-    put aside until then.
+    put aside until then. `repeats_unanswered` is False where a call without an answer may have been
+    charged: that is for the stage to repeat, which counts its tries.
     """
 
     attempts: int
@@ -35,6 +37,7 @@ class RetryPolicy:
     initial_s: float
     max_wait_s: float
     jitter_s: float
+    repeats_unanswered: bool = True
 
 
 STORE: Final = RetryPolicy(attempts=4, timeout_s=10, initial_s=0.1, max_wait_s=2, jitter_s=0.1)
@@ -43,11 +46,17 @@ AUDIO: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=0.5, max_wait_s=4
 TRANSCRIPTION: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=1, max_wait_s=8, jitter_s=1)
 ORDER: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
 """For what costs money and has no idempotency key: one call, then look before the next."""
-MODEL: Final = RetryPolicy(attempts=3, timeout_s=120, initial_s=1, max_wait_s=20, jitter_s=1)
+MODEL: Final = RetryPolicy(
+    attempts=3, timeout_s=120, initial_s=1, max_wait_s=20, jitter_s=1, repeats_unanswered=False
+)
 
 
-class TimedOut(Transient):
-    """The call was cancelled at its limit; the other side may have done it all the same."""
+class Unanswered(Transient):
+    """The call was sent and no answer came; the other side may have done it all the same."""
+
+
+class TimedOut(Unanswered):
+    """The call was cancelled at its limit."""
 
 
 async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitable[T]]) -> T:
@@ -55,7 +64,7 @@ async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitabl
 
     Raises:
         TimedOut: the last call took longer than the policy allows, and was cancelled.
-        Transient: the last call failed so.
+        Transient: the last call failed so, or it is not to be repeated here.
     """
 
     async def once() -> T:
@@ -66,27 +75,26 @@ async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitabl
             raise TimedOut(code) from error
 
     return await AsyncRetrying(
-        retry=retry_if_exception_type(Transient) & _is_patient(policy),
+        retry=retry_if_exception(lambda error: _may_repeat(policy, error)),
         stop=stop_after_attempt(policy.attempts),
         wait=lambda state: _wait_s(policy, state),
         reraise=True,
     )(once)
 
 
-def _is_patient(policy: RetryPolicy) -> Callable[[RetryCallState], bool]:
-    def within_limit(state: RetryCallState) -> bool:
-        return (_asked_s(state) or 0.0) <= policy.max_wait_s
-
-    return within_limit
+def _may_repeat(policy: RetryPolicy, error: BaseException) -> bool:
+    if isinstance(error, Unanswered) and not policy.repeats_unanswered:
+        return False
+    return isinstance(error, Transient) and (error.retry_after_s or 0.0) <= policy.max_wait_s
 
 
 def _wait_s(policy: RetryPolicy, state: RetryCallState) -> float:
     backoff = wait_exponential_jitter(
         initial=policy.initial_s, max=policy.max_wait_s, jitter=policy.jitter_s
     )
-    return max(backoff(state), _asked_s(state) or 0.0)
-
-
-def _asked_s(state: RetryCallState) -> float | None:
     error = state.outcome.exception() if state.outcome else None
-    return error.retry_after_s if isinstance(error, Transient) else None
+    asked_s = error.retry_after_s if isinstance(error, Transient) else None
+    if asked_s is None:
+        return backoff(state)
+    # Whoever was told the same number must not all come back at the same moment.
+    return max(backoff(state), asked_s + wait_random(0, policy.jitter_s)(state))

@@ -1,4 +1,4 @@
-"""`python -m infra.local.cloud_tasks`"""
+"""Run Cloud Tasks on this machine: `python -m infra.local.cloud_tasks`."""
 
 import asyncio
 import logging

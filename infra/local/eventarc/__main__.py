@@ -1,4 +1,4 @@
-"""`python -m infra.local.eventarc`"""
+"""Run Eventarc on this machine: `python -m infra.local.eventarc`."""
 
 import logging
 

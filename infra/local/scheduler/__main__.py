@@ -1,4 +1,4 @@
-"""`python -m infra.local.scheduler`"""
+"""Run Cloud Scheduler on this machine: `python -m infra.local.scheduler`."""
 
 import asyncio
 import logging

@@ -1,0 +1,32 @@
+"""Hands a recording to AssemblyAI by upload, where the provider cannot reach the bucket.
+
+For a local bucket and a real key. An uploaded copy has a URL of its own, so an order whose answer
+was lost cannot be recognized in the provider's list: the cloud uses signed URLs.
+"""
+
+from datetime import timedelta
+
+from assemblyai.prerecorded.v2 import async_api
+
+from lumimd.adapters.assemblyai import called, http_client
+from lumimd.adapters.cloud_storage import CloudAudioStore
+from lumimd.audio import Audio
+from lumimd.resilience import retry
+
+
+class UploadedAudioStore:
+    """Recordings in a bucket, lent out as copies that the provider holds."""
+
+    def __init__(self, store: CloudAudioStore, *, api_key: str, base_url: str) -> None:
+        self._store = store
+        self._client = http_client(api_key, base_url)
+
+    async def measure(self, audio: Audio) -> Audio:
+        """The recording with its duration."""
+        return await self._store.measure(audio)
+
+    async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
+        """The URL of a copy that only the provider can open; it expires by the provider's rules."""
+        content = await self._store.read(audio)
+        http = self._client.http_client
+        return await called(retry.AUDIO, lambda: async_api.upload_file(http, content))

@@ -1,0 +1,202 @@
+"""What each entry point does and replies, called as the platform and the provider call it."""
+
+import asyncio
+import io
+from datetime import timedelta
+
+import pytest
+
+from lumimd import logs, pipeline
+from lumimd.errors import ErrorCode, Transient
+from lumimd.ports import Transcribed
+from lumimd.records import ProcessingStatus, Status, Visit
+from tests.flow.conftest import PREVIOUS_SECRET, Functions
+from tests.support.parts import transcript, upload
+
+
+async def visit_of(functions: Functions, visit_id: str = "visit-1") -> Visit:
+    stored = await functions.parts.store.get(visit_id)
+    assert stored
+    return stored.visit
+
+
+async def submitted(functions: Functions) -> None:
+    assert (await functions.finalize(functions.parts.upload())).status_code == 200
+    functions.parts.transcriber.finish("job-0", Transcribed(transcript()))
+
+
+async def test_a_visit_goes_from_upload_to_summary(functions: Functions) -> None:
+    await submitted(functions)
+    assert (await functions.webhook()).status_code == 200
+    await functions.run_tasks()
+    assert (await visit_of(functions)).status is Status.COMPLETED
+
+
+async def test_the_event_delivered_twenty_times_in_parallel_is_one_order_and_one_visit(
+    functions: Functions,
+) -> None:
+    uploaded = functions.parts.upload()
+    replies = await asyncio.gather(*(functions.finalize(uploaded) for _ in range(20)))
+    assert {reply.status_code for reply in replies} == {200}
+    assert len(functions.parts.transcriber.orders) == 1
+    visits = [path for path in functions.parts.store.documents() if path.count("/") == 1]
+    assert visits == ["visits/visit-1"]
+
+
+async def test_webhook_poller_and_a_repeated_task_racing_are_one_summary(
+    functions: Functions,
+) -> None:
+    await submitted(functions)
+    functions.parts.clock.advance(timedelta(minutes=1))
+    replies = await asyncio.gather(
+        *(functions.webhook() for _ in range(17)),
+        *(functions.wake() for _ in range(17)),
+        *(functions.summarize() for _ in range(16)),
+    )
+    assert {reply.status_code for reply in replies} == {200}
+    await functions.run_tasks()
+    assert functions.parts.summarizer.calls == 1
+    assert len(await functions.parts.store.actions("visit-1")) == 2
+
+
+@pytest.mark.parametrize("secret", [None, "", "wrong", "the-present-webhook-secreT"])
+async def test_a_webhook_without_our_secret_is_turned_away_before_anything_is_read(
+    functions: Functions, secret: str | None
+) -> None:
+    await submitted(functions)
+    functions.parts.store.get = _must_not_be_called  # type: ignore[method-assign,assignment]
+    assert (await functions.webhook(secret=secret)).status_code == 401
+
+
+def _must_not_be_called(*_: object) -> None:
+    raise AssertionError("nothing may be read for a stranger")
+
+
+async def test_while_the_secret_rotates_the_one_before_is_still_good(functions: Functions) -> None:
+    await submitted(functions)
+    assert (await functions.webhook(secret=PREVIOUS_SECRET)).status_code == 200
+    assert (await visit_of(functions)).processing_status is ProcessingStatus.SUMMARIZING
+
+
+async def test_a_forged_webhook_changes_nothing(functions: Functions) -> None:
+    await functions.finalize(functions.parts.upload())
+    before = functions.parts.store.documents()
+    for forged in (
+        {},  # "completed", while the job runs
+        {"transcript_id": "somebody-elses-job"},
+        {"visit_id": "no-such-visit"},
+        {"attempt": 2},
+        {"visit_id": "../visit-1"},
+        {"transcript_id": "a/b"},
+    ):
+        assert (await functions.webhook(**forged)).status_code == 200
+    assert functions.parts.store.documents() == before
+
+
+async def test_a_webhook_that_cannot_be_served_now_is_asked_to_come_again(
+    functions: Functions,
+) -> None:
+    await submitted(functions)
+    functions.parts.transcriber.fetch = _unavailable  # type: ignore[method-assign,assignment]
+    assert (await functions.webhook()).status_code == 503
+
+
+async def _unavailable(*_: object, **__: object) -> None:
+    raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+
+
+async def test_a_webhook_that_would_take_too_long_is_left_to_the_next_wake_up(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await submitted(functions)
+    functions.parts.transcriber.fetch = _never  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(pipeline, "COLLECT_WITHIN_S", 0.05)
+    reply = await functions.webhook()
+    assert reply.status_code == 200
+    assert (await visit_of(functions)).wake_at == functions.parts.clock.now()
+
+
+async def _never(*_: object) -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "redacted/user-1/visit-1/audio.m4a",
+        "visits/user-1/visit-1/transcript.json",
+        "visits/user-1/visit-1/summary.txt",
+        "visits/user-1/audio.m4a",
+        "visits/user-1/visit-1/deeper/audio.m4a",
+        "visits/user-1/../visit-1/audio.m4a",
+        "visits/../visit-1/audio.m4a",
+        "../visits/user-1/visit-1/audio.m4a",
+        "visits/user-1/visit-1/..",
+        "visits/user 1/visit-1/audio.m4a",
+        "visits/user-1/вiзит/audio.m4a",
+        "",
+    ],
+)
+async def test_what_is_no_recording_of_a_visit_is_ignored(functions: Functions, name: str) -> None:
+    stored = {"bucket": "recordings", "name": name, "generation": 1, "size": 10}
+    assert (await functions.announce(stored)).status_code == 200
+    assert functions.parts.store.documents() == {}
+    assert functions.parts.transcriber.orders == []
+
+
+@pytest.mark.parametrize("file", ["my visit (3).m4a", "визит №1.wav", "..m4a", "Tag.M4A"])
+async def test_the_users_own_file_name_is_welcome(functions: Functions, file: str) -> None:
+    uploaded = upload()
+    audio = uploaded.audio.model_copy(update={"storage_path": f"visits/user-1/visit-1/{file}"})
+    uploaded = uploaded.model_copy(update={"audio": audio})
+    functions.parts.audio.put(audio, b"not a recording")
+    assert (await functions.finalize(uploaded)).status_code == 200
+    visit = await visit_of(functions)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.AUDIO_UNREADABLE
+
+
+async def test_an_empty_recording_fails_without_an_order(functions: Functions) -> None:
+    assert (await functions.finalize(upload(size_bytes=0))).status_code == 200
+    visit = await visit_of(functions)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.AUDIO_EMPTY
+    assert functions.parts.transcriber.orders == []
+
+
+async def test_an_event_is_delivered_again_when_nothing_could_be_saved(
+    functions: Functions,
+) -> None:
+    working = functions.parts.store.create
+    functions.parts.store.create = _unavailable  # type: ignore[method-assign,assignment]
+    assert (await functions.finalize(functions.parts.upload())).status_code == 503
+    functions.parts.store.create = working  # type: ignore[method-assign]
+    assert (await functions.finalize(functions.parts.upload())).status_code == 200
+    assert len(functions.parts.transcriber.orders) == 1
+
+
+async def test_a_bug_is_answered_with_500_and_never_with_success(
+    functions: Functions, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written = io.StringIO()
+    logs.configure(to=written)
+
+    def bug(*_: object) -> None:
+        raise ZeroDivisionError("the patient said something")
+
+    functions.parts.store.get = bug  # type: ignore[method-assign,assignment]
+    assert (await functions.finalize(functions.parts.upload())).status_code == 500
+    assert (await functions.webhook()).status_code == 500
+    assert (await functions.summarize()).status_code == 500
+    printed = written.getvalue() + "".join(capfd.readouterr())
+    assert "ZeroDivisionError" in printed
+    assert "the patient said" not in printed
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"visitId": "a/b", "attempt": 1}', b"\xff"])
+async def test_a_task_that_makes_no_sense_is_not_tried_for_ever(
+    functions: Functions, body: bytes
+) -> None:
+    reply = await functions.clients["summarize_visit"].post("/", content=body)
+    assert reply.status_code == 200
+    assert functions.parts.summarizer.calls == 0
