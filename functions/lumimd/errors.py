@@ -1,6 +1,6 @@
 """What can go wrong, as its caller must treat it, and what a client is told.
 
-Three classes decide every reply (see docs/decisions/0003): `Transient` is tried again, `Permanent`
+Three classes decide every reply (see docs/decisions/0002): `Transient` is tried again, `Permanent`
 fails the visit with a code, `Rejected` refuses a caller. Anything else that is raised is a bug.
 """
 

@@ -5,6 +5,7 @@ function acknowledges.
 """
 
 import asyncio
+from hashlib import sha256
 from typing import Any, Final
 
 import httpx
@@ -29,7 +30,8 @@ async def announce_uploads(storage_url: str, bucket: str, target: str) -> None:
 
 async def _announce(http: httpx.AsyncClient, item: dict[str, Any], target: str) -> bool:
     """Whether the function acknowledged; if not, the next look announces it again."""
-    event_id = f"{item['name']}#{item['generation']}"
+    # Hashed: functions log the id of an event, and a file name is the user's own.
+    event_id = sha256(f"{item['name']}#{item['generation']}".encode()).hexdigest()[:16]
     event = finalized(item, event_id=event_id, time=item["timeCreated"])
     try:
         answer = await http.post(target, headers=event.headers, content=event.body)

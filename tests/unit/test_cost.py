@@ -1,0 +1,111 @@
+"""What one visit costs, counted; the README's table says the same."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from lumimd import pipeline, recovery
+from lumimd.adapters.memory import MemoryTranscriber, MemoryVisitStore
+from lumimd.audio import Audio
+from lumimd.ports import Commit, Job, Stored, Transcribed
+from lumimd.transcript import Utterance
+from tests.support.parts import MemoryParts, transcript
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+class CountingStore(MemoryVisitStore):
+    """Counts as Firestore bills: a read a document (one for nothing found), a write a document."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = Counter[str]()
+
+    async def get(self, visit_id: str) -> Stored | None:
+        self.count["reads"] += 1
+        return await super().get(visit_id)
+
+    async def create(self, commit: Commit) -> Stored:
+        self._count_writes(commit)
+        return await super().create(commit)
+
+    async def save(self, read: Stored, commit: Commit) -> Stored:
+        self._count_writes(commit)
+        return await super().save(read, commit)
+
+    async def due(self, now: datetime, limit: int, after: Stored | None = None) -> Sequence[Stored]:
+        found = await super().due(now, limit, after)
+        self.count["reads"] += max(1, len(found))
+        return found
+
+    async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
+        self.count["reads"] += 1  # one page
+        return await super().transcript(visit_id)
+
+    def _count_writes(self, commit: Commit) -> None:
+        self.count["writes"] += len(commit.writes()) + len(commit.deletes())
+
+
+class CountingTranscriber(MemoryTranscriber):
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = Counter[str]()
+
+    async def fetch(self, transcript_id: str) -> Job:
+        self.count["fetch"] += 1
+        return await super().fetch(transcript_id)
+
+    async def find(self, audio: Audio) -> str | None:
+        self.count["list"] += 1
+        return await super().find(audio)
+
+
+def counted() -> tuple[MemoryParts, CountingStore, CountingTranscriber]:
+    store, transcriber = CountingStore(), CountingTranscriber()
+    return MemoryParts(store=store, transcriber=transcriber), store, transcriber
+
+
+async def test_a_visit_from_upload_to_completed_costs_what_the_readme_says() -> None:
+    parts, store, transcriber = counted()
+    stages: dict[str, Counter[str]] = {}
+
+    async def stage(name: str, work: object) -> None:
+        store.count.clear()
+        await work  # type: ignore[misc]
+        stages[name] = store.count.copy()
+
+    await stage("on_audio_finalized", pipeline.accept(parts, parts.upload()))
+    transcriber.finish("job-0", Transcribed(transcript()))
+    await stage("on_transcription_webhook", pipeline.collect(parts, "visit-1", 1, "job-0"))
+    await stage("summarize_visit", pipeline.summarize(parts, "visit-1", 1))
+    actions = len(await parts.store.actions("visit-1"))
+
+    readme = README.read_text()
+    for name, extra in (
+        ("on_audio_finalized", ""),
+        ("on_transcription_webhook", ""),
+        ("summarize_visit", " + one an action item"),
+    ):
+        writes = stages[name]["writes"] - (actions if extra else 0)
+        assert f"| `{name}` | {stages[name]['reads']} | {writes}{extra} |" in readme
+    assert len(parts.tasks.created) == 1
+    assert (len(transcriber.orders), transcriber.count) == (1, Counter({"fetch": 1}))
+    assert parts.summarizer.calls == 1
+
+
+async def test_a_poll_costs_one_read_and_one_write_and_one_request() -> None:
+    parts, store, transcriber = counted()
+    await pipeline.accept(parts, parts.upload())
+    parts.clock.advance(timedelta(minutes=1))
+    store.count.clear()
+    await recovery.wake_due(parts)
+    # The second read is the query that finds that nothing is left.
+    assert store.count == Counter({"reads": 2, "writes": 1})
+    assert transcriber.count == Counter({"fetch": 1})
+
+
+async def test_a_minute_in_which_nothing_is_due_costs_one_read() -> None:
+    parts, store, _ = counted()
+    await recovery.wake_due(parts)
+    assert store.count == Counter({"reads": 1})
