@@ -7,15 +7,14 @@ on the way, `wake_at` brings back (`recovery.py`).
 
 import asyncio
 from datetime import timedelta
-from hashlib import sha256
 from typing import Final
 
 from lumimd import events as e
 from lumimd import logs
+from lumimd.action_items import action_items
 from lumimd.analysis import ANALYSES
 from lumimd.audio import Audio, Upload
 from lumimd.claims import SUBMISSION, claim, while_claimed
-from lumimd.clinical import VisitSummary
 from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.ports import (
     Commit,
@@ -272,32 +271,10 @@ async def _summarize(parts: Parts, claimed: Stored) -> None:
             until = parts.clock.now() + put_aside(visit.stage_tries, error.retry_after_s)
             event = e.SummaryDeferred(visit.attempt, until, error.code)
     else:
-        actions = _actions(parts, visit, summary)
+        actions = action_items(visit, summary, parts.clock.now())
         ids = tuple(action.action_id for action in actions)
         event = e.SummaryStored(visit.attempt, parts.summarizer.source, summary, ids)
     await record(parts, claimed, event, actions=actions)
-
-
-def _actions(parts: Parts, visit: Visit, summary: VisitSummary) -> tuple[Action, ...]:
-    """The action items, with ids that come out the same however often this is done."""
-    return tuple(
-        Action(
-            action_id=_action_id(visit, position),
-            visit_id=visit.visit_id,
-            user_id=visit.user_id,
-            text=item.text,
-            evidence=tuple(item.evidence),
-            due=item.due,
-            created_at=parts.clock.now(),
-        )
-        for position, item in enumerate(summary.action_items)
-    )
-
-
-def _action_id(visit: Visit, position: int) -> str:
-    digest = sha256(f"{visit.visit_id}/{visit.attempt}".encode()).hexdigest()[:20]
-    # The position comes last and zero-padded: sorted by id, the items are in their order.
-    return f"{digest}-{position:03d}"
 
 
 def _new_visit(parts: Parts, upload: Upload) -> Visit:

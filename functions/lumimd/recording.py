@@ -65,6 +65,8 @@ def announce(step: Advance, event: Event) -> None:
     logs.event(
         name_of(type(event)),
         "warning" if error else "info",
+        attempt=step.visit.attempt,
+        trace=step.visit.trace,
         processingStatus=step.visit.processing_status,
         status=step.visit.status,
         tries=step.visit.stage_tries,

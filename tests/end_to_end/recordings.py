@@ -7,7 +7,7 @@ import av
 CODECS = {
     "m4a": ("aac", 48_000),
     "mp3": ("libmp3lame", 48_000),
-    "ogg": ("libvorbis", 48_000),
+    "ogg": ("libopus", 48_000),
     "webm": ("libopus", 48_000),
     "wav": ("pcm_s16le", 16_000),
 }

@@ -49,6 +49,7 @@ ORDER: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, 
 MODEL: Final = RetryPolicy(
     attempts=3, timeout_s=120, initial_s=1, max_wait_s=20, jitter_s=1, repeats_unanswered=False
 )
+"""An answer is charged whether it is heard or not; a refusal to answer (429, 5xx) is free."""
 
 
 class Unanswered(Transient):
@@ -90,7 +91,7 @@ def _may_repeat(policy: RetryPolicy, error: BaseException) -> bool:
 
 def _wait_s(policy: RetryPolicy, state: RetryCallState) -> float:
     backoff = wait_exponential_jitter(
-        initial=policy.initial_s, max=policy.max_wait_s, jitter=policy.jitter_s
+        multiplier=policy.initial_s, max=policy.max_wait_s, jitter=policy.jitter_s
     )
     error = state.outcome.exception() if state.outcome else None
     asked_s = error.retry_after_s if isinstance(error, Transient) else None

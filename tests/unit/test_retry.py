@@ -1,0 +1,238 @@
+"""Calls that are tried again, on a loop whose clock jumps: nothing here waits."""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.resilience import retry
+from lumimd.resilience.backoff import MAX_TRIES
+from lumimd.resilience.retry import RetryPolicy, TimedOut, Unanswered
+
+CODE = ErrorCode.SUMMARY_UNAVAILABLE
+POLICY = RetryPolicy(attempts=4, timeout_s=10, initial_s=1, max_wait_s=20, jitter_s=0.5)
+POLICIES = {name: each for name, each in vars(retry).items() if isinstance(each, RetryPolicy)}
+
+
+class Jumping(selectors.DefaultSelector):
+    """Where nothing is ready, time passes at once."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(timeout and 0)
+        if timeout and not ready:
+            self.now += timeout
+        return ready
+
+
+def jumping_loop() -> asyncio.AbstractEventLoop:
+    clock = Jumping()
+    loop = asyncio.SelectorEventLoop(clock)
+    loop.time = lambda: clock.now  # type: ignore[method-assign]
+    return loop
+
+
+class Dependency:
+    """Fails as it is told, then answers; remembers when it was called and what was cancelled."""
+
+    def __init__(self, *troubles: Exception | None) -> None:
+        self.troubles = list(troubles)
+        self.called_at: list[float] = []
+        self.cancelled = 0
+
+    async def __call__(self) -> str:
+        self.called_at.append(asyncio.get_running_loop().time())
+        trouble = self.troubles.pop(0) if self.troubles else None
+        if trouble is not None:
+            raise trouble
+        return "answer"
+
+    @property
+    def waits(self) -> list[float]:
+        return [
+            after - before
+            for before, after in zip(self.called_at, self.called_at[1:], strict=False)
+        ]
+
+
+class Hanging(Dependency):
+    """Answers its first calls an hour later."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def __call__(self) -> str:
+        await super().__call__()
+        if len(self.called_at) <= self.times:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        return "answer"
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    with asyncio.Runner(loop_factory=jumping_loop) as runner:
+        return runner.run(work)
+
+
+def call(dependency: Dependency, policy: RetryPolicy = POLICY) -> Any:
+    return run(retry.call(policy, CODE, dependency))
+
+
+def transient(retry_after_s: float | None = None) -> Transient:
+    return Transient(CODE, retry_after_s=retry_after_s)
+
+
+def test_what_works_is_called_once() -> None:
+    dependency = Dependency()
+    assert call(dependency) == "answer"
+    assert len(dependency.called_at) == 1
+
+
+def test_a_transient_trouble_is_waited_out() -> None:
+    dependency = Dependency(transient(), transient())
+    assert call(dependency) == "answer"
+    assert len(dependency.called_at) == 3
+
+
+@pytest.mark.parametrize("trouble", [Permanent(CODE), ZeroDivisionError()])
+def test_nothing_else_is_tried_again(trouble: Exception) -> None:
+    dependency = Dependency(trouble)
+    with pytest.raises(type(trouble)) as raised:
+        call(dependency)
+    assert raised.value is trouble
+    assert len(dependency.called_at) == 1
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_the_attempts_are_bounded_and_the_last_trouble_is_told(name: str) -> None:
+    policy = POLICIES[name]
+    troubles = [transient() for _ in range(100)]
+    dependency = Dependency(*troubles)
+    with pytest.raises(Transient) as raised:
+        call(dependency, policy)
+    assert raised.value is troubles[policy.attempts - 1]
+    assert len(dependency.called_at) == policy.attempts
+
+
+def test_the_waits_double_and_have_jitter_within_bounds() -> None:
+    seen: list[list[float]] = []
+    for _ in range(20):
+        dependency = Dependency(*(transient() for _ in range(3)))
+        call(dependency)
+        seen.append(dependency.waits)
+    for expected, waits in zip((1, 2, 4), zip(*seen, strict=True), strict=True):
+        assert all(expected <= wait <= expected + POLICY.jitter_s for wait in waits)
+        assert max(waits) - min(waits) > 0.01, "without a spread everybody comes back at once"
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_no_wait_is_longer_than_the_policy_says(name: str) -> None:
+    policy = replace(POLICIES[name], attempts=8)
+    dependency = Dependency(*(transient() for _ in range(7)))
+    call(dependency, policy)
+    assert max(dependency.waits) <= policy.max_wait_s + 0.001
+
+
+def test_a_dependency_that_asks_for_patience_is_not_called_earlier() -> None:
+    seen = set()
+    for _ in range(20):
+        dependency = Dependency(transient(retry_after_s=7))
+        call(dependency)
+        (wait,) = dependency.waits
+        assert 7 <= wait <= 7 + POLICY.jitter_s
+        seen.add(wait)
+    assert len(seen) > 1, "whoever was told the same number does not come back all at once"
+
+
+def test_asking_for_less_than_the_back_off_changes_nothing() -> None:
+    dependency = Dependency(transient(), transient(), transient(retry_after_s=0.1))
+    call(dependency)
+    assert dependency.waits[-1] >= 4
+
+
+def test_more_patience_than_there_is_ends_the_call_at_once() -> None:
+    dependency = Dependency(transient(retry_after_s=POLICY.max_wait_s + 1))
+    with pytest.raises(Transient) as raised:
+        call(dependency)
+    assert raised.value.retry_after_s == POLICY.max_wait_s + 1
+    assert len(dependency.called_at) == 1
+
+
+def test_a_call_that_hangs_is_cancelled_at_its_limit_and_made_again() -> None:
+    dependency = Hanging(times=1)
+    assert call(dependency) == "answer"
+    assert dependency.cancelled == 1
+    (wait,) = dependency.waits
+    assert POLICY.timeout_s + 1 <= wait <= POLICY.timeout_s + 1 + POLICY.jitter_s + 0.001
+
+
+def test_a_dependency_that_always_hangs_is_left_in_bounded_time() -> None:
+    dependency = Hanging(times=100)
+
+    async def timed() -> float:
+        with pytest.raises(TimedOut) as raised:
+            await retry.call(POLICY, CODE, dependency)
+        assert raised.value.code is CODE
+        return asyncio.get_running_loop().time()
+
+    ended_at = run(timed())
+    assert dependency.cancelled == POLICY.attempts
+    assert ended_at <= POLICY.attempts * (POLICY.timeout_s + POLICY.max_wait_s)
+
+
+@pytest.mark.parametrize(
+    "dependency", [lambda: Hanging(times=1), lambda: Dependency(Unanswered(CODE))]
+)
+def test_what_may_have_been_charged_without_an_answer_is_not_called_again(
+    dependency: Callable[[], Dependency],
+) -> None:
+    paid = dependency()
+    with pytest.raises(Unanswered):
+        call(paid, replace(POLICY, repeats_unanswered=False))
+    assert len(paid.called_at) == 1
+
+
+def test_a_refusal_to_answer_is_free_and_may_be_repeated() -> None:
+    dependency = Dependency(transient())
+    assert call(dependency, replace(POLICY, repeats_unanswered=False)) == "answer"
+
+
+def test_who_cancels_the_caller_cancels_the_call() -> None:
+    dependency = Hanging(times=1)
+
+    async def cancelled_early() -> None:
+        working = asyncio.create_task(retry.call(POLICY, CODE, dependency))
+        await asyncio.sleep(1)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+
+    run(cancelled_early())
+    assert (len(dependency.called_at), dependency.cancelled) == (1, 1)
+
+
+def test_a_limit_around_the_call_ends_it_and_its_waits() -> None:
+    dependency = Dependency(*(transient() for _ in range(100)))
+
+    async def limited() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2):
+                await retry.call(POLICY, CODE, dependency)
+
+    run(limited())
+    assert len(dependency.called_at) == 2
+
+
+def test_what_costs_money_is_called_a_bounded_number_of_times_a_visit() -> None:
+    assert retry.ORDER.attempts == 1, "an order has no idempotency key"
+    assert not retry.MODEL.repeats_unanswered
+    assert MAX_TRIES * retry.MODEL.attempts <= 9
