@@ -12,12 +12,14 @@ MIN_SECONDS: Final = 0.160
 MAX_SECONDS: Final = 10 * 3600
 """The provider's limits (AssemblyAI: 5 GB or 10 h a file, at least 160 ms)."""
 
-# `visits/{uid}/{visitId}/{file}`: ids as Firebase and our clients make them; the file name is the
-# user's own (spaces and any script are welcome), but no path inside it and no control characters.
+# `visits/{uid}/{visitId}/{file}`: ids as Firebase and our clients make them, but none that
+# Firestore keeps for itself (`__.*__`); the file name is the user's own (spaces and any script are
+# welcome), but no path inside it and no control characters.
 _PATH: Final = re.compile(
-    r"visits/(?P<user_id>[\w-]{1,128})/(?P<visit_id>[\w-]{1,128})/"
-    r"(?P<file>[^/\x00-\x1f\x7f]{1,255}\.(?:m4a|mp4|3gp|aac|mp3|ogg|oga|opus|webm|flac|wav))",
-    re.ASCII | re.IGNORECASE,
+    r"visits/(?P<user_id>[\w-]{1,128})/(?P<visit_id>(?!__[\w-]*__/)[\w-]{1,128})/"
+    r"(?P<file>[^/\x00-\x1f\x7f-\x9f]{1,255}"
+    r"\.(?i:m4a|mp4|3gp|aac|mp3|ogg|oga|opus|webm|flac|wav))",
+    re.ASCII,
 )
 
 
@@ -38,12 +40,13 @@ class Audio(Document):
 
     def is_named_by(self, url: str) -> bool:
         """Whether a signed URL, of any age, leads to exactly this generation of this recording."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # the provider lists whatever anybody had it fetch
+            return False
         wanted = quote(self.storage_path, safe="/~")
-        return (
-            parts.path.endswith(f"/{wanted}")
-            and self.bucket in (parts.hostname or "") + parts.path
-            and parse_qs(parts.query).get("generation") == [str(self.generation)]
+        return parts.path.endswith(f"/{self.bucket}/{wanted}") and (
+            parse_qs(parts.query).get("generation") == [str(self.generation)]
         )
 
     def check_size(self) -> None:

@@ -40,8 +40,7 @@ _CLINICIAN: Final = _cues(
     (2, r"any (?:history of|other symptoms|fevers?|chills|nausea|vomiting|chest pain|shortness of|"
         r"pain|numbness|allergies|changes|trouble|problems|swelling|family|medical)"),
     (2, r"does (?:it|that|this) (?:hurt|radiate|feel|get|help)|when did (?:it|this|that|the|your)"),
-    (2, r"on (?:your )?(?:physical )?exam|deep breath|let me (?:take a look|examine|check)|"
-        r"hey dragon"),
+    (2, r"on (?:your )?(?:physical )?exam|deep breath|let me (?:take a look|examine|check)"),
     (2, r"my (?:impression|assessment|plan|recommendation)|i (?:recommend|suggest|appreciate)"),
     (1, r"can you (?:tell|describe|show|point|move|bend|lift)|tell me (?:more|about|a little)"),
     (1, r"have you|do you|did you|are you|any (?:other )?questions|(?:you have|you've got) (?:a|"

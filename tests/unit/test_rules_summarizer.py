@@ -60,7 +60,7 @@ def facts(*lines: str) -> set[tuple[str, str, str | None, str | None]]:
             "started", "lisinopril", "10 mg", "once a day",
         ),
         (
-            "We'll put you on some, um, carvedilol, twenty-five milligrams, twice daily, all right?",
+            "We'll put you on, um, carvedilol, twenty-five milligrams, twice daily, all right?",
             "started", "carvedilol", "25 mg", "twice a day",
         ),
         (
@@ -68,7 +68,7 @@ def facts(*lines: str) -> set[tuple[str, str, str | None, str | None]]:
             "started", "amoxicillin", "500 mg", "every 8 hours",
         ),
         (
-            "I'll prescribe one medicine, that's tamsulosin, zero point four milligrams at bedtime.",
+            "I'll prescribe a medicine, that's tamsulosin, zero point four milligrams at bedtime.",
             "started", "tamsulosin", "0.4 mg", "at bedtime",
         ),
         (
@@ -90,6 +90,10 @@ def facts(*lines: str) -> set[tuple[str, str, str | None, str | None]]:
         (
             "I'm going to start you on warfarin five milligrams, no, sorry, two milligrams daily.",
             "started", "warfarin", "2 mg", "daily",
+        ),
+        (
+            "I'll prescribe something called sucralfate, you take one gram four times a day.",
+            "started", "sucralfate", "1 g", "four times a day",
         ),
         ("Please stop taking the ibuprofen.", "stopped", "ibuprofen", None, None),
         ("You can stop the Aleve now.", "stopped", "Aleve", None, None),
@@ -151,12 +155,20 @@ def test_a_decision_about_a_drug_is_read_with_dose_and_frequency(
         "D: I'd like to start you on furosemide twenty milligrams if your weight goes up.",
         "D: Maybe we will add insulin at some point.",
         "D: We'll start you on lisinopril or losartan.",
+        "D: I'd like to start you on semaglutide, but your insurance won't cover it.",
+        "D: Some people get dizzy and stop the lisinopril.",
+        "D: Please stop the aspirin five days before your surgery.",
+        "D: You can come off the prednisone once your labs are normal.",
+        "D: We'll try to get you off of the omeprazole.",
+        "D: You should try ibuprofen.",
         # What goes on.
         "D: I want you to continue your metformin five hundred milligrams twice a day.",
         "D: I'll prescribe your lisinopril again.",
         "D: Take your lisinopril with food.",
         "D: Stop taking your lisinopril at night.",
         # Not a drug, or not as a drug.
+        "D: I'm going to add penicillin to your list of allergies.",
+        "D: We want to lower your blood pressure lisinopril will do that.",
         "D: I'm going to order a vitamin d level.",
         "D: You should increase your calcium and your potassium.",
         "D: I want you to stop smoking.",
@@ -231,6 +243,7 @@ def test_that_one_is_the_only_drug_just_spoken_of_and_both_utterances_are_eviden
     "lines",
     [
         ("P: I take naproxen and lisinopril.", "D: Let's stop that one."),
+        ("P: I take metformin for it.", "D: We want to lower it to seven percent."),
         ("P: I take naproxen, and I smoke.", "D: You need to stop that."),
         ("P: I take naproxen.", *["D: Tell me about your work."] * 5, "D: Please stop it."),
     ],
@@ -341,6 +354,17 @@ def test_imaging_next_steps_advice_and_actions_are_quoted_with_their_due_time() 
         ("Schedule a follow-up visit in two weeks.", "in two weeks", ["u2"]),
         ("Check your weight every morning.", None, ["u3"]),
     ]
+
+
+def test_take_it_names_the_drug_that_it_means() -> None:
+    summary = summary_by_rules(
+        visit("P: Does metformin upset the stomach?", "D: It can, so please take it with food.")
+    )
+    [action] = summary.action_items
+    assert (action.text, action.evidence) == ("Take metformin with food.", ["u0", "u1"])
+    summary = summary_by_rules(visit("P: I take metformin.", "D: Please eat when you take it."))
+    assert [each.text for each in summary.action_items] == ["Eat when you take metformin."]
+    assert summary_by_rules(visit("D: Please take it with food.")).action_items == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,162 @@
+"""Numbers spoken in words: 'twenty five' -> '25', 'zero point four' -> '0.4'."""
+
+from collections.abc import Sequence
+from typing import Final
+
+_UNITS: Final = {
+    word: value
+    for value, word in enumerate(
+        (
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        )
+    )
+}
+_TENS: Final = {
+    word: 10 * value
+    for value, word in enumerate(
+        ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), start=2
+    )
+}
+_COUNTED: Final = frozenset(
+    (
+        "milligram",
+        "milligrams",
+        "mg",
+        "gram",
+        "grams",
+        "microgram",
+        "micrograms",
+        "mcg",
+        "unit",
+        "units",
+        "tablet",
+        "tablets",
+        "pill",
+        "pills",
+        "capsule",
+        "capsules",
+        "puff",
+        "puffs",
+        "drop",
+        "drops",
+        "spray",
+        "sprays",
+        "time",
+        "times",
+        "hour",
+        "hours",
+        "day",
+        "days",
+        "week",
+        "weeks",
+        "month",
+        "months",
+        "year",
+        "years",
+        "more",
+        "point",
+        "to",
+        "or",
+    )
+)
+"""What makes of 'one' a number; elsewhere ('that one', 'one of them') it is a pronoun."""
+
+
+_BEGINS: Final = frozenset((*_UNITS, *_TENS, "a", "point"))
+
+
+def spoken_number(words: Sequence[str], at: int) -> tuple[str, int]:
+    """The number that begins at `words[at]`, in digits, and how many words it takes.
+
+    `words` are lower case. Returns ('', 0) where no number begins. Only well-formed numbers are
+    joined: 'one fifty' are two numbers, because '1 tablet of 50' and '150' sound alike.
+    """
+    if words[at] not in _BEGINS:
+        return "", 0
+    value, used = _below_thousand(words, at)
+    if used and at + used < len(words) and words[at + used] == "thousand":
+        value, used = value * 1000, used + 1
+        rest, more = _below_thousand(words, at + used)
+        # 'two thousand five hundred', but not 'two thousand, two' of something else.
+        if more and rest >= 100:
+            value, used = value + rest, used + more
+    digits, used = str(value), used
+    if words[at : at + 1] == ["point"]:
+        digits, used = "0", 0
+    elif not used:
+        return "", 0
+    tail, more = _decimals(words, at + used)
+    if more:
+        return f"{digits}.{tail}", used + more
+    if not used or (words[at] == "one" and used == 1 and not _is_counted(words, at + 1)):
+        return "", 0
+    return digits, used
+
+
+def _below_thousand(words: Sequence[str], at: int) -> tuple[int, int]:
+    """A number under one thousand that begins at `at`, and its length in words (0: none)."""
+    value, used = _below_hundred(words, at)
+    if (
+        not used
+        and words[at : at + 1] == ["a"]
+        and words[at + 1 : at + 2]
+        in (
+            ["hundred"],
+            ["thousand"],
+        )
+    ):
+        value, used = 1, 1
+    if used and words[at + used : at + used + 1] == ["hundred"]:
+        value, used = value * 100, used + 1
+        joint = 1 if words[at + used : at + used + 1] == ["and"] else 0
+        rest, more = _below_hundred(words, at + used + joint)
+        # A stutter, 'five hundred five hundred', is not five hundred and five.
+        after = at + used + joint + more
+        if more and words[after : after + 1] not in (["hundred"], ["thousand"]):
+            value, used = value + rest, after - at
+    return value, used
+
+
+def _below_hundred(words: Sequence[str], at: int) -> tuple[int, int]:
+    if at >= len(words):
+        return 0, 0
+    if words[at] in _UNITS:
+        return _UNITS[words[at]], 1
+    if words[at] not in _TENS:
+        return 0, 0
+    ones = _UNITS.get(words[at + 1], 0) if at + 1 < len(words) else 0
+    return (_TENS[words[at]] + ones, 2) if 0 < ones < 10 else (_TENS[words[at]], 1)
+
+
+def _decimals(words: Sequence[str], at: int) -> tuple[str, int]:
+    """The digits after 'point', for example ('25', 3) for 'point two five'."""
+    if words[at : at + 1] != ["point"]:
+        return "", 0
+    digits, used = "", 1
+    while at + used < len(words) and _UNITS.get(words[at + used], 10) < 10:
+        digits += str(_UNITS[words[at + used]])
+        used += 1
+    return (digits, used) if digits else ("", 0)
+
+
+def _is_counted(words: Sequence[str], at: int) -> bool:
+    return at < len(words) and words[at] in _COUNTED
