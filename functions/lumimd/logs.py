@@ -56,7 +56,8 @@ def configure(to: TextIO | None = None, level: int = logging.INFO) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _severity,
             only_allowed,
-            structlog.processors.JSONRenderer(),
+            # An object says its class: its text might be anything, even a visit's.
+            structlog.processors.JSONRenderer(default=lambda value: type(value).__name__),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(to or sys.stdout),

@@ -4,10 +4,16 @@ Every missing or bad variable is reported at once, by name; values are never pri
 """
 
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    IPvAnyAddress,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -37,7 +43,7 @@ class Settings(BaseSettings):
     webhook_url: str | None = Field(None, pattern=r"^https?://")
     webhook_secret: SecretStr = Field(min_length=16)
     webhook_secret_previous: SecretStr | None = Field(None, min_length=16)
-    webhook_allowed_ips: Annotated[frozenset[IPv4Address | IPv6Address], NoDecode] = frozenset()
+    webhook_allowed_ips: Annotated[frozenset[IPvAnyAddress], NoDecode] = frozenset()
 
     summarizer: Literal["openai", "rules"] = "openai"
     openai_api_key: SecretStr | None = Field(None, validate_default=True)
@@ -87,7 +93,7 @@ def read(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         problems = sorted(
-            f"  {'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+            f"  {str(problem['loc'][0]).upper()}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
         )
         # `from None`: the original error would quote values.

@@ -28,7 +28,7 @@ where they were said. What is not mentioned is an empty list or null; never gues
 _NOT_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 _COMES_BACK: Final = frozenset({408, 409, 429})
-"""Not read in time, locked, too many: nothing was done. So do all 5xx but those below."""
+"""Not read in time, locked, too many: nothing was done; nor by a 5xx, but for those below."""
 
 _UNANSWERED: Final = frozenset({504, 524})
 """A gateway waited no longer for the model, which goes on and is charged."""

@@ -1,0 +1,80 @@
+"""The speech server: python -m infra.local.speech --port 8126 [--scripted]."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+import uvicorn
+
+from infra.local.speech.server import Options, RecognizerFactory, create_app
+
+# A paid account runs 200 jobs at a time; the engine uses every core for one.
+SCRIPTED_CONCURRENCY = 200
+ENGINE_CONCURRENCY = 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serves until interrupted. Returns 2 when the weights are missing or wrong."""
+    args = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s speech %(message)s")
+    # Its request lines would print audio URLs, whose query strings are signatures.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    factory = _scripted(args) if args.scripted else _engine()
+    if factory is None:
+        return 2
+    default = SCRIPTED_CONCURRENCY if args.scripted else ENGINE_CONCURRENCY
+    options = Options(
+        concurrency=args.concurrency or default,
+        scripted=args.scripted,
+        webhooks=args.webhooks,
+        webhook_retry_s=args.webhook_retry_s,
+    )
+    uvicorn.run(
+        create_app(options, factory),
+        host="127.0.0.1",
+        port=args.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="infra.local.speech", description=__doc__)
+    parser.add_argument("--port", type=int, default=8126)
+    parser.add_argument("--scripted", action="store_true", help="no speech recognition: scripts")
+    parser.add_argument("--delay-s", type=float, default=0.2, help="scripted: seconds a job takes")
+    parser.add_argument("--no-fetch", dest="fetch", action="store_false", help="scripted: no GET")
+    parser.add_argument("--concurrency", type=int, help="jobs at a time (engine 1, scripted 200)")
+    parser.add_argument("--no-webhooks", dest="webhooks", action="store_false")
+    parser.add_argument("--webhook-retry-s", type=float, default=10.0)
+    return parser
+
+
+def _scripted(args: argparse.Namespace) -> RecognizerFactory:
+    from infra.local.speech.scripted import ScriptedRecognizer
+
+    return lambda fetcher, scripts: ScriptedRecognizer(
+        scripts, fetcher if args.fetch else None, delay_s=args.delay_s
+    )
+
+
+def _engine() -> RecognizerFactory | None:
+    # Imported here: scripted mode starts in under a second without these packages.
+    from infra.local.speech.engine import Engine, EngineRecognizer
+    from infra.local.speech.weights import WeightsError
+
+    try:
+        engine = Engine.load()
+    except WeightsError as error:
+        print(error, file=sys.stderr)
+        return None
+
+    return lambda fetcher, _: EngineRecognizer(engine, fetcher)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The control API, outside AssemblyAI's paths: scripts, reset, jobs and the bill."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from infra.local.speech.bill import bill
+from infra.local.speech.jobs import Job
+from infra.local.speech.scripts import Script
+
+
+def routes(*, scripted: bool) -> list[Route]:
+    """The routes. Without `scripted`, scripts may cause faults but not decide what is heard."""
+
+    async def add_script(request: Request) -> Response:
+        try:
+            script = Script.model_validate_json(await request.body())
+        except ValidationError as error:
+            # Never the input itself: a scripted utterance is text of a visit as well.
+            details = error.errors(include_input=False, include_url=False, include_context=False)
+            return JSONResponse({"error": details}, status_code=422)
+        if script.decides_speech and not scripted:
+            message = "What is heard can only be scripted when the server runs with --scripted."
+            return JSONResponse({"error": message}, status_code=409)
+        request.app.state.server.scripts.add(script)
+        return JSONResponse({"ok": True})
+
+    return [
+        Route("/_local/scripts", add_script, methods=["POST"]),
+        Route("/_local/reset", _reset, methods=["POST"]),
+        Route("/_local/jobs", _jobs, methods=["GET"]),
+        Route("/_local/bill", _bill, methods=["GET"]),
+        Route("/_local/health", _health, methods=["GET"]),
+    ]
+
+
+async def _reset(request: Request) -> Response:
+    await request.app.state.server.reset()
+    return JSONResponse({"ok": True})
+
+
+async def _jobs(request: Request) -> Response:
+    """All jobs, oldest first, with every try to deliver their webhooks; never their text."""
+    return JSONResponse({"jobs": [_job(job) for job in request.app.state.server.book.all()]})
+
+
+async def _bill(request: Request) -> Response:
+    server = request.app.state.server
+    return JSONResponse(bill(server.book.all(), server.requests))
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"ok": True})
+
+
+def _job(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "status": job.status,
+        "error": job.error,
+        "deleted": job.deleted,
+        "audio_url": job.audio_url,
+        "webhook_url": job.webhook_url,
+        "created": job.created_at.isoformat(),
+        "deliveries": [dataclasses.asdict(delivery) for delivery in job.deliveries],
+    }

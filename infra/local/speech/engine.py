@@ -1,0 +1,137 @@
+"""Speech recognition in earnest: Whisper by faster-whisper, then speaker labels."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from faster_whisper import WhisperModel, decode_audio
+from numpy.typing import NDArray
+
+from infra.local.speech import speakers, turns, weights
+from infra.local.speech.fetch import AudioFetcher, not_audio
+from infra.local.speech.mel import SAMPLE_RATE
+from infra.local.speech.recognition import Recognition, RecognitionFailed, Utterance, Word
+from infra.local.speech.voices import VoiceEncoder
+
+MODEL = "whisper-base"
+SHORTEST_S = 0.16
+
+
+class Engine:
+    """The loaded models, about 500 MB. Uses every core, so one call at a time."""
+
+    def __init__(self, whisper: WhisperModel, encoder: VoiceEncoder) -> None:
+        self._whisper = whisper
+        self._encoder = encoder
+        self._one_at_a_time = threading.Lock()
+
+    @classmethod
+    def load(cls) -> Engine:
+        """Takes about two seconds. Raises WeightsError."""
+        whisper = WhisperModel(
+            str(weights.whisper_model()),
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=os.cpu_count() or 1,
+        )
+        return cls(whisper, VoiceEncoder.load(weights.voice_encoder()))
+
+    def transcribe(
+        self, file: Path, params: Mapping[str, Any], abandoned: threading.Event
+    ) -> Recognition:
+        """Blocks for about a twelfth of the audio's length on two cores.
+
+        Stops early, with a partial result, once `abandoned` is set. Raises RecognitionFailed for
+        a file that is not audio, or shorter than 160 ms.
+        """
+        audio = decode(file)
+        if len(audio) < SHORTEST_S * SAMPLE_RATE:
+            raise RecognitionFailed("Audio duration is too short.")
+        seconds = max(1, round(len(audio) / SAMPLE_RATE))
+        detect = bool(params.get("language_detection"))
+        asked = str(params.get("language_code", "en_us"))
+        with self._one_at_a_time:
+            segments, info = self._whisper.transcribe(
+                audio,
+                # "en_us" and "pt_br" name a region, which Whisper does not know.
+                language=None if detect else asked.split("_")[0],
+                beam_size=1,
+                vad_filter=True,
+                word_timestamps=True,
+                # A wrong sentence must not be carried on to the next half minute.
+                condition_on_previous_text=False,
+            )
+            words: list[Word] = []
+            if info.duration_after_vad > 0:
+                for segment in segments:
+                    if abandoned.is_set():
+                        break
+                    words += joined(segment.words or ())
+            utterances: tuple[Utterance, ...] | None = None
+            if params.get("speaker_labels"):
+                numbers = speakers.label(
+                    audio, words, self._encoder, params.get("speakers_expected")
+                )
+                utterances = turns.utterances(words, numbers)
+                words = [word for utterance in utterances for word in utterance.words]
+        return Recognition(
+            model=MODEL,
+            seconds=seconds,
+            words=tuple(words),
+            utterances=utterances,
+            speech_share=info.duration_after_vad / info.duration,
+            language_code=info.language if detect else asked,
+            language_confidence=round(info.language_probability, 4) if detect else None,
+        )
+
+
+class EngineRecognizer:
+    """Downloads the audio and runs the engine in a thread."""
+
+    def __init__(self, engine: Engine, fetcher: AudioFetcher) -> None:
+        self._engine = engine
+        self._fetcher = fetcher
+
+    async def recognize(self, params: Mapping[str, Any], job_id: str) -> Recognition:
+        with tempfile.TemporaryDirectory(prefix="lumimd-audio-") as folder:
+            file = Path(folder) / job_id
+            await self._fetcher.download(str(params["audio_url"]), file)
+            abandoned = threading.Event()
+            try:
+                return await asyncio.to_thread(self._engine.transcribe, file, params, abandoned)
+            finally:
+                # A cancelled task leaves its thread running: without this, the process could
+                # not end before a long recording has been transcribed.
+                abandoned.set()
+
+
+def decode(file: Path) -> NDArray[np.float32]:
+    """Mono samples at 16 kHz in -1..1. Raises RecognitionFailed."""
+    try:
+        audio: NDArray[np.float32] = decode_audio(str(file), sampling_rate=SAMPLE_RATE)
+    except (av.FFmpegError, IndexError) as error:  # IndexError: no audio stream in the file
+        with file.open("rb") as stream:
+            raise RecognitionFailed(not_audio(stream.read(512))) from error
+    return audio
+
+
+def joined(pieces: Iterable[Any]) -> list[Word]:
+    """Words from faster-whisper's pieces: one without a leading space continues the last."""
+    words: list[Word] = []
+    for piece in pieces:
+        text = piece.word
+        start, end = round(piece.start * 1000), round(piece.end * 1000)
+        sure = round(min(1.0, max(0.0, piece.probability)), 4)
+        if words and not text.startswith(" "):
+            last = words.pop()
+            text, start, sure = last.text + text, last.start, min(last.confidence, sure)
+        words.append(Word(text=text.strip(), start=start, end=end, confidence=sure))
+    return words

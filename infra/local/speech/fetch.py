@@ -1,0 +1,106 @@
+"""Gets the audio a submission points at, by HTTP GET or from the uploads of this server."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from infra.local.speech.recognition import RecognitionFailed
+
+UPLOAD_PATH = "/upload/"
+
+
+class Uploads:
+    """Files received by POST /v2/upload, kept in `folder` until the server stops."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def store(self, chunks: AsyncIterator[bytes]) -> str:
+        """Writes the chunks and returns the path that names the file."""
+        name = str(uuid.uuid4())
+        with (self._folder / name).open("wb") as file:
+            async for chunk in chunks:
+                await asyncio.to_thread(file.write, chunk)
+        return UPLOAD_PATH + name
+
+    def find(self, url: str) -> Path | None:
+        """The file behind an upload_url of this server; None for any other URL."""
+        path = urlsplit(url).path
+        name = path.removeprefix(UPLOAD_PATH)
+        if name == path or "/" in name or not name:
+            return None
+        file = self._folder / name
+        return file if file.is_file() else None
+
+
+class AudioFetcher:
+    """Downloads audio. Its failures are worded as AssemblyAI words them."""
+
+    def __init__(self, client: httpx.AsyncClient, uploads: Uploads) -> None:
+        self._client = client
+        self._uploads = uploads
+
+    async def download(self, url: str, to: Path) -> None:
+        """Writes the whole file to `to`. Raises RecognitionFailed."""
+        if (uploaded := self._uploads.find(url)) is not None:
+            await asyncio.to_thread(shutil.copyfile, uploaded, to)
+            return
+        try:
+            async with self._client.stream("GET", url, follow_redirects=True) as response:
+                response.raise_for_status()
+                with to.open("wb") as file:
+                    async for chunk in response.aiter_bytes():
+                        await asyncio.to_thread(file.write, chunk)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise RecognitionFailed(_download_error(url)) from error
+
+    async def probe(self, url: str) -> None:
+        """Reads the first byte only. Raises RecognitionFailed, also for an empty file."""
+        if (uploaded := self._uploads.find(url)) is not None:
+            if uploaded.stat().st_size == 0:
+                raise RecognitionFailed(not_audio(b""))
+            return
+        try:
+            async with self._client.stream(
+                "GET", url, headers={"Range": "bytes=0-0"}, follow_redirects=True
+            ) as response:
+                # An empty file cannot satisfy the range: HTTP answers 416.
+                if response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    response.raise_for_status()
+                    async for chunk in response.aiter_raw():
+                        if chunk:
+                            return
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise RecognitionFailed(_download_error(url)) from error
+        raise RecognitionFailed(not_audio(b""))
+
+
+def not_audio(head: bytes) -> str:
+    """The message for a file without audio; `head` is its beginning, to tell its type."""
+    if not head:
+        kind = "inode/x-empty (empty)"
+    elif head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
+        kind = "text/html (HTML document)"
+    elif _is_text(head):
+        kind = "text/plain (ASCII text)"
+    else:
+        kind = "application/octet-stream (data)"
+    return f"File does not appear to contain audio. File type is {kind}."
+
+
+def _is_text(head: bytes) -> bool:
+    return head.isascii() and b"\0" not in head
+
+
+def _download_error(url: str) -> str:
+    return (
+        f"Download error, unable to download {url}. "
+        "Please make sure the file exists and is accessible from the internet."
+    )

@@ -1,0 +1,109 @@
+"""Checks what clients send: the submission's body and the list's query.
+
+Field names come from AssemblyAI's OpenAPI document and its Python SDK 1.8. The real service
+refuses names that it does not know, so this one does too: a typing error is found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+
+from infra.local.speech.jobs import STATUSES, Status
+
+SCHEMA_ERROR = "Invalid endpoint schema, please refer to documentation for examples."
+
+_NAMES = """
+audio_end_at audio_start_from audio_url auto_chapters auto_highlights boost_param
+content_safety content_safety_confidence custom_spelling custom_topics disfluencies domain
+dual_channel entity_detection filter_profanity format_text iab_categories keyterms_prompt
+keyterms_prompt_options language_code language_codes language_confidence_threshold
+language_detection language_detection_options multichannel prompt punctuate redact_pii
+redact_pii_audio redact_pii_audio_options redact_pii_audio_quality redact_pii_policies
+redact_pii_return_unredacted redact_pii_sub remove_audio_tags sentiment_analysis
+speaker_labels speaker_options speakers_expected speech_model speech_models speech_threshold
+speech_understanding speed_boost summarization summary_model summary_type temperature topics
+webhook_auth_header_name webhook_auth_header_value webhook_url word_boost
+"""
+KNOWN_FIELDS = frozenset(_NAMES.split())
+_SHARES = ("speech_threshold", "language_confidence_threshold")
+_SWITCHES = ("speaker_labels", "language_detection", "redact_pii")
+
+
+class BadRequest(ValueError):
+    """The client's mistake: answered with status 400 and this message."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """The query of GET /v2/transcript."""
+
+    limit: int = 10
+    status: Status | None = None
+    created_on: date | None = None
+    before_id: str | None = None
+    after_id: str | None = None
+    throttled_only: bool = False
+
+
+def submission(body: object) -> dict[str, Any]:
+    """The checked body of POST /v2/transcript, nulls removed. Raises BadRequest."""
+    if not isinstance(body, dict):
+        raise BadRequest(SCHEMA_ERROR)
+    if not body.keys() <= KNOWN_FIELDS:
+        raise BadRequest(SCHEMA_ERROR)
+    params = {name: value for name, value in body.items() if value is not None}
+    if not _is_http_url(params.get("audio_url")):
+        raise BadRequest("audio_url should be an HTTP URL.")
+    if "webhook_url" in params and not _is_http_url(params["webhook_url"]):
+        raise BadRequest("webhook_url should be an HTTP URL.")
+    for name in _SHARES:
+        if name in params and not _is_share(params[name]):
+            raise BadRequest(f"{name} must be a number between 0 and 1.")
+    for name in _SWITCHES:
+        if name in params and not isinstance(params[name], bool):
+            raise BadRequest(SCHEMA_ERROR)
+    expected = params.get("speakers_expected", 1)
+    if isinstance(expected, bool) or not isinstance(expected, int) or expected < 1:
+        raise BadRequest("speakers_expected must be a positive integer.")
+    return params
+
+
+def list_query(query: Mapping[str, str]) -> ListQuery:
+    """The checked query of the list. Raises BadRequest."""
+    limit = query.get("limit", "10")
+    if not limit.isdecimal() or not 1 <= int(limit) <= 200:
+        raise BadRequest("limit must be an integer between 1 and 200.")
+    status = query.get("status")
+    if status is not None and status not in STATUSES:
+        raise BadRequest(f"status must be one of {', '.join(STATUSES)}.")
+    created_on = query.get("created_on")
+    try:
+        day = None if created_on is None else date.fromisoformat(created_on)
+    except ValueError as error:
+        raise BadRequest("created_on must be a date such as 2026-01-31.") from error
+    return ListQuery(
+        limit=int(limit),
+        status=status,
+        created_on=day,
+        before_id=query.get("before_id"),
+        after_id=query.get("after_id"),
+        throttled_only=query.get("throttled_only", "").lower() in ("true", "1"),
+    )
+
+
+def _is_http_url(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # such as an unclosed bracket in the host
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

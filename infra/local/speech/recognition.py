@@ -1,0 +1,78 @@
+"""What a recognizer gives back: words, utterances and the figures thresholds are judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as written, punctuation included. Times in ms from the start of the audio."""
+
+    text: str
+    start: int
+    end: int
+    confidence: float
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A run of words of one speaker ("A", "B", in order of appearance)."""
+
+    speaker: str
+    words: tuple[Word, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+    @property
+    def start(self) -> int:
+        return self.words[0].start
+
+    @property
+    def end(self) -> int:
+        return self.words[-1].end
+
+    @property
+    def confidence(self) -> float:
+        return mean_confidence(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """The outcome of one job.
+
+    `utterances` is None unless speaker labels were asked for. `speech_share` is the part of the
+    audio that is speech, 0..1. `language_confidence` is None unless the language was detected.
+    """
+
+    model: str
+    seconds: int
+    words: tuple[Word, ...]
+    utterances: tuple[Utterance, ...] | None
+    speech_share: float
+    language_code: str
+    language_confidence: float | None = None
+
+
+class RecognitionFailed(Exception):
+    """The job ends in status "error" with this message, which the client sees."""
+
+
+class Recognizer(Protocol):
+    """Turns a submission into a Recognition."""
+
+    async def recognize(self, params: Mapping[str, Any], job_id: str) -> Recognition:
+        """`params` is the body of the submission. Raises RecognitionFailed."""
+        ...
+
+
+def mean_confidence(words: tuple[Word, ...]) -> float:
+    """0.0 for no words, as a transcript without speech has no confidence to speak of."""
+    if not words:
+        return 0.0
+    return round(sum(word.confidence for word in words) / len(words), 4)

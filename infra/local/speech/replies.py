@@ -1,0 +1,154 @@
+"""The JSON that clients read, in the shapes of AssemblyAI's OpenAPI document.
+
+A property the document does not allow to be null is left out while it has no value.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from infra.local.speech.jobs import Job, Page
+from infra.local.speech.params import ListQuery
+from infra.local.speech.recognition import Utterance, Word, mean_confidence
+
+DELETED_URL = "http://deleted_by_user"
+DELETED_TEXT = "Deleted by user."
+
+# Options that the document's Transcript schema repeats as they were submitted.
+_NAMES = """
+audio_end_at audio_start_from auto_chapters auto_highlights content_safety custom_spelling
+disfluencies entity_detection filter_profanity format_text iab_categories keyterms_prompt
+language_codes language_confidence_threshold language_detection
+language_detection_options multichannel prompt punctuate redact_pii redact_pii_audio
+redact_pii_audio_options redact_pii_audio_quality redact_pii_policies redact_pii_sub
+remove_audio_tags sentiment_analysis speaker_labels speakers_expected speech_models
+speech_threshold speech_understanding summarization summary_model summary_type temperature
+webhook_auth_header_name webhook_url
+"""
+_ECHOED = tuple(_NAMES.split())
+
+
+def transcript(job: Job) -> dict[str, Any]:
+    """A Transcript: the answer to submit, get and delete."""
+    reply: dict[str, Any] = {
+        "id": job.id,
+        "status": job.status,
+        "audio_url": job.audio_url,
+        "language_model": "assemblyai_default",
+        "acoustic_model": "assemblyai_default",
+        "speech_model": None,
+        "language_confidence": None,
+        "language_confidence_threshold": None,
+        "text": None,
+        "words": None,
+        "utterances": None,
+        "confidence": None,
+        "audio_duration": None,
+        "punctuate": True,
+        "format_text": True,
+        "auto_highlights": False,
+        "redact_pii": False,
+        "summarization": False,
+        "webhook_status_code": job.deliveries[-1].status if job.deliveries else None,
+        "webhook_auth": "webhook_auth_header_name" in job.params,
+    }
+    reply |= {name: job.params[name] for name in _ECHOED if name in job.params}
+    if not job.params.get("language_detection"):
+        reply["language_code"] = job.params.get("language_code", "en_us")
+    if job.error is not None:
+        reply["error"] = job.error
+    if (recognition := job.recognition) is not None:
+        reply |= {
+            "text": " ".join(word.text for word in recognition.words),
+            "words": [_word(word) for word in recognition.words],
+            "confidence": mean_confidence(recognition.words),
+            "audio_duration": recognition.seconds,
+            "language_code": recognition.language_code,
+            "language_confidence": recognition.language_confidence,
+            "speech_model_used": recognition.model,
+        }
+        if recognition.utterances is not None:
+            reply["utterances"] = [_utterance(each) for each in recognition.utterances]
+    if job.deleted:
+        reply |= {
+            "audio_url": DELETED_URL,
+            "text": DELETED_TEXT,
+            "words": None,
+            "utterances": None,
+            "confidence": None,
+            "webhook_auth": False,
+            "webhook_auth_header_name": None,
+            "webhook_url": DELETED_URL if job.webhook_url else None,
+        }
+        # A download error quotes the audio's URL, which deletion must remove as well.
+        if job.error is not None:
+            reply["error"] = DELETED_TEXT
+    return reply
+
+
+def transcript_list(page: Page, query: ListQuery, base_url: str) -> dict[str, Any]:
+    """A TranscriptList. `base_url` is the server's, without a slash at its end."""
+    resource = f"{base_url}/v2/transcript"
+    filters: dict[str, str] = {"limit": str(query.limit)}
+    if query.status is not None:
+        filters["status"] = query.status
+    if query.created_on is not None:
+        filters["created_on"] = query.created_on.isoformat()
+    bounds = {
+        name: value
+        for name, value in (("before_id", query.before_id), ("after_id", query.after_id))
+        if value is not None
+    }
+
+    def url(**more: str) -> str:
+        return f"{resource}?{urlencode(filters | more)}"
+
+    return {
+        "page_details": {
+            "limit": query.limit,
+            "result_count": len(page.jobs),
+            "current_url": url(**bounds),
+            "prev_url": url(before_id=page.jobs[-1].id) if page.has_older else None,
+            "next_url": url(after_id=page.jobs[0].id) if page.has_newer else None,
+        },
+        "transcripts": [
+            {
+                "id": job.id,
+                "resource_url": f"{resource}/{job.id}",
+                "status": job.status,
+                "created": _instant(job.created_at),
+                "completed": _instant(job.completed_at) if job.completed_at else None,
+                "audio_url": DELETED_URL if job.deleted else job.audio_url,
+                "error": DELETED_TEXT if job.deleted and job.error else job.error,
+            }
+            for job in page.jobs
+        ],
+    }
+
+
+def _word(word: Word) -> dict[str, Any]:
+    return {
+        "text": word.text,
+        "start": word.start,
+        "end": word.end,
+        "confidence": word.confidence,
+        "speaker": word.speaker,
+    }
+
+
+def _utterance(utterance: Utterance) -> dict[str, Any]:
+    return {
+        "speaker": utterance.speaker,
+        "text": utterance.text,
+        "start": utterance.start,
+        "end": utterance.end,
+        "confidence": utterance.confidence,
+        "words": [_word(word) for word in utterance.words],
+    }
+
+
+def _instant(moment: datetime) -> str:
+    # The document's pattern has no zone: instants are UTC by convention.
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds")

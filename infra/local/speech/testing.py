@@ -1,0 +1,88 @@
+"""Runs the server inside a test's event loop, on a free port, to be reached by the real SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+
+from infra.local.speech.scripted import ScriptedRecognizer
+from infra.local.speech.scripts import Script
+from infra.local.speech.server import Options, SpeechServer, create_app
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """`url` is what the SDK's base_url is set to; `state` sees behind the routes."""
+
+    url: str
+    state: SpeechServer
+
+    def script(self, script: Script) -> None:
+        self.state.scripts.add(script)
+
+    async def settled(self) -> None:
+        """Every job is over and its webhooks are delivered or given up."""
+        await self.state.queue.idle()
+
+
+@asynccontextmanager
+async def scripted_server(
+    *, concurrency: int = 2, fetch: bool = False, webhooks: bool = True
+) -> AsyncIterator[RunningServer]:
+    """Scripted mode without waits: jobs take no time and webhook tries follow at once."""
+    options = Options(
+        concurrency=concurrency, scripted=True, webhooks=webhooks, webhook_retry_s=0.0
+    )
+    app = create_app(
+        options,
+        lambda fetcher, scripts: ScriptedRecognizer(
+            scripts, fetcher if fetch else None, delay_s=0.0
+        ),
+    )
+    async with serving(app) as url:
+        yield RunningServer(url, app.state.server)
+
+
+@asynccontextmanager
+async def serving(app: Starlette) -> AsyncIterator[str]:
+    """Serves any ASGI app on 127.0.0.1 and yields its base URL."""
+    server = _Server(
+        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False)
+    )
+    task = asyncio.create_task(server.serve())
+    waiter = asyncio.create_task(server.listening.wait())
+    # Whichever is first: a server that cannot start ends its task and must not hang the test.
+    await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        waiter.cancel()
+        await task
+        raise RuntimeError("the server ended before it listened")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Server(uvicorn.Server):
+    """Announces that it listens, and leaves the test runner's signal handlers alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none: the test runner owns the signals."""
+        yield

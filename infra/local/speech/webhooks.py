@@ -1,0 +1,62 @@
+"""Tells a submission's webhook that its job is over.
+
+The rules are AssemblyAI's (docs, "Webhooks for pre-recorded audio"): a 2xx within 10 seconds is
+success, anything else is tried again up to 10 times in all, and any 4xx ends delivery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import httpx
+
+from infra.local.speech.jobs import Delivery, Job
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 10
+ANSWER_WITHIN_S = 10.0
+
+
+class Webhooks:
+    """Delivers notifications. `retry_s` is the pause between tries, in seconds."""
+
+    def __init__(self, client: httpx.AsyncClient, *, retry_s: float, enabled: bool = True) -> None:
+        self._client = client
+        self._retry_s = retry_s
+        self._enabled = enabled
+
+    async def notify(self, job: Job, *, copies: int = 1) -> None:
+        """Delivers `copies` notifications at the same time: at-least-once means duplicates."""
+        if not self._enabled or job.webhook_url is None:
+            return
+        url = job.webhook_url
+        await asyncio.gather(*(self._deliver(job, url, copy) for copy in range(1, copies + 1)))
+
+    async def _deliver(self, job: Job, url: str, copy: int) -> None:
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            if attempt > 1:
+                await asyncio.sleep(self._retry_s)
+            status = await self._post(job, url)
+            job.deliveries.append(Delivery(copy, attempt, status))
+            log.info("webhook id=%s attempt=%d answer=%s", job.id, attempt, status)
+            if status is not None and (200 <= status < 300 or 400 <= status < 500):
+                return
+
+    async def _post(self, job: Job, url: str) -> int | None:
+        """The status of the answer; None when there was none in time."""
+        headers = {}
+        if name := job.params.get("webhook_auth_header_name"):
+            headers[str(name)] = str(job.params.get("webhook_auth_header_value", ""))
+        try:
+            # httpx limits each phase; the service's limit is on the whole exchange.
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                response = await self._client.post(
+                    url,
+                    json={"transcript_id": job.id, "status": job.status},
+                    headers=headers,
+                )
+        except (httpx.HTTPError, TimeoutError):
+            return None
+        return response.status_code

@@ -1,0 +1,44 @@
+"""The closed list of failures, as clients see it."""
+
+import re
+
+import pytest
+
+from lumimd.errors import MESSAGES, RETRYABLE, ErrorCode, Permanent, Transient
+from lumimd.records import ProcessingError, Stage
+
+JARGON = re.compile(
+    r"api|assembly|backend|code|error|exception|fail|http|id\b|invalid|json|llm|model|null|openai|"
+    r"provider|queue|retry|server|task|time-?out|token|webhook|_|\d{3}",
+    re.IGNORECASE,
+)
+
+OF_THE_RECORDING = {code for code in ErrorCode if code.startswith("audio_")} | {ErrorCode.NO_SPEECH}
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_each_code_has_a_plain_message(code: ErrorCode) -> None:
+    message = MESSAGES[code]
+    assert re.fullmatch(r"[A-Z][^.!?]*\.( [A-Z][^.!?]*\.)?", message), "a sentence, and what to do"
+    assert len(message) <= 90
+    assert not JARGON.search(message)
+
+
+def test_there_is_no_message_without_a_code() -> None:
+    assert set(MESSAGES) == set(ErrorCode)
+
+
+def test_another_try_may_help_wherever_the_recording_is_not_to_blame() -> None:
+    assert set(ErrorCode) - OF_THE_RECORDING == RETRYABLE
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_the_record_of_a_failure_says_what_the_lists_say(code: ErrorCode) -> None:
+    recorded = ProcessingError.of(code, Stage.SUMMARY)
+    assert (recorded.message, recorded.retryable) == (MESSAGES[code], code in RETRYABLE)
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_an_error_says_its_code_and_no_more(code: ErrorCode) -> None:
+    assert str(Transient(code, retry_after_s=7)) == str(Permanent(code)) == code.value
+    assert Transient(code).retry_after_s is None

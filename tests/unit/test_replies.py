@@ -1,0 +1,64 @@
+"""The table of replies."""
+
+import asyncio
+
+import pytest
+from starlette.exceptions import HTTPException
+from structlog.testing import capture_logs
+
+from lumimd.errors import ErrorCode, Permanent, Rejected, Transient
+from lumimd.replies import acknowledge_event, reply_to_task, reply_to_webhook
+from lumimd.resilience.retry import TimedOut
+
+CODE = ErrorCode.SUMMARY_UNAVAILABLE
+CANARY = "xylophone-of-the-patient"
+
+# What the work raises: the replies to a task, to the webhook, and whether the event comes again.
+TABLE: dict[str, tuple[Exception | None, int, int, bool]] = {
+    "nothing": (None, 200, 200, False),
+    "transient": (Transient(CODE, retry_after_s=9), 503, 503, True),
+    "timed out": (TimedOut(CODE), 503, 503, True),
+    "permanent": (Permanent(CODE), 200, 200, False),
+    "rejected": (Rejected(), 403, 401, False),
+    "a bug": (ZeroDivisionError(CANARY), 500, 500, True),
+    "several bugs": (ExceptionGroup(CANARY, [KeyError(CANARY)]), 500, 500, True),
+}
+
+
+async def working(raises: BaseException | None) -> str:
+    await asyncio.sleep(0)
+    if raises is not None:
+        raise raises
+    return "done"
+
+
+@pytest.mark.parametrize("raised", TABLE)
+async def test_the_table(raised: str) -> None:
+    error, to_task, to_webhook, again = TABLE[raised]
+    assert (await reply_to_task(working(error))).status_code == to_task
+    assert (await reply_to_webhook(working(error))).status_code == to_webhook
+    if not again:
+        await acknowledge_event(working(error))
+        return
+    with pytest.raises(HTTPException) as told:
+        await acknowledge_event(working(error))
+    assert told.value.status_code == to_task
+
+
+@pytest.mark.parametrize("raised", TABLE)
+async def test_no_reply_to_the_provider_but_401_is_a_4xx(raised: str) -> None:
+    status = (await reply_to_webhook(working(TABLE[raised][0]))).status_code
+    assert status == 401 or not 400 <= status < 500
+
+
+@pytest.mark.parametrize("raised", TABLE)
+async def test_neither_the_reply_nor_the_log_says_what_the_error_said(raised: str) -> None:
+    with capture_logs() as logged:
+        reply = await reply_to_task(working(TABLE[raised][0]))
+    assert reply.body == b""
+    assert CANARY not in str(logged)
+
+
+async def test_who_stops_the_instance_is_not_answered_with_success() -> None:
+    with pytest.raises(asyncio.CancelledError):
+        await reply_to_task(working(asyncio.CancelledError()))

@@ -1,0 +1,121 @@
+"""The environment of a deployment: every problem at once, by name, and never a value."""
+
+import os
+import re
+import traceback
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from lumimd.settings import Settings, SettingsError, read
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+CANARY = "canary value"
+VARIABLES = {name.upper() for name in Settings.model_fields}
+
+GOOD = {
+    "GOOGLE_CLOUD_PROJECT": "demo",
+    "SUMMARY_QUEUE": "projects/demo/locations/us-central1/queues/summaries",
+    "SUMMARIZE_URL": "https://summarize.invalid",
+    "TASKS_SERVICE_ACCOUNT": "tasks@demo.invalid",
+    "ASSEMBLYAI_API_KEY": "an-assemblyai-key",
+    "WEBHOOK_SECRET": "a-secret-of-the-webhook",
+    "OPENAI_API_KEY": "an-openai-key",
+}
+
+Reading = Callable[[dict[str, str]], Settings]
+
+
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
+    """Reads the settings of an environment that has nothing else."""
+
+    def read_from(environment: dict[str, str]) -> Settings:
+        for variable in [name for name in os.environ if name.upper() in VARIABLES]:
+            monkeypatch.delenv(variable)
+        for variable, value in environment.items():
+            monkeypatch.setenv(variable, value)
+        return read()
+
+    return read_from
+
+
+def problems(reading: Reading, environment: dict[str, str]) -> set[str]:
+    """The variables that the message names, each on a line of its own."""
+    with pytest.raises(SettingsError) as raised:
+        reading(environment)
+    told = "".join(traceback.format_exception(raised.value))
+    assert CANARY not in told
+    _, *lines = str(raised.value).splitlines()
+    return {line.strip().partition(":")[0] for line in lines}
+
+
+def test_a_deployment_needs_no_more_than_this(reading: Reading) -> None:
+    settings = reading(GOOD)
+    assert settings.webhook_secrets == ("a-secret-of-the-webhook",)
+    assert settings.summarizer == "openai"
+
+
+@pytest.mark.parametrize("missing", GOOD)
+def test_each_of_them_is_needed(reading: Reading, missing: str) -> None:
+    assert problems(reading, {**GOOD, missing: ""}) == {missing}
+
+
+def test_all_that_is_missing_is_named_at_once(reading: Reading) -> None:
+    assert problems(reading, {}) == set(GOOD)
+
+
+def test_all_that_is_bad_is_named_at_once_and_no_value_is_shown(reading: Reading) -> None:
+    bad = {name: CANARY for name in VARIABLES if name.endswith(("_URL", "_IPS", "_QUEUE"))}
+    bad |= dict.fromkeys(("TASKS_SERVICE_ACCOUNT", "SUMMARIZER", "AUDIO_HANDOVER"), CANARY)
+    bad |= dict.fromkeys(("WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"), CANARY)
+    assert problems(reading, {**GOOD, **bad}) == set(bad) & VARIABLES
+
+
+def test_bad_and_missing_ones_are_named_together(reading: Reading) -> None:
+    environment = {**GOOD, "SUMMARY_QUEUE": CANARY, "ASSEMBLYAI_API_KEY": ""}
+    assert problems(reading, environment) == {"SUMMARY_QUEUE", "ASSEMBLYAI_API_KEY"}
+
+
+def test_one_bad_address_in_a_list_is_a_problem_of_the_variable(reading: Reading) -> None:
+    environment = {**GOOD, "WEBHOOK_ALLOWED_IPS": f"203.0.113.9, {CANARY}"}
+    assert problems(reading, environment) == {"WEBHOOK_ALLOWED_IPS"}
+
+
+def test_the_rules_need_no_key_of_a_model(reading: Reading) -> None:
+    settings = reading({**GOOD, "OPENAI_API_KEY": "", "SUMMARIZER": "rules"})
+    assert settings.openai_api_key is None
+
+
+def test_while_the_secret_changes_both_are_accepted(reading: Reading) -> None:
+    settings = reading({**GOOD, "WEBHOOK_SECRET_PREVIOUS": "the-secret-of-before"})
+    assert settings.webhook_secrets == ("a-secret-of-the-webhook", "the-secret-of-before")
+
+
+def test_addresses_are_a_list_with_commas(reading: Reading) -> None:
+    settings = reading({**GOOD, "WEBHOOK_ALLOWED_IPS": " 203.0.113.9,2600:1f14::1, "})
+    assert settings.webhook_allowed_ips == {ip_address("203.0.113.9"), ip_address("2600:1f14::1")}
+
+
+def test_settings_do_not_show_their_secrets(reading: Reading) -> None:
+    shown = f"{reading(GOOD)!r} {reading(GOOD)}"
+    for secret in ("ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "OPENAI_API_KEY"):
+        assert GOOD[secret] not in shown
+
+
+def example() -> dict[str, str]:
+    """The variables of the example, switched off ones too."""
+    found = re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE.read_text(), flags=re.MULTILINE)
+    return dict(found)
+
+
+def test_the_example_lists_every_variable_and_no_other() -> None:
+    assert set(example()) == VARIABLES
+
+
+def test_of_the_example_only_the_secrets_are_left_to_fill_in(reading: Reading) -> None:
+    secrets = {"ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "OPENAI_API_KEY"}
+    assert problems(reading, example()) == secrets
+    assert reading(example() | {name: GOOD[name] for name in secrets})
