@@ -69,5 +69,5 @@ async def _collect(request: Request) -> None:
 def _json(body: bytes) -> object:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or JSON nested to no good end
         return None

@@ -148,7 +148,8 @@ async def test_each_utterance_is_one_line_of_json_with_its_id(
     heard = transcript()
     await model.summarize(heard)
     assert [json.loads(line) for line in server.calls[0].lines] == [
-        {"id": each.id, "role": each.role, "text": each.text} for each in heard.utterances
+        {"id": each.id, "speaker": each.speaker, "role": each.role, "text": each.text}
+        for each in heard.utterances
     ]
 
 

@@ -90,7 +90,9 @@ async def url_of(audio: Audio) -> str:
 
 async def ended(transcriber: Transcriber, transcript_id: str) -> Job:
     async with asyncio.timeout(10):
-        while isinstance((job := await transcriber.fetch(transcript_id)).state, Running):  # noqa: ASYNC110  # the server's pace
+        while isinstance(
+            (job := await transcriber.fetch(transcript_id)).state, Running
+        ):  # the server's pace
             await asyncio.sleep(0.02)
     return job
 

@@ -85,5 +85,5 @@ async def recording_worker() -> AsyncIterator[Worker]:
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until a condition that has no event of its own (a server's state) holds."""
     async with asyncio.timeout(DEADLINE_S):
-        while not await condition():  # noqa: ASYNC110  # the state is in another process
+        while not await condition():  # the state is in another process
             await asyncio.sleep(0.02)

@@ -47,7 +47,7 @@ async def test_a_visit_is_completed_and_no_word_of_it_leaves_its_documents(
     asked = tasks_v2.ListTasksRequest(parent=QUEUE, response_view=tasks_v2.Task.View.FULL)
     async with asyncio.timeout(20):
         while not (found := [task async for task in await tasks.list_tasks(request=asked)]):
-            await asyncio.sleep(0.1)  # noqa: ASYNC110  # the server has no event to wait for
+            await asyncio.sleep(0.1)  # the server has no event to wait for
     await tasks.resume_queue(name=QUEUE)
     await tasks.transport.close()
     visit = await pipeline.ended(visit_id)
@@ -72,7 +72,7 @@ async def test_every_line_that_a_function_logs_is_json_with_what_operators_searc
     expected = {"audio_accepted", "transcript_stored", "summary_stored"}
     async with asyncio.timeout(10):  # the listener hears of a commit before the function logs it
         while not expected <= {line["event"] for line in _lines_about(pipeline, visit_id)}:
-            await asyncio.sleep(0.05)  # noqa: ASYNC110  # a file has no event to wait for
+            await asyncio.sleep(0.05)  # a file has no event to wait for
     lines = _lines_about(pipeline, visit_id)
     for line in lines:
         assert {"severity", "event", "timestamp", "visitId", "stage"} <= set(line)

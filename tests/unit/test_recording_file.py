@@ -15,7 +15,7 @@ SECONDS = 12
 
 
 class Pipe(io.RawIOBase):
-    """A place to write that cannot go back, as a browser's recorder: no length gets into the file."""
+    """Cannot go back, like a browser's recorder: no length gets into the file."""
 
     def __init__(self) -> None:
         self.content = io.BytesIO()

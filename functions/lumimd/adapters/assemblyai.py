@@ -148,16 +148,10 @@ async def _raise_for_status(response: httpx.Response) -> None:
     if asked_for_a_job and status in (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND):
         raise JobGone
     if status == httpx.codes.TOO_MANY_REQUESTS or status >= 500:
-        raise Transient(
-            ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=_retry_after_s(response.headers)
-        )
+        asked_s = retry.seconds_asked(response.headers)
+        raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=asked_s)
     if status >= 400:
         raise Permanent(ErrorCode.TRANSCRIPTION_FAILED)
-
-
-def _retry_after_s(headers: httpx.Headers) -> float | None:
-    asked = headers.get("retry-after", "")
-    return float(asked) if asked.replace(".", "", 1).isdigit() else None
 
 
 def _state(found: aai.TranscriptResponse) -> Running | Transcribed | Failed:

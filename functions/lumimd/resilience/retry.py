@@ -5,7 +5,7 @@ tries of its stage, and no more.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -81,6 +81,12 @@ async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitabl
         wait=lambda state: _wait_s(policy, state),
         reraise=True,
     )(once)
+
+
+def seconds_asked(headers: Mapping[str, str]) -> float | None:
+    """What a `Retry-After` header asks for, in seconds; None without one, or where it is a date."""
+    asked = headers.get("retry-after", "")
+    return float(asked) if asked.replace(".", "", 1).isdecimal() else None
 
 
 def _may_repeat(policy: RetryPolicy, error: BaseException) -> bool:

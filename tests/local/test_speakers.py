@@ -1,0 +1,99 @@
+"""Speaker labels: the parts that need no recording."""
+
+import numpy as np
+import pytest
+
+from infra.local.speech.mel import mel_spectrogram
+from infra.local.speech.recognition import Word
+from infra.local.speech.speakers import label, louder, split, units
+from infra.local.speech.turns import utterances
+from infra.local.speech.voices import unit
+
+
+def spoken(*words: tuple[str, int, int]) -> list[Word]:
+    return [Word(text, start, end, 0.9) for text, start, end in words]
+
+
+def voice(seed: int) -> np.ndarray:
+    """A direction in the space of voices; any two differ about as much as two people do."""
+    return unit(np.abs(np.random.default_rng(seed).standard_normal(256)).astype(np.float32))
+
+
+def noisy(centre: np.ndarray, count: int, amount: float, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).standard_normal((count, 256))
+    return unit((centre + amount / 16 * noise).astype(np.float32))
+
+
+class TestUnits:
+    def test_a_pause_and_a_sentence_end_cut(self):
+        words = spoken(("How", 0, 200), ("old?", 200, 400), ("Ten", 410, 600), ("now", 950, 1100))
+        assert units(words) == [(0, 2), (2, 3), (3, 4)]
+
+    def test_a_title_does_not_end_a_sentence(self):
+        assert units(spoken(("Dr.", 0, 200), ("Lewis.", 200, 400))) == [(0, 2)]
+
+    def test_no_words_make_no_units(self):
+        assert units([]) == []
+
+
+class TestSplit:
+    def test_two_voices_are_told_apart(self):
+        vectors = np.stack([*noisy(voice(1), 3, 0.3), *noisy(voice(2), 3, 0.3, seed=5)])
+        groups = split(vectors, np.ones(6, np.float32))
+        assert len(set(groups[:3])) == len(set(groups[3:])) == 1
+        assert groups[0] != groups[3]
+
+    def test_one_voice_stays_one_speaker_unless_two_are_expected(self):
+        vectors = noisy(voice(1), 8, 0.3)
+        weights = np.ones(8, np.float32)
+        assert set(split(vectors, weights)) == {0}
+        assert set(split(vectors, weights, force=True)) == {0, 1}
+
+    def test_a_unit_without_a_voice_joins_the_one_before(self):
+        a, b, nothing = voice(1), voice(2), np.zeros(256, np.float32)
+        groups = split(np.stack([a, nothing, b, nothing]), np.ones(4, np.float32))
+        assert groups[0] == groups[1] != groups[2] == groups[3]
+
+    @pytest.mark.parametrize("count", [0, 1])
+    def test_fewer_than_two_voices_need_no_split(self, count):
+        vectors = np.stack([voice(1), *[np.zeros(256, np.float32)] * 2])[: count or None]
+        assert set(split(vectors, np.ones(len(vectors), np.float32))) == {0}
+
+
+def test_one_expected_speaker_needs_no_encoder():
+    words = spoken(("Yes.", 0, 200), ("No.", 900, 1200))
+    silence = np.zeros(16_000, np.float32)
+    assert label(silence, words, encoder=None, expected=1) == [0, 0]  # type: ignore[arg-type]
+
+
+class TestTurns:
+    def test_a_turn_is_a_run_of_one_speaker(self):
+        words = spoken(("How", 0, 1), ("old?", 1, 2), ("Ten.", 3, 4), ("Good.", 5, 6))
+        turns = utterances(words, [0, 0, 1, 0])
+        assert [(turn.speaker, turn.text) for turn in turns] == [
+            ("A", "How old?"),
+            ("B", "Ten."),
+            ("A", "Good."),
+        ]
+        assert {word.speaker for word in turns[0].words} == {"A"}
+
+    def test_a_long_pause_after_a_sentence_begins_a_new_one(self):
+        words = spoken(("Done.", 0, 100), ("Next", 2000, 2100), ("one", 5000, 5100))
+        assert [turn.text for turn in utterances(words, [0, 0, 0])] == ["Done.", "Next one"]
+
+
+class TestMel:
+    def test_there_is_a_frame_every_10_ms_of_40_bands(self):
+        assert mel_spectrogram(np.zeros(16_000, np.float32)).shape == (101, 40)
+
+    @pytest.mark.parametrize(("hertz", "band"), [(250, 2), (1000, 13), (4000, 31)])
+    def test_a_tone_lights_its_band(self, hertz, band):
+        """Bands counted on the Slaney scale, where 8 kHz is 45.2 mels and 1 kHz is 15."""
+        time = np.arange(16_000) / 16_000
+        frames = mel_spectrogram(np.sin(2 * np.pi * hertz * time).astype(np.float32))
+        assert abs(int(frames[50].argmax()) - band) <= 1
+
+    def test_only_quiet_audio_is_raised(self):
+        quiet, loud = np.full(100, 0.001, np.float32), np.full(100, 0.5, np.float32)
+        assert louder(quiet).max() == pytest.approx(10 ** (-30 / 20), rel=1e-3)
+        assert louder(loud).max() == 0.5
