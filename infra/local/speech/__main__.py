@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s speech %(message)s")
     # Its request lines would print audio URLs, whose query strings are signatures.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # knows no job ids
     factory = _scripted(args) if args.scripted else _engine()
     if factory is None:
         return 2

@@ -1,0 +1,52 @@
+"""One server, one client and one webhook endpoint for a module; each test begins with a reset."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from assemblyai import AsyncClient
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from infra.local.speech.testing import RunningServer, scripted_server, serving
+from tests.local.speech.client import Receiver, sdk
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def running() -> AsyncIterator[RunningServer]:
+    async with scripted_server() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def server(running: RunningServer) -> RunningServer:
+    await running.state.reset()
+    return running
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def connected(running: RunningServer) -> AsyncIterator[AsyncClient]:
+    async with sdk(running) as client:
+        yield client
+
+
+@pytest.fixture
+def client(server: RunningServer, connected: AsyncClient) -> AsyncClient:
+    """Depends on `server` so that no test goes without the reset."""
+    return connected
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def receiving() -> AsyncIterator[Receiver]:
+    hook = Receiver()
+    app = Starlette(routes=[Route("/hook", hook.hook, methods=["POST"])])
+    async with serving(app) as url:
+        hook.url = f"{url}/hook?visit=v1"
+        yield hook
+
+
+@pytest.fixture
+def receiver(receiving: Receiver) -> Receiver:
+    receiving.answers.clear()
+    receiving.received.clear()
+    return receiving

@@ -1,0 +1,108 @@
+"""What tests can ask for: faults, the bill, a reset; and what the server never tells."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from assemblyai.prerecorded.v2 import async_api
+from assemblyai.types import AssemblyAIError, TranscriptError
+
+from infra.local.speech.scripts import HttpFault, Script
+from tests.local.speech.client import HOUR_S, finished, submitted
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class TestFaults:
+    async def test_requests_fail_as_often_as_scripted(self, server, client):
+        server.script(
+            Script(http=[HttpFault(route="submit", status=429, times=2, retry_after_s=7)])
+        )
+        for _ in range(2):
+            with pytest.raises(TranscriptError, match="Too Many Requests"):
+                await submitted(client)
+            assert client.last_response.headers["retry-after"] == "7"
+        await submitted(client)
+        assert server.state.requests["submit"] == 3
+
+    async def test_a_lost_answer_still_submits(self, server, client):
+        server.script(Script(http=[HttpFault(route="submit", status=504, after_work=True)]))
+        with pytest.raises(TranscriptError):
+            await submitted(client)
+        assert len(server.state.book.all()) == 1
+
+    async def test_faults_strike_only_the_jobs_they_match(self, server, client):
+        mine = await submitted(client, "http://127.0.0.1:9/mine")
+        other = await submitted(client, "http://127.0.0.1:9/other")
+        server.script(Script(match="/mine", http=[HttpFault(route="get")]))
+        await async_api.get_transcript(client.http_client, other)
+        with pytest.raises(TranscriptError):
+            await async_api.get_transcript(client.http_client, mine)
+        await async_api.get_transcript(client.http_client, mine)
+
+    async def test_the_list_can_fail_too(self, server, client):
+        server.script(Script(match="whatever", http=[HttpFault(route="list", status=503)]))
+        with pytest.raises(AssemblyAIError) as raised:
+            await async_api.list_transcripts(client.http_client, None)
+        assert raised.value.status_code == 503
+
+
+class TestControl:
+    async def test_the_bill_charges_completed_jobs_only(self, server, client):
+        server.script(Script(match="/bad", error="broken"))
+        server.script(Script(match="/silent", silence=True, seconds=90))
+        await finished(server, client, "http://127.0.0.1:9/bad")
+        await finished(server, client, "http://127.0.0.1:9/silent", speech_threshold=0.1)
+        await finished(server, client, "http://127.0.0.1:9/silent")
+        bill = (await client.http_client.get("/_local/bill")).json()
+        assert bill["submissions"] == 3
+        assert [line["charged"] for line in bill["jobs"]] == [False, False, True]
+        assert bill["chargedSeconds"] == 90
+        assert bill["requests"] == {"submit": 3, "get": 3}
+
+    async def test_reset_forgets_everything(self, server, client):
+        server.script(Script(delay_s=HOUR_S))
+        job_id = await submitted(client)
+        assert (await client.http_client.post("/_local/reset")).status_code == 200
+        with pytest.raises(TranscriptError):
+            await async_api.get_transcript(client.http_client, job_id)
+        assert (await finished(server, client)).status == "completed"
+
+    async def test_scripts_arrive_by_http_and_misspelt_ones_are_refused(self, server, client):
+        good = {"match": "/x", "error": "broken", "http": [{"route": "get", "times": 1}]}
+        assert (await client.http_client.post("/_local/scripts", json=good)).status_code == 200
+        for bad in ({"mach": "/x"}, {"http": [{"route": "put"}]}, {"hours": -1}):
+            answer = await client.http_client.post("/_local/scripts", json=bad)
+            assert answer.status_code == 422
+
+    async def test_jobs_tell_their_deliveries_and_never_their_text(self, server, client, receiver):
+        done = await finished(server, client, webhook_url=receiver.url)
+        (job,) = (await client.http_client.get("/_local/jobs")).json()["jobs"]
+        assert job["deliveries"] == [{"copy": 1, "attempt": 1, "status": 200}]
+        assert done.text not in str(job)
+
+
+async def test_logs_hold_no_words_and_no_query_strings(server, client, receiver, caplog):
+    caplog.set_level("DEBUG", logger="infra")
+    done = await finished(server, client, webhook_url=receiver.url)
+    assert done.id in caplog.text
+    assert "signature" not in caplog.text
+    assert "chest" not in caplog.text
+
+
+async def test_scripted_mode_starts_without_the_engine():
+    program = (
+        "import sys, infra.local.speech.__main__, infra.local.speech.scripted;"
+        "print(sorted({'numpy', 'faster_whisper', 'av'} & sys.modules.keys()))"
+    )
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
