@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -18,6 +19,7 @@ from infra.local.stack import BUCKET, ROOT, Options, Plan, plan
 from infra.local.supervision.processes import Process, Processes
 
 RUNS: Final = ROOT / ".run"
+KEPT_RUNS: Final = 9
 Say = Callable[[str], None]
 
 
@@ -40,8 +42,7 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
         ProcessDied, NotReady: a part did not start; the error shows the end of its log.
     """
     planned = plan(options)
-    RUNS.mkdir(exist_ok=True)
-    run_dir = Path(tempfile.mkdtemp(dir=RUNS, prefix="run-"))
+    run_dir = _new_run_dir()
 
     def on_ready(process: Process) -> None:
         say(f"  {process.name} is up at {process.url}")
@@ -61,6 +62,15 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
             client = Client(planned.url("storage"), FirestoreReader())
         closing.push_async_callback(client.aclose)
         yield Stack(planned, processes, run_dir, client)
+
+
+def _new_run_dir() -> Path:
+    """A folder for the logs of this run; those of the last few runs stay for comparison."""
+    RUNS.mkdir(exist_ok=True)
+    runs = sorted(RUNS.glob("run-*"), key=lambda run: run.stat().st_mtime)
+    for run in runs[:-KEPT_RUNS]:
+        shutil.rmtree(run, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=RUNS, prefix="run-"))
 
 
 @contextmanager

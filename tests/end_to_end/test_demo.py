@@ -65,6 +65,22 @@ def check(shown: dict[str, Any]) -> None:
     assert [entry["event"] for entry in shown["history"]][-1] == "summary_stored"
     for group in ("started", "stopped", "changed"):
         assert visit["medications"][group], f"the sample speaks of a medication {group}"
+    check_that_no_word_leaked(shown)
+
+
+def check_that_no_word_leaked(shown: dict[str, Any]) -> None:
+    """Words of the sample that nothing else would say appear in no log of the whole run."""
+    spoken = " ".join(utterance["text"].lower() for utterance in shown["transcript"])
+    canaries = {"metformin", "ibuprofen", "prednisone", "thirsty", "diabetes", "kidneys"}
+    assert canaries <= set(re.findall(r"[a-z]+", spoken))
+    run = re.search(r"logs of every part are in (\S+)", shown["stderr"])
+    assert run
+    logs = sorted((ROOT / run[1]).glob("*.log"))
+    assert len(logs) > 4
+    logged = "".join(log.read_text(errors="replace").lower() for log in logs)
+    assert "transcript_stored" in logged
+    assert not {word for word in canaries if word in logged}
+    assert not {word for word in canaries if word in json.dumps(shown["history"]).lower()}
 
 
 def test_the_demo_completes_a_visit_through_the_emulators() -> None:
