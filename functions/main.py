@@ -19,7 +19,7 @@ logs.configure()
 @aio.cloud_event
 async def on_audio_finalized(event: CloudEvent) -> None:
     """A recording is in the bucket: note it, submit it, exit."""
-    upload = upload_of(event.get_data())
+    upload = upload_of(event.get_data(), event.get("time"))
     if upload is None:
         logs.event("object_ignored", eventId=str(event["id"]))
         return

@@ -1,6 +1,7 @@
 """A recording in the bucket: which objects are recordings, and whose."""
 
 import re
+from datetime import datetime
 from typing import Final, Self
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -74,11 +75,12 @@ class Audio(Document):
 
 
 class Upload(Document):
-    """A finished upload: whose it is, of which visit, and the recording."""
+    """A finished upload: whose it is, of which visit, the recording, and since when it is known."""
 
     user_id: str
     visit_id: str
     audio: Audio
+    announced_at: datetime | None = None
 
 
 def recording_of(storage_path: str) -> tuple[str, str] | None:

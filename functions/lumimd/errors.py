@@ -26,6 +26,7 @@ class ErrorCode(StrEnum):
     SUMMARY_REFUSED = "summary_refused"
     SUMMARY_TRUNCATED = "summary_truncated"
     SUMMARY_UNAVAILABLE = "summary_unavailable"
+    RECEIVED_TOO_LATE = "received_too_late"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -48,6 +49,7 @@ MESSAGES: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.SUMMARY_UNAVAILABLE: (
         "The summary is not available at the moment. Your transcript is safe."
     ),
+    ErrorCode.RECEIVED_TOO_LATE: "We learned of the recording too late. Please try it again.",
     ErrorCode.INTERNAL_ERROR: "Something went wrong on our side. Your recording is safe.",
 }
 """One plain sentence a code; nothing technical, nothing from a visit."""
@@ -60,6 +62,7 @@ RETRYABLE: Final[frozenset[ErrorCode]] = frozenset(
         ErrorCode.SUMMARY_REFUSED,
         ErrorCode.SUMMARY_TRUNCATED,
         ErrorCode.SUMMARY_UNAVAILABLE,
+        ErrorCode.RECEIVED_TOO_LATE,
         ErrorCode.INTERNAL_ERROR,
     }
 )
@@ -78,6 +81,10 @@ class Transient(Exception):
         super().__init__(code.value)
         self.code = code
         self.retry_after_s = retry_after_s
+
+
+class Held(Transient):
+    """Nobody was asked, since the other side is known to be down. Waiting uses up no try."""
 
 
 class Permanent(Exception):

@@ -12,7 +12,15 @@ from lumimd.audio import Audio
 from lumimd.clinical import Source, VisitSummary
 from lumimd.errors import ErrorCode
 from lumimd.progress import Step, seconds_remaining, transcribing_percent
-from lumimd.records import Claim, ProcessingError, Stage, Timings, Transcription, Visit
+from lumimd.records import (
+    Claim,
+    ProcessingError,
+    Stage,
+    Timings,
+    Transcription,
+    Trouble,
+    Visit,
+)
 from lumimd.transcript import Transcript
 
 Changes = dict[str, Any]
@@ -26,6 +34,7 @@ REQUEST_GRACE: Final = timedelta(minutes=2)
 _NO_RESULTS: Final[Changes] = {
     "transcription": None,
     "source": None,
+    "provisional": False,
     "summary": None,
     "summary_statements": (),
     "diagnoses": (),
@@ -80,9 +89,11 @@ class AudioReplaced(AudioAccepted):
             **_NO_RESULTS,
             "attempt": visit.attempt + 1,
             "stage_tries": 0,
+            "orders": 0,
             "restarts": 0,
             "requests": 0,
             "claim": None,
+            "trouble": None,
             "processing_error": None,
         }
 
@@ -100,7 +111,7 @@ class SubmissionClaimed(Event):
     claim: Claim
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return _claimed(visit, self.claim)
+        return {**_claimed(visit, self.claim), "orders": visit.orders + 1}
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,22 @@ class SubmissionDeferred(Event):
         return self.code
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {"claim": None, "wake_at": self.until}
+        return {
+            "claim": None,
+            "wake_at": self.until,
+            "trouble": _trouble(visit, self.code, now),
+        }
+
+
+@dataclass(frozen=True)
+class SubmissionHeld(Event):
+    """The provider is known to be down: nobody was asked, and no try is used up."""
+
+    recorded = False
+    until: datetime
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {"claim": None, "wake_at": self.until, "stage_tries": visit.stage_tries - 1}
 
 
 @dataclass(frozen=True)
@@ -149,6 +175,7 @@ class TranscriptionSubmitted(Event):
                 provider=self.provider, transcript_id=self.transcript_id, submitted_at=now
             ),
             "stage_tries": 0,
+            "trouble": None,
             "claim": None,
             "wake_at": now + POLL_EVERY,
         }
@@ -156,10 +183,11 @@ class TranscriptionSubmitted(Event):
 
 @dataclass(frozen=True)
 class TranscriptionPolled(Event):
-    """The provider was asked and is not ready; ask again at `next_poll_at`."""
+    """The provider was asked and is not ready, or did not answer; ask again at `next_poll_at`."""
 
     recorded = False
     next_poll_at: datetime
+    code: ErrorCode | None = None
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         assert visit.transcription is not None  # the table allows this event only after submission
@@ -167,6 +195,7 @@ class TranscriptionPolled(Event):
         audio_s = visit.audio.duration_seconds if visit.audio else None
         return {
             "wake_at": self.next_poll_at,
+            "trouble": _trouble(visit, self.code, now) if self.code else None,
             "progress_percent": max(
                 visit.progress_percent, transcribing_percent(elapsed_s, audio_s)
             ),
@@ -198,6 +227,7 @@ class TranscriptStored(Event):
             ),
             "transcript_pages": self.pages,
             "stage_tries": 0,
+            "trouble": None,
             "requests": 1,
             "claim": None,
             "wake_at": now + REQUEST_GRACE,
@@ -254,6 +284,35 @@ class SummaryDeferred(SubmissionDeferred):
 
 
 @dataclass(frozen=True)
+class SummaryHeld(SubmissionHeld):
+    """The model is known to be down: nobody was asked, and no try is used up."""
+
+
+@dataclass(frozen=True)
+class ProvisionalSummaryStored(Event):
+    """The model stays away: a summary by rules is shown until it can be replaced, at `until`."""
+
+    step = Step.PROVISIONAL
+    until: datetime
+    source: Source
+    summary: VisitSummary
+    used_a_try: bool
+
+    @property
+    def detail(self) -> str:
+        return self.source
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            **_results(self.source, self.summary),
+            "provisional": True,
+            "claim": None,
+            "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
+            "wake_at": self.until,
+        }
+
+
+@dataclass(frozen=True)
 class SummaryStored(Event):
     """The summary and the action items are committed together with this event."""
 
@@ -268,14 +327,8 @@ class SummaryStored(Event):
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
-            "source": self.source,
-            "summary": " ".join(statement.text for statement in self.summary.summary),
-            "summary_statements": tuple(self.summary.summary),
-            "diagnoses": tuple(self.summary.diagnoses),
-            "medications": self.summary.medications,
-            "imaging": tuple(self.summary.imaging),
-            "next_steps": tuple(self.summary.next_steps),
-            "education": tuple(self.summary.education),
+            **_results(self.source, self.summary),
+            "provisional": False,
             "action_ids": self.action_ids,
         }
 
@@ -287,5 +340,66 @@ class SummaryFailed(AudioRejected):
     stage = Stage.SUMMARY
 
 
+@dataclass(frozen=True)
+class SubmissionRetried(Event):
+    """Somebody asks for another attempt, and there is no transcript yet."""
+
+    step = Step.AUDIO_RECEIVED
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**_retried(visit, now), "wake_at": now, "transcription": None}
+
+
+@dataclass(frozen=True)
+class SummaryRetried(Event):
+    """Somebody asks for another attempt at the summary; the transcript is there and stays."""
+
+    step = Step.TRANSCRIPT_READY
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**_retried(visit, now), "wake_at": now + REQUEST_GRACE, "requests": 1}
+
+
+@dataclass(frozen=True)
+class VisitCancelled(Event):
+    """The owner does not want the visit processed any further."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {}
+
+
 def _claimed(visit: Visit, claim: Claim) -> Changes:
     return {"claim": claim, "stage_tries": visit.stage_tries + 1, "wake_at": claim.until}
+
+
+def _trouble(visit: Visit, code: ErrorCode, now: datetime) -> Trouble:
+    if visit.trouble is not None:
+        return visit.trouble.again(code, now)
+    return Trouble(first_code=code, first_at=now, last_code=code, last_at=now)
+
+
+def _retried(visit: Visit, now: datetime) -> Changes:
+    return {
+        "attempt": visit.attempt + 1,
+        "stage_tries": 0,
+        "restarts": 0,
+        "claim": None,
+        "trouble": None,
+        "processing_error": None,
+        "retry_count": visit.retry_count + 1,
+        "last_retry_at": now,
+        "timings": Timings(processing_started_at=now),
+    }
+
+
+def _results(source: Source, summary: VisitSummary) -> Changes:
+    return {
+        "source": source,
+        "summary": " ".join(statement.text for statement in summary.summary),
+        "summary_statements": tuple(summary.summary),
+        "diagnoses": tuple(summary.diagnoses),
+        "medications": summary.medications,
+        "imaging": tuple(summary.imaging),
+        "next_steps": tuple(summary.next_steps),
+        "education": tuple(summary.education),
+    }

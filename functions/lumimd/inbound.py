@@ -5,7 +5,14 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
 from lumimd.audio import Audio, Upload, recording_of
@@ -15,6 +22,9 @@ WEBHOOK_HEADER: Final = "X-LumiMD-Webhook-Secret"
 """The provider signs nothing; it sends one header that we choose (AssemblyAI, webhooks)."""
 
 ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
+
+
+_INSTANT: Final = TypeAdapter(AwareDatetime)
 
 
 class _Inbound(BaseModel):
@@ -48,12 +58,21 @@ class SummaryTask(_Inbound):
     attempt: int = Field(ge=1)
 
 
-def upload_of(data: object) -> Upload | None:
-    """The recording that a finalize event announces; None for any other object."""
+def upload_of(data: object, time: object) -> Upload | None:
+    """The recording that a finalize event announces; None for any other object.
+
+    Args:
+        data: google.events.cloud.storage.v1.StorageObjectData.
+        time: the event's time (RFC 3339).
+    """
     try:
         stored = StorageObject.model_validate(data)
     except ValidationError:
         return None
+    try:
+        announced_at = _INSTANT.validate_python(time)
+    except ValidationError:
+        announced_at = None  # a recording is not ignored for the sake of a clock
     owner = recording_of(stored.name)
     if owner is None:
         return None
@@ -65,7 +84,7 @@ def upload_of(data: object) -> Upload | None:
         content_type=stored.content_type,
         size_bytes=stored.size,
     )
-    return Upload(user_id=user_id, visit_id=visit_id, audio=audio)
+    return Upload(user_id=user_id, visit_id=visit_id, audio=audio, announced_at=announced_at)
 
 
 def hint_of(query: Mapping[str, str], body: object) -> Hint | None:

@@ -26,6 +26,8 @@ FIELDS: Final = frozenset(
         "status",
         "processingStatus",
         "provider",
+        "dependency",
+        "reason",
         "source",
         "count",
         "durationMs",

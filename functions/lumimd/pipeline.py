@@ -6,7 +6,7 @@ on the way, `wake_at` brings back (`recovery.py`).
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from lumimd import events as e
@@ -15,7 +15,8 @@ from lumimd.action_items import action_items
 from lumimd.analysis import ANALYSES
 from lumimd.audio import Audio, Upload
 from lumimd.claims import SUBMISSION, claim, while_claimed
-from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.fallback import go_on_without_model, held_until
 from lumimd.ports import (
     Commit,
     Conflict,
@@ -27,18 +28,24 @@ from lumimd.ports import (
     Stored,
     Transcribed,
 )
-from lumimd.recording import CONFLICTS, announce, record
+from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
 from lumimd.records import Action, ProcessingStatus, Visit
 from lumimd.resilience.backoff import MAX_TRIES, put_aside
 from lumimd.roles import assign_roles
 from lumimd.transcript import Transcript
-from lumimd.visit import Effect, advance, audio_event
+from lumimd.visit import Effect, advance, audio_event, retry_event
 
 SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
 """A queued job must still be able to fetch the recording; the provider starts within minutes."""
 
 COLLECT_WITHIN_S: Final = 8.0
 """The provider waits ten seconds for the answer to its webhook."""
+
+EVENT_CAP: Final = timedelta(hours=12)
+"""An event that nobody could deal with for so long is not tried for ever: it is a dead letter."""
+
+JOB_LIMIT: Final = timedelta(hours=12)
+"""A job that runs longer than any recording may be is taken for lost."""
 
 MAX_RESTARTS: Final = 2
 """New jobs for a recording whose job the provider lost; lost jobs are not charged."""
@@ -64,10 +71,17 @@ async def accept(parts: Parts, upload: Upload) -> None:
         if Effect.SUBMIT_AUDIO not in accepted.effects:
             logs.event("upload_repeated")
             return
-        claiming = e.SubmissionClaimed(accepted.visit.attempt, SUBMISSION.claim(parts))
-        claimed = advance(accepted.visit, claiming, now)
+        next_event = _next_event(parts, upload, accepted.visit)
+        claimed = advance(accepted.visit, next_event, now)
         entries = tuple(entry for entry in (accepted.entry, claimed.entry) if entry)
-        commit = Commit(claimed.visit, entries)
+        dead_letter = dead_letter_of(claimed.visit, now)
+        was_dead = visit.processing_status is ProcessingStatus.FAILED
+        commit = Commit(
+            claimed.visit,
+            entries,
+            dead_letter=dead_letter,
+            no_dead_letter=was_dead and dead_letter is None,
+        )
         try:
             saved = await (
                 parts.store.save(stored, commit) if stored else parts.store.create(commit)
@@ -75,10 +89,20 @@ async def accept(parts: Parts, upload: Upload) -> None:
         except Conflict:
             continue
         announce(accepted, arrived)
-        with logs.about(attempt=saved.visit.attempt, trace=saved.visit.trace):
-            await submit(parts, saved)
+        announce(claimed, next_event)
+        if saved.visit.claim is not None:
+            with logs.about(attempt=saved.visit.attempt, trace=saved.visit.trace):
+                await submit(parts, saved)
         return
     raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+def _next_event(parts: Parts, upload: Upload, visit: Visit) -> e.Event:
+    """A recording that arrived is claimed, unless its event went round for hours."""
+    announced_at = upload.announced_at
+    if announced_at is not None and parts.clock.now() - announced_at > EVENT_CAP:
+        return e.AudioRejected(visit.attempt, ErrorCode.RECEIVED_TOO_LATE)
+    return e.SubmissionClaimed(visit.attempt, SUBMISSION.claim(parts))
 
 
 async def submit(parts: Parts, claimed: Stored) -> None:
@@ -93,6 +117,8 @@ async def submit(parts: Parts, claimed: Stored) -> None:
             transcript_id = await _order(parts, visit, audio)
     except Permanent as error:
         event = e.AudioRejected(visit.attempt, error.code)
+    except Held as error:
+        event = e.SubmissionHeld(visit.attempt, held_until(visit, error, parts.clock.now()))
     except Transient as error:
         logs.failure("submission_failed", error)
         if visit.stage_tries > MAX_TRIES:
@@ -108,7 +134,7 @@ async def submit(parts: Parts, claimed: Stored) -> None:
 
 async def _order(parts: Parts, visit: Visit, audio: Audio) -> str:
     """The job's id. Look before you pay: an earlier holder of the claim may have ordered it."""
-    if visit.stage_tries > 1:
+    if visit.orders > 1:
         found = await parts.transcriber.find(audio)
         if found is not None:
             logs.event("job_adopted")
@@ -182,10 +208,20 @@ async def poll(parts: Parts, stored: Stored) -> None:
         await record(parts, stored, e.TranscriptionFailed(visit.attempt, error.code))
     except Transient as error:
         logs.failure("poll_failed", error)
-        next_poll_at = parts.clock.now() + put_aside(1, error.retry_after_s)
-        await record(parts, stored, e.TranscriptionPolled(visit.attempt, next_poll_at))
+        await record(parts, stored, _unanswered_poll(parts, visit, error))
     else:
         await _conclude(parts, stored, job)
+
+
+def _unanswered_poll(parts: Parts, visit: Visit, error: Transient) -> e.Event:
+    now = parts.clock.now()
+    if isinstance(error, Held):
+        return e.TranscriptionPolled(visit.attempt, held_until(visit, error, now))
+    if _is_overdue(visit, now):
+        return _restarted(parts, visit, error.code)
+    failures = visit.trouble.times + 1 if visit.trouble else 1
+    next_poll_at = now + put_aside(failures, error.retry_after_s)
+    return e.TranscriptionPolled(visit.attempt, next_poll_at, error.code)
 
 
 def _is_of(job: Job, visit: Visit) -> bool:
@@ -196,6 +232,9 @@ async def _conclude(parts: Parts, stored: Stored, job: Job) -> None:
     """Save what became of the job; a transcript is stored together with the status."""
     visit = stored.visit
     match job.state:
+        case Running() if _is_overdue(visit, parts.clock.now()):
+            logs.event("job_overdue", "warning")
+            await record(parts, stored, _restarted(parts, visit, ErrorCode.TRANSCRIPTION_FAILED))
         case Running():
             next_poll_at = parts.clock.now() + e.POLL_EVERY
             await record(parts, stored, e.TranscriptionPolled(visit.attempt, next_poll_at))
@@ -219,6 +258,10 @@ async def _store_transcript(
         stored.visit.attempt, provider, transcript_id, transcript, len(pages)
     )
     await record(parts, stored, event, pages=pages)
+
+
+def _is_overdue(visit: Visit, now: datetime) -> bool:
+    return visit.transcription is not None and now - visit.transcription.submitted_at > JOB_LIMIT
 
 
 def _restarted(parts: Parts, visit: Visit, code: ErrorCode) -> e.Event:
@@ -265,16 +308,39 @@ async def _summarize(parts: Parts, claimed: Stored) -> None:
         event = e.SummaryFailed(visit.attempt, error.code)
     except Transient as error:
         logs.failure("summary_failed_for_now", error)
-        if visit.stage_tries >= MAX_TRIES:
-            event = e.SummaryFailed(visit.attempt, ErrorCode.SUMMARY_UNAVAILABLE)
-        else:
-            until = parts.clock.now() + put_aside(visit.stage_tries, error.retry_after_s)
-            event = e.SummaryDeferred(visit.attempt, until, error.code)
+        await go_on_without_model(parts, claimed, error)
+        return
     else:
         actions = action_items(visit, summary, parts.clock.now())
         ids = tuple(action.action_id for action in actions)
         event = e.SummaryStored(visit.attempt, parts.summarizer.source, summary, ids)
     await record(parts, claimed, event, actions=actions)
+
+
+async def retry(parts: Parts, visit_id: str) -> None:
+    """Begin another attempt at a failed visit, from the stage that failed.
+
+    What was transcribed is not transcribed again. Any other visit is left as it is.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    stored = await parts.store.get(visit_id)
+    if stored is not None:
+        with logs.about(visitId=visit_id, trace=stored.visit.trace):
+            await record(parts, stored, retry_event(stored.visit))
+
+
+async def cancel(parts: Parts, visit_id: str) -> None:
+    """Stop the work on a visit that is not at its end yet; nothing more is paid for it.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    stored = await parts.store.get(visit_id)
+    if stored is not None:
+        with logs.about(visitId=visit_id, trace=stored.visit.trace):
+            await record(parts, stored, e.VisitCancelled(None))
 
 
 def _new_visit(parts: Parts, upload: Upload) -> Visit:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from lumimd.audio import Audio
 from lumimd.clinical import Source, VisitSummary
 from lumimd.errors import ErrorCode
-from lumimd.records import Action, HistoryEntry, Visit
+from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
 from lumimd.transcript import Transcript, TranscriptPage, Utterance
 
 
@@ -42,7 +42,8 @@ class Commit:
     """What is written together, or not at all.
 
     `pages` replace the pages of the visit (`stale_pages` of them existed before), `actions` replace
-    those in `stale_actions`; None leaves them alone.
+    those in `stale_actions`; None leaves them alone. A visit that fails gets a `dead_letter`; one
+    that is worked on again has none any more.
     """
 
     visit: Visit
@@ -51,6 +52,8 @@ class Commit:
     stale_pages: int = 0
     actions: Sequence[Action] | None = None
     stale_actions: Sequence[str] = ()
+    dead_letter: DeadLetter | None = None
+    no_dead_letter: bool = False
 
     def writes(self) -> dict[str, dict[str, Any]]:
         """The documents to write, by path; the visit comes first."""
@@ -62,6 +65,8 @@ class Commit:
             writes[_page_path(visit_path, page.page)] = page.to_stored()
         for action in self.actions or ():
             writes[f"actions/{action.action_id}"] = action.to_stored()
+        if self.dead_letter is not None:
+            writes[_dead_letter_path(self.visit)] = self.dead_letter.to_stored()
         return writes
 
     def deletes(self) -> list[str]:
@@ -74,7 +79,13 @@ class Commit:
         if self.actions is not None:
             kept = {action.action_id for action in self.actions}
             obsolete += [f"actions/{stale}" for stale in self.stale_actions if stale not in kept]
+        if self.no_dead_letter:
+            obsolete.append(_dead_letter_path(self.visit))
         return obsolete
+
+
+def _dead_letter_path(visit: Visit) -> str:
+    return f"deadLetters/{visit.visit_id}"
 
 
 def _page_path(visit_path: str, number: int) -> str:
@@ -121,6 +132,10 @@ class VisitStore(Protocol):
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
         """The action items of a visit, in order of their ids."""
+        ...
+
+    async def dead_letter(self, visit_id: str) -> DeadLetter | None:
+        """Why the visit failed, or None."""
         ...
 
 
@@ -238,6 +253,9 @@ class Parts(Protocol):
 
     @property
     def summarizer(self) -> Summarizer: ...
+
+    @property
+    def fallback(self) -> Summarizer: ...
 
     @property
     def clock(self) -> Clock: ...

@@ -14,6 +14,7 @@ class Step(StrEnum):
     TRANSCRIBING = "transcribing"
     TRANSCRIPT_READY = "transcript_ready"
     SUMMARIZING = "summarizing"
+    PROVISIONAL = "provisional"
     COMPLETED = "completed"
 
 
@@ -24,6 +25,7 @@ PERCENT: Final[Mapping[Step, int]] = {
     Step.TRANSCRIBING: 30,
     Step.TRANSCRIPT_READY: 60,
     Step.SUMMARIZING: 70,
+    Step.PROVISIONAL: 80,
     Step.COMPLETED: 100,
 }
 """The fixed map of tens; `transcribing` moves through 30, 40 and 50 with the time that passed."""

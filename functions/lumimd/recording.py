@@ -1,13 +1,14 @@
 """Saving what has happened: ask the table, save conditionally, then perform the effects."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from lumimd import logs
 from lumimd.errors import ErrorCode, Transient
 from lumimd.events import Event
 from lumimd.ports import Commit, Conflict, Parts, Stored
-from lumimd.records import Action, Visit
+from lumimd.records import Action, DeadLetter, ProcessingStatus, Visit
 from lumimd.transcript import TranscriptPage
 from lumimd.visit import Advance, Effect, advance, name_of
 
@@ -32,7 +33,8 @@ async def record(
         Transient: the store is not available, or the visit changes faster than it can be read.
     """
     for _ in range(CONFLICTS):
-        step = advance(stored.visit, event, parts.clock.now())
+        now = parts.clock.now()
+        step = advance(stored.visit, event, now)
         if not step.changed:
             logs.event("event_was_late", code=name_of(type(event)))
             return stored
@@ -43,6 +45,8 @@ async def record(
             stale_pages=stored.visit.transcript_pages,
             actions=actions,
             stale_actions=stored.visit.action_ids,
+            dead_letter=dead_letter_of(step.visit, now),
+            no_dead_letter=stored.visit.processing_status is ProcessingStatus.FAILED,
         )
         try:
             saved = await parts.store.save(stored, commit)
@@ -72,6 +76,13 @@ def announce(step: Advance, event: Event) -> None:
         tries=step.visit.stage_tries,
         **({"code": error.code} if error else {}),
     )
+
+
+def dead_letter_of(visit: Visit, now: datetime) -> DeadLetter | None:
+    """The dead letter of a visit that failed; none for any other."""
+    if visit.processing_status is not ProcessingStatus.FAILED:
+        return None
+    return DeadLetter.of(visit, now)
 
 
 async def _perform(parts: Parts, visit: Visit, step: Advance) -> None:

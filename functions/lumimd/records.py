@@ -6,6 +6,7 @@
 | visits/{visitId}/transcript/ | `lumimd.transcript.TranscriptPage`|
 | visits/{visitId}/history/    | `HistoryEntry`                    |
 | actions/{actionId}           | `Action`                          |
+| deadLetters/{visitId}        | `DeadLetter`                      |
 """
 
 from datetime import datetime
@@ -103,6 +104,20 @@ class ProcessingError(Document):
         return cls(code=code, message=MESSAGES[code], stage=stage, retryable=code in RETRYABLE)
 
 
+class Trouble(Document):
+    """What went wrong in the present stage so far, from the first time to the last."""
+
+    first_code: ErrorCode
+    first_at: datetime
+    last_code: ErrorCode
+    last_at: datetime
+    times: int = 1
+
+    def again(self, code: ErrorCode, now: datetime) -> "Trouble":
+        """This trouble, once more."""
+        return self.model_copy(update={"last_code": code, "last_at": now, "times": self.times + 1})
+
+
 class Timings(Document):
     """When the present attempt began and ended."""
 
@@ -122,9 +137,11 @@ class Visit(Document):
     """One recorded visit.
 
     `attempt` counts from 1 and rises whenever the work starts over; whatever an earlier attempt
-    still brings is refused. `stage_tries` counts the claims taken in the present stage: above zero,
-    an earlier holder may have paid already. `restarts` counts how often the provider lost a job of
-    this recording, `requests` the summary tasks created for this attempt.
+    still brings is refused. `stage_tries` counts the tries of the present stage that were used up;
+    waiting for a dependency that is known to be down uses up none. `orders` counts the claims under
+    which a transcript of this recording may have been ordered, `restarts` how often the provider
+    lost its job, `requests` the summary tasks created. A `provisional` summary was made by rules
+    while the model was away, and is replaced once.
     """
 
     visit_id: str
@@ -147,16 +164,21 @@ class Visit(Document):
 
     attempt: int = 1
     stage_tries: int = 0
+    orders: int = 0
     restarts: int = 0
     requests: int = 0
     wake_at: datetime | None = None
     claim: Claim | None = None
     trace: str | None = None
+    trouble: Trouble | None = None
+    retry_count: int = 0
+    last_retry_at: datetime | None = None
 
     transcription: Transcription | None = None
     transcript_pages: int = 0
 
     source: Source | None = None
+    provisional: bool = False
     summary: str | None = None
     summary_statements: tuple[Statement, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
@@ -203,3 +225,37 @@ class Action(Document):
     due_date: datetime | None = None
     completed: bool = False
     created_at: datetime
+
+
+class DeadLetter(Document):
+    """A visit that failed: what an operator needs to decide whether to try it again."""
+
+    visit_id: str
+    user_id: str
+    stage: Stage
+    code: ErrorCode
+    attempt: int
+    tries: int
+    first_error: ErrorCode
+    first_seen_at: datetime
+    last_error: ErrorCode
+    last_seen_at: datetime
+
+    @classmethod
+    def of(cls, visit: Visit, now: datetime) -> "DeadLetter":
+        """The dead letter of a visit that has just failed."""
+        error = visit.processing_error
+        assert error is not None
+        trouble = visit.trouble
+        return cls(
+            visit_id=visit.visit_id,
+            user_id=visit.user_id,
+            stage=error.stage,
+            code=error.code,
+            attempt=visit.attempt,
+            tries=visit.stage_tries,
+            first_error=trouble.first_code if trouble else error.code,
+            first_seen_at=trouble.first_at if trouble else now,
+            last_error=trouble.last_code if trouble else error.code,
+            last_seen_at=now,
+        )

@@ -48,37 +48,47 @@ class IllegalTransition(Exception):
 _SUBMIT: Final = Transition(_P.PENDING, (Effect.SUBMIT_AUDIO,))
 _STORED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY,))
 _FAILED: Final = Transition(_P.FAILED)
+_CANCELLED: Final = Transition(_P.CANCELLED)
 
 TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] = {
     (_P.PENDING, e.AudioAccepted): _SUBMIT,
     (_P.PENDING, e.AudioReplaced): _SUBMIT,
     (_P.PENDING, e.SubmissionClaimed): Transition(_P.PENDING),
     (_P.PENDING, e.SubmissionDeferred): Transition(_P.PENDING),
+    (_P.PENDING, e.SubmissionHeld): Transition(_P.PENDING),
     (_P.PENDING, e.AudioRejected): _FAILED,
     (_P.PENDING, e.TranscriptionSubmitted): Transition(_P.TRANSCRIBING),
     # The provider was quicker than our own write of the job's id.
     (_P.PENDING, e.TranscriptStored): _STORED,
     (_P.PENDING, e.TranscriptionFailed): _FAILED,
     (_P.PENDING, e.TranscriptionRestarted): Transition(_P.PENDING),
+    (_P.PENDING, e.VisitCancelled): _CANCELLED,
     (_P.TRANSCRIBING, e.AudioReplaced): _SUBMIT,
     (_P.TRANSCRIBING, e.TranscriptionPolled): Transition(_P.TRANSCRIBING),
     (_P.TRANSCRIBING, e.TranscriptStored): _STORED,
     (_P.TRANSCRIBING, e.TranscriptionFailed): _FAILED,
     (_P.TRANSCRIBING, e.TranscriptionRestarted): Transition(_P.PENDING),
+    (_P.TRANSCRIBING, e.VisitCancelled): _CANCELLED,
     (_P.SUMMARIZING, e.AudioReplaced): _SUBMIT,
     (_P.SUMMARIZING, e.SummaryRequested): _STORED,
     (_P.SUMMARIZING, e.SummaryClaimed): Transition(_P.SUMMARIZING),
     (_P.SUMMARIZING, e.SummaryDeferred): Transition(_P.SUMMARIZING),
+    (_P.SUMMARIZING, e.SummaryHeld): Transition(_P.SUMMARIZING),
+    (_P.SUMMARIZING, e.ProvisionalSummaryStored): Transition(_P.SUMMARIZING),
     (_P.SUMMARIZING, e.SummaryStored): Transition(_P.COMPLETED),
     (_P.SUMMARIZING, e.SummaryFailed): _FAILED,
+    (_P.SUMMARIZING, e.VisitCancelled): _CANCELLED,
     (_P.COMPLETED, e.AudioReplaced): _SUBMIT,
     (_P.FAILED, e.AudioReplaced): _SUBMIT,
+    (_P.FAILED, e.SubmissionRetried): _SUBMIT,
+    (_P.FAILED, e.SummaryRetried): _STORED,
     (_P.CANCELLED, e.AudioReplaced): _SUBMIT,
 }
 
 _SUBMISSION: Final = (
     e.SubmissionClaimed,
     e.SubmissionDeferred,
+    e.SubmissionHeld,
     e.AudioRejected,
     e.TranscriptionSubmitted,
 )
@@ -92,9 +102,12 @@ _SUMMARY: Final = (
     e.SummaryRequested,
     e.SummaryClaimed,
     e.SummaryDeferred,
+    e.SummaryHeld,
+    e.ProvisionalSummaryStored,
     e.SummaryStored,
     e.SummaryFailed,
 )
+_RETRY: Final = (e.SubmissionRetried, e.SummaryRetried)
 _TERMINAL: Final = (_P.COMPLETED, _P.FAILED, _P.CANCELLED)
 
 LATE_OR_REPEATED: Final = frozenset(
@@ -104,6 +117,9 @@ LATE_OR_REPEATED: Final = frozenset(
         *product((_P.TRANSCRIBING, _P.SUMMARIZING, *_TERMINAL), _SUBMISSION),
         *product((_P.SUMMARIZING, *_TERMINAL), _COLLECTION),
         *product(_TERMINAL, _SUMMARY),
+        # A second click: the work is under way, or done.
+        *product((_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING, _P.COMPLETED, _P.CANCELLED), _RETRY),
+        *product(_TERMINAL, (e.VisitCancelled,)),
     }
 )
 
@@ -154,6 +170,13 @@ def audio_event(visit: Visit, audio: Audio) -> e.Event:
     if audio.generation > visit.audio.generation:
         return e.AudioReplaced(None, audio)
     return e.AudioRepeated(None)
+
+
+def retry_event(visit: Visit) -> e.Event:
+    """Another attempt, from the stage that failed: a stored transcript is not made again."""
+    if visit.transcription is not None and visit.transcription.completed_at is not None:
+        return e.SummaryRetried(visit.attempt)
+    return e.SubmissionRetried(visit.attempt)
 
 
 def name_of(event: type[e.Event]) -> str:

@@ -6,10 +6,17 @@ An SDK is imported where its part is built: the webhook never loads openai, nor 
 import uuid
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.ports import AudioStore, Clock, Parts, Summarizer, TaskQueue, Transcriber, VisitStore
+from lumimd.resilience.breaker import CircuitBreaker
+from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION, BreakerPolicy
+from lumimd.resilience.breaker_store import BreakerStore
 from lumimd.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
 
 
 class SystemClock:
@@ -34,12 +41,16 @@ class CloudParts:
     @cached_property
     def store(self) -> VisitStore:
         """Firestore; the SDK itself heeds FIRESTORE_EMULATOR_HOST."""
-        from google.cloud import firestore
-
         from lumimd.adapters.firestore import FirestoreVisitStore
 
-        client = firestore.AsyncClient(project=self._settings.google_cloud_project)
-        return FirestoreVisitStore(client)
+        return FirestoreVisitStore(self._firestore)
+
+    @cached_property
+    def breakers(self) -> BreakerStore:
+        """Firestore as well, over the same connection."""
+        from lumimd.adapters.firestore_breakers import FirestoreBreakerStore
+
+        return FirestoreBreakerStore(self._firestore)
 
     @cached_property
     def tasks(self) -> TaskQueue:
@@ -78,27 +89,43 @@ class CloudParts:
 
         url = self._settings.webhook_url
         secret = self._settings.webhook_secret.get_secret_value()
-        return AssemblyAITranscriber(
+        transcriber = AssemblyAITranscriber(
             api_key=self._settings.assemblyai_api_key.get_secret_value(),
             base_url=self._settings.assemblyai_base_url,
             webhook=Webhook(url, secret) if url else None,
         )
+        return GuardedTranscriber(transcriber, self._breaker(TRANSCRIPTION))
+
+    @cached_property
+    def fallback(self) -> Summarizer:
+        """The rules that need no key."""
+        from lumimd.adapters.rules_summarizer import RulesSummarizer
+
+        return RulesSummarizer()
 
     @cached_property
     def summarizer(self) -> Summarizer:
         """OpenAI, or the rules that need no key."""
         key = self._settings.openai_api_key
         if self._settings.summarizer == "rules" or key is None:
-            from lumimd.adapters.rules_summarizer import RulesSummarizer
-
-            return RulesSummarizer()
+            return self.fallback
         from lumimd.adapters.openai import OpenAISummarizer
 
-        return OpenAISummarizer(
+        summarizer = OpenAISummarizer(
             api_key=key.get_secret_value(),
             base_url=self._settings.openai_base_url,
             model=self._settings.openai_model,
         )
+        return GuardedSummarizer(summarizer, self._breaker(MODEL))
+
+    @cached_property
+    def _firestore(self) -> "firestore.AsyncClient":
+        from google.cloud import firestore
+
+        return firestore.AsyncClient(project=self._settings.google_cloud_project)
+
+    def _breaker(self, policy: BreakerPolicy) -> CircuitBreaker:
+        return CircuitBreaker(policy, self.breakers, self.clock, self.new_id)
 
 
 _installed: list[Parts] = []

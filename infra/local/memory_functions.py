@@ -18,16 +18,22 @@ from infra.local.stack import ENTRY_POINTS, ROOT, Plan
 from infra.local.supervision.ports import LOOPBACK
 from lumimd import logs, wiring
 from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.adapters.memory.breakers import MemoryBreakerStore
 from lumimd.settings import read
 
 
 class MemoryStoreParts(wiring.CloudParts):
-    """The parts of the cloud, but for the store."""
+    """The parts of the cloud, but for the stores."""
 
     @cached_property
     def store(self) -> MemoryVisitStore:
         """The visits of this process."""
         return MemoryVisitStore()
+
+    @cached_property
+    def breakers(self) -> MemoryBreakerStore:
+        """The breakers of this process."""
+        return MemoryBreakerStore()
 
 
 @asynccontextmanager

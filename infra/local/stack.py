@@ -64,13 +64,15 @@ class Options:
     """How the stack is to be.
 
     `in_memory`: the visits live in the launcher's own memory, which then serves the functions too;
-    no part needs Java. `poll_every_s` is the scheduler's minute, shortened for people who wait.
+    no part needs Java. `poll_every_s` is the scheduler's minute, shortened for people who wait;
+    `webhook_retry_s` is the pause before the speech server tries a webhook again.
     """
 
     in_memory: bool = False
     scripted: bool = False
     webhooks: bool = True
     poll_every_s: float = 2.0
+    webhook_retry_s: float = 10.0
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @property
@@ -217,7 +219,10 @@ def _speech(ports: Mapping[str, int], options: Options) -> Process:
     scripted = ("--scripted",) if options.scripted else ()
     return Process(
         name="speech",
-        argv=_python("infra.local.speech", "--port", port, *scripted),
+        argv=_python(
+            "infra.local.speech",
+            *("--port", port, "--webhook-retry-s", options.webhook_retry_s, *scripted),
+        ),
         cwd=ROOT,
         after=(),
         ready=http_ok(f"http://{LOOPBACK}:{port}/_local/health"),

@@ -11,8 +11,9 @@ from google.api_core.exceptions import InvalidArgument
 from lumimd import events as e
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.store import DocumentTooLarge
+from lumimd.errors import ErrorCode
 from lumimd.ports import Commit, Conflict, Stored, VisitStore
-from lumimd.records import Action, HistoryEntry, ProcessingStatus, Visit
+from lumimd.records import Action, DeadLetter, HistoryEntry, ProcessingStatus, Visit
 from lumimd.transcript import Transcript
 from lumimd.visit import advance
 from tests.support.parts import START, transcript, upload
@@ -175,6 +176,19 @@ async def test_actions_and_history_belong_to_their_visit(store: VisitStore) -> N
     await store.create(Commit(new_visit("v2"), entries=[entry(0), entry(1)], actions=other))
     assert await store.actions("v1") == (action(0),)
     assert len(await store.history("v1")) == 1
+
+
+async def test_a_dead_letter_comes_with_the_failure_and_goes_with_the_next_attempt(
+    store: VisitStore,
+) -> None:
+    assert await store.dead_letter("v1") is None
+    rejected = e.AudioRejected(1, ErrorCode.AUDIO_UNREADABLE)
+    failed = advance(new_visit(), rejected, START).visit
+    letter = DeadLetter.of(failed, START)
+    stored = await store.create(Commit(failed, dead_letter=letter))
+    assert await store.dead_letter("v1") == letter
+    await store.save(stored, Commit(new_visit(), no_dead_letter=True))
+    assert await store.dead_letter("v1") is None
 
 
 async def test_due_visits_come_longest_overdue_first_and_in_pages(store: VisitStore) -> None:

@@ -13,6 +13,7 @@ from lumimd.adapters.memory import (
     MemoryTranscriber,
     MemoryVisitStore,
 )
+from lumimd.adapters.rules_summarizer import RulesSummarizer
 from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
 from lumimd.transcript import Transcript, Utterance
@@ -48,6 +49,7 @@ class MemoryParts:
     audio: MemoryAudioStore = field(default_factory=MemoryAudioStore)
     transcriber: MemoryTranscriber = field(default_factory=MemoryTranscriber)
     summarizer: CountingSummarizer = field(default_factory=CountingSummarizer)
+    fallback: RulesSummarizer = field(default_factory=RulesSummarizer)
     _ids: count = field(default_factory=lambda: count(1))
 
     def new_id(self) -> str:
@@ -68,7 +70,7 @@ def upload(visit_id: str = "visit-1", generation: int = 1, size_bytes: int = 64_
         content_type="audio/wav",
         size_bytes=size_bytes,
     )
-    return Upload(user_id="user-1", visit_id=visit_id, audio=audio)
+    return Upload(user_id="user-1", visit_id=visit_id, audio=audio, announced_at=START)
 
 
 def tone(seconds: float, rate: int = 16_000) -> bytes:

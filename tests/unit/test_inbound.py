@@ -40,6 +40,7 @@ def shaped_like(example: dict[str, Any]) -> st.SearchStrategy[object]:
 
 # Uploads.
 
+TIME = "2026-03-01T09:00:00Z"
 FINALIZED = {
     "bucket": "recordings",
     "name": "visits/user-1/visit-1/audio.m4a",
@@ -50,7 +51,7 @@ FINALIZED = {
 
 
 def test_a_finalized_recording_is_an_upload() -> None:
-    upload = upload_of(FINALIZED)
+    upload = upload_of(FINALIZED, TIME)
     assert upload
     assert (upload.user_id, upload.visit_id) == ("user-1", "visit-1")
     assert upload.audio.url == "gs://recordings/visits/user-1/visit-1/audio.m4a"
@@ -61,13 +62,13 @@ def test_a_finalized_recording_is_an_upload() -> None:
 
 @pytest.mark.parametrize("missing", ["bucket", "name", "generation"])
 def test_an_object_without_its_identity_is_none(missing: str) -> None:
-    assert upload_of({**FINALIZED, missing: None}) is None
-    assert upload_of({name: FINALIZED[name] for name in FINALIZED if name != missing}) is None
+    assert upload_of({**FINALIZED, missing: None}, TIME) is None
+    assert upload_of({name: FINALIZED[name] for name in FINALIZED if name != missing}, TIME) is None
 
 
 @given(shaped_like(FINALIZED))
 def test_no_event_whatever_it_holds_raises(data: object) -> None:
-    upload = upload_of(data)
+    upload = upload_of(data, TIME)
     assert upload is None or upload.audio.storage_path.startswith("visits/")
 
 
@@ -76,8 +77,8 @@ def test_no_event_whatever_it_holds_raises(data: object) -> None:
 def test_googles_own_samples_are_understood(sample: str) -> None:
     published = (REFERENCE / "cloudevents" / f"StorageObjectData-{sample}.json").read_text()
     data = json.loads(published)
-    assert upload_of(data) is None, "it is no recording"
-    upload = upload_of({**data, "name": FINALIZED["name"]})
+    assert upload_of(data, TIME) is None, "it is no recording"
+    upload = upload_of({**data, "name": FINALIZED["name"]}, TIME)
     assert upload
     assert upload.audio.generation == int(data["generation"])
     assert upload.audio.size_bytes == int(data["size"])

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from lumimd import logs
 from lumimd.errors import ErrorCode, Transient
 from lumimd.ports import Commit, Conflict, Stored
-from lumimd.records import Action, HistoryEntry, Visit
+from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
 from lumimd.resilience import retry
 from lumimd.transcript import TranscriptPage, Utterance, joined
 
@@ -37,7 +37,7 @@ class FirestoreVisitStore:
     async def get(self, visit_id: str) -> Stored | None:
         """The visit, or None. One read."""
         reference = self._client.document(f"visits/{visit_id}")
-        snapshot = await _called(lambda: reference.get(retry=None))
+        snapshot = await called(lambda: reference.get(retry=None))
         return _stored(snapshot) if snapshot.exists else None
 
     async def create(self, commit: Commit) -> Stored:
@@ -95,8 +95,15 @@ class FirestoreVisitStore:
         )
         return tuple(Action.from_stored(found.to_dict()) for found in await self._all(query))
 
+    async def dead_letter(self, visit_id: str) -> DeadLetter | None:
+        """Why the visit failed, or None. One read."""
+        reference = self._client.document(f"deadLetters/{visit_id}")
+        found = await called(lambda: reference.get(retry=None))
+        stored = found.to_dict()
+        return DeadLetter.from_stored(stored) if stored else None
+
     async def _all(self, query: Any) -> list[Any]:
-        return await _called(lambda: query.get(retry=None))
+        return await called(lambda: query.get(retry=None))
 
     async def _committed(
         self, batch: Any, commit: Commit, others: Sequence[tuple[str, dict[str, Any]]]
@@ -105,11 +112,11 @@ class FirestoreVisitStore:
             batch.set(self._client.document(path), document)
         for path in commit.deletes():
             batch.delete(self._client.document(path))
-        results = await _called(lambda: batch.commit(retry=None))
+        results = await called(lambda: batch.commit(retry=None))
         return Stored(commit.visit, results[0].update_time)
 
 
-async def _called(make: Callable[[], Awaitable[T]]) -> T:
+async def called(make: Callable[[], Awaitable[T]]) -> T:
     """One call by the store's retry policy, with the SDK's errors told in our words.
 
     A write that was applied although its answer got lost is refused when it is repeated; the

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, Final
 
 from lumimd.ports import Commit, Conflict, Stored
-from lumimd.records import Action, HistoryEntry, Visit
+from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
 from lumimd.transcript import TranscriptPage, Utterance, joined
 
 MAX_DOCUMENT_BYTES: Final = 1024**2
@@ -72,6 +72,12 @@ class MemoryVisitStore:
         await asyncio.sleep(0)
         found = map(Action.from_stored, self._under("actions"))
         return tuple(action for action in found if action.visit_id == visit_id)
+
+    async def dead_letter(self, visit_id: str) -> DeadLetter | None:
+        """Why the visit failed, or None."""
+        await asyncio.sleep(0)
+        found = self._documents.get(f"deadLetters/{visit_id}")
+        return DeadLetter.from_stored(found) if found else None
 
     async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
         """The visit as it is and then after every change, like a Firestore listener."""

@@ -1,0 +1,89 @@
+"""The summary while the model is away: wait, then show one made by rules, then say so.
+
+| the model                     | the visit                                                        |
+|-------------------------------|------------------------------------------------------------------|
+| is known to be down           | is held; no try is used up                                       |
+| fails                         | is put aside; after the last try it is `partial`, a dead letter  |
+| has been away for a while     | shows a provisional summary by rules, and goes on waiting        |
+| is still away a day later     | is `partial`: the transcript and the provisional summary stay    |
+"""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from lumimd import events as e
+from lumimd import logs
+from lumimd.analysis import ANALYSES
+from lumimd.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.ports import Parts, Stored
+from lumimd.recording import record
+from lumimd.records import Visit
+from lumimd.resilience.backoff import MAX_TRIES, put_aside
+from lumimd.transcript import Transcript
+
+PROVISIONAL_AFTER: Final = timedelta(minutes=10)
+"""How long people wait for the model before they are shown what rules can tell."""
+
+GIVE_UP_AFTER: Final = timedelta(days=1)
+
+RELEASE_OVER: Final = timedelta(minutes=2)
+"""Held visits come back spread over this time, not all at the moment the dependency is back."""
+
+
+def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
+    """When a held visit looks again: after the breaker's pause, at a moment of its own."""
+    digest = sha256(f"{visit.visit_id}/{visit.attempt}".encode()).digest()
+    share = int.from_bytes(digest[:4]) / 2**32
+    return now + timedelta(seconds=error.retry_after_s or 0) + share * RELEASE_OVER
+
+
+async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -> None:
+    """Decide what becomes of a claimed visit whose summary could not be made now.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    visit, now = claimed.visit, parts.clock.now()
+    held = isinstance(error, Held)
+    until = (
+        held_until(visit, error, now)
+        if isinstance(error, Held)
+        else now + put_aside(visit.stage_tries, error.retry_after_s)
+    )
+    waited = now - _transcribed_at(visit)
+    is_last_try = not held and visit.stage_tries >= MAX_TRIES
+    stored: Stored | None = claimed
+    shown = False
+    if not visit.provisional and (is_last_try or waited >= PROVISIONAL_AFTER):
+        provisional = await _by_rules(parts, visit, until, used_a_try=not held)
+        if provisional is not None:
+            stored, shown = await record(parts, claimed, provisional), True
+    if stored is None:
+        return
+    if is_last_try or waited >= GIVE_UP_AFTER:
+        await record(parts, stored, e.SummaryFailed(visit.attempt, ErrorCode.SUMMARY_UNAVAILABLE))
+    elif held and not shown:
+        await record(parts, stored, e.SummaryHeld(visit.attempt, until))
+    elif not shown:
+        await record(parts, stored, e.SummaryDeferred(visit.attempt, until, error.code))
+
+
+async def _by_rules(
+    parts: Parts, visit: Visit, until: datetime, *, used_a_try: bool
+) -> e.ProvisionalSummaryStored | None:
+    """A summary by rules, or None where the rules find nothing to say."""
+    transcript = Transcript(utterances=await parts.store.transcript(visit.visit_id))
+    try:
+        summary = await ANALYSES[visit.kind](transcript, parts.fallback)
+    except Permanent as error:
+        logs.failure("rules_have_nothing_to_say", error)
+        return None
+    source = parts.fallback.source
+    return e.ProvisionalSummaryStored(visit.attempt, until, source, summary, used_a_try)
+
+
+def _transcribed_at(visit: Visit) -> datetime:
+    assert visit.transcription is not None
+    assert visit.transcription.completed_at is not None
+    return visit.transcription.completed_at

@@ -1,0 +1,112 @@
+"""Under a permanent 500 the calls that one visit can cause are counted, and the visit ends.
+
+Real adapters against servers that answer 500; the clock is in hand and back-offs are short.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from lumimd import pipeline, recovery
+from lumimd.adapters.assemblyai import AssemblyAITranscriber
+from lumimd.adapters.openai import OpenAISummarizer
+from lumimd.ports import Transcribed
+from lumimd.records import Status, Visit
+from lumimd.resilience import retry
+from tests.support.openai_server import KEY, error, openai_server
+from tests.support.parts import MemoryParts, transcript
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TRANSCRIPTION", "MODEL"):
+        quick = replace(getattr(retry, name), initial_s=0.001, max_wait_s=0.01, jitter_s=0.001)
+        monkeypatch.setattr(retry, name, quick)
+
+
+@pytest.fixture
+async def transcriber(speech_url: str) -> AsyncIterator[AssemblyAITranscriber]:
+    async with httpx.AsyncClient(base_url=speech_url) as http:
+        await http.post("/_local/reset")
+        adapter = AssemblyAITranscriber(api_key="key", base_url=speech_url, webhook=None)
+        yield adapter
+        await adapter.aclose()
+        await http.post("/_local/reset")
+
+
+async def hours_pass(parts: MemoryParts, hours: int) -> Visit:
+    for _ in range(hours * 12):
+        parts.clock.advance(timedelta(minutes=5))
+        await recovery.wake_due(parts)
+        while not parts.tasks.waiting.empty():
+            task = parts.tasks.waiting.get_nowait()
+            await pipeline.summarize(parts, task.visit_id, task.attempt)
+    stored = await parts.store.get("visit-1")
+    assert stored
+    return stored.visit
+
+
+async def requests_of(speech_url: str) -> Counter[str]:
+    async with httpx.AsyncClient(base_url=speech_url) as http:
+        return Counter((await http.get("/_local/bill")).json()["requests"])
+
+
+async def script(speech_url: str, *routes: str) -> None:
+    faults = [{"route": route, "status": 500, "times": 100_000} for route in routes]
+    async with httpx.AsyncClient(base_url=speech_url) as http:
+        await http.post("/_local/scripts", json={"match": "", "http": faults})
+
+
+async def test_orders_refused_with_500_are_three_and_each_but_the_first_looks_before(
+    transcriber: AssemblyAITranscriber, speech_url: str
+) -> None:
+    await script(speech_url, "submit")
+    parts = MemoryParts(transcriber=transcriber)  # type: ignore[arg-type]
+    await pipeline.accept(parts, parts.upload())
+    visit = await hours_pass(parts, 24)
+    assert visit.status is Status.FAILED
+    assert await requests_of(speech_url) == Counter(submit=3, list=3)
+
+
+async def test_a_provider_that_answers_500_to_everything_gets_one_order_and_nine_looks(
+    transcriber: AssemblyAITranscriber, speech_url: str
+) -> None:
+    await script(speech_url, "submit", "list", "get")
+    parts = MemoryParts(transcriber=transcriber)  # type: ignore[arg-type]
+    await pipeline.accept(parts, parts.upload())
+    visit = await hours_pass(parts, 24)
+    assert visit.status is Status.FAILED
+    assert await requests_of(speech_url) == Counter(submit=1, list=9)
+
+
+async def test_a_job_that_cannot_be_fetched_is_asked_about_ever_more_rarely_and_not_for_ever(
+    transcriber: AssemblyAITranscriber, speech_url: str
+) -> None:
+    await script(speech_url, "get")
+    parts = MemoryParts(transcriber=transcriber)  # type: ignore[arg-type]
+    await pipeline.accept(parts, parts.upload())
+    visit = await hours_pass(parts, 60)
+    assert visit.status is Status.FAILED
+    requests = await requests_of(speech_url)
+    # Three calls a poll, a poll every ten minutes for twelve hours, for each of three attempts, the
+    # last two of which find the job of the first.
+    assert requests["submit"] == 1
+    assert requests["get"] <= 3 * 3 * 80
+
+
+async def test_a_model_that_answers_500_is_called_nine_times_and_the_transcript_is_safe() -> None:
+    with openai_server() as server:
+        server.script(*[error(500)] * 100)
+        model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
+        parts = MemoryParts(summarizer=model)  # type: ignore[arg-type]
+        await pipeline.accept(parts, parts.upload())
+        parts.transcriber.finish("job-0", Transcribed(transcript()))
+        await pipeline.collect(parts, "visit-1", 1, "job-0")
+        visit = await hours_pass(parts, 48)
+        await model.aclose()
+        assert visit.status is Status.PARTIAL
+        assert len(server.calls) == 9
