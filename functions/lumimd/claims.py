@@ -46,13 +46,15 @@ async def claim(
     """
     lease = SUBMISSION if event is SubmissionClaimed else SUMMARY
     mine = lease.claim(parts)
+    # Of the attempt that was read first: after a lost race it may be over, and another one begun.
+    claimed = event(stored.visit.attempt, mine)
     for _ in range(CONFLICTS):
         if stored.visit.claim == mine:
             return stored  # our own save, whose answer was lost
         if stored.visit.is_claimed(parts.clock.now()):
             logs.event("claimed_by_another")
             return None
-        step = advance(stored.visit, event(stored.visit.attempt, mine), parts.clock.now())
+        step = advance(stored.visit, claimed, parts.clock.now())
         if not step.changed or step.entry is None:
             logs.event("claim_was_late")
             return None
@@ -64,7 +66,7 @@ async def claim(
                 return None
             stored = again
             continue
-        announce(step, event(saved.visit.attempt, mine))
+        announce(step, claimed)
         return saved
     return None
 

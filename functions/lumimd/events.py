@@ -282,10 +282,16 @@ class SummaryClaimed(Event):
 class SummaryDeferred(SubmissionDeferred):
     """The summary did not work out; try again at `until`."""
 
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**super().changes(visit, now), "claim": _nobodys_before(self.until)}
+
 
 @dataclass(frozen=True)
 class SummaryHeld(SubmissionHeld):
     """The model is known to be down: nobody was asked, and no try is used up."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**super().changes(visit, now), "claim": _nobodys_before(self.until)}
 
 
 @dataclass(frozen=True)
@@ -306,7 +312,7 @@ class ProvisionalSummaryStored(Event):
         return {
             **_results(self.source, self.summary),
             "provisional": True,
-            "claim": None,
+            "claim": _nobodys_before(self.until),
             "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
             "wake_at": self.until,
         }
@@ -366,6 +372,11 @@ class VisitCancelled(Event):
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {}
+
+
+def _nobodys_before(until: datetime) -> Claim:
+    """Keeps a repeated task from asking the model again before the time."""
+    return Claim(holder="nobody", until=until)
 
 
 def _claimed(visit: Visit, claim: Claim) -> Changes:

@@ -188,8 +188,13 @@ async def collect_in_time(parts: Parts, visit_id: str, attempt: int, transcript_
     except TimeoutError:
         logs.event("collection_postponed")
     stored = await parts.store.get(visit_id)
-    if stored is not None and stored.visit.processing_status is ProcessingStatus.TRANSCRIBING:
+    if stored is None or stored.visit.attempt != attempt:
+        return
+    if stored.visit.processing_status is ProcessingStatus.TRANSCRIBING:
         await record(parts, stored, e.TranscriptionPolled(attempt, parts.clock.now()))
+    elif stored.visit.processing_status is ProcessingStatus.PENDING:
+        # The job's id is not on record yet: what is said now must be said again.
+        raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
 
 async def poll(parts: Parts, stored: Stored) -> None:

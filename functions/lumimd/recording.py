@@ -1,6 +1,6 @@
 """Saving what has happened: ask the table, save conditionally, then perform the effects."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -23,11 +23,13 @@ async def record(
     *,
     pages: Sequence[TranscriptPage] | None = None,
     actions: Sequence[Action] | None = None,
+    still_wanted: Callable[[Visit], bool] = lambda visit: True,
 ) -> Stored | None:
     """Save what `event` makes of the visit, together with `pages` and `actions`.
 
     On a conflict the visit is read again and the table asked again; whatever was paid for before
-    is not repeated. Returns the visit as it is then, or None when it is gone.
+    is not repeated. An event that is a decision rather than a fact may be `still_wanted` then or
+    not. Returns the visit as it is then, or None when it is gone.
 
     Raises:
         Transient: the store is not available, or the visit changes faster than it can be read.
@@ -56,6 +58,9 @@ async def record(
                 logs.event("visit_is_gone")
                 return None
             stored = again
+            if not still_wanted(stored.visit):
+                logs.event("event_not_wanted_any_more", code=name_of(type(event)))
+                return stored
             continue
         announce(step, event)
         await _perform(parts, saved.visit, step)

@@ -48,6 +48,11 @@ def need(visit: Visit, now: datetime) -> Need:
             return Need.NOTHING
 
 
+def _is_due(parts: Parts, visit: Visit) -> bool:
+    now = parts.clock.now()
+    return visit.wake_at is not None and visit.wake_at <= now and not visit.is_claimed(now)
+
+
 async def wake_due(parts: Parts) -> int:
     """Look after every due visit, the longest overdue first; returns how many there were.
 
@@ -96,7 +101,9 @@ async def wake(parts: Parts, stored: Stored) -> None:
         case Need.COLLECT:
             await pipeline.poll(parts, stored)
         case Need.REQUEST_SUMMARY:
-            # The save decides: of two overlapping runs, one creates the task.
-            await record(parts, stored, e.SummaryRequested(stored.visit.attempt))
+            # The save decides: of two overlapping runs, one creates the task. The other one must
+            # not take the claim from whoever has begun to work on it.
+            requested = e.SummaryRequested(stored.visit.attempt)
+            await record(parts, stored, requested, still_wanted=lambda v: _is_due(parts, v))
         case Need.NOTHING:
             logs.event("nothing_to_wake")

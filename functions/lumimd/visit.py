@@ -82,6 +82,8 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.FAILED, e.AudioReplaced): _SUBMIT,
     (_P.FAILED, e.SubmissionRetried): _SUBMIT,
     (_P.FAILED, e.SummaryRetried): _STORED,
+    # Cancelled before there was a recording: whoever records after that wants it processed.
+    (_P.CANCELLED, e.AudioAccepted): _SUBMIT,
     (_P.CANCELLED, e.AudioReplaced): _SUBMIT,
 }
 

@@ -1,0 +1,49 @@
+"""Providers behind a circuit breaker: each method is one call of `breaker.py`.
+
+Every method may raise `BreakerOpen`, and then the provider was not called. The retries of
+`retry.py` happen inside, so a call that fails counts once.
+"""
+
+from lumimd.audio import Audio
+from lumimd.clinical import VisitSummary
+from lumimd.ports import Job, Summarizer, Transcriber
+from lumimd.resilience.breaker import CircuitBreaker
+from lumimd.transcript import Transcript
+
+
+class GuardedTranscriber:
+    """`transcriber`, as long as it is up."""
+
+    def __init__(self, transcriber: Transcriber, breaker: CircuitBreaker) -> None:
+        self.provider = transcriber.provider
+        self._transcriber = transcriber
+        self._breaker = breaker
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        """Order a transcript."""
+        async with self._breaker.admitted():
+            return await self._transcriber.submit(audio_url, visit_id=visit_id, attempt=attempt)
+
+    async def fetch(self, transcript_id: str) -> Job:
+        """The job; a job that is gone is an answer like any other."""
+        async with self._breaker.admitted():
+            return await self._transcriber.fetch(transcript_id)
+
+    async def find(self, audio: Audio) -> str | None:
+        """The newest job for this generation of the recording that has not failed."""
+        async with self._breaker.admitted():
+            return await self._transcriber.find(audio)
+
+
+class GuardedSummarizer:
+    """`summarizer`, as long as it is up."""
+
+    def __init__(self, summarizer: Summarizer, breaker: CircuitBreaker) -> None:
+        self.source = summarizer.source
+        self._summarizer = summarizer
+        self._breaker = breaker
+
+    async def summarize(self, transcript: Transcript) -> VisitSummary:
+        """The structured summary of the transcript."""
+        async with self._breaker.admitted():
+            return await self._summarizer.summarize(transcript)

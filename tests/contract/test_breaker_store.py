@@ -1,0 +1,113 @@
+"""The contract of `BreakerStore`: one suite for the memory adapter and for Firestore."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from lumimd.adapters.memory.breakers import MemoryBreakerStore
+from lumimd.ports import Conflict
+from lumimd.records import Claim
+from lumimd.resilience.breaker_state import Breaker, Reason, State
+from lumimd.resilience.breaker_store import BreakerStore
+from tests.support.parts import START
+
+
+@pytest.fixture(params=["memory", pytest.param("firestore", marks=pytest.mark.emulator)])
+async def store(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[BreakerStore]:
+    if request.param == "memory":
+        yield MemoryBreakerStore()
+        return
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore_breakers import FirestoreBreakerStore
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
+    # A project of its own is an empty database of its own.
+    client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    yield FirestoreBreakerStore(client)
+    client.close()
+
+
+def half_open(holder: str = "somebody", name: str = "model") -> Breaker:
+    """A breaker with every field set."""
+    return Breaker(
+        name=name,
+        state=State.HALF_OPEN,
+        opened_at=START,
+        probe=Claim(holder=holder, until=START + timedelta(microseconds=1)),
+        successes=1,
+        reason=Reason.PAUSE_OVER,
+        changed_at=START,
+    )
+
+
+async def read(store: BreakerStore, name: str = "model") -> tuple[Breaker, object]:
+    found = await store.get(name)
+    assert found is not None
+    return found
+
+
+async def test_a_breaker_that_was_never_saved_is_none(store: BreakerStore) -> None:
+    assert await store.get("model") is None
+
+
+async def test_what_was_saved_is_read_whole(store: BreakerStore) -> None:
+    await store.save(None, half_open())
+    assert (await read(store))[0] == half_open()
+
+
+async def test_a_save_leaves_nothing_of_the_one_before(store: BreakerStore) -> None:
+    version = await store.save(None, half_open())
+    await store.save(version, Breaker(name="model"))
+    assert (await read(store))[0] == Breaker(name="model")
+
+
+async def test_a_save_wants_the_version_that_was_read(store: BreakerStore) -> None:
+    await store.save(None, Breaker(name="model"))
+    (_, first), (_, second) = await read(store), await read(store)
+    await store.save(first, half_open("first"))
+    with pytest.raises(Conflict):
+        await store.save(second, half_open("second"))
+    assert (await read(store))[0] == half_open("first")
+
+
+async def test_the_version_that_a_save_returns_is_good_for_the_next(store: BreakerStore) -> None:
+    version = await store.save(None, Breaker(name="model"))
+    version = await store.save(version, half_open("one"))
+    await store.save(version, half_open("two"))
+    assert (await read(store))[0] == half_open("two")
+
+
+async def test_what_exists_is_not_created_again(store: BreakerStore) -> None:
+    await store.save(None, half_open())
+    with pytest.raises(Conflict):
+        await store.save(None, Breaker(name="model"))
+    assert (await read(store))[0] == half_open()
+
+
+async def test_what_is_gone_cannot_be_saved(store: BreakerStore) -> None:
+    version = await store.save(None, half_open(name="transcription"))
+    with pytest.raises(Conflict):
+        await store.save(version, half_open(name="model"))
+    assert await store.get("model") is None
+
+
+async def test_of_many_that_want_to_be_elected_one_is(store: BreakerStore) -> None:
+    version: object | None = None
+    for _ in range(2):  # the first round creates the document, the second changes it
+        saves = (store.save(version, half_open(f"instance-{n}")) for n in range(8))
+        outcomes = await asyncio.gather(*saves, return_exceptions=True)
+        (version,) = [each for each in outcomes if not isinstance(each, BaseException)]
+        assert sum(isinstance(each, Conflict) for each in outcomes) == 7
+
+
+async def test_breakers_do_not_know_of_each_other(store: BreakerStore) -> None:
+    await store.save(None, half_open(name="model"))
+    assert await store.get("transcription") is None
+    await store.save(None, Breaker(name="transcription"))
+    assert (await read(store))[0] == half_open()
