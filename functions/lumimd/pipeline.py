@@ -16,7 +16,7 @@ from lumimd.analysis import ANALYSES
 from lumimd.audio import Audio, Upload
 from lumimd.claims import SUBMISSION, claim, while_claimed
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.fallback import go_on_without_model, held_until
+from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until
 from lumimd.ports import (
     Commit,
     Conflict,
@@ -121,10 +121,14 @@ async def submit(parts: Parts, claimed: Stored) -> None:
         event = e.SubmissionHeld(visit.attempt, held_until(visit, error, parts.clock.now()))
     except Transient as error:
         logs.failure("submission_failed", error)
-        if visit.stage_tries > MAX_TRIES:
+        now = parts.clock.now()
+        since = visit.trouble.first_at if visit.trouble else now
+        # After the last try nothing is ordered any more. But whoever cannot even look does not
+        # know that there is no transcript, and goes on looking.
+        if visit.stage_tries > MAX_TRIES and now - since > GIVE_UP_AFTER:
             event = e.TranscriptionFailed(visit.attempt, ErrorCode.TRANSCRIPTION_UNAVAILABLE)
         else:
-            until = parts.clock.now() + put_aside(visit.stage_tries, error.retry_after_s)
+            until = now + put_aside(visit.stage_tries, error.retry_after_s)
             event = e.SubmissionDeferred(visit.attempt, until, error.code)
     else:
         provider = parts.transcriber.provider

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from itertools import product
 from typing import Final
 
@@ -181,6 +182,7 @@ def retry_event(visit: Visit) -> e.Event:
     return e.SubmissionRetried(visit.attempt)
 
 
+@cache
 def name_of(event: type[e.Event]) -> str:
     """An event's name as it is stored and drawn: `TranscriptStored` is `transcript_stored`."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in event.__name__).lstrip("_")

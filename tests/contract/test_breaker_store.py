@@ -99,8 +99,9 @@ async def test_what_is_gone_cannot_be_saved(store: BreakerStore) -> None:
 
 async def test_of_many_that_want_to_be_elected_one_is(store: BreakerStore) -> None:
     version: object | None = None
-    for _ in range(2):  # the first round creates the document, the second changes it
-        saves = (store.save(version, half_open(f"instance-{n}")) for n in range(8))
+    for round_ in range(2):  # the first round creates the document, the second changes it
+        # No instance writes what is there already: Firestore leaves such a document its version.
+        saves = (store.save(version, half_open(f"{round_}-{n}")) for n in range(8))
         outcomes = await asyncio.gather(*saves, return_exceptions=True)
         (version,) = [each for each in outcomes if not isinstance(each, BaseException)]
         assert sum(isinstance(each, Conflict) for each in outcomes) == 7

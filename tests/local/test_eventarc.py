@@ -269,6 +269,29 @@ async def test_an_event_that_failed_comes_again_with_its_id(emulators):
 
 
 @pytest.mark.emulator
+async def test_no_event_is_lost_however_many_fail_for_a_while(emulators):
+    names = {f"visits/u1/many-{number}/audio.m4a" for number in range(20)}
+    async with recording_worker() as function, forwarder(emulators, function.url):
+        accepting = asyncio.Event()
+        accepted = set()
+
+        async def respond(got):
+            if not accepting.is_set():
+                return 503
+            accepted.add(json.loads(got.body)["name"])
+            return 200
+
+        async def all_accepted():
+            return names <= accepted
+
+        function.respond = respond
+        await upload(emulators, *sorted(names))
+        await function.received(6 * len(names))  # each of them has failed several times
+        accepting.set()
+        await eventually(all_accepted)
+
+
+@pytest.mark.emulator
 async def test_what_is_uploaded_while_the_forwarder_is_down_comes_when_it_is_back(emulators):
     async with recording_worker() as function:
         async with forwarder(emulators, function.url):

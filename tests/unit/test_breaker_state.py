@@ -1,7 +1,9 @@
 """The pure machine of the circuit breaker."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -11,6 +13,26 @@ from lumimd.resilience.breaker_state import MODEL, Breaker, Reason, State
 from tests.support.parts import START
 
 SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda breaker, now: pure.probe_answered(breaker, "slow", now, MODEL),
+        lambda breaker, now: pure.probe_failed(breaker, "slow", Reason.PROBE_FAILED, now),
+        lambda breaker, now: pure.probe_given_up(breaker, "slow"),
+    ],
+)
+def test_what_became_of_a_replaced_probe_changes_nothing(
+    end: Callable[[Breaker, datetime], Breaker],
+) -> None:
+    later = START + MODEL.pause
+    breaker = pure.opened(Breaker(name="model"), None, Reason.SLOW, START)
+    breaker = pure.probing(breaker, "slow", later, MODEL)
+    later += MODEL.probe_for
+    replaced = pure.probing(breaker, "next", later, MODEL)
+    assert replaced.is_probed_by("next")
+    assert end(replaced, later) is replaced
 
 
 class PureMachine(RuleBasedStateMachine):

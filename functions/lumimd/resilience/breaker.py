@@ -124,8 +124,6 @@ class CircuitBreaker:
         raise BreakerOpen(self._policy.code, retry_after_s=wait.total_seconds())
 
     async def _count(self, window: Window, call: Call) -> None:
-        if window is not self._window():
-            return  # it began before the breaker changed: old news
         reason = window.add(call)
         if reason is not None:
             now = self._clock.now()

@@ -8,7 +8,8 @@ from lumimd.resilience.breaker_state import Breaker
 class BreakerStore(Protocol):
     """One document a breaker. Every save is conditional on the version that was read.
 
-    A version means something to the store alone; None is the version of what does not exist.
+    A version means something to the store alone; None is the version of what does not exist. A save
+    that changes nothing may leave the version as it was, so it fences nobody off.
     Both methods may raise `Transient`.
     """
 

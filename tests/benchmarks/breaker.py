@@ -1,0 +1,45 @@
+"""What a call through a closed breaker costs: `scripts/python -m tests.benchmarks.breaker`."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from statistics import median
+from typing import Final
+
+from lumimd.adapters.memory.breakers import MemoryBreakerStore
+from lumimd.resilience.breaker import CircuitBreaker
+from lumimd.resilience.breaker_state import MODEL
+from lumimd.wiring import SystemClock
+
+CALLS: Final = 20_000
+ROUNDS: Final = 9
+LIMIT_US: Final = 1_000.0
+
+
+async def answer() -> str:
+    return "answer"
+
+
+async def microseconds(call: Callable[[], Awaitable[object]]) -> float:
+    """The median over some rounds, since others work on this machine as well."""
+    rounds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        for _ in range(CALLS):
+            await call()
+        rounds.append((time.perf_counter() - began) / CALLS * 1e6)
+    return median(rounds)
+
+
+async def main() -> None:
+    breaker = CircuitBreaker(MODEL, MemoryBreakerStore(), SystemClock(), lambda: "id")
+    direct = await microseconds(answer)
+    guarded = await microseconds(lambda: breaker.call(answer))
+    print(f"a call by itself         {direct:8.2f} us")
+    print(f"through a closed breaker {guarded:8.2f} us   ({guarded / direct:.0f} times as long)")
+    print(f"added                    {guarded - direct:8.2f} us   (limit {LIMIT_US:.0f})")
+    raise SystemExit(guarded - direct > LIMIT_US)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,127 @@
+"""Instances that share their breakers, and calls through them, in virtual time."""
+
+import asyncio
+import io
+import json
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from lumimd import logs
+from lumimd.adapters.memory import ManualClock
+from lumimd.adapters.memory.breakers import MemoryBreakerStore
+from lumimd.errors import ErrorCode, Transient
+from lumimd.ports import Clock
+from lumimd.resilience.breaker import BreakerOpen, CircuitBreaker
+from lumimd.resilience.breaker_state import MODEL, Breaker, BreakerPolicy, State
+from lumimd.resilience.breaker_store import BreakerStore
+from tests.support.parts import START
+from tests.unit.test_retry import jumping_loop
+
+SECOND = timedelta(seconds=1)
+CODE = ErrorCode.SUMMARY_UNAVAILABLE
+DEAD = Transient(CODE)
+
+
+class Instances(BreakerStore):
+    """Breakers of many instances over one store, which remembers every state that was written.
+
+    `trouble` is raised by the store instead of an answer, `lost_answers` of saves get lost, and a
+    store with a `delay_s` answers that late.
+    """
+
+    def __init__(self, clock: Clock | None = None, delay_s: float = 0) -> None:
+        self.clock = clock or ManualClock(START)
+        self.delay_s = delay_s
+        self.written: list[Breaker] = []
+        self.reads = 0
+        self.trouble: Exception | None = None
+        self.lost_answers: list[Exception] = []
+        self._kept = MemoryBreakerStore()
+        self._ids = count(1)
+
+    def instance(self, policy: BreakerPolicy = MODEL) -> CircuitBreaker:
+        return CircuitBreaker(policy, self, self.clock, lambda: f"id-{next(self._ids)}")
+
+    async def get(self, name: str) -> tuple[Breaker, object] | None:
+        self.reads += 1
+        await self._answer()
+        return await self._kept.get(name)
+
+    async def save(self, read_version: object | None, breaker: Breaker) -> object:
+        await self._answer()
+        version = await self._kept.save(read_version, breaker)
+        self.written.append(breaker)
+        if self.lost_answers:
+            raise self.lost_answers.pop(0)
+        return version
+
+    async def _answer(self) -> None:
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        if self.trouble is not None:
+            raise self.trouble
+
+    @property
+    def states(self) -> list[tuple[State, int]]:
+        """What was written: state and successes, one a write."""
+        return [(each.state, each.successes) for each in self.written]
+
+    def wait(self, by: timedelta) -> None:
+        assert isinstance(self.clock, ManualClock)
+        self.clock.advance(by)
+
+
+async def ask(
+    breaker: CircuitBreaker,
+    outcome: BaseException | None = None,
+    takes: Callable[[], object] = lambda: None,
+) -> str:
+    """How a call through the breaker ended: `answered`, `refused`, or the class of its error."""
+
+    async def made() -> None:
+        takes()
+        if outcome is not None:
+            raise outcome
+
+    try:
+        await breaker.call(made)
+    except BreakerOpen:
+        return "refused"
+    except Exception as error:
+        return type(error).__name__
+    return "answered"
+
+
+async def open_(shared: Instances, breaker: CircuitBreaker) -> None:
+    for _ in range(5):
+        await ask(breaker, DEAD)
+    assert shared.written[-1].state is State.OPEN
+
+
+class LoopClock:
+    """The time of day of a loop whose clock jumps."""
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+def played(scene: Callable[[Instances], Coroutine[Any, Any, None]], delay_s: float = 0) -> None:
+    loop = jumping_loop()
+    try:
+        loop.run_until_complete(scene(Instances(LoopClock(), delay_s)))
+    finally:
+        loop.close()
+
+
+@contextmanager
+def logged() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Gives the lines that were logged inside so far."""
+    to = io.StringIO()
+    logs.configure(to)
+    try:
+        yield lambda: [json.loads(line) for line in to.getvalue().splitlines()]
+    finally:
+        logs.configure()

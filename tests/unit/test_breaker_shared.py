@@ -1,0 +1,203 @@
+"""Breakers of many instances, and what happens when their store is away."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from lumimd.errors import ErrorCode, Transient
+from lumimd.ports import Conflict
+from lumimd.resilience.breaker import BreakerOpen, CircuitBreaker
+from lumimd.resilience.breaker_shared import CACHE_FOR, COMPLAIN_EVERY, STORE_WITHIN_S
+from lumimd.resilience.breaker_state import State
+from tests.support.breakers import DEAD, SECOND, Instances, ask, logged, open_, played
+
+FIFTY = 50
+
+
+@pytest.fixture
+def shared() -> Instances:
+    return Instances()
+
+
+# Many instances against what is dead
+
+
+@dataclass
+class Outage:
+    """Counts the calls that reach what is dead, each as long as it takes to find out."""
+
+    shared: Instances
+    call_s: float = 1.0
+    before: int = 0
+    after: int = 0
+    probes: int = 0
+
+    async def call(self) -> None:
+        if not self.shared.written:
+            self.before += 1
+        elif self.shared.written[-1].state is State.HALF_OPEN:
+            self.probes += 1
+        else:
+            self.after += 1
+        await asyncio.sleep(self.call_s)
+        raise DEAD
+
+    async def insist(self, breaker: CircuitBreaker, pause_s: Callable[[], float]) -> None:
+        """Call, wait, call again for two hours; who is refused comes back when it is told to."""
+        end = self.shared.clock.now() + timedelta(hours=2)
+        while self.shared.clock.now() < end:
+            await asyncio.sleep(pause_s())
+            try:
+                await breaker.call(self.call)
+            except BreakerOpen as refused:
+                await asyncio.sleep(refused.retry_after_s or 0)
+            except Transient:
+                pass
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+def test_fifty_cold_instances_reach_what_is_dead_a_bounded_number_of_times(
+    seed: int | None,
+) -> None:
+    """All in step (the worst case) or each at its own moments (as in life), for two hours."""
+    draw = random.Random(seed)
+
+    async def scene(shared: Instances) -> None:
+        outage = Outage(shared)
+        pause_s = (lambda: 0.0) if seed is None else (lambda: draw.expovariate(1 / 2))
+        instances = [shared.instance() for _ in range(FIFTY)]
+        await asyncio.gather(*(outage.insist(each, pause_s) for each in instances))
+        opened = [each for each in shared.written if each.state is State.OPEN]
+        half_opened = [each for each in shared.written if each.state is State.HALF_OPEN]
+        # Five failures each where nobody is the first to know; in life somebody is.
+        assert outage.before == 5 * FIFTY if seed is None else outage.before < 4 * FIFTY
+        assert outage.after == 0
+        # One a half-open period, and a period a minute.
+        assert outage.probes == len(half_opened) == len(opened) - 1
+        assert 115 <= outage.probes <= 120
+
+    played(scene, delay_s=0.02)
+
+
+async def test_who_believes_that_it_is_closed_calls_once_more_and_then_looks(
+    shared: Instances,
+) -> None:
+    instances = [shared.instance() for _ in range(FIFTY)]
+    await asyncio.gather(*(ask(each) for each in instances))
+    await open_(shared, instances[0])
+    once_more = await asyncio.gather(*(ask(each, DEAD) for each in instances))
+    assert (once_more.count("refused"), once_more.count("Transient")) == (1, FIFTY - 1)
+    assert await asyncio.gather(*(ask(each, DEAD) for each in instances)) == ["refused"] * FIFTY
+
+
+def test_instances_that_start_while_it_is_open_call_nobody() -> None:
+    async def scene(shared: Instances) -> None:
+        await open_(shared, shared.instance())
+        ended = await asyncio.gather(*(ask(shared.instance(), DEAD) for _ in range(FIFTY)))
+        assert ended == ["refused"] * FIFTY
+
+    played(scene, delay_s=0.02)
+
+
+# When its store is away
+
+
+@pytest.mark.parametrize(
+    "trouble", [Transient(ErrorCode.INTERNAL_ERROR), PermissionError(), ValueError("unreadable")]
+)
+async def test_calls_pass_while_the_store_is_down(shared: Instances, trouble: Exception) -> None:
+    breaker = shared.instance()
+    await open_(shared, breaker)
+    shared.trouble = trouble
+    assert await ask(breaker) == "refused"  # what it read lately is believed
+    shared.wait(CACHE_FOR)
+    shared.reads = 0
+    with logged() as lines:
+        for _ in range(10):
+            assert await ask(breaker, DEAD) == "Transient"
+            assert await asyncio.gather(*(ask(breaker) for _ in range(9))) == ["answered"] * 9
+            shared.wait(SECOND)
+        assert shared.reads == 2  # nor is the store asked by every call
+        shared.wait(COMPLAIN_EVERY)
+        await ask(breaker)
+    assert [(line["event"], line["dependency"]) for line in lines()] == [
+        ("breaker_store_failed", "model")
+    ] * 2  # nor does every failure make a line
+
+    shared.trouble = None
+    shared.wait(CACHE_FOR)
+    await ask(breaker, DEAD)
+    assert shared.states == [(State.OPEN, 0), (State.HALF_OPEN, 0), (State.OPEN, 0)]
+
+
+async def test_it_opens_when_the_store_is_back(shared: Instances) -> None:
+    breaker = shared.instance()
+    shared.trouble = Transient(ErrorCode.INTERNAL_ERROR)
+    for _ in range(10):
+        assert await ask(breaker, DEAD) == "Transient"
+    shared.trouble = None
+    shared.wait(CACHE_FOR)
+    assert await ask(breaker, DEAD) == "Transient"
+    assert await ask(breaker, DEAD) == "refused"
+
+
+def test_a_slow_store_delays_a_call_by_a_second_and_no_more() -> None:
+    async def scene(shared: Instances) -> None:
+        breaker = shared.instance()
+        began_at = shared.clock.now()
+        ended = await asyncio.gather(*(ask(breaker) for _ in range(100)))
+        assert ended == ["answered"] * 100
+        assert shared.clock.now() - began_at == timedelta(seconds=STORE_WITHIN_S)
+        assert await ask(breaker) == "answered"
+        assert shared.clock.now() - began_at == timedelta(seconds=STORE_WITHIN_S)
+
+    played(scene, delay_s=30)
+
+
+def test_a_cancelled_probe_is_given_up_within_a_second() -> None:
+    async def scene(shared: Instances) -> None:
+        breaker = shared.instance()
+        await open_(shared, breaker)
+        await asyncio.sleep(60)
+        probe = asyncio.create_task(breaker.call(asyncio.Event().wait))
+        await asyncio.sleep(1)
+        shared.delay_s = 30
+        began_at = shared.clock.now()
+        probe.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await probe
+        assert shared.clock.now() - began_at <= timedelta(seconds=STORE_WITHIN_S)
+
+    played(scene)
+
+
+async def test_a_probe_reports_although_the_store_was_down_meanwhile(shared: Instances) -> None:
+    breaker = shared.instance()
+    await open_(shared, breaker)
+    shared.wait(60 * SECOND)
+    async with breaker.admitted():
+        shared.trouble = Transient(ErrorCode.INTERNAL_ERROR)
+        shared.wait(CACHE_FOR)
+        await ask(breaker)
+        shared.trouble = None
+    assert shared.states[-1] == (State.HALF_OPEN, 1)
+
+
+@pytest.mark.parametrize("lost", [Conflict(), Transient(ErrorCode.INTERNAL_ERROR)])
+async def test_a_save_whose_answer_is_lost_is_recognized(
+    shared: Instances, lost: Exception
+) -> None:
+    """A repeated write conflicts with itself; or the answer is just an error."""
+    breaker = shared.instance()
+    await open_(shared, breaker)
+    shared.wait(60 * SECOND)
+    shared.lost_answers = [lost]
+    with logged() as lines:
+        assert await ask(breaker) == "answered"
+    assert shared.states == [(State.OPEN, 0), (State.HALF_OPEN, 0), (State.HALF_OPEN, 1)]
+    if isinstance(lost, Conflict):
+        assert [line["event"] for line in lines()] == ["breaker_half_opened"]
