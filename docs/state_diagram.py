@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from lumimd.records import ProcessingStatus
-from lumimd.visit import TRANSITIONS, name_of
+from lumimd.visit import TRANSITIONS
 
 README: Final = Path(__file__).parents[1] / "README.md"
 BEGIN: Final = "<!-- states: drawn by docs/state_diagram.py -->\n"
@@ -21,7 +21,7 @@ def draw() -> str:
     """The table as a Mermaid state diagram: one arrow a pair of statuses, with its events."""
     arrows: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for (status, event), transition in TRANSITIONS.items():
-        arrows[status, transition.to].append(name_of(event))
+        arrows[status, transition.to].append(event.name)
     lines = [f"    [*] --> {ProcessingStatus.PENDING}"]
     for (source, target), events in arrows.items():
         lines.append(f"    {source} --> {target}: {'<br>'.join(events)}")

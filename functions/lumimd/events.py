@@ -4,6 +4,7 @@ Each event knows which fields it sets (`changes`); which status follows, and whe
 still news, is the table's business (`visit.py`). `recorded` events appear in the history.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -49,9 +50,14 @@ _NO_RESULTS: Final[Changes] = {
 class Event:
     """Something that happened in `attempt`; None where the attempt has no say."""
 
+    name: ClassVar[str]
     recorded: ClassVar[bool] = True
     step: ClassVar[Step | None] = None
     attempt: int | None
+
+    def __init_subclass__(cls) -> None:
+        """`TranscriptStored` is stored and drawn as `transcript_stored`."""
+        cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     @property
     def detail(self) -> str | None:

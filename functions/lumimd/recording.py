@@ -10,7 +10,7 @@ from lumimd.events import Event
 from lumimd.ports import Commit, Conflict, Parts, Stored
 from lumimd.records import Action, DeadLetter, ProcessingStatus, Visit
 from lumimd.transcript import TranscriptPage
-from lumimd.visit import Advance, Effect, advance, name_of
+from lumimd.visit import Advance, Effect, advance
 
 CONFLICTS: Final = 5
 """Lost races before a save gives up for now; each means that somebody else made progress."""
@@ -38,7 +38,7 @@ async def record(
         now = parts.clock.now()
         step = advance(stored.visit, event, now)
         if not step.changed:
-            logs.event("event_was_late", code=name_of(type(event)))
+            logs.event("event_was_late", code=event.name)
             return stored
         commit = Commit(
             step.visit,
@@ -59,7 +59,7 @@ async def record(
                 return None
             stored = again
             if not still_wanted(stored.visit):
-                logs.event("event_not_wanted_any_more", code=name_of(type(event)))
+                logs.event("event_not_wanted_any_more", code=event.name)
                 return stored
             continue
         announce(step, event)
@@ -72,7 +72,7 @@ def announce(step: Advance, event: Event) -> None:
     """Log that `event` is now on record."""
     error = step.visit.processing_error if step.visit.processing_status.is_terminal else None
     logs.event(
-        name_of(type(event)),
+        event.name,
         "warning" if error else "info",
         attempt=step.visit.attempt,
         trace=step.visit.trace,

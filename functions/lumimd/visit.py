@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from itertools import product
 from typing import Final
 
@@ -156,7 +155,7 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
     after = after.model_copy(update={"history_length": visit.history_length + 1})
     entry = HistoryEntry(
         position=visit.history_length,
-        event=name_of(type(event)),
+        event=event.name,
         from_status=visit.processing_status,
         to_status=transition.to,
         attempt=after.attempt,
@@ -180,12 +179,6 @@ def retry_event(visit: Visit) -> e.Event:
     if visit.transcription is not None and visit.transcription.completed_at is not None:
         return e.SummaryRetried(visit.attempt)
     return e.SubmissionRetried(visit.attempt)
-
-
-@cache
-def name_of(event: type[e.Event]) -> str:
-    """An event's name as it is stored and drawn: `TranscriptStored` is `transcript_stored`."""
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in event.__name__).lstrip("_")
 
 
 def _settled(

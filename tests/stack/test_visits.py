@@ -13,7 +13,7 @@ from infra.local.stack import BUCKET, ENTRY_POINTS, QUEUE
 from lumimd.adapters.cloud_tasks import client as tasks_client
 from lumimd.errors import ErrorCode
 from lumimd.records import Status
-from lumimd.visit import TRANSITIONS, name_of
+from lumimd.visit import TRANSITIONS
 from tests.stack.conftest import JOB, Pipeline
 from tests.support.parts import SAMPLE, tone
 
@@ -76,7 +76,7 @@ async def test_every_line_that_a_function_logs_is_json_with_what_operators_searc
     lines = _lines_about(pipeline, visit_id)
     for line in lines:
         assert {"severity", "event", "timestamp", "visitId", "stage"} <= set(line)
-        if line["event"] in {*map(name_of, {event for _, event in TRANSITIONS})}:
+        if line["event"] in {*(event.name for _, event in TRANSITIONS)}:
             assert {"attempt", "trace", "processingStatus"} <= set(line)
     assert len({line["trace"] for line in lines if "trace" in line}) == 1
 
