@@ -1,0 +1,104 @@
+"""`scripts/chaos`: visits flow through the local stack while its processes are killed with -9."""
+
+import argparse
+import asyncio
+import json
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from infra.local.chaos.report import show, show_broken, to_json
+from infra.local.chaos.run import Outcome, Score, Settings, run
+from infra.local.emulators import EmulatorMissing
+from infra.local.stack import ROOT
+from infra.local.supervision.processes import ProcessFailed
+
+LINE_EVERY: Final = 15
+"""Scores between two lines where no bar can be drawn: about so many seconds."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 only when every promise was kept."""
+    wanted = _parser().parse_args(arguments)
+    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    settings = Settings(visits=wanted.visits, seed=wanted.seed, kills=wanted.kills)
+    told.print(f"Seed {settings.seed}. Starting the stack:")
+    try:
+        with _progress(told) as watch:
+            outcome = asyncio.run(run(settings, watch, told.print))
+    except (EmulatorMissing, ProcessFailed) as error:
+        told.print(str(error), markup=False)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        told.print("Stopped; nothing is left running.")
+        return 130
+    return _tell(outcome, told, as_json=wanted.json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
+    parser.add_argument("--visits", type=_positive, default=300, metavar="N", help="default: 300")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=secrets.randbelow(1_000_000),
+        metavar="S",
+        help="decides recordings, faults, and whom the kills hit in which order; default: any",
+    )
+    parser.add_argument(
+        "--kills", type=int, default=50, metavar="K", help="at least so many; default: 50"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    return parser
+
+
+def _positive(given: str) -> int:
+    number = int(given)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least one visit is needed")
+    return number
+
+
+@contextmanager
+def _progress(told: Console) -> Iterator[Callable[[Score], None]]:
+    """Shows the scores: as a bar on a terminal, as a line now and then elsewhere."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=told, transient=True) as progress:
+        bar = progress.add_task("starting", total=None)
+        seen = 0
+
+        def watch(score: Score) -> None:
+            nonlocal seen
+            line = (
+                f"uploaded {len(score.uploaded_at)}/{score.visits}, "
+                f"ended {score.ended}, kills {score.kills.total()}"
+            )
+            progress.update(bar, description=line, completed=score.ended, total=score.visits)
+            if not told.is_terminal and seen % LINE_EVERY == 0:
+                told.print(f"  {line}")
+            seen += 1
+
+        yield watch
+
+
+def _tell(outcome: Outcome, told: Console, *, as_json: bool) -> int:
+    if as_json:
+        json.dump(to_json(outcome), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        show(outcome, Console(highlight=False))
+    if not outcome.verdict.breaches:
+        told.print("Every promise was kept.")
+        return 0
+    show_broken(outcome, told)
+    told.print(f"The logs of every part are in {outcome.run_dir.relative_to(ROOT)}/")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

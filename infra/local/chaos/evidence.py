@@ -1,0 +1,161 @@
+"""What the outside can see of a run: every stored document, and what the speech server served."""
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import httpx
+import tenacity
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from infra.local.stack import PROJECT
+from lumimd.records import Action, HistoryEntry, ProcessingStatus, Visit
+from lumimd.transcript import TranscriptPage
+
+T = TypeVar("T")
+
+ENDED: Final = [status.value for status in ProcessingStatus if status.is_terminal]
+JOBS_END_WITHIN_S: Final = 30
+"""More than the longest scripted job: a forgotten one must be on the bill as well."""
+STILL_WITHIN_S: Final = 60
+"""By then at the latest, all that is stored was read while nothing changed."""
+
+_VISIT_OF: Final = re.compile(r"/visits/[^/]+/([^/]+)/")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One utterance as the speech server serves it."""
+
+    speaker: str
+    start_ms: int
+    end_ms: int
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """One line of the bill; `heard` is empty where the job did not complete."""
+
+    job_id: str
+    charged: bool
+    heard: tuple[Heard, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything by visit id. Whatever is stored is here, whether it should be or not."""
+
+    visits: Mapping[str, Visit]
+    pages: Mapping[str, Sequence[TranscriptPage]]
+    history: Mapping[str, Sequence[HistoryEntry]]
+    actions: Mapping[str, Sequence[Action]]
+    jobs: Mapping[str, Sequence[Job]]
+
+
+class Witness:
+    """Reads the emulator past our own store, and the speech server past our own transcriber."""
+
+    def __init__(self, speech: httpx.AsyncClient) -> None:
+        self._speech = speech
+        self._firestore = firestore.AsyncClient(project=PROJECT)
+
+    async def ended(self) -> int:
+        """How many visits are at their end."""
+        ended = FieldFilter("processingStatus", "in", ENDED)
+        query: Any = self._firestore.collection("visits").where(filter=ended)
+        counted = await query.count().get()
+        return int(counted[0][0].value)
+
+    async def testify(self) -> Evidence:
+        """Everything there is to see, as of one moment, once the speech server is idle."""
+        jobs = await self._jobs()
+        async with asyncio.timeout(STILL_WITHIN_S):
+            while True:
+                visits = await self._all(self._firestore.collection("visits"))
+                pages = await self._all(self._firestore.collection_group("transcript"))
+                history = await self._all(self._firestore.collection_group("history"))
+                actions = await self._all(self._firestore.collection("actions"))
+                # Visits that are not at their end may move on between two of the queries.
+                again = await self._all(self._firestore.collection("visits"))
+                if _versions(again) == _versions(visits):
+                    break
+        return Evidence(
+            {each.id: Visit.from_stored(each.to_dict()) for each in visits},
+            _grouped((_owner(each), TranscriptPage.from_stored(each.to_dict())) for each in pages),
+            _grouped((_owner(each), HistoryEntry.from_stored(each.to_dict())) for each in history),
+            _grouped(
+                (action.visit_id, action)
+                for action in (Action.from_stored(each.to_dict()) for each in actions)
+            ),
+            jobs,
+        )
+
+    def close(self) -> None:
+        """Close the connection to the emulator."""
+        close: Any = self._firestore.close
+        close()
+
+    async def _all(self, query: Any) -> list[Any]:
+        found: list[Any] = await query.get()
+        return found
+
+    async def _jobs(self) -> dict[str, list[Job]]:
+        jobs = []
+        for line in await self._bill():
+            named = _VISIT_OF.search(line["audio_url"])
+            heard = await self._heard(line["id"]) if line["status"] == "completed" else ()
+            job = Job(line["id"], line["charged"], heard)
+            jobs.append((named[1] if named else line["audio_url"], job))
+        return _grouped(jobs)
+
+    async def _bill(self) -> list[dict[str, Any]]:
+        async with asyncio.timeout(JOBS_END_WITHIN_S):
+            while True:
+                answer = (await self._speech.get("/_local/bill")).raise_for_status()
+                lines: list[dict[str, Any]] = answer.json()["jobs"]
+                if all(line["status"] in ("completed", "error") for line in lines):
+                    return lines
+                await asyncio.sleep(0.2)  # the server has no event to wait for
+
+    # A fault that was scripted for a fetch and met nobody yet, meets this one.
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(httpx.HTTPStatusError),
+        stop=tenacity.stop_after_attempt(4),
+        reraise=True,
+    )
+    async def _heard(self, job_id: str) -> tuple[Heard, ...]:
+        answer = await self._speech.get(
+            f"/v2/transcript/{job_id}", headers={"Authorization": "local"}
+        )
+        return tuple(
+            Heard(
+                speaker=each["speaker"],
+                start_ms=each["start"],
+                end_ms=each["end"],
+                text=each["text"],
+                confidence=each["confidence"],
+            )
+            for each in answer.raise_for_status().json()["utterances"]
+        )
+
+
+def _grouped(named: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = defaultdict(list)
+    for name, each in named:
+        groups[name].append(each)
+    return dict(groups)
+
+
+def _versions(visits: list[Any]) -> dict[str, Any]:
+    return {each.id: each.update_time for each in visits}
+
+
+def _owner(found: Any) -> str:
+    """The id of the visit under which a document lies."""
+    return str(found.reference.parent.parent.id)

@@ -1,0 +1,82 @@
+"""The visits of a run and what the provider does to each: pure, decided by the seed alone."""
+
+import io
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from infra.local.client import USER_ID
+from infra.local.speech.dialogue import VISIT
+from infra.local.speech.scripts import HttpFault, Script, SpokenLine
+
+# The shares of visits that meet each kind of trouble; one visit may meet several.
+LOST_WEBHOOK: Final = 0.15
+REPEATED_WEBHOOK: Final = 0.05
+LOST_ANSWER: Final = 0.05  # the order is placed, and nobody hears of it
+REFUSED_ORDER: Final = 0.05
+REFUSED_FETCH: Final = 0.10
+
+JOB_S: Final = (0.2, 8.0)
+"""How long a job takes: long enough that kills also fall between an order and its end."""
+
+RATE: Final = 16_000
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One visit to upload; `script` tells the speech server what to make of it."""
+
+    visit_id: str
+    script: Script
+
+    @property
+    def object_name(self) -> str:
+        """Where it is uploaded to."""
+        return f"visits/{USER_ID}/{self.visit_id}/audio.wav"
+
+
+def recordings(visits: int, rng: Random) -> tuple[Recording, ...]:
+    """The recordings of a run. All are good, and all trouble passes: each can be completed."""
+    return tuple(_recording(number, rng) for number in range(1, visits + 1))
+
+
+def _recording(number: int, rng: Random) -> Recording:
+    visit_id = f"chaos-{number:05}"
+    faults = []
+    if rng.random() < LOST_ANSWER:
+        faults.append(HttpFault(route="submit", status=500, after_work=True))
+    elif rng.random() < REFUSED_ORDER:
+        faults.append(HttpFault(route="submit", status=500))
+    if rng.random() < REFUSED_FETCH:
+        faults.append(HttpFault(route="get", status=500, times=rng.choice((1, 2))))
+    script = Script(
+        match=f"/{visit_id}/",
+        delay_s=rng.uniform(*JOB_S),
+        webhook=rng.random() >= LOST_WEBHOOK,
+        webhook_copies=2 if rng.random() < REPEATED_WEBHOOK else 1,
+        http=faults,
+    )
+    if number % 2:
+        return Recording(visit_id, script)
+    # Words and a length of its own, so that a transcript in the wrong visit is noticed.
+    own = {"utterances": _dialogue(number, rng), "seconds": 60 + number}
+    return Recording(visit_id, script.model_copy(update=own))
+
+
+def _dialogue(number: int, rng: Random) -> list[SpokenLine]:
+    chosen: Sequence[int] = sorted(rng.sample(range(len(VISIT)), k=len(VISIT) // 2))
+    last = SpokenLine(speaker="A", text=f"Please come back in {number} days.")
+    return [*(VISIT[place] for place in chosen), last]
+
+
+def silence(seconds: float) -> bytes:
+    """A WAV file: the pipeline measures it, and the scripted speech server only looks at it."""
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(bytes(2 * round(seconds * RATE)))
+    return content.getvalue()

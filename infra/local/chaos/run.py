@@ -1,0 +1,230 @@
+"""One run: start the stack, upload while processes are killed, let it recover, take the evidence.
+
+What a kill leaves behind comes back by `wakeAt`: a submission's claim after 70 s, a task that the
+queue forgot after 2 minutes, a summary's claim after 260 s. So the recovery may last longer than
+the killing.
+"""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from infra.local.chaos.evidence import Evidence, Witness
+from infra.local.chaos.killer import PAUSE_S, Killer
+from infra.local.chaos.recordings import Recording, recordings, silence
+from infra.local.chaos.verdict import Verdict, judge
+from infra.local.launcher import RUNS, Stack, running_stack
+from infra.local.stack import Options
+
+T = TypeVar("T")
+Say = Callable[[str], None]
+
+UPLOADS_AT_ONCE: Final = 8
+FASTEST_UPLOADS_S: Final = 0.25
+"""Between two uploads; faster than that, two cores are busy with uploads instead of visits."""
+
+LOOK_EVERY_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`kills` is the least number of kills; `patience_s` the longest wait for the recovery."""
+
+    visits: int = 300
+    seed: int = 0
+    kills: int = 50
+    patience_s: float = 600.0
+    webhook_retry_s: float = 10.0
+
+    @property
+    def upload_every_s(self) -> float:
+        """Such that the last upload and the last kill come at about the same time."""
+        killing_s = self.kills * sum(PAUSE_S) / 2
+        return max(FASTEST_UPLOADS_S, killing_s / max(1, self.visits))
+
+
+@dataclass
+class Score:
+    """How far the run is, for whoever watches it."""
+
+    visits: int
+    uploaded_at: dict[str, datetime] = field(default_factory=dict)
+    ended: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    all_ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run showed. `seconds` is all of it, `recovery_s` what came after the last kill."""
+
+    settings: Settings
+    recordings: Sequence[Recording]
+    verdict: Verdict
+    evidence: Evidence
+    kills: Mapping[str, int]
+    uploaded_at: Mapping[str, datetime]
+    seconds: float
+    recovery_s: float
+    run_dir: Path
+
+
+async def run(settings: Settings, watch: Callable[[Score], None], say: Say) -> Outcome:
+    """A whole run; `watch` is called whenever the score has changed.
+
+    Raises:
+        EmulatorMissing: the stack cannot run here.
+        ProcessFailed: a part did not start, or ended without having been killed.
+    """
+    began = monotonic()
+    rng = Random(settings.seed)
+    planned = recordings(settings.visits, rng)
+    score = Score(settings.visits)
+    async with _quick_starts(), running_stack(_options(settings), _once(say)) as stack:
+        killer = Killer(stack.processes, Random(rng.random()), stack.run_dir)
+        score.kills = killer.kills
+        async with httpx.AsyncClient(base_url=stack.plan.url("speech"), timeout=30) as speech:
+            with closing(Witness(speech)) as witness:
+                recovering_since = await _unless(
+                    _kill_and_recover(stack, speech, settings, planned, killer, score),
+                    stack.processes.wait(),
+                    _look(witness, score, watch),
+                )
+                recovery_s = monotonic() - recovering_since
+                evidence = await witness.testify()
+        say("Stopping the stack")
+    verdict = judge((each.visit_id for each in planned), evidence, datetime.now(UTC))
+    return Outcome(
+        settings,
+        planned,
+        verdict,
+        evidence,
+        dict(killer.kills),
+        score.uploaded_at,
+        monotonic() - began,
+        recovery_s,
+        stack.run_dir,
+    )
+
+
+def _options(settings: Settings) -> Options:
+    # Whatever keys the environment has: nobody pays for chaos.
+    env = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
+    return Options(scripted=True, webhook_retry_s=settings.webhook_retry_s, env=env)
+
+
+@asynccontextmanager
+async def _quick_starts() -> AsyncIterator[None]:
+    """Within it the processes keep their bytecode, whatever the environment and the installer did.
+
+    A victim that compiles all its packages at each start is down longer than it is up.
+    """
+    kept = {"PYTHONPYCACHEPREFIX": str(RUNS / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+    before = {name: os.environ.get(name) for name in kept}
+    os.environ.update(kept)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def _once(say: Say) -> Say:
+    """`say`, but each line once: after a kill, that the victim is up again is not worth a line."""
+    said: set[str] = set()
+
+    def once(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            say(line)
+
+    return once
+
+
+async def _kill_and_recover(
+    stack: Stack,
+    speech: httpx.AsyncClient,
+    settings: Settings,
+    planned: Sequence[Recording],
+    killer: Killer,
+    score: Score,
+) -> float:
+    """Until every visit is at its end or the patience is; returns when the killing was over."""
+    uploading = asyncio.create_task(_upload(stack, speech, settings, planned, score))
+    try:
+        await killer.kill_until(lambda: uploading.done() and killer.kills.total() >= settings.kills)
+        await uploading
+    finally:
+        uploading.cancel()
+        await asyncio.gather(uploading, return_exceptions=True)
+    over_at = monotonic()
+    with suppress(TimeoutError):  # then the verdict says who is stuck
+        async with asyncio.timeout(settings.patience_s):
+            await score.all_ended.wait()
+    return over_at
+
+
+async def _upload(
+    stack: Stack,
+    speech: httpx.AsyncClient,
+    settings: Settings,
+    planned: Sequence[Recording],
+    score: Score,
+) -> None:
+    """Upload one recording after the other at a steady pace, slower when the bucket is slow."""
+    gate = asyncio.Semaphore(UPLOADS_AT_ONCE)
+
+    async def upload_one(recording: Recording, file: Path) -> None:
+        async with gate:
+            script = recording.script.model_dump(exclude_unset=True)
+            (await speech.post("/_local/scripts", json=script)).raise_for_status()
+            await stack.client.upload(file, recording.object_name)
+        score.uploaded_at[recording.visit_id] = datetime.now(UTC)
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "audio.wav"
+        file.write_bytes(silence(seconds=1))
+        async with asyncio.TaskGroup() as uploads:
+            for recording in planned:
+                await gate.acquire()
+                gate.release()
+                uploads.create_task(upload_one(recording, file))
+                await asyncio.sleep(settings.upload_every_s)
+
+
+async def _look(witness: Witness, score: Score, watch: Callable[[Score], None]) -> None:
+    while True:
+        score.ended = await witness.ended()
+        if score.ended >= score.visits:
+            score.all_ended.set()
+        watch(score)
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _unless(work: Coroutine[Any, Any, T], *endless: Coroutine[Any, Any, None]) -> T:
+    """The result of `work`. The `endless` run beside it; an error in one of them ends it all."""
+    working = asyncio.create_task(work)
+    beside = [asyncio.create_task(each) for each in endless]
+    try:
+        done, _ = await asyncio.wait({working, *beside}, return_when=asyncio.FIRST_COMPLETED)
+        for ended in done - {working}:
+            ended.result()
+        return await working
+    finally:
+        for task in (working, *beside):
+            task.cancel()
+        await asyncio.gather(working, *beside, return_exceptions=True)

@@ -1,0 +1,145 @@
+"""Which promises a run kept, visit by visit: pure, judged by the evidence alone."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from infra.local.chaos.evidence import Evidence, Heard, Job
+from lumimd.records import Action, HistoryEntry, ProcessingStatus, Status, Visit
+from lumimd.transcript import joined
+from lumimd.visit import TRANSITIONS
+
+LEGAL: Final = {
+    (status, event.name): transition.to for (status, event), transition in TRANSITIONS.items()
+}
+
+
+class Promise(StrEnum):
+    """What the product promises of every visit, in the order in which it matters."""
+
+    NOT_LOST = "no transcript is lost"
+    PAID_ONCE = "nothing is paid for twice"
+    NOT_STUCK = "no visit hangs"
+    WAKES_UP = "whatever is not at its end has a wakeAt, and nothing else has"
+    COMPLETED = "a good recording is completed"
+    ITEMS_ONCE = "each action item is there once"
+    LEGAL_STEPS = "every step is one of the table"
+    NO_STRAYS = "nothing is stored that belongs to no visit"
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A promise that was broken; `count` where several of a kind may be: charges, items."""
+
+    visit_id: str
+    promise: Promise
+    what: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The visits of a run by what became of them, and what was broken."""
+
+    visits: int
+    by_status: Counter[Status]
+    breaches: Sequence[Breach]
+
+    def broken(self, promise: Promise) -> int:
+        """How often `promise` was broken."""
+        return sum(breach.count for breach in self.breaches if breach.promise is promise)
+
+
+def judge(visit_ids: Iterable[str], seen: Evidence, now: datetime) -> Verdict:
+    """The verdict on the visits that were uploaded. `now` is when the evidence was taken."""
+    uploaded = frozenset(visit_ids)
+    breaches: list[Breach] = []
+    for visit_id in sorted(uploaded):
+        visit = seen.visits.get(visit_id)
+        jobs = seen.jobs.get(visit_id, ())
+        breaches += _charges(visit_id, jobs)
+        if visit is None:
+            breaches.append(Breach(visit_id, Promise.NOT_STUCK, "it has no document"))
+            continue
+        breaches += _end(visit, now)
+        heard = tuple(
+            Heard(each.speaker, each.start_ms, each.end_ms, each.text, each.confidence)
+            for each in joined(seen.pages.get(visit_id, ()))
+        )
+        breaches += _transcript(visit, jobs, heard)
+        breaches += _actions(visit, seen.actions.get(visit_id, ()))
+        breaches += _steps(visit, seen.history.get(visit_id, ()))
+    stored = {*seen.visits, *seen.pages, *seen.history, *seen.actions, *seen.jobs}
+    strays = (Breach(each, Promise.NO_STRAYS, "nobody uploaded it") for each in stored - uploaded)
+    by_status = Counter(visit.status for visit in seen.visits.values())
+    return Verdict(len(uploaded), by_status, [*breaches, *strays])
+
+
+def _charges(visit_id: str, jobs: Sequence[Job]) -> Iterator[Breach]:
+    charged = [job.job_id for job in jobs if job.charged]
+    if len(charged) > 1:
+        what = f"{len(charged)} jobs are on the bill: {', '.join(charged)}"
+        yield Breach(visit_id, Promise.PAID_ONCE, what, len(charged) - 1)
+
+
+def _end(visit: Visit, now: datetime) -> Iterator[Breach]:
+    if not visit.processing_status.is_terminal:
+        due = f"due {(visit.wake_at - now).total_seconds():+.0f} s" if visit.wake_at else "not due"
+        yield Breach(
+            visit.visit_id, Promise.NOT_STUCK, f"it is still {visit.processing_status}, {due}"
+        )
+    elif visit.status is not Status.COMPLETED:
+        code = visit.processing_error.code if visit.processing_error else "no code"
+        yield Breach(visit.visit_id, Promise.COMPLETED, f"it ended {visit.status}: {code}")
+    if visit.processing_status.is_terminal != (visit.wake_at is None):
+        what = f"it is {visit.processing_status} and wakeAt is {visit.wake_at}"
+        yield Breach(visit.visit_id, Promise.WAKES_UP, what)
+
+
+def _transcript(visit: Visit, jobs: Sequence[Job], heard: tuple[Heard, ...]) -> Iterator[Breach]:
+    what: str | None = None
+    has_one = visit.transcription is not None and visit.transcription.completed_at is not None
+    if has_one and visit.transcription:
+        served = {job.job_id: job.heard for job in jobs}.get(visit.transcription.transcript_id)
+        if served is None:
+            what = "its transcript comes from a job that is not its own"
+        elif heard != served:
+            what = f"{len(heard)} utterances are stored, not the {len(served)} that were served"
+    elif visit.processing_status.is_terminal and any(job.charged for job in jobs):
+        what = f"it ended {visit.status} without the transcript that was paid for"
+    if what is not None:
+        yield Breach(visit.visit_id, Promise.NOT_LOST, what)
+
+
+def _actions(visit: Visit, actions: Sequence[Action]) -> Iterator[Breach]:
+    ids = {action.action_id for action in actions}
+    named = set(visit.action_ids)
+    said = {(action.text, action.due, action.evidence) for action in actions}
+    extra = len(ids - named) + len(actions) - len(said)
+    if extra:
+        what = f"{len(actions)} items are stored, and the visit names {len(named)}"
+        yield Breach(visit.visit_id, Promise.ITEMS_ONCE, what, extra)
+    if missing := named - ids:
+        yield Breach(visit.visit_id, Promise.ITEMS_ONCE, f"{len(missing)} items are missing")
+
+
+def _steps(visit: Visit, history: Sequence[HistoryEntry]) -> Iterator[Breach]:
+    """Positions without a gap, each step from where the last one led, and all of the table.
+
+    Polls are left out of the history, but none of them leads from one status to another.
+    """
+    entries = sorted(history, key=lambda entry: entry.position)
+    status = ProcessingStatus.PENDING
+    wrong = []
+    for position, entry in enumerate(entries):
+        expected = (position, status, LEGAL.get((entry.from_status, entry.event)))
+        if (entry.position, entry.from_status, entry.to_status) != expected:
+            wrong.append(f"{entry.position} {entry.event}: {entry.from_status}->{entry.to_status}")
+        status = entry.to_status
+    if (len(entries), status) != (visit.history_length, visit.processing_status):
+        wrong.append(f"{len(entries)} entries that end {status}")
+    if wrong:
+        yield Breach(visit.visit_id, Promise.LEGAL_STEPS, "; ".join(wrong), len(wrong))

@@ -1,0 +1,241 @@
+"""What goes wrong, how often, and a count of each kind."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+
+class Dependency(StrEnum):
+    """What the pipeline calls."""
+
+    STORE = "store"
+    TASKS = "tasks"
+    AUDIO = "audio"
+    TRANSCRIPTION = "transcription"
+    MODEL = "model"
+
+
+class Fate(StrEnum):
+    """What becomes of one call."""
+
+    FAIL_BEFORE = "fail_before"
+    FAIL_AFTER = "fail_after"
+    NO_ANSWER = "no_answer"
+    SLOW = "slow"
+    LATE_ARRIVAL = "late_arrival"
+    CRASH_BEFORE = "crash_before"
+    CRASH_AFTER = "crash_after"
+    TOO_MANY = "too_many_requests"
+    OUTAGE = "outage"
+
+
+@dataclass(frozen=True)
+class Level:
+    """Shares, from 0 to 1: of calls, of invocations, of messages, of visits or of worlds."""
+
+    # of the calls to a dependency
+    fail_before: float = 0.0
+    fail_after: float = 0.0
+    no_answer: float = 0.0
+    slow: float = 0.0
+    late_arrival: float = 0.0
+    crash_before: float = 0.0
+    crash_after: float = 0.0
+    crash_after_paying: float = 0.0
+    # of the invocations (a crash takes the others of its instance along)
+    crash: float = 0.0
+    zombie: float = 0.0
+    # of the messages
+    duplicate: float = 0.0
+    delayed: float = 0.0
+    delayed_hours: float = 0.0
+    lost: float = 0.0
+    reply_lost: float = 0.0
+    mixed_up: float = 0.0
+    tick_skipped: float = 0.0
+    tick_repeated: float = 0.0
+    # of the jobs and answers
+    job_fails: float = 0.0
+    job_vanishes: float = 0.0
+    job_takes_hours: float = 0.0
+    list_is_stale: float = 0.0
+    bad_answer: float = 0.0
+    # of the visits
+    bad_recording: float = 0.0
+    replaced: float = 0.0
+    edited: float = 0.0
+    retried: float = 0.0
+    cancelled: float = 0.0
+    # of the worlds
+    storm: float = 0.0
+    slow_spell: float = 0.0
+    unheard_spell: float = 0.0
+    crash_spell: float = 0.0
+    slow_day: float = 0.0
+    short_outage: float = 0.0
+    long_outage: float = 0.0
+
+
+LEVELS: Final = {
+    "none": Level(),
+    "normal": Level(
+        fail_before=0.045,
+        fail_after=0.004,
+        slow=0.01,
+        no_answer=0.001,
+        crash=0.004,
+        duplicate=0.02,
+        delayed=0.02,
+        lost=0.01,
+        reply_lost=0.005,
+        tick_skipped=0.005,
+        tick_repeated=0.005,
+        job_fails=0.005,
+        list_is_stale=0.5,
+        bad_recording=0.02,
+        replaced=0.02,
+        edited=0.1,
+    ),
+    "heavy": Level(
+        fail_before=0.035,
+        fail_after=0.025,
+        no_answer=0.01,
+        slow=0.02,
+        late_arrival=0.01,
+        crash_before=0.005,
+        crash_after=0.008,
+        crash_after_paying=0.05,
+        crash=0.04,
+        zombie=0.6,
+        duplicate=0.15,
+        delayed=0.15,
+        delayed_hours=0.04,
+        lost=0.15,
+        reply_lost=0.04,
+        mixed_up=0.03,
+        tick_skipped=0.08,
+        tick_repeated=0.05,
+        job_fails=0.05,
+        job_vanishes=0.03,
+        job_takes_hours=0.03,
+        list_is_stale=0.7,
+        bad_answer=0.06,
+        bad_recording=0.06,
+        replaced=0.2,
+        edited=0.4,
+        retried=0.25,
+        cancelled=0.06,
+        storm=0.4,
+        slow_spell=0.3,
+        unheard_spell=0.3,
+        crash_spell=0.25,
+        slow_day=0.3,
+        short_outage=0.35,
+        long_outage=0.12,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Window:
+    """A time in which a dependency does not work, or works for few."""
+
+    dependency: Dependency
+    begins: float
+    ends: float
+    fate: Fate
+
+
+INTENSITY: Final = {
+    Fate.OUTAGE: 1.0,
+    Fate.TOO_MANY: 0.6,
+    Fate.SLOW: 0.5,
+    Fate.FAIL_AFTER: 0.5,
+    Fate.CRASH_AFTER: 0.15,
+}
+"""The share of the calls that a window of each kind spoils."""
+
+
+class Faults:
+    """Draws the fate of each call; `injected` counts what was drawn."""
+
+    def __init__(
+        self, level: Level, rng: Random, outages: tuple[tuple[Dependency, float], ...] = ()
+    ) -> None:
+        self.level = level
+        self.injected: Counter[str] = Counter()
+        self.is_over = False
+        self._rng = rng
+        self._shares = tuple(
+            (Fate(name), getattr(level, name))
+            for name in (
+                "fail_before",
+                "fail_after",
+                "no_answer",
+                "slow",
+                "late_arrival",
+                "crash_before",
+                "crash_after",
+            )
+        )
+        self._any_of_them = sum(share for _, share in self._shares)
+        self.windows = [*self._drawn_windows(), *self._asked_for(outages)]
+
+    def chance(self, name: str) -> bool:
+        """Whether the fault `name` of the level happens now; counted when it does."""
+        share = getattr(self.level, name)
+        if share == 0.0 or self.is_over or self._rng.random() >= share:
+            return False
+        self.injected[name] += 1
+        return True
+
+    def fate(self, dependency: Dependency, now: float) -> Fate | None:
+        """What becomes of a call to `dependency`; None: all is well."""
+        for window in self.windows:
+            if window.dependency is dependency and window.begins <= now < window.ends:
+                if self._rng.random() > INTENSITY[window.fate]:
+                    continue
+                self.injected[window.fate] += 1
+                return window.fate
+        drawn = self._rng.random()
+        if drawn >= self._any_of_them or self.is_over:
+            return None
+        for fate, share in self._shares:
+            if drawn < share:
+                self.injected[fate] += 1
+                return fate
+            drawn -= share
+        return None
+
+    def _drawn_windows(self) -> list[Window]:
+        windows = []
+        for name, minutes, fate in (
+            ("storm", self._rng.uniform(1, 12), Fate.TOO_MANY),
+            ("slow_spell", self._rng.uniform(2, 15), Fate.SLOW),
+            ("unheard_spell", self._rng.uniform(2, 15), Fate.FAIL_AFTER),
+            ("crash_spell", self._rng.uniform(1, 6), Fate.CRASH_AFTER),
+            ("short_outage", 15.0, Fate.OUTAGE),
+            ("long_outage", 120.0, Fate.OUTAGE),
+        ):
+            if self.chance(name):
+                begins = self._rng.uniform(0, 1500)
+                # Trouble seldom comes alone, except for the kinds that stop everything.
+                most = 1 if name.endswith("outage") else 3
+                for dependency in self._rng.sample(list(Dependency), self._rng.randint(1, most)):
+                    windows.append(Window(dependency, begins, begins + minutes * 60, fate))
+        if self.chance("slow_day"):
+            # Recordings are slow to read: what follows happens near the end of a claim.
+            windows.append(Window(Dependency.AUDIO, 0.0, 3600.0, Fate.SLOW))
+        return windows
+
+    def _asked_for(self, outages: tuple[tuple[Dependency, float], ...]) -> list[Window]:
+        return [
+            Window(which, 300.0, 300.0 + 60 * minutes, Fate.OUTAGE) for which, minutes in outages
+        ]
+
+
+def without_user_actions(level: Level) -> Level:
+    """The same faults, where nobody changes their mind."""
+    return replace(level, replaced=0.0, retried=0.0, cancelled=0.0, edited=0.0)

@@ -1,0 +1,132 @@
+"""An event loop that owns time: no I/O, no waiting, and the next callback is picked by the seed."""
+
+import asyncio
+import heapq
+from asyncio import events
+from collections.abc import Callable
+from itertools import count
+from random import Random
+from typing import Any
+
+
+class SimulatedLoop(asyncio.AbstractEventLoop):
+    """Runs until nothing is left to do; time jumps whenever nothing is ready.
+
+    Of all callbacks that are ready, any may be next: whatever order the code relies on without
+    saying so is broken by some seed.
+    """
+
+    def __init__(self, rng: Random) -> None:
+        self._pick = rng.random
+        self._now = 0.0
+        self._ready: list[asyncio.Handle] = []
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._order = count()
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._stopped = False
+        self.steps = 0
+        self.broken: BaseException | None = None
+
+    def run(self, until: float) -> None:
+        """Run what there is to run, up to the instant `until` or a call of `stop`."""
+        ready, timers, pick = self._ready, self._timers, self._pick
+        events._set_running_loop(self)
+        try:
+            while not self._stopped:
+                if ready:
+                    chosen = int(pick() * len(ready))
+                    handle = ready[chosen]
+                    last = ready.pop()
+                    if last is not handle:
+                        ready[chosen] = last
+                    if not handle._cancelled:
+                        self.steps += 1
+                        handle._run()
+                elif timers and timers[0][0] <= until:
+                    self._now = timers[0][0]
+                    while timers and timers[0][0] <= self._now:
+                        timer = heapq.heappop(timers)[2]
+                        if not timer._cancelled:
+                            ready.append(timer)
+                else:
+                    return
+        finally:
+            events._set_running_loop(None)
+            if self.broken is not None:
+                raise self.broken
+
+    def stop(self) -> None:
+        """Run nothing more."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Drop what is still waiting: invocations that were killed, and all others after a stop."""
+        for task in self._tasks:
+            if not task.done():
+                try:
+                    task.get_coro().close()
+                except RuntimeError:  # it waits in its own clean-up: it was killed all the same
+                    continue
+        self._tasks.clear()
+        self._ready.clear()
+        self._timers.clear()
+
+    def time(self) -> float:
+        return self._now
+
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: Any = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._order), handle))
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(self, coro: Any, *, name: Any = None, context: Any = None) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # the killed are many
+        self._tasks.append(task)
+        return task
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return not self._stopped
+
+    def is_closed(self) -> bool:
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        # A result that nobody fetched is the invocation's business; a callback of ours that fails
+        # is a bug of the simulator.
+        if "handle" in context and self.broken is None:
+            self.broken = context.get("exception")
+            self.stop()
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        pass

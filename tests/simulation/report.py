@@ -1,0 +1,119 @@
+"""What a run found, as numbers and, where something broke, as the story of one visit."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from lumimd.ports import Stored
+from lumimd.records import Visit
+from tests.simulation.world import Breach
+
+LINES = 70
+
+
+@dataclass
+class Report:
+    """The sum over worlds."""
+
+    visits: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    breaches: Counter[str] = field(default_factory=Counter)
+    dead_lettered: int = 0
+    max_minutes: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)
+    history: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    failing_seeds: list[int] = field(default_factory=list)
+    first: tuple[int, Breach] | None = None
+    story: str = ""
+
+    def add(self, other: "Report") -> None:
+        """Count `other` in."""
+        self.visits += other.visits
+        for name in ("statuses", "breaches", "faults", "history", "codes", "calls"):
+            getattr(self, name).update(getattr(other, name))
+        self.dead_lettered += other.dead_lettered
+        self.max_minutes = max(self.max_minutes, other.max_minutes)
+        self.failing_seeds += other.failing_seeds
+        if other.first and (self.first is None or other.first[0] < self.first[0]):
+            self.first, self.story = other.first, other.story
+
+    def as_json(self, seed: int, seconds: float) -> dict[str, Any]:
+        """The document that `--json` prints."""
+        broken = self.breaches
+        first = None
+        if self.first:
+            world_seed, breach = self.first
+            first = {
+                "seed": world_seed,
+                "invariant": breach.invariant,
+                "visitId": breach.visit_id,
+                "atSeconds": round(breach.at, 3),
+                "detail": breach.detail,
+            }
+        return {
+            "visits": self.visits,
+            **{
+                name: self.statuses[name]
+                for name in ("completed", "partial", "failed", "cancelled")
+            },
+            "stuck": broken["stuck"] + broken["lostUploads"],
+            "lostTranscripts": broken["lostTranscripts"],
+            "duplicateTranscriptionCharges": broken["duplicateTranscriptionCharges"],
+            "duplicateModelCharges": broken["duplicateModelCharges"],
+            "duplicateActionItems": broken["duplicateActionItems"],
+            "illegalTransitions": broken["illegalTransitions"],
+            "withoutWakeUp": broken["withoutWakeUp"],
+            "brokenInvariants": dict(broken.most_common()),
+            "deadLettered": self.dead_lettered,
+            "failures": dict(self.codes.most_common()),
+            "maxMinutesToTerminal": round(self.max_minutes, 1),
+            "faultsInjected": dict(self.faults.most_common()),
+            "calls": dict(self.calls.most_common()),
+            "history": dict(self.history.most_common()),
+            "seconds": round(seconds, 2),
+            "visitsPerSecond": round(self.visits / seconds, 1) if seconds else None,
+            "seed": seed,
+            "failingSeeds": self.failing_seeds[:20],
+            "firstBrokenInvariant": first,
+        }
+
+
+def story_of(
+    trace: list[tuple[float, str, str | None, str, Any]],
+    visit_id: str | None,
+    lines: int | None = LINES,
+) -> str:
+    """The last events of one visit (None: of all), a line each: when, who, what."""
+    of_it = [line for line in trace if visit_id is None or line[2] == visit_id]
+    told = []
+    for at, who, _, what, detail in of_it[-lines:] if lines else of_it:
+        told.append(f"{_time(at)}  {who:<14} {what:<16} {_text(detail)}".rstrip())
+    return "\n".join(told)
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours:02d}:{minutes:02d}:{rest:06.3f}"
+
+
+def _text(detail: Any) -> str:
+    if isinstance(detail, Stored):
+        return f"(version {detail.version})"
+    if isinstance(detail, Visit):
+        claim = f" claimed by {detail.claim.holder}" if detail.claim else ""
+        wake = f" wakeAt {detail.wake_at:%H:%M:%S}" if detail.wake_at else ""
+        job = f" {detail.transcription.transcript_id}" if detail.transcription else ""
+        return (
+            f"{detail.processing_status} attempt {detail.attempt} tries {detail.stage_tries}"
+            f"{job}{claim}{wake}"
+        )
+    if isinstance(detail, BaseException):
+        return f"raises {type(detail).__name__}({detail})"
+    if detail is None:
+        return ""
+    if isinstance(detail, dict):
+        return " ".join(f"{key}={value}" for key, value in detail.items())
+    return str(detail)[:160]
