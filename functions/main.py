@@ -7,7 +7,7 @@ from functions_framework import aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lumimd import logs, pipeline, recovery
+from lumimd import collecting, logs, pipeline, recovery
 from lumimd.inbound import WEBHOOK_HEADER, check_webhook_caller, hint_of, summary_task_of, upload_of
 from lumimd.replies import acknowledge_event, reply_to_task, reply_to_webhook
 from lumimd.settings import settings
@@ -63,7 +63,7 @@ async def _collect(request: Request) -> None:
         logs.event("webhook_ignored", "warning")
         return
     with logs.about(visitId=hint.visit, attempt=hint.attempt, stage="transcription"):
-        await pipeline.collect_in_time(parts(), hint.visit, hint.attempt, hint.transcript_id)
+        await collecting.collect_in_time(parts(), hint.visit, hint.attempt, hint.transcript_id)
 
 
 def _json(body: bytes) -> object:

@@ -133,7 +133,7 @@ class SubmissionDeferred(Event):
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
-            "claim": None,
+            "claim": _nobodys_before(self.until),
             "wake_at": self.until,
             "trouble": _trouble(visit, self.code, now),
         }
@@ -147,7 +147,11 @@ class SubmissionHeld(Event):
     until: datetime
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {"claim": None, "wake_at": self.until, "stage_tries": visit.stage_tries - 1}
+        return {
+            "claim": _nobodys_before(self.until),
+            "wake_at": self.until,
+            "stage_tries": visit.stage_tries - 1,
+        }
 
 
 @dataclass(frozen=True)
@@ -288,16 +292,10 @@ class SummaryClaimed(Event):
 class SummaryDeferred(SubmissionDeferred):
     """The summary did not work out; try again at `until`."""
 
-    def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**super().changes(visit, now), "claim": _nobodys_before(self.until)}
-
 
 @dataclass(frozen=True)
 class SummaryHeld(SubmissionHeld):
     """The model is known to be down: nobody was asked, and no try is used up."""
-
-    def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**super().changes(visit, now), "claim": _nobodys_before(self.until)}
 
 
 @dataclass(frozen=True)
@@ -381,7 +379,7 @@ class VisitCancelled(Event):
 
 
 def _nobodys_before(until: datetime) -> Claim:
-    """Keeps a repeated task from asking the model again before the time."""
+    """Keeps a repeated task, or a tick that lost a race, from asking again before the time."""
     return Claim(holder="nobody", until=until)
 
 

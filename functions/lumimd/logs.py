@@ -13,6 +13,8 @@ from typing import Any, Final, TextIO
 
 import structlog
 
+from lumimd.errors import Transient
+
 FIELDS: Final = frozenset(
     {
         "visitId",
@@ -76,8 +78,12 @@ def event(name: str, severity: str = "info", **fields: Any) -> None:
 
 
 def failure(name: str, error: BaseException, **fields: Any) -> None:
-    """Log an error by its class and the place that raised it; its message stays here."""
-    event(name, "error", errorClass=type(error).__name__, errorAt=_place(error), **fields)
+    """Log an error by its class and the place that raised it; its message stays here.
+
+    What is tried again by itself is a warning; everything else is an error.
+    """
+    severity = "warning" if isinstance(error, Transient) else "error"
+    event(name, severity, errorClass=type(error).__name__, errorAt=_place(error), **fields)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from lumimd import collecting, logs, pipeline
 from lumimd import events as e
-from lumimd import logs, pipeline
 from lumimd.claims import claim
 from lumimd.ports import Parts, Stored
 from lumimd.recording import record
@@ -99,7 +99,7 @@ async def wake(parts: Parts, stored: Stored) -> None:
             if claimed is not None:
                 await pipeline.submit(parts, claimed)
         case Need.COLLECT:
-            await pipeline.poll(parts, stored)
+            await collecting.poll(parts, stored)
         case Need.REQUEST_SUMMARY:
             # The save decides: of two overlapping runs, one creates the task. The other one must
             # not take the claim from whoever has begun to work on it.

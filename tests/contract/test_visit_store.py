@@ -16,15 +16,21 @@ from lumimd.ports import Commit, Conflict, Stored, VisitStore
 from lumimd.records import Action, DeadLetter, HistoryEntry, ProcessingStatus, Visit
 from lumimd.transcript import Transcript
 from lumimd.visit import advance
+from tests.simulation.store import SimulatedVisitStore
 from tests.support.parts import START, transcript, upload
 
 
-@pytest.fixture(params=["memory", pytest.param("firestore", marks=pytest.mark.emulator)])
+@pytest.fixture(
+    params=["memory", "simulated", pytest.param("firestore", marks=pytest.mark.emulator)]
+)
 async def store(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[VisitStore]:
     if request.param == "memory":
         yield MemoryVisitStore()
+        return
+    if request.param == "simulated":
+        yield SimulatedVisitStore()
         return
     from google.cloud import firestore
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import logs, pipeline
+from lumimd import collecting, logs
 from lumimd.errors import ErrorCode, Transient
 from lumimd.ports import Transcribed
 from lumimd.records import ProcessingStatus, Status, Visit
@@ -110,7 +110,7 @@ async def test_a_webhook_that_would_take_too_long_is_left_to_the_next_wake_up(
 ) -> None:
     await submitted(functions)
     functions.parts.transcriber.fetch = _never  # type: ignore[method-assign,assignment]
-    monkeypatch.setattr(pipeline, "COLLECT_WITHIN_S", 0.05)
+    monkeypatch.setattr(collecting, "COLLECT_WITHIN_S", 0.05)
     reply = await functions.webhook()
     assert reply.status_code == 200
     assert (await visit_of(functions)).wake_at == functions.parts.clock.now()

@@ -9,7 +9,7 @@ from math import ceil
 
 from starlette.exceptions import HTTPException
 
-from lumimd import pipeline, recovery, replies
+from lumimd import collecting, pipeline, recovery, replies
 from lumimd.audio import Audio, Upload
 from lumimd.errors import ErrorCode
 from lumimd.ports import Running
@@ -215,7 +215,7 @@ class Webhook:
         world.invoke(
             "webhook",
             lambda parts: _webhook(
-                pipeline.collect_in_time(parts, visit_id, attempt, job.transcript_id)
+                collecting.collect_in_time(parts, visit_id, attempt, job.transcript_id)
             ),
             visit_id=visit_id,
             attempt=attempt,

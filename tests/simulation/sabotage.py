@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
-from lumimd import claims, events, fallback, pipeline, recording, recovery, replies
+from lumimd import claims, collecting, events, fallback, pipeline, recording, recovery, replies
 from lumimd import visit as table
 from lumimd.audio import Audio
 from lumimd.ports import Commit, Conflict, Stored
@@ -164,7 +164,7 @@ def _without(pair: tuple[ProcessingStatus, type[events.Event]]) -> Remove:
     )
 
 
-_EVERYWHERE: Final = (pipeline, recovery, fallback)
+_EVERYWHERE: Final = (collecting, fallback, pipeline, recovery)
 
 GUARDS: Final[Mapping[str, Guard]] = {
     "save-precondition": Guard(
@@ -209,7 +209,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "job-identity": Guard(
         "a hint cannot slip one visit the transcript of another",
-        _put((pipeline, "_is_of", lambda job, visit: True)),
+        _put((collecting, "_is_of", lambda job, visit: True)),
     ),
     "generation-in-the-url": Guard(
         "the job of an older recording is not adopted",

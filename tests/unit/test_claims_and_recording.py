@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import pipeline, recovery
+from lumimd import collecting, pipeline, recovery
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.claims import GAP, SUMMARY, claim, while_claimed
 from lumimd.errors import ErrorCode, Transient
@@ -75,7 +75,7 @@ async def transcribing(parts: MemoryParts) -> Stored:
 async def summarizing(parts: MemoryParts) -> Stored:
     await transcribing(parts)
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await pipeline.collect(parts, "visit-1", 1, "job-0")
+    await collecting.collect(parts, "visit-1", 1, "job-0")
     return await present(parts)
 
 
@@ -147,7 +147,7 @@ async def test_an_effect_that_went_with_a_lost_answer_is_made_up_for_later(
     await transcribing(parts)
     parts.transcriber.finish("job-0", Transcribed(transcript()))
     store.lost_answers = 1
-    await pipeline.collect(parts, "visit-1", 1, "job-0")
+    await collecting.collect(parts, "visit-1", 1, "job-0")
     assert (await present(parts)).visit.processing_status is ProcessingStatus.SUMMARIZING
     assert parts.tasks.created == []
     parts.clock.advance(timedelta(minutes=3))

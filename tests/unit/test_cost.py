@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from lumimd import pipeline, recovery
+from lumimd import collecting, pipeline, recovery
 from lumimd.adapters.memory import MemoryTranscriber, MemoryVisitStore
 from lumimd.audio import Audio
 from lumimd.ports import Commit, Job, Stored, Transcribed
@@ -77,7 +77,7 @@ async def test_a_visit_from_upload_to_completed_costs_what_the_readme_says() -> 
 
     await stage("on_audio_finalized", pipeline.accept(parts, parts.upload()))
     transcriber.finish("job-0", Transcribed(transcript()))
-    await stage("on_transcription_webhook", pipeline.collect(parts, "visit-1", 1, "job-0"))
+    await stage("on_transcription_webhook", collecting.collect(parts, "visit-1", 1, "job-0"))
     await stage("summarize_visit", pipeline.summarize(parts, "visit-1", 1))
     actions = len(await parts.store.actions("visit-1"))
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import pipeline, recovery
+from lumimd import collecting, pipeline, recovery
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER, RELEASE_OVER
 from lumimd.ports import Running, Transcribed
@@ -44,7 +44,7 @@ async def transcribed(parts: MemoryParts, visit_id: str = "visit-1") -> None:
     await pipeline.accept(parts, parts.upload(visit_id))
     job = parts.transcriber.orders[-1].transcript_id
     parts.transcriber.finish(job, Transcribed(transcript()))
-    await pipeline.collect(parts, visit_id, 1, job)
+    await collecting.collect(parts, visit_id, 1, job)
 
 
 async def run_tasks(parts: MemoryParts) -> None:
@@ -192,7 +192,7 @@ async def test_a_cancelled_visit_costs_nothing_more(parts: MemoryParts) -> None:
     await pipeline.accept(parts, parts.upload())
     await pipeline.cancel(parts, "visit-1")
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await pipeline.collect(parts, "visit-1", 1, "job-0")
+    await collecting.collect(parts, "visit-1", 1, "job-0")
     await minutes_pass(parts, 10)
     visit = await visit_of(parts)
     assert (visit.status, visit.wake_at) == (Status.CANCELLED, None)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import pipeline, recovery
+from lumimd import collecting, pipeline, recovery
 from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.ports import Failed, Transcribed
 from lumimd.records import ProcessingStatus, Status, Visit
@@ -40,7 +40,7 @@ async def test_a_recording_becomes_a_summary_with_action_items(parts: MemoryPart
     await pipeline.accept(parts, parts.upload())
     (order,) = parts.transcriber.orders
     parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
-    await pipeline.collect(parts, "visit-1", 1, order.transcript_id)
+    await collecting.collect(parts, "visit-1", 1, order.transcript_id)
     await run_tasks(parts)
 
     visit = await visit_of(parts)
@@ -74,7 +74,7 @@ async def test_webhook_poller_and_tasks_racing_pay_for_one_summary(parts: Memory
     parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
     parts.clock.advance(timedelta(minutes=1))
     racers = [
-        *(pipeline.collect(parts, "visit-1", 1, order.transcript_id) for _ in range(20)),
+        *(collecting.collect(parts, "visit-1", 1, order.transcript_id) for _ in range(20)),
         *(recovery.wake_due(parts) for _ in range(20)),
         *(pipeline.summarize(parts, "visit-1", 1) for _ in range(20)),
     ]
@@ -119,10 +119,10 @@ async def test_of_a_thousand_jobs_each_is_asked_about_in_every_round(parts: Memo
 async def test_a_hint_about_a_running_job_changes_nothing(parts: MemoryParts) -> None:
     await pipeline.accept(parts, parts.upload())
     before = parts.store.documents()
-    await pipeline.collect(parts, "visit-1", 1, "job-0")
-    await pipeline.collect(parts, "visit-1", 1, "some-other-job")
-    await pipeline.collect(parts, "visit-1", 7, "job-0")
-    await pipeline.collect(parts, "no-such-visit", 1, "job-0")
+    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collecting.collect(parts, "visit-1", 1, "some-other-job")
+    await collecting.collect(parts, "visit-1", 7, "job-0")
+    await collecting.collect(parts, "no-such-visit", 1, "job-0")
     assert parts.store.documents() == before
 
 
@@ -141,7 +141,7 @@ async def test_a_hint_cannot_slip_one_visit_the_transcript_of_another(parts: Mem
         attempt=1,
     )
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await pipeline.collect(parts, "visit-2", 1, "job-0")
+    await collecting.collect(parts, "visit-2", 1, "job-0")
     assert (await visit_of(parts, "visit-2")).processing_status is ProcessingStatus.PENDING
 
 
@@ -161,7 +161,7 @@ async def test_the_webhook_may_beat_our_own_note_of_the_job(parts: MemoryParts) 
         async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
             job = await transcriber.submit(audio_url, visit_id=visit_id, attempt=attempt)
             transcriber.finish(job, Transcribed(transcript()))
-            await pipeline.collect(parts, visit_id, attempt, job)
+            await collecting.collect(parts, visit_id, attempt, job)
             return job
 
         fetch = transcriber.fetch
@@ -228,7 +228,7 @@ async def test_a_transcription_that_stays_away_fails_after_a_bounded_number_of_o
 async def test_silence_ends_as_no_speech_without_a_call_to_the_model(parts: MemoryParts) -> None:
     await pipeline.accept(parts, parts.upload())
     parts.transcriber.finish("job-0", Transcribed(Transcript(utterances=())))
-    await pipeline.collect(parts, "visit-1", 1, "job-0")
+    await collecting.collect(parts, "visit-1", 1, "job-0")
     await run_tasks(parts)
     visit = await visit_of(parts)
     assert visit.processing_error
@@ -246,7 +246,7 @@ async def test_a_job_that_the_provider_lost_is_ordered_again_a_few_times(
         await wake_after(parts, timedelta(minutes=2))
     visit = await visit_of(parts)
     assert visit.status is Status.FAILED
-    assert len(parts.transcriber.orders) == 1 + pipeline.MAX_RESTARTS
+    assert len(parts.transcriber.orders) == 1 + collecting.MAX_RESTARTS
 
 
 async def test_a_refused_recording_is_not_ordered_again(parts: MemoryParts) -> None:
@@ -263,7 +263,7 @@ async def test_a_refused_recording_is_not_ordered_again(parts: MemoryParts) -> N
 async def transcribed(parts: MemoryParts) -> None:
     await pipeline.accept(parts, parts.upload())
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await pipeline.collect(parts, "visit-1", 1, "job-0")
+    await collecting.collect(parts, "visit-1", 1, "job-0")
 
 
 async def test_a_model_that_is_away_for_a_while_is_asked_again(parts: MemoryParts) -> None:
@@ -337,8 +337,8 @@ async def test_new_audio_for_the_same_visit_is_a_new_attempt_without_traces_of_t
     await pipeline.accept(parts, parts.upload(generation=2))
     heard = transcript((("A", "How is the knee?"), ("B", "My knee is better, doctor.")))
     parts.transcriber.finish("job-1", Transcribed(heard))
-    await pipeline.collect(parts, "visit-1", 1, "job-0")
-    await pipeline.collect(parts, "visit-1", 2, "job-1")
+    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collecting.collect(parts, "visit-1", 2, "job-1")
     await run_tasks(parts)
     visit = await visit_of(parts)
     assert (visit.attempt, visit.status) == (2, Status.COMPLETED)

@@ -1,0 +1,160 @@
+"""Fetching what a transcription job has come to, whoever says that it may be done.
+
+Webhook and poller share one way; the table decides who came first.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+from lumimd import events as e
+from lumimd import logs
+from lumimd.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.fallback import held_until
+from lumimd.ports import Failed, Job, JobGone, Parts, Running, Stored, Transcribed
+from lumimd.recording import record
+from lumimd.records import ProcessingStatus, Visit
+from lumimd.resilience.backoff import put_aside
+from lumimd.roles import assign_roles
+from lumimd.transcript import Transcript
+
+COLLECT_WITHIN_S: Final = 8.0
+"""The provider waits ten seconds for the answer to its webhook."""
+
+JOB_LIMIT: Final = timedelta(hours=12)
+"""A job that runs longer than any recording may be is taken for lost."""
+
+MAX_RESTARTS: Final = 2
+"""New jobs for a recording whose job the provider lost; lost jobs are not charged."""
+
+
+async def collect(parts: Parts, visit_id: str, attempt: int, transcript_id: str) -> None:
+    """Somebody says that a job of this visit is done. That is a hint: ask the provider itself.
+
+    Raises:
+        Transient: the provider or the store is not available; say it again.
+    """
+    stored = await parts.store.get(visit_id)
+    if stored is None or stored.visit.attempt != attempt:
+        logs.event("hint_ignored")
+        return
+    visit = stored.visit
+    with logs.about(trace=visit.trace):
+        job_id = visit.transcription.transcript_id if visit.transcription else transcript_id
+        if visit.processing_status not in (
+            ProcessingStatus.PENDING,
+            ProcessingStatus.TRANSCRIBING,
+        ):
+            logs.event("hint_was_late")
+            return
+        try:
+            job = await parts.transcriber.fetch(job_id)
+        except JobGone:
+            logs.event("hint_ignored")
+            return
+        if isinstance(job.state, Running) or not _is_of(job, visit):
+            logs.event("hint_ignored")
+            return
+        await _conclude(parts, stored, job)
+
+
+async def collect_in_time(parts: Parts, visit_id: str, attempt: int, transcript_id: str) -> None:
+    """Collect while the provider waits for the answer; if that is too short, at the next wake-up.
+
+    Raises:
+        Transient: the provider or the store is not available; say it again.
+    """
+    try:
+        async with asyncio.timeout(COLLECT_WITHIN_S):
+            await collect(parts, visit_id, attempt, transcript_id)
+        return
+    except TimeoutError:
+        logs.event("collection_postponed")
+    stored = await parts.store.get(visit_id)
+    if stored is None or stored.visit.attempt != attempt:
+        return
+    if stored.visit.processing_status is ProcessingStatus.TRANSCRIBING:
+        await record(parts, stored, e.TranscriptionPolled(attempt, parts.clock.now()))
+    elif stored.visit.processing_status is ProcessingStatus.PENDING:
+        # The job's id is not on record yet: what is said now must be said again.
+        raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+
+
+async def poll(parts: Parts, stored: Stored) -> None:
+    """Ask the provider about the job of a visit that is being transcribed.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    visit = stored.visit
+    assert visit.transcription is not None
+    try:
+        job = await parts.transcriber.fetch(visit.transcription.transcript_id)
+    except JobGone:
+        await record(parts, stored, _restarted(parts, visit, ErrorCode.TRANSCRIPTION_FAILED))
+    except Permanent as error:
+        await record(parts, stored, e.TranscriptionFailed(visit.attempt, error.code))
+    except Transient as error:
+        logs.failure("poll_failed", error)
+        await record(parts, stored, _unanswered_poll(parts, visit, error))
+    else:
+        await _conclude(parts, stored, job)
+
+
+def _unanswered_poll(parts: Parts, visit: Visit, error: Transient) -> e.Event:
+    now = parts.clock.now()
+    if isinstance(error, Held):
+        return e.TranscriptionPolled(visit.attempt, held_until(visit, error, now))
+    if _is_overdue(visit, now):
+        return _restarted(parts, visit, error.code)
+    failures = visit.trouble.times + 1 if visit.trouble else 1
+    next_poll_at = now + put_aside(failures, error.retry_after_s)
+    return e.TranscriptionPolled(visit.attempt, next_poll_at, error.code)
+
+
+def _is_of(job: Job, visit: Visit) -> bool:
+    return visit.audio is not None and visit.audio.is_named_by(job.audio_url)
+
+
+async def _conclude(parts: Parts, stored: Stored, job: Job) -> None:
+    """Save what became of the job; a transcript is stored together with the status."""
+    visit = stored.visit
+    match job.state:
+        case Running() if _is_overdue(visit, parts.clock.now()):
+            logs.event("job_overdue", "warning")
+            await record(parts, stored, _restarted(parts, visit, ErrorCode.TRANSCRIPTION_FAILED))
+        case Running():
+            next_poll_at = parts.clock.now() + e.POLL_EVERY
+            await record(parts, stored, e.TranscriptionPolled(visit.attempt, next_poll_at))
+        case Failed(code, is_transient=False):
+            await record(parts, stored, e.TranscriptionFailed(visit.attempt, code))
+        case Failed(code):
+            await record(parts, stored, _restarted(parts, visit, code))
+        case Transcribed(transcript) if transcript.is_silent:
+            await record(parts, stored, e.TranscriptionFailed(visit.attempt, ErrorCode.NO_SPEECH))
+        case Transcribed(transcript):
+            await _store_transcript(parts, stored, job.transcript_id, transcript)
+
+
+async def _store_transcript(
+    parts: Parts, stored: Stored, transcript_id: str, heard: Transcript
+) -> None:
+    transcript = heard.model_copy(update={"utterances": assign_roles(heard.utterances)})
+    pages = transcript.pages()
+    provider = parts.transcriber.provider
+    event = e.TranscriptStored(
+        stored.visit.attempt, provider, transcript_id, transcript, len(pages)
+    )
+    await record(parts, stored, event, pages=pages)
+
+
+def _is_overdue(visit: Visit, now: datetime) -> bool:
+    return visit.transcription is not None and now - visit.transcription.submitted_at > JOB_LIMIT
+
+
+def _restarted(parts: Parts, visit: Visit, code: ErrorCode) -> e.Event:
+    """A new job for a recording whose job was lost, a bounded number of times."""
+    if visit.restarts >= MAX_RESTARTS:
+        return e.TranscriptionFailed(visit.attempt, code)
+    until = parts.clock.now() + put_aside(visit.restarts + 1, None)
+    return e.TranscriptionRestarted(visit.attempt, until)
