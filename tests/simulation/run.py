@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing import get_context
 from typing import Any
 
 from tenacity import _utils as tenacity_utils
@@ -186,7 +187,7 @@ def reports(planned: Iterator[Batch], processes: int) -> Iterator[Report]:
     if processes == 1:
         yield from map(run_batch, planned)
         return
-    with ProcessPoolExecutor(processes) as pool:
+    with workers(processes) as pool:
         running: set[Future[Report]] = set()
         try:
             while True:
@@ -199,6 +200,11 @@ def reports(planned: Iterator[Batch], processes: int) -> Iterator[Report]:
                     yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def workers(processes: int) -> ProcessPoolExecutor:
+    """Processes that begin afresh: one forked from a process with threads may never wake up."""
+    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
 
 
 def simulate(
@@ -266,7 +272,7 @@ def _sabotage_all(options: argparse.Namespace, processes: int) -> int:
     """The table: which guard was missed after how many visits, and by which invariant."""
     unnoticed = []
     rows = {}
-    with _progress("sabotaging", len(GUARDS)) as advance, ProcessPoolExecutor(processes) as pool:
+    with _progress("sabotaging", len(GUARDS)) as advance, workers(processes) as pool:
         running = {
             name: pool.submit(hunt, name, options.visits, options.seed, options.faults)
             for name in GUARDS

@@ -402,6 +402,10 @@ class World:
             invocation.hit(visit_id)
             return
         if error is None:
+            if self.asked_to_wait and dependency in HEEDS_RETRY_AFTER:
+                # Whoever is answered after all knows better than who was told to wait.
+                for key in [key for key in self.asked_to_wait if key[:2] == (dependency, visit_id)]:
+                    del self.asked_to_wait[key]
             heard = getattr(result, "heard", None)
             answer.set_result(heard() if heard else result)
             return

@@ -22,6 +22,8 @@ AIMED: Final = 0.5
 few hundredths of a second: left to chance alone, most kills would hit processes that do nothing."""
 
 AIM_FOR_S: Final = 1.0
+"""The longest such wait; it is part of the pause."""
+
 LOOK_EVERY_S: Final = 0.002
 
 
@@ -46,9 +48,11 @@ class Killer:
         """
         try:
             while not enough():
-                await asyncio.sleep(self._rng.uniform(*PAUSE_S))
+                aimed = self._rng.random() < AIMED
+                least, most = PAUSE_S
+                await asyncio.sleep(self._rng.uniform(least, most - AIM_FOR_S * aimed))
                 if up := [name for name in VICTIMS if self._is_up(name)]:
-                    await self._kill(self._rng.choice(up))
+                    await self._kill(self._rng.choice(up), aimed=aimed)
             await asyncio.gather(*self._starts.values())
         finally:
             for start in self._starts.values():
@@ -63,8 +67,8 @@ class Killer:
         start.result()
         return True
 
-    async def _kill(self, victim: str) -> None:
-        if self._rng.random() < AIMED:
+    async def _kill(self, victim: str, *, aimed: bool) -> None:
+        if aimed:
             await self._until_at_work(victim)
         self._note(f"kill {victim}")
         await self._processes.kill(victim)

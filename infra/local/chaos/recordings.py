@@ -15,6 +15,7 @@ from infra.local.speech.scripts import HttpFault, Script, SpokenLine
 LOST_WEBHOOK: Final = 0.15
 REPEATED_WEBHOOK: Final = 0.05
 LOST_ANSWER: Final = 0.05  # the order is placed, and nobody hears of it
+LOST_ANSWER_AND_WEBHOOK: Final = 0.5  # of those: then only looking keeps us from paying twice
 REFUSED_ORDER: Final = 0.05
 REFUSED_FETCH: Final = 0.10
 
@@ -45,7 +46,9 @@ def recordings(visits: int, rng: Random) -> tuple[Recording, ...]:
 def _recording(number: int, rng: Random) -> Recording:
     visit_id = f"chaos-{number:05}"
     faults = []
+    lost_webhook = LOST_WEBHOOK
     if rng.random() < LOST_ANSWER:
+        lost_webhook = LOST_ANSWER_AND_WEBHOOK
         faults.append(HttpFault(route="submit", status=500, after_work=True))
     elif rng.random() < REFUSED_ORDER:
         faults.append(HttpFault(route="submit", status=500))
@@ -54,7 +57,7 @@ def _recording(number: int, rng: Random) -> Recording:
     script = Script(
         match=f"/{visit_id}/",
         delay_s=rng.uniform(*JOB_S),
-        webhook=rng.random() >= LOST_WEBHOOK,
+        webhook=rng.random() >= lost_webhook,
         webhook_copies=2 if rng.random() < REPEATED_WEBHOOK else 1,
         http=faults,
     )
