@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=secrets.randbelow(1_000_000),
         metavar="S",
-        help="decides recordings, faults, and whom the kills hit in which order; default: any",
+        help="decides recordings and faults, and the dice of the killer; default: any",
     )
     parser.add_argument(
         "--kills", type=int, default=50, metavar="K", help="at least so many; default: 50"
