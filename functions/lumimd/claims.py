@@ -1,7 +1,7 @@
 """Who may pay: a claim is a conditional save, taken before any call that costs money."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,9 +16,9 @@ from lumimd.records import Claim, Visit
 from lumimd.resilience.retry import TimedOut
 from lumimd.visit import advance
 
-GAP: Final = timedelta(seconds=20)
-"""Between the end of a holder's work and the end of its claim: no call of a holder that lost its
-claim is still on its way when the next one looks."""
+GAP: Final = timedelta(seconds=45)
+"""Between the end of a holder's work and the end of its claim: an order that a holder sent with its
+last breath has arrived, and the provider's list, which lags by up to half a minute, shows it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,15 @@ async def claim(
         announce(step, claimed)
         return saved
     return None
+
+
+def still_held(claimed: Stored) -> Callable[[Visit], bool]:
+    """Tells whether the claim of `claimed` is still on record.
+
+    What its holder decides (not what it found out) counts only then, and only once: somebody else
+    may hold the stage by now, or the decision is on record already and its answer was lost.
+    """
+    return lambda visit: visit.claim == claimed.visit.claim
 
 
 @asynccontextmanager

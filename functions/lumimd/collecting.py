@@ -4,6 +4,7 @@ Webhook and poller share one way; the table decides who came first.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -96,7 +97,8 @@ async def poll(parts: Parts, stored: Stored) -> None:
         await record(parts, stored, e.TranscriptionFailed(visit.attempt, error.code))
     except Transient as error:
         logs.failure("poll_failed", error)
-        await record(parts, stored, _unanswered_poll(parts, visit, error))
+        again = _unanswered_poll(parts, visit, error)
+        await record(parts, stored, again, still_wanted=_nobody_asked_since(stored))
     else:
         await _conclude(parts, stored, job)
 
@@ -125,7 +127,8 @@ async def _conclude(parts: Parts, stored: Stored, job: Job) -> None:
             await record(parts, stored, _restarted(parts, visit, ErrorCode.TRANSCRIPTION_FAILED))
         case Running():
             next_poll_at = parts.clock.now() + e.POLL_EVERY
-            await record(parts, stored, e.TranscriptionPolled(visit.attempt, next_poll_at))
+            polled = e.TranscriptionPolled(visit.attempt, next_poll_at)
+            await record(parts, stored, polled, still_wanted=_nobody_asked_since(stored))
         case Failed(code, is_transient=False):
             await record(parts, stored, e.TranscriptionFailed(visit.attempt, code))
         case Failed(code):
@@ -146,6 +149,11 @@ async def _store_transcript(
         stored.visit.attempt, provider, transcript_id, transcript, len(pages)
     )
     await record(parts, stored, event, pages=pages)
+
+
+def _nobody_asked_since(stored: Stored) -> Callable[[Visit], bool]:
+    """Of overlapping polls, the one that was told to wait must not be overruled."""
+    return lambda visit: visit.wake_at == stored.visit.wake_at
 
 
 def _is_overdue(visit: Visit, now: datetime) -> bool:

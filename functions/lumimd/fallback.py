@@ -15,6 +15,7 @@ from typing import Final
 from lumimd import events as e
 from lumimd import logs
 from lumimd.analysis import ANALYSES
+from lumimd.claims import still_held
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.ports import Parts, Stored
 from lumimd.recording import record
@@ -58,15 +59,19 @@ async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -
     if not visit.provisional and (is_last_try or waited >= PROVISIONAL_AFTER):
         provisional = await _by_rules(parts, visit, until, used_a_try=not held)
         if provisional is not None:
-            stored, shown = await record(parts, claimed, provisional), True
-    if stored is None:
-        return
+            wanted = still_held(claimed)
+            stored, shown = await record(parts, claimed, provisional, still_wanted=wanted), True
+    if stored is None or (shown and not stored.visit.provisional):
+        return  # the visit is gone, or somebody else's
+    wanted = still_held(stored)
     if is_last_try or waited >= GIVE_UP_AFTER:
-        await record(parts, stored, e.SummaryFailed(visit.attempt, ErrorCode.SUMMARY_UNAVAILABLE))
+        gave_up = e.SummaryFailed(visit.attempt, ErrorCode.SUMMARY_UNAVAILABLE)
+        await record(parts, stored, gave_up, still_wanted=wanted)
     elif held and not shown:
-        await record(parts, stored, e.SummaryHeld(visit.attempt, until))
+        await record(parts, stored, e.SummaryHeld(visit.attempt, until), still_wanted=wanted)
     elif not shown:
-        await record(parts, stored, e.SummaryDeferred(visit.attempt, until, error.code))
+        deferred = e.SummaryDeferred(visit.attempt, until, error.code)
+        await record(parts, stored, deferred, still_wanted=wanted)
 
 
 async def _by_rules(

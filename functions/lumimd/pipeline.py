@@ -13,7 +13,7 @@ from lumimd import logs
 from lumimd.action_items import action_items
 from lumimd.analysis import ANALYSES
 from lumimd.audio import Audio, Upload
-from lumimd.claims import SUBMISSION, claim, while_claimed
+from lumimd.claims import SUBMISSION, claim, still_held, while_claimed
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until
 from lumimd.ports import (
@@ -117,7 +117,10 @@ async def submit(parts: Parts, claimed: Stored) -> None:
     else:
         provider = parts.transcriber.provider
         event = e.TranscriptionSubmitted(visit.attempt, provider, transcript_id, audio)
-    await record(parts, claimed, event)
+    if isinstance(event, e.SubmissionDeferred | e.SubmissionHeld):
+        await record(parts, claimed, event, still_wanted=still_held(claimed))
+    else:
+        await record(parts, claimed, event)
 
 
 async def _order(parts: Parts, visit: Visit, audio: Audio) -> str:

@@ -63,6 +63,8 @@ class Invariants:
                 breach("ownersEditLost", visit_id, f"{before.title!r} to {visit.title!r}")
         self._check_history(before, commit)
         self._check_claims(before, commit)
+        if visit.stage_tries < 0:
+            breach("triesBelowZero", visit_id, str(visit.stage_tries))
         if commit.pages is not None:
             utterance = commit.pages[0].utterances[0]
             said_in, generation, _ = spoken_of(utterance.text)

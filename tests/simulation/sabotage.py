@@ -260,6 +260,13 @@ GUARDS: Final[Mapping[str, Guard]] = {
         "of two ticks one creates the task, and none takes a claim away",
         _put((recovery, "_is_due", lambda parts, visit: True)),
     ),
+    "decisions-are-the-holders": Guard(
+        "who lost its claim, or has decided already, does not decide again",
+        _put(
+            (pipeline, "still_held", lambda claimed: lambda visit: True),
+            (fallback, "still_held", lambda claimed: lambda visit: True),
+        ),
+    ),
     "effects-after-save": Guard(
         "a task never comes before the state that it is about",
         _put(*((module, "record", _effects_first) for module in _EVERYWHERE)),

@@ -420,7 +420,9 @@ class World:
             if stored is not None:
                 until = self.loop._now + asked
                 key = (dependency, visit_id, stored.visit.attempt)
-                self.asked_to_wait[key] = (until, invocation, self.loop._now)
+                known = self.asked_to_wait.get(key)
+                if known is None or invocation.began_at > known[2]:  # of two at once, the first
+                    self.asked_to_wait[key] = (until, invocation, self.loop._now)
         answer.set_exception(error)
 
     def _check_patience(
