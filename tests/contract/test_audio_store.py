@@ -1,12 +1,15 @@
 """The contract of `AudioStore`: one suite for the memory adapter and for Cloud Storage's SDK."""
 
 import asyncio
+import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import av
 import httpx
 import pytest
 
@@ -149,17 +152,18 @@ async def test_the_signed_url_of_a_real_bucket_leads_to_the_recording(storage_ur
     assert (answer.status_code, answer.content) == (200, content)
 
 
-async def test_measuring_does_not_hold_up_the_event_loop(bucket: Bucket) -> None:
+async def test_measuring_does_not_hold_up_the_event_loop(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     audio = await bucket.put(path(), SAMPLE.read_bytes())
-    turns = 0
+    loop, the_loop_turns = asyncio.get_running_loop(), threading.Event()
+    opened = av.open
 
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
+    def open_once_the_loop_turns(*arguments: Any, **options: Any) -> Any:
+        loop.call_soon_threadsafe(the_loop_turns.set)
+        assert the_loop_turns.wait(10), "the event loop stands still while a file is read"
+        return opened(*arguments, **options)
 
-    counting = asyncio.create_task(count_turns())
+    monkeypatch.setattr(av, "open", open_once_the_loop_turns)
     await bucket.store.measure(audio)
-    counting.cancel()
-    assert turns > 10
+    assert the_loop_turns.is_set()
