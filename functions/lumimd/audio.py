@@ -74,13 +74,26 @@ class Audio(Document):
         return self.model_copy(update={"duration_seconds": seconds})
 
 
+def is_below(url: str, bucket: str, folder: str) -> bool:
+    """Whether a signed URL, of any age, leads to an object below `folder`, which ends in a slash."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return False
+    return f"/{bucket}/{quote(folder, safe='/~')}" in path
+
+
 class Upload(Document):
-    """A finished upload: whose it is, of which visit, the recording, and since when it is known."""
+    """A finished upload: whose it is, of which visit, the recording, and since when it is known.
+
+    `consented`: it came with the word that the patient agreed.
+    """
 
     user_id: str
     visit_id: str
     audio: Audio
     announced_at: datetime | None = None
+    consented: bool = False
 
 
 def recording_of(storage_path: str) -> tuple[str, str] | None:

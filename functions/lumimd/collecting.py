@@ -14,7 +14,7 @@ from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.fallback import held_until
 from lumimd.ports import Failed, Job, JobGone, Parts, Running, Stored, Transcribed
 from lumimd.recording import record
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.records import ProcessingStatus, Transcription, Visit
 from lumimd.resilience.backoff import put_aside
 from lumimd.roles import assign_roles
 from lumimd.transcript import Transcript
@@ -74,10 +74,12 @@ async def collect_in_time(parts: Parts, visit_id: str, attempt: int, transcript_
     stored = await parts.store.get(visit_id)
     if stored is None or stored.visit.attempt != attempt:
         return
-    if stored.visit.processing_status is ProcessingStatus.TRANSCRIBING:
+    visit = stored.visit
+    if visit.processing_status is ProcessingStatus.TRANSCRIBING and visit.trouble is None:
         await record(parts, stored, e.TranscriptionPolled(attempt, parts.clock.now()))
-    elif stored.visit.processing_status is ProcessingStatus.PENDING:
-        # The job's id is not on record yet: what is said now must be said again.
+    elif visit.processing_status in (ProcessingStatus.PENDING, ProcessingStatus.TRANSCRIBING):
+        # The job's id is not on record yet, or a poll was told to wait, which a wake-up at once
+        # would not heed: what is said now must be said again.
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
 
@@ -148,7 +150,19 @@ async def _store_transcript(
     event = e.TranscriptStored(
         stored.visit.attempt, provider, transcript_id, transcript, len(pages)
     )
-    await record(parts, stored, event, pages=pages)
+    saved = await record(parts, stored, event, pages=pages)
+    if saved is not None and saved.visit.transcription is not None:
+        await _forget_copy(parts, saved.visit.transcription)
+
+
+async def _forget_copy(parts: Parts, stored: Transcription) -> None:
+    """The transcript is safe with us: the provider need not keep it any longer."""
+    if stored.completed_at is None:
+        return
+    try:
+        await parts.transcriber.delete(stored.transcript_id)
+    except (Transient, Permanent) as error:
+        logs.failure("provider_copy_kept", error)
 
 
 def _nobody_asked_since(stored: Stored) -> Callable[[Visit], bool]:

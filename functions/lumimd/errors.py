@@ -19,6 +19,8 @@ class ErrorCode(StrEnum):
     AUDIO_TOO_SHORT = "audio_too_short"
     AUDIO_TRUNCATED = "audio_truncated"
     AUDIO_UNREADABLE = "audio_unreadable"
+    CONSENT_MISSING = "consent_missing"
+    EXPIRED = "expired"
     NO_SPEECH = "no_speech"
     TRANSCRIPTION_FAILED = "transcription_failed"
     TRANSCRIPTION_UNAVAILABLE = "transcription_unavailable"
@@ -38,6 +40,8 @@ MESSAGES: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.AUDIO_TOO_SHORT: "The recording is too short to contain speech.",
     ErrorCode.AUDIO_TRUNCATED: "The recording is incomplete. Please upload it again.",
     ErrorCode.AUDIO_UNREADABLE: "The file is not a recording that we can read.",
+    ErrorCode.CONSENT_MISSING: "We need the patient's consent before we process the recording.",
+    ErrorCode.EXPIRED: "The visit was not finished in time. Please record or upload it again.",
     ErrorCode.NO_SPEECH: "We could not hear anyone speak in the recording.",
     ErrorCode.TRANSCRIPTION_FAILED: "The recording could not be transcribed.",
     ErrorCode.TRANSCRIPTION_UNAVAILABLE: (
@@ -84,7 +88,7 @@ class Transient(Exception):
 
 
 class Held(Transient):
-    """Nobody was asked, since the other side is known to be down. Waiting uses up no try."""
+    """The other side is known to be down, whoever asks. Waiting for it uses up no try."""
 
 
 class Permanent(Exception):
@@ -97,3 +101,41 @@ class Permanent(Exception):
 
 class Rejected(Exception):
     """The caller is not who it must be; nothing was read or written."""
+
+
+class RefusalCode(StrEnum):
+    """The closed list of what a visit refuses to whoever asks something of it."""
+
+    VISIT_NOT_FOUND = "visit_not_found"
+    STILL_PROCESSING = "still_processing"
+    RETRY_TOO_SOON = "retry_too_soon"
+    NOTHING_TO_RETRY = "nothing_to_retry"
+    NO_TRANSCRIPT = "no_transcript"
+    ALREADY_OVER = "already_over"
+    LEGAL_HOLD = "legal_hold"
+
+
+REFUSALS: Final[Mapping[RefusalCode, str]] = {
+    RefusalCode.VISIT_NOT_FOUND: "There is no such visit.",
+    RefusalCode.STILL_PROCESSING: "The visit is being processed.",
+    RefusalCode.RETRY_TOO_SOON: "The visit was tried again a moment ago. Please wait.",
+    RefusalCode.NOTHING_TO_RETRY: "There is nothing to try again.",
+    RefusalCode.NO_TRANSCRIPT: "The visit has no transcript yet.",
+    RefusalCode.ALREADY_OVER: "The visit is at its end already.",
+    RefusalCode.LEGAL_HOLD: "The visit must be kept for legal reasons.",
+}
+"""One plain sentence a code."""
+
+
+class Refused(Exception):
+    """The visit is not such that this can be done; nothing was changed.
+
+    Args:
+        code: why.
+        retry_after_s: when it can be asked again, where waiting helps.
+    """
+
+    def __init__(self, code: RefusalCode, *, retry_after_s: float | None = None) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.retry_after_s = retry_after_s

@@ -15,6 +15,7 @@ from lumimd.errors import ErrorCode
 from lumimd.progress import Step, seconds_remaining, transcribing_percent
 from lumimd.records import (
     Claim,
+    Consent,
     ProcessingError,
     Stage,
     Timings,
@@ -80,6 +81,7 @@ class AudioAccepted(Event):
         return {
             "audio": self.audio,
             "audio_url": self.audio.url,
+            "audio_erased_at": None,
             "wake_at": now,
             "timings": Timings(processing_started_at=now),
         }
@@ -100,6 +102,7 @@ class AudioReplaced(AudioAccepted):
             "requests": 0,
             "claim": None,
             "trouble": None,
+            "held_since": None,
             "processing_error": None,
         }
 
@@ -117,7 +120,7 @@ class SubmissionClaimed(Event):
     claim: Claim
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**_claimed(visit, self.claim), "orders": visit.orders + 1}
+        return {**_claimed(visit, self.claim), "orders": visit.orders + 1, "turn": None}
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ class SubmissionDeferred(Event):
 
     until: datetime
     code: ErrorCode
+    used_a_try: bool = True
 
     @property
     def detail(self) -> str:
@@ -135,22 +139,54 @@ class SubmissionDeferred(Event):
         return {
             "claim": _nobodys_before(self.until),
             "wake_at": self.until,
+            "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
             "trouble": _trouble(visit, self.code, now),
         }
 
 
 @dataclass(frozen=True)
 class SubmissionHeld(Event):
-    """The provider is known to be down: nobody was asked, and no try is used up."""
+    """The provider is known to be down: no try is used up. `had_claimed` as if for one."""
 
     recorded = False
     until: datetime
+    had_claimed: bool = True
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
             "claim": _nobodys_before(self.until),
             "wake_at": self.until,
-            "stage_tries": visit.stage_tries - 1,
+            "held_since": visit.held_since or now,
+            "stage_tries": visit.stage_tries - (1 if self.had_claimed else 0),
+        }
+
+
+@dataclass(frozen=True)
+class SubmissionQueued(Event):
+    """There is no place at the provider: nobody was asked, and no try is used up.
+
+    `turn` is the visit's turn in the line; without one its user is over the quota until `until`.
+    `had_claimed` as if for one.
+    """
+
+    step = Step.QUEUED
+    turn: int | None
+    until: datetime
+    had_claimed: bool = True
+
+    @property
+    def detail(self) -> str:
+        return "over_quota" if self.turn is None else "in_line"
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        used = 1 if self.had_claimed else 0
+        return {
+            "turn": self.turn,
+            "queued_at": visit.queued_at or (None if self.turn is None else now),
+            "claim": None,
+            "wake_at": self.until,
+            "stage_tries": visit.stage_tries - used,
+            "orders": visit.orders - used,
         }
 
 
@@ -186,6 +222,8 @@ class TranscriptionSubmitted(Event):
             ),
             "stage_tries": 0,
             "trouble": None,
+            "held_since": None,
+            "ledger": visit.ledger.model_copy(update={"orders": visit.ledger.orders + 1}),
             "claim": None,
             "wake_at": now + POLL_EVERY,
         }
@@ -225,7 +263,9 @@ class TranscriptStored(Event):
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         submitted_at = visit.transcription.submitted_at if visit.transcription else now
+        heard_s = visit.ledger.audio_seconds + (self.transcript.duration_seconds or 0.0)
         return {
+            "ledger": visit.ledger.model_copy(update={"audio_seconds": heard_s}),
             "transcription": Transcription(
                 provider=self.provider,
                 transcript_id=self.transcript_id,
@@ -238,6 +278,7 @@ class TranscriptStored(Event):
             "transcript_pages": self.pages,
             "stage_tries": 0,
             "trouble": None,
+            "held_since": None,
             "requests": 1,
             "claim": None,
             "wake_at": now + REQUEST_GRACE,
@@ -295,7 +336,7 @@ class SummaryDeferred(SubmissionDeferred):
 
 @dataclass(frozen=True)
 class SummaryHeld(SubmissionHeld):
-    """The model is known to be down: nobody was asked, and no try is used up."""
+    """The model is known to be down: no try is used up."""
 
 
 @dataclass(frozen=True)
@@ -318,6 +359,7 @@ class ProvisionalSummaryStored(Event):
             "provisional": True,
             "claim": _nobodys_before(self.until),
             "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
+            "held_since": visit.held_since if self.used_a_try else visit.held_since or now,
             "wake_at": self.until,
         }
 
@@ -336,10 +378,12 @@ class SummaryStored(Event):
         return self.source
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
+        made = visit.ledger.summaries + (1 if self.source == "model" else 0)
         return {
             **_results(self.source, self.summary),
             "provisional": False,
             "action_ids": self.action_ids,
+            "ledger": visit.ledger.model_copy(update={"summaries": made}),
         }
 
 
@@ -371,11 +415,50 @@ class SummaryRetried(Event):
 
 
 @dataclass(frozen=True)
+class SummaryRegenerated(SummaryRetried):
+    """Somebody wants another summary of a visit that has one; that one stays until then."""
+
+
+@dataclass(frozen=True)
 class VisitCancelled(Event):
     """The owner does not want the visit processed any further."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {}
+
+
+@dataclass(frozen=True)
+class VisitExpired(AudioRejected):
+    """Nobody has uploaded the recording, or nobody could finish the visit, for days."""
+
+    code: ErrorCode = ErrorCode.EXPIRED
+
+
+@dataclass(frozen=True)
+class ConsentGiven(Event):
+    """The patient agrees to the processing of the recording, wherever it stands."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {"consent": visit.consent or Consent(given_at=now)}
+
+
+@dataclass(frozen=True)
+class ConsentGivenLate(SubmissionRetried):
+    """The patient agrees after the recording was refused for want of it: now it is processed."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**super().changes(visit, now), "consent": Consent(given_at=now)}
+
+
+@dataclass(frozen=True)
+class VisitEdited(Event):
+    """The owner changed `fields` of the visit that are the owner's; the work goes on as it was."""
+
+    recorded = False
+    fields: Changes
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return self.fields
 
 
 def _nobodys_before(until: datetime) -> Claim:
@@ -400,6 +483,7 @@ def _retried(visit: Visit, now: datetime) -> Changes:
         "restarts": 0,
         "claim": None,
         "trouble": None,
+        "held_since": None,
         "processing_error": None,
         "retry_count": visit.retry_count + 1,
         "last_retry_at": now,

@@ -19,7 +19,7 @@ from lumimd.claims import still_held
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.ports import Parts, Stored
 from lumimd.recording import record
-from lumimd.records import Visit
+from lumimd.records import Stage, Visit
 from lumimd.resilience.backoff import MAX_TRIES, put_aside
 from lumimd.transcript import Transcript
 
@@ -32,11 +32,38 @@ RELEASE_OVER: Final = timedelta(minutes=2)
 """Held visits come back spread over this time, not all at the moment the dependency is back."""
 
 
+LONGEST_HOLD: Final = timedelta(minutes=8)
+"""How long a dependency may be back, after hours, before who waits for it looks again."""
+
+
 def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
-    """When a held visit looks again: after the breaker's pause, at a moment of its own."""
+    """When a held visit looks again: after as long as it has been held, at a moment of its own.
+
+    So it looks a few times in the first minutes, and every `LONGEST_HOLD` in an outage of hours;
+    ever more rarely in one of days.
+    """
     digest = sha256(f"{visit.visit_id}/{visit.attempt}".encode()).digest()
     share = int.from_bytes(digest[:4]) / 2**32
-    return now + timedelta(seconds=error.retry_after_s or 0) + share * RELEASE_OVER
+    held_for = now - (visit.held_since or now)
+    pause = max(min(held_for, LONGEST_HOLD), held_for / 16)
+    pause = max(pause, timedelta(seconds=error.retry_after_s or 0))
+    return now + pause + share * RELEASE_OVER
+
+
+async def known_down(parts: Parts, visit: Visit, stage: Stage) -> Held | None:
+    """Whether the last try of the visit failed because of the dependency, and not of the visit.
+
+    The benefit of the doubt is given once: a visit that was held already has had its chance.
+    """
+    if visit.held_since is not None:
+        return None
+    since = visit.trouble.first_at if visit.trouble else parts.clock.now()
+    return await parts.refusal(stage, unanswered_since=since)
+
+
+def lacks_provisional(visit: Visit, now: datetime) -> bool:
+    """Whether people have waited long enough to be shown what rules can tell."""
+    return visit.source is None and now - _transcribed_at(visit) >= PROVISIONAL_AFTER
 
 
 async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -> None:
@@ -46,6 +73,8 @@ async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -
         Transient: the store is not available.
     """
     visit, now = claimed.visit, parts.clock.now()
+    if not isinstance(error, Held) and visit.stage_tries >= MAX_TRIES:
+        error = await known_down(parts, visit, Stage.SUMMARY) or error
     held = isinstance(error, Held)
     until = (
         held_until(visit, error, now)
@@ -56,7 +85,7 @@ async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -
     is_last_try = not held and visit.stage_tries >= MAX_TRIES
     stored: Stored | None = claimed
     shown = False
-    if not visit.provisional and (is_last_try or waited >= PROVISIONAL_AFTER):
+    if lacks_provisional(visit, now) or (is_last_try and visit.source is None):
         provisional = await _by_rules(parts, visit, until, used_a_try=not held)
         if provisional is not None:
             wanted = still_held(claimed)

@@ -21,6 +21,9 @@ from lumimd.errors import Rejected
 WEBHOOK_HEADER: Final = "X-LumiMD-Webhook-Secret"
 """The provider signs nothing; it sends one header that we choose (AssemblyAI, webhooks)."""
 
+CONSENT_METADATA: Final = "consent"
+"""A recording may bring the patient's consent along: `consent: given` in its custom metadata."""
+
 ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
 
 
@@ -41,6 +44,7 @@ class StorageObject(_Inbound):
     generation: int
     size: int = 0
     content_type: str = "application/octet-stream"
+    metadata: dict[str, str] = Field(default_factory=dict)
 
 
 class Hint(_Inbound):
@@ -84,7 +88,13 @@ def upload_of(data: object, time: object) -> Upload | None:
         content_type=stored.content_type,
         size_bytes=stored.size,
     )
-    return Upload(user_id=user_id, visit_id=visit_id, audio=audio, announced_at=announced_at)
+    return Upload(
+        user_id=user_id,
+        visit_id=visit_id,
+        audio=audio,
+        announced_at=announced_at,
+        consented=stored.metadata.get(CONSENT_METADATA) == "given",
+    )
 
 
 def hint_of(query: Mapping[str, str], body: object) -> Hint | None:

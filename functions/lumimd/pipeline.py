@@ -11,11 +11,13 @@ from typing import Final
 from lumimd import events as e
 from lumimd import logs
 from lumimd.action_items import action_items
+from lumimd.admission.admit import Waits
 from lumimd.analysis import ANALYSES
 from lumimd.audio import Audio, Upload
 from lumimd.claims import SUBMISSION, claim, still_held, while_claimed
+from lumimd.deletion import was_deleted
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until
+from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until, known_down
 from lumimd.ports import (
     Commit,
     Conflict,
@@ -23,10 +25,10 @@ from lumimd.ports import (
     Stored,
 )
 from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
-from lumimd.records import Action, ProcessingStatus, Visit
+from lumimd.records import Action, Consent, ProcessingStatus, Stage, Visit
 from lumimd.resilience.backoff import MAX_TRIES, put_aside
 from lumimd.transcript import Transcript
-from lumimd.visit import Effect, advance, audio_event, retry_event
+from lumimd.visit import Effect, advance, audio_event
 
 SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
 """A queued job must still be able to fetch the recording; the provider starts within minutes."""
@@ -50,6 +52,8 @@ async def accept(parts: Parts, upload: Upload) -> None:
             return
         now = parts.clock.now()
         visit = stored.visit if stored else _new_visit(parts, upload)
+        if upload.consented and visit.consent is None:
+            visit = visit.model_copy(update={"consent": Consent(given_at=now)})
         arrived = audio_event(visit, upload.audio)
         accepted = advance(visit, arrived, now)
         if Effect.SUBMIT_AUDIO not in accepted.effects:
@@ -58,7 +62,7 @@ async def accept(parts: Parts, upload: Upload) -> None:
         next_event = _next_event(parts, upload, accepted.visit)
         claimed = advance(accepted.visit, next_event, now)
         entries = tuple(entry for entry in (accepted.entry, claimed.entry) if entry)
-        dead_letter = dead_letter_of(claimed.visit, now)
+        dead_letter = dead_letter_of(None, claimed.visit, now)
         was_dead = visit.processing_status is ProcessingStatus.FAILED
         commit = Commit(
             claimed.visit,
@@ -71,6 +75,8 @@ async def accept(parts: Parts, upload: Upload) -> None:
                 parts.store.save(stored, commit) if stored else parts.store.create(commit)
             )
         except Conflict:
+            if stored is None and await was_deleted(parts, upload):
+                return
             continue
         announce(accepted, arrived)
         announce(claimed, next_event)
@@ -82,7 +88,9 @@ async def accept(parts: Parts, upload: Upload) -> None:
 
 
 def _next_event(parts: Parts, upload: Upload, visit: Visit) -> e.Event:
-    """A recording that arrived is claimed, unless its event went round for hours."""
+    """A recording that arrived is claimed, if it may be processed and its event is not stale."""
+    if parts.policy.requires_consent and visit.consent is None:
+        return e.AudioRejected(visit.attempt, ErrorCode.CONSENT_MISSING)
     announced_at = upload.announced_at
     if announced_at is not None and parts.clock.now() - announced_at > EVENT_CAP:
         return e.AudioRejected(visit.attempt, ErrorCode.RECEIVED_TOO_LATE)
@@ -94,37 +102,44 @@ async def submit(parts: Parts, claimed: Stored) -> None:
     visit = claimed.visit
     assert visit.audio is not None
     event: e.Event
+    ordering = False
+    waits: Waits | None = None
+    transcript_id: str | None = None
     try:
         async with while_claimed(parts, visit, ErrorCode.TRANSCRIPTION_UNAVAILABLE):
             visit.audio.check_size()
             audio = await parts.audio.measure(visit.audio)
-            transcript_id = await _order(parts, visit, audio)
+            waits = await parts.admission.may_submit(visit)
+            if waits is None:
+                transcript_id = await _ordered_before(parts, visit, audio)
+            if waits is None and transcript_id is None:
+                url = await parts.audio.signed_url(audio, SIGNED_URL_VALID_FOR)
+                ordering = True
+                transcript_id = await parts.transcriber.submit(
+                    url, visit_id=visit.visit_id, attempt=visit.attempt
+                )
     except Permanent as error:
         event = e.AudioRejected(visit.attempt, error.code)
     except Held as error:
         event = e.SubmissionHeld(visit.attempt, held_until(visit, error, parts.clock.now()))
     except Transient as error:
         logs.failure("submission_failed", error)
-        now = parts.clock.now()
-        since = visit.trouble.first_at if visit.trouble else now
-        # After the last try nothing is ordered any more. But whoever cannot even look does not
-        # know that there is no transcript, and goes on looking.
-        if visit.stage_tries > MAX_TRIES and now - since > GIVE_UP_AFTER:
-            event = e.TranscriptionFailed(visit.attempt, ErrorCode.TRANSCRIPTION_UNAVAILABLE)
-        else:
-            until = now + put_aside(visit.stage_tries, error.retry_after_s)
-            event = e.SubmissionDeferred(visit.attempt, until, error.code)
+        event = await _put_aside(parts, visit, error, used_a_try=ordering)
     else:
-        provider = parts.transcriber.provider
-        event = e.TranscriptionSubmitted(visit.attempt, provider, transcript_id, audio)
-    if isinstance(event, e.SubmissionDeferred | e.SubmissionHeld):
+        if waits is not None:
+            event = e.SubmissionQueued(visit.attempt, waits.turn, waits.until)
+        else:
+            assert transcript_id is not None
+            provider = parts.transcriber.provider
+            event = e.TranscriptionSubmitted(visit.attempt, provider, transcript_id, audio)
+    if isinstance(event, e.SubmissionDeferred | e.SubmissionHeld | e.SubmissionQueued):
         await record(parts, claimed, event, still_wanted=still_held(claimed))
     else:
         await record(parts, claimed, event)
 
 
-async def _order(parts: Parts, visit: Visit, audio: Audio) -> str:
-    """The job's id. Look before you pay: an earlier holder of the claim may have ordered it."""
+async def _ordered_before(parts: Parts, visit: Visit, audio: Audio) -> str | None:
+    """Look before you pay: the id of the job that an earlier holder of the claim has ordered."""
     if visit.orders > 1:
         found = await parts.transcriber.find(audio)
         if found is not None:
@@ -132,8 +147,24 @@ async def _order(parts: Parts, visit: Visit, audio: Audio) -> str:
             return found
     if visit.stage_tries > MAX_TRIES:
         raise Permanent(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
-    url = await parts.audio.signed_url(audio, SIGNED_URL_VALID_FOR)
-    return await parts.transcriber.submit(url, visit_id=visit.visit_id, attempt=visit.attempt)
+    return None
+
+
+async def _put_aside(parts: Parts, visit: Visit, error: Transient, *, used_a_try: bool) -> e.Event:
+    """Try the submission again later; only an order that was sent uses up a try.
+
+    Whoever cannot reach the recording, or cannot look at the provider's list, does not know that
+    there is no transcript: that goes on for a day, whatever the tries.
+    """
+    now, times = parts.clock.now(), visit.trouble.times + 1 if visit.trouble else 1
+    if used_a_try and visit.stage_tries >= MAX_TRIES:
+        down = await known_down(parts, visit, Stage.SUBMISSION)
+        if down is not None:
+            return e.SubmissionHeld(visit.attempt, held_until(visit, down, now))
+    if visit.trouble is not None and now - visit.trouble.first_at > GIVE_UP_AFTER:
+        return e.TranscriptionFailed(visit.attempt, ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+    until = now + put_aside(times, error.retry_after_s)
+    return e.SubmissionDeferred(visit.attempt, until, error.code, used_a_try)
 
 
 async def summarize(parts: Parts, visit_id: str, attempt: int) -> None:
@@ -179,32 +210,6 @@ async def _summarize(parts: Parts, claimed: Stored) -> None:
         ids = tuple(action.action_id for action in actions)
         event = e.SummaryStored(visit.attempt, parts.summarizer.source, summary, ids)
     await record(parts, claimed, event, actions=actions)
-
-
-async def retry(parts: Parts, visit_id: str) -> None:
-    """Begin another attempt at a failed visit, from the stage that failed.
-
-    What was transcribed is not transcribed again. Any other visit is left as it is.
-
-    Raises:
-        Transient: the store is not available.
-    """
-    stored = await parts.store.get(visit_id)
-    if stored is not None:
-        with logs.about(visitId=visit_id, trace=stored.visit.trace):
-            await record(parts, stored, retry_event(stored.visit))
-
-
-async def cancel(parts: Parts, visit_id: str) -> None:
-    """Stop the work on a visit that is not at its end yet; nothing more is paid for it.
-
-    Raises:
-        Transient: the store is not available.
-    """
-    stored = await parts.store.get(visit_id)
-    if stored is not None:
-        with logs.about(visitId=visit_id, trace=stored.visit.trace):
-            await record(parts, stored, e.VisitCancelled(None))
 
 
 def _new_visit(parts: Parts, upload: Upload) -> Visit:

@@ -8,13 +8,16 @@ adapter and the real one both pass.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lumimd.audio import Audio
 from lumimd.clinical import Source, VisitSummary
-from lumimd.errors import ErrorCode
-from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
+from lumimd.errors import ErrorCode, Held
+from lumimd.records import Action, DeadLetter, Deletion, HistoryEntry, Stage, Visit
 from lumimd.transcript import Transcript, TranscriptPage, Utterance
+
+if TYPE_CHECKING:
+    from lumimd.admission.admit import Admission
 
 
 class Clock(Protocol):
@@ -103,7 +106,7 @@ class VisitStore(Protocol):
         """Write a visit that does not exist yet.
 
         Raises:
-            Conflict: it exists.
+            Conflict: it exists, or was deleted.
         """
         ...
 
@@ -139,11 +142,69 @@ class VisitStore(Protocol):
         ...
 
 
+class Archive(Protocol):
+    """The visits by age, and what is in the bucket: for retention and reconciliation."""
+
+    async def with_audio(self, created_before: datetime, limit: int) -> Sequence[Visit]:
+        """Visits so old whose recordings were not erased, the oldest first."""
+        ...
+
+    async def waiting(self, created_before: datetime, limit: int) -> Sequence[Visit]:
+        """Visits so old that are still `pending`, the oldest first."""
+        ...
+
+    async def older(self, created_before: datetime, limit: int) -> Sequence[Visit]:
+        """Visits so old, the oldest first."""
+        ...
+
+
+class Deletions(Protocol):
+    """The receipts of deletions, and what the store has to forget for them.
+
+    Every save is conditional on the version that was read.
+    """
+
+    async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
+        """The receipt and its version; None where nothing was deleted."""
+        ...
+
+    async def begin(self, read: Stored, deletion: Deletion) -> None:
+        """Delete the visit, still as it was `read`, and note the deletion in the same commit.
+
+        Raises:
+            Conflict: the visit is not as it was, or is gone.
+        """
+        ...
+
+    async def save(self, read_version: object, deletion: Deletion) -> None:
+        """Write a receipt that is still as it was read.
+
+        Raises:
+            Conflict: it is not.
+        """
+        ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Deletion]:
+        """At most `limit` deletions with `wake_at <= now`, the longest overdue first."""
+        ...
+
+    async def erase(self, visit_id: str) -> dict[str, int]:
+        """Delete all documents of a visit that is gone itself; how many of each kind.
+
+        The kinds: `transcript`, `history`, `actions`, `deadLetters`.
+        """
+        ...
+
+
 class TaskQueue(Protocol):
     """Work handed to another invocation."""
 
     async def request_summary(self, visit_id: str, attempt: int, request: int) -> None:
         """Have `summarize_visit` called with these ids. The same three ids are the same task."""
+        ...
+
+    async def forget(self, visit_id: str, attempt: int, request: int) -> bool:
+        """Delete the task of these ids; whether it was still there."""
         ...
 
 
@@ -161,6 +222,10 @@ class AudioStore(Protocol):
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
         """A URL that leads to this generation of the recording and expires."""
+        ...
+
+    async def erase(self, bucket: str, folder: str) -> int:
+        """Delete everything below `folder` (which ends with a slash); how many objects."""
         ...
 
 
@@ -217,6 +282,18 @@ class Transcriber(Protocol):
         """The id of the newest job for this generation of the recording that has not failed."""
         ...
 
+    async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
+        """The ids of the recent jobs for recordings below `folder`, failed ones too."""
+        ...
+
+    async def delete(self, transcript_id: str) -> bool:
+        """Have the provider forget the job and its transcript; whether it was still there.
+
+        Raises:
+            Transient: not now; a job that is still running cannot be deleted.
+        """
+        ...
+
 
 class JobGone(Exception):
     """The provider does not know the job: deleted, expired, or never there."""
@@ -236,11 +313,30 @@ class Summarizer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Policy:
+    """What a deployment decides about the visits of its users.
+
+    `transcript_retention`: None keeps transcripts and summaries until they are deleted.
+    """
+
+    requires_consent: bool = True
+    expires_after: timedelta = timedelta(days=7)
+    audio_retention: timedelta = timedelta(days=30)
+    transcript_retention: timedelta | None = None
+
+
 class Parts(Protocol):
     """Everything that the pipeline works with; a part may be built when it is first asked for."""
 
     @property
     def store(self) -> VisitStore: ...
+
+    @property
+    def deletions(self) -> Deletions: ...
+
+    @property
+    def archive(self) -> Archive: ...
 
     @property
     def tasks(self) -> TaskQueue: ...
@@ -258,8 +354,21 @@ class Parts(Protocol):
     def fallback(self) -> Summarizer: ...
 
     @property
+    def admission(self) -> "Admission": ...
+
+    @property
     def clock(self) -> Clock: ...
+
+    @property
+    def policy(self) -> Policy: ...
 
     def new_id(self) -> str:
         """A string that nobody else has."""
+        ...
+
+    async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
+        """What a call for the stage would be refused with, if its dependency is known to be down.
+
+        From now on it is, if a visit was `unanswered_since` then and nobody was answered after.
+        """
         ...

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from lumimd import logs
+from lumimd import logs, metrics
 from lumimd.errors import ErrorCode, Transient
 from lumimd.events import Event
 from lumimd.ports import Commit, Conflict, Parts, Stored
@@ -35,23 +35,8 @@ async def record(
         Transient: the store is not available, or the visit changes faster than it can be read.
     """
     for _ in range(CONFLICTS):
-        now = parts.clock.now()
-        step = advance(stored.visit, event, now)
-        if not step.changed:
-            logs.event("event_was_late", code=event.name)
-            return stored
-        commit = Commit(
-            step.visit,
-            entries=(step.entry,) if step.entry else (),
-            pages=pages,
-            stale_pages=stored.visit.transcript_pages,
-            actions=actions,
-            stale_actions=stored.visit.action_ids,
-            dead_letter=dead_letter_of(step.visit, now),
-            no_dead_letter=stored.visit.processing_status is ProcessingStatus.FAILED,
-        )
         try:
-            saved = await parts.store.save(stored, commit)
+            return await record_once(parts, stored, event, pages=pages, actions=actions)
         except Conflict:
             again = await parts.store.get(stored.visit.visit_id)
             if again is None:
@@ -61,11 +46,42 @@ async def record(
             if not still_wanted(stored.visit):
                 logs.event("event_not_wanted_any_more", code=event.name)
                 return stored
-            continue
-        announce(step, event)
-        await _perform(parts, saved.visit, step)
-        return saved
     raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+async def record_once(
+    parts: Parts,
+    stored: Stored,
+    event: Event,
+    *,
+    pages: Sequence[TranscriptPage] | None = None,
+    actions: Sequence[Action] | None = None,
+) -> Stored:
+    """Save what `event` makes of the visit as it was `stored`; a late event changes nothing.
+
+    Raises:
+        Conflict: the visit changed since it was read, or is gone.
+        Transient: the store is not available.
+    """
+    now = parts.clock.now()
+    step = advance(stored.visit, event, now)
+    if not step.changed:
+        logs.event("event_was_late", code=event.name)
+        return stored
+    commit = Commit(
+        step.visit,
+        entries=(step.entry,) if step.entry else (),
+        pages=pages,
+        stale_pages=stored.visit.transcript_pages,
+        actions=actions,
+        stale_actions=stored.visit.action_ids,
+        dead_letter=dead_letter_of(stored.visit, step.visit, now),
+        no_dead_letter=_works_again(stored.visit, step.visit),
+    )
+    saved = await parts.store.save(stored, commit)
+    announce(step, event)
+    await _perform(parts, saved.visit, step, stored.visit.attempt)
+    return saved
 
 
 def announce(step: Advance, event: Event) -> None:
@@ -81,20 +97,37 @@ def announce(step: Advance, event: Event) -> None:
         tries=step.visit.stage_tries,
         **({"code": error.code} if error else {}),
     )
+    metrics.advanced(step, event)
 
 
-def dead_letter_of(visit: Visit, now: datetime) -> DeadLetter | None:
-    """The dead letter of a visit that failed; none for any other."""
-    if visit.processing_status is not ProcessingStatus.FAILED:
+def dead_letter_of(before: Visit | None, after: Visit, now: datetime) -> DeadLetter | None:
+    """The dead letter of a visit that has just failed; none for any other.
+
+    Nobody has to look at a visit that waits for its owner: for consent, or for a recording.
+    """
+    if not _failed(after) or (before is not None and _failed(before)):
         return None
-    return DeadLetter.of(visit, now)
+    error = after.processing_error
+    if after.audio is None or (error and error.code is ErrorCode.CONSENT_MISSING):
+        return None
+    return DeadLetter.of(after, now)
 
 
-async def _perform(parts: Parts, visit: Visit, step: Advance) -> None:
-    if Effect.REQUEST_SUMMARY not in step.effects:
-        return
-    try:
-        await parts.tasks.request_summary(visit.visit_id, visit.attempt, visit.requests)
-    except Transient as error:
-        # The visit is due again shortly, and that creates another task.
-        logs.failure("summary_not_requested", error)
+def _works_again(before: Visit, after: Visit) -> bool:
+    return _failed(before) and not _failed(after)
+
+
+def _failed(visit: Visit) -> bool:
+    return visit.processing_status is ProcessingStatus.FAILED
+
+
+async def _perform(parts: Parts, visit: Visit, step: Advance, attempt: int) -> None:
+    """`attempt` is the one that the event was about; `visit` may have gone on to the next."""
+    if Effect.REQUEST_SUMMARY in step.effects:
+        try:
+            await parts.tasks.request_summary(visit.visit_id, visit.attempt, visit.requests)
+        except Transient as error:
+            # The visit is due again shortly, and that creates another task.
+            logs.failure("summary_not_requested", error)
+    if Effect.GIVE_PLACE_BACK in step.effects:
+        await parts.admission.left(visit.visit_id, attempt)

@@ -7,11 +7,14 @@
 | visits/{visitId}/history/    | `HistoryEntry`                    |
 | actions/{actionId}           | `Action`                          |
 | deadLetters/{visitId}        | `DeadLetter`                      |
+| deletions/{visitId}          | `Deletion`                        |
 """
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+from pydantic import Field
 
 from lumimd.audio import Audio
 from lumimd.clinical import Diagnosis, Medications, Source, Statement
@@ -69,6 +72,20 @@ class Stage(StrEnum):
     SUBMISSION = "submission"
     TRANSCRIPTION = "transcription"
     SUMMARY = "summary"
+
+
+class Consent(Document):
+    """The patient agreed to the processing of the recording."""
+
+    given_at: datetime
+
+
+class Ledger(Document):
+    """What the visit has cost so far, over all its attempts: what the providers charge by."""
+
+    audio_seconds: float = 0.0
+    orders: int = 0
+    summaries: int = 0
 
 
 class Claim(Document):
@@ -140,20 +157,28 @@ class Visit(Document):
     still brings is refused. `stage_tries` counts the tries of the present stage that were used up;
     waiting for a dependency that is known to be down uses up none. `orders` counts the claims under
     which a transcript of this recording may have been ordered, `restarts` how often the provider
-    lost its job, `requests` the summary tasks created. A `provisional` summary was made by rules
-    while the model was away, and is replaced once.
+    lost its job, `requests` the summary tasks created. `held_since` is when the present stage
+    first had to wait for a dependency that is known to be down. `turn` is the visit's turn in the
+    line for the provider while it waits there (`admission/`), `queued_at` when it joined it first;
+    an `urgent` visit overtakes the others. A `provisional` summary was made by
+    rules while the model was away, and is replaced once.
     """
 
     visit_id: str
     user_id: str
     kind: VisitKind = VisitKind.VISIT
     schema_version: int = SCHEMA_VERSION
+    batch_id: str | None = None
+    urgent: bool = False
+    consent: Consent | None = None
+    legal_hold: bool = False
     title: str | None = None
     archived: bool = False
     tags: tuple[str, ...] = ()
 
     audio: Audio | None = None
     audio_url: str | None = None
+    audio_erased_at: datetime | None = None
 
     status: Status = Status.PROCESSING
     processing_status: ProcessingStatus = ProcessingStatus.PENDING
@@ -171,6 +196,9 @@ class Visit(Document):
     claim: Claim | None = None
     trace: str | None = None
     trouble: Trouble | None = None
+    held_since: datetime | None = None
+    turn: int | None = None
+    queued_at: datetime | None = None
     retry_count: int = 0
     last_retry_at: datetime | None = None
 
@@ -188,6 +216,7 @@ class Visit(Document):
     education: tuple[Statement, ...] = ()
     action_ids: tuple[str, ...] = ()
 
+    ledger: Ledger = Ledger()
     history_length: int = 0
     created_at: datetime
     updated_at: datetime
@@ -227,8 +256,19 @@ class Action(Document):
     created_at: datetime
 
 
+class LetterState(StrEnum):
+    """Whether somebody still has to look at a dead letter."""
+
+    OPEN = "open"
+    DISCARDED = "discarded"
+
+
 class DeadLetter(Document):
-    """A visit that failed: what an operator needs to decide whether to try it again."""
+    """A visit that failed: what an operator needs to decide whether to try it again.
+
+    A `discarded` one is not worth another try; the visit itself stays as it is. Another failure of
+    the same visit is a new letter, and open.
+    """
 
     visit_id: str
     user_id: str
@@ -240,6 +280,21 @@ class DeadLetter(Document):
     first_seen_at: datetime
     last_error: ErrorCode
     last_seen_at: datetime
+    state: LetterState = LetterState.OPEN
+    discard_reason: str | None = None
+    discarded_at: datetime | None = None
+    discarded_by: str | None = None
+
+    def discarded(self, by: str, reason: str, now: datetime) -> "DeadLetter":
+        """This letter, put away by an operator who says why."""
+        return self.model_copy(
+            update={
+                "state": LetterState.DISCARDED,
+                "discard_reason": reason,
+                "discarded_at": now,
+                "discarded_by": by,
+            }
+        )
 
     @classmethod
     def of(cls, visit: Visit, now: datetime) -> "DeadLetter":
@@ -259,3 +314,23 @@ class DeadLetter(Document):
             last_error=trouble.last_code if trouble else error.code,
             last_seen_at=now,
         )
+
+
+class Deletion(Document):
+    """The receipt of a deletion, and until it is complete what is left to do, at `wake_at`.
+
+    It is all that remains of the visit: ids and counts. `settled_at` is when whoever was at work on
+    the visit has stopped for certain; `counts` are the documents, recordings, tasks and copies at
+    the provider that were deleted.
+    """
+
+    visit_id: str
+    user_id: str
+    requested_at: datetime
+    settled_at: datetime
+    wake_at: datetime | None
+    completed_at: datetime | None = None
+    bucket: str | None = None
+    folder: str
+    transcript_ids: tuple[str, ...] = ()
+    counts: dict[str, int] = Field(default_factory=dict)

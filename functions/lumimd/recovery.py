@@ -5,16 +5,19 @@ visit is due sooner or later, and its status says what to do.
 """
 
 import asyncio
-from datetime import datetime
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from lumimd import collecting, logs, pipeline
+from lumimd import collecting, deletion, logs, metrics, pipeline
 from lumimd import events as e
+from lumimd.admission.admit import LOOK_AGAIN
 from lumimd.claims import claim
+from lumimd.fallback import GIVE_UP_AFTER, held_until, lacks_provisional
 from lumimd.ports import Parts, Stored
 from lumimd.recording import record
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.records import ProcessingStatus, Stage, Visit
 
 BATCH: Final = 300
 AT_ONCE: Final = 50
@@ -25,19 +28,26 @@ class Need(StrEnum):
     """The one thing that moves a due visit on."""
 
     NOTHING = "nothing"
+    EXPIRE = "expire"
     SUBMIT = "submit"
+    STAY_IN_LINE = "stay_in_line"
     COLLECT = "collect"
     REQUEST_SUMMARY = "request_summary"
 
 
-def need(visit: Visit, now: datetime) -> Need:
+def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
     """What to do for `visit` at `now`.
 
     A due visit may have been claimed or finished since the query found it; then it needs nothing.
     """
     if visit.is_claimed(now):
         return Need.NOTHING
+    began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
+    if not visit.processing_status.is_terminal and now - began_at >= expires_after:
+        return Need.EXPIRE
     match visit.processing_status:
+        case ProcessingStatus.PENDING if visit.turn is not None:
+            return Need.STAY_IN_LINE
         case ProcessingStatus.PENDING if visit.audio is not None:
             return Need.SUBMIT
         case ProcessingStatus.TRANSCRIBING:
@@ -56,6 +66,8 @@ def _is_due(parts: Parts, visit: Visit) -> bool:
 async def wake_due(parts: Parts) -> int:
     """Look after every due visit, the longest overdue first; returns how many there were.
 
+    And after the visits that were deleted, until nothing is left of them.
+
     One visit's trouble does not keep the others from their turn.
 
     Raises:
@@ -63,25 +75,30 @@ async def wake_due(parts: Parts) -> int:
         ExceptionGroup: bugs, after every visit had its turn.
     """
     now = parts.clock.now()
+    tick = metrics.Tick(now)
     gate = asyncio.Semaphore(AT_ONCE)
     count = 0
     last: Stored | None = None
     troubles: list[Exception] = []
 
-    async def wake_one(stored: Stored) -> None:
+    async def wake_one(stored: Stored, by: Callable[[Parts, Stored], Awaitable[None]]) -> None:
         visit = stored.visit
         async with gate:
             with logs.about(visitId=visit.visit_id, attempt=visit.attempt, trace=visit.trace):
                 try:
-                    await wake(parts, stored)
+                    await by(parts, stored)
                 except Exception as trouble:  # one visit must not stop the others; raised below
                     logs.failure("wake_failed", trouble)
                     troubles.append(trouble)
 
     while due := await parts.store.due(now, BATCH, after=last):
         count, last = count + len(due), due[-1]
-        await asyncio.gather(*(wake_one(stored) for stored in due))
-    logs.event("woke_due_visits", count=count)
+        tick.found(due)
+        await asyncio.gather(*(wake_one(stored, wake) for stored in due))
+    called = await parts.admission.admit_waiting(parts)
+    await asyncio.gather(*(wake_one(stored, submit_called) for stored in called))
+    tick.ended()
+    troubles += await deletion.sweep_due(parts, now)
     if troubles:
         raise ExceptionGroup("visits that could not be looked after", troubles)
     return count
@@ -93,17 +110,61 @@ async def wake(parts: Parts, stored: Stored) -> None:
     Raises:
         Transient: the store is not available.
     """
-    match need(stored.visit, parts.clock.now()):
+    match need(stored.visit, parts.clock.now(), parts.policy.expires_after):
+        case Need.EXPIRE:
+            expired = e.VisitExpired(stored.visit.attempt)
+            await record(parts, stored, expired, still_wanted=lambda v: _is_due(parts, v))
         case Need.SUBMIT:
-            claimed = await claim(parts, stored, e.SubmissionClaimed)
-            if claimed is not None:
-                await pipeline.submit(parts, claimed)
+            if await _goes_on_waiting(parts, stored, Stage.SUBMISSION, e.SubmissionHeld):
+                return
+            await submit_called(parts, stored)
+        case Need.STAY_IN_LINE:
+            now = parts.clock.now()
+            # It is called when it is its turn; this is only so that nothing is ever forgotten.
+            stays = e.SubmissionQueued(
+                stored.visit.attempt, stored.visit.turn, now + LOOK_AGAIN, had_claimed=False
+            )
+            await record(parts, stored, stays, still_wanted=lambda v: _is_due(parts, v))
         case Need.COLLECT:
             await collecting.poll(parts, stored)
         case Need.REQUEST_SUMMARY:
+            if await _goes_on_waiting(parts, stored, Stage.SUMMARY, e.SummaryHeld):
+                return
             # The save decides: of two overlapping runs, one creates the task. The other one must
             # not take the claim from whoever has begun to work on it.
             requested = e.SummaryRequested(stored.visit.attempt)
             await record(parts, stored, requested, still_wanted=lambda v: _is_due(parts, v))
         case Need.NOTHING:
             logs.event("nothing_to_wake")
+
+
+async def submit_called(parts: Parts, stored: Stored) -> None:
+    """Submit a visit whose turn it is.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    claimed = await claim(parts, stored, e.SubmissionClaimed)
+    if claimed is not None:
+        await pipeline.submit(parts, claimed)
+
+
+async def _goes_on_waiting(
+    parts: Parts, stored: Stored, stage: Stage, held: type[e.SubmissionHeld]
+) -> bool:
+    """Whether a held visit has to wait longer: one write, where a task and a claim would be four.
+
+    Who is to be shown a provisional summary, or to be given up, gets that from `fallback.py`.
+    """
+    visit, now = stored.visit, parts.clock.now()
+    if visit.held_since is None or now - visit.held_since > GIVE_UP_AFTER:
+        return False
+    if stage is Stage.SUMMARY and lacks_provisional(visit, now):
+        return False
+    refusal = await parts.refusal(stage)
+    if refusal is None:
+        return False
+    until = held_until(visit, refusal, now)
+    event = held(visit.attempt, until, had_claimed=False)
+    await record(parts, stored, event, still_wanted=lambda v: _is_due(parts, v))
+    return True

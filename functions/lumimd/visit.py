@@ -17,6 +17,7 @@ from typing import Final
 
 from lumimd import events as e
 from lumimd.audio import Audio
+from lumimd.errors import ErrorCode
 from lumimd.progress import PERCENT, seconds_remaining
 from lumimd.records import HistoryEntry, ProcessingStatus, Status, Visit
 
@@ -28,6 +29,7 @@ class Effect(StrEnum):
 
     SUBMIT_AUDIO = "submit_audio"
     REQUEST_SUMMARY = "request_summary"
+    GIVE_PLACE_BACK = "give_place_back"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class IllegalTransition(Exception):
 _SUBMIT: Final = Transition(_P.PENDING, (Effect.SUBMIT_AUDIO,))
 _STORED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY,))
 _FAILED: Final = Transition(_P.FAILED)
+# The provider is done with the job, one way or the other.
+_TRANSCRIBED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY, Effect.GIVE_PLACE_BACK))
+_NOT_TRANSCRIBED: Final = Transition(_P.FAILED, (Effect.GIVE_PLACE_BACK,))
+_AGAIN: Final = Transition(_P.PENDING, (Effect.GIVE_PLACE_BACK,))
 _CANCELLED: Final = Transition(_P.CANCELLED)
 
 TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] = {
@@ -56,18 +62,19 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.PENDING, e.SubmissionClaimed): Transition(_P.PENDING),
     (_P.PENDING, e.SubmissionDeferred): Transition(_P.PENDING),
     (_P.PENDING, e.SubmissionHeld): Transition(_P.PENDING),
-    (_P.PENDING, e.AudioRejected): _FAILED,
+    (_P.PENDING, e.SubmissionQueued): Transition(_P.PENDING),
+    (_P.PENDING, e.AudioRejected): _NOT_TRANSCRIBED,
     (_P.PENDING, e.TranscriptionSubmitted): Transition(_P.TRANSCRIBING),
     # The provider was quicker than our own write of the job's id.
-    (_P.PENDING, e.TranscriptStored): _STORED,
-    (_P.PENDING, e.TranscriptionFailed): _FAILED,
-    (_P.PENDING, e.TranscriptionRestarted): Transition(_P.PENDING),
+    (_P.PENDING, e.TranscriptStored): _TRANSCRIBED,
+    (_P.PENDING, e.TranscriptionFailed): _NOT_TRANSCRIBED,
+    (_P.PENDING, e.TranscriptionRestarted): _AGAIN,
     (_P.PENDING, e.VisitCancelled): _CANCELLED,
     (_P.TRANSCRIBING, e.AudioReplaced): _SUBMIT,
     (_P.TRANSCRIBING, e.TranscriptionPolled): Transition(_P.TRANSCRIBING),
-    (_P.TRANSCRIBING, e.TranscriptStored): _STORED,
-    (_P.TRANSCRIBING, e.TranscriptionFailed): _FAILED,
-    (_P.TRANSCRIBING, e.TranscriptionRestarted): Transition(_P.PENDING),
+    (_P.TRANSCRIBING, e.TranscriptStored): _TRANSCRIBED,
+    (_P.TRANSCRIBING, e.TranscriptionFailed): _NOT_TRANSCRIBED,
+    (_P.TRANSCRIBING, e.TranscriptionRestarted): _AGAIN,
     (_P.TRANSCRIBING, e.VisitCancelled): _CANCELLED,
     (_P.SUMMARIZING, e.AudioReplaced): _SUBMIT,
     (_P.SUMMARIZING, e.SummaryRequested): _STORED,
@@ -82,6 +89,10 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.FAILED, e.AudioReplaced): _SUBMIT,
     (_P.FAILED, e.SubmissionRetried): _SUBMIT,
     (_P.FAILED, e.SummaryRetried): _STORED,
+    (_P.FAILED, e.ConsentGivenLate): _SUBMIT,
+    (_P.COMPLETED, e.SummaryRegenerated): _STORED,
+    **{(_s, e.VisitExpired): _FAILED for _s in (_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING)},
+    **{(_s, _e): Transition(_s) for _s, _e in product(_P, (e.ConsentGiven, e.VisitEdited))},
     # Cancelled before there was a recording: whoever records after that wants it processed.
     (_P.CANCELLED, e.AudioAccepted): _SUBMIT,
     (_P.CANCELLED, e.AudioReplaced): _SUBMIT,
@@ -91,6 +102,7 @@ _SUBMISSION: Final = (
     e.SubmissionClaimed,
     e.SubmissionDeferred,
     e.SubmissionHeld,
+    e.SubmissionQueued,
     e.AudioRejected,
     e.TranscriptionSubmitted,
 )
@@ -109,7 +121,7 @@ _SUMMARY: Final = (
     e.SummaryStored,
     e.SummaryFailed,
 )
-_RETRY: Final = (e.SubmissionRetried, e.SummaryRetried)
+_RETRY: Final = (e.SubmissionRetried, e.SummaryRetried, e.ConsentGivenLate)
 _TERMINAL: Final = (_P.COMPLETED, _P.FAILED, _P.CANCELLED)
 
 LATE_OR_REPEATED: Final = frozenset(
@@ -121,7 +133,8 @@ LATE_OR_REPEATED: Final = frozenset(
         *product(_TERMINAL, _SUMMARY),
         # A second click: the work is under way, or done.
         *product((_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING, _P.COMPLETED, _P.CANCELLED), _RETRY),
-        *product(_TERMINAL, (e.VisitCancelled,)),
+        *product(set(_P) - {_P.COMPLETED}, (e.SummaryRegenerated,)),
+        *product(_TERMINAL, (e.VisitCancelled, e.VisitExpired)),
     }
 )
 
@@ -197,11 +210,13 @@ def _settled(
             "progress_percent": percent,
             "estimated_seconds_remaining": seconds_remaining(event.step, 0.0, audio_s),
         }
+    if to is not _P.PENDING or after.attempt != before.attempt:
+        settled |= {"turn": None, "queued_at": None}
     if to.is_terminal:
         settled |= {"wake_at": None, "claim": None, "estimated_seconds_remaining": 0}
-        if after.timings is not None:
+        if after.timings is not None and not before.processing_status.is_terminal:
             settled["timings"] = after.timings.ended_at(now)
-    elif after.wake_at is None:
+    elif after.wake_at is None and after.audio is not None:
         raise AssertionError(f"{type(event).__name__} left a running visit without wake_at")
     return settled
 
@@ -213,6 +228,10 @@ def _status(to: ProcessingStatus, after: Visit) -> Status:
         case _P.CANCELLED:
             return Status.CANCELLED
         case _P.FAILED:
+            if after.processing_error and after.processing_error.code is ErrorCode.EXPIRED:
+                return Status.EXPIRED
+            if after.source == "model":
+                return Status.COMPLETED  # another summary was wanted; the one before is there
             transcript_is_safe = after.transcription and after.transcription.completed_at
             return Status.PARTIAL if transcript_is_safe else Status.FAILED
         case _:

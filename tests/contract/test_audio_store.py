@@ -167,3 +167,15 @@ async def test_measuring_does_not_hold_up_the_event_loop(
     monkeypatch.setattr(av, "open", open_once_the_loop_turns)
     await bucket.store.measure(audio)
     assert the_loop_turns.is_set()
+
+
+async def test_a_folder_is_erased_with_every_generation_and_its_neighbour_stays(
+    bucket: Bucket,
+) -> None:
+    folder = f"visits/u1/{uuid.uuid4().hex}/"
+    await bucket.put(f"{folder}audio.m4a", b"one")
+    await bucket.put(f"{folder}notes.txt", b"two")
+    neighbour = await bucket.put(f"{folder[:-1]}-x/audio.wav", tone(seconds=1))
+    assert await bucket.store.erase(BUCKET, folder) == 2
+    assert await bucket.store.erase(BUCKET, folder) == 0
+    assert (await bucket.store.measure(neighbour)).duration_seconds

@@ -21,6 +21,7 @@ URL = "http://127.0.0.1:9/nobody-listens"
 class Queue:
     tasks: TaskQueue
     count: Callable[[str], Awaitable[int]]
+    waiting: Callable[[str], Awaitable[int]]
 
 
 @pytest.fixture(params=["memory", "cloud_tasks"])
@@ -31,14 +32,18 @@ async def queue(request: pytest.FixtureRequest) -> AsyncIterator[Queue]:
         async def count(visit_id: str) -> int:
             return sum(task.visit_id == visit_id for task in memory.created)
 
-        yield Queue(memory, count)
+        async def waiting(visit_id: str) -> int:
+            tasks = [memory.waiting.get_nowait() for _ in range(memory.waiting.qsize())]
+            return sum(task.visit_id == visit_id for task in tasks)
+
+        yield Queue(memory, count, waiting)
         return
     sdk, name = await paused_queue(request.getfixturevalue("tasks_host"))
 
     async def count_bodies(visit_id: str) -> int:
         return sum(body["visitId"] == visit_id for body in await bodies(sdk, name))
 
-    yield Queue(adapter(sdk, name), count_bodies)
+    yield Queue(adapter(sdk, name), count_bodies, count_bodies)
     await sdk.delete_queue(name=name)
     await sdk.transport.close()
 
@@ -103,3 +108,12 @@ async def test_a_queue_that_cannot_be_reached_is_a_transient_trouble(
     with pytest.raises(Transient):
         await adapter(sdk, "projects/p/locations/l/queues/q").request_summary("v1", 1, 1)
     await sdk.transport.close()
+
+
+async def test_a_task_that_waits_is_forgotten_and_another_one_is_not(queue: Queue) -> None:
+    await queue.tasks.request_summary("v1", 1, 1)
+    await queue.tasks.request_summary("v1", 1, 2)
+    assert await queue.tasks.forget("v1", 1, 1)
+    assert not await queue.tasks.forget("v1", 1, 1), "once is enough"
+    assert not await queue.tasks.forget("v2", 1, 1)
+    assert await queue.waiting("v1") == 1

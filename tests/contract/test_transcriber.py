@@ -257,3 +257,38 @@ async def test_no_error_quotes_a_signed_url(
     with pytest.raises(Permanent) as raised:
         await order(adapter, visit_id)
     assert "Signature" not in f"{raised.value!r} {raised.value.__cause__!r}"
+
+
+async def test_the_jobs_of_a_folder_are_found_and_forgotten(
+    provider: Provider, visit_id: str
+) -> None:
+    transcriber, other_id = provider.transcriber, f"{visit_id}-x"
+    for each in (visit_id, other_id):
+        await provider.will_be(each, "transcribed")
+    audio, other = upload(visit_id).audio, upload(other_id).audio
+    folder = f"visits/user-1/{visit_id}/"
+    job = await transcriber.submit(await url_of(audio), visit_id=visit_id, attempt=1)
+    kept = await transcriber.submit(await url_of(other), visit_id=other_id, attempt=1)
+    await ended(transcriber, job)
+    await ended(transcriber, kept)
+    assert list(await transcriber.jobs_below(audio.bucket, folder)) == [job]
+    assert await transcriber.delete(job)
+    assert not await transcriber.delete(job), "once is enough"
+    with pytest.raises(JobGone):
+        await transcriber.fetch(job)
+    assert list(await transcriber.jobs_below(audio.bucket, folder)) == []
+    assert await transcriber.find(audio) is None
+    assert (await transcriber.fetch(kept)).transcript_id == kept
+
+
+async def test_a_job_that_runs_cannot_be_forgotten_yet(provider: Provider, visit_id: str) -> None:
+    await provider.will_be(visit_id, "running")
+    url = await url_of(upload(visit_id).audio)
+    job = await provider.transcriber.submit(url, visit_id=visit_id, attempt=1)
+    with pytest.raises(Transient):
+        await provider.transcriber.delete(job)
+    assert (await provider.transcriber.fetch(job)).transcript_id == job
+
+
+async def test_a_job_that_never_was_is_forgotten_already(provider: Provider) -> None:
+    assert not await provider.transcriber.delete("nobody-ordered-this")

@@ -1,8 +1,9 @@
 """The pipeline's parts in memory, and the pieces that tests make visits of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
@@ -13,10 +14,18 @@ from lumimd.adapters.memory import (
     MemoryTranscriber,
     MemoryVisitStore,
 )
+from lumimd.adapters.memory.archive import MemoryArchive
+from lumimd.adapters.memory.deletions import MemoryDeletions
 from lumimd.adapters.rules_summarizer import RulesSummarizer
+from lumimd.admission.admit import Admission
+from lumimd.admission.places import Cap
 from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
+from lumimd.errors import Held
+from lumimd.ports import Policy
+from lumimd.records import Stage
 from lumimd.transcript import Transcript, Utterance
+from tests.support.admission import MemoryGate
 from tests.support.summaries import summary_of
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -50,27 +59,52 @@ class MemoryParts:
     transcriber: MemoryTranscriber = field(default_factory=MemoryTranscriber)
     summarizer: CountingSummarizer = field(default_factory=CountingSummarizer)
     fallback: RulesSummarizer = field(default_factory=RulesSummarizer)
-    _ids: count = field(default_factory=lambda: count(1))
+    policy: Policy = field(default_factory=lambda: Policy(requires_consent=False))
+    refusals: dict[Stage, Held] = field(default_factory=dict)
+    cap: Cap | None = None
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.deletions = MemoryDeletions(self.store)
+        self.archive = MemoryArchive(self.store)
+
+    @cached_property
+    def gate(self) -> MemoryGate:
+        return MemoryGate(self.store, self.clock, self.cap)
+
+    @cached_property
+    def admission(self) -> Admission:
+        return self.gate.instance()
 
     def new_id(self) -> str:
         return f"id-{next(self._ids)}"
 
-    def upload(self, visit_id: str = "visit-1", generation: int = 1) -> Upload:
+    async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
+        return self.refusals.get(stage)
+
+    def upload(
+        self, visit_id: str = "visit-1", generation: int = 1, user_id: str = "user-1"
+    ) -> Upload:
         """A recording of two seconds in the bucket, and the event that announces it."""
-        uploaded = upload(visit_id, generation)
+        uploaded = upload(visit_id, generation, user_id=user_id)
         self.audio.put(uploaded.audio, tone(seconds=2))
         return uploaded
 
 
-def upload(visit_id: str = "visit-1", generation: int = 1, size_bytes: int = 64_044) -> Upload:
+def upload(
+    visit_id: str = "visit-1",
+    generation: int = 1,
+    size_bytes: int = 64_044,
+    user_id: str = "user-1",
+) -> Upload:
     audio = Audio(
         bucket="recordings",
-        storage_path=f"visits/user-1/{visit_id}/audio.wav",
+        storage_path=f"visits/{user_id}/{visit_id}/audio.wav",
         generation=generation,
         content_type="audio/wav",
         size_bytes=size_bytes,
     )
-    return Upload(user_id="user-1", visit_id=visit_id, audio=audio, announced_at=START)
+    return Upload(user_id=user_id, visit_id=visit_id, audio=audio, announced_at=START)
 
 
 def tone(seconds: float, rate: int = 16_000) -> bytes:

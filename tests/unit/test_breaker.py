@@ -19,7 +19,7 @@ from lumimd.resilience.breaker_state import (
     Reason,
     State,
 )
-from lumimd.resilience.retry import TimedOut
+from lumimd.resilience.retry import TimedOut, Unanswered
 from tests.support.breakers import CODE, DEAD, SECOND, Instances, ask, logged, open_, played
 from tests.support.parts import CountingSummarizer, transcript, upload
 
@@ -36,7 +36,7 @@ def shared() -> Instances:
 
 async def test_the_states_on_scripted_failures_are_exactly_these(shared: Instances) -> None:
     breaker = shared.instance()
-    assert [await ask(breaker, DEAD) for _ in range(5)] == ["Transient"] * 5
+    assert [await ask(breaker, DEAD) for _ in range(5)] == [*["Transient"] * 4, "refused"]
     assert shared.states == [(State.OPEN, 0)]
     assert shared.written[0].reason is Reason.FAILURES_IN_A_ROW
     assert await ask(breaker) == "refused"
@@ -58,7 +58,7 @@ async def test_one_success_then_a_failure_opens_it_for_another_pause(shared: Ins
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.wait(60 * SECOND)
-    assert [await ask(breaker), await ask(breaker, DEAD)] == ["answered", "Transient"]
+    assert [await ask(breaker), await ask(breaker, DEAD)] == ["answered", "refused"]
     assert shared.states[-1] == (State.OPEN, 0)
     assert shared.written[-1].reason is Reason.PROBE_FAILED
     shared.wait(60 * SECOND - timedelta(microseconds=1))
@@ -66,6 +66,77 @@ async def test_one_success_then_a_failure_opens_it_for_another_pause(shared: Ins
     shared.wait(timedelta(microseconds=1))
     assert await ask(breaker) == "answered"
     assert shared.states[-1] == (State.HALF_OPEN, 1)  # the success before does not count any more
+
+
+async def test_a_failed_probe_and_the_failure_it_opens_at_wait_like_everybody_else(
+    shared: Instances,
+) -> None:
+    breaker = shared.instance()
+    for _ in range(4):
+        await ask(breaker, DEAD)
+    with pytest.raises(BreakerOpen) as opened:
+        await breaker.call(dead)
+    assert opened.value.retry_after_s == 60
+    shared.wait(60 * SECOND)
+    with pytest.raises(BreakerOpen) as probed:
+        await breaker.call(dead)
+    assert probed.value.retry_after_s == 60
+
+
+async def test_what_may_have_been_charged_is_the_stages_to_count_unless_it_was_a_probe(
+    shared: Instances,
+) -> None:
+    breaker = shared.instance()
+    assert [await ask(breaker, Unanswered(CODE)) for _ in range(5)] == ["Unanswered"] * 5
+    assert shared.states == [(State.OPEN, 0)]
+    shared.wait(60 * SECOND)
+    assert await ask(breaker, Unanswered(CODE)) == "refused"
+
+
+async def test_asking_for_the_refusal_elects_nobody(shared: Instances) -> None:
+    breaker = shared.instance()
+    assert await breaker.refusal() is None
+    await open_(shared, breaker)
+    refused = await breaker.refusal()
+    assert refused
+    assert refused.retry_after_s == 60
+    shared.wait(60 * SECOND)
+    assert await breaker.refusal() is None
+    assert shared.states == [(State.OPEN, 0)]
+
+
+async def test_it_opens_for_a_visit_whose_tries_all_failed_while_nobody_was_answered(
+    shared: Instances,
+) -> None:
+    breaker, elsewhere = shared.instance(), shared.instance()
+    began = shared.clock.now()
+    await ask(breaker, DEAD)
+    assert await breaker.refusal(unanswered_since=began) is not None
+    assert shared.written[-1].reason is Reason.UNANSWERED
+    assert await ask(elsewhere) == "refused"
+
+
+async def test_it_stays_closed_where_somebody_was_answered_meanwhile(shared: Instances) -> None:
+    breaker = shared.instance()
+    began = shared.clock.now()
+    shared.wait(SECOND)
+    await ask(breaker)
+    assert await breaker.refusal(unanswered_since=began) is None
+    assert not shared.written
+
+
+async def test_probes_that_closed_it_meanwhile_were_answers_too(shared: Instances) -> None:
+    breaker, elsewhere = shared.instance(), shared.instance()
+    began = shared.clock.now()
+    await open_(shared, breaker)
+    shared.wait(60 * SECOND)
+    assert [await ask(breaker), await ask(breaker)] == ["answered"] * 2
+    assert await elsewhere.refusal(unanswered_since=began) is None
+    assert shared.states[-1] == (State.CLOSED, 0)
+
+
+async def dead() -> None:
+    raise DEAD
 
 
 async def test_a_success_in_between_starts_the_count_again(shared: Instances) -> None:
@@ -271,7 +342,8 @@ async def test_a_probe_whose_holder_died_is_replaced_when_its_claim_ends(
     shared.wait(SECOND)
     assert await ask(other) == "answered"
     assert shared.states[-1] == (State.HALF_OPEN, 1)
-    await dead.__aexit__(DEAD.__class__, DEAD, None)  # a zombie reports a failure
+    with pytest.raises(BreakerOpen):
+        await dead.__aexit__(DEAD.__class__, DEAD, None)  # a zombie reports a failure
     assert shared.states[-1] == (State.HALF_OPEN, 1)
 
 
@@ -281,8 +353,9 @@ def test_a_probe_ends_when_its_claim_does() -> None:
         await open_(shared, breaker)
         await asyncio.sleep(60)
         began_at = shared.clock.now()
-        with pytest.raises(TimedOut):
+        with pytest.raises(BreakerOpen) as ended:
             await breaker.call(lambda: asyncio.sleep(10_000))
+        assert isinstance(ended.value.__cause__, TimedOut)
         assert shared.clock.now() - began_at == MODEL.probe_for
         assert shared.states[-1] == (State.OPEN, 0)
 

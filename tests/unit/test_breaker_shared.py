@@ -141,7 +141,7 @@ async def test_it_opens_when_the_store_is_back(shared: Instances) -> None:
         assert await ask(breaker, DEAD) == "Transient"
     shared.trouble = None
     shared.wait(CACHE_FOR)
-    assert await ask(breaker, DEAD) == "Transient"
+    assert await ask(breaker, DEAD) == "refused"
     assert await ask(breaker, DEAD) == "refused"
 
 

@@ -4,7 +4,15 @@ import re
 
 import pytest
 
-from lumimd.errors import MESSAGES, RETRYABLE, ErrorCode, Permanent, Transient
+from lumimd.errors import (
+    MESSAGES,
+    REFUSALS,
+    RETRYABLE,
+    ErrorCode,
+    Permanent,
+    RefusalCode,
+    Transient,
+)
 from lumimd.records import ProcessingError, Stage
 
 JARGON = re.compile(
@@ -14,6 +22,7 @@ JARGON = re.compile(
 )
 
 OF_THE_RECORDING = {code for code in ErrorCode if code.startswith("audio_")} | {ErrorCode.NO_SPEECH}
+FOR_THE_OWNER = {ErrorCode.CONSENT_MISSING, ErrorCode.EXPIRED}
 
 
 @pytest.mark.parametrize("code", ErrorCode)
@@ -28,8 +37,13 @@ def test_there_is_no_message_without_a_code() -> None:
     assert set(MESSAGES) == set(ErrorCode)
 
 
-def test_another_try_may_help_wherever_the_recording_is_not_to_blame() -> None:
-    assert set(ErrorCode) - OF_THE_RECORDING == RETRYABLE
+def test_another_try_may_help_wherever_neither_recording_nor_owner_is_to_blame() -> None:
+    assert set(ErrorCode) - OF_THE_RECORDING - FOR_THE_OWNER == RETRYABLE
+
+
+def test_each_refusal_has_a_plain_sentence() -> None:
+    assert set(REFUSALS) == set(RefusalCode)
+    assert not any(JARGON.search(sentence) for sentence in REFUSALS.values())
 
 
 @pytest.mark.parametrize("code", ErrorCode)

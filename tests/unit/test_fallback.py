@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, pipeline, recovery
-from lumimd.errors import ErrorCode, Held, Permanent, Transient
+from lumimd import collecting, commands, pipeline, recovery
+from lumimd.errors import ErrorCode, Held, Permanent, RefusalCode, Refused, Transient
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER, RELEASE_OVER
 from lumimd.ports import Running, Transcribed
 from lumimd.records import DeadLetter, ProcessingStatus, Stage, Status, Visit
@@ -111,7 +111,7 @@ async def test_a_model_that_never_comes_back_leaves_the_transcript_and_what_rule
     await transcribed(parts)
     parts.summarizer = HeldModel()  # type: ignore[assignment]
     await run_tasks(parts)
-    await minutes_pass(parts, GIVE_UP_AFTER / MINUTE + 10)
+    await minutes_pass(parts, GIVE_UP_AFTER / MINUTE + 120)
     visit = await visit_of(parts)
     assert (visit.status, visit.source, visit.provisional) == (Status.PARTIAL, "rules", True)
     letter = await dead_letter_of(parts)
@@ -142,7 +142,7 @@ async def test_a_replay_begins_at_the_summary_and_transcribes_nothing(parts: Mem
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_TRUNCATED)]
     await run_tasks(parts)
     assert await dead_letter_of(parts)
-    await pipeline.retry(parts, "visit-1")
+    await commands.retry(parts, "visit-1")
     assert await dead_letter_of(parts) is None
     await run_tasks(parts)
     visit = await visit_of(parts)
@@ -170,7 +170,7 @@ async def test_a_replay_without_a_transcript_looks_before_it_orders(parts: Memor
     assert (await visit_of(parts)).status is Status.FAILED
     parts.transcriber.submit = working  # type: ignore[method-assign]
     parts.transcriber.find = found  # type: ignore[method-assign]
-    await pipeline.retry(parts, "visit-1")
+    await commands.retry(parts, "visit-1")
     await minutes_pass(parts, 2)
     visit = await visit_of(parts)
     assert visit.transcription
@@ -183,14 +183,17 @@ async def test_a_second_click_on_retry_changes_nothing(parts: MemoryParts, click
     await transcribed(parts)
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
     await run_tasks(parts)
-    for _ in range(clicks):
-        await pipeline.retry(parts, "visit-1")
+    await commands.retry(parts, "visit-1")
+    for _ in range(1, clicks):
+        with pytest.raises(Refused) as refused:
+            await commands.retry(parts, "visit-1")
+        assert refused.value.code is RefusalCode.STILL_PROCESSING
     assert (await visit_of(parts)).retry_count == 1
 
 
 async def test_a_cancelled_visit_costs_nothing_more(parts: MemoryParts) -> None:
     await pipeline.accept(parts, parts.upload())
-    await pipeline.cancel(parts, "visit-1")
+    await commands.cancel(parts, "visit-1")
     parts.transcriber.finish("job-0", Transcribed(transcript()))
     await collecting.collect(parts, "visit-1", 1, "job-0")
     await minutes_pass(parts, 10)
@@ -206,7 +209,7 @@ async def test_a_cancelled_visit_is_not_completed_by_a_summary_that_was_under_wa
     working = parts.summarizer.summarize
 
     async def cancelled_meanwhile(heard: object) -> object:
-        await pipeline.cancel(parts, "visit-1")
+        await commands.cancel(parts, "visit-1")
         return await working(heard)  # type: ignore[arg-type]
 
     parts.summarizer.summarize = cancelled_meanwhile  # type: ignore[method-assign,assignment]
@@ -240,7 +243,7 @@ async def test_an_event_that_went_round_for_hours_ends_as_a_dead_letter(
     assert visit.processing_error.code is ErrorCode.RECEIVED_TOO_LATE
     assert await dead_letter_of(parts)
     assert parts.transcriber.orders == []
-    await pipeline.retry(parts, "visit-1")
+    await commands.retry(parts, "visit-1")
     await minutes_pass(parts, 2)
     assert len(parts.transcriber.orders) == 1, "the recording is there and can be tried again"
 

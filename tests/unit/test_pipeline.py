@@ -7,7 +7,7 @@ import pytest
 
 from lumimd import collecting, pipeline, recovery
 from lumimd.errors import ErrorCode, Permanent, Transient
-from lumimd.ports import Failed, Transcribed
+from lumimd.ports import Failed, Job, Transcribed
 from lumimd.records import ProcessingStatus, Status, Visit
 from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.transcript import Transcript
@@ -106,6 +106,30 @@ async def test_a_job_of_two_hours_is_still_asked_about(parts: MemoryParts) -> No
     assert (await visit_of(parts)).processing_status is ProcessingStatus.SUMMARIZING
 
 
+async def test_of_overlapping_polls_the_one_that_was_told_to_wait_is_not_overruled(
+    parts: MemoryParts,
+) -> None:
+    await pipeline.accept(parts, parts.upload())
+    parts.clock.advance(timedelta(minutes=1))
+    stored, asked = await parts.store.get("visit-1"), parts.transcriber
+    assert stored
+    parts.transcriber = AskedToWait(seconds=600)  # type: ignore[assignment]
+    await collecting.poll(parts, stored)
+    parts.transcriber = asked
+    await collecting.poll(parts, stored)  # began at the same time, and saves later
+    assert (await visit_of(parts)).wake_at == parts.clock.now() + timedelta(seconds=600)
+
+
+class AskedToWait:
+    provider = "assemblyai"
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def fetch(self, transcript_id: str) -> Job:
+        raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=self.seconds)
+
+
 async def test_of_a_thousand_jobs_each_is_asked_about_in_every_round(parts: MemoryParts) -> None:
     for number in range(1_000):
         await pipeline.accept(parts, parts.upload(f"visit-{number}"))
@@ -166,6 +190,7 @@ async def test_the_webhook_may_beat_our_own_note_of_the_job(parts: MemoryParts) 
 
         fetch = transcriber.fetch
         find = transcriber.find
+        delete = transcriber.delete
 
     parts.transcriber = Quick()  # type: ignore[assignment]
     await pipeline.accept(parts, parts.upload())

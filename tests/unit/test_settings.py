@@ -17,6 +17,7 @@ VARIABLES = {name.upper() for name in Settings.model_fields}
 
 GOOD = {
     "GOOGLE_CLOUD_PROJECT": "demo",
+    "AUDIO_BUCKET": "recordings",
     "SUMMARY_QUEUE": "projects/demo/locations/us-central1/queues/summaries",
     "SUMMARIZE_URL": "https://summarize.invalid",
     "TASKS_SERVICE_ACCOUNT": "tasks@demo.invalid",

@@ -1,6 +1,6 @@
 """Transcripts with speaker labels by AssemblyAI."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
@@ -9,7 +9,7 @@ from assemblyai import AsyncClient
 from assemblyai import types as aai
 from assemblyai.prerecorded.v2 import async_api
 
-from lumimd.audio import Audio
+from lumimd.audio import Audio, is_below
 from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.inbound import WEBHOOK_HEADER
 from lumimd.ports import Failed, Job, JobGone, Running, Transcribed
@@ -98,16 +98,43 @@ class AssemblyAITranscriber:
 
     async def find(self, audio: Audio) -> str | None:
         """The newest job for this generation of the recording that has not failed."""
+        async for item in self._recent():
+            if item.status != aai.TranscriptStatus.error and audio.is_named_by(item.audio_url):
+                return item.id
+        return None
+
+    async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
+        """The ids of the recent jobs for recordings below `folder`, the newest first."""
+        recent = [item async for item in self._recent()]
+        return [item.id for item in recent if is_below(item.audio_url, bucket, folder)]
+
+    async def delete(self, transcript_id: str) -> bool:
+        """Have the job and its transcript forgotten."""
+        http = self._client.http_client
+
+        async def forget() -> bool:
+            job = await async_api.get_transcript(http, transcript_id)
+            if job.audio_url == DELETED_AUDIO_URL:
+                return False
+            if job.status in (aai.TranscriptStatus.queued, aai.TranscriptStatus.processing):
+                raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+            await async_api.delete_transcript(http, transcript_id)
+            return True
+
+        try:
+            return await called(retry.LOOK, forget)
+        except JobGone:
+            return False
+
+    async def _recent(self) -> AsyncIterator[aai.TranscriptItem]:
         before_id: str | None = None
         for _ in range(LOOK_BACK_PAGES):
             page = await self._page(before_id)
             for item in page.transcripts:
-                if item.status != aai.TranscriptStatus.error and audio.is_named_by(item.audio_url):
-                    return item.id
+                yield item
             before_id = page.page_details.before_id_of_prev_url
             if before_id is None:
-                return None
-        return None
+                return
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -144,7 +171,8 @@ async def called(policy: retry.RetryPolicy, make: Callable[[], Awaitable[T]]) ->
 async def _raise_for_status(response: httpx.Response) -> None:
     status = response.status_code
     # "Transcript lookup error, transcript id not found" is a 400 of this provider.
-    asked_for_a_job = response.request.method == "GET" and response.request.url.path != _JOBS
+    request = response.request
+    asked_for_a_job = request.method in ("GET", "DELETE") and request.url.path != _JOBS
     if asked_for_a_job and status in (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND):
         raise JobGone
     if status == httpx.codes.TOO_MANY_REQUESTS or status >= 500:

@@ -25,6 +25,10 @@ class UploadedAudioStore:
         """The recording with its duration."""
         return await self._store.measure(audio)
 
+    async def erase(self, bucket: str, folder: str) -> int:
+        """Delete the recordings; the provider's copies expire by its own rules."""
+        return await self._store.erase(bucket, folder)
+
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
         """The URL of a copy that only the provider can open; it expires by the provider's rules."""
         content = await self._store.read(audio)

@@ -61,6 +61,25 @@ class CloudAudioStore:
 
         return await _in_thread(sign)
 
+    async def erase(self, bucket: str, folder: str) -> int:
+        """Delete everything below `folder`, older generations too."""
+
+        def delete() -> int:
+            found = self._client.list_blobs(bucket, prefix=folder, versions=True, retry=None)
+            erased = 0
+            for blob in found:
+                try:
+                    blob.delete(retry=None)
+                except api.NotFound:
+                    continue
+                erased += 1
+            return erased
+
+        try:
+            return await _in_thread(delete)
+        except Permanent:  # there is no such bucket, and so nothing in it
+            return 0
+
     async def read(self, audio: Audio) -> bytes:
         """The whole recording, in memory."""
         return await _in_thread(lambda: bytes(self._blob(audio).download_as_bytes(retry=None)))
@@ -96,18 +115,25 @@ async def _in_thread(work: Callable[[], T]) -> T:
     return await retry.call(retry.AUDIO, ErrorCode.INTERNAL_ERROR, make)
 
 
+def storage_client(project: str, emulator_host: str | None) -> storage.Client:
+    """The client of the cloud, or of a server at `emulator_host` (a URL)."""
+    if emulator_host is None:
+        return storage.Client(project=project)
+    anonymous: Any = AnonymousCredentials
+    return storage.Client(
+        project=project,
+        credentials=anonymous(),
+        client_options={"api_endpoint": emulator_host},
+    )
+
+
 def cloud_audio_store(project: str, emulator_host: str | None) -> CloudAudioStore:
     """The store of the cloud, or of a server at `emulator_host` (a URL)."""
+    client = storage_client(project, emulator_host)
     if emulator_host is not None:
         key = _throw_away_key()
-        anonymous: Any = AnonymousCredentials
-        client = storage.Client(
-            project=project,
-            credentials=anonymous(),
-            client_options={"api_endpoint": emulator_host},
-        )
         return CloudAudioStore(client, signing=lambda: {"credentials": key}, endpoint=emulator_host)
-    return CloudAudioStore(storage.Client(project=project), signing=_signed_by_iam)
+    return CloudAudioStore(client, signing=_signed_by_iam)
 
 
 def _signed_by_iam() -> dict[str, Any]:

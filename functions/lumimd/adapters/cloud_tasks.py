@@ -18,6 +18,9 @@ DISPATCH_DEADLINE: Final = timedelta(minutes=5)
 """What the queue waits for an answer; a little more than the work under one claim."""
 
 
+_TRANSIENT: Final = (api.ServerError, api.TooManyRequests, api.Aborted, api.RetryError)
+
+
 class CloudTaskQueue:
     """Creates tasks that call `summarize_url` as `service_account`."""
 
@@ -36,10 +39,8 @@ class CloudTaskQueue:
 
     async def request_summary(self, visit_id: str, attempt: int, request: int) -> None:
         """Create the task, unless it exists or existed."""
-        # Hashed: sequential names slow a queue down. Deterministic: a name is used only once.
-        name = sha256(f"summarize/{visit_id}/{attempt}/{request}".encode()).hexdigest()
         task = tasks_v2.Task(
-            name=f"{self._queue}/tasks/{name}",
+            name=self._name(visit_id, attempt, request),
             dispatch_deadline=Duration(seconds=int(DISPATCH_DEADLINE.total_seconds())),
             http_request=tasks_v2.HttpRequest(
                 url=self._summarize_url,
@@ -53,6 +54,25 @@ class CloudTaskQueue:
         )
         await retry.call(retry.TASKS, ErrorCode.INTERNAL_ERROR, lambda: self._create(task))
 
+    async def forget(self, visit_id: str, attempt: int, request: int) -> bool:
+        """Delete the task, if it still waits."""
+        name = self._name(visit_id, attempt, request)
+        return await retry.call(retry.TASKS, ErrorCode.INTERNAL_ERROR, lambda: self._delete(name))
+
+    def _name(self, visit_id: str, attempt: int, request: int) -> str:
+        """Hashed: sequential names slow a queue down. Deterministic: a name is used only once."""
+        name = sha256(f"summarize/{visit_id}/{attempt}/{request}".encode()).hexdigest()
+        return f"{self._queue}/tasks/{name}"
+
+    async def _delete(self, name: str) -> bool:
+        try:
+            await self._client.delete_task(name=name, retry=None, timeout=retry.TASKS.timeout_s)
+        except (api.NotFound, api.FailedPrecondition):
+            return False
+        except _TRANSIENT as error:
+            raise Transient(ErrorCode.INTERNAL_ERROR) from error
+        return True
+
     async def _create(self, task: tasks_v2.Task) -> None:
         try:
             await self._client.create_task(
@@ -60,7 +80,7 @@ class CloudTaskQueue:
             )
         except api.AlreadyExists:
             return
-        except (api.ServerError, api.TooManyRequests, api.Aborted, api.RetryError) as error:
+        except _TRANSIENT as error:
             raise Transient(ErrorCode.INTERNAL_ERROR) from error
 
 

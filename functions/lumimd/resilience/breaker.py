@@ -7,6 +7,7 @@ Failures are counted in each instance (`breaker_window.py`); what follows from t
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from lumimd.errors import Held, Permanent, Transient
@@ -25,13 +26,16 @@ from lumimd.resilience.breaker_state import (
 )
 from lumimd.resilience.breaker_store import BreakerStore
 from lumimd.resilience.breaker_window import Call, Window
-from lumimd.resilience.retry import TimedOut
+from lumimd.resilience.retry import TimedOut, Unanswered
 
 T = TypeVar("T")
 
 
 class BreakerOpen(Held):
-    """The dependency was not called. `retry_after_s` is when the next probe may be elected."""
+    """The dependency is down. `retry_after_s` is when the next probe may be elected.
+
+    It was not called, or that it did not answer is what the breaker opened at, or stays open for.
+    """
 
 
 class CircuitBreaker:
@@ -54,8 +58,7 @@ class CircuitBreaker:
         """The result of `make()`, if calls are let through.
 
         Raises:
-            BreakerOpen: they are not, and `make` was not called.
-            TimedOut: it was a probe and took longer than the policy allows.
+            BreakerOpen: they are not, or `make` failed and they are not any more.
         """
         async with self.admitted():
             return await make()
@@ -65,8 +68,7 @@ class CircuitBreaker:
         """Make one call inside.
 
         Raises:
-            BreakerOpen: calls are not let through.
-            TimedOut: it was a probe and took longer than the policy allows.
+            BreakerOpen: calls are not let through, or this one failed and they are not any more.
         """
         holder = await self._admission()
         window, started_at = self._window(), self._clock.now()
@@ -85,9 +87,20 @@ class CircuitBreaker:
                 if not limit.expired():
                     raise
                 raise TimedOut(self._policy.code) from error
-        except Transient:
+        except Transient as error:
             await ended(failed=True)
-            raise
+            known = self._shared.known
+            if known is None or known.is_closed:
+                raise
+            # What was not answered may have been charged: that is for the stage to count. There is
+            # one probe a minute in all, and whoever made it did so for everybody.
+            if isinstance(error, Unanswered) and holder is None:
+                raise
+            # Whoever opened the breaker, or probed in vain, waits like everybody else: it is the
+            # dependency that is down, and no fault of this visit.
+            asked = error.retry_after_s or 0.0
+            wait = max(self._wait(known).total_seconds(), asked)
+            raise BreakerOpen(error.code, retry_after_s=wait) from error
         except (Permanent, JobGone):
             await ended(failed=False)
             raise
@@ -120,8 +133,36 @@ class CircuitBreaker:
             return None
         if breaker.is_probed_by(holder):
             return holder
-        wait = ask_again_in(breaker, self._clock.now(), self._policy)
-        raise BreakerOpen(self._policy.code, retry_after_s=wait.total_seconds())
+        raise self._refused(breaker)
+
+    async def refusal(self, unanswered_since: datetime | None = None) -> BreakerOpen | None:
+        """What a call would be refused with right now; nobody is elected by asking.
+
+        Where few call, no instance sees five failures in a row. So the breaker also opens for a
+        visit whose tries all failed, `unanswered_since` then, if nobody was answered meanwhile.
+        """
+        window, now = self._window(), self._clock.now()
+        since = unanswered_since
+        if since is not None and window.answered_after(since):
+            since = None
+        if self._shared.lets_all_pass and since is None:
+            return None
+
+        def suspect(known: Breaker) -> Breaker:
+            if since is None or (known.changed_at is not None and known.changed_at > since):
+                return known
+            return opened(known, window.since, Reason.UNANSWERED, now)
+
+        breaker = await self._shared.become(suspect)
+        if breaker is None or breaker.is_closed or not self._wait(breaker):
+            return None
+        return self._refused(breaker)
+
+    def _refused(self, breaker: Breaker) -> BreakerOpen:
+        return BreakerOpen(self._policy.code, retry_after_s=self._wait(breaker).total_seconds())
+
+    def _wait(self, breaker: Breaker) -> timedelta:
+        return ask_again_in(breaker, self._clock.now(), self._policy)
 
     async def _count(self, window: Window, call: Call) -> None:
         reason = window.add(call)

@@ -1,6 +1,7 @@
 """What all instances know of a dependency, and how that changes: pure, no clock and no I/O.
 
-    closed ──► open            too many failures, or answers that take too long
+    closed ──► open            too many failures, answers that take too long, or a visit whose tries
+                               all failed while nobody was answered
     open ──► half_open         after a pause, by the first who asks: it is elected to probe
     half_open ──► closed       after two probes in a row that were answered in time
     half_open ──► open         after a probe that was not
@@ -33,6 +34,7 @@ class Reason(StrEnum):
     FAILURES_IN_A_ROW = "failures_in_a_row"
     ERROR_RATE = "error_rate"
     SLOW = "slow"
+    UNANSWERED = "unanswered"
     PAUSE_OVER = "pause_over"
     PROBE_FAILED = "probe_failed"
     PROBE_SLOW = "probe_slow"

@@ -25,6 +25,11 @@ class Window:
         self._policy = policy
         self._calls: deque[Call] = deque(maxlen=policy.calls)
         self._failures_in_a_row = 0
+        self._answered_at: datetime | None = None
+
+    def answered_after(self, moment: datetime) -> bool:
+        """Whether a call was answered here after `moment`."""
+        return self._answered_at is not None and self._answered_at > moment
 
     def add(self, call: Call) -> Reason | None:
         """Count a call; the reason to open the breaker now, if there is one.
@@ -33,6 +38,8 @@ class Window:
         """
         self._calls.append(call)
         self._failures_in_a_row = self._failures_in_a_row + 1 if call.failed else 0
+        if not call.failed:
+            self._answered_at = call.ended_at
         if not call.failed and call.took <= self._policy.slow:
             return None
         if self._failures_in_a_row >= self._policy.failures:

@@ -46,6 +46,8 @@ AUDIO: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=0.5, max_wait_s=4
 TRANSCRIPTION: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=1, max_wait_s=8, jitter_s=1)
 ORDER: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
 """For what costs money and has no idempotency key: one call, then look before the next."""
+LOOK: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
+"""For what is done again by itself some minutes later: one call, and no more."""
 MODEL: Final = RetryPolicy(
     attempts=3, timeout_s=120, initial_s=1, max_wait_s=20, jitter_s=1, repeats_unanswered=False
 )

@@ -21,6 +21,14 @@ class MemoryAudioStore:
         """Have the recording."""
         self._content[audio.storage_path, audio.generation] = content
 
+    async def erase(self, bucket: str, folder: str) -> int:
+        """Delete every generation of everything below `folder`."""
+        await asyncio.sleep(0)
+        below = [key for key in self._content if key[0].startswith(folder)]
+        for key in below:
+            del self._content[key]
+        return len(below)
+
     async def measure(self, audio: Audio) -> Audio:
         """The recording with its duration."""
         content = self._content.get((audio.storage_path, audio.generation))

@@ -33,9 +33,10 @@ class MemoryVisitStore:
         return self._read(visit_id)
 
     async def create(self, commit: Commit) -> Stored:
-        """Write a visit that does not exist yet; raises Conflict when it does."""
+        """Write a visit that does not exist yet; raises Conflict when it does, or was deleted."""
         await asyncio.sleep(0)
-        if f"visits/{commit.visit.visit_id}" in self._documents:
+        visit_id = commit.visit.visit_id
+        if {f"visits/{visit_id}", f"deletions/{visit_id}"} & self._documents.keys():
             raise Conflict
         return self._write(commit)
 
@@ -97,6 +98,29 @@ class MemoryVisitStore:
         """Everything that is stored, by path: what a test looks through."""
         return json.loads(json.dumps(self._documents, default=str))  # type: ignore[no-any-return]
 
+    @property
+    def raw(self) -> dict[str, dict[str, Any]]:
+        """The documents themselves, by path, for the other adapters over the same memory."""
+        return self._documents
+
+    def version(self, path: str) -> int | None:
+        """The version of a document; None where there is none."""
+        return self._versions.get(path)
+
+    def put(self, path: str, document: dict[str, Any]) -> None:
+        """Write a document."""
+        self._documents[path] = document
+        self._versions[path] = next(self._next_version)
+
+    def remove(self, path: str) -> None:
+        """Delete a document, if it is there."""
+        self._documents.pop(path, None)
+        self._versions.pop(path, None)
+
+    def under(self, collection: str) -> list[dict[str, Any]]:
+        """The documents of a collection, in order of their ids."""
+        return self._under(collection)
+
     def _read(self, visit_id: str) -> Stored | None:
         path = f"visits/{visit_id}"
         if path not in self._documents:
@@ -118,9 +142,9 @@ class MemoryVisitStore:
             ):
                 raise DocumentTooLarge(path)
         for path in commit.deletes():
-            self._documents.pop(path, None)
-        self._documents |= writes
-        self._versions[next(iter(writes))] = next(self._next_version)
+            self.remove(path)
+        for path, document in writes.items():
+            self.put(path, document)
         stored = self._read(commit.visit.visit_id)
         assert stored is not None
         for visit_id, updates in self._watchers:

@@ -26,3 +26,13 @@ class MemoryTaskQueue:
         if task not in self.created:
             self.created.append(task)
             self.waiting.put_nowait(task)
+
+    async def forget(self, visit_id: str, attempt: int, request: int) -> bool:
+        """Take the task out, if it still waits."""
+        await asyncio.sleep(0)
+        forgotten = SummaryTask(visit_id, attempt, request)
+        waiting = [self.waiting.get_nowait() for _ in range(self.waiting.qsize())]
+        for task in waiting:
+            if task != forgotten:
+                self.waiting.put_nowait(task)
+        return forgotten in waiting

@@ -1,10 +1,11 @@
 """A transcription provider in memory that bills."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lumimd.audio import Audio
+from lumimd.audio import Audio, is_below
+from lumimd.errors import ErrorCode, Transient
 from lumimd.ports import Failed, Job, JobGone, Running, Transcribed
 
 
@@ -17,6 +18,7 @@ class Order:
     visit_id: str
     attempt: int
     state: Running | Transcribed | Failed
+    is_deleted: bool = False
 
 
 class MemoryTranscriber:
@@ -42,7 +44,7 @@ class MemoryTranscriber:
         """The job; raises JobGone for one that was never ordered."""
         await asyncio.sleep(0)
         for order in self.orders:
-            if order.transcript_id == transcript_id:
+            if order.transcript_id == transcript_id and not order.is_deleted:
                 return Job(transcript_id, order.audio_url, order.state)
         raise JobGone
 
@@ -53,6 +55,23 @@ class MemoryTranscriber:
             if audio.is_named_by(order.audio_url) and not isinstance(order.state, Failed):
                 return order.transcript_id
         return None
+
+    async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
+        """The ids of the jobs for recordings below `folder`, the newest first."""
+        await asyncio.sleep(0)
+        orders = (order for order in reversed(self.orders))
+        return [o.transcript_id for o in orders if is_below(o.audio_url, bucket, folder)]
+
+    async def delete(self, transcript_id: str) -> bool:
+        """Forget the job; raises Transient while it runs."""
+        await asyncio.sleep(0)
+        for order in self.orders:
+            if order.transcript_id == transcript_id and not order.is_deleted:
+                if isinstance(order.state, Running):
+                    raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+                order.is_deleted, order.audio_url = True, ""
+                return True
+        return False
 
     def finish(self, transcript_id: str, state: Transcribed | Failed) -> None:
         """Let the job end."""

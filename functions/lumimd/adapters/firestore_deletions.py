@@ -1,0 +1,85 @@
+"""The receipts of deletions on Cloud Firestore, and the documents that go with a visit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from lumimd.adapters.firestore import called
+from lumimd.ports import Stored
+from lumimd.records import Deletion
+
+AT_ONCE: Final = 300
+"""Documents that one batch deletes; Firestore takes 500 writes."""
+
+
+class FirestoreDeletions:
+    """One receipt a visit, under the visit's id."""
+
+    def __init__(self, client: firestore.AsyncClient) -> None:
+        self._client = client
+
+    async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
+        """The receipt and its version. One read."""
+        reference = self._receipt(visit_id)
+        snapshot = await called(lambda: reference.get(retry=None))
+        if not snapshot.exists:
+            return None
+        return Deletion.from_stored(snapshot.to_dict()), snapshot.update_time
+
+    async def begin(self, read: Stored, deletion: Deletion) -> None:
+        """Delete the visit and write the receipt, both or neither."""
+        batch: Any = self._client.batch()
+        unchanged = self._client.write_option(last_update_time=read.version)
+        batch.delete(self._client.document(f"visits/{deletion.visit_id}"), option=unchanged)
+        batch.create(self._receipt(deletion.visit_id), deletion.to_stored())
+        await called(lambda: batch.commit(retry=None))
+
+    async def save(self, read_version: object, deletion: Deletion) -> None:
+        """Write a receipt that is still as it was read."""
+        unchanged = self._client.write_option(last_update_time=read_version)
+        reference = self._receipt(deletion.visit_id)
+        await called(lambda: reference.update(deletion.to_stored(), option=unchanged, retry=None))
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Deletion]:
+        """At most `limit` deletions with `wake_at <= now`, the longest overdue first."""
+        query = (
+            self._client.collection("deletions")
+            .where(filter=FieldFilter("wakeAt", "<=", now))
+            .order_by("wakeAt")
+            .limit(limit)
+        )
+        return [Deletion.from_stored(found.to_dict()) for found in await self._all(query)]
+
+    async def erase(self, visit_id: str) -> dict[str, int]:
+        """Delete all documents of a visit; one read and one delete a document."""
+        client = self._client
+        actions = client.collection("actions").where(filter=FieldFilter("visitId", "==", visit_id))
+        return {
+            "transcript": await self._erase(client.collection(f"visits/{visit_id}/transcript")),
+            "history": await self._erase(client.collection(f"visits/{visit_id}/history")),
+            "actions": await self._erase(actions),
+            "deadLetters": await self._erase(
+                client.collection("deadLetters").where(
+                    filter=FieldFilter("visitId", "==", visit_id)
+                )
+            ),
+        }
+
+    async def _erase(self, query: Any) -> int:
+        erased = 0
+        while found := await self._all(query.limit(AT_ONCE)):
+            batch = self._client.batch()
+            for snapshot in found:
+                batch.delete(snapshot.reference)
+            await called(lambda batch=batch: batch.commit(retry=None))  # type: ignore[misc]
+            erased += len(found)
+        return erased
+
+    async def _all(self, query: Any) -> list[Any]:
+        return await called(lambda: query.get(retry=None))
+
+    def _receipt(self, visit_id: str) -> Any:
+        return self._client.document(f"deletions/{visit_id}")

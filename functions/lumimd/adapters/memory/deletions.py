@@ -1,0 +1,66 @@
+"""The receipts of deletions over the visits in memory."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from lumimd.adapters.memory.store import MemoryVisitStore
+from lumimd.ports import Conflict, Stored
+from lumimd.records import Deletion
+
+
+class MemoryDeletions:
+    """One receipt a visit, under the visit's id."""
+
+    def __init__(self, store: MemoryVisitStore) -> None:
+        self._store = store
+
+    async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
+        """The receipt and its version."""
+        await asyncio.sleep(0)
+        path = f"deletions/{visit_id}"
+        if path not in self._store.raw:
+            return None
+        return Deletion.from_stored(self._store.raw[path]), self._store.version(path)
+
+    async def begin(self, read: Stored, deletion: Deletion) -> None:
+        """Delete the visit and write the receipt, both or neither."""
+        await asyncio.sleep(0)
+        visit, receipt = f"visits/{deletion.visit_id}", f"deletions/{deletion.visit_id}"
+        if self._store.version(visit) != read.version or receipt in self._store.raw:
+            raise Conflict
+        self._store.remove(visit)
+        self._store.put(receipt, deletion.to_stored())
+
+    async def save(self, read_version: object, deletion: Deletion) -> None:
+        """Write a receipt that is still as it was read."""
+        await asyncio.sleep(0)
+        path = f"deletions/{deletion.visit_id}"
+        if self._store.version(path) != read_version:
+            raise Conflict
+        self._store.put(path, deletion.to_stored())
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Deletion]:
+        """At most `limit` deletions with `wake_at <= now`, the longest overdue first."""
+        await asyncio.sleep(0)
+        due: list[tuple[datetime, str, Deletion]] = []
+        for found in map(Deletion.from_stored, self._store.under("deletions")):
+            if found.wake_at is not None and found.wake_at <= now:
+                due.append((found.wake_at, found.visit_id, found))
+        return [found for _, _, found in sorted(due, key=lambda each: each[:2])][:limit]
+
+    async def erase(self, visit_id: str) -> dict[str, int]:
+        """Delete all documents of a visit; how many of each kind."""
+        await asyncio.sleep(0)
+        raw = self._store.raw
+        paths = {
+            "transcript": [p for p in raw if p.startswith(f"visits/{visit_id}/transcript/")],
+            "history": [p for p in raw if p.startswith(f"visits/{visit_id}/history/")],
+            "actions": [
+                p for p in raw if p.startswith("actions/") and raw[p]["visitId"] == visit_id
+            ],
+            "deadLetters": [p for p in raw if p == f"deadLetters/{visit_id}"],
+        }
+        for path in (path for kind in paths.values() for path in kind):
+            self._store.remove(path)
+        return {kind: len(found) for kind, found in paths.items()}

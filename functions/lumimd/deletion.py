@@ -1,0 +1,211 @@
+"""Deleting a visit, whoever is at work on it: gone at once, and nothing comes back.
+
+The visit's document goes first, and the receipt comes in the same commit. From then on every save
+of whoever was at work fails, since it is conditional on a document that is not there, and so does
+creating it anew, which is conditional on there being no receipt. What is left (pages, action items,
+the recording, tasks, copies at the provider) is swept as often as it takes: once at once, and once
+more when the last claim has ended, since its holder may have ordered a transcript with its last
+breath; and whenever a recording comes for a visit that was deleted.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from lumimd import logs
+from lumimd.audio import Upload
+from lumimd.claims import GAP, SUMMARY
+from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused, Transient
+from lumimd.ports import Conflict, Parts
+from lumimd.recording import CONFLICTS, dead_letter_of
+from lumimd.records import Deletion, Visit
+
+SETTLED_AFTER: Final = SUMMARY.work + 2 * GAP
+"""An invocation that began before the deletion has ended by then, or its writes have failed."""
+
+BATCH: Final = 100
+
+AGAIN_AFTER: Final = timedelta(minutes=5)
+"""How soon to try again what could not be deleted: a job that runs, a store that is down."""
+
+
+async def begin_deletion(parts: Parts, visit_id: str) -> Deletion | None:
+    """Delete the visit and begin to sweep; None where there is none, the receipt of one that was.
+
+    Raises:
+        Refused: `legal_hold`.
+        Transient: the store is not available.
+    """
+    for _ in range(CONFLICTS):
+        stored = await parts.store.get(visit_id)
+        if stored is None:
+            found = await parts.deletions.get(visit_id)
+            return found[0] if found else None
+        if stored.visit.legal_hold:
+            raise Refused(RefusalCode.LEGAL_HOLD)
+        deletion = _of(parts, stored.visit)
+        try:
+            await parts.deletions.begin(stored, deletion)
+        except Conflict:
+            continue
+        with logs.about(visitId=visit_id, trace=stored.visit.trace):
+            logs.event("visit_deleted")
+            await _forget_tasks(parts, stored.visit)
+        return deletion
+    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+@dataclass
+class Sweep:
+    """What one sweep has deleted: `documents`, and what is outside of the store.
+
+    `again_after` is set when something is left, since it could not be deleted now.
+    """
+
+    documents: Mapping[str, int] = field(default_factory=dict)
+    outside: Counter[str] = field(default_factory=Counter)
+    again_after: timedelta | None = None
+
+    def added_to(self, counts: Mapping[str, int]) -> dict[str, int]:
+        """The counts of the receipt, and what this sweep has deleted.
+
+        The documents were counted when the visit went; nobody has written any since then.
+        """
+        most = {kind: max(counts.get(kind, 0), found) for kind, found in self.documents.items()}
+        outside = {kind: counts.get(kind, 0) + found for kind, found in self.outside.items()}
+        return {**counts, **most, **outside}
+
+
+async def sweep(parts: Parts, visit_id: str) -> None:
+    """Delete what is left of a deleted visit, and count it; again later where that is not all.
+
+    Raises:
+        Transient: the receipt cannot be saved.
+    """
+    found = await parts.deletions.get(visit_id)
+    if found is None or found[0].wake_at is None:
+        return
+    deletion, version = found
+    done = await _swept(parts, deletion)
+    wanted = _after(deletion, done, parts.clock.now())
+    for _ in range(CONFLICTS):
+        try:
+            await parts.deletions.save(version, wanted)
+        except Conflict:
+            found = await parts.deletions.get(visit_id)
+            if found is None or found[0] == wanted:
+                return  # it is our own save, whose answer was lost
+            # Another sweep, or another recording: whether that is all is not for us to say.
+            logs.event("deletion_swept_by_another")
+            deletion, version = found
+            counts = done.added_to(deletion.counts)
+            wanted = deletion.model_copy(update={"counts": counts})
+        else:
+            if wanted.completed_at is not None:
+                logs.event("deletion_completed")
+            return
+    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+async def sweep_due(parts: Parts, now: datetime) -> list[Exception]:
+    """Sweep for every deletion that is due; what could not be swept stops nobody else.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    troubles: list[Exception] = []
+    for due in await parts.deletions.due(now, BATCH):
+        with logs.about(visitId=due.visit_id):
+            try:
+                await sweep(parts, due.visit_id)
+            except Exception as trouble:  # raised by the caller, after everybody had a turn
+                logs.failure("sweep_failed", trouble)
+                troubles.append(trouble)
+    return troubles
+
+
+async def was_deleted(parts: Parts, upload: Upload) -> bool:
+    """Whether the recording belongs to a visit that was deleted; then it is to go, too.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    found = await parts.deletions.get(upload.visit_id)
+    if found is None:
+        return False
+    logs.event("upload_of_a_deleted_visit")
+    deletion, version = found
+    # Saved in any case: a sweep that is under way may have passed the recording already, and must
+    # not have the last word.
+    changes = {
+        "bucket": upload.audio.bucket,
+        "wake_at": parts.clock.now(),
+        "completed_at": None,
+    }
+    try:
+        await parts.deletions.save(version, deletion.model_copy(update=changes))
+    except Conflict as error:
+        raise Transient(ErrorCode.INTERNAL_ERROR) from error
+    return True
+
+
+async def _swept(parts: Parts, deletion: Deletion) -> Sweep:
+    """Delete what can be deleted now."""
+    done = Sweep()
+    try:
+        done.documents = await parts.deletions.erase(deletion.visit_id)
+        if deletion.bucket is not None:
+            bucket, folder = deletion.bucket, deletion.folder
+            done.outside["recordings"] += await parts.audio.erase(bucket, folder)
+            below = await parts.transcriber.jobs_below(bucket, folder)
+            for job in dict.fromkeys((*deletion.transcript_ids, *below)):
+                done.outside["providerCopies"] += await parts.transcriber.delete(job)
+    except (Transient, Permanent) as error:
+        logs.failure("deletion_not_finished", error)
+        asked_s = error.retry_after_s if isinstance(error, Transient) else None
+        done.again_after = max(AGAIN_AFTER, timedelta(seconds=asked_s or 0))
+    return done
+
+
+def _after(deletion: Deletion, done: Sweep, now: datetime) -> Deletion:
+    changes: dict[str, object] = {"counts": done.added_to(deletion.counts)}
+    if done.again_after is not None:
+        changes |= {"wake_at": now + done.again_after}
+    elif now < deletion.settled_at:
+        changes |= {"wake_at": deletion.settled_at}
+    else:
+        changes |= {"wake_at": None, "completed_at": now, "transcript_ids": ()}
+    return deletion.model_copy(update=changes)
+
+
+async def _forget_tasks(parts: Parts, visit: Visit) -> None:
+    """A task of ids alone; if it stays, it finds no visit and does nothing."""
+    try:
+        await parts.tasks.forget(visit.visit_id, visit.attempt, visit.requests)
+    except Transient as error:
+        logs.failure("task_not_forgotten", error)
+
+
+def _of(parts: Parts, visit: Visit) -> Deletion:
+    now = parts.clock.now()
+    audio, job = visit.audio, visit.transcription
+    held_until = visit.claim.until if visit.claim else now
+    return Deletion(
+        visit_id=visit.visit_id,
+        user_id=visit.user_id,
+        requested_at=now,
+        settled_at=max(now + SETTLED_AFTER, held_until + GAP),
+        wake_at=now,
+        bucket=audio.bucket if audio else None,
+        folder=f"visits/{visit.user_id}/{visit.visit_id}/",
+        transcript_ids=(job.transcript_id,) if job else (),
+        counts={
+            "visits": 1,
+            "history": visit.history_length,
+            "transcript": visit.transcript_pages,
+            "actions": len(visit.action_ids),
+            "deadLetters": int(dead_letter_of(None, visit, now) is not None),
+        },
+    )

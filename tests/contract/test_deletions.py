@@ -1,0 +1,174 @@
+"""The contract of `Deletions` and of `Archive`: one suite for memory and for Firestore."""
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.adapters.memory.archive import MemoryArchive
+from lumimd.adapters.memory.deletions import MemoryDeletions
+from lumimd.ports import Archive, Commit, Conflict, Deletions, Stored, VisitStore
+from lumimd.records import Deletion, ProcessingStatus
+from tests.contract.test_visit_store import action, entry, new_visit
+from tests.simulation.store import Documents
+from tests.simulation.store_ports import SimulatedArchive, SimulatedDeletions, SimulatedVisitStore
+from tests.support.parts import START, transcript
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Stores:
+    visits: VisitStore
+    deletions: Deletions
+    archive: Archive
+
+
+@pytest.fixture(
+    params=["memory", "simulated", pytest.param("firestore", marks=pytest.mark.emulator)]
+)
+async def stores(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Stores]:
+    if request.param == "memory":
+        store = MemoryVisitStore()
+        yield Stores(store, MemoryDeletions(store), MemoryArchive(store))
+        return
+    if request.param == "simulated":
+        documents = Documents()
+        yield Stores(
+            SimulatedVisitStore(documents),
+            SimulatedDeletions(documents),
+            SimulatedArchive(documents),
+        )
+        return
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore import FirestoreVisitStore
+    from lumimd.adapters.firestore_archive import FirestoreArchive
+    from lumimd.adapters.firestore_deletions import FirestoreDeletions
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
+    client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    yield Stores(FirestoreVisitStore(client), FirestoreDeletions(client), FirestoreArchive(client))
+    client.close()
+
+
+def deletion(visit_id: str = "v1", **fields: object) -> Deletion:
+    made = Deletion(
+        visit_id=visit_id,
+        user_id="u1",
+        requested_at=START,
+        settled_at=START + HOUR,
+        wake_at=START,
+        folder=f"visits/u1/{visit_id}/",
+        counts={"visits": 1},
+    )
+    return made.model_copy(update=fields)
+
+
+async def visit_with_everything(stores: Stores, visit_id: str = "v1") -> Stored:
+    pages = transcript().pages()
+    commit = Commit(
+        new_visit(visit_id),
+        entries=(entry(0), entry(1)),
+        pages=pages,
+        actions=(action(0, visit_id=visit_id), action(1, visit_id=visit_id)),
+    )
+    return await stores.visits.create(commit)
+
+
+async def test_a_visit_that_was_deleted_is_not_created_again(stores: Stores) -> None:
+    stored = await visit_with_everything(stores)
+    await stores.deletions.begin(stored, deletion())
+    with pytest.raises(Conflict):
+        await stores.visits.create(Commit(new_visit("v1"), entries=(entry(0),)))
+    assert await stores.visits.get("v1") is None
+    assert await stores.deletions.get("v1") is not None
+    await stores.visits.create(Commit(new_visit("v2"), entries=(entry(0),)))
+
+
+async def test_a_visit_goes_and_its_receipt_comes_together(stores: Stores) -> None:
+    stored = await visit_with_everything(stores)
+    assert await stores.deletions.get("v1") is None
+    await stores.deletions.begin(stored, deletion())
+    assert await stores.visits.get("v1") is None
+    found = await stores.deletions.get("v1")
+    assert found
+    assert found[0] == deletion()
+
+
+async def test_a_visit_that_changed_meanwhile_is_not_deleted(stores: Stores) -> None:
+    stored = await visit_with_everything(stores)
+    await stores.visits.save(stored, Commit(new_visit(title="changed")))
+    with pytest.raises(Conflict):
+        await stores.deletions.begin(stored, deletion())
+    assert await stores.visits.get("v1")
+    assert await stores.deletions.get("v1") is None
+
+
+async def test_nobody_saves_a_visit_that_is_gone(stores: Stores) -> None:
+    stored = await visit_with_everything(stores)
+    await stores.deletions.begin(stored, deletion())
+    with pytest.raises(Conflict):
+        await stores.visits.save(stored, Commit(new_visit(), entries=(entry(2),)))
+    assert await stores.visits.get("v1") is None
+
+
+async def test_all_documents_of_a_visit_are_erased_and_nobody_elses(stores: Stores) -> None:
+    stored = await visit_with_everything(stores)
+    await visit_with_everything(stores, "v2")
+    await stores.deletions.begin(stored, deletion())
+    erased = await stores.deletions.erase("v1")
+    assert erased == {"transcript": 1, "history": 2, "actions": 2, "deadLetters": 0}
+    assert not any((await stores.deletions.erase("v1")).values())
+    assert await stores.visits.transcript("v1") == ()
+    assert await stores.visits.history("v1") == ()
+    assert await stores.visits.actions("v1") == ()
+    assert len(await stores.visits.transcript("v2")) == len(transcript().utterances)
+    assert len(await stores.visits.actions("v2")) == 2
+
+
+async def test_a_receipt_that_changed_meanwhile_is_not_overwritten(stores: Stores) -> None:
+    await stores.deletions.begin(await visit_with_everything(stores), deletion())
+    found = await stores.deletions.get("v1")
+    assert found
+    await stores.deletions.save(found[1], deletion(counts={"visits": 1, "recordings": 1}))
+    with pytest.raises(Conflict):
+        await stores.deletions.save(found[1], deletion(counts={}))
+    after = await stores.deletions.get("v1")
+    assert after
+    assert after[0].counts == {"visits": 1, "recordings": 1}
+
+
+async def test_due_are_those_whose_time_has_come_the_oldest_first(stores: Stores) -> None:
+    times = {"v1": START + HOUR, "v2": START, "v3": START + 2 * HOUR, "v4": None}
+    for visit_id, wake_at in times.items():
+        stored = await visit_with_everything(stores, visit_id)
+        await stores.deletions.begin(stored, deletion(visit_id, wake_at=wake_at))
+    due = await stores.deletions.due(START + HOUR, 10)
+    assert [each.visit_id for each in due] == ["v2", "v1"]
+    assert [each.visit_id for each in await stores.deletions.due(START + HOUR, 1)] == ["v2"]
+
+
+async def test_the_archive_tells_by_age_what_is_kept(stores: Stores) -> None:
+    for hours, visit_id in enumerate(("old", "middle", "new")):
+        fields = {"created_at": START + hours * HOUR, "audio_erased_at": None}
+        if visit_id == "middle":
+            fields |= {
+                "audio_erased_at": START,
+                "processing_status": ProcessingStatus.COMPLETED,
+            }
+        await stores.visits.create(Commit(new_visit(visit_id, **fields)))
+    until = START + HOUR
+
+    async def ids(found: object) -> list[str]:
+        return [visit.visit_id for visit in await found]  # type: ignore[attr-defined,misc]
+
+    assert await ids(stores.archive.older(until, 10)) == ["old", "middle"]
+    assert await ids(stores.archive.older(until, 1)) == ["old"]
+    assert await ids(stores.archive.with_audio(until, 10)) == ["old"]
+    assert await ids(stores.archive.waiting(START + 9 * HOUR, 10)) == ["old", "new"]

@@ -1,0 +1,61 @@
+"""The gate to the provider in memory, and what tests want to know of it."""
+
+from collections import Counter
+from itertools import count
+
+from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.adapters.memory.flows import MemoryFlows
+from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
+from lumimd.adapters.memory.tiers import MemoryTiers
+from lumimd.adapters.memory.waiting_room import MemoryWaitingRoom
+from lumimd.admission.admit import Admission
+from lumimd.admission.lanes import Line
+from lumimd.admission.places import Cap, Shard
+from lumimd.admission.quota import TierQuota
+from lumimd.admission.slots import Slots
+from lumimd.ports import Clock
+from lumimd.resilience.limits import Limits
+from lumimd.resilience.rate_limit import Bucket
+from tests.support.shared_documents import Troubled
+
+
+class NoQuota:
+    """Everybody may have as much as they like."""
+
+    async def take(self, user_id: str) -> float | None:
+        return None
+
+
+class MemoryGate:
+    """Everything that instances share at the gate; `instance` is one of them.
+
+    `has_quota`: users have the quotas of their tiers.
+    """
+
+    def __init__(self, store: MemoryVisitStore, clock: Clock, cap: Cap | None = None) -> None:
+        self.cap = cap or Cap.of(10_000)
+        self.has_quota = False
+        self.tiers = MemoryTiers()
+        self.shards = Troubled(Shard)
+        self.buckets = Troubled(Bucket)
+        self.lines = MemorySharedDocuments(Line)
+        self.flows = MemoryFlows()
+        self._room = MemoryWaitingRoom(store)
+        self._clock = clock
+        self._ids = count(1)
+
+    def instance(self) -> Admission:
+        limits = Limits(self.buckets, self._clock, lambda: f"call-{next(self._ids)}")
+        return Admission(
+            Slots(self.shards, self.cap, self._clock),
+            self.lines,
+            self.flows,
+            self._room,
+            TierQuota(limits, self.tiers) if self.has_quota else NoQuota(),
+            self._clock,
+        )
+
+    async def holders(self) -> Counter[str]:
+        """Who has a place, by name."""
+        slots = Slots(self.shards, self.cap, self._clock)
+        return Counter(place.holder for place in await slots.holders())

@@ -1,0 +1,247 @@
+"""The API over parts in memory, callers with real tokens, and visits for them to ask about."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache, cached_property
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from lumimd.adapters.local_tokens import LocalTokens
+from lumimd.adapters.memory.answers import MemoryAnswerStore
+from lumimd.adapters.memory.library import MemoryLibrary
+from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
+from lumimd.adapters.memory.uploads import MemoryUploads
+from lumimd.api.application import make_app
+from lumimd.audio import Audio
+from lumimd.clinical import Medication, Medications, Statement
+from lumimd.errors import ErrorCode
+from lumimd.ports import Commit, Stored
+from lumimd.progress import PERCENT, Step
+from lumimd.records import (
+    Action,
+    DeadLetter,
+    HistoryEntry,
+    Ledger,
+    ProcessingError,
+    ProcessingStatus,
+    Stage,
+    Status,
+    Timings,
+    Transcription,
+    Visit,
+)
+from lumimd.resilience.limits import Limits
+from lumimd.resilience.rate_limit import Bucket, Policy
+from lumimd.resilience.rate_limit_policies import Limited, Tier
+from tests.support.operators import OperatorTools
+from tests.support.parts import START, MemoryParts, transcript
+
+PROJECT = "demo-lumimd"
+SECRET = "a secret of the tests, and of nobody else"
+UNLIMITED = {
+    what: dict.fromkeys(Tier, Policy(10_000, timedelta(minutes=1), 10_000)) for what in Limited
+}
+
+
+@dataclass
+class ApiMemoryParts(OperatorTools, MemoryParts):
+    """Everything that the API works with, in memory."""
+
+    uploads: MemoryUploads = field(default_factory=MemoryUploads)
+    answers: MemoryAnswerStore = field(default_factory=MemoryAnswerStore)
+    policies: dict[Limited, dict[Tier, Policy]] = field(default_factory=lambda: UNLIMITED)
+
+    @cached_property
+    def tokens(self) -> LocalTokens:
+        return LocalTokens(SECRET, PROJECT, self.clock)
+
+    @cached_property
+    def library(self) -> MemoryLibrary:
+        return MemoryLibrary(self.store)
+
+    @cached_property
+    def limits(self) -> Limits:
+        of_all: dict[Limited, Policy] = {}
+        return Limits(MemorySharedDocuments(Bucket), self.clock, self.new_id, self.policies, of_all)
+
+
+@dataclass
+class Api:
+    """The app, its parts, and a way to call it as somebody."""
+
+    parts: ApiMemoryParts
+    app: FastAPI
+    http: httpx.AsyncClient
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        user: str | None = "user-1",
+        *,
+        admin: bool = False,
+        **options: Any,
+    ) -> httpx.Response:
+        headers = dict(options.pop("headers", None) or {})
+        if user is not None:
+            headers["Authorization"] = f"Bearer {self.parts.tokens.issue(user, admin=admin)}"
+        return await self.http.request(method, path, headers=headers, **options)
+
+    async def get(
+        self, path: str, user: str | None = "user-1", **options: object
+    ) -> httpx.Response:
+        return await self.call("GET", path, user, **options)  # type: ignore[arg-type]
+
+    async def post(
+        self, path: str, user: str | None = "user-1", **options: object
+    ) -> httpx.Response:
+        return await self.call("POST", path, user, **options)  # type: ignore[arg-type]
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    """A client that calls the app in this process; a bug is an answer, as it is for a client."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://api")
+
+
+@cache
+def _app() -> FastAPI:
+    """Made once: FastAPI takes a while to look at all routes."""
+    return make_app(ApiMemoryParts, origins=["https://app.example.com"])
+
+
+def api_over(parts: ApiMemoryParts) -> Api:
+    """The API over `parts`, one at a time."""
+    app = _app()
+    app.state.parts = lambda: parts
+    return Api(parts, app, client_of(app))
+
+
+def visit_of(user_id: str, visit_id: str, *, minutes: int = 0, **fields: object) -> Visit:
+    """A visit that waits for its recording; `minutes` after the first one."""
+    created_at = START + timedelta(minutes=minutes)
+    visit = Visit(visit_id=visit_id, user_id=user_id, created_at=created_at, updated_at=created_at)
+    return visit.model_copy(update={"wake_at": created_at, **fields})
+
+
+def audio_of(visit: Visit) -> Audio:
+    return Audio(
+        bucket="recordings",
+        storage_path=f"visits/{visit.user_id}/{visit.visit_id}/audio.m4a",
+        generation=1,
+        content_type="audio/mp4",
+        size_bytes=64_000,
+        duration_seconds=60.0,
+    )
+
+
+def transcribing(visit: Visit, **fields: object) -> Visit:
+    return visit.model_copy(
+        update={
+            "audio": audio_of(visit),
+            "processing_status": ProcessingStatus.TRANSCRIBING,
+            "current_step": Step.TRANSCRIBING,
+            "progress_percent": PERCENT[Step.TRANSCRIBING],
+            "estimated_seconds_remaining": 50,
+            "timings": Timings(processing_started_at=visit.created_at),
+            **fields,
+        }
+    )
+
+
+def transcribed(visit: Visit, **fields: object) -> Visit:
+    return transcribing(visit).model_copy(
+        update={
+            "transcription": Transcription(
+                provider="assemblyai",
+                transcript_id=f"job-{visit.visit_id}",
+                submitted_at=visit.created_at,
+                completed_at=visit.created_at + timedelta(seconds=30),
+                language_code="en",
+            ),
+            "transcript_pages": 1,
+            "processing_status": ProcessingStatus.SUMMARIZING,
+            "current_step": Step.SUMMARIZING,
+            "progress_percent": PERCENT[Step.SUMMARIZING],
+            "ledger": Ledger(audio_seconds=60.0, orders=1),
+            **fields,
+        }
+    )
+
+
+def completed(visit: Visit, **fields: object) -> Visit:
+    said = ["u1"]
+    aspirin = Medication(name="Aspirin", dose="100 mg", frequency=None, evidence=said)
+    return transcribed(visit).model_copy(
+        update={
+            "status": Status.COMPLETED,
+            "processing_status": ProcessingStatus.COMPLETED,
+            "current_step": Step.COMPLETED,
+            "progress_percent": 100,
+            "estimated_seconds_remaining": 0,
+            "wake_at": None,
+            "source": "model",
+            "summary": "The patient coughs.",
+            "summary_statements": (Statement(text="The patient coughs.", evidence=said),),
+            "medications": Medications(started=[aspirin], stopped=[], changed=[]),
+            "action_ids": (f"{visit.visit_id}-000",),
+            "ledger": Ledger(audio_seconds=60.0, orders=1, summaries=1),
+            "timings": Timings(processing_started_at=visit.created_at).ended_at(
+                visit.created_at + timedelta(seconds=45)
+            ),
+            **fields,
+        }
+    )
+
+
+def failed(visit: Visit, **fields: object) -> Visit:
+    error = ProcessingError.of(ErrorCode.TRANSCRIPTION_FAILED, Stage.TRANSCRIPTION)
+    return transcribing(visit).model_copy(
+        update={
+            "status": Status.FAILED,
+            "processing_status": ProcessingStatus.FAILED,
+            "processing_error": error,
+            "wake_at": None,
+            "estimated_seconds_remaining": 0,
+            **fields,
+        }
+    )
+
+
+def action_of(visit: Visit, number: int = 0, text: str = "Rest.") -> Action:
+    return Action(
+        action_id=f"{visit.visit_id}-{number:03d}",
+        visit_id=visit.visit_id,
+        user_id=visit.user_id,
+        text=text,
+        evidence=("u1",),
+        due="in two weeks",
+        created_at=visit.created_at,
+    )
+
+
+def commit_of(visit: Visit) -> Commit:
+    """The visit with the history, transcript, action items and dead letter that it should have."""
+    entry = HistoryEntry(
+        position=0,
+        event="audio_accepted",
+        from_status=ProcessingStatus.PENDING,
+        to_status=ProcessingStatus.PENDING,
+        attempt=1,
+        at=visit.created_at,
+    )
+    has_failed = visit.processing_status is ProcessingStatus.FAILED
+    return Commit(
+        visit.model_copy(update={"history_length": 1}),
+        entries=(entry,),
+        pages=transcript().pages() if visit.transcription else None,
+        actions=(action_of(visit),) if visit.action_ids else None,
+        dead_letter=DeadLetter.of(visit, visit.updated_at) if has_failed else None,
+    )
+
+
+async def stored(parts: ApiMemoryParts, *visits: Visit) -> list[Stored]:
+    """The visits, in the store."""
+    return [await parts.store.create(commit_of(visit)) for visit in visits]

@@ -1,0 +1,108 @@
+"""An operator at the controls of parts in memory, and visits in every state to look after."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lumimd import collecting, pipeline
+from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.adapters.memory.breakers import MemoryBreakerStore
+from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
+from lumimd.adapters.memory.operator_store import MemoryOperatorStore
+from lumimd.audio import Upload
+from lumimd.errors import ErrorCode, Permanent
+from lumimd.operations import checks
+from lumimd.operations.operator import Check, Operator
+from lumimd.ports import Transcribed
+from lumimd.records import Visit
+from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION
+from lumimd.transcript import Transcript
+from tests.support.parts import MemoryParts, transcript
+
+QUEUE = "summaries"
+SCHEDULE = "wake-due-visits"
+CANARY = "zanzibar"
+"""A word that is spoken in the visits here and nowhere else."""
+
+
+@dataclass
+class OperatorTools:
+    """Mixed into the pipeline's parts in memory: what only operators need."""
+
+    store: MemoryVisitStore = field(default_factory=MemoryVisitStore)
+    queues: MemoryQueues = field(default_factory=lambda: MemoryQueues(QUEUE))
+    schedules: MemorySchedules = field(default_factory=lambda: MemorySchedules(SCHEDULE))
+    breakers: MemoryBreakerStore = field(default_factory=MemoryBreakerStore)
+
+    @cached_property
+    def operators(self) -> MemoryOperatorStore:
+        return MemoryOperatorStore(self.store)
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        return {
+            "store": checks.store_check(self.store),
+            "queues": checks.queue_check(self.queues),
+            "scheduler": checks.scheduler_check(self.schedules),
+            "breaker: transcription": checks.breaker_check(self.breakers, TRANSCRIPTION.name),
+            "breaker: model": checks.breaker_check(self.breakers, MODEL.name),
+        }
+
+
+@dataclass
+class OperatedParts(OperatorTools, MemoryParts):
+    """The pipeline's parts in memory, with those that operators need, and visits in any state."""
+
+    async def get(self, visit_id: str) -> Visit:
+        stored = await self.store.get(visit_id)
+        assert stored is not None
+        return stored.visit
+
+    def uploaded_now(self, visit_id: str) -> Upload:
+        return self.upload(visit_id).model_copy(update={"announced_at": self.clock.now()})
+
+    async def submitted(self, visit_id: str) -> None:
+        """A visit whose transcript is ordered."""
+        await pipeline.accept(self, self.uploaded_now(visit_id))
+
+    async def transcribed(self, visit_id: str) -> None:
+        """A visit whose transcript is there, with the canary in it."""
+        await self.submitted(visit_id)
+        await self.collected(visit_id)
+
+    async def collected(self, visit_id: str) -> None:
+        """The transcript of a visit whose transcript is ordered."""
+        (job,) = [each for each in self.transcriber.orders if each.visit_id == visit_id]
+        self.transcriber.finish(job.transcript_id, Transcribed(spoken()))
+        await collecting.collect(self, visit_id, 1, job.transcript_id)
+
+    async def completed(self, visit_id: str) -> None:
+        """A visit with its summary."""
+        await self.transcribed(visit_id)
+        await pipeline.summarize(self, visit_id, 1)
+
+    async def partial(self, visit_id: str, code: ErrorCode = ErrorCode.SUMMARY_INVALID) -> None:
+        """A visit with a transcript, whose summary failed for good."""
+        await self.transcribed(visit_id)
+        await self.not_summarized(visit_id, code)
+
+    async def not_summarized(
+        self, visit_id: str, code: ErrorCode = ErrorCode.SUMMARY_INVALID
+    ) -> None:
+        """The failure of a visit whose transcript is there."""
+        self.summarizer.raises = [Permanent(code)]
+        await pipeline.summarize(self, visit_id, 1)
+
+    async def unreadable(self, visit_id: str) -> None:
+        """A visit whose recording is none."""
+        upload = self.uploaded_now(visit_id)
+        self.audio.put(upload.audio, b"not a recording")
+        await pipeline.accept(self, upload)
+
+
+def spoken() -> Transcript:
+    return transcript((("A", f"Good morning, {CANARY}."), ("B", f"I have a {CANARY} cough.")))
+
+
+def operator(parts: OperatedParts, name: str = "olga") -> Operator:
+    return Operator(name, parts)

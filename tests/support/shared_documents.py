@@ -1,0 +1,77 @@
+"""Shared documents of either kind for the contract suites, and troubles for the others."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+import pytest
+
+from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
+from lumimd.document import Document
+from lumimd.shared_documents import SharedDocuments
+
+D = TypeVar("D", bound=Document)
+
+MEMORY_AND_FIRESTORE = ["memory", pytest.param("firestore", marks=pytest.mark.emulator)]
+
+
+@contextmanager
+def documents_of(
+    kind: type[D], collection: str, request: pytest.FixtureRequest
+) -> Iterator[SharedDocuments[D]]:
+    """An empty collection in memory or in the emulator, as the fixture's parameter says."""
+    if request.param == "memory":
+        yield MemorySharedDocuments(kind)
+        return
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore_shared_documents import FirestoreSharedDocuments
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
+        # A project of its own is an empty database of its own.
+        client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    yield FirestoreSharedDocuments(client, collection, kind)
+    client.close()
+
+
+class Troubled(Generic[D]):
+    """Shared documents in memory: `trouble` is raised in place of an answer.
+
+    `lost_answers` are raised after a save has been done; `writes` counts the saves.
+    """
+
+    def __init__(self, kind: type[D]) -> None:
+        self.kept = MemorySharedDocuments(kind)
+        self.trouble: Exception | None = None
+        self.lost_answers: list[Exception] = []
+        self.reads = 0
+        self.writes = 0
+
+    async def get(self, key: str) -> tuple[D, object] | None:
+        self.reads += 1
+        self._answer()
+        return await self.kept.get(key)
+
+    async def save(self, key: str, read_version: object | None, document: D) -> object:
+        self._answer()
+        version = await self.kept.save(key, read_version, document)
+        self.writes += 1
+        if self.lost_answers:
+            raise self.lost_answers.pop(0)
+        return version
+
+    async def delete(self, key: str) -> None:
+        self._answer()
+        await self.kept.delete(key)
+
+    async def all(self) -> Mapping[str, D]:
+        self._answer()
+        found = await self.kept.all()
+        self.reads += max(1, len(found))
+        return found
+
+    def _answer(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble

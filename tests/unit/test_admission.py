@@ -1,0 +1,359 @@
+"""Who may have a job at the provider: the real pipeline over memory, in virtual time."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from lumimd import collecting, pipeline, recovery
+from lumimd import events as e
+from lumimd.adapters.memory import MemoryTranscriber
+from lumimd.admission.places import Cap
+from lumimd.errors import ErrorCode, Transient
+from lumimd.ports import Failed, Running, Transcribed
+from lumimd.progress import Step
+from lumimd.recording import record
+from lumimd.records import ProcessingStatus, Visit
+from lumimd.resilience.rate_limit_policies import Tier
+from tests.support.parts import MemoryParts, transcript
+
+MINUTE = timedelta(minutes=1)
+DOWN = Transient(ErrorCode.INTERNAL_ERROR)
+
+
+class CappedTranscriber(MemoryTranscriber):
+    """Remembers how many jobs ran at once, and in which order they were ordered."""
+
+    most_at_once = 0
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        job = await super().submit(audio_url, visit_id=visit_id, attempt=attempt)
+        self.most_at_once = max(self.most_at_once, len(self.running()))
+        return job
+
+    def running(self) -> list[str]:
+        return [o.transcript_id for o in self.orders if isinstance(o.state, Running)]
+
+    def ordered_for(self) -> list[str]:
+        return [order.visit_id for order in self.orders]
+
+
+def parts_with(places: int) -> MemoryParts:
+    return MemoryParts(transcriber=CappedTranscriber(), cap=Cap.of(places))
+
+
+def provider_of(parts: MemoryParts) -> CappedTranscriber:
+    assert isinstance(parts.transcriber, CappedTranscriber)
+    return parts.transcriber
+
+
+async def visit_of(parts: MemoryParts, visit_id: str) -> Visit:
+    stored = await parts.store.get(visit_id)
+    assert stored is not None
+    return stored.visit
+
+
+async def upload(parts: MemoryParts, visit_id: str, **marks: object) -> None:
+    """A recording of the user that `visit_id` begins with; `marks` are fields of the visit."""
+    uploaded = parts.upload(visit_id, user_id=visit_id.split("-")[0])
+    if marks:
+        await create(parts, visit_id, **marks)
+    await pipeline.accept(parts, uploaded)
+
+
+async def create(parts: MemoryParts, visit_id: str, **marks: object) -> None:
+    """What a client does before it uploads."""
+    from lumimd.ports import Commit
+
+    now = parts.clock.now()
+    user = visit_id.split("-")[0]
+    visit = Visit(visit_id=visit_id, user_id=user, created_at=now, updated_at=now)
+    await parts.store.create(Commit(visit.model_copy(update=marks)))
+
+
+async def minute_passes(parts: MemoryParts, finish: Iterable[str] | None = None) -> None:
+    """The jobs `finish` end (None: all that run), and then the scheduler comes by."""
+    provider = provider_of(parts)
+    for job in [*provider.running()] if finish is None else finish:
+        provider.finish(job, Transcribed(transcript()))
+    parts.clock.advance(MINUTE)
+    await recovery.wake_due(parts)
+
+
+async def test_user_a_with_500_visits_does_not_keep_b_with_one_waiting_for_more_than_a_round() -> (
+    None
+):
+    """And the jobs at the provider are never more than the cap."""
+    parts = parts_with(5)
+    provider = provider_of(parts)
+    for n in range(500):
+        await upload(parts, f"ann-{n:03d}")
+    assert len(provider.running()) == 5
+    for _ in range(3):
+        await minute_passes(parts)
+    await upload(parts, "bob-1")
+    assert (await visit_of(parts, "bob-1")).current_step is Step.QUEUED
+    await minute_passes(parts)
+    assert provider.ordered_for()[20:].index("bob-1") <= 1, "within one round of two users"
+    for _ in range(100):
+        await minute_passes(parts)
+    assert provider.most_at_once == 5
+    assert len(provider.orders) == 501
+    assert len(set(provider.ordered_for())) == 501
+
+
+async def test_every_place_that_is_free_is_used_while_somebody_waits() -> None:
+    parts = parts_with(25)
+    provider = provider_of(parts)
+    for n in range(120):
+        await upload(parts, f"user{n % 7}-{n:03d}")
+    while len(provider.orders) < 120:
+        assert len(provider.running()) == min(25, 120)
+        await minute_passes(parts)
+    assert provider.most_at_once == 25
+
+
+async def test_two_instances_that_accept_and_tick_at_once_stay_within_the_cap() -> None:
+    parts = parts_with(3)
+    other = replace(parts)
+    other.__dict__ |= {"gate": parts.gate, "deletions": parts.deletions}
+    uploads = [parts.upload(f"user{n}-1", user_id=f"user{n}") for n in range(12)]
+    both = (parts, other)
+    await asyncio.gather(*(pipeline.accept(both[n % 2], each) for n, each in enumerate(uploads)))
+    provider = provider_of(parts)
+    for _ in range(10):
+        for job in [*provider.running()]:
+            provider.finish(job, Transcribed(transcript()))
+        parts.clock.advance(MINUTE)
+        await asyncio.gather(recovery.wake_due(parts), recovery.wake_due(other))
+    assert provider.most_at_once == 3
+    assert sorted(provider.ordered_for()) == sorted(f"user{n}-1" for n in range(12))
+
+
+async def test_live_uploads_start_at_once_beside_a_large_batch() -> None:
+    """5,000 files would do the same; no more than the cap of the provider is ever in flight."""
+    parts = parts_with(8)
+    provider = provider_of(parts)
+    for n in range(60):
+        await upload(parts, f"archive-{n:03d}", batch_id="b1")
+    assert len(provider.running()) == 6
+    for user in ("ann", "bob"):
+        await upload(parts, f"{user}-1")
+        assert (await visit_of(parts, f"{user}-1")).processing_status is (
+            ProcessingStatus.TRANSCRIBING
+        )
+    for _ in range(12):
+        await minute_passes(parts)
+    assert provider.most_at_once == 8
+    assert len(provider.orders) == 62
+
+
+async def test_an_urgent_visit_overtakes_five_hundred_others() -> None:
+    parts = parts_with(1)
+    for n in range(500):
+        await upload(parts, f"user{n:03d}-1")
+    await upload(parts, "emergency-1", urgent=True)
+    await minute_passes(parts)
+    assert provider_of(parts).ordered_for()[1] == "emergency-1"
+
+
+async def test_a_batch_goes_on_under_constant_live_load() -> None:
+    parts = parts_with(1)
+    await upload(parts, "busy-000")
+    await upload(parts, "archive-1", batch_id="b1")
+    for n in range(1, 30):
+        await upload(parts, f"busy-{n:03d}")
+        await upload(parts, f"busy-{n:03d}b")
+        await minute_passes(parts)
+    assert "archive-1" in provider_of(parts).ordered_for()[:22]
+
+
+async def test_who_comes_anew_does_not_take_the_place_of_those_who_wait() -> None:
+    parts = parts_with(1)
+    await upload(parts, "ann-1")
+    await upload(parts, "bob-1")
+    provider = provider_of(parts)
+    provider.finish("job-0", Transcribed(transcript()))
+    await collecting.collect(parts, "ann-1", 1, "job-0")
+    assert await parts.gate.holders() == {}
+    await upload(parts, "cem-1")
+    assert provider.ordered_for() == ["ann-1"]
+    await minute_passes(parts)
+    assert provider.ordered_for() == ["ann-1", "bob-1"]
+
+
+async def test_waiting_shows_a_position_that_falls_to_the_front() -> None:
+    parts = parts_with(1)
+    for user in ("ann", "bob", "cem"):
+        await upload(parts, f"{user}-1")
+    seen: list[int | None] = []
+    for _ in range(3):
+        seen.append(await parts.admission.position(await visit_of(parts, "cem-1")))
+        await minute_passes(parts)
+    assert seen == [2, 1, None]
+
+
+async def test_waiting_uses_up_no_try_and_tells_its_story() -> None:
+    parts = parts_with(1)
+    await upload(parts, "ann-1")
+    await upload(parts, "bob-1")
+    waiting = await visit_of(parts, "bob-1")
+    assert (waiting.stage_tries, waiting.orders, waiting.claim) == (0, 0, None)
+    assert waiting.processing_status is ProcessingStatus.PENDING
+    assert waiting.wake_at == parts.clock.now() + timedelta(hours=1)
+    for _ in range(70):
+        await minute_passes(parts, finish=())
+    assert (await visit_of(parts, "bob-1")).turn == waiting.turn
+    assert (await visit_of(parts, "bob-1")).queued_at == waiting.queued_at
+    await minute_passes(parts)
+    done = await visit_of(parts, "bob-1")
+    assert (done.turn, done.queued_at, done.orders) == (None, None, 1)
+    assert done.processing_status is ProcessingStatus.TRANSCRIBING
+    told = [(entry.event, entry.detail) for entry in await parts.store.history("bob-1")]
+    assert ("submission_queued", "in_line") in told
+
+
+@pytest.mark.parametrize(
+    ("outcome", "events"),
+    [
+        (Transcribed(transcript()), "transcript_stored"),
+        (Transcribed(transcript([("A", "")])), "transcription_failed"),
+        (Failed(ErrorCode.AUDIO_TOO_SHORT, is_transient=False), "transcription_failed"),
+        (Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True), "transcription_restarted"),
+    ],
+)
+async def test_a_job_that_has_ended_leaves_its_place(
+    outcome: Transcribed | Failed, events: str
+) -> None:
+    parts = parts_with(1)
+    await upload(parts, "ann-1")
+    assert await parts.gate.holders() == {"ann-1/1": 1}
+    provider_of(parts).finish("job-0", outcome)
+    await collecting.collect(parts, "ann-1", 1, "job-0")
+    assert events in [entry.event for entry in await parts.store.history("ann-1")]
+    assert await parts.gate.holders() == {}
+
+
+async def test_a_recording_that_cannot_be_read_never_has_a_place() -> None:
+    parts = parts_with(1)
+    uploaded = parts.upload("ann-1", user_id="ann")
+    parts.audio.put(uploaded.audio, b"no recording")
+    await pipeline.accept(parts, uploaded)
+    assert (await visit_of(parts, "ann-1")).processing_status is ProcessingStatus.FAILED
+    assert parts.gate.shards.writes == 0
+
+
+async def test_a_place_whose_return_was_lost_is_found_when_others_wait() -> None:
+    parts = parts_with(1)
+    await upload(parts, "ann-1")
+    provider_of(parts).finish("job-0", Transcribed(transcript()))
+    parts.gate.shards.trouble = DOWN
+    await collecting.collect(parts, "ann-1", 1, "job-0")
+    parts.gate.shards.trouble = None
+    assert await parts.gate.holders() == {"ann-1/1": 1}
+    await upload(parts, "bob-1")
+    for _ in range(12):
+        await minute_passes(parts)
+    assert provider_of(parts).ordered_for() == ["ann-1", "bob-1"]
+
+
+async def test_a_job_that_nobody_waits_for_any_more_keeps_its_place_until_it_has_ended() -> None:
+    """The owner cancelled, or recorded anew: the provider is still at work."""
+    parts = parts_with(2)
+    provider = provider_of(parts)
+    await upload(parts, "ann-1")
+    await upload(parts, "bob-1")
+    stored = await parts.store.get("ann-1")
+    assert stored is not None
+    await record(parts, stored, e.VisitCancelled(None))
+    await pipeline.accept(parts, parts.upload("bob-1", generation=2, user_id="bob"))
+    await upload(parts, "cem-1")
+    for _ in range(20):
+        await minute_passes(parts, finish=())
+    assert provider.ordered_for() == ["ann-1", "bob-1"]
+    provider.finish("job-0", Transcribed(transcript()))
+    provider.finish("job-1", Transcribed(transcript()))
+    await minute_passes(parts, finish=())
+    assert sorted(provider.ordered_for()[2:]) == ["bob-1", "cem-1"]
+    assert provider.most_at_once == 2
+
+
+async def test_who_dies_with_a_place_finds_it_again() -> None:
+    parts = parts_with(1)
+
+    class Died(BaseException):
+        """The process is gone."""
+
+    async def dies(*args: object, **more: object) -> str:
+        raise Died
+
+    ordering, provider_of(parts).submit = provider_of(parts).submit, dies  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        await upload(parts, "ann-1")
+    provider_of(parts).submit = ordering  # type: ignore[method-assign]
+    await upload(parts, "bob-1")
+    assert await parts.gate.holders() == {"ann-1/1": 1}
+    for _ in range(3):
+        await minute_passes(parts, finish=())
+    assert provider_of(parts).ordered_for() == ["ann-1"]
+    await minute_passes(parts)
+    assert provider_of(parts).ordered_for() == ["ann-1", "bob-1"]
+
+
+async def test_while_nobody_can_say_whether_there_is_a_place_nothing_is_ordered() -> None:
+    parts = parts_with(1)
+    parts.gate.shards.trouble = DOWN
+    await upload(parts, "ann-1")
+    held = await visit_of(parts, "ann-1")
+    assert (held.stage_tries, held.processing_status) == (0, ProcessingStatus.PENDING)
+    assert provider_of(parts).orders == []
+    parts.gate.shards.trouble = None
+    for _ in range(4):
+        await minute_passes(parts, finish=())
+    assert provider_of(parts).ordered_for() == ["ann-1"]
+
+
+async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> None:
+    parts = parts_with(50)
+    parts.gate.has_quota = True
+    for n in range(22):
+        await upload(parts, f"ann-{n:02d}")
+    assert len(provider_of(parts).orders) == 20
+    waiting = await visit_of(parts, "ann-21")
+    assert (waiting.turn, waiting.processing_status) == (None, ProcessingStatus.PENDING)
+    assert waiting.wake_at == parts.clock.now() + timedelta(hours=1, minutes=12)
+    history = await parts.store.history("ann-21")
+    assert history[-1].detail == "over_quota"
+    parts.clock.advance(timedelta(hours=1, minutes=12))
+    await recovery.wake_due(parts)
+    assert len(provider_of(parts).orders) == 21
+    parts.clock.advance(timedelta(hours=1, minutes=12))
+    await recovery.wake_due(parts)
+    assert len(provider_of(parts).orders) == 22
+
+
+async def test_another_tier_lets_those_who_wait_pass() -> None:
+    parts = parts_with(50)
+    parts.gate.has_quota = True
+    for n in range(22):
+        await upload(parts, f"ann-{n:02d}")
+    parts.gate.tiers.set("ann", Tier.PAID)
+    await upload(parts, "ann-new")
+    assert len(provider_of(parts).orders) == 21
+
+
+async def test_one_recording_counts_once_however_often_it_is_tried() -> None:
+    parts = parts_with(1)
+    parts.gate.has_quota = True
+    await upload(parts, "bob-1")
+    await upload(parts, "ann-1")
+    for _ in range(130):
+        await minute_passes(parts, finish=())
+    await minute_passes(parts)
+    await minute_passes(parts)
+    assert provider_of(parts).ordered_for() == ["bob-1", "ann-1"]
+    kept = await parts.gate.buckets.all()
+    per_recording = kept["visits-bob"].missing
+    assert kept["visits-ann"].missing == per_recording

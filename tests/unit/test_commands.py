@@ -1,0 +1,219 @@
+"""What owners and operators may ask of a visit, and what is refused to them."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from lumimd import collecting, commands, pipeline, recovery
+from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused
+from lumimd.ports import Conflict, Policy, Transcribed
+from lumimd.records import ProcessingStatus, Status, Visit
+from tests.support.parts import START, MemoryParts, transcript, upload
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts()
+
+
+async def visit_of(parts: MemoryParts) -> Visit:
+    stored = await parts.store.get("visit-1")
+    assert stored
+    return stored.visit
+
+
+async def run_tasks(parts: MemoryParts) -> None:
+    while not parts.tasks.waiting.empty():
+        task = parts.tasks.waiting.get_nowait()
+        await pipeline.summarize(parts, task.visit_id, task.attempt)
+
+
+async def transcribed(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await collecting.collect(parts, "visit-1", 1, "job-0")
+
+
+async def failed(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    await run_tasks(parts)
+    assert (await visit_of(parts)).status is Status.PARTIAL
+
+
+async def refused(asked: object) -> tuple[RefusalCode, float | None]:
+    with pytest.raises(Refused) as refusal:
+        await asked  # type: ignore[misc]
+    return refusal.value.code, refusal.value.retry_after_s
+
+
+# Retry
+
+
+async def test_of_a_hundred_retries_at_once_one_counts(parts: MemoryParts) -> None:
+    await failed(parts)
+    asked = (commands.retry(parts, "visit-1") for _ in range(100))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    told = Counter(a.code if isinstance(a, Refused) else type(a).__name__ for a in answers)
+    assert told == {"Visit": 1, RefusalCode.STILL_PROCESSING: 99}
+    assert (await visit_of(parts)).retry_count == 1
+
+
+async def test_a_retry_within_thirty_seconds_is_told_how_long_to_wait(parts: MemoryParts) -> None:
+    await failed(parts)
+    parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    await commands.retry(parts, "visit-1")
+    await run_tasks(parts)
+    parts.clock.advance(timedelta(seconds=29))
+    told = await refused(commands.retry(parts, "visit-1"))
+    assert told == (RefusalCode.RETRY_TOO_SOON, 1.0)
+    parts.clock.advance(timedelta(seconds=1))
+    assert (await commands.retry(parts, "visit-1")).attempt == 3
+
+
+async def test_what_cannot_get_better_is_not_tried_again(parts: MemoryParts) -> None:
+    empty = upload(size_bytes=0)
+    await pipeline.accept(parts, empty)
+    assert (await visit_of(parts)).status is Status.FAILED
+    assert await refused(commands.retry(parts, "visit-1")) == (RefusalCode.NOTHING_TO_RETRY, None)
+
+
+async def test_a_completed_visit_is_not_tried_again(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    await run_tasks(parts)
+    assert await refused(commands.retry(parts, "visit-1")) == (RefusalCode.NOTHING_TO_RETRY, None)
+
+
+# Another summary
+
+
+async def test_another_summary_costs_no_transcript_and_replaces_the_action_items(
+    parts: MemoryParts,
+) -> None:
+    await transcribed(parts)
+    await run_tasks(parts)
+    before = await visit_of(parts)
+    again = await commands.regenerate(parts, "visit-1")
+    assert (again.processing_status, again.summary) == (
+        ProcessingStatus.SUMMARIZING,
+        before.summary,
+    ), "the one before is shown until then"
+    await run_tasks(parts)
+    after = await visit_of(parts)
+    assert (after.status, after.attempt) == (Status.COMPLETED, before.attempt + 1)
+    assert len(parts.transcriber.orders) == 1
+    actions = await parts.store.actions("visit-1")
+    assert {action.action_id for action in actions} == set(after.action_ids)
+    assert not set(after.action_ids) & set(before.action_ids)
+
+
+async def test_where_no_other_summary_can_be_made_the_one_before_stays(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    await run_tasks(parts)
+    before = await visit_of(parts)
+    parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    await commands.regenerate(parts, "visit-1")
+    await run_tasks(parts)
+    after = await visit_of(parts)
+    assert (after.status, after.summary) == (Status.COMPLETED, before.summary)
+    assert after.processing_error
+    assert after.processing_error.code is ErrorCode.SUMMARY_REFUSED
+    assert await parts.store.dead_letter("visit-1")
+
+
+async def test_without_a_transcript_there_is_nothing_to_summarize(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, upload(size_bytes=0))
+    told = await refused(commands.regenerate(parts, "visit-1"))
+    assert told == (RefusalCode.NO_TRANSCRIPT, None)
+
+
+# Consent
+
+
+async def test_without_consent_nothing_is_processed_and_with_it_everything(
+    parts: MemoryParts,
+) -> None:
+    parts.policy = Policy(requires_consent=True)
+    await pipeline.accept(parts, parts.upload())
+    visit = await visit_of(parts)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.CONSENT_MISSING
+    assert parts.transcriber.orders == []
+    assert await parts.store.dead_letter("visit-1") is None, "it waits for its owner alone"
+
+    given = await commands.give_consent(parts, "visit-1")
+    assert given.consent
+    await recovery.wake_due(parts)
+    assert len(parts.transcriber.orders) == 1
+
+
+async def test_consent_may_come_with_the_upload_or_with_the_visit(parts: MemoryParts) -> None:
+    parts.policy = Policy(requires_consent=True)
+    with_upload = parts.upload("visit-1").model_copy(update={"consented": True})
+    await pipeline.accept(parts, with_upload)
+    await commands.create(parts, visit_id="visit-2", user_id="user-1", consent=True)
+    await pipeline.accept(parts, parts.upload("visit-2"))
+    assert len(parts.transcriber.orders) == 2
+
+
+async def test_consent_given_twice_keeps_its_first_instant(parts: MemoryParts) -> None:
+    await commands.create(parts, visit_id="visit-1", user_id="user-1", consent=True)
+    parts.clock.advance(timedelta(minutes=1))
+    assert (await commands.give_consent(parts, "visit-1")).consent
+    consent = (await visit_of(parts)).consent
+    assert consent
+    assert consent.given_at == START
+
+
+# The owner's fields
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_an_edit_changes_nothing_but_the_fields(parts: MemoryParts, ended: bool) -> None:
+    await transcribed(parts)
+    if ended:
+        await run_tasks(parts)
+    before = await visit_of(parts)
+    parts.clock.advance(timedelta(minutes=1))
+    await commands.change(parts, "visit-1", title="Knee", archived=True, tags=("a",))
+    after = await visit_of(parts)
+    expected = {"title": "Knee", "archived": True, "tags": ("a",), "updated_at": after.updated_at}
+    assert after == before.model_copy(update=expected)
+
+
+async def test_an_edit_of_a_failed_visit_leaves_its_dead_letter_as_it_is(
+    parts: MemoryParts,
+) -> None:
+    await failed(parts)
+    letter = await parts.store.dead_letter("visit-1")
+    parts.clock.advance(timedelta(minutes=1))
+    await commands.change(parts, "visit-1", archived=True)
+    assert await parts.store.dead_letter("visit-1") == letter
+
+
+async def test_nothing_but_the_owners_fields_is_edited(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    with pytest.raises(TypeError):
+        await commands.change(parts, "visit-1", status="completed")
+
+
+# Create, cancel
+
+
+async def test_a_visit_is_created_once(parts: MemoryParts) -> None:
+    await commands.create(parts, visit_id="visit-1", user_id="user-1", consent=True)
+    with pytest.raises(Conflict):
+        await commands.create(parts, visit_id="visit-1", user_id="user-2", consent=True)
+
+
+async def test_what_is_over_is_not_cancelled(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    assert (await commands.cancel(parts, "visit-1")).status is Status.CANCELLED
+    assert await refused(commands.cancel(parts, "visit-1")) == (RefusalCode.ALREADY_OVER, None)
+
+
+async def test_whoever_is_not_there_is_not_found(parts: MemoryParts) -> None:
+    for command in (commands.retry, commands.regenerate, commands.cancel, commands.delete):
+        assert await refused(command(parts, "nobody")) == (RefusalCode.VISIT_NOT_FOUND, None)

@@ -1,0 +1,173 @@
+"""A deleted visit is gone at once, whoever is at work on it, and nothing comes back."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from lumimd import collecting, commands, pipeline, recovery
+from lumimd.claims import SUBMISSION
+from lumimd.deletion import SETTLED_AFTER
+from lumimd.errors import RefusalCode
+from lumimd.ports import Conflict, Transcribed
+from lumimd.records import Deletion
+from tests.support.parts import MemoryParts, transcript
+from tests.unit.test_commands import failed, refused, run_tasks, transcribed
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts()
+
+
+async def receipt_of(parts: MemoryParts) -> Deletion:
+    found = await parts.deletions.get("visit-1")
+    assert found
+    return found[0]
+
+
+async def settle(parts: MemoryParts) -> None:
+    for _ in range(int(SETTLED_AFTER / timedelta(minutes=1)) + 8):
+        parts.clock.advance(timedelta(minutes=1))
+        await recovery.wake_due(parts)
+        await run_tasks(parts)
+
+
+def traces(parts: MemoryParts) -> list[str]:
+    """Whatever names the visit, but its receipt."""
+    left = [
+        path
+        for path, document in parts.store.documents().items()
+        if "visit-1" in path + json.dumps(document) and path != "deletions/visit-1"
+    ]
+    objects = [path for path, _ in parts.audio._content if "visit-1" in path]
+    copies = [o.transcript_id for o in parts.transcriber.orders if not o.is_deleted]
+    tasks = [task for task in list(parts.tasks.waiting._queue) if task.visit_id == "visit-1"]
+    return [*left, *objects, *copies, *map(str, tasks)]
+
+
+async def test_a_completed_visit_leaves_nothing_but_a_receipt_that_counts(
+    parts: MemoryParts,
+) -> None:
+    await transcribed(parts)
+    await run_tasks(parts)
+    history = len(await parts.store.history("visit-1"))
+    await commands.delete(parts, "visit-1")
+    assert await parts.store.get("visit-1") is None, "gone at once"
+    await settle(parts)
+    assert traces(parts) == []
+    receipt = await receipt_of(parts)
+    assert receipt.completed_at is not None
+    assert (receipt.wake_at, receipt.transcript_ids) == (None, ())
+    # The provider's copy went when the transcript was stored.
+    expected = {"visits": 1, "transcript": 1, "history": history, "actions": 2, "recordings": 1}
+    assert {kind: number for kind, number in receipt.counts.items() if number} == expected
+
+
+async def test_a_failed_visit_takes_its_dead_letter_along(parts: MemoryParts) -> None:
+    await failed(parts)
+    await commands.delete(parts, "visit-1")
+    await settle(parts)
+    assert traces(parts) == []
+    assert (await receipt_of(parts)).counts["deadLetters"] == 1
+
+
+async def test_a_transcript_under_way_is_not_stored_and_its_copy_is_deleted_when_it_is_done(
+    parts: MemoryParts,
+) -> None:
+    await pipeline.accept(parts, parts.upload())
+    await commands.delete(parts, "visit-1")
+    await settle(parts)
+    assert traces(parts) == ["job-0"], "a job that runs cannot be deleted"
+    assert (await receipt_of(parts)).completed_at is None
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await settle(parts)
+    assert traces(parts) == []
+    assert (await receipt_of(parts)).counts["providerCopies"] == 1
+
+
+async def test_an_order_sent_after_the_deletion_is_found_and_deleted(parts: MemoryParts) -> None:
+    ordering = parts.transcriber.submit
+
+    async def deleted_meanwhile(url: str, *, visit_id: str, attempt: int) -> str:
+        await commands.delete(parts, "visit-1")
+        await recovery.wake_due(parts)  # the first sweep finds no job yet
+        parts.clock.advance(SUBMISSION.work - timedelta(seconds=1))
+        job = await ordering(url, visit_id=visit_id, attempt=attempt)
+        parts.transcriber.finish(job, Transcribed(transcript()))
+        return job
+
+    parts.transcriber.submit = deleted_meanwhile  # type: ignore[method-assign]
+    await pipeline.accept(parts, parts.upload())
+    await settle(parts)
+    assert traces(parts) == []
+
+
+async def test_a_summary_under_way_creates_nothing(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    working = parts.summarizer.summarize
+
+    async def deleted_meanwhile(heard: object) -> object:
+        await commands.delete(parts, "visit-1")
+        await recovery.wake_due(parts)
+        return await working(heard)  # type: ignore[arg-type]
+
+    parts.summarizer.summarize = deleted_meanwhile  # type: ignore[method-assign,assignment]
+    await run_tasks(parts)
+    await settle(parts)
+    assert traces(parts) == []
+
+
+async def test_an_event_that_comes_late_brings_nothing_back(parts: MemoryParts) -> None:
+    uploaded = parts.upload()
+    await pipeline.accept(parts, uploaded)
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await commands.delete(parts, "visit-1")
+    await settle(parts)
+    await pipeline.accept(parts, uploaded)
+    assert traces(parts) == []
+
+
+async def test_what_is_uploaded_for_a_deleted_visit_is_erased(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    await commands.delete(parts, "visit-1")
+    await settle(parts)
+    again = parts.upload(generation=2)
+    assert traces(parts) != []
+    await pipeline.accept(parts, again)
+    await settle(parts)
+    assert traces(parts) == []
+    assert (await receipt_of(parts)).counts["recordings"] == 2
+
+
+async def test_a_second_deletion_shows_the_same_receipt(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    first = await commands.delete(parts, "visit-1")
+    assert await commands.delete(parts, "visit-1") == first
+
+
+async def test_a_deleted_visit_is_not_created_again(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    await commands.delete(parts, "visit-1")
+    with pytest.raises(Conflict):
+        await commands.create(parts, visit_id="visit-1", user_id="user-1", consent=True)
+
+
+async def test_what_is_held_for_legal_reasons_is_not_deleted(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    await commands.hold(parts, "visit-1", legally=True)
+    assert await refused(commands.delete(parts, "visit-1")) == (RefusalCode.LEGAL_HOLD, None)
+    await commands.hold(parts, "visit-1", legally=False)
+    assert await commands.delete(parts, "visit-1")
+
+
+async def test_the_receipt_says_nothing_of_the_visit_but_ids_and_numbers(
+    parts: MemoryParts,
+) -> None:
+    await transcribed(parts)
+    await commands.change(parts, "visit-1", title="cough")
+    await run_tasks(parts)
+    await commands.delete(parts, "visit-1")
+    await settle(parts)
+    assert "cough" not in json.dumps(parts.store.documents())

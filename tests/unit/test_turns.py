@@ -1,0 +1,175 @@
+"""The order of those who wait: fair between users, urgent first, and nobody is forgotten."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lumimd.adapters.memory.flows import MemoryFlows
+from lumimd.admission.lanes import (
+    LANE_WIDTH,
+    STRIDES,
+    Lane,
+    Line,
+    first_turn,
+    lane_of_turn,
+    next_lane,
+    served,
+)
+from lumimd.admission.turns import draw_turn
+from tests.support.parts import START
+
+unhurried = settings(deadline=None)  # others work on this machine as well
+
+
+@dataclass
+class Waiting:
+    """A line as the store keeps it, and who was admitted from it in which order."""
+
+    line: Line = field(default_factory=Line)
+    flows: MemoryFlows = field(default_factory=MemoryFlows)
+    visits: dict[str, int] = field(default_factory=dict)
+    admitted: list[str] = field(default_factory=list)
+
+    async def join(self, name: str, lane: Lane = Lane.LIVE) -> None:
+        """`name` is `user` or `user-number`."""
+        user = name.split("-")[0]
+        self.visits[name] = await draw_turn(self.flows, self.line, user, lane, START)
+
+    def admit(self) -> str | None:
+        """Whoever is next."""
+        lane = next_lane(self.line, {lane_of_turn(turn) for turn in self.visits.values()})
+        if lane is None:
+            return None
+        name = min(
+            (name for name in self.visits if lane_of_turn(self.visits[name]) is lane),
+            key=lambda name: (self.visits[name], name),
+        )
+        self.line = served(self.line, lane, self.visits.pop(name))
+        self.admitted.append(name)
+        return name
+
+
+async def test_a_user_with_500_visits_does_not_delay_another_with_one() -> None:
+    waiting = Waiting()
+    for n in range(500):
+        await waiting.join(f"ann-{n}")
+    for _ in range(100):
+        waiting.admit()
+    await waiting.join("bob")
+    assert "bob" in (waiting.admit(), waiting.admit())
+
+
+async def test_users_are_admitted_in_rounds() -> None:
+    waiting = Waiting()
+    for user, number in (("ann", 9), ("bob", 3), ("cem", 5)):
+        for n in range(number):
+            await waiting.join(f"{user}-{n}")
+    while waiting.admit():
+        pass
+    users = [name.split("-")[0] for name in waiting.admitted]
+    assert users[:9] == ["ann", "bob", "cem"] * 3
+    assert users[9:] == ["ann", "cem"] * 2 + ["ann"] * 4
+
+
+@unhurried
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=150))
+async def test_between_two_who_wait_all_the_time_nobody_gets_two_more(
+    steps: list[tuple[str, bool]],
+) -> None:
+    """Whatever others do, and however long the backlogs are."""
+    waiting, numbers = Waiting(), Counter[str]()
+    for user in ("ann", "bob"):
+        for n in range(len(steps) + 5):
+            await waiting.join(f"{user}-{n:04d}")
+    for user, joins in steps:
+        if joins:
+            numbers[user] += 1
+            await waiting.join(f"{user}-{numbers[user]:04d}")
+        else:
+            waiting.admit()
+        admitted = Counter(name.split("-")[0] for name in waiting.admitted)
+        assert abs(admitted["ann"] - admitted["bob"]) <= 1
+
+
+@unhurried
+@given(st.integers(0, 40), st.integers(1, 30), st.integers(1, 60))
+async def test_who_comes_anew_starts_within_one_round(
+    admitted: int, users: int, backlog: int
+) -> None:
+    waiting = Waiting()
+    for n in range(backlog):
+        for user in range(users):
+            await waiting.join(f"u{user}-{n:04d}")
+    for _ in range(admitted):
+        waiting.admit()
+    await waiting.join("new")
+    for _ in range(users + 1):
+        waiting.admit()
+    assert "new" in waiting.admitted
+
+
+@unhurried
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(list(Lane))), max_size=60))
+async def test_as_long_as_somebody_waits_somebody_is_admitted(
+    joins: list[tuple[str, Lane]],
+) -> None:
+    waiting = Waiting()
+    for n, (user, lane) in enumerate(joins):
+        await waiting.join(f"{user}-{n}", lane)
+    for _ in joins:
+        assert waiting.admit() is not None
+    assert waiting.admit() is None
+    assert sorted(waiting.admitted) == sorted(f"{u}-{n}" for n, (u, _) in enumerate(joins))
+
+
+async def test_an_urgent_visit_overtakes_500_others_of_as_many_users() -> None:
+    waiting = Waiting()
+    for n in range(500):
+        await waiting.join(f"user{n:03d}", Lane.LIVE)
+    for _ in range(7):
+        waiting.admit()
+    await waiting.join("emergency", Lane.URGENT)
+    assert waiting.admit() == "emergency"
+
+
+@pytest.mark.parametrize("others", [[Lane.LIVE], [Lane.URGENT], [Lane.URGENT, Lane.LIVE]])
+async def test_a_batch_goes_on_however_many_more_urgent_ones_keep_coming(
+    others: list[Lane],
+) -> None:
+    waiting = Waiting()
+    await waiting.join("archive", Lane.BATCH)
+    places = sum(STRIDES[Lane.BATCH] // STRIDES[lane] for lane in Lane)
+    assert places == 21
+    for n in range(places):
+        for lane in others:
+            await waiting.join(f"{lane}{n:03d}", lane)
+        waiting.admit()
+    assert "archive" in waiting.admitted
+
+
+async def test_a_lane_that_was_empty_has_saved_up_nothing() -> None:
+    """After a quiet week of urgent visits, a crowd of them does not stop everybody else."""
+    waiting = Waiting()
+    for n in range(200):
+        await waiting.join(f"ann-{n:04d}", Lane.BATCH)
+    for _ in range(100):
+        waiting.admit()
+    for n in range(200):
+        await waiting.join(f"bob-{n:04d}", Lane.URGENT)
+    for _ in range(35):
+        waiting.admit()
+    assert Counter(name.split("-")[0] for name in waiting.admitted[100:]) == {"bob": 33, "ann": 2}
+
+
+def test_turns_of_lanes_do_not_mix_and_javascript_knows_them_exactly() -> None:
+    assert [lane_of_turn(first_turn(lane)) for lane in Lane] == list(Lane)
+    assert [lane_of_turn(first_turn(lane) + LANE_WIDTH - 1) for lane in Lane] == list(Lane)
+    assert first_turn(list(Lane)[-1]) + LANE_WIDTH < 2**53
+
+
+def test_virtual_time_does_not_go_back() -> None:
+    line = served(served(Line(), Lane.LIVE, first_turn(Lane.LIVE) + 9), Lane.LIVE, 4)
+    assert line.virtual_time(Lane.LIVE) == first_turn(Lane.LIVE) + 9
