@@ -1,9 +1,10 @@
 """A recording in the bucket: which objects are recordings, and whose."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Self
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from lumimd.document import Document
 from lumimd.errors import ErrorCode, Permanent
@@ -22,6 +23,10 @@ _PATH: Final = re.compile(
     r"\.(?i:m4a|mp4|3gp|aac|mp3|ogg|oga|opus|webm|flac|wav))",
     re.ASCII,
 )
+
+
+CONSENT_METADATA: Final = "consent"
+"""A recording may bring the patient's consent along: `consent: given` in its custom metadata."""
 
 
 class Audio(Document):
@@ -75,12 +80,27 @@ class Audio(Document):
 
 
 def is_below(url: str, bucket: str, folder: str) -> bool:
-    """Whether a signed URL, of any age, leads to an object below `folder`, which ends in a slash."""
+    """Whether a signed URL of any age leads to an object below `folder`, which ends in a slash."""
     try:
         path = urlsplit(url).path
     except ValueError:
         return False
     return f"/{bucket}/{quote(folder, safe='/~')}" in path
+
+
+def named_in(url: str, bucket: str | None) -> str | None:
+    """The path in `bucket` that a signed URL of any age leads to; None where it leads elsewhere."""
+    try:
+        path = unquote(urlsplit(url).path)
+    except ValueError:
+        return None
+    _, found, below = path.partition(f"/{bucket}/")
+    return below if found else None
+
+
+def says_consent(metadata: Mapping[str, str] | None) -> bool:
+    """Whether the custom metadata of a recording says that the patient agreed."""
+    return (metadata or {}).get(CONSENT_METADATA) == "given"
 
 
 class Upload(Document):
@@ -100,3 +120,14 @@ def recording_of(storage_path: str) -> tuple[str, str] | None:
     """`(user_id, visit_id)` of a recording's path; None for every other object of the bucket."""
     match = _PATH.fullmatch(storage_path)
     return (match["user_id"], match["visit_id"]) if match else None
+
+
+def upload_of(audio: Audio, at: datetime | None, *, consented: bool = False) -> Upload | None:
+    """The upload that brought `audio`; None for an object that is no recording."""
+    owner = recording_of(audio.storage_path)
+    if owner is None:
+        return None
+    user_id, visit_id = owner
+    return Upload(
+        user_id=user_id, visit_id=visit_id, audio=audio, announced_at=at, consented=consented
+    )

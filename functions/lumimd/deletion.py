@@ -105,6 +105,7 @@ async def sweep(parts: Parts, visit_id: str) -> None:
         else:
             if wanted.completed_at is not None:
                 logs.event("deletion_completed")
+                await parts.admission.gone(visit_id)
             return
     raise Transient(ErrorCode.INTERNAL_ERROR)
 

@@ -15,14 +15,12 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from lumimd.audio import Audio, Upload, recording_of
+from lumimd.audio import Audio, Upload, says_consent
+from lumimd.audio import upload_of as audio_upload
 from lumimd.errors import Rejected
 
 WEBHOOK_HEADER: Final = "X-LumiMD-Webhook-Secret"
 """The provider signs nothing; it sends one header that we choose (AssemblyAI, webhooks)."""
-
-CONSENT_METADATA: Final = "consent"
-"""A recording may bring the patient's consent along: `consent: given` in its custom metadata."""
 
 ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
 
@@ -77,10 +75,6 @@ def upload_of(data: object, time: object) -> Upload | None:
         announced_at = _INSTANT.validate_python(time)
     except ValidationError:
         announced_at = None  # a recording is not ignored for the sake of a clock
-    owner = recording_of(stored.name)
-    if owner is None:
-        return None
-    user_id, visit_id = owner
     audio = Audio(
         bucket=stored.bucket,
         storage_path=stored.name,
@@ -88,13 +82,7 @@ def upload_of(data: object, time: object) -> Upload | None:
         content_type=stored.content_type,
         size_bytes=stored.size,
     )
-    return Upload(
-        user_id=user_id,
-        visit_id=visit_id,
-        audio=audio,
-        announced_at=announced_at,
-        consented=stored.metadata.get(CONSENT_METADATA) == "given",
-    )
+    return audio_upload(audio, announced_at, consented=says_consent(stored.metadata))
 
 
 def hint_of(query: Mapping[str, str], body: object) -> Hint | None:

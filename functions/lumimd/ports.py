@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lumimd.audio import Audio
+from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
 from lumimd.errors import ErrorCode, Held
 from lumimd.records import Action, DeadLetter, Deletion, HistoryEntry, Stage, Visit
@@ -149,6 +149,10 @@ class Archive(Protocol):
         """Visits so old whose recordings were not erased, the oldest first."""
         ...
 
+    async def between(self, after: datetime, before: datetime) -> Sequence[Visit]:
+        """All visits that were created in that time, the oldest first."""
+        ...
+
     async def waiting(self, created_before: datetime, limit: int) -> Sequence[Visit]:
         """Visits so old that are still `pending`, the oldest first."""
         ...
@@ -224,6 +228,14 @@ class AudioStore(Protocol):
         """A URL that leads to this generation of the recording and expires."""
         ...
 
+    async def has(self, bucket: str, folder: str) -> bool:
+        """Whether there is anything below `folder`, which ends with a slash."""
+        ...
+
+    async def uploads(self, bucket: str, since: datetime) -> Sequence[Upload]:
+        """The recordings that were uploaded since then, `announced_at` when they were."""
+        ...
+
     async def erase(self, bucket: str, folder: str) -> int:
         """Delete everything below `folder` (which ends with a slash); how many objects."""
         ...
@@ -258,6 +270,15 @@ class Job:
     state: Running | Transcribed | Failed
 
 
+@dataclass(frozen=True)
+class KnownJob:
+    """A job as the provider's list shows it."""
+
+    transcript_id: str
+    audio_url: str
+    is_over: bool
+
+
 class Transcriber(Protocol):
     """A provider of transcripts with speaker labels."""
 
@@ -280,6 +301,10 @@ class Transcriber(Protocol):
 
     async def find(self, audio: Audio) -> str | None:
         """The id of the newest job for this generation of the recording that has not failed."""
+        ...
+
+    async def recent(self) -> Sequence[KnownJob]:
+        """The recent jobs, the newest first; those that were deleted have another URL."""
         ...
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
@@ -317,8 +342,11 @@ class Summarizer(Protocol):
 class Policy:
     """What a deployment decides about the visits of its users.
 
+    `bucket` holds the recordings; None where nobody compares it with the visits.
     `transcript_retention`: None keeps transcripts and summaries until they are deleted.
     """
+
+    bucket: str | None = None
 
     requires_consent: bool = True
     expires_after: timedelta = timedelta(days=7)

@@ -17,11 +17,24 @@ from lumimd import events as e
 from lumimd import logs
 from lumimd.deletion import begin_deletion
 from lumimd.ports import Parts
+from lumimd.reconciliation import AT_HOUR, reconcile
 from lumimd.recording import record
 from lumimd.records import Visit
 
 BATCH: Final = 200
 """Visits of each kind that one run looks at; the next run takes the next ones."""
+
+
+async def hourly(parts: Parts) -> None:
+    """Enforce the retention, and once a day reconcile as well.
+
+    Raises:
+        Transient: something is not available; the next hour does it.
+        ExceptionGroup: what went wrong with single visits.
+    """
+    if parts.clock.now().hour == AT_HOUR:
+        await reconcile(parts)
+    await enforce(parts)
 
 
 async def enforce(parts: Parts) -> dict[str, int]:

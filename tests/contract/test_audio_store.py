@@ -5,7 +5,7 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +21,7 @@ from lumimd.ports import AudioStore
 from tests.support.parts import SAMPLE, tone
 
 BUCKET = "recordings"
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -43,7 +44,7 @@ def _memory_bucket() -> Bucket:
 
     async def put(path: str, content: bytes) -> Audio:
         audio = recording(path, generation=1, size=len(content))
-        store.put(audio, content)
+        store.put(audio, content, at=datetime.now(UTC))
         return audio
 
     return Bucket(store, put)
@@ -176,6 +177,23 @@ async def test_a_folder_is_erased_with_every_generation_and_its_neighbour_stays(
     await bucket.put(f"{folder}audio.m4a", b"one")
     await bucket.put(f"{folder}notes.txt", b"two")
     neighbour = await bucket.put(f"{folder[:-1]}-x/audio.wav", tone(seconds=1))
+    assert await bucket.store.has(BUCKET, folder)
     assert await bucket.store.erase(BUCKET, folder) == 2
+    assert not await bucket.store.has(BUCKET, folder)
     assert await bucket.store.erase(BUCKET, folder) == 0
     assert (await bucket.store.measure(neighbour)).duration_seconds
+
+
+async def test_the_recordings_since_a_moment_are_listed_as_they_were_announced(
+    bucket: Bucket,
+) -> None:
+    visit_id = uuid.uuid4().hex
+    audio = await bucket.put(f"visits/u1/{visit_id}/audio.m4a", SAMPLE.read_bytes())
+    await bucket.put(f"visits/u1/{visit_id}/notes.txt", b"no recording")
+    found = [u for u in await bucket.store.uploads(BUCKET, LONG_AGO) if u.visit_id == visit_id]
+    (upload,) = found
+    assert (upload.user_id, upload.audio.generation) == ("u1", audio.generation)
+    assert upload.audio.size_bytes == SAMPLE.stat().st_size
+    assert upload.announced_at
+    later = upload.announced_at + timedelta(seconds=1)
+    assert [u for u in await bucket.store.uploads(BUCKET, later) if u.visit_id == visit_id] == []

@@ -12,7 +12,7 @@ from assemblyai.prerecorded.v2 import async_api
 from lumimd.audio import Audio, is_below
 from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.inbound import WEBHOOK_HEADER
-from lumimd.ports import Failed, Job, JobGone, Running, Transcribed
+from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
 from lumimd.resilience import retry
 from lumimd.transcript import Transcript, Utterance
 
@@ -102,6 +102,13 @@ class AssemblyAITranscriber:
             if item.status != aai.TranscriptStatus.error and audio.is_named_by(item.audio_url):
                 return item.id
         return None
+
+    async def recent(self) -> Sequence[KnownJob]:
+        """The recent jobs, the newest first."""
+        over = (aai.TranscriptStatus.completed, aai.TranscriptStatus.error)
+        return [
+            KnownJob(item.id, item.audio_url, item.status in over) async for item in self._recent()
+        ]
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
         """The ids of the recent jobs for recordings below `folder`, the newest first."""

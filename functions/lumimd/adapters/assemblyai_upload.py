@@ -4,13 +4,14 @@ For a local bucket and a real key. An uploaded copy has a URL of its own, so an 
 was lost cannot be recognized in the provider's list: the cloud uses signed URLs.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from assemblyai.prerecorded.v2 import async_api
 
 from lumimd.adapters.assemblyai import called, http_client
 from lumimd.adapters.cloud_storage import CloudAudioStore
-from lumimd.audio import Audio
+from lumimd.audio import Audio, Upload
 from lumimd.resilience import retry
 
 
@@ -24,6 +25,14 @@ class UploadedAudioStore:
     async def measure(self, audio: Audio) -> Audio:
         """The recording with its duration."""
         return await self._store.measure(audio)
+
+    async def has(self, bucket: str, folder: str) -> bool:
+        """Whether there is anything below `folder`."""
+        return await self._store.has(bucket, folder)
+
+    async def uploads(self, bucket: str, since: datetime) -> Sequence[Upload]:
+        """The recordings that were uploaded since then."""
+        return await self._store.uploads(bucket, since)
 
     async def erase(self, bucket: str, folder: str) -> int:
         """Delete the recordings; the provider's copies expire by its own rules."""

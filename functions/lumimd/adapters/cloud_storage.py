@@ -1,8 +1,8 @@
 """The recordings in Cloud Storage: measured by range reads, lent out by short-lived signed URLs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import google.auth
@@ -17,7 +17,7 @@ from google.cloud import storage  # type: ignore[attr-defined]  # it ships no ty
 from google.oauth2 import service_account
 
 from lumimd.adapters.recording_file import seconds_of
-from lumimd.audio import Audio
+from lumimd.audio import Audio, Upload, says_consent, upload_of
 from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.resilience import retry
 
@@ -61,6 +61,25 @@ class CloudAudioStore:
 
         return await _in_thread(sign)
 
+    async def has(self, bucket: str, folder: str) -> bool:
+        """Whether there is anything below `folder`. One page of one object."""
+
+        def look() -> bool:
+            found = self._client.list_blobs(bucket, prefix=folder, max_results=1, retry=None)
+            return any(True for _ in found)
+
+        return await _in_thread(look)
+
+    async def uploads(self, bucket: str, since: datetime) -> Sequence[Upload]:
+        """The recordings that were uploaded since then. A listing of the bucket, 1,000 a page."""
+
+        def look() -> list[Upload]:
+            found = self._client.list_blobs(bucket, prefix="visits/", retry=None)
+            uploads = (_upload(blob) for blob in found if blob.time_created >= since)
+            return [upload for upload in uploads if upload is not None]
+
+        return await _in_thread(look)
+
     async def erase(self, bucket: str, folder: str) -> int:
         """Delete everything below `folder`, older generations too."""
 
@@ -92,6 +111,17 @@ class CloudAudioStore:
     def _blob(self, audio: Audio) -> storage.Blob:
         bucket = self._client.bucket(audio.bucket)
         return bucket.blob(audio.storage_path, generation=audio.generation)
+
+
+def _upload(blob: storage.Blob) -> Upload | None:
+    audio = Audio(
+        bucket=blob.bucket.name,
+        storage_path=blob.name,
+        generation=blob.generation,
+        content_type=blob.content_type or "application/octet-stream",
+        size_bytes=blob.size or 0,
+    )
+    return upload_of(audio, blob.time_created, consented=says_consent(blob.metadata))
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -41,10 +41,16 @@ class FirestoreVisitStore:
         return _stored(snapshot) if snapshot.exists else None
 
     async def create(self, commit: Commit) -> Stored:
-        """Write a visit that does not exist yet; raises Conflict when it does."""
+        """Write a visit that does not exist yet; raises Conflict when it does, or was deleted.
+
+        Deleting a receipt on the condition that there is none deletes nothing. It makes the commit
+        depend on there being none, in the same request and without a transaction.
+        """
         batch = self._client.batch()
         (path, visit), *others = commit.writes().items()
         batch.create(self._client.document(path), visit)
+        receipt = self._client.document(f"deletions/{commit.visit.visit_id}")
+        batch.delete(receipt, option=self._client.write_option(exists=False))
         return await self._committed(batch, commit, others)
 
     async def save(self, read: Stored, commit: Commit) -> Stored:

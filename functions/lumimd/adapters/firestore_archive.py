@@ -22,6 +22,11 @@ class FirestoreArchive:
         kept = self._visits.where(filter=FieldFilter("audioErasedAt", "==", None))
         return await self._oldest(kept, created_before, limit)
 
+    async def between(self, after: datetime, before: datetime) -> Sequence[Visit]:
+        """All visits that were created in that time, the oldest first."""
+        younger = self._visits.where(filter=FieldFilter("createdAt", ">", after))
+        return await self._oldest(younger, before, limit=None)
+
     async def waiting(self, created_before: datetime, limit: int) -> Sequence[Visit]:
         """Visits so old that are still `pending`, the oldest first."""
         pending = FieldFilter("processingStatus", "==", ProcessingStatus.PENDING.value)
@@ -31,8 +36,12 @@ class FirestoreArchive:
         """Visits so old, the oldest first."""
         return await self._oldest(self._visits, created_before, limit)
 
-    async def _oldest(self, query: Any, created_before: datetime, limit: int) -> Sequence[Visit]:
+    async def _oldest(
+        self, query: Any, created_before: datetime, limit: int | None
+    ) -> Sequence[Visit]:
         aged = query.where(filter=FieldFilter("createdAt", "<=", created_before))
-        ordered = aged.order_by("createdAt").limit(limit)
+        ordered = aged.order_by("createdAt")
+        if limit is not None:
+            ordered = ordered.limit(limit)
         found = await called(lambda: ordered.get(retry=None))
         return [Visit.from_stored(snapshot.to_dict()) for snapshot in found]

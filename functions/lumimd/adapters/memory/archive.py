@@ -18,6 +18,11 @@ class MemoryArchive:
         """Visits so old whose recordings were not erased, the oldest first."""
         return await self._oldest(created_before, limit, lambda v: v.audio_erased_at is None)
 
+    async def between(self, after: datetime, before: datetime) -> Sequence[Visit]:
+        """All visits that were created in that time, the oldest first."""
+        limit = len(self._store.raw)
+        return await self._oldest(before, limit, lambda v: v.created_at > after)
+
     async def waiting(self, created_before: datetime, limit: int) -> Sequence[Visit]:
         """Visits so old that are still `pending`, the oldest first."""
         pending = ProcessingStatus.PENDING

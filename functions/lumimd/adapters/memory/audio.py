@@ -2,11 +2,12 @@
 
 import asyncio
 import io
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from lumimd.adapters.recording_file import seconds_of
-from lumimd.audio import Audio
+from lumimd.audio import Audio, Upload, upload_of
 from lumimd.errors import ErrorCode, Permanent
 
 
@@ -16,10 +17,23 @@ class MemoryAudioStore:
     def __init__(self, bucket: str = "recordings") -> None:
         self.bucket = bucket
         self._content: dict[tuple[str, int], bytes] = {}
+        self._uploads: dict[str, Upload | None] = {}
 
-    def put(self, audio: Audio, content: bytes) -> None:
-        """Have the recording."""
+    def put(self, audio: Audio, content: bytes, at: datetime | None = None) -> None:
+        """Have the recording, uploaded at that instant."""
         self._content[audio.storage_path, audio.generation] = content
+        self._uploads[audio.storage_path] = upload_of(audio, at)
+
+    async def has(self, bucket: str, folder: str) -> bool:
+        """Whether there is anything below `folder`."""
+        await asyncio.sleep(0)
+        return any(path.startswith(folder) for path, _ in self._content)
+
+    async def uploads(self, bucket: str, since: datetime) -> Sequence[Upload]:
+        """The recordings that were put here since then."""
+        await asyncio.sleep(0)
+        uploads = (upload for upload in self._uploads.values() if upload is not None)
+        return [each for each in uploads if each.announced_at and each.announced_at >= since]
 
     async def erase(self, bucket: str, folder: str) -> int:
         """Delete every generation of everything below `folder`."""
@@ -27,6 +41,7 @@ class MemoryAudioStore:
         below = [key for key in self._content if key[0].startswith(folder)]
         for key in below:
             del self._content[key]
+            self._uploads.pop(key[0], None)
         return len(below)
 
     async def measure(self, audio: Audio) -> Audio:

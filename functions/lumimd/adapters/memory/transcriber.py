@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lumimd.audio import Audio, is_below
 from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Failed, Job, JobGone, Running, Transcribed
+from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
 
 
 @dataclass
@@ -55,6 +55,14 @@ class MemoryTranscriber:
             if audio.is_named_by(order.audio_url) and not isinstance(order.state, Failed):
                 return order.transcript_id
         return None
+
+    async def recent(self) -> Sequence[KnownJob]:
+        """All jobs, the newest first."""
+        await asyncio.sleep(0)
+        return [
+            KnownJob(o.transcript_id, o.audio_url, not isinstance(o.state, Running))
+            for o in reversed(self.orders)
+        ]
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
         """The ids of the jobs for recordings below `folder`, the newest first."""

@@ -1,0 +1,57 @@
+"""The kept answers on Cloud Firestore: `idempotencyKeys/{key}`, expired by TTL on `expiresAt`."""
+
+from typing import Any, Final
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from lumimd.adapters.firestore import called
+from lumimd.api.answers import Answer
+
+COLLECTION: Final = "idempotencyKeys"
+_BATCH: Final = 500
+
+
+class FirestoreAnswerStore:
+    """A version is the instant of the last write, which the next one gives as its precondition."""
+
+    def __init__(self, client: firestore.AsyncClient) -> None:
+        self._client = client
+
+    async def get(self, key: str) -> tuple[Answer, object] | None:
+        """The answer under a key, and its version. One read."""
+        reference = self._client.document(f"{COLLECTION}/{key}")
+        snapshot = await called(lambda: reference.get(retry=None))
+        stored = snapshot.to_dict()
+        return (Answer.from_stored(stored), snapshot.update_time) if stored else None
+
+    async def save(self, read_version: object | None, answer: Answer) -> object:
+        """Write an answer that is still as it was read; raises Conflict when it is not."""
+        reference = self._client.document(f"{COLLECTION}/{answer.key}")
+        batch = self._client.batch()
+        if read_version is None:
+            batch.create(reference, answer.to_stored())
+        else:
+            unchanged = self._client.write_option(last_update_time=read_version)
+            batch.update(reference, answer.to_stored(), option=unchanged)
+        results = await called(lambda: batch.commit(retry=None))
+        return results[0].update_time
+
+    async def remove(self, read_version: object, answer: Answer) -> None:
+        """Remove an answer that is still as it was read; raises Conflict when it is not."""
+        reference = self._client.document(f"{COLLECTION}/{answer.key}")
+        unchanged = self._client.write_option(last_update_time=read_version)
+        await called(lambda: reference.delete(option=unchanged, retry=None))
+
+    async def forget(self, user_id: str) -> int:
+        """Remove every answer given to a user. One read and one write each."""
+        collection: Any = self._client.collection(COLLECTION)
+        query = collection.where(filter=FieldFilter("userId", "==", user_id)).select(["userId"])
+        forgotten = 0
+        while found := await called(lambda: query.limit(_BATCH).get(retry=None)):
+            batch = self._client.batch()
+            for snapshot in found:
+                batch.delete(snapshot.reference)
+            await called(lambda: batch.commit(retry=None))  # noqa: B023  # awaited before the next
+            forgotten += len(found)
+        return forgotten

@@ -1,0 +1,52 @@
+"""Shared documents on Cloud Firestore: one collection a kind.
+
+Conditional saves in place of transactions: who loses is told at once, and nobody holds a lock.
+"""
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from google.cloud import firestore
+
+from lumimd.adapters.firestore import called
+from lumimd.document import Document
+
+D = TypeVar("D", bound=Document)
+
+
+class FirestoreSharedDocuments(Generic[D]):
+    """A version is the instant of the last write, which the next one gives as its precondition."""
+
+    def __init__(self, client: firestore.AsyncClient, collection: str, kind: type[D]) -> None:
+        self._client = client
+        self._collection = collection
+        self._kind = kind
+
+    async def get(self, key: str) -> tuple[D, object] | None:
+        """The document and its version, or None. One read."""
+        snapshot = await called(lambda: self._reference(key).get(retry=None))
+        stored = snapshot.to_dict()
+        return (self._kind.from_stored(stored), snapshot.update_time) if stored else None
+
+    async def save(self, key: str, read_version: object | None, document: D) -> object:
+        """Write a document that is still as it was read; raises Conflict when it is not."""
+        batch = self._client.batch()
+        if read_version is None:
+            batch.create(self._reference(key), document.to_stored())
+        else:
+            unchanged = self._client.write_option(last_update_time=read_version)
+            batch.update(self._reference(key), document.to_stored(), option=unchanged)
+        results = await called(lambda: batch.commit(retry=None))
+        return results[0].update_time
+
+    async def delete(self, key: str) -> None:
+        """Remove the document. One write."""
+        await called(lambda: self._reference(key).delete(retry=None))
+
+    async def all(self) -> Mapping[str, D]:
+        """Every document, in order of the keys. One read a document, and at least one."""
+        found = await called(lambda: self._client.collection(self._collection).get(retry=None))
+        return {each.id: self._kind.from_stored(each.to_dict() or {}) for each in found}
+
+    def _reference(self, key: str) -> firestore.AsyncDocumentReference:
+        return self._client.document(f"{self._collection}/{key}")

@@ -1,0 +1,135 @@
+"""The operators' queries over a memory store; letters and entries live among its documents."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from lumimd.adapters.memory.store import MemoryVisitStore
+from lumimd.operations.lines import VisitLine
+from lumimd.operations.operator_store import (
+    COMPLETED_FIELDS,
+    AuditEntry,
+    AuditFilter,
+    AuditOutcome,
+    FoundLetter,
+    LetterFilter,
+    Mark,
+    VisitFilter,
+    is_stuck,
+    mark_of,
+)
+from lumimd.ports import Conflict
+from lumimd.records import DeadLetter, ProcessingStatus
+
+T = TypeVar("T", VisitLine, DeadLetter, AuditEntry)
+
+AUDIT = "ops/audit/entries"
+
+
+class MemoryOperatorStore:
+    """Reads and writes the documents of `store`."""
+
+    def __init__(self, store: MemoryVisitStore) -> None:
+        self._store = store
+        # One database, seen from two sides: both adapters must hold the very same documents.
+        self._documents = store._documents
+
+    async def visits(
+        self, wanted: VisitFilter, limit: int, after: Mark | None = None
+    ) -> Sequence[VisitLine]:
+        """At most `limit` visits, newest first."""
+        found = [
+            visit
+            for visit in await self._visits()
+            if wanted.status in (None, visit.processing_status)
+            and wanted.user_id in (None, visit.user_id)
+            and (wanted.updated_since is None or visit.updated_at >= wanted.updated_since)
+        ]
+        return _page(found, limit, after)
+
+    async def much_retried(self, at_least: int, limit: int) -> Sequence[VisitLine]:
+        """At most `limit` visits that were retried so often, the most often first."""
+        found = [visit for visit in await self._visits() if visit.retry_count >= at_least]
+        return sorted(found, key=lambda v: (v.retry_count, v.visit_id), reverse=True)[:limit]
+
+    async def stuck(self, now: datetime, limit: int) -> Sequence[VisitLine]:
+        """At most `limit` visits that do not move, the longest unchanged first."""
+        found = [visit for visit in await self._visits() if is_stuck(visit, now)]
+        return sorted(found, key=lambda v: (v.updated_at, v.visit_id))[:limit]
+
+    async def counts(self) -> Mapping[ProcessingStatus, int]:
+        """How many visits there are, by status."""
+        standing = [visit.processing_status for visit in await self._visits()]
+        return {status: standing.count(status) for status in ProcessingStatus}
+
+    async def letters(
+        self, wanted: LetterFilter, limit: int, after: Mark | None = None
+    ) -> Sequence[DeadLetter]:
+        """At most `limit` dead letters, newest first."""
+        letters = map(DeadLetter.from_stored, await self._under("deadLetters"))
+        found = [
+            letter
+            for letter in letters
+            if wanted.stage in (None, letter.stage)
+            and wanted.code in (None, letter.code)
+            and wanted.user_id in (None, letter.user_id)
+            and wanted.state in (None, letter.state)
+            and (wanted.since is None or letter.last_seen_at >= wanted.since)
+        ]
+        return _page(found, limit, after)
+
+    async def letter(self, visit_id: str) -> FoundLetter | None:
+        """The dead letter of the visit, or None."""
+        letter = await self._store.dead_letter(visit_id)
+        return FoundLetter(letter, letter.to_stored()) if letter else None
+
+    async def save_letter(self, read: FoundLetter, letter: DeadLetter) -> None:
+        """Write a dead letter that is still as it was read; raises Conflict when it is not."""
+        await asyncio.sleep(0)
+        path = f"deadLetters/{letter.visit_id}"
+        if self._documents.get(path) != read.version:
+            raise Conflict
+        self._documents[path] = letter.to_stored()
+
+    async def append_audit(self, entry: AuditEntry) -> None:
+        """Add an entry; raises Conflict when it exists."""
+        await asyncio.sleep(0)
+        path = f"{AUDIT}/{entry.entry_id}"
+        if path in self._documents:
+            raise Conflict
+        self._documents[path] = entry.to_stored()
+
+    async def complete_audit(self, entry: AuditEntry) -> None:
+        """Add what came of an entry; raises Conflict when it is not there or complete."""
+        await asyncio.sleep(0)
+        path = f"{AUDIT}/{entry.entry_id}"
+        found = self._documents.get(path)
+        if found is None or found["outcome"] != AuditOutcome.BEGUN:
+            raise Conflict
+        added = entry.model_dump(by_alias=True, include=COMPLETED_FIELDS)
+        self._documents[path] = {**found, **added}
+
+    async def audit(
+        self, wanted: AuditFilter, limit: int, after: Mark | None = None
+    ) -> Sequence[AuditEntry]:
+        """At most `limit` entries, newest first."""
+        entries = map(AuditEntry.from_stored, await self._under(AUDIT))
+        found = [
+            entry
+            for entry in entries
+            if wanted.actor in (None, entry.actor) and wanted.target in (None, entry.target)
+        ]
+        return _page(found, limit, after)
+
+    async def _visits(self) -> list[VisitLine]:
+        return [VisitLine.from_stored(visit) for visit in await self._under("visits")]
+
+    async def _under(self, collection: str) -> Sequence[dict[str, object]]:
+        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
+        return self._store._under(collection)
+
+
+def _page(found: Iterable[T], limit: int, after: Mark | None) -> list[T]:
+    newest_first = sorted(found, key=mark_of, reverse=True)
+    return [each for each in newest_first if after is None or mark_of(each) < after][:limit]

@@ -1,0 +1,48 @@
+"""Shared documents in memory: conditional saves, and nobody shares a value."""
+
+import asyncio
+from collections.abc import Mapping
+from itertools import count
+from typing import Any, Generic, TypeVar
+
+from lumimd.document import Document
+from lumimd.ports import Conflict
+
+D = TypeVar("D", bound=Document)
+
+
+class MemorySharedDocuments(Generic[D]):
+    """Documents of one kind by key."""
+
+    def __init__(self, kind: type[D]) -> None:
+        self._kind = kind
+        self._documents: dict[str, tuple[dict[str, Any], int]] = {}
+        self._next_version = count(1)
+
+    async def get(self, key: str) -> tuple[D, object] | None:
+        """The document and its version, or None."""
+        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
+        if key not in self._documents:
+            return None
+        document, version = self._documents[key]
+        return self._kind.from_stored(document), version
+
+    async def save(self, key: str, read_version: object | None, document: D) -> object:
+        """Write a document that is still as it was read; raises Conflict when it is not."""
+        await asyncio.sleep(0)
+        _, version = self._documents.get(key, ({}, None))
+        if version != read_version:
+            raise Conflict
+        self._documents[key] = document.to_stored(), next(self._next_version)
+        return self._documents[key][1]
+
+    async def delete(self, key: str) -> None:
+        """Remove the document."""
+        await asyncio.sleep(0)
+        self._documents.pop(key, None)
+
+    async def all(self) -> Mapping[str, D]:
+        """Every document, in order of the keys."""
+        await asyncio.sleep(0)
+        kept = sorted(self._documents.items())
+        return {key: self._kind.from_stored(document) for key, (document, _) in kept}

@@ -1,0 +1,17 @@
+"""Where recordings go in memory: by path alone."""
+
+import asyncio
+
+from lumimd.uploads import UploadPlace
+
+
+class MemoryUploads:
+    """Opens no sessions."""
+
+    def __init__(self, bucket: str = "recordings") -> None:
+        self.bucket = bucket
+
+    async def place(self, path: str, content_type: str, origin: str | None) -> UploadPlace:
+        """Where to upload."""
+        await asyncio.sleep(0)
+        return UploadPlace(bucket=self.bucket, path=path, content_type=content_type)

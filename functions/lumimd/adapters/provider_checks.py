@@ -1,0 +1,63 @@
+"""Whether the bucket and the providers answer: one small request each, none that costs money."""
+
+import asyncio
+from typing import Any, Final
+
+import httpx
+
+from lumimd.operations.operator import Check, Unhealthy
+
+TIMEOUT_S: Final = 4.0
+
+
+def transcriber_check(base_url: str, api_key: str) -> Check:
+    """Whether AssemblyAI lists our jobs: its address, its health and our key in one."""
+
+    async def check() -> str:
+        url = f"{base_url}/v2/transcript"
+        await _get(url, {"authorization": api_key}, {"limit": "1"})
+        return "lists our jobs"
+
+    return check
+
+
+def model_check(base_url: str | None, api_key: str) -> Check:
+    """Whether the model's provider lists its models."""
+
+    async def check() -> str:
+        url = f"{(base_url or 'https://api.openai.com/v1').rstrip('/')}/models"
+        await _get(url, {"Authorization": f"Bearer {api_key}"}, {})
+        return "lists its models"
+
+    return check
+
+
+async def rules_check() -> str:
+    """The rules need nobody."""
+    return "rules summarize; no model is used"
+
+
+def bucket_check(client: Any, bucket: str) -> Check:
+    """Whether the bucket of the recordings is there, by the storage client that is used for it."""
+
+    async def check() -> str:
+        found = await asyncio.to_thread(
+            lambda: client.bucket(bucket).exists(timeout=TIMEOUT_S, retry=None)
+        )
+        if not found:
+            raise Unhealthy("there is no such bucket")
+        return "the bucket is there"
+
+    return check
+
+
+async def _get(url: str, headers: dict[str, str], params: dict[str, str]) -> None:
+    async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
+        try:
+            answer = await http.get(url, headers=headers, params=params)
+        except httpx.HTTPError as error:
+            raise Unhealthy("does not answer") from error
+    if answer.status_code in (401, 403):
+        raise Unhealthy("refuses our key")
+    if answer.status_code >= 400:
+        raise Unhealthy(f"answers {answer.status_code}")
