@@ -42,6 +42,8 @@ ENTRY_POINTS: Final = (
     "on_transcription_webhook",
     "wake_due_visits",
     "summarize_visit",
+    "enforce_retention",
+    "api",
 )
 
 PREFERRED_PORTS: Final = {
@@ -50,6 +52,8 @@ PREFERRED_PORTS: Final = {
     "on_transcription_webhook": 8082,
     "wake_due_visits": 8083,
     "summarize_visit": 8084,
+    "api": 8085,
+    "enforce_retention": 8086,
     "tasks": 8123,
     "scheduler": 8124,
     "eventarc": 8125,
@@ -99,8 +103,8 @@ class Plan:
         return f"http://{LOOPBACK}:{self.ports[name]}"
 
     def function_url(self, entry_point: str) -> str:
-        """Where an entry point is called."""
-        return f"{self.url(entry_point)}/{entry_point}"
+        """Where an entry point is called; the API has paths of its own below."""
+        return _function_url(self.ports, entry_point)
 
 
 def can_emulate(env: Mapping[str, str]) -> EmulatorMissing | None:
@@ -139,8 +143,12 @@ def _function_env(ports: Mapping[str, int], options: Options) -> dict[str, str]:
     env = {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:{ports['firestore']}",
+        "AUDIO_BUCKET": BUCKET,
+        # Whoever knows it can sign in as anybody: to this stack, until it ends.
+        "LOCAL_TOKEN_SECRET": secrets.token_urlsafe(32),
         "STORAGE_EMULATOR_HOST": f"http://{LOOPBACK}:{ports['storage']}",
         "CLOUD_TASKS_EMULATOR_HOST": f"{LOOPBACK}:{ports['tasks']}",
+        "CLOUD_SCHEDULER_EMULATOR_HOST": f"{LOOPBACK}:{ports['scheduler']}",
         "SUMMARY_QUEUE": QUEUE,
         "SUMMARIZE_URL": _function_url(ports, "summarize_visit"),
         "TASKS_SERVICE_ACCOUNT": SERVICE_ACCOUNT,
@@ -162,7 +170,8 @@ def _function_env(ports: Mapping[str, int], options: Options) -> dict[str, str]:
 
 
 def _function_url(ports: Mapping[str, int], entry_point: str) -> str:
-    return f"http://{LOOPBACK}:{ports[entry_point]}/{entry_point}"
+    path = "v1" if entry_point == "api" else entry_point
+    return f"http://{LOOPBACK}:{ports[entry_point]}/{path}"
 
 
 def _firestore(ports: Mapping[str, int], options: Options) -> Process:
@@ -265,12 +274,14 @@ def _eventarc(ports: Mapping[str, int]) -> Process:
 
 def _scheduler(ports: Mapping[str, int], options: Options) -> Process:
     port = ports["scheduler"]
-    job = f"wake-due-visits={_function_url(ports, 'wake_due_visits')}"
+    waking = f"wake-due-visits={_function_url(ports, 'wake_due_visits')}"
+    retention = f"enforce-retention={_function_url(ports, 'enforce_retention')}"
     return Process(
         name="scheduler",
         argv=_python(
             "infra.local.scheduler",
-            *("--port", port, "--every", options.poll_every_s, "--job", job),
+            *("--port", port, "--every", options.poll_every_s, "--job", waking),
+            *("--hourly-job", retention),
         ),
         cwd=ROOT,
         after=() if options.in_memory else ("wake_due_visits",),

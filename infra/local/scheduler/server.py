@@ -3,8 +3,8 @@ r"""Cloud Scheduler on this machine: a ticker that answers the real SDK client o
     python -m infra.local.scheduler --port 8124 --every 5 \
         --job wake-due-visits=http://127.0.0.1:8082/
 
-`--every` makes all jobs tick at that interval, for a minute is long when one is watching; without
-it each job follows its unix-cron schedule. Jobs live in memory.
+`--every` makes these jobs tick at that interval, for a minute is long when one is watching; without
+it each job follows its unix-cron schedule, as an `--hourly-job` always does. Jobs live in memory.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from infra.local.google_api.pump import Clock, Pump, utc_now
 from infra.local.scheduler.job import Run, ScheduledJob
 from infra.local.scheduler.service import SERVICE, CloudScheduler, checked_job
 
+HOURLY = "0 * * * *"
+
 log = logging.getLogger("infra.local.scheduler")
 
 
@@ -34,7 +36,12 @@ async def serving(
     clock: Clock = utc_now,
 ) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
     """Serve Cloud Scheduler with these jobs; gives the port and the task that ticks."""
-    models = {job.name: ScheduledJob(checked_job(job, clock()), clock(), every) for job in jobs}
+    models = {
+        job.name: ScheduledJob(
+            checked_job(job, clock()), clock(), None if job.schedule == HOURLY else every
+        )
+        for job in jobs
+    }
     async with http_client() as client:
 
         async def deliver(job: ScheduledJob, run: Run) -> None:
@@ -82,6 +89,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME=URL",
         help="a job to create at start; may be given several times",
     )
+    parser.add_argument("--hourly-job", action="append", default=[], metavar="NAME=URL")
     parser.add_argument("--schedule", default="* * * * *", help="unix-cron, for these jobs")
     parser.add_argument(
         "--every", type=float, metavar="SECONDS", help="tick so often instead, for all jobs"
@@ -97,14 +105,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def declared_jobs(options: argparse.Namespace) -> list[scheduler_v1.Job]:
     """The jobs of the command line; raises SystemExit for one that is not NAME=URL."""
     jobs = []
-    for declaration in options.job:
+    declared = [(job, options.schedule) for job in options.job]
+    for declaration, schedule in [*declared, *((job, HOURLY) for job in options.hourly_job)]:
         name, separator, url = declaration.partition("=")
         if not separator:
             raise SystemExit(f"--job {declaration}: expected NAME=URL")
         jobs.append(
             scheduler_v1.Job(
                 name=f"projects/{options.project}/locations/{options.location}/jobs/{name}",
-                schedule=options.schedule,
+                schedule=schedule,
                 http_target=scheduler_v1.HttpTarget(
                     uri=url, oidc_token={"service_account_email": options.service_account}
                 ),

@@ -1,0 +1,18 @@
+resource "google_monitoring_notification_channel" "email" {
+  for_each = var.notification_emails
+
+  type         = "email"
+  display_name = each.key
+  labels       = { email_address = each.key }
+
+  depends_on = [time_sleep.apis]
+}
+
+locals {
+  # Slack and PagerDuty are authorized in the console, where their tokens do not pass through the
+  # state; here they are named by their ids.
+  channels = concat(
+    [for channel in google_monitoring_notification_channel.email : channel.id],
+    var.notification_channels,
+  )
+}

@@ -1,0 +1,28 @@
+# Who may call which function. The platform turns everybody else away before our code runs.
+locals {
+  called_by = {
+    for name, f in local.functions : name => google_service_account.caller[f.trigger].member
+    if contains(["storage", "tasks", "scheduler"], f.trigger)
+  }
+}
+
+resource "google_cloud_run_v2_service_iam_member" "caller" {
+  for_each = local.called_by
+
+  location = var.region
+  name     = google_cloudfunctions2_function.this[each.key].name
+  role     = "roles/run.invoker"
+  member   = each.value
+}
+
+# The provider authenticates itself with a secret header, clients with an ID token: neither is an
+# account of Google's, so both functions are open at this door and check at the next.
+resource "google_cloud_run_v2_service_iam_member" "public" {
+  #checkov:skip=CKV2_LUMIMD_4:only functions that deployment.json marks public, and check their callers themselves
+  for_each = toset([for name, f in local.functions : name if f.public])
+
+  location = var.region
+  name     = google_cloudfunctions2_function.this[each.key].name
+  role     = "roles/run.invoker"
+  member   = "allUsers"
+}

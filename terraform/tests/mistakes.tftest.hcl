@@ -1,0 +1,71 @@
+# Values that must be refused before anything is made.
+mock_provider "google" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+mock_provider "google-beta" {
+  override_during = plan
+}
+mock_provider "time" {
+  override_during = plan
+}
+
+variables {
+  project_id          = "lumimd-test"
+  environment         = "prod"
+  region              = "us-central1"
+  firestore_location  = "nam5"
+  source_archive      = "versions.tf"
+  runbooks_url        = "https://example.com/runbooks"
+  secret_versions     = { ASSEMBLYAI_API_KEY = "3", OPENAI_API_KEY = "4", WEBHOOK_SECRET = "5" }
+  notification_emails = ["oncall@example.com"]
+  billing_account     = "000000-000000-000000"
+
+  audit_log_retention_days = 2192
+}
+
+run "production_is_protected_observed_and_paid_for" {
+  command = plan
+
+  variables {
+    delete_protection        = false
+    require_consent          = false
+    notification_emails      = []
+    billing_account          = null
+    audit_log_retention_days = 30
+    browser_origins          = ["http://app.example.com"]
+  }
+
+  expect_failures = [
+    var.delete_protection,
+    var.require_consent,
+    var.notification_channels,
+    var.billing_account,
+    var.audit_log_retention_days,
+    var.browser_origins,
+  ]
+}
+
+run "a_secret_is_never_the_latest" {
+  command = plan
+
+  variables {
+    secret_versions = { ASSEMBLYAI_API_KEY = "latest", OPENAI_API_KEY = "4", WEBHOOK_SECRET = "5" }
+  }
+
+  expect_failures = [var.secret_versions]
+}
+
+run "europe_does_not_send_recordings_to_america_and_names_must_exist" {
+  command = plan
+
+  variables {
+    region             = "europe-west3"
+    firestore_location = "eur3"
+    provider_region    = "us"
+    browser_origins    = ["*"]
+    min_instances      = { apo = 2 }
+  }
+
+  expect_failures = [var.provider_region, var.browser_origins, var.min_instances]
+}

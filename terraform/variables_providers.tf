@@ -1,0 +1,78 @@
+# Who transcribes and who summarizes.
+variable "secret_versions" {
+  type        = map(string)
+  description = "Environment variable -> pinned version of its secret. WEBHOOK_SECRET_PREVIOUS names the version before, while the webhook's secret is being changed."
+
+  validation {
+    condition     = alltrue([for version in values(var.secret_versions) : can(regex("^[1-9][0-9]*$", version))])
+    error_message = "A version is a number: with `latest`, instances of one release would run with different secrets, and a rollback would not roll back."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.secret_versions), keys(local.deployment.secrets))) == 0
+    error_message = "Only the secrets of infra/deployment.json."
+  }
+
+  validation {
+    condition = length(setsubtract(
+      concat(["ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET"], var.summarizer == "openai" ? ["OPENAI_API_KEY"] : []),
+      keys(var.secret_versions),
+    )) == 0
+    error_message = "ASSEMBLYAI_API_KEY and WEBHOOK_SECRET are needed, and OPENAI_API_KEY unless summarizer is rules."
+  }
+}
+
+variable "provider_region" {
+  type        = string
+  description = "Where the transcription provider works on recordings: us or eu."
+  default     = "us"
+
+  validation {
+    condition     = contains(["us", "eu"], var.provider_region)
+    error_message = "One of: us, eu."
+  }
+
+  validation {
+    condition     = (var.provider_region == "eu") == startswith(var.region, "europe-")
+    error_message = "Recordings stay on one side of the Atlantic: an EU region goes with the provider's EU region, and no other does."
+  }
+}
+
+variable "transcription_concurrency" {
+  type        = number
+  description = "How many jobs may be in flight at the transcription provider (AssemblyAI: 5 free, 200 and more paid)."
+  default     = 200
+
+  validation {
+    condition     = var.transcription_concurrency >= 1
+    error_message = "At least 1."
+  }
+}
+
+variable "summarizer" {
+  type        = string
+  description = "openai: a language model. rules: no model, and much shorter summaries."
+  default     = "openai"
+
+  validation {
+    condition     = contains(["openai", "rules"], var.summarizer)
+    error_message = "One of: openai, rules."
+  }
+}
+
+variable "openai_model" {
+  type        = string
+  description = "The model that summarizes."
+  default     = "gpt-4o-mini"
+}
+
+variable "openai_base_url" {
+  type        = string
+  description = "Another server that speaks OpenAI's API, for example its European one; null: the SDK's own choice."
+  default     = null
+
+  validation {
+    condition     = var.openai_base_url == null ? true : startswith(var.openai_base_url, "https://")
+    error_message = "An https:// URL, or null."
+  }
+}

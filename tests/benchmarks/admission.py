@@ -1,0 +1,100 @@
+"""What the gate costs: `scripts/python -m tests.benchmarks.admission` (needs the emulator).
+
+Firestore operations a visit, counted over the memory adapters, and places taken per second by
+eight takers at once, each an instance of its own, over the emulator.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+import uuid
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from infra.local.emulators import firestore_command
+from infra.local.supervision.ports import free_ports
+from infra.local.supervision.processes import Process
+from infra.local.supervision.ready import http_ok
+from lumimd.adapters.memory import ManualClock
+from lumimd.admission.lanes import Lane
+from lumimd.admission.places import Cap, Shard
+from lumimd.admission.slots import COLLECTION, Slots
+from tests.support.parts import START
+from tests.support.servers import running
+from tests.support.shared_documents import Troubled
+
+TAKERS: Final = 8
+EACH: Final = 50
+END: Final = START + timedelta(hours=1)
+
+
+async def operations(cap: int, already: int) -> tuple[Counter[str], Counter[str]]:
+    """Of one take and one release, where `already` have a place."""
+    shards = Troubled(Shard)
+    slots = Slots(shards, Cap.of(cap), ManualClock(START))
+    for number in range(already):
+        await slots.take(f"other{number}/1", Lane.LIVE, END)
+
+    async def counted(work: object) -> Counter[str]:
+        reads, writes = shards.reads, shards.writes
+        await work  # type: ignore[misc]
+        return Counter(reads=shards.reads - reads, writes=shards.writes - writes)
+
+    take = await counted(slots.take("visit/1", Lane.LIVE, END))
+    return take, await counted(slots.release("visit/1"))
+
+
+async def takes_per_second(cap: int) -> tuple[float, int]:
+    """Takes and releases by eight instances at once, and how many got a place."""
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore_shared_documents import FirestoreSharedDocuments
+
+    client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    documents = FirestoreSharedDocuments(client, COLLECTION, Shard)
+
+    async def taker(name: int) -> int:
+        slots = Slots(documents, Cap.of(cap), ManualClock(START))
+        taken = 0
+        for number in range(EACH):
+            taken += await slots.take(f"v{name}-{number}/1", Lane.LIVE, END)
+        return taken
+
+    began = time.perf_counter()
+    taken = sum(await asyncio.gather(*(taker(name) for name in range(TAKERS))))
+    seconds = time.perf_counter() - began
+    client.close()
+    return TAKERS * EACH / seconds, taken
+
+
+def main() -> None:
+    print("Firestore operations for the place of one visit")
+    for cap, already in ((200, 0), (200, 100), (200, 180), (200, 199), (5, 4)):
+        take, release = asyncio.run(operations(cap, already))
+        print(
+            f"  cap {cap:>3}, {already:>3} taken   take {take['reads']:>2} reads "
+            f"{take['writes']} writes   release {release['reads']:>2} reads "
+            f"{release['writes']} writes"
+        )
+    (port,) = free_ports({"firestore": 0}).values()
+    emulator = Process(
+        name="firestore",
+        argv=firestore_command(port=port, project="demo-lumimd", env=os.environ),
+        ready=http_ok(f"http://127.0.0.1:{port}/"),
+    )
+    with (
+        tempfile.TemporaryDirectory() as run_dir,
+        running([emulator], Path(run_dir)),
+    ):
+        os.environ["FIRESTORE_EMULATOR_HOST"] = f"127.0.0.1:{port}"
+        print(f"Takes a second by {TAKERS} instances at once, {EACH} each")
+        for cap in (5, 200, 2000):
+            rate, taken = asyncio.run(takes_per_second(cap))
+            print(f"  cap {cap:>4}   {rate:6.0f} a second   {taken:>3} of {TAKERS * EACH} placed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+resource "google_firestore_database" "bad" {
+  name        = "(default)"
+  location_id = "nam5"
+  type        = "FIRESTORE_NATIVE"
+}

@@ -1,0 +1,97 @@
+"""The real terraform against stand-ins for its providers, on a copy of what is deployed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+READ_BY_TERRAFORM = (
+    "terraform",
+    "infra/deployment.json",
+    "infra/firestore.indexes.json",
+    "infra/monitoring",
+    "firestore.rules",
+    "storage.rules",
+)
+
+ENVIRONMENTS = ("dev", "prod")
+
+
+def stand_in() -> Path | None:
+    """The command that stands in for `terraform`, where this machine has it."""
+    named = os.environ.get("TERRAFORM_OFFLINE")
+    command = Path(named or ROOT.parent / "shared/tools/terraform-offline/terraform-offline")
+    return command if command.exists() else None
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A copy of the checkout's part that terraform reads, with the archive built."""
+
+    folder: Path
+    command: Path
+
+    @property
+    def terraform(self) -> Path:
+        return self.folder / "terraform"
+
+    def run(self, verb: str, *arguments: str, at: str = ".") -> subprocess.CompletedProcess[str]:
+        """`terraform VERB`, in a folder below `terraform/`."""
+        return subprocess.run(
+            [str(self.command), str(self.terraform / at), verb, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=1200,  # far more than it takes; a machine may be busy
+        )
+
+    def plan(self, environment: str) -> dict[str, Any]:
+        """What terraform would make, as it tells it in JSON."""
+        file = self.folder / f"{environment}.plan"
+        planned = self.run(
+            "plan", f"-var-file=environments/{environment}.tfvars", f"-out={file}", "-input=false"
+        )
+        assert planned.returncode == 0, planned.stdout + planned.stderr
+        shown = self.run("show", "-json", str(file))
+        assert shown.returncode == 0, shown.stderr
+        plan: dict[str, Any] = json.loads(shown.stdout)
+        return plan
+
+    def write(self, path: str, old: str, new: str) -> None:
+        """Replace what stands exactly once in a file."""
+        file = self.folder / path
+        text = file.read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        file.write_text(text.replace(old, new))
+
+
+def copied_to(folder: Path, command: Path) -> Deployment:
+    """A deployment in `folder`; the developer's own backend and state stay where they are."""
+    ignored = shutil.ignore_patterns(".terraform", "backend.tf", "*.tfstate*")
+    for name in READ_BY_TERRAFORM:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=ignored)
+        else:
+            shutil.copy(source, target)
+    build(folder / "dist" / "functions.zip")
+    return Deployment(folder, command)
+
+
+def build(archive: Path) -> str:
+    """`scripts/build`, into `archive`; the hash that it prints."""
+    built = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "build"), str(archive)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    path, digest = built.stdout.split()
+    assert path == str(archive)
+    return digest

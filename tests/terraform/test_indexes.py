@@ -1,0 +1,203 @@
+"""Every query has an index in the cloud; the emulator would not miss one."""
+
+import ast
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+
+from lumimd.adapters.firestore import FirestoreVisitStore
+from lumimd.adapters.firestore_answers import FirestoreAnswerStore
+from lumimd.adapters.firestore_archive import FirestoreArchive
+from lumimd.adapters.firestore_census import FirestoreCensus
+from lumimd.adapters.firestore_deletions import FirestoreDeletions
+from lumimd.adapters.firestore_library import FirestoreLibrary
+from lumimd.adapters.firestore_operator_store import FirestoreOperatorStore
+from lumimd.adapters.firestore_shared_documents import FirestoreSharedDocuments
+from lumimd.adapters.firestore_waiting_room import FirestoreWaitingRoom
+from lumimd.errors import ErrorCode
+from lumimd.library import Group
+from lumimd.operations.operator_store import AuditFilter, LetterFilter, VisitFilter
+from lumimd.records import DeadLetter, LetterState, ProcessingStatus, Stage
+from tests.terraform.offline import ROOT
+from tests.terraform.queries import Query, declared, is_served, recorded, unindexed
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+Ask = Callable[[Any], Awaitable[object]]
+
+
+def each(ask: Callable[..., Ask], *choices: tuple[object, ...]) -> list[Ask]:
+    return [ask(*chosen) for chosen in product(*choices)]
+
+
+CODE = next(iter(ErrorCode))
+
+ASKED: dict[type, dict[str, list[Ask]]] = {
+    FirestoreVisitStore: {
+        "due": [lambda s: s.due(NOW, 10)],
+        "transcript": [lambda s: s.transcript("v")],
+        "history": [lambda s: s.history("v")],
+        "actions": [lambda s: s.actions("v")],
+    },
+    FirestoreAnswerStore: {"forget": [lambda s: s.forget("u")]},
+    FirestoreArchive: {
+        "with_audio": [lambda s: s.with_audio(NOW, 10)],
+        "between": [lambda s: s.between(NOW, NOW)],
+        "waiting": [lambda s: s.waiting(NOW, 10)],
+        "older": [lambda s: s.older(NOW, 10)],
+    },
+    FirestoreCensus: {
+        "visits": [lambda s: s.visits(ProcessingStatus.PENDING)],
+        "open_dead_letters": [lambda s: s.open_dead_letters(NOW)],
+    },
+    FirestoreDeletions: {
+        "due": [lambda s: s.due(NOW, 10)],
+        "erase": [lambda s: s.erase("v")],
+    },
+    FirestoreLibrary: {
+        "visits": each(
+            lambda group: lambda s: s.visits("u", limit=10, group=group), (None, *Group)
+        ),
+        "batch": [lambda s: s.batch("u", "b")],
+        "actions": each(
+            lambda completed: lambda s: s.actions("u", limit=10, completed=completed),
+            (None, True, False),
+        ),
+        "used": [lambda s: s.used("u", NOW)],
+    },
+    FirestoreOperatorStore: {
+        "visits": each(
+            lambda *wanted: lambda s: s.visits(VisitFilter(*wanted), 10),
+            (None, ProcessingStatus.FAILED),
+            (None, "u"),
+            (None, NOW),
+        ),
+        "much_retried": [lambda s: s.much_retried(3, 10)],
+        "stuck": [lambda s: s.stuck(NOW, 10)],
+        "counts": [lambda s: s.counts()],
+        "letters": each(
+            lambda *wanted: lambda s: s.letters(LetterFilter(*wanted), 10),
+            (None, Stage.SUMMARY),
+            (None, CODE),
+            (None, "u"),
+            (None, NOW),
+            (None, LetterState.OPEN),
+        ),
+        "audit": each(
+            lambda *wanted: lambda s: s.audit(AuditFilter(*wanted), 10), (None, "a"), (None, "t")
+        ),
+    },
+    FirestoreWaitingRoom: {
+        "waiting": [lambda s: s.waiting(0, 10, 10)],
+        "before": [lambda s: s.before(0, 10, "v")],
+    },
+    FirestoreSharedDocuments: {"all": [lambda s: s.all()]},
+}
+
+DESCENDING = (("createdAt", "DESCENDING"),)
+
+CLIENTS = [
+    # What firestore.rules let an owner listen to: lists of one's own, newest first.
+    *(
+        Query("visits", frozenset({"userId", *filters}), DESCENDING)
+        for filters in ((), ("archived",), ("archived", "status"), ("archived", "processingStatus"))
+    ),
+    *(
+        Query("actions", frozenset({"userId", *filters}), DESCENDING)
+        for filters in ((), ("completed",), ("visitId",), ("visitId", "completed"))
+    ),
+]
+
+QUESTIONS = [
+    pytest.param(adapter, ask, id=f"{adapter.__name__}.{method}-{number}")
+    for adapter, methods in ASKED.items()
+    for method, asks in methods.items()
+    for number, ask in enumerate(asks)
+]
+
+
+@pytest.fixture(scope="module")
+def client() -> firestore.AsyncClient:
+    return firestore.AsyncClient(project="demo", credentials=AnonymousCredentials())
+
+
+def store_of(adapter: type, client: firestore.AsyncClient) -> Any:
+    if adapter is FirestoreSharedDocuments:
+        return FirestoreSharedDocuments(client, "ops/limits/buckets", DeadLetter)
+    return adapter(client)
+
+
+@pytest.mark.parametrize(("adapter", "ask"), QUESTIONS)
+async def test_a_query_has_its_index(
+    adapter: type, ask: Ask, client: firestore.AsyncClient
+) -> None:
+    with recorded() as made:
+        await ask(store_of(adapter, client))
+    assert made
+    indexes, off = declared(), unindexed()
+    for query in made:
+        served = is_served(query, indexes.get(query.collection, []), off)
+        assert served, f"infra/firestore.indexes.json lacks an index for {query}"
+
+
+@pytest.mark.parametrize("query", CLIENTS, ids=str)
+def test_what_clients_listen_to_has_its_index(query: Query) -> None:
+    assert is_served(query, declared()[query.collection], unindexed())
+
+
+async def test_every_index_is_of_use(client: firestore.AsyncClient) -> None:
+    queries = set(CLIENTS)
+    for adapter, methods in ASKED.items():
+        for ask in (ask for asks in methods.values() for ask in asks):
+            with recorded() as made:
+                await ask(store_of(adapter, client))
+            queries.update(made)
+    off = unindexed()
+    for collection, indexes in declared().items():
+        asked = [query for query in queries if query.collection == collection]
+        for index in indexes:
+            without = [other for other in indexes if other != index]
+            assert any(
+                is_served(query, indexes, off) and not is_served(query, without, off)
+                for query in asked
+            ), f"no query of {collection} needs {index}"
+
+
+def methods_that_ask(path: str) -> set[str]:
+    """The public methods of an adapter whose text speaks of a query."""
+    source = (ROOT / "functions/lumimd/adapters" / path).read_text()
+    return {
+        f"{owner.name}.{method.name}"
+        for owner in ast.parse(source).body
+        if isinstance(owner, ast.ClassDef)
+        for method in owner.body
+        if isinstance(method, ast.AsyncFunctionDef)
+        and not method.name.startswith("_")
+        and any(
+            word in ast.unparse(method.body)
+            for word in ("FieldFilter", "_where(", ".collection(", "_oldest(", "_of(", "_between(")
+        )
+    }
+
+
+def test_no_method_that_asks_is_forgotten_here() -> None:
+    folder = ROOT / "functions/lumimd/adapters"
+    asking = {name for f in folder.glob("firestore*.py") for name in methods_that_ask(f.name)}
+    here = {f"{adapter.__name__}.{name}" for adapter, methods in ASKED.items() for name in methods}
+    assert asking <= here
+
+
+def test_an_index_that_is_missing_is_noticed() -> None:
+    query = Query("visits", frozenset({"userId", "archived"}), (("createdAt", "DESCENDING"),))
+    by_user = (("userId", "ASCENDING"), ("createdAt", "DESCENDING"))
+    by_archived = (("archived", "ASCENDING"), ("createdAt", "DESCENDING"))
+    oldest_first = (("archived", "ASCENDING"), ("createdAt", "ASCENDING"))
+    assert not is_served(query, [by_user], frozenset())
+    assert not is_served(query, [by_user, oldest_first], frozenset())
+    assert is_served(query, [by_user, by_archived], frozenset())
+    assert not is_served(query, [by_user, by_archived], frozenset({("visits", "archived")}))

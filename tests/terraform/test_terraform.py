@@ -1,0 +1,80 @@
+"""The infrastructure is valid, can be planned, and asserts of itself what matters."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.terraform.conftest import missing
+from tests.terraform.offline import ENVIRONMENTS, ROOT, Deployment
+
+
+def test_files_are_formatted() -> None:
+    if shutil.which("terraform") is None:
+        missing("terraform is not installed: https://developer.hashicorp.com/terraform/install")
+    formatted = subprocess.run(
+        ["terraform", "fmt", "-check", "-recursive", "-diff", str(ROOT / "terraform")],
+        capture_output=True,
+        text=True,
+    )
+    assert formatted.returncode == 0, formatted.stdout + formatted.stderr
+
+
+@pytest.mark.parametrize("folder", [".", "bootstrap"])
+def test_every_attribute_and_reference_is_valid(deployment: Deployment, folder: str) -> None:
+    validated = deployment.run("validate", at=folder)
+    assert validated.returncode == 0, validated.stdout + validated.stderr
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environment_can_be_planned(
+    plan_of: Callable[[str], dict[str, Any]], environment: str
+) -> None:
+    plan = plan_of(environment)
+    assert not plan.get("errored")
+    actions = {tuple(change["change"]["actions"]) for change in plan["resource_changes"]}
+    assert actions <= {("create",), ("read",)}, "an empty project: nothing is changed or removed"
+
+
+def test_what_matters_is_asserted_and_holds(deployment: Deployment) -> None:
+    tested = deployment.run("test")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    summary = re.search(r"(\d+) passed, 0 failed", tested.stdout)
+    assert summary, tested.stdout
+    assert int(summary[1]) >= 15
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("firestore.tf", "delete_protection_state =", "delete_protecton_state ="),
+        ("scheduler.tf", 'caller["scheduler"].email', 'caller["scheduler"].mail'),
+    ],
+)
+def test_a_typo_is_not_valid(spoilt: Deployment, file: str, right: str, wrong: str) -> None:
+    spoilt.write(f"terraform/{file}", right, wrong)
+    assert spoilt.run("validate").returncode != 0
+
+
+def test_a_word_that_the_cloud_does_not_know_cannot_be_planned(spoilt: Deployment) -> None:
+    spoilt.write("terraform/functions.tf", '"RETRY_POLICY_RETRY"', '"RETRY_POLICY_RETRI"')
+    planned = spoilt.run("plan", "-var-file=environments/dev.tfvars")
+    assert planned.returncode != 0
+    assert "RETRY_POLICY_RETRI" in planned.stderr
+
+
+def test_an_assertion_that_is_broken_fails(spoilt: Deployment) -> None:
+    spoilt.write(
+        "infra/deployment.json",
+        '"trigger": "tasks",\n      "public": false',
+        '"trigger": "tasks",\n      "public": true',
+    )
+    file = spoilt.terraform / "tests" / "access.tftest.hcl"
+    head, first, *_ = file.read_text().split("\nrun ")  # the others have nothing to add here
+    file.write_text(f"{head}\nrun {first}")
+    tested = spoilt.run("test", "-filter=tests/access.tftest.hcl")
+    assert tested.returncode != 0
+    assert 'run "only_the_webhook_and_the_api_are_open_to_everybody"... fail' in tested.stdout
