@@ -2,10 +2,10 @@
 
 The visit's document goes first, and the receipt comes in the same commit. From then on every save
 of whoever was at work fails, since it is conditional on a document that is not there, and so does
-creating it anew, which is conditional on there being no receipt. What is left (pages, action items,
-the recording, tasks, copies at the provider) is swept as often as it takes: once at once, and once
-more when the last claim has ended, since its holder may have ordered a transcript with its last
-breath; and whenever a recording comes for a visit that was deleted.
+creating it anew, which is conditional on there being no receipt. What is left is swept as often as
+it takes: pages, action items and the recording at once; copies at the provider when the last claim
+has ended, since its holder may have ordered a transcript with its last breath; and all of it again
+whenever a recording comes for a visit that was deleted.
 """
 
 from collections import Counter
@@ -88,8 +88,9 @@ async def sweep(parts: Parts, visit_id: str) -> None:
     if found is None or found[0].wake_at is None:
         return
     deletion, version = found
-    done = await _swept(parts, deletion)
-    wanted = _after(deletion, done, parts.clock.now())
+    now = parts.clock.now()
+    done = await _swept(parts, deletion, now)
+    wanted = _after(deletion, done, now)
     for _ in range(CONFLICTS):
         try:
             await parts.deletions.save(version, wanted)
@@ -152,17 +153,22 @@ async def was_deleted(parts: Parts, upload: Upload) -> bool:
     return True
 
 
-async def _swept(parts: Parts, deletion: Deletion) -> Sweep:
-    """Delete what can be deleted now."""
+async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:
+    """Delete what can be deleted now.
+
+    Copies at the provider wait until everybody has stopped: whoever looks for a job before paying,
+    and does not find it, orders another one.
+    """
     done = Sweep()
     try:
         done.documents = await parts.deletions.erase(deletion.visit_id)
         if deletion.bucket is not None:
             bucket, folder = deletion.bucket, deletion.folder
             done.outside["recordings"] += await parts.audio.erase(bucket, folder)
-            below = await parts.transcriber.jobs_below(bucket, folder)
-            for job in dict.fromkeys((*deletion.transcript_ids, *below)):
-                done.outside["providerCopies"] += await parts.transcriber.delete(job)
+            if now >= deletion.settled_at:
+                below = await parts.transcriber.jobs_below(bucket, folder)
+                for job in dict.fromkeys((*deletion.transcript_ids, *below)):
+                    done.outside["providerCopies"] += await parts.transcriber.delete(job)
     except (Transient, Permanent) as error:
         logs.failure("deletion_not_finished", error)
         asked_s = error.retry_after_s if isinstance(error, Transient) else None

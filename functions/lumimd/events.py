@@ -146,7 +146,10 @@ class SubmissionDeferred(Event):
 
 @dataclass(frozen=True)
 class SubmissionHeld(Event):
-    """The provider is known to be down: no try is used up. `had_claimed` as if for one."""
+    """The provider is known to be down, or the work switched off: no try is used up.
+
+    `had_claimed` as if for one. Who was in line leaves it.
+    """
 
     recorded = False
     until: datetime
@@ -157,6 +160,7 @@ class SubmissionHeld(Event):
             "claim": _nobodys_before(self.until),
             "wake_at": self.until,
             "held_since": visit.held_since or now,
+            "turn": None,
             "stage_tries": visit.stage_tries - (1 if self.had_claimed else 0),
         }
 

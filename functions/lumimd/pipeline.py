@@ -26,7 +26,8 @@ from lumimd.ports import (
 )
 from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
 from lumimd.records import Action, Consent, ProcessingStatus, Stage, Visit
-from lumimd.resilience.backoff import MAX_TRIES, put_aside
+from lumimd.resilience.backoff import FIRST, MAX_TRIES, put_aside
+from lumimd.switched_off import held_by_switch, summarizer_for, waits_for_switch
 from lumimd.transcript import Transcript
 from lumimd.visit import Effect, advance, audio_event
 
@@ -59,7 +60,7 @@ async def accept(parts: Parts, upload: Upload) -> None:
         if Effect.SUBMIT_AUDIO not in accepted.effects:
             logs.event("upload_repeated")
             return
-        next_event = _next_event(parts, upload, accepted.visit)
+        next_event = await _next_event(parts, upload, accepted.visit)
         claimed = advance(accepted.visit, next_event, now)
         entries = tuple(entry for entry in (accepted.entry, claimed.entry) if entry)
         dead_letter = dead_letter_of(None, claimed.visit, now)
@@ -80,21 +81,22 @@ async def accept(parts: Parts, upload: Upload) -> None:
             continue
         announce(accepted, arrived)
         announce(claimed, next_event)
-        if saved.visit.claim is not None:
+        if isinstance(next_event, e.SubmissionClaimed):
             with logs.about(attempt=saved.visit.attempt, trace=saved.visit.trace):
                 await submit(parts, saved)
         return
     raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
-def _next_event(parts: Parts, upload: Upload, visit: Visit) -> e.Event:
+async def _next_event(parts: Parts, upload: Upload, visit: Visit) -> e.Event:
     """A recording that arrived is claimed, if it may be processed and its event is not stale."""
     if parts.policy.requires_consent and visit.consent is None:
         return e.AudioRejected(visit.attempt, ErrorCode.CONSENT_MISSING)
     announced_at = upload.announced_at
     if announced_at is not None and parts.clock.now() - announced_at > EVENT_CAP:
         return e.AudioRejected(visit.attempt, ErrorCode.RECEIVED_TOO_LATE)
-    return e.SubmissionClaimed(visit.attempt, SUBMISSION.claim(parts))
+    held = await held_by_switch(parts, visit)
+    return held or e.SubmissionClaimed(visit.attempt, SUBMISSION.claim(parts))
 
 
 async def submit(parts: Parts, claimed: Stored) -> None:
@@ -121,7 +123,7 @@ async def submit(parts: Parts, claimed: Stored) -> None:
     except Permanent as error:
         event = e.AudioRejected(visit.attempt, error.code)
     except Held as error:
-        event = e.SubmissionHeld(visit.attempt, held_until(visit, error, parts.clock.now()))
+        event = _held(parts, visit, error, may_have_ordered=ordering)
     except Transient as error:
         logs.failure("submission_failed", error)
         event = await _put_aside(parts, visit, error, used_a_try=ordering)
@@ -150,6 +152,13 @@ async def _ordered_before(parts: Parts, visit: Visit, audio: Audio) -> str | Non
     return None
 
 
+def _held(parts: Parts, visit: Visit, error: Held, *, may_have_ordered: bool) -> e.Event:
+    """Wait for the provider; long enough for its list to show an order whose answer was lost."""
+    now = parts.clock.now()
+    until = held_until(visit, error, now)
+    return e.SubmissionHeld(visit.attempt, max(until, now + FIRST) if may_have_ordered else until)
+
+
 async def _put_aside(parts: Parts, visit: Visit, error: Transient, *, used_a_try: bool) -> e.Event:
     """Try the submission again later; only an order that was sent uses up a try.
 
@@ -160,7 +169,7 @@ async def _put_aside(parts: Parts, visit: Visit, error: Transient, *, used_a_try
     if used_a_try and visit.stage_tries >= MAX_TRIES:
         down = await known_down(parts, visit, Stage.SUBMISSION)
         if down is not None:
-            return e.SubmissionHeld(visit.attempt, held_until(visit, down, now))
+            return _held(parts, visit, down, may_have_ordered=True)
     if visit.trouble is not None and now - visit.trouble.first_at > GIVE_UP_AFTER:
         return e.TranscriptionFailed(visit.attempt, ErrorCode.TRANSCRIPTION_UNAVAILABLE)
     until = now + put_aside(times, error.retry_after_s)
@@ -184,6 +193,8 @@ async def summarize(parts: Parts, visit_id: str, attempt: int) -> None:
         logs.event("task_was_late")
         return
     with logs.about(trace=stored.visit.trace):
+        if await waits_for_switch(parts, stored):
+            return
         claimed = await claim(parts, stored, e.SummaryClaimed)
         if claimed is not None:
             await _summarize(parts, claimed)
@@ -197,8 +208,9 @@ async def _summarize(parts: Parts, claimed: Stored) -> None:
         if visit.stage_tries > MAX_TRIES:
             raise Permanent(ErrorCode.SUMMARY_UNAVAILABLE)
         async with while_claimed(parts, visit, ErrorCode.SUMMARY_UNAVAILABLE):
+            summarizer = await summarizer_for(parts, visit)
             transcript = Transcript(utterances=await parts.store.transcript(visit.visit_id))
-            summary = await ANALYSES[visit.kind](transcript, parts.summarizer)
+            summary = await ANALYSES[visit.kind](transcript, summarizer)
     except Permanent as error:
         event = e.SummaryFailed(visit.attempt, error.code)
     except Transient as error:
@@ -208,7 +220,7 @@ async def _summarize(parts: Parts, claimed: Stored) -> None:
     else:
         actions = action_items(visit, summary, parts.clock.now())
         ids = tuple(action.action_id for action in actions)
-        event = e.SummaryStored(visit.attempt, parts.summarizer.source, summary, ids)
+        event = e.SummaryStored(visit.attempt, summarizer.source, summary, ids)
     await record(parts, claimed, event, actions=actions)
 
 

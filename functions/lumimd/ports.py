@@ -18,6 +18,7 @@ from lumimd.transcript import Transcript, TranscriptPage, Utterance
 
 if TYPE_CHECKING:
     from lumimd.admission.admit import Admission
+    from lumimd.flags import FlagReader
 
 
 class Clock(Protocol):
@@ -389,6 +390,9 @@ class Parts(Protocol):
 
     @property
     def policy(self) -> Policy: ...
+
+    @property
+    def flags(self) -> "FlagReader": ...
 
     def new_id(self) -> str:
         """A string that nobody else has."""

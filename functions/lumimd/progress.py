@@ -10,6 +10,7 @@ class Step(StrEnum):
 
     WAITING_FOR_AUDIO = "waiting_for_audio"
     AUDIO_RECEIVED = "audio_received"
+    QUEUED = "queued"
     SUBMITTING = "submitting"
     TRANSCRIBING = "transcribing"
     TRANSCRIPT_READY = "transcript_ready"
@@ -21,6 +22,7 @@ class Step(StrEnum):
 PERCENT: Final[Mapping[Step, int]] = {
     Step.WAITING_FOR_AUDIO: 0,
     Step.AUDIO_RECEIVED: 10,
+    Step.QUEUED: 10,
     Step.SUBMITTING: 20,
     Step.TRANSCRIBING: 30,
     Step.TRANSCRIPT_READY: 60,

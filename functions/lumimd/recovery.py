@@ -18,6 +18,7 @@ from lumimd.fallback import GIVE_UP_AFTER, held_until, lacks_provisional
 from lumimd.ports import Parts, Stored
 from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Stage, Visit
+from lumimd.switched_off import refusal, waits_for_switch
 
 BATCH: Final = 300
 AT_ONCE: Final = 50
@@ -42,6 +43,8 @@ def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
     """
     if visit.is_claimed(now):
         return Need.NOTHING
+    if visit.queued_at is not None and visit.processing_status is ProcessingStatus.PENDING:
+        expires_after *= 8  # it waits for us, or for next month's quota, and not for its owner
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
     if not visit.processing_status.is_terminal and now - began_at >= expires_after:
         return Need.EXPIRE
@@ -110,7 +113,10 @@ async def wake(parts: Parts, stored: Stored) -> None:
     Raises:
         Transient: the store is not available.
     """
-    match need(stored.visit, parts.clock.now(), parts.policy.expires_after):
+    needed = need(stored.visit, parts.clock.now(), parts.policy.expires_after)
+    if needed is not Need.NOTHING and await waits_for_switch(parts, stored):
+        return
+    match needed:
         case Need.EXPIRE:
             expired = e.VisitExpired(stored.visit.attempt)
             await record(parts, stored, expired, still_wanted=lambda v: _is_due(parts, v))
@@ -144,6 +150,8 @@ async def submit_called(parts: Parts, stored: Stored) -> None:
     Raises:
         Transient: the store is not available.
     """
+    if await waits_for_switch(parts, stored):
+        return
     claimed = await claim(parts, stored, e.SubmissionClaimed)
     if claimed is not None:
         await pipeline.submit(parts, claimed)
@@ -161,10 +169,10 @@ async def _goes_on_waiting(
         return False
     if stage is Stage.SUMMARY and lacks_provisional(visit, now):
         return False
-    refusal = await parts.refusal(stage)
-    if refusal is None:
+    refused = await refusal(parts, stage)
+    if refused is None:
         return False
-    until = held_until(visit, refusal, now)
+    until = held_until(visit, refused, now)
     event = held(visit.attempt, until, had_claimed=False)
     await record(parts, stored, event, still_wanted=lambda v: _is_due(parts, v))
     return True

@@ -3,6 +3,8 @@
 Every missing or bad variable is reported at once, by name; values are never printed.
 """
 
+import os
+import re
 from functools import cache
 from typing import Annotated, Literal
 
@@ -29,13 +31,17 @@ class Settings(BaseSettings):
     )
 
     google_cloud_project: str
+    firestore_emulator_host: str | None = None
     storage_emulator_host: str | None = None
+    audio_bucket: str
 
     summary_queue: str = Field(pattern=r"^projects/[^/]+/locations/[^/]+/queues/[^/]+$")
     summarize_url: str = Field(pattern=r"^https?://")
     tasks_service_account: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
     cloud_tasks_emulator_host: str | None = None
+    cloud_scheduler_emulator_host: str | None = None
 
+    transcription_concurrency: int = Field(200, ge=1)
     audio_handover: Literal["signed_url", "upload"] = "signed_url"
     assemblyai_api_key: SecretStr
     assemblyai_base_url: str = Field("https://api.assemblyai.com", pattern=r"^https?://")
@@ -45,10 +51,43 @@ class Settings(BaseSettings):
     webhook_secret_previous: SecretStr | None = Field(None, min_length=16)
     webhook_allowed_ips: Annotated[frozenset[IPvAnyAddress], NoDecode] = frozenset()
 
+    require_consent: bool = True
+    audio_retention_days: int = Field(30, ge=1)
+    transcript_retention_days: int | None = Field(None, ge=1)
+    expire_unfinished_after_days: int = Field(7, ge=1)
+
     summarizer: Literal["openai", "rules"] = "openai"
     openai_api_key: SecretStr | None = Field(None, validate_default=True)
     openai_base_url: str | None = Field(None, pattern=r"^https?://")
     openai_model: str = "gpt-4o-mini"
+
+    web_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    firebase_auth_emulator_host: str | None = None
+    local_token_secret: SecretStr | None = Field(None, min_length=32)
+
+    @field_validator("firebase_auth_emulator_host", "local_token_secret")
+    @classmethod
+    def _nowhere_but_here(cls, value: object, info: ValidationInfo) -> object:
+        """Either lets in whoever knows how to write a token, so the cloud must never have it."""
+        if value is None:
+            return None
+        if info.data.get("firestore_emulator_host") is None or "K_SERVICE" in os.environ:
+            raise ValueError("for a local stack alone, where FIRESTORE_EMULATOR_HOST is set")
+        return value
+
+    @field_validator("web_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+
+    @field_validator("web_origins")
+    @classmethod
+    def _no_wildcard(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"https?://[a-z0-9.:-]+", origin) for origin in value):
+            raise ValueError("origins such as https://app.example.com, separated by commas")
+        return value
 
     @field_validator("webhook_allowed_ips", mode="before")
     @classmethod
@@ -65,6 +104,11 @@ class Settings(BaseSettings):
         if value is None and info.data.get("summarizer") == "openai":
             raise ValueError("needed, unless SUMMARIZER=rules")
         return value
+
+    @property
+    def location(self) -> str:
+        """`projects/P/locations/L`: where the queues and the scheduled calls are."""
+        return self.summary_queue.partition("/queues/")[0]
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

@@ -4,16 +4,32 @@ An SDK is imported where its part is built: the webhook never loads openai, nor 
 """
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
-from lumimd.ports import AudioStore, Clock, Parts, Summarizer, TaskQueue, Transcriber, VisitStore
+from lumimd.errors import Held
+from lumimd.ports import (
+    Archive,
+    AudioStore,
+    Clock,
+    Deletions,
+    Parts,
+    Policy,
+    Summarizer,
+    TaskQueue,
+    Transcriber,
+    VisitStore,
+)
+from lumimd.records import Stage
 from lumimd.resilience.breaker import CircuitBreaker
 from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION, BreakerPolicy
 from lumimd.resilience.breaker_store import BreakerStore
 from lumimd.settings import Settings, settings
+from lumimd.wiring_admission import AdmissionWiring
+from lumimd.wiring_flags import FlagWiring
+from lumimd.wiring_operators import OperatorWiring
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -27,7 +43,7 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class CloudParts:
+class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
     """The adapters of Google Cloud and of the providers, as `settings` describe them."""
 
     def __init__(self, settings: Settings) -> None:
@@ -44,6 +60,32 @@ class CloudParts:
         from lumimd.adapters.firestore import FirestoreVisitStore
 
         return FirestoreVisitStore(self._firestore)
+
+    @cached_property
+    def deletions(self) -> Deletions:
+        """Firestore as well."""
+        from lumimd.adapters.firestore_deletions import FirestoreDeletions
+
+        return FirestoreDeletions(self._firestore)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """Firestore as well."""
+        from lumimd.adapters.firestore_archive import FirestoreArchive
+
+        return FirestoreArchive(self._firestore)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What the settings say."""
+        days = self._settings.transcript_retention_days
+        return Policy(
+            bucket=self._settings.audio_bucket,
+            requires_consent=self._settings.require_consent,
+            expires_after=timedelta(days=self._settings.expire_unfinished_after_days),
+            audio_retention=timedelta(days=self._settings.audio_retention_days),
+            transcript_retention=timedelta(days=days) if days else None,
+        )
 
     @cached_property
     def breakers(self) -> BreakerStore:
@@ -94,7 +136,7 @@ class CloudParts:
             base_url=self._settings.assemblyai_base_url,
             webhook=Webhook(url, secret) if url else None,
         )
-        return GuardedTranscriber(transcriber, self._breaker(TRANSCRIPTION))
+        return GuardedTranscriber(transcriber, self._breakers[Stage.TRANSCRIPTION])
 
     @cached_property
     def fallback(self) -> Summarizer:
@@ -116,7 +158,7 @@ class CloudParts:
             base_url=self._settings.openai_base_url,
             model=self._settings.openai_model,
         )
-        return GuardedSummarizer(summarizer, self._breaker(MODEL))
+        return GuardedSummarizer(summarizer, self._breakers[Stage.SUMMARY])
 
     @cached_property
     def _firestore(self) -> "firestore.AsyncClient":
@@ -124,8 +166,23 @@ class CloudParts:
 
         return firestore.AsyncClient(project=self._settings.google_cloud_project)
 
-    def _breaker(self, policy: BreakerPolicy) -> CircuitBreaker:
-        return CircuitBreaker(policy, self.breakers, self.clock, self.new_id)
+    @cached_property
+    def _breakers(self) -> dict[Stage, CircuitBreaker]:
+        """The breaker of whoever a stage depends on."""
+
+        def breaker(policy: BreakerPolicy) -> CircuitBreaker:
+            return CircuitBreaker(policy, self.breakers, self.clock, self.new_id)
+
+        transcription = breaker(TRANSCRIPTION)
+        return {
+            Stage.SUBMISSION: transcription,
+            Stage.TRANSCRIPTION: transcription,
+            Stage.SUMMARY: breaker(MODEL),
+        }
+
+    async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
+        """What a call would be refused with."""
+        return await self._breakers[stage].refusal(unanswered_since)
 
 
 _installed: list[Parts] = []
@@ -139,6 +196,11 @@ def install(parts: Parts) -> None:
 def uninstall() -> None:
     """Go back to the real parts."""
     _installed.clear()
+
+
+def installed() -> Parts | None:
+    """What `install` was given, if anything."""
+    return _installed[0] if _installed else None
 
 
 def parts() -> Parts:

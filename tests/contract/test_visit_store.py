@@ -16,7 +16,8 @@ from lumimd.ports import Commit, Conflict, Stored, VisitStore
 from lumimd.records import Action, DeadLetter, HistoryEntry, ProcessingStatus, Visit
 from lumimd.transcript import Transcript
 from lumimd.visit import advance
-from tests.simulation.store import SimulatedVisitStore
+from tests.simulation.store import Documents
+from tests.simulation.store_ports import SimulatedVisitStore
 from tests.support.parts import START, transcript, upload
 
 
@@ -30,7 +31,7 @@ async def store(
         yield MemoryVisitStore()
         return
     if request.param == "simulated":
-        yield SimulatedVisitStore()
+        yield SimulatedVisitStore(Documents())
         return
     from google.cloud import firestore
 

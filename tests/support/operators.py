@@ -11,9 +11,11 @@ from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
 from lumimd.audio import Upload
 from lumimd.errors import ErrorCode, Permanent
+from lumimd.events import SummaryFailed
 from lumimd.operations import checks
 from lumimd.operations.operator import Check, Operator
 from lumimd.ports import Transcribed
+from lumimd.recording import record
 from lumimd.records import Visit
 from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION
 from lumimd.transcript import Transcript
@@ -80,6 +82,12 @@ class OperatedParts(OperatorTools, MemoryParts):
         """A visit with its summary."""
         await self.transcribed(visit_id)
         await pipeline.summarize(self, visit_id, 1)
+
+    async def given_up(self, visit_id: str) -> None:
+        """The failure of a visit whose transcript is there, on record without another try."""
+        stored = await self.store.get(visit_id)
+        assert stored is not None
+        await record(self, stored, SummaryFailed(1, ErrorCode.SUMMARY_INVALID))
 
     async def partial(self, visit_id: str, code: ErrorCode = ErrorCode.SUMMARY_INVALID) -> None:
         """A visit with a transcript, whose summary failed for good."""

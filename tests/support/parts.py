@@ -22,6 +22,7 @@ from lumimd.admission.places import Cap
 from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
 from lumimd.errors import Held
+from lumimd.flags import Flags
 from lumimd.ports import Policy
 from lumimd.records import Stage
 from lumimd.transcript import Transcript, Utterance
@@ -49,6 +50,16 @@ class CountingSummarizer:
 
 
 @dataclass
+class FixedFlags:
+    """The switches as a test sets them; known at once."""
+
+    stand: Flags = field(default_factory=Flags)
+
+    async def now(self) -> Flags:
+        return self.stand
+
+
+@dataclass
 class MemoryParts:
     """Everything in memory; the clock stands until a test moves it."""
 
@@ -60,6 +71,7 @@ class MemoryParts:
     summarizer: CountingSummarizer = field(default_factory=CountingSummarizer)
     fallback: RulesSummarizer = field(default_factory=RulesSummarizer)
     policy: Policy = field(default_factory=lambda: Policy(requires_consent=False))
+    flags: FixedFlags = field(default_factory=FixedFlags)
     refusals: dict[Stage, Held] = field(default_factory=dict)
     cap: Cap | None = None
     _ids: Iterator[int] = field(default_factory=lambda: count(1))

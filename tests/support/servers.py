@@ -14,14 +14,16 @@ from infra.local.supervision.processes import Process, Processes
 
 
 @contextmanager
-def running(processes: Sequence[Process], run_dir: Path) -> Iterator[None]:
+def running(
+    processes: Sequence[Process], run_dir: Path, start_timeout_s: float = 90
+) -> Iterator[None]:
     """The processes, up and healthy; gone afterwards, whatever happens."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     stack = Processes(processes, run_dir=run_dir)
     try:
-        asyncio.run_coroutine_threadsafe(stack.__aenter__(), loop).result(timeout=90)
+        asyncio.run_coroutine_threadsafe(stack.__aenter__(), loop).result(timeout=start_timeout_s)
         try:
             yield
         finally:

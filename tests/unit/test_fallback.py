@@ -9,7 +9,7 @@ from lumimd.errors import ErrorCode, Held, Permanent, RefusalCode, Refused, Tran
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER, RELEASE_OVER
 from lumimd.ports import Running, Transcribed
 from lumimd.records import DeadLetter, ProcessingStatus, Stage, Status, Visit
-from lumimd.resilience.backoff import MAX_TRIES
+from lumimd.resilience.backoff import FIRST, MAX_TRIES
 from tests.support.parts import START, MemoryParts, transcript
 
 AWAY = Transient(ErrorCode.SUMMARY_UNAVAILABLE)
@@ -230,6 +230,23 @@ async def test_held_submissions_come_back_one_after_another(parts: MemoryParts) 
     spread = max(wake_ups) - min(wake_ups)  # type: ignore[type-var,operator]
     assert RELEASE_OVER / 2 < spread <= RELEASE_OVER
     assert len(set(wake_ups)) == 50
+
+
+async def test_an_order_that_may_have_arrived_is_not_repeated_before_the_list_shows_it(
+    parts: MemoryParts,
+) -> None:
+    """A breaker that is being probed asks to come back in ten seconds; its list lags by thirty."""
+
+    async def sent_and_not_answered(*_: object, **__: object) -> str:
+        raise Held(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=10)
+
+    parts.transcriber.submit = sent_and_not_answered  # type: ignore[method-assign]
+    for number in range(20):
+        await pipeline.accept(parts, parts.upload(f"visit-{number}"))
+    for number in range(20):
+        wake_at = (await visit_of(parts, f"visit-{number}")).wake_at
+        assert wake_at
+        assert wake_at - parts.clock.now() >= FIRST
 
 
 async def test_an_event_that_went_round_for_hours_ends_as_a_dead_letter(

@@ -120,3 +120,30 @@ def test_of_the_example_only_the_secrets_are_left_to_fill_in(reading: Reading) -
     secrets = {"ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "OPENAI_API_KEY"}
     assert problems(reading, example()) == secrets
     assert reading(example() | {name: GOOD[name] for name in secrets})
+
+
+@pytest.mark.parametrize("variable", ["LOCAL_TOKEN_SECRET", "FIREBASE_AUTH_EMULATOR_HOST"])
+def test_what_lets_in_whoever_writes_a_token_is_refused_in_the_cloud(
+    reading: Reading, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = {**GOOD, variable: "x" * 32}
+    assert problems(reading, local) == {variable}
+    beside_an_emulator = {**local, "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8580"}
+    assert reading(beside_an_emulator)
+    monkeypatch.setenv("K_SERVICE", "api")  # Cloud Run sets it, always
+    assert problems(reading, beside_an_emulator) == {variable}
+
+
+def test_a_secret_for_tokens_is_not_short(reading: Reading) -> None:
+    local = {**GOOD, "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8580", "LOCAL_TOKEN_SECRET": "short"}
+    assert problems(reading, local) == {"LOCAL_TOKEN_SECRET"}
+
+
+def test_web_pages_are_a_list_with_commas(reading: Reading) -> None:
+    settings = reading({**GOOD, "WEB_ORIGINS": "https://a.example.com, http://localhost:3000,"})
+    assert settings.web_origins == ("https://a.example.com", "http://localhost:3000")
+
+
+@pytest.mark.parametrize("origins", ["*", "https://*", "https://a.example.com/", "a.example.com"])
+def test_no_page_may_be_every_page(reading: Reading, origins: str) -> None:
+    assert problems(reading, {**GOOD, "WEB_ORIGINS": origins}) == {"WEB_ORIGINS"}

@@ -63,7 +63,7 @@ class CloudTasksQueues:
             state=_STATES[queue.state.name],
             waiting=len(page.tasks),
             waiting_is_more=bool(page.next_page_token),
-            retrying=sum(task.dispatch_count > 0 for task in page.tasks),
+            retrying=sum(task.response_count > 0 for task in page.tasks),
             oldest_created_at=min(created) if created else None,
             per_second=queue.rate_limits.max_dispatches_per_second,
             at_once=queue.rate_limits.max_concurrent_dispatches,

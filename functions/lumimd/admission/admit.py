@@ -1,0 +1,210 @@
+"""Who may have a job at the provider now; the others wait in line, and nothing is used up.
+
+    may_submit      before anything is paid for: a place, a turn in the line, or tomorrow's quota
+    admit_waiting   every minute: free places go to those whose turn it is
+    left            a job has ended: its place is free
+
+A place is held from before the order until the job is known to have ended. Whoever dies in between
+keeps it; the visit finds it again at its next try. A place that nobody gave back is found by
+`sweep.py` when others wait for it, and ends by itself after the longest time that a job may take.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from lumimd import logs
+from lumimd.admission.lanes import (
+    LANE_WIDTH,
+    Lane,
+    Line,
+    first_turn,
+    lane_of_turn,
+    merged,
+    next_lane,
+    served,
+)
+from lumimd.admission.slots import Slots
+from lumimd.admission.sweep import sweep
+from lumimd.admission.turns import Flows, draw_turn
+from lumimd.admission.waiting_room import WaitingRoom
+from lumimd.errors import Held, Transient
+from lumimd.ports import Clock, Parts, Stored
+from lumimd.records import Visit
+from lumimd.shared_documents import Contended, Shared, SharedDocuments
+
+LINE: Final = "turns"
+
+HELD_FOR: Final = timedelta(hours=13)
+"""A job that runs for twelve hours is taken for lost (`collecting.JOB_LIMIT`)."""
+
+PROMISED_FOR: Final = timedelta(minutes=5)
+"""How long a place is kept for a visit that was called from the line and does not come."""
+
+LOOK_AGAIN: Final = timedelta(hours=1)
+"""The line is looked after every minute; this is for what nobody has thought of."""
+
+STORE_PAUSE_S: Final = 30.0
+
+AT_ONCE: Final = 200
+"""Visits called in one minute; what is left over is called in the next."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    """The visit has no place. `turn` is its turn in the line; None: its user is over the quota."""
+
+    turn: int | None
+    until: datetime
+
+
+class Quota(Protocol):
+    """How many recordings a user may have transcribed."""
+
+    async def take(self, user_id: str) -> float | None:
+        """Count one; None, or the seconds after which to ask again. May raise `Transient`."""
+        ...
+
+
+def lane_of(visit: Visit) -> Lane:
+    """In which lane the visit waits."""
+    if visit.urgent:
+        return Lane.URGENT
+    return Lane.LIVE if visit.batch_id is None else Lane.BATCH
+
+
+def holder_of(visit: Visit) -> str:
+    """Under which name the visit has its place: another attempt is another job."""
+    return f"{visit.visit_id}/{visit.attempt}"
+
+
+class Admission:
+    """The gate to the provider, as one instance sees it."""
+
+    def __init__(
+        self,
+        slots: Slots,
+        lines: SharedDocuments[Line],
+        flows: Flows,
+        room: WaitingRoom,
+        quota: Quota,
+        clock: Clock,
+    ) -> None:
+        self.slots: Final = slots
+        self._lines = Shared(lines)
+        self._flows = flows
+        self._room = room
+        self._quota = quota
+        self._clock = clock
+
+    async def may_submit(self, visit: Visit) -> Waits | None:
+        """None: the claimed visit has a place, and may order its transcript now.
+
+        Raises:
+            Held: nobody can say; ask again.
+        """
+        try:
+            return await self._may_submit(visit)
+        except Transient as error:
+            raise Held(error.code, retry_after_s=STORE_PAUSE_S) from error
+
+    async def admit_waiting(self, parts: Parts) -> list[Stored]:
+        """Give the free places to those whose turn it is; each of them is to be submitted now.
+
+        Raises:
+            Transient: the store is not available.
+        """
+        first = await self._room.waiting(0, len(Lane) * LANE_WIDTH, 1)
+        if not first:
+            return []
+        free = await self.slots.free()
+        if not free[lane_of(first[0].visit)] and await sweep(parts, self.slots):
+            free = await self.slots.free()
+        queues = {
+            lane: deque(await self._waiting_in(lane, min(free[lane], AT_ONCE)))
+            for lane in Lane
+            if free[lane]
+        }
+        before = line = await self._line()
+        called: list[Stored] = []
+        while (lane := next_lane(line, [each for each in queues if queues[each]])) is not None:
+            stored = queues[lane].popleft()
+            if len(called) == AT_ONCE or not await self._take(stored.visit, lane, PROMISED_FOR):
+                del queues[lane]
+                continue
+            assert stored.visit.turn is not None
+            line = served(line, lane, stored.visit.turn)
+            called.append(stored)
+        if line != before:
+            await self._lines.change(LINE, lambda found: (merged(found or Line(), line), None))
+        logs.event("called_from_the_line", count=len(called))
+        return called
+
+    async def left(self, visit_id: str, attempt: int) -> None:
+        """The job of that attempt has ended, or will never be ordered: its place is free.
+
+        Where that cannot be stored, `sweep.py` finds out later.
+        """
+        try:
+            await self.slots.release(f"{visit_id}/{attempt}")
+        except Transient as error:
+            logs.failure("place_not_given_back", error)
+
+    async def gone(self, visit_id: str) -> None:
+        """No job for the visit is left at the provider, of whatever attempt: nothing is held."""
+        try:
+            for place in await self.slots.holders():
+                if place.holder.rpartition("/")[0] == visit_id:
+                    await self.slots.release(place.holder)
+        except Transient as error:
+            logs.failure("place_not_given_back", error)
+
+    async def position(self, visit: Visit) -> int | None:
+        """The visit's place in its lane, from 1 on; None when it is not in line.
+
+        Who joins later may come before it only within the same round.
+
+        Raises:
+            Transient: the store is not available.
+        """
+        if visit.turn is None:
+            return None
+        lane = lane_of_turn(visit.turn)
+        return 1 + await self._room.before(first_turn(lane), visit.turn, visit.visit_id)
+
+    async def _may_submit(self, visit: Visit) -> Waits | None:
+        now, lane = self._clock.now(), lane_of(visit)
+        is_new = visit.queued_at is None and visit.orders <= 1
+        if is_new:
+            wait_s = await self._quota.take(visit.user_id)
+            if wait_s is not None:
+                return Waits(None, now + timedelta(seconds=wait_s))
+            goes_first = await self._nobody_waits_before(lane)
+        else:
+            # An earlier holder of the claim may have a place already, and a job.
+            goes_first = await self.slots.has(holder_of(visit)) or (
+                await self._nobody_waits_before(lane)
+            )
+        if goes_first and await self._take(visit, lane, HELD_FOR):
+            return None
+        turn = await draw_turn(self._flows, await self._line(), visit.user_id, lane, now)
+        return Waits(turn, now + LOOK_AGAIN)
+
+    async def _nobody_waits_before(self, lane: Lane) -> bool:
+        """Who comes anew stands behind those who wait in the same lane or in a quicker one."""
+        return not await self._room.waiting(0, first_turn(lane) + LANE_WIDTH, 1)
+
+    async def _take(self, visit: Visit, lane: Lane, keep: timedelta) -> bool:
+        try:
+            return await self.slots.take(holder_of(visit), lane, self._clock.now() + keep)
+        except Contended:
+            return False  # whoever waits in line is called as soon as it is quieter
+
+    async def _waiting_in(self, lane: Lane, limit: int) -> list[Stored]:
+        first = first_turn(lane)
+        return [*await self._room.waiting(first, first + LANE_WIDTH, limit)]
+
+    async def _line(self) -> Line:
+        found = await self._lines.documents.get(LINE)
+        return found[0] if found else Line()

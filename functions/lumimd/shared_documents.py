@@ -1,0 +1,105 @@
+"""Small documents that all instances share, changed by compare-and-set.
+
+Rate limits, places at the provider and the order of those who wait are decided here: read, compute,
+save on the condition that nobody was quicker, and else read again. No transaction is held open, so
+nobody waits for a lock of somebody who has died.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final, Generic, Protocol, TypeVar
+from weakref import WeakValueDictionary
+
+from tenacity import (
+    AsyncRetrying,
+    RetryError,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from lumimd.document import Document
+from lumimd.errors import ErrorCode, Transient
+from lumimd.ports import Conflict
+
+D = TypeVar("D", bound=Document)
+T = TypeVar("T")
+
+LOST_RACES: Final = 12
+"""Each lost race means that another instance has written; twelve in a row, with pauses of some
+hundred milliseconds between them, that the document is written as fast as it can be."""
+
+
+class SharedDocuments(Protocol[D]):
+    """Documents of one kind by key. Every save is conditional on the version that was read.
+
+    A version means something to the store alone; None is the version of what does not exist. A save
+    that changes nothing may leave the version as it was, so it fences nobody off. Every method may
+    raise `Transient`.
+    """
+
+    async def get(self, key: str) -> tuple[D, object] | None:
+        """The document and its version; None when there is none."""
+        ...
+
+    async def save(self, key: str, read_version: object | None, document: D) -> object:
+        """Write a document that is still as it was read; the new version.
+
+        Raises:
+            Conflict: it is not, it exists where it did not, or it is gone.
+        """
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove the document, whatever it holds; nothing happens when there is none."""
+        ...
+
+    async def all(self) -> Mapping[str, D]:
+        """Every document of this kind, in order of the keys."""
+        ...
+
+
+class Contended(Transient):
+    """Too many instances changed the document at once; nothing of ours was written."""
+
+
+class Shared(Generic[D]):
+    """The documents as one instance changes them.
+
+    Callers of one instance take turns for a document, so that it is contended by instances only:
+    a hundred requests to four instances are four writers, not a hundred.
+    """
+
+    def __init__(self, documents: SharedDocuments[D]) -> None:
+        self.documents: Final = documents
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def change(self, key: str, change: Callable[[D | None], tuple[D | None, T]]) -> T:
+        """Store what `change` makes of the document, and return what else it says.
+
+        `change` is called once more after each lost race. It gets None for a document that does not
+        exist; it gives back what it got, or None, to have nothing written.
+
+        Raises:
+            Contended: `LOST_RACES` were lost in a row.
+            Transient: the store is not available.
+        """
+
+        async def once() -> T:
+            found = await self.documents.get(key)
+            before, version = found or (None, None)
+            after, outcome = change(before)
+            if after is not None and after != before:
+                await self.documents.save(key, version, after)
+            return outcome
+
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        async with turn:
+            try:
+                return await AsyncRetrying(
+                    retry=retry_if_exception_type(Conflict),
+                    stop=stop_after_attempt(LOST_RACES),
+                    wait=wait_random_exponential(multiplier=0.02, max=0.4),
+                )(once)
+            except RetryError as error:
+                raise Contended(ErrorCode.INTERNAL_ERROR, retry_after_s=1.0) from error

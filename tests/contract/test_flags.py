@@ -1,0 +1,100 @@
+"""The flags as instances read them, from memory and from Firestore."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from lumimd.adapters.memory import ManualClock
+from lumimd.errors import ErrorCode, Transient
+from lumimd.flags import COLLECTION, KEY, Flags, Setting, Switch
+from lumimd.shared_documents import SharedDocuments
+from lumimd.shared_flags import KEPT_FOR, SharedFlags
+from tests.support.parts import START
+from tests.support.shared_documents import MEMORY_AND_FIRESTORE, Troubled, documents_of
+
+OFF = Flags(processing=Setting(on=False, percent=12.5))
+
+
+@pytest.fixture(params=MEMORY_AND_FIRESTORE)
+def documents(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Flags]]:
+    with documents_of(Flags, COLLECTION, request) as documents:
+        yield documents
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+async def test_without_a_document_everything_is_on(
+    documents: SharedDocuments[Flags], clock: ManualClock
+) -> None:
+    assert await SharedFlags(documents, clock).now() == Flags()
+
+
+async def test_a_change_reaches_every_instance_within_seconds(
+    documents: SharedDocuments[Flags], clock: ManualClock
+) -> None:
+    """Without a deployment, and there and back again."""
+    instances = [SharedFlags(documents, clock) for _ in range(2)]
+    for instance in instances:
+        assert (await instance.now()).is_on(Switch.PROCESSING)
+    version = await documents.save(KEY, None, OFF)
+    clock.advance(KEPT_FOR)
+    assert [await instance.now() for instance in instances] == [OFF, OFF]
+    await documents.save(KEY, version, Flags())
+    clock.advance(KEPT_FOR)
+    assert [await instance.now() for instance in instances] == [Flags(), Flags()]
+
+
+async def test_the_store_is_asked_every_few_seconds_at_most(clock: ManualClock) -> None:
+    documents = Troubled(Flags)
+    instance = SharedFlags(documents, clock)
+    for _ in range(5):
+        await asyncio.gather(*(instance.now() for _ in range(20)))
+    assert documents.reads == 1
+    clock.advance(KEPT_FOR)
+    await asyncio.gather(*(instance.now() for _ in range(20)))
+    assert documents.reads == 2
+
+
+async def test_who_comes_during_the_first_read_waits_for_its_answer(clock: ManualClock) -> None:
+    """An instance that has just started must not begin what was switched off."""
+    documents = Troubled(Flags)
+    await documents.save(KEY, None, OFF)
+    instance = SharedFlags(documents, clock)
+    assert await asyncio.gather(*(instance.now() for _ in range(20))) == [OFF] * 20
+
+
+async def test_without_the_store_the_last_answer_holds_good(clock: ManualClock) -> None:
+    documents = Troubled(Flags)
+    await documents.save(KEY, None, OFF)
+    instance = SharedFlags(documents, clock)
+    await instance.now()
+    documents.trouble = Transient(ErrorCode.INTERNAL_ERROR)
+    clock.advance(timedelta(hours=1))
+    assert await instance.now() == OFF
+
+
+async def test_who_knows_nothing_yet_has_everything_on_and_asks_again(clock: ManualClock) -> None:
+    documents = Troubled(Flags)
+    await documents.save(KEY, None, OFF)
+    documents.trouble = Transient(ErrorCode.INTERNAL_ERROR)
+    instance = SharedFlags(documents, clock)
+    assert await instance.now() == Flags()
+    documents.trouble = None
+    clock.advance(KEPT_FOR)
+    assert await instance.now() == OFF
+
+
+async def test_what_somebody_mistyped_in_the_console_changes_nothing(clock: ManualClock) -> None:
+    documents = Troubled(Flags)
+    version = await documents.save(KEY, None, OFF)
+    instance = SharedFlags(documents, clock)
+    await instance.now()
+    mistyped = Setting.model_construct(on=True, percent=1000)
+    await documents.save(KEY, version, Flags.model_construct(processing=mistyped))
+    clock.advance(KEPT_FOR)
+    assert await instance.now() == OFF

@@ -1,0 +1,215 @@
+"""The contract of `Library`: one suite for the memory adapter and for Firestore."""
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.adapters.memory.library import MemoryLibrary
+from lumimd.library import Group, Library, Place
+from lumimd.ports import Commit, Conflict, VisitStore
+from lumimd.records import Ledger, Status, Visit
+from tests.support.api import action_of, completed, failed, transcribing, visit_of
+from tests.support.parts import START
+
+
+@dataclass
+class Shelves:
+    """A library, the store that fills it, and a way to write what a client writes."""
+
+    library: Library
+    store: VisitStore
+    raw: Any
+
+    async def has(self, *visits: Visit) -> None:
+        for visit in visits:
+            await self.store.create(Commit(visit))
+
+
+@pytest.fixture(params=["memory", pytest.param("firestore", marks=pytest.mark.emulator)])
+async def shelves(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Shelves]:
+    if request.param == "memory":
+        store = MemoryVisitStore()
+
+        async def put(path: str, document: dict[str, Any]) -> None:
+            store.raw[path] = document
+
+        yield Shelves(MemoryLibrary(store), store, put)
+        return
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore import FirestoreVisitStore
+    from lumimd.adapters.firestore_library import FirestoreLibrary
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
+    # A project of its own is an empty database of its own.
+    client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+
+    async def write(path: str, document: dict[str, Any]) -> None:
+        await client.document(path).set(document)
+
+    yield Shelves(FirestoreLibrary(client), FirestoreVisitStore(client), write)
+    client.close()
+
+
+def ids(visits: Any) -> list[str]:
+    return [visit.visit_id for visit in visits]
+
+
+async def test_every_visit_is_in_one_group_newest_first(shelves: Shelves) -> None:
+    await shelves.has(
+        visit_of("u", "new", minutes=0),
+        transcribing(visit_of("u", "running", minutes=1)),
+        completed(visit_of("u", "done", minutes=2)),
+        failed(visit_of("u", "broken", minutes=3)),
+        failed(visit_of("u", "half", minutes=4), status=Status.PARTIAL),
+        failed(visit_of("u", "stopped", minutes=5), status=Status.CANCELLED),
+        failed(visit_of("u", "late", minutes=6), status=Status.EXPIRED),
+        completed(visit_of("u", "old", minutes=7), archived=True),
+        failed(visit_of("u", "old and broken", minutes=8), archived=True),
+        completed(visit_of("other", "theirs", minutes=9)),
+    )
+    found = {
+        group: ids(await shelves.library.visits("u", limit=10, group=group)) for group in Group
+    }
+    assert found == {
+        Group.NEEDS_ATTENTION: ["late", "stopped", "half", "broken"],
+        Group.PROCESSING: ["running", "new"],
+        Group.READY: ["done"],
+        Group.ARCHIVED: ["old and broken", "old"],
+    }
+    everything = ids(await shelves.library.visits("u", limit=10))
+    assert sorted(everything) == sorted(each for group in found.values() for each in group)
+
+
+@pytest.mark.parametrize("group", [None, Group.PROCESSING, Group.READY])
+async def test_pages_hold_every_visit_once_even_of_the_same_instant(
+    shelves: Shelves, group: Group | None
+) -> None:
+    make = completed if group is Group.READY else transcribing
+    # Every other one is archived, and belongs to no page of a group.
+    await shelves.has(
+        *(make(visit_of("u", f"v{n}", minutes=n // 3), archived=n % 2 == 1) for n in range(9))
+    )
+    seen: list[str] = []
+    after: Place | None = None
+    while page := await shelves.library.visits("u", limit=2, group=group, after=after):
+        seen += ids(page)
+        after = Place(page[-1].created_at, page[-1].visit_id)
+    wanted = [f"v{n}" for n in reversed(range(9)) if group is None or n % 2 == 0]
+    assert seen == wanted
+
+
+async def test_a_visit_as_its_owner_created_it_is_found(shelves: Shelves) -> None:
+    created = visit_of("u", "v1")
+    known = {"visitId", "userId", "status", "processingStatus", "createdAt", "updatedAt"}
+    await shelves.raw("visits/v1", {k: v for k, v in created.to_stored().items() if k in known})
+    assert ids(await shelves.library.visits("u", limit=10, group=Group.PROCESSING)) == ["v1"]
+
+
+async def test_a_batch_is_its_visits_of_that_user_oldest_first(shelves: Shelves) -> None:
+    await shelves.has(
+        *(visit_of("u", f"v{n}", minutes=9 - n, batch_id="b") for n in range(3)),
+        visit_of("u", "single"),
+        visit_of("u", "another", batch_id="c"),
+        visit_of("other", "theirs", batch_id="b"),
+    )
+    assert ids(await shelves.library.batch("u", "b")) == ["v2", "v1", "v0"]
+    assert ids(await shelves.library.batch("u", "none")) == []
+
+
+async def test_actions_are_listed_by_whether_they_are_completed(shelves: Shelves) -> None:
+    for number in range(4):
+        made = action_of(visit_of("u", "v1", minutes=number), number)
+        await shelves.library.add_action(made.model_copy(update={"completed": number % 2 == 1}))
+    await shelves.library.add_action(action_of(visit_of("other", "v2")))
+
+    async def listed(**options: Any) -> list[str]:
+        return [each.action_id for each in await shelves.library.actions("u", **options)]
+
+    assert await listed(limit=10) == ["v1-003", "v1-002", "v1-001", "v1-000"]
+    assert await listed(limit=10, completed=True) == ["v1-003", "v1-001"]
+    assert await listed(limit=10, completed=False) == ["v1-002", "v1-000"]
+    after = Place(START + timedelta(minutes=2), "v1-002")
+    assert await listed(limit=1, after=after) == ["v1-001"]
+
+
+async def test_an_action_is_read_as_it_was_written(shelves: Shelves) -> None:
+    action = action_of(visit_of("u", "v1"))
+    assert await shelves.library.action(action.action_id) is None
+    await shelves.library.add_action(action)
+    found = await shelves.library.action(action.action_id)
+    assert found is not None
+    assert found.action == action
+
+
+async def test_an_action_is_added_once(shelves: Shelves) -> None:
+    action = action_of(visit_of("u", "v1"))
+    await shelves.library.add_action(action)
+    with pytest.raises(Conflict):
+        await shelves.library.add_action(action)
+
+
+async def test_of_two_edits_of_the_same_action_one_counts(shelves: Shelves) -> None:
+    action = action_of(visit_of("u", "v1"))
+    read = await shelves.library.add_action(action)
+    mine = action.model_copy(update={"text": "Walk."})
+    saved = await shelves.library.save_action(read, mine)
+    with pytest.raises(Conflict):
+        await shelves.library.save_action(read, action.model_copy(update={"text": "Run."}))
+    with pytest.raises(Conflict):
+        await shelves.library.remove_action(read)
+    found = await shelves.library.action(action.action_id)
+    assert found is not None
+    assert found.action == mine
+    await shelves.library.remove_action(saved)
+    assert await shelves.library.action(action.action_id) is None
+
+
+async def test_an_edit_does_not_bring_back_what_was_removed(shelves: Shelves) -> None:
+    action = action_of(visit_of("u", "v1"))
+    read = await shelves.library.add_action(action)
+    await shelves.library.remove_action(read)
+    with pytest.raises(Conflict):
+        await shelves.library.save_action(read, action.model_copy(update={"text": "Walk."}))
+    assert await shelves.library.action(action.action_id) is None
+
+
+async def test_who_is_not_known_has_the_defaults(shelves: Shelves) -> None:
+    profile = await shelves.library.profile("u")
+    assert (profile.user_id, profile.tier, profile.preferences) == ("u", "free", None)
+
+
+async def test_a_profile_is_what_is_stored_of_that_user_until_it_is_forgotten(
+    shelves: Shelves,
+) -> None:
+    await shelves.raw("users/u", {"tier": "paid", "preferences": {"language": "de"}})
+    profile = await shelves.library.profile("u")
+    assert (profile.tier, profile.preferences) == ("paid", {"language": "de"})
+    assert (await shelves.library.profile("other")).tier == "free"
+    await shelves.library.forget("u")
+    assert (await shelves.library.profile("u")).tier == "free"
+
+
+async def test_use_counts_visits_and_the_audio_that_was_transcribed(shelves: Shelves) -> None:
+    await shelves.has(
+        visit_of("u", "before", minutes=-1),
+        visit_of("u", "waiting"),
+        completed(visit_of("u", "done", minutes=1)),
+        completed(visit_of("u", "long", minutes=2), ledger=Ledger(audio_seconds=90.5)),
+        completed(visit_of("other", "theirs", minutes=3)),
+    )
+    # As its owner created it: without a ledger, and a visit all the same.
+    created = visit_of("u", "created", minutes=4).to_stored()
+    del created["ledger"]
+    await shelves.raw("visits/created", created)
+    used = await shelves.library.used("u", START)
+    assert (used.visits, used.audio_seconds) == (4, 150.5)
+    nobody = await shelves.library.used("nobody", START)
+    assert (nobody.visits, nobody.audio_seconds) == (0, 0.0)

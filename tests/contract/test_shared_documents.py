@@ -1,0 +1,150 @@
+"""The contract of `SharedDocuments`: one suite for the memory adapter and for Firestore."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from lumimd.admission.lanes import Lane, Line, first_turn
+from lumimd.admission.places import Place, Shard
+from lumimd.ports import Conflict
+from lumimd.resilience.rate_limit import Bucket
+from lumimd.shared_documents import Shared, SharedDocuments
+from tests.support.parts import START
+from tests.support.shared_documents import MEMORY_AND_FIRESTORE, documents_of
+
+LATER = START + timedelta(microseconds=1)
+
+
+@pytest.fixture(params=MEMORY_AND_FIRESTORE)
+def buckets(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Bucket]]:
+    with documents_of(Bucket, "ops/limits/buckets", request) as documents:
+        yield documents
+
+
+@pytest.fixture(params=MEMORY_AND_FIRESTORE)
+def shards(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Shard]]:
+    with documents_of(Shard, "ops/slots/shards", request) as documents:
+        yield documents
+
+
+@pytest.fixture(params=MEMORY_AND_FIRESTORE)
+def lines(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Line]]:
+    with documents_of(Line, "ops", request) as documents:
+        yield documents
+
+
+def bucket(missing: int = 1, taker: str = "somebody") -> Bucket:
+    return Bucket(missing=missing, at=START, taker=taker, expires_at=LATER)
+
+
+async def read(documents: SharedDocuments[Bucket], key: str = "k") -> tuple[Bucket, object]:
+    found = await documents.get(key)
+    assert found is not None
+    return found
+
+
+async def test_what_was_never_saved_is_none(buckets: SharedDocuments[Bucket]) -> None:
+    assert await buckets.get("k") is None
+    assert await buckets.all() == {}
+
+
+async def test_a_bucket_is_read_whole(buckets: SharedDocuments[Bucket]) -> None:
+    wanted = bucket(missing=10_000 * 86_400_000_000)
+    await buckets.save("k", None, wanted)
+    assert (await read(buckets))[0] == wanted
+
+
+async def test_a_shard_is_read_whole(shards: SharedDocuments[Shard]) -> None:
+    place = Place(holder="visit/1", lane=Lane.BATCH, since=START, until=LATER)
+    wanted = Shard(places=(place, place), spilled_until=LATER)
+    await shards.save("0000", None, wanted)
+    assert await shards.all() == {"0000": wanted}
+
+
+async def test_a_line_is_read_whole(lines: SharedDocuments[Line]) -> None:
+    wanted = Line(
+        turns={lane: first_turn(lane) + 7 for lane in Lane}, ahead={Lane.BATCH: 16}, now=4
+    )
+    await lines.save("turns", None, wanted)
+    found = await lines.get("turns")
+    assert found is not None
+    assert found[0] == wanted
+
+
+async def test_a_save_leaves_nothing_of_the_one_before(lines: SharedDocuments[Line]) -> None:
+    version = await lines.save("turns", None, Line(turns={Lane.LIVE: 7}, ahead={Lane.LIVE: 1}))
+    await lines.save("turns", version, Line(turns={Lane.BATCH: 9}))
+    found = await lines.get("turns")
+    assert found is not None
+    assert found[0] == Line(turns={Lane.BATCH: 9})
+
+
+async def test_a_save_wants_the_version_that_was_read(buckets: SharedDocuments[Bucket]) -> None:
+    await buckets.save("k", None, bucket(1))
+    (_, first), (_, second) = await read(buckets), await read(buckets)
+    await buckets.save("k", first, bucket(2))
+    with pytest.raises(Conflict):
+        await buckets.save("k", second, bucket(3))
+    assert (await read(buckets))[0] == bucket(2)
+
+
+async def test_the_version_that_a_save_returns_is_good_for_the_next(
+    buckets: SharedDocuments[Bucket],
+) -> None:
+    version = await buckets.save("k", None, bucket(1))
+    version = await buckets.save("k", version, bucket(2))
+    await buckets.save("k", version, bucket(3))
+    assert (await read(buckets))[0] == bucket(3)
+
+
+async def test_what_exists_is_not_created_again(buckets: SharedDocuments[Bucket]) -> None:
+    await buckets.save("k", None, bucket(1))
+    with pytest.raises(Conflict):
+        await buckets.save("k", None, bucket(2))
+    assert (await read(buckets))[0] == bucket(1)
+
+
+async def test_what_is_gone_cannot_be_saved(buckets: SharedDocuments[Bucket]) -> None:
+    """As when a document has expired between the read and the save."""
+    version = await buckets.save("k", None, bucket(1))
+    await buckets.delete("k")
+    with pytest.raises(Conflict):
+        await buckets.save("k", version, bucket(2))
+    assert await buckets.get("k") is None
+
+
+async def test_what_is_not_there_may_be_deleted(buckets: SharedDocuments[Bucket]) -> None:
+    await buckets.delete("k")
+    assert await buckets.get("k") is None
+
+
+async def test_all_are_in_order_of_their_keys(buckets: SharedDocuments[Bucket]) -> None:
+    for key in ("0010", "0002", "0001"):
+        await buckets.save(key, None, bucket(int(key)))
+    assert [each.missing for each in (await buckets.all()).values()] == [1, 2, 10]
+
+
+async def test_of_many_that_save_at_once_one_does(buckets: SharedDocuments[Bucket]) -> None:
+    version: object | None = None
+    for round_ in range(2):  # the first round creates the document, the second changes it
+        saves = (buckets.save("k", version, bucket(n, f"{round_}-{n}")) for n in range(8))
+        outcomes = await asyncio.gather(*saves, return_exceptions=True)
+        (version,) = [each for each in outcomes if not isinstance(each, BaseException)]
+        assert sum(isinstance(each, Conflict) for each in outcomes) == 7
+
+
+async def test_no_change_is_lost_among_several_instances(buckets: SharedDocuments[Bucket]) -> None:
+    instances = [Shared(buckets) for _ in range(4)]
+
+    async def one_more(instance: Shared[Bucket], number: int) -> int:
+        def change(found: Bucket | None) -> tuple[Bucket, int]:
+            before = found.missing if found else 0
+            return bucket(before + 1, f"{number}"), before
+
+        return await instance.change("k", change)
+
+    calls = (one_more(instances[number % 4], number) for number in range(40))
+    assert sorted(await asyncio.gather(*calls)) == list(range(40))
+    assert (await read(buckets))[0].missing == 40

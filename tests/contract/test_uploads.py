@@ -1,0 +1,63 @@
+"""The contract of `Uploads`: in memory, and in a bucket that speaks the Cloud Storage API."""
+
+import uuid
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from lumimd.adapters.memory.uploads import MemoryUploads
+from lumimd.audio import recording_of
+from lumimd.uploads import EXTENSIONS, Uploads, recording_path
+
+
+@pytest.fixture
+def bucket(storage_url: str) -> str:
+    name = f"bucket-{uuid.uuid4().hex[:8]}"
+    httpx.post(f"{storage_url}/storage/v1/b", json={"name": name}).raise_for_status()
+    return name
+
+
+@pytest.fixture(params=["memory", "cloud_storage"])
+def uploads(request: pytest.FixtureRequest) -> Iterator[Uploads]:
+    if request.param == "memory":
+        yield MemoryUploads()
+        return
+    yield cloud(request.getfixturevalue("storage_url"), request.getfixturevalue("bucket"))
+
+
+def cloud(url: str, bucket: str) -> Uploads:
+    from lumimd.adapters.cloud_storage import storage_client
+    from lumimd.adapters.cloud_uploads import CloudUploads
+
+    return CloudUploads(storage_client("demo-lumimd", url), bucket)
+
+
+@pytest.mark.parametrize("content_type", EXTENSIONS)
+def test_a_recording_belongs_where_its_event_is_understood(content_type: str) -> None:
+    assert recording_of(recording_path("u1", "v1", content_type)) == ("u1", "v1")
+
+
+async def test_a_place_is_in_the_bucket_and_of_the_announced_type(uploads: Uploads) -> None:
+    place = await uploads.place("visits/u1/v1/audio.m4a", "audio/mp4", None)
+    assert (place.path, place.content_type) == ("visits/u1/v1/audio.m4a", "audio/mp4")
+    assert place.bucket
+
+
+async def test_what_is_sent_to_the_session_is_in_the_bucket(storage_url: str, bucket: str) -> None:
+    place = await cloud(storage_url, bucket).place("visits/u1/v1/audio.m4a", "audio/mp4", None)
+    assert place.url is not None
+    async with httpx.AsyncClient() as http:
+        # Cloud Storage remembers the type of the session; fake-gcs-server wants to be told again.
+        announced = {"Content-Type": place.content_type}
+        sent = await http.put(place.url, content=b"sound", headers=announced)
+        assert sent.status_code == 200
+        kept = await http.get(f"{storage_url}/storage/v1/b/{bucket}/o/visits%2Fu1%2Fv1%2Faudio.m4a")
+    assert (kept.json()["contentType"], int(kept.json()["size"])) == ("audio/mp4", 5)
+
+
+async def test_without_a_bucket_there_is_a_place_and_no_session(storage_url: str) -> None:
+    place = await cloud(storage_url, "no-such-bucket").place(
+        "visits/u/v/audio.m4a", "audio/mp4", None
+    )
+    assert (place.path, place.url) == ("visits/u/v/audio.m4a", None)
