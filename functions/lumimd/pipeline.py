@@ -55,6 +55,8 @@ async def accept(parts: Parts, upload: Upload) -> None:
         visit = stored.visit if stored else _new_visit(parts, upload)
         if upload.consented and visit.consent is None:
             visit = visit.model_copy(update={"consent": Consent(given_at=now)})
+        if visit.trace is None:  # its owner created it
+            visit = visit.model_copy(update={"trace": parts.new_id()})
         arrived = audio_event(visit, upload.audio)
         accepted = advance(visit, arrived, now)
         if Effect.SUBMIT_AUDIO not in accepted.effects:

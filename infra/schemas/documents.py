@@ -1,0 +1,97 @@
+"""JSON Schemas of the stored documents, out of the models that the pipeline itself uses."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema
+
+from lumimd.client_access import ActionChange, NewVisit, VisitChange
+from lumimd.document import Document
+from lumimd.library import Profile
+from lumimd.records import Action, Deletion, HistoryEntry, Visit
+from lumimd.transcript import TranscriptPage
+
+FOLDER: Final = Path(__file__).parent
+
+READ: Final[Mapping[str, tuple[type[Document], str]]] = {
+    "visit": (Visit, "visits/{visitId}"),
+    "transcript-page": (TranscriptPage, "visits/{visitId}/transcript/{page}"),
+    "history-entry": (HistoryEntry, "visits/{visitId}/history/{position}"),
+    "action": (Action, "actions/{actionId}"),
+    "profile": (Profile, "users/{userId}"),
+    "deletion": (Deletion, "deletions/{visitId}"),
+}
+"""What clients read, by the name of the schema, and where."""
+
+WRITTEN: Final[Mapping[str, tuple[Any, str]]] = {
+    "new-visit": (NewVisit, "visits/{visitId}"),
+    "visit-change": (VisitChange, "visits/{visitId}"),
+    "action-change": (ActionChange, "actions/{actionId}"),
+}
+"""What clients write, under the security rules."""
+
+INTERNAL: Final[Mapping[type[Document], frozenset[str]]] = {
+    Visit: frozenset(
+        {
+            *("stage_tries", "orders", "restarts", "requests", "wake_at", "claim"),
+            *("trace", "trouble", "held_since", "history_length"),
+        }
+    ),
+    Deletion: frozenset({"wake_at", "settled_at", "bucket", "folder", "transcript_ids"}),
+}
+"""Fields by which the pipeline steers itself. An owner may see them, since a document is readable
+as a whole, but they may change with any release: the types for clients leave them out."""
+
+ALWAYS_THERE: Final = frozenset({"status", "processingStatus"})
+"""Fields with a default that are nevertheless in every stored visit: the rules demand them."""
+
+
+class _Names(GenerateJsonSchema):
+    """Models have titles; a field's title would only repeat its name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Every schema by name, as it is to be on disk."""
+    made = {name: _schema(model, path) for name, (model, path) in {**READ, **WRITTEN}.items()}
+    for name in WRITTEN:
+        made[name]["x-written"] = True
+    return made
+
+
+def text(schema: Mapping[str, Any]) -> str:
+    """The schema as its file holds it."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def stale() -> list[Path]:
+    """The files that are not what the models say, or that no model has any more."""
+    wanted = {FOLDER / f"{name}.json": text(schema) for name, schema in schemas().items()}
+    present = {path: path.read_text() for path in FOLDER.glob("*.json")}
+    return sorted(
+        path for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path)
+    )
+
+
+def write() -> None:
+    """Bring the files up to date."""
+    for path in FOLDER.glob("*.json"):
+        path.unlink()
+    for name, schema in schemas().items():
+        (FOLDER / f"{name}.json").write_text(text(schema))
+
+
+def _schema(model: Any, path: str) -> dict[str, Any]:
+    made = TypeAdapter(model).json_schema(by_alias=True, schema_generator=_Names)
+    if model is Visit:
+        made["required"] = sorted({*made["required"], *ALWAYS_THERE})
+    for name in INTERNAL.get(model, ()):
+        made["properties"][to_camel(name)]["x-internal"] = True
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "x-path": path}
+    return {**head, **made}

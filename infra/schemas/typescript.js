@@ -1,0 +1,73 @@
+// Prints the TypeScript types of all documents. One file, so that a type that two documents share
+// is declared once.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { compile } from "json-schema-to-typescript";
+
+const BANNER = `// Made by scripts/schemas out of the models of the pipeline. Not to be edited.
+//
+// Fields that are optional here are absent from a document that was written before they existed,
+// and from a visit whose recording has not arrived yet. Fields by which the pipeline steers itself
+// are left out: they are marked x-internal in infra/schemas.
+
+import type { FieldValue, Timestamp } from "firebase/firestore";
+`;
+
+const definitions = {};
+const documents = {}; // what clients read, by path
+const kept = new Set(); // the definitions that are of use to a client
+
+const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".json"));
+for (const file of files.sort()) {
+  const schema = JSON.parse(readFileSync(`${import.meta.dirname}/${file}`));
+  const { $defs = {}, $schema, "x-path": path, "x-written": written, ...document } = schema;
+  for (const [name, definition] of Object.entries({ ...$defs, [document.title]: document })) {
+    const typed = forFirestore(definition);
+    if (name in definitions && JSON.stringify(definitions[name]) !== JSON.stringify(typed)) {
+      throw new Error(`two different types are called ${name}`);
+    }
+    definitions[name] = typed;
+  }
+  if (!written) documents[path] = { $ref: `#/$defs/${document.title}` };
+  keep(document.title);
+}
+
+/** Keep a definition and what it refers to: a type that only internal fields have is left out. */
+function keep(name) {
+  if (kept.has(name)) return;
+  kept.add(name);
+  const references = JSON.stringify(definitions[name]).matchAll(/"#\/\$defs\/(\w+)"/g);
+  for (const [, other] of references) keep(other);
+}
+
+/** Instants are Firestore's own type in both directions; internal fields are nobody's business. */
+function forFirestore(schema) {
+  if (Array.isArray(schema)) return schema.map(forFirestore);
+  if (schema === null || typeof schema !== "object") return schema;
+  if (schema["x-server-time"]) return { description: schema.description, tsType: "FieldValue" };
+  if (schema.format === "date-time") return { description: schema.description, tsType: "Timestamp" };
+  // The longest list would be spelled out as tuples of every length.
+  const { default: _, maxItems: __, ...rest } = schema;
+  return Object.fromEntries(
+    Object.entries(rest)
+      .filter(([, value]) => !(value && value["x-internal"]))
+      .map(([key, value]) => [key, forFirestore(value)]),
+  );
+}
+
+const root = {
+  title: "Documents",
+  description: "What is read, by path.",
+  type: "object",
+  properties: documents,
+  required: Object.keys(documents),
+  $defs: Object.fromEntries([...kept].map((name) => [name, definitions[name]])),
+};
+const types = await compile(root, "Documents", {
+  additionalProperties: false,
+  bannerComment: BANNER,
+  unreachableDefinitions: true,
+  style: { printWidth: 100, trailingComma: "all", bracketSpacing: true },
+});
+// How the generator found a type is of no use to its reader.
+process.stdout.write(types.replace(/ \*\n \* This interface was referenced by [^/]*?"\.\n/g, ""));

@@ -1,0 +1,86 @@
+"""A visit that a client created under the rules, and nobody else, is worked on like any other."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import jsonschema
+import pytest
+from google.cloud import firestore
+from pydantic import TypeAdapter
+
+from infra.schemas.documents import schemas
+from lumimd.adapters.firestore import FirestoreVisitStore
+from lumimd.client_access import NewVisit
+from lumimd.pipeline import accept
+from lumimd.ports import Commit
+from lumimd.records import ProcessingStatus, Status
+from tests.support.parts import START, MemoryParts
+
+pytestmark = pytest.mark.emulator
+
+LEAST = {
+    "visitId": "visit-1",
+    "userId": "user-1",
+    "status": "processing",
+    "processingStatus": "pending",
+    "createdAt": START,
+    "updatedAt": START,
+}
+MOST = {
+    **LEAST,
+    "kind": "visit",
+    "title": "Dr. Who",
+    "tags": ["heart"],
+    "consent": {"givenAt": START},
+}
+
+
+@pytest.mark.parametrize("created", [LEAST, MOST], ids=["the least", "the most"])
+async def test_its_recording_is_accepted_and_what_its_owner_wrote_is_kept(
+    created: dict[str, Any], firestore_host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    TypeAdapter(NewVisit).validate_python(created)
+    jsonschema.validate(_plain(created), schemas()["new-visit"])
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+    client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    document = client.document("visits/visit-1")
+    await document.create({**created, "createdAt": firestore.SERVER_TIMESTAMP})
+    store = FirestoreVisitStore(client)
+    read = await store.get("visit-1")
+    assert read
+    assert (read.visit.status, read.visit.processing_status) == (
+        Status.PROCESSING,
+        ProcessingStatus.PENDING,
+    )
+
+    parts = MemoryParts()
+    await parts.store.create(Commit(read.visit))
+    await accept(parts, parts.upload())
+    accepted = await parts.store.get("visit-1")
+    assert accepted
+    await store.save(read, Commit(accepted.visit))
+
+    saved = (await document.get()).to_dict()
+    assert saved
+    assert saved["processingStatus"] == "transcribing"
+    assert saved["wakeAt"] is not None
+    for field in ("userId", "title", "tags", "consent"):
+        if field in created:
+            assert saved[field] == created[field]
+    client.close()
+
+
+def test_the_rules_demand_no_less_and_allow_no_more() -> None:
+    """That these are the least and the most, tests/rules asks the rules themselves."""
+    schema = schemas()["new-visit"]
+    assert set(LEAST) == set(schema["required"])
+    assert set(MOST) == set(schema["properties"])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return value

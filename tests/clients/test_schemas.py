@@ -1,0 +1,106 @@
+"""The contract for clients is what the models say, and what is stored keeps it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from infra.schemas import documents
+from infra.schemas.__main__ import main
+from lumimd.collecting import collect
+from lumimd.document import Document
+from lumimd.pipeline import accept, summarize
+from lumimd.ports import Transcribed
+from lumimd.records import Status, Visit
+from lumimd.transcript import Transcript
+from tests.support.parts import START, MemoryParts, transcript
+from tests.support.servers import skipped_without_emulators
+
+
+def test_the_schemas_are_what_the_models_say(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check", "--json-only"]) == 0, capsys.readouterr().err
+
+
+def test_the_typescript_types_are_what_the_schemas_say(capsys: pytest.CaptureFixture[str]) -> None:
+    with skipped_without_emulators():
+        assert main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_a_stale_schema_and_one_that_no_model_has_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "FOLDER", tmp_path)
+    documents.write()
+    assert documents.stale() == []
+    (tmp_path / "visit.json").write_text("{}")
+    (tmp_path / "gone.json").write_text("{}")
+    (tmp_path / "action.json").unlink()
+    assert [path.name for path in documents.stale()] == ["action.json", "gone.json", "visit.json"]
+
+
+def test_every_field_of_a_visit_is_in_its_schema_and_what_is_internal_is_marked() -> None:
+    properties = schema("visit")["properties"]
+    assert len(properties) == len(Visit.model_fields)
+    internal = {name for name, field in properties.items() if field.get("x-internal")}
+    assert {"wakeAt", "claim", "trace"} <= internal
+    assert not {"status", "summary", "processingError"} & internal
+
+
+async def test_what_the_pipeline_stores_at_every_step_keeps_the_contract() -> None:
+    parts = MemoryParts()
+    await accept(parts, parts.upload())
+    await check(parts)
+    (order,) = parts.transcriber.orders
+    parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    await collect(parts, "visit-1", 1, order.transcript_id)
+    await check(parts)
+    await summarize(parts, "visit-1", 1)
+    assert (await check(parts)).status is Status.COMPLETED
+
+
+async def test_a_failed_visit_keeps_the_contract() -> None:
+    parts = MemoryParts()
+    announced = parts.upload()
+    parts.audio.put(announced.audio, b"no recording")
+    await accept(parts, announced)
+    assert (await check(parts)).status is Status.FAILED
+
+
+async def check(parts: MemoryParts) -> Visit:
+    stored = await parts.store.get("visit-1")
+    assert stored
+    validate("visit", stored.visit)
+    for page in Transcript(utterances=await parts.store.transcript("visit-1")).pages():
+        validate("transcript-page", page)
+    for entry in await parts.store.history("visit-1"):
+        validate("history-entry", entry)
+    for action in await parts.store.actions("visit-1"):
+        validate("action", action)
+    return stored.visit
+
+
+def test_the_contract_refuses_what_is_not_such_a_document() -> None:
+    visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
+    validate("visit", visit)
+    for broken in (
+        {**visit.to_stored(), "status": "done"},
+        {**visit.to_stored(), "progressPercent": "10"},
+        {key: value for key, value in visit.to_stored().items() if key != "processingStatus"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(plain(broken), schema("visit"))
+
+
+def validate(name: str, document: Document) -> None:
+    jsonschema.validate(plain(document.to_stored()), schema(name))
+
+
+def plain(stored: dict[str, Any]) -> Any:
+    """As JSON: instants in RFC 3339."""
+    return json.loads(json.dumps(stored, default=lambda instant: instant.isoformat()))
+
+
+def schema(name: str) -> Any:
+    return json.loads((documents.FOLDER / f"{name}.json").read_text())

@@ -1,0 +1,101 @@
+"""The emulators of firebase-tools, with the rules and the configuration of the project."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infra.local.emulators import find_java
+from infra.local.stack import PROJECT, ROOT
+from infra.local.supervision.ports import LOOPBACK, free_ports
+from infra.local.supervision.processes import Process
+from infra.local.supervision.ready import Ready
+from infra.node import installed, node
+from tests.support.servers import running, skipped_without_emulators
+
+EMULATORS = ("auth", "firestore", "storage")
+# Builds what firebase-tools would otherwise download, where the network does not let it.
+JARS = ROOT.parent / "shared" / "tools" / "emulator-jars" / "emulator-jars"
+PATIENCE_S = 300  # the first start downloads the emulators
+SMALL_JVM = "-Xms32m -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+
+
+@dataclass(frozen=True)
+class Firebase:
+    """Running emulators, by their addresses."""
+
+    ports: Mapping[str, int]
+
+    def url(self, emulator: str) -> str:
+        return f"http://{LOOPBACK}:{self.ports[emulator]}"
+
+    @property
+    def env(self) -> dict[str, str]:
+        """By which the SDKs find them."""
+        return {
+            "FIREBASE_AUTH_EMULATOR_HOST": f"{LOOPBACK}:{self.ports['auth']}",
+            "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:{self.ports['firestore']}",
+            "FIREBASE_STORAGE_EMULATOR_HOST": f"{LOOPBACK}:{self.ports['storage']}",
+        }
+
+
+@pytest.fixture(scope="session")
+def firebase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firebase]:
+    folder = tmp_path_factory.mktemp("firebase")
+    ports = free_ports(dict.fromkeys((*EMULATORS, "hub", "logging", "websocket"), 0))
+    with skipped_without_emulators():
+        java = find_java(os.environ)
+        modules = installed()
+        tools = (str(node()), str(modules / "firebase-tools" / "lib" / "bin" / "firebase.js"))
+    _configure(folder, ports)
+    emulators = Process(
+        name="firebase",
+        argv=(*tools, "emulators:start", "--project", PROJECT, "--only", ",".join(EMULATORS)),
+        env={
+            **_jars(),
+            "CI": "true",  # asks nobody anything
+            "XDG_CONFIG_HOME": str(folder),  # and leaves no notes in somebody's home
+            "JAVA_TOOL_OPTIONS": SMALL_JVM,
+            "PATH": f"{Path(java).parent}{os.pathsep}{os.environ['PATH']}",
+        },
+        cwd=folder,
+        log_path=folder / "firebase.log",
+        ready=_says_so(folder / "firebase.log"),
+        ready_timeout_s=PATIENCE_S,
+    )
+    with running([emulators], folder, start_timeout_s=PATIENCE_S):
+        yield Firebase(ports)
+
+
+def _configure(folder: Path, ports: Mapping[str, int]) -> None:
+    """The project's own firebase.json and rules, on free ports."""
+    config = json.loads((ROOT / "firebase.json").read_text())
+    for emulator in (*EMULATORS, "hub", "logging"):
+        config["emulators"][emulator] = {"host": LOOPBACK, "port": ports[emulator]}
+    config["emulators"]["firestore"]["websocketPort"] = ports["websocket"]
+    for service in ("firestore", "storage"):
+        shutil.copy(ROOT / config[service]["rules"], folder)
+    del config["firestore"]["indexes"]  # the emulator needs none
+    (folder / "firebase.json").write_text(json.dumps(config))
+
+
+def _jars() -> dict[str, str]:
+    if "FIRESTORE_EMULATOR_BINARY_PATH" in os.environ or not JARS.is_file():
+        return {}
+    built = subprocess.run([str(JARS)], check=True, capture_output=True, text=True).stdout
+    return dict(re.findall(r"^export (\w+)=(.+)$", built, re.MULTILINE))
+
+
+def _says_so(log: Path) -> Ready:
+    """Ready when firebase-tools says so: an open port may not have its rules yet."""
+
+    async def ready() -> bool:
+        return "All emulators ready" in log.read_text(errors="replace")
+
+    return ready

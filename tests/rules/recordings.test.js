@@ -1,0 +1,197 @@
+// What storage.rules allow and refuse, asked by the real client.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import {
+  deleteObject, getBytes, getDownloadURL, getMetadata, listAll, ref, updateMetadata,
+  uploadBytes, uploadBytesResumable,
+} from "firebase/storage";
+import { uploadRecording } from "../../clients/web/visits.js";
+import { admin, alice, as, bob, connect, denied, newId, nobody } from "./world.js";
+
+connect();
+
+const SOUND = new Uint8Array([1, 2, 3, 4]);
+const M4A = { contentType: "audio/mp4" };
+
+const there = (person, path) => ref(person.bucket, path);
+const pathOf = (uid = "alice", file = "audio.m4a", visitId = newId()) =>
+  `visits/${uid}/${visitId}/${file}`;
+
+async function uploaded(path = pathOf()) {
+  await uploadBytes(there(alice, path), SOUND, M4A);
+  return path;
+}
+
+describe("an owner uploads", () => {
+  const recordings = {
+    "audio.m4a": "audio/mp4",
+    "audio.mp4": "video/mp4",
+    "audio.3gp": "video/3gpp",
+    "audio.aac": "audio/aac",
+    "audio.mp3": "audio/mpeg",
+    "audio.ogg": "audio/ogg",
+    "audio.oga": "audio/ogg",
+    "audio.opus": "audio/opus",
+    "audio.webm": "video/webm",
+    "audio.flac": "audio/x-flac",
+    "audio.wav": "audio/vnd.wave",
+  };
+  for (const [file, contentType] of Object.entries(recordings)) {
+    test(`${file} as ${contentType}`, async () => {
+      await uploadBytes(there(alice, pathOf("alice", file)), SOUND, { contentType });
+    });
+  }
+
+  test("in pieces that can be resumed, by the code that we hand out, and plays it", async () => {
+    const visitId = newId();
+    const path = pathOf("alice", "audio.m4a", visitId);
+    const recording = new Blob([new Uint8Array(600_000)], { type: "audio/mp4" });
+    await uploadRecording(alice.bucket, { visitId, userId: "alice" }, recording, "m4a");
+    assert.equal((await getMetadata(there(alice, path))).size, 600_000);
+    assert.equal((await getBytes(there(alice, path))).byteLength, 600_000);
+  });
+});
+
+describe("the limit of size", () => {
+  test("lets in what just fits and nothing larger", async () => {
+    // Five gigabytes are not sent: the same rules, with a limit that a test can reach.
+    const rules = readFileSync(new URL("../../storage.rules", import.meta.url), "utf8");
+    const limit = "5 * 1024 * 1024 * 1024";
+    assert.equal(rules.split(limit).length, 2);
+    await loadRules(rules.replace(limit, "4096"));
+    try {
+      await uploadBytes(there(alice, pathOf()), new Uint8Array(4096), M4A);
+      await denied(uploadBytes(there(alice, pathOf()), new Uint8Array(4097), M4A));
+      await denied(uploadBytesResumable(there(alice, pathOf()), new Uint8Array(400_000), M4A));
+    } finally {
+      await loadRules(rules);
+    }
+    await uploadBytes(there(alice, pathOf()), new Uint8Array(4097), M4A);
+  });
+});
+
+async function loadRules(content) {
+  const answer = await fetch(`http://${process.env.FIREBASE_STORAGE_EMULATOR_HOST}/internal/setRules`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ rules: { files: [{ name: "storage.rules", content }] } }),
+  });
+  assert.equal(answer.status, 200, await answer.text());
+}
+
+describe("hostile: uploading", () => {
+  const types = ["text/html", "image/png", "application/octet-stream", "video/quicktime",
+    "video/mp4; x", "audio/", "audio", "xaudio/mp4", "audio/mp4\ntext/html", "AUDIO/mp4",
+    "application/audio/mp4"];
+  for (const contentType of types) {
+    test(`as ${JSON.stringify(contentType)}`, async () => {
+      await denied(uploadBytes(there(alice, pathOf()), SOUND, { contentType }));
+    });
+  }
+
+  const files = ["audio.exe", "audio.m4a.exe", "audio", "audio.", "Audio.m4a", "audio.M4A",
+    "audio_m4a", "audio-2.m4a", "other.m4a", ".m4a", "audio.m4a ", "audio.html", "xaudio.m4a",
+    "audio.m4a\n"];
+  for (const file of files) {
+    test(`a file called ${JSON.stringify(file)}`, async () => {
+      await denied(uploadBytes(there(alice, pathOf("alice", file)), SOUND, M4A));
+    });
+  }
+
+  const paths = {
+    "another's folder": pathOf("bob"),
+    "another's folder by the way back": `visits/alice/../bob/${newId()}/audio.m4a`,
+    "another's folder by a coded slash": `visits/alice%2F..%2Fbob/${newId()}/audio.m4a`,
+    "a folder that begins like one's own": pathOf("alice2"),
+    "a folder in other letters": pathOf("ALICE"),
+    "no folder": "audio.m4a",
+    "no visit": "visits/alice/audio.m4a",
+    "no user": "visits/audio.m4a",
+    "a folder too deep": `visits/alice/${newId()}/more/audio.m4a`,
+    "another tree": `exports/alice/${newId()}/audio.m4a`,
+    "the tree of redacted copies": `redacted/alice/${newId()}/audio.m4a`,
+    "a visit with a space": pathOf("alice", "audio.m4a", "a visit"),
+    "a visit with a dot": pathOf("alice", "audio.m4a", "v.1"),
+    "a visit in another script": pathOf("alice", "audio.m4a", "визит"),
+    "a visit with too long a name": pathOf("alice", "audio.m4a", "v".repeat(129)),
+    "a visit with an empty name": "visits/alice//audio.m4a",
+  };
+  for (const [where, path] of Object.entries(paths)) {
+    test(`to ${where}`, async () => {
+      await denied(uploadBytes(there(alice, path), SOUND, M4A));
+    });
+  }
+
+  test("by a user whose name no function would read", async () => {
+    await denied(uploadBytes(there(as("a.lice"), pathOf("a.lice")), SOUND, M4A));
+  });
+
+  test("nothing at all", async () => {
+    await denied(uploadBytes(there(alice, pathOf()), new Uint8Array(0), M4A));
+  });
+
+  for (const [name, person] of Object.entries({ "another user": bob, nobody, "an operator": admin })) {
+    test(`to one's folder, by ${name}`, async () => {
+      await denied(uploadBytes(there(person, pathOf()), SOUND, M4A));
+    });
+
+    test(`in pieces to one's folder, by ${name}`, async () => {
+      await denied(uploadBytesResumable(there(person, pathOf()), new Uint8Array(600_000), M4A));
+    });
+
+    test(`over one's recording, by ${name}`, async () => {
+      const path = await uploaded();
+      await denied(uploadBytes(there(person, path), SOUND, M4A));
+    });
+  }
+});
+
+describe("hostile: a recording that is there", () => {
+  test("is written over", async () => {
+    const path = await uploaded();
+    await denied(uploadBytes(there(alice, path), new Uint8Array([9]), M4A));
+    assert.deepEqual(new Uint8Array(await getBytes(there(alice, path))), SOUND);
+  });
+
+  test("is written over in pieces", async () => {
+    const path = await uploaded();
+    await denied(uploadBytesResumable(there(alice, path), new Uint8Array(600_000), M4A));
+  });
+
+  test("is given another type", async () => {
+    const path = await uploaded();
+    await denied(updateMetadata(there(alice, path), { contentType: "text/html" }));
+  });
+
+  for (const [name, person] of Object.entries({ "its owner": alice, "another user": bob, nobody })) {
+    test(`is deleted by ${name}`, async () => {
+      const path = await uploaded();
+      await denied(deleteObject(there(person, path)));
+    });
+  }
+
+  for (const [name, person] of Object.entries({ "another user": bob, nobody, "an operator": admin })) {
+    test(`is heard by ${name}`, async () => {
+      const path = await uploaded();
+      await denied(getBytes(there(person, path)));
+    });
+    test(`is looked at by ${name}`, async () => {
+      const path = await uploaded();
+      await denied(getMetadata(there(person, path)));
+    });
+    test(`is asked for a link by ${name}`, async () => {
+      const path = await uploaded();
+      await denied(getDownloadURL(there(person, path)));
+    });
+  }
+
+  const folders = ["", "visits", "visits/alice", "visits/bob", "visits/alice/v1",
+    "visits/alice/v1/audio.m4a"];
+  for (const path of folders) {
+    test(`is looked for in ${path || "the whole bucket"}`, async () => {
+      await denied(listAll(there(alice, path)));
+    });
+  }
+});

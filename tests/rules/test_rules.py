@@ -1,0 +1,118 @@
+"""The security rules, asked by the real JavaScript client: every test in JavaScript, one here."""
+
+import os
+import signal
+import subprocess
+import xml.etree.ElementTree as ET
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.local.stack import PROJECT, ROOT
+from infra.node import node
+from tests.rules.conftest import Firebase
+
+pytestmark = pytest.mark.emulator
+
+HERE = Path(__file__).parent
+RULES = ROOT / "firestore.rules"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    suite: str
+    name: str
+    failure: str | None
+
+
+@pytest.fixture(scope="module")
+def outcomes(firebase: Firebase, tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
+    """Of every JavaScript test."""
+    report = tmp_path_factory.mktemp("node") / "report.xml"
+    code, errors = _run(
+        *(str(node()), "--test", "--test-reporter=junit"),
+        f"--test-reporter-destination={report}",
+        *map(str, sorted(HERE.glob("*.test.js"))),
+        env={**os.environ, **firebase.env},
+    )
+    assert report.is_file(), errors
+    outcomes = [
+        Outcome(suite.get("name", "no suite"), case.get("name", ""), _failure(case))
+        for suite in ET.parse(report).getroot().iter()  # the root holds those without a suite
+        for case in suite.findall("testcase")
+    ]
+    # A file that cannot even be loaded has no test that fails.
+    assert code == 0 or any(each.failure for each in outcomes), errors
+    return outcomes
+
+
+def _run(*command: str, env: dict[str, str]) -> tuple[int, str]:
+    """The exit code of a command and what it complained of. None of its children outlives it."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        _, errors = process.communicate(timeout=600)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, errors
+
+
+def _failure(case: ET.Element) -> str | None:
+    failed = case.find("failure")
+    return None if failed is None else f"{failed.get('message')} {(failed.text or '')[:500]}"
+
+
+def test_what_the_rules_allow_is_allowed_and_the_rest_is_refused(outcomes: list[Outcome]) -> None:
+    failures = [f"{each.suite}: {each.name}: {each.failure}" for each in outcomes if each.failure]
+    assert not failures, "\n".join(failures)
+    assert "no suite" in {each.suite for each in outcomes}
+
+
+def test_at_least_forty_hostile_attempts_are_refused(
+    outcomes: list[Outcome], capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = [each for each in outcomes if each.suite.startswith("hostile") and not each.failure]
+    with capsys.disabled():
+        print(f" {len(refused)} hostile attempts refused", end="")
+    assert len(refused) >= 40
+
+
+@pytest.mark.usefixtures("outcomes")
+def test_every_expression_of_the_rules_was_evaluated_and_every_condition_both_ways(
+    firebase: Firebase,
+) -> None:
+    url = f"{firebase.url('firestore')}/emulator/v1/projects/{PROJECT}:ruleCoverage"
+    report = httpx.get(url, timeout=30).raise_for_status().json()
+    expressions = _expressions(report["report"])
+    assert len(expressions) > 100
+    rules = RULES.read_text()
+    unseen = [
+        f"line {rules.count(chr(10), 0, start) + 1}: {rules[start : end + 1]}: {seen or 'never'}"
+        for (start, end), seen in sorted(expressions.items())
+        # What is a word or a map at times is data, not a condition.
+        if not seen or seen in ({"true"}, {"false"}, {"true", "error"}, {"false", "error"})
+    ]
+    assert not unseen, "\n".join(unseen)
+
+
+def _expressions(report: list[dict[str, Any]]) -> dict[tuple[int, int], set[str]]:
+    """What came of each expression, by its place in the file."""
+    found: dict[tuple[int, int], set[str]] = {}
+    while report:
+        at = report[0]["sourcePosition"]
+        seen = found.setdefault((at.get("currentOffset", 0), at["endOffset"]), set())
+        seen |= {_kind(each["value"]) for each in report[0].get("values", ())}
+        report = [*report[1:], *report[0].get("children", ())]
+    return found
+
+
+def _kind(value: dict[str, Any]) -> str:
+    if "boolValue" in value:
+        return "true" if value["boolValue"] else "false"
+    return "error" if "undefined" in value else "data"

@@ -1,0 +1,179 @@
+"""The security rules and the Python code name the same paths, fields, types and limits."""
+
+import json
+import math
+import mimetypes
+import re
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from infra.local.stack import ROOT
+from infra.schemas.documents import READ
+from lumimd import client_access, records, uploads
+from lumimd.audio import MAX_BYTES, recording_of
+from lumimd.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES
+from lumimd.inbound import ID
+from lumimd.ports import Commit
+from tests.support.parts import START, transcript
+
+DOCUMENTS = (ROOT / "firestore.rules").read_text()
+RECORDINGS = (ROOT / "storage.rules").read_text()
+
+
+def function(name: str, rules: str = DOCUMENTS) -> str:
+    """The body of a function of the rules, on one line."""
+    (body,) = re.findall(rf"function {name}\([^)]*\) \{{(.*?)\n *\}}", rules, re.DOTALL)
+    return " ".join(body.split())
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"'([^']*)'", text))
+
+
+def named_fields(name: str) -> set[str]:
+    (fields,) = re.findall(r"(?:keys|changed)\(\)\.hasOnly\(\[(.*?)\]\)", function(name))
+    return words(fields)
+
+
+def schema(model: Any) -> Any:
+    return TypeAdapter(model).json_schema(by_alias=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("isNewVisit", client_access.NewVisit),
+        ("isVisitChange", client_access.VisitChange),
+        ("isActionChange", client_access.ActionChange),
+        ("isConsent", records.Consent),
+        ("isConsent", client_access.ConsentGiven),
+    ],
+)
+def test_a_client_writes_the_fields_of_the_model_and_no_others(name: str, model: Any) -> None:
+    assert named_fields(name) == set(schema(model)["properties"])
+
+
+@pytest.mark.parametrize(
+    ("part", "of"),
+    [
+        (client_access.NewVisit, records.Visit),
+        (client_access.VisitChange, records.Visit),
+        (client_access.ActionChange, records.Action),
+    ],
+)
+def test_what_a_client_writes_are_fields_of_the_document(part: Any, of: Any) -> None:
+    assert set(schema(part)["properties"]) <= set(schema(of)["properties"])
+
+
+def test_the_limits_of_texts_and_tags_are_those_of_the_models() -> None:
+    assert f"title.size() <= {schema(client_access.Title)['maxLength']}" in function("isTitle")
+    tags = schema(client_access.Tags)
+    assert f"tags.size() <= {tags['maxItems']}" in function("areTags")
+    places = re.findall(r"isTag\(tags, (\d+)\)", function("areTags"))
+    assert places == [str(place) for place in range(tags["maxItems"])]
+    assert f"tags[place].size() >= {tags['items']['minLength']}" in function("isTag")
+    assert f"tags[place].size() <= {tags['items']['maxLength']}" in function("isTag")
+    text = schema(client_access.ActionText)
+    assert f"action.text.size() >= {text['minLength']}" in function("isActionChange")
+    assert f"action.text.size() <= {text['maxLength']}" in function("isActionChange")
+
+
+def test_a_visit_begins_as_the_table_has_it_begin() -> None:
+    begun = function("isNewVisit")
+    visit = records.Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
+    assert f"visit.status == '{visit.status}'" in begun
+    assert f"visit.processingStatus == '{visit.processing_status}'" in begun
+    (kinds,) = re.findall(r"visit\.get\('kind', '(\w+)'\) in \[(.*?)\]", begun)
+    assert kinds[0] == visit.kind
+    assert words(kinds[1]) == set(records.VisitKind)
+
+
+def test_ids_are_what_every_entry_point_takes_for_an_id() -> None:
+    assert f"visitId.matches('{ID}')" in function("isNewVisit")
+    for name in ("userId", "visitId"):
+        assert f"{name}.matches('{ID}')" in function("isRecording", RECORDINGS)
+
+
+def test_operators_are_told_by_the_claim_that_the_code_names() -> None:
+    assert f"token.get('{client_access.ADMIN_CLAIM}', false)" in function("isAdmin")
+
+
+def test_every_document_that_is_written_has_a_rule_and_every_one_that_clients_read() -> None:
+    visit = records.Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
+    failed = visit.model_copy(
+        update={
+            "processing_error": records.ProcessingError.of(
+                records.ErrorCode.INTERNAL_ERROR, records.Stage.SUBMISSION
+            )
+        }
+    )
+    entry = records.HistoryEntry(
+        position=0,
+        event="e",
+        from_status=visit.processing_status,
+        to_status=visit.processing_status,
+        attempt=1,
+        at=START,
+    )
+    action = records.Action(
+        action_id="a", visit_id="v", user_id="u", text="t", evidence=(), created_at=START
+    )
+    written = Commit(
+        visit,
+        [entry],
+        transcript().pages(),
+        actions=[action],
+        dead_letter=records.DeadLetter.of(failed, START),
+    ).writes()
+    places = {tuple(path.split("/")[::2]) for path in written}
+    places |= {tuple(path.split("/")[::2]) for _, path in READ.values()}
+    assert places == ruled() - {("ops",)}
+
+
+def ruled() -> set[tuple[str, ...]]:
+    """The collections that have a rule, by their place: ("visits", "transcript")."""
+    found = set()
+    inside: list[tuple[int, str]] = []
+    for line in DOCUMENTS.splitlines():
+        match = re.match(r"( +)match /(\w+)/\{\w+(=\*\*)?\} \{", line)
+        if match is None:
+            continue
+        depth = len(match[1])
+        inside = [outer for outer in inside if outer[0] < depth] + [(depth, match[2])]
+        found.add(tuple(name for _, name in inside))
+    return found
+
+
+def test_a_recording_is_of_a_kind_that_the_pipeline_takes_for_one() -> None:
+    rule = function("isRecording", RECORDINGS)
+    (extensions,) = re.findall(r"file\.matches\('\^audio\[\.\]\(([\w|]+)\)\$'\)", rule)
+    assert tuple(extensions.split("|")) == RECORDING_EXTENSIONS
+    known = {extension.removeprefix(".") for extension in mimetypes.types_map}
+    taken = {each for each in known if recording_of(f"visits/u/v/audio.{each}")}
+    assert set(RECORDING_EXTENSIONS) & known == taken
+    for extension in RECORDING_EXTENSIONS:
+        assert recording_of(f"visits/u/v/audio.{extension}") == ("u", "v")
+    assert f"contentType.matches('^({RECORDING_TYPES})$')" in rule
+
+
+def test_a_recording_is_as_large_as_the_provider_takes() -> None:
+    (product,) = re.findall(
+        r"request\.resource\.size <= ([\d* ]+)", function("isRecording", RECORDINGS)
+    )
+    assert math.prod(int(factor) for factor in product.split("*")) == MAX_BYTES
+
+
+@pytest.mark.parametrize("content_type", uploads.EXTENSIONS)
+def test_where_the_api_sends_a_recording_the_rules_let_it_in(content_type: str) -> None:
+    path = uploads.recording_path("alice", "v1", content_type)
+    assert path.startswith("visits/alice/v1/audio.")
+    assert path.rpartition(".")[2] in RECORDING_EXTENSIONS
+    assert re.fullmatch(RECORDING_TYPES, content_type)
+
+
+def test_the_project_is_deployed_with_these_rules() -> None:
+    config = json.loads((ROOT / "firebase.json").read_text())
+    assert config["firestore"]["rules"] == "firestore.rules"
+    assert config["storage"]["rules"] == "storage.rules"
