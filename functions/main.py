@@ -1,6 +1,7 @@
 """The entry points, one a trigger: parse, call one function of the pipeline, reply."""
 
 import json
+from typing import Any
 
 from cloudevents.http import CloudEvent
 from functions_framework import aio
@@ -9,6 +10,8 @@ from starlette.responses import Response
 
 from lumimd import collecting, logs, pipeline, recovery
 from lumimd.inbound import WEBHOOK_HEADER, check_webhook_caller, hint_of, summary_task_of, upload_of
+from lumimd.metrics_census import count_visits
+from lumimd.ports import Parts
 from lumimd.replies import acknowledge_event, reply_to_task, reply_to_webhook
 from lumimd.settings import settings
 from lumimd.wiring import parts
@@ -37,7 +40,16 @@ async def on_transcription_webhook(request: Request) -> Response:
 async def wake_due_visits(request: Request) -> Response:
     """Every minute: give each due visit what it needs."""
     with logs.about(stage="recovery"):
-        return await reply_to_task(recovery.wake_due(parts()))
+        return await reply_to_task(_minute(parts()))
+
+
+@aio.http
+async def enforce_retention(request: Request) -> Response:
+    """Every hour: what was kept for long enough goes."""
+    from lumimd import retention
+
+    with logs.about(stage="retention"):
+        return await reply_to_task(retention.hourly(parts()))
 
 
 @aio.http
@@ -49,6 +61,19 @@ async def summarize_visit(request: Request) -> Response:
         return Response(status_code=200)
     with logs.about(visitId=task.visit_id, attempt=task.attempt, stage="summary"):
         return await reply_to_task(pipeline.summarize(parts(), task.visit_id, task.attempt))
+
+
+@aio.http
+async def api(request: Request) -> Any:
+    """The REST API for owners and operators: an ASGI app, to which the framework hands over."""
+    from lumimd.api.application import app  # the other functions never load FastAPI
+
+    return app()
+
+
+async def _minute(these: Parts) -> None:
+    await recovery.wake_due(these)
+    await count_visits(these.census, these.clock.now())
 
 
 async def _collect(request: Request) -> None:

@@ -33,7 +33,9 @@ class Lease:
 
 
 SUBMISSION: Final = Lease(work=timedelta(seconds=50))
-SUMMARY: Final = Lease(work=timedelta(seconds=240))
+SUMMARY: Final = Lease(work=timedelta(seconds=150))
+"""One call of the model may take two minutes; and a visit whose holder died is looked after within
+five: after work and gap, and a tick of the scheduler."""
 
 
 async def claim(

@@ -12,6 +12,7 @@ from lumimd import events as e
 from lumimd import logs
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.fallback import held_until
+from lumimd.flags import Switch
 from lumimd.ports import Failed, Job, JobGone, Parts, Running, Stored, Transcribed
 from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Transcription, Visit
@@ -41,6 +42,10 @@ async def collect(parts: Parts, visit_id: str, attempt: int, transcript_id: str)
         return
     visit = stored.visit
     with logs.about(trace=visit.trace):
+        flags = await parts.flags.now()
+        if not flags.is_on_for(Switch.WEBHOOKS, visit.user_id):
+            logs.event("hint_ignored", code=Switch.WEBHOOKS)
+            return  # the poller asks, every minute
         job_id = visit.transcription.transcript_id if visit.transcription else transcript_id
         if visit.processing_status not in (
             ProcessingStatus.PENDING,
@@ -152,13 +157,20 @@ async def _store_transcript(
     )
     saved = await record(parts, stored, event, pages=pages)
     if saved is not None and saved.visit.transcription is not None:
-        await _forget_copy(parts, saved.visit.transcription)
+        await _forget_copy(parts, saved.visit, saved.visit.transcription)
 
 
-async def _forget_copy(parts: Parts, stored: Transcription) -> None:
-    """The transcript is safe with us: the provider need not keep it any longer."""
-    if stored.completed_at is None:
+async def _forget_copy(parts: Parts, visit: Visit, stored: Transcription) -> None:
+    """The transcript is safe with us: the provider need not keep it any longer.
+
+    Where there was a second claim, its holder may be looking for the job just now, and would order
+    another one if it were gone. Then reconciliation deletes it, when everybody has stopped.
+    """
+    if stored.completed_at is None or visit.orders > 1:
         return
+    flags = await parts.flags.now()
+    if not flags.is_on(Switch.PROVIDER_COPIES_DELETED):
+        return  # the provider forgets it by itself, later
     try:
         await parts.transcriber.delete(stored.transcript_id)
     except (Transient, Permanent) as error:

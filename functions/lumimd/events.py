@@ -82,6 +82,7 @@ class AudioAccepted(Event):
             "audio": self.audio,
             "audio_url": self.audio.url,
             "audio_erased_at": None,
+            "processing_error": None,
             "wake_at": now,
             "timings": Timings(processing_started_at=now),
         }

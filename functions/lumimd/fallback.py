@@ -81,7 +81,7 @@ async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -
         if isinstance(error, Held)
         else now + put_aside(visit.stage_tries, error.retry_after_s)
     )
-    waited = now - _transcribed_at(visit)
+    waited = now - _wanted_since(visit)
     is_last_try = not held and visit.stage_tries >= MAX_TRIES
     stored: Stored | None = claimed
     shown = False
@@ -115,6 +115,16 @@ async def _by_rules(
         return None
     source = parts.fallback.source
     return e.ProvisionalSummaryStored(visit.attempt, until, source, summary, used_a_try)
+
+
+def _wanted_since(visit: Visit) -> datetime:
+    """When the summary could first be made in this attempt; the transcript may be days old."""
+    transcribed_at = _transcribed_at(visit)
+    return (
+        max(transcribed_at, visit.timings.processing_started_at)
+        if visit.timings
+        else (transcribed_at)
+    )
 
 
 def _transcribed_at(visit: Visit) -> datetime:

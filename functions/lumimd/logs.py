@@ -45,6 +45,18 @@ FIELDS: Final = frozenset(
         "line",
         "eventId",
         "function",
+        "delayMs",
+        "lateMs",
+        "overdue",
+        "operation",
+        "outcome",
+        "utterances",
+        "characters",
+        "orders",
+        "paidSeconds",
+        "summaries",
+        "restarts",
+        "retries",
         "droppedFields",
     }
 )

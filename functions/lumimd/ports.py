@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
 from lumimd.errors import ErrorCode, Held
+from lumimd.metrics_census import Census
 from lumimd.records import Action, DeadLetter, Deletion, HistoryEntry, Stage, Visit
 from lumimd.transcript import Transcript, TranscriptPage, Utterance
 
@@ -384,6 +385,9 @@ class Parts(Protocol):
 
     @property
     def admission(self) -> "Admission": ...
+
+    @property
+    def census(self) -> Census: ...
 
     @property
     def clock(self) -> Clock: ...

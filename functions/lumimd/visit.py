@@ -93,8 +93,9 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.COMPLETED, e.SummaryRegenerated): _STORED,
     **{(_s, e.VisitExpired): _FAILED for _s in (_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING)},
     **{(_s, _e): Transition(_s) for _s, _e in product(_P, (e.ConsentGiven, e.VisitEdited))},
-    # Cancelled before there was a recording: whoever records after that wants it processed.
+    # Cancelled or expired before there was a recording: whoever records then wants it processed.
     (_P.CANCELLED, e.AudioAccepted): _SUBMIT,
+    (_P.FAILED, e.AudioAccepted): _SUBMIT,
     (_P.CANCELLED, e.AudioReplaced): _SUBMIT,
 }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.errors import Held
+from lumimd.metrics_census import Census
 from lumimd.ports import (
     Archive,
     AudioStore,
@@ -74,6 +75,13 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
         from lumimd.adapters.firestore_archive import FirestoreArchive
 
         return FirestoreArchive(self._firestore)
+
+    @cached_property
+    def census(self) -> Census:
+        """Firestore as well."""
+        from lumimd.adapters.firestore_census import FirestoreCensus
+
+        return FirestoreCensus(self._firestore)
 
     @cached_property
     def policy(self) -> Policy:

@@ -14,6 +14,7 @@ from google.cloud import firestore, storage  # type: ignore[attr-defined]  # sto
 from infra.local.stack import BUCKET, PROJECT
 from lumimd.adapters.firestore import FirestoreVisitStore
 from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.audio import CONSENT_METADATA
 from lumimd.ports import VisitStore
 from lumimd.records import Action, HistoryEntry, Visit
 from lumimd.transcript import Utterance
@@ -71,6 +72,7 @@ class Client:
     async def upload(self, recording: Path, object_name: str) -> None:
         """Upload the file in chunks, as a phone with a weak connection would."""
         blob = self._bucket.blob(object_name, chunk_size=CHUNK_BYTES)
+        blob.metadata = {CONSENT_METADATA: "given"}
         content_type = mimetypes.guess_type(recording.name)[0] or "application/octet-stream"
         await asyncio.to_thread(
             blob.upload_from_filename, str(recording), content_type=content_type

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from infra.local.emulators import EmulatorMissing
 from infra.local.launcher import Stack, running_stack
 from infra.local.stack import BUCKET, ENTRY_POINTS, PROJECT, ROOT, Options
 from infra.local.supervision.processes import ProcessFailed
+from infra.ops.local_stack import Addresses, published
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +47,18 @@ async def _serve(wanted: argparse.Namespace, told: Console) -> None:
     async with running_stack(options, told.print) as stack:
         Console(highlight=False).print(_urls(stack, options))
         told.print(f"Logs: {stack.run_dir.relative_to(ROOT)}/   Stop: Ctrl-C")
-        await stack.processes.wait()
+        with published(_addresses(stack, options), stack.run_dir):
+            await stack.processes.wait()
+
+
+def _addresses(stack: Stack, options: Options) -> Addresses:
+    return Addresses(
+        run=stack.run_dir.name,
+        pid=os.getpid(),
+        in_memory=options.in_memory,
+        env=dict(stack.plan.function_env),
+        urls={process.name: process.url for process in stack.plan.processes},
+    )
 
 
 def _urls(stack: Stack, options: Options) -> Table:

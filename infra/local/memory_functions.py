@@ -18,11 +18,26 @@ from infra.local.stack import ENTRY_POINTS, ROOT, Plan
 from infra.local.supervision.ports import LOOPBACK
 from lumimd import logs, wiring
 from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.adapters.memory.answers import MemoryAnswerStore
+from lumimd.adapters.memory.archive import MemoryArchive
 from lumimd.adapters.memory.breakers import MemoryBreakerStore
+from lumimd.adapters.memory.census import MemoryCensus
+from lumimd.adapters.memory.deletions import MemoryDeletions
+from lumimd.adapters.memory.flows import MemoryFlows
+from lumimd.adapters.memory.library import MemoryLibrary
+from lumimd.adapters.memory.operator_store import MemoryOperatorStore
+from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
+from lumimd.adapters.memory.tiers import MemoryTiers
+from lumimd.adapters.memory.waiting_room import MemoryWaitingRoom
+from lumimd.admission.lanes import Line
+from lumimd.admission.places import Shard
+from lumimd.flags import Flags
+from lumimd.resilience.rate_limit import Bucket
 from lumimd.settings import read
+from lumimd.wiring_api import ApiCloudParts
 
 
-class MemoryStoreParts(wiring.CloudParts):
+class MemoryStoreParts(ApiCloudParts):
     """The parts of the cloud, but for the stores."""
 
     @cached_property
@@ -31,9 +46,68 @@ class MemoryStoreParts(wiring.CloudParts):
         return MemoryVisitStore()
 
     @cached_property
+    def deletions(self) -> MemoryDeletions:
+        """The receipts of this process."""
+        return MemoryDeletions(self.store)
+
+    @cached_property
+    def census(self) -> MemoryCensus:
+        """The visits of this process, counted."""
+        return MemoryCensus(self.store)
+
+    @cached_property
+    def archive(self) -> MemoryArchive:
+        """The visits of this process, by age."""
+        return MemoryArchive(self.store)
+
+    @cached_property
     def breakers(self) -> MemoryBreakerStore:
         """The breakers of this process."""
         return MemoryBreakerStore()
+
+    @cached_property
+    def flag_documents(self) -> MemorySharedDocuments[Flags]:
+        """The switches of this process."""
+        return MemorySharedDocuments(Flags)
+
+    @cached_property
+    def _buckets(self) -> MemorySharedDocuments[Bucket]:
+        return MemorySharedDocuments(Bucket)
+
+    @cached_property
+    def _shards(self) -> MemorySharedDocuments[Shard]:
+        return MemorySharedDocuments(Shard)
+
+    @cached_property
+    def _lines(self) -> MemorySharedDocuments[Line]:
+        return MemorySharedDocuments(Line)
+
+    @cached_property
+    def _flows(self) -> MemoryFlows:
+        return MemoryFlows()
+
+    @cached_property
+    def _waiting_room(self) -> MemoryWaitingRoom:
+        return MemoryWaitingRoom(self.store)
+
+    @cached_property
+    def _tiers(self) -> MemoryTiers:
+        return MemoryTiers()
+
+    @cached_property
+    def operators(self) -> MemoryOperatorStore:
+        """The operators' queries over the visits of this process."""
+        return MemoryOperatorStore(self.store)
+
+    @cached_property
+    def library(self) -> MemoryLibrary:
+        """The owners' queries over the visits of this process."""
+        return MemoryLibrary(self.store)
+
+    @cached_property
+    def answers(self) -> MemoryAnswerStore:
+        """The answers that this process has given."""
+        return MemoryAnswerStore()
 
 
 @asynccontextmanager
@@ -46,7 +120,9 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
     apps = {name: create(name, source) for name in ENTRY_POINTS}
 
     async def dispatch(scope: Any, receive: Any, send: Any) -> None:
-        await apps[scope["path"].split("/")[1]](scope, receive, send)
+        name = scope["path"].split("/")[1]
+        # The API has paths of its own.
+        await apps[name if name in apps else "api"](scope, receive, send)
 
     port = planned.ports[ENTRY_POINTS[0]]
     config = uvicorn.Config(

@@ -21,6 +21,7 @@ PREVIOUS_SECRET = "the-webhook-secret-before"
 
 ENVIRONMENT = {
     "GOOGLE_CLOUD_PROJECT": "demo-lumimd",
+    "AUDIO_BUCKET": "recordings",
     "SUMMARY_QUEUE": "projects/demo-lumimd/locations/us-central1/queues/summaries",
     "SUMMARIZE_URL": "http://127.0.0.1:9/summarize_visit",
     "TASKS_SERVICE_ACCOUNT": "pipeline@lumimd.invalid",

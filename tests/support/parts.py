@@ -15,6 +15,7 @@ from lumimd.adapters.memory import (
     MemoryVisitStore,
 )
 from lumimd.adapters.memory.archive import MemoryArchive
+from lumimd.adapters.memory.census import MemoryCensus
 from lumimd.adapters.memory.deletions import MemoryDeletions
 from lumimd.adapters.rules_summarizer import RulesSummarizer
 from lumimd.admission.admit import Admission
@@ -79,6 +80,7 @@ class MemoryParts:
     def __post_init__(self) -> None:
         self.deletions = MemoryDeletions(self.store)
         self.archive = MemoryArchive(self.store)
+        self.census = MemoryCensus(self.store)
 
     @cached_property
     def gate(self) -> MemoryGate:

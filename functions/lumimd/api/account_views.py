@@ -1,0 +1,63 @@
+"""What clients read of their account: who they are, what they used, what was deleted."""
+
+from datetime import datetime
+from typing import Any
+
+from lumimd.document import Document
+from lumimd.records import Deletion
+from lumimd.resilience.rate_limit import Usage
+
+
+class Me(Document):
+    """Who is signed in."""
+
+    user_id: str
+    is_admin: bool
+    tier: str
+    preferences: dict[str, Any] | None
+
+
+class LimitView(Document):
+    """One limit: how much of it is used, and when all of it is there again."""
+
+    name: str
+    limit: int
+    used: int
+    left: int
+    resets_at: datetime
+
+    @classmethod
+    def of(cls, name: str, usage: Usage) -> "LimitView":
+        """The limit of that name."""
+        return cls(name=name, **vars(usage))
+
+
+class UsageView(Document):
+    """What a user used since the beginning of the month, and what is left of the limits."""
+
+    tier: str
+    since: datetime
+    visits: int
+    audio_seconds: float
+    limits: tuple[LimitView, ...]
+
+
+class DeletionView(Document):
+    """The receipt of a deletion: what was deleted so far, by kind, and when all of it was."""
+
+    visit_id: str
+    requested_at: datetime
+    completed_at: datetime | None
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, deletion: Deletion) -> "DeletionView":
+        """The part of a receipt that the owner of the visit sees."""
+        return cls.model_validate(deletion.model_dump())
+
+
+class Erased(Document):
+    """What the deletion of a user came to. The receipt of each visit is at `/v1/deletions`."""
+
+    deleted_visits: tuple[str, ...]
+    kept_for_legal_reasons: tuple[str, ...]

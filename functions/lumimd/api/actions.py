@@ -1,0 +1,130 @@
+"""Action items of all visits, and the medications that visits started, stopped or changed."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from lumimd.api.idempotency import new_id
+from lumimd.api.identity import CurrentUser
+from lumimd.api.limits import Write
+from lumimd.api.listing import Page, Paged
+from lumimd.api.owning import OwnAction
+from lumimd.api.parts import PartsOfApi
+from lumimd.api.problems import Problem
+from lumimd.api.problems import ProblemCode as P
+from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
+from lumimd.api.schemas import ActionChange, NewAction
+from lumimd.api.views import ActionView, MedicationLine
+from lumimd.library import Place
+from lumimd.ports import Conflict
+from lumimd.records import Action, Visit
+
+router = signed_in_router("actions")
+
+
+@router.get("/actions", responses=may_answer())
+async def list_actions(
+    user: CurrentUser,
+    parts: PartsOfApi,
+    paging: Paged,
+    completed: Annotated[bool | None, Query(description="All of them without it.")] = None,
+) -> Page[ActionView]:
+    """Your action items, newest first."""
+    found = await parts.library.actions(
+        user.user_id, limit=paging.limit + 1, completed=completed, after=paging.after
+    )
+    return paging.page(found, lambda a: Place(a.created_at, a.action_id), ActionView.of)
+
+
+@router.post("/actions", status_code=201, responses=may_answer(*OF_A_POST, P.NOT_FOUND))
+async def create_action(
+    new: NewAction, request: Request, user: CurrentUser, parts: PartsOfApi, _limit: Write
+) -> ActionView:
+    """Add an action item of your own to a visit."""
+    stored = await parts.store.get(new.visit_id)
+    if stored is None or stored.visit.user_id != user.user_id:
+        raise Problem(P.NOT_FOUND)
+    action = Action(
+        action_id=new_id(request),
+        visit_id=new.visit_id,
+        user_id=user.user_id,
+        text=new.text,
+        evidence=(),
+        due_date=new.due_date,
+        created_at=parts.clock.now(),
+    )
+    try:
+        added = await parts.library.add_action(action)
+    except Conflict:  # a repeated request, whose first answer was lost
+        found = await parts.library.action(action.action_id)
+        if found is None:
+            raise
+        added = found
+    return ActionView.of(added.action)
+
+
+@router.get("/actions/{actionId}", responses=may_answer(P.NOT_FOUND))
+async def read_action(found: OwnAction) -> ActionView:
+    """One action item."""
+    return ActionView.of(found.action)
+
+
+@router.patch(
+    "/actions/{actionId}",
+    responses=may_answer(P.NOT_FOUND, P.BODY_TOO_LARGE, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
+)
+async def change_action(
+    found: OwnAction, change: ActionChange, parts: PartsOfApi, _limit: Write
+) -> ActionView:
+    """Edit or complete an action item. What is left out stays."""
+    changes: dict[str, Any] = change.model_dump(exclude_unset=True)
+    if not changes:
+        return ActionView.of(found.action)
+    changed = found.action.model_copy(update=changes)
+    return ActionView.of((await parts.library.save_action(found, changed)).action)
+
+
+@router.delete(
+    "/actions/{actionId}",
+    status_code=204,
+    responses=may_answer(P.NOT_FOUND, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
+)
+async def delete_action(found: OwnAction, parts: PartsOfApi, _limit: Write) -> Response:
+    """Remove an action item."""
+    await parts.library.remove_action(found)
+    return Response(status_code=204)
+
+
+@router.get("/medications", responses=may_answer(), tags=["medications"])
+async def list_medications(
+    user: CurrentUser, parts: PartsOfApi, paging: Paged
+) -> Page[MedicationLine]:
+    """What your visits started, stopped or changed, newest visit first.
+
+    `limit` counts visits: one page shows what so many visits say, which may be nothing.
+    """
+    visits = await parts.library.visits(user.user_id, limit=paging.limit + 1, after=paging.after)
+    page = paging.page(visits, lambda v: Place(v.created_at, v.visit_id), _lines)
+    items = tuple(line for lines in page.items for line in lines)
+    return Page[MedicationLine](items=items, next_cursor=page.next_cursor)
+
+
+def _lines(visit: Visit) -> tuple[MedicationLine, ...]:
+    if visit.medications is None:
+        return ()
+    changes = visit.medications
+    return tuple(
+        MedicationLine(
+            visit_id=visit.visit_id,
+            visit_title=visit.title,
+            visited_at=visit.created_at,
+            change=change,
+            medication=medication,
+        )
+        for change, medications in (
+            ("started", changes.started),
+            ("stopped", changes.stopped),
+            ("changed", changes.changed),
+        )
+        for medication in medications
+    )

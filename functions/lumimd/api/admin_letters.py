@@ -1,0 +1,116 @@
+"""The dead letters: list, look, retry one or many, discard, count."""
+
+from typing import Annotated, Final, Self
+
+from fastapi import Query
+from pydantic import Field, model_validator
+
+from lumimd.api.admin_routing import (
+    AsOperator,
+    admin_may_answer,
+    admin_router,
+    mark_of_page,
+    place_of,
+)
+from lumimd.api.listing import Page, Paged
+from lumimd.api.problems import ProblemCode as P
+from lumimd.api.routing import OF_A_POST
+from lumimd.api.schemas import Id, Instant, Sent, VisitId
+from lumimd.errors import ErrorCode
+from lumimd.operations import bulk_retry as many
+from lumimd.operations import dead_letters
+from lumimd.operations.audit import note_reading
+from lumimd.operations.failures import Failures, failures
+from lumimd.operations.lines import VisitLine
+from lumimd.operations.operator_store import LetterFilter, mark_of
+from lumimd.records import DeadLetter, LetterState, Stage
+
+router = admin_router()
+
+MOST_MINUTES: Final = 1.5
+"""What one request may take; more is for `scripts/ops bulk-retry`, which has the time."""
+
+Reason = Annotated[str, Field(min_length=3, max_length=500)]
+
+
+class Discarding(Sent):
+    """Why nobody needs to look at a dead letter again."""
+
+    reason: Reason
+
+
+class ManyRetries(Sent):
+    """Which dead letters to retry, as the list shows them, and how fast."""
+
+    stage: Annotated[Stage | None, Field(strict=False)] = None
+    code: Annotated[ErrorCode | None, Field(strict=False)] = None
+    user_id: Id | None = None
+    limit: int = Field(100, ge=1, le=1000)
+    per_minute: int = Field(600, ge=1, le=6000)
+
+    @model_validator(mode="after")
+    def _fits_one_request(self) -> Self:
+        if self.limit > MOST_MINUTES * self.per_minute:
+            raise ValueError("limit / perMinute may be 1.5 minutes at most")
+        return self
+
+
+@router.get("/dead-letters", responses=admin_may_answer())
+async def list_dead_letters(
+    operator: AsOperator,
+    paged: Paged,
+    stage: Stage | None = None,
+    code: ErrorCode | None = None,
+    user_id: Annotated[Id | None, Query(alias="userId")] = None,
+    since: Annotated[Instant | None, Query(description="Failed at or after it.")] = None,
+    state: LetterState = LetterState.OPEN,
+) -> Page[DeadLetter]:
+    """What failed for good, newest first."""
+    await note_reading(operator, "list_dead_letters", user_id or state.value)
+    wanted = LetterFilter(stage, code, user_id, since, state)
+    found = await operator.parts.operators.letters(wanted, paged.limit + 1, mark_of_page(paged))
+    return paged.page(found, lambda letter: place_of(mark_of(letter)), lambda letter: letter)
+
+
+@router.get("/dead-letters/statistics", responses=admin_may_answer())
+async def count_dead_letters(
+    operator: AsOperator, since: Annotated[Instant | None, Query()] = None
+) -> Failures:
+    """Counts by stage, code, class, day and hour; users and visits are hashed."""
+    return await failures(operator, since)
+
+
+@router.post("/dead-letters/bulk-retry", responses=admin_may_answer(*OF_A_POST))
+async def retry_many(wanted: ManyRetries, operator: AsOperator) -> many.BulkSummary:
+    """Retry many, at a steady pace. The answer comes when all had their turn."""
+    which = LetterFilter(wanted.stage, wanted.code, wanted.user_id)
+    chosen = await many.choose(operator, which, wanted.limit)
+    return await many.bulk_retry(operator, chosen, per_minute=wanted.per_minute)
+
+
+@router.get("/dead-letters/{visitId}", responses=admin_may_answer(P.NOT_FOUND))
+async def read_dead_letter(visit_id: VisitId, operator: AsOperator) -> DeadLetter:
+    """One dead letter."""
+    await note_reading(operator, "read_dead_letter", visit_id)
+    return await dead_letters.one(operator, visit_id)
+
+
+@router.post(
+    "/dead-letters/{visitId}/retry",
+    status_code=202,
+    responses=admin_may_answer(
+        *OF_A_POST, P.NOT_FOUND, P.STILL_PROCESSING, P.RETRY_TOO_SOON, P.NOTHING_TO_RETRY
+    ),
+)
+async def retry_one(visit_id: VisitId, operator: AsOperator) -> VisitLine:
+    """Another attempt, from the stage that failed; a stored transcript is used again."""
+    return VisitLine.of(await dead_letters.retry(operator, visit_id))
+
+
+@router.post(
+    "/dead-letters/{visitId}/discard",
+    responses=admin_may_answer(*OF_A_POST, P.NOT_FOUND, P.CHANGED_MEANWHILE),
+)
+async def discard(visit_id: VisitId, why: Discarding, operator: AsOperator) -> DeadLetter:
+    """Put a dead letter away. The visit stays as it is."""
+    return await dead_letters.discard(operator, visit_id, why.reason)

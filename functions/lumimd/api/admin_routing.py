@@ -1,0 +1,73 @@
+"""What every operators' route has in common: who may call it, and what its refusals look like."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final, cast
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from lumimd.api.identity import AdminUser
+from lumimd.api.listing import Paging
+from lumimd.api.parts import PartsOfApi
+from lumimd.api.problems import Problem, ProblemCode
+from lumimd.api.routing import SignedInRoute, may_answer
+from lumimd.library import Place
+from lumimd.operations.operator import Operator, OperatorParts
+from lumimd.operations.operator_store import Mark
+from lumimd.operations.refusals import OperatorCode, OperatorRefused
+
+_PROBLEMS: Final = {
+    OperatorCode.NO_DEAD_LETTER: ProblemCode.NOT_FOUND,
+    OperatorCode.NO_SUCH_QUEUE: ProblemCode.NOT_FOUND,
+    OperatorCode.NO_SUCH_SCHEDULE: ProblemCode.NOT_FOUND,
+    OperatorCode.NO_SUCH_BREAKER: ProblemCode.NOT_FOUND,
+    OperatorCode.ALREADY_DISCARDED: ProblemCode.CHANGED_MEANWHILE,
+    OperatorCode.CHANGED_MEANWHILE: ProblemCode.CHANGED_MEANWHILE,
+    OperatorCode.NO_RECORDING: ProblemCode.NOTHING_TO_RETRY,
+}
+"""A test sees to it that none is missing."""
+
+
+class AdminRoute(SignedInRoute):
+    """A signed-in route that also knows what operators are refused."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """The route's handler; what it refuses becomes a problem."""
+        handler: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except OperatorRefused as refused:
+                raise Problem(_PROBLEMS[refused.code]) from refused
+
+        return handled
+
+
+def admin_router() -> APIRouter:
+    """A router under /v1/admin for operators."""
+    return APIRouter(prefix="/v1/admin", tags=["admin"], route_class=AdminRoute)
+
+
+def admin_may_answer(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operators' route that may answer `codes` on top of the usual."""
+    return may_answer(ProblemCode.FORBIDDEN, *codes)
+
+
+def _operator(user: AdminUser, parts: PartsOfApi) -> Operator:
+    return Operator(user.user_id, cast(OperatorParts, parts))
+
+
+AsOperator = Annotated[Operator, Depends(_operator)]
+"""The caller, who is an operator; the audit log keeps their user id."""
+
+Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+
+
+def mark_of_page(paged: Paging) -> Mark | None:
+    """Where the page before ended."""
+    return Mark(paged.after.created_at, paged.after.id) if paged.after else None
+
+
+def place_of(mark: Mark) -> Place:
+    """The same, as lists of the API have it."""
+    return Place(mark.at, mark.id)

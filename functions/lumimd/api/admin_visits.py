@@ -1,0 +1,122 @@
+"""Anybody's visits, for operators: whoever looks is on record before anything is shown."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query
+from pydantic import Field
+
+from lumimd.api.admin_letters import Reason
+from lumimd.api.admin_routing import (
+    AsOperator,
+    admin_may_answer,
+    admin_router,
+    mark_of_page,
+    place_of,
+)
+from lumimd.api.listing import Page, Paged
+from lumimd.api.problems import ProblemCode as P
+from lumimd.api.routing import OF_A_POST
+from lumimd.api.schemas import Id, Instant, Sent, VisitId
+from lumimd.api.views import VisitView
+from lumimd.document import Document
+from lumimd.errors import RefusalCode, Refused
+from lumimd.operations import legal_hold
+from lumimd.operations.audit import note_reading, read_visit
+from lumimd.operations.lines import VisitLine
+from lumimd.operations.operator_store import VisitFilter, mark_of
+from lumimd.operations.rerun import From, rerun
+from lumimd.operations.timeline import Timeline, timeline
+from lumimd.records import ProcessingStatus
+
+router = admin_router()
+
+MOST = 300
+
+
+class VisitLines(Document):
+    """Visits that belong together."""
+
+    items: tuple[VisitLine, ...]
+
+
+class Again(Sent):
+    """Where to begin again."""
+
+    begin: Annotated[From, Field(strict=False, alias="from")]
+
+
+class Holding(Sent):
+    """Whether a visit must be kept, and why."""
+
+    held: bool
+    reason: Reason
+
+
+@router.get("/visits", responses=admin_may_answer())
+async def list_visits(
+    operator: AsOperator,
+    paged: Paged,
+    status: Annotated[ProcessingStatus | None, Query(alias="processingStatus")] = None,
+    user_id: Annotated[Id | None, Query(alias="userId")] = None,
+    since: Annotated[Instant | None, Query(description="Changed at or after it.")] = None,
+) -> Page[VisitLine]:
+    """Where visits stand, the last changed first. No title and no word of a visit is read."""
+    await note_reading(operator, "list_visits", user_id or (status.value if status else "all"))
+    wanted = VisitFilter(status, user_id, since)
+    found = await operator.parts.operators.visits(wanted, paged.limit + 1, mark_of_page(paged))
+    return paged.page(found, lambda visit: place_of(mark_of(visit)), lambda visit: visit)
+
+
+@router.get("/visits/in-trouble", responses=admin_may_answer())
+async def list_troubled(
+    operator: AsOperator,
+    group: Literal["stuck", "much_retried"],
+    retries: Annotated[int, Query(ge=1, le=1000, description="Of `much_retried`.")] = 3,
+) -> VisitLines:
+    """Visits that ought to move and do not, or that were retried again and again."""
+    await note_reading(operator, "list_visits", group)
+    parts = operator.parts
+    if group == "stuck":
+        found = await parts.operators.stuck(parts.clock.now(), MOST)
+    else:
+        found = await parts.operators.much_retried(retries, MOST)
+    return VisitLines(items=tuple(found))
+
+
+@router.get("/visits/{visitId}", responses=admin_may_answer(P.NOT_FOUND))
+async def read_one(visit_id: VisitId, operator: AsOperator) -> VisitView:
+    """A visit with its summary, for the one who has to look into it."""
+    return VisitView.of(await read_visit(operator, visit_id))
+
+
+@router.get("/visits/{visitId}/timeline", responses=admin_may_answer(P.NOT_FOUND))
+async def read_timeline(visit_id: VisitId, operator: AsOperator) -> Timeline:
+    """How a visit went: each stage with its duration, what went in and what came out."""
+    await note_reading(operator, "read_timeline", visit_id)
+    parts = operator.parts
+    stored = await parts.store.get(visit_id)
+    if stored is None:
+        raise Refused(RefusalCode.VISIT_NOT_FOUND)
+    history = await parts.store.history(visit_id)
+    return timeline(VisitLine.of(stored.visit), history, parts.clock.now())
+
+
+@router.post(
+    "/visits/{visitId}/rerun",
+    status_code=202,
+    responses=admin_may_answer(
+        *OF_A_POST,
+        *(P.NOT_FOUND, P.STILL_PROCESSING, P.RETRY_TOO_SOON, P.NOTHING_TO_RETRY),
+        *(P.NO_TRANSCRIPT, P.ALREADY_OVER, P.CHANGED_MEANWHILE),
+    ),
+)
+async def run_again(visit_id: VisitId, again: Again, operator: AsOperator) -> VisitLine:
+    """Work on a visit again; from the submission its transcription is paid for again."""
+    return VisitLine.of(await rerun(operator, visit_id, again.begin))
+
+
+@router.post("/visits/{visitId}/legal-hold", responses=admin_may_answer(*OF_A_POST, P.NOT_FOUND))
+async def hold(visit_id: VisitId, holding: Holding, operator: AsOperator) -> VisitLine:
+    """Protect a visit from every deletion, or end that."""
+    become = legal_hold.hold if holding.held else legal_hold.release
+    return VisitLine.of(await become(operator, visit_id, reason=holding.reason))

@@ -1,0 +1,156 @@
+"""The API as an ASGI app: its routes, and what becomes of every error.
+
+A route is reached by way of `routing.SignedInRoute` (who is calling, was this asked before), and
+asks `commands.py` for what changes a visit or the library for what is to be read.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import Response
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+
+from lumimd import logs
+from lumimd.api import actions, admin, batches, health, me, visit_commands, visits
+from lumimd.api.idempotency import KEY_HEADER, REPLAYED_HEADER
+from lumimd.api.openapi import API_VERSION, openapi, operation_id
+from lumimd.api.parts import ApiParts
+from lumimd.api.problems import REFUSED, Fault, Problem, ProblemCode
+from lumimd.api.security import BodyLimit, Bugs, SecurityHeaders
+from lumimd.errors import Refused, Transient
+from lumimd.ports import Conflict
+from lumimd.resilience.limits import TooMany
+
+ROUTERS: Final = (
+    visits.router,
+    visit_commands.router,
+    batches.router,
+    actions.router,
+    me.router,
+    *admin.ROUTERS,
+)
+
+
+def make_app(parts: Callable[[], ApiParts], origins: Sequence[str] = ()) -> FastAPI:
+    """The app over whatever parts `parts()` gives for a request.
+
+    Args:
+        parts: asked at every request.
+        origins: the web pages that may call, as `https://host`.
+    """
+    app = FastAPI(
+        title="LumiMD",
+        version=API_VERSION,
+        docs_url=None,  # they load scripts from elsewhere, which the security headers forbid
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+    )
+    app.state.parts = parts
+    for router in (*ROUTERS, health.router):
+        app.include_router(router)
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
+    # The last one is the outermost.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Bugs)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", KEY_HEADER],
+        expose_headers=["Retry-After", REPLAYED_HEADER],
+        # The token is a header and no cookie: there is nothing that another page could send along.
+        allow_credentials=False,
+        max_age=3600,
+    )
+    app.add_middleware(SecurityHeaders)
+    for error, handler in HANDLERS.items():
+        app.add_exception_handler(error, handler)
+    return app
+
+
+@cache
+def app() -> FastAPI:
+    """The app of this process, over its real parts."""
+    from lumimd.settings import settings
+    from lumimd.wiring_api import api_parts
+
+    return make_app(api_parts, settings().web_origins)
+
+
+async def _problem(_request: Request, error: Any) -> Response:
+    return error.response()  # type: ignore[no-any-return]
+
+
+async def _refused(_request: Request, error: Any) -> Response:
+    refused: Refused = error
+    return Problem(REFUSED[refused.code], retry_after_s=refused.retry_after_s).response()
+
+
+async def _conflict(_request: Request, _error: Any) -> Response:
+    return Problem(ProblemCode.CHANGED_MEANWHILE).response()
+
+
+async def _too_many(_request: Request, error: Any) -> Response:
+    return Problem(ProblemCode.RATE_LIMITED, retry_after_s=error.retry_after_s).response()
+
+
+async def _transient(_request: Request, error: Any) -> Response:
+    logs.failure("api_unavailable", error, code=error.code)
+    return Problem(ProblemCode.UNAVAILABLE, retry_after_s=error.retry_after_s or 5.0).response()
+
+
+async def _invalid(_request: Request, error: Any) -> Response:
+    """Says where and which rule; the value, and a name that the client made up, stay here."""
+    faults = tuple(_fault(each) for each in error.errors()[:20])
+    return Problem(ProblemCode.INVALID_REQUEST, faults=faults).response()
+
+
+def _fault(error: Any) -> Fault:
+    location = [str(part) for part in error["loc"]]
+    if error["type"] in ("extra_forbidden", "json_invalid"):
+        location = location[:-1]
+    return Fault(where=".".join(location), rule=error["type"])
+
+
+async def _http(request: Request, error: Any) -> Response:
+    code = _HTTP_CODES.get(error.status_code, ProblemCode.INVALID_REQUEST)
+    response = Problem(code).response()
+    if code is ProblemCode.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return response
+
+
+def _methods(request: Request) -> set[str]:
+    """What can be done at the path of a request: by the routes of the first path that matches."""
+    by_path: dict[str, set[str]] = {}
+    for context in iter_route_contexts(request.app.routes):
+        if context.path and compile_path(context.path)[0].match(request.url.path):
+            methods = getattr(context.route, "methods", None) or ()
+            by_path.setdefault(context.path, set()).update(methods)
+    return next(iter(by_path.values()), set())
+
+
+_HTTP_CODES: Final = {
+    404: ProblemCode.NOT_FOUND,
+    405: ProblemCode.METHOD_NOT_ALLOWED,
+    413: ProblemCode.BODY_TOO_LARGE,
+}
+
+HANDLERS: Final = {
+    Problem: _problem,
+    Refused: _refused,
+    Conflict: _conflict,
+    TooMany: _too_many,
+    Transient: _transient,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+}
+"""What becomes of an error. Anything that is not listed is a bug (`security.Bugs`)."""

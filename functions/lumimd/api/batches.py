@@ -1,0 +1,60 @@
+"""Batches: many visits at once, and how they stand together."""
+
+import asyncio
+from hashlib import sha256
+from typing import Final
+
+from fastapi import Request
+
+from lumimd.api.idempotency import new_id
+from lumimd.api.identity import CurrentUser
+from lumimd.api.limits import Expensive
+from lumimd.api.parts import PartsOfApi
+from lumimd.api.problems import Problem
+from lumimd.api.problems import ProblemCode as P
+from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
+from lumimd.api.schemas import Announced, BatchId, NewBatch
+from lumimd.api.views import BatchStatus, NewBatchView, NewVisitView
+from lumimd.api.visits import created
+
+router = signed_in_router("batches")
+
+_AT_ONCE: Final = 10
+"""Visits that one request creates at the same time: an instance serves others meanwhile."""
+
+
+@router.post("/batches", status_code=201, responses=may_answer(*OF_A_POST))
+async def create_batch(
+    new: NewBatch, request: Request, user: CurrentUser, parts: PartsOfApi, _limit: Expensive
+) -> NewBatchView:
+    """Create visits that belong together, and say where each recording goes."""
+    batch_id = new_id(request)
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(number: int, announced: Announced) -> NewVisitView:
+        async with slots:
+            return await created(
+                parts,
+                request,
+                user.user_id,
+                announced,
+                visit_id=_visit_id(batch_id, number),
+                consent=new.consent,
+                batch_id=batch_id,
+            )
+
+    visits = await asyncio.gather(*(one(*numbered) for numbered in enumerate(new.visits)))
+    return NewBatchView(batch_id=batch_id, visits=tuple(visits))
+
+
+@router.get("/batches/{batchId}/status", responses=may_answer(P.NOT_FOUND))
+async def read_batch_status(batch_id: BatchId, user: CurrentUser, parts: PartsOfApi) -> BatchStatus:
+    """How many visits of a batch stand where, and how far it is as a whole."""
+    visits = await parts.library.batch(user.user_id, batch_id)
+    if not visits:
+        raise Problem(P.NOT_FOUND)
+    return BatchStatus.of(batch_id, visits)
+
+
+def _visit_id(batch_id: str, number: int) -> str:
+    return sha256(f"{batch_id}/{number}".encode()).hexdigest()[:32]

@@ -1,0 +1,42 @@
+"""Deleting a user: every visit, and what we know of the user besides."""
+
+import asyncio
+from typing import Final
+
+from lumimd import commands
+from lumimd.api.account_views import Erased
+from lumimd.api.parts import ApiParts
+from lumimd.errors import RefusalCode, Refused
+from lumimd.library import Place
+
+PAGE: Final = 50
+_AT_ONCE: Final = 10
+
+
+async def erase_everything(parts: ApiParts, user_id: str) -> Erased:
+    """Delete all that can be deleted. Repeated, it goes on where it was interrupted.
+
+    Raises:
+        Transient: the store is not available; what is deleted stays deleted.
+    """
+    deleted: list[str] = []
+    held: list[str] = []
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def delete(visit_id: str) -> None:
+        async with slots:
+            try:
+                await commands.delete(parts, visit_id)
+                deleted.append(visit_id)
+            except Refused as refused:
+                # Whoever else deleted it, it is gone.
+                (held if refused.code is RefusalCode.LEGAL_HOLD else deleted).append(visit_id)
+
+    after: Place | None = None
+    while page := await parts.library.visits(user_id, limit=PAGE, after=after):
+        await asyncio.gather(*(delete(visit.visit_id) for visit in page))
+        after = Place(page[-1].created_at, page[-1].visit_id)
+    await parts.answers.forget(user_id)
+    await parts.limits.forget(user_id)
+    await parts.library.forget(user_id)
+    return Erased(deleted_visits=tuple(deleted), kept_for_legal_reasons=tuple(held))

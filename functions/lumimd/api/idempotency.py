@@ -1,0 +1,139 @@
+"""Idempotency-Key: a request that is repeated under the same key is done once.
+
+| under the key | this request | answer |
+|---|---|---|
+| nothing | | done, and a success is kept for a day |
+| a success, the same request | | the kept answer, with `Idempotency-Replayed: true` |
+| a success, another request | | 422 `idempotency_key_reused` |
+| somebody is working on it | | 409 `request_in_progress`: ask again |
+
+A refusal is not kept: it changed nothing, and whoever asks again wants to know how it stands now.
+Whoever makes ids makes them of the key (`new_id`), so that even an answer that was lost on the way
+to its store does not have anything done twice.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from hashlib import sha256
+from typing import Annotated, Final
+
+from fastapi import Header, Request, Response
+
+from lumimd import logs
+from lumimd.api.answers import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
+from lumimd.api.parts import ApiParts, api_parts
+from lumimd.api.problems import Fault, Problem, ProblemCode
+from lumimd.errors import Transient
+from lumimd.ports import Conflict
+
+KEY_HEADER: Final = "Idempotency-Key"
+REPLAYED_HEADER: Final = "Idempotency-Replayed"
+_MIN, _MAX = 8, 128
+_ASK_AGAIN_S: Final = 2.0
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+async def key_header(
+    _key: Annotated[
+        str | None,
+        Header(
+            alias=KEY_HEADER,
+            min_length=_MIN,
+            max_length=_MAX,
+            pattern=r"^[\x21-\x7e]+$",
+            description="Repeat a request under the same key, and it is done once.",
+        ),
+    ] = None,
+) -> None:
+    """The header as the OpenAPI document tells of it."""
+
+
+def new_id(request: Request) -> str:
+    """An id for what the request creates: the same for the same user, key and path."""
+    key = request.headers.get(KEY_HEADER)
+    if key is None:
+        return api_parts(request).new_id()
+    made_of = f"{request.state.user.user_id}/{key}/{request.url.path}"
+    return sha256(made_of.encode()).hexdigest()[:32]
+
+
+def _check(key: str) -> None:
+    if not (_MIN <= len(key) <= _MAX and key.isascii() and key.isprintable() and " " not in key):
+        fault = Fault(where=f"header.{KEY_HEADER}", rule="string_pattern_mismatch")
+        raise Problem(ProblemCode.INVALID_REQUEST, faults=(fault,))
+
+
+async def once(
+    parts: ApiParts, user_id: str, key: str, request: Request, handler: Handler
+) -> Response:
+    """The answer to `request` of a user, made by `handler` unless it was made before.
+
+    Raises:
+        Problem: see above, or what the handler raises.
+    """
+    _check(key)
+    now = parts.clock.now()
+    mine = Answer(
+        key=key_of(user_id, key),
+        user_id=user_id,
+        fingerprint=await _fingerprint(request),
+        until=now + WORKED_ON_FOR,
+        expires_at=now + KEPT_FOR,
+        holder=parts.new_id(),
+    )
+    read_version: object | None = None
+    found = await parts.answers.get(mine.key)
+    if found is not None:
+        answer, read_version = found
+        # The TTL removes what has expired within a day or so; until then it counts for nothing.
+        if answer.expires_at > now:
+            if answer.fingerprint != mine.fingerprint:
+                raise Problem(ProblemCode.IDEMPOTENCY_KEY_REUSED)
+            if answer.status is not None:
+                return _replay(answer)
+            if answer.is_worked_on(now):
+                raise Problem(ProblemCode.REQUEST_IN_PROGRESS, retry_after_s=_ASK_AGAIN_S)
+    try:
+        version = await parts.answers.save(read_version, mine)
+    except Conflict as conflict:
+        raise Problem(ProblemCode.REQUEST_IN_PROGRESS, retry_after_s=_ASK_AGAIN_S) from conflict
+    try:
+        response = await handler(request)
+    except BaseException:
+        await _release(parts, version, mine)
+        raise
+    # What is refused is raised: an answer that is returned is a success.
+    await _keep(parts, version, mine, response)
+    return response
+
+
+async def _fingerprint(request: Request) -> str:
+    told = (request.method, request.url.path, request.url.query)
+    return sha256("\n".join(told).encode() + b"\n" + await request.body()).hexdigest()
+
+
+async def _keep(parts: ApiParts, version: object, mine: Answer, response: Response) -> None:
+    """Keep a success. What was done stays done when this fails: the client is told of it."""
+    body = bytes(response.body).decode()
+    done = mine.model_copy(update={"status": response.status_code, "body": body})
+    try:
+        await parts.answers.save(version, done)
+    except (Conflict, Transient) as error:
+        logs.failure("answer_not_kept", error)
+
+
+async def _release(parts: ApiParts, version: object, mine: Answer) -> None:
+    """Let the key be used again at once; where that fails, `until` does it later."""
+    with suppress(Conflict, Transient):
+        await parts.answers.remove(version, mine)
+
+
+def _replay(answer: Answer) -> Response:
+    assert answer.status is not None
+    return Response(
+        answer.body,
+        status_code=answer.status,
+        media_type="application/json",
+        headers={REPLAYED_HEADER: "true"},
+    )

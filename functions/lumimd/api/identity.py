@@ -1,0 +1,68 @@
+"""Who is calling: the bearer token of a request, verified once, and what its user may do."""
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from lumimd.api.parts import api_parts
+from lumimd.api.problems import Problem, ProblemCode
+from lumimd.tokens import TokenFault, TokenRefused, User
+
+_BEARER: Final = HTTPBearer(
+    auto_error=False,
+    scheme_name="firebase",
+    bearerFormat="JWT",
+    description="A Firebase ID token of this project.",
+)
+
+_PROBLEMS: Final = {
+    TokenFault.INVALID: ProblemCode.UNAUTHENTICATED,
+    TokenFault.EXPIRED: ProblemCode.TOKEN_EXPIRED,
+    TokenFault.REVOKED: ProblemCode.TOKEN_REVOKED,
+    TokenFault.DISABLED: ProblemCode.ACCOUNT_DISABLED,
+}
+
+
+async def authenticate(request: Request) -> User:
+    """The caller. A request is verified once, however often it is asked about.
+
+    Raises:
+        Problem: nobody we know.
+        Transient: nobody can tell at the moment.
+    """
+    known: User | None = getattr(request.state, "user", None)
+    if known is not None:
+        return known
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Problem(ProblemCode.UNAUTHENTICATED)
+    try:
+        user = await api_parts(request).tokens.verify(token)
+    except TokenRefused as refused:
+        raise Problem(_PROBLEMS[refused.fault]) from refused
+    request.state.user = user
+    return user
+
+
+async def current_user(
+    request: Request,
+    _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+) -> User:
+    """The caller; `_BEARER` only tells the OpenAPI document how to say who one is."""
+    return await authenticate(request)
+
+
+CurrentUser = Annotated[User, Depends(current_user)]
+"""Whoever is signed in. What is not theirs does not exist for them: answer 404, never 403."""
+
+
+async def admin_user(user: CurrentUser) -> User:
+    """The caller, who is an operator."""
+    if not user.is_admin:
+        raise Problem(ProblemCode.FORBIDDEN)
+    return user
+
+
+AdminUser = Annotated[User, Depends(admin_user)]
+"""An operator: the custom claim `admin: true`, set by the Firebase Admin SDK alone."""

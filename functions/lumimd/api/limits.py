@@ -1,0 +1,37 @@
+"""How often a user may ask for what costs money or changes something.
+
+Reads are not counted: counting one would cost more than the read itself.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from lumimd.api.identity import CurrentUser
+from lumimd.api.parts import ApiParts, PartsOfApi
+from lumimd.resilience.rate_limit_policies import Limited, Tier
+from lumimd.tokens import User
+
+
+async def tier_of(parts: ApiParts, user_id: str) -> Tier:
+    """The tier of a user, read each time: a change counts from the next call."""
+    return Tier.named((await parts.library.profile(user_id)).tier)
+
+
+async def _expensive(user: CurrentUser, parts: PartsOfApi) -> None:
+    await _allow(parts, user, Limited.EXPENSIVE)
+
+
+async def _write(user: CurrentUser, parts: PartsOfApi) -> None:
+    await _allow(parts, user, Limited.WRITE)
+
+
+async def _allow(parts: ApiParts, user: User, what: Limited) -> None:
+    await parts.limits.allow(user.user_id, await tier_of(parts, user.user_id), what)
+
+
+Expensive = Annotated[None, Depends(_expensive)]
+"""The call causes work that is paid for, or reads everything."""
+
+Write = Annotated[None, Depends(_write)]
+"""The call changes a document or two."""

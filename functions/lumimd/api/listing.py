@@ -1,0 +1,66 @@
+"""Lists in pages. A cursor says where the page before ended; it means something to us alone."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Generic, TypeVar
+
+from fastapi import Depends, Query
+from pydantic import Field
+
+from lumimd.document import Document
+from lumimd.library import Place
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CURSOR: Final = r"^[0-9]{16}\.[A-Za-z0-9_-]{1,128}$"
+"""Microseconds since 1970 and an id: whatever looks like this leads somewhere, and the worst that a
+made-up one does is to begin elsewhere in a list of one's own."""
+
+
+class Page(Document, Generic[T]):
+    """One page of a list, newest first; `next_cursor` is null at the end."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page.")
+
+
+class Paging(Document):
+    """Which page of a list is wanted."""
+
+    limit: int
+    after: Place | None
+
+    def page(
+        self, found: Sequence[T], place: Callable[[T], Place], view: Callable[[T], V]
+    ) -> Page[V]:
+        """The page that starts with `found`, of which one more than `limit` was asked for."""
+        shown = found[: self.limit]
+        more = len(found) > self.limit
+        return Page[V](
+            items=tuple(map(view, shown)),
+            next_cursor=_cursor(place(shown[-1])) if more else None,
+        )
+
+
+def _paging(
+    cursor: Annotated[
+        str | None, Query(pattern=_CURSOR, description="`nextCursor` of the page before.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Paging:
+    return Paging(limit=limit, after=_place(cursor) if cursor else None)
+
+
+Paged = Annotated[Paging, Depends(_paging)]
+
+
+def _cursor(place: Place) -> str:
+    microseconds = (place.created_at - _EPOCH) // timedelta(microseconds=1)
+    return f"{microseconds:016d}.{place.id}"
+
+
+def _place(cursor: str) -> Place:
+    microseconds, _, id_ = cursor.partition(".")
+    return Place(_EPOCH + timedelta(microseconds=int(microseconds)), id_)

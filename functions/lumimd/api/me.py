@@ -1,0 +1,88 @@
+"""The caller: who they are, what they used, everything that we hold of them, and its end."""
+
+from datetime import datetime
+
+from fastapi.responses import StreamingResponse
+
+from lumimd.api.account_views import DeletionView, Erased, LimitView, Me, UsageView
+from lumimd.api.erasure import erase_everything
+from lumimd.api.export import archive
+from lumimd.api.identity import CurrentUser
+from lumimd.api.limits import Expensive
+from lumimd.api.parts import PartsOfApi
+from lumimd.api.problems import Problem
+from lumimd.api.problems import ProblemCode as P
+from lumimd.api.routing import may_answer, signed_in_router
+from lumimd.api.schemas import VisitId
+from lumimd.resilience.rate_limit_policies import Tier
+
+router = signed_in_router("me")
+
+
+@router.get("/me", responses=may_answer())
+async def read_me(user: CurrentUser, parts: PartsOfApi) -> Me:
+    """Who you are to us."""
+    profile = await parts.library.profile(user.user_id)
+    return Me(
+        user_id=user.user_id,
+        is_admin=user.is_admin,
+        tier=profile.tier,
+        preferences=profile.preferences,
+    )
+
+
+@router.get("/me/usage", responses=may_answer())
+async def read_usage(user: CurrentUser, parts: PartsOfApi) -> UsageView:
+    """What you used this month, and what is left of each limit."""
+    since = _month_of(parts.clock.now())
+    profile = await parts.library.profile(user.user_id)
+    used = await parts.library.used(user.user_id, since)
+    limits = await parts.limits.usage(user.user_id, Tier.named(profile.tier))
+    return UsageView(
+        tier=profile.tier,
+        since=since,
+        visits=used.visits,
+        audio_seconds=used.audio_seconds,
+        limits=tuple(LimitView.of(name, usage) for name, usage in limits.items()),
+    )
+
+
+@router.get(
+    "/me/export",
+    response_class=StreamingResponse,
+    responses={
+        **may_answer(P.RATE_LIMITED),
+        200: {
+            "description": "A zip archive; without `manifest.json` it is not whole.",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        },
+    },
+)
+async def export_everything(
+    user: CurrentUser, parts: PartsOfApi, _limit: Expensive
+) -> StreamingResponse:
+    """All that we hold of you: visits, transcripts, summaries, action items, history, ledger."""
+    return StreamingResponse(
+        archive(parts, user.user_id),
+        media_type="application/zip",
+        headers={"Content-Disposition": 'attachment; filename="lumimd-export.zip"'},
+    )
+
+
+@router.delete("/me", status_code=202, responses=may_answer(P.RATE_LIMITED))
+async def delete_everything(user: CurrentUser, parts: PartsOfApi, _limit: Expensive) -> Erased:
+    """Delete all that we hold of you. Your sign-in stays, and is Firebase's to delete."""
+    return await erase_everything(parts, user.user_id)
+
+
+@router.get("/deletions/{visitId}", responses=may_answer(P.NOT_FOUND))
+async def read_deletion(visit_id: VisitId, user: CurrentUser, parts: PartsOfApi) -> DeletionView:
+    """The receipt of a visit that you deleted."""
+    found = await parts.deletions.get(visit_id)
+    if found is None or found[0].user_id != user.user_id:
+        raise Problem(P.NOT_FOUND)
+    return DeletionView.of(found[0])
+
+
+def _month_of(now: datetime) -> datetime:
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,66 @@
+"""The OpenAPI document of the API, made of its routes and models."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic.alias_generators import to_camel
+
+from lumimd.api.problems import ProblemDocument
+
+API_VERSION: Final = "1.0.0"
+
+_DESCRIPTION: Final = """\
+Visits that were recorded, their transcripts and summaries, and what is to be done next.
+
+Sign in with Firebase and send the ID token. What is not yours answers 404. Errors are
+`application/problem+json` with a `code` from a closed list. A POST with an `Idempotency-Key` is
+done once, however often it is sent.
+"""
+
+
+def operation_id(route: APIRoute) -> str:
+    """`retryVisit`: what a generated client calls the operation; operators' begin with `admin`."""
+    is_admin = "admin" in route.tags
+    return to_camel(f"admin_{route.name}" if is_admin else route.name)
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """The document (OpenAPI 3.1), made once an app."""
+    if app.openapi_schema is None:
+        app.openapi_schema = _made(app)
+    return app.openapi_schema
+
+
+def _made(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=_DESCRIPTION,
+        routes=app.routes,
+        separate_input_output_schemas=False,
+    )
+    schemas = document["components"]["schemas"]
+    problem = ProblemDocument.model_json_schema(
+        by_alias=True, mode="serialization", ref_template="#/components/schemas/{model}"
+    )
+    schemas |= problem.pop("$defs")
+    schemas["ProblemDocument"] = problem
+    # FastAPI's own words for what `problems.py` says.
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for path in document["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", ()):
+                parameter["schema"] = _never_null(parameter["schema"])
+    return document
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter: one that may be left out, and which no URL can give as null."""
+    *kept, last = schema.get("anyOf", [None])
+    if last != {"type": "null"}:
+        return schema
+    (only,) = kept
+    return {**only, **{key: value for key, value in schema.items() if key != "anyOf"}}

@@ -1,0 +1,66 @@
+"""How every route of a signed-in user begins: who is calling, and was this asked before?"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
+
+from lumimd.api.idempotency import KEY_HEADER, key_header, once
+from lumimd.api.identity import authenticate
+from lumimd.api.parts import api_parts
+from lumimd.api.problems import ProblemCode, documented
+
+EVERYWHERE: Final = (
+    ProblemCode.UNAUTHENTICATED,
+    ProblemCode.TOKEN_EXPIRED,
+    ProblemCode.TOKEN_REVOKED,
+    ProblemCode.ACCOUNT_DISABLED,
+    ProblemCode.INVALID_REQUEST,
+    ProblemCode.INTERNAL_ERROR,
+    ProblemCode.UNAVAILABLE,
+)
+"""What any route of a signed-in user may answer."""
+
+OF_A_POST: Final = (
+    ProblemCode.BODY_TOO_LARGE,
+    ProblemCode.IDEMPOTENCY_KEY_REUSED,
+    ProblemCode.REQUEST_IN_PROGRESS,
+    ProblemCode.RATE_LIMITED,
+)
+
+
+class SignedInRoute(APIRoute):
+    """Asks who is calling before it reads a word of the body; a POST heeds its Idempotency-Key.
+
+    `problems` of the route come on top of those that every route has.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if "POST" in (options.get("methods") or ()):
+            options["dependencies"] = [*(options.get("dependencies") or ()), Depends(key_header)]
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """The route's handler, behind the door."""
+        handler: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
+
+        async def behind_the_door(request: Request) -> Response:
+            user = await authenticate(request)
+            await request.body()  # read here, a body over the limit is told as such
+            key = request.headers.get(KEY_HEADER)
+            if request.method != "POST" or key is None:
+                return await handler(request)
+            return await once(api_parts(request), user.user_id, key, request, handler)
+
+        return behind_the_door
+
+
+def signed_in_router(tag: str) -> APIRouter:
+    """A router under /v1 for signed-in users."""
+    return APIRouter(prefix="/v1", tags=[tag], route_class=SignedInRoute)
+
+
+def may_answer(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer `codes`, on top of those of every route."""
+    return documented(*EVERYWHERE, *codes)

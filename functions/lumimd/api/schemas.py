@@ -1,0 +1,111 @@
+"""What clients may send. Nothing is coerced, and a field that we do not know is refused."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+from fastapi import Path
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from lumimd.client_access import ActionText, Tag, Title
+from lumimd.inbound import ID
+
+MAX_BATCH: Final = 100
+"""Visits in one request: as many as are created well inside a client's patience."""
+
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+ContentType = Literal[
+    "audio/mp4",
+    "audio/x-m4a",
+    "audio/mpeg",
+    "audio/aac",
+    "audio/ogg",
+    "audio/opus",
+    "audio/webm",
+    "audio/flac",
+    "audio/wav",
+    "audio/3gpp",
+    "video/mp4",
+]
+"""The keys of `uploads.EXTENSIONS`; a test compares them."""
+
+
+def _instant(value: object) -> object:
+    """RFC 3339, in UTC; pydantic alone would take a number for an instant as well."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise ValueError("an instant of RFC 3339 with its offset")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except OverflowError as error:  # the first and the last day of the calendar, elsewhere
+        raise ValueError("an instant between the years 1 and 9999") from error
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant), Field(strict=False)]
+Tags = Annotated[list[Tag], Field(max_length=10)]
+Id = Annotated[str, Field(pattern=ID)]
+
+VisitId = Annotated[str, Path(pattern=ID, alias="visitId")]
+BatchId = Annotated[str, Path(pattern=ID, alias="batchId")]
+ActionId = Annotated[str, Path(pattern=ID, alias="actionId")]
+
+
+class Sent(BaseModel):
+    """The base of all that clients send."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Announced(Sent):
+    """A recording that is going to be uploaded."""
+
+    title: Title | None = None
+    tags: Tags = []
+    content_type: ContentType = "audio/mp4"
+
+
+class NewVisit(Announced):
+    """A visit to create. Without `consent` it is kept, and not processed before it is given."""
+
+    consent: bool = Field(description="Whether the patient agreed to the processing.")
+    batch_id: Id | None = None
+
+
+class NewBatch(Sent):
+    """Visits to create together. Live recordings go first; a batch gets what is left."""
+
+    consent: bool = Field(description="Whether the patients agreed to the processing.")
+    visits: list[Announced] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class VisitChange(Sent):
+    """What is to be changed of a visit; what is left out stays."""
+
+    title: Title | None = None
+    archived: bool = False
+    tags: Tags = []
+
+
+class NewAction(Sent):
+    """An action item that the owner adds to a visit."""
+
+    visit_id: Id
+    text: ActionText
+    due_date: Instant | None = None
+
+
+class ActionChange(Sent):
+    """What is to be changed of an action item; what is left out stays."""
+
+    text: ActionText = "-"
+    due_date: Instant | None = None
+    completed: bool = False

@@ -1,0 +1,96 @@
+"""What every answer carries, and what no request may: headers, origins, size."""
+
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lumimd import logs
+from lumimd.api.problems import Problem, ProblemCode
+
+MAX_BODY_BYTES: Final = 256 * 1024
+"""A batch of 100 visits with the longest titles and tags is under 100 KB."""
+
+HEADERS: Final = {
+    # JSON alone is answered: nothing may be loaded, framed or executed.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "Cross-Origin-Resource-Policy": "same-site",
+    # What was said in a visit is kept by no cache on the way.
+    "Cache-Control": "no-store",
+}
+
+
+class SecurityHeaders:
+    """Adds `HEADERS` to every answer, the ones for bugs included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class Bugs:
+    """Answers 500 to what nobody foresaw, inside of what adds the headers.
+
+    An answer that has begun is broken off, so that nobody takes it for whole.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as bug:
+            logs.failure("bug", bug)
+            if begun:
+                raise
+            await Problem(ProblemCode.INTERNAL_ERROR).response()(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses a body over `MAX_BODY_BYTES`, announced or not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        announced = Headers(scope=scope).get("content-length", "") if "headers" in scope else ""
+        if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
+            await Problem(ProblemCode.BODY_TOO_LARGE).response()(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_BODY_BYTES:
+                raise Problem(ProblemCode.BODY_TOO_LARGE)
+            return message
+
+        await self._app(scope, counted, send)

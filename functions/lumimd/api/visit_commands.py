@@ -1,0 +1,55 @@
+"""What an owner may ask of a visit: try again, another summary, stop, consent."""
+
+from lumimd import commands
+from lumimd.api.limits import Expensive, Write
+from lumimd.api.owning import OwnVisit
+from lumimd.api.parts import ApiParts, PartsOfApi
+from lumimd.api.problems import ProblemCode as P
+from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
+from lumimd.api.views import Progress
+from lumimd.records import Visit
+
+router = signed_in_router("visits")
+
+
+@router.post(
+    "/visits/{visitId}/retry",
+    status_code=202,
+    responses=may_answer(
+        *OF_A_POST, P.NOT_FOUND, P.STILL_PROCESSING, P.RETRY_TOO_SOON, P.NOTHING_TO_RETRY
+    ),
+)
+async def retry_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Expensive) -> Progress:
+    """Try a failed visit again, from the stage that failed; `attempt` is the new one."""
+    return _progress(parts, await commands.retry(parts, visit.visit_id))
+
+
+@router.post(
+    "/visits/{visitId}/regenerate",
+    status_code=202,
+    responses=may_answer(
+        *OF_A_POST,
+        *(P.NOT_FOUND, P.STILL_PROCESSING, P.RETRY_TOO_SOON, P.NO_TRANSCRIPT, P.ALREADY_OVER),
+    ),
+)
+async def regenerate_summary(visit: OwnVisit, parts: PartsOfApi, _limit: Expensive) -> Progress:
+    """Make another summary of the stored transcript. Nothing is transcribed again."""
+    return _progress(parts, await commands.regenerate(parts, visit.visit_id))
+
+
+@router.post(
+    "/visits/{visitId}/cancel", responses=may_answer(*OF_A_POST, P.NOT_FOUND, P.ALREADY_OVER)
+)
+async def cancel_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Write) -> Progress:
+    """Stop the work on a visit. Nothing more is paid for it."""
+    return _progress(parts, await commands.cancel(parts, visit.visit_id))
+
+
+@router.post("/visits/{visitId}/consent", responses=may_answer(*OF_A_POST, P.NOT_FOUND))
+async def give_consent(visit: OwnVisit, parts: PartsOfApi, _limit: Write) -> Progress:
+    """Say that the patient agreed. A recording that was waiting for it is processed."""
+    return _progress(parts, await commands.give_consent(parts, visit.visit_id))
+
+
+def _progress(parts: ApiParts, visit: Visit) -> Progress:
+    return Progress.of(visit, parts.clock.now())

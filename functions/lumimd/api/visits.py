@@ -1,0 +1,164 @@
+"""Visits: create, list, read, change, and what their owner may ask of them."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import Query, Request, Response
+
+from lumimd import commands
+from lumimd.api.account_views import DeletionView
+from lumimd.api.idempotency import new_id
+from lumimd.api.identity import CurrentUser
+from lumimd.api.limits import Expensive, Write
+from lumimd.api.listing import Page, Paged
+from lumimd.api.owning import OwnVisit
+from lumimd.api.parts import ApiParts, PartsOfApi
+from lumimd.api.problems import Problem
+from lumimd.api.problems import ProblemCode as P
+from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
+from lumimd.api.schemas import Announced, NewVisit, VisitChange
+from lumimd.api.views import (
+    ActionsView,
+    ActionView,
+    HistoryView,
+    NewVisitView,
+    Progress,
+    TranscriptView,
+    VisitCard,
+    VisitView,
+)
+from lumimd.library import Group, Place
+from lumimd.uploads import recording_path
+
+router = signed_in_router("visits")
+
+_RUNS: Final[dict[int | str, dict[str, Any]]] = {
+    202: {"model": VisitView, "description": "It is being processed; ask again."}
+}
+
+
+@router.post("/visits", status_code=201, responses=may_answer(*OF_A_POST))
+async def create_visit(
+    new: NewVisit, request: Request, user: CurrentUser, parts: PartsOfApi, _limit: Expensive
+) -> NewVisitView:
+    """Create a visit and say where its recording goes. Processing begins with the upload."""
+    return await created(
+        parts,
+        request,
+        user.user_id,
+        new,
+        visit_id=new_id(request),
+        consent=new.consent,
+        batch_id=new.batch_id,
+    )
+
+
+async def created(
+    parts: ApiParts,
+    request: Request,
+    user_id: str,
+    new: Announced,
+    *,
+    visit_id: str,
+    consent: bool,
+    batch_id: str | None,
+) -> NewVisitView:
+    """A new visit. One that a repeated request made already is given back as it is."""
+    earlier = await parts.store.get(visit_id)
+    if earlier is not None:
+        visit = earlier.visit
+    else:
+        visit = await commands.create(
+            parts,
+            visit_id=visit_id,
+            user_id=user_id,
+            title=new.title,
+            consent=consent,
+            tags=tuple(new.tags),
+            batch_id=batch_id,
+        )
+    path = recording_path(user_id, visit_id, new.content_type)
+    upload = await parts.uploads.place(path, new.content_type, request.headers.get("origin"))
+    return NewVisitView(visit=VisitCard.of(visit), upload=upload)
+
+
+@router.get("/visits", responses=may_answer())
+async def list_visits(
+    user: CurrentUser,
+    parts: PartsOfApi,
+    paging: Paged,
+    group: Annotated[Group | None, Query(description="One group; all visits without it.")] = None,
+) -> Page[VisitCard]:
+    """Your visits, newest first."""
+    found = await parts.library.visits(
+        user.user_id, limit=paging.limit + 1, group=group, after=paging.after
+    )
+    return paging.page(found, lambda v: Place(v.created_at, v.visit_id), VisitCard.of)
+
+
+@router.get("/visits/{visitId}", responses={**may_answer(P.NOT_FOUND), **_RUNS})
+async def read_visit(visit: OwnVisit, response: Response) -> VisitView:
+    """One visit with its summary.
+
+    202 while it is being processed, 200 at its end. A visit that failed is a 200 too: the request
+    went well, and `processingError` says why the visit did not.
+    """
+    if not visit.processing_status.is_terminal:
+        response.status_code = 202
+    return VisitView.of(visit)
+
+
+@router.get("/visits/{visitId}/status", responses=may_answer(P.NOT_FOUND))
+async def read_status(visit: OwnVisit, parts: PartsOfApi) -> Progress:
+    """How far a visit is, and how long it will take."""
+    return Progress.of(visit, parts.clock.now(), await parts.admission.position(visit))
+
+
+@router.get("/visits/{visitId}/transcript", responses=may_answer(P.NOT_FOUND, P.NO_TRANSCRIPT))
+async def read_transcript(visit: OwnVisit, parts: PartsOfApi) -> TranscriptView:
+    """Who said what. 409 while there is none yet."""
+    if visit.transcription is None or visit.transcription.completed_at is None:
+        raise Problem(P.NO_TRANSCRIPT)
+    return TranscriptView(
+        visit_id=visit.visit_id,
+        language_code=visit.transcription.language_code,
+        utterances=await parts.store.transcript(visit.visit_id),
+    )
+
+
+@router.get("/visits/{visitId}/history", responses=may_answer(P.NOT_FOUND))
+async def read_history(visit: OwnVisit, parts: PartsOfApi) -> HistoryView:
+    """What happened to a visit, oldest first."""
+    return HistoryView(visit_id=visit.visit_id, entries=await parts.store.history(visit.visit_id))
+
+
+@router.get("/visits/{visitId}/actions", responses=may_answer(P.NOT_FOUND))
+async def read_actions(visit: OwnVisit, parts: PartsOfApi) -> ActionsView:
+    """The action items of a visit, in its order."""
+    actions = await parts.store.actions(visit.visit_id)
+    return ActionsView(visit_id=visit.visit_id, actions=tuple(map(ActionView.of, actions)))
+
+
+@router.patch(
+    "/visits/{visitId}",
+    responses=may_answer(P.NOT_FOUND, P.BODY_TOO_LARGE, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
+)
+async def change_visit(
+    visit: OwnVisit, change: VisitChange, parts: PartsOfApi, _limit: Write
+) -> VisitView:
+    """Change title, tags, or whether it is archived. What is left out stays."""
+    changes = change.model_dump(exclude_unset=True)
+    if "tags" in changes:
+        changes["tags"] = tuple(change.tags)
+    changed = await commands.change(parts, visit.visit_id, **changes) if changes else visit
+    return VisitView.of(changed)
+
+
+@router.delete(
+    "/visits/{visitId}",
+    status_code=202,
+    responses=may_answer(P.NOT_FOUND, P.LEGAL_HOLD, P.RATE_LIMITED),
+)
+async def delete_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Write) -> DeletionView:
+    """Delete a visit for good, also while it is being processed. The receipt counts what went."""
+    await parts.answers.forget(visit.user_id)  # they may quote the visit
+    return DeletionView.of(await commands.delete(parts, visit.visit_id))

@@ -1,0 +1,131 @@
+"""What a user has: their visits by group, their batches, their action items, what they used."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+from lumimd.document import Document
+from lumimd.records import Action, Status, Visit
+
+
+class Group(StrEnum):
+    """The lists in which an owner finds a visit; each visit is in exactly one."""
+
+    NEEDS_ATTENTION = "needs_attention"
+    PROCESSING = "processing"
+    READY = "ready"
+    ARCHIVED = "archived"
+
+
+STATUSES: Final[Mapping[Group, tuple[Status, ...]]] = {
+    # Nothing more comes by itself: the owner retries, uploads again, archives or deletes.
+    Group.NEEDS_ATTENTION: (Status.FAILED, Status.PARTIAL, Status.CANCELLED, Status.EXPIRED),
+    Group.PROCESSING: (Status.PROCESSING,),
+    Group.READY: (Status.COMPLETED,),
+}
+
+
+def group_of(visit: Visit) -> Group:
+    """The group of a visit."""
+    if visit.archived:
+        return Group.ARCHIVED
+    return next(group for group, statuses in STATUSES.items() if visit.status in statuses)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page of a list ended: the instant and the id of its last item."""
+
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True)
+class StoredAction:
+    """An action item as it was read. `version` means something to the library alone."""
+
+    action: Action
+    version: object
+
+
+class Used(Document):
+    """What a user's visits since some day came to."""
+
+    visits: int
+    audio_seconds: float
+
+
+class Profile(Document):
+    """`users/{uid}`: what an operator grants and what the user prefers.
+
+    A user of whom nothing is stored has the defaults.
+    """
+
+    user_id: str
+    tier: str = "free"
+    preferences: dict[str, Any] | None = None
+
+
+class Library(Protocol):
+    """Reads across the documents of one user, and writes to their action items.
+
+    Lists are newest first; `after` is the last item of the page before.
+    """
+
+    async def visits(
+        self, user_id: str, *, limit: int, group: Group | None = None, after: Place | None = None
+    ) -> Sequence[Visit]:
+        """At most `limit` visits of a group, or of all."""
+        ...
+
+    async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:
+        """The visits of one batch, all of them, as they are at one moment; oldest first."""
+        ...
+
+    async def actions(
+        self, user_id: str, *, limit: int, completed: bool | None = None, after: Place | None = None
+    ) -> Sequence[Action]:
+        """At most `limit` action items; those that are (not) completed, or all."""
+        ...
+
+    async def action(self, action_id: str) -> StoredAction | None:
+        """One action item, or None."""
+        ...
+
+    async def add_action(self, action: Action) -> StoredAction:
+        """Write an action item that does not exist yet.
+
+        Raises:
+            Conflict: it exists.
+        """
+        ...
+
+    async def save_action(self, read: StoredAction, action: Action) -> StoredAction:
+        """Write an action item that is still as it was `read`.
+
+        Raises:
+            Conflict: it is not, or is gone.
+        """
+        ...
+
+    async def remove_action(self, read: StoredAction) -> None:
+        """Remove an action item that is still as it was `read`.
+
+        Raises:
+            Conflict: it is not, or is gone.
+        """
+        ...
+
+    async def profile(self, user_id: str) -> Profile:
+        """What is known of a user."""
+        ...
+
+    async def forget(self, user_id: str) -> None:
+        """Delete what is known of a user apart from visits."""
+        ...
+
+    async def used(self, user_id: str, since: datetime) -> Used:
+        """What the visits that were created since then came to."""
+        ...

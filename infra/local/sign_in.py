@@ -1,0 +1,31 @@
+"""`scripts/sign-in`: an ID token for the API of a stack that `scripts/dev` keeps running here."""
+
+import argparse
+import sys
+
+from infra.local.launcher import RUNS
+from infra.ops.local_stack import running
+from lumimd.adapters.local_tokens import LocalTokens
+from lumimd.wiring import SystemClock
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 when a token was printed, 1 when it is not clear for which stack."""
+    parser = argparse.ArgumentParser(prog="scripts/sign-in", description=__doc__)
+    parser.add_argument("user", nargs="?", default="user-1", help="whose token; user-1 by default")
+    parser.add_argument("--admin", action="store_true", help="an operator's")
+    parser.add_argument("--run", metavar="NAME", help="of which stack, where several run")
+    wanted = parser.parse_args(arguments)
+    found = [each for each in running(RUNS) if wanted.run in (None, each.run)]
+    if len(found) != 1:
+        names = ", ".join(each.run for each in found) or "none; start one with scripts/dev"
+        print(f"Which stack? There is {names}.", file=sys.stderr)
+        return 1
+    env, clock = found[0].env, SystemClock()
+    tokens = LocalTokens(env["LOCAL_TOKEN_SECRET"], env["GOOGLE_CLOUD_PROJECT"], clock)
+    print(tokens.issue(wanted.user, admin=wanted.admin))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""`scripts/openapi`: writes infra/openapi.json, or checks that it is current."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from infra.local.stack import ROOT
+from lumimd.api.application import make_app
+from lumimd.api.parts import ApiParts
+
+DOCUMENT: Final = ROOT / "infra" / "openapi.json"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 when the document is current (now), 1 when it was not."""
+    parser = argparse.ArgumentParser(prog="scripts/openapi", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if it is stale")
+    wanted = parser.parse_args(arguments)
+    if not wanted.check:
+        DOCUMENT.write_text(text())
+        return 0
+    if is_current(DOCUMENT):
+        return 0
+    print(f"{DOCUMENT} is not what the routes say: run scripts/openapi.", file=sys.stderr)
+    return 1
+
+
+def is_current(path: Path) -> bool:
+    """Whether that file is what the routes say."""
+    return path.exists() and path.read_text() == text()
+
+
+def text() -> str:
+    """The document as it is to be written."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document of the API."""
+    return make_app(_no_parts).openapi()
+
+
+def _no_parts() -> ApiParts:
+    raise AssertionError("the document is made of the routes alone")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""The API over memory, called in this process."""
+
+import io
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from lumimd import logs
+from tests.support.api import Api, ApiMemoryParts, api_over
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    api = api_over(ApiMemoryParts())
+    async with api.http:
+        yield api
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What is logged from here on."""
+    written = io.StringIO()
+    logs.configure(to=written)
+    yield written
+    logs.configure()

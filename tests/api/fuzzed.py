@@ -1,0 +1,61 @@
+"""The API over parts in memory, served on a port: what the fuzzer of `test_openapi.py` talks to.
+
+    python -m tests.api.fuzzed --port PORT --token-file FILE
+
+The user whose token is written to the file is an operator and has visits in every state.
+"""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import uvicorn
+
+from lumimd import logs
+from lumimd.operations.bulk_retry import bulk_retry
+from tests.support.api import (
+    ApiMemoryParts,
+    api_over,
+    completed,
+    failed,
+    stored,
+    transcribing,
+    visit_of,
+)
+
+USER = "fuzzer"
+STATES = ("done", "running", "broken", "waiting", "theirs")
+EACH = 50
+"""Visits in each state: the fuzzer deletes many of them."""
+
+
+async def _at_once(_seconds: float) -> None:
+    """The fuzzer asks for any pace, and has no minutes to spare."""
+
+
+async def serve(port: int, token_file: Path) -> None:
+    """Until the process is ended."""
+    logs.configure()
+    bulk_retry.__kwdefaults__["sleep"] = _at_once
+    parts = ApiMemoryParts()
+    api = api_over(parts)
+    for number in range(EACH):
+        await stored(
+            parts,
+            completed(visit_of(USER, f"done-{number}", batch_id="batch")),
+            transcribing(visit_of(USER, f"running-{number}", batch_id="batch")),
+            failed(visit_of(USER, f"broken-{number}")),
+            visit_of(USER, f"waiting-{number}"),
+            completed(visit_of("somebody-else", f"theirs-{number}")),
+        )
+    token_file.write_text(parts.tokens.issue(USER, admin=True))
+    config = uvicorn.Config(api.app, host="127.0.0.1", port=port, log_config=None, access_log=False)
+    await uvicorn.Server(config).serve()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--token-file", type=Path, required=True)
+    wanted = parser.parse_args()
+    asyncio.run(serve(wanted.port, wanted.token_file))

@@ -1,0 +1,187 @@
+"""What every answer carries, what no request may, and what no problem tells."""
+
+import io
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from lumimd.adapters.memory.library import MemoryLibrary
+from lumimd.api.problems import DETAILS, STATUS, ProblemCode
+from lumimd.api.schemas import ContentType
+from lumimd.api.security import HEADERS, MAX_BODY_BYTES
+from lumimd.errors import ErrorCode, Transient
+from lumimd.uploads import EXTENSIONS
+from tests.support.api import Api, completed, failed, stored, visit_of
+
+CANARY = "quokka-canary"
+
+
+def test_every_problem_has_a_status_and_a_sentence() -> None:
+    assert set(STATUS) == set(DETAILS) == set(ProblemCode)
+
+
+def test_every_type_of_recording_has_an_extension() -> None:
+    assert set(ContentType.__args__) == set(EXTENSIONS)
+
+
+ANSWERS = [
+    ("GET", "/health", 200),
+    ("GET", "/openapi.json", 200),
+    ("GET", "/v1/visits", 200),
+    ("GET", "/v1/visits/none", 404),
+    ("GET", "/nowhere", 404),
+    ("GET", "/v1/visits/", 404),
+    ("PUT", "/v1/visits", 405),
+    ("POST", "/v1/visits", 422),
+    ("GET", "/docs", 404),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), ANSWERS)
+async def test_every_answer_has_the_security_headers(
+    api: Api, method: str, path: str, status: int
+) -> None:
+    answer = await api.call(method, path)
+    assert answer.status_code == status
+    for name, value in HEADERS.items():
+        assert answer.headers[name] == value
+    if status >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == status
+
+
+async def test_what_cannot_be_done_here_says_what_can(api: Api) -> None:
+    assert "GET" in (await api.call("PUT", "/v1/me")).headers["allow"]
+
+
+async def test_a_bug_is_a_500_that_says_nothing_and_has_the_headers(
+    api: Api, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError(CANARY)
+
+    monkeypatch.setattr(MemoryLibrary, "visits", broken)
+    answer = await api.get("/v1/visits")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert CANARY not in answer.text
+    assert CANARY not in log.getvalue()
+
+
+async def test_what_is_down_is_a_503_that_says_when_to_ask_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(*_: object, **__: object) -> None:
+        raise Transient(ErrorCode.INTERNAL_ERROR, retry_after_s=7)
+
+    monkeypatch.setattr(MemoryLibrary, "visits", down)
+    answer = await api.get("/v1/visits")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"] == "7"
+
+
+async def test_who_verifies_tokens_being_down_is_no_reason_to_sign_out(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(_: str) -> None:
+        raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    monkeypatch.setattr(api.parts.tokens, "verify", down)
+    assert (await api.get("/v1/visits")).status_code == 503
+
+
+async def test_a_body_over_the_limit_is_refused_announced_or_not(api: Api) -> None:
+    large = json.dumps({"consent": True, "title": "x" * MAX_BODY_BYTES}).encode()
+
+    async def pieces() -> Any:
+        for start in range(0, len(large), 65_536):
+            yield large[start : start + 65_536]
+
+    for content in (large, pieces()):
+        answer = await api.post("/v1/visits", content=content)
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_the_largest_batch_fits(api: Api) -> None:
+    announced = {"title": "\u20ac" * 200, "tags": ["\u20ac" * 50] * 10}
+    answer = await api.post("/v1/batches", json={"consent": True, "visits": [announced] * 100})
+    assert answer.status_code == 201
+
+
+async def test_only_known_pages_may_call(api: Api) -> None:
+    async def preflight(origin: str) -> Any:
+        return await api.http.options(
+            "/v1/visits",
+            headers={"Origin": origin, "Access-Control-Request-Method": "POST"},
+        )
+
+    known = await preflight("https://app.example.com")
+    assert known.headers["access-control-allow-origin"] == "https://app.example.com"
+    assert "access-control-allow-credentials" not in known.headers
+    other = await preflight("https://evil.example.com")
+    assert "access-control-allow-origin" not in other.headers
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"consent": true, "{CANARY}": 1}}',
+        f'{{"consent": "{CANARY}"}}',
+        f'{{"consent": true, "title": {{"{CANARY}": 1}}}}',
+        f'{{"consent": true, "tags": ["{CANARY * 9}"]}}',
+        f'{{"consent": true, {CANARY}',
+        f'"{CANARY}"',
+        f'{{"consent": true, "contentType": "{CANARY}"}}',
+        '{"consent": true, "title": "\\ud800"}',
+        "[" * 5000,
+        "NaN",
+    ],
+)
+async def test_no_problem_and_no_line_of_the_log_quotes_a_request(
+    api: Api, body: str, log: io.StringIO
+) -> None:
+    answer = await api.post(
+        f"/v1/visits?{CANARY}={CANARY}",
+        content=body.encode(),
+        headers={"Content-Type": "application/json", "X-Note": CANARY},
+    )
+    assert answer.status_code == 422
+    assert CANARY not in answer.text
+    assert CANARY not in log.getvalue()
+
+
+async def test_no_words_of_a_visit_are_logged_whatever_is_asked(api: Api, log: io.StringIO) -> None:
+    canary = {"title": CANARY, "summary": CANARY, "tags": (CANARY,)}
+    await stored(
+        api.parts,
+        completed(visit_of("user-1", "done", batch_id="b"), **canary),
+        failed(visit_of("user-1", "broken"), **canary),
+    )
+    logging.getLogger("lumimd").warning("%s", CANARY)  # what a library might do
+    asked = [
+        ("GET", f"/v1/visits/{CANARY}"),
+        ("GET", "/v1/visits/done"),
+        ("GET", "/v1/visits"),
+        ("GET", "/v1/me/export"),
+        ("POST", "/v1/visits/broken/retry"),
+        ("POST", "/v1/visits/done/regenerate"),
+        ("POST", "/v1/visits/done/cancel"),
+        ("PATCH", "/v1/visits/done"),
+        ("DELETE", "/v1/visits/done"),
+        ("DELETE", "/v1/me"),
+    ]
+    for method, path in asked:
+        json_body = {"title": CANARY} if method == "PATCH" else None
+        answer = await api.call(method, path, json=json_body)
+        assert answer.status_code < 500
+        if answer.status_code >= 400:
+            assert CANARY not in answer.text
+        # Another user learns nothing at all.
+        theirs = await api.call(method, path, "user-2", json=json_body)
+        if path != "/v1/me/export":
+            assert CANARY not in theirs.text
+    assert "visit_deleted" in log.getvalue()
+    assert CANARY not in log.getvalue()

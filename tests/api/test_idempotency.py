@@ -1,0 +1,175 @@
+"""The same request under the same key is done once."""
+
+import asyncio
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from lumimd.api.answers import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
+from lumimd.errors import ErrorCode, Transient
+from tests.support.api import Api, failed, stored, visit_of
+
+NEW = {"title": "Knee", "consent": True}
+
+
+def key() -> dict[str, str]:
+    return {"Idempotency-Key": uuid.uuid4().hex}
+
+
+async def visits(api: Api, user: str = "user-1") -> int:
+    return len((await api.get("/v1/visits", user)).json()["items"])
+
+
+async def test_a_repeated_request_gets_the_same_answer_and_is_done_once(api: Api) -> None:
+    headers = key()
+    first = await api.post("/v1/visits", json=NEW, headers=headers)
+    again = await api.post("/v1/visits", json=NEW, headers=headers)
+    assert first.status_code == again.status_code == 201
+    assert first.json() == again.json()
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert await visits(api) == 1
+
+
+async def test_without_a_key_every_request_is_another_one(api: Api) -> None:
+    for _ in range(2):
+        await api.post("/v1/visits", json=NEW)
+    assert await visits(api) == 2
+
+
+async def test_the_same_key_for_another_request_is_an_error(api: Api) -> None:
+    headers = key()
+    await api.post("/v1/visits", json=NEW, headers=headers)
+    for path, body in (("/v1/visits", {**NEW, "title": "Hip"}), ("/v1/batches", NEW)):
+        other = await api.post(path, json=body, headers=headers)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert await visits(api) == 1
+
+
+async def test_keys_of_users_do_not_meet(api: Api) -> None:
+    headers = key()
+    mine = await api.post("/v1/visits", json=NEW, headers=headers)
+    theirs = await api.post("/v1/visits", "user-2", json=NEW, headers=headers)
+    assert mine.json()["visit"]["visitId"] != theirs.json()["visit"]["visitId"]
+    assert "Idempotency-Replayed" not in theirs.headers
+
+
+async def test_of_many_at_once_one_is_done_and_the_others_wait_or_get_its_answer(api: Api) -> None:
+    headers = key()
+    answers = await asyncio.gather(
+        *(api.post("/v1/visits", json=NEW, headers=headers) for _ in range(20))
+    )
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    for answer in answers:
+        if answer.status_code == 409:
+            assert answer.json()["code"] == "request_in_progress"
+            assert int(answer.headers["Retry-After"]) >= 1
+    assert await visits(api) == 1
+    assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 201
+
+
+async def test_a_refusal_is_not_kept(api: Api) -> None:
+    await stored(api.parts, failed(visit_of("user-1", "v1"), last_retry_at=api.parts.clock.now()))
+    headers = key()
+    refused = await api.post("/v1/visits/v1/retry", headers=headers)
+    assert refused.status_code == 429
+    api.parts.clock.advance(timedelta(seconds=30))
+    accepted = await api.post("/v1/visits/v1/retry", headers=headers)
+    assert accepted.status_code == 202
+    replayed = await api.post("/v1/visits/v1/retry", headers=headers)
+    assert (replayed.status_code, replayed.json()) == (202, accepted.json())
+
+
+async def test_an_invalid_request_does_not_use_up_its_key(api: Api) -> None:
+    headers = key()
+    assert (await api.post("/v1/visits", json={}, headers=headers)).status_code == 422
+    assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 201
+
+
+async def test_a_bug_does_not_use_up_the_key(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = key()
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.parts.uploads, "place", broken)
+        assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 500
+    # The visit was there already: it is found, and not created again.
+    assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 201
+    assert await visits(api) == 1
+
+
+async def test_an_answer_that_could_not_be_kept_is_given_and_nothing_is_done_twice(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers, save = key(), api.parts.answers.save
+
+    async def fails_later(version: object | None, answer: Answer) -> object:
+        if answer.status is not None:
+            raise Transient(ErrorCode.INTERNAL_ERROR)
+        return await save(version, answer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.parts.answers, "save", fails_later)
+        first = await api.post("/v1/visits", json=NEW, headers=headers)
+    assert first.status_code == 201
+    # Nobody knows yet whether the first one is still at work.
+    assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 409
+    api.parts.clock.advance(WORKED_ON_FOR)
+    again = await api.post("/v1/visits", json=NEW, headers=headers)
+    assert again.json()["visit"]["visitId"] == first.json()["visit"]["visitId"]
+    assert await visits(api) == 1
+
+
+async def test_who_died_at_work_does_not_hold_a_key_for_ever(api: Api) -> None:
+    headers = key()
+    now = api.parts.clock.now()
+    first = await api.post("/v1/visits", json=NEW, headers=headers)
+    kept = await api.parts.answers.get(key_of("user-1", headers["Idempotency-Key"]))
+    assert kept is not None
+    answer, version = kept
+    died = {"status": None, "body": "", "until": now + WORKED_ON_FOR}
+    await api.parts.answers.save(version, answer.model_copy(update=died))
+    assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 409
+    api.parts.clock.advance(WORKED_ON_FOR)
+    again = await api.post("/v1/visits", json=NEW, headers=headers)
+    assert again.json()["visit"]["visitId"] == first.json()["visit"]["visitId"]
+
+
+async def test_after_a_day_a_key_means_nothing(api: Api) -> None:
+    headers = key()
+    await api.post("/v1/actions", json={}, headers=headers)
+    await api.post("/v1/visits", json=NEW, headers=headers)
+    api.parts.clock.advance(KEPT_FOR)
+    other = await api.post("/v1/visits", json={**NEW, "title": "Hip"}, headers=headers)
+    assert other.status_code == 201
+
+
+@pytest.mark.parametrize("bad", ["short", "x" * 129, "with a space in it", "\x7f" * 9])
+async def test_a_key_has_eight_to_128_visible_characters(api: Api, bad: str) -> None:
+    answer = await api.post("/v1/visits", json=NEW, headers={"Idempotency-Key": bad})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert await visits(api) == 0
+
+
+async def test_a_repeated_batch_is_the_same_batch(api: Api) -> None:
+    headers = key()
+    body = {"consent": True, "visits": [{"title": "One"}, {"title": "Two"}]}
+    first = await api.post("/v1/batches", json=body, headers=headers)
+    again = await api.post("/v1/batches", json=body, headers=headers)
+    assert first.json() == again.json()
+    assert await visits(api) == 2
+
+
+async def test_what_a_user_deletes_is_not_replayed(api: Api) -> None:
+    headers = key()
+    created = await api.post("/v1/visits", json=NEW, headers=headers)
+    visit_id = created.json()["visit"]["visitId"]
+    assert (await api.call("DELETE", f"/v1/visits/{visit_id}")).status_code == 202
+    again = await api.post("/v1/visits", json=NEW, headers=headers)
+    # The same key makes the same id, and what was deleted does not come back.
+    assert (again.status_code, again.json()["code"]) == (409, "changed_meanwhile")
+    assert "Knee" not in again.text
+    assert await visits(api) == 0

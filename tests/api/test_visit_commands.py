@@ -1,0 +1,158 @@
+"""How far a visit is, and what its owner may ask of it."""
+
+from datetime import timedelta
+
+import pytest
+
+from lumimd.admission.lanes import Lane, first_turn
+from lumimd.errors import ErrorCode
+from lumimd.records import ProcessingError, ProcessingStatus, Stage, Visit
+from tests.support.api import (
+    Api,
+    completed,
+    failed,
+    stored,
+    transcribing,
+    visit_of,
+)
+from tests.support.parts import START
+
+
+def half_way(visit: Visit) -> Visit:
+    return transcribing(visit, progress_percent=50)
+
+
+async def test_the_status_tells_how_far_it_is_and_how_long_it_takes(api: Api) -> None:
+    await stored(api.parts, half_way(visit_of("user-1", "v1")))
+    api.parts.clock.advance(timedelta(seconds=20))
+    status = (await api.get("/v1/visits/v1/status")).json()
+    assert status == {
+        "visitId": "v1",
+        "attempt": 1,
+        "status": "processing",
+        "processingStatus": "transcribing",
+        "currentStep": "transcribing",
+        "progressPercent": 50,
+        "milestone": 50,
+        "elapsedSeconds": 20,
+        "estimatedSecondsRemaining": 30,
+        "queuePosition": None,
+        "takingLongerThanExpected": False,
+        "retryInSeconds": None,
+        "error": None,
+    }
+
+
+async def test_what_takes_over_half_an_hour_takes_longer_than_expected(api: Api) -> None:
+    await stored(api.parts, half_way(visit_of("user-1", "v1")))
+    api.parts.clock.advance(timedelta(minutes=30))
+    assert not (await api.get("/v1/visits/v1/status")).json()["takingLongerThanExpected"]
+    api.parts.clock.advance(timedelta(seconds=1))
+    status = (await api.get("/v1/visits/v1/status")).json()
+    assert status["takingLongerThanExpected"]
+    assert status["estimatedSecondsRemaining"] == 0
+
+
+@pytest.mark.parametrize("processing_status", ProcessingStatus)
+async def test_every_state_has_a_status(api: Api, processing_status: ProcessingStatus) -> None:
+    error = None
+    if processing_status is ProcessingStatus.FAILED:
+        error = ProcessingError.of(ErrorCode.NO_SPEECH, Stage.TRANSCRIPTION)
+    made = transcribing(
+        visit_of("user-1", "v1"), processing_status=processing_status, processing_error=error
+    )
+    await stored(api.parts, made)
+    status = (await api.get("/v1/visits/v1/status")).json()
+    assert status["processingStatus"] == processing_status
+    assert status["takingLongerThanExpected"] is False
+    assert status["estimatedSecondsRemaining"] >= 0
+    # Nobody speaks in it, however often it is tried.
+    assert status["retryInSeconds"] is None
+
+
+async def test_at_the_end_the_time_stands_still(api: Api) -> None:
+    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    api.parts.clock.advance(timedelta(days=1))
+    status = (await api.get("/v1/visits/v1/status")).json()
+    assert (status["elapsedSeconds"], status["estimatedSecondsRemaining"]) == (45, 0)
+    assert (status["progressPercent"], status["milestone"]) == (100, 100)
+
+
+async def test_retry_tells_a_client_when_its_button_works_again(api: Api) -> None:
+    await stored(api.parts, failed(visit_of("user-1", "v1"), last_retry_at=START))
+    api.parts.clock.advance(timedelta(seconds=29, milliseconds=1))
+    assert (await api.get("/v1/visits/v1/status")).json()["retryInSeconds"] == 1
+    refused = await api.post("/v1/visits/v1/retry")
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"] == "1"
+    assert refused.json()["code"] == "retry_too_soon"
+    assert refused.json()["retryAfterSeconds"] == 1
+    api.parts.clock.advance(timedelta(milliseconds=999))
+    assert (await api.get("/v1/visits/v1/status")).json()["retryInSeconds"] == 0
+    accepted = await api.post("/v1/visits/v1/retry")
+    assert (accepted.status_code, accepted.json()["attempt"]) == (202, 2)
+
+
+async def test_what_is_not_possible_says_why(api: Api) -> None:
+    await stored(
+        api.parts,
+        transcribing(visit_of("user-1", "running")),
+        completed(visit_of("user-1", "done")),
+        failed(visit_of("user-1", "broken")),
+    )
+    for path, code in {
+        "running/retry": "still_processing",
+        "running/regenerate": "still_processing",
+        "done/retry": "nothing_to_retry",
+        "done/cancel": "already_over",
+        "broken/regenerate": "no_transcript",
+    }.items():
+        answer = await api.post(f"/v1/visits/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (409, code), path
+
+
+async def test_another_summary_orders_no_other_transcript(api: Api) -> None:
+    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    answer = await api.post("/v1/visits/v1/regenerate")
+    assert (answer.status_code, answer.json()["processingStatus"]) == (202, "summarizing")
+    assert not api.parts.transcriber.orders
+
+
+async def test_a_cancelled_visit_is_over(api: Api) -> None:
+    await stored(api.parts, transcribing(visit_of("user-1", "v1")))
+    answer = await api.post("/v1/visits/v1/cancel")
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+
+
+async def test_a_deleted_visit_is_gone_and_leaves_a_receipt(api: Api) -> None:
+    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    receipt = await api.call("DELETE", "/v1/visits/v1")
+    assert receipt.status_code == 202
+    assert receipt.json()["counts"]["visits"] == 1
+    assert (await api.get("/v1/visits/v1")).status_code == 404
+    again = await api.get("/v1/deletions/v1")
+    assert again.json()["visitId"] == "v1"
+    assert (await api.get("/v1/deletions/v1", "user-2")).status_code == 404
+
+
+async def test_what_must_be_kept_for_legal_reasons_is_not_deleted(api: Api) -> None:
+    await stored(api.parts, completed(visit_of("user-1", "v1"), legal_hold=True))
+    answer = await api.call("DELETE", "/v1/visits/v1")
+    assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold")
+    assert (await api.get("/v1/visits/v1")).status_code == 200
+
+
+async def test_who_waits_in_line_is_told_the_place(api: Api) -> None:
+    first = first_turn(Lane.LIVE)
+    await stored(
+        api.parts,
+        visit_of("user-2", "theirs", turn=first + 1),
+        visit_of("user-1", "mine", turn=first + 2),
+        visit_of("user-1", "later", turn=first + 3),
+        visit_of("user-1", "urgent", turn=first_turn(Lane.URGENT) + 1),
+    )
+    places = {
+        visit_id: (await api.get(f"/v1/visits/{visit_id}/status")).json()["queuePosition"]
+        for visit_id in ("mine", "later", "urgent")
+    }
+    assert places == {"mine": 2, "later": 3, "urgent": 1}

@@ -1,0 +1,189 @@
+"""Visits as their owner creates, lists, reads and changes them."""
+
+import pytest
+
+from lumimd.audio import recording_of
+from lumimd.records import Status
+from tests.support.api import (
+    Api,
+    completed,
+    failed,
+    stored,
+    transcribed,
+    transcribing,
+    visit_of,
+)
+from tests.support.parts import DIALOGUE
+
+NEW = {"title": "Knee", "consent": True}
+
+
+async def test_a_created_visit_says_where_its_recording_goes(api: Api) -> None:
+    answer = await api.post("/v1/visits", json=NEW)
+    assert answer.status_code == 201
+    visit, upload = answer.json()["visit"], answer.json()["upload"]
+    assert visit["status"] == "processing"
+    assert visit["group"] == "processing"
+    assert recording_of(upload["path"]) == ("user-1", visit["visitId"])
+    assert upload["bucket"] == "recordings"
+    kept = await api.parts.store.get(visit["visitId"])
+    assert kept is not None
+    assert kept.visit.title == "Knee"
+    assert kept.visit.consent is not None
+
+
+async def test_without_consent_a_visit_is_kept_and_has_none(api: Api) -> None:
+    answer = await api.post("/v1/visits", json={"consent": False})
+    visit_id = answer.json()["visit"]["visitId"]
+    kept = await api.parts.store.get(visit_id)
+    assert kept is not None
+    assert kept.visit.consent is None
+    given = await api.post(f"/v1/visits/{visit_id}/consent")
+    assert given.status_code == 200
+    assert (await api.get(f"/v1/visits/{visit_id}")).json()["consent"] is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"consent": "yes"},
+        {"consent": True, "title": 5},
+        {"consent": True, "title": "x" * 201},
+        {"consent": True, "tags": ["x"] * 11},
+        {"consent": True, "tags": ["x" * 51]},
+        {"consent": True, "tags": [""]},
+        {"consent": True, "contentType": "text/html"},
+        {"consent": True, "userId": "somebody-else"},
+        {"consent": True, "status": "completed"},
+        {"consent": True, "batchId": "../../users"},
+        [],
+        "visit",
+    ],
+)
+async def test_a_visit_that_is_not_as_it_must_be_is_refused_by_where_and_why(
+    api: Api, body: object
+) -> None:
+    answer = await api.post("/v1/visits", json=body)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "invalid_request"
+    assert all(fault["where"].startswith("body") for fault in answer.json()["faults"])
+
+
+async def test_each_group_lists_its_own_visits_newest_first(api: Api) -> None:
+    await stored(
+        api.parts,
+        visit_of("user-1", "waiting", minutes=0),
+        transcribing(visit_of("user-1", "running", minutes=1)),
+        completed(visit_of("user-1", "done", minutes=2)),
+        failed(visit_of("user-1", "broken", minutes=3)),
+        failed(visit_of("user-1", "half", minutes=4), status=Status.PARTIAL),
+        completed(visit_of("user-1", "old", minutes=5), archived=True),
+        completed(visit_of("user-2", "theirs", minutes=6)),
+    )
+
+    async def listed(query: str) -> list[str]:
+        answer = await api.get(f"/v1/visits{query}")
+        assert answer.status_code == 200
+        return [item["visitId"] for item in answer.json()["items"]]
+
+    assert await listed("?group=processing") == ["running", "waiting"]
+    assert await listed("?group=ready") == ["done"]
+    assert await listed("?group=needs_attention") == ["half", "broken"]
+    assert await listed("?group=archived") == ["old"]
+    assert await listed("") == ["old", "half", "broken", "done", "running", "waiting"]
+
+
+async def test_pages_hold_every_visit_once(api: Api) -> None:
+    # Several of the same instant: the id decides.
+    await stored(
+        api.parts, *(visit_of("user-1", f"v{number}", minutes=number // 3) for number in range(7))
+    )
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = (await api.get(f"/v1/visits?limit=2{cursor}")).json()
+        seen += [item["visitId"] for item in page["items"]]
+        if page["nextCursor"] is None:
+            break
+        cursor = f"&cursor={page['nextCursor']}"
+    assert seen == [f"v{number}" for number in reversed(range(7))]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=x", "cursor=!", "cursor=1.v", "group=mine"]
+)
+async def test_a_list_that_makes_no_sense_is_refused(api: Api, query: str) -> None:
+    answer = await api.get(f"/v1/visits?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("make", "status"),
+    [
+        (visit_of, 202),
+        (lambda *ids: transcribing(visit_of(*ids)), 202),
+        (lambda *ids: transcribed(visit_of(*ids)), 202),
+        (lambda *ids: completed(visit_of(*ids)), 200),
+        (lambda *ids: failed(visit_of(*ids)), 200),
+    ],
+)
+async def test_a_result_is_202_while_it_runs_and_200_at_its_end(
+    api: Api, make: object, status: int
+) -> None:
+    await stored(api.parts, make("user-1", "v1"))  # type: ignore[operator]
+    answer = await api.get("/v1/visits/v1")
+    assert answer.status_code == status
+    assert answer.json()["visitId"] == "v1"
+
+
+async def test_a_failed_visit_says_why(api: Api) -> None:
+    await stored(api.parts, failed(visit_of("user-1", "v1")))
+    error = (await api.get("/v1/visits/v1")).json()["processingError"]
+    assert error["code"] == "transcription_failed"
+    assert error["retryable"] is True
+
+
+async def test_a_visit_shows_what_was_understood_and_nothing_of_the_machinery(api: Api) -> None:
+    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    shown = (await api.get("/v1/visits/v1")).json()
+    assert shown["medications"]["started"][0]["name"] == "Aspirin"
+    assert shown["summary"] == "The patient coughs."
+    assert not {"wakeAt", "claim", "trace", "trouble", "userId", "audioUrl"} & set(shown)
+
+
+async def test_transcript_history_and_actions_are_those_of_the_visit(api: Api) -> None:
+    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    said = (await api.get("/v1/visits/v1/transcript")).json()["utterances"]
+    assert [line["text"] for line in said] == [text for _, text in DIALOGUE]
+    history = (await api.get("/v1/visits/v1/history")).json()["entries"]
+    assert [entry["event"] for entry in history] == ["audio_accepted"]
+    actions = (await api.get("/v1/visits/v1/actions")).json()["actions"]
+    assert [action["text"] for action in actions] == ["Rest."]
+
+
+async def test_before_there_is_a_transcript_asking_for_it_is_a_conflict(api: Api) -> None:
+    await stored(api.parts, transcribing(visit_of("user-1", "v1")))
+    answer = await api.get("/v1/visits/v1/transcript")
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_transcript")
+
+
+async def test_the_owner_changes_title_tags_and_archives(api: Api) -> None:
+    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    changed = await api.call("PATCH", "/v1/visits/v1", json={"archived": True, "tags": ["knee"]})
+    assert changed.status_code == 200
+    assert changed.json()["group"] == "archived"
+    renamed = (await api.call("PATCH", "/v1/visits/v1", json={"title": "Left knee"})).json()
+    assert (renamed["title"], renamed["tags"], renamed["archived"]) == ("Left knee", ["knee"], True)
+
+
+@pytest.mark.parametrize("field", ["status", "processingStatus", "userId", "summary", "legalHold"])
+async def test_nothing_else_of_a_visit_can_be_changed(api: Api, field: str) -> None:
+    before = completed(visit_of("user-1", "v1"))
+    await stored(api.parts, before)
+    answer = await api.call("PATCH", "/v1/visits/v1", json={field: "completed"})
+    assert answer.status_code == 422
+    kept = await api.parts.store.get("v1")
+    assert kept is not None
+    assert kept.visit.status is before.status

@@ -1,0 +1,67 @@
+"""The API as the platform serves it: the entry point `api` of the real `main.py`."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from functions_framework.aio import create_asgi_app
+
+from infra.local.stack import ROOT
+from lumimd import logs, wiring
+from lumimd.api.application import app
+from tests.support.api import ApiMemoryParts
+
+FUNCTIONS = ROOT / "functions"
+
+
+@pytest.fixture
+async def served(environment: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple]:
+    monkeypatch.setenv("WEB_ORIGINS", "https://app.example.com")
+    app.cache_clear()
+    parts = ApiMemoryParts()
+    function = create_asgi_app("api", str(FUNCTIONS / "main.py"))
+    wiring.install(parts)
+    logs.configure()
+    transport = httpx.ASGITransport(app=function)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+        yield parts, http
+    wiring.uninstall()
+    app.cache_clear()
+
+
+async def test_the_platform_hands_every_path_and_method_over(served: tuple) -> None:
+    parts, http = served
+    http.headers["Authorization"] = f"Bearer {parts.tokens.issue('user-1')}"
+    created = await http.post("/v1/visits", json={"consent": True})
+    assert created.status_code == 201
+    path = f"/v1/visits/{created.json()['visit']['visitId']}"
+    assert (await http.get(path)).status_code == 202
+    assert (await http.patch(path, json={"title": "Knee"})).json()["title"] == "Knee"
+    assert (await http.get("/v1/me/export")).content.startswith(b"PK")
+    assert (await http.delete(path)).status_code == 202
+    assert (await http.get(path)).status_code == 404
+    assert (await http.get("/health")).json() == {"status": "ok"}
+    assert (await http.get("/openapi.json")).json()["openapi"].startswith("3.1")
+    for nowhere in ("/", "/nothing", "/robots.txt"):
+        assert (await http.get(nowhere)).status_code == 404
+
+
+async def test_the_settings_name_the_pages_that_may_call(served: tuple) -> None:
+    _, http = served
+    preflight = await http.options(
+        "/v1/visits",
+        headers={"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"},
+    )
+    assert preflight.headers["access-control-allow-origin"] == "https://app.example.com"
+
+
+def test_no_other_function_loads_what_the_api_needs() -> None:
+    code = (
+        "import main, sys; print(sorted({'fastapi', 'firebase_admin', 'jwt'} & set(sys.modules)))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=FUNCTIONS, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.strip() == "[]"

@@ -1,0 +1,17 @@
+"""Logs that can be read, and the real entry points with every part in memory."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lumimd import logs
+from tests.flow.conftest import environment, functions  # noqa: F401  (fixtures)
+from tests.monitoring.lines import Lines
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    written = Lines()
+    logs.configure(to=written)
+    yield written
+    logs.configure()

@@ -1,0 +1,121 @@
+"""A day in the life of the pipeline: the real entry points, parts in memory, good and bad hours."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.adapters.memory import MemoryTranscriber
+from lumimd.adapters.memory.breakers import MemoryBreakerStore
+from lumimd.adapters.memory.census import MemoryCensus
+from lumimd.errors import ErrorCode, Transient
+from lumimd.metrics_census import count_visits
+from lumimd.ports import Failed, Transcribed
+from lumimd.recording import record
+from lumimd.records import ProcessingStatus, Visit
+from lumimd.resilience.breaker import CircuitBreaker
+from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION, BreakerPolicy
+from lumimd.visit import retry_event
+from tests.flow.conftest import Functions
+from tests.support.parts import CountingSummarizer, transcript
+
+MINUTE = timedelta(minutes=1)
+HEARD = Transcribed(transcript())
+REFUSED = Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False)
+
+
+@dataclass
+class Day:
+    """The functions as they are called in the course of a day, with breakers before the vendors."""
+
+    functions: Functions
+    transcriber: MemoryTranscriber
+    summarizer: CountingSummarizer
+
+    @classmethod
+    def begun(cls, functions: Functions) -> "Day":
+        parts, breakers = functions.parts, MemoryBreakerStore()
+
+        def breaker(policy: BreakerPolicy) -> CircuitBreaker:
+            return CircuitBreaker(policy, breakers, parts.clock, parts.new_id)
+
+        day = cls(functions, parts.transcriber, parts.summarizer)
+        parts.transcriber = GuardedTranscriber(  # type: ignore[assignment]
+            day.transcriber, breaker(TRANSCRIPTION)
+        )
+        parts.summarizer = GuardedSummarizer(  # type: ignore[assignment]
+            day.summarizer, breaker(MODEL)
+        )
+        return day
+
+    async def visit(self, visit_id: str) -> Visit:
+        stored = await self.functions.parts.store.get(visit_id)
+        assert stored
+        return stored.visit
+
+    async def uploads(self, visit_id: str) -> None:
+        await self.functions.finalize(self.functions.parts.upload(visit_id), f"event-{visit_id}")
+
+    async def job_ends(self, visit_id: str, state: Transcribed | Failed = HEARD) -> None:
+        """The provider finishes the newest job of the visit and says so."""
+        order = next(o for o in reversed(self.transcriber.orders) if o.visit_id == visit_id)
+        self.transcriber.finish(order.transcript_id, state)
+        await self.functions.webhook(visit_id, order.attempt, order.transcript_id)
+
+    async def minutes_pass(self, minutes: int, *, scheduler: bool = True) -> None:
+        """The scheduler ticks every minute, and waiting tasks are run."""
+        parts = self.functions.parts
+        for _ in range(minutes):
+            parts.clock.advance(MINUTE)
+            if scheduler:
+                await self.functions.wake()
+                await count_visits(MemoryCensus(parts.store), parts.clock.now())
+            await self.functions.run_tasks()
+
+    async def asked_for_again(self, visit_id: str) -> None:
+        stored = await self.functions.parts.store.get(visit_id)
+        assert stored
+        await record(self.functions.parts, stored, retry_event(stored.visit))
+
+    @asynccontextmanager
+    async def model_is_away(self) -> AsyncIterator[None]:
+        self.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE)] * 10_000
+        yield
+        self.summarizer.raises = []
+
+
+async def live(day: Day) -> None:
+    """Everything that a dashboard shows happens at least once."""
+    for number in range(5):
+        await day.uploads(f"good-{number}")
+        await day.minutes_pass(2)
+        await day.job_ends(f"good-{number}")
+        await day.minutes_pass(1)
+
+    await day.uploads("stubborn")
+    for _ in range(5):
+        await day.job_ends("stubborn", REFUSED)
+        assert (await day.visit("stubborn")).processing_status is ProcessingStatus.FAILED
+        await day.asked_for_again("stubborn")
+        await day.minutes_pass(1)
+    await day.job_ends("stubborn")
+    await day.minutes_pass(1)
+
+    await day.uploads("hopeless")
+    await day.job_ends("hopeless", REFUSED)
+
+    async with day.model_is_away():
+        for number in range(6):
+            await day.uploads(f"unlucky-{number}")
+            await day.job_ends(f"unlucky-{number}")
+        await day.minutes_pass(20)
+    await day.minutes_pass(20)
+
+    await day.uploads("forgotten")
+    await day.minutes_pass(30, scheduler=False)
+    await day.minutes_pass(1)
+    await day.job_ends("forgotten")
+    await day.minutes_pass(30)
+
+    await day.functions.webhook("good-0", secret="a-stranger-s-secret")

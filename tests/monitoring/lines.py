@@ -1,0 +1,19 @@
+"""What was logged, as parsed lines."""
+
+import io
+import json
+from typing import Any
+
+
+class Lines(io.StringIO):
+    """A place to log to that can be asked for events."""
+
+    def all(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.all() if line["event"] == event]
+
+    def one(self, event: str) -> dict[str, Any]:
+        (line,) = self.of(event)
+        return line

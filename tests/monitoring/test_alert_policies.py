@@ -1,0 +1,63 @@
+"""Alert policies are Google's own message, read only what there is, and name a runbook."""
+
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+
+from tests.monitoring.alerting import FOLDER, bounds_of, parsed, policies, terms
+from tests.monitoring.log_metric import ours
+
+ALERTS = policies()
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_it_is_the_message_that_google_documents(path: Path) -> None:
+    parsed(path.read_text())
+
+
+def test_a_typo_in_a_policy_is_found() -> None:
+    text = (FOLDER / "dead-letter.json").read_text()
+    for right, wrong in (("thresholdValue", "treshold"), ("ALIGN_DELTA", "ALIGN_DELTAS")):
+        assert right in text
+        with pytest.raises(json_format.ParseError):
+            parsed(text.replace(right, wrong))
+
+
+@pytest.mark.parametrize("name", sorted(policies()))
+def test_it_reads_known_metrics_and_labels_and_groups_by_nothing_unbounded(name: str) -> None:
+    for condition in ALERTS[name].conditions:
+        rule = condition.condition_threshold
+        for query in filter(None, (rule.filter, rule.denominator_filter)):
+            wanted = terms(query)
+            (metric_type,) = wanted["metric.type"]
+            bounds_of(metric_type)  # a KeyError where nobody knows the metric
+            used = {path for path in wanted if path.startswith("metric.label.")}
+            if metric_type in ours():
+                labels = ours()[metric_type].label_extractors
+                assert used <= {f"metric.label.{label}" for label in labels}
+                assert wanted["resource.type"] == {"cloud_run_revision"}
+        (how,) = rule.aggregations
+        assert set(how.group_by_fields) <= {
+            "metric.label.stage",
+            "metric.label.dependency",
+            "metric.label.check_id",
+            "resource.label.queue_id",
+        }
+
+
+@pytest.mark.parametrize("name", sorted(policies()))
+def test_it_says_what_has_happened_and_names_its_runbook(name: str) -> None:
+    policy = ALERTS[name]
+    assert policy.documentation.content.endswith(f"Runbook: infra/runbooks/{name}.md")
+    assert policy.severity.name in ("CRITICAL", "ERROR", "WARNING")
+    # Only policies on single log lines may limit their rate; ours are one series a policy.
+    assert "notification_rate_limit" not in policy.alert_strategy
+
+
+@pytest.mark.parametrize("name", sorted(policies()))
+def test_missing_data_is_judged_only_where_the_api_allows_it(name: str) -> None:
+    for condition in ALERTS[name].conditions:
+        rule = condition.condition_threshold
+        assert not rule.evaluation_missing_data or rule.duration.total_seconds() >= 60
+        assert rule.duration.total_seconds() % 60 == 0

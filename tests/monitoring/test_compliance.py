@@ -1,0 +1,35 @@
+"""docs/compliance.md leaves out no place where the product stores something."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def stored_in() -> set[str]:
+    """The collections that the product names, and the names of its subcollections."""
+    places = set()
+    for path in (ROOT / "functions" / "lumimd" / "adapters").glob("firestore*.py"):
+        source = path.read_text()
+        named = re.findall(r'(?:collection|document)\(f?"([^"]+)"', source)
+        named += re.findall(r'(?:COLLECTION|AUDIT)\w*: Final = "([^"]+)"', source)
+        for name in named:
+            top, *below = re.sub(r"\{[^}]*\}", "*", name).split("/")
+            places.add(top)
+            places |= {each for each in below if each.isalpha()} if top == "visits" else set()
+    return {place for place in places if place.isalpha()}
+
+
+def test_every_collection_is_on_the_page() -> None:
+    page = (ROOT / "docs" / "compliance.md").read_text()
+    named = set(re.findall(r"^\| Firestore `([^`]+)`", page, re.MULTILINE))
+    on_the_page = {part for name in named for part in name.split("/")}
+    assert {"visits", "transcript", "deadLetters"} <= stored_in() <= on_the_page
+
+
+def test_every_store_that_the_page_names_says_for_how_long_and_for_whom() -> None:
+    page = (ROOT / "docs" / "compliance.md").read_text()
+    table = page.partition("| store |")[2].partition("\n\n")[0]
+    rows = [row.strip("| ").split(" | ") for row in table.splitlines()[2:]]
+    assert len(rows) > 10
+    assert all(len(row) == 5 and all(cell.strip() for cell in row) for row in rows)

@@ -1,0 +1,63 @@
+"""What a day of visits emits is what dashboards and alerts read, and nothing that they must not."""
+
+import pytest
+
+from lumimd import logs
+from tests.flow.conftest import Functions
+from tests.monitoring.alerting import GOOGLES, policies, terms
+from tests.monitoring.day import Day, live
+from tests.monitoring.lines import Lines
+from tests.monitoring.log_filter import entry_of
+from tests.monitoring.log_metric import ours, points
+from tests.monitoring.test_dashboards import metrics_read
+from tests.support.parts import DIALOGUE
+
+
+@pytest.fixture
+async def day(functions: Functions) -> Lines:
+    logs.configure(to=(written := Lines()))
+    await live(Day.begun(functions))
+    return written
+
+
+async def test_a_day_gives_points_to_every_metric_that_is_read(day: Lines) -> None:
+    entries = [(float(number), entry_of(line)) for number, line in enumerate(day.all())]
+    emitted = {name for name, metric in ours().items() if points(metric, entries)}
+    by_alerts = {
+        metric_type
+        for policy in policies().values()
+        for condition in policy.conditions
+        for metric_type in terms(condition.condition_threshold.filter)["metric.type"]
+    }
+    assert (metrics_read() | by_alerts) - set(GOOGLES) - emitted == set()
+    assert set(ours()) == emitted
+
+
+async def test_every_line_of_a_day_has_only_allowed_fields_and_no_word_of_a_visit(
+    day: Lines,
+) -> None:
+    for line in day.all():
+        assert set(line) <= logs.FIELDS
+        assert "droppedFields" not in line, line
+    for _, text in DIALOGUE:
+        assert text not in day.getvalue()
+
+
+async def test_a_metric_whose_line_was_renamed_is_missed(day: Lines) -> None:
+    entries = [
+        (0.0, entry_of({**line, "event": line["event"].replace("stage_ended", "stage_end")}))
+        for line in day.all()
+    ]
+    empty = {name.rpartition("/")[2] for name, m in ours().items() if not points(m, entries)}
+    assert empty == {"stage_duration", "stage_delay", "audio_transcribed", "transcript_length"}
+
+
+async def test_calls_to_both_providers_are_measured_under_their_names(day: Lines) -> None:
+    called = {(line["dependency"], line["operation"]) for line in day.of("provider_called")}
+    assert {
+        ("transcription", "submit"),
+        ("transcription", "fetch"),
+        ("model", "summarize"),
+    } <= called
+    outcomes = {line["outcome"] for line in day.of("provider_called")}
+    assert {"answered", "failed", "not_called"} <= outcomes

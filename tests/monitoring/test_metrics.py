@@ -1,0 +1,213 @@
+"""What is measured, when, and once."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from lumimd import collecting, events, metrics, pipeline, recovery
+from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.ports import Failed, Transcribed
+from lumimd.recording import dead_letter_of, record
+from lumimd.records import Visit
+from lumimd.visit import advance, retry_event
+from tests.monitoring.lines import Lines
+from tests.support.parts import START, MemoryParts, transcript, upload
+
+MINUTE = timedelta(minutes=1)
+
+
+async def submitted(parts: MemoryParts, visit_id: str = "visit-1") -> None:
+    await pipeline.accept(parts, parts.upload(visit_id))
+
+
+async def transcribed(parts: MemoryParts, visit_id: str = "visit-1") -> None:
+    order = next(order for order in parts.transcriber.orders if order.visit_id == visit_id)
+    parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    await collecting.collect(parts, visit_id, order.attempt, order.transcript_id)
+
+
+async def asked_for_again(parts: MemoryParts) -> None:
+    stored = await parts.store.get("visit-1")
+    assert stored
+    await record(parts, stored, retry_event(stored.visit))
+
+
+async def test_each_stage_is_measured_from_the_end_of_the_one_before(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    parts.clock.advance(3 * MINUTE)
+    await transcribed(parts)
+    parts.clock.advance(2 * MINUTE)
+    await pipeline.summarize(parts, "visit-1", 1)
+    ended = {line["stage"]: line["durationMs"] for line in lines.of("stage_ended")}
+    assert ended == {"submission": 0, "transcription": 180_000, "summary": 120_000}
+    assert lines.one("visit_ended")["durationMs"] == 300_000
+
+
+async def test_what_the_length_of_the_recording_explains_is_no_delay(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)  # two seconds of recording: 15.5 s are to be expected
+    parts.clock.advance(MINUTE)
+    await transcribed(parts)
+    line = lines.of("stage_ended")[-1]
+    assert (line["durationMs"], line["delayMs"]) == (60_000, 44_500)
+
+
+async def test_the_line_of_a_transcript_tells_its_length_and_no_word_of_it(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    await transcribed(parts)
+    line = lines.of("stage_ended")[-1]
+    spoken = [utterance.text for utterance in transcript().utterances]
+    assert (line["utterances"], line["characters"]) == (4, sum(map(len, spoken)))
+    assert line["audioSeconds"] == 2.0
+    assert not any(text in lines.getvalue() for text in spoken)
+
+
+async def test_webhook_and_poller_that_race_are_one_measurement(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    parts.clock.advance(MINUTE)
+    await asyncio.gather(*(transcribed(parts) for _ in range(5)), recovery.wake_due(parts))
+    stages = [line["stage"] for line in lines.of("stage_ended")]
+    assert stages == ["submission", "transcription"]
+
+
+async def test_a_transcription_that_began_nobody_knows_when_is_not_measured(lines: Lines) -> None:
+    parts = MemoryParts()
+    uploaded = parts.upload()
+    parts.transcriber.submit = _answer_lost(parts)  # type: ignore[method-assign]
+    await pipeline.accept(parts, uploaded)
+    order = parts.transcriber.orders[0]
+    parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    await collecting.collect(parts, "visit-1", 1, order.transcript_id)
+    assert lines.of("transcript_stored")
+    assert lines.of("stage_ended") == []
+
+
+def _answer_lost(parts: MemoryParts):  # type: ignore[no-untyped-def]
+    submit = parts.transcriber.submit
+
+    async def lost(*args: str, **fields: object) -> str:
+        await submit(*args, **fields)  # type: ignore[arg-type]
+        raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+
+    return lost
+
+
+async def test_a_visit_that_fails_is_a_dead_letter_with_stage_and_code(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    parts.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
+    await collecting.collect(parts, "visit-1", 1, "job-0")
+    letter, ended = lines.one("dead_letter_written"), lines.one("visit_ended")
+    assert (letter["stage"], letter["code"]) == ("transcription", "transcription_failed")
+    assert (letter["severity"], letter["visitId"]) == ("WARNING", "visit-1")
+    assert (ended["outcome"], ended["code"]) == ("failed", "transcription_failed")
+
+
+@pytest.mark.parametrize("audio", [True, False])
+@pytest.mark.parametrize("code", ErrorCode)
+def test_a_dead_letter_is_measured_where_one_is_written(
+    lines: Lines, code: ErrorCode, audio: bool
+) -> None:
+    before = Visit(
+        visit_id="visit-1",
+        user_id="user-1",
+        audio=upload().audio if audio else None,
+        created_at=START,
+        updated_at=START,
+    )
+    event = events.AudioRejected(1, code)
+    step = advance(before, event, START)
+    metrics.advanced(step, event)
+    written = dead_letter_of(before, step.visit, START) is not None
+    assert bool(lines.of("dead_letter_written")) is written
+    assert lines.one("visit_ended")["outcome"] == ("failed" if written else "up_to_owner")
+
+
+async def test_what_happens_to_a_visit_after_its_end_does_not_end_it_again(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    parts.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
+    await collecting.collect(parts, "visit-1", 1, "job-0")
+    stored = await parts.store.get("visit-1")
+    assert stored
+    for event in (events.VisitEdited(None, {"title": "x"}), events.ConsentGiven(None)):
+        step = advance(stored.visit, event, START)
+        assert step.changed
+        metrics.advanced(step, event)
+    assert len(lines.of("visit_ended")) == len(lines.of("dead_letter_written")) == 1
+
+
+async def test_a_new_summary_and_a_late_consent_are_no_retries(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    await transcribed(parts)
+    await pipeline.summarize(parts, "visit-1", 1)
+    stored = await parts.store.get("visit-1")
+    assert stored
+    event = events.SummaryRegenerated(stored.visit.attempt)
+    metrics.advanced(advance(stored.visit, event, START), event)
+    assert lines.of("visit_retried") == []
+
+
+async def test_a_cancelled_visit_ends_without_a_dead_letter(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    stored = await parts.store.get("visit-1")
+    assert stored
+    await record(parts, stored, events.VisitCancelled(None))
+    assert lines.one("visit_ended")["outcome"] == "cancelled"
+    assert lines.of("dead_letter_written") == []
+
+
+async def test_further_attempts_are_counted_on_their_line(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    for attempt in (1, 2):
+        job = f"job-{attempt - 1}"
+        parts.transcriber.finish(job, Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
+        await collecting.collect(parts, "visit-1", attempt, job)
+        await asked_for_again(parts)
+        await recovery.wake_due(parts)
+    assert [line["retries"] for line in lines.of("visit_retried")] == [1, 2]
+
+
+async def test_everything_about_an_ended_visit_is_on_one_line(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    await transcribed(parts)
+    await pipeline.summarize(parts, "visit-1", 1)
+    line = lines.one("visit_ended")
+    told = ("durationMs", "audioSeconds", "sizeBytes", "restarts", "retries", "source")
+    assert [line[name] for name in told] == [0, 2.0, 64_044, 0, 0, "model"]
+    assert (line["orders"], line["paidSeconds"], line["summaries"]) == (1, 8.0, 1)
+    assert (line["visitId"], line["attempt"], line["trace"]) == ("visit-1", 1, "id-1")
+    assert "code" not in line
+
+
+async def test_an_order_after_a_lost_job_is_no_slow_submission(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    parts.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True))
+    await collecting.collect(parts, "visit-1", 1, "job-0")
+    parts.clock.advance(10 * MINUTE)
+    await recovery.wake_due(parts)
+    assert len(lines.of("transcription_submitted")) == 2
+    assert [line["stage"] for line in lines.of("stage_ended")] == ["submission"]
+
+
+async def test_a_summary_that_was_asked_for_again_began_when_it_was_asked_for(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    await transcribed(parts)
+    parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    await pipeline.summarize(parts, "visit-1", 1)
+    parts.clock.advance(24 * 60 * MINUTE)
+    await asked_for_again(parts)
+    parts.clock.advance(MINUTE)
+    await pipeline.summarize(parts, "visit-1", 2)
+    line = lines.of("stage_ended")[-1]
+    assert (line["stage"], line["durationMs"]) == ("summary", 60_000)

@@ -1,0 +1,105 @@
+"""What is measured of the scheduled function and of calls to the providers."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from lumimd import metrics, pipeline, recovery
+from lumimd.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.ports import JobGone, Stored
+from lumimd.progress import Step
+from tests.monitoring.lines import Lines
+from tests.support.parts import MemoryParts
+from tests.unit.test_retry import jumping_loop
+
+MINUTE = timedelta(minutes=1)
+
+
+async def submitted(parts: MemoryParts, visit_id: str = "visit-1") -> None:
+    await pipeline.accept(parts, parts.upload(visit_id))
+
+
+async def test_a_run_with_nothing_to_do_is_a_heartbeat_all_the_same(lines: Lines) -> None:
+    await recovery.wake_due(MemoryParts())
+    line = lines.one("woke_due_visits")
+    assert (line["count"], line["lateMs"], line["overdue"]) == (0, 0, 0)
+
+
+async def test_a_run_tells_how_late_it_found_the_longest_overdue_visit(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts, "visit-1")
+    parts.clock.advance(10 * MINUTE)
+    await submitted(parts, "visit-2")
+    parts.clock.advance(5 * MINUTE)
+    await recovery.wake_due(parts)
+    line = lines.one("woke_due_visits")
+    assert (line["count"], line["lateMs"], line["overdue"]) == (2, 14.25 * 60_000, 0)
+
+
+@pytest.mark.parametrize(("minutes", "overdue"), [(15, 0), (16, 1)])
+async def test_a_visit_is_overdue_after_a_quarter_of_an_hour(
+    lines: Lines, minutes: int, overdue: int
+) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    parts.clock.advance(minutes * MINUTE)
+    await recovery.wake_due(parts)
+    assert lines.one("woke_due_visits")["overdue"] == overdue
+
+
+async def test_who_waits_in_line_is_not_overdue(lines: Lines) -> None:
+    parts = MemoryParts()
+    await submitted(parts)
+    stored = await parts.store.get("visit-1")
+    assert stored
+    tick = metrics.Tick(parts.clock.now() + 60 * MINUTE)
+    for step in (Step.QUEUED, Step.TRANSCRIBING):
+        visit = stored.visit.model_copy(update={"current_step": step})
+        tick.found([Stored(visit, stored.version)])
+    tick.ended()
+    line = lines.one("woke_due_visits")
+    assert (line["count"], line["overdue"]) == (2, 1)
+
+
+def _held_after_a_call() -> Held:
+    held = Held(ErrorCode.SUMMARY_UNAVAILABLE)
+    held.__cause__ = Transient(ErrorCode.SUMMARY_UNAVAILABLE)
+    return held
+
+
+@pytest.mark.parametrize(
+    ("raised", "outcome"),
+    [
+        (None, "answered"),
+        (Permanent(ErrorCode.SUMMARY_REFUSED), "refused"),
+        (JobGone(), "refused"),
+        (Transient(ErrorCode.SUMMARY_UNAVAILABLE), "failed"),
+        (Held(ErrorCode.SUMMARY_UNAVAILABLE), "not_called"),
+        (_held_after_a_call(), "failed"),
+        (asyncio.CancelledError(), "cancelled"),
+        (RuntimeError(), "cancelled"),
+    ],
+)
+def test_a_call_is_measured_however_it_ends(
+    lines: Lines, raised: BaseException | None, outcome: str
+) -> None:
+    async def call() -> None:
+        async with metrics.provider_call("model", "summarize"):
+            await asyncio.sleep(7.5)
+            if raised is not None:
+                raise raised
+
+    async def ignored() -> None:
+        try:
+            await call()
+        except BaseException as error:  # what it raises is passed on as it is
+            assert error is raised  # noqa: PT017
+        else:
+            assert raised is None
+
+    with asyncio.Runner(loop_factory=jumping_loop) as runner:
+        runner.run(ignored())
+    line = lines.one("provider_called")
+    assert (line["dependency"], line["operation"]) == ("model", "summarize")
+    assert (line["outcome"], line["durationMs"]) == (outcome, 7_500)

@@ -1,0 +1,90 @@
+"""Who is paged finds a runbook, and its commands are commands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from infra.ops.cli import parser
+from tests.monitoring.alerting import policies
+from tests.monitoring.runbooks import (
+    FOLDER,
+    SECTIONS,
+    Command,
+    commands,
+    mentioned,
+    runbooks,
+    sections,
+)
+from tests.monitoring.test_events import in_the_source
+
+KNOWN = parser()
+README = FOLDER / "README.md"
+RARELY = {
+    "rollback",
+    "key-rotation",
+    "provider-outage",
+    "restore-from-backup",
+    "data-deletion-request",
+    "first-day-in-production",
+}
+OPS = [
+    command
+    for path in [*runbooks(), README]
+    for command in [*commands(path), *mentioned(path)]
+    if command.is_ops
+]
+
+
+@pytest.mark.parametrize("name", [*sorted(policies()), "budget", *sorted(RARELY)])
+def test_there_is_a_runbook(name: str) -> None:
+    assert (FOLDER / f"{name}.md").is_file()
+    assert f"({name}.md)" in README.read_text()
+
+
+def test_there_is_no_runbook_of_an_alert_that_is_gone() -> None:
+    assert {path.stem for path in runbooks()} == {*policies(), "budget"} | RARELY
+
+
+@pytest.mark.parametrize("path", runbooks(), ids=lambda path: path.stem)
+def test_it_says_what_is_seen_why_what_to_do_and_when_it_is_over(path: Path) -> None:
+    assert sections(path) == list(SECTIONS)
+    last = path.read_text().rpartition(SECTIONS[-1])[2]
+    assert "scripts/ops" in last
+
+
+@pytest.mark.parametrize("path", runbooks(), ids=lambda path: path.stem)
+def test_its_title_is_the_alerts(path: Path) -> None:
+    policy = policies().get(path.stem)
+    if policy is not None:
+        assert path.read_text().startswith(f"# {policy.display_name}\n")
+
+
+@pytest.mark.parametrize("command", OPS, ids=lambda each: f"{each.runbook}: {each.line}")
+def test_the_cli_knows_the_command(command: Command) -> None:
+    KNOWN.parse_args(command.arguments())  # exits where it does not
+
+
+@pytest.mark.parametrize("path", [*runbooks(), README], ids=lambda path: path.stem)
+def test_what_needs_the_cloud_is_marked_so(path: Path) -> None:
+    for command in commands(path):
+        assert command.is_ops or command.cloud_only, command.line
+
+
+@pytest.mark.parametrize("path", [*runbooks(), README], ids=lambda path: path.stem)
+def test_the_events_that_it_asks_the_log_for_are_logged(path: Path) -> None:
+    for command in commands(path):
+        asked = re.findall(r"jsonPayload\.event=\(?((?:\"\w+\"(?: OR )?)+)", command.line)
+        names = {name for found in asked for name in re.findall(r'"(\w+)"', found)}
+        assert names <= in_the_source()
+
+
+@pytest.mark.parametrize("path", [*runbooks(), README], ids=lambda path: path.stem)
+def test_its_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+def test_a_command_that_the_cli_does_not_know_is_found() -> None:
+    with pytest.raises(SystemExit):
+        KNOWN.parse_args(Command("x", "scripts/ops visit --stuk", False).arguments())

@@ -1,0 +1,74 @@
+"""One id leads through the logs of all functions from the upload to the end of a visit."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.local.stack import ENTRY_POINTS
+from lumimd.records import Status
+from tests.stack.conftest import Pipeline
+from tests.support.parts import tone
+
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
+
+THE_WAY = [
+    "audio_accepted",
+    "submission_claimed",
+    "transcription_submitted",
+    "transcript_stored",
+    "summary_claimed",
+    "summary_stored",
+    "visit_ended",
+]
+
+
+async def test_one_trace_leads_from_the_upload_through_every_function_to_the_end(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    recording = tmp_path / "audio.wav"
+    recording.write_bytes(tone(seconds=1))
+    visit_id = pipeline.new_visit()
+    await pipeline.upload(recording, visit_id)
+    visit = await pipeline.ended(visit_id)
+    assert visit.status is Status.COMPLETED
+
+    async with asyncio.timeout(10):  # the listener hears of a commit before the function logs it
+        while not any(_ends(line, visit_id) for _, line in _lines(pipeline)):
+            await asyncio.sleep(0.05)  # a file has no event to wait for
+    lines = _lines(pipeline)
+    followed = [(function, line) for function, line in lines if line.get("trace") == visit.trace]
+    in_order = sorted((line["timestamp"], line["event"]) for _, line in followed)
+    events = [event for _, event in in_order]
+    assert [event for event in events if event in THE_WAY] == THE_WAY
+    assert {"on_audio_finalized", "summarize_visit"} < {function for function, _ in followed}
+    assert {line["visitId"] for _, line in followed} == {visit_id}
+    without = {
+        line["event"]
+        for _, line in lines
+        if line.get("visitId") == visit_id and "trace" not in line
+    }
+    # What is logged before the visit is read knows its id alone.
+    assert without <= {"hint_ignored", "provider_called"}
+    print(f"\n{visit_id}: {visit.trace}")
+    for (timestamp, event), (function, _) in zip(
+        in_order, sorted(followed, key=lambda found: found[1]["timestamp"]), strict=True
+    ):
+        print(f"{timestamp}  {function:26}  {event}")
+
+
+def _ends(line: dict[str, object], visit_id: str) -> bool:
+    return (line["event"], line.get("visitId")) == ("visit_ended", visit_id)
+
+
+def _lines(pipeline: Pipeline) -> list[tuple[str, dict[str, object]]]:
+    """Every line that our code has logged, with the function that logged it."""
+    found = []
+    for name in ENTRY_POINTS:
+        for log in pipeline.stack.run_dir.glob(f"{name}*.log"):
+            for text in log.read_text().splitlines():
+                if text.startswith("{"):
+                    found.append((name, json.loads(text)))
+    assert found
+    return found
