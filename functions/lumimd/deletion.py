@@ -128,15 +128,35 @@ async def sweep_due(parts: Parts, now: datetime) -> list[Exception]:
     return troubles
 
 
+async def note_erasure(parts: Parts, user_id: str) -> None:
+    """Note that everything of a user is deleted: what was uploaded before brings nothing back.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    now = parts.clock.now()
+    await parts.deletions.put(
+        Deletion(
+            visit_id=_everything_of(user_id),
+            user_id=user_id,
+            requested_at=now,
+            settled_at=now,
+            wake_at=None,
+            completed_at=now,
+            folder=f"visits/{user_id}/",
+        )
+    )
+
+
 async def was_deleted(parts: Parts, upload: Upload) -> bool:
-    """Whether the recording belongs to a visit that was deleted; then it is to go, too.
+    """Whether the recording belongs to a visit, or a user, that was deleted; then it goes, too.
 
     Raises:
         Transient: the store is not available.
     """
     found = await parts.deletions.get(upload.visit_id)
     if found is None:
-        return False
+        return await was_erased(parts, upload)
     logs.event("upload_of_a_deleted_visit")
     deletion, version = found
     # Saved in any case: a sweep that is under way may have passed the recording already, and must
@@ -151,6 +171,37 @@ async def was_deleted(parts: Parts, upload: Upload) -> bool:
     except Conflict as error:
         raise Transient(ErrorCode.INTERNAL_ERROR) from error
     return True
+
+
+async def was_erased(parts: Parts, upload: Upload) -> bool:
+    """Whether the user was deleted after the upload; a receipt then has the recording swept.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    found = await parts.deletions.get(_everything_of(upload.user_id))
+    uploaded_at = upload.announced_at
+    if found is None or uploaded_at is None or uploaded_at > found[0].requested_at:
+        return False
+    logs.event("upload_of_a_deleted_user")
+    now = parts.clock.now()
+    await parts.deletions.put(
+        Deletion(
+            visit_id=upload.visit_id,
+            user_id=upload.user_id,
+            requested_at=found[0].requested_at,
+            settled_at=now,
+            wake_at=now,
+            bucket=upload.audio.bucket,
+            folder=f"visits/{upload.user_id}/{upload.visit_id}/",
+        )
+    )
+    return True
+
+
+def _everything_of(user_id: str) -> str:
+    """The id of the receipt for all of a user; no visit may have such an id."""
+    return f"~{user_id}"
 
 
 async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:

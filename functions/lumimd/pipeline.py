@@ -15,7 +15,7 @@ from lumimd.admission.admit import Waits
 from lumimd.analysis import ANALYSES
 from lumimd.audio import Audio, Upload
 from lumimd.claims import SUBMISSION, claim, still_held, while_claimed
-from lumimd.deletion import was_deleted
+from lumimd.deletion import was_deleted, was_erased
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until, known_down
 from lumimd.ports import (
@@ -50,6 +50,8 @@ async def accept(parts: Parts, upload: Upload) -> None:
         stored = await parts.store.get(upload.visit_id)
         if stored is not None and stored.visit.user_id != upload.user_id:
             logs.event("upload_of_another_user", "warning")
+            return
+        if stored is None and await was_erased(parts, upload):
             return
         now = parts.clock.now()
         visit = stored.visit if stored else _new_visit(parts, upload)

@@ -182,6 +182,10 @@ class Deletions(Protocol):
         """
         ...
 
+    async def put(self, deletion: Deletion) -> None:
+        """Write a receipt, whatever is there."""
+        ...
+
     async def save(self, read_version: object, deletion: Deletion) -> None:
         """Write a receipt that is still as it was read.
 

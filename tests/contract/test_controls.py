@@ -85,6 +85,14 @@ async def test_a_scheduled_call_is_listed_run_paused_and_resumed(
     assert (await schedules.resume("wake")).state is RunState.RUNNING
 
 
+async def test_what_is_so_already_stays_so(schedules: ScheduleControl) -> None:
+    assert (await schedules.resume("wake")).state is RunState.RUNNING
+    for _ in range(2):
+        assert (await schedules.pause("wake")).state is RunState.PAUSED
+    for _ in range(2):
+        assert (await schedules.resume("wake")).state is RunState.RUNNING
+
+
 async def test_a_scheduled_call_that_does_not_exist_is_refused(
     schedules: ScheduleControl,
 ) -> None:

@@ -144,6 +144,14 @@ async def test_a_receipt_that_changed_meanwhile_is_not_overwritten(stores: Store
     assert after[0].counts == {"visits": 1, "recordings": 1}
 
 
+async def test_a_receipt_may_be_put_whatever_is_there(stores: Stores) -> None:
+    for counts in ({"visits": 1}, {"visits": 1, "recordings": 2}):
+        await stores.deletions.put(deletion(counts=counts))
+        found = await stores.deletions.get("v1")
+        assert found
+        assert found[0].counts == counts
+
+
 async def test_due_are_those_whose_time_has_come_the_oldest_first(stores: Stores) -> None:
     times = {"v1": START + HOUR, "v2": START, "v3": START + 2 * HOUR, "v4": None}
     for visit_id, wake_at in times.items():

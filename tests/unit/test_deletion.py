@@ -7,7 +7,7 @@ import pytest
 
 from lumimd import collecting, commands, pipeline, recovery
 from lumimd.claims import SUBMISSION
-from lumimd.deletion import SETTLED_AFTER
+from lumimd.deletion import SETTLED_AFTER, note_erasure
 from lumimd.errors import RefusalCode
 from lumimd.ports import Conflict, Transcribed
 from lumimd.records import Deletion
@@ -139,6 +139,24 @@ async def test_what_is_uploaded_for_a_deleted_visit_is_erased(parts: MemoryParts
     await settle(parts)
     assert traces(parts) == []
     assert (await receipt_of(parts)).counts["recordings"] == 2
+
+
+async def test_what_a_deleted_user_had_uploaded_brings_nothing_back(parts: MemoryParts) -> None:
+    uploaded = parts.upload()
+    parts.clock.advance(timedelta(minutes=1))
+    await note_erasure(parts, "user-1")
+    await pipeline.accept(parts, uploaded)  # its event comes late
+    assert await parts.store.get("visit-1") is None
+    await settle(parts)
+    assert traces(parts) == []
+
+
+async def test_whoever_comes_back_after_their_deletion_is_served(parts: MemoryParts) -> None:
+    await note_erasure(parts, "user-1")
+    parts.clock.advance(timedelta(minutes=1))
+    new = parts.upload().model_copy(update={"announced_at": parts.clock.now()})
+    await pipeline.accept(parts, new)
+    assert len(parts.transcriber.orders) == 1
 
 
 async def test_a_second_deletion_shows_the_same_receipt(parts: MemoryParts) -> None:

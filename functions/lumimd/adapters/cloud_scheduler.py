@@ -1,6 +1,6 @@
 """The scheduled calls on Cloud Scheduler, as an operator sees them."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -40,12 +40,18 @@ class CloudSchedules:
         return _state(await _called(self._client.run_job(**self._asked(name))))
 
     async def pause(self, name: str) -> ScheduleState:
-        """Make no more calls."""
-        return _state(await _called(self._client.pause_job(**self._asked(name))))
+        """Make no more calls; nothing happens where none are made."""
+        return await self._unless_done(name, self._client.pause_job)
 
     async def resume(self, name: str) -> ScheduleState:
-        """Make calls again."""
-        return _state(await _called(self._client.resume_job(**self._asked(name))))
+        """Make calls again; nothing happens where they are made."""
+        return await self._unless_done(name, self._client.resume_job)
+
+    async def _unless_done(self, name: str, change: Callable[..., Awaitable[Any]]) -> ScheduleState:
+        try:
+            return _state(await _called(change(**self._asked(name))))
+        except api.FailedPrecondition:  # the service refuses what is so already
+            return _state(await _called(self._client.get_job(**self._asked(name))))
 
     def _asked(self, name: str) -> dict[str, Any]:
         return {"name": f"{self._location}/jobs/{name}", "retry": None, "timeout": TIMEOUT_S}

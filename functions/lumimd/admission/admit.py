@@ -160,6 +160,14 @@ class Admission:
         except Transient as error:
             logs.failure("place_not_given_back", error)
 
+    async def forget(self, user_id: str) -> None:
+        """Forget how much a user has had in the line.
+
+        Raises:
+            Transient: the store is not available.
+        """
+        await self._flows.forget(user_id)
+
     async def position(self, visit: Visit) -> int | None:
         """The visit's place in its lane, from 1 on; None when it is not in line.
 

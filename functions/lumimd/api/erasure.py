@@ -6,6 +6,7 @@ from typing import Final
 from lumimd import commands
 from lumimd.api.account_views import Erased
 from lumimd.api.parts import ApiParts
+from lumimd.deletion import note_erasure
 from lumimd.errors import RefusalCode, Refused
 from lumimd.library import Place
 
@@ -19,6 +20,7 @@ async def erase_everything(parts: ApiParts, user_id: str) -> Erased:
     Raises:
         Transient: the store is not available; what is deleted stays deleted.
     """
+    await note_erasure(parts, user_id)
     deleted: list[str] = []
     held: list[str] = []
     slots = asyncio.Semaphore(_AT_ONCE)
@@ -38,5 +40,6 @@ async def erase_everything(parts: ApiParts, user_id: str) -> Erased:
         after = Place(page[-1].created_at, page[-1].visit_id)
     await parts.answers.forget(user_id)
     await parts.limits.forget(user_id)
+    await parts.admission.forget(user_id)
     await parts.library.forget(user_id)
     return Erased(deleted_visits=tuple(deleted), kept_for_legal_reasons=tuple(held))

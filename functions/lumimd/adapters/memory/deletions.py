@@ -32,6 +32,11 @@ class MemoryDeletions:
         self._store.remove(visit)
         self._store.put(receipt, deletion.to_stored())
 
+    async def put(self, deletion: Deletion) -> None:
+        """Write a receipt, whatever is there."""
+        await asyncio.sleep(0)
+        self._store.put(f"deletions/{deletion.visit_id}", deletion.to_stored())
+
     async def save(self, read_version: object, deletion: Deletion) -> None:
         """Write a receipt that is still as it was read."""
         await asyncio.sleep(0)

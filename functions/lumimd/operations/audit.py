@@ -1,0 +1,109 @@
+"""Who did what, and who read what: noted first, done afterwards.
+
+An entry that cannot be written stops what it would have told of. What was begun and whose end is
+not on record stays `begun`: it may or may not have been done, and somebody ought to look.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lumimd import logs
+from lumimd.errors import RefusalCode, Refused, Transient
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import AuditEntry, AuditOutcome
+from lumimd.operations.refusals import OperatorRefused
+from lumimd.records import Visit
+
+
+@dataclass
+class Note:
+    """What is known of an action so far."""
+
+    after: dict[str, Any] | None = None
+
+
+@asynccontextmanager
+async def audited(
+    operator: Operator,
+    action: str,
+    target: str,
+    *,
+    reason: str | None = None,
+    before: dict[str, Any] | None = None,
+) -> AsyncIterator[Note]:
+    """Do something inside; the log names it before it begins, and then what came of it.
+
+    Raises:
+        Transient: the log is not available, and nothing was done.
+    """
+    entry = _entry(operator, action, target, reason=reason, before=before)
+    await operator.parts.operators.append_audit(entry)
+    note, outcome, code = Note(), AuditOutcome.FAILED, None
+    try:
+        yield note
+        outcome = AuditOutcome.DONE
+    except (Refused, OperatorRefused) as refusal:
+        outcome, code = AuditOutcome.REFUSED, str(refusal.code)
+        raise
+    except Exception as error:
+        code = type(error).__name__
+        raise
+    finally:
+        ended: dict[str, Any] = {"after": note.after, "outcome": outcome, "code": code}
+        ended["ended_at"] = operator.parts.clock.now()
+        try:
+            await operator.parts.operators.complete_audit(entry.model_copy(update=ended))
+        except Transient as error:  # what is done is done; its entry stays `begun`
+            logs.failure("audit_not_completed", error)
+
+
+async def note_reading(operator: Operator, action: str, target: str) -> None:
+    """Put on record that somebody other than the owner is about to see something of visits.
+
+    Raises:
+        Transient: the log is not available; then nothing may be shown.
+    """
+    entry = _entry(operator, action, target)
+    now = operator.parts.clock.now()
+    done = {"outcome": AuditOutcome.DONE, "ended_at": now}
+    await operator.parts.operators.append_audit(entry.model_copy(update=done))
+
+
+async def read_visit(operator: Operator, visit_id: str) -> Visit:
+    """The whole visit with its summary, for the one who has to look into it.
+
+    Raises:
+        Refused: there is none; that somebody asked is on record all the same.
+        Transient: the log or the store is not available.
+    """
+    await note_reading(operator, "read_visit", visit_id)
+    stored = await operator.parts.store.get(visit_id)
+    if stored is None:
+        raise Refused(RefusalCode.VISIT_NOT_FOUND)
+    return stored.visit
+
+
+def standing(visit: Visit | None) -> dict[str, Any] | None:
+    """What an action may have changed of a visit: codes and numbers, no words."""
+    if visit is None:
+        return None
+    return {
+        "status": visit.status.value,
+        "processingStatus": visit.processing_status.value,
+        "attempt": visit.attempt,
+        "code": visit.processing_error.code.value if visit.processing_error else None,
+    }
+
+
+def _entry(operator: Operator, action: str, target: str, **fields: Any) -> AuditEntry:
+    parts = operator.parts
+    return AuditEntry(
+        entry_id=parts.new_id(),
+        at=parts.clock.now(),
+        actor=operator.name,
+        action=action,
+        target=target,
+        **fields,
+    )

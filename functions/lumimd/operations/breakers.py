@@ -1,0 +1,56 @@
+"""Which dependency is left alone, since when and why; and letting calls through again."""
+
+from typing import Final
+
+from lumimd.document import Document
+from lumimd.operations.audit import audited
+from lumimd.operations.operator import Operator
+from lumimd.operations.refusals import OperatorCode, OperatorRefused
+from lumimd.ports import Conflict
+from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION, Breaker
+
+NAMES: Final = (TRANSCRIPTION.name, MODEL.name)
+
+
+class Breakers(Document):
+    """All breakers."""
+
+    breakers: tuple[Breaker, ...]
+
+
+async def look(operator: Operator) -> Breakers:
+    """Every breaker; one that never opened is closed."""
+    return Breakers(breakers=tuple([await _read(operator, name) for name in NAMES]))
+
+
+async def reset(operator: Operator, name: str) -> Breaker:
+    """Close a breaker by hand, when somebody knows that the dependency is back.
+
+    If it is not, the breaker opens again by itself; what was held meanwhile is not lost.
+
+    Raises:
+        OperatorRefused: no such breaker, or it changed at the same moment.
+    """
+    if name not in NAMES:
+        raise OperatorRefused(OperatorCode.NO_SUCH_BREAKER)
+    found = await operator.parts.breakers.get(name)
+    breaker, version = found or (Breaker(name=name), None)
+    async with audited(operator, "reset_breaker", name, before=_told(breaker)) as note:
+        if not breaker.is_closed:
+            now = operator.parts.clock.now()
+            breaker = Breaker(name=name, changed_at=now)
+            try:
+                await operator.parts.breakers.save(version, breaker)
+            except Conflict as error:
+                raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE) from error
+        note.after = _told(breaker)
+    return breaker
+
+
+async def _read(operator: Operator, name: str) -> Breaker:
+    found = await operator.parts.breakers.get(name)
+    return found[0] if found else Breaker(name=name)
+
+
+def _told(breaker: Breaker) -> dict[str, str | None]:
+    return {"state": breaker.state.value, "reason": breaker.reason and breaker.reason.value}

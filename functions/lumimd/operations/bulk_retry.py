@@ -1,0 +1,143 @@
+"""Many dead letters tried again, one by one at a steady pace, so that nobody is flooded."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from lumimd.document import Document
+from lumimd.errors import Refused, Transient
+from lumimd.operations import dead_letters
+from lumimd.operations.audit import audited
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import LetterFilter, mark_of
+from lumimd.ports import Clock
+from lumimd.records import DeadLetter
+
+PAGE: Final = 300
+PER_MINUTE: Final = 60
+"""One a second, unless somebody asks for another pace."""
+
+TROUBLES_IN_A_ROW: Final = 5
+"""So many failures one after the other are not about the visits; the rest is left for later."""
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class BulkOutcome(StrEnum):
+    """What became of one dead letter."""
+
+    RETRIED = "retried"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class BulkItem(Document):
+    """One dead letter of a bulk retry; `code` says why it was refused or what failed."""
+
+    visit_id: str
+    outcome: BulkOutcome
+    code: str | None = None
+
+
+class BulkSummary(Document):
+    """What came of a bulk retry. `left` letters were chosen and, after trouble, not tried."""
+
+    chosen: int
+    retried: int
+    refused: int
+    failed: int
+    left: int
+    codes: dict[str, int]
+    took_seconds: float
+    items: tuple[BulkItem, ...]
+
+
+class Pace:
+    """Lets one through every so often. Time that was lost is not made up for by a burst."""
+
+    def __init__(self, per_minute: float, clock: Clock, sleep: Sleep) -> None:
+        self._interval = timedelta(minutes=1) / per_minute
+        self._clock = clock
+        self._sleep = sleep
+        self._next_at: datetime | None = None
+
+    async def turn(self) -> None:
+        """Wait until it is the next one's turn."""
+        now = self._clock.now()
+        begins = max(now, self._next_at or now)
+        if begins > now:
+            await self._sleep((begins - now).total_seconds())
+        self._next_at = begins + self._interval
+
+
+async def choose(operator: Operator, wanted: LetterFilter, limit: int) -> list[DeadLetter]:
+    """The first `limit` dead letters of the list: what an operator sees is what is retried."""
+    chosen: list[DeadLetter] = []
+    while len(chosen) < limit:
+        after = mark_of(chosen[-1]) if chosen else None
+        size = min(PAGE, limit - len(chosen))
+        page = await operator.parts.operators.letters(wanted, size, after)
+        chosen += page
+        if len(page) < size:
+            break
+    return chosen
+
+
+async def bulk_retry(
+    operator: Operator,
+    letters: list[DeadLetter],
+    *,
+    per_minute: float = PER_MINUTE,
+    sleep: Sleep = asyncio.sleep,
+    on_item: Callable[[BulkItem], None] = lambda item: None,
+) -> BulkSummary:
+    """Try each of `letters` again, at most `per_minute` of them in a minute.
+
+    Every visit has an entry of its own in the audit log, and the whole has one.
+
+    Raises:
+        Transient: the audit log is not available, and nothing was done.
+    """
+    clock = operator.parts.clock
+    pace, began, troubles = Pace(per_minute, clock, sleep), clock.now(), 0
+    items: list[BulkItem] = []
+    before = {"chosen": len(letters), "perMinute": per_minute}
+    async with audited(operator, "bulk_retry", "dead letters", before=before) as note:
+        for letter in letters:
+            await pace.turn()
+            item = await _retried(operator, letter.visit_id)
+            items.append(item)
+            on_item(item)
+            troubles = troubles + 1 if item.outcome is BulkOutcome.FAILED else 0
+            if troubles == TROUBLES_IN_A_ROW:
+                break
+        summary = _summary(letters, items, (clock.now() - began).total_seconds())
+        note.after = summary.model_dump(by_alias=True, exclude={"items"})
+    return summary
+
+
+async def _retried(operator: Operator, visit_id: str) -> BulkItem:
+    try:
+        await dead_letters.retry(operator, visit_id)
+    except Refused as refusal:
+        return BulkItem(visit_id=visit_id, outcome=BulkOutcome.REFUSED, code=refusal.code)
+    except Transient as error:
+        return BulkItem(visit_id=visit_id, outcome=BulkOutcome.FAILED, code=error.code)
+    return BulkItem(visit_id=visit_id, outcome=BulkOutcome.RETRIED)
+
+
+def _summary(chosen: list[DeadLetter], items: list[BulkItem], took_s: float) -> BulkSummary:
+    count = Counter(item.outcome for item in items)
+    return BulkSummary(
+        chosen=len(chosen),
+        retried=count[BulkOutcome.RETRIED],
+        refused=count[BulkOutcome.REFUSED],
+        failed=count[BulkOutcome.FAILED],
+        left=len(chosen) - len(items),
+        codes=dict(Counter(item.code for item in items if item.code).most_common()),
+        took_seconds=round(took_s, 3),
+        items=tuple(items),
+    )

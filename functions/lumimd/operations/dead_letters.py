@@ -1,0 +1,64 @@
+"""The visits that failed for good: look, try again, or put away with a reason."""
+
+from lumimd import commands
+from lumimd.operations.audit import audited, standing
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import FoundLetter
+from lumimd.operations.refusals import OperatorCode, OperatorRefused
+from lumimd.ports import Conflict
+from lumimd.records import DeadLetter, LetterState, Visit
+
+
+async def one(operator: Operator, visit_id: str) -> DeadLetter:
+    """The dead letter of a visit.
+
+    Raises:
+        OperatorRefused: there is none.
+    """
+    return (await _found(operator, visit_id)).letter
+
+
+async def retry(operator: Operator, visit_id: str) -> Visit:
+    """Begin another attempt at a failed visit, from the stage that failed.
+
+    A transcript that is there is not made again, and an order that may exist is looked for before
+    anything is ordered.
+
+    Raises:
+        Refused: the visit is at work, was retried a moment ago, has not failed or is not there.
+    """
+    parts = operator.parts
+    stored = await parts.store.get(visit_id)
+    before = standing(stored.visit if stored else None)
+    async with audited(operator, "retry", visit_id, before=before) as note:
+        visit = await commands.retry(parts, visit_id)
+        note.after = standing(visit)
+    return visit
+
+
+async def discard(operator: Operator, visit_id: str, reason: str) -> DeadLetter:
+    """Put a dead letter away: nobody needs to look at it again. The visit stays as it is.
+
+    Raises:
+        OperatorRefused: there is none, it is discarded already, or it changed meanwhile.
+    """
+    found = await _found(operator, visit_id)
+    before = {"state": found.letter.state.value}
+    async with audited(operator, "discard", visit_id, reason=reason, before=before) as note:
+        if found.letter.state is LetterState.DISCARDED:
+            raise OperatorRefused(OperatorCode.ALREADY_DISCARDED)
+        now = operator.parts.clock.now()
+        discarded = found.letter.discarded(operator.name, reason, now)
+        try:
+            await operator.parts.operators.save_letter(found, discarded)
+        except Conflict as error:  # retried, or failed anew: what was looked at is out of date
+            raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE) from error
+        note.after = {"state": discarded.state.value}
+    return discarded
+
+
+async def _found(operator: Operator, visit_id: str) -> FoundLetter:
+    found = await operator.parts.operators.letter(visit_id)
+    if found is None:
+        raise OperatorRefused(OperatorCode.NO_DEAD_LETTER)
+    return found

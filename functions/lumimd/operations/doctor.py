@@ -1,0 +1,109 @@
+"""What is wrong, in sentences: the configuration, every dependency, and what waits for somebody."""
+
+from collections.abc import Callable, Iterable, Sized
+from enum import StrEnum
+from typing import Final
+
+from lumimd.document import Document
+from lumimd.operations.health import health
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import LetterFilter
+from lumimd.operations.statistics import statistics
+
+MOST: Final = 300
+"""More than these are not counted out; nobody reads such a list anyway."""
+
+WITHIN_S: Final = 20.0
+"""A tool that has just been started loads its SDKs and connects before it can ask anything."""
+
+GOOD_RATE: Final = 0.95
+"""Of a hundred visits, at most so few fail for reasons of their own (silence, broken files)."""
+
+
+class Level(StrEnum):
+    """How bad it is. Only a `problem` makes the whole not well."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+class Finding(Document):
+    """One thing that was looked at."""
+
+    subject: str
+    level: Level
+    sentence: str
+
+
+class Diagnosis(Document):
+    """Everything that was looked at; `ok` when there is no problem."""
+
+    ok: bool
+    findings: tuple[Finding, ...]
+
+
+async def diagnose(
+    operator: Operator, configuration: Callable[[], Iterable[str]], within_s: float = WITHIN_S
+) -> Diagnosis:
+    """Look at everything. `configuration` says what is wrong with the settings, a line each."""
+    findings = [*_configuration(configuration()), *await _dependencies(operator, within_s)]
+    if all(each.level is not Level.PROBLEM for each in findings if each.subject == "store"):
+        findings += [await _stuck(operator), await _letters(operator), await _success(operator)]
+    is_well = all(finding.level is not Level.PROBLEM for finding in findings)
+    return Diagnosis(ok=is_well, findings=tuple(findings))
+
+
+def _configuration(problems: Iterable[str]) -> list[Finding]:
+    found = [_finding("configuration", Level.PROBLEM, problem) for problem in problems]
+    return found or [_finding("configuration", Level.OK, "Every variable is there.")]
+
+
+async def _dependencies(operator: Operator, within_s: float) -> list[Finding]:
+    return [
+        _finding(
+            each.name,
+            Level.OK if each.ok else Level.PROBLEM,
+            f"{each.said[:1].upper()}{each.said[1:]}.",
+        )
+        for each in (await health(operator, within_s)).dependencies
+    ]
+
+
+async def _stuck(operator: Operator) -> Finding:
+    found = await operator.parts.operators.stuck(operator.parts.clock.now(), MOST)
+    if not found:
+        return _finding("stuck visits", Level.OK, "Every visit that ought to move does.")
+    sentence = f"{_several(found)} ought to move and do not: scripts/ops visits --stuck"
+    return _finding("stuck visits", Level.PROBLEM, sentence)
+
+
+async def _letters(operator: Operator) -> Finding:
+    found = await operator.parts.operators.letters(LetterFilter(), MOST)
+    if not found:
+        return _finding("dead letters", Level.OK, "None waits for a decision.")
+    sentence = f"{_several(found)} to be retried or discarded: scripts/ops dead-letters"
+    return _finding("dead letters", Level.WARNING, sentence)
+
+
+async def _success(operator: Operator) -> Finding:
+    today = await statistics(operator)
+    if today.success_rate is None:
+        return _finding("success", Level.OK, "No visit has ended in the last 24 hours.")
+    level = Level.OK if today.success_rate >= GOOD_RATE else Level.WARNING
+    ended = today.completed + today.failed
+    sentence = f"{today.completed} of {ended} visits were completed in the last 24 hours."
+    return _finding("success", level, sentence)
+
+
+def _sentence(said: str) -> str:
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def _several(found: Sized) -> str:
+    count = len(found)
+    return f"{MOST} or more" if count >= MOST else str(count)
+
+
+def _finding(subject: str, level: Level, sentence: str) -> Finding:
+    return Finding(subject=subject, level=level, sentence=sentence)

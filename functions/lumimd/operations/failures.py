@@ -1,0 +1,80 @@
+"""What failed for good: by stage, code, class, day and hour, and whose it is, hashed."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from lumimd.document import Document
+from lumimd.errors import RETRYABLE
+from lumimd.operations.bulk_retry import choose
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import LetterFilter
+from lumimd.records import DeadLetter, LetterState
+
+MOST: Final = 20_000
+"""Dead letters that are counted; what is beyond is said to be missing."""
+
+TOP: Final = 10
+
+
+class Troubled(Document):
+    """Somebody whose visits fail, or a visit that does, under a hash: enough to see a pattern."""
+
+    who: str
+    count: int
+
+
+class Failures(Document):
+    """Counts of dead letters. Days and hours are those of the last failure, in UTC."""
+
+    total: int
+    open: int
+    discarded: int
+    by_stage: dict[str, int]
+    by_code: dict[str, int]
+    by_class: dict[str, int]
+    by_day: dict[str, int]
+    by_hour: dict[str, int]
+    users: tuple[Troubled, ...]
+    visits: tuple[Troubled, ...]
+    is_complete: bool
+
+
+async def failures(operator: Operator, since: datetime | None = None) -> Failures:
+    """The dead letters since then, open and discarded, counted."""
+    letters = await choose(operator, LetterFilter(since=since, state=None), MOST)
+    states = Counter(letter.state for letter in letters)
+    users = Counter(letter.user_id for letter in letters)
+    attempts = Counter({letter.visit_id: letter.attempt for letter in letters})
+    return Failures(
+        total=len(letters),
+        open=states[LetterState.OPEN],
+        discarded=states[LetterState.DISCARDED],
+        by_stage=_counted(letter.stage.value for letter in letters),
+        by_code=_counted(letter.code.value for letter in letters),
+        by_class=_counted(_class(letter) for letter in letters),
+        by_day=_counted(f"{letter.last_seen_at:%Y-%m-%d}" for letter in letters),
+        by_hour=_counted(f"{letter.last_seen_at:%H}" for letter in letters),
+        users=_troubled(users),
+        visits=_troubled(attempts),
+        is_complete=len(letters) < MOST,
+    )
+
+
+def hashed(id_: str) -> str:
+    """An id that is the same for the same user, and tells nobody who that is at a glance."""
+    return sha256(id_.encode()).hexdigest()[:12]
+
+
+def _class(letter: DeadLetter) -> str:
+    return "retryable" if letter.code in RETRYABLE else "permanent"
+
+
+def _counted(values: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))
+
+
+def _troubled(count: Counter[str]) -> tuple[Troubled, ...]:
+    return tuple(Troubled(who=hashed(id_), count=n) for id_, n in count.most_common(TOP))

@@ -1,0 +1,62 @@
+"""The task queues: how full they are; pause and resume. Nothing that waits is lost by a pause."""
+
+from collections.abc import Awaitable, Callable
+
+from lumimd.document import Document
+from lumimd.operations.audit import audited
+from lumimd.operations.controls import QueueState
+from lumimd.operations.operator import Operator
+from lumimd.records import ProcessingStatus
+
+
+class VisitCounts(Document):
+    """The visits as a queue: how many wait, are worked on, are done, have failed."""
+
+    waiting: int
+    active: int
+    completed: int
+    failed: int
+    cancelled: int
+
+
+class Queues(Document):
+    """The task queues, and the visits by where they stand."""
+
+    queues: tuple[QueueState, ...]
+    visits: VisitCounts
+
+
+async def look(operator: Operator) -> Queues:
+    """How full the queues are, and how many visits stand where."""
+    counts = await operator.parts.operators.counts()
+    return Queues(
+        queues=tuple(await operator.parts.queues.all()),
+        visits=VisitCounts(
+            waiting=counts[ProcessingStatus.PENDING],
+            active=counts[ProcessingStatus.TRANSCRIBING] + counts[ProcessingStatus.SUMMARIZING],
+            completed=counts[ProcessingStatus.COMPLETED],
+            failed=counts[ProcessingStatus.FAILED],
+            cancelled=counts[ProcessingStatus.CANCELLED],
+        ),
+    )
+
+
+async def pause(operator: Operator, name: str) -> QueueState:
+    """Hand out no more tasks of a queue; what is created meanwhile waits."""
+    return await _changed(operator, "pause_queue", name, operator.parts.queues.pause)
+
+
+async def resume(operator: Operator, name: str) -> QueueState:
+    """Hand out the tasks of a queue again."""
+    return await _changed(operator, "resume_queue", name, operator.parts.queues.resume)
+
+
+async def _changed(
+    operator: Operator, action: str, name: str, change: Callable[[str], Awaitable[QueueState]]
+) -> QueueState:
+    known = {each.name: each for each in await operator.parts.queues.all()}
+    before = {"state": known[name].state.value} if name in known else None
+    async with audited(operator, action, name, before=before) as note:
+        queue = await change(name)
+        note.after = {"state": queue.state.value}
+    return queue

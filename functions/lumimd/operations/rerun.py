@@ -1,0 +1,72 @@
+"""Work on a visit again from a chosen step: order the transcript anew, or only the summary."""
+
+from enum import StrEnum
+
+from lumimd import commands
+from lumimd import events as e
+from lumimd.errors import Permanent, RefusalCode, Refused
+from lumimd.operations.audit import audited, standing
+from lumimd.operations.operator import Operator
+from lumimd.operations.refusals import OperatorCode, OperatorRefused
+from lumimd.recording import record
+from lumimd.records import Visit
+
+
+class From(StrEnum):
+    """Where to begin again."""
+
+    SUBMISSION = "submission"
+    SUMMARY = "summary"
+
+
+async def rerun(operator: Operator, visit_id: str, begin: From) -> Visit:
+    """Another attempt at a visit that is at its end.
+
+    From the summary: the transcript stays, and only the model is paid again. From the submission:
+    everything is made anew, and the transcription is paid again, unless there never was one.
+
+    Raises:
+        Refused: the visit is at work, was retried a moment ago, has no transcript or is not there.
+        OperatorRefused: there is no recording any more; what was made of it stays.
+    """
+    parts = operator.parts
+    stored = await parts.store.get(visit_id)
+    before = standing(stored.visit if stored else None)
+    async with audited(operator, f"rerun_from_{begin}", visit_id, before=before) as note:
+        if begin is From.SUMMARY:
+            visit = await commands.regenerate(parts, visit_id)
+        else:
+            visit = await _from_submission(operator, visit_id)
+        note.after = standing(visit)
+    return visit
+
+
+async def _from_submission(operator: Operator, visit_id: str) -> Visit:
+    parts = operator.parts
+    stored = await parts.store.get(visit_id)
+    if stored is None:
+        raise Refused(RefusalCode.VISIT_NOT_FOUND)
+    visit = stored.visit
+    if not visit.processing_status.is_terminal:
+        raise Refused(RefusalCode.STILL_PROCESSING)
+    if visit.audio is None:
+        raise OperatorRefused(OperatorCode.NO_RECORDING)
+    has_transcript = visit.transcription is not None and visit.transcription.completed_at
+    error = visit.processing_error
+    if error is not None and error.retryable and not has_transcript:
+        # An order that may exist is looked for, and not paid twice.
+        return await commands.retry(parts, visit_id)
+    try:
+        await parts.audio.measure(visit.audio)
+    except Permanent as error:  # starting over would lose what there is, and make nothing
+        raise OperatorRefused(OperatorCode.NO_RECORDING) from error
+    before = stored.version
+    saved = await record(
+        parts,
+        stored,
+        e.AudioReplaced(None, visit.audio),
+        still_wanted=lambda now: now.processing_status.is_terminal,
+    )
+    if saved is None or saved.version == before:
+        raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE)
+    return saved.visit

@@ -1,0 +1,145 @@
+"""How it goes: how many succeed, how long each stage takes, how often is tried again, and why not.
+
+What is counted are the visits whose work ended in the window. The times are read from the history
+of the newest of them, a sample, since a history is a read a line.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from statistics import median, quantiles
+from typing import Final
+
+from lumimd.document import Document
+from lumimd.operations.lines import VisitLine
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import VisitFilter, mark_of
+from lumimd.operations.timeline import RunOutcome, stage_runs
+from lumimd.records import ProcessingStatus, Stage
+
+DAY: Final = timedelta(days=1)
+PAGE: Final = 300
+MOST: Final = 20_000
+"""Visits that are looked at; what is beyond is said to be missing."""
+
+SAMPLE: Final = 200
+AT_ONCE: Final = 20
+
+
+class StageTime(Document):
+    """How long a stage took, where it was done; `slow_seconds` is the 95th percentile."""
+
+    stage: Stage
+    runs: int
+    median_seconds: float
+    slow_seconds: float
+
+
+class CodeCount(Document):
+    """How often visits ended with a code."""
+
+    code: str
+    count: int
+
+
+class Statistics(Document):
+    """What happened in a window. Rates are None where there is nothing to divide by.
+
+    `is_complete` is False when there were more visits than were looked at.
+    """
+
+    since: datetime
+    until: datetime
+    completed: int
+    failed: int
+    cancelled: int
+    running: int
+    success_rate: float | None
+    retried: int
+    retry_rate: float | None
+    stages: tuple[StageTime, ...]
+    sampled: int
+    top_codes: tuple[CodeCount, ...]
+    is_complete: bool
+
+
+async def statistics(operator: Operator, window: timedelta = DAY) -> Statistics:
+    """The statistics of the last `window`."""
+    now = operator.parts.clock.now()
+    since = now - window
+    visits = await changed_since(operator, since)
+    ended = [visit for visit in visits if _ended_since(visit, since)]
+    standing = Counter(visit.processing_status for visit in ended)
+    completed = standing[ProcessingStatus.COMPLETED]
+    failed = standing[ProcessingStatus.FAILED]
+    retried = sum(visit.retry_count > 0 for visit in ended)
+    codes = Counter(visit.processing_error.code for visit in ended if visit.processing_error)
+    sample = ended[:SAMPLE]
+    return Statistics(
+        since=since,
+        until=now,
+        completed=completed,
+        failed=failed,
+        cancelled=standing[ProcessingStatus.CANCELLED],
+        running=sum(not visit.processing_status.is_terminal for visit in visits),
+        success_rate=_rate(completed, completed + failed),
+        retried=retried,
+        retry_rate=_rate(retried, len(ended)),
+        stages=await _stage_times(operator, sample, since),
+        sampled=len(sample),
+        top_codes=tuple(CodeCount(code=code, count=n) for code, n in codes.most_common(10)),
+        is_complete=len(visits) < MOST,
+    )
+
+
+async def changed_since(operator: Operator, since: datetime, most: int = MOST) -> list[VisitLine]:
+    """The visits that changed since then, the newest first; at most `most`."""
+    wanted = VisitFilter(updated_since=since)
+    visits: list[VisitLine] = []
+    while len(visits) < most:
+        after = mark_of(visits[-1]) if visits else None
+        page = await operator.parts.operators.visits(wanted, PAGE, after)
+        visits += page
+        if len(page) < PAGE:
+            break
+    return visits[:most]
+
+
+def _ended_since(visit: VisitLine, since: datetime) -> bool:
+    if not visit.processing_status.is_terminal:
+        return False
+    ended_at = visit.timings.processing_completed_at if visit.timings else None
+    return (ended_at or visit.updated_at) >= since
+
+
+async def _stage_times(
+    operator: Operator, visits: Sequence[VisitLine], since: datetime
+) -> tuple[StageTime, ...]:
+    parts = operator.parts
+    gate = asyncio.Semaphore(AT_ONCE)
+    seconds: dict[Stage, list[float]] = {stage: [] for stage in Stage}
+
+    async def read(visit: VisitLine) -> None:
+        async with gate:
+            history = await parts.store.history(visit.visit_id)
+        for run in stage_runs(history, parts.clock.now()):
+            if run.outcome is RunOutcome.DONE and run.ended_at and run.ended_at >= since:
+                seconds[run.stage].append(run.seconds)
+
+    await asyncio.gather(*(read(visit) for visit in visits))
+    return tuple(_stage_time(stage, taken) for stage, taken in seconds.items() if taken)
+
+
+def _stage_time(stage: Stage, taken: list[float]) -> StageTime:
+    slow = quantiles(taken, n=20, method="inclusive")[-1] if len(taken) > 1 else taken[0]
+    return StageTime(
+        stage=stage,
+        runs=len(taken),
+        median_seconds=round(median(taken), 3),
+        slow_seconds=round(slow, 3),
+    )
+
+
+def _rate(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None

@@ -1,0 +1,171 @@
+"""Lists as tables for people."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from lumimd.operations.bulk_retry import BulkSummary
+from lumimd.operations.lines import VisitLine
+from lumimd.operations.operator_store import AuditEntry, is_stuck
+from lumimd.records import DeadLetter, ProcessingStatus, Status
+
+COLOURS = {
+    Status.COMPLETED: "green",
+    Status.PARTIAL: "yellow",
+    Status.FAILED: "red",
+    Status.PROCESSING: "cyan",
+}
+
+
+def of_visits(visits: Sequence[VisitLine], now: datetime) -> Table:
+    """One line a visit: where it stands, and why it does not move."""
+    table = table_of("visit", "user", "status", "doing", "changed", "attempt", "trouble")
+    for visit in visits:
+        colour = COLOURS.get(visit.status, "white")
+        table.add_row(
+            escape(visit.visit_id),
+            escape(visit.user_id),
+            f"[{colour}]{visit.status}[/]",
+            _doing(visit, now),
+            ago(visit.updated_at, now),
+            str(visit.attempt),
+            _trouble(visit),
+        )
+    if not visits:
+        table.caption = "none"
+    return table
+
+
+def of_letters(letters: Sequence[DeadLetter], now: datetime) -> Table:
+    """One line a dead letter: what failed, why, and since when."""
+    table = table_of("visit", "user", "stage", "code", "attempt", "failed")
+    for letter in letters:
+        table.add_row(
+            escape(letter.visit_id),
+            escape(letter.user_id),
+            letter.stage,
+            letter.code,
+            str(letter.attempt),
+            ago(letter.last_seen_at, now),
+        )
+    if not letters:
+        table.caption = "none"
+    return table
+
+
+def of_discarded(letters: Sequence[DeadLetter]) -> Table:
+    """One line a dead letter that was put away: by whom and why."""
+    table = table_of("visit", "user", "code", "discarded by", "because")
+    for letter in letters:
+        table.add_row(
+            escape(letter.visit_id),
+            escape(letter.user_id),
+            letter.code,
+            escape(letter.discarded_by or ""),
+            escape(letter.discard_reason or ""),
+        )
+    if not letters:
+        table.caption = "none"
+    return table
+
+
+def of_bulk(summary: BulkSummary) -> Table:
+    """What came of a bulk retry, in figures."""
+    table = table_of("chosen", "retried", "refused", "failed", "left", "took", "why not")
+    why = ", ".join(f"{code}: {count}" for code, count in summary.codes.items())
+    table.add_row(
+        str(summary.chosen),
+        f"[green]{summary.retried}[/]",
+        str(summary.refused),
+        f"[red]{summary.failed}[/]" if summary.failed else "0",
+        str(summary.left),
+        lasting(summary.took_seconds),
+        why,
+    )
+    return table
+
+
+def of_entries(entries: Sequence[AuditEntry]) -> Table:
+    """One line an entry of the audit log."""
+    table = table_of("when (UTC)", "who", "did", "to", "outcome and change")
+    for entry in entries:
+        code = f" ({entry.code})" if entry.code else ""
+        change = _change(entry.before or {}, entry.after or {})
+        told = [f"{entry.outcome}{code}", *([change] if change else [])]
+        reason = f" because {entry.reason}" if entry.reason else ""
+        table.add_row(
+            f"{entry.at:%m-%d %H:%M:%S}",
+            escape(entry.actor),
+            entry.action.replace("_", " "),
+            escape(entry.target),
+            escape(": ".join(told) + reason),
+        )
+    return table
+
+
+_FOLDED: Final = frozenset({"", "trouble", "why not", "because", "outcome and change"})
+"""Columns of sentences and of codes; no other is ever broken, for ids are there to be copied."""
+
+
+def table_of(*columns: str) -> Table:
+    """An empty table."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", caption_justify="left")
+    for column in columns:
+        is_folded = column in _FOLDED
+        table.add_column(column, no_wrap=not is_folded, overflow="fold")
+    return table
+
+
+def ago(instant: datetime, now: datetime) -> str:
+    """`3 min ago`."""
+    return f"{lasting(max(0.0, (now - instant).total_seconds()))} ago"
+
+
+def lasting(seconds: float) -> str:
+    """A duration in its two largest units."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    days, hours_left = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours_left} h"
+    return f"{hours} h {minutes_left:02} min" if hours else f"{minutes} min {rest_s:02} s"
+
+
+def _doing(visit: VisitLine, now: datetime) -> str:
+    if visit.processing_status.is_terminal:
+        return "-"
+    step = visit.current_step.replace("_", " ")
+    return f"[bold red]{step}, stuck[/]" if is_stuck(visit, now) else step
+
+
+def _trouble(visit: VisitLine) -> str:
+    if visit.processing_status is ProcessingStatus.FAILED and visit.processing_error:
+        return visit.processing_error.code
+    if visit.trouble:
+        return f"{visit.trouble.last_code}, {visit.trouble.times} times"
+    return ""
+
+
+def _change(before: dict[str, object], after: dict[str, object]) -> str:
+    """What became of what: `status failed -> processing`; what stayed the same is not said."""
+    changed = [
+        f"{name} {_plain(before.get(name))} -> {_plain(value)}"
+        for name, value in sorted(after.items())
+        if name in before and before[name] != value
+    ]
+    added = [
+        f"{name} {value}" for name, value in sorted(after.items()) if name not in before and value
+    ]
+    return ", ".join(changed + added)
+
+
+def _plain(value: object) -> object:
+    return "none" if value is None else value

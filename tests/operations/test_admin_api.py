@@ -1,0 +1,248 @@
+"""The operators' routes: who may call them, what they answer, and what they leave on record."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from lumimd import commands
+from lumimd.api import admin
+from lumimd.api.admin_routing import _PROBLEMS
+from lumimd.api.application import make_app
+from lumimd.operations.operator_store import AuditFilter
+from lumimd.operations.refusals import OperatorCode
+from lumimd.records import LetterState, ProcessingStatus
+from lumimd.resilience.breaker_state import Breaker, State
+from tests.support.api import Api, ApiMemoryParts, client_of
+from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedParts
+
+ROUTES = [route for router in admin.ROUTERS for route in router.routes]
+
+
+@dataclass
+class AdminParts(OperatedParts, ApiMemoryParts):
+    """Everything that the operators' routes work with, in memory."""
+
+
+@cache
+def _app() -> FastAPI:
+    return make_app(AdminParts)
+
+
+@pytest.fixture
+def parts() -> AdminParts:
+    return AdminParts()
+
+
+@pytest.fixture
+async def api(parts: AdminParts) -> AsyncIterator[Api]:
+    app = _app()
+    app.state.parts = lambda: parts
+    api = Api(parts, app, client_of(app))
+    async with api.http:
+        yield api
+
+
+async def asked(api: Api, method: str, path: str, **options: object) -> Any:
+    """The body of an answer to the operator olga, which must be a success."""
+    answer = await api.call(method, f"/v1/admin{path}", "olga", admin=True, **options)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+async def code_of(api: Api, method: str, path: str, **options: object) -> tuple[int, str]:
+    answer = await api.call(method, f"/v1/admin{path}", "olga", admin=True, **options)
+    return answer.status_code, answer.json()["code"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+async def test_nobody_but_an_operator_gets_anywhere(route: APIRoute, api: Api) -> None:
+    path = route.path.format(visitId="v1", name="model", action="pause")
+    (method,) = route.methods
+    before = api.parts.store.documents()
+    for user, status in ((None, 401), ("user-1", 403)):
+        answer = await api.call(method, path, user)
+        assert answer.status_code == status, answer.text
+    assert api.parts.store.documents() == before
+
+
+def test_every_refusal_to_an_operator_has_its_problem() -> None:
+    assert set(_PROBLEMS) == set(OperatorCode)
+
+
+async def test_dead_letters_are_listed_in_pages_and_filtered(api: Api, parts: AdminParts) -> None:
+    for number in range(3):
+        await parts.partial(f"v{number}")
+        parts.clock.advance(timedelta(minutes=1))
+    await parts.unreadable("noise")
+    first = await asked(api, "GET", "/dead-letters?limit=2")
+    assert [letter["visitId"] for letter in first["items"]] == ["noise", "v2"]
+    rest = await asked(api, "GET", f"/dead-letters?limit=2&cursor={first['nextCursor']}")
+    assert [letter["visitId"] for letter in rest["items"]] == ["v1", "v0"]
+    assert rest["nextCursor"] is None
+    found = await asked(api, "GET", "/dead-letters?code=audio_unreadable&stage=submission")
+    assert [letter["visitId"] for letter in found["items"]] == ["noise"]
+    assert (await asked(api, "GET", "/dead-letters/noise"))["code"] == "audio_unreadable"
+    assert await code_of(api, "GET", "/dead-letters/nobody") == (404, "not_found")
+
+
+async def test_one_is_retried_and_one_is_discarded(api: Api, parts: AdminParts) -> None:
+    await parts.partial("v1")
+    await parts.unreadable("v2")
+    retried = await asked(api, "POST", "/dead-letters/v1/retry")
+    assert (retried["attempt"], retried["processingStatus"]) == (2, "summarizing")
+    assert await code_of(api, "POST", "/dead-letters/v1/retry") == (409, "still_processing")
+    body = {"reason": "only noise"}
+    letter = await asked(api, "POST", "/dead-letters/v2/discard", json=body)
+    assert (letter["state"], letter["discardReason"], letter["discardedBy"]) == (
+        "discarded",
+        "only noise",
+        "olga",
+    )
+    assert await code_of(api, "POST", "/dead-letters/v2/discard", json=body) == (
+        409,
+        "changed_meanwhile",
+    )
+    assert await code_of(api, "POST", "/dead-letters/v2/discard", json={"reason": ""}) == (
+        422,
+        "invalid_request",
+    )
+    assert len(parts.transcriber.orders) == 1
+
+
+async def test_many_are_retried_with_a_summary(api: Api, parts: AdminParts) -> None:
+    await parts.partial("v1")
+    await parts.unreadable("v2")
+    body = {"perMinute": 6000}
+    summary = await asked(api, "POST", "/dead-letters/bulk-retry", json=body)
+    assert (summary["retried"], summary["refused"]) == (1, 1)
+    assert summary["codes"] == {"nothing_to_retry": 1}
+    assert len(parts.transcriber.orders) == 1
+
+
+async def test_more_than_one_request_can_do_is_refused(api: Api) -> None:
+    body = {"limit": 1000, "perMinute": 60}
+    refused = await code_of(api, "POST", "/dead-letters/bulk-retry", json=body)
+    assert refused == (422, "invalid_request")
+
+
+async def test_failures_and_figures_are_counted(api: Api, parts: AdminParts) -> None:
+    await parts.completed("good")
+    await parts.partial("bad")
+    failed = await asked(api, "GET", "/dead-letters/statistics")
+    assert (failed["total"], failed["byStage"]) == (1, {"summary": 1})
+    figures = await asked(api, "GET", "/statistics")
+    assert (figures["successRate"], figures["completed"]) == (0.5, 1)
+    assert (await asked(api, "GET", "/costs"))["orders"] == 2
+
+
+async def test_whoever_reads_a_visit_is_on_record(api: Api, parts: AdminParts) -> None:
+    await parts.completed("v1")
+    visit = await asked(api, "GET", "/visits/v1")
+    assert visit["summary"]
+    found = await asked(api, "GET", "/visits/v1/timeline")
+    assert [run["stage"] for run in found["runs"]] == ["submission", "transcription", "summary"]
+    assert await code_of(api, "GET", "/visits/nobody") == (404, "not_found")
+    assert await code_of(api, "GET", "/visits/nobody/timeline") == (404, "not_found")
+    for target in ("v1", "nobody"):
+        entries = await parts.operators.audit(AuditFilter("olga", target), 10)
+        assert sorted(entry.action for entry in entries) == ["read_timeline", "read_visit"]
+
+
+async def test_the_lists_of_visits_have_no_word_of_them(api: Api, parts: AdminParts) -> None:
+    await parts.partial("v1")
+    await parts.submitted("v2")
+    await commands.change(parts, "v1", title=CANARY, tags=(CANARY,))
+    parts.clock.advance(timedelta(hours=1))
+    for path, wanted in (
+        ("/visits", {"v1", "v2"}),
+        ("/visits?processingStatus=failed", {"v1"}),
+        ("/visits?userId=user-1", {"v1", "v2"}),
+        ("/visits/in-trouble?group=stuck", {"v2"}),
+        ("/visits/in-trouble?group=much_retried", set()),
+    ):
+        found = await asked(api, "GET", path)
+        assert {visit["visitId"] for visit in found["items"]} == wanted
+        assert CANARY not in str(found)
+
+
+async def test_a_visit_is_run_again_from_a_step(api: Api, parts: AdminParts) -> None:
+    await parts.completed("v1")
+    again = await asked(api, "POST", "/visits/v1/rerun", json={"from": "summary"})
+    assert again["processingStatus"] == ProcessingStatus.SUMMARIZING
+    refused = await code_of(api, "POST", "/visits/v1/rerun", json={"from": "submission"})
+    assert refused == (409, "still_processing")
+
+
+async def test_a_held_visit_cannot_be_deleted_until_it_is_released(
+    api: Api, parts: AdminParts
+) -> None:
+    await parts.completed("v1")
+    body = {"held": True, "reason": "case 17"}
+    assert (await asked(api, "POST", "/visits/v1/legal-hold", json=body))["legalHold"]
+    assert (await api.call("DELETE", "/v1/visits/v1")).json()["code"] == "legal_hold"
+    released = {"held": False, "reason": "case 17 is closed"}
+    assert not (await asked(api, "POST", "/visits/v1/legal-hold", json=released))["legalHold"]
+    reasons = [entry.reason for entry in await parts.operators.audit(AuditFilter(), 10)]
+    assert sorted(filter(None, reasons)) == ["case 17", "case 17 is closed"]
+
+
+async def test_queues_schedules_and_breakers_obey(api: Api, parts: AdminParts) -> None:
+    await parts.breakers.save(None, Breaker(name="model", state=State.OPEN))
+    assert (await asked(api, "POST", f"/queues/{QUEUE}/pause"))["state"] == "paused"
+    assert (await asked(api, "GET", "/queues"))["queues"][0]["state"] == "paused"
+    assert (await asked(api, "POST", f"/queues/{QUEUE}/resume"))["state"] == "running"
+    assert await code_of(api, "POST", "/queues/nothing/pause") == (404, "not_found")
+    await asked(api, "POST", f"/schedules/{SCHEDULE}/run")
+    assert parts.schedules.runs == [SCHEDULE]
+    assert (await asked(api, "POST", f"/schedules/{SCHEDULE}/pause"))["state"] == "paused"
+    assert (await asked(api, "GET", "/schedules"))["schedules"][0]["state"] == "paused"
+    assert await code_of(api, "POST", "/schedules/nothing/run") == (404, "not_found")
+    assert [each["state"] for each in (await asked(api, "GET", "/breakers"))["breakers"]] == [
+        "closed",
+        "open",
+    ]
+    assert (await asked(api, "POST", "/breakers/model/reset"))["state"] == "closed"
+    assert await code_of(api, "POST", "/breakers/toaster/reset") == (404, "not_found")
+
+
+async def test_health_colours_each_dependency_by_itself(api: Api, parts: AdminParts) -> None:
+    assert (await asked(api, "GET", "/health"))["ok"]
+    await parts.queues.pause(QUEUE)
+    found = await asked(api, "GET", "/health")
+    assert not found["ok"]
+    assert [each["name"] for each in found["dependencies"] if not each["ok"]] == ["queues"]
+
+
+async def test_every_change_is_in_the_log_with_its_operator(api: Api, parts: AdminParts) -> None:
+    await parts.partial("v1")
+    await parts.unreadable("v2")
+    await asked(api, "POST", "/dead-letters/v1/retry")
+    await asked(api, "POST", "/dead-letters/v2/discard", json={"reason": "only noise"})
+    await asked(api, "POST", f"/queues/{QUEUE}/pause")
+    log = await asked(api, "GET", "/audit?limit=2")
+    rest = await asked(api, "GET", f"/audit?limit=2&cursor={log['nextCursor']}")
+    entries = [*log["items"], *rest["items"]]
+    assert sorted((entry["actor"], entry["action"], entry["outcome"]) for entry in entries) == [
+        ("olga", "discard", "done"),
+        ("olga", "pause_queue", "done"),
+        ("olga", "retry", "done"),
+    ]
+    (of_v2,) = (await asked(api, "GET", "/audit?target=v2"))["items"]
+    assert of_v2["after"] == {"state": LetterState.DISCARDED}
+
+
+async def test_every_answer_of_these_routes_is_documented() -> None:
+    document = _app().openapi()
+    for route in ROUTES:
+        assert isinstance(route, APIRoute)
+        (method,) = route.methods
+        responses = document["paths"][route.path][method.lower()]["responses"]
+        assert {"401", "403", "500", "503"} <= set(responses), route.path
+        success = next(status for status in responses if status.startswith("2"))
+        assert "$ref" in str(responses[success]["content"]["application/json"]["schema"])

@@ -1,0 +1,166 @@
+"""A thousand dead letters tried again: at a steady pace, without a second charge, accounted for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from lumimd import pipeline, recovery
+from lumimd.adapters.memory import MemoryAudioStore
+from lumimd.audio import Audio
+from lumimd.errors import ErrorCode, Transient
+from lumimd.operations.bulk_retry import BulkItem, BulkOutcome, Pace, bulk_retry, choose
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import AuditFilter, AuditOutcome, LetterFilter
+from lumimd.ports import Commit
+from lumimd.records import Stage, Status
+from tests.support.operators import OperatedParts
+
+EVERY = LetterFilter()
+
+
+class Measured(MemoryAudioStore):
+    """A bucket that knows how long its recordings are: a thousand need not be decoded."""
+
+    async def measure(self, audio: Audio) -> Audio:
+        return audio.with_duration(2.0)
+
+
+def sleeper(parts: OperatedParts) -> Callable[[float], Awaitable[None]]:
+    """Sleeps by moving the clock on: virtual time."""
+
+    async def sleep(seconds: float) -> None:
+        parts.clock.advance(timedelta(seconds=seconds))
+
+    return sleep
+
+
+async def test_a_thousand_are_retried_at_the_pace_and_no_transcript_is_paid_twice(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    parts.audio = Measured()
+    ids = [f"v{number:04d}" for number in range(1_000)]
+    await asyncio.gather(*map(parts.submitted, ids))
+    for visit_id in ids:
+        await parts.collected(visit_id)
+        await parts.given_up(visit_id)
+    assert len(parts.transcriber.orders) == 1_000
+    letters = await choose(olga, EVERY, limit=2_000)
+    assert len(letters) == 1_000
+    began, retried_at = parts.clock.now(), dict[str, datetime]()
+
+    def on_item(item: BulkItem) -> None:
+        retried_at[item.visit_id] = parts.clock.now()
+
+    summary = await bulk_retry(olga, letters, per_minute=120, sleep=sleeper(parts), on_item=on_item)
+
+    assert (summary.chosen, summary.retried, summary.refused, summary.failed, summary.left) == (
+        1_000,
+        1_000,
+        0,
+        0,
+        0,
+    )
+    moments = sorted(retried_at.values())
+    assert len(moments) == 1_000
+    assert {after - before for before, after in pairwise(moments)} == {timedelta(seconds=0.5)}
+    assert summary.took_seconds == 999 * 0.5 == (parts.clock.now() - began).total_seconds()
+    assert await parts.operators.letters(LetterFilter(state=None), 10) == []
+
+    parts.clock.advance(timedelta(minutes=5))
+    assert await recovery.wake_due(parts) == 1_000  # the poller looks after every one of them
+    for visit_id in ids[::20]:
+        await pipeline.summarize(parts, visit_id, 2)
+        assert (await parts.get(visit_id)).status is Status.COMPLETED
+    assert len(parts.transcriber.orders) == 1_000  # as before: not one was ordered again
+
+
+async def test_what_was_refused_is_counted_with_its_code(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    await parts.partial("well")
+    await parts.unreadable("broken")
+    letters = await choose(olga, EVERY, limit=10)
+    summary = await bulk_retry(olga, letters, sleep=sleeper(parts))
+    assert (summary.retried, summary.refused) == (1, 1)
+    assert summary.codes == {"nothing_to_retry": 1}
+    assert {item.visit_id: item.outcome for item in summary.items} == {
+        "well": BulkOutcome.RETRIED,
+        "broken": BulkOutcome.REFUSED,
+    }
+
+
+async def test_every_visit_and_the_whole_are_in_the_log(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    await parts.partial("v1")
+    await parts.partial("v2")
+    await bulk_retry(olga, await choose(olga, EVERY, 10), sleep=sleeper(parts))
+    entries = await parts.operators.audit(AuditFilter(), 10)
+    assert sorted((entry.action, entry.target) for entry in entries) == [
+        ("bulk_retry", "dead letters"),
+        ("retry", "v1"),
+        ("retry", "v2"),
+    ]
+    (whole,) = [entry for entry in entries if entry.action == "bulk_retry"]
+    assert whole.before == {"chosen": 2, "perMinute": 60}
+    assert whole.after is not None
+    assert whole.after["retried"] == 2
+
+
+async def test_it_retries_what_the_list_shows_and_no_more(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    for number in range(5):
+        await parts.partial(f"v{number}")
+        parts.clock.advance(timedelta(minutes=1))
+    shown = await parts.operators.letters(EVERY, 2)
+    chosen = await choose(olga, EVERY, limit=2)
+    assert chosen == list(shown)
+    assert await choose(olga, LetterFilter(stage=Stage.SUBMISSION), limit=5) == []
+
+
+async def test_it_goes_page_by_page_to_the_last_letter(
+    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lumimd.operations.bulk_retry.PAGE", 2)
+    for number in range(5):
+        await parts.partial(f"v{number}")
+    chosen = await choose(olga, EVERY, limit=100)
+    assert sorted(letter.visit_id for letter in chosen) == ["v0", "v1", "v2", "v3", "v4"]
+
+
+async def test_when_the_store_is_down_the_rest_is_left_for_later(
+    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        await parts.partial(f"v{number}")
+    letters = await choose(olga, EVERY, limit=10)
+
+    async def down(read: object, commit: Commit) -> None:
+        raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    monkeypatch.setattr(parts.store, "save", down)
+    summary = await bulk_retry(olga, letters, sleep=sleeper(parts))
+    assert (summary.retried, summary.failed, summary.left) == (0, 5, 3)
+    assert summary.codes == {"internal_error": 5}
+    entries = await parts.operators.audit(AuditFilter(target=letters[0].visit_id), 10)
+    assert [entry.outcome for entry in entries] == [AuditOutcome.FAILED]
+
+
+async def test_time_that_was_lost_is_not_made_up_for_by_a_burst(parts: OperatedParts) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        parts.clock.advance(timedelta(seconds=seconds))
+
+    pace = Pace(60, parts.clock, sleep)
+    await pace.turn()
+    parts.clock.advance(timedelta(seconds=10))  # a slow retry
+    await pace.turn()
+    await pace.turn()
+    await pace.turn()
+    assert slept == [1.0, 1.0]

@@ -1,0 +1,328 @@
+"""`scripts/ops` on parts in memory: what it prints, what it asks, and how it ends."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import pytest
+from rich.console import Console
+
+from infra.ops.cli import OK, PROBLEMS, USAGE, main, parser, run
+from infra.ops.connection import Connection
+from lumimd import commands
+from lumimd.operations.operator_store import AuditFilter
+from lumimd.records import LetterState, ProcessingStatus
+from lumimd.resilience.breaker_state import Breaker, State
+from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedParts
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    told: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Ops = Callable[..., Awaitable[Ended]]
+
+
+@pytest.fixture
+def ops(
+    parts: OperatedParts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Ops:
+    """Runs one command, at a wide terminal that nobody sits at."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    async def run_one(*arguments: str) -> Ended:
+        wanted = parser().parse_args(list(arguments))
+        connection = Connection(parts, "the test", ())
+        told = Console(stderr=True, highlight=False, soft_wrap=True)
+        code = await run(wanted, connection, "olga", told)
+        return Ended(code, *capsys.readouterr())
+
+    return run_one
+
+
+async def a_bit_of_everything(parts: OperatedParts) -> None:
+    await parts.completed("good")
+    await parts.partial("no-summary")
+    await parts.unreadable("noise")
+    await parts.submitted("hanging")
+    for visit_id in ("good", "no-summary", "noise", "hanging"):
+        await commands.change(parts, visit_id, title=f"{CANARY} visit", tags=(CANARY,))
+    parts.clock.advance(timedelta(hours=1))
+
+
+async def test_visits_are_listed_and_filtered(parts: OperatedParts, ops: Ops) -> None:
+    await a_bit_of_everything(parts)
+
+    async def ids(*arguments: str) -> set[str]:
+        ended = await ops("visits", "--json", *arguments)
+        assert ended.code == OK
+        return {visit["visitId"] for visit in ended.json["visits"]}
+
+    assert await ids() == {"good", "no-summary", "noise", "hanging"}
+    assert await ids("--failed") == {"no-summary", "noise"}
+    assert await ids("--stuck") == {"hanging"}
+    assert await ids("--user", "somebody-else") == set()
+    assert await ids("--high-retry", "1") == set()
+    assert len(await ids("--limit", "2")) == 2
+    shown = await ops("visits")
+    for visit_id in ("good", "no-summary", "noise", "hanging"):
+        assert visit_id in shown.out
+    assert "transcribing, stuck" in shown.out
+    assert "audio_unreadable" in shown.out
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+async def test_no_output_has_a_word_of_a_visit(
+    form: tuple[str, ...], parts: OperatedParts, ops: Ops
+) -> None:
+    await a_bit_of_everything(parts)
+    for command in (
+        ("visits",),
+        ("visits", "--stuck"),
+        ("visits", "--failed"),
+        ("show", "good"),
+        ("show", "no-summary"),
+        ("dead-letters",),
+        ("stats",),
+        ("costs",),
+        ("doctor",),
+        ("queues",),
+        ("audit",),
+        ("retry", "no-summary", "--yes"),
+        ("discard", "noise", "--reason", "only noise", "--yes"),
+        ("bulk-retry", "--yes"),
+        ("delete", "good", "--yes"),
+        ("audit",),
+    ):
+        ended = await ops(*command, *form)
+        assert CANARY not in ended.out + ended.told, command
+
+
+async def test_show_draws_the_stages_and_says_what_can_be_done(
+    parts: OperatedParts, ops: Ops
+) -> None:
+    await a_bit_of_everything(parts)
+    shown = await ops("show", "no-summary")
+    assert shown.code == OK
+    for stage in ("submission", "transcription", "summary"):
+        assert stage in shown.out
+    assert "summary_failed (summary_invalid)" in shown.out
+    assert "retry no-summary" in shown.out
+    as_json = (await ops("show", "no-summary", "--json")).json
+    assert [run["outcome"] for run in as_json["runs"]] == ["done", "done", "failed"]
+
+
+async def test_who_looks_at_a_visit_is_on_record(parts: OperatedParts, ops: Ops) -> None:
+    await parts.completed("good")
+    await ops("show", "good")
+    (entry,) = await parts.operators.audit(AuditFilter(target="good"), 10)
+    assert (entry.actor, entry.action) == ("olga", "read_timeline")
+    assert "read timeline" in (await ops("audit", "--of", "good")).out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("retry", "no-summary"),
+        ("rerun", "good", "--from", "summary"),
+        ("rerun", "good", "--from", "submission"),
+        ("bulk-retry",),
+        ("discard", "noise", "--reason", "only noise"),
+        ("delete", "good"),
+        ("hold", "good", "--reason", "case 17"),
+        ("release", "good", "--reason", "case 17"),
+        ("queues", "pause", QUEUE),
+        ("queues", "resume", QUEUE),
+        ("schedule", "run", SCHEDULE),
+        ("schedule", "pause", SCHEDULE),
+        ("schedule", "resume", SCHEDULE),
+        ("breakers", "reset", "model"),
+    ],
+)
+async def test_nothing_is_changed_without_a_yes_where_nobody_can_be_asked(
+    command: tuple[str, ...], parts: OperatedParts, ops: Ops
+) -> None:
+    await a_bit_of_everything(parts)
+    before = parts.store.documents()
+    ended = await ops(*command)
+    assert ended.code == USAGE
+    assert "--yes" in ended.told
+    assert parts.store.documents() == before
+    assert parts.schedules.runs == []
+
+
+async def test_retry_begins_the_failed_stage_again(parts: OperatedParts, ops: Ops) -> None:
+    await parts.partial("v1")
+    ended = await ops("--yes", "retry", "v1")
+    assert ended.code == OK
+    assert "attempt 2, summarizing" in ended.out
+    assert (await parts.get("v1")).processing_status is ProcessingStatus.SUMMARIZING
+
+
+async def test_who_retries_what_cannot_succeed_is_told_why_and_what_else_there_is(
+    parts: OperatedParts, ops: Ops
+) -> None:
+    await parts.unreadable("noise")
+    refused = await ops("retry", "noise", "--yes")
+    assert refused.code == PROBLEMS
+    assert "audio_unreadable does not go away" in refused.told
+    assert "rerun noise --from submission" in refused.told
+    assert "1 of 1 will be refused" in (await ops("bulk-retry", "--yes")).told
+
+
+async def test_what_is_refused_is_a_sentence_and_exit_code_1(
+    parts: OperatedParts, ops: Ops
+) -> None:
+    await parts.completed("v1")
+    ended = await ops("retry", "v1", "--yes")
+    assert ended.code == PROBLEMS
+    assert ended.told == "There is nothing to try again. (nothing_to_retry)\n"
+    assert (await ops("show", "nobody")).told == "There is no such visit. (visit_not_found)\n"
+    assert (await ops("queues", "pause", "nothing", "--yes")).code == PROBLEMS
+
+
+async def test_dead_letters_are_listed_by_stage_code_and_state(
+    parts: OperatedParts, ops: Ops
+) -> None:
+    await a_bit_of_everything(parts)
+
+    async def ids(*arguments: str) -> set[str]:
+        found = (await ops("dead-letters", "--json", *arguments)).json["deadLetters"]
+        return {letter["visitId"] for letter in found}
+
+    assert await ids() == {"no-summary", "noise"}
+    assert await ids("--stage", "summary") == {"no-summary"}
+    assert await ids("--code", "audio_unreadable") == {"noise"}
+    assert await ids("--since", "30m") == set()
+    await ops("discard", "noise", "--reason", "only noise", "--yes")
+    assert await ids() == {"no-summary"}
+    assert await ids("--discarded") == {"noise"}
+    assert "only noise" in (await ops("dead-letters", "--discarded")).out
+
+
+async def test_bulk_retry_sums_up_and_says_by_its_code_that_some_were_refused(
+    parts: OperatedParts, ops: Ops
+) -> None:
+    await parts.partial("v1")
+    await parts.partial("v2")
+    ended = await ops("bulk-retry", "--code", "summary_invalid", "--per-minute", "6000", "--yes")
+    assert ended.code == OK
+    assert "2/2" in ended.told
+    await parts.unreadable("v3")
+    as_json = await ops("bulk-retry", "--json", "--yes")
+    assert as_json.code == PROBLEMS
+    assert as_json.json["codes"] == {"nothing_to_retry": 1}
+    assert (await ops("bulk-retry", "--stage", "transcription", "--yes")).code == OK
+
+
+async def test_discard_keeps_the_reason_and_who_gave_it(parts: OperatedParts, ops: Ops) -> None:
+    await parts.unreadable("v1")
+    assert (await ops("discard", "v1", "--reason", "a test call", "--yes")).code == OK
+    found = await parts.operators.letter("v1")
+    assert found is not None
+    assert found.letter.state is LetterState.DISCARDED
+    assert (found.letter.discard_reason, found.letter.discarded_by) == ("a test call", "olga")
+
+
+async def test_a_held_visit_is_not_deleted(parts: OperatedParts, ops: Ops) -> None:
+    await parts.completed("v1")
+    assert (await ops("hold", "v1", "--reason", "case 17", "--yes")).code == OK
+    refused = await ops("delete", "v1", "--yes")
+    assert (refused.code, "legal_hold" in refused.told) == (PROBLEMS, True)
+    assert "held" in (await ops("show", "v1")).out
+    assert (await ops("release", "v1", "--reason", "closed", "--yes")).code == OK
+    assert (await ops("delete", "v1", "--yes")).code == OK
+
+
+async def test_delete_gives_a_receipt(parts: OperatedParts, ops: Ops) -> None:
+    await parts.completed("v1")
+    ended = await ops("delete", "v1", "--json", "--yes")
+    assert ended.code == OK
+    assert ended.json["visitId"] == "v1"
+    assert await parts.store.get("v1") is None
+
+
+async def test_queues_schedules_and_breakers_are_shown_and_changed(
+    parts: OperatedParts, ops: Ops
+) -> None:
+    await parts.breakers.save(None, Breaker(name="model", state=State.OPEN))
+    assert (await ops("queues", "--json")).json["queues"][0]["state"] == "running"
+    assert "paused" in (await ops("queues", "pause", QUEUE, "--yes")).out
+    assert (await ops("queues", "--json")).json["queues"][0]["state"] == "paused"
+    assert (await ops("schedule", "run", SCHEDULE, "--yes")).code == OK
+    assert parts.schedules.runs == [SCHEDULE]
+    assert "paused" in (await ops("schedule", "pause", SCHEDULE, "--yes")).out
+    assert (await ops("schedule", "list", "--json")).json["schedules"][0]["state"] == "paused"
+    assert "open" in (await ops("breakers")).out
+    assert (await ops("breakers", "reset", "model", "--yes")).code == OK
+    states = {
+        each["name"]: each["state"] for each in (await ops("breakers", "--json")).json["breakers"]
+    }
+    assert states["model"] == "closed"
+
+
+async def test_the_doctors_exit_code_tells_whether_something_is_wrong(
+    parts: OperatedParts, ops: Ops
+) -> None:
+    assert (await ops("doctor")).code == OK
+    await parts.queues.pause(QUEUE)
+    ended = await ops("doctor", "--json")
+    assert ended.code == PROBLEMS
+    assert not ended.json["ok"]
+
+
+async def test_stats_and_costs_are_printed(parts: OperatedParts, ops: Ops) -> None:
+    await a_bit_of_everything(parts)
+    found = (await ops("stats", "--json")).json
+    assert found["statistics"]["completed"] == 1
+    assert found["failures"]["byCode"] == {"audio_unreadable": 1, "summary_invalid": 1}
+    assert "33.3%" in (await ops("stats")).out
+    paid = (await ops("costs", "--audio-hour", "1", "--summary", "2", "--json")).json
+    assert paid["spent"]["summary"] == 2.0
+    assert (await ops("costs", "--json")).json["spent"] is None
+    assert (await ops("costs", "--audio-hour", "1")).code == USAGE
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["retry"],
+        ["discard", "v1"],
+        ["discard", "v1", "--reason", " "],
+        ["visits", "--limit", "0"],
+        ["bulk-retry", "--per-minute", "0"],
+        ["bulk-retry", "--code", "no_such_code"],
+        ["stats", "--since", "yesterday"],
+        ["--local", "--project", "p", "visits"],
+    ],
+)
+def test_what_is_not_asked_rightly_ends_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(arguments)
+    assert ended.value.code == USAGE
+
+
+def test_without_a_stack_to_talk_to_it_says_which_it_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    assert main(["visits"]) == USAGE
+    assert "--local" in capsys.readouterr().err
+
+
+def test_options_may_stand_before_the_command_or_after_it() -> None:
+    before = parser().parse_args(["--project", "p", "--json", "--yes", "visits"])
+    after = parser().parse_args(["visits", "--project", "p", "--json", "--yes"])
+    assert (before.project, before.json, before.yes) == ("p", True, True)
+    assert vars(before) == vars(after)

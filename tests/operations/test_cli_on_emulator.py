@@ -1,0 +1,99 @@
+"""`scripts/ops --project` against the emulators, knowing no secret of the deployment."""
+
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from infra.ops.cli import OK, PROBLEMS, parser, run
+from infra.ops.connection import OperatorsParts, cloud
+from lumimd.errors import ErrorCode
+from lumimd.ports import Commit
+from lumimd.records import (
+    DeadLetter,
+    ProcessingError,
+    ProcessingStatus,
+    Stage,
+    Status,
+    Transcription,
+    Visit,
+)
+from lumimd.settings import Settings
+from tests.support.operators import CANARY
+from tests.support.parts import upload
+
+NOW = datetime.now(UTC)
+
+
+def partial() -> Visit:
+    """A visit whose transcript is there and whose summary failed."""
+    hour_ago = NOW - timedelta(hours=1)
+    return Visit(
+        visit_id="v1",
+        user_id="u1",
+        title=f"about {CANARY}",
+        audio=upload("v1").audio,
+        status=Status.PARTIAL,
+        processing_status=ProcessingStatus.FAILED,
+        processing_error=ProcessingError.of(ErrorCode.SUMMARY_UNAVAILABLE, Stage.SUMMARY),
+        transcription=Transcription(
+            provider="assemblyai",
+            transcript_id="job-1",
+            submitted_at=hour_ago,
+            completed_at=hour_ago,
+            pages=1,
+        ),
+        created_at=hour_ago,
+        updated_at=hour_ago,
+    )
+
+
+@pytest.mark.emulator
+async def test_an_operator_without_secrets_looks_retries_and_discards(
+    firestore_host: str,
+    tasks_host: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "set-by-cloud")
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+    monkeypatch.setenv("CLOUD_TASKS_EMULATOR_HOST", tasks_host)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
+    connection = cloud(f"demo-{uuid.uuid4().hex[:12]}", "us-central1")
+    parts = connection.parts
+    assert isinstance(parts, OperatorsParts)
+    visit = partial()
+    other = visit.model_copy(update={"visit_id": "v2"})
+    for each in (visit, other):
+        await parts.store.create(Commit(each, dead_letter=DeadLetter.of(each, each.updated_at)))
+
+    async def ops(*arguments: str, code: int = OK) -> dict[str, object]:
+        wanted = parser().parse_args([*arguments, "--json"])
+        ended = await run(wanted, connection, "olga", Console(stderr=True))
+        printed = capsys.readouterr()
+        assert ended == code, printed.err
+        assert CANARY not in printed.out + printed.err
+        return json.loads(printed.out) if printed.out else {}  # type: ignore[no-any-return]
+
+    assert len((await ops("visits", "--failed"))["visits"]) == 2  # type: ignore[arg-type]
+    assert len((await ops("dead-letters", "--code", "summary_unavailable"))["deadLetters"]) == 2  # type: ignore[arg-type]
+    assert (await ops("retry", "v1", "--yes"))["processingStatus"] == "summarizing"
+    await ops("retry", "v1", "--yes", code=PROBLEMS)
+    discarded = await ops("discard", "v2", "--reason", "never mind", "--yes")
+    assert discarded["discardReason"] == "never mind"
+    assert (await ops("dead-letters"))["deadLetters"] == []
+    assert (await ops("queues", "pause", "no-such-queue", "--yes", code=PROBLEMS)) == {}
+    # There is no scheduler, and nobody is signed in to the cloud's: it alone is red.
+    diagnosis = await ops("doctor", code=PROBLEMS)
+    levels = {each["subject"]: each["level"] for each in diagnosis["findings"]}  # type: ignore[index, attr-defined]
+    assert levels["scheduler"] == levels["configuration"] == "problem"
+    for subject in ("store", "breaker: model", "breaker: transcription"):
+        assert levels[subject] == "ok", diagnosis
+    log = (await ops("audit", "--of", "v1"))["entries"]
+    assert [entry["outcome"] for entry in log] == ["refused", "done"]  # type: ignore[index, attr-defined]

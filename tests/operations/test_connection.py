@@ -1,0 +1,83 @@
+"""A project of the cloud without the secrets of its deployment: what can be done, and what not."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from infra.ops.cli import USAGE, main
+from infra.ops.connection import NeedsSetting, OperatorsParts, cloud
+from lumimd.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    # `cloud` sets the project for the SDKs; the test takes it back.
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-lumimd")
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:9")  # no credentials are looked for
+
+
+def test_without_settings_the_doctor_can_name_what_is_missing() -> None:
+    connection = cloud("my-project", "europe-west3")
+    assert isinstance(connection.parts, OperatorsParts)
+    assert connection.where == "project my-project"
+    missing = {problem.partition(":")[0] for problem in connection.configuration}
+    assert {"ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "SUMMARY_QUEUE"} <= missing
+    assert os.environ["GOOGLE_CLOUD_PROJECT"] == "my-project"
+
+
+def test_what_needs_a_key_says_which_one() -> None:
+    parts = cloud("my-project", "europe-west3").parts
+    with pytest.raises(NeedsSetting, match=r"WEBHOOK_SECRET|ASSEMBLYAI_API_KEY"):
+        _ = parts.transcriber
+
+
+def test_only_what_can_be_asked_without_a_key_is_checked() -> None:
+    assert set(cloud("my-project", "europe-west3").parts.checks) == {
+        "store",
+        "queues",
+        "scheduler",
+        "breaker: transcription",
+        "breaker: model",
+    }
+
+
+def test_who_is_not_signed_in_is_told_how(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.delenv("FIRESTORE_EMULATOR_HOST")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
+    assert main(["--project", "my-project", "visits"]) == USAGE
+    assert "gcloud auth application-default login" in capsys.readouterr().err
+
+
+async def test_a_missing_task_is_left_to_the_scheduler() -> None:
+    parts = cloud("my-project", "europe-west3").parts
+    await parts.tasks.request_summary("v1", 1, 1)
+    assert not await parts.tasks.forget("v1", 1, 1)
+
+
+def test_with_all_settings_everything_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "SUMMARY_QUEUE": "projects/my-project/locations/europe-west3/queues/summaries",
+        "SUMMARIZE_URL": "https://summarize.invalid",
+        "TASKS_SERVICE_ACCOUNT": "tasks@demo.invalid",
+        "ASSEMBLYAI_API_KEY": "key",
+        "WEBHOOK_SECRET": "a-secret-of-the-webhook",
+        "AUDIO_BUCKET": "recordings",
+        "SUMMARIZER": "rules",
+    }.items():
+        monkeypatch.setenv(name, value)
+    connection = cloud("my-project", "us-central1")
+    assert connection.configuration == ()
+    assert not isinstance(connection.parts, OperatorsParts)
+    assert "transcriber" in connection.parts.checks
+
+
+def test_a_stack_that_does_not_run_is_a_sentence_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--local", "--run", "run-that-never-was", "visits"]) == USAGE
+    assert "scripts/dev" in capsys.readouterr().err

@@ -1,0 +1,71 @@
+"""How `scripts/ops --local` finds the stack that `scripts/dev` keeps running."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from infra.ops.local_stack import ADDRESSES, Addresses, NoStack, choose, published, running
+
+
+def addresses(run: str, pid: int | None = None, *, in_memory: bool = False) -> Addresses:
+    return Addresses(run, pid or os.getpid(), in_memory, {"GOOGLE_CLOUD_PROJECT": "demo"}, {})
+
+
+def run_dir(runs: Path, name: str) -> Path:
+    folder = runs / name
+    folder.mkdir()
+    return folder
+
+
+def test_a_stack_is_found_as_long_as_it_runs(tmp_path: Path) -> None:
+    here = addresses("run-a")
+    with published(here, run_dir(tmp_path, "run-a")):
+        assert choose(tmp_path, None) == here
+    with pytest.raises(NoStack, match="scripts/dev"):
+        choose(tmp_path, None)
+    assert list(tmp_path.rglob(ADDRESSES)) == []
+
+
+def test_nobody_else_may_read_its_secrets(tmp_path: Path) -> None:
+    with published(addresses("run-a"), run_dir(tmp_path, "run-a")):
+        mode = (tmp_path / "run-a" / ADDRESSES).stat().st_mode
+        assert stat.S_IMODE(mode) == 0o600
+
+
+def test_what_a_killed_stack_left_behind_is_passed_over(tmp_path: Path) -> None:
+    gone = 2**22 + 1  # above the kernel's largest process id
+    folder = run_dir(tmp_path, "run-a")
+    (folder / ADDRESSES).write_text(json.dumps(vars(addresses("run-a", gone))))
+    assert running(tmp_path) == []
+
+
+def test_of_several_one_must_be_named(tmp_path: Path) -> None:
+    with (
+        published(addresses("run-a"), run_dir(tmp_path, "run-a")),
+        published(addresses("run-b"), run_dir(tmp_path, "run-b")),
+    ):
+        with pytest.raises(NoStack, match="--run NAME"):
+            choose(tmp_path, None)
+        assert choose(tmp_path, "run-b").run == "run-b"
+        with pytest.raises(NoStack):
+            choose(tmp_path, "run-c")
+
+
+def test_a_stack_that_keeps_its_visits_in_memory_says_so(tmp_path: Path) -> None:
+    with (
+        published(addresses("run-a", in_memory=True), run_dir(tmp_path, "run-a")),
+        pytest.raises(NoStack, match="--store emulator"),
+    ):
+        choose(tmp_path, None)
+
+
+def test_a_stack_that_can_be_read_is_preferred(tmp_path: Path) -> None:
+    readable = addresses("run-b")
+    with (
+        published(addresses("run-a", in_memory=True), run_dir(tmp_path, "run-a")),
+        published(readable, run_dir(tmp_path, "run-b")),
+    ):
+        assert choose(tmp_path, None) == readable

@@ -1,0 +1,56 @@
+"""Whether the bucket and the providers answer: against servers that speak their protocols."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from lumimd.adapters.cloud_storage import storage_client
+from lumimd.adapters.provider_checks import bucket_check, model_check, transcriber_check
+from lumimd.operations.operator import Unhealthy
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """A server that knows one key, and is broken at /v2."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.headers["Authorization"] in ("key", "Bearer key")
+            broken = self.path.startswith("/v2") and known
+            self.send_response(503 if broken else 200 if known else 401)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_the_transcriber_lists_our_jobs(speech_url: str) -> None:
+    assert await transcriber_check(speech_url, "key")() == "lists our jobs"
+
+
+async def test_a_key_that_is_refused_is_told_from_a_provider_that_is_down(refusing: str) -> None:
+    assert await model_check(refusing, "key")() == "lists its models"
+    with pytest.raises(Unhealthy, match="refuses our key"):
+        await model_check(refusing, "another")()
+    with pytest.raises(Unhealthy, match="answers 503"):
+        await transcriber_check(refusing, "key")()
+    with pytest.raises(Unhealthy, match="does not answer"):
+        await transcriber_check("http://127.0.0.1:9", "key")()
+
+
+async def test_a_bucket_is_there_or_not(storage_url: str) -> None:
+    client = storage_client("demo-lumimd", storage_url)
+    client.create_bucket("health-recordings")
+    assert await bucket_check(client, "health-recordings")() == "the bucket is there"
+    with pytest.raises(Unhealthy, match="no such bucket"):
+        await bucket_check(client, "health-nothing")()

@@ -1,0 +1,97 @@
+"""A visit worked on again from a chosen step."""
+
+import pytest
+
+from lumimd import commands, pipeline, recovery
+from lumimd.errors import RefusalCode, Refused
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import AuditFilter
+from lumimd.operations.refusals import OperatorCode, OperatorRefused
+from lumimd.operations.rerun import From, rerun
+from lumimd.records import ProcessingStatus, Status
+from tests.support.operators import OperatedParts
+
+
+async def test_from_the_summary_the_transcript_stays_and_only_the_model_is_paid(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    await parts.completed("v1")
+    before = await parts.store.transcript("v1")
+    visit = await rerun(olga, "v1", From.SUMMARY)
+    assert visit.processing_status is ProcessingStatus.SUMMARIZING
+    await pipeline.summarize(parts, "v1", visit.attempt)
+    assert (await parts.get("v1")).status is Status.COMPLETED
+    assert await parts.store.transcript("v1") == before
+    assert len(parts.transcriber.orders) == 1
+    assert parts.summarizer.calls == 2
+
+
+async def test_from_the_submission_everything_is_made_anew(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    await parts.completed("v1")
+    visit = await rerun(olga, "v1", From.SUBMISSION)
+    assert (visit.attempt, visit.processing_status) == (2, ProcessingStatus.PENDING)
+    await recovery.wake_due(parts)
+    assert len(parts.transcriber.orders) == 2
+    assert (await parts.get("v1")).processing_status is ProcessingStatus.TRANSCRIBING
+
+
+async def test_what_is_at_work_is_not_begun_again(parts: OperatedParts, olga: Operator) -> None:
+    await parts.submitted("v1")
+    for begin in From:
+        with pytest.raises(Refused) as refused:
+            await rerun(olga, "v1", begin)
+        assert refused.value.code is RefusalCode.STILL_PROCESSING
+    assert len(parts.transcriber.orders) == 1
+
+
+async def test_without_its_recording_a_visit_keeps_what_was_made_of_it(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    await parts.completed("v1")
+    before = await parts.get("v1")
+    parts.audio._content.clear()  # retention has removed it
+    with pytest.raises(OperatorRefused) as refused:
+        await rerun(olga, "v1", From.SUBMISSION)
+    assert refused.value.code is OperatorCode.NO_RECORDING
+    assert await parts.get("v1") == before
+
+
+async def test_a_failed_order_is_looked_for_before_anything_is_ordered_again(
+    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[str] = []
+
+    async def retried(_parts: object, visit_id: str) -> object:
+        began.append(visit_id)
+        return await parts.get(visit_id)
+
+    from lumimd import events as e
+    from lumimd.errors import ErrorCode
+    from lumimd.recording import record
+
+    await parts.submitted("v1")
+    stored = await parts.store.get("v1")
+    assert stored is not None
+    await record(parts, stored, e.TranscriptionFailed(1, ErrorCode.TRANSCRIPTION_UNAVAILABLE))
+    monkeypatch.setattr(commands, "retry", retried)
+    await rerun(olga, "v1", From.SUBMISSION)
+    assert began == ["v1"]
+
+
+async def test_the_log_says_where_it_was_begun(parts: OperatedParts, olga: Operator) -> None:
+    await parts.completed("v1")
+    await rerun(olga, "v1", From.SUMMARY)
+    (entry,) = await parts.operators.audit(AuditFilter(target="v1"), 10)
+    assert entry.action == "rerun_from_summary"
+    assert entry.before is not None
+    assert entry.after is not None
+    assert (entry.before["status"], entry.after["status"]) == ("completed", "processing")
+
+
+async def test_a_visit_that_is_not_there_is_refused(parts: OperatedParts, olga: Operator) -> None:
+    for begin in From:
+        with pytest.raises(Refused) as refused:
+            await rerun(olga, "nobody", begin)
+        assert refused.value.code is RefusalCode.VISIT_NOT_FOUND

@@ -1,0 +1,271 @@
+"""Queues, scheduled calls, breakers, health and the doctor, on parts in memory."""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from lumimd.errors import ErrorCode, Transient
+from lumimd.operations import audit, breakers, queues, schedules
+from lumimd.operations.controls import RunState
+from lumimd.operations.doctor import Level, diagnose
+from lumimd.operations.health import health
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import AuditFilter, AuditOutcome
+from lumimd.operations.refusals import OperatorCode, OperatorRefused
+from lumimd.resilience.breaker_state import MODEL, Breaker, Reason, State
+from tests.support.operators import QUEUE, SCHEDULE, OperatedParts
+from tests.unit.test_retry import jumping_loop
+
+NONE: tuple[str, ...] = ()
+
+
+async def test_the_counts_of_the_queue_equal_the_store(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    await parts.submitted("v1")
+    await parts.transcribed("v2")
+    await parts.completed("v3")
+    await parts.partial("v4")
+    found = (await queues.look(olga)).visits
+    assert (found.waiting, found.active, found.completed, found.failed) == (0, 2, 1, 1)
+
+
+async def test_a_queue_is_paused_and_resumed_and_the_log_says_so(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    assert (await queues.pause(olga, QUEUE)).state is RunState.PAUSED
+    parts.clock.advance(timedelta(minutes=1))
+    assert (await queues.resume(olga, QUEUE)).state is RunState.RUNNING
+    resumed, paused = await parts.operators.audit(AuditFilter(target=QUEUE), 10)
+    assert (paused.action, paused.before, paused.after) == (
+        "pause_queue",
+        {"state": "running"},
+        {"state": "paused"},
+    )
+    assert (resumed.action, resumed.before, resumed.after) == (
+        "resume_queue",
+        {"state": "paused"},
+        {"state": "running"},
+    )
+
+
+async def test_scheduled_calls_are_run_paused_and_resumed(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    await schedules.run(olga, SCHEDULE)
+    assert parts.schedules.runs == [SCHEDULE]
+    assert (await schedules.pause(olga, SCHEDULE)).state is RunState.PAUSED
+    assert (await schedules.resume(olga, SCHEDULE)).state is RunState.RUNNING
+    assert len(await parts.operators.audit(AuditFilter(target=SCHEDULE), 10)) == 3
+
+
+async def test_what_does_not_exist_is_refused_and_that_is_in_the_log(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    with pytest.raises(OperatorRefused) as queue:
+        await queues.pause(olga, "nothing")
+    with pytest.raises(OperatorRefused) as schedule:
+        await schedules.run(olga, "nothing")
+    assert queue.value.code is OperatorCode.NO_SUCH_QUEUE
+    assert schedule.value.code is OperatorCode.NO_SUCH_SCHEDULE
+    entries = await parts.operators.audit(AuditFilter(target="nothing"), 10)
+    assert {entry.outcome for entry in entries} == {AuditOutcome.REFUSED}
+
+
+async def opened(parts: OperatedParts) -> None:
+    now = parts.clock.now()
+    breaker = Breaker(
+        name=MODEL.name,
+        state=State.OPEN,
+        opened_at=now,
+        changed_at=now,
+        reason=Reason.FAILURES_IN_A_ROW,
+    )
+    await parts.breakers.save(None, breaker)
+
+
+async def test_an_open_breaker_is_shown_and_can_be_closed_by_hand(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    await opened(parts)
+    states = {each.name: each.state for each in (await breakers.look(olga)).breakers}
+    assert states == {"transcription": State.CLOSED, "model": State.OPEN}
+    parts.clock.advance(timedelta(minutes=1))
+    assert (await breakers.reset(olga, "model")).changed_at == parts.clock.now()
+    assert (await breakers.look(olga)).breakers[1].is_closed
+    (entry,) = await parts.operators.audit(AuditFilter(target="model"), 10)
+    assert entry.before == {"state": "open", "reason": "failures_in_a_row"}
+    assert entry.after == {"state": "closed", "reason": None}
+    with pytest.raises(OperatorRefused):
+        await breakers.reset(olga, "toaster")
+
+
+async def test_nothing_is_done_that_the_log_cannot_tell_of(
+    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(entry: object) -> None:
+        raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    await parts.completed("v1")
+    monkeypatch.setattr(parts.operators, "append_audit", down)
+    with pytest.raises(Transient):
+        await queues.pause(olga, QUEUE)
+    assert (await parts.queues.all())[0].state is RunState.RUNNING
+    with pytest.raises(Transient):
+        await audit.read_visit(olga, "v1")
+
+
+async def test_that_somebody_reads_a_visit_is_on_record_before_it_is_shown(
+    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.completed("v1")
+    order: list[str] = []
+    append, get = parts.operators.append_audit, parts.store.get
+
+    async def noted(entry: object) -> None:
+        order.append("noted")
+        await append(entry)  # type: ignore[arg-type]
+
+    async def read(visit_id: str) -> object:
+        order.append("read")
+        return await get(visit_id)
+
+    monkeypatch.setattr(parts.operators, "append_audit", noted)
+    monkeypatch.setattr(parts.store, "get", read)
+    await audit.read_visit(olga, "v1")
+    assert order == ["noted", "read"]
+    (entry,) = await parts.operators.audit(AuditFilter(), 10)
+    assert (entry.actor, entry.action, entry.target) == ("olga", "read_visit", "v1")
+
+
+async def test_a_bug_in_the_middle_leaves_a_failed_entry(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with audit.audited(olga, "try", "something"):
+            raise ZeroDivisionError
+    (entry,) = await parts.operators.audit(AuditFilter(), 10)
+    assert (entry.outcome, entry.code) == (AuditOutcome.FAILED, "ZeroDivisionError")
+
+
+async def test_a_process_that_ends_in_the_middle_leaves_an_entry_that_was_begun(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    doing = audit.audited(olga, "try", "something")
+    await doing.__aenter__()
+    (entry,) = await parts.operators.audit(AuditFilter(), 10)
+    assert (entry.outcome, entry.ended_at) == (AuditOutcome.BEGUN, None)
+
+
+async def colours(olga: Operator) -> dict[str, bool]:
+    return {each.name: each.ok for each in (await health(olga)).dependencies}
+
+
+async def test_everything_is_green(olga: Operator) -> None:
+    assert set((await colours(olga)).values()) == {True}
+
+
+async def break_the_store(parts: OperatedParts, patch: pytest.MonkeyPatch) -> None:
+    async def down(visit_id: str) -> None:
+        raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    patch.setattr(parts.store, "get", down)
+
+
+async def break_the_queue(parts: OperatedParts, patch: pytest.MonkeyPatch) -> None:
+    await parts.queues.pause(QUEUE)
+
+
+async def break_the_scheduler(parts: OperatedParts, patch: pytest.MonkeyPatch) -> None:
+    async def wrong() -> None:
+        raise ConnectionResetError("with words that nobody knows")
+
+    patch.setattr(parts.schedules, "all", wrong)
+
+
+async def break_the_model(parts: OperatedParts, patch: pytest.MonkeyPatch) -> None:
+    await opened(parts)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "name"),
+    [
+        (break_the_store, "store"),
+        (break_the_queue, "queues"),
+        (break_the_scheduler, "scheduler"),
+        (break_the_model, "breaker: model"),
+    ],
+)
+async def test_who_is_down_is_red_and_all_others_are_green(
+    break_it: partial[None],
+    name: str,
+    parts: OperatedParts,
+    olga: Operator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await break_it(parts, monkeypatch)
+    found = await health(olga)
+    assert [each.name for each in found.dependencies if not each.ok] == [name]
+    assert not found.ok
+    assert "words that nobody knows" not in str(found)
+
+
+def test_who_hangs_is_red_after_a_moment_and_holds_up_nobody(
+    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(visit_id: str) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(parts.store, "get", hang)
+    loop = jumping_loop()
+    try:
+        found = loop.run_until_complete(health(olga))
+        assert loop.time() == 5.0
+    finally:
+        loop.close()
+    assert {each.name: each.said for each in found.dependencies if not each.ok} == {
+        "store": "no answer within 5 s"
+    }
+
+
+async def test_the_doctor_finds_nothing_wrong_where_nothing_is(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    await parts.completed("v1")
+    found = await diagnose(olga, lambda: NONE)
+    assert found.ok
+    assert {each.level for each in found.findings} == {Level.OK}
+
+
+async def test_the_doctor_says_each_thing_that_is_wrong(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    await parts.partial("v1")
+    await parts.submitted("v2")
+    await parts.queues.pause(QUEUE)
+    parts.clock.advance(timedelta(hours=1))
+    found = await diagnose(olga, lambda: ["WEBHOOK_SECRET: Field required"])
+    assert not found.ok
+    said = {each.subject: (each.level, each.sentence) for each in found.findings}
+    assert said["configuration"] == (Level.PROBLEM, "WEBHOOK_SECRET: Field required")
+    assert said["queues"] == (Level.PROBLEM, f"Not running: {QUEUE}; its tasks wait.")
+    assert said["stuck visits"][0] is Level.PROBLEM
+    assert said["stuck visits"][1].startswith("1 ought to move")
+    assert said["dead letters"][0] is Level.WARNING
+    assert said["success"] == (
+        Level.WARNING,
+        "0 of 1 visits were completed in the last 24 hours.",
+    )
+
+
+async def test_without_a_store_the_doctor_still_says_the_rest(
+    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await break_the_store(parts, monkeypatch)
+    found = await diagnose(olga, lambda: NONE)
+    said = {each.subject: each.level for each in found.findings}
+    assert said["store"] is Level.PROBLEM
+    assert said["scheduler"] is Level.OK
+    assert "stuck visits" not in said
