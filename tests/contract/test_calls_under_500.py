@@ -6,17 +6,21 @@ Real adapters against servers that answer 500; the clock is in hand and back-off
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
 from lumimd import collecting, pipeline, recovery
 from lumimd.adapters.assemblyai import AssemblyAITranscriber
+from lumimd.adapters.guarded import GuardedSummarizer
+from lumimd.adapters.memory.breakers import MemoryBreakerStore
 from lumimd.adapters.openai import OpenAISummarizer
+from lumimd.errors import Held
 from lumimd.ports import Transcribed
-from lumimd.records import Status, Visit
-from lumimd.resilience import retry
+from lumimd.records import Stage, Status, Visit
+from lumimd.resilience import breaker_state, retry
+from lumimd.resilience.breaker import CircuitBreaker
 from tests.support.openai_server import KEY, error, openai_server
 from tests.support.parts import MemoryParts, transcript
 
@@ -114,3 +118,36 @@ async def test_a_model_that_answers_500_is_called_nine_times_and_the_transcript_
         await model.aclose()
         assert visit.status is Status.PARTIAL
         assert len(server.calls) == 9
+
+
+async def test_behind_its_breaker_a_dead_model_is_asked_ever_more_rarely_for_a_day() -> None:
+    """A visit that is alone opens the breaker with its last try, and then probes for everybody."""
+    with openai_server() as server:
+        server.script(*[error(500)] * 1_000)
+        model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
+        parts = BehindABreaker()
+        parts.summarizer = GuardedSummarizer(model, parts.breaker)  # type: ignore[assignment]
+        await pipeline.accept(parts, parts.upload())
+        parts.transcriber.finish("job-0", Transcribed(transcript()))
+        await collecting.collect(parts, "visit-1", 1, "job-0")
+        visit = await hours_pass(parts, 1)
+        assert (visit.status, visit.provisional) == (Status.PROCESSING, True)
+        within_an_hour = len(server.calls)
+        visit = await hours_pass(parts, 47)
+        await model.aclose()
+        assert visit.status is Status.PARTIAL
+        # Three tries of three calls; then, of three calls each, a probe after one, two, four and
+        # eight minutes, and from then on every eight minutes or after a sixteenth of the time.
+        assert within_an_hour <= 3 * (3 + 3 + 60 // 8)  # 24 here
+        assert len(server.calls) <= 3 * (3 + 60)  # 159 here
+
+
+class BehindABreaker(MemoryParts):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.breaker = CircuitBreaker(
+            breaker_state.MODEL, MemoryBreakerStore(), self.clock, self.new_id
+        )
+
+    async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
+        return await self.breaker.refusal(unanswered_since)
