@@ -1,0 +1,5 @@
+import sys
+
+from infra.release.cli import main
+
+sys.exit(main())

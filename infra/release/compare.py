@@ -1,0 +1,84 @@
+"""Two releases, or two arms of a rollout, side by side: what was measured, and what it says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import sqrt
+from typing import Any, Final
+
+from infra.release.gate import LEAST_SUCCESS, LEAST_VISITS, MOST_DELAY_MS
+from infra.release.measures import Measures, Times
+
+SLOWER_BY: Final = 1.2
+"""A p95 is worse when it is a fifth longer; below that two equal releases differ as well."""
+
+FIGURES: Final = {"min": 0.0, "median": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
+
+
+class Recommendation(StrEnum):
+    """What to do with B, which is to replace A."""
+
+    GO_ON = "go_on"
+    WAIT = "wait"
+    ROLL_BACK = "roll_back"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The figures of both, and what they say."""
+
+    a: dict[str, Any]
+    b: dict[str, Any]
+    recommendation: Recommendation
+    reasons: Sequence[str]
+
+
+def compare(a: Measures, b: Measures) -> Comparison:
+    """What the measures of B say beside those of A."""
+    if min(a.ended, b.ended) < LEAST_VISITS:
+        few = f"fewer than {LEAST_VISITS} visits of one of them ended"
+        return Comparison(figures(a), figures(b), Recommendation.WAIT, [few])
+    reasons = [*_success(a, b), *_times("a visit", a.durations, b.durations)]
+    for stage, times in b.delays.items():
+        reasons += _times(stage, a.delays.get(stage, Times(())), times, MOST_DELAY_MS)
+    recommended = Recommendation.ROLL_BACK if reasons else Recommendation.GO_ON
+    return Comparison(figures(a), figures(b), recommended, reasons or ["B is no worse than A"])
+
+
+def figures(measures: Measures) -> dict[str, Any]:
+    """Success, and min, mean, median, p95, p99 and max of every duration, in milliseconds."""
+    of_times = {"visit": measures.durations, **measures.delays}
+    return {
+        "ended": measures.ended,
+        "success": measures.success,
+        **{name: _figures(times) for name, times in of_times.items()},
+    }
+
+
+def _figures(times: Times) -> dict[str, float | int | None]:
+    percentiles = {name: times.percentile(percent) for name, percent in FIGURES.items()}
+    return {"count": times.count, "mean": times.mean, **percentiles}
+
+
+def _success(a: Measures, b: Measures) -> list[str]:
+    assert a.success is not None
+    assert b.success is not None
+    if b.success < LEAST_SUCCESS:
+        return [f"B completes {b.success:.1%}, less than {LEAST_SUCCESS:.0%}"]
+    both = (a.success * a.ended + b.success * b.ended) / (a.ended + b.ended)
+    by_chance = sqrt(both * (1 - both) * (1 / a.ended + 1 / b.ended))
+    if a.success - b.success > 2 * by_chance:
+        return [f"B completes {b.success:.1%}, A {a.success:.1%}: more than chance explains"]
+    return []
+
+
+def _times(name: str, a: Times, b: Times, limit: float | None = None) -> list[str]:
+    before, after = a.percentile(95), b.percentile(95)
+    if after is None:
+        return []
+    if limit is not None and after >= limit:
+        return [f"p95 of {name}: {after / 1000:.1f} s, over {limit / 1000:.0f} s"]
+    # What is quick anyway may well take a little longer.
+    if before is not None and after > before * SLOWER_BY and after - before > 1_000:
+        return [f"p95 of {name}: {after / 1000:.1f} s instead of {before / 1000:.1f} s"]
+    return []

@@ -1,0 +1,70 @@
+"""What a release is made of, and what deploying it takes."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from infra.local.stack import ROOT
+from infra.release.gate import STAGES, WATCH_FOR
+from infra.release.traffic import Place, services
+from lumimd.records import SCHEMA_VERSION
+
+ARCHIVE: Final = ROOT / "dist" / "functions.zip"
+
+
+def build(archive: Path = ARCHIVE) -> int:
+    """Make the archive, print its path and its hash; the exit code."""
+    made = _built(archive)
+    print(made.stdout, end="")
+    print(made.stderr, end="", file=sys.stderr)
+    return made.returncode
+
+
+def plan(place: Place) -> int:
+    """Print what would be deployed, and the commands in their order; the exit code."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = _built(Path(folder) / "functions.zip")
+    if made.returncode != 0:
+        print(made.stderr, end="", file=sys.stderr)
+        return made.returncode
+    where = f"--project {place.project} --region {place.region}"
+    print(f"source     {_commit()}")
+    print(f"archive    sha256 {made.stdout.split()[-1]}")
+    print(f"documents  schema version {SCHEMA_VERSION}")
+    print(f"functions  {', '.join(services())}")
+    print(f"to         project {place.project}, {place.region}")
+    print()
+    print("scripts/release build")
+    print(
+        "terraform -chdir=terraform apply -var-file=environments/prod.tfvars "
+        "-var all_traffic_on_latest_revision=false"
+    )
+    for stage in STAGES:
+        hours = WATCH_FOR[stage].total_seconds() / 3600
+        print(f"scripts/release canary {stage} {where} --yes   # watch for {hours:.0f} h, then")
+        print(f"scripts/release gate --cloud {where} --since {hours:.0f}h")
+    print()
+    print(f"# back, at any time: scripts/release rollback {where} --yes")
+    return 0
+
+
+def _built(archive: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "build"), str(archive)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _commit() -> str:
+    """The commit, and whether the checkout differs from it; an unpacked archive has none."""
+    asked = subprocess.run(
+        ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or "not a checkout"

@@ -1,0 +1,150 @@
+"""Writes THIRD-PARTY.md: what the deployed functions install, and under which licences.
+
+    scripts/python -m infra.release.third_party            write it
+    scripts/python -m infra.release.third_party --check    whether it is as it would be written
+
+The list is functions/requirements.txt; licences are as the installed packages declare them.
+"""
+
+import re
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Final
+
+from packaging.requirements import Requirement
+
+from infra.local.stack import ROOT
+
+PAGE: Final = ROOT / "THIRD-PARTY.md"
+LOCKED: Final = ROOT / "functions" / "requirements.txt"
+
+HEAD: Final = """# Third-party software
+
+What the deployed functions install: the lines of
+[functions/requirements.txt](functions/requirements.txt), each pinned with its hashes. The licences
+are as the packages declare them; the packages carry the texts. Written by
+`scripts/python -m infra.release.third_party`; a test says when it is out of date.
+
+| package | version | licence |
+|---|---|---|
+"""
+
+FOOT: Final = """
+The local stack and the tests use more (requirements.txt); nothing of that is deployed or
+distributed. Google's emulators are downloaded by their user under Google's terms.
+
+`av` (PyAV) is BSD itself; its wheels carry a build of FFmpeg with x264 and x265, which are under
+the GPL. The functions use its demuxers only, inside of one's own project; whoever hands the
+installed functions on to others (an image, an appliance) has the duties of the GPL then, or builds
+`av` without these two.
+"""
+
+DEPLOYED: Final = {
+    "implementation_name": "cpython",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+    "platform_python_implementation": "CPython",
+    "platform_system": "Linux",
+    "python_full_version": "3.12.0",
+    "python_version": "3.12",
+    "sys_platform": "linux",
+}
+"""The runtime of the functions (`terraform/`), whatever runs this."""
+
+SAYS_NOTHING: Final = "not declared"
+
+# What a classifier says at length. In a table the usual short name is easier to find.
+_SHORT: Final = {
+    "Apache Software License": "Apache-2.0",
+    "BSD License": "BSD",
+    "ISC License (ISCL)": "ISC",
+    "MIT License": "MIT",
+    "MIT No Attribution License (MIT-0)": "MIT-0",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+}
+
+
+class NotInstalled(Exception):
+    """A locked package is not in this environment, so its licence cannot be read."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """One line of the list."""
+
+    name: str
+    version: str
+    licence: str
+
+
+def locked(requirements: str) -> list[tuple[str, str]]:
+    """Names and versions of what a requirements file that pins everything installs in the cloud."""
+    lines = re.findall(r"^([A-Za-z0-9][^\\\n]*==[^\\\n]*)", requirements, re.MULTILINE)
+    pinned = [Requirement(line) for line in lines]
+    return [
+        (each.name, str(each.specifier).removeprefix("=="))
+        for each in pinned
+        if each.marker is None or each.marker.evaluate(DEPLOYED)
+    ]
+
+
+def described(name: str, version: str) -> Package:
+    """The package with the licence that it declares, in whatever version it is installed here.
+
+    Raises:
+        NotInstalled: it is not here.
+    """
+    try:
+        found = metadata.metadata(name)
+    except metadata.PackageNotFoundError as error:
+        raise NotInstalled(name) from error
+    classified = [
+        line.rpartition(" :: ")[2]
+        for line in found.get_all("Classifier") or ()
+        if line.startswith("License :: ") and line != "License :: OSI Approved"
+    ]
+    return Package(
+        name, version, licence(found["License-Expression"], classified, found["License"])
+    )
+
+
+def licence(expression: str | None, classified: list[str], text: str | None) -> str:
+    """The most exact of what a package says; some put a whole text where a name belongs."""
+    if expression:
+        return expression
+    if classified:
+        return ", ".join(_SHORT.get(each, each) for each in classified)
+    first = (text or "").strip().splitlines()[:1]
+    return first[0] if first and len(first[0]) <= 60 else SAYS_NOTHING
+
+
+def page() -> str:
+    """The page as it must be.
+
+    Raises:
+        NotInstalled: a locked package is not here.
+    """
+    packages = [described(*each) for each in locked(LOCKED.read_text())]
+    rows = "".join(f"| {each.name} | {each.version} | {each.licence} |\n" for each in packages)
+    return HEAD + rows + FOOT
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or check it; the exit code."""
+    try:
+        wanted = page()
+    except NotInstalled as error:
+        print(f"Not installed: {error}", file=sys.stderr)
+        return 1
+    if arguments == ["--check"]:
+        is_right = PAGE.exists() and PAGE.read_text() == wanted
+        print("THIRD-PARTY.md is up to date." if is_right else "THIRD-PARTY.md is out of date.")
+        return 0 if is_right else 1
+    PAGE.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

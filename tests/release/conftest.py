@@ -1,0 +1,45 @@
+"""The release before this one, from the history of the checkout."""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("either_release.py")
+
+PREVIOUS_RELEASE = "ea93990"
+"""The commit that a rollback would bring back. Each release names the one before it here."""
+
+OldRelease = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def release_before(tmp_path_factory: pytest.TempPathFactory) -> OldRelease:
+    """Runs `either_release.py` with the code of the release before, in a process of its own."""
+    archived = subprocess.run(
+        ["git", "archive", PREVIOUS_RELEASE], cwd=ROOT, capture_output=True, check=False
+    )
+    if archived.returncode != 0:
+        pytest.skip(f"this checkout has no history back to {PREVIOUS_RELEASE}")
+    root = tmp_path_factory.mktemp("release-before")
+    with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as tar:
+        tar.extractall(root, filter="data")
+
+    def run(*arguments: object) -> str:
+        ran = subprocess.run(
+            [sys.executable, str(SCRIPT), *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": f"{root}:{root / 'functions'}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr[-2000:]
+        return ran.stdout
+
+    return run

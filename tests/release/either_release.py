@@ -1,0 +1,296 @@
+"""Visits of one release, written down, and carried on by another one.
+
+This file runs as a script with the code of any release on the path, so it uses nothing of the tests
+beside it, and of the pipeline only what has been there since the first schema version:
+
+    either_release.py write DIR              a visit in every state, one JSON file each
+    either_release.py carry STEPS FILE...    so many wake-ups, or until the visits are at their end
+    either_release.py values                 what this release can read where one of a list is meant
+
+PYTHONPATH names the release: its root, and its `functions`. Instants are ISO strings in the files.
+"""
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lumimd import pipeline, recovery
+from lumimd.adapters.memory import ManualClock
+from lumimd.adapters.memory.transcriber import Order
+from lumimd.audio import Audio
+from lumimd.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.ports import Commit, Failed, Running, Transcribed
+from lumimd.progress import Step
+from lumimd.records import ProcessingStatus, Stage, Status, Visit, VisitKind
+from tests.support.parts import START, MemoryParts, tone, transcript
+
+AWAY = ErrorCode.SUMMARY_UNAVAILABLE
+NOT_NOW = ErrorCode.TRANSCRIPTION_UNAVAILABLE
+STEPS = 200
+"""Wake-ups after which a visit that is not at its end never will be."""
+
+Reach = Callable[[MemoryParts, str], Awaitable[None]]
+"""Brings a visit of that id into a state."""
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+
+
+@dataclass
+class Saved:
+    """The documents of a visit by path, and the jobs that the provider had for it."""
+
+    documents: dict[str, dict[str, Any]]
+    orders: list[dict[str, Any]]
+
+    @property
+    def visit_id(self) -> str:
+        (path,) = (p for p in self.documents if p.startswith("visits/") and p.count("/") == 1)
+        return path.removeprefix("visits/")
+
+    @classmethod
+    def read(cls, path: Path) -> "Saved":
+        return cls(**json.loads(path.read_text()))
+
+    def write(self, path: Path) -> None:
+        text = json.dumps(asdict(self), default=_plain, indent=1, sort_keys=True)
+        path.write_text(text + "\n")
+
+
+def of(parts: MemoryParts) -> Saved:
+    """What is there now."""
+    orders = [
+        {
+            "transcriptId": order.transcript_id,
+            "audioUrl": order.audio_url,
+            "visitId": order.visit_id,
+            "attempt": order.attempt,
+            "state": type(order.state).__name__,
+        }
+        for order in parts.transcriber.orders
+    ]
+    documents = json.loads(json.dumps(parts.store._documents, default=_plain))
+    return Saved(documents, orders)
+
+
+def world(saved: Saved) -> MemoryParts:
+    """A world in which the visit is as it was saved, a moment later; its recording is there."""
+    documents = {path: instants(stored) for path, stored in saved.documents.items()}
+    visit = documents[f"visits/{saved.visit_id}"]
+    parts = MemoryParts(clock=ManualClock(visit["updatedAt"]))
+    for path, stored in documents.items():
+        parts.store._documents[path] = stored
+        parts.store._versions[path] = next(parts.store._next_version)
+    if visit["audio"] is not None:
+        parts.audio.put(Audio.from_stored(visit["audio"]), tone(seconds=2))
+    for order in saved.orders:
+        told = order["transcriptId"], order["audioUrl"], order["visitId"], order["attempt"]
+        parts.transcriber.orders.append(Order(*told, _state(order["state"])))
+    return parts
+
+
+def instants(stored: Any) -> Any:
+    """The same with its instants as `datetime`, as the store keeps them."""
+    if isinstance(stored, dict):
+        return {name: instants(value) for name, value in stored.items()}
+    if isinstance(stored, list):
+        return [instants(value) for value in stored]
+    if isinstance(stored, str) and _INSTANT.fullmatch(stored):
+        return datetime.fromisoformat(stored)
+    return stored
+
+
+async def carry(parts: MemoryParts, visit_id: str, steps: int = STEPS) -> Visit:
+    """Let the providers answer and the scheduler run, until the visit is at its end."""
+    for _ in range(steps):
+        while not parts.tasks.waiting.empty():
+            task = parts.tasks.waiting.get_nowait()
+            await pipeline.summarize(parts, task.visit_id, task.attempt)
+        visit = await the(parts, visit_id)
+        if visit.processing_status.is_terminal or visit.wake_at is None:
+            return visit
+        for order in parts.transcriber.orders:
+            if isinstance(order.state, Running):
+                order.state = Transcribed(transcript())
+        parts.clock.advance(max(visit.wake_at - parts.clock.now(), timedelta(seconds=1)))
+        await recovery.wake_due(parts)
+    if steps == STEPS:
+        raise AssertionError(f"{visit_id} never ends")
+    return await the(parts, visit_id)
+
+
+async def the(parts: MemoryParts, visit_id: str) -> Visit:
+    stored = await parts.store.get(visit_id)
+    assert stored is not None
+    return stored.visit
+
+
+async def created(parts: MemoryParts, visit_id: str) -> None:
+    visit = Visit(visit_id=visit_id, user_id="user-1", created_at=START, updated_at=START)
+    await parts.store.create(Commit(visit))
+
+
+async def claimed(parts: MemoryParts, visit_id: str) -> None:
+    """The instance died between its claim and the order."""
+    asked = asyncio.Event()
+
+    async def never(*_: object, **__: object) -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    parts.transcriber.submit = never  # type: ignore[method-assign]
+    accepting = asyncio.create_task(pipeline.accept(parts, parts.upload(visit_id)))
+    await asked.wait()
+    accepting.cancel()
+    await asyncio.wait([accepting])
+
+
+async def claimed_and_ordered(parts: MemoryParts, visit_id: str) -> None:
+    """The instance died after the order, before it could note the job."""
+    await claimed(parts, visit_id)
+    audio = (await the(parts, visit_id)).audio
+    assert audio is not None
+    url = await parts.audio.signed_url(audio, timedelta(hours=1))
+    parts.transcriber.orders.append(Order("job-0", url, visit_id, 1, Running()))
+
+
+def refused_by_provider(error: Exception) -> Reach:
+    async def submission(parts: MemoryParts, visit_id: str) -> None:
+        async def refuses(*_: object, **__: object) -> str:
+            raise error
+
+        parts.transcriber.submit = refuses  # type: ignore[method-assign]
+        await pipeline.accept(parts, parts.upload(visit_id))
+
+    return submission
+
+
+async def transcribing(parts: MemoryParts, visit_id: str) -> None:
+    await pipeline.accept(parts, parts.upload(visit_id))
+
+
+def job_ended(
+    state: Transcribed | Failed | None,
+) -> Reach:
+    async def ended(parts: MemoryParts, visit_id: str) -> None:
+        await transcribing(parts, visit_id)
+        (order,) = parts.transcriber.orders
+        if state is None:
+            parts.transcriber.orders.clear()  # the provider has lost the job
+        else:
+            order.state = state
+        parts.clock.advance(timedelta(minutes=1))
+        await recovery.wake_due(parts)
+
+    return ended
+
+
+async def summarizing(parts: MemoryParts, visit_id: str) -> None:
+    """The task is lost: whoever goes on finds an empty queue."""
+    await job_ended(Transcribed(transcript()))(parts, visit_id)
+
+
+def summarized(*troubles: Exception, after: timedelta = timedelta()) -> Reach:
+    async def asked(parts: MemoryParts, visit_id: str) -> None:
+        await summarizing(parts, visit_id)
+        parts.summarizer.raises = list(troubles)
+        parts.clock.advance(after)
+        task = parts.tasks.waiting.get_nowait()
+        await pipeline.summarize(parts, task.visit_id, task.attempt)
+
+    return asked
+
+
+async def cancelled(parts: MemoryParts, visit_id: str) -> None:
+    """By the table, since the command has moved from one release to another."""
+    from lumimd.events import VisitCancelled
+    from lumimd.recording import record
+
+    await transcribing(parts, visit_id)
+    stored = await parts.store.get(visit_id)
+    assert stored is not None
+    await record(parts, stored, VisitCancelled(None))
+
+
+STATES: dict[str, Reach] = {
+    "created-by-client": created,
+    "claimed": claimed,
+    "claimed-and-ordered": claimed_and_ordered,
+    "submission-deferred": refused_by_provider(Transient(NOT_NOW)),
+    "submission-held": refused_by_provider(Held(NOT_NOW)),
+    "transcribing": transcribing,
+    "job-lost": job_ended(None),
+    "failed": job_ended(Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False)),
+    "summarizing-task-lost": summarizing,
+    "summary-deferred": summarized(Transient(AWAY)),
+    "summary-held": summarized(Held(AWAY)),
+    "summary-provisional": summarized(Held(AWAY), after=timedelta(minutes=11)),
+    "partial": summarized(Permanent(ErrorCode.SUMMARY_REFUSED)),
+    "completed": summarized(),
+    "cancelled": cancelled,
+}
+
+
+async def write(folder: Path) -> None:
+    """A visit in every state."""
+    for state, reach in STATES.items():
+        parts = MemoryParts()
+        await reach(parts, f"visit-{state}")
+        of(parts).write(folder / f"{state}.json")
+
+
+async def carry_file(path: Path, steps: int) -> None:
+    """Carry the visit of the file on, and write what became of it into the same file.
+
+    As in the real store, a save leaves fields alone that this release does not know, and a visit
+    that it cannot read is passed over.
+    """
+    before = Saved.read(path)
+    parts = world(before)
+    try:
+        await carry(parts, before.visit_id, steps)
+    except ValidationError:
+        return
+    after = of(parts)
+    visit = f"visits/{before.visit_id}"
+    after.documents[visit] = before.documents[visit] | after.documents[visit]
+    after.write(path)
+
+
+def values() -> list[str]:
+    """Every value of every closed list that a visit names, as `list.value`."""
+    lists = (ErrorCode, ProcessingStatus, Stage, Status, Step, VisitKind)
+    return [f"{kind.__name__}.{value}" for kind in lists for value in kind]
+
+
+def _state(name: str) -> Running | Transcribed | Failed:
+    if name == "Transcribed":
+        return Transcribed(transcript())
+    if name == "Failed":
+        return Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False)
+    return Running()
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["write", folder]:
+            asyncio.run(write(Path(folder)))
+        case ["values"]:
+            print(json.dumps(values()))
+        case ["carry", steps, *files]:
+            for file in files:
+                asyncio.run(carry_file(Path(file), int(steps)))
+        case _:
+            sys.exit(__doc__)

@@ -1,0 +1,148 @@
+"""The measures from a Cloud Monitoring that speaks gRPC; the client is the real one."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.api import distribution_pb2
+from google.api_core.exceptions import PermissionDenied
+from google.cloud import monitoring_v3
+from google.cloud.monitoring_v3.services.metric_service.transports import MetricServiceGrpcTransport
+
+from infra.release import cloud_measures
+from infra.release.cloud_measures import CloudMeasures
+from lumimd.records import Stage
+from tests.support.parts import START
+
+METRICS = Path(__file__).parents[2] / "infra" / "monitoring" / "metrics"
+AFTER, BEFORE = START, START + timedelta(hours=1)
+
+
+class Monitoring:
+    """Answers with the series whose metric the filter names, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[monitoring_v3.ListTimeSeriesRequest] = []
+        self.series: list[monitoring_v3.TimeSeries] = []
+        self.refuses = False
+
+    def list_time_series(
+        self, request: monitoring_v3.ListTimeSeriesRequest, context: grpc.ServicerContext
+    ) -> monitoring_v3.ListTimeSeriesResponse:
+        self.asked.append(request)
+        if self.refuses:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "no")
+        found = [each for each in self.series if f'"{each.metric.type}"' in request.filter]
+        return monitoring_v3.ListTimeSeriesResponse(time_series=found)
+
+    def add(self, metric: str, labels: dict[str, str], *values: dict[str, Any]) -> None:
+        points = [monitoring_v3.Point(value=monitoring_v3.TypedValue(**each)) for each in values]
+        series = monitoring_v3.TimeSeries(points=points)
+        series.metric.type = metric
+        series.metric.labels.update(labels)
+        self.series.append(series)
+
+
+@pytest.fixture
+def monitoring() -> Monitoring:
+    return Monitoring()
+
+
+@pytest.fixture
+def client(monitoring: Monitoring) -> Iterator[monitoring_v3.MetricServiceClient]:
+    server = grpc.server(ThreadPoolExecutor(2))
+    handler = grpc.unary_unary_rpc_method_handler(
+        monitoring.list_time_series,
+        monitoring_v3.ListTimeSeriesRequest.deserialize,
+        monitoring_v3.ListTimeSeriesResponse.serialize,
+    )
+    service = "google.monitoring.v3.MetricService"
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler(service, {"ListTimeSeries": handler})]
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield monitoring_v3.MetricServiceClient(
+            transport=MetricServiceGrpcTransport(channel=channel)
+        )
+    server.stop(None).wait()
+
+
+def histogram(bounds: list[float], counts: list[int]) -> dict[str, Any]:
+    options = distribution_pb2.Distribution.BucketOptions(
+        explicit_buckets=distribution_pb2.Distribution.BucketOptions.Explicit(bounds=bounds)
+    )
+    told = distribution_pb2.Distribution(
+        count=sum(counts), bucket_options=options, bucket_counts=counts
+    )
+    return {"distribution_value": told}
+
+
+def user(metric: str) -> str:
+    return f"logging.googleapis.com/user/lumimd/{metric}"
+
+
+def test_the_series_of_all_instances_are_added_up(
+    monitoring: Monitoring, client: monitoring_v3.MetricServiceClient
+) -> None:
+    ended = user("visits_ended")
+    monitoring.add(ended, {"outcome": "completed"}, {"int64_value": 40}, {"int64_value": 2})
+    monitoring.add(ended, {"outcome": "completed"}, {"int64_value": 6})
+    monitoring.add(ended, {"outcome": "failed"}, {"int64_value": 1})
+    delays = histogram([100, 1_000], [3, 2, 1])
+    monitoring.add(user("stage_delay"), {"stage": "summary"}, delays, delays)
+    monitoring.add(user("visit_duration"), {}, histogram([60_000], [0, 4]))
+    depths = [{"int64_value": 3}, {"int64_value": 44}]
+    monitoring.add("cloudtasks.googleapis.com/queue/depth", {}, *depths)
+
+    found = CloudMeasures(client, "demo").between(AFTER, BEFORE)
+    assert found.outcomes == {"completed": 48, "failed": 1}
+    assert found.stage_delays_ms == {"summary": [(100, 6), (1_000, 4), (2_000, 2)]}
+    assert found.visit_durations_ms == [(120_000, 4)]
+    assert found.queue_depths == [3, 44]
+
+
+def test_the_cloud_is_asked_about_the_time_and_the_revisions(
+    monitoring: Monitoring, client: monitoring_v3.MetricServiceClient
+) -> None:
+    CloudMeasures(client, "demo", ["api-00003-new", "b"]).between(AFTER, BEFORE)
+    for request in monitoring.asked:
+        assert request.name == "projects/demo"
+        assert (request.interval.start_time, request.interval.end_time) == (AFTER, BEFORE)
+    of_visits = [each.filter for each in monitoring.asked if "lumimd/" in each.filter]
+    assert len(of_visits) == 3
+    one_of = 'resource.label.revision_name=one_of("api-00003-new","b")'
+    assert all(each.endswith(one_of) for each in of_visits)
+
+
+def test_a_refusal_is_no_measure(
+    monitoring: Monitoring, client: monitoring_v3.MetricServiceClient
+) -> None:
+    monitoring.refuses = True
+    with pytest.raises(PermissionDenied):
+        CloudMeasures(client, "demo").between(AFTER, BEFORE)
+
+
+def test_the_metrics_and_their_labels_are_those_that_are_made() -> None:
+    def made(metric: str) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads((METRICS / f"{metric}.json").read_text())
+        assert cloud_measures.USER_METRIC.endswith(told["name"].removesuffix(metric))
+        return told
+
+    def labels(metric: str) -> dict[str, str]:
+        described = made(metric)["metricDescriptor"].get("labels", ())
+        return {each["key"]: each["description"] for each in described}
+
+    outcomes = labels(cloud_measures.OUTCOMES)[cloud_measures.OUTCOME]
+    assert "completed" in outcomes
+    assert "failed" in outcomes
+    stages = labels(cloud_measures.DELAYS)[cloud_measures.STAGE]
+    assert all(stage in stages for stage in Stage)
+    for metric in (cloud_measures.DELAYS, cloud_measures.DURATIONS):
+        assert made(metric)["metricDescriptor"]["unit"] == "ms"

@@ -1,0 +1,165 @@
+"""What an earlier release has written is carried to completion by this one.
+
+`tests/fixtures/documents/schema-N` holds a visit in every state, as a release of that schema
+version has written them: `either_release.py write`, with that release's code on the path.
+"""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lumimd import commands, pipeline
+from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.document import Document
+from lumimd.errors import ErrorCode
+from lumimd.ports import Policy
+from lumimd.records import (
+    SCHEMA_VERSION,
+    Action,
+    DeadLetter,
+    HistoryEntry,
+    ProcessingStatus,
+    Status,
+    Visit,
+)
+from lumimd.transcript import TranscriptPage
+from tests.release import either_release
+from tests.release.either_release import STATES, Saved, carry, instants, the, world
+from tests.support.admission import MemoryGate
+from tests.support.parts import MemoryParts
+
+DOCUMENTS = Path(__file__).parents[1] / "fixtures" / "documents"
+FIXTURES = sorted(DOCUMENTS.glob("schema-*/*.json"))
+OF_EVERY_STATE = pytest.mark.parametrize(
+    "path", FIXTURES, ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+
+
+def kind_of(path: str) -> type[Document]:
+    match path.split("/"):
+        case ["visits", _]:
+            return Visit
+        case ["visits", _, "transcript", _]:
+            return TranscriptPage
+        case ["visits", _, "history", _]:
+            return HistoryEntry
+        case ["actions", _]:
+            return Action
+        case ["deadLetters", _]:
+            return DeadLetter
+    raise AssertionError(path)
+
+
+def test_every_schema_version_has_its_documents() -> None:
+    folders = {path.name for path in DOCUMENTS.iterdir()}
+    assert folders == {f"schema-{version}" for version in range(1, SCHEMA_VERSION + 1)}
+    for folder in folders:
+        assert {path.stem for path in FIXTURES if path.parent.name == folder} == set(STATES)
+
+
+@OF_EVERY_STATE
+def test_every_document_is_read_and_nothing_of_it_is_lost(path: Path) -> None:
+    for at, stored in Saved.read(path).documents.items():
+        kept = kind_of(at).from_stored(instants(stored)).model_dump(by_alias=True, mode="json")
+        assert _normal(stored).items() <= _normal(kept).items()
+
+
+@OF_EVERY_STATE
+async def test_every_visit_is_carried_to_its_end(path: Path) -> None:
+    saved = Saved.read(path)
+    parts = world(saved)
+    await carried_to_completion(parts, saved)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize(
+    "state", ["claimed-and-ordered", "transcribing", "summary-provisional", "partial"]
+)
+async def test_the_same_in_firestore(
+    state: str, firestore_host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore import FirestoreVisitStore
+    from lumimd.adapters.firestore_archive import FirestoreArchive
+    from lumimd.adapters.firestore_deletions import FirestoreDeletions
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+    client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    saved = Saved.read(DOCUMENTS / f"schema-{SCHEMA_VERSION}" / f"{state}.json")
+    for path, stored in saved.documents.items():
+        await client.document(path).set(instants(stored))
+    parts = world(saved)
+    gate = MemoryGate(MemoryVisitStore(), parts.clock)
+    parts.__dict__["gate"] = gate  # places and turns are not what is tested here
+    parts.store = FirestoreVisitStore(client)  # type: ignore[assignment]
+    parts.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
+    parts.archive = FirestoreArchive(client)  # type: ignore[assignment]
+    await carried_to_completion(parts, saved)
+    client.close()
+
+
+async def carried_to_completion(parts: MemoryParts, saved: Saved) -> None:
+    """What the owner or an operator would ask for is asked; nothing is paid for twice."""
+    visit_id = saved.visit_id
+    before = await the(parts, visit_id)
+    ordered, words = len(parts.transcriber.orders), await parts.store.transcript(visit_id)
+    if before.audio is None:
+        await pipeline.accept(parts, parts.upload(visit_id))
+    elif before.processing_status is ProcessingStatus.FAILED:
+        await commands.retry(parts, visit_id)
+    after = await carry(parts, visit_id)
+
+    if before.status is Status.CANCELLED:
+        assert after == before
+        return
+    assert (after.status, after.source) == (Status.COMPLETED, "model")
+    assert len(await parts.store.actions(visit_id)) == 2
+    assert await parts.store.dead_letter(visit_id) is None
+    history = await parts.store.history(visit_id)
+    assert [entry.position for entry in history] == list(range(after.history_length))
+    if words:
+        assert await parts.store.transcript(visit_id) == words
+    new_orders = len(parts.transcriber.orders) - ordered
+    needs_one = not words and all(order["state"] == "Failed" for order in saved.orders)
+    assert new_orders == (1 if needs_one else 0)
+
+
+async def test_an_old_visit_without_consent_waits_for_it_where_it_is_required() -> None:
+    """A release that knew no consent has asked nobody."""
+    saved = Saved.read(DOCUMENTS / "schema-1" / "created-by-client.json")
+    parts = world(saved)
+    parts.policy = Policy(requires_consent=True)
+    await pipeline.accept(parts, parts.upload(saved.visit_id))
+    refused = await the(parts, saved.visit_id)
+    assert refused.processing_error
+    assert refused.processing_error.code is ErrorCode.CONSENT_MISSING
+    await commands.give_consent(parts, saved.visit_id)
+    assert (await carry(parts, saved.visit_id)).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("of_today", sorted(STATES))
+async def test_documents_of_a_newer_release_are_read(of_today: str) -> None:
+    """After a rollback: fields that this release does not know are no reason to fail."""
+    parts = MemoryParts()
+    await STATES[of_today](parts, "visit-1")
+    for path, stored in either_release.of(parts).documents.items():
+        kind_of(path).from_stored({**instants(stored), "ofTheNextRelease": {"a": [1]}})
+
+
+def _normal(stored: dict[str, Any]) -> dict[str, str]:
+    """Instants are spelled in two ways, and numbers as well."""
+    return {
+        name: json.dumps(_without_new(value), sort_keys=True).replace("+00:00", "Z")
+        for name, value in stored.items()
+    }
+
+
+def _without_new(value: Any) -> Any:
+    """Nested documents have gained fields since then; what is unset says nothing."""
+    if isinstance(value, dict):
+        return {name: _without_new(each) for name, each in value.items() if each is not None}
+    return [_without_new(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,144 @@
+"""The drill: the code changes back and forth under visits in flight, and none is lost.
+
+The release before runs as it was, from the history of this checkout.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lumimd import commands, pipeline
+from lumimd.admission.places import Cap
+from lumimd.audio import Upload
+from lumimd.ports import Policy
+from lumimd.records import ProcessingStatus, Status, Visit
+from tests.release import either_release
+from tests.release.conftest import OldRelease
+from tests.release.either_release import STATES, STEPS, Saved, carry, the, world
+from tests.support.parts import START, MemoryParts
+
+AT_ITS_END = {
+    "cancelled": Status.CANCELLED,
+    "failed": Status.FAILED,
+    "partial": Status.PARTIAL,
+}
+
+
+async def in_line(parts: MemoryParts, visit_id: str) -> None:
+    """No place at the provider: the visit has a turn, of which the release before knows nothing."""
+    parts.cap = Cap(places=1, for_batches=1)
+    assert await parts.admission.may_submit(visit_of(parts.upload("visit-of-another"))) is None
+    await pipeline.accept(parts, parts.upload(visit_id))
+
+
+def visit_of(upload: Upload) -> Visit:
+    return Visit(
+        visit_id=upload.visit_id,
+        user_id=upload.user_id,
+        created_at=START,
+        updated_at=START,
+        audio=upload.audio,
+    )
+
+
+async def without_consent(parts: MemoryParts, visit_id: str) -> None:
+    parts.policy = Policy(requires_consent=True)
+    await pipeline.accept(parts, parts.upload(visit_id))
+
+
+@pytest.fixture
+async def in_flight(tmp_path: Path) -> list[Path]:
+    """A visit of this release in every state but the one in which nothing can happen."""
+    paths = []
+    for state in sorted(set(STATES) - {"created-by-client"}):
+        parts = MemoryParts()
+        await STATES[state](parts, f"visit-{state}")
+        if state not in AT_ITS_END:
+            await commands.give_consent(parts, f"visit-{state}")
+        paths.append(tmp_path / f"{state}.json")
+        either_release.of(parts).write(paths[-1])
+    return paths
+
+
+async def carried_here(path: Path, steps: int = STEPS) -> MemoryParts:
+    parts = world(Saved.read(path))
+    await carry(parts, Saved.read(path).visit_id, steps)
+    either_release.of(parts).write(path)
+    return parts
+
+
+@pytest.mark.parametrize("steps", [1, 2], ids=["every other step", "every third step"])
+async def test_no_visit_is_lost_when_the_code_changes_back_and_forth(
+    steps: int, in_flight: list[Path], release_before: OldRelease
+) -> None:
+    words = {path: len(Saved.read(path).documents) for path in in_flight}
+    for _ in range(2):
+        release_before("carry", steps, *in_flight)
+        for path in in_flight:
+            await carried_here(path, steps=1)
+    for path in in_flight:
+        await assert_is_done(await carried_here(path), path)
+        assert len(Saved.read(path).documents) >= words[path]
+
+
+async def test_the_release_before_finishes_what_this_one_began(
+    in_flight: list[Path], release_before: OldRelease
+) -> None:
+    release_before("carry", STEPS, *in_flight)
+    for path in in_flight:
+        saved = Saved.read(path)
+        await assert_is_done(world(saved), path)
+        if path.stem not in AT_ITS_END:
+            assert saved.documents[f"visits/{saved.visit_id}"]["consent"], "what it cannot know"
+
+
+async def assert_is_done(parts: MemoryParts, path: Path) -> None:
+    saved = Saved.read(path)
+    visit = await the(parts, saved.visit_id)
+    assert visit.status is AT_ITS_END.get(path.stem, Status.COMPLETED)
+    assert len({order["transcriptId"] for order in saved.orders}) == 1, "ordered once"
+
+
+@pytest.mark.parametrize("reach", [in_line, without_consent])
+async def test_what_the_release_before_cannot_read_is_left_for_this_one(
+    reach: either_release.Reach, tmp_path: Path, release_before: OldRelease
+) -> None:
+    """Values that it does not know (docs/releases.md); the store passes such a visit over."""
+    path = tmp_path / "visit.json"
+    parts = MemoryParts()
+    await reach(parts, "visit-1")
+    either_release.of(parts).write(path)
+    before = path.read_text()
+    release_before("carry", STEPS, path)
+    assert path.read_text() == before
+
+    again = world(Saved.read(path))
+    if reach is without_consent:
+        await commands.give_consent(again, "visit-1")
+    visit = await the(again, "visit-1")
+    assert visit.processing_status is ProcessingStatus.PENDING
+    assert (await carry(again, "visit-1")).status is Status.COMPLETED
+    assert len(again.transcriber.orders) == 1
+
+
+async def test_a_visit_in_line_can_be_made_readable_for_the_release_before(
+    tmp_path: Path, release_before: OldRelease
+) -> None:
+    """What docs/releases.md tells an operator to do, where this release does not come back."""
+    path = tmp_path / "visit.json"
+    parts = MemoryParts()
+    await in_line(parts, "visit-1")
+    saved = either_release.of(parts)
+    saved.documents["visits/visit-1"] |= {"turn": None, "currentStep": "audio_received"}
+    saved.write(path)
+    release_before("carry", STEPS, path)
+    assert Saved.read(path).documents["visits/visit-1"]["status"] == "completed"
+
+
+def test_the_values_that_this_release_adds_are_named_for_whoever_rolls_back(
+    release_before: OldRelease,
+) -> None:
+    added = set(either_release.values()) - set(json.loads(release_before("values")))
+    page = (Path(__file__).parents[2] / "docs" / "releases.md").read_text()
+    assert {value for value in either_release.values() if f"`{value}`" in page} == added

@@ -1,0 +1,91 @@
+"""`scripts/release flags`: everybody learns of it, and the audit log says who and why."""
+
+import pytest
+
+from infra.release.cli import main
+from infra.release.switching import setting, turn
+from lumimd.adapters.memory.operator_store import MemoryOperatorStore
+from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
+from lumimd.flags import KEY, Flags, Setting, Switch
+from lumimd.operations.operator import Operator
+from lumimd.shared_flags import SharedFlags
+from tests.support.parts import MemoryParts
+
+
+class Parts(MemoryParts):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.flag_documents = MemorySharedDocuments(Flags)
+        self.operators = MemoryOperatorStore(self.store)
+
+
+@pytest.fixture
+def operator() -> Operator:
+    return Operator("ann@example.com", Parts())  # type: ignore[arg-type]
+
+
+def documents(operator: Operator) -> MemorySharedDocuments[Flags]:
+    return operator.parts.flag_documents  # type: ignore[attr-defined, no-any-return]
+
+
+async def test_a_switch_that_is_turned_leaves_the_others_as_they_are(operator: Operator) -> None:
+    await turn(operator, Switch.WEBHOOKS, Setting(on=False), reason="they come twice")
+    await turn(operator, Switch.PROCESSING, Setting(percent=10), reason="first users")
+    found = await documents(operator).get(KEY)
+    assert found is not None
+    assert found[0] == Flags(webhooks=Setting(on=False), processing=Setting(percent=10))
+    assert await SharedFlags(documents(operator), operator.parts.clock).now() == found[0]
+
+
+async def test_it_is_on_record_who_turned_it_and_why(operator: Operator) -> None:
+    await turn(operator, Switch.PROCESSING, Setting(on=False), reason="they ask us to stop")
+    written = operator.parts.store.documents()  # type: ignore[attr-defined]
+    (entry,) = (each for path, each in written.items() if "audit" in path)
+    assert (entry["actor"], entry["action"]) == ("ann@example.com", "turn_switch")
+    assert (entry["target"], entry["reason"]) == ("processing", "they ask us to stop")
+    assert (entry["before"], entry["after"]) == (
+        {"on": True, "percent": 100.0},
+        {"on": False, "percent": 100.0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [("on", Setting()), ("off", Setting(on=False)), ("12.5", Setting(percent=12.5))],
+)
+def test_a_setting_in_words(text: str, means: Setting) -> None:
+    assert setting(text) == means
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["webhooks", "off"],
+        ["webhooks"],
+        ["provider_copies_deleted", "10", "--reason", "some of them"],
+        ["processing", "off", "--reason", "no stack is named"],
+    ],
+)
+def test_what_is_not_said_fully_is_refused(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    assert main(["flags", *arguments]) == 2
+
+
+@pytest.mark.parametrize("arguments", [["webhooks", "101"], ["webhooks", "no"], ["everything"]])
+def test_what_is_no_setting_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["flags", *arguments])
+
+
+@pytest.mark.emulator
+def test_the_command_turns_the_switch_of_a_project(
+    firestore_host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-switches")
+    where = ["--project", "demo-switches"]
+    assert main(["flags", "processing", "25", "--reason", "first users", *where]) == 0
+    assert main(["flags", *where]) == 0
+    assert "on for 25 % of the users" in capsys.readouterr().out.splitlines()[-4]
