@@ -64,11 +64,19 @@ class Level:
     bad_answer: float = 0.0
     # of the visits
     bad_recording: float = 0.0
+    never_uploaded: float = 0.0
+    consent_later: float = 0.0
+    consent_given: float = 0.0
     replaced: float = 0.0
     edited: float = 0.0
-    retried: float = 0.0
+    retry_asked: float = 0.0
+    regenerate_asked: float = 0.0
     cancelled: float = 0.0
+    deleted: float = 0.0
     # of the worlds
+    no_consent_asked: float = 0.0
+    impatient: float = 0.0
+    few_places: float = 0.0
     storm: float = 0.0
     slow_spell: float = 0.0
     unheard_spell: float = 0.0
@@ -97,13 +105,14 @@ LEVELS: Final = {
         bad_recording=0.02,
         replaced=0.02,
         edited=0.1,
+        deleted=0.01,
     ),
     "heavy": Level(
         fail_before=0.035,
         fail_after=0.025,
         no_answer=0.01,
         slow=0.02,
-        late_arrival=0.01,
+        late_arrival=0.02,
         crash_before=0.005,
         crash_after=0.008,
         crash_after_paying=0.12,
@@ -123,19 +132,29 @@ LEVELS: Final = {
         list_is_stale=0.7,
         bad_answer=0.06,
         bad_recording=0.06,
+        never_uploaded=0.1,
+        consent_later=0.15,
+        consent_given=0.25,
         replaced=0.2,
         edited=0.4,
-        retried=0.25,
+        retry_asked=0.25,
+        regenerate_asked=0.15,
         cancelled=0.06,
+        deleted=0.12,
+        no_consent_asked=0.3,
+        impatient=0.08,
+        few_places=0.7,
         storm=0.4,
         slow_spell=0.3,
         unheard_spell=0.3,
         crash_spell=0.25,
-        slow_day=0.3,
+        slow_day=0.5,
         short_outage=0.35,
         long_outage=0.12,
     ),
 }
+LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
+"""As heavy, and everybody has their visits deleted."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +165,12 @@ class Window:
     begins: float
     ends: float
     fate: Fate
+    share: float | None = None
+
+    @property
+    def intensity(self) -> float:
+        """The share of the calls that it spoils."""
+        return INTENSITY[self.fate] if self.share is None else self.share
 
 
 INTENSITY: Final = {
@@ -155,7 +180,7 @@ INTENSITY: Final = {
     Fate.FAIL_AFTER: 0.5,
     Fate.CRASH_AFTER: 0.15,
 }
-"""The share of the calls that a window of each kind spoils."""
+"""The share of the calls that a window of each kind spoils, unless it has its own."""
 
 
 class Faults:
@@ -195,7 +220,7 @@ class Faults:
         """What becomes of a call to `dependency`; None: all is well."""
         for window in self.windows:
             if window.dependency is dependency and window.begins <= now < window.ends:
-                if self._rng.random() > INTENSITY[window.fate]:
+                if self._rng.random() > window.intensity:
                     continue
                 self.injected[window.fate] += 1
                 return window.fate
@@ -227,15 +252,10 @@ class Faults:
                     windows.append(Window(dependency, begins, begins + minutes * 60, fate))
         if self.chance("slow_day"):
             # Recordings are slow to read: what follows happens near the end of a claim.
-            windows.append(Window(Dependency.AUDIO, 0.0, 3600.0, Fate.SLOW))
+            windows.append(Window(Dependency.AUDIO, 0.0, 3600.0, Fate.SLOW, share=0.85))
         return windows
 
     def _asked_for(self, outages: tuple[tuple[Dependency, float], ...]) -> list[Window]:
         return [
             Window(which, 300.0, 300.0 + 60 * minutes, Fate.OUTAGE) for which, minutes in outages
         ]
-
-
-def without_user_actions(level: Level) -> Level:
-    """The same faults, where nobody changes their mind."""
-    return replace(level, replaced=0.0, retried=0.0, cancelled=0.0, edited=0.0)

@@ -5,21 +5,31 @@ from datetime import timedelta
 from typing import Final
 
 from lumimd import visit as table
+from lumimd.commands import RETRY_GAP
 from lumimd.errors import ErrorCode
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER
 from lumimd.ports import Commit, Transcribed
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.records import ProcessingStatus, Status, Visit
 from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.transcript import joined
-from tests.simulation.actors import Phones, StorageEvents
+from tests.simulation.cloud import Cloud
+from tests.simulation.erasure import Erasure
 from tests.simulation.faults import Dependency
-from tests.simulation.providers import Answer, Cloud, OrderedJob, spoken_of
-from tests.simulation.world import START, Invocation, World, current
+from tests.simulation.invocation import Invocation, current
+from tests.simulation.model import Answer
+from tests.simulation.phones import Phones, path_of
+from tests.simulation.promises import Promises
+from tests.simulation.transcription import OrderedJob
+from tests.simulation.words import spoken_of
+from tests.simulation.world import START, World
 
 LEGAL_STEPS: Final = frozenset(
     (source, event.name, transition.to) for (source, event), transition in table.TRANSITIONS.items()
 )
 """As the table was before anybody tampered with it."""
+
+LONGEST_WAIT: Final = timedelta(hours=8)
+"""Recordings may take four hours, and the store may be away for two."""
 
 _UNAVAILABLE: Final = (ErrorCode.TRANSCRIPTION_UNAVAILABLE, ErrorCode.SUMMARY_UNAVAILABLE)
 
@@ -27,8 +37,10 @@ _UNAVAILABLE: Final = (ErrorCode.TRANSCRIPTION_UNAVAILABLE, ErrorCode.SUMMARY_UN
 class Invariants:
     """Watches one world; `breach` of the world says what broke."""
 
-    def __init__(self, world: World, cloud: Cloud, phones: Phones, events: StorageEvents) -> None:
-        self._world, self._cloud, self._phones, self._events = world, cloud, phones, events
+    def __init__(self, world: World, cloud: Cloud, phones: Phones) -> None:
+        self._world, self._cloud, self._phones = world, cloud, phones
+        self._promises = Promises(world, phones)
+        self._erasure = Erasure(world, cloud)
         self.ended_at: dict[str, float] = {}
         self.history: Counter[str] = Counter()
         self._claims: dict[tuple[str, int], list[Invocation]] = {}
@@ -48,8 +60,10 @@ class Invariants:
                 breach("wakeUpAfterTheEnd", visit_id)
         else:
             self.ended_at.pop(visit_id, None)
-            if visit.wake_at is None:
+            if visit.wake_at is None and visit.audio is not None:
                 breach("withoutWakeUp", visit_id)
+        if visit_id in self._world.documents.receipts:
+            breach("cameBack", visit_id)
         if before is not None:
             if visit.attempt < before.attempt or _generation(visit) < _generation(before):
                 breach("attemptWentBack", visit_id, f"{before.attempt} to {visit.attempt}")
@@ -59,10 +73,11 @@ class Invariants:
                 and (not _is_transcribed(visit))
             ):
                 breach("lostTranscripts", visit_id, "it was there already")
-            if visit.title != before.title:
+            if visit.title != before.title and current.get().kind != "change":
                 breach("ownersEditLost", visit_id, f"{before.title!r} to {visit.title!r}")
         self._check_history(before, commit)
         self._check_claims(before, commit)
+        self._check_wait(before, visit)
         if visit.stage_tries < 0:
             breach("triesBelowZero", visit_id, str(visit.stage_tries))
         if commit.pages is not None:
@@ -71,8 +86,28 @@ class Invariants:
             if (said_in, generation) != (visit_id, _generation(visit)):
                 breach("foreignTranscript", visit_id, utterance.text)
         dead = f"deadLetters/{visit_id}" in self._world.documents.others
-        if dead is not (visit.processing_status is ProcessingStatus.FAILED):
+        if dead is not _concerns_operators(visit):
             breach("deadLetters", visit_id, f"{visit.processing_status}, dead letter: {dead}")
+        self._check_times(before, visit)
+
+    def _check_times(self, before: Visit | None, visit: Visit) -> None:
+        """Nobody is retried too soon, and nothing expires too early."""
+        now = self._world.now()
+        asked_at = before.last_retry_at if before else None
+        if asked_at is not None and visit.last_retry_at not in (None, asked_at):
+            consented_late = before is not None and before.consent != visit.consent
+            if now - asked_at < RETRY_GAP and not consented_late:
+                self._world.breach("retriedTooSoon", visit.visit_id, str(now - asked_at))
+        error = visit.processing_error
+        if (
+            error is not None
+            and error.code is ErrorCode.EXPIRED
+            and visit.processing_error != (before and before.processing_error)
+        ):
+            timings = visit.timings
+            began_at = timings.processing_started_at if timings else visit.created_at
+            if now - began_at < self._world.policy.expires_after:
+                self._world.breach("expiredEarly", visit.visit_id, str(now - began_at))
 
     def _check_claims(self, before: Visit | None, commit: Commit) -> None:
         visit, now = commit.visit, self._world.now()
@@ -96,6 +131,14 @@ class Invariants:
         if takes:
             holders.append(current.get())
 
+    def _check_wait(self, before: Visit | None, visit: Visit) -> None:
+        """Who stands in line is called as soon as jobs before it have ended."""
+        if before is None or before.turn is None or before.queued_at is None:
+            return
+        waited = self._world.now() - before.queued_at
+        if visit.turn is None and waited > LONGEST_WAIT:
+            self._world.breach("waitedTooLong", visit.visit_id, f"{waited}")
+
     def _check_tries(self, visit: Visit, holders: list[Invocation]) -> None:
         """Who gives up has tried; waiting for a dependency that is down uses up no try."""
         assert visit.processing_error is not None
@@ -111,7 +154,7 @@ class Invariants:
 
     def _check_shown(self, visit: Visit, holders: list[Invocation]) -> None:
         """While the model stays away, people are shown what rules can tell."""
-        if not holders or visit.provisional or visit.transcription is None:
+        if not holders or visit.source is not None or visit.transcription is None:
             return
         last, done_at = holders[-1], visit.transcription.completed_at
         if done_at is None or not last.is_over or last.is_dead or last.timed_out:
@@ -121,9 +164,14 @@ class Invariants:
             self._world.breach("nothingShown", visit.visit_id, f"{last.name} after {since}")
 
     def _at_call(
-        self, invocation: Invocation, dependency: Dependency, visit_id: str | None
+        self, invocation: Invocation, dependency: Dependency, operation: str, visit_id: str | None
     ) -> None:
-        """Of a provider whose breaker is not closed, only the elected probe may ask."""
+        """Of a provider whose breaker is not closed, only the elected probe may ask.
+
+        To have a copy deleted goes past the breaker: nobody waits for it, and it is asked for once.
+        """
+        if operation == "delete":
+            return
         call = (invocation.name, visit_id, dependency.value)
         if call in self._admitted:
             return  # it repeats what it was let in for, maybe before the breaker opened
@@ -144,6 +192,8 @@ class Invariants:
         status = before.processing_status if before else ProcessingStatus.PENDING
         for entry in commit.entries:
             self.history[entry.event] += 1
+            if entry.event == "provisional_summary_stored" and before and before.source:
+                self._world.breach("provisionalTwice", commit.visit.visit_id, before.source)
             step = (entry.from_status, entry.event, entry.to_status)
             if step not in LEGAL_STEPS or entry.from_status is not status:
                 self._world.breach("illegalTransitions", commit.visit.visit_id, str(step))
@@ -165,18 +215,46 @@ class Invariants:
             if number > MAX_TRIES:
                 self._world.breach("tooManyOrders", visit_id, f"{number} in attempt {attempt}")
         self._check_answers()
+        self._check_copies()
+        if not any(vars(self._world.options.level).values()):
+            self._check_all_completed()
+        for holder in self._cloud.gate.holders():
+            self._world.breach("placesLeaked", holder.rpartition("/")[0], holder)
         for visit_id in self._phones.visit_ids:
             self._check_end_of(visit_id, bills)
+        self._erasure.at_the_end()
+
+    def _check_copies(self) -> None:
+        """The provider keeps no transcript that is safe with us; now and then it cannot be told."""
+        jobs = self._cloud.transcriptions.jobs
+        kept, deleted = 0, 0
+        for stored in self._world.documents.visits.values():
+            if _is_transcribed(stored.visit) and stored.visit.transcription is not None:
+                job = jobs[stored.visit.transcription.transcript_id]
+                kept, deleted = kept + job.is_there, deleted + job.deleted
+        if kept > 10 and not deleted:
+            self._world.breach("copiesKept", None, f"{kept}")
+
+    def _check_all_completed(self) -> None:
+        """Where nothing goes wrong but that somebody is away, people wait, and that is all."""
+        for visit_id, stored in self._world.documents.visits.items():
+            if stored.visit.status is not Status.COMPLETED:
+                self._world.breach("outageCostAVisit", visit_id, stored.visit.status)
 
     def _check_answers(self) -> None:
         by_attempt: dict[tuple[str, int], list[Answer]] = {}
         for answer in self._cloud.model.answers:
             by_attempt.setdefault((answer.visit_id, answer.attempt), []).append(answer)
         for (visit_id, attempt), answers in by_attempt.items():
-            if len(answers) > MAX_TRIES:
-                self._world.breach(
-                    "tooManyModelCharges", visit_id, f"{len(answers)} in attempt {attempt}"
-                )
+            # An answer is charged whether it is heard or not: nobody asks twice under one claim.
+            under_one_claim = Counter(answer.invocation.name for answer in answers)
+            if any(number > 1 for number in under_one_claim.values()):
+                self._world.breach("tooManyModelCharges", visit_id, "several under one claim")
+            # One probe a minute, in all, is made for everybody while the model is known to be down;
+            # and one try more than others has the visit that the breaker opened for.
+            own = sum(not answer.is_probe for answer in answers)
+            if own > MAX_TRIES + 1:
+                self._world.breach("tooManyModelCharges", visit_id, f"{own} in attempt {attempt}")
             for earlier in answers[:-1]:
                 if not _is_excused(earlier):
                     self._world.breach(
@@ -188,20 +266,19 @@ class Invariants:
     def _check_end_of(self, visit_id: str, bills: dict[tuple[str, int], list[OrderedJob]]) -> None:
         world, breach = self._world, self._world.breach
         stored = world.documents.get(visit_id)
+        newest = self._cloud.bucket.newest.get(path_of(visit_id), 0)
         if stored is None:
-            if not getattr(self._phones, "deleted", {}).get(visit_id):
+            if newest and visit_id not in world.documents.receipts:
                 breach("lostUploads", visit_id, "there is no visit")
             return
         visit = stored.visit
-        newest = self._cloud.bucket.newest[f"visits/user/{visit_id}/audio.m4a"]
         if _generation(visit) != newest:
             breach("lostUploads", visit_id, f"{_generation(visit)} of {newest}")
             return
         if not visit.processing_status.is_terminal:
             breach("stuck", visit_id, visit.processing_status)
             return
-        if visit.title != self._phones.titles.get(visit_id):
-            breach("ownersEditLost", visit_id, str(visit.title))
+        self._promises.at_the_end(visit)
         self._check_transcript(visit, bills.get((visit_id, newest), []))
         if visit.processing_status is ProcessingStatus.COMPLETED:
             self._check_actions(visit)
@@ -216,7 +293,7 @@ class Invariants:
                 self._world.breach(
                     "lostTranscripts", visit.visit_id, f"stored: {said or 'nothing'}"
                 )
-        elif visit.processing_status is not ProcessingStatus.CANCELLED:
+        elif visit.status not in (Status.CANCELLED, Status.EXPIRED):
             words = [
                 job
                 for job in billed
@@ -262,6 +339,14 @@ class Invariants:
 
 def _generation(visit: Visit) -> int:
     return visit.audio.generation if visit.audio else 0
+
+
+def _concerns_operators(visit: Visit) -> bool:
+    """Whether it failed; who waits for its owner (for consent, for a recording) has not."""
+    if visit.processing_status is not ProcessingStatus.FAILED or visit.audio is None:
+        return False
+    error = visit.processing_error
+    return error is None or error.code is not ErrorCode.CONSENT_MISSING
 
 
 def _is_transcribed(visit: Visit) -> bool:

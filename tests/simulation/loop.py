@@ -49,6 +49,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                         if not timer._cancelled:
                             ready.append(timer)
                 else:
+                    self._now = max(self._now, until)
                     return
         finally:
             events._set_running_loop(None)

@@ -2,13 +2,22 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from lumimd.ports import Stored
 from lumimd.records import Visit
 from tests.simulation.world import Breach
 
-LINES = 70
+LINES: Final = 70
+
+TRIED_AGAIN: Final = (
+    "submission_deferred",
+    "summary_deferred",
+    "transcription_restarted",
+    "submission_retried",
+    "summary_retried",
+)
+"""What each stands for one more try of a stage."""
 
 
 @dataclass
@@ -20,6 +29,10 @@ class Report:
     breaches: Counter[str] = field(default_factory=Counter)
     dead_lettered: int = 0
     max_minutes: float = 0.0
+    good: int = 0
+    at_once: int = 0
+    recoveries: int = 0
+    recovery_s: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
     history: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
@@ -33,7 +46,9 @@ class Report:
         self.visits += other.visits
         for name in ("statuses", "breaches", "faults", "history", "codes", "calls"):
             getattr(self, name).update(getattr(other, name))
-        self.dead_lettered += other.dead_lettered
+        for name in ("dead_lettered", "good", "at_once", "recoveries"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.recovery_s = max(self.recovery_s, other.recovery_s)
         self.max_minutes = max(self.max_minutes, other.max_minutes)
         self.failing_seeds += other.failing_seeds
         if other.first and (self.first is None or other.first[0] < self.first[0]):
@@ -68,6 +83,12 @@ class Report:
             "brokenInvariants": dict(broken.most_common()),
             "deadLettered": self.dead_lettered,
             "failures": dict(self.codes.most_common()),
+            "hung": broken["stuck"],
+            "firstAttemptSuccess": _share(self.at_once, self.good),
+            "failedShare": _share(self.statuses["failed"] + self.statuses["partial"], self.visits),
+            "averageRetries": _share(sum(self.history[name] for name in TRIED_AGAIN), self.visits),
+            "recoveriesAfterCrash": self.recoveries,
+            "recoveryAfterCrashMaxMinutes": round(self.recovery_s / 60, 2),
             "maxMinutesToTerminal": round(self.max_minutes, 1),
             "faultsInjected": dict(self.faults.most_common()),
             "calls": dict(self.calls.most_common()),
@@ -78,6 +99,10 @@ class Report:
             "failingSeeds": self.failing_seeds[:20],
             "firstBrokenInvariant": first,
         }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
 
 
 def story_of(

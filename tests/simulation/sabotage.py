@@ -6,38 +6,36 @@ A guard that nothing misses is dead code, or a promise that nobody watches.
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
-from lumimd import claims, collecting, events, fallback, pipeline, recording, recovery, replies
+from lumimd import (
+    claims,
+    collecting,
+    commands,
+    events,
+    fallback,
+    pipeline,
+    recording,
+    recovery,
+    replies,
+)
 from lumimd import visit as table
+from lumimd.admission import slots, sweep
+from lumimd.admission.admit import Admission
 from lumimd.audio import Audio
 from lumimd.ports import Commit, Conflict, Stored
 from lumimd.records import Claim, ProcessingStatus, Visit
 from lumimd.resilience import breaker_state, retry
-from tests.simulation.providers import Transcriptions
-from tests.simulation.store import Documents, SimulatedVisitStore
-
-Remove = Callable[[ExitStack], None]
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What is removed, and why it is there."""
-
-    why: str
-    remove: Remove
-
-
-def _put(*replacements: tuple[Any, str, Any]) -> Remove:
-    def remove(stack: ExitStack) -> None:
-        for owner, name, value in replacements:
-            stack.enter_context(patch.object(owner, name, value))
-
-    return remove
-
+from tests.simulation.gate import SimulatedDocuments
+from tests.simulation.guard import Guard, Remove, put
+from tests.simulation.sabotage_of_rights import RIGHTS
+from tests.simulation.sabotage_of_waiting import WAITING
+from tests.simulation.store import Documents
+from tests.simulation.store_ports import SimulatedVisitStore
+from tests.simulation.transcription import Transcriptions
 
 # -- the store -------------------------------------------------------------------------------------
 
@@ -88,7 +86,7 @@ def _never_due(status: ProcessingStatus) -> Remove:
     def due(self: Documents, *args: Any) -> list[Stored]:
         return [found for found in real(self, *args) if found.visit.processing_status is not status]
 
-    return _put((Documents, "due", due))
+    return put((Documents, "due", due))
 
 
 # -- the pipeline ----------------------------------------------------------------------------------
@@ -158,10 +156,42 @@ def _everybody_probes(breaker: Any, holder: str, now: Any, policy: Any) -> Any:
 
 def _without(pair: tuple[ProcessingStatus, type[events.Event]]) -> Remove:
     rows = {key: row for key, row in table.TRANSITIONS.items() if key != pair}
-    return _put(
+    return put(
         (table, "TRANSITIONS", rows),
         (table, "LATE_OR_REPEATED", table.LATE_OR_REPEATED | {pair}),
     )
+
+
+# -- the gate --------------------------------------------------------------------------------------
+
+
+_taken = slots.taken
+
+
+def _taken_without_room(shard: Any, place: Any, room: Any, now: Any) -> Any:
+    return _taken(shard, place, replace(room, places=10**6, for_batches=10**6), now)
+
+
+async def _save_document_whatever(
+    self: SimulatedDocuments[Any], key: str, read_version: object, document: Any
+) -> object:
+    def effect() -> object:
+        self.kept[key] = document, next(self._versions)
+        return self.kept[key][1]
+
+    return await self._through(f"save_{self._name}", effect)
+
+
+async def _admits_everybody(self: Admission, visit: Visit) -> None:
+    return None
+
+
+async def _calls_nobody(self: Admission, parts: Any) -> list[Stored]:
+    return []
+
+
+async def _runs_no_more(parts: Any, visit: Visit | None) -> bool:
+    return False
 
 
 _EVERYWHERE: Final = (collecting, fallback, pipeline, recovery)
@@ -169,75 +199,75 @@ _EVERYWHERE: Final = (collecting, fallback, pipeline, recovery)
 GUARDS: Final[Mapping[str, Guard]] = {
     "save-precondition": Guard(
         "who read an old version must not overwrite a newer one",
-        _put((Documents, "save", _save_whatever)),
+        put((Documents, "save", _save_whatever)),
     ),
     "create-precondition": Guard(
         "of two first events one creates the visit",
-        _put((Documents, "create", lambda self, commit: self.write(commit))),
+        put((Documents, "create", lambda self, commit: self.write(commit))),
     ),
     "claim": Guard(
         "one holder at a time may pay",
-        _put((Visit, "is_claimed", lambda self, now: False)),
+        put((Visit, "is_claimed", lambda self, now: False)),
     ),
     "claim-expiry-gap": Guard(
         "no call of a dead holder is still on its way when the next one looks",
-        _put((claims, "GAP", timedelta(0))),
+        put((claims, "GAP", timedelta(0))),
     ),
     "work-ends-with-the-claim": Guard(
         "who lost its claim must not pay any more",
-        _put((pipeline, "while_claimed", _without_end)),
+        put((pipeline, "while_claimed", _without_end)),
     ),
     "put-aside-is-a-claim": Guard(
         "a repeated task does not ask the model before the time that it asked for",
-        _put((events, "_nobodys_before", lambda until: None)),
+        put((events, "_nobodys_before", lambda until: None)),
     ),
     "tries-are-counted": Guard(
         "the calls that one visit can cause are bounded",
-        _put((events, "_claimed", _claimed_uncounted)),
+        put((events, "_claimed", _claimed_uncounted)),
     ),
     "look-before-you-pay": Guard(
         "an order whose answer was lost is adopted, not repeated",
-        _put((Transcriptions, "find", _finds_nothing)),
+        put((Transcriptions, "find", _finds_nothing)),
     ),
     "orders-are-not-retried": Guard(
         "nobody knows whether an order without an answer arrived",
-        _put((retry, "ORDER", retry.TRANSCRIPTION)),
+        put((retry, "ORDER", retry.TRANSCRIPTION)),
     ),
     "unanswered-model-calls-are-not-retried": Guard(
         "an answer is paid for whether it is heard or not",
-        _put((retry, "MODEL", replace(retry.MODEL, repeats_unanswered=True))),
+        put((retry, "MODEL", replace(retry.MODEL, repeats_unanswered=True))),
     ),
     "job-identity": Guard(
         "a hint cannot slip one visit the transcript of another",
-        _put((collecting, "_is_of", lambda job, visit: True)),
+        put((collecting, "_is_of", lambda job, visit: True)),
     ),
     "generation-in-the-url": Guard(
         "the job of an older recording is not adopted",
-        _put((Audio, "is_named_by", _named_by_any_generation)),
+        put((Audio, "is_named_by", _named_by_any_generation)),
     ),
     "newest-generation-wins": Guard(
         "an event that comes late does not bring an old recording back",
-        _put((pipeline, "audio_event", _any_difference_is_news)),
+        put((pipeline, "audio_event", _any_difference_is_news)),
     ),
     "atomic-checkpoint-status-first": Guard(
         "a transcript is announced together with its pages",
-        _put((SimulatedVisitStore, "save", _status_then_pages)),
+        put((SimulatedVisitStore, "save", _status_then_pages)),
     ),
     "atomic-checkpoint-pages-first": Guard(
         "pages are written only by whoever wins the status",
-        _put((SimulatedVisitStore, "save", _pages_then_status)),
+        put((SimulatedVisitStore, "save", _pages_then_status)),
     ),
     "atomic-completion": Guard(
         "action items are written in the commit that completes the visit",
-        _put((SimulatedVisitStore, "save", _status_then_actions)),
+        put((SimulatedVisitStore, "save", _status_then_actions)),
     ),
     "stale-pages-are-removed": Guard(
         "no page of an earlier recording stays behind",
-        _put((Commit, "deletes", _keeping("/transcript/"))),
+        put((Commit, "deletes", _keeping("/transcript/"))),
     ),
     "stale-actions-are-removed": Guard(
         "no action item of an earlier attempt stays behind",
-        _put((Commit, "deletes", _keeping("actions/"))),
+        put((Commit, "deletes", _keeping("actions/"))),
     ),
     "deterministic-action-ids": Guard(
         "action items that are made twice are written once",
@@ -250,7 +280,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "attempt-fencing": Guard(
         "what an earlier attempt still brings is refused",
-        _put(
+        put(
             (pipeline, "advance", _advance_any_attempt),
             (recording, "advance", _advance_any_attempt),
             (claims, "advance", _advance_any_attempt),
@@ -258,30 +288,50 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "overlapping-ticks": Guard(
         "of two ticks one creates the task, and none takes a claim away",
-        _put((recovery, "_is_due", lambda parts, visit: True)),
+        put((recovery, "_is_due", lambda parts, visit: True)),
     ),
     "decisions-are-the-holders": Guard(
         "who lost its claim, or has decided already, does not decide again",
-        _put(
+        put(
             (pipeline, "still_held", lambda claimed: lambda visit: True),
             (fallback, "still_held", lambda claimed: lambda visit: True),
         ),
     ),
     "effects-after-save": Guard(
         "a task never comes before the state that it is about",
-        _put(*((module, "record", _effects_first) for module in _EVERYWHERE)),
+        put(*((module, "record", _effects_first) for module in _EVERYWHERE)),
     ),
     "errors-decide-the-reply": Guard(
         "what failed is not acknowledged",
-        _put((replies, "_status_of", _always_200)),
+        put((replies, "_status_of", _always_200)),
     ),
     "retry-keeps-the-transcript": Guard(
         "another attempt does not transcribe again what is transcribed",
-        _put((pipeline, "retry_event", lambda visit: events.SubmissionRetried(visit.attempt))),
+        put((commands, "retry_event", lambda visit: events.SubmissionRetried(visit.attempt))),
+    ),
+    "places-are-counted": Guard(
+        "a shard that is full takes nobody in",
+        put((slots, "taken", _taken_without_room)),
+    ),
+    "places-by-precondition": Guard(
+        "of two who want the last place one gets it",
+        put((SimulatedDocuments, "save", _save_document_whatever)),
+    ),
+    "place-before-order": Guard(
+        "who has no place orders nothing",
+        put((Admission, "may_submit", _admits_everybody)),
+    ),
+    "abandoned-jobs-keep-their-place": Guard(
+        "a job runs on, whether its visit still wants it or not",
+        put((sweep, "_runs", _runs_no_more)),
+    ),
+    "line-is-called": Guard(
+        "who waits in line is called when a place is free",
+        put((Admission, "admit_waiting", _calls_nobody)),
     ),
     "dead-letters": Guard(
         "every visit that failed is an operator's business",
-        _put((recording, "dead_letter_of", lambda visit, now: None)),
+        put((recording, "dead_letter_of", lambda visit, now: None)),
     ),
     "breaker-election": Guard(
         "a dependency that is down is asked by one probe at a time",
@@ -302,6 +352,8 @@ GUARDS: Final[Mapping[str, Guard]] = {
         )
         for source, event in table.TRANSITIONS
     },
+    **WAITING,
+    **RIGHTS,
 }
 
 

@@ -1,19 +1,16 @@
 """The documents, kept as the frozen values they are: strict about versions, and fast."""
 
-import asyncio
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
 from lumimd.adapters.memory.store import MAX_DOCUMENT_BYTES, DocumentTooLarge
 from lumimd.ports import Commit, Conflict, Stored
-from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
+from lumimd.records import Action, Deletion, HistoryEntry, Visit
 from lumimd.transcript import TranscriptPage, Utterance, joined
-
-T = TypeVar("T")
 
 Saved = Callable[[Visit | None, Commit], None]
 
@@ -27,8 +24,11 @@ class Documents:
     entries: dict[str, dict[int, HistoryEntry]] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
+    receipts: dict[str, tuple[Deletion, int]] = field(default_factory=dict)
     on_saved: Saved = lambda before, commit: None
+    on_deletion: Callable[[Visit | None], None] = lambda visit: None
     checks_versions: bool = True
+    in_line: set[str] = field(default_factory=set)
     _versions: count = field(default_factory=lambda: count(1))
     _due: list[tuple[datetime, str]] = field(default_factory=list)
 
@@ -36,7 +36,8 @@ class Documents:
         return self.visits.get(visit_id)
 
     def create(self, commit: Commit) -> Stored:
-        if commit.visit.visit_id in self.visits:
+        visit_id = commit.visit.visit_id
+        if visit_id in self.visits or visit_id in self.receipts:
             raise Conflict
         return self.write(commit)
 
@@ -59,8 +60,9 @@ class Documents:
         return due
 
     def first_wake_at(self) -> datetime | None:
-        """When the next visit is due."""
-        return self._due[0][0] if self._due else None
+        """When the next visit, or the next deletion, is due."""
+        times = [found.wake_at for found, _ in self.receipts.values() if found.wake_at]
+        return min([*times, *(wake_at for wake_at, _ in self._due[:1])], default=None)
 
     def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         return joined(self.pages.get(visit_id, {}).values())
@@ -100,20 +102,55 @@ class Documents:
         present = self.visits[visit_id]
         self._put(present, present.visit.model_copy(update=fields))
 
-    def delete(self, visit_id: str) -> None:
-        """Remove the visit with everything that belongs to it."""
-        present = self.visits.pop(visit_id)
+    def begin_deletion(self, read: Stored, deletion: Deletion) -> None:
+        """The visit goes and its receipt comes."""
+        visit_id = deletion.visit_id
+        present = self.visits.get(visit_id)
+        if present is None or present.version != read.version or visit_id in self.receipts:
+            raise Conflict
         self._forget_wake_up(present.visit)
-        self.pages.pop(visit_id, None)
-        self.entries.pop(visit_id, None)
-        for action in self.actions_of(visit_id):
+        del self.visits[visit_id]
+        self.in_line.discard(visit_id)
+        self.receipts[visit_id] = deletion, next(self._versions)
+        self.on_deletion(present.visit)
+
+    def put_receipt(self, deletion: Deletion) -> None:
+        """The receipt, whatever is there."""
+        self.receipts[deletion.visit_id] = deletion, next(self._versions)
+        self.on_deletion(None)
+
+    def save_deletion(self, read_version: object, deletion: Deletion) -> None:
+        """The receipt, if it is still as it was read."""
+        found = self.receipts.get(deletion.visit_id)
+        if found is None or found[1] != read_version:
+            raise Conflict
+        self.receipts[deletion.visit_id] = deletion, next(self._versions)
+        self.on_deletion(None)
+
+    def due_deletions(self, now: datetime, limit: int) -> list[Deletion]:
+        """The longest overdue first."""
+        waiting = [found for found, _ in self.receipts.values() if found.wake_at]
+        due = [found for found in waiting if found.wake_at <= now]
+        return sorted(due, key=lambda found: (found.wake_at, found.visit_id))[:limit]
+
+    def erase(self, visit_id: str) -> dict[str, int]:
+        """Everything of a visit but itself; how many of each kind."""
+        actions = self.actions_of(visit_id)
+        for action in actions:
             del self.actions[action.action_id]
+        return {
+            "transcript": len(self.pages.pop(visit_id, {})),
+            "history": len(self.entries.pop(visit_id, {})),
+            "actions": len(actions),
+            "deadLetters": int(self.others.pop(f"deadLetters/{visit_id}", None) is not None),
+        }
 
     def _put(self, present: Stored | None, visit: Visit) -> Stored:
         if present is not None:
             self._forget_wake_up(present.visit)
         if visit.wake_at is not None:
             insort(self._due, (visit.wake_at, visit.visit_id))
+        (self.in_line.discard if visit.turn is None else self.in_line.add)(visit.visit_id)
         stored = Stored(visit, next(self._versions))
         self.visits[visit.visit_id] = stored
         return stored
@@ -133,54 +170,6 @@ class Documents:
                 self.pages.get(name, {}).pop(int(rest[1]), None)
             else:
                 self.others.pop(path, None)
-
-
-Through = Callable[[str, str | None, Callable[[], Any]], Awaitable[Any]]
-
-
-async def _at_once(operation: str, visit_id: str | None, effect: Callable[[], Any]) -> Any:
-    await asyncio.sleep(0)
-    return effect()
-
-
-class SimulatedVisitStore:
-    """The port. `through` is the way to the documents and back: what may go wrong goes wrong there.
-
-    One step of `documents` happens when the request arrives; the answer travels on its own.
-    """
-
-    def __init__(self, documents: Documents | None = None, through: Through = _at_once) -> None:
-        self.documents = documents or Documents()
-        self._through = through
-
-    async def get(self, visit_id: str) -> Stored | None:
-        return await self._through("get", visit_id, lambda: self.documents.get(visit_id))
-
-    async def create(self, commit: Commit) -> Stored:
-        visit_id = commit.visit.visit_id
-        return await self._through("create", visit_id, lambda: self.documents.create(commit))
-
-    async def save(self, read: Stored, commit: Commit) -> Stored:
-        visit_id = commit.visit.visit_id
-        return await self._through("save", visit_id, lambda: self.documents.save(read, commit))
-
-    async def due(self, now: datetime, limit: int, after: Stored | None = None) -> Sequence[Stored]:
-        return await self._through("due", None, lambda: self.documents.due(now, limit, after))
-
-    async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
-        return await self._through(
-            "transcript", visit_id, lambda: self.documents.transcript(visit_id)
-        )
-
-    async def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
-        return await self._through("history", visit_id, lambda: self.documents.history(visit_id))
-
-    async def actions(self, visit_id: str) -> tuple[Action, ...]:
-        return await self._through("actions", visit_id, lambda: self.documents.actions_of(visit_id))
-
-    async def dead_letter(self, visit_id: str) -> DeadLetter | None:
-        path = f"deadLetters/{visit_id}"
-        return await self._through("dead_letter", visit_id, lambda: self.documents.others.get(path))
 
 
 def _check_sizes(commit: Commit) -> None:

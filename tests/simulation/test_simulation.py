@@ -1,34 +1,44 @@
 """A share of the simulator for every day; `scripts/simulate` runs as much as you like."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 
+from lumimd.records import ProcessingStatus
+from tests.simulation.batches import batches, hunt, run_batch, simulate, workers
 from tests.simulation.faults import LEVELS, Dependency
 from tests.simulation.report import Report, story_of
-from tests.simulation.run import batches, hunt, run_batch, run_world, simulate, workers
+from tests.simulation.run import run_world
 from tests.simulation.sabotage import GUARDS
 from tests.simulation.world import Options
+
+BAD_RECORDINGS = {"audio_unreadable", "audio_too_short", "no_speech"}
 
 NOTICED_WITHIN = 5_000
 """Visits with heavy faults in which the lack of any guard must show."""
 
-RARELY_MISSED = {
-    "claim-expiry-gap": 133,
-    "put-aside-is-a-claim": 108,
-    "transition-summarizing-summary_deferred": 172,
-    "transition-summarizing-summary_held": 134,
-    "work-ends-with-the-claim": 121,
-}
-"""A seed to begin with for guards that only rare coincidences need; the search goes on from it."""
+MISSED_AT = json.loads((Path(__file__).parent / "missed_at.json").read_text())["sabotages"]
+"""Where a hunt begins: a seed at which the lack of the guard showed; the search goes on from it.
+
+Written by: scripts/simulate --sabotage all --visits 5000 --seed 100 --json
+"""
 
 
 def simulated(visits: int, seed: int, level: str, **more: object) -> Report:
     return simulate(batches(visits, seed, level, **more), 2, lambda done: None)
+
+
+def transient_share(report: Report) -> float:
+    """Of the calls to dependencies, those that failed or were not answered."""
+    failed = sum(report.faults[kind] for kind in ("fail_before", "fail_after", "no_answer"))
+    return failed / report.calls.total()
 
 
 def broken(report: Report) -> str:
@@ -36,35 +46,71 @@ def broken(report: Report) -> str:
 
 
 def test_without_faults_every_visit_is_completed() -> None:
-    report = simulated(300, 1, "none")
+    report = simulated(120, 1, "none")
     assert not broken(report)
-    assert report.statuses == {"completed": 300}
+    assert report.statuses == {"completed": 120}
 
 
 def test_normal_faults_cost_nothing_but_a_little_time() -> None:
     report = simulated(900, 1, "normal")
     assert not broken(report)
-    assert report.max_minutes < 15
-    assert set(report.codes) <= {"audio_unreadable", "audio_too_short", "no_speech"}
+    others = {code: n for code, n in report.codes.items() if code not in BAD_RECORDINGS}
+    assert sum(others.values()) <= 1, "three orders in a row may fail, once in 8,000 visits"
+    figures = report.as_json(1, 1.0)
+    assert 0.04 < transient_share(report) < 0.06
+    assert figures["firstAttemptSuccess"] >= 0.95
+    assert figures["hung"] == 0
+    assert figures["failedShare"] < 0.03
+    assert figures["averageRetries"] < 0.1
+    assert figures["maxMinutesToTerminal"] < 15
+
+
+def test_whoever_takes_over_from_the_dead_does_so_within_five_minutes() -> None:
+    level = replace(LEVELS["normal"], crash=0.1)
+    reports = [run_world(seed, Options(60, level))[0] for seed in range(1, 6)]
+    assert not any(broken(report) for report in reports)
+    assert sum(report.recoveries for report in reports) > 10
+    assert max(report.recovery_s for report in reports) < 5 * 60
 
 
 def test_under_heavy_faults_nothing_is_lost_paid_twice_or_stuck() -> None:
-    report = simulated(1_500, 1, "heavy")
+    report = simulated(900, 1, "heavy")
     assert not broken(report)
-    assert sum(report.statuses.values()) == 1_500
     assert "processing" not in report.statuses
     drawn = {name for name, share in vars(LEVELS["heavy"]).items() if share}
     assert drawn - set(report.faults) <= {"storm", "short_outage", "long_outage", "slow_spell"} | {
         "unheard_spell",
         "bad_recording",
+        "impatient",
     }, "a fault that is never injected"
 
 
 @pytest.mark.parametrize("dependency", list(Dependency))
 def test_two_hours_without_a_dependency_are_waited_out(dependency: Dependency) -> None:
-    report = simulated(120, 1, "none", outages=((dependency, 120.0),))
+    report = simulated(60, 1, "none", outages=((dependency, 120.0),))
     assert not broken(report)
-    assert report.statuses["processing"] == 0
+    assert report.statuses == {"completed": 60}
+    assert report.dead_lettered == 0
+    assert not {name for name in report.history if name.endswith(("failed", "retried"))}
+
+
+def test_a_model_that_was_away_replaces_each_provisional_summary_once() -> None:
+    report = simulated(120, 1, "none", outages=((Dependency.MODEL, 120.0),))
+    assert report.history["provisional_summary_stored"] > 60
+    assert report.history["summary_stored"] == 120
+
+
+def test_visits_that_are_deleted_at_any_moment_leave_nothing_but_a_receipt() -> None:
+    stages: set[tuple[str, bool]] = set()
+    receipts = 0
+    for seed in range(1, 11):
+        report, world = run_world(seed, Options(60, LEVELS["erasing"]))
+        assert not broken(report)
+        receipts += len(world.documents.receipts)
+        deleted = [line[-1] for line in world.trace if line[3] == "DELETED"]
+        stages |= {(visit.processing_status.value, visit.audio is not None) for visit in deleted}
+    assert receipts > 300
+    assert stages >= {(status.value, True) for status in ProcessingStatus} | {("pending", False)}
 
 
 def test_the_same_seed_is_the_same_world() -> None:
@@ -99,11 +145,29 @@ def test_the_same_seed_is_the_same_world_in_another_process() -> None:
     assert len(worlds.pop()) > 10_000
 
 
+def test_standard_output_is_the_json_and_nothing_else() -> None:
+    """Invocations that were killed are cleaned up late, and must not say anything then."""
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.simulation.command", "--processes", "1"),
+            *("--visits", "120", "--faults", "heavy", "--sabotage", "claim", "--json"),
+        ],
+        env={"PYTHONPATH": ":".join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    told = json.loads(ran.stdout)
+    assert told["firstBrokenInvariant"]["seed"] in told["failingSeeds"]
+    assert f"--seed {told['firstBrokenInvariant']['seed']} " in ran.stderr
+
+
 def test_a_broken_invariant_names_its_seed_and_tells_the_story() -> None:
     report = run_batch(next(batches(60, 20, "heavy", sabotage="look-before-you-pay")))
     assert report.first
     seed, breach = report.first
-    assert breach.invariant == "duplicateTranscriptionCharges"
+    assert breach.invariant in ("duplicateTranscriptionCharges", "capExceeded")
     again, _ = _again(seed)
     assert again.first == report.first
     assert again.story == report.story
@@ -117,18 +181,19 @@ def _again(seed: int) -> tuple[Report, object]:
 
 @pytest.fixture(scope="module")
 def hunts() -> Iterator[dict[str, "Future[Report]"]]:
-    """All guards at once, each until it is missed: two processes, the rare ones first."""
+    """Each guard whose lack shows soon enough for every day, until it is missed; two processes."""
     with workers(2) as pool:
-        names = sorted(GUARDS, key=lambda name: name not in RARELY_MISSED)
         yield {
-            name: pool.submit(hunt, name, NOTICED_WITHIN, RARELY_MISSED.get(name, 100))
-            for name in names
+            name: pool.submit(hunt, name, NOTICED_WITHIN, MISSED_AT[name]["seed"])
+            for name in MISSED_AT
         }
         pool.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize("name", list(GUARDS))
-def test_every_guard_is_missed(hunts: dict[str, "Future[Report]"], name: str) -> None:
+@pytest.mark.parametrize("name", list(MISSED_AT))
+def test_a_guard_is_missed_where_its_lack_showed_before(
+    hunts: dict[str, "Future[Report]"], name: str
+) -> None:
     report = hunts[name].result()
     assert report.first, f"nothing broke without {name}: {GUARDS[name].why}"
 

@@ -2,40 +2,31 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Any, Final
 
-from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Commit
+from lumimd.ports import Commit, Policy
 from lumimd.records import Visit
 from lumimd.resilience import retry
-from lumimd.resilience.retry import RetryPolicy, Unanswered
-from tests.simulation.faults import Dependency, Fate, Faults, Level
+from tests.simulation.faults import Dependency, Faults, Level
+from tests.simulation.invocation import Invocation, about_visit, current
 from tests.simulation.loop import SimulatedLoop
-from tests.simulation.store import Documents, SimulatedVisitStore
+from tests.simulation.network import Network
+from tests.simulation.store import Documents
 
 START: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
-CODES: Final = {
-    Dependency.STORE: ErrorCode.INTERNAL_ERROR,
-    Dependency.TASKS: ErrorCode.INTERNAL_ERROR,
-    Dependency.AUDIO: ErrorCode.INTERNAL_ERROR,
-    Dependency.TRANSCRIPTION: ErrorCode.TRANSCRIPTION_UNAVAILABLE,
-    Dependency.MODEL: ErrorCode.SUMMARY_UNAVAILABLE,
-}
+EXPIRES_AFTER: Final = timedelta(days=2)
+"""Sooner than in production, so that it can be awaited; later than any outage."""
 
-PROVIDERS: Final = (Dependency.TRANSCRIPTION, Dependency.MODEL)
+IMPATIENT: Final = timedelta(hours=2)
+"""In some worlds, so that visits expire while somebody is at work on them."""
 
-PAID: Final = ("submit", "summarize")
-
-HEEDS_RETRY_AFTER: Final = (Dependency.AUDIO, Dependency.TRANSCRIPTION, Dependency.MODEL)
-
-LATEST_ARRIVAL_S: Final = 10.0
-"""How much later than it was sent a request may arrive, whether anybody still waits or not."""
+BUCKET: Final = "recordings"
 
 
 @dataclass(frozen=True)
@@ -46,60 +37,6 @@ class Options:
     level: Level
     outages: tuple[tuple[Dependency, float], ...] = ()
     stop_at_first: bool = True
-
-
-class Invocation:
-    """One call of an entry point by the platform: what a crash takes with it."""
-
-    __slots__ = (
-        "attempt",
-        "began_at",
-        "disturbed",
-        "faults",
-        "instance",
-        "is_dead",
-        "is_over",
-        "kind",
-        "name",
-        "reply",
-        "timed_out",
-        "visit_id",
-    )
-
-    def __init__(
-        self, name: str, kind: str, visit_id: str | None, attempt: int | None, instance: int
-    ) -> None:
-        self.name = name
-        self.instance = instance
-        self.kind = kind
-        self.visit_id = visit_id
-        self.attempt = attempt
-        self.began_at = 0.0
-        self.is_dead = False
-        self.is_over = False
-        self.timed_out = False
-        self.reply: Callable[[int], None] = lambda status: None
-        self.faults: dict[str | None, int] = {}
-        self.disturbed: set[str | None] = set()
-
-    def __repr__(self) -> str:
-        return self.name
-
-    def hit(self, visit_id: str | None) -> None:
-        """Count a fault in the work on one visit."""
-        self.faults[visit_id] = self.faults.get(visit_id, 0) + 1
-
-    def hits(self, visit_id: str | None) -> int:
-        """The faults so far in the work on one visit; a death counts for all visits."""
-        return self.faults.get(visit_id, 0) + 100 * (self.is_dead + self.timed_out)
-
-
-current: ContextVar[Invocation] = ContextVar("current")
-about_visit: ContextVar[str | None] = ContextVar("about_visit", default=None)
-
-
-class Broken(Exception):
-    """An invariant does not hold."""
 
 
 @dataclass(frozen=True)
@@ -122,18 +59,26 @@ class World:
         random.seed(seed)  # tenacity's jitter
         self.loop = SimulatedLoop(Random(seed + 1))
         self.faults = Faults(options.level, Random(seed + 2), options.outages)
-        self.documents = Documents(on_saved=self._on_saved)
+        self.documents = Documents(on_saved=self._on_saved, on_deletion=self._on_deletion)
         self.trace: list[tuple[float, str, str | None, str, Any]] = []
         self.breaches: list[Breach] = []
         self.on_saved: list[Callable[[Visit | None, Commit], None]] = []
-        self.on_call: list[Callable[[Invocation, Dependency, str | None], None]] = []
+        self.on_deletion: list[Callable[[Visit], None]] = []
+        self.on_call: list[Callable[[Invocation, Dependency, str, str | None], None]] = []
+        self.on_kill: list[Callable[[Invocation], None]] = []
         self.on_wake_up: Callable[[], None] = lambda: None
-        self.asked_to_wait: dict[tuple[Dependency, str, int], tuple[float, Invocation, float]] = {}
+        self.network = Network(self)
+        self.call = self.network.call
+        self.has_few_places = self.faults.chance("few_places")
+        self.policy = Policy(
+            bucket=BUCKET,
+            requires_consent=not self.faults.chance("no_consent_asked"),
+            expires_after=IMPATIENT if self.faults.chance("impatient") else EXPIRES_AFTER,
+        )
         self.running: dict[str, Invocation] = {}
         self.instances: list[Any] = []
         self.new_instance: Callable[[int], Any] = lambda number: None
         self.ids = count(1)
-        self.calls: dict[str, int] = {}
 
     def now(self) -> datetime:
         """The instant, as the clock tells it."""
@@ -158,14 +103,17 @@ class World:
         """Let go of everything at once: the collector would search the whole world for cycles."""
         for kept in (
             self.trace,
-            self.asked_to_wait,
+            self.network.__dict__,
             self.running,
             self.on_saved,
+            self.on_deletion,
+            self.on_kill,
             self.on_call,
             self.instances,
         ):
             kept.clear()
         self.documents.__dict__.clear()
+        del self.call
         self.on_wake_up = lambda: None
         self.new_instance = lambda number: None
 
@@ -256,211 +204,27 @@ class World:
         for each in [*self.running.values()]:
             if each.instance == invocation.instance:
                 each.is_dead = True
+                for watch in self.on_kill:
+                    watch(each)
                 del self.running[each.name]
                 reason = why if each is invocation else f"gone with {invocation.name}"
                 self.note(each.name, each.visit_id, "fault", reason)
                 self.loop.call_soon(each.reply, 0)  # the connection is gone
-
-    # -- calls to dependencies ---------------------------------------------------------------------
-
-    async def call(
-        self,
-        dependency: Dependency,
-        operation: str,
-        effect: Callable[[], Any],
-        policy: RetryPolicy,
-        *,
-        visit_id: str | None = None,
-        takes_s: float = 0.0,
-    ) -> Any:
-        """The result of `effect`, which happens when the request arrives, if it arrives.
-
-        The policy is the real one. Where nothing goes wrong at first, it has nothing to do and is
-        left out.
-        """
-        invocation = current.get()
-        visit_id = visit_id or about_visit.get()
-        key = f"{dependency}.{operation}"
-        self.calls[key] = self.calls.get(key, 0) + 1
-        fate = self.faults.fate(dependency, self.loop._now)
-        if fate is None:
-            return await self._send(
-                invocation, dependency, operation, effect, visit_id, takes_s, None
-            )
-        fates = [fate]
-
-        async def make() -> Any:
-            if fates:
-                drawn: Fate | None = fates.pop()
-            else:
-                self.calls[key] += 1
-                drawn = self.faults.fate(dependency, self.loop._now)
-            return await self._send(
-                invocation, dependency, operation, effect, visit_id, takes_s, drawn
-            )
-
-        return await retry.call(policy, CODES[dependency], make)
-
-    def _send(
-        self,
-        invocation: Invocation,
-        dependency: Dependency,
-        operation: str,
-        effect: Callable[[], Any],
-        visit_id: str | None,
-        takes_s: float,
-        fate: Fate | None,
-    ) -> Any:
-        answer = self.loop.create_future()
-        if invocation.is_dead:
-            return answer  # which never comes
-        if dependency in PROVIDERS:
-            for watch in self.on_call:
-                watch(invocation, dependency, visit_id)
-        if self.asked_to_wait and visit_id is not None:
-            self._check_patience(invocation, dependency, operation, visit_id)
-        there = self.rng.random() * 0.2 if self.rng.random() < 0.4 else 0.0
-        if fate is not None:
-            invocation.hit(visit_id)
-            if dependency not in PROVIDERS:
-                invocation.disturbed.add(visit_id)
-            self.note(invocation.name, visit_id, "fault", f"{fate} at {dependency}.{operation}")
-            if fate is Fate.CRASH_BEFORE:
-                self.kill(invocation, f"crash before {dependency}.{operation}")
-                return answer
-            if fate is Fate.LATE_ARRIVAL:
-                there = self.rng.uniform(1.0, LATEST_ARRIVAL_S)
-        arguments = (invocation, answer, dependency, operation, effect, visit_id, takes_s, fate)
-        if there:
-            self.loop.call_later(there, self._arrive, *arguments)
-        else:
-            self.loop.call_soon(self._arrive, *arguments)
-        return answer
-
-    def _arrive(
-        self,
-        invocation: Invocation,
-        answer: Any,
-        dependency: Dependency,
-        operation: str,
-        effect: Callable[[], Any],
-        visit_id: str | None,
-        takes_s: float,
-        fate: Fate | None,
-    ) -> None:
-        nobody_waits = invocation.is_dead or answer.done()
-        if nobody_waits and self.rng.random() < 0.5:
-            return  # it had not left the machine yet
-        error: Exception | None = None
-        result: Any = None
-        back = takes_s or (self.rng.random() * 0.2 if self.rng.random() < 0.4 else 0.0)
-        if fate is Fate.OUTAGE:
-            if self.rng.random() < 0.1:
-                return
-            error = Transient(CODES[dependency])
-        elif fate is Fate.FAIL_BEFORE:
-            error = Transient(CODES[dependency])
-        elif fate is Fate.TOO_MANY:
-            asked = self.rng.choice((None, 1.0, 5.0, 30.0, 120.0, 300.0, 600.0))
-            error = Transient(CODES[dependency], retry_after_s=asked)
-        elif fate is Fate.NO_ANSWER and self.rng.random() < 0.5:
-            return
-        else:
-            try:
-                result = effect()
-            except Exception as raised:
-                error = raised
-            self.note(invocation.name, visit_id, operation, error or result)
-            if fate is Fate.NO_ANSWER:
-                return
-            if operation in PAID and error is None and self.faults.chance("crash_after_paying"):
-                fate = Fate.CRASH_AFTER
-            if fate is Fate.CRASH_AFTER:
-                self.kill(invocation, f"crash after {dependency}.{operation}")
-                return
-            if fate is Fate.FAIL_AFTER:
-                error = Unanswered(CODES[dependency])
-            if fate is Fate.SLOW:
-                back += self.rng.choice((5.0, 20.0, 40.0, 40.0, 130.0)) * self.rng.uniform(0.1, 1.0)
-        if back:
-            self.loop.call_later(
-                back, self._answer, invocation, answer, result, error, dependency, visit_id
-            )
-        else:
-            self._answer(invocation, answer, result, error, dependency, visit_id)
-
-    def _answer(
-        self,
-        invocation: Invocation,
-        answer: Any,
-        result: Any,
-        error: Exception | None,
-        dependency: Dependency,
-        visit_id: str | None,
-    ) -> None:
-        if invocation.is_dead or answer.done():
-            invocation.hit(visit_id)
-            return
-        if error is None:
-            if self.asked_to_wait and dependency in HEEDS_RETRY_AFTER:
-                # Whoever is answered after all knows better than who was told to wait.
-                for key in [key for key in self.asked_to_wait if key[:2] == (dependency, visit_id)]:
-                    del self.asked_to_wait[key]
-            heard = getattr(result, "heard", None)
-            answer.set_result(heard() if heard else result)
-            return
-        asked = getattr(error, "retry_after_s", None)
-        if (
-            asked
-            and visit_id is not None
-            and dependency in HEEDS_RETRY_AFTER
-            and (invocation.kind != "webhook")
-        ):
-            stored = self.documents.get(visit_id)
-            if stored is not None:
-                until = self.loop._now + asked
-                key = (dependency, visit_id, stored.visit.attempt)
-                known = self.asked_to_wait.get(key)
-                if known is None or invocation.began_at > known[2]:  # of two at once, the first
-                    self.asked_to_wait[key] = (until, invocation, self.loop._now)
-        answer.set_exception(error)
-
-    def _check_patience(
-        self, invocation: Invocation, dependency: Dependency, operation: str, visit_id: str
-    ) -> None:
-        """Who was asked to come back later comes back later, and so does whoever takes over."""
-        stored = self.documents.get(visit_id)
-        if stored is None or invocation.kind == "webhook":
-            return
-        asked = self.asked_to_wait.get((dependency, visit_id, stored.visit.attempt))
-        if asked is None:
-            return
-        until, told, told_at = asked
-        if invocation is not told and invocation.began_at <= told_at:
-            return  # it set out before anybody knew
-        # Whoever was told may have been stopped before it could pass it on.
-        may_have_lost_it = told.hits(visit_id) > 1
-        if self.loop._now < until - 0.5 and not may_have_lost_it:
-            self.breach(
-                "retryAfterIgnored",
-                visit_id,
-                f"{invocation.name} calls {dependency}.{operation} {until - self.loop._now:.0f} s "
-                f"before the time that {told.name} was told",
-            )
 
     def _on_saved(self, before: Visit | None, commit: Commit) -> None:
         for check in self.on_saved:
             check(before, commit)
         self.on_wake_up()
 
-    # -- the parts ---------------------------------------------------------------------------------
+    def _on_deletion(self, visit: Visit | None) -> None:
+        """A visit was deleted, or (None) something of it is left to delete."""
+        if visit is not None:
+            for check in self.on_deletion:
+                check(visit)
+        self.on_wake_up()
 
-    def store(self) -> SimulatedVisitStore:
-        """The port of the store."""
-
-        async def through(operation: str, visit_id: str | None, effect: Callable[[], Any]) -> Any:
-            return await self.call(
-                Dependency.STORE, operation, effect, retry.STORE, visit_id=visit_id
-            )
-
-        return SimulatedVisitStore(self.documents, through)
+    def through_store(
+        self, operation: str, visit_id: str | None, effect: Callable[[], Any]
+    ) -> Awaitable[Any]:
+        """The way to the documents and back."""
+        return self.call(Dependency.STORE, operation, effect, retry.STORE, visit_id=visit_id)

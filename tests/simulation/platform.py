@@ -1,4 +1,4 @@
-"""Who acts on a world: phones, the bucket's events, the queue, the scheduler, the webhook.
+"""The platform: the bucket's events, the queue, the scheduler, and the provider's webhook.
 
 They call the entry points as `main.py` does, with the real replies, and treat an answer as the
 platform's own machinery does.
@@ -6,138 +6,22 @@ platform's own machinery does.
 
 from collections.abc import Awaitable
 from math import ceil
+from typing import Final
 
 from starlette.exceptions import HTTPException
 
-from lumimd import collecting, pipeline, recovery, replies
-from lumimd.audio import Audio, Upload
-from lumimd.errors import ErrorCode
+from lumimd import collecting, pipeline, recovery, replies, retention
+from lumimd.audio import Upload
 from lumimd.ports import Running
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.reconciliation import AT_HOUR
+from lumimd.records import ProcessingStatus
+from tests.simulation.cloud import Cloud
 from tests.simulation.faults import Dependency
-from tests.simulation.providers import BUCKET, Cloud, OrderedJob
+from tests.simulation.transcription import OrderedJob
 from tests.simulation.world import START, World
 
-FINALIZE_LIMIT_S = 60.0
-EVENT_KEPT_S = 24 * 3600.0
-UPLOADS_WITHIN_S = 1200.0
-
-
-class Phones:
-    """The owners: they upload, edit, upload again, retry and cancel."""
-
-    def __init__(self, world: World, cloud: Cloud, events: "StorageEvents") -> None:
-        self._world, self._cloud, self._events = world, cloud, events
-        self.visit_ids = [f"v{number}" for number in range(world.options.visits)]
-        self.titles: dict[str, str] = {}
-        self.last_action_at = 0.0
-
-    def plan(self) -> None:
-        """Put the days of all owners into the calendar."""
-        world, chance = self._world, self._world.faults.chance
-        for visit_id in self.visit_ids:
-            at = world.rng.uniform(0, UPLOADS_WITHIN_S)
-            created_at = at
-            if world.rng.random() < 0.2:
-                created_at *= world.rng.random()
-                self._at(created_at, self._create, visit_id)
-            self._at(at, self._upload, visit_id)
-            for _ in range(2):
-                if chance("replaced"):
-                    self._at(at + self._sometime(), self._upload, visit_id)
-            for _ in range(3):
-                if chance("edited"):
-                    self._at(at + self._sometime(), self._edit, visit_id)
-            if chance("retried"):
-                for _ in range(3):
-                    self._at(at + self._sometime(), self._retry, visit_id)
-            if chance("cancelled"):
-                begins = world.rng.choice((created_at, at))
-                self._at(begins + self._sometime(), self._cancel, visit_id)
-
-    def _sometime(self) -> float:
-        return self._world.rng.choice((5.0, 120.0, 600.0, 7200.0)) * self._world.rng.random()
-
-    def _at(self, when: float, what: object, visit_id: str) -> None:
-        self.last_action_at = max(self.last_action_at, when)
-        self._world.loop.call_at(when, what, visit_id)  # type: ignore[arg-type]
-
-    def _create(self, visit_id: str) -> None:
-        if self._world.documents.get(visit_id) is None:
-            now = self._world.now()
-            visit = Visit(visit_id=visit_id, user_id="user", created_at=now, updated_at=now)
-            self._world.documents._put(None, visit)
-            self._world.note("owner", visit_id, "creates the visit")
-
-    def _upload(self, visit_id: str) -> None:
-        world, bucket = self._world, self._cloud.bucket
-        path = f"visits/user/{visit_id}/audio.m4a"
-        generation = bucket.newest.get(path, 0) + world.rng.randint(1, 3)
-        bucket.newest[path] = generation
-        flaw = world.faults.chance("bad_recording") and world.rng.choice(("ours", "theirs", "mute"))
-        if flaw == "ours":
-            bucket.flaws[path, generation] = ErrorCode.AUDIO_UNREADABLE
-        elif flaw == "theirs":
-            self._cloud.transcriptions.refused.add((path, generation))
-        elif flaw == "mute":
-            self._cloud.transcriptions.silent.add((path, generation))
-        audio = Audio(
-            bucket=BUCKET,
-            storage_path=path,
-            generation=generation,
-            content_type="audio/mp4",
-            size_bytes=1_000_000,
-        )
-        upload = Upload(user_id="user", visit_id=visit_id, audio=audio, announced_at=world.now())
-        world.note("owner", visit_id, "uploads generation", generation)
-        self._events.publish(upload)
-
-    def _edit(self, visit_id: str) -> None:
-        if self._world.documents.get(visit_id) is not None:
-            self.titles[visit_id] = title = f"title {next(self._world.ids)}"
-            self._world.documents.edit(visit_id, title=title)
-            self._world.note("owner", visit_id, "edits", title)
-
-    def _retry(self, visit_id: str) -> None:
-        self._ask("retry", visit_id)
-
-    def _cancel(self, visit_id: str) -> None:
-        self._ask("cancel", visit_id)
-
-    def _ask(self, action: str, visit_id: str) -> None:
-        act = getattr(pipeline, action, None)
-        if act is not None:
-            before = self._world.documents.get(visit_id)
-            self._world.note("owner", visit_id, action)
-
-            def on_reply(status: int) -> None:
-                if status == 200 and before is not None:
-                    self._check_obeyed(action, before.visit)
-
-            self._world.invoke(
-                action,
-                lambda parts: _task(act(parts, visit_id)),
-                visit_id=visit_id,
-                limit_s=60.0,
-                patience_s=60.0,
-                on_reply=on_reply,
-            )
-
-    def _check_obeyed(self, action: str, before: Visit) -> None:
-        """What was promised to the owner is done."""
-        stored = self._world.documents.get(before.visit_id)
-        if stored is None or stored.visit.attempt != before.attempt:
-            return
-        if stored.visit.audio is None or before.audio is None:
-            return  # a first recording begins what was cancelled, in the same attempt
-        status = stored.visit.processing_status
-        is_obeyed = (
-            status.is_terminal
-            if action == "cancel"
-            else (before.processing_status is not ProcessingStatus.FAILED)
-        )
-        if not is_obeyed:
-            self._world.breach(f"{action}Ignored", before.visit_id, f"it is {status}")
+FINALIZE_LIMIT_S: Final = 60.0
+EVENT_KEPT_S: Final = 24 * 3600.0
 
 
 class StorageEvents:
@@ -196,7 +80,10 @@ class Webhook:
             world.after(_delay_s(world), self._deliver, job.visit_id, job.attempt, job, 1)
         if world.faults.chance("mixed_up"):
             # Somebody who knows our secret names another visit's job.
-            other = world.rng.choice(list(world.documents.visits.values())).visit
+            others = list(world.documents.visits.values())
+            if not others:
+                return
+            other = world.rng.choice(others).visit
             world.note("provider", other.visit_id, "fault", f"mixed up with {job.transcript_id}")
             world.after(0.0, self._deliver, other.visit_id, other.attempt, job, self.TRIES)
 
@@ -204,7 +91,7 @@ class Webhook:
         world = self._world
         before = world.documents.get(visit_id)
         # News from the provider itself is a reason to ask it before the time it asked for.
-        world.asked_to_wait.pop((Dependency.TRANSCRIPTION, visit_id, attempt), None)
+        world.network.asked_to_wait.pop((Dependency.TRANSCRIPTION, visit_id, attempt), None)
 
         def on_reply(status: int) -> None:
             if status == 200:
@@ -264,21 +151,26 @@ class Queue:
             world.note("queue", visit_id, "fault", f"task {attempt}/{request} lost")
             return
         for _ in range(2 if world.faults.chance("duplicate") else 1):
-            world.after(_delay_s(world), self._deliver, visit_id, attempt, 0)
+            world.after(_delay_s(world), self._deliver, visit_id, attempt, request, 0)
 
     def _check_saved_first(self, visit_id: str, attempt: int, request: int) -> None:
         """Effects come after the save: a task that runs at once must find its visit."""
+        if visit_id in self._world.documents.receipts:
+            return
         stored = self._world.documents.get(visit_id)
         visit = stored.visit if stored else None
         if visit is None or (visit.attempt, visit.requests) < (attempt, request):
             self._world.breach("effectBeforeSave", visit_id, f"task {attempt}/{request}")
 
-    def _deliver(self, visit_id: str, attempt: int, tries: int) -> None:
+    def _deliver(self, visit_id: str, attempt: int, request: int, tries: int) -> None:
         world = self._world
+        if (visit_id, attempt, request) in self._cloud.tasks.forgotten:
+            return
 
         def on_reply(status: int) -> None:
             if not 200 <= status < 300 and tries < 30:
-                world.after(min(300.0, 5.0 * 2**tries), self._deliver, visit_id, attempt, tries + 1)
+                pause_s = min(300.0, 5.0 * 2**tries)
+                world.after(pause_s, self._deliver, visit_id, attempt, request, tries + 1)
 
         world.invoke(
             "summarize",
@@ -290,7 +182,7 @@ class Queue:
 
 
 class Scheduler:
-    """A tick a minute. A tick at which nothing is due would find nothing, and is left out."""
+    """A tick a minute. One at which nobody is due or in line would find nothing: left out."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -301,6 +193,8 @@ class Scheduler:
         first = self._world.documents.first_wake_at()
         if first is None:
             return
+        if self._world.documents.in_line:
+            first = self._world.now()
         due_s = (first - START).total_seconds()
         minute = max(int(self._world.loop.time() // 60) + 1, ceil(due_s / 60))
         if self._next_minute is None or minute < self._next_minute:
@@ -315,6 +209,20 @@ class Scheduler:
             for _ in range(2 if self._world.faults.chance("tick_repeated") else 1):
                 self._world.invoke("wake", lambda parts: _task(recovery.wake_due(parts)))
         self._arm()
+
+
+class Retention:
+    """Comes by every hour; here at night, and when unfinished visits are old enough."""
+
+    def __init__(self, world: World) -> None:
+        nights = [60.0 + (AT_HOUR - START.hour + 24 * day) * 3600.0 for day in (0, 1, 2)]
+        expiry = world.policy.expires_after.total_seconds()
+        for at in (*nights, *(expiry + hour * 3600.0 for hour in range(1, 6))):
+            if at > 0:
+                world.loop.call_at(at, self._come_by, world)
+
+    def _come_by(self, world: World) -> None:
+        world.invoke("retention", lambda parts: _task(retention.hourly(parts)))
 
 
 async def _task(work: Awaitable[object]) -> int:

@@ -1,0 +1,103 @@
+"""The recordings, and what is wrong with some."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from lumimd.audio import Audio, Upload
+from lumimd.errors import ErrorCode, Permanent
+from lumimd.resilience import retry
+from tests.simulation.faults import Dependency
+from tests.simulation.invocation import current
+from tests.simulation.world import World
+
+
+class Erased:
+    """What was erased below `folder`, once somebody has heard of it; `name` if it has one."""
+
+    def __init__(self, told: "list[Erased]", folder: str, number: int, name: str = "") -> None:
+        self._told = told
+        self.folder = folder
+        self.name = name
+        self.number = number
+        self.invocation = current.get()
+
+    def __repr__(self) -> str:
+        return f"{self.number} erased {self.name}".rstrip()
+
+    def heard(self) -> int:
+        """Somebody got the answer."""
+        self._told.append(self)
+        return self.number
+
+    def is_certain(self, visit_id: str) -> bool:
+        """Whether nothing kept whoever heard of it from writing it down."""
+        return self.invocation.hits(visit_id) == 0
+
+
+class Bucket:
+    """The recordings, and what is wrong with some."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.newest: dict[str, int] = {}
+        self.there: dict[str, int] = {}
+        self.uploads_of: dict[str, Upload] = {}
+        self.erased: list[Erased] = []
+        self.flaws: dict[tuple[str, int], ErrorCode] = {}
+
+    def upload(self, uploaded: Upload) -> None:
+        """A recording has arrived; it replaces the one before."""
+        audio = uploaded.audio
+        self.newest[audio.storage_path] = self.there[audio.storage_path] = audio.generation
+        self.uploads_of[audio.storage_path] = uploaded
+
+    def below(self, folder: str) -> list[str]:
+        """The paths of the recordings below `folder`."""
+        return [path for path in self.there if path.startswith(folder)]
+
+    async def has(self, bucket: str, folder: str) -> bool:
+        def effect() -> bool:
+            return bool(self.below(folder))
+
+        return await self._world.call(Dependency.AUDIO, "has", effect, retry.AUDIO)
+
+    async def uploads(self, bucket: str, since: datetime) -> Sequence[Upload]:
+        def effect() -> list[Upload]:
+            found = (self.uploads_of[path] for path in self.there)
+            return [each for each in found if each.announced_at and each.announced_at >= since]
+
+        return await self._world.call(Dependency.AUDIO, "uploads", effect, retry.AUDIO)
+
+    async def erase(self, bucket: str, folder: str) -> int:
+        def effect() -> "Erased":
+            below = self.below(folder)
+            for path in below:
+                del self.there[path]
+            return Erased(self.erased, folder, len(below))
+
+        return await self._world.call(Dependency.AUDIO, "erase", effect, retry.AUDIO)
+
+    async def measure(self, audio: Audio) -> Audio:
+        def effect() -> Audio:
+            key = audio.storage_path, audio.generation
+            if self.there.get(audio.storage_path) != audio.generation:
+                raise Permanent(ErrorCode.AUDIO_MISSING)
+            if key in self.flaws:
+                raise Permanent(self.flaws[key])
+            return audio.with_duration(600.0)
+
+        return await self._world.call(
+            Dependency.AUDIO, "measure", effect, retry.AUDIO, takes_s=self._world.rng.random()
+        )
+
+    async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
+        def effect() -> str:
+            path = quote(audio.storage_path, safe="/~")
+            signature = self._world.rng.randrange(2**32)
+            return (
+                f"https://storage.invalid/{audio.bucket}/{path}"
+                f"?generation={audio.generation}&X-Goog-Signature={signature:x}"
+            )
+
+        return await self._world.call(Dependency.AUDIO, "signed_url", effect, retry.AUDIO)

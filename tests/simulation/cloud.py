@@ -1,0 +1,77 @@
+"""What the pipeline works with: what all instances share, and what each has of its own."""
+
+from datetime import datetime
+
+from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.errors import Held
+from lumimd.flags import Flags
+from lumimd.records import Stage
+from lumimd.resilience import breaker_state
+from lumimd.resilience.breaker import CircuitBreaker
+from tests.simulation.breakers import Breakers
+from tests.simulation.bucket import Bucket
+from tests.simulation.gate import Gate
+from tests.simulation.model import Model, Rules
+from tests.simulation.store_ports import SimulatedArchive, SimulatedDeletions, SimulatedVisitStore
+from tests.simulation.tasks import Tasks
+from tests.simulation.transcription import Transcriptions
+from tests.simulation.world import World
+from tests.support.parts import FixedFlags
+
+
+class Cloud:
+    """What all instances share."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.store = SimulatedVisitStore(world.documents, world.through_store)
+        self.deletions = SimulatedDeletions(world.documents, world.through_store)
+        self.archive = SimulatedArchive(world.documents, world.through_store)
+        self.bucket = Bucket(world)
+        self.transcriptions = Transcriptions(world, self.bucket)
+        self.tasks = Tasks(world)
+        self.breakers = Breakers(world)
+        self.model = Model(world, self.breakers)
+        self.gate = Gate(world)
+
+
+class EverythingOn:
+    """Nothing is switched off in a simulated world."""
+
+    def __init__(self) -> None:
+        self._flags = Flags()
+
+    async def now(self) -> Flags:
+        return self._flags
+
+
+class Instance:
+    """What the pipeline works with in one process."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._world = cloud.world
+        self.clock = cloud.world
+        self.policy = cloud.world.policy
+        self.flags = FixedFlags()
+        self.store = cloud.store
+        self.deletions = cloud.deletions
+        self.archive = cloud.archive
+        self.admission = cloud.gate.instance()
+        self.flags = EverythingOn()
+        self.audio = cloud.bucket
+        self.tasks = cloud.tasks
+        self.fallback = Rules()
+        self._transcription = self._breaker(cloud, breaker_state.TRANSCRIPTION)
+        self._model = self._breaker(cloud, breaker_state.MODEL)
+        self.transcriber = GuardedTranscriber(cloud.transcriptions, self._transcription)
+        self.summarizer = GuardedSummarizer(cloud.model, self._model)
+
+    def _breaker(self, cloud: Cloud, policy: breaker_state.BreakerPolicy) -> CircuitBreaker:
+        return CircuitBreaker(policy, cloud.breakers, cloud.world, self.new_id)
+
+    def new_id(self) -> str:
+        return f"id-{next(self._world.ids)}"
+
+    async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
+        breaker = self._model if stage is Stage.SUMMARY else self._transcription
+        return await breaker.refusal(unanswered_since)

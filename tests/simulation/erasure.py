@@ -1,0 +1,80 @@
+"""What must be left of a deleted visit: nothing but a receipt that tells the truth."""
+
+from collections import Counter
+from typing import Any
+
+from lumimd.records import Visit
+from tests.simulation.cloud import Cloud
+from tests.simulation.phones import folder_of
+from tests.simulation.world import World
+
+
+class Erasure:
+    """Watches the deletions of one world."""
+
+    def __init__(self, world: World, cloud: Cloud) -> None:
+        self._world, self._cloud = world, cloud
+        self._there: dict[str, Counter[str]] = {}
+        self._stored_jobs: dict[str, str] = {}
+        world.on_deletion.append(self._at_deletion)
+
+    def _at_deletion(self, visit: Visit) -> None:
+        documents, visit_id = self._world.documents, visit.visit_id
+        self._world.note("store", visit_id, "DELETED", visit)
+        if visit.legal_hold:
+            self._world.breach("deletedUnderHold", visit_id)
+        job = visit.transcription
+        if job is not None and job.completed_at is not None:
+            self._stored_jobs[visit_id] = job.transcript_id
+        self._there[visit_id] = Counter(
+            visits=1,
+            history=len(documents.entries.get(visit_id, {})),
+            transcript=len(documents.pages.get(visit_id, {})),
+            actions=len(documents.actions_of(visit_id)),
+            deadLetters=int(f"deadLetters/{visit_id}" in documents.others),
+        )
+
+    def at_the_end(self) -> None:
+        """Check every deletion."""
+        for visit_id, there in self._there.items():
+            traces = {kind: what for kind, what in self._traces(visit_id).items() if what}
+            if traces:
+                self._world.breach("deletedIsThere", visit_id, str(traces))
+            receipt, _ = self._world.documents.receipts[visit_id]
+            if receipt.completed_at is None or receipt.wake_at or receipt.transcript_ids:
+                self._world.breach("deletionUnfinished", visit_id, str(receipt.wake_at))
+            missing = (there + self._erased(visit_id)) - Counter(receipt.counts)
+            if missing:
+                self._world.breach("deletionMiscounted", visit_id, str(dict(missing)))
+
+    def _erased(self, visit_id: str) -> Counter[str]:
+        """What certainly was deleted outside of the store, for the receipt of that visit.
+
+        A transcript that is stored is deleted at the provider at once, and that is no deletion of
+        the visit.
+        """
+        folder, counts = folder_of(visit_id), Counter[str]()
+        for kind, told in (
+            ("recordings", self._cloud.bucket.erased),
+            ("providerCopies", self._cloud.transcriptions.erased),
+        ):
+            for erased in told:
+                if erased.folder != folder or erased.invocation.kind != "wake":
+                    continue
+                if not erased.name or erased.name != self._stored_jobs.get(visit_id):
+                    counts[kind] += erased.number * erased.is_certain(visit_id)
+        return counts
+
+    def _traces(self, visit_id: str) -> dict[str, Any]:
+        documents, folder = self._world.documents, folder_of(visit_id)
+        return {
+            "visits": visit_id in documents.visits,
+            "transcript": len(documents.pages.get(visit_id, {})),
+            "history": len(documents.entries.get(visit_id, {})),
+            "actions": len(documents.actions_of(visit_id)),
+            "deadLetters": documents.others.get(f"deadLetters/{visit_id}"),
+            "recordings": self._cloud.bucket.below(folder),
+            "providerCopies": [
+                job.transcript_id for job in self._cloud.transcriptions.below(folder)
+            ],
+        }

@@ -1,0 +1,73 @@
+"""How well it went, in figures: how many at the first attempt, how soon after a crash."""
+
+from dataclasses import dataclass
+
+from lumimd.ports import Commit
+from lumimd.records import Status, Visit
+from tests.simulation.cloud import Cloud
+from tests.simulation.invocation import Invocation, current
+from tests.simulation.phones import Phones, path_of
+from tests.simulation.world import World
+
+TAKES = frozenset({"submission_claimed", "summary_claimed"})
+
+
+class Recovery:
+    """From the crash of whoever held a visit to the next progress of that visit."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._holding: dict[str, Invocation] = {}
+        self._crashed_at: dict[str, float] = {}
+        self.longest_s = 0.0
+        self.number = 0
+        world.on_saved.append(self._at_save)
+        world.on_kill.append(self._at_kill)
+
+    def _at_save(self, before: Visit | None, commit: Commit) -> None:
+        visit, now = commit.visit, self._world.loop.time()
+        if before is not None and not commit.entries and before.claim == visit.claim:
+            return  # the owner's business
+        crashed_at = self._crashed_at.pop(visit.visit_id, None)
+        if crashed_at is not None:
+            self.number += 1
+            self.longest_s = max(self.longest_s, now - crashed_at)
+        if TAKES & {entry.event for entry in commit.entries}:
+            self._holding[visit.visit_id] = current.get()
+        else:
+            self._holding.pop(visit.visit_id, None)
+
+    def _at_kill(self, killed: Invocation) -> None:
+        for visit_id, holder in self._holding.items():
+            stored = self._world.documents.get(visit_id)
+            if holder is killed and stored is not None and not _is_over(stored.visit):
+                self._crashed_at.setdefault(visit_id, self._world.loop.time())
+
+
+@dataclass(frozen=True)
+class Success:
+    """Of the `good` recordings, whose owners still want them, so many `at_once` were completed."""
+
+    good: int
+    at_once: int
+
+
+def success(world: World, cloud: Cloud, phones: Phones) -> Success:
+    """At once: in the attempt that the upload began, which nothing had to begin anew."""
+    good = at_once = 0
+    for visit_id in phones.visit_ids:
+        stored, path = world.documents.get(visit_id), path_of(visit_id)
+        recording = path, cloud.bucket.newest.get(path, 0)
+        if stored is None or recording[1] == 0 or stored.visit.status is Status.CANCELLED:
+            continue
+        if recording in cloud.bucket.flaws or recording in cloud.transcriptions.flawed:
+            continue
+        good += 1
+        visit = stored.visit
+        begun_anew = visit.retry_count or visit.restarts
+        at_once += visit.status is Status.COMPLETED and not begun_anew
+    return Success(good, at_once)
+
+
+def _is_over(visit: Visit) -> bool:
+    return visit.processing_status.is_terminal

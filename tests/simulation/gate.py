@@ -1,0 +1,134 @@
+"""The gate to the provider: kept by the store, as unreliable as it, and watched."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from itertools import count
+from typing import Any, Final, Generic, TypeVar
+
+from lumimd.admission.admit import Admission
+from lumimd.admission.lanes import Lane, Line
+from lumimd.admission.places import Cap, Shard
+from lumimd.admission.slots import Slots
+from lumimd.document import Document
+from lumimd.ports import Conflict, Stored
+from lumimd.resilience import retry
+from tests.simulation.faults import Dependency
+from tests.simulation.world import World
+
+D = TypeVar("D", bound=Document)
+
+PLENTY: Final = Cap.of(200)
+
+SCARCE: Final = Cap(places=6, for_batches=4, per_shard=3)
+"""Two shards, and so few places that some have to wait in line."""
+
+
+def cap_of(world: World) -> Cap:
+    """How many jobs may be at the provider in that world."""
+    return SCARCE if world.has_few_places else PLENTY
+
+
+class SimulatedDocuments(Generic[D]):
+    """Shared documents whose every read and write may fail, be late or get lost."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world = world
+        self._name = name
+        self._versions = count(1)
+        self.kept: dict[str, tuple[D, int]] = {}
+
+    async def get(self, key: str) -> tuple[D, object] | None:
+        return await self._through(f"get_{self._name}", lambda: self.kept.get(key))
+
+    async def save(self, key: str, read_version: object | None, document: D) -> object:
+        def effect() -> object:
+            _, present = self.kept.get(key, (None, None))
+            if present != read_version:
+                raise Conflict
+            self.kept[key] = document, next(self._versions)
+            return self.kept[key][1]
+
+        return await self._through(f"save_{self._name}", effect)
+
+    async def delete(self, key: str) -> None:
+        await self._through(f"delete_{self._name}", lambda: self.kept.pop(key, None))
+
+    async def all(self) -> Mapping[str, D]:
+        return await self._through(
+            f"all_{self._name}", lambda: {key: self.kept[key][0] for key in sorted(self.kept)}
+        )
+
+    async def _through(self, operation: str, effect: Callable[[], Any]) -> Any:
+        return await self._world.call(Dependency.STORE, operation, effect, retry.STORE)
+
+
+class SimulatedFlows:
+    """The flows of the users; an answer that is lost leaves a gap."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._last: dict[tuple[str, Lane], int] = {}
+
+    async def draw(self, user_id: str, lane: Lane, after: int, expires_at: datetime) -> int:
+        def effect() -> int:
+            flow = user_id, lane
+            self._last[flow] = max(self._last.get(flow, 0), after) + 1
+            return self._last[flow]
+
+        drawn = await self._world.call(Dependency.STORE, "draw_turn", effect, retry.STORE)
+        return int(drawn)
+
+    async def forget(self, user_id: str) -> None:
+        raise NotImplementedError
+
+
+class SimulatedWaitingRoom:
+    """The visits that have a turn."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def waiting(self, first_turn: int, before: int, limit: int) -> Sequence[Stored]:
+        def effect() -> list[Stored]:
+            found = [
+                (stored.visit.turn, visit_id, stored)
+                for visit_id in self._world.documents.in_line
+                if (stored := self._world.documents.visits[visit_id]).visit.turn is not None
+                and first_turn <= stored.visit.turn < before
+            ]
+            return [stored for _, _, stored in sorted(found, key=lambda each: each[:2])[:limit]]
+
+        found = await self._world.call(Dependency.STORE, "waiting", effect, retry.STORE)
+        return list(found)
+
+    async def before(self, first_turn: int, turn: int, visit_id: str) -> int:
+        raise NotImplementedError
+
+
+class NoQuota:
+    """Quotas are for days and users; a world has one user and some hours."""
+
+    async def take(self, user_id: str) -> float | None:
+        return None
+
+
+class Gate:
+    """What all instances share."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.shards: SimulatedDocuments[Shard] = SimulatedDocuments(world, "shard")
+        self._lines: SimulatedDocuments[Line] = SimulatedDocuments(world, "line")
+        self._flows = SimulatedFlows(world)
+        self._room = SimulatedWaitingRoom(world)
+
+    def instance(self) -> Admission:
+        """The gate as one instance sees it."""
+        slots = Slots(self.shards, cap_of(self._world), self._world)
+        return Admission(slots, self._lines, self._flows, self._room, NoQuota(), self._world)
+
+    def holders(self) -> list[str]:
+        """Who has a place now."""
+        now = self._world.now()
+        shards = [shard for shard, _ in self.shards.kept.values()]
+        return [each.holder for shard in shards for each in shard.places if each.until > now]

@@ -1,0 +1,29 @@
+"""What a guard is, and how one is removed."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+from tests.simulation.faults import Dependency
+
+Remove = Callable[[ExitStack], None]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What is removed, and why it is there; where its lack shows (`level`, `outages`)."""
+
+    why: str
+    remove: Remove
+    level: str = "heavy"
+    outages: tuple[tuple[Dependency, float], ...] = ()
+
+
+def put(*replacements: tuple[Any, str, Any]) -> Remove:
+    def remove(stack: ExitStack) -> None:
+        for owner, name, value in replacements:
+            stack.enter_context(patch.object(owner, name, value))
+
+    return remove

@@ -1,0 +1,54 @@
+"""One call of an entry point by the platform, and who is at work just now."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+
+
+class Invocation:
+    """One call of an entry point by the platform: what a crash takes with it."""
+
+    __slots__ = (
+        "attempt",
+        "began_at",
+        "disturbed",
+        "faults",
+        "instance",
+        "is_dead",
+        "is_over",
+        "kind",
+        "name",
+        "reply",
+        "timed_out",
+        "visit_id",
+    )
+
+    def __init__(
+        self, name: str, kind: str, visit_id: str | None, attempt: int | None, instance: int
+    ) -> None:
+        self.name = name
+        self.instance = instance
+        self.kind = kind
+        self.visit_id = visit_id
+        self.attempt = attempt
+        self.began_at = 0.0
+        self.is_dead = False
+        self.is_over = False
+        self.timed_out = False
+        self.reply: Callable[[int], None] = lambda status: None
+        self.faults: dict[str | None, int] = {}
+        self.disturbed: set[str | None] = set()
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def hit(self, visit_id: str | None) -> None:
+        """Count a fault in the work on one visit."""
+        self.faults[visit_id] = self.faults.get(visit_id, 0) + 1
+
+    def hits(self, visit_id: str | None) -> int:
+        """The faults so far in the work on one visit; a death counts for all visits."""
+        return self.faults.get(visit_id, 0) + 100 * (self.is_dead + self.timed_out)
+
+
+current: ContextVar[Invocation] = ContextVar("current")
+about_visit: ContextVar[str | None] = ContextVar("about_visit", default=None)

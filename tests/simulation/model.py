@@ -1,0 +1,89 @@
+"""The model, with a bill, and the rules, which cost nothing."""
+
+from dataclasses import dataclass
+
+from lumimd.clinical import Source, VisitSummary
+from lumimd.errors import ErrorCode, Permanent
+from lumimd.resilience import breaker_state, retry
+from lumimd.transcript import Transcript
+from tests.simulation.breakers import Breakers
+from tests.simulation.faults import Dependency
+from tests.simulation.invocation import Invocation, current
+from tests.simulation.words import spoken_of, summary_of
+from tests.simulation.world import World
+
+
+@dataclass
+class Answer:
+    """One answer of the model: paid for, whether it is heard or not."""
+
+    visit_id: str
+    generation: int
+    attempt: int
+    summary: VisitSummary | Permanent
+    invocation: Invocation
+    faults_before: int
+    is_probe: bool
+    was_heard: bool = False
+
+    def heard(self) -> "Answer":
+        """Somebody got it."""
+        self.was_heard = True
+        return self
+
+
+class Model:
+    """The provider of summaries."""
+
+    source: Source = "model"
+
+    def __init__(self, world: World, breakers: "Breakers") -> None:
+        self._world = world
+        self.breakers = breakers
+        self.answers: list[Answer] = []
+
+    async def summarize(self, transcript: Transcript) -> VisitSummary:
+        visit_id, generation, _ = spoken_of(transcript.utterances[0].text)
+        invocation = current.get()
+        stored = self._world.documents.get(visit_id)
+        attempt = invocation.attempt or (stored.visit.attempt if stored else 0)
+
+        def effect() -> Answer:
+            made: VisitSummary | Permanent = summary_of(visit_id, generation, attempt)
+            if self._world.faults.chance("bad_answer"):
+                code = self._world.rng.choice(
+                    (
+                        ErrorCode.SUMMARY_TRUNCATED,
+                        ErrorCode.SUMMARY_INVALID,
+                        ErrorCode.SUMMARY_REFUSED,
+                    )
+                )
+                made = Permanent(code)
+            hits = invocation.hits(visit_id)
+            breaker = self.breakers.kept.get(breaker_state.MODEL.name)
+            is_probe = breaker is not None and not breaker[0].is_closed
+            answer = Answer(visit_id, generation, attempt, made, invocation, hits, is_probe)
+            self.answers.append(answer)
+            return answer
+
+        answer = await self._world.call(
+            Dependency.MODEL,
+            "summarize",
+            effect,
+            retry.MODEL,
+            visit_id=visit_id,
+            takes_s=self._world.rng.choice((1.0, 8.0, 25.0)) * (0.5 + self._world.rng.random()),
+        )
+        if isinstance(answer.summary, Permanent):
+            raise answer.summary
+        return answer.summary
+
+
+class Rules:
+    """The summary that needs no model, and costs nothing."""
+
+    source: Source = "rules"
+
+    async def summarize(self, transcript: Transcript) -> VisitSummary:
+        visit_id, generation, _ = spoken_of(transcript.utterances[0].text)
+        return summary_of(visit_id, generation, 0)

@@ -1,0 +1,149 @@
+"""Guards of the rights over data: deletion, consent, hold, expiry."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lumimd import collecting, commands, deletion, events, pipeline
+from lumimd.audio import Upload
+from lumimd.claims import SUBMISSION
+from lumimd.ports import Commit, Conflict, Stored
+from lumimd.records import Deletion, Visit
+from tests.simulation.guard import Guard, put
+from tests.simulation.store import Documents
+from tests.simulation.transcription import Transcriptions
+
+
+def _create_whatever(self: Documents, commit: Commit) -> Stored:
+    if commit.visit.visit_id in self.visits:
+        raise Conflict
+    return self.write(commit)
+
+
+def _delete_any_version(self: Documents, read: Stored, receipt: Deletion) -> None:
+    present = self.visits.get(receipt.visit_id)
+    if present is None:
+        raise Conflict
+    _begin(self, present, receipt)
+
+
+def _save_any_receipt(self: Documents, read_version: object, receipt: Deletion) -> None:
+    _, present = self.receipts[receipt.visit_id]
+    _save(self, present, receipt)
+
+
+async def _deleted_and_that_is_all(parts: Any, upload: Upload) -> bool:
+    return await parts.deletions.get(upload.visit_id) is not None
+
+
+def _settled_at_once(parts: Any, visit: Visit) -> Deletion:
+    receipt = _of(parts, visit)
+    return receipt.model_copy(update={"settled_at": receipt.requested_at})
+
+
+def _counted_by_nobody(parts: Any, visit: Visit) -> Deletion:
+    return _of(parts, visit).model_copy(update={"counts": {"visits": 1}})
+
+
+def _done_whatever_is_left(receipt: Deletion, done: deletion.Sweep, now: Any) -> Deletion:
+    done.again_after = None
+    return _after(receipt, done, now)
+
+
+async def _nothing_below(self: Transcriptions, bucket: str, folder: str) -> list[str]:
+    return []
+
+
+async def _keep(*args: Any) -> None:
+    return None
+
+
+async def _forget_at_once(parts: Any, visit: Visit, stored: Any) -> None:
+    await _forget(parts, visit.model_copy(update={"orders": 1}), stored)
+
+
+async def _delete_what_is_held(parts: Any, visit_id: str) -> Deletion | None:
+    stored = await parts.store.get(visit_id)
+    if stored is None:
+        return await deletion.begin_deletion(parts, visit_id)
+    receipt = _of(parts, stored.visit)
+    try:
+        await parts.deletions.begin(stored, receipt)
+    except Conflict:
+        return await deletion.begin_deletion(parts, visit_id)
+    return receipt
+
+
+async def _nobody_asks(parts: Any, upload: Upload, visit: Visit) -> events.Event:
+    return events.SubmissionClaimed(visit.attempt, SUBMISSION.claim(parts))
+
+
+_begin, _save = Documents.begin_deletion, Documents.save_deletion
+_of, _after = deletion._of, deletion._after
+_forget = collecting._forget_copy
+
+RIGHTS: Final[Mapping[str, Guard]] = {
+    "deleted-stays-deleted": Guard(
+        "an event of its recording does not bring a deleted visit back",
+        put((Documents, "create", _create_whatever)),
+    ),
+    "deletion-precondition": Guard(
+        "what is deleted is the visit that was looked at: not held, and counted as it was",
+        put((Documents, "begin_deletion", _delete_any_version)),
+        level="erasing",
+    ),
+    "receipt-precondition": Guard(
+        "of two sweeps none overwrites what the other has counted, nor a recording that came",
+        put((Documents, "save_deletion", _save_any_receipt)),
+        level="erasing",
+    ),
+    "receipt-is-merged": Guard(
+        "what a sweep deleted is counted, also when it has lost a race",
+        put((deletion, "CONFLICTS", 1)),
+        level="erasing",
+    ),
+    "late-recordings-are-erased": Guard(
+        "a recording that comes for a deleted visit goes, too",
+        put((pipeline, "was_deleted", _deleted_and_that_is_all)),
+    ),
+    "second-sweep": Guard(
+        "what a holder ordered with its last breath is deleted, too",
+        put((deletion, "_of", _settled_at_once)),
+    ),
+    "deletion-goes-on": Guard(
+        "a job that still runs is deleted later",
+        put((deletion, "_after", _done_whatever_is_left)),
+    ),
+    "deletion-is-due": Guard(
+        "who began a deletion may die, and the sweep comes all the same",
+        put((Documents, "due_deletions", lambda self, now, limit: [])),
+    ),
+    "orders-of-deleted-visits": Guard(
+        "jobs that are not on record are found in the provider's list",
+        put((Transcriptions, "jobs_below", _nothing_below)),
+    ),
+    "documents-are-counted": Guard(
+        "the receipt counts what was deleted although the answer was lost",
+        put((deletion, "_of", _counted_by_nobody)),
+    ),
+    "copies-are-deleted": Guard(
+        "the provider keeps no transcript that is safe with us",
+        put((collecting, "_forget_copy", _keep)),
+    ),
+    "copies-are-kept-for-who-looks": Guard(
+        "who looks for a job before paying finds it, although its transcript is stored by now",
+        put((collecting, "_forget_copy", _forget_at_once)),
+    ),
+    "legal-hold": Guard(
+        "what must be kept is not deleted",
+        put((commands, "begin_deletion", _delete_what_is_held)),
+        level="erasing",
+    ),
+    "consent": Guard(
+        "nothing is sent to anybody before the patient agrees",
+        put((pipeline, "_next_event", _nobody_asks)),
+    ),
+    "retry-gap": Guard(
+        "who clicks a hundred times is served once",
+        put((commands, "_not_too_soon", lambda visit, now: None)),
+    ),
+}

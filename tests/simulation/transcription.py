@@ -1,0 +1,219 @@
+"""The provider of transcripts: strict, and with a bill."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from lumimd.audio import Audio
+from lumimd.errors import ErrorCode, Transient
+from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
+from lumimd.resilience import retry
+from tests.simulation.bucket import Bucket, Erased
+from tests.simulation.faults import Dependency
+from tests.simulation.gate import cap_of
+from tests.simulation.invocation import Invocation, current
+from tests.simulation.words import transcript_of
+from tests.simulation.world import BUCKET, World
+
+LIST_STALE_FOR_S: Final = 30.0
+
+
+@dataclass
+class OrderedJob:
+    """One job at the provider. `billed` once it is done."""
+
+    transcript_id: str
+    audio_url: str
+    visit_id: str
+    generation: int
+    attempt: int
+    storage_path: str
+    listed_from: float
+    invocation: Invocation
+    state: Running | Transcribed | Failed = field(default_factory=Running)
+    billed: bool = False
+    gone: bool = False
+    deleted: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the provider still knows it."""
+        return not (self.gone or self.deleted)
+
+
+class Transcriptions:
+    """The provider of transcripts. `on_ended` hears of each job that ends (the webhook)."""
+
+    provider = "assemblyai"
+
+    def __init__(self, world: World, bucket: Bucket) -> None:
+        self._world = world
+        self._bucket = bucket
+        self.jobs: dict[str, OrderedJob] = {}
+        self.jobs_of: dict[str, list[OrderedJob]] = {}
+        self.running = 0
+        self.erased: list[Erased] = []
+        self.silent: set[tuple[str, int]] = set()
+        self.refused: set[tuple[str, int]] = set()
+        self.on_ended: Callable[[OrderedJob], None] = lambda job: None
+
+    @property
+    def flawed(self) -> set[tuple[str, int]]:
+        """The recordings that cannot be transcribed."""
+        return self.silent | self.refused
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        return await self._world.call(
+            Dependency.TRANSCRIPTION,
+            "submit",
+            lambda: self._ordered(audio_url, visit_id, attempt),
+            retry.ORDER,
+            visit_id=visit_id,
+        )
+
+    async def fetch(self, transcript_id: str) -> Job:
+        def effect() -> Job:
+            job = self.jobs.get(transcript_id)
+            if job is None or not job.is_there:
+                raise JobGone
+            return Job(job.transcript_id, job.audio_url, job.state)
+
+        return await self._world.call(
+            Dependency.TRANSCRIPTION, "fetch", effect, retry.TRANSCRIPTION
+        )
+
+    async def find(self, audio: Audio) -> str | None:
+        def effect() -> str | None:
+            for job in reversed(self.jobs_of.get(audio.storage_path, ())):
+                if job.listed_from > self._world.loop.time() or not job.is_there:
+                    continue
+                if not isinstance(job.state, Failed) and audio.is_named_by(job.audio_url):
+                    return job.transcript_id
+            return None
+
+        return await self._world.call(Dependency.TRANSCRIPTION, "find", effect, retry.TRANSCRIPTION)
+
+    async def recent(self) -> list[KnownJob]:
+        def effect() -> list[KnownJob]:
+            now = self._world.loop.time()
+            return [
+                KnownJob(
+                    job.transcript_id,
+                    "http://deleted_by_user" if job.deleted else job.audio_url,
+                    not isinstance(job.state, Running),
+                )
+                for job in reversed(self.jobs.values())
+                if job.listed_from <= now and not job.gone
+            ]
+
+        return await self._world.call(
+            Dependency.TRANSCRIPTION, "recent", effect, retry.TRANSCRIPTION
+        )
+
+    async def jobs_below(self, bucket: str, folder: str) -> list[str]:
+        def effect() -> list[str]:
+            now = self._world.loop.time()
+            return [job.transcript_id for job in self.below(folder) if job.listed_from <= now]
+
+        return await self._world.call(
+            Dependency.TRANSCRIPTION, "jobs_below", effect, retry.TRANSCRIPTION
+        )
+
+    async def delete(self, transcript_id: str) -> bool:
+        def effect() -> Erased | bool:
+            job = self.jobs.get(transcript_id)
+            if job is None or not job.is_there:
+                return False
+            if isinstance(job.state, Running):
+                raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+            job.deleted = True
+            folder = job.storage_path.rpartition("/")[0] + "/"
+            return Erased(self.erased, folder, 1, job.transcript_id)
+
+        return bool(await self._world.call(Dependency.TRANSCRIPTION, "delete", effect, retry.LOOK))
+
+    def below(self, folder: str) -> list[OrderedJob]:
+        """What the provider still has of the recordings below `folder`."""
+        return [
+            job
+            for path, jobs in self.jobs_of.items()
+            if path.startswith(folder)
+            for job in jobs
+            if job.is_there
+        ]
+
+    def _ordered(self, audio_url: str, visit_id: str, attempt: int) -> str:
+        world = self._world
+        address, query = audio_url.split("?")
+        path = address.split(f"/{BUCKET}/", 1)[1]
+        generation = int(query.split("&")[0].removeprefix("generation="))
+        now = world.loop.time()
+        stale_s = 0.0
+        if world.faults.chance("list_is_stale"):
+            stale_s = min(LIST_STALE_FOR_S, 2 * LIST_STALE_FOR_S * world.rng.random())
+        job = OrderedJob(
+            f"job-{len(self.jobs)}",
+            audio_url,
+            visit_id,
+            generation,
+            attempt,
+            path,
+            now + stale_s,
+            current.get(),
+        )
+        self._check_allowed(job)
+        self.jobs[job.transcript_id] = job
+        self.running += 1
+        if self.running > cap_of(self._world).places:
+            world.breach("capExceeded", visit_id, f"{self.running} jobs at once")
+        self.jobs_of.setdefault(path, []).append(job)
+        takes_s = world.rng.choice((2.0, 20.0, 60.0, 240.0)) * (0.5 + world.rng.random())
+        if world.faults.chance("job_takes_hours"):
+            takes_s = world.rng.uniform(1, 4) * 3600
+        world.after(takes_s, self._end, job)
+        return job.transcript_id
+
+    def _end(self, job: OrderedJob) -> None:
+        world = self._world
+        self.running -= 1
+        if world.faults.chance("job_vanishes"):
+            job.gone = True
+            world.note("provider", job.visit_id, "lost job", job.transcript_id)
+            return
+        recording = (job.storage_path, job.generation)
+        is_there = self._bucket.there.get(job.storage_path) == job.generation
+        if world.faults.chance("job_fails") or not is_there:
+            job.state = Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
+        elif recording in self.refused:
+            job.state = Failed(ErrorCode.AUDIO_TOO_SHORT, is_transient=False)
+        else:
+            job.billed = True
+            self._check_bill(job)
+            is_silent = recording in self.silent
+            words = transcript_of(
+                job.visit_id, job.generation, job.transcript_id, is_silent=is_silent
+            )
+            job.state = Transcribed(words)
+        world.note("provider", job.visit_id, "ended job", (job.transcript_id, job.state))
+        self.on_ended(job)
+
+    def _check_allowed(self, job: OrderedJob) -> None:
+        """Nothing is ordered without consent, and nothing long after a deletion."""
+        world, visit_id = self._world, job.visit_id
+        stored = world.documents.get(visit_id)
+        if stored is not None and world.policy.requires_consent and stored.visit.consent is None:
+            world.breach("orderedWithoutConsent", visit_id, job.transcript_id)
+        receipt = world.documents.receipts.get(visit_id)
+        if receipt is not None and world.now() > receipt[0].settled_at:
+            world.breach("orderedAfterDeletion", visit_id, job.transcript_id)
+
+    def _check_bill(self, job: OrderedJob) -> None:
+        """One recording is paid for once."""
+        billed = [
+            other.transcript_id
+            for other in self.jobs_of[job.storage_path]
+            if other.billed and other.generation == job.generation
+        ]
+        if len(billed) > 1:
+            detail = f"generation {job.generation}: {', '.join(billed)}"
+            self._world.breach("duplicateTranscriptionCharges", job.visit_id, detail)

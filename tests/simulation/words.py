@@ -1,0 +1,49 @@
+"""What is said in a simulated visit: enough to tell where it came from."""
+
+from lumimd.clinical import ActionItem, Medications, Statement, VisitSummary
+from lumimd.transcript import Transcript, Utterance
+
+
+def spoken(visit_id: str, generation: int, job_id: str) -> str:
+    """The words of a recording say which it is, and who transcribed them."""
+    return f"{visit_id} {generation} {job_id}"
+
+
+def spoken_of(text: str) -> tuple[str, int, str]:
+    """The inverse of `spoken`."""
+    visit_id, generation, job_id = text.split()
+    return visit_id, int(generation), job_id
+
+
+def transcript_of(visit_id: str, generation: int, job_id: str, *, is_silent: bool) -> Transcript:
+    """What a job heard in a recording."""
+    if is_silent:
+        return Transcript(utterances=())
+    words = spoken(visit_id, generation, job_id)
+    pages = 1 + generation % 2  # one generation leaves more pages than the next one has
+    return Transcript(
+        utterances=tuple(
+            Utterance(
+                id=f"u{number}", speaker="A", start_ms=0, end_ms=900, text=words, confidence=0.9
+            )
+            for number in range(1, pages + 1)
+        )
+    )
+
+
+def summary_of(visit_id: str, generation: int, attempt: int) -> VisitSummary:
+    """A summary that says of which recording it is, with one to three things to do."""
+    said = ["u1"]
+    tasks = 1 + (generation + attempt) % 3
+    return VisitSummary(
+        summary=[Statement(text=f"{visit_id} {generation}", evidence=said)],
+        diagnoses=[],
+        medications=Medications(started=[], stopped=[], changed=[]),
+        imaging=[],
+        next_steps=[],
+        education=[],
+        action_items=[
+            ActionItem(text=f"{visit_id} {generation} {number}", due=None, evidence=said)
+            for number in range(tasks)
+        ],
+    )
