@@ -69,7 +69,7 @@ async def test_the_commands_of_a_runbook_run(
             continue
         arguments = command.arguments(VISIT=visit_id, UID="user-1", CODE="no_speech")
         if arguments[0] == "bulk-retry":  # every failed visit of every test before is in this stack
-            arguments = [*arguments, "--per-minute", "60000"]
+            arguments = [*arguments, "--per-minute", "6000"]
         wanted = parser().parse_args(["--yes", "--local", *arguments])
         told = io.StringIO()
         code = await run(wanted, connection, "operator-1", Console(file=told, width=200))
