@@ -141,7 +141,7 @@ class Witness:
                 text=each["text"],
                 confidence=each["confidence"],
             )
-            for each in answer.raise_for_status().json()["utterances"]
+            for each in answer.raise_for_status().json()["utterances"] or ()  # deleted
         )
 
 
