@@ -183,6 +183,8 @@ async def was_erased(parts: Parts, upload: Upload) -> bool:
     uploaded_at = upload.announced_at
     if found is None or uploaded_at is None or uploaded_at > found[0].requested_at:
         return False
+    if await parts.deletions.get(upload.visit_id) is not None:
+        return await was_deleted(parts, upload)  # the visit has a receipt of its own
     logs.event("upload_of_a_deleted_user")
     now = parts.clock.now()
     await parts.deletions.put(

@@ -17,7 +17,7 @@ from lumimd.audio import Audio, Upload
 from lumimd.claims import SUBMISSION, claim, still_held, while_claimed
 from lumimd.deletion import was_deleted, was_erased
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until, known_down
+from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until
 from lumimd.ports import (
     Commit,
     Conflict,
@@ -25,7 +25,7 @@ from lumimd.ports import (
     Stored,
 )
 from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
-from lumimd.records import Action, Consent, ProcessingStatus, Stage, Visit
+from lumimd.records import Action, Consent, ProcessingStatus, Visit
 from lumimd.resilience.backoff import FIRST, MAX_TRIES, put_aside
 from lumimd.switched_off import held_by_switch, summarizer_for, waits_for_switch
 from lumimd.transcript import Transcript
@@ -130,7 +130,7 @@ async def submit(parts: Parts, claimed: Stored) -> None:
         event = _held(parts, visit, error, may_have_ordered=ordering)
     except Transient as error:
         logs.failure("submission_failed", error)
-        event = await _put_aside(parts, visit, error, used_a_try=ordering)
+        event = _put_aside(parts, visit, error, used_a_try=ordering)
     else:
         if waits is not None:
             event = e.SubmissionQueued(visit.attempt, waits.turn, waits.until)
@@ -163,17 +163,13 @@ def _held(parts: Parts, visit: Visit, error: Held, *, may_have_ordered: bool) ->
     return e.SubmissionHeld(visit.attempt, max(until, now + FIRST) if may_have_ordered else until)
 
 
-async def _put_aside(parts: Parts, visit: Visit, error: Transient, *, used_a_try: bool) -> e.Event:
+def _put_aside(parts: Parts, visit: Visit, error: Transient, *, used_a_try: bool) -> e.Event:
     """Try the submission again later; only an order that was sent uses up a try.
 
     Whoever cannot reach the recording, or cannot look at the provider's list, does not know that
     there is no transcript: that goes on for a day, whatever the tries.
     """
     now, times = parts.clock.now(), visit.trouble.times + 1 if visit.trouble else 1
-    if used_a_try and visit.stage_tries >= MAX_TRIES:
-        down = await known_down(parts, visit, Stage.SUBMISSION)
-        if down is not None:
-            return _held(parts, visit, down, may_have_ordered=True)
     if visit.trouble is not None and now - visit.trouble.first_at > GIVE_UP_AFTER:
         return e.TranscriptionFailed(visit.attempt, ErrorCode.TRANSCRIPTION_UNAVAILABLE)
     until = now + put_aside(times, error.retry_after_s)

@@ -101,19 +101,28 @@ async def _settle_job(parts: Parts, job: KnownJob, found: Counter[str]) -> None:
     _, visit_id = owner
     with logs.about(visitId=visit_id):
         stored = await parts.store.get(visit_id)
-        if stored is None and await parts.deletions.get(visit_id) is None:
+        if stored is not None:
+            if _may_be_looked_for(stored.visit, parts.clock.now()):
+                return
+        elif (deletion := await parts.deletions.get(visit_id)) is None:
             logs.event("job_without_a_visit", "warning")
             found["jobs_without_a_visit"] += 1
-        elif stored is not None and _may_need(stored.visit, job):
-            return
+        elif deletion[0].completed_at is None:
+            return  # its own sweep deletes the job, when whoever may look for it has stopped
         try:
             found["provider_copies_deleted"] += await parts.transcriber.delete(job.transcript_id)
         except Transient as error:
             logs.failure("provider_copy_kept", error)
 
 
-def _may_need(visit: Visit, job: KnownJob) -> bool:
-    """Whether a transcript may still be fetched: none is stored, and somebody may want one."""
+def _may_be_looked_for(visit: Visit, now: datetime) -> bool:
+    """Whether somebody may want the job: to fetch its transcript, or to see that it was ordered.
+
+    Who looks for a job that is gone orders another one, and that is paid again. So it stays until
+    whoever was at work when the transcript was stored, or the visit cancelled, has stopped.
+    """
     if visit.transcription is not None and visit.transcription.completed_at is not None:
-        return False
-    return visit.processing_status is not ProcessingStatus.CANCELLED
+        return now - visit.transcription.completed_at < SETTLED
+    if visit.processing_status is ProcessingStatus.CANCELLED:
+        return now - visit.updated_at < SETTLED
+    return True

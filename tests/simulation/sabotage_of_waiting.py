@@ -13,8 +13,8 @@ TWO_HOURS: Final = 120.0
 
 
 def _put_aside_with(used_a_try: bool) -> Callable[..., Any]:
-    async def put_aside(*args: Any, **more: Any) -> events.Event:
-        event = await _put_aside(*args, **more)
+    def put_aside(*args: Any, **more: Any) -> events.Event:
+        event = _put_aside(*args, **more)
         if isinstance(event, events.SubmissionDeferred):
             return replace(event, used_a_try=used_a_try)
         return event

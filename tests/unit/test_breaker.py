@@ -7,8 +7,10 @@ import pytest
 
 from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.adapters.memory import MemoryTranscriber
+from lumimd.claims import SUBMISSION, SUMMARY, Lease
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.ports import JobGone
+from lumimd.resilience import retry
 from lumimd.resilience.breaker import BreakerOpen, CircuitBreaker
 from lumimd.resilience.breaker_shared import CACHE_FOR
 from lumimd.resilience.breaker_state import (
@@ -360,6 +362,17 @@ def test_a_probe_ends_when_its_claim_does() -> None:
         assert shared.states[-1] == (State.OPEN, 0)
 
     played(scene)
+
+
+@pytest.mark.parametrize(
+    ("policy", "lease", "paid"),
+    [(MODEL, SUMMARY, retry.MODEL), (TRANSCRIPTION, SUBMISSION, retry.ORDER)],
+)
+def test_a_probe_ends_before_the_claim_does_and_after_a_paid_call_would(
+    policy: BreakerPolicy, lease: Lease, paid: retry.RetryPolicy
+) -> None:
+    """Ended by its claim, a probe would say nothing, and its visit would lose a try."""
+    assert timedelta(seconds=paid.timeout_s) < policy.probe_for < lease.work
 
 
 def test_an_ordinary_call_may_take_as_long_as_it_takes() -> None:

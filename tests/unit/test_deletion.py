@@ -151,6 +151,22 @@ async def test_what_a_deleted_user_had_uploaded_brings_nothing_back(parts: Memor
     assert traces(parts) == []
 
 
+async def test_the_receipt_of_a_visit_outlives_the_deletion_of_its_user(
+    parts: MemoryParts,
+) -> None:
+    uploaded = parts.upload()
+    await pipeline.accept(parts, uploaded)
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await commands.delete(parts, "visit-1")
+    await settle(parts)
+    counted = (await receipt_of(parts)).counts
+    await note_erasure(parts, "user-1")
+    await pipeline.accept(parts, uploaded)  # once more
+    await settle(parts)
+    assert (await receipt_of(parts)).counts == counted
+    assert traces(parts) == []
+
+
 async def test_whoever_comes_back_after_their_deletion_is_served(parts: MemoryParts) -> None:
     await note_erasure(parts, "user-1")
     parts.clock.advance(timedelta(minutes=1))

@@ -232,6 +232,47 @@ async def test_held_submissions_come_back_one_after_another(parts: MemoryParts) 
     assert len(set(wake_ups)) == 50
 
 
+@pytest.mark.parametrize("unavailable", ["measure", "signed_url"])
+async def test_a_bucket_that_is_away_for_an_hour_uses_up_no_try(
+    parts: MemoryParts, unavailable: str
+) -> None:
+    working = getattr(parts.audio, unavailable)
+
+    async def away(*_: object) -> None:
+        raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    setattr(parts.audio, unavailable, away)
+    await pipeline.accept(parts, parts.upload())
+    await minutes_pass(parts, 60)
+    assert (await visit_of(parts)).stage_tries == 0
+    setattr(parts.audio, unavailable, working)
+    await minutes_pass(parts, 11)
+    assert len(parts.transcriber.orders) == 1
+
+
+async def test_a_list_that_cannot_be_looked_at_uses_up_no_try(parts: MemoryParts) -> None:
+    """Whoever cannot look does not know that there is no transcript."""
+    ordering, looking = parts.transcriber.submit, parts.transcriber.find
+
+    async def answer_lost(url: str, *, visit_id: str, attempt: int) -> str:
+        await ordering(url, visit_id=visit_id, attempt=attempt)
+        raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+
+    async def away(_: object) -> None:
+        raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+
+    parts.transcriber.submit = answer_lost  # type: ignore[method-assign]
+    parts.transcriber.find = away  # type: ignore[method-assign,assignment]
+    await pipeline.accept(parts, parts.upload())
+    await minutes_pass(parts, 60)
+    assert (await visit_of(parts)).stage_tries == 1, "the order that was sent"
+    parts.transcriber.find = looking  # type: ignore[method-assign]
+    await minutes_pass(parts, 11)
+    visit = await visit_of(parts)
+    assert visit.transcription
+    assert len(parts.transcriber.orders) == 1
+
+
 async def test_an_order_that_may_have_arrived_is_not_repeated_before_the_list_shows_it(
     parts: MemoryParts,
 ) -> None:

@@ -93,9 +93,34 @@ async def test_a_copy_that_the_provider_kept_is_deleted_once_its_transcript_is_s
     put(parts, "visit-1")
     await transcribed(parts)
     parts.transcriber.delete = forgetting  # type: ignore[method-assign]
-    assert not parts.transcriber.orders[0].is_deleted
+    parts.clock.advance(HOURS - timedelta(seconds=1))
+    assert await reconciliation.reconcile(parts) == {}, "somebody may be looking for it"
+    parts.clock.advance(timedelta(seconds=1))
     assert await reconciliation.reconcile(parts) == {"provider_copies_deleted": 1}
     assert parts.transcriber.orders[0].is_deleted
+
+
+async def test_the_job_of_a_cancelled_visit_goes_when_nobody_looks_for_it_any_more(
+    parts: MemoryParts,
+) -> None:
+    put(parts, "visit-1")
+    await pipeline.accept(parts, parts.upload())
+    await commands.cancel(parts, "visit-1")
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    assert await reconciliation.reconcile(parts) == {}
+    parts.clock.advance(HOURS)
+    assert await reconciliation.reconcile(parts) == {"provider_copies_deleted": 1}
+
+
+async def test_the_job_of_a_deleted_visit_is_for_its_own_sweep_to_delete(
+    parts: MemoryParts,
+) -> None:
+    await pipeline.accept(parts, parts.upload())
+    await commands.delete(parts, "visit-1")
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    assert await reconciliation.reconcile(parts) == {}
+    await settle(parts)
+    assert traces(parts) == []
 
 
 async def test_a_job_that_a_visit_still_waits_for_is_left_alone(parts: MemoryParts) -> None:

@@ -72,8 +72,10 @@ class BreakerPolicy:
 
     It opens after `failures` in a row, or when of the last `calls` within `window` (at least
     `least_calls` of them) a share of `error_rate` failed or the median took longer than `slow`.
-    A probe is cut off after `probe_for`, when the next one may be elected. The window has room for
-    `least_calls` slow calls one after the other, which is all that a quiet instance makes.
+    A probe is cut off after `probe_for`, when the next one may be elected; that is less than the
+    work under a claim may take, or else the claim would end it, and nobody knew how it went. The
+    window has room for `least_calls` slow calls one after the other, which is all that a quiet
+    instance makes.
     """
 
     name: str
@@ -94,14 +96,14 @@ TRANSCRIPTION: Final = BreakerPolicy(
     code=ErrorCode.TRANSCRIPTION_UNAVAILABLE,
     slow=timedelta(seconds=15),
     window=timedelta(minutes=3),
-    probe_for=timedelta(seconds=120),  # three calls of 30 s and the waits between them
+    probe_for=timedelta(seconds=45),  # an order of 30 s, or what a good look takes thrice over
 )
 MODEL: Final = BreakerPolicy(
     name="model",
     code=ErrorCode.SUMMARY_UNAVAILABLE,
     slow=timedelta(seconds=90),
     window=timedelta(minutes=20),
-    probe_for=timedelta(seconds=240),  # as long as a summary may take: a paid call is not cut off
+    probe_for=timedelta(seconds=130),  # one call of 120 s: a paid call is not cut off
 )
 
 WHILE_PROBED: Final = timedelta(seconds=10)
