@@ -105,9 +105,24 @@ async def poll(parts: Parts, stored: Stored) -> None:
     except Transient as error:
         logs.failure("poll_failed", error)
         again = _unanswered_poll(parts, visit, error)
-        await record(parts, stored, again, still_wanted=_nobody_asked_since(stored))
+        nobody_asked = _nobody_asked_since(stored)
+        asked_to_wait = error.retry_after_s is not None
+
+        def still_wanted(now: Visit) -> bool:
+            return nobody_asked(now) or (asked_to_wait and _comes_before(now, again))
+
+        await record(parts, stored, again, still_wanted=still_wanted)
     else:
         await _conclude(parts, stored, job)
+
+
+def _comes_before(visit: Visit, polled: e.Event) -> bool:
+    """Whether the visit would ask before the time that a poll was told to wait for."""
+    return (
+        isinstance(polled, e.TranscriptionPolled)
+        and visit.wake_at is not None
+        and visit.wake_at < polled.next_poll_at
+    )
 
 
 def _unanswered_poll(parts: Parts, visit: Visit, error: Transient) -> e.Event:

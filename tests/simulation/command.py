@@ -26,9 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
     if options.sabotage == "all":
         return _sabotage_all(options, processes)
     began = time.monotonic()
+    guard = GUARDS.get(options.sabotage)
+    level = options.faults or (guard.level if guard else "normal")
     outages = tuple(_outage(text) for text in options.outage)
+    if guard and not outages:
+        outages = guard.outages  # without them its lack would not show
     planned = batches(
-        options.visits, options.seed, options.faults, outages=outages, sabotage=options.sabotage
+        options.visits, options.seed, level, outages=outages, sabotage=options.sabotage
     )
     if options.visits <= 8 * VISITS_A_WORLD:
         processes = 1
@@ -46,9 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
         f"\n{breach.invariant} broke in the world of seed {seed}: {breach.detail}", file=sys.stderr
     )
     print(f"The last events of visit {breach.visit_id}:\n{report.story}", file=sys.stderr)
-    again = (
-        f"--visits {min(options.visits, VISITS_A_WORLD)} --seed {seed} --faults {options.faults}"
-    )
+    again = f"--visits {min(options.visits, VISITS_A_WORLD)} --seed {seed} --faults {level}"
+    again += "".join(f" --outage {which}:{minutes:g}" for which, minutes in outages)
     if options.sabotage:
         again += f" --sabotage {options.sabotage}"
     print(f"\nAgain: scripts/simulate {again}", file=sys.stderr)
@@ -84,7 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/simulate", description=__doc__)
     parser.add_argument("--visits", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1, help="of the first world; the next has + 1")
-    parser.add_argument("--faults", choices=list(LEVELS), default="normal")
+    parser.add_argument(
+        "--faults",
+        choices=list(LEVELS),
+        help="default: normal, or where the lack of the removed guard shows",
+    )
     parser.add_argument(
         "--outage",
         action="append",

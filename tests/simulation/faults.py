@@ -77,6 +77,7 @@ class Level:
     no_consent_asked: float = 0.0
     impatient: float = 0.0
     few_places: float = 0.0
+    rush: float = 0.0
     storm: float = 0.0
     slow_spell: float = 0.0
     unheard_spell: float = 0.0
@@ -153,6 +154,8 @@ LEVELS: Final = {
         long_outage=0.12,
     ),
 }
+LEVELS["crowded"] = replace(LEVELS["heavy"], few_places=1.0, rush=1.0)
+"""As heavy, there are few places at the provider, and everybody wants one at the same moment."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
 """As heavy, and everybody has their visits deleted."""
 

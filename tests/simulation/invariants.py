@@ -43,6 +43,8 @@ class Invariants:
         self._erasure = Erasure(world, cloud)
         self.ended_at: dict[str, float] = {}
         self.history: Counter[str] = Counter()
+        self._ordered: set[tuple[str, str]] = set()
+        self._only_looked: set[tuple[str, str]] = set()
         self._claims: dict[tuple[str, int], list[Invocation]] = {}
         self._probes: dict[str, set[tuple[str, str | None, str]]] = {}
         self._admitted: set[tuple[str, str | None, str]] = set()
@@ -130,6 +132,9 @@ class Invariants:
             holders.clear()
         if takes:
             holders.append(current.get())
+        work = (current.get().name, visit.visit_id)
+        if "submission_deferred" in events and work not in self._ordered:
+            self._only_looked.add(work)
 
     def _check_wait(self, before: Visit | None, visit: Visit) -> None:
         """Who stands in line is called as soon as jobs before it have ended."""
@@ -146,7 +151,11 @@ class Invariants:
             return
         if self._world.now() - visit.timings.processing_started_at > GIVE_UP_AFTER:
             return
-        tries = sum(holder.hits(visit.visit_id) > 0 for holder in holders)
+        tries = sum(
+            holder.hits(visit.visit_id) > 0
+            and (holder.name, visit.visit_id) not in self._only_looked
+            for holder in holders
+        )
         if tries < MAX_TRIES:
             self._world.breach(
                 "triesUsedUpByWaiting", visit.visit_id, f"{tries} of {len(holders)} claims failed"
@@ -172,6 +181,8 @@ class Invariants:
         """
         if operation == "delete":
             return
+        if operation == "submit" and visit_id is not None:
+            self._ordered.add((invocation.name, visit_id))
         call = (invocation.name, visit_id, dependency.value)
         if call in self._admitted:
             return  # it repeats what it was let in for, maybe before the breaker opened

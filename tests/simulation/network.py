@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from lumimd.errors import ErrorCode, Transient
 from lumimd.resilience import retry
@@ -38,6 +39,7 @@ class Network:
         self._loop, self._rng, self._faults = world.loop, world.rng, world.faults
         self._documents, self._note = world.documents, world.note
         self.calls: dict[str, int] = {}
+        self._attempt_of: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
         self.asked_to_wait: dict[tuple[Dependency, str, int], tuple[float, Invocation, float]] = {}
 
     async def call(
@@ -91,6 +93,10 @@ class Network:
         answer = self._loop.create_future()
         if invocation.is_dead:
             return answer  # which never comes
+        if fate is Fate.TOO_MANY and visit_id is not None:
+            # Who is told to wait is the attempt that asked: a newer recording is another matter.
+            stored = self._documents.get(visit_id)
+            self._attempt_of[answer] = stored.visit.attempt if stored else 0
         if dependency in PROVIDERS:
             for watch in self._world.on_call:
                 watch(invocation, dependency, operation, visit_id)
@@ -198,7 +204,8 @@ class Network:
             stored = self._documents.get(visit_id)
             if stored is not None:
                 until = self._loop._now + asked
-                key = (dependency, visit_id, stored.visit.attempt)
+                attempt = self._attempt_of.get(answer, stored.visit.attempt)
+                key = (dependency, visit_id, attempt)
                 known = self.asked_to_wait.get(key)
                 if known is None or invocation.began_at > known[2]:  # of two at once, the first
                     self.asked_to_wait[key] = (until, invocation, self._loop._now)

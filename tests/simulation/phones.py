@@ -68,6 +68,8 @@ class Phones:
     def _plan(self, visit_id: str) -> None:
         world, chance = self._world, self._world.faults.chance
         at = world.rng.uniform(0, UPLOADS_WITHIN_S)
+        if world.is_rush:
+            at = 300.0 * (at // 300.0) + world.rng.random()  # a few moments of it
         created_at = at
         if world.rng.random() < 0.2:
             created_at *= world.rng.random()

@@ -316,6 +316,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     "places-by-precondition": Guard(
         "of two who want the last place one gets it",
         put((SimulatedDocuments, "save", _save_document_whatever)),
+        level="crowded",
     ),
     "place-before-order": Guard(
         "who has no place orders nothing",

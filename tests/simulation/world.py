@@ -70,6 +70,7 @@ class World:
         self.network = Network(self)
         self.call = self.network.call
         self.has_few_places = self.faults.chance("few_places")
+        self.is_rush = self.faults.chance("rush")
         self.policy = Policy(
             bucket=BUCKET,
             requires_consent=not self.faults.chance("no_consent_asked"),
