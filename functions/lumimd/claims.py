@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Final
 
 from lumimd import logs
+from lumimd.commit import Commit, Conflict, Stored
 from lumimd.errors import ErrorCode
 from lumimd.events import SubmissionClaimed, SummaryClaimed
-from lumimd.ports import Commit, Conflict, Parts, Stored
+from lumimd.ports import Parts
 from lumimd.recording import CONFLICTS, announce
 from lumimd.records import Claim, Visit
 from lumimd.resilience.retry import TimedOut

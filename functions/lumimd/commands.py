@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from lumimd import events as e
 from lumimd import logs
+from lumimd.commit import Commit, Conflict
 from lumimd.deletion import begin_deletion
 from lumimd.errors import ErrorCode, RefusalCode, Refused, Transient
-from lumimd.ports import Commit, Conflict, Parts
+from lumimd.ports import Parts
 from lumimd.recording import CONFLICTS, record_once
 from lumimd.records import Consent, Deletion, ProcessingStatus, Visit
 from lumimd.visit import retry_event

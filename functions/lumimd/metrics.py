@@ -25,8 +25,9 @@ from typing import Any, Final
 
 from lumimd import events as e
 from lumimd import logs
+from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.ports import JobGone, Stored
+from lumimd.ports import JobGone
 from lumimd.progress import Step, expected_transcription_s
 from lumimd.records import ProcessingStatus, Stage, Visit
 from lumimd.visit import Advance

@@ -18,9 +18,9 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from lumimd.commit import Conflict
 from lumimd.document import Document
 from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Conflict
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")

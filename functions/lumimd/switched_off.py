@@ -16,9 +16,10 @@ from typing import Final
 
 from lumimd import events as e
 from lumimd import logs
+from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Held
 from lumimd.flags import Switch, share
-from lumimd.ports import Parts, Stored, Summarizer
+from lumimd.ports import Parts, Summarizer
 from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Stage, Visit
 

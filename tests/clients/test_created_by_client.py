@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from infra.schemas.documents import schemas
 from lumimd.adapters.firestore import FirestoreVisitStore
 from lumimd.client_access import NewVisit
+from lumimd.commit import Commit
 from lumimd.pipeline import accept
-from lumimd.ports import Commit
 from lumimd.records import ProcessingStatus, Status
 from tests.support.parts import START, MemoryParts
 

@@ -9,7 +9,7 @@ import pytest
 
 from lumimd.adapters.memory.answers import MemoryAnswerStore
 from lumimd.api.answers import Answer, AnswerStore
-from lumimd.ports import Conflict
+from lumimd.commit import Conflict
 from tests.support.parts import START
 
 

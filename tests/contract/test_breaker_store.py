@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from lumimd.adapters.memory.breakers import MemoryBreakerStore
-from lumimd.ports import Conflict
+from lumimd.commit import Conflict
 from lumimd.records import Claim
 from lumimd.resilience.breaker_state import Breaker, Reason, State
 from lumimd.resilience.breaker_store import BreakerStore

@@ -10,7 +10,8 @@ import pytest
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.archive import MemoryArchive
 from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.ports import Archive, Commit, Conflict, Deletions, Stored, VisitStore
+from lumimd.commit import Commit, Conflict, Stored
+from lumimd.ports import Archive, Deletions, VisitStore
 from lumimd.records import Deletion, ProcessingStatus
 from tests.contract.test_visit_store import action, entry, new_visit
 from tests.simulation.store import Documents

@@ -10,8 +10,9 @@ import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.library import MemoryLibrary
+from lumimd.commit import Commit, Conflict
 from lumimd.library import Group, Library, Place
-from lumimd.ports import Commit, Conflict, VisitStore
+from lumimd.ports import VisitStore
 from lumimd.records import Ledger, Status, Visit
 from tests.support.api import action_of, completed, failed, transcribing, visit_of
 from tests.support.parts import START

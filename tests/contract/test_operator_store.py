@@ -9,6 +9,7 @@ import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
+from lumimd.commit import Commit, Conflict
 from lumimd.errors import ErrorCode
 from lumimd.operations.operator_store import (
     AuditEntry,
@@ -19,7 +20,7 @@ from lumimd.operations.operator_store import (
     VisitFilter,
     mark_of,
 )
-from lumimd.ports import Commit, Conflict, VisitStore
+from lumimd.ports import VisitStore
 from lumimd.records import (
     DeadLetter,
     LetterState,

@@ -8,7 +8,7 @@ import pytest
 
 from lumimd.admission.lanes import Lane, Line, first_turn
 from lumimd.admission.places import Place, Shard
-from lumimd.ports import Conflict
+from lumimd.commit import Conflict
 from lumimd.resilience.rate_limit import Bucket
 from lumimd.shared_documents import Shared, SharedDocuments
 from tests.support.parts import START

@@ -11,8 +11,9 @@ from google.api_core.exceptions import InvalidArgument
 from lumimd import events as e
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.store import DocumentTooLarge
+from lumimd.commit import Commit, Conflict, Stored
 from lumimd.errors import ErrorCode
-from lumimd.ports import Commit, Conflict, Stored, VisitStore
+from lumimd.ports import VisitStore
 from lumimd.records import Action, DeadLetter, HistoryEntry, ProcessingStatus, Visit
 from lumimd.transcript import Transcript
 from lumimd.visit import advance

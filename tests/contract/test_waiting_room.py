@@ -8,7 +8,8 @@ import pytest
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.waiting_room import MemoryWaitingRoom
 from lumimd.admission.waiting_room import WaitingRoom
-from lumimd.ports import Commit, Stored, VisitStore
+from lumimd.commit import Commit, Stored
+from lumimd.ports import VisitStore
 from lumimd.records import Visit
 from tests.support.parts import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE

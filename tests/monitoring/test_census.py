@@ -12,9 +12,10 @@ import pytest
 from lumimd import logs
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.census import MemoryCensus
+from lumimd.commit import Commit
 from lumimd.errors import ErrorCode
 from lumimd.metrics_census import Census, count_visits
-from lumimd.ports import Commit, VisitStore
+from lumimd.ports import VisitStore
 from lumimd.records import DeadLetter, ProcessingError, ProcessingStatus, Stage, Visit
 from tests.support.parts import START
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from lumimd import metrics, pipeline, recovery
+from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.ports import JobGone, Stored
+from lumimd.ports import JobGone
 from lumimd.progress import Step
 from tests.monitoring.lines import Lines
 from tests.support.parts import MemoryParts

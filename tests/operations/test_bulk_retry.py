@@ -10,11 +10,11 @@ import pytest
 from lumimd import pipeline, recovery
 from lumimd.adapters.memory import MemoryAudioStore
 from lumimd.audio import Audio
+from lumimd.commit import Commit
 from lumimd.errors import ErrorCode, Transient
 from lumimd.operations.bulk_retry import BulkItem, BulkOutcome, Pace, bulk_retry, choose
 from lumimd.operations.operator import Operator
 from lumimd.operations.operator_store import AuditFilter, AuditOutcome, LetterFilter
-from lumimd.ports import Commit
 from lumimd.records import Stage, Status
 from tests.support.operators import OperatedParts
 

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from infra.ops.cli import OK, PROBLEMS, parser, run
 from infra.ops.connection import OperatorsParts, cloud
+from lumimd.commit import Commit
 from lumimd.errors import ErrorCode
-from lumimd.ports import Commit
 from lumimd.records import (
     DeadLetter,
     ProcessingError,

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from lumimd import pipeline
+from lumimd.commit import Commit
 from lumimd.errors import RefusalCode, Refused
 from lumimd.operations import dead_letters
 from lumimd.operations.operator import Operator
 from lumimd.operations.operator_store import AuditFilter, AuditOutcome, LetterFilter
 from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.ports import Commit
 from lumimd.records import LetterState, ProcessingStatus, Status
 from tests.support.operators import OperatedParts
 

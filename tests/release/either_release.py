@@ -27,10 +27,15 @@ from lumimd.adapters.memory import ManualClock
 from lumimd.adapters.memory.transcriber import Order
 from lumimd.audio import Audio
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.ports import Commit, Failed, Running, Transcribed
+from lumimd.ports import Failed, Running, Transcribed
 from lumimd.progress import Step
 from lumimd.records import ProcessingStatus, Stage, Status, Visit, VisitKind
 from tests.support.parts import START, MemoryParts, tone, transcript
+
+try:
+    from lumimd.commit import Commit
+except ModuleNotFoundError:  # the first release had it among the ports
+    from lumimd.ports import Commit
 
 AWAY = ErrorCode.SUMMARY_UNAVAILABLE
 NOT_NOW = ErrorCode.TRANSCRIPTION_UNAVAILABLE

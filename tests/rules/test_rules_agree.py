@@ -14,8 +14,8 @@ from infra.schemas.documents import READ
 from lumimd import client_access, records, uploads
 from lumimd.audio import MAX_BYTES, recording_of
 from lumimd.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES
+from lumimd.commit import Commit
 from lumimd.inbound import ID
-from lumimd.ports import Commit
 from tests.support.parts import START, transcript
 
 DOCUMENTS = (ROOT / "firestore.rules").read_text()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Final
 
-from lumimd.ports import Conflict
+from lumimd.commit import Conflict
 from lumimd.resilience import retry
 from lumimd.resilience.breaker_shared import CACHE_FOR
 from lumimd.resilience.breaker_state import Breaker

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lumimd.ports import Commit
+from lumimd.commit import Commit
 from lumimd.records import Status, Visit
 from tests.simulation.cloud import Cloud
 from tests.simulation.invocation import Invocation, current

@@ -9,8 +9,8 @@ from lumimd.admission.admit import Admission
 from lumimd.admission.lanes import Lane, Line
 from lumimd.admission.places import Cap, Shard
 from lumimd.admission.slots import Slots
+from lumimd.commit import Conflict, Stored
 from lumimd.document import Document
-from lumimd.ports import Conflict, Stored
 from lumimd.resilience import retry
 from tests.simulation.faults import Dependency
 from tests.simulation.world import World

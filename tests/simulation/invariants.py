@@ -6,9 +6,10 @@ from typing import Final
 
 from lumimd import visit as table
 from lumimd.commands import RETRY_GAP
+from lumimd.commit import Commit
 from lumimd.errors import ErrorCode
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER
-from lumimd.ports import Commit, Transcribed
+from lumimd.ports import Transcribed
 from lumimd.records import ProcessingStatus, Status, Visit
 from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.transcript import joined

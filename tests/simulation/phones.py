@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from lumimd import commands, replies
 from lumimd.audio import Audio, Upload
+from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Refused
-from lumimd.ports import Conflict
 from lumimd.records import Visit
 from tests.simulation.cloud import Cloud
 from tests.simulation.platform import StorageEvents

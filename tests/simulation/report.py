@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lumimd.ports import Stored
+from lumimd.commit import Stored
 from lumimd.records import Visit
 from tests.simulation.world import Breach
 

@@ -26,7 +26,8 @@ from lumimd import visit as table
 from lumimd.admission import slots, sweep
 from lumimd.admission.admit import Admission
 from lumimd.audio import Audio
-from lumimd.ports import Commit, Conflict, Stored
+from lumimd.commit import Commit, Conflict, Stored
+from lumimd.events import submission, summary
 from lumimd.records import Claim, ProcessingStatus, Visit
 from lumimd.resilience import breaker_state, retry
 from tests.simulation.gate import SimulatedDocuments
@@ -219,11 +220,17 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "put-aside-is-a-claim": Guard(
         "a repeated task does not ask the model before the time that it asked for",
-        put((events, "_nobodys_before", lambda until: None)),
+        put(
+            (submission, "nobodys_before", lambda until: None),
+            (summary, "nobodys_before", lambda until: None),
+        ),
     ),
     "tries-are-counted": Guard(
         "the calls that one visit can cause are bounded",
-        put((events, "_claimed", _claimed_uncounted)),
+        put(
+            (submission, "claimed", _claimed_uncounted),
+            (summary, "claimed", _claimed_uncounted),
+        ),
     ),
     "look-before-you-pay": Guard(
         "an order whose answer was lost is adopted, not repeated",

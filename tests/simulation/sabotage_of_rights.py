@@ -6,7 +6,7 @@ from typing import Any, Final
 from lumimd import collecting, commands, deletion, events, pipeline
 from lumimd.audio import Upload
 from lumimd.claims import SUBMISSION
-from lumimd.ports import Commit, Conflict, Stored
+from lumimd.commit import Commit, Conflict, Stored
 from lumimd.records import Deletion, Visit
 from tests.simulation.guard import Guard, put
 from tests.simulation.store import Documents

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from lumimd.adapters.memory.store import MAX_DOCUMENT_BYTES, DocumentTooLarge
-from lumimd.ports import Commit, Conflict, Stored
+from lumimd.commit import Commit, Conflict, Stored
 from lumimd.records import Action, Deletion, HistoryEntry, Visit
 from lumimd.transcript import TranscriptPage, Utterance, joined
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from lumimd.ports import Commit, Stored
+from lumimd.commit import Commit, Stored
 from lumimd.records import Action, DeadLetter, Deletion, HistoryEntry, ProcessingStatus, Visit
 from lumimd.transcript import Utterance
 from tests.simulation.store import Documents

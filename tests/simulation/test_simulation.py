@@ -13,6 +13,7 @@ import pytest
 
 from lumimd.records import ProcessingStatus
 from tests.simulation.batches import batches, hunt, run_batch, simulate, workers
+from tests.simulation.command import main
 from tests.simulation.faults import LEVELS, Dependency
 from tests.simulation.report import Report, story_of
 from tests.simulation.run import run_world
@@ -161,6 +162,16 @@ def test_standard_output_is_the_json_and_nothing_else() -> None:
     told = json.loads(ran.stdout)
     assert told["firstBrokenInvariant"]["seed"] in told["failingSeeds"]
     assert f"--seed {told['firstBrokenInvariant']['seed']} " in ran.stderr
+
+
+def test_a_sabotage_is_run_where_its_lack_shows_unless_told_otherwise(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without faults nobody misses this guard, and with normal ones hardly anybody."""
+    assert GUARDS["known-down-model"].outages
+    wanted = ["--sabotage", "known-down-model", "--visits", "60", "--seed", "102", "--json"]
+    assert main(wanted) == 1
+    assert "--outage model:120" in capsys.readouterr().err
 
 
 def test_a_broken_invariant_names_its_seed_and_tells_the_story() -> None:

@@ -9,7 +9,8 @@ from itertools import count
 from random import Random
 from typing import Any, Final
 
-from lumimd.ports import Commit, Policy
+from lumimd.commit import Commit
+from lumimd.ports import Policy
 from lumimd.records import Visit
 from lumimd.resilience import retry
 from tests.simulation.faults import Dependency, Faults, Level

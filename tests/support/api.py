@@ -16,8 +16,8 @@ from lumimd.adapters.memory.uploads import MemoryUploads
 from lumimd.api.application import make_app
 from lumimd.audio import Audio
 from lumimd.clinical import Medication, Medications, Statement
+from lumimd.commit import Commit, Stored
 from lumimd.errors import ErrorCode
-from lumimd.ports import Commit, Stored
 from lumimd.progress import PERCENT, Step
 from lumimd.records import (
     Action,

@@ -65,7 +65,7 @@ async def upload(parts: MemoryParts, visit_id: str, **marks: object) -> None:
 
 async def create(parts: MemoryParts, visit_id: str, **marks: object) -> None:
     """What a client does before it uploads."""
-    from lumimd.ports import Commit
+    from lumimd.commit import Commit
 
     now = parts.clock.now()
     user = visit_id.split("-")[0]

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Conflict
 from lumimd.resilience.breaker import BreakerOpen, CircuitBreaker
 from lumimd.resilience.breaker_shared import CACHE_FOR, COMPLAIN_EVERY, STORE_WITHIN_S
 from lumimd.resilience.breaker_state import State

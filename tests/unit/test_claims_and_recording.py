@@ -8,9 +8,10 @@ import pytest
 from lumimd import collecting, pipeline, recovery
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.claims import GAP, SUMMARY, claim, while_claimed
+from lumimd.commit import Commit, Conflict, Stored
 from lumimd.errors import ErrorCode, Transient
 from lumimd.events import SummaryClaimed, TranscriptionPolled
-from lumimd.ports import Commit, Conflict, Stored, Transcribed
+from lumimd.ports import Transcribed
 from lumimd.recording import CONFLICTS, record
 from lumimd.records import ProcessingStatus, Status
 from lumimd.resilience.retry import TimedOut

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from lumimd import collecting, commands, pipeline, recovery
+from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused
-from lumimd.ports import Conflict, Policy, Transcribed
+from lumimd.ports import Policy, Transcribed
 from lumimd.records import ProcessingStatus, Status, Visit
 from tests.support.parts import START, MemoryParts, transcript, upload
 

@@ -9,8 +9,9 @@ from lumimd import collecting, pipeline, recovery
 from lumimd.adapters.memory import MemoryTranscriber, MemoryVisitStore
 from lumimd.admission.places import Cap
 from lumimd.audio import Audio
+from lumimd.commit import Commit, Stored
 from lumimd.metrics_census import count_visits
-from lumimd.ports import Commit, Job, Stored, Transcribed
+from lumimd.ports import Job, Transcribed
 from lumimd.transcript import Utterance
 from tests.support.parts import MemoryParts, transcript
 

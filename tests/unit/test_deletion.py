@@ -7,9 +7,10 @@ import pytest
 
 from lumimd import collecting, commands, pipeline, recovery
 from lumimd.claims import SUBMISSION
+from lumimd.commit import Conflict
 from lumimd.deletion import SETTLED_AFTER, note_erasure
 from lumimd.errors import RefusalCode
-from lumimd.ports import Conflict, Transcribed
+from lumimd.ports import Transcribed
 from lumimd.records import Deletion
 from tests.support.parts import MemoryParts, transcript
 from tests.unit.test_commands import failed, refused, run_tasks, transcribed

@@ -8,8 +8,8 @@ from itertools import count
 import pytest
 
 from lumimd.adapters.memory import ManualClock
+from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Conflict
 from lumimd.resilience.limits import WITHIN_S, Limits, TooMany
 from lumimd.resilience.rate_limit import Bucket, Policy
 from lumimd.resilience.rate_limit_policies import Limited, Tier

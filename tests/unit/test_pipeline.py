@@ -120,6 +120,20 @@ async def test_of_overlapping_polls_the_one_that_was_told_to_wait_is_not_overrul
     assert (await visit_of(parts)).wake_at == parts.clock.now() + timedelta(seconds=600)
 
 
+async def test_a_poll_that_was_told_to_wait_is_heeded_though_another_one_was_answered(
+    parts: MemoryParts,
+) -> None:
+    await pipeline.accept(parts, parts.upload())
+    parts.clock.advance(timedelta(minutes=1))
+    stored, asked = await parts.store.get("visit-1"), parts.transcriber
+    assert stored
+    await collecting.poll(parts, stored)
+    parts.transcriber = AskedToWait(seconds=600)  # type: ignore[assignment]
+    await collecting.poll(parts, stored)  # began at the same time, and saves later
+    parts.transcriber = asked
+    assert (await visit_of(parts)).wake_at == parts.clock.now() + timedelta(seconds=600)
+
+
 class AskedToWait:
     provider = "assemblyai"
 

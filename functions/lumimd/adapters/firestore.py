@@ -10,8 +10,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from pydantic import ValidationError
 
 from lumimd import logs
+from lumimd.commit import Commit, Conflict, Stored
 from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Commit, Conflict, Stored
 from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
 from lumimd.resilience import retry
 from lumimd.transcript import TranscriptPage, Utterance, joined

@@ -8,7 +8,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from lumimd.adapters.firestore import called
-from lumimd.ports import Stored
+from lumimd.commit import Stored
 from lumimd.records import Deletion
 
 AT_ONCE: Final = 300

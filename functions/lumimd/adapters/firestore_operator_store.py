@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from lumimd import logs
 from lumimd.adapters.firestore import called
+from lumimd.commit import Conflict
 from lumimd.document import Document
 from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import (
@@ -36,7 +37,6 @@ from lumimd.operations.operator_store import (
     VisitFilter,
     is_stuck,
 )
-from lumimd.ports import Conflict
 from lumimd.records import DeadLetter, ProcessingStatus
 
 D = TypeVar("D", bound=Document)

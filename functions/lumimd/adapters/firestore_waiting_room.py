@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from lumimd import logs
 from lumimd.adapters.firestore import called
-from lumimd.ports import Stored
+from lumimd.commit import Stored
 from lumimd.records import Visit
 
 

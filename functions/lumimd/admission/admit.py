@@ -29,8 +29,9 @@ from lumimd.admission.slots import Slots
 from lumimd.admission.sweep import sweep
 from lumimd.admission.turns import Flows, draw_turn
 from lumimd.admission.waiting_room import WaitingRoom
+from lumimd.commit import Stored
 from lumimd.errors import Held, Transient
-from lumimd.ports import Clock, Parts, Stored
+from lumimd.ports import Clock, Parts
 from lumimd.records import Visit
 from lumimd.shared_documents import Contended, Shared, SharedDocuments
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from lumimd.ports import Stored
+from lumimd.commit import Stored
 
 
 class WaitingRoom(Protocol):

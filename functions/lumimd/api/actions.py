@@ -15,8 +15,8 @@ from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
 from lumimd.api.schemas import ActionChange, NewAction
 from lumimd.api.views import ActionView, MedicationLine
+from lumimd.commit import Conflict
 from lumimd.library import Place
-from lumimd.ports import Conflict
 from lumimd.records import Action, Visit
 
 router = signed_in_router("actions")

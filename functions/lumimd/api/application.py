@@ -23,8 +23,8 @@ from lumimd.api.openapi import API_VERSION, openapi, operation_id
 from lumimd.api.parts import ApiParts
 from lumimd.api.problems import REFUSED, Fault, Problem, ProblemCode
 from lumimd.api.security import BodyLimit, Bugs, SecurityHeaders
+from lumimd.commit import Conflict
 from lumimd.errors import Refused, Transient
-from lumimd.ports import Conflict
 from lumimd.resilience.limits import TooMany
 
 ROUTERS: Final = (

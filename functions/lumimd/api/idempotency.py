@@ -23,8 +23,8 @@ from lumimd import logs
 from lumimd.api.answers import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
 from lumimd.api.parts import ApiParts, api_parts
 from lumimd.api.problems import Fault, Problem, ProblemCode
+from lumimd.commit import Conflict
 from lumimd.errors import Transient
-from lumimd.ports import Conflict
 
 KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"

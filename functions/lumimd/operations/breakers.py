@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from lumimd.commit import Conflict
 from lumimd.document import Document
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
 from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.ports import Conflict
 from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION, Breaker
 
 NAMES: Final = (TRANSCRIPTION.name, MODEL.name)

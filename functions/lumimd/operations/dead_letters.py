@@ -1,11 +1,11 @@
 """The visits that failed for good: look, try again, or put away with a reason."""
 
 from lumimd import commands
+from lumimd.commit import Conflict
 from lumimd.operations.audit import audited, standing
 from lumimd.operations.operator import Operator
 from lumimd.operations.operator_store import FoundLetter
 from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.ports import Conflict
 from lumimd.records import DeadLetter, LetterState, Visit
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lumimd import logs
-from lumimd.ports import Clock, Conflict
+from lumimd.commit import Conflict
+from lumimd.ports import Clock
 from lumimd.resilience.breaker_state import Breaker, State
 from lumimd.resilience.breaker_store import BreakerStore
 

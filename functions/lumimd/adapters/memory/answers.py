@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from lumimd.api.answers import Answer
-from lumimd.ports import Conflict
+from lumimd.commit import Conflict
 
 
 class MemoryAnswerStore:

@@ -4,7 +4,7 @@ import asyncio
 from itertools import count
 from typing import Any
 
-from lumimd.ports import Conflict
+from lumimd.commit import Conflict
 from lumimd.resilience.breaker_state import Breaker
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lumimd.adapters.memory.store import MemoryVisitStore
-from lumimd.ports import Conflict, Stored
+from lumimd.commit import Conflict, Stored
 from lumimd.records import Deletion
 
 

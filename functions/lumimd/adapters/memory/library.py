@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from lumimd.adapters.memory.store import MemoryVisitStore
+from lumimd.commit import Conflict
 from lumimd.library import Group, Place, Profile, StoredAction, Used, group_of
-from lumimd.ports import Conflict
 from lumimd.records import Action, Visit
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from lumimd.adapters.memory.store import MemoryVisitStore
+from lumimd.commit import Conflict
 from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import (
     COMPLETED_FIELDS,
@@ -19,7 +20,6 @@ from lumimd.operations.operator_store import (
     is_stuck,
     mark_of,
 )
-from lumimd.ports import Conflict
 from lumimd.records import DeadLetter, ProcessingStatus
 
 T = TypeVar("T", VisitLine, DeadLetter, AuditEntry)

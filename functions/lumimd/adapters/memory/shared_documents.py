@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any, Generic, TypeVar
 
+from lumimd.commit import Conflict
 from lumimd.document import Document
-from lumimd.ports import Conflict
 
 D = TypeVar("D", bound=Document)
 

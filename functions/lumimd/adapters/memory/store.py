@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any, Final
 
-from lumimd.ports import Commit, Conflict, Stored
+from lumimd.commit import Commit, Conflict, Stored
 from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
 from lumimd.transcript import TranscriptPage, Utterance, joined
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from lumimd.adapters.memory.store import MemoryVisitStore
-from lumimd.ports import Stored
+from lumimd.commit import Stored
 from lumimd.records import Visit
 
 

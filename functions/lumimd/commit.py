@@ -1,0 +1,75 @@
+"""What is written to the store together, or not at all: a visit and the documents around it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
+from lumimd.transcript import TranscriptPage
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A visit as it was read or written. `version` means something to the store alone."""
+
+    visit: Visit
+    version: object
+
+
+class Conflict(Exception):
+    """The document changed since it was read, or exists already. Read again and decide again."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What is written together, or not at all.
+
+    `pages` replace the pages of the visit (`stale_pages` of them existed before), `actions` replace
+    those in `stale_actions`; None leaves them alone. A visit that fails gets a `dead_letter`; one
+    that is worked on again has none any more.
+    """
+
+    visit: Visit
+    entries: Sequence[HistoryEntry] = ()
+    pages: Sequence[TranscriptPage] | None = None
+    stale_pages: int = 0
+    actions: Sequence[Action] | None = None
+    stale_actions: Sequence[str] = ()
+    dead_letter: DeadLetter | None = None
+    no_dead_letter: bool = False
+
+    def writes(self) -> dict[str, dict[str, Any]]:
+        """The documents to write, by path; the visit comes first."""
+        visit_path = f"visits/{self.visit.visit_id}"
+        writes = {visit_path: self.visit.to_stored()}
+        for entry in self.entries:
+            writes[f"{visit_path}/history/{entry.position:06d}"] = entry.to_stored()
+        for page in self.pages or ():
+            writes[_page_path(visit_path, page.page)] = page.to_stored()
+        for action in self.actions or ():
+            writes[f"actions/{action.action_id}"] = action.to_stored()
+        if self.dead_letter is not None:
+            writes[_dead_letter_path(self.visit)] = self.dead_letter.to_stored()
+        return writes
+
+    def deletes(self) -> list[str]:
+        """The paths of documents that an earlier attempt left and this one does not have."""
+        visit_path = f"visits/{self.visit.visit_id}"
+        obsolete: list[str] = []
+        if self.pages is not None:
+            numbers = range(len(self.pages), self.stale_pages)
+            obsolete += [_page_path(visit_path, number) for number in numbers]
+        if self.actions is not None:
+            kept = {action.action_id for action in self.actions}
+            obsolete += [f"actions/{stale}" for stale in self.stale_actions if stale not in kept]
+        if self.no_dead_letter:
+            obsolete.append(_dead_letter_path(self.visit))
+        return obsolete
+
+
+def _dead_letter_path(visit: Visit) -> str:
+    return f"deadLetters/{visit.visit_id}"
+
+
+def _page_path(visit_path: str, number: int) -> str:
+    return f"{visit_path}/transcript/{number:06d}"

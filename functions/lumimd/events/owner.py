@@ -1,0 +1,93 @@
+"""What the owner of a visit, or an operator, wants; and what becomes of a visit nobody finishes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lumimd.errors import ErrorCode
+from lumimd.events.event import Changes, Event
+from lumimd.events.submission import AudioRejected
+from lumimd.events.transcription import REQUEST_GRACE
+from lumimd.progress import Step
+from lumimd.records import Consent, Timings, Visit
+
+
+@dataclass(frozen=True)
+class SubmissionRetried(Event):
+    """Somebody asks for another attempt, and there is no transcript yet."""
+
+    step = Step.AUDIO_RECEIVED
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**_retried(visit, now), "wake_at": now, "transcription": None}
+
+
+@dataclass(frozen=True)
+class SummaryRetried(Event):
+    """Somebody asks for another attempt at the summary; the transcript is there and stays."""
+
+    step = Step.TRANSCRIPT_READY
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**_retried(visit, now), "wake_at": now + REQUEST_GRACE, "requests": 1}
+
+
+@dataclass(frozen=True)
+class SummaryRegenerated(SummaryRetried):
+    """Somebody wants another summary of a visit that has one; that one stays until then."""
+
+
+@dataclass(frozen=True)
+class VisitCancelled(Event):
+    """The owner does not want the visit processed any further."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {}
+
+
+@dataclass(frozen=True)
+class VisitExpired(AudioRejected):
+    """Nobody has uploaded the recording, or nobody could finish the visit, for days."""
+
+    code: ErrorCode = ErrorCode.EXPIRED
+
+
+@dataclass(frozen=True)
+class ConsentGiven(Event):
+    """The patient agrees to the processing of the recording, wherever it stands."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {"consent": visit.consent or Consent(given_at=now)}
+
+
+@dataclass(frozen=True)
+class ConsentGivenLate(SubmissionRetried):
+    """The patient agrees after the recording was refused for want of it: now it is processed."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**super().changes(visit, now), "consent": Consent(given_at=now)}
+
+
+@dataclass(frozen=True)
+class VisitEdited(Event):
+    """The owner changed `fields` of the visit that are the owner's; the work goes on as it was."""
+
+    recorded = False
+    fields: Changes
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return self.fields
+
+
+def _retried(visit: Visit, now: datetime) -> Changes:
+    return {
+        "attempt": visit.attempt + 1,
+        "stage_tries": 0,
+        "restarts": 0,
+        "claim": None,
+        "trouble": None,
+        "held_since": None,
+        "processing_error": None,
+        "retry_count": visit.retry_count + 1,
+        "last_retry_at": now,
+        "timings": Timings(processing_started_at=now),
+    }

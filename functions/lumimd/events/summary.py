@@ -1,0 +1,108 @@
+"""The summary is asked for, made, put aside or given up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lumimd.clinical import Source, VisitSummary
+from lumimd.events.event import Changes, Event, claimed, nobodys_before
+from lumimd.events.submission import AudioRejected, SubmissionDeferred, SubmissionHeld
+from lumimd.events.transcription import REQUEST_GRACE
+from lumimd.progress import Step
+from lumimd.records import Claim, Stage, Visit
+
+
+@dataclass(frozen=True)
+class SummaryRequested(Event):
+    """The task that was to summarize seems lost; another one is created."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {"requests": visit.requests + 1, "claim": None, "wake_at": now + REQUEST_GRACE}
+
+
+@dataclass(frozen=True)
+class SummaryClaimed(Event):
+    """Somebody is about to pay for the summary."""
+
+    step = Step.SUMMARIZING
+    claim: Claim
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return claimed(visit, self.claim)
+
+
+@dataclass(frozen=True)
+class SummaryDeferred(SubmissionDeferred):
+    """The summary did not work out; try again at `until`."""
+
+
+@dataclass(frozen=True)
+class SummaryHeld(SubmissionHeld):
+    """The model is known to be down: no try is used up."""
+
+
+@dataclass(frozen=True)
+class ProvisionalSummaryStored(Event):
+    """The model stays away: a summary by rules is shown until it can be replaced, at `until`."""
+
+    step = Step.PROVISIONAL
+    until: datetime
+    source: Source
+    summary: VisitSummary
+    used_a_try: bool
+
+    @property
+    def detail(self) -> str:
+        return self.source
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            **_results(self.source, self.summary),
+            "provisional": True,
+            "claim": nobodys_before(self.until),
+            "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
+            "held_since": visit.held_since if self.used_a_try else visit.held_since or now,
+            "wake_at": self.until,
+        }
+
+
+@dataclass(frozen=True)
+class SummaryStored(Event):
+    """The summary and the action items are committed together with this event."""
+
+    step = Step.COMPLETED
+    source: Source
+    summary: VisitSummary
+    action_ids: tuple[str, ...]
+
+    @property
+    def detail(self) -> str:
+        return self.source
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        made = visit.ledger.summaries + (1 if self.source == "model" else 0)
+        return {
+            **_results(self.source, self.summary),
+            "provisional": False,
+            "action_ids": self.action_ids,
+            "ledger": visit.ledger.model_copy(update={"summaries": made}),
+        }
+
+
+@dataclass(frozen=True)
+class SummaryFailed(AudioRejected):
+    """There will be no summary without somebody's help; the transcript stays."""
+
+    stage = Stage.SUMMARY
+
+
+def _results(source: Source, summary: VisitSummary) -> Changes:
+    return {
+        "source": source,
+        "summary": " ".join(statement.text for statement in summary.summary),
+        "summary_statements": tuple(summary.summary),
+        "diagnoses": tuple(summary.diagnoses),
+        "medications": summary.medications,
+        "imaging": tuple(summary.imaging),
+        "next_steps": tuple(summary.next_steps),
+        "education": tuple(summary.education),
+    }

@@ -1,0 +1,96 @@
+"""What became of the job at the provider."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from lumimd.errors import ErrorCode
+from lumimd.events.event import Changes, Event, trouble
+from lumimd.events.submission import AudioRejected
+from lumimd.progress import Step, seconds_remaining, transcribing_percent
+from lumimd.records import Stage, Transcription, Visit
+from lumimd.transcript import Transcript
+
+REQUEST_GRACE: Final = timedelta(minutes=2)
+"""How long a created task may take to start before it counts as lost."""
+
+
+@dataclass(frozen=True)
+class TranscriptionPolled(Event):
+    """The provider was asked and is not ready, or did not answer; ask again at `next_poll_at`."""
+
+    recorded = False
+    next_poll_at: datetime
+    code: ErrorCode | None = None
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        assert visit.transcription is not None  # the table allows this event only after submission
+        elapsed_s = (now - visit.transcription.submitted_at).total_seconds()
+        audio_s = visit.audio.duration_seconds if visit.audio else None
+        return {
+            "wake_at": self.next_poll_at,
+            "trouble": trouble(visit, self.code, now) if self.code else None,
+            "progress_percent": max(
+                visit.progress_percent, transcribing_percent(elapsed_s, audio_s)
+            ),
+            "estimated_seconds_remaining": seconds_remaining(Step.TRANSCRIBING, elapsed_s, audio_s),
+        }
+
+
+@dataclass(frozen=True)
+class TranscriptStored(Event):
+    """The transcript is committed together with this event."""
+
+    step = Step.TRANSCRIPT_READY
+    provider: str
+    transcript_id: str
+    transcript: Transcript
+    pages: int
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        submitted_at = visit.transcription.submitted_at if visit.transcription else now
+        heard_s = visit.ledger.audio_seconds + (self.transcript.duration_seconds or 0.0)
+        return {
+            "ledger": visit.ledger.model_copy(update={"audio_seconds": heard_s}),
+            "transcription": Transcription(
+                provider=self.provider,
+                transcript_id=self.transcript_id,
+                submitted_at=submitted_at,
+                completed_at=now,
+                language_code=self.transcript.language_code,
+                confidence=self.transcript.confidence,
+                pages=self.pages,
+            ),
+            "transcript_pages": self.pages,
+            "stage_tries": 0,
+            "trouble": None,
+            "held_since": None,
+            "requests": 1,
+            "claim": None,
+            "wake_at": now + REQUEST_GRACE,
+        }
+
+
+@dataclass(frozen=True)
+class TranscriptionFailed(AudioRejected):
+    """The provider refused the recording for good, or was away for too long."""
+
+    stage = Stage.TRANSCRIPTION
+
+
+@dataclass(frozen=True)
+class TranscriptionRestarted(Event):
+    """The provider lost the job through no fault of the recording; such a job is not charged."""
+
+    step = Step.AUDIO_RECEIVED
+    until: datetime
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            "transcription": None,
+            "attempt": visit.attempt + 1,
+            "stage_tries": 0,
+            "restarts": visit.restarts + 1,
+            "claim": None,
+            "wake_at": self.until,
+        }
