@@ -106,7 +106,7 @@ def _transcript(visit: Visit, jobs: Sequence[Job], heard: tuple[Heard, ...]) -> 
         served = {job.job_id: job.heard for job in jobs}.get(visit.transcription.transcript_id)
         if served is None:
             what = "its transcript comes from a job that is not its own"
-        elif not heard or (served and heard != served):  # the provider's copy may be deleted
+        elif heard != served:
             what = f"{len(heard)} utterances are stored, not the {len(served)} that were served"
     elif visit.processing_status.is_terminal and any(job.charged for job in jobs):
         what = f"it ended {visit.status} without the transcript that was paid for"

@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from infra.local.speech.bill import bill
-from infra.local.speech.jobs import Job
+from infra.local.speech.jobs import Job, UnknownJob
+from infra.local.speech.replies import utterance_reply
 from infra.local.speech.scripts import Script
 
 
@@ -31,10 +32,24 @@ def routes(*, scripted: bool) -> list[Route]:
         request.app.state.server.scripts.add(script)
         return JSONResponse({"ok": True})
 
+    async def heard(request: Request) -> Response:
+        """What a job served, also after its copy was deleted: a judge compares it later."""
+        if not scripted:
+            message = "What was heard is only told when the server runs with --scripted."
+            return JSONResponse({"error": message}, status_code=409)
+        try:
+            job = request.app.state.server.book.get(request.path_params["job_id"])
+        except UnknownJob:
+            return JSONResponse({"error": "There is no such job."}, status_code=404)
+        utterances = job.recognition.utterances if job.recognition else None
+        told = [utterance_reply(each) for each in utterances or ()]
+        return JSONResponse({"utterances": told})
+
     return [
         Route("/_local/scripts", add_script, methods=["POST"]),
         Route("/_local/reset", _reset, methods=["POST"]),
         Route("/_local/jobs", _jobs, methods=["GET"]),
+        Route("/_local/jobs/{job_id}/heard", heard, methods=["GET"]),
         Route("/_local/bill", _bill, methods=["GET"]),
         Route("/_local/health", _health, methods=["GET"]),
     ]

@@ -70,7 +70,7 @@ def transcript(job: Job) -> dict[str, Any]:
             "speech_model_used": recognition.model,
         }
         if recognition.utterances is not None:
-            reply["utterances"] = [_utterance(each) for each in recognition.utterances]
+            reply["utterances"] = [utterance_reply(each) for each in recognition.utterances]
     if job.deleted:
         reply |= {
             "audio_url": DELETED_URL,
@@ -138,7 +138,8 @@ def _word(word: Word) -> dict[str, Any]:
     }
 
 
-def _utterance(utterance: Utterance) -> dict[str, Any]:
+def utterance_reply(utterance: Utterance) -> dict[str, Any]:
+    """A TranscriptUtterance."""
     return {
         "speaker": utterance.speaker,
         "text": utterance.text,

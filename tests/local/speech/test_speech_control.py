@@ -83,6 +83,13 @@ class TestControl:
         assert job["deliveries"] == [{"copy": 1, "attempt": 1, "status": 200}]
         assert done.text not in str(job)
 
+    async def test_what_was_heard_is_told_after_a_copy_was_deleted(self, server, client):
+        done = await finished(server, client, speaker_labels=True)
+        await async_api.delete_transcript(client.http_client, done.id)
+        told = (await client.http_client.get(f"/_local/jobs/{done.id}/heard")).json()
+        assert [each["text"] for each in told["utterances"]] == [u.text for u in done.utterances]
+        assert (await client.http_client.get("/_local/jobs/none/heard")).status_code == 404
+
 
 async def test_logs_hold_no_words_and_no_query_strings(server, client, receiver, caplog):
     caplog.set_level("DEBUG", logger="infra")
