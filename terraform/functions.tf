@@ -5,6 +5,7 @@ locals {
     AUDIO_BUCKET                 = google_storage_bucket.recordings.name
     AUDIO_HANDOVER               = "signed_url"
     AUDIO_RETENTION_DAYS         = tostring(var.audio_retention_days)
+    DEFAULT_TIER                 = var.default_tier
     EXPIRE_UNFINISHED_AFTER_DAYS = tostring(var.expire_unfinished_after_days)
     GOOGLE_CLOUD_PROJECT         = var.project_id
     OPENAI_BASE_URL              = var.openai_base_url

@@ -49,6 +49,17 @@ variable "transcription_concurrency" {
   }
 }
 
+variable "default_tier" {
+  type        = string
+  description = "The tier of users of whom none is stored: free (20 recordings a day) or paid (2,000)."
+  default     = "free"
+
+  validation {
+    condition     = contains(["free", "paid"], var.default_tier)
+    error_message = "One of: free, paid."
+  }
+}
+
 variable "summarizer" {
   type        = string
   description = "openai: a language model. rules: no model, and much shorter summaries."

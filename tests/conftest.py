@@ -1,6 +1,7 @@
-"""Servers that several suites share."""
+"""Servers that several suites share, and what each worker runs."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,32 @@ from tests.support.servers import running, skipped_without_emulators
 ROOT = Path(__file__).parents[1]
 PROJECT = "demo-lumimd"
 QUEUE = f"projects/{PROJECT}/locations/us-central1/queues/summaries"
+
+FIRST = ("stack", "simulation", "terraform", "rules")
+"""What takes longest begins first; each on one worker, since its tests share what takes long to
+start, or ports."""
+
+
+def pytest_configure() -> None:
+    # A shell without job control starts background commands deaf to Ctrl-C, and so would be all
+    # that they start; some tests press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    order = {group: place for place, group in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(groups[item], len(FIRST)))
+
+
+def _group(item: pytest.Item) -> str:
+    if item.get_closest_marker("stack"):
+        return "stack"
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    return folder if folder in FIRST else item.path.stem
 
 
 @pytest.fixture(scope="session", autouse=True)

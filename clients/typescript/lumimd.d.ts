@@ -123,11 +123,11 @@ export interface HistoryEntry {
 /**
  * `users/{uid}`: what an operator grants and what the user prefers.
  *
- * A user of whom nothing is stored has the defaults.
+ * A user of whom no `tier` is stored has the deployment's default.
  */
 export interface Profile {
   userId: string;
-  tier?: string;
+  tier?: string | null;
   preferences?: {
     [k: string]: unknown;
   } | null;

@@ -60,11 +60,11 @@ class Used(Document):
 class Profile(Document):
     """`users/{uid}`: what an operator grants and what the user prefers.
 
-    A user of whom nothing is stored has the defaults.
+    A user of whom no `tier` is stored has the deployment's default.
     """
 
     user_id: str
-    tier: str = "free"
+    tier: str | None = None
     preferences: dict[str, Any] | None = None
 
 

@@ -16,6 +16,7 @@ from lumimd.commit import Commit, Stored
 from lumimd.errors import ErrorCode, Held
 from lumimd.metrics_census import Census
 from lumimd.records import Action, DeadLetter, Deletion, HistoryEntry, Stage, Visit
+from lumimd.resilience.rate_limit_policies import Tier
 from lumimd.transcript import Transcript, Utterance
 
 if TYPE_CHECKING:
@@ -283,11 +284,12 @@ class Policy:
     """What a deployment decides about the visits of its users.
 
     `bucket` holds the recordings; None where nobody compares it with the visits.
+    `default_tier` is the tier of users of whom nothing is stored.
     `transcript_retention`: None keeps transcripts and summaries until they are deleted.
     """
 
     bucket: str | None = None
-
+    default_tier: Tier = Tier.FREE
     requires_consent: bool = True
     expires_after: timedelta = timedelta(days=7)
     audio_retention: timedelta = timedelta(days=30)

@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from lumimd.resilience.rate_limit_policies import Tier
+
 
 class SettingsError(Exception):
     """The environment does not describe a deployment; the message names every variable to mend."""
@@ -51,6 +53,7 @@ class Settings(BaseSettings):
     webhook_secret_previous: SecretStr | None = Field(None, min_length=16)
     webhook_allowed_ips: Annotated[frozenset[IPvAnyAddress], NoDecode] = frozenset()
 
+    default_tier: Tier = Tier.FREE
     require_consent: bool = True
     audio_retention_days: int = Field(30, ge=1)
     transcript_retention_days: int | None = Field(None, ge=1)

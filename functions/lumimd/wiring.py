@@ -89,6 +89,7 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
         days = self._settings.transcript_retention_days
         return Policy(
             bucket=self._settings.audio_bucket,
+            default_tier=self._settings.default_tier,
             requires_consent=self._settings.require_consent,
             expires_after=timedelta(days=self._settings.expire_unfinished_after_days),
             audio_retention=timedelta(days=self._settings.audio_retention_days),

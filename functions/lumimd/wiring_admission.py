@@ -83,4 +83,4 @@ class AdmissionWiring:
     def _tiers(self) -> Tiers:
         from lumimd.adapters.firestore_tiers import FirestoreTiers
 
-        return FirestoreTiers(self._firestore)
+        return FirestoreTiers(self._firestore, self._settings.default_tier)

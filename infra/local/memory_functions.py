@@ -92,7 +92,7 @@ class MemoryStoreParts(ApiCloudParts):
 
     @cached_property
     def _tiers(self) -> MemoryTiers:
-        return MemoryTiers()
+        return MemoryTiers(self._settings.default_tier)
 
     @cached_property
     def operators(self) -> MemoryOperatorStore:

@@ -142,6 +142,8 @@ def plan(options: Options) -> Plan:
 def _function_env(ports: Mapping[str, int], options: Options) -> dict[str, str]:
     env = {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
+        # Whoever tries things out here uploads more than a free account may in a day.
+        "DEFAULT_TIER": "paid",
         "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:{ports['firestore']}",
         "AUDIO_BUCKET": BUCKET,
         # Whoever knows it can sign in as anybody: to this stack, until it ends.

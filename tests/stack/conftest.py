@@ -1,5 +1,6 @@
 """The whole local stack, started once: real processes, real SDKs, scripted speech."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from infra.local.launcher import Stack, running_stack
 from infra.local.stack import Options, can_emulate
 from lumimd.records import Visit
 
+PATIENCE_S = 120
 JOB = "projects/demo-lumimd/locations/us-central1/jobs/wake-due-visits"
 
 
@@ -45,7 +47,8 @@ class Pipeline:
         return object_name
 
     async def ended(self, visit_id: str) -> Visit:
-        return await self.stack.client.until_ended(visit_id)
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.stack.client.until_ended(visit_id)
 
     async def documents(self, visit_id: str) -> VisitDocuments:
         return await self.stack.client.documents(visit_id)

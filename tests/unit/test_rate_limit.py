@@ -191,6 +191,7 @@ def test_every_tier_has_every_limit_and_paying_never_gets_less() -> None:
     assert set(OF_ALL_USERS) <= set(Limited)
 
 
-def test_a_tier_that_nobody_knows_is_free() -> None:
+def test_a_tier_that_nobody_knows_is_the_default() -> None:
     stored = ["paid", "free", "gold", None, 7, ["paid"]]
-    assert [Tier.named(each) for each in stored] == [Tier.PAID, *[Tier.FREE] * 5]
+    assert [Tier.named(each, Tier.FREE) for each in stored] == [Tier.PAID, *[Tier.FREE] * 5]
+    assert {Tier.named(each, Tier.PAID) for each in ("gold", None)} == {Tier.PAID}

@@ -9,13 +9,19 @@ from fastapi import Depends
 
 from lumimd.api.identity import CurrentUser
 from lumimd.api.parts import ApiParts, PartsOfApi
+from lumimd.library import Profile
 from lumimd.resilience.rate_limit_policies import Limited, Tier
 from lumimd.tokens import User
 
 
 async def tier_of(parts: ApiParts, user_id: str) -> Tier:
     """The tier of a user, read each time: a change counts from the next call."""
-    return Tier.named((await parts.library.profile(user_id)).tier)
+    return in_force(parts, await parts.library.profile(user_id))
+
+
+def in_force(parts: ApiParts, profile: Profile) -> Tier:
+    """The tier that counts for the user."""
+    return Tier.named(profile.tier, parts.policy.default_tier)
 
 
 async def _expensive(user: CurrentUser, parts: PartsOfApi) -> None:

@@ -8,13 +8,12 @@ from lumimd.api.account_views import DeletionView, Erased, LimitView, Me, UsageV
 from lumimd.api.erasure import erase_everything
 from lumimd.api.export import archive
 from lumimd.api.identity import CurrentUser
-from lumimd.api.limits import Expensive
+from lumimd.api.limits import Expensive, in_force
 from lumimd.api.parts import PartsOfApi
 from lumimd.api.problems import Problem
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import may_answer, signed_in_router
 from lumimd.api.schemas import VisitId
-from lumimd.resilience.rate_limit_policies import Tier
 
 router = signed_in_router("me")
 
@@ -26,7 +25,7 @@ async def read_me(user: CurrentUser, parts: PartsOfApi) -> Me:
     return Me(
         user_id=user.user_id,
         is_admin=user.is_admin,
-        tier=profile.tier,
+        tier=in_force(parts, profile),
         preferences=profile.preferences,
     )
 
@@ -37,9 +36,10 @@ async def read_usage(user: CurrentUser, parts: PartsOfApi) -> UsageView:
     since = _month_of(parts.clock.now())
     profile = await parts.library.profile(user.user_id)
     used = await parts.library.used(user.user_id, since)
-    limits = await parts.limits.usage(user.user_id, Tier.named(profile.tier))
+    tier = in_force(parts, profile)
+    limits = await parts.limits.usage(user.user_id, tier)
     return UsageView(
-        tier=profile.tier,
+        tier=tier,
         since=since,
         visits=used.visits,
         audio_seconds=used.audio_seconds,

@@ -42,7 +42,7 @@ class Tiers(Protocol):
     """What the users have subscribed to; read each time, so a change counts from the next call."""
 
     async def of(self, user_id: str) -> Tier:
-        """The tier of the user; free when nothing is known. May raise `Transient`."""
+        """The tier of the user; the default when nothing is known. May raise `Transient`."""
         ...
 
 

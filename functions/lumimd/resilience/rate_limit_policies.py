@@ -18,9 +18,9 @@ class Tier(StrEnum):
     PAID = "paid"
 
     @classmethod
-    def named(cls, stored: object) -> "Tier":
-        """The tier of that name; whatever is not known is free."""
-        return next((tier for tier in cls if tier == stored), cls.FREE)
+    def named(cls, stored: object, default: "Tier") -> "Tier":
+        """The tier of that name; whatever is not known is the deployment's `default`."""
+        return next((tier for tier in cls if tier == stored), default)
 
 
 class Limited(StrEnum):
