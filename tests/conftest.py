@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from infra.local.emulators import fake_gcs_command, firestore_command
 from infra.local.supervision.ports import free_ports
@@ -19,9 +21,15 @@ ROOT = Path(__file__).parents[1]
 PROJECT = "demo-lumimd"
 QUEUE = f"projects/{PROJECT}/locations/us-central1/queues/summaries"
 
-FIRST = ("stack", "simulation", "terraform", "rules")
-"""What takes longest begins first; each on one worker, since its tests share what takes long to
-start, or ports."""
+TOGETHER = {
+    "end_to_end": "stack",
+    "stack": "stack",
+    "simulation": "simulation",
+    "terraform": "terraform",
+    "rules": "rules",
+}
+"""Folders whose tests one worker runs, since they share ports, or what takes long to start; what
+takes longest begins first."""
 
 
 def pytest_configure() -> None:
@@ -30,20 +38,27 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    groups = {item: _group(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    order = {group: place for place, group in enumerate(FIRST)}
-    items.sort(key=lambda item: order.get(groups[item], len(FIRST)))
+    order = {group: place for place, group in enumerate(TOGETHER.values())}
+    items.sort(key=lambda item: order.get(_group(item.nodeid), len(order)))
 
 
-def _group(item: pytest.Item) -> str:
-    if item.get_closest_marker("stack"):
-        return "stack"
-    folder = item.path.relative_to(ROOT / "tests").parts[0]
-    return folder if folder in FIRST else item.path.stem
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return ByGroup(config, log)
+
+
+class ByGroup(LoadScopeScheduling):
+    """Hands out the tests of a group together; xdist's own groups are lost on this pytest."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def _group(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    folder = file.split("/")[1]
+    return TOGETHER.get(folder, file)
 
 
 @pytest.fixture(scope="session", autouse=True)
