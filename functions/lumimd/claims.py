@@ -9,7 +9,7 @@ from typing import Final
 
 from lumimd import logs
 from lumimd.commit import Commit, Conflict, Stored
-from lumimd.errors import ErrorCode
+from lumimd.errors import ErrorCode, Held
 from lumimd.events import SubmissionClaimed, SummaryClaimed
 from lumimd.ports import Parts
 from lumimd.recording import CONFLICTS, announce
@@ -85,15 +85,19 @@ def still_held(claimed: Stored) -> Callable[[Visit], bool]:
 
 @asynccontextmanager
 async def while_claimed(parts: Parts, visit: Visit, code: ErrorCode) -> AsyncIterator[None]:
-    """Cancel what runs inside before the claim of `visit` ends.
+    """Cancel what runs inside before the claim of `visit` ends, or this instance does.
 
     Raises:
         TimedOut: it was cancelled.
+        Held: it was cancelled, since this instance was told to end.
     """
     assert visit.claim is not None
     left = visit.claim.until - GAP - parts.clock.now()
     try:
-        async with asyncio.timeout(left.total_seconds()):
-            yield
+        async with asyncio.timeout(left.total_seconds()) as limit:
+            with parts.shutdown.cuts(limit):
+                yield
     except TimeoutError as error:
+        if parts.shutdown.has_begun:
+            raise Held(code) from error
         raise TimedOut(code) from error

@@ -88,7 +88,10 @@ class Transient(Exception):
 
 
 class Held(Transient):
-    """The other side is known to be down, whoever asks. Waiting for it uses up no try."""
+    """Nobody could do it now: the other side is known to be down, or this instance has to end.
+
+    Waiting uses up no try.
+    """
 
 
 class Permanent(Exception):

@@ -17,6 +17,7 @@ from lumimd.errors import ErrorCode, Held
 from lumimd.metrics_census import Census
 from lumimd.records import Action, DeadLetter, Deletion, HistoryEntry, Stage, Visit
 from lumimd.resilience.rate_limit_policies import Tier
+from lumimd.shutdown import GracefulShutdown
 from lumimd.transcript import Transcript, Utterance
 
 if TYPE_CHECKING:
@@ -337,6 +338,9 @@ class Parts(Protocol):
 
     @property
     def flags(self) -> "FlagReader": ...
+
+    @property
+    def shutdown(self) -> GracefulShutdown: ...
 
     def new_id(self) -> str:
         """A string that nobody else has."""

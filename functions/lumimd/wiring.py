@@ -28,6 +28,7 @@ from lumimd.resilience.breaker import CircuitBreaker
 from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION, BreakerPolicy
 from lumimd.resilience.breaker_store import BreakerStore
 from lumimd.settings import Settings, settings
+from lumimd.shutdown import GracefulShutdown
 from lumimd.wiring_admission import AdmissionWiring
 from lumimd.wiring_flags import FlagWiring
 from lumimd.wiring_operators import OperatorWiring
@@ -54,6 +55,13 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
     def new_id(self) -> str:
         """A random id."""
         return uuid.uuid4().hex
+
+    @cached_property
+    def shutdown(self) -> GracefulShutdown:
+        """Of this process; built when the first visit is worked on."""
+        shutdown = GracefulShutdown()
+        shutdown.begin_on_sigterm()
+        return shutdown
 
     @cached_property
     def store(self) -> VisitStore:

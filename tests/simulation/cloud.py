@@ -8,6 +8,7 @@ from lumimd.flags import Flags
 from lumimd.records import Stage
 from lumimd.resilience import breaker_state
 from lumimd.resilience.breaker import CircuitBreaker
+from lumimd.shutdown import GracefulShutdown
 from tests.simulation.breakers import Breakers
 from tests.simulation.bucket import Bucket
 from tests.simulation.gate import Gate
@@ -16,7 +17,6 @@ from tests.simulation.store_ports import SimulatedArchive, SimulatedDeletions, S
 from tests.simulation.tasks import Tasks
 from tests.simulation.transcription import Transcriptions
 from tests.simulation.world import World
-from tests.support.parts import FixedFlags
 
 
 class Cloud:
@@ -52,12 +52,12 @@ class Instance:
         self._world = cloud.world
         self.clock = cloud.world
         self.policy = cloud.world.policy
-        self.flags = FixedFlags()
         self.store = cloud.store
         self.deletions = cloud.deletions
         self.archive = cloud.archive
         self.admission = cloud.gate.instance()
         self.flags = EverythingOn()
+        self.shutdown = GracefulShutdown()
         self.audio = cloud.bucket
         self.tasks = cloud.tasks
         self.fallback = Rules()

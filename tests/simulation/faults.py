@@ -46,6 +46,7 @@ class Level:
     crash_after_paying: float = 0.0
     # of the invocations (a crash takes the others of its instance along)
     crash: float = 0.0
+    told_to_end: float = 0.0
     zombie: float = 0.0
     # of the messages
     duplicate: float = 0.0
@@ -95,6 +96,7 @@ LEVELS: Final = {
         slow=0.01,
         no_answer=0.001,
         crash=0.004,
+        told_to_end=0.004,
         duplicate=0.02,
         delayed=0.02,
         lost=0.01,
@@ -118,6 +120,7 @@ LEVELS: Final = {
         crash_after=0.008,
         crash_after_paying=0.12,
         crash=0.04,
+        told_to_end=0.03,
         zombie=0.6,
         duplicate=0.15,
         delayed=0.15,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 
 class Invocation:
@@ -23,7 +24,7 @@ class Invocation:
     )
 
     def __init__(
-        self, name: str, kind: str, visit_id: str | None, attempt: int | None, instance: int
+        self, name: str, kind: str, visit_id: str | None, attempt: int | None, instance: Any
     ) -> None:
         self.name = name
         self.instance = instance
@@ -47,7 +48,8 @@ class Invocation:
 
     def hits(self, visit_id: str | None) -> int:
         """The faults so far in the work on one visit; a death counts for all visits."""
-        return self.faults.get(visit_id, 0) + 100 * (self.is_dead + self.timed_out)
+        ends = self.is_dead + self.timed_out + self.instance.shutdown.has_begun
+        return self.faults.get(visit_id, 0) + 100 * ends
 
 
 current: ContextVar[Invocation] = ContextVar("current")

@@ -31,7 +31,7 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
     """One world from its first upload to its end."""
     world = World(seed, options)
     cloud = Cloud(world)
-    world.new_instance = lambda number: Instance(cloud)
+    world.new_instance = lambda: Instance(cloud)
     world.instances = [Instance(cloud) for _ in range(INSTANCES)]
     events = StorageEvents(world, cloud)
     phones = Phones(world, cloud, events)

@@ -24,6 +24,9 @@ START: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 EXPIRES_AFTER: Final = timedelta(days=2)
 """Sooner than in production, so that it can be awaited; later than any outage."""
 
+KILLED_AFTER_S: Final = 10.0
+"""What Cloud Run gives an instance that it has told to end."""
+
 IMPATIENT: Final = timedelta(hours=2)
 """In some worlds, so that visits expire while somebody is at work on them."""
 
@@ -79,7 +82,7 @@ class World:
         )
         self.running: dict[str, Invocation] = {}
         self.instances: list[Any] = []
-        self.new_instance: Callable[[int], Any] = lambda number: None
+        self.new_instance: Callable[[], Any] = lambda: None
         self.ids = count(1)
 
     def now(self) -> datetime:
@@ -117,7 +120,7 @@ class World:
         self.documents.__dict__.clear()
         del self.call
         self.on_wake_up = lambda: None
-        self.new_instance = lambda number: None
+        self.new_instance = lambda: None
 
     # -- the platform ------------------------------------------------------------------------------
 
@@ -136,8 +139,8 @@ class World:
 
         `on_reply` gets the status, or 0 when no answer came in time.
         """
-        number = self.rng.randrange(len(self.instances))
-        invocation = Invocation(f"{kind}#{next(self.ids)}", kind, visit_id, attempt, number)
+        instance = self.rng.choice(self.instances)
+        invocation = Invocation(f"{kind}#{next(self.ids)}", kind, visit_id, attempt, instance)
         replied = False
 
         def reply(status: int) -> None:
@@ -179,13 +182,15 @@ class World:
         context.run(current.set, invocation)
         context.run(about_visit.set, visit_id)
         self.note(invocation.name, visit_id, "begins", attempt)
-        task = self.loop.create_task(work(self.instances[number]), context=context)
+        task = self.loop.create_task(work(instance), context=context)
         self.running[invocation.name] = invocation
         patience = self.loop.call_later(patience_s, reply, 0)
         limit = self.loop.call_later(limit_s, time_out)
         task.add_done_callback(over)
         if self.faults.chance("crash"):
             self.after(self._moment(), self._crash, invocation)
+        if self.faults.chance("told_to_end"):
+            self.after(self._moment(), self._tell_to_end, invocation)
 
     def _moment(self) -> float:
         """Some moment in the life of an invocation; short ones are more likely than long ones."""
@@ -195,6 +200,19 @@ class World:
         if not invocation.is_over and not invocation.is_dead:
             self.kill(invocation, "crash")
 
+    def _tell_to_end(self, invocation: Invocation) -> None:
+        """SIGTERM, and ten seconds later SIGKILL; nothing new is sent there any more."""
+        if invocation.is_over or invocation.is_dead or invocation.instance not in self.instances:
+            return
+        self.note(invocation.name, invocation.visit_id, "fault", "told to end")
+        self._replace(invocation.instance)
+        invocation.instance.shutdown.begin()
+        self.after(KILLED_AFTER_S, self._end, invocation.instance, "ended")
+
+    def _replace(self, instance: Any) -> None:
+        if instance in self.instances:
+            self.instances[self.instances.index(instance)] = self.new_instance()
+
     def kill(self, invocation: Invocation, why: str) -> None:
         """The process is gone, and all that it was doing; what it sent may still arrive.
 
@@ -202,14 +220,16 @@ class World:
         """
         if invocation.is_dead:
             return
-        self.instances[invocation.instance] = self.new_instance(invocation.instance)
+        self._replace(invocation.instance)
+        self._end(invocation.instance, f"{why}: {invocation.name}")
+
+    def _end(self, instance: Any, reason: str) -> None:
         for each in [*self.running.values()]:
-            if each.instance == invocation.instance:
+            if each.instance is instance:
                 each.is_dead = True
                 for watch in self.on_kill:
                     watch(each)
                 del self.running[each.name]
-                reason = why if each is invocation else f"gone with {invocation.name}"
                 self.note(each.name, each.visit_id, "fault", reason)
                 self.loop.call_soon(each.reply, 0)  # the connection is gone
 

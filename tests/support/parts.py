@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
+from lumimd import collecting, pipeline
 from lumimd.adapters.memory import (
     ManualClock,
     MemoryAudioStore,
@@ -24,8 +25,9 @@ from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
 from lumimd.errors import Held
 from lumimd.flags import Flags
-from lumimd.ports import Policy
+from lumimd.ports import Policy, Transcribed
 from lumimd.records import Stage
+from lumimd.shutdown import GracefulShutdown
 from lumimd.transcript import Transcript, Utterance
 from tests.support.admission import MemoryGate
 from tests.support.summaries import summary_of
@@ -73,6 +75,7 @@ class MemoryParts:
     fallback: RulesSummarizer = field(default_factory=RulesSummarizer)
     policy: Policy = field(default_factory=lambda: Policy(requires_consent=False))
     flags: FixedFlags = field(default_factory=FixedFlags)
+    shutdown: GracefulShutdown = field(default_factory=GracefulShutdown)
     refusals: dict[Stage, Held] = field(default_factory=dict)
     cap: Cap | None = None
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -103,6 +106,14 @@ class MemoryParts:
         uploaded = upload(visit_id, generation, user_id=user_id)
         self.audio.put(uploaded.audio, tone(seconds=2))
         return uploaded
+
+
+async def transcribed(parts: MemoryParts, visit_id: str = "visit-1") -> None:
+    """A recording has come, and so has its transcript."""
+    await pipeline.accept(parts, parts.upload(visit_id))
+    job = parts.transcriber.orders[-1].transcript_id
+    parts.transcriber.finish(job, Transcribed(transcript()))
+    await collecting.collect(parts, visit_id, 1, job)
 
 
 def upload(

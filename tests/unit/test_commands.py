@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, commands, pipeline, recovery
+from lumimd import commands, pipeline, recovery
 from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused
-from lumimd.ports import Policy, Transcribed
+from lumimd.ports import Policy
 from lumimd.records import ProcessingStatus, Status, Visit
-from tests.support.parts import START, MemoryParts, transcript, upload
+from tests.support.parts import START, MemoryParts, transcribed, upload
 
 
 @pytest.fixture
@@ -29,12 +29,6 @@ async def run_tasks(parts: MemoryParts) -> None:
     while not parts.tasks.waiting.empty():
         task = parts.tasks.waiting.get_nowait()
         await pipeline.summarize(parts, task.visit_id, task.attempt)
-
-
-async def transcribed(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
-    parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
 
 
 async def failed(parts: MemoryParts) -> None:

@@ -10,7 +10,7 @@ from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER, RELEASE_OVER
 from lumimd.ports import Running, Transcribed
 from lumimd.records import DeadLetter, ProcessingStatus, Stage, Status, Visit
 from lumimd.resilience.backoff import FIRST, MAX_TRIES
-from tests.support.parts import START, MemoryParts, transcript
+from tests.support.parts import START, MemoryParts, transcribed, transcript
 
 AWAY = Transient(ErrorCode.SUMMARY_UNAVAILABLE)
 MINUTE = timedelta(minutes=1)
@@ -38,13 +38,6 @@ async def visit_of(parts: MemoryParts, visit_id: str = "visit-1") -> Visit:
 
 async def dead_letter_of(parts: MemoryParts) -> DeadLetter | None:
     return await parts.store.dead_letter("visit-1")
-
-
-async def transcribed(parts: MemoryParts, visit_id: str = "visit-1") -> None:
-    await pipeline.accept(parts, parts.upload(visit_id))
-    job = parts.transcriber.orders[-1].transcript_id
-    parts.transcriber.finish(job, Transcribed(transcript()))
-    await collecting.collect(parts, visit_id, 1, job)
 
 
 async def run_tasks(parts: MemoryParts) -> None:

@@ -11,7 +11,7 @@ from lumimd.ports import Failed, Job, Transcribed
 from lumimd.records import ProcessingStatus, Status, Visit
 from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.transcript import Transcript
-from tests.support.parts import MemoryParts, transcript, upload
+from tests.support.parts import MemoryParts, transcribed, transcript, upload
 
 
 @pytest.fixture
@@ -297,12 +297,6 @@ async def test_a_refused_recording_is_not_ordered_again(parts: MemoryParts) -> N
     assert visit.processing_error
     assert visit.processing_error.code is ErrorCode.AUDIO_TOO_SHORT
     assert len(parts.transcriber.orders) == 1
-
-
-async def transcribed(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
-    parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
 
 
 async def test_a_model_that_is_away_for_a_while_is_asked_again(parts: MemoryParts) -> None:
