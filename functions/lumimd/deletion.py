@@ -136,17 +136,26 @@ async def note_erasure(parts: Parts, user_id: str) -> None:
         Transient: the store is not available.
     """
     now = parts.clock.now()
-    await parts.deletions.put(
-        Deletion(
-            visit_id=_everything_of(user_id),
-            user_id=user_id,
-            requested_at=now,
-            settled_at=now,
-            wake_at=None,
-            completed_at=now,
-            folder=f"visits/{user_id}/",
-        )
+    erasure = Deletion(
+        visit_id=_everything_of(user_id),
+        user_id=user_id,
+        requested_at=now,
+        settled_at=now,
+        wake_at=None,
+        completed_at=now,
+        folder=f"visits/{user_id}/",
     )
+    for _ in range(CONFLICTS):
+        found = await parts.deletions.get(erasure.visit_id)
+        try:
+            if found is None:
+                await parts.deletions.create(erasure)
+            else:
+                await parts.deletions.save(found[1], erasure)
+        except Conflict:
+            continue
+        return
+    raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
 async def was_deleted(parts: Parts, upload: Upload) -> bool:
@@ -184,21 +193,21 @@ async def was_erased(parts: Parts, upload: Upload) -> bool:
     uploaded_at = upload.announced_at
     if found is None or uploaded_at is None or uploaded_at > found[0].requested_at:
         return False
-    if await parts.deletions.get(upload.visit_id) is not None:
-        return await was_deleted(parts, upload)  # the visit has a receipt of its own
     logs.event("upload_of_a_deleted_user")
     now = parts.clock.now()
-    await parts.deletions.put(
-        Deletion(
-            visit_id=upload.visit_id,
-            user_id=upload.user_id,
-            requested_at=found[0].requested_at,
-            settled_at=now,
-            wake_at=now,
-            bucket=upload.audio.bucket,
-            folder=f"visits/{upload.user_id}/{upload.visit_id}/",
-        )
+    receipt = Deletion(
+        visit_id=upload.visit_id,
+        user_id=upload.user_id,
+        requested_at=found[0].requested_at,
+        settled_at=now,
+        wake_at=now,
+        bucket=upload.audio.bucket,
+        folder=f"visits/{upload.user_id}/{upload.visit_id}/",
     )
+    try:
+        await parts.deletions.create(receipt)
+    except Conflict:
+        return await was_deleted(parts, upload)  # the visit has a receipt of its own
     return True
 
 

@@ -118,8 +118,12 @@ class Deletions(Protocol):
         """
         ...
 
-    async def put(self, deletion: Deletion) -> None:
-        """Write a receipt, whatever is there."""
+    async def create(self, deletion: Deletion) -> None:
+        """Write a receipt of what never was a visit.
+
+        Raises:
+            Conflict: there is a receipt of that id.
+        """
         ...
 
     async def save(self, read_version: object, deletion: Deletion) -> None:

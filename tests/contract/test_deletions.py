@@ -145,12 +145,13 @@ async def test_a_receipt_that_changed_meanwhile_is_not_overwritten(stores: Store
     assert after[0].counts == {"visits": 1, "recordings": 1}
 
 
-async def test_a_receipt_may_be_put_whatever_is_there(stores: Stores) -> None:
-    for counts in ({"visits": 1}, {"visits": 1, "recordings": 2}):
-        await stores.deletions.put(deletion(counts=counts))
-        found = await stores.deletions.get("v1")
-        assert found
-        assert found[0].counts == counts
+async def test_a_receipt_of_what_was_no_visit_is_created_once(stores: Stores) -> None:
+    await stores.deletions.create(deletion(counts={"visits": 1}))
+    with pytest.raises(Conflict):
+        await stores.deletions.create(deletion(counts={"visits": 2}))
+    found = await stores.deletions.get("v1")
+    assert found
+    assert found[0].counts == {"visits": 1}
 
 
 async def test_due_are_those_whose_time_has_come_the_oldest_first(stores: Stores) -> None:

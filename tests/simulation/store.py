@@ -114,8 +114,10 @@ class Documents:
         self.receipts[visit_id] = deletion, next(self._versions)
         self.on_deletion(present.visit)
 
-    def put_receipt(self, deletion: Deletion) -> None:
-        """The receipt, whatever is there."""
+    def create_receipt(self, deletion: Deletion) -> None:
+        """The receipt, if there is none."""
+        if deletion.visit_id in self.receipts:
+            raise Conflict
         self.receipts[deletion.visit_id] = deletion, next(self._versions)
         self.on_deletion(None)
 

@@ -81,11 +81,11 @@ class SimulatedDeletions:
             lambda: self.documents.begin_deletion(read, deletion),
         )
 
-    async def put(self, deletion: Deletion) -> None:
+    async def create(self, deletion: Deletion) -> None:
         await self._through(
-            "put_deletion",
+            "create_deletion",
             deletion.visit_id,
-            lambda: self.documents.put_receipt(deletion),
+            lambda: self.documents.create_receipt(deletion),
         )
 
     async def save(self, read_version: object, deletion: Deletion) -> None:

@@ -37,10 +37,10 @@ class FirestoreDeletions:
         batch.create(self._receipt(deletion.visit_id), deletion.to_stored())
         await called(lambda: batch.commit(retry=None))
 
-    async def put(self, deletion: Deletion) -> None:
-        """Write a receipt, whatever is there."""
+    async def create(self, deletion: Deletion) -> None:
+        """Write a receipt of what never was a visit."""
         reference = self._receipt(deletion.visit_id)
-        await called(lambda: reference.set(deletion.to_stored(), retry=None))
+        await called(lambda: reference.create(deletion.to_stored(), retry=None))
 
     async def save(self, read_version: object, deletion: Deletion) -> None:
         """Write a receipt that is still as it was read."""

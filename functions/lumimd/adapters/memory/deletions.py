@@ -32,10 +32,13 @@ class MemoryDeletions:
         self._store.remove(visit)
         self._store.put(receipt, deletion.to_stored())
 
-    async def put(self, deletion: Deletion) -> None:
-        """Write a receipt, whatever is there."""
+    async def create(self, deletion: Deletion) -> None:
+        """Write a receipt of what never was a visit."""
         await asyncio.sleep(0)
-        self._store.put(f"deletions/{deletion.visit_id}", deletion.to_stored())
+        path = f"deletions/{deletion.visit_id}"
+        if path in self._store.raw:
+            raise Conflict
+        self._store.put(path, deletion.to_stored())
 
     async def save(self, read_version: object, deletion: Deletion) -> None:
         """Write a receipt that is still as it was read."""
