@@ -11,7 +11,7 @@ from starlette.responses import Response
 from lumimd import collecting, logs, pipeline, recovery
 from lumimd.inbound import WEBHOOK_HEADER, check_webhook_caller, hint_of, summary_task_of, upload_of
 from lumimd.metrics_census import count_visits
-from lumimd.ports import Parts
+from lumimd.parts import Parts
 from lumimd.replies import acknowledge_event, reply_to_task, reply_to_webhook
 from lumimd.settings import settings
 from lumimd.wiring import parts

@@ -11,7 +11,7 @@ from lumimd import logs
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.errors import ErrorCode, Held
 from lumimd.events import SubmissionClaimed, SummaryClaimed
-from lumimd.ports import Parts
+from lumimd.parts import Parts
 from lumimd.recording import CONFLICTS, announce
 from lumimd.records import Claim, Visit
 from lumimd.resilience.retry import TimedOut

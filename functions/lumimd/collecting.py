@@ -14,7 +14,8 @@ from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.fallback import held_until
 from lumimd.flags import Switch
-from lumimd.ports import Failed, Job, JobGone, Parts, Running, Transcribed
+from lumimd.parts import Parts
+from lumimd.ports import Failed, Job, JobGone, Running, Transcribed
 from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Transcription, Visit
 from lumimd.resilience.backoff import put_aside

@@ -14,7 +14,7 @@ from lumimd import logs
 from lumimd.commit import Commit, Conflict
 from lumimd.deletion import begin_deletion
 from lumimd.errors import ErrorCode, RefusalCode, Refused, Transient
-from lumimd.ports import Parts
+from lumimd.parts import Parts
 from lumimd.recording import CONFLICTS, record_once
 from lumimd.records import Consent, Deletion, ProcessingStatus, Visit
 from lumimd.visit import retry_event

@@ -19,7 +19,7 @@ from lumimd.audio import Upload
 from lumimd.claims import GAP, SUMMARY
 from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused, Transient
-from lumimd.ports import Parts
+from lumimd.parts import Parts
 from lumimd.recording import CONFLICTS, dead_letter_of
 from lumimd.records import Deletion, Visit
 

@@ -18,7 +18,7 @@ from lumimd.analysis import ANALYSES
 from lumimd.claims import still_held
 from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.ports import Parts
+from lumimd.parts import Parts
 from lumimd.recording import record
 from lumimd.records import Stage, Visit
 from lumimd.resilience.backoff import MAX_TRIES, put_aside

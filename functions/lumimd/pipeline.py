@@ -19,7 +19,7 @@ from lumimd.commit import Commit, Conflict, Stored
 from lumimd.deletion import was_deleted, was_erased
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until
-from lumimd.ports import Parts
+from lumimd.parts import Parts
 from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
 from lumimd.records import Action, Consent, ProcessingStatus, Visit
 from lumimd.resilience.backoff import FIRST, MAX_TRIES, put_aside

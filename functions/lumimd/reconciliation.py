@@ -18,7 +18,8 @@ from lumimd import logs, pipeline
 from lumimd.audio import Upload, named_in, recording_of
 from lumimd.deletion import was_deleted
 from lumimd.errors import Transient
-from lumimd.ports import KnownJob, Parts
+from lumimd.parts import Parts
+from lumimd.ports import KnownJob
 from lumimd.records import ProcessingStatus, Visit
 
 AT_HOUR: Final = 3

@@ -8,7 +8,7 @@ from lumimd import logs, metrics
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.errors import ErrorCode, Transient
 from lumimd.events import Event
-from lumimd.ports import Parts
+from lumimd.parts import Parts
 from lumimd.records import Action, DeadLetter, ProcessingStatus, Visit
 from lumimd.transcript import TranscriptPage
 from lumimd.visit import Advance, Effect, advance

@@ -16,7 +16,7 @@ from lumimd.admission.admit import LOOK_AGAIN
 from lumimd.claims import claim
 from lumimd.commit import Stored
 from lumimd.fallback import GIVE_UP_AFTER, held_until, lacks_provisional
-from lumimd.ports import Parts
+from lumimd.parts import Parts
 from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Stage, Visit
 from lumimd.switched_off import refusal, waits_for_switch

@@ -16,7 +16,7 @@ from typing import Final
 from lumimd import events as e
 from lumimd import logs
 from lumimd.deletion import begin_deletion
-from lumimd.ports import Parts
+from lumimd.parts import Parts
 from lumimd.reconciliation import AT_HOUR, reconcile
 from lumimd.recording import record
 from lumimd.records import Visit

@@ -19,7 +19,8 @@ from lumimd import logs
 from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Held
 from lumimd.flags import Switch, share
-from lumimd.ports import Parts, Summarizer
+from lumimd.parts import Parts
+from lumimd.ports import Summarizer
 from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Stage, Visit
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Final
 from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.errors import Held
 from lumimd.metrics_census import Census
+from lumimd.parts import Parts, Policy
 from lumimd.ports import (
     Archive,
     AudioStore,
     Clock,
     Deletions,
-    Parts,
-    Policy,
     Summarizer,
     TaskQueue,
     Transcriber,

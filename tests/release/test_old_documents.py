@@ -15,7 +15,7 @@ from lumimd import commands, pipeline
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.document import Document
 from lumimd.errors import ErrorCode
-from lumimd.ports import Policy
+from lumimd.parts import Policy
 from lumimd.records import (
     SCHEMA_VERSION,
     Action,

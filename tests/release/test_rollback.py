@@ -11,7 +11,7 @@ import pytest
 from lumimd import commands, pipeline
 from lumimd.admission.places import Cap
 from lumimd.audio import Upload
-from lumimd.ports import Policy
+from lumimd.parts import Policy
 from lumimd.records import ProcessingStatus, Status, Visit
 from tests.release import either_release
 from tests.release.conftest import OldRelease

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from lumimd.commit import Commit
-from lumimd.ports import Policy
+from lumimd.parts import Policy
 from lumimd.records import Visit
 from lumimd.resilience import retry
 from tests.simulation.faults import Dependency, Faults, Level

@@ -25,7 +25,8 @@ from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
 from lumimd.errors import Held
 from lumimd.flags import Flags
-from lumimd.ports import Policy, Transcribed
+from lumimd.parts import Policy
+from lumimd.ports import Transcribed
 from lumimd.records import Stage
 from lumimd.shutdown import GracefulShutdown
 from lumimd.transcript import Transcript, Utterance

@@ -9,7 +9,7 @@ import pytest
 from lumimd import commands, pipeline, recovery
 from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused
-from lumimd.ports import Policy
+from lumimd.parts import Policy
 from lumimd.records import ProcessingStatus, Status, Visit
 from tests.support.parts import START, MemoryParts, transcribed, upload
 

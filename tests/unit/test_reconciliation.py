@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from lumimd import commands, pipeline, reconciliation, recovery
-from lumimd.ports import Policy, Transcribed
+from lumimd.parts import Policy
+from lumimd.ports import Transcribed
 from lumimd.records import Status
 from tests.support.parts import START, MemoryParts, tone, transcript, upload
 from tests.unit.test_commands import run_tasks, transcribed, visit_of

@@ -7,7 +7,7 @@ import pytest
 
 from lumimd import commands, pipeline, recovery, retention
 from lumimd.errors import ErrorCode, Held
-from lumimd.ports import Policy
+from lumimd.parts import Policy
 from lumimd.records import Status
 from tests.support.parts import MemoryParts
 from tests.unit.test_commands import run_tasks, transcribed, visit_of

@@ -31,7 +31,8 @@ from lumimd.admission.turns import Flows, draw_turn
 from lumimd.admission.waiting_room import WaitingRoom
 from lumimd.commit import Stored
 from lumimd.errors import Held, Transient
-from lumimd.ports import Clock, Parts
+from lumimd.parts import Parts
+from lumimd.ports import Clock
 from lumimd.records import Visit
 from lumimd.shared_documents import Contended, Shared, SharedDocuments
 

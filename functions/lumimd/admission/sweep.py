@@ -14,7 +14,8 @@ from lumimd import logs
 from lumimd.admission.places import Place
 from lumimd.admission.slots import Slots
 from lumimd.errors import Transient
-from lumimd.ports import JobGone, Parts, Running
+from lumimd.parts import Parts
+from lumimd.ports import JobGone, Running
 from lumimd.records import ProcessingStatus, Visit
 
 OLD: Final = timedelta(minutes=10)

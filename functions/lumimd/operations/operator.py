@@ -6,7 +6,7 @@ from typing import Protocol
 
 from lumimd.operations.controls import QueueControl, ScheduleControl
 from lumimd.operations.operator_store import OperatorStore
-from lumimd.ports import Parts
+from lumimd.parts import Parts
 from lumimd.resilience.breaker_store import BreakerStore
 
 Check = Callable[[], Awaitable[str]]
