@@ -17,6 +17,7 @@ from lumimd.claims import claim
 from lumimd.commit import Stored
 from lumimd.fallback import GIVE_UP_AFTER, held_until, lacks_provisional
 from lumimd.parts import Parts
+from lumimd.progress import Step
 from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Stage, Visit
 from lumimd.switched_off import refusal, waits_for_switch
@@ -44,8 +45,8 @@ def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
     """
     if visit.is_claimed(now):
         return Need.NOTHING
-    if visit.queued_at is not None and visit.processing_status is ProcessingStatus.PENDING:
-        expires_after *= 8  # it waits for us, or for next month's quota, and not for its owner
+    if visit.current_step is Step.QUEUED:
+        expires_after *= 8  # it waits for a place, or for its user's quota, and not for its owner
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
     if not visit.processing_status.is_terminal and now - began_at >= expires_after:
         return Need.EXPIRE

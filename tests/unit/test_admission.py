@@ -348,6 +348,18 @@ async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> Non
     assert len(provider_of(parts).orders) == 22
 
 
+async def test_who_waits_for_the_quota_is_not_expired_like_who_never_records() -> None:
+    parts = parts_with(50)
+    parts.gate.has_quota = True
+    parts.policy = replace(parts.policy, expires_after=timedelta(hours=5))
+    for n in range(26):
+        await upload(parts, f"ann-{n:02d}")
+    for _ in range(6):
+        parts.clock.advance(timedelta(hours=1, minutes=12))
+        await recovery.wake_due(parts)
+    assert len(provider_of(parts).orders) == 26
+
+
 async def test_another_tier_lets_those_who_wait_pass() -> None:
     parts = parts_with(50)
     parts.gate.has_quota = True
