@@ -14,7 +14,7 @@ from infra.local.stack import can_emulate
 pytestmark = pytest.mark.stack
 
 # A seed whose ten kills hit each of the seven victims. Nobody waits here for a claim that a dead
-# process holds (up to 260 s): a visit may still be under way at the end, if it will be woken.
+# process holds (up to 195 s): a visit may still be under way at the end, if it will be woken.
 SMALL = Settings(visits=20, seed=45, kills=10, patience_s=20, webhook_retry_s=2)
 OVERDUE = timedelta(seconds=30)
 

@@ -1,7 +1,7 @@
 """One run: start the stack, upload while processes are killed, let it recover, take the evidence.
 
-What a kill leaves behind comes back by `wakeAt`: a submission's claim after 70 s, a task that the
-queue forgot after 2 minutes, a summary's claim after 260 s. So the recovery may last longer than
+What a kill leaves behind comes back by `wakeAt`: a submission's claim after 95 s, a task that the
+queue forgot after 2 minutes, a summary's claim after 195 s. So the recovery may last longer than
 the killing.
 """
 
