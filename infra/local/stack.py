@@ -254,6 +254,7 @@ def _function(entry_point: str, ports: Mapping[str, int], env: Mapping[str, str]
         after=("firestore", "tasks"),
         ready=port_open(port),
         url=_function_url(ports, entry_point),
+        grace_s=10,  # as Cloud Run
     )
 
 

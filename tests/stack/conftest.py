@@ -58,6 +58,10 @@ class Pipeline:
         jobs = (await self.speech.get("/_local/jobs")).json()["jobs"]
         return sum(visit_id in job["audio_url"] for job in jobs)
 
+    def log_of(self, part: str) -> str:
+        """What one part of the stack has logged."""
+        return (self.stack.run_dir / f"{part}.log").read_text(errors="replace")
+
     def logged(self) -> str:
         """Every line that a part of the stack has logged."""
         return "\n".join(

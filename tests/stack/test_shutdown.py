@@ -1,0 +1,41 @@
+"""A function that is told to end, as after every deploy, hands back what it works on."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lumimd.records import ProcessingStatus
+from tests.stack.conftest import Pipeline
+from tests.support.parts import tone
+
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
+
+FUNCTION = "on_audio_finalized"
+
+
+async def test_an_order_under_way_is_put_aside_before_its_function_is_killed(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    recording = tmp_path / "audio.wav"
+    recording.write_bytes(tone(seconds=1))
+    visit_id = pipeline.new_visit()
+    await pipeline.script(visit_id, http=[{"route": "submit", "status": 503, "delay_s": 25}])
+    await pipeline.upload(recording, visit_id)
+    async with asyncio.timeout(20):
+        while not any(
+            visit_id in line and "submission_claimed" in line
+            for line in pipeline.log_of(FUNCTION).splitlines()
+        ):
+            await asyncio.sleep(0.05)  # a file has no event to wait for
+    await pipeline.stack.processes.stop(FUNCTION)
+    try:
+        visit = (await pipeline.documents(visit_id)).visit
+        assert '"event": "instance_is_ending"' in pipeline.log_of(FUNCTION)
+        assert visit.processing_status is ProcessingStatus.PENDING
+        assert (visit.stage_tries, visit.held_since is not None) == (0, True)
+        assert visit.wake_at is not None
+        assert visit.wake_at < datetime.now(UTC) + timedelta(minutes=3)
+    finally:
+        await pipeline.stack.processes.start(FUNCTION)
