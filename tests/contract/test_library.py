@@ -184,7 +184,7 @@ async def test_an_edit_does_not_bring_back_what_was_removed(shelves: Shelves) ->
 
 async def test_who_is_not_known_has_the_defaults(shelves: Shelves) -> None:
     profile = await shelves.library.profile("u")
-    assert (profile.user_id, profile.tier, profile.preferences) == ("u", "free", None)
+    assert (profile.user_id, profile.tier, profile.preferences) == ("u", None, None)
 
 
 async def test_a_profile_is_what_is_stored_of_that_user_until_it_is_forgotten(
@@ -193,9 +193,9 @@ async def test_a_profile_is_what_is_stored_of_that_user_until_it_is_forgotten(
     await shelves.raw("users/u", {"tier": "paid", "preferences": {"language": "de"}})
     profile = await shelves.library.profile("u")
     assert (profile.tier, profile.preferences) == ("paid", {"language": "de"})
-    assert (await shelves.library.profile("other")).tier == "free"
+    assert (await shelves.library.profile("other")).tier is None
     await shelves.library.forget("u")
-    assert (await shelves.library.profile("u")).tier == "free"
+    assert (await shelves.library.profile("u")).tier is None
 
 
 async def test_use_counts_visits_and_the_audio_that_was_transcribed(shelves: Shelves) -> None:

@@ -159,6 +159,12 @@ LEVELS: Final = {
 }
 LEVELS["crowded"] = replace(LEVELS["heavy"], few_places=1.0, rush=1.0)
 """As heavy, there are few places at the provider, and everybody wants one at the same moment."""
+LEVELS["fickle"] = replace(
+    LEVELS["crowded"], replaced=0.6, cancelled=0.3, deleted=0.3, job_takes_hours=0.1
+)
+"""As crowded, and people change their minds while their jobs run on."""
+LEVELS["repeating"] = replace(LEVELS["heavy"], storm=1.0, duplicate=0.6, delayed=0.6)
+"""As heavy, dependencies ask for patience, and what was said is said again."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
 """As heavy, and everybody has their visits deleted."""
 

@@ -22,7 +22,7 @@ from tests.simulation.phones import Phones, path_of
 from tests.simulation.promises import Promises
 from tests.simulation.transcription import OrderedJob
 from tests.simulation.words import spoken_of
-from tests.simulation.world import START, World
+from tests.simulation.world import EXPIRES_AFTER, START, World
 
 LEGAL_STEPS: Final = frozenset(
     (source, event.name, transition.to) for (source, event), transition in table.TRANSITIONS.items()
@@ -290,6 +290,9 @@ class Invariants:
         if not visit.processing_status.is_terminal:
             breach("stuck", visit_id, visit.processing_status)
             return
+        patient = world.policy.expires_after == EXPIRES_AFTER
+        if patient and visit.status is Status.EXPIRED and visit.audio is not None:
+            breach("stuck", visit_id, "nobody went on with it until it expired")
         self._promises.at_the_end(visit)
         self._check_transcript(visit, bills.get((visit_id, newest), []))
         if visit.processing_status is ProcessingStatus.COMPLETED:

@@ -224,6 +224,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
             (submission, "nobodys_before", lambda until: None),
             (summary, "nobodys_before", lambda until: None),
         ),
+        level="repeating",
     ),
     "tries-are-counted": Guard(
         "the calls that one visit can cause are bounded",
@@ -332,6 +333,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     "abandoned-jobs-keep-their-place": Guard(
         "a job runs on, whether its visit still wants it or not",
         put((sweep, "_runs", _runs_no_more)),
+        level="fickle",
     ),
     "line-is-called": Guard(
         "who waits in line is called when a place is free",

@@ -86,6 +86,12 @@ def test_under_heavy_faults_nothing_is_lost_paid_twice_or_stuck() -> None:
     }, "a fault that is never injected"
 
 
+def test_people_who_change_their_minds_never_have_more_jobs_than_places() -> None:
+    """A visit that was replaced, cancelled, deleted or expired leaves its job running."""
+    report = simulated(180, 1, "fickle")
+    assert not broken(report)
+
+
 @pytest.mark.parametrize("dependency", list(Dependency))
 def test_two_hours_without_a_dependency_are_waited_out(dependency: Dependency) -> None:
     report = simulated(60, 1, "none", outages=((dependency, 120.0),))

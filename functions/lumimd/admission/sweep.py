@@ -1,8 +1,8 @@
 """Places that nobody gave back: who died before it could, or was asked to stop meanwhile.
 
 Called when somebody waits and no place is free. A place whose visit says that its job has ended is
-free. Where the visit has gone on without the job (another recording came, its owner cancelled it),
-the provider is asked whether any job for it still runs.
+free. Where the visit has gone on without the job (another recording came, its owner cancelled it,
+it expired), the provider is asked whether any job for it still runs.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from lumimd.admission.slots import Slots
 from lumimd.errors import Transient
 from lumimd.parts import Parts
 from lumimd.ports import JobGone, Running
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.records import ProcessingStatus, Status, Visit
 
 OLD: Final = timedelta(minutes=10)
 """Most jobs have ended by then, and who holds such a place is worth a look."""
@@ -43,13 +43,11 @@ def fate(visit: Visit | None, attempt: int, now: datetime) -> Fate:
     """
     if visit is None:
         return Fate.MAY_RUN
-    if visit.attempt != attempt:
+    if visit.attempt != attempt or visit.status in (Status.CANCELLED, Status.EXPIRED):
         return Fate.ABANDONED if _is_settled(visit, now) else Fate.MAY_RUN
     match visit.processing_status:
         case ProcessingStatus.PENDING | ProcessingStatus.TRANSCRIBING:
             return Fate.MAY_RUN
-        case ProcessingStatus.CANCELLED:
-            return Fate.ABANDONED if _is_settled(visit, now) else Fate.MAY_RUN
         case _:
             return Fate.ENDED
 
