@@ -165,6 +165,14 @@ LEVELS["fickle"] = replace(
 """As crowded, and people change their minds while their jobs run on."""
 LEVELS["repeating"] = replace(LEVELS["heavy"], storm=1.0, duplicate=0.6, delayed=0.6)
 """As heavy, dependencies ask for patience, and what was said is said again."""
+LEVELS["queueing"] = replace(LEVELS["normal"], few_places=1.0, rush=1.0)
+"""As normal, and everybody wants one of few places at the same moment."""
+LEVELS["consenting"] = replace(
+    LEVELS["heavy"], no_consent_asked=1.0, consent_later=1.0, consent_given=1.0, cancelled=0.4
+)
+"""As heavy, nobody asks for consent, and it is given at any moment."""
+LEVELS["impatient"] = replace(LEVELS["heavy"], impatient=1.0)
+"""As heavy, and visits expire while somebody is at work on them."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
 """As heavy, and everybody has their visits deleted."""
 

@@ -30,10 +30,11 @@ from lumimd.commit import Commit, Conflict, Stored
 from lumimd.events import submission, summary
 from lumimd.records import Claim, ProcessingStatus, Visit
 from lumimd.resilience import breaker_state, retry
+from tests.simulation.faults import Dependency
 from tests.simulation.gate import SimulatedDocuments
 from tests.simulation.guard import Guard, Remove, put
 from tests.simulation.sabotage_of_rights import RIGHTS
-from tests.simulation.sabotage_of_waiting import WAITING
+from tests.simulation.sabotage_of_waiting import TWO_HOURS, WAITING
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedVisitStore
 from tests.simulation.transcription import Transcriptions
@@ -194,6 +195,17 @@ async def _calls_nobody(self: Admission, parts: Any) -> list[Stored]:
 async def _runs_no_more(parts: Any, visit: Visit | None) -> bool:
     return False
 
+
+_AWAY: Final[dict[str, Any]] = {"level": "none", "outages": ((Dependency.MODEL, TWO_HOURS),)}
+
+_SHOWS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
+    events.ConsentGiven: {"level": "consenting"},
+    events.SubmissionQueued: {"level": "queueing"},
+    events.SummaryDeferred: {"level": "repeating"},
+    events.SummaryHeld: _AWAY,
+    events.VisitExpired: {"level": "impatient"},
+}
+"""Where the lack of a transition for such an event shows soonest, if not with heavy faults."""
 
 _EVERYWHERE: Final = (collecting, fallback, pipeline, recovery)
 
@@ -358,7 +370,9 @@ GUARDS: Final[Mapping[str, Guard]] = {
     },
     **{
         f"transition-{source}-{event.name}": Guard(
-            f"{event.name} while {source} is news, not late", _without((source, event))
+            f"{event.name} while {source} is news, not late",
+            _without((source, event)),
+            **_SHOWS_AT.get(event, {}),
         )
         for source, event in table.TRANSITIONS
     },

@@ -1,6 +1,10 @@
-"""Guards of waiting: who waits for a dependency that is down has not tried."""
+"""Guards of waiting: who waits for a dependency that is down has not tried.
 
-from collections.abc import Callable, Mapping
+That an order, on the other hand, uses up a try, is missed where orders alone fail for hours: see
+`tests/contract/test_calls_under_500.py`. Here the breaker bounds them as well.
+"""
+
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,14 +16,11 @@ from tests.simulation.guard import Guard, put
 TWO_HOURS: Final = 120.0
 
 
-def _put_aside_with(used_a_try: bool) -> Callable[..., Any]:
-    def put_aside(*args: Any, **more: Any) -> events.Event:
-        event = _put_aside(*args, **more)
-        if isinstance(event, events.SubmissionDeferred):
-            return replace(event, used_a_try=used_a_try)
-        return event
-
-    return put_aside
+def _put_aside_after_a_try(*args: Any, **more: Any) -> events.Event:
+    event = _put_aside(*args, **more)
+    if isinstance(event, events.SubmissionDeferred):
+        return replace(event, used_a_try=True)
+    return event
 
 
 async def _nobody_knows(*args: Any) -> None:
@@ -36,15 +37,13 @@ _held = events.SubmissionHeld.changes
 WAITING: Final[Mapping[str, Guard]] = {
     "looking-uses-no-try": Guard(
         "who cannot look at the provider's list does not know that there is no transcript",
-        put((pipeline, "_put_aside", _put_aside_with(True))),
-    ),
-    "ordering-uses-a-try": Guard(
-        "the orders that one visit can cause are bounded",
-        put((pipeline, "_put_aside", _put_aside_with(False))),
+        put((pipeline, "_put_aside", _put_aside_after_a_try)),
     ),
     "holding-gives-the-try-back": Guard(
         "waiting for a dependency that is down uses up no try",
         put((events.SubmissionHeld, "changes", _held_for_a_try)),
+        level="none",
+        outages=((Dependency.TRANSCRIPTION, TWO_HOURS),),
     ),
     "known-down-model": Guard(
         "an outage that few notice costs no visit its last try",
