@@ -184,7 +184,8 @@ def test_a_broken_invariant_names_its_seed_and_tells_the_story() -> None:
     report = run_batch(next(batches(60, 20, "heavy", sabotage="look-before-you-pay")))
     assert report.first
     seed, breach = report.first
-    assert breach.invariant in ("duplicateTranscriptionCharges", "capExceeded")
+    # An order that nobody looked for is paid twice, or paid and forgotten.
+    assert breach.invariant in ("duplicateTranscriptionCharges", "capExceeded", "lostTranscripts")
     again, _ = _again(seed)
     assert again.first == report.first
     assert again.story == report.story
