@@ -181,11 +181,11 @@ def test_a_sabotage_is_run_where_its_lack_shows_unless_told_otherwise(
 
 
 def test_a_broken_invariant_names_its_seed_and_tells_the_story() -> None:
-    report = run_batch(next(batches(60, 20, "heavy", sabotage="look-before-you-pay")))
+    known = MISSED_AT["look-before-you-pay"]["seed"]
+    report = run_batch(next(batches(60, known, "heavy", sabotage="look-before-you-pay")))
     assert report.first
     seed, breach = report.first
-    # An order that nobody looked for is paid twice, or paid and forgotten.
-    assert breach.invariant in ("duplicateTranscriptionCharges", "capExceeded", "lostTranscripts")
+    assert breach.invariant in ("duplicateTranscriptionCharges", "capExceeded")
     again, _ = _again(seed)
     assert again.first == report.first
     assert again.story == report.story
