@@ -50,10 +50,12 @@ class MemoryVisitStore:
     async def due(self, now: datetime, limit: int, after: Stored | None = None) -> Sequence[Stored]:
         """At most `limit` visits with `wake_at <= now`, the longest overdue first."""
         await asyncio.sleep(0)
-        found = [self._read(path.split("/")[1]) for path in self._documents if _is_visit(path)]
-        due = sorted(
-            (s for s in found if s and s.visit.wake_at and s.visit.wake_at <= now), key=_due_order
-        )
+        found = [
+            self._read(path.split("/")[1])
+            for path, document in self._documents.items()
+            if _is_visit(path) and (wake_at := document.get("wakeAt")) and wake_at <= now
+        ]
+        due = sorted((stored for stored in found if stored), key=_due_order)
         if after is not None:
             due = [stored for stored in due if _due_order(stored) > _due_order(after)]
         return due[:limit]

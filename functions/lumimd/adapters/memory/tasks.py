@@ -18,12 +18,14 @@ class MemoryTaskQueue:
     def __init__(self) -> None:
         self.waiting: asyncio.Queue[SummaryTask] = asyncio.Queue()
         self.created: list[SummaryTask] = []
+        self._names: set[SummaryTask] = set()
 
     async def request_summary(self, visit_id: str, attempt: int, request: int) -> None:
         """Remember the task, unless it was created before."""
         await asyncio.sleep(0)
         task = SummaryTask(visit_id, attempt, request)
-        if task not in self.created:
+        if task not in self._names:
+            self._names.add(task)
             self.created.append(task)
             self.waiting.put_nowait(task)
 
