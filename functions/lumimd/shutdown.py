@@ -8,7 +8,7 @@ cancelled and put aside as if its dependency were down, which uses up no try.
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -52,16 +52,19 @@ class GracefulShutdown:
     def begin_on_sigterm(self) -> None:
         """Begin when the platform says so; the server then does as it would have done without us.
 
-        To be called from the event loop, when the server has its own handler in place.
+        To be called from the event loop, when the server has its own handler in place. Without
+        one the signal ends the process at once, and goes on doing so.
         """
         if threading.current_thread() is not threading.main_thread():
             return  # signals concern the main thread alone: a test, or the stack in one process
         loop, servers_own = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+        if not callable(servers_own):
+            return
+        handle: Callable[[int, FrameType | None], object] = servers_own
 
         def told(number: int, frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(self.begin)
-            if callable(servers_own):
-                servers_own(number, frame)
+            handle(number, frame)
 
         signal.signal(signal.SIGTERM, told)
 

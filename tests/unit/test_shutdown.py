@@ -94,6 +94,27 @@ async def test_nobody_is_given_more_time_than_there_was(monkeypatch: pytest.Monk
         await never_ends(ending, 0)
 
 
+def test_where_nobody_listens_sigterm_ends_the_process_as_ever() -> None:
+    program = """
+import asyncio, os, signal
+from lumimd.shutdown import GracefulShutdown
+
+async def main():
+    GracefulShutdown().begin_on_sigterm()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": ":".join(filter(None, sys.path))},
+        timeout=30,
+        check=False,
+    )
+    assert ran.returncode == -signal.SIGTERM
+
+
 def test_the_servers_own_handler_of_sigterm_is_called_as_well() -> None:
     """In a process of its own: signals are nothing to play with in this one."""
     program = """
