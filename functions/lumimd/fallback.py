@@ -75,7 +75,10 @@ async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -
     """
     visit, now = claimed.visit, parts.clock.now()
     if not isinstance(error, Held) and visit.stage_tries >= MAX_TRIES:
-        error = await known_down(parts, visit, Stage.SUMMARY) or error
+        down = await known_down(parts, visit, Stage.SUMMARY)
+        if down is not None:  # but whoever was asked for patience stays patient
+            wait_s = max(down.retry_after_s or 0.0, error.retry_after_s or 0.0)
+            error = Held(down.code, retry_after_s=wait_s)
     held = isinstance(error, Held)
     until = (
         held_until(visit, error, now)

@@ -16,6 +16,7 @@ class Erasure:
         self._world, self._cloud = world, cloud
         self._there: dict[str, Counter[str]] = {}
         self._stored_jobs: dict[str, str] = {}
+        self._before: dict[str, frozenset[int]] = {}
         world.on_deletion.append(self._at_deletion)
 
     def _at_deletion(self, visit: Visit) -> None:
@@ -26,6 +27,8 @@ class Erasure:
         job = visit.transcription
         if job is not None and job.completed_at is not None:
             self._stored_jobs[visit_id] = job.transcript_id
+        told = (*self._cloud.bucket.erased, *self._cloud.transcriptions.erased)
+        self._before[visit_id] = frozenset(id(erased) for erased in told)
         self._there[visit_id] = Counter(
             visits=1,
             history=len(documents.entries.get(visit_id, {})),
@@ -51,7 +54,7 @@ class Erasure:
         """What certainly was deleted outside of the store, for the receipt of that visit.
 
         A transcript that is stored is deleted at the provider at once, and that is no deletion of
-        the visit.
+        the visit; nor is what went before it, with an earlier recording.
         """
         folder, counts = folder_of(visit_id), Counter[str]()
         for kind, told in (
@@ -60,6 +63,8 @@ class Erasure:
         ):
             for erased in told:
                 if erased.folder != folder or erased.invocation.kind != "wake":
+                    continue
+                if id(erased) in self._before[visit_id]:
                     continue
                 if not erased.name or erased.name != self._stored_jobs.get(visit_id):
                     counts[kind] += erased.number * erased.is_certain(visit_id)

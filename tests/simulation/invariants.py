@@ -264,7 +264,11 @@ class Invariants:
                 self._world.breach("tooManyModelCharges", visit_id, "several under one claim")
             # One probe a minute, in all, is made for everybody while the model is known to be down;
             # and one try more than others has the visit that the breaker opened for.
-            own = sum(not answer.is_probe for answer in answers)
+            # And an instance that had to end uses up no try.
+            own = sum(
+                not answer.is_probe and not answer.invocation.instance.shutdown.has_begun
+                for answer in answers
+            )
             if own > MAX_TRIES + 1:
                 self._world.breach("tooManyModelCharges", visit_id, f"{own} in attempt {attempt}")
             for earlier in answers[:-1]:
