@@ -75,6 +75,21 @@ async def test_an_outage_uses_up_no_try_and_ends_in_a_summary_by_the_model(
     assert model.calls == 1
 
 
+async def test_who_was_asked_for_patience_stays_patient_while_the_model_is_known_to_be_down(
+    parts: MemoryParts,
+) -> None:
+    await transcribed(parts)
+    asked = Transient(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=1800)
+    parts.summarizer.raises = [AWAY, AWAY, asked]
+    parts.refusals[Stage.SUMMARY] = Held(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=30)
+    await run_tasks(parts)
+    await minutes_pass(parts, 5)
+    assert parts.summarizer.calls == 3
+    visit = await visit_of(parts)
+    assert visit.wake_at is not None
+    assert visit.wake_at - parts.clock.now() > 20 * MINUTE
+
+
 async def test_who_waits_long_is_shown_a_provisional_summary_which_is_replaced_once(
     parts: MemoryParts,
 ) -> None:
