@@ -45,7 +45,8 @@ def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
     """
     if visit.is_claimed(now):
         return Need.NOTHING
-    if visit.current_step is Step.QUEUED:
+    waited = visit.queued_at is not None or visit.current_step is Step.QUEUED
+    if waited and visit.processing_status is ProcessingStatus.PENDING:
         expires_after *= 8  # it waits for a place, or for its user's quota, and not for its owner
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
     if not visit.processing_status.is_terminal and now - began_at >= expires_after:

@@ -360,6 +360,16 @@ async def test_who_waits_for_the_quota_is_not_expired_like_who_never_records() -
     assert len(provider_of(parts).orders) == 26
 
 
+async def test_who_was_called_after_a_long_wait_is_not_expired_when_its_order_fails() -> None:
+    parts = parts_with(1)
+    for name in ("bob-1", "ann-1"):
+        await upload(parts, name)
+    waited = await visit_of(parts, "ann-1")
+    called = waited.model_copy(update={"current_step": Step.SUBMITTING, "turn": None})
+    later = waited.created_at + parts.policy.expires_after * 2
+    assert recovery.need(called, later, parts.policy.expires_after) is recovery.Need.SUBMIT
+
+
 async def test_another_tier_lets_those_who_wait_pass() -> None:
     parts = parts_with(50)
     parts.gate.has_quota = True
