@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
+from lumimd.dead_letter import DeadLetter
+from lumimd.records import Action, HistoryEntry, Visit
 from lumimd.transcript import TranscriptPage
 
 

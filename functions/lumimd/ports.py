@@ -13,8 +13,9 @@ from typing import Protocol
 from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
 from lumimd.commit import Commit, Stored
+from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode
-from lumimd.records import Action, DeadLetter, Deletion, HistoryEntry, Visit
+from lumimd.records import Action, Deletion, HistoryEntry, Visit
 from lumimd.transcript import Transcript, Utterance
 
 

@@ -6,10 +6,11 @@ from typing import Final
 
 from lumimd import logs, metrics
 from lumimd.commit import Commit, Conflict, Stored
+from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode, Transient
 from lumimd.events import Event
 from lumimd.parts import Parts
-from lumimd.records import Action, DeadLetter, ProcessingStatus, Visit
+from lumimd.records import Action, ProcessingStatus, Visit
 from lumimd.transcript import TranscriptPage
 from lumimd.visit import Advance, Effect, advance
 

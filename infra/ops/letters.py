@@ -8,12 +8,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from infra.ops import asked
 from infra.ops.desk import Desk
 from infra.ops.tables import of_bulk, of_discarded, of_letters
+from lumimd.dead_letter import DeadLetter, LetterState
 from lumimd.errors import RETRYABLE, ErrorCode
 from lumimd.operations import dead_letters
 from lumimd.operations.audit import note_reading
 from lumimd.operations.bulk_retry import PER_MINUTE, BulkItem, BulkSummary, bulk_retry, choose
 from lumimd.operations.operator_store import LetterFilter
-from lumimd.records import DeadLetter, LetterState, Stage
+from lumimd.records import Stage
 
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:

@@ -8,10 +8,11 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from lumimd.dead_letter import DeadLetter
 from lumimd.operations.bulk_retry import BulkSummary
 from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import AuditEntry, is_stuck
-from lumimd.records import DeadLetter, ProcessingStatus, Status
+from lumimd.records import ProcessingStatus, Status
 
 COLOURS = {
     Status.COMPLETED: "green",

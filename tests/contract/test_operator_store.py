@@ -10,6 +10,7 @@ import pytest
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
 from lumimd.commit import Commit, Conflict
+from lumimd.dead_letter import DeadLetter, LetterState
 from lumimd.errors import ErrorCode
 from lumimd.operations.operator_store import (
     AuditEntry,
@@ -21,14 +22,7 @@ from lumimd.operations.operator_store import (
     mark_of,
 )
 from lumimd.ports import VisitStore
-from lumimd.records import (
-    DeadLetter,
-    LetterState,
-    ProcessingError,
-    ProcessingStatus,
-    Stage,
-    Visit,
-)
+from lumimd.records import ProcessingError, ProcessingStatus, Stage, Visit
 from tests.support.parts import START, upload
 
 MINUTE = timedelta(minutes=1)

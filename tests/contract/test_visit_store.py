@@ -12,9 +12,10 @@ from lumimd import events as e
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.store import DocumentTooLarge
 from lumimd.commit import Commit, Conflict, Stored
+from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode
 from lumimd.ports import VisitStore
-from lumimd.records import Action, DeadLetter, HistoryEntry, ProcessingStatus, Visit
+from lumimd.records import Action, HistoryEntry, ProcessingStatus, Visit
 from lumimd.transcript import Transcript
 from lumimd.visit import advance
 from tests.simulation.store import Documents

@@ -13,10 +13,11 @@ from lumimd import logs
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.census import MemoryCensus
 from lumimd.commit import Commit
+from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode
 from lumimd.metrics_census import Census, count_visits
 from lumimd.ports import VisitStore
-from lumimd.records import DeadLetter, ProcessingError, ProcessingStatus, Stage, Visit
+from lumimd.records import ProcessingError, ProcessingStatus, Stage, Visit
 from tests.support.parts import START
 
 HOUR = timedelta(hours=1)

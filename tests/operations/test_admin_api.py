@@ -14,9 +14,10 @@ from lumimd import commands
 from lumimd.api import admin
 from lumimd.api.admin_routing import _PROBLEMS
 from lumimd.api.application import make_app
+from lumimd.dead_letter import LetterState
 from lumimd.operations.operator_store import AuditFilter
 from lumimd.operations.refusals import OperatorCode
-from lumimd.records import LetterState, ProcessingStatus
+from lumimd.records import ProcessingStatus
 from lumimd.resilience.breaker_state import Breaker, State
 from tests.support.api import Api, ApiMemoryParts, client_of
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedParts

@@ -11,8 +11,9 @@ from rich.console import Console
 from infra.ops.cli import OK, PROBLEMS, USAGE, main, parser, run
 from infra.ops.connection import Connection
 from lumimd import commands
+from lumimd.dead_letter import LetterState
 from lumimd.operations.operator_store import AuditFilter
-from lumimd.records import LetterState, ProcessingStatus
+from lumimd.records import ProcessingStatus
 from lumimd.resilience.breaker_state import Breaker, State
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedParts
 

@@ -11,16 +11,9 @@ from rich.console import Console
 from infra.ops.cli import OK, PROBLEMS, parser, run
 from infra.ops.connection import OperatorsParts, cloud
 from lumimd.commit import Commit
+from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode
-from lumimd.records import (
-    DeadLetter,
-    ProcessingError,
-    ProcessingStatus,
-    Stage,
-    Status,
-    Transcription,
-    Visit,
-)
+from lumimd.records import ProcessingError, ProcessingStatus, Stage, Status, Transcription, Visit
 from lumimd.settings import Settings
 from tests.support.operators import CANARY
 from tests.support.parts import upload

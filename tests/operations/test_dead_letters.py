@@ -6,12 +6,13 @@ import pytest
 
 from lumimd import pipeline
 from lumimd.commit import Commit
+from lumimd.dead_letter import LetterState
 from lumimd.errors import RefusalCode, Refused
 from lumimd.operations import dead_letters
 from lumimd.operations.operator import Operator
 from lumimd.operations.operator_store import AuditFilter, AuditOutcome, LetterFilter
 from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.records import LetterState, ProcessingStatus, Status
+from lumimd.records import ProcessingStatus, Status
 from tests.support.operators import OperatedParts
 
 

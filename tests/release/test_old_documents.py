@@ -13,18 +13,11 @@ import pytest
 
 from lumimd import commands, pipeline
 from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.dead_letter import DeadLetter
 from lumimd.document import Document
 from lumimd.errors import ErrorCode
 from lumimd.parts import Policy
-from lumimd.records import (
-    SCHEMA_VERSION,
-    Action,
-    DeadLetter,
-    HistoryEntry,
-    ProcessingStatus,
-    Status,
-    Visit,
-)
+from lumimd.records import SCHEMA_VERSION, Action, HistoryEntry, ProcessingStatus, Status, Visit
 from lumimd.transcript import TranscriptPage
 from tests.release import either_release
 from tests.release.either_release import STATES, Saved, carry, instants, the, world

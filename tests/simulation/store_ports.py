@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from lumimd.commit import Commit, Stored
-from lumimd.records import Action, DeadLetter, Deletion, HistoryEntry, ProcessingStatus, Visit
+from lumimd.dead_letter import DeadLetter
+from lumimd.records import Action, Deletion, HistoryEntry, ProcessingStatus, Visit
 from lumimd.transcript import Utterance
 from tests.simulation.store import Documents
 

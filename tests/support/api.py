@@ -17,11 +17,11 @@ from lumimd.api.application import make_app
 from lumimd.audio import Audio
 from lumimd.clinical import Medication, Medications, Statement
 from lumimd.commit import Commit, Stored
+from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode
 from lumimd.progress import PERCENT, Step
 from lumimd.records import (
     Action,
-    DeadLetter,
     HistoryEntry,
     Ledger,
     ProcessingError,

@@ -19,10 +19,11 @@ from lumimd.adapters.firestore_library import FirestoreLibrary
 from lumimd.adapters.firestore_operator_store import FirestoreOperatorStore
 from lumimd.adapters.firestore_shared_documents import FirestoreSharedDocuments
 from lumimd.adapters.firestore_waiting_room import FirestoreWaitingRoom
+from lumimd.dead_letter import DeadLetter, LetterState
 from lumimd.errors import ErrorCode
 from lumimd.library import Group
 from lumimd.operations.operator_store import AuditFilter, LetterFilter, VisitFilter
-from lumimd.records import DeadLetter, LetterState, ProcessingStatus, Stage
+from lumimd.records import ProcessingStatus, Stage
 from tests.terraform.offline import ROOT
 from tests.terraform.queries import Query, declared, is_served, recorded, unindexed
 

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from lumimd import collecting, commands, pipeline, recovery
+from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode, Held, Permanent, RefusalCode, Refused, Transient
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER, RELEASE_OVER
 from lumimd.ports import Running, Transcribed
-from lumimd.records import DeadLetter, ProcessingStatus, Stage, Status, Visit
+from lumimd.records import ProcessingStatus, Stage, Status, Visit
 from lumimd.resilience.backoff import FIRST, MAX_TRIES
 from tests.support.parts import START, MemoryParts, transcribed, transcript
 

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from lumimd import logs
 from lumimd.commit import Commit, Conflict, Stored
+from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode, Transient
-from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
+from lumimd.records import Action, HistoryEntry, Visit
 from lumimd.resilience import retry
 from lumimd.transcript import TranscriptPage, Utterance, joined
 

@@ -7,7 +7,8 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from lumimd.adapters.firestore import called
-from lumimd.records import LetterState, ProcessingStatus
+from lumimd.dead_letter import LetterState
+from lumimd.records import ProcessingStatus
 
 
 class FirestoreCensus:

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from lumimd import logs
 from lumimd.adapters.firestore import called
 from lumimd.commit import Conflict
+from lumimd.dead_letter import DeadLetter
 from lumimd.document import Document
 from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import (
@@ -37,7 +38,7 @@ from lumimd.operations.operator_store import (
     VisitFilter,
     is_stuck,
 )
-from lumimd.records import DeadLetter, ProcessingStatus
+from lumimd.records import ProcessingStatus
 
 D = TypeVar("D", bound=Document)
 

@@ -16,6 +16,7 @@ from lumimd.api.listing import Page, Paged
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST
 from lumimd.api.schemas import Id, Instant, Sent, VisitId
+from lumimd.dead_letter import DeadLetter, LetterState
 from lumimd.errors import ErrorCode
 from lumimd.operations import bulk_retry as many
 from lumimd.operations import dead_letters
@@ -23,7 +24,7 @@ from lumimd.operations.audit import note_reading
 from lumimd.operations.failures import Failures, failures
 from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import LetterFilter, mark_of
-from lumimd.records import DeadLetter, LetterState, Stage
+from lumimd.records import Stage
 
 router = admin_router()
 

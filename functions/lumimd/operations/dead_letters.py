@@ -2,11 +2,12 @@
 
 from lumimd import commands
 from lumimd.commit import Conflict
+from lumimd.dead_letter import DeadLetter, LetterState
 from lumimd.operations.audit import audited, standing
 from lumimd.operations.operator import Operator
 from lumimd.operations.operator_store import FoundLetter
 from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.records import DeadLetter, LetterState, Visit
+from lumimd.records import Visit
 
 
 async def one(operator: Operator, visit_id: str) -> DeadLetter:

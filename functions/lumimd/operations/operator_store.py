@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol
 
+from lumimd.dead_letter import DeadLetter, LetterState
 from lumimd.document import Document
 from lumimd.errors import ErrorCode
 from lumimd.operations.lines import VisitLine
-from lumimd.records import DeadLetter, LetterState, ProcessingStatus, Stage
+from lumimd.records import ProcessingStatus, Stage
 
 OVERDUE_AFTER: Final = timedelta(minutes=5)
 """A visit that is due is looked after within the scheduler's minute; five are no accident."""

@@ -4,7 +4,8 @@ import asyncio
 from datetime import datetime
 
 from lumimd.adapters.memory.store import MemoryVisitStore
-from lumimd.records import DeadLetter, LetterState, ProcessingStatus, Visit
+from lumimd.dead_letter import DeadLetter, LetterState
+from lumimd.records import ProcessingStatus, Visit
 
 
 class MemoryCensus:

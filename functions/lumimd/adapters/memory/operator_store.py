@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from lumimd.adapters.memory.store import MemoryVisitStore
 from lumimd.commit import Conflict
+from lumimd.dead_letter import DeadLetter
 from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import (
     COMPLETED_FIELDS,
@@ -20,7 +21,7 @@ from lumimd.operations.operator_store import (
     is_stuck,
     mark_of,
 )
-from lumimd.records import DeadLetter, ProcessingStatus
+from lumimd.records import ProcessingStatus
 
 T = TypeVar("T", VisitLine, DeadLetter, AuditEntry)
 

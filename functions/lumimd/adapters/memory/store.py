@@ -8,7 +8,8 @@ from itertools import count
 from typing import Any, Final
 
 from lumimd.commit import Commit, Conflict, Stored
-from lumimd.records import Action, DeadLetter, HistoryEntry, Visit
+from lumimd.dead_letter import DeadLetter
+from lumimd.records import Action, HistoryEntry, Visit
 from lumimd.transcript import TranscriptPage, Utterance, joined
 
 MAX_DOCUMENT_BYTES: Final = 1024**2
