@@ -159,9 +159,10 @@ class Visit(Document):
     which a transcript of this recording may have been ordered, `restarts` how often the provider
     lost its job, `requests` the summary tasks created. `held_since` is when the present stage
     first had to wait for a dependency that is known to be down. `turn` is the visit's turn in the
-    line for the provider while it waits there (`admission/`), `queued_at` when it joined it first;
-    an `urgent` visit overtakes the others. A `provisional` summary was made by
-    rules while the model was away, and is replaced once.
+    line for the provider while it waits there (`admission/`), `queued_at` when it first had to
+    wait, there or for its user's quota; one that was in line is `counted` against that quota. An
+    `urgent` visit overtakes the others. A `provisional` summary was made by rules while the model
+    was away, and is replaced once.
     """
 
     visit_id: str
@@ -199,6 +200,7 @@ class Visit(Document):
     held_since: datetime | None = None
     turn: int | None = None
     queued_at: datetime | None = None
+    counted: bool = False
     retry_count: int = 0
     last_retry_at: datetime | None = None
 

@@ -17,7 +17,6 @@ from lumimd.claims import claim
 from lumimd.commit import Stored
 from lumimd.fallback import GIVE_UP_AFTER, held_until, lacks_provisional
 from lumimd.parts import Parts
-from lumimd.progress import Step
 from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Stage, Visit
 from lumimd.switched_off import refusal, waits_for_switch
@@ -45,11 +44,9 @@ def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
     """
     if visit.is_claimed(now):
         return Need.NOTHING
-    waited = visit.queued_at is not None or visit.current_step is Step.QUEUED
-    if waited and visit.processing_status is ProcessingStatus.PENDING:
+    if visit.queued_at is not None and visit.processing_status is ProcessingStatus.PENDING:
         expires_after *= 8  # it waits for a place, or for its user's quota, and not for its owner
-    began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
-    if not visit.processing_status.is_terminal and now - began_at >= expires_after:
+    if not visit.processing_status.is_terminal and now - _stage_began_at(visit) >= expires_after:
         return Need.EXPIRE
     match visit.processing_status:
         case ProcessingStatus.PENDING if visit.turn is not None:
@@ -62,6 +59,13 @@ def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
             return Need.REQUEST_SUMMARY
         case _:
             return Need.NOTHING
+
+
+def _stage_began_at(visit: Visit) -> datetime:
+    """Since when the visit is where it is: who waited for weeks is not old when it goes on."""
+    began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
+    job = visit.transcription
+    return max(began_at, job.completed_at or job.submitted_at) if job else began_at
 
 
 def _is_due(parts: Parts, visit: Visit) -> bool:

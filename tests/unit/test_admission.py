@@ -27,8 +27,11 @@ class CappedTranscriber(MemoryTranscriber):
     """Remembers how many jobs ran at once, and in which order they were ordered."""
 
     most_at_once = 0
+    is_down = False
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        if self.is_down:
+            raise DOWN
         job = await super().submit(audio_url, visit_id=visit_id, attempt=attempt)
         self.most_at_once = max(self.most_at_once, len(self.running()))
         return job
@@ -360,14 +363,25 @@ async def test_who_waits_for_the_quota_is_not_expired_like_who_never_records() -
     assert len(provider_of(parts).orders) == 26
 
 
-async def test_who_was_called_after_a_long_wait_is_not_expired_when_its_order_fails() -> None:
-    parts = parts_with(1)
-    for name in ("bob-1", "ann-1"):
-        await upload(parts, name)
-    waited = await visit_of(parts, "ann-1")
-    called = waited.model_copy(update={"current_step": Step.SUBMITTING, "turn": None})
-    later = waited.created_at + parts.policy.expires_after * 2
-    assert recovery.need(called, later, parts.policy.expires_after) is recovery.Need.SUBMIT
+@pytest.mark.parametrize("places", [1, 50])
+async def test_who_waited_for_long_is_not_expired_when_the_first_order_fails(places: int) -> None:
+    """In line, or for the quota."""
+    parts = parts_with(places)
+    provider = provider_of(parts)
+    parts.gate.has_quota = True
+    for n in range(21):
+        await upload(parts, f"ann-{n:02d}")
+    for job in provider.running():
+        provider.finish(job, Transcribed(transcript()))
+    parts.clock.advance(parts.policy.expires_after * 2)
+    provider.is_down = True
+    await recovery.wake_due(parts)
+    last = (await visit_of(parts, "ann-20")).current_step
+    assert last is (Step.QUEUED if places == 1 else Step.SUBMITTING)
+    provider.is_down = False
+    for _ in range(24):
+        await minute_passes(parts)
+    assert sorted(set(provider.ordered_for())) == [f"ann-{n:02d}" for n in range(21)]
 
 
 async def test_another_tier_lets_those_who_wait_pass() -> None:

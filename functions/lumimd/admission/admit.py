@@ -185,7 +185,7 @@ class Admission:
 
     async def _may_submit(self, visit: Visit) -> Waits | None:
         now, lane = self._clock.now(), lane_of(visit)
-        is_new = visit.queued_at is None and visit.orders <= 1
+        is_new = not visit.counted and visit.orders <= 1
         if is_new:
             wait_s = await self._quota.take(visit.user_id)
             if wait_s is not None:

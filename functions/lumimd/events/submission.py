@@ -144,7 +144,8 @@ class SubmissionQueued(Event):
         used = 1 if self.had_claimed else 0
         return {
             "turn": self.turn,
-            "queued_at": visit.queued_at or (None if self.turn is None else now),
+            "queued_at": visit.queued_at or now,
+            "counted": visit.counted or self.turn is not None,
             "claim": None,
             "wake_at": self.until,
             "stage_tries": visit.stage_tries - used,
