@@ -176,8 +176,11 @@ class AudioStore(Protocol):
         """The recordings that were uploaded since then, `announced_at` when they were."""
         ...
 
-    async def erase(self, bucket: str, folder: str) -> int:
-        """Delete everything below `folder` (which ends with a slash); how many objects."""
+    async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
+        """Delete everything below `folder` (which ends with a slash); how many objects.
+
+        `up_to`: only what is of that generation, or older.
+        """
         ...
 
 

@@ -101,7 +101,8 @@ async def _erase_audio(parts: Parts, visit: Visit) -> bool:
     if _is_young(parts, visit):
         return False
     folder = f"visits/{visit.user_id}/{visit.visit_id}/"
-    await parts.audio.erase(visit.audio.bucket, folder)
+    # A newer recording may be there already, and its event still on its way.
+    await parts.audio.erase(visit.audio.bucket, folder, up_to=visit.audio.generation)
     stored = await parts.store.get(visit.visit_id)
     if stored is not None:
         erased = e.VisitEdited(None, {"audio_erased_at": parts.clock.now()})

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -41,9 +42,10 @@ async def bucket(request: pytest.FixtureRequest) -> AsyncIterator[Bucket]:
 
 def _memory_bucket() -> Bucket:
     store = MemoryAudioStore(BUCKET)
+    generations = count(1)
 
     async def put(path: str, content: bytes) -> Audio:
-        audio = recording(path, generation=1, size=len(content))
+        audio = recording(path, generation=next(generations), size=len(content))
         store.put(audio, content, at=datetime.now(UTC))
         return audio
 
@@ -182,6 +184,16 @@ async def test_a_folder_is_erased_with_every_generation_and_its_neighbour_stays(
     assert not await bucket.store.has(BUCKET, folder)
     assert await bucket.store.erase(BUCKET, folder) == 0
     assert (await bucket.store.measure(neighbour)).duration_seconds
+
+
+async def test_a_recording_that_is_newer_than_what_is_erased_stays(bucket: Bucket) -> None:
+    folder = f"visits/u1/{uuid.uuid4().hex}/"
+    old = await bucket.put(f"{folder}audio.wav", tone(seconds=1))
+    new = await bucket.put(f"{folder}again.wav", tone(seconds=2))
+    assert await bucket.store.erase(BUCKET, folder, up_to=old.generation) == 1
+    assert (await bucket.store.measure(new)).duration_seconds == pytest.approx(2, abs=0.1)
+    with pytest.raises(Permanent):
+        await bucket.store.measure(old)
 
 
 async def test_the_recordings_since_a_moment_are_listed_as_they_were_announced(

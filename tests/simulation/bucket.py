@@ -69,9 +69,9 @@ class Bucket:
 
         return await self._world.call(Dependency.AUDIO, "uploads", effect, retry.AUDIO)
 
-    async def erase(self, bucket: str, folder: str) -> int:
+    async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
         def effect() -> "Erased":
-            below = self.below(folder)
+            below = [p for p in self.below(folder) if up_to is None or self.there[p] <= up_to]
             for path in below:
                 del self.there[path]
             return Erased(self.erased, folder, len(below))

@@ -8,7 +8,7 @@ import pytest
 from lumimd import commands, pipeline, recovery, retention
 from lumimd.errors import ErrorCode, Held
 from lumimd.parts import Policy
-from lumimd.records import Status
+from lumimd.records import ProcessingStatus, Status
 from tests.support.parts import MemoryParts
 from tests.unit.test_commands import run_tasks, transcribed, visit_of
 from tests.unit.test_deletion import settle
@@ -35,6 +35,21 @@ async def test_a_recording_is_erased_after_thirty_days_and_what_was_made_of_it_s
     assert (visit.status, visit.audio_erased_at) == (Status.COMPLETED, parts.clock.now())
     assert await parts.store.transcript("visit-1")
     assert (await retention.enforce(parts))["recordings_erased"] == 0, "once is enough"
+
+
+async def test_a_recording_that_has_just_come_is_not_erased_with_the_one_before(
+    parts: MemoryParts,
+) -> None:
+    """Its event is still on its way."""
+    await transcribed(parts)
+    await run_tasks(parts)
+    parts.clock.advance(31 * DAY)
+    uploaded = parts.upload(generation=2)
+    again = uploaded.model_copy(update={"announced_at": parts.clock.now()})
+    await retention.enforce(parts)
+    await pipeline.accept(parts, again)
+    visit = await visit_of(parts)
+    assert (visit.attempt, visit.processing_status) == (2, ProcessingStatus.TRANSCRIBING)
 
 
 async def test_transcripts_are_kept_unless_a_setting_ends_that(parts: MemoryParts) -> None:
@@ -91,7 +106,7 @@ async def test_one_visit_that_makes_trouble_stops_no_other(parts: MemoryParts) -
     await commands.create(parts, visit_id="visit-2", user_id="user-1", consent=True)
     parts.clock.advance(31 * DAY)
 
-    async def broken(bucket: str, folder: str) -> int:
+    async def broken(bucket: str, folder: str, up_to: int | None = None) -> int:
         raise ValueError
 
     parts.audio.erase = broken  # type: ignore[method-assign]

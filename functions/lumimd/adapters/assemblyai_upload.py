@@ -34,9 +34,9 @@ class UploadedAudioStore:
         """The recordings that were uploaded since then."""
         return await self._store.uploads(bucket, since)
 
-    async def erase(self, bucket: str, folder: str) -> int:
+    async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
         """Delete the recordings; the provider's copies expire by its own rules."""
-        return await self._store.erase(bucket, folder)
+        return await self._store.erase(bucket, folder, up_to)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
         """The URL of a copy that only the provider can open; it expires by the provider's rules."""

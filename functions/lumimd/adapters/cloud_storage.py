@@ -80,13 +80,15 @@ class CloudAudioStore:
 
         return await _in_thread(look)
 
-    async def erase(self, bucket: str, folder: str) -> int:
-        """Delete everything below `folder`, older generations too."""
+    async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
+        """Delete everything below `folder`, older generations too; nothing newer than `up_to`."""
 
         def delete() -> int:
             found = self._client.list_blobs(bucket, prefix=folder, versions=True, retry=None)
             erased = 0
             for blob in found:
+                if up_to is not None and blob.generation > up_to:
+                    continue
                 try:
                     blob.delete(retry=None)
                 except api.NotFound:

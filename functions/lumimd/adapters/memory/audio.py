@@ -35,14 +35,16 @@ class MemoryAudioStore:
         uploads = (upload for upload in self._uploads.values() if upload is not None)
         return [each for each in uploads if each.announced_at and each.announced_at >= since]
 
-    async def erase(self, bucket: str, folder: str) -> int:
-        """Delete every generation of everything below `folder`."""
+    async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
+        """Delete everything below `folder` that is not newer than `up_to`."""
         await asyncio.sleep(0)
-        below = [key for key in self._content if key[0].startswith(folder)]
-        for key in below:
+        below = {key for key in self._content if key[0].startswith(folder)}
+        erased = {key for key in below if up_to is None or key[1] <= up_to}
+        for key in erased:
             del self._content[key]
-            self._uploads.pop(key[0], None)
-        return len(below)
+        for path in {path for path, _ in erased} - {path for path, _ in self._content}:
+            self._uploads.pop(path, None)
+        return len(erased)
 
     async def measure(self, audio: Audio) -> Audio:
         """The recording with its duration."""
