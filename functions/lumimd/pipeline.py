@@ -110,7 +110,7 @@ async def submit(parts: Parts, claimed: Stored) -> None:
     try:
         async with while_claimed(parts, visit, ErrorCode.TRANSCRIPTION_UNAVAILABLE):
             visit.audio.check_size()
-            audio = await parts.audio.measure(visit.audio)
+            audio = await _measured(parts, visit, visit.audio)
             waits = await parts.admission.may_submit(visit)
             if waits is None:
                 transcript_id = await _ordered_before(parts, visit, audio)
@@ -138,6 +138,11 @@ async def submit(parts: Parts, claimed: Stored) -> None:
         await record(parts, claimed, event, still_wanted=still_held(claimed))
     else:
         await record(parts, claimed, event)
+
+
+async def _measured(parts: Parts, visit: Visit, audio: Audio) -> Audio:
+    """The recording with its duration; not opened any more where it may have killed its readers."""
+    return audio if visit.stage_tries > MAX_TRIES else await parts.audio.measure(audio)
 
 
 async def _ordered_before(parts: Parts, visit: Visit, audio: Audio) -> str | None:

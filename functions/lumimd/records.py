@@ -160,9 +160,9 @@ class Visit(Document):
     lost its job, `requests` the summary tasks created. `held_since` is when the present stage
     first had to wait for a dependency that is known to be down. `turn` is the visit's turn in the
     line for the provider while it waits there (`admission/`), `queued_at` when it first had to
-    wait, there or for its user's quota; one that was in line is `counted` against that quota. An
-    `urgent` visit overtakes the others. A `provisional` summary was made by rules while the model
-    was away, and is replaced once.
+    wait, there or for its user's quota. Once it was in line or at the provider, its recording is
+    `counted` against that quota. An `urgent` visit overtakes the others. A `provisional` summary
+    was made by rules while the model was away, and is replaced once.
     """
 
     visit_id: str

@@ -25,6 +25,9 @@ BATCH: Final = 300
 AT_ONCE: Final = 50
 """Visits that one invocation looks at concurrently; far below the provider's request limit."""
 
+IN_LINE: Final = 8
+"""Who waits for a place, or for its user's quota, and not for its owner, expires so much later."""
+
 
 class Need(StrEnum):
     """The one thing that moves a due visit on."""
@@ -45,7 +48,7 @@ def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
     if visit.is_claimed(now):
         return Need.NOTHING
     if visit.queued_at is not None and visit.processing_status is ProcessingStatus.PENDING:
-        expires_after *= 8  # it waits for a place, or for its user's quota, and not for its owner
+        expires_after *= IN_LINE
     if not visit.processing_status.is_terminal and now - _stage_began_at(visit) >= expires_after:
         return Need.EXPIRE
     match visit.processing_status:
@@ -73,12 +76,21 @@ def _is_due(parts: Parts, visit: Visit) -> bool:
     return visit.wake_at is not None and visit.wake_at <= now and not visit.is_claimed(now)
 
 
+def _may_have_killed(visit: Visit, now: datetime) -> bool:
+    """Whether its recording may have ended the process that had opened it."""
+    if visit.processing_status is not ProcessingStatus.PENDING or visit.claim is None:
+        return False
+    return visit.claim.holder != e.NOBODY and not visit.is_claimed(now)
+
+
 async def wake_due(parts: Parts) -> int:
     """Look after every due visit, the longest overdue first; returns how many there were.
 
     And after the visits that were deleted, until nothing is left of them.
 
-    One visit's trouble does not keep the others from their turn.
+    One visit's trouble does not keep the others from their turn. A recording that kills whoever
+    opens it takes along what the process does besides: whose holder died is looked after last, and
+    alone.
 
     Raises:
         Transient: the store is not available.
@@ -101,14 +113,19 @@ async def wake_due(parts: Parts) -> int:
                     logs.failure("wake_failed", trouble)
                     troubles.append(trouble)
 
+    suspects: list[Stored] = []
     while due := await parts.store.due(now, BATCH, after=last):
         count, last = count + len(due), due[-1]
         tick.found(due)
-        await asyncio.gather(*(wake_one(stored, wake) for stored in due))
+        suspects += [stored for stored in due if _may_have_killed(stored.visit, now)]
+        others = [stored for stored in due if not _may_have_killed(stored.visit, now)]
+        await asyncio.gather(*(wake_one(stored, wake) for stored in others))
     called = await parts.admission.admit_waiting(parts)
     await asyncio.gather(*(wake_one(stored, submit_called) for stored in called))
     tick.ended()
     troubles += await deletion.sweep_due(parts, now)
+    for stored in suspects:
+        await wake_one(stored, wake)
     if troubles:
         raise ExceptionGroup("visits that could not be looked after", troubles)
     return count

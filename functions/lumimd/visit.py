@@ -212,7 +212,7 @@ def _settled(
             "estimated_seconds_remaining": seconds_remaining(event.step, 0.0, audio_s),
         }
     if to is not _P.PENDING or after.attempt != before.attempt:
-        settled |= {"turn": None, "queued_at": None, "counted": False}
+        settled["turn"] = None
     if to.is_terminal:
         settled |= {"wake_at": None, "claim": None, "estimated_seconds_remaining": 0}
         if after.timings is not None and not before.processing_status.is_terminal:

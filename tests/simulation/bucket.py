@@ -45,6 +45,7 @@ class Bucket:
         self.uploads_of: dict[str, Upload] = {}
         self.erased: list[Erased] = []
         self.flaws: dict[tuple[str, int], ErrorCode] = {}
+        self.poisonous: set[tuple[str, int]] = set()
 
     def upload(self, uploaded: Upload) -> None:
         """A recording has arrived; it replaces the one before."""
@@ -87,6 +88,8 @@ class Bucket:
                 raise Permanent(self.flaws[key])
             return audio.with_duration(600.0)
 
+        if (audio.storage_path, audio.generation) in self.poisonous:
+            self._world.poison(current.get())  # and what follows is never answered
         return await self._world.call(
             Dependency.AUDIO, "measure", effect, retry.AUDIO, takes_s=self._world.rng.random()
         )

@@ -65,6 +65,7 @@ class Level:
     bad_answer: float = 0.0
     # of the visits
     bad_recording: float = 0.0
+    poison: float = 0.0
     never_uploaded: float = 0.0
     consent_later: float = 0.0
     consent_given: float = 0.0
@@ -79,6 +80,7 @@ class Level:
     impatient: float = 0.0
     few_places: float = 0.0
     rush: float = 0.0
+    rationed: float = 0.0
     storm: float = 0.0
     slow_spell: float = 0.0
     unheard_spell: float = 0.0
@@ -173,6 +175,10 @@ LEVELS["consenting"] = replace(
 """As heavy, nobody asks for consent, and it is given at any moment."""
 LEVELS["impatient"] = replace(LEVELS["heavy"], impatient=1.0)
 """As heavy, and visits expire while somebody is at work on them."""
+LEVELS["rationed"] = replace(LEVELS["normal"], rationed=1.0)
+"""As normal, and the quota lets some of the recordings wait for longer than visits may idle."""
+LEVELS["poisoned"] = Level(poison=0.1, few_places=1.0, rush=1.0)
+"""Some recordings kill whoever opens them; nothing else goes wrong."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
 """As heavy, and everybody has their visits deleted."""
 

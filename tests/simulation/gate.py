@@ -1,21 +1,28 @@
 """The gate to the provider: kept by the store, as unreliable as it, and watched."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Final, Generic, TypeVar
 
-from lumimd.admission.admit import Admission
+from lumimd.admission.admit import Admission, Quota
 from lumimd.admission.lanes import Lane, Line
 from lumimd.admission.places import Cap, Shard
+from lumimd.admission.quota import TierQuota
 from lumimd.admission.slots import Slots
 from lumimd.commit import Conflict, Stored
 from lumimd.document import Document
 from lumimd.resilience import retry
+from lumimd.resilience.limits import Limits
+from lumimd.resilience.rate_limit import Bucket, Policy
+from lumimd.resilience.rate_limit_policies import Limited, Tier
 from tests.simulation.faults import Dependency
 from tests.simulation.world import World
 
 D = TypeVar("D", bound=Document)
+
+RATION: Final = Policy(tokens=24, per=timedelta(days=1), burst=5)
+"""Of sixty visits and their replacements, the last wait for more than two days."""
 
 PLENTY: Final = Cap.of(200)
 
@@ -106,10 +113,17 @@ class SimulatedWaitingRoom:
 
 
 class NoQuota:
-    """Quotas are for days and users; a world has one user and some hours."""
+    """Most worlds last some hours, and quotas are for days."""
 
     async def take(self, user_id: str) -> float | None:
         return None
+
+
+class OneTier:
+    """Everybody has subscribed to the same."""
+
+    async def of(self, user_id: str) -> Tier:
+        return Tier.FREE
 
 
 class Gate:
@@ -118,6 +132,7 @@ class Gate:
     def __init__(self, world: World) -> None:
         self._world = world
         self.shards: SimulatedDocuments[Shard] = SimulatedDocuments(world, "shard")
+        self._buckets: SimulatedDocuments[Bucket] = SimulatedDocuments(world, "bucket")
         self._lines: SimulatedDocuments[Line] = SimulatedDocuments(world, "line")
         self._flows = SimulatedFlows(world)
         self._room = SimulatedWaitingRoom(world)
@@ -125,7 +140,18 @@ class Gate:
     def instance(self) -> Admission:
         """The gate as one instance sees it."""
         slots = Slots(self.shards, cap_of(self._world), self._world)
-        return Admission(slots, self._lines, self._flows, self._room, NoQuota(), self._world)
+        quota = self._quota() if self._world.is_rationed else NoQuota()
+        return Admission(slots, self._lines, self._flows, self._room, quota, self._world)
+
+    def _quota(self) -> Quota:
+        limits = Limits(
+            self._buckets,
+            self._world,
+            new_id=lambda: f"taker-{next(self._world.ids)}",
+            policies={Limited.VISITS: {Tier.FREE: RATION}},
+            of_all_users={},
+        )
+        return TierQuota(limits, OneTier())
 
     def holders(self) -> list[str]:
         """Who has a place now."""

@@ -23,6 +23,10 @@ from tests.simulation.world import EXPIRES_AFTER, Options, World
 
 INSTANCES: Final = 6
 QUIET_S: Final = EXPIRES_AFTER.total_seconds() + 8 * 3600.0
+
+RATIONED_S: Final = 3 * 86_400.0
+"""By then the quota has let everybody pass."""
+
 SMALL_PAGE_BYTES: Final = 150
 """So that the short transcripts of a simulation have several pages."""
 
@@ -43,7 +47,8 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
     recovery = Recovery(world)
     with _observed(world):
         phones.plan()
-        world.loop.run(until=phones.last_action_at + QUIET_S)
+        quiet_s = QUIET_S + (RATIONED_S if world.is_rationed else 0.0)
+        world.loop.run(until=phones.last_action_at + quiet_s)
         if not (world.breaches and options.stop_at_first):
             invariants.at_the_end()
         world.loop.close()

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from lumimd import events, fallback, pipeline
+from lumimd import events, fallback, pipeline, recovery
+from lumimd.audio import Audio
+from lumimd.parts import Parts
 from lumimd.records import Visit
 from tests.simulation.faults import Dependency
 from tests.simulation.guard import Guard, put
@@ -31,6 +33,10 @@ def _held_for_a_try(self: events.SubmissionHeld, visit: Visit, now: Any) -> dict
     return {**_held(self, visit, now), "stage_tries": visit.stage_tries}
 
 
+async def _measured_again(parts: Parts, visit: Visit, audio: Audio) -> Audio:
+    return await parts.audio.measure(audio)
+
+
 _put_aside = pipeline._put_aside
 _held = events.SubmissionHeld.changes
 
@@ -50,6 +56,26 @@ WAITING: Final[Mapping[str, Guard]] = {
         put((fallback, "known_down", _nobody_knows)),
         level="none",
         outages=((Dependency.MODEL, TWO_HOURS),),
+    ),
+    "waiting-in-line-is-not-idling": Guard(
+        "who waits for the quota is not expired like somebody who never records",
+        put((recovery, "IN_LINE", 1)),
+        level="rationed",
+    ),
+    "who-waited-is-not-old": Guard(
+        "what goes on after a long wait does not expire on the way",
+        put((recovery, "_stage_began_at", lambda visit: visit.timings.processing_started_at)),
+        level="rationed",
+    ),
+    "suspects-are-alone": Guard(
+        "a recording that kills whoever opens it takes no other visit along",
+        put((recovery, "_may_have_killed", lambda visit, now: False)),
+        level="poisoned",
+    ),
+    "poison-is-left-alone": Guard(
+        "a recording that kills whoever opens it is not opened for ever",
+        put((pipeline, "_measured", _measured_again)),
+        level="poisoned",
     ),
     "patience-begins-with-the-attempt": Guard(
         "a summary that is wanted a day later gets as many tries as any other",

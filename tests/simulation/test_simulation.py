@@ -92,6 +92,21 @@ def test_people_who_change_their_minds_never_have_more_jobs_than_places() -> Non
     assert not broken(report)
 
 
+def test_who_is_over_the_quota_for_days_is_transcribed_in_the_end() -> None:
+    report = simulated(60, 1, "rationed")
+    assert not broken(report)
+    assert report.history["submission_queued"] > 300
+    assert report.history["visit_expired"] == 0
+    assert report.max_minutes > 48 * 60, "as long as visits without a recording may idle"
+
+
+def test_a_recording_that_kills_whoever_opens_it_takes_no_other_visit_along() -> None:
+    report = simulated(180, 1, "poisoned")
+    assert not broken(report)
+    assert report.faults["poison"] == report.statuses["failed"] > 5
+    assert report.statuses["completed"] == 180 - report.faults["poison"]
+
+
 @pytest.mark.parametrize("dependency", list(Dependency))
 def test_two_hours_without_a_dependency_are_waited_out(dependency: Dependency) -> None:
     report = simulated(60, 1, "none", outages=((dependency, 120.0),))

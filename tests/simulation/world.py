@@ -75,6 +75,7 @@ class World:
         self.call = self.network.call
         self.has_few_places = self.faults.chance("few_places")
         self.is_rush = self.faults.chance("rush")
+        self.is_rationed = self.faults.chance("rationed")
         self.policy = Policy(
             bucket=BUCKET,
             requires_consent=not self.faults.chance("no_consent_asked"),
@@ -223,9 +224,13 @@ class World:
         self._replace(invocation.instance)
         self._end(invocation.instance, f"{why}: {invocation.name}")
 
-    def _end(self, instance: Any, reason: str) -> None:
+    def poison(self, invocation: Invocation) -> None:
+        """The process is gone; those of the other functions know nothing of that recording."""
+        self._end(invocation.instance, f"poison: {invocation.name}", kind=invocation.kind)
+
+    def _end(self, instance: Any, reason: str, kind: str | None = None) -> None:
         for each in [*self.running.values()]:
-            if each.instance is instance:
+            if each.instance is instance and kind in (None, each.kind):
                 each.is_dead = True
                 for watch in self.on_kill:
                     watch(each)

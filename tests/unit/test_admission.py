@@ -226,7 +226,7 @@ async def test_waiting_uses_up_no_try_and_tells_its_story() -> None:
     assert (await visit_of(parts, "bob-1")).queued_at == waiting.queued_at
     await minute_passes(parts)
     done = await visit_of(parts, "bob-1")
-    assert (done.turn, done.queued_at, done.orders) == (None, None, 1)
+    assert (done.turn, done.queued_at, done.orders) == (None, waiting.queued_at, 1)
     assert done.processing_status is ProcessingStatus.TRANSCRIBING
     told = [(entry.event, entry.detail) for entry in await parts.store.history("bob-1")]
     assert ("submission_queued", "in_line") in told
@@ -340,15 +340,48 @@ async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> Non
     assert len(provider_of(parts).orders) == 20
     waiting = await visit_of(parts, "ann-21")
     assert (waiting.turn, waiting.processing_status) == (None, ProcessingStatus.PENDING)
-    assert waiting.wake_at == parts.clock.now() + timedelta(hours=1, minutes=12)
+    assert waiting.wake_at
+    pause = waiting.wake_at - parts.clock.now()
+    one_more = timedelta(hours=1, minutes=12)
+    assert one_more <= pause < 2 * one_more
     history = await parts.store.history("ann-21")
     assert history[-1].detail == "over_quota"
-    parts.clock.advance(timedelta(hours=1, minutes=12))
-    await recovery.wake_due(parts)
-    assert len(provider_of(parts).orders) == 21
-    parts.clock.advance(timedelta(hours=1, minutes=12))
+    parts.clock.advance(2 * one_more)
     await recovery.wake_due(parts)
     assert len(provider_of(parts).orders) == 22
+
+
+async def test_the_longer_a_visit_waits_for_the_quota_the_more_rarely_it_asks() -> None:
+    """A hundred visits that all asked for each next recording would ask five thousand times."""
+    parts = parts_with(50)
+    parts.gate.has_quota = True
+    for n in range(120):
+        await upload(parts, f"ann-{n:03d}")
+    claims = 0
+    for _ in range(7 * 24):
+        parts.clock.advance(timedelta(hours=1))
+        await recovery.wake_due(parts)
+        if len(provider_of(parts).orders) == 120:
+            break
+    for n in range(20, 120):
+        history = await parts.store.history(f"ann-{n:03d}")
+        claims += sum(entry.event == "submission_claimed" for entry in history)
+    assert len(provider_of(parts).orders) == 120, "nobody waits for much longer than five days"
+    assert claims < 2_000
+
+
+async def test_a_job_that_the_provider_lost_does_not_count_again() -> None:
+    parts = parts_with(50)
+    parts.gate.has_quota = True
+    for n in range(20):
+        await upload(parts, f"ann-{n:02d}")
+    lost = Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
+    await minute_passes(parts, finish=())
+    provider_of(parts).finish("job-7", lost)
+    await collecting.collect(parts, "ann-07", 1, "job-7")
+    for _ in range(3):
+        await minute_passes(parts, finish=())
+    assert provider_of(parts).ordered_for().count("ann-07") == 2
 
 
 async def test_who_waits_for_the_quota_is_not_expired_like_who_never_records() -> None:

@@ -31,6 +31,7 @@ from lumimd.admission.turns import Flows, draw_turn
 from lumimd.admission.waiting_room import WaitingRoom
 from lumimd.commit import Stored
 from lumimd.errors import Held, Transient
+from lumimd.flags import share
 from lumimd.parts import Parts
 from lumimd.ports import Clock
 from lumimd.records import Visit
@@ -79,6 +80,16 @@ def lane_of(visit: Visit) -> Lane:
 def holder_of(visit: Visit) -> str:
     """Under which name the visit has its place: another attempt is another job."""
     return f"{visit.visit_id}/{visit.attempt}"
+
+
+def ask_again(visit: Visit, until_one_more: timedelta, now: datetime) -> datetime:
+    """When a visit that is over its user's quota asks again.
+
+    If all who wait came for the next recording that is allowed, all but one would come in vain,
+    each time; so they come at moments of their own, and the more rarely the longer they wait.
+    """
+    waited = now - (visit.queued_at or now)
+    return now + max(until_one_more, waited / 8) * (1 + share("quota", visit.visit_id))
 
 
 class Admission:
@@ -185,17 +196,14 @@ class Admission:
 
     async def _may_submit(self, visit: Visit) -> Waits | None:
         now, lane = self._clock.now(), lane_of(visit)
-        is_new = not visit.counted and visit.orders <= 1
-        if is_new:
+        # An earlier holder of the claim may have a place already, and a job.
+        may_have_place = visit.counted or visit.orders > 1
+        has_place = may_have_place and await self.slots.has(holder_of(visit))
+        if not (has_place or visit.counted):
             wait_s = await self._quota.take(visit.user_id)
             if wait_s is not None:
-                return Waits(None, now + timedelta(seconds=wait_s))
-            goes_first = await self._nobody_waits_before(lane)
-        else:
-            # An earlier holder of the claim may have a place already, and a job.
-            goes_first = await self.slots.has(holder_of(visit)) or (
-                await self._nobody_waits_before(lane)
-            )
+                return Waits(None, ask_again(visit, timedelta(seconds=wait_s), now))
+        goes_first = has_place or await self._nobody_waits_before(lane)
         if goes_first and await self._take(visit, lane, HELD_FOR):
             return None
         turn = await draw_turn(self._flows, await self._line(), visit.user_id, lane, now)

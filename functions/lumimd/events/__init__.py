@@ -5,6 +5,7 @@ still news, is the table's business (`visit.py`). `recorded` events appear in th
 """
 
 from lumimd.events.event import (
+    NOBODY,
     Changes,
     Event,
 )
@@ -48,6 +49,7 @@ from lumimd.events.transcription import (
 )
 
 __all__ = [
+    "NOBODY",
     "POLL_EVERY",
     "REQUEST_GRACE",
     "AudioAccepted",

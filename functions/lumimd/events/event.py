@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from lumimd.errors import ErrorCode
 from lumimd.progress import Step
@@ -35,9 +35,13 @@ class Event:
         raise NotImplementedError
 
 
+NOBODY: Final = "nobody"
+"""The holder of a claim that only keeps others off for a while."""
+
+
 def nobodys_before(until: datetime) -> Claim:
     """Keeps a repeated task, or a tick that lost a race, from asking again before the time."""
-    return Claim(holder="nobody", until=until)
+    return Claim(holder=NOBODY, until=until)
 
 
 def claimed(visit: Visit, claim: Claim) -> Changes:

@@ -86,6 +86,7 @@ def _retried(visit: Visit, now: datetime) -> Changes:
         "claim": None,
         "trouble": None,
         "held_since": None,
+        "queued_at": None,
         "processing_error": None,
         "retry_count": visit.retry_count + 1,
         "last_retry_at": now,

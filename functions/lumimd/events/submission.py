@@ -54,6 +54,8 @@ class AudioReplaced(AudioAccepted):
             **super().changes(visit, now),
             **_NO_RESULTS,
             "attempt": visit.attempt + 1,
+            "counted": False,
+            "queued_at": None,
             "stage_tries": 0,
             "orders": 0,
             "restarts": 0,
@@ -125,7 +127,7 @@ class SubmissionHeld(Event):
 
 @dataclass(frozen=True)
 class SubmissionQueued(Event):
-    """There is no place at the provider: nobody was asked, and no try is used up.
+    """There is no place at the provider: nobody was asked, and the tries begin anew.
 
     `turn` is the visit's turn in the line; without one its user is over the quota until `until`.
     `had_claimed` as if for one.
@@ -148,7 +150,7 @@ class SubmissionQueued(Event):
             "counted": visit.counted or self.turn is not None,
             "claim": None,
             "wake_at": self.until,
-            "stage_tries": visit.stage_tries - used,
+            "stage_tries": 0,
             "orders": visit.orders - used,
         }
 
@@ -183,6 +185,7 @@ class TranscriptionSubmitted(Event):
             "transcription": Transcription(
                 provider=self.provider, transcript_id=self.transcript_id, submitted_at=now
             ),
+            "counted": True,
             "stage_tries": 0,
             "trouble": None,
             "held_since": None,

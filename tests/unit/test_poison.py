@@ -1,0 +1,119 @@
+"""A recording that ends the process which opens it: it takes nobody along, and comes to an end."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from lumimd import pipeline, recovery
+from lumimd.audio import Audio
+from lumimd.errors import ErrorCode, Transient
+from lumimd.records import ProcessingStatus, Visit
+from lumimd.resilience.backoff import MAX_TRIES
+from tests.support.parts import MemoryParts
+
+CLAIM_ENDS = timedelta(minutes=2)
+
+
+class Killed(BaseException):
+    """What a process that is gone does not go on with."""
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts()
+
+
+async def visit_of(parts: MemoryParts, visit_id: str) -> Visit:
+    stored = await parts.store.get(visit_id)
+    assert stored
+    return stored.visit
+
+
+class Opening:
+    """Who opens a recording, and who else does at that moment."""
+
+    def __init__(self, parts: MemoryParts, *, poison: str) -> None:
+        self.opened: list[tuple[str, int]] = []
+        self.poison = poison
+        self._now = 0
+        self._measure = parts.audio.measure
+
+    async def measure(self, audio: Audio) -> Audio:
+        visit_id = audio.storage_path.split("/")[2]
+        self._now += 1
+        self.opened.append((visit_id, self._now))
+        try:
+            if visit_id == self.poison:
+                raise Killed
+            await asyncio.sleep(0)
+            return await self._measure(audio)
+        finally:
+            self._now -= 1
+
+
+async def killed_while_opening(parts: MemoryParts, visit_id: str) -> None:
+    with pytest.raises(Killed):
+        await pipeline.accept(parts, parts.upload(visit_id))
+
+
+async def test_whose_holder_died_is_opened_last_and_alone(parts: MemoryParts) -> None:
+    opening = Opening(parts, poison="poison")
+    parts.audio.measure = opening.measure  # type: ignore[method-assign]
+    submit, parts.transcriber.submit = parts.transcriber.submit, is_down  # type: ignore[method-assign]
+    await killed_while_opening(parts, "poison")
+    for n in (1, 2):
+        await pipeline.accept(parts, parts.upload(f"innocent-{n}"))
+    parts.transcriber.submit = submit  # type: ignore[method-assign]
+    opening.opened.clear()
+    parts.clock.advance(CLAIM_ENDS)
+    with pytest.raises(Killed):
+        await recovery.wake_due(parts)
+    assert opening.opened == [("innocent-1", 1), ("innocent-2", 2), ("poison", 1)]
+    for n in (1, 2):
+        visit = await visit_of(parts, f"innocent-{n}")
+        assert visit.processing_status is ProcessingStatus.TRANSCRIBING
+
+
+async def is_down(audio_url: str, *, visit_id: str, attempt: int) -> str:
+    raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+
+
+async def test_after_three_deaths_it_is_not_opened_any_more_and_an_operator_is_told(
+    parts: MemoryParts,
+) -> None:
+    opening = Opening(parts, poison="poison")
+    parts.audio.measure = opening.measure  # type: ignore[method-assign]
+    await killed_while_opening(parts, "poison")
+    for _ in range(MAX_TRIES - 1):
+        parts.clock.advance(CLAIM_ENDS)
+        with pytest.raises(Killed):
+            await recovery.wake_due(parts)
+    parts.clock.advance(CLAIM_ENDS)
+    await recovery.wake_due(parts)
+    assert len(opening.opened) == MAX_TRIES
+    visit = await visit_of(parts, "poison")
+    assert visit.processing_status is ProcessingStatus.FAILED
+    letter = await parts.store.dead_letter("poison")
+    assert letter
+    assert letter.code is ErrorCode.TRANSCRIPTION_UNAVAILABLE
+    assert parts.transcriber.orders == []
+
+
+async def test_a_job_that_was_ordered_before_the_deaths_is_adopted(parts: MemoryParts) -> None:
+    opening = Opening(parts, poison="visit-1")
+    parts.audio.measure = opening.measure  # type: ignore[method-assign]
+    await killed_while_opening(parts, "visit-1")
+    audio = (await visit_of(parts, "visit-1")).audio
+    assert audio
+    url = await parts.audio.signed_url(audio, timedelta(hours=1))
+    ordered = await parts.transcriber.submit(url, visit_id="visit-1", attempt=1)
+    for _ in range(MAX_TRIES - 1):
+        parts.clock.advance(CLAIM_ENDS)
+        with pytest.raises(Killed):
+            await recovery.wake_due(parts)
+    parts.clock.advance(CLAIM_ENDS)
+    await recovery.wake_due(parts)
+    visit = await visit_of(parts, "visit-1")
+    assert visit.transcription
+    assert visit.transcription.transcript_id == ordered
