@@ -23,7 +23,7 @@ class GracefulShutdown:
     """The end of one instance, once it was told to end."""
 
     def __init__(self) -> None:
-        self._limits: set[asyncio.Timeout] = set()
+        self._limits: dict[asyncio.Timeout, None] = {}  # they end in the order in which they began
         self._ends_at: float | None = None  # on the event loop's clock
 
     @property
@@ -35,11 +35,11 @@ class GracefulShutdown:
     def cuts(self, limit: asyncio.Timeout) -> Iterator[None]:
         """What runs inside `limit`, and inside of this, ends with the instance."""
         self._cut(limit)
-        self._limits.add(limit)
+        self._limits[limit] = None
         try:
             yield
         finally:
-            self._limits.discard(limit)
+            del self._limits[limit]
 
     def begin(self) -> None:
         """Let what is under way go on for `GRACE_S`, and no longer."""

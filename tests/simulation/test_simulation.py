@@ -150,7 +150,7 @@ def test_the_same_seed_is_the_same_world_in_another_process() -> None:
         "from tests.simulation.report import story_of\n"
         "from tests.simulation.run import run_world\n"
         "from tests.simulation.world import Options\n"
-        "_, world = run_world(7, Options(20, LEVELS['heavy']))\n"
+        "_, world = run_world(108, Options(60, LEVELS['heavy']))\n"
         "print(story_of(world.trace, None, lines=None))\n"
     )
     worlds = {
