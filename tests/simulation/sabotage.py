@@ -225,7 +225,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     "claim-expiry-gap": Guard(
         "no call of a dead holder is still on its way when the next one looks",
         put((claims, "GAP", timedelta(0))),
-        level="fickle",
+        level="crowded",
     ),
     "work-ends-with-the-claim": Guard(
         "who lost its claim must not pay any more",
