@@ -15,6 +15,7 @@ from lumimd import events as e
 from lumimd.admission.admit import LOOK_AGAIN
 from lumimd.claims import claim
 from lumimd.commit import Stored
+from lumimd.errors import Transient
 from lumimd.fallback import GIVE_UP_AFTER, held_until, lacks_provisional
 from lumimd.parts import Parts
 from lumimd.recording import record
@@ -113,6 +114,10 @@ async def wake_due(parts: Parts) -> int:
                     logs.failure("wake_failed", trouble)
                     troubles.append(trouble)
 
+    async def call_the_line() -> None:
+        called = await parts.admission.admit_waiting(parts)
+        await asyncio.gather(*(wake_one(stored, submit_called) for stored in called))
+
     suspects: list[Stored] = []
     while due := await parts.store.due(now, BATCH, after=last):
         count, last = count + len(due), due[-1]
@@ -120,12 +125,17 @@ async def wake_due(parts: Parts) -> int:
         suspects += [stored for stored in due if _may_have_killed(stored.visit, now)]
         others = [stored for stored in due if not _may_have_killed(stored.visit, now)]
         await asyncio.gather(*(wake_one(stored, wake) for stored in others))
-    called = await parts.admission.admit_waiting(parts)
-    await asyncio.gather(*(wake_one(stored, submit_called) for stored in called))
-    tick.ended()
-    troubles += await deletion.sweep_due(parts, now)
+    unavailable: Transient | None = None
+    try:
+        await call_the_line()
+        tick.ended()
+        troubles += await deletion.sweep_due(parts, now)
+    except Transient as error:
+        unavailable = error
     for stored in suspects:
         await wake_one(stored, wake)
+    if unavailable is not None:
+        raise unavailable
     if troubles:
         raise ExceptionGroup("visits that could not be looked after", troubles)
     return count

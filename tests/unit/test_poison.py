@@ -7,6 +7,7 @@ import pytest
 
 from lumimd import pipeline, recovery
 from lumimd.audio import Audio
+from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Transient
 from lumimd.records import ProcessingStatus, Visit
 from lumimd.resilience.backoff import MAX_TRIES
@@ -73,6 +74,25 @@ async def test_whose_holder_died_is_opened_last_and_alone(parts: MemoryParts) ->
     for n in (1, 2):
         visit = await visit_of(parts, f"innocent-{n}")
         assert visit.processing_status is ProcessingStatus.TRANSCRIBING
+
+
+async def test_a_line_that_cannot_be_called_keeps_no_suspect_from_its_turn(
+    parts: MemoryParts,
+) -> None:
+    opening = Opening(parts, poison="visit-1")
+    measure, parts.audio.measure = parts.audio.measure, opening.measure  # type: ignore[method-assign]
+    await killed_while_opening(parts, "visit-1")
+    parts.audio.measure = measure  # type: ignore[method-assign]
+
+    async def unavailable(_: object) -> list[Stored]:
+        raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    parts.admission.admit_waiting = unavailable  # type: ignore[method-assign]
+    parts.clock.advance(CLAIM_ENDS)
+    with pytest.raises(Transient):
+        await recovery.wake_due(parts)
+    visit = await visit_of(parts, "visit-1")
+    assert visit.processing_status is ProcessingStatus.TRANSCRIBING
 
 
 async def is_down(audio_url: str, *, visit_id: str, attempt: int) -> str:
