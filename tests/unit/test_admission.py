@@ -370,6 +370,21 @@ async def test_the_longer_a_visit_waits_for_the_quota_the_more_rarely_it_asks() 
     assert claims < 2_000
 
 
+async def test_who_joined_the_line_under_the_release_before_keeps_its_turn() -> None:
+    """It knew nothing of `counted`."""
+    parts = parts_with(1)
+    parts.gate.has_quota = True
+    for user in ("ann", "bob", "cem"):
+        await upload(parts, f"{user}-1")
+    for user in ("bob", "cem"):
+        del parts.store.raw[f"visits/{user}-1"]["counted"]
+    for _ in range(3):
+        await minute_passes(parts)
+    assert provider_of(parts).ordered_for() == ["ann-1", "bob-1", "cem-1"]
+    kept = await parts.gate.buckets.all()
+    assert kept["visits-bob"].missing == kept["visits-ann"].missing
+
+
 async def test_a_job_that_the_provider_lost_does_not_count_again() -> None:
     parts = parts_with(50)
     parts.gate.has_quota = True

@@ -196,8 +196,8 @@ class Admission:
 
     async def _may_submit(self, visit: Visit) -> Waits | None:
         now, lane = self._clock.now(), lane_of(visit)
-        # An earlier holder of the claim may have a place already, and a job.
-        may_have_place = visit.counted or visit.orders > 1
+        # It may have been called to a place, or an earlier holder of the claim has one, and a job.
+        may_have_place = visit.queued_at is not None or visit.orders > 1
         has_place = may_have_place and await self.slots.has(holder_of(visit))
         if not (has_place or visit.counted):
             wait_s = await self._quota.take(visit.user_id)
