@@ -5,7 +5,7 @@ visit is due sooner or later, and its status says what to do.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -28,6 +28,9 @@ AT_ONCE: Final = 50
 
 IN_LINE: Final = 8
 """Who waits for a place, or for its user's quota, and not for its owner, expires so much later."""
+
+Deal = Callable[[Parts, Stored], Awaitable[None]]
+"""What is done for one visit."""
 
 
 class Need(StrEnum):
@@ -84,60 +87,66 @@ def _may_have_killed(visit: Visit, now: datetime) -> bool:
     return visit.claim.holder != e.NOBODY and not visit.is_claimed(now)
 
 
+class _Round:
+    """Visits that get their turns; the `troubles` of one keep no other from its own."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.troubles: list[Exception] = []
+        self._parts = parts
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    async def at_once(self, visits: Iterable[Stored], by: Deal) -> None:
+        await asyncio.gather(*(self._turn(stored, by) for stored in visits))
+
+    async def one_by_one(self, visits: Iterable[Stored], by: Deal) -> None:
+        for stored in visits:
+            await self._turn(stored, by)
+
+    async def _turn(self, stored: Stored, by: Deal) -> None:
+        visit = stored.visit
+        async with self._gate:
+            with logs.about(visitId=visit.visit_id, attempt=visit.attempt, trace=visit.trace):
+                try:
+                    await by(self._parts, stored)
+                except Exception as trouble:  # raised when everybody has had a turn
+                    logs.failure("wake_failed", trouble)
+                    self.troubles.append(trouble)
+
+
 async def wake_due(parts: Parts) -> int:
     """Look after every due visit, the longest overdue first; returns how many there were.
 
-    And after the visits that were deleted, until nothing is left of them.
-
-    One visit's trouble does not keep the others from their turn. A recording that kills whoever
-    opens it takes along what the process does besides: whose holder died is looked after last, and
-    alone.
+    Then after those whose turn in the line it is, and after the visits that were deleted, until
+    nothing is left of them. A recording that kills whoever opens it takes along what the process
+    does besides: whose holder died is looked after last, and alone.
 
     Raises:
         Transient: the store is not available.
         ExceptionGroup: bugs, after every visit had its turn.
     """
     now = parts.clock.now()
-    tick = metrics.Tick(now)
-    gate = asyncio.Semaphore(AT_ONCE)
+    tick, visits = metrics.Tick(now), _Round(parts)
+    suspects: list[Stored] = []
     count = 0
     last: Stored | None = None
-    troubles: list[Exception] = []
-
-    async def wake_one(stored: Stored, by: Callable[[Parts, Stored], Awaitable[None]]) -> None:
-        visit = stored.visit
-        async with gate:
-            with logs.about(visitId=visit.visit_id, attempt=visit.attempt, trace=visit.trace):
-                try:
-                    await by(parts, stored)
-                except Exception as trouble:  # one visit must not stop the others; raised below
-                    logs.failure("wake_failed", trouble)
-                    troubles.append(trouble)
-
-    async def call_the_line() -> None:
-        called = await parts.admission.admit_waiting(parts)
-        await asyncio.gather(*(wake_one(stored, submit_called) for stored in called))
-
-    suspects: list[Stored] = []
     while due := await parts.store.due(now, BATCH, after=last):
         count, last = count + len(due), due[-1]
         tick.found(due)
         suspects += [stored for stored in due if _may_have_killed(stored.visit, now)]
         others = [stored for stored in due if not _may_have_killed(stored.visit, now)]
-        await asyncio.gather(*(wake_one(stored, wake) for stored in others))
+        await visits.at_once(others, wake)
     unavailable: Transient | None = None
     try:
-        await call_the_line()
+        await visits.at_once(await parts.admission.admit_waiting(parts), submit_called)
         tick.ended()
-        troubles += await deletion.sweep_due(parts, now)
+        visits.troubles += await deletion.sweep_due(parts, now)
     except Transient as error:
         unavailable = error
-    for stored in suspects:
-        await wake_one(stored, wake)
+    await visits.one_by_one(suspects, wake)
     if unavailable is not None:
         raise unavailable
-    if troubles:
-        raise ExceptionGroup("visits that could not be looked after", troubles)
+    if visits.troubles:
+        raise ExceptionGroup("visits that could not be looked after", visits.troubles)
     return count
 
 
