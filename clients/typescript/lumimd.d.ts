@@ -159,7 +159,8 @@ export interface Utterance {
  *
  * `attempt` counts from 1 and rises whenever the work starts over; whatever an earlier attempt
  * still brings is refused. `stage_tries` counts the tries of the present stage that were used up;
- * waiting for a dependency that is known to be down uses up none. `orders` counts the claims under
+ * waiting for a dependency that is known to be down uses up none. `deaths` counts the holders of
+ * the submission that said nothing until their claim ended. `orders` counts the claims under
  * which a transcript of this recording may have been ordered, `restarts` how often the provider
  * lost its job, `requests` the summary tasks created. `held_since` is when the present stage
  * first had to wait for a dependency that is known to be down. `turn` is the visit's turn in the
@@ -190,6 +191,7 @@ export interface Visit {
   estimatedSecondsRemaining?: number | null;
   processingError?: ProcessingError | null;
   attempt?: number;
+  deaths?: number;
   turn?: number | null;
   queuedAt?: Timestamp | null;
   counted?: boolean;

@@ -30,6 +30,9 @@ from lumimd.visit import Effect, advance, audio_event
 SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
 """A queued job must still be able to fetch the recording; the provider starts within minutes."""
 
+MAX_DEATHS: Final = 2 * MAX_TRIES
+"""Holders of a submission that say nothing: most of them have ordered nothing, and nobody knows."""
+
 EVENT_CAP: Final = timedelta(hours=12)
 """An event that nobody could deal with for so long is not tried for ever: it is a dead letter."""
 
@@ -110,10 +113,11 @@ async def submit(parts: Parts, claimed: Stored) -> None:
     try:
         async with while_claimed(parts, visit, ErrorCode.TRANSCRIPTION_UNAVAILABLE):
             visit.audio.check_size()
-            audio = await _measured(parts, visit, visit.audio)
-            waits = await parts.admission.may_submit(visit)
-            if waits is None:
-                transcript_id = await _ordered_before(parts, visit, audio)
+            audio = visit.audio
+            transcript_id = await _ordered_before(parts, visit, audio)
+            if transcript_id is None:
+                audio = await _measured(parts, visit, audio)
+                waits = await parts.admission.may_submit(visit)
             if waits is None and transcript_id is None:
                 url = await parts.audio.signed_url(audio, SIGNED_URL_VALID_FOR)
                 ordering = True
@@ -142,17 +146,20 @@ async def submit(parts: Parts, claimed: Stored) -> None:
 
 async def _measured(parts: Parts, visit: Visit, audio: Audio) -> Audio:
     """The recording with its duration; not opened any more where it may have killed its readers."""
-    return audio if visit.stage_tries > MAX_TRIES else await parts.audio.measure(audio)
+    return audio if visit.deaths >= MAX_TRIES else await parts.audio.measure(audio)
 
 
 async def _ordered_before(parts: Parts, visit: Visit, audio: Audio) -> str | None:
-    """Look before you pay: the id of the job that an earlier holder of the claim has ordered."""
+    """Look before you pay: the id of the job that an earlier holder of the claim has ordered.
+
+    It has the place that was taken for it, and is wanted whatever has become of the recording.
+    """
     if visit.orders > 1:
         found = await parts.transcriber.find(audio)
         if found is not None:
             logs.event("job_adopted")
             return found
-    if visit.stage_tries > MAX_TRIES:
+    if visit.stage_tries > MAX_TRIES or visit.deaths > MAX_DEATHS:
         raise Permanent(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
     return None
 

@@ -155,7 +155,8 @@ class Visit(Document):
 
     `attempt` counts from 1 and rises whenever the work starts over; whatever an earlier attempt
     still brings is refused. `stage_tries` counts the tries of the present stage that were used up;
-    waiting for a dependency that is known to be down uses up none. `orders` counts the claims under
+    waiting for a dependency that is known to be down uses up none. `deaths` counts the holders of
+    the submission that said nothing until their claim ended. `orders` counts the claims under
     which a transcript of this recording may have been ordered, `restarts` how often the provider
     lost its job, `requests` the summary tasks created. `held_since` is when the present stage
     first had to wait for a dependency that is known to be down. `turn` is the visit's turn in the
@@ -190,6 +191,7 @@ class Visit(Document):
 
     attempt: int = 1
     stage_tries: int = 0
+    deaths: int = 0
     orders: int = 0
     restarts: int = 0
     requests: int = 0

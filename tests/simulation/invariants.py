@@ -30,7 +30,7 @@ LEGAL_STEPS: Final = frozenset(
 """As the table was before anybody tampered with it."""
 
 HARMLESS: Final = {"poison", "few_places", "rush"}
-"""Faults that keep no visit from its end, but the poisonous recordings themselves."""
+"""Faults that keep no visit from its end."""
 
 LONGEST_WAIT: Final = timedelta(hours=8)
 """Recordings may take four hours, and the store may be away for two."""
@@ -163,7 +163,7 @@ class Invariants:
         if self._world.now() - visit.timings.processing_started_at > GIVE_UP_AFTER:
             return
         tries = sum(
-            holder.hits(visit.visit_id) > 0
+            (holder.is_dead or holder.hits(visit.visit_id) > 0)
             and (holder.name, visit.visit_id) not in self._only_looked
             for holder in holders
         )
@@ -248,7 +248,12 @@ class Invariants:
         self._erasure.at_the_end()
 
     def _check_copies(self) -> None:
-        """The provider keeps no transcript that is safe with us; now and then it cannot be told."""
+        """The provider keeps no transcript that is safe with us; now and then it cannot be told.
+
+        Who may still be looked for is left to the nightly reconciliation, which may have died.
+        """
+        if not any(what == "reconciled" for _, _, _, what, _ in self._world.trace):
+            return
         jobs = self._cloud.transcriptions.jobs
         kept, deleted = 0, 0
         for stored in self._world.documents.visits.values():
@@ -259,15 +264,9 @@ class Invariants:
             self._world.breach("copiesKept", None, f"{kept}")
 
     def _check_all_completed(self) -> None:
-        """Where nothing goes wrong but that somebody is away, people wait, and that is all.
-
-        Only a recording that kills whoever opens it comes to nothing, and that is found out.
-        """
-        poisoned = {path for path, _ in self._cloud.bucket.poisonous}
+        """Where nothing goes wrong but that somebody is away, people wait, and that is all."""
         for visit_id, stored in self._world.documents.visits.items():
-            is_poison = path_of(visit_id) in poisoned
-            expected = Status.FAILED if is_poison else Status.COMPLETED
-            if stored.visit.status is not expected:
+            if stored.visit.status is not Status.COMPLETED:
                 self._world.breach("outageCostAVisit", visit_id, stored.visit.status)
 
     def _check_answers(self) -> None:

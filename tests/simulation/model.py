@@ -85,5 +85,7 @@ class Rules:
     source: Source = "rules"
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
+        if not transcript.utterances:  # the visit was deleted a moment ago
+            raise Permanent(ErrorCode.SUMMARY_INVALID)
         visit_id, generation, _ = spoken_of(transcript.utterances[0].text)
         return summary_of(visit_id, generation, 0)

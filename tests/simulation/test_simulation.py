@@ -103,8 +103,8 @@ def test_who_is_over_the_quota_for_days_is_transcribed_in_the_end() -> None:
 def test_a_recording_that_kills_whoever_opens_it_takes_no_other_visit_along() -> None:
     report = simulated(180, 1, "poisoned")
     assert not broken(report)
-    assert report.faults["poison"] == report.statuses["failed"] > 5
-    assert report.statuses["completed"] == 180 - report.faults["poison"]
+    assert report.faults["poison"] > 5
+    assert report.statuses == {"completed": 180}, "those that kill are ordered unopened"
 
 
 @pytest.mark.parametrize("dependency", list(Dependency))

@@ -99,9 +99,8 @@ async def is_down(audio_url: str, *, visit_id: str, attempt: int) -> str:
     raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
 
-async def test_after_three_deaths_it_is_not_opened_any_more_and_an_operator_is_told(
-    parts: MemoryParts,
-) -> None:
+async def test_after_three_deaths_it_is_ordered_unopened(parts: MemoryParts) -> None:
+    """The provider may well be able to read it."""
     opening = Opening(parts, poison="poison")
     parts.audio.measure = opening.measure  # type: ignore[method-assign]
     await killed_while_opening(parts, "poison")
@@ -113,27 +112,43 @@ async def test_after_three_deaths_it_is_not_opened_any_more_and_an_operator_is_t
     await recovery.wake_due(parts)
     assert len(opening.opened) == MAX_TRIES
     visit = await visit_of(parts, "poison")
-    assert visit.processing_status is ProcessingStatus.FAILED
-    letter = await parts.store.dead_letter("poison")
-    assert letter
-    assert letter.code is ErrorCode.TRANSCRIPTION_UNAVAILABLE
-    assert parts.transcriber.orders == []
+    assert visit.processing_status is ProcessingStatus.TRANSCRIBING
+    assert (visit.deaths, len(parts.transcriber.orders)) == (0, 1)
 
 
-async def test_a_job_that_was_ordered_before_the_deaths_is_adopted(parts: MemoryParts) -> None:
-    opening = Opening(parts, poison="visit-1")
-    parts.audio.measure = opening.measure  # type: ignore[method-assign]
+async def test_whoever_goes_on_dying_is_given_up_and_an_operator_is_told(
+    parts: MemoryParts,
+) -> None:
+    async def dies(audio_url: str, *, visit_id: str, attempt: int) -> str:
+        raise Killed
+
+    parts.transcriber.submit = dies  # type: ignore[method-assign]
     await killed_while_opening(parts, "visit-1")
-    audio = (await visit_of(parts, "visit-1")).audio
-    assert audio
-    url = await parts.audio.signed_url(audio, timedelta(hours=1))
-    ordered = await parts.transcriber.submit(url, visit_id="visit-1", attempt=1)
-    for _ in range(MAX_TRIES - 1):
+    for _ in range(pipeline.MAX_DEATHS):
         parts.clock.advance(CLAIM_ENDS)
         with pytest.raises(Killed):
             await recovery.wake_due(parts)
     parts.clock.advance(CLAIM_ENDS)
     await recovery.wake_due(parts)
+    letter = await parts.store.dead_letter("visit-1")
+    assert letter
+    assert letter.code is ErrorCode.TRANSCRIPTION_UNAVAILABLE
+
+
+async def test_a_job_is_adopted_whatever_has_become_of_its_recording(parts: MemoryParts) -> None:
+    """It was replaced, or cannot be read, and its job runs all the same."""
+    opening = Opening(parts, poison="visit-1")
+    measure, parts.audio.measure = parts.audio.measure, opening.measure  # type: ignore[method-assign]
+    await killed_while_opening(parts, "visit-1")
+    parts.audio.measure = measure  # type: ignore[method-assign]
+    audio = (await visit_of(parts, "visit-1")).audio
+    assert audio
+    url = await parts.audio.signed_url(audio, timedelta(hours=1))
+    ordered = await parts.transcriber.submit(url, visit_id="visit-1", attempt=1)
+    await parts.audio.erase(audio.bucket, "visits/")
+    parts.clock.advance(CLAIM_ENDS)
+    await recovery.wake_due(parts)
     visit = await visit_of(parts, "visit-1")
+    assert visit.processing_status is ProcessingStatus.TRANSCRIBING
     assert visit.transcription
     assert visit.transcription.transcript_id == ordered

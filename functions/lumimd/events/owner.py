@@ -87,6 +87,7 @@ def _retried(visit: Visit, now: datetime) -> Changes:
         "trouble": None,
         "held_since": None,
         "queued_at": None,
+        "deaths": 0,
         "processing_error": None,
         "retry_count": visit.retry_count + 1,
         "last_retry_at": now,

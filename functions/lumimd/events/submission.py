@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from lumimd.audio import Audio
 from lumimd.errors import ErrorCode
-from lumimd.events.event import Changes, Event, claimed, nobodys_before, trouble
+from lumimd.events.event import NOBODY, Changes, Event, claimed, nobodys_before, trouble
 from lumimd.progress import Step
 from lumimd.records import Claim, ProcessingError, Stage, Timings, Transcription, Visit
 
@@ -56,6 +56,7 @@ class AudioReplaced(AudioAccepted):
             "attempt": visit.attempt + 1,
             "counted": False,
             "queued_at": None,
+            "deaths": 0,
             "stage_tries": 0,
             "orders": 0,
             "restarts": 0,
@@ -74,13 +75,23 @@ class AudioRepeated(Event):
 
 @dataclass(frozen=True)
 class SubmissionClaimed(Event):
-    """Somebody is about to check the recording and to pay for its transcription."""
+    """Somebody is about to check the recording and to pay for its transcription.
+
+    Whoever held it before and has said nothing is counted apart: it may not have come to an order.
+    """
 
     step = Step.SUBMITTING
     claim: Claim
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**claimed(visit, self.claim), "orders": visit.orders + 1, "turn": None}
+        died = visit.claim is not None and visit.claim.holder != NOBODY
+        return {
+            **claimed(visit, self.claim),
+            "stage_tries": visit.stage_tries + (0 if died else 1),
+            "deaths": visit.deaths + died,
+            "orders": visit.orders + 1,
+            "turn": None,
+        }
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,7 @@ class SubmissionHeld(Event):
 
 @dataclass(frozen=True)
 class SubmissionQueued(Event):
-    """There is no place at the provider: nobody was asked, and the tries begin anew.
+    """There is no place at the provider: nobody was asked, and no try is used up.
 
     `turn` is the visit's turn in the line; without one its user is over the quota until `until`.
     `had_claimed` as if for one.
@@ -150,7 +161,8 @@ class SubmissionQueued(Event):
             "counted": visit.counted or self.turn is not None,
             "claim": None,
             "wake_at": self.until,
-            "stage_tries": 0,
+            "stage_tries": visit.stage_tries - used,
+            "deaths": 0,
             "orders": visit.orders - used,
         }
 
@@ -186,6 +198,7 @@ class TranscriptionSubmitted(Event):
                 provider=self.provider, transcript_id=self.transcript_id, submitted_at=now
             ),
             "counted": True,
+            "deaths": 0,
             "stage_tries": 0,
             "trouble": None,
             "held_since": None,

@@ -90,6 +90,7 @@ class TranscriptionRestarted(Event):
             "transcription": None,
             "attempt": visit.attempt + 1,
             "stage_tries": 0,
+            "deaths": 0,
             "restarts": visit.restarts + 1,
             "claim": None,
             "wake_at": self.until,
