@@ -177,7 +177,7 @@ LEVELS["impatient"] = replace(LEVELS["heavy"], impatient=1.0)
 """As heavy, and visits expire while somebody is at work on them."""
 LEVELS["rationed"] = replace(LEVELS["normal"], rationed=1.0)
 """As normal, and the quota lets some of the recordings wait for longer than visits may idle."""
-LEVELS["poisoned"] = Level(poison=0.1, few_places=1.0, rush=1.0)
+LEVELS["poisoned"] = Level(poison=0.2, few_places=1.0, rush=1.0)
 """Some recordings kill whoever opens them; nothing else goes wrong."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
 """As heavy, and everybody has their visits deleted."""
