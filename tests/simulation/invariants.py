@@ -250,14 +250,16 @@ class Invariants:
     def _check_copies(self) -> None:
         """The provider keeps no transcript that is safe with us; now and then it cannot be told.
 
-        Who may still be looked for is left to the nightly reconciliation, which may have died.
+        What somebody may still look for is left to the nightly reconciliation, which may have died.
         """
-        if not any(what == "reconciled" for _, _, _, what, _ in self._world.trace):
-            return
         jobs = self._cloud.transcriptions.jobs
         kept, deleted = 0, 0
         for stored in self._world.documents.visits.values():
-            if _is_transcribed(stored.visit) and stored.visit.transcription is not None:
+            if (
+                _is_transcribed(stored.visit)
+                and stored.visit.transcription is not None
+                and stored.visit.orders <= 1
+            ):
                 job = jobs[stored.visit.transcription.transcript_id]
                 kept, deleted = kept + job.is_there, deleted + job.deleted
         if kept > 10 and not deleted:

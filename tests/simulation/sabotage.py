@@ -197,9 +197,15 @@ async def _runs_no_more(parts: Any, visit: Visit | None) -> bool:
 
 
 _AWAY: Final[dict[str, Any]] = {"level": "none", "outages": ((Dependency.MODEL, TWO_HOURS),)}
+_PROVIDER_AWAY: Final[dict[str, Any]] = {
+    "level": "none",
+    "outages": ((Dependency.TRANSCRIPTION, TWO_HOURS),),
+}
 
 _SHOWS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
+    events.AudioAccepted: {"level": "impatient"},
     events.ConsentGiven: {"level": "consenting"},
+    events.SubmissionHeld: _PROVIDER_AWAY,
     events.SubmissionQueued: {"level": "queueing"},
     events.SummaryDeferred: {"level": "repeating"},
     events.SummaryHeld: _AWAY,

@@ -80,6 +80,5 @@ WAITING: Final[Mapping[str, Guard]] = {
     "patience-begins-with-the-attempt": Guard(
         "a summary that is wanted a day later gets as many tries as any other",
         put((fallback, "_wanted_since", fallback._transcribed_at)),
-        level="crowded",
     ),
 }
