@@ -15,6 +15,7 @@ from lumimd import client_access, records, uploads
 from lumimd.audio import MAX_BYTES, recording_of
 from lumimd.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES
 from lumimd.commit import Commit
+from lumimd.dead_letter import DeadLetter
 from lumimd.inbound import ID
 from tests.support.parts import START, transcript
 
@@ -125,7 +126,7 @@ def test_every_document_that_is_written_has_a_rule_and_every_one_that_clients_re
         [entry],
         transcript().pages(),
         actions=[action],
-        dead_letter=records.DeadLetter.of(failed, START),
+        dead_letter=DeadLetter.of(failed, START),
     ).writes()
     places = {tuple(path.split("/")[::2]) for path in written}
     places |= {tuple(path.split("/")[::2]) for _, path in READ.values()}
