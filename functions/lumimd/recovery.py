@@ -82,9 +82,8 @@ def _is_due(parts: Parts, visit: Visit) -> bool:
 
 def _may_have_killed(visit: Visit, now: datetime) -> bool:
     """Whether its recording may have ended the process that had opened it."""
-    if visit.processing_status is not ProcessingStatus.PENDING or visit.claim is None:
-        return False
-    return visit.claim.holder != e.NOBODY and not visit.is_claimed(now)
+    is_pending = visit.processing_status is ProcessingStatus.PENDING
+    return is_pending and e.holder_died(visit) and not visit.is_claimed(now)
 
 
 class _Round:

@@ -25,7 +25,9 @@ BAD_RECORDINGS = {"audio_unreadable", "audio_too_short", "no_speech"}
 NOTICED_WITHIN = 5_000
 """Visits with heavy faults in which the lack of any guard must show."""
 
-MISSED_AT = json.loads((Path(__file__).parent / "missed_at.json").read_text())["sabotages"]
+_TABLE = json.loads((Path(__file__).parent / "missed_at.json").read_text())
+UNNOTICED = _TABLE["unnoticed"]
+MISSED_AT = _TABLE["sabotages"]
 """Where a hunt begins: a seed at which the lack of the guard showed; the search goes on from it.
 
 Written by: scripts/simulate --sabotage all --visits 5000 --seed 100 --json
@@ -210,6 +212,10 @@ def test_a_broken_invariant_names_its_seed_and_tells_the_story() -> None:
 def _again(seed: int) -> tuple[Report, object]:
     report = run_batch(next(batches(60, seed, "heavy", sabotage="look-before-you-pay")))
     return report, seed
+
+
+def test_the_table_has_every_guard() -> None:
+    assert set(GUARDS) == {*MISSED_AT, *UNNOTICED}
 
 
 @pytest.fixture(scope="module")

@@ -133,6 +133,7 @@ async def test_whoever_goes_on_dying_is_given_up_and_an_operator_is_told(
     letter = await parts.store.dead_letter("visit-1")
     assert letter
     assert letter.code is ErrorCode.TRANSCRIPTION_UNAVAILABLE
+    assert letter.tries == pipeline.MAX_DEATHS + 2, "the deaths, and who gave it up"
 
 
 async def test_a_job_is_adopted_whatever_has_become_of_its_recording(parts: MemoryParts) -> None:

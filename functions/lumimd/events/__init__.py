@@ -5,9 +5,9 @@ still news, is the table's business (`visit.py`). `recorded` events appear in th
 """
 
 from lumimd.events.event import (
-    NOBODY,
     Changes,
     Event,
+    holder_died,
 )
 from lumimd.events.owner import (
     ConsentGiven,
@@ -49,7 +49,6 @@ from lumimd.events.transcription import (
 )
 
 __all__ = [
-    "NOBODY",
     "POLL_EVERY",
     "REQUEST_GRACE",
     "AudioAccepted",
@@ -82,4 +81,5 @@ __all__ = [
     "VisitCancelled",
     "VisitEdited",
     "VisitExpired",
+    "holder_died",
 ]

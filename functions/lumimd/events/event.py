@@ -44,6 +44,11 @@ def nobodys_before(until: datetime) -> Claim:
     return Claim(holder=NOBODY, until=until)
 
 
+def holder_died(visit: Visit) -> bool:
+    """Whether the claim of the visit, once it has ended, is that of somebody who said nothing."""
+    return visit.claim is not None and visit.claim.holder != NOBODY
+
+
 def claimed(visit: Visit, claim: Claim) -> Changes:
     """A try of the stage begins; if its holder dies, the visit is due when the claim ends."""
     return {"claim": claim, "stage_tries": visit.stage_tries + 1, "wake_at": claim.until}

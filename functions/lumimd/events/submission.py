@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from lumimd.audio import Audio
 from lumimd.errors import ErrorCode
-from lumimd.events.event import NOBODY, Changes, Event, claimed, nobodys_before, trouble
+from lumimd.events.event import Changes, Event, claimed, holder_died, nobodys_before, trouble
 from lumimd.progress import Step
 from lumimd.records import Claim, ProcessingError, Stage, Timings, Transcription, Visit
 
@@ -84,7 +84,7 @@ class SubmissionClaimed(Event):
     claim: Claim
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        died = visit.claim is not None and visit.claim.holder != NOBODY
+        died = holder_died(visit)
         return {
             **claimed(visit, self.claim),
             "stage_tries": visit.stage_tries + (0 if died else 1),
