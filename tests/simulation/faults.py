@@ -62,6 +62,7 @@ class Level:
     job_vanishes: float = 0.0
     job_takes_hours: float = 0.0
     list_is_stale: float = 0.0
+    long_list: float = 0.0
     bad_answer: float = 0.0
     # of the visits
     bad_recording: float = 0.0
@@ -179,6 +180,8 @@ LEVELS["rationed"] = replace(LEVELS["normal"], rationed=1.0)
 """As normal, and the quota lets some of the recordings wait for longer than visits may idle."""
 LEVELS["poisoned"] = Level(poison=0.2, few_places=1.0, rush=1.0)
 """Some recordings kill whoever opens them; nothing else goes wrong."""
+LEVELS["searching"] = replace(LEVELS["normal"], crash_after_paying=0.7, long_list=1.0)
+"""As normal, many die of having ordered, and who looks for their jobs reads a long list."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
 """As heavy, and everybody has their visits deleted."""
 

@@ -132,7 +132,7 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     "copies-are-kept-for-who-looks": Guard(
         "who looks for a job before paying finds it, although its transcript is stored by now",
         put((collecting, "_forget_copy", _forget_at_once)),
-        level="fickle",
+        level="searching",
     ),
     "legal-hold": Guard(
         "what must be kept is not deleted",

@@ -25,9 +25,7 @@ BAD_RECORDINGS = {"audio_unreadable", "audio_too_short", "no_speech"}
 NOTICED_WITHIN = 5_000
 """Visits with heavy faults in which the lack of any guard must show."""
 
-_TABLE = json.loads((Path(__file__).parent / "missed_at.json").read_text())
-UNNOTICED = _TABLE["unnoticed"]
-MISSED_AT = _TABLE["sabotages"]
+MISSED_AT = json.loads((Path(__file__).parent / "missed_at.json").read_text())["sabotages"]
 """Where a hunt begins: a seed at which the lack of the guard showed; the search goes on from it.
 
 Written by: scripts/simulate --sabotage all --visits 5000 --seed 100 --json
@@ -107,6 +105,13 @@ def test_a_recording_that_kills_whoever_opens_it_takes_no_other_visit_along() ->
     assert not broken(report)
     assert report.faults["poison"] > 5
     assert report.statuses == {"completed": 180}, "those that kill are ordered unopened"
+
+
+def test_a_job_is_found_again_however_long_the_list_takes_to_read() -> None:
+    report = simulated(180, 1, "searching")
+    assert not broken(report)
+    assert report.faults["crash_after_paying"] > 100
+    assert report.faults["long_list"] > 50
 
 
 @pytest.mark.parametrize("dependency", list(Dependency))
@@ -215,7 +220,7 @@ def _again(seed: int) -> tuple[Report, object]:
 
 
 def test_the_table_has_every_guard() -> None:
-    assert set(GUARDS) == {*MISSED_AT, *UNNOTICED}
+    assert set(GUARDS) == set(MISSED_AT)
 
 
 @pytest.fixture(scope="module")

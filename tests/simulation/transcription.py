@@ -17,6 +17,11 @@ from tests.simulation.world import BUCKET, World
 
 LIST_STALE_FOR_S: Final = 30.0
 
+NEWER_PAGES: Final = 4
+"""The adapter reads five pages of the list, and finds the job on the last of them."""
+
+SLOWEST_PAGE_S: Final = 5.0
+
 
 @dataclass
 class OrderedJob:
@@ -91,7 +96,22 @@ class Transcriptions:
                     return job.transcript_id
             return None
 
+        await self._newer_pages()
         return await self._world.call(Dependency.TRANSCRIPTION, "find", effect, retry.TRANSCRIPTION)
+
+    async def _newer_pages(self) -> None:
+        """What others have ordered since is read first: the list is paged, the newest first."""
+        world = self._world
+        if world.faults.chance("long_list"):
+            for _ in range(world.rng.randint(1, NEWER_PAGES)):
+                takes_s = world.rng.uniform(0.5, SLOWEST_PAGE_S)
+                await world.call(
+                    Dependency.TRANSCRIPTION,
+                    "find",
+                    lambda: None,
+                    retry.TRANSCRIPTION,
+                    takes_s=takes_s,
+                )
 
     async def recent(self) -> list[KnownJob]:
         def effect() -> list[KnownJob]:
