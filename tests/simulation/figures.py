@@ -1,5 +1,6 @@
-"""How well it went, in figures: how many at the first attempt, how soon after a crash."""
+"""How it went, in figures: how many at the first attempt, how long it took."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from lumimd.commit import Commit
@@ -7,9 +8,37 @@ from lumimd.records import Status, Visit
 from tests.simulation.cloud import Cloud
 from tests.simulation.invocation import Invocation, current
 from tests.simulation.phones import Phones, path_of
-from tests.simulation.world import World
+from tests.simulation.world import START, World
 
 TAKES = frozenset({"submission_claimed", "summary_claimed"})
+
+
+class Course:
+    """By which events visits went, and when they ended."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._ended_at: dict[str, float] = {}
+        self.history: Counter[str] = Counter()
+        world.on_saved.append(self._at_save)
+
+    def _at_save(self, before: Visit | None, commit: Commit) -> None:
+        self.history.update(entry.event for entry in commit.entries)
+        if commit.visit.processing_status.is_terminal:
+            self._ended_at.setdefault(commit.visit.visit_id, self._world.loop.time())
+        else:
+            self._ended_at.pop(commit.visit.visit_id, None)
+
+    def minutes_to_terminal(self) -> list[float]:
+        """From the first delivery of the last recording's event to the end, for each visit."""
+        minutes = []
+        for visit_id, ended_at in self._ended_at.items():
+            stored = self._world.documents.get(visit_id)
+            if stored is None or stored.visit.timings is None:
+                continue
+            began = stored.visit.timings.processing_started_at
+            minutes.append((ended_at - (began - START).total_seconds()) / 60)
+        return minutes
 
 
 class Recovery:
@@ -71,3 +100,9 @@ def success(world: World, cloud: Cloud, phones: Phones) -> Success:
 
 def _is_over(visit: Visit) -> bool:
     return visit.processing_status.is_terminal
+
+
+def statuses(world: World, phones: Phones) -> Counter[str]:
+    """How many visits ended how."""
+    found = (world.documents.get(visit_id) for visit_id in phones.visit_ids)
+    return Counter(stored.visit.status.value for stored in found if stored)

@@ -13,8 +13,8 @@ from lumimd.errors import Transient
 from lumimd.transcript import Transcript
 from lumimd.visit import IllegalTransition
 from tests.simulation.cloud import Cloud, Instance
-from tests.simulation.figures import Recovery, success
-from tests.simulation.invariants import Invariants
+from tests.simulation.figures import Course, Recovery, statuses, success
+from tests.simulation.invariants import watch
 from tests.simulation.invocation import about_visit, current
 from tests.simulation.phones import Phones
 from tests.simulation.platform import Queue, Retention, Scheduler, StorageEvents, Webhook
@@ -43,21 +43,21 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
     Queue(world, cloud)
     Scheduler(world)
     Retention(world)
-    invariants = Invariants(world, cloud, phones)
-    recovery = Recovery(world)
+    endings = watch(world, cloud, phones)
+    course, recovery = Course(world), Recovery(world)
     with _observed(world):
         phones.plan()
         quiet_s = QUIET_S + (RATIONED_S if world.is_rationed else 0.0)
         world.loop.run(until=phones.last_action_at + quiet_s)
         if not (world.breaches and options.stop_at_first):
-            invariants.at_the_end()
+            endings.at_the_end()
         world.loop.close()
     report = Report(
         visits=options.visits,
-        statuses=invariants.statuses(),
+        statuses=statuses(world, phones),
         faults=world.faults.injected,
-        history=invariants.history,
-        max_minutes=max(invariants.minutes_to_terminal(), default=0.0),
+        history=course.history,
+        max_minutes=max(course.minutes_to_terminal(), default=0.0),
     )
     report.recovery_s, report.recoveries = recovery.longest_s, recovery.number
     done = success(world, cloud, phones)

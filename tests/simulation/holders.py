@@ -1,0 +1,86 @@
+"""Who may take a stage of a visit, who may give it up, and what is shown meanwhile."""
+
+from datetime import timedelta
+from typing import Final
+
+from lumimd.commit import Commit
+from lumimd.errors import ErrorCode
+from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER
+from lumimd.records import ProcessingStatus, Visit
+from lumimd.resilience.backoff import MAX_TRIES
+from tests.simulation.faults import Dependency
+from tests.simulation.invocation import Invocation, current
+from tests.simulation.world import START, World
+
+_UNAVAILABLE: Final = (ErrorCode.TRANSCRIPTION_UNAVAILABLE, ErrorCode.SUMMARY_UNAVAILABLE)
+
+
+class Holders:
+    """Watches the claims of one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._holders: dict[tuple[str, int], list[Invocation]] = {}
+        self._ordered: set[tuple[str, str]] = set()
+        self._only_looked: set[tuple[str, str]] = set()
+        world.on_saved.append(self._at_save)
+        world.on_call.append(self._at_call)
+
+    def _at_call(
+        self, invocation: Invocation, dependency: Dependency, operation: str, visit_id: str | None
+    ) -> None:
+        if operation == "submit" and visit_id is not None:
+            self._ordered.add((invocation.name, visit_id))
+
+    def _at_save(self, before: Visit | None, commit: Commit) -> None:
+        visit, now = commit.visit, self._world.now()
+        before = before or visit
+        events = {entry.event for entry in commit.entries}
+        takes = events & {"submission_claimed", "summary_claimed"}
+        if (
+            before is not visit
+            and before.attempt == visit.attempt
+            and before.is_claimed(now)
+            and (takes or "summary_requested" in events)
+        ):
+            self._world.breach("liveClaimTaken", visit.visit_id, f"by {current.get().name}")
+        holders = self._holders.setdefault((visit.visit_id, visit.attempt), [])
+        if "summary_claimed" in takes:
+            self._check_shown(before, holders)
+        if before.processing_status is not visit.processing_status:
+            if visit.processing_status is ProcessingStatus.FAILED:
+                self._check_tries(visit, holders)
+            holders.clear()
+        if takes:
+            holders.append(current.get())
+        work = (current.get().name, visit.visit_id)
+        if "submission_deferred" in events and work not in self._ordered:
+            self._only_looked.add(work)
+
+    def _check_tries(self, visit: Visit, holders: list[Invocation]) -> None:
+        """Who gives up has tried; waiting for a dependency that is down uses up no try."""
+        assert visit.processing_error is not None
+        if visit.processing_error.code not in _UNAVAILABLE or visit.timings is None:
+            return
+        if self._world.now() - visit.timings.processing_started_at > GIVE_UP_AFTER:
+            return
+        tries = sum(
+            (holder.is_dead or holder.hits(visit.visit_id) > 0)
+            and (holder.name, visit.visit_id) not in self._only_looked
+            for holder in holders
+        )
+        if tries < MAX_TRIES:
+            self._world.breach(
+                "triesUsedUpByWaiting", visit.visit_id, f"{tries} of {len(holders)} claims failed"
+            )
+
+    def _check_shown(self, visit: Visit, holders: list[Invocation]) -> None:
+        """While the model stays away, people are shown what rules can tell."""
+        if not holders or visit.source is not None or visit.transcription is None:
+            return
+        last, done_at = holders[-1], visit.transcription.completed_at
+        if done_at is None or not last.is_over or last.is_dead or last.timed_out:
+            return
+        since = START + timedelta(seconds=last.began_at) - done_at
+        if since > PROVISIONAL_AFTER and visit.visit_id not in last.disturbed:
+            self._world.breach("nothingShown", visit.visit_id, f"{last.name} after {since}")

@@ -1,0 +1,132 @@
+"""What must hold at every save."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from lumimd import visit as table
+from lumimd.commands import RETRY_GAP
+from lumimd.commit import Commit
+from lumimd.errors import ErrorCode
+from lumimd.records import ProcessingStatus, Visit
+from tests.simulation.invocation import current
+from tests.simulation.words import spoken_of
+from tests.simulation.world import World
+
+LEGAL_STEPS: Final = frozenset(
+    (source, event.name, transition.to) for (source, event), transition in table.TRANSITIONS.items()
+)
+"""As the table was before anybody tampered with it."""
+
+LONGEST_WAIT: Final = timedelta(hours=8)
+"""Recordings may take four hours, and the store may be away for two."""
+
+
+class Saves:
+    """Watches the saves of one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._in_line_since: dict[str, datetime] = {}
+        world.on_saved.append(self._at_save)
+
+    def _at_save(self, before: Visit | None, commit: Commit) -> None:
+        visit, breach = commit.visit, self._world.breach
+        visit_id = visit.visit_id
+        self._world.note("store", visit_id, "SAVED", visit)
+        if visit.processing_status.is_terminal:
+            if visit.wake_at is not None:
+                breach("wakeUpAfterTheEnd", visit_id)
+        elif visit.wake_at is None and visit.audio is not None:
+            breach("withoutWakeUp", visit_id)
+        if visit_id in self._world.documents.receipts:
+            breach("cameBack", visit_id)
+        if before is not None:
+            if visit.attempt < before.attempt or generation_of(visit) < generation_of(before):
+                breach("attemptWentBack", visit_id, f"{before.attempt} to {visit.attempt}")
+            if (
+                is_transcribed(before)
+                and generation_of(visit) == generation_of(before)
+                and (not is_transcribed(visit))
+            ):
+                breach("lostTranscripts", visit_id, "it was there already")
+            if visit.title != before.title and current.get().kind != "change":
+                breach("ownersEditLost", visit_id, f"{before.title!r} to {visit.title!r}")
+        self._check_history(before, commit)
+        self._check_wait(before, visit)
+        if visit.stage_tries < 0:
+            breach("triesBelowZero", visit_id, str(visit.stage_tries))
+        if commit.pages is not None:
+            utterance = commit.pages[0].utterances[0]
+            said_in, generation, _ = spoken_of(utterance.text)
+            if (said_in, generation) != (visit_id, generation_of(visit)):
+                breach("foreignTranscript", visit_id, utterance.text)
+        dead = f"deadLetters/{visit_id}" in self._world.documents.others
+        if dead is not _concerns_operators(visit):
+            breach("deadLetters", visit_id, f"{visit.processing_status}, dead letter: {dead}")
+        self._check_times(before, visit)
+
+    def _check_times(self, before: Visit | None, visit: Visit) -> None:
+        """Nobody is retried too soon, and nothing expires too early."""
+        now = self._world.now()
+        asked_at = before.last_retry_at if before else None
+        if asked_at is not None and visit.last_retry_at not in (None, asked_at):
+            consented_late = before is not None and before.consent != visit.consent
+            if now - asked_at < RETRY_GAP and not consented_late:
+                self._world.breach("retriedTooSoon", visit.visit_id, str(now - asked_at))
+        error = visit.processing_error
+        if (
+            error is not None
+            and error.code is ErrorCode.EXPIRED
+            and visit.processing_error != (before and before.processing_error)
+        ):
+            timings = visit.timings
+            began_at = timings.processing_started_at if timings else visit.created_at
+            if now - began_at < self._world.policy.expires_after:
+                self._world.breach("expiredEarly", visit.visit_id, str(now - began_at))
+
+    def _check_wait(self, before: Visit | None, visit: Visit) -> None:
+        """Who stands in line is called as soon as jobs before it have ended."""
+        now = self._world.now()
+        if visit.turn is not None:
+            self._in_line_since.setdefault(visit.visit_id, now)
+        elif before is not None and before.turn is not None:
+            waited = now - self._in_line_since.get(visit.visit_id, now)
+            if waited > LONGEST_WAIT:
+                self._world.breach("waitedTooLong", visit.visit_id, f"{waited}")
+        if visit.processing_status is not ProcessingStatus.PENDING or (
+            before is not None and before.attempt != visit.attempt
+        ):
+            self._in_line_since.pop(visit.visit_id, None)
+
+    def _check_history(self, before: Visit | None, commit: Commit) -> None:
+        position = before.history_length if before else 0
+        status = before.processing_status if before else ProcessingStatus.PENDING
+        for entry in commit.entries:
+            if entry.event == "provisional_summary_stored" and before and before.source:
+                self._world.breach("provisionalTwice", commit.visit.visit_id, before.source)
+            step = (entry.from_status, entry.event, entry.to_status)
+            if step not in LEGAL_STEPS or entry.from_status is not status:
+                self._world.breach("illegalTransitions", commit.visit.visit_id, str(step))
+            if entry.position != position:
+                self._world.breach("historyHasHoles", commit.visit.visit_id, str(entry.position))
+            position, status = position + 1, entry.to_status
+        if commit.visit.processing_status is not status or commit.visit.history_length != position:
+            self._world.breach("illegalTransitions", commit.visit.visit_id, "without an entry")
+
+
+def generation_of(visit: Visit) -> int:
+    """The generation of the visit's recording; 0 before there is one."""
+    return visit.audio.generation if visit.audio else 0
+
+
+def is_transcribed(visit: Visit) -> bool:
+    """Whether the transcript of the visit's recording is stored."""
+    return visit.transcription is not None and visit.transcription.completed_at is not None
+
+
+def _concerns_operators(visit: Visit) -> bool:
+    """Whether it failed; who waits for its owner (for consent, for a recording) has not."""
+    if visit.processing_status is not ProcessingStatus.FAILED or visit.audio is None:
+        return False
+    error = visit.processing_error
+    return error is None or error.code is not ErrorCode.CONSENT_MISSING
