@@ -1,7 +1,6 @@
 """Who may have a job at the provider: the real pipeline over memory, in virtual time."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,80 +8,21 @@ import pytest
 
 from lumimd import collecting, deletion, pipeline, recovery
 from lumimd import events as e
-from lumimd.adapters.memory import MemoryTranscriber
-from lumimd.admission.places import Cap
-from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Failed, Running, Transcribed
+from lumimd.errors import ErrorCode
+from lumimd.ports import Failed, Transcribed
 from lumimd.progress import Step
 from lumimd.recording import record
-from lumimd.records import ProcessingStatus, Visit
-from lumimd.resilience.rate_limit_policies import Tier
-from tests.support.parts import MemoryParts, transcript
-
-MINUTE = timedelta(minutes=1)
-DOWN = Transient(ErrorCode.INTERNAL_ERROR)
-
-
-class CappedTranscriber(MemoryTranscriber):
-    """Remembers how many jobs ran at once, and in which order they were ordered."""
-
-    most_at_once = 0
-    is_down = False
-
-    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
-        if self.is_down:
-            raise DOWN
-        job = await super().submit(audio_url, visit_id=visit_id, attempt=attempt)
-        self.most_at_once = max(self.most_at_once, len(self.running()))
-        return job
-
-    def running(self) -> list[str]:
-        return [o.transcript_id for o in self.orders if isinstance(o.state, Running)]
-
-    def ordered_for(self) -> list[str]:
-        return [order.visit_id for order in self.orders]
-
-
-def parts_with(places: int) -> MemoryParts:
-    return MemoryParts(transcriber=CappedTranscriber(), cap=Cap.of(places))
-
-
-def provider_of(parts: MemoryParts) -> CappedTranscriber:
-    assert isinstance(parts.transcriber, CappedTranscriber)
-    return parts.transcriber
-
-
-async def visit_of(parts: MemoryParts, visit_id: str) -> Visit:
-    stored = await parts.store.get(visit_id)
-    assert stored is not None
-    return stored.visit
-
-
-async def upload(parts: MemoryParts, visit_id: str, **marks: object) -> None:
-    """A recording of the user that `visit_id` begins with; `marks` are fields of the visit."""
-    uploaded = parts.upload(visit_id, user_id=visit_id.split("-")[0])
-    if marks:
-        await create(parts, visit_id, **marks)
-    await pipeline.accept(parts, uploaded)
-
-
-async def create(parts: MemoryParts, visit_id: str, **marks: object) -> None:
-    """What a client does before it uploads."""
-    from lumimd.commit import Commit
-
-    now = parts.clock.now()
-    user = visit_id.split("-")[0]
-    visit = Visit(visit_id=visit_id, user_id=user, created_at=now, updated_at=now)
-    await parts.store.create(Commit(visit.model_copy(update=marks)))
-
-
-async def minute_passes(parts: MemoryParts, finish: Iterable[str] | None = None) -> None:
-    """The jobs `finish` end (None: all that run), and then the scheduler comes by."""
-    provider = provider_of(parts)
-    for job in [*provider.running()] if finish is None else finish:
-        provider.finish(job, Transcribed(transcript()))
-    parts.clock.advance(MINUTE)
-    await recovery.wake_due(parts)
+from lumimd.records import ProcessingStatus
+from tests.support.parts import transcript
+from tests.support.places import (
+    DOWN,
+    MINUTE,
+    minute_passes,
+    parts_with,
+    provider_of,
+    upload,
+    visit_of,
+)
 
 
 async def test_user_a_with_500_visits_does_not_keep_b_with_one_waiting_for_more_than_a_round() -> (
@@ -330,131 +270,6 @@ async def test_while_nobody_can_say_whether_there_is_a_place_nothing_is_ordered(
     for _ in range(4):
         await minute_passes(parts, finish=())
     assert provider_of(parts).ordered_for() == ["ann-1"]
-
-
-async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> None:
-    parts = parts_with(50)
-    parts.gate.has_quota = True
-    for n in range(22):
-        await upload(parts, f"ann-{n:02d}")
-    assert len(provider_of(parts).orders) == 20
-    waiting = await visit_of(parts, "ann-21")
-    assert (waiting.turn, waiting.processing_status) == (None, ProcessingStatus.PENDING)
-    assert waiting.wake_at
-    pause = waiting.wake_at - parts.clock.now()
-    one_more = timedelta(hours=1, minutes=12)
-    assert one_more <= pause < 2 * one_more
-    history = await parts.store.history("ann-21")
-    assert history[-1].detail == "over_quota"
-    parts.clock.advance(2 * one_more)
-    await recovery.wake_due(parts)
-    assert len(provider_of(parts).orders) == 22
-
-
-async def test_the_longer_a_visit_waits_for_the_quota_the_more_rarely_it_asks() -> None:
-    """A hundred visits that all asked for each next recording would ask five thousand times."""
-    parts = parts_with(50)
-    parts.gate.has_quota = True
-    for n in range(120):
-        await upload(parts, f"ann-{n:03d}")
-    claims = 0
-    for _ in range(7 * 24):
-        parts.clock.advance(timedelta(hours=1))
-        await recovery.wake_due(parts)
-        if len(provider_of(parts).orders) == 120:
-            break
-    for n in range(20, 120):
-        history = await parts.store.history(f"ann-{n:03d}")
-        claims += sum(entry.event == "submission_claimed" for entry in history)
-    assert len(provider_of(parts).orders) == 120, "nobody waits for much longer than five days"
-    assert claims < 2_000
-
-
-async def test_who_joined_the_line_under_the_release_before_keeps_its_turn() -> None:
-    """It knew nothing of `counted`."""
-    parts = parts_with(1)
-    parts.gate.has_quota = True
-    for user in ("ann", "bob", "cem"):
-        await upload(parts, f"{user}-1")
-    for user in ("bob", "cem"):
-        del parts.store.raw[f"visits/{user}-1"]["counted"]
-    for _ in range(3):
-        await minute_passes(parts)
-    assert provider_of(parts).ordered_for() == ["ann-1", "bob-1", "cem-1"]
-    kept = await parts.gate.buckets.all()
-    assert kept["visits-bob"].missing == kept["visits-ann"].missing
-
-
-async def test_a_job_that_the_provider_lost_does_not_count_again() -> None:
-    parts = parts_with(50)
-    parts.gate.has_quota = True
-    for n in range(20):
-        await upload(parts, f"ann-{n:02d}")
-    lost = Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
-    await minute_passes(parts, finish=())
-    provider_of(parts).finish("job-7", lost)
-    await collecting.collect(parts, "ann-07", 1, "job-7")
-    for _ in range(3):
-        await minute_passes(parts, finish=())
-    assert provider_of(parts).ordered_for().count("ann-07") == 2
-
-
-async def test_who_waits_for_the_quota_is_not_expired_like_who_never_records() -> None:
-    parts = parts_with(50)
-    parts.gate.has_quota = True
-    parts.policy = replace(parts.policy, expires_after=timedelta(hours=5))
-    for n in range(26):
-        await upload(parts, f"ann-{n:02d}")
-    for _ in range(6):
-        parts.clock.advance(timedelta(hours=1, minutes=12))
-        await recovery.wake_due(parts)
-    assert len(provider_of(parts).orders) == 26
-
-
-@pytest.mark.parametrize("places", [1, 50])
-async def test_who_waited_for_long_is_not_expired_when_the_first_order_fails(places: int) -> None:
-    """In line, or for the quota."""
-    parts = parts_with(places)
-    provider = provider_of(parts)
-    parts.gate.has_quota = True
-    for n in range(21):
-        await upload(parts, f"ann-{n:02d}")
-    for job in provider.running():
-        provider.finish(job, Transcribed(transcript()))
-    parts.clock.advance(parts.policy.expires_after * 2)
-    provider.is_down = True
-    await recovery.wake_due(parts)
-    last = (await visit_of(parts, "ann-20")).current_step
-    assert last is (Step.QUEUED if places == 1 else Step.SUBMITTING)
-    provider.is_down = False
-    for _ in range(24):
-        await minute_passes(parts)
-    assert sorted(set(provider.ordered_for())) == [f"ann-{n:02d}" for n in range(21)]
-
-
-async def test_another_tier_lets_those_who_wait_pass() -> None:
-    parts = parts_with(50)
-    parts.gate.has_quota = True
-    for n in range(22):
-        await upload(parts, f"ann-{n:02d}")
-    parts.gate.tiers.set("ann", Tier.PAID)
-    await upload(parts, "ann-new")
-    assert len(provider_of(parts).orders) == 21
-
-
-async def test_one_recording_counts_once_however_often_it_is_tried() -> None:
-    parts = parts_with(1)
-    parts.gate.has_quota = True
-    await upload(parts, "bob-1")
-    await upload(parts, "ann-1")
-    for _ in range(130):
-        await minute_passes(parts, finish=())
-    await minute_passes(parts)
-    await minute_passes(parts)
-    assert provider_of(parts).ordered_for() == ["bob-1", "ann-1"]
-    kept = await parts.gate.buckets.all()
-    per_recording = kept["visits-bob"].missing
-    assert kept["visits-ann"].missing == per_recording
 
 
 async def test_a_deleted_visit_keeps_its_place_until_the_provider_has_forgotten_it() -> None:

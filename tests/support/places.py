@@ -1,0 +1,76 @@
+"""Few places at the provider: the real pipeline over memory, and what people do with it."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from lumimd import pipeline, recovery
+from lumimd.adapters.memory import MemoryTranscriber
+from lumimd.admission.places import Cap
+from lumimd.commit import Commit
+from lumimd.errors import ErrorCode, Transient
+from lumimd.ports import Running, Transcribed
+from lumimd.records import Visit
+from tests.support.parts import MemoryParts, transcript
+
+MINUTE = timedelta(minutes=1)
+DOWN = Transient(ErrorCode.INTERNAL_ERROR)
+
+
+class CappedTranscriber(MemoryTranscriber):
+    """Remembers how many jobs ran at once, and in which order they were ordered."""
+
+    most_at_once = 0
+    is_down = False
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        if self.is_down:
+            raise DOWN
+        job = await super().submit(audio_url, visit_id=visit_id, attempt=attempt)
+        self.most_at_once = max(self.most_at_once, len(self.running()))
+        return job
+
+    def running(self) -> list[str]:
+        return [o.transcript_id for o in self.orders if isinstance(o.state, Running)]
+
+    def ordered_for(self) -> list[str]:
+        return [order.visit_id for order in self.orders]
+
+
+def parts_with(places: int) -> MemoryParts:
+    return MemoryParts(transcriber=CappedTranscriber(), cap=Cap.of(places))
+
+
+def provider_of(parts: MemoryParts) -> CappedTranscriber:
+    assert isinstance(parts.transcriber, CappedTranscriber)
+    return parts.transcriber
+
+
+async def visit_of(parts: MemoryParts, visit_id: str) -> Visit:
+    stored = await parts.store.get(visit_id)
+    assert stored is not None
+    return stored.visit
+
+
+async def upload(parts: MemoryParts, visit_id: str, **marks: object) -> None:
+    """A recording of the user that `visit_id` begins with; `marks` are fields of the visit."""
+    uploaded = parts.upload(visit_id, user_id=visit_id.split("-")[0])
+    if marks:
+        await create(parts, visit_id, **marks)
+    await pipeline.accept(parts, uploaded)
+
+
+async def create(parts: MemoryParts, visit_id: str, **marks: object) -> None:
+    """What a client does before it uploads."""
+    now = parts.clock.now()
+    user = visit_id.split("-")[0]
+    visit = Visit(visit_id=visit_id, user_id=user, created_at=now, updated_at=now)
+    await parts.store.create(Commit(visit.model_copy(update=marks)))
+
+
+async def minute_passes(parts: MemoryParts, finish: Iterable[str] | None = None) -> None:
+    """The jobs `finish` end (None: all that run), and then the scheduler comes by."""
+    provider = provider_of(parts)
+    for job in [*provider.running()] if finish is None else finish:
+        provider.finish(job, Transcribed(transcript()))
+    parts.clock.advance(MINUTE)
+    await recovery.wake_due(parts)
