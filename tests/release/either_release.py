@@ -81,7 +81,7 @@ def of(parts: MemoryParts) -> Saved:
         }
         for order in parts.transcriber.orders
     ]
-    documents = json.loads(json.dumps(parts.store._documents, default=_plain))
+    documents = json.loads(json.dumps(dict(_database(parts)), default=_plain))
     return Saved(documents, orders)
 
 
@@ -91,14 +91,20 @@ def world(saved: Saved) -> MemoryParts:
     visit = documents[f"visits/{saved.visit_id}"]
     parts = MemoryParts(clock=ManualClock(visit["updatedAt"]))
     for path, stored in documents.items():
-        parts.store._documents[path] = stored
-        parts.store._versions[path] = next(parts.store._next_version)
+        _database(parts)[path] = stored
+        if hasattr(parts.store, "_versions"):  # earlier releases kept them beside the documents
+            parts.store._versions[path] = next(parts.store._next_version)
     if visit["audio"] is not None:
         parts.audio.put(Audio.from_stored(visit["audio"]), tone(seconds=2))
     for order in saved.orders:
         told = order["transcriptId"], order["audioUrl"], order["visitId"], order["attempt"]
         parts.transcriber.orders.append(Order(*told, _state(order["state"])))
     return parts
+
+
+def _database(parts: MemoryParts) -> Any:
+    """All documents by path, where this release has them."""
+    return parts.store.raw if hasattr(parts.store, "raw") else parts.store._documents
 
 
 def instants(stored: Any) -> Any:

@@ -31,8 +31,7 @@ class ContestedStore(MemoryVisitStore):
 
     def delete_everything(self) -> None:
         """The owner has deleted the account."""
-        self._documents.clear()
-        self._versions.clear()
+        self.raw.clear()
 
     async def create(self, commit: Commit) -> Stored:
         if self.lost_races:

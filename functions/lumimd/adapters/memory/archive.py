@@ -20,7 +20,7 @@ class MemoryArchive:
 
     async def between(self, after: datetime, before: datetime) -> Sequence[Visit]:
         """All visits that were created in that time, the oldest first."""
-        limit = len(self._store.raw)
+        limit = len(self._store.raw.under("visits"))
         return await self._oldest(before, limit, lambda v: v.created_at > after)
 
     async def waiting(self, created_before: datetime, limit: int) -> Sequence[Visit]:
@@ -36,6 +36,6 @@ class MemoryArchive:
         self, created_before: datetime, limit: int, wanted: Callable[[Visit], bool]
     ) -> Sequence[Visit]:
         await asyncio.sleep(0)
-        visits = map(Visit.from_stored, self._store.under("visits"))
+        visits = (Visit.from_stored(found) for _, found in self._store.raw.under("visits"))
         found = [v for v in visits if v.created_at <= created_before and wanted(v)]
         return sorted(found, key=lambda v: v.created_at)[:limit]

@@ -21,16 +21,16 @@ class MemoryDeletions:
         path = f"deletions/{visit_id}"
         if path not in self._store.raw:
             return None
-        return Deletion.from_stored(self._store.raw[path]), self._store.version(path)
+        return Deletion.from_stored(self._store.raw[path]), self._store.raw.version(path)
 
     async def begin(self, read: Stored, deletion: Deletion) -> None:
         """Delete the visit and write the receipt, both or neither."""
         await asyncio.sleep(0)
         visit, receipt = f"visits/{deletion.visit_id}", f"deletions/{deletion.visit_id}"
-        if self._store.version(visit) != read.version or receipt in self._store.raw:
+        if self._store.raw.version(visit) != read.version or receipt in self._store.raw:
             raise Conflict
-        self._store.remove(visit)
-        self._store.put(receipt, deletion.to_stored())
+        del self._store.raw[visit]
+        self._store.raw[receipt] = deletion.to_stored()
 
     async def create(self, deletion: Deletion) -> None:
         """Write a receipt of what never was a visit."""
@@ -38,21 +38,22 @@ class MemoryDeletions:
         path = f"deletions/{deletion.visit_id}"
         if path in self._store.raw:
             raise Conflict
-        self._store.put(path, deletion.to_stored())
+        self._store.raw[path] = deletion.to_stored()
 
     async def save(self, read_version: object, deletion: Deletion) -> None:
         """Write a receipt that is still as it was read."""
         await asyncio.sleep(0)
         path = f"deletions/{deletion.visit_id}"
-        if self._store.version(path) != read_version:
+        if self._store.raw.version(path) != read_version:
             raise Conflict
-        self._store.put(path, deletion.to_stored())
+        self._store.raw[path] = deletion.to_stored()
 
     async def due(self, now: datetime, limit: int) -> Sequence[Deletion]:
         """At most `limit` deletions with `wake_at <= now`, the longest overdue first."""
         await asyncio.sleep(0)
         due: list[tuple[datetime, str, Deletion]] = []
-        for found in map(Deletion.from_stored, self._store.under("deletions")):
+        for _, stored in self._store.raw.under("deletions"):
+            found = Deletion.from_stored(stored)
             if found.wake_at is not None and found.wake_at <= now:
                 due.append((found.wake_at, found.visit_id, found))
         return [found for _, _, found in sorted(due, key=lambda each: each[:2])][:limit]
@@ -61,14 +62,13 @@ class MemoryDeletions:
         """Delete all documents of a visit; how many of each kind."""
         await asyncio.sleep(0)
         raw = self._store.raw
+        letter = f"deadLetters/{visit_id}"
         paths = {
-            "transcript": [p for p in raw if p.startswith(f"visits/{visit_id}/transcript/")],
-            "history": [p for p in raw if p.startswith(f"visits/{visit_id}/history/")],
-            "actions": [
-                p for p in raw if p.startswith("actions/") and raw[p]["visitId"] == visit_id
-            ],
-            "deadLetters": [p for p in raw if p == f"deadLetters/{visit_id}"],
+            "transcript": [path for path, _ in raw.under(f"visits/{visit_id}/transcript")],
+            "history": [path for path, _ in raw.under(f"visits/{visit_id}/history")],
+            "actions": [path for path, a in raw.under("actions") if a["visitId"] == visit_id],
+            "deadLetters": [letter] if letter in raw else [],
         }
         for path in (path for kind in paths.values() for path in kind):
-            self._store.remove(path)
+            del raw[path]
         return {kind: len(found) for kind, found in paths.items()}

@@ -38,7 +38,7 @@ class MemoryLibrary:
         await asyncio.sleep(0)  # a real read gives way to others, and so does this one
         found = [
             action
-            for action in map(Action.from_stored, self._store.under("actions"))
+            for action in self._all_actions()
             if action.user_id == user_id and completed in (None, action.completed)
         ]
         return _page(((a, Place(a.created_at, a.action_id)) for a in found), limit, after)
@@ -86,8 +86,11 @@ class MemoryLibrary:
 
     async def _visits(self, user_id: str) -> list[Visit]:
         await asyncio.sleep(0)
-        visits = map(Visit.from_stored, self._store.under("visits"))
+        visits = (Visit.from_stored(found) for _, found in self._store.raw.under("visits"))
         return [visit for visit in visits if visit.user_id == user_id]
+
+    def _all_actions(self) -> Iterable[Action]:
+        return (Action.from_stored(found) for _, found in self._store.raw.under("actions"))
 
     def _check(self, read: StoredAction) -> None:
         if self._store.raw.get(f"actions/{read.action.action_id}") != read.version:

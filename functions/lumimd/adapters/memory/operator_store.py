@@ -32,9 +32,7 @@ class MemoryOperatorStore:
     """Reads and writes the documents of `store`."""
 
     def __init__(self, store: MemoryVisitStore) -> None:
-        self._store = store
-        # One database, seen from two sides: both adapters must hold the very same documents.
-        self._documents = store._documents
+        self._store, self._documents = store, store.raw
 
     async def visits(
         self, wanted: VisitFilter, limit: int, after: Mark | None = None
@@ -128,7 +126,7 @@ class MemoryOperatorStore:
 
     async def _under(self, collection: str) -> Sequence[dict[str, object]]:
         await asyncio.sleep(0)  # a real read gives way to others, and so does this one
-        return self._store._under(collection)
+        return [document for _, document in self._documents.under(collection)]
 
 
 def _page(found: Iterable[T], limit: int, after: Mark | None) -> list[T]:

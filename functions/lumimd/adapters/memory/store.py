@@ -4,9 +4,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from itertools import count
 from typing import Any, Final
 
+from lumimd.adapters.memory.documents import MemoryDocuments
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.dead_letter import DeadLetter
 from lumimd.records import Action, HistoryEntry, Visit
@@ -20,12 +20,11 @@ class DocumentTooLarge(Exception):
 
 
 class MemoryVisitStore:
-    """Documents by path. Values are serialized on the way in, so nobody shares them."""
+    """Values are serialized on the way in, so nobody shares them."""
 
     def __init__(self) -> None:
-        self._documents: dict[str, dict[str, Any]] = {}
-        self._versions: dict[str, int] = {}
-        self._next_version = count(1)
+        self.raw: Final = MemoryDocuments()
+        """The documents themselves, for the other adapters over the same memory."""
         self._watchers: list[tuple[str, asyncio.Queue[Visit]]] = []
 
     async def get(self, visit_id: str) -> Stored | None:
@@ -37,14 +36,14 @@ class MemoryVisitStore:
         """Write a visit that does not exist yet; raises Conflict when it does, or was deleted."""
         await asyncio.sleep(0)
         visit_id = commit.visit.visit_id
-        if {f"visits/{visit_id}", f"deletions/{visit_id}"} & self._documents.keys():
+        if f"visits/{visit_id}" in self.raw or f"deletions/{visit_id}" in self.raw:
             raise Conflict
         return self._write(commit)
 
     async def save(self, read: Stored, commit: Commit) -> Stored:
         """Write a visit that is still as it was read; raises Conflict when it is not."""
         await asyncio.sleep(0)
-        if self._versions.get(f"visits/{commit.visit.visit_id}") != read.version:
+        if self.raw.version(f"visits/{commit.visit.visit_id}") != read.version:
             raise Conflict
         return self._write(commit)
 
@@ -52,9 +51,9 @@ class MemoryVisitStore:
         """At most `limit` visits with `wake_at <= now`, the longest overdue first."""
         await asyncio.sleep(0)
         found = [
-            self._read(path.split("/")[1])
-            for path, document in self._documents.items()
-            if _is_visit(path) and (wake_at := document.get("wakeAt")) and wake_at <= now
+            self._read(path.rpartition("/")[2])
+            for path, document in self.raw.under("visits")
+            if (wake_at := document.get("wakeAt")) and wake_at <= now
         ]
         due = sorted((stored for stored in found if stored), key=_due_order)
         if after is not None:
@@ -80,7 +79,7 @@ class MemoryVisitStore:
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
         """Why the visit failed, or None."""
         await asyncio.sleep(0)
-        found = self._documents.get(f"deadLetters/{visit_id}")
+        found = self.raw.get(f"deadLetters/{visit_id}")
         return DeadLetter.from_stored(found) if found else None
 
     async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
@@ -99,43 +98,16 @@ class MemoryVisitStore:
 
     def documents(self) -> dict[str, dict[str, Any]]:
         """Everything that is stored, by path: what a test looks through."""
-        return json.loads(json.dumps(self._documents, default=str))  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> dict[str, dict[str, Any]]:
-        """The documents themselves, by path, for the other adapters over the same memory."""
-        return self._documents
-
-    def version(self, path: str) -> int | None:
-        """The version of a document; None where there is none."""
-        return self._versions.get(path)
-
-    def put(self, path: str, document: dict[str, Any]) -> None:
-        """Write a document."""
-        self._documents[path] = document
-        self._versions[path] = next(self._next_version)
-
-    def remove(self, path: str) -> None:
-        """Delete a document, if it is there."""
-        self._documents.pop(path, None)
-        self._versions.pop(path, None)
-
-    def under(self, collection: str) -> list[dict[str, Any]]:
-        """The documents of a collection, in order of their ids."""
-        return self._under(collection)
+        return json.loads(json.dumps(dict(self.raw), default=str))  # type: ignore[no-any-return]
 
     def _read(self, visit_id: str) -> Stored | None:
         path = f"visits/{visit_id}"
-        if path not in self._documents:
+        if path not in self.raw:
             return None
-        return Stored(Visit.from_stored(self._documents[path]), self._versions[path])
+        return Stored(Visit.from_stored(self.raw[path]), self.raw.version(path))
 
     def _under(self, collection: str) -> list[dict[str, Any]]:
-        return [
-            self._documents[path]
-            for path in sorted(self._documents)
-            if path.rpartition("/")[0] == collection
-        ]
+        return [document for _, document in self.raw.under(collection)]
 
     def _write(self, commit: Commit) -> Stored:
         writes = commit.writes()
@@ -145,19 +117,14 @@ class MemoryVisitStore:
             ):
                 raise DocumentTooLarge(path)
         for path in commit.deletes():
-            self.remove(path)
-        for path, document in writes.items():
-            self.put(path, document)
+            self.raw.pop(path, None)
+        self.raw.update(writes)
         stored = self._read(commit.visit.visit_id)
         assert stored is not None
         for visit_id, updates in self._watchers:
             if visit_id == commit.visit.visit_id:
                 updates.put_nowait(stored.visit)
         return stored
-
-
-def _is_visit(path: str) -> bool:
-    return path.startswith("visits/") and path.count("/") == 1
 
 
 def _due_order(stored: Stored) -> tuple[datetime, str]:

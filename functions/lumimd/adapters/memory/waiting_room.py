@@ -19,7 +19,7 @@ class MemoryWaitingRoom:
         await asyncio.sleep(0)  # a real query gives way to others, and so does this one
         paths = sorted(self._between(first_turn, before))[:limit]
         return [
-            Stored(Visit.from_stored(self._store.raw[path]), self._store.version(path))
+            Stored(Visit.from_stored(self._store.raw[path]), self._store.raw.version(path))
             for _, path in paths
         ]
 
@@ -32,7 +32,6 @@ class MemoryWaitingRoom:
     def _between(self, first_turn: int, before: int) -> list[tuple[int, str]]:
         return [
             (document["turn"], path)
-            for path, document in self._store.raw.items()
-            if path.startswith("visits/") and path.count("/") == 1
+            for path, document in self._store.raw.under("visits")
             if document.get("turn") is not None and first_turn <= document["turn"] < before
         ]

@@ -1,0 +1,53 @@
+"""Documents by path, in collections, with versions: the database that the adapters here share."""
+
+from collections.abc import Iterator, MutableMapping
+from itertools import count
+from typing import Any
+
+Document = dict[str, Any]
+
+
+class MemoryDocuments(MutableMapping[str, Document]):
+    """A document by its path; the version changes with every write, as Firestore's update time."""
+
+    def __init__(self) -> None:
+        self._collections: dict[str, dict[str, Document]] = {}
+        self._versions: dict[str, int] = {}
+        self._next_version = count(1)
+
+    def version(self, path: str) -> int | None:
+        """The version of a document; None where there is none."""
+        return self._versions.get(path)
+
+    def under(self, collection: str) -> list[tuple[str, Document]]:
+        """The paths and the documents of a collection, in order of their ids."""
+        return [
+            (f"{collection}/{each}", document)
+            for each, document in sorted(self._collections.get(collection, {}).items())
+        ]
+
+    def __getitem__(self, path: str) -> Document:
+        collection, _, name = path.rpartition("/")
+        try:
+            return self._collections[collection][name]
+        except KeyError:
+            raise KeyError(path) from None
+
+    def __setitem__(self, path: str, document: Document) -> None:
+        collection, _, name = path.rpartition("/")
+        self._collections.setdefault(collection, {})[name] = document
+        self._versions[path] = next(self._next_version)
+
+    def __delitem__(self, path: str) -> None:
+        del self._versions[path]
+        collection, _, name = path.rpartition("/")
+        del self._collections[collection][name]
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._versions
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._versions)
+
+    def __len__(self) -> int:
+        return len(self._versions)
