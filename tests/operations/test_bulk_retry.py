@@ -37,6 +37,7 @@ def sleeper(parts: OperatedParts) -> Callable[[float], Awaitable[None]]:
     return sleep
 
 
+@pytest.mark.no_cover  # traced, so many visits take twice as long or more
 async def test_a_thousand_are_retried_at_the_pace_and_no_transcript_is_paid_twice(
     parts: OperatedParts, olga: Operator
 ) -> None:

@@ -25,6 +25,7 @@ from tests.support.places import (
 )
 
 
+@pytest.mark.no_cover  # traced, so many visits take twice as long or more
 async def test_user_a_with_500_visits_does_not_keep_b_with_one_waiting_for_more_than_a_round() -> (
     None
 ):

@@ -144,6 +144,7 @@ class AskedToWait:
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=self.seconds)
 
 
+@pytest.mark.no_cover  # traced, so many visits take twice as long or more
 async def test_of_a_thousand_jobs_each_is_asked_about_in_every_round(parts: MemoryParts) -> None:
     for number in range(1_000):
         await pipeline.accept(parts, parts.upload(f"visit-{number}"))

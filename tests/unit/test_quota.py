@@ -34,6 +34,7 @@ async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> Non
     assert len(provider_of(parts).orders) == 22
 
 
+@pytest.mark.no_cover  # traced, so many visits take twice as long or more
 async def test_the_longer_a_visit_waits_for_the_quota_the_more_rarely_it_asks() -> None:
     """A hundred visits that all asked for each next recording would ask five thousand times."""
     parts = parts_with(50)

@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from urllib.parse import quote
 
 from lumimd.adapters.recording_file import seconds_of
@@ -51,7 +52,7 @@ class MemoryAudioStore:
         content = self._content.get((audio.storage_path, audio.generation))
         if content is None:
             raise Permanent(ErrorCode.AUDIO_MISSING)
-        return audio.with_duration(await asyncio.to_thread(seconds_of, io.BytesIO(content)))
+        return audio.with_duration(await asyncio.to_thread(_seconds_of, content))
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
         """A URL in the shape of the real one; nobody serves it."""
@@ -60,3 +61,9 @@ class MemoryAudioStore:
         path = quote(audio.storage_path, safe="/~")
         query = f"generation={audio.generation}&X-Goog-Expires={seconds}&X-Goog-Signature=0"
         return f"https://storage.invalid/{self.bucket}/{path}?{query}"
+
+
+@lru_cache(maxsize=16)
+def _seconds_of(content: bytes) -> float | None:
+    """Hundreds of visits in a test have the same recording; to open it takes some milliseconds."""
+    return seconds_of(io.BytesIO(content))
