@@ -20,9 +20,6 @@ from tests.simulation.run import run_world
 from tests.simulation.sabotage import GUARDS
 from tests.simulation.world import Options
 
-# What is covered here is covered elsewhere too, and traced it takes twice as long.
-pytestmark = pytest.mark.no_cover
-
 BAD_RECORDINGS = {"audio_unreadable", "audio_too_short", "no_speech"}
 
 NOTICED_WITHIN = 5_000

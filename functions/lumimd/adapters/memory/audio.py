@@ -19,6 +19,8 @@ class MemoryAudioStore:
         self.bucket = bucket
         self._content: dict[tuple[str, int], bytes] = {}
         self._uploads: dict[str, Upload | None] = {}
+        # Hundreds of visits of a test have the same recording; to open one takes milliseconds.
+        self._seconds_of = lru_cache(maxsize=16)(_seconds_of)
 
     def put(self, audio: Audio, content: bytes, at: datetime | None = None) -> None:
         """Have the recording, uploaded at that instant."""
@@ -52,7 +54,7 @@ class MemoryAudioStore:
         content = self._content.get((audio.storage_path, audio.generation))
         if content is None:
             raise Permanent(ErrorCode.AUDIO_MISSING)
-        return audio.with_duration(await asyncio.to_thread(_seconds_of, content))
+        return audio.with_duration(await asyncio.to_thread(self._seconds_of, content))
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
         """A URL in the shape of the real one; nobody serves it."""
@@ -63,7 +65,5 @@ class MemoryAudioStore:
         return f"https://storage.invalid/{self.bucket}/{path}?{query}"
 
 
-@lru_cache(maxsize=16)
 def _seconds_of(content: bytes) -> float | None:
-    """Hundreds of visits in a test have the same recording; to open it takes some milliseconds."""
     return seconds_of(io.BytesIO(content))
