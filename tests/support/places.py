@@ -1,7 +1,6 @@
 """Few places at the provider: the real pipeline over memory, and what people do with it."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from lumimd import pipeline, recovery
 from lumimd.adapters.memory import MemoryTranscriber
@@ -11,8 +10,8 @@ from lumimd.errors import ErrorCode, Transient
 from lumimd.ports import Running, Transcribed
 from lumimd.records import Visit
 from tests.support.parts import MemoryParts, transcript
+from tests.support.visits import MINUTE
 
-MINUTE = timedelta(minutes=1)
 DOWN = Transient(ErrorCode.INTERNAL_ERROR)
 
 
@@ -43,12 +42,6 @@ def parts_with(places: int) -> MemoryParts:
 def provider_of(parts: MemoryParts) -> CappedTranscriber:
     assert isinstance(parts.transcriber, CappedTranscriber)
     return parts.transcriber
-
-
-async def visit_of(parts: MemoryParts, visit_id: str) -> Visit:
-    stored = await parts.store.get(visit_id)
-    assert stored is not None
-    return stored.visit
 
 
 async def upload(parts: MemoryParts, visit_id: str, **marks: object) -> None:

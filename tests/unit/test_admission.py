@@ -14,15 +14,8 @@ from lumimd.progress import Step
 from lumimd.recording import record
 from lumimd.records import ProcessingStatus
 from tests.support.parts import transcript
-from tests.support.places import (
-    DOWN,
-    MINUTE,
-    minute_passes,
-    parts_with,
-    provider_of,
-    upload,
-    visit_of,
-)
+from tests.support.places import DOWN, minute_passes, parts_with, provider_of, upload
+from tests.support.visits import MINUTE, visit_of
 
 
 @pytest.mark.no_cover  # traced, so many visits take twice as long or more

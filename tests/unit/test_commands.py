@@ -10,25 +10,14 @@ from lumimd import commands, pipeline, recovery
 from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused
 from lumimd.parts import Policy
-from lumimd.records import ProcessingStatus, Status, Visit
+from lumimd.records import ProcessingStatus, Status
 from tests.support.parts import START, MemoryParts, transcribed, upload
+from tests.support.visits import run_tasks, visit_of
 
 
 @pytest.fixture
 def parts() -> MemoryParts:
     return MemoryParts()
-
-
-async def visit_of(parts: MemoryParts) -> Visit:
-    stored = await parts.store.get("visit-1")
-    assert stored
-    return stored.visit
-
-
-async def run_tasks(parts: MemoryParts) -> None:
-    while not parts.tasks.waiting.empty():
-        task = parts.tasks.waiting.get_nowait()
-        await pipeline.summarize(parts, task.visit_id, task.attempt)
 
 
 async def failed(parts: MemoryParts) -> None:

@@ -9,9 +9,10 @@ from lumimd import pipeline, recovery
 from lumimd.audio import Audio
 from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Transient
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.records import ProcessingStatus
 from lumimd.resilience.backoff import MAX_TRIES
 from tests.support.parts import MemoryParts
+from tests.support.visits import visit_of
 
 CLAIM_ENDS = timedelta(minutes=2)
 
@@ -23,12 +24,6 @@ class Killed(BaseException):
 @pytest.fixture
 def parts() -> MemoryParts:
     return MemoryParts()
-
-
-async def visit_of(parts: MemoryParts, visit_id: str) -> Visit:
-    stored = await parts.store.get(visit_id)
-    assert stored
-    return stored.visit
 
 
 class Opening:

@@ -12,7 +12,8 @@ from lumimd.progress import Step
 from lumimd.records import ProcessingStatus
 from lumimd.resilience.rate_limit_policies import Tier
 from tests.support.parts import transcript
-from tests.support.places import minute_passes, parts_with, provider_of, upload, visit_of
+from tests.support.places import minute_passes, parts_with, provider_of, upload
+from tests.support.visits import visit_of
 
 
 async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> None:

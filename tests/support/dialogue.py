@@ -1,0 +1,26 @@
+"""Transcripts of a few lines, written as people write a dialogue."""
+
+from lumimd.transcript import Role, Transcript, Utterance
+
+_ROLES = {"D": Role.CLINICIAN, "P": Role.PATIENT, "?": Role.UNKNOWN}
+
+
+def visit(*lines: str) -> Transcript:
+    """Utterances u0, u1, ... from lines like 'D: Stop it.'; a line without a voice is D's."""
+    utterances = []
+    for number, line in enumerate(lines):
+        voice, colon, text = line.partition(": ")
+        if not colon or voice not in _ROLES:
+            voice, text = "D", line
+        utterances.append(
+            Utterance(
+                id=f"u{number}",
+                speaker=voice,
+                role=_ROLES[voice],
+                start_ms=number * 1000,
+                end_ms=number * 1000 + 900,
+                text=text,
+                confidence=0.9,
+            )
+        )
+    return Transcript(utterances=tuple(utterances))

@@ -1,0 +1,179 @@
+"""What a job has come to: whoever says so, whatever it is, and however often it is asked."""
+
+from datetime import timedelta
+
+import pytest
+
+from lumimd import collecting, pipeline, recovery
+from lumimd.errors import ErrorCode, Transient
+from lumimd.ports import Failed, Job, Running, Transcribed
+from lumimd.records import ProcessingStatus, Status
+from lumimd.transcript import Transcript
+from tests.support.parts import MemoryParts, transcript
+from tests.support.visits import minutes_pass, run_tasks, visit_of, wake_after
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts()
+
+
+async def test_of_overlapping_polls_the_one_that_was_told_to_wait_is_not_overruled(
+    parts: MemoryParts,
+) -> None:
+    await pipeline.accept(parts, parts.upload())
+    parts.clock.advance(timedelta(minutes=1))
+    stored, asked = await parts.store.get("visit-1"), parts.transcriber
+    assert stored
+    parts.transcriber = AskedToWait(seconds=600)  # type: ignore[assignment]
+    await collecting.poll(parts, stored)
+    parts.transcriber = asked
+    await collecting.poll(parts, stored)  # began at the same time, and saves later
+    assert (await visit_of(parts)).wake_at == parts.clock.now() + timedelta(seconds=600)
+
+
+async def test_a_poll_that_was_told_to_wait_is_heeded_though_another_one_was_answered(
+    parts: MemoryParts,
+) -> None:
+    await pipeline.accept(parts, parts.upload())
+    parts.clock.advance(timedelta(minutes=1))
+    stored, asked = await parts.store.get("visit-1"), parts.transcriber
+    assert stored
+    await collecting.poll(parts, stored)
+    parts.transcriber = AskedToWait(seconds=600)  # type: ignore[assignment]
+    await collecting.poll(parts, stored)  # began at the same time, and saves later
+    parts.transcriber = asked
+    assert (await visit_of(parts)).wake_at == parts.clock.now() + timedelta(seconds=600)
+
+
+class AskedToWait:
+    provider = "assemblyai"
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def fetch(self, transcript_id: str) -> Job:
+        raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=self.seconds)
+
+
+@pytest.mark.no_cover  # traced, so many visits take twice as long or more
+async def test_of_a_thousand_jobs_each_is_asked_about_in_every_round(parts: MemoryParts) -> None:
+    for number in range(1_000):
+        await pipeline.accept(parts, parts.upload(f"visit-{number}"))
+    for order in parts.transcriber.orders:
+        parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    parts.clock.advance(timedelta(hours=2))
+    assert await recovery.wake_due(parts) == 1_000
+    assert len(parts.tasks.created) == 1_000
+
+
+async def test_a_job_of_two_hours_is_still_asked_about(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    for _ in range(120):
+        await wake_after(parts, timedelta(minutes=1))
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await wake_after(parts, timedelta(minutes=1))
+    assert (await visit_of(parts)).processing_status is ProcessingStatus.SUMMARIZING
+
+
+async def test_a_hint_about_a_running_job_changes_nothing(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    before = parts.store.documents()
+    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collecting.collect(parts, "visit-1", 1, "some-other-job")
+    await collecting.collect(parts, "visit-1", 7, "job-0")
+    await collecting.collect(parts, "no-such-visit", 1, "job-0")
+    assert parts.store.documents() == before
+
+
+async def test_a_hint_cannot_slip_one_visit_the_transcript_of_another(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload("visit-1"))
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    pending = MemoryTranscriberThatCrashes()
+    parts.transcriber = pending  # type: ignore[assignment]
+    with pytest.raises(ZeroDivisionError):
+        await pipeline.accept(parts, parts.upload("visit-2"))
+    assert (await visit_of(parts, "visit-2")).processing_status is ProcessingStatus.PENDING
+    parts.transcriber = MemoryParts().transcriber
+    await parts.transcriber.submit(
+        "https://storage.invalid/recordings/visits/user-1/visit-1/audio.wav?generation=1",
+        visit_id="visit-1",
+        attempt=1,
+    )
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await collecting.collect(parts, "visit-2", 1, "job-0")
+    assert (await visit_of(parts, "visit-2")).processing_status is ProcessingStatus.PENDING
+
+
+class MemoryTranscriberThatCrashes:
+    provider = "memory"
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        raise ZeroDivisionError
+
+
+async def test_the_webhook_may_beat_our_own_note_of_the_job(parts: MemoryParts) -> None:
+    transcriber = parts.transcriber
+
+    class Quick:
+        provider = "memory"
+
+        async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+            job = await transcriber.submit(audio_url, visit_id=visit_id, attempt=attempt)
+            transcriber.finish(job, Transcribed(transcript()))
+            await collecting.collect(parts, visit_id, attempt, job)
+            return job
+
+        fetch = transcriber.fetch
+        find = transcriber.find
+        delete = transcriber.delete
+
+    parts.transcriber = Quick()  # type: ignore[assignment]
+    await pipeline.accept(parts, parts.upload())
+    visit = await visit_of(parts)
+    assert visit.processing_status is ProcessingStatus.SUMMARIZING
+    assert len(transcriber.orders) == 1
+
+
+async def test_silence_ends_as_no_speech_without_a_call_to_the_model(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    parts.transcriber.finish("job-0", Transcribed(Transcript(utterances=())))
+    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.NO_SPEECH
+    assert parts.summarizer.calls == 0
+
+
+async def test_a_job_that_the_provider_lost_is_ordered_again_a_few_times(
+    parts: MemoryParts,
+) -> None:
+    await pipeline.accept(parts, parts.upload())
+    for _ in range(40):
+        for order in parts.transcriber.orders:
+            order.state = Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
+        await wake_after(parts, timedelta(minutes=2))
+    visit = await visit_of(parts)
+    assert visit.status is Status.FAILED
+    assert len(parts.transcriber.orders) == 1 + collecting.MAX_RESTARTS
+
+
+async def test_a_refused_recording_is_not_ordered_again(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    refused = Failed(ErrorCode.AUDIO_TOO_SHORT, is_transient=False)
+    parts.transcriber.finish("job-0", refused)
+    await wake_after(parts, timedelta(minutes=1))
+    visit = await visit_of(parts)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.AUDIO_TOO_SHORT
+    assert len(parts.transcriber.orders) == 1
+
+
+async def test_a_job_that_never_ends_is_taken_for_lost(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    for _ in range(80):
+        await minutes_pass(parts, 60)
+    visit = await visit_of(parts)
+    assert visit.status is Status.FAILED
+    assert isinstance(parts.transcriber.orders[0].state, Running)
