@@ -4,7 +4,7 @@ A guard that nothing misses is dead code, or a promise that nobody watches.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -23,75 +23,18 @@ from lumimd import (
     replies,
 )
 from lumimd import visit as table
-from lumimd.admission import slots, sweep
-from lumimd.admission.admit import Admission
 from lumimd.audio import Audio
-from lumimd.commit import Commit, Conflict, Stored
+from lumimd.commit import Stored
 from lumimd.events import submission, summary
-from lumimd.records import Claim, ProcessingStatus, Visit
+from lumimd.records import Claim, Visit
 from lumimd.resilience import breaker_state, retry
-from tests.simulation.faults import Dependency
-from tests.simulation.gate import SimulatedDocuments
-from tests.simulation.guard import Guard, Remove, put
+from tests.simulation.guard import Guard, put
+from tests.simulation.sabotage_of_moves import MOVES
+from tests.simulation.sabotage_of_places import PLACES
 from tests.simulation.sabotage_of_rights import RIGHTS
-from tests.simulation.sabotage_of_waiting import TWO_HOURS, WAITING
-from tests.simulation.store import Documents
-from tests.simulation.store_ports import SimulatedVisitStore
+from tests.simulation.sabotage_of_saves import SAVES
+from tests.simulation.sabotage_of_waiting import WAITING
 from tests.simulation.transcription import Transcriptions
-
-# -- the store -------------------------------------------------------------------------------------
-
-
-def _save_whatever(self: Documents, read: Stored, commit: Commit) -> Stored:
-    if commit.visit.visit_id not in self.visits:
-        raise Conflict
-    return self.write(commit)
-
-
-_save = SimulatedVisitStore.save
-
-
-async def _status_then_pages(self: SimulatedVisitStore, read: Stored, commit: Commit) -> Stored:
-    if commit.pages is None:
-        return await _save(self, read, commit)
-    saved = await _save(self, read, replace(commit, pages=None))
-    return await _save(self, saved, replace(commit, entries=(), visit=saved.visit))
-
-
-async def _pages_then_status(self: SimulatedVisitStore, read: Stored, commit: Commit) -> Stored:
-    if commit.pages is not None:
-        pages = {page.page: page for page in commit.pages}
-        visit_id = commit.visit.visit_id
-        await self._through(
-            "save", visit_id, lambda: self.documents.pages.setdefault(visit_id, {}).update(pages)
-        )
-    return await _save(self, read, replace(commit, pages=None))
-
-
-async def _status_then_actions(self: SimulatedVisitStore, read: Stored, commit: Commit) -> Stored:
-    if commit.actions is None:
-        return await _save(self, read, commit)
-    saved = await _save(self, read, replace(commit, actions=None))
-    return await _save(self, saved, replace(commit, entries=(), visit=saved.visit))
-
-
-_deletes = Commit.deletes
-
-
-def _keeping(kind: str) -> Callable[[Commit], list[str]]:
-    return lambda commit: [path for path in _deletes(commit) if kind not in path]
-
-
-def _never_due(status: ProcessingStatus) -> Remove:
-    real = Documents.due
-
-    def due(self: Documents, *args: Any) -> list[Stored]:
-        return [found for found in real(self, *args) if found.visit.processing_status is not status]
-
-    return put((Documents, "due", due))
-
-
-# -- the pipeline ----------------------------------------------------------------------------------
 
 
 async def _finds_nothing(self: Transcriptions, audio: Audio) -> None:
@@ -146,6 +89,19 @@ def _claimed_uncounted(visit: Visit, claim: Any) -> dict[str, Any]:
     return {"claim": claim, "wake_at": claim.until}
 
 
+_claims = events.SubmissionClaimed.changes
+
+
+def _deaths_uncounted(self: events.SubmissionClaimed, visit: Visit, now: Any) -> dict[str, Any]:
+    return {**_claims(self, visit, now), "deaths": visit.deaths}
+
+
+def _submissions_uncounted(
+    self: events.SubmissionClaimed, visit: Visit, now: Any
+) -> dict[str, Any]:
+    return {**_claims(self, visit, now), "stage_tries": visit.stage_tries}
+
+
 def _everybody_probes(breaker: Any, holder: str, now: Any, policy: Any) -> Any:
     if breaker.is_closed:
         return breaker
@@ -156,74 +112,9 @@ def _everybody_probes(breaker: Any, holder: str, now: Any, policy: Any) -> Any:
     return breaker.model_copy(update=changes)
 
 
-def _without(pair: tuple[ProcessingStatus, type[events.Event]]) -> Remove:
-    rows = {key: row for key, row in table.TRANSITIONS.items() if key != pair}
-    return put(
-        (table, "TRANSITIONS", rows),
-        (table, "LATE_OR_REPEATED", table.LATE_OR_REPEATED | {pair}),
-    )
-
-
-# -- the gate --------------------------------------------------------------------------------------
-
-
-_taken = slots.taken
-
-
-def _taken_without_room(shard: Any, place: Any, room: Any, now: Any) -> Any:
-    return _taken(shard, place, replace(room, places=10**6, for_batches=10**6), now)
-
-
-async def _save_document_whatever(
-    self: SimulatedDocuments[Any], key: str, read_version: object, document: Any
-) -> object:
-    def effect() -> object:
-        self.kept[key] = document, next(self._versions)
-        return self.kept[key][1]
-
-    return await self._through(f"save_{self._name}", effect)
-
-
-async def _admits_everybody(self: Admission, visit: Visit) -> None:
-    return None
-
-
-async def _calls_nobody(self: Admission, parts: Any) -> list[Stored]:
-    return []
-
-
-async def _runs_no_more(parts: Any, visit: Visit | None) -> bool:
-    return False
-
-
-_AWAY: Final[dict[str, Any]] = {"level": "none", "outages": ((Dependency.MODEL, TWO_HOURS),)}
-_PROVIDER_AWAY: Final[dict[str, Any]] = {
-    "level": "none",
-    "outages": ((Dependency.TRANSCRIPTION, TWO_HOURS),),
-}
-
-_SHOWS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
-    events.AudioAccepted: {"level": "impatient"},
-    events.ConsentGiven: {"level": "consenting"},
-    events.SubmissionHeld: _PROVIDER_AWAY,
-    events.SubmissionQueued: {"level": "queueing"},
-    events.SummaryDeferred: {"level": "repeating"},
-    events.SummaryHeld: _AWAY,
-    events.VisitExpired: {"level": "impatient"},
-}
-"""Where the lack of a transition for such an event shows soonest, if not with heavy faults."""
-
 _EVERYWHERE: Final = (collecting, fallback, pipeline, recovery)
 
 GUARDS: Final[Mapping[str, Guard]] = {
-    "save-precondition": Guard(
-        "who read an old version must not overwrite a newer one",
-        put((Documents, "save", _save_whatever)),
-    ),
-    "create-precondition": Guard(
-        "of two first events one creates the visit",
-        put((Documents, "create", lambda self, commit: self.write(commit))),
-    ),
     "claim": Guard(
         "one holder at a time may pay",
         put((Visit, "is_claimed", lambda self, now: False)),
@@ -245,12 +136,18 @@ GUARDS: Final[Mapping[str, Guard]] = {
         ),
         level="repeating",
     ),
-    "tries-are-counted": Guard(
-        "the calls that one visit can cause are bounded",
-        put(
-            (submission, "claimed", _claimed_uncounted),
-            (summary, "claimed", _claimed_uncounted),
-        ),
+    "submission-tries-are-counted": Guard(
+        "the orders that one visit can cause are bounded",
+        put((events.SubmissionClaimed, "changes", _submissions_uncounted)),
+    ),
+    "summary-tries-are-counted": Guard(
+        "the calls of the model that one visit can cause are bounded",
+        put((summary, "claimed", _claimed_uncounted)),
+    ),
+    "deaths-are-counted": Guard(
+        "a recording that kills whoever opens it is not opened for ever",
+        put((events.SubmissionClaimed, "changes", _deaths_uncounted)),
+        level="poisoned",
     ),
     "look-before-you-pay": Guard(
         "an order whose answer was lost is adopted, not repeated",
@@ -275,26 +172,6 @@ GUARDS: Final[Mapping[str, Guard]] = {
     "newest-generation-wins": Guard(
         "an event that comes late does not bring an old recording back",
         put((pipeline, "audio_event", _any_difference_is_news)),
-    ),
-    "atomic-checkpoint-status-first": Guard(
-        "a transcript is announced together with its pages",
-        put((SimulatedVisitStore, "save", _status_then_pages)),
-    ),
-    "atomic-checkpoint-pages-first": Guard(
-        "pages are written only by whoever wins the status",
-        put((SimulatedVisitStore, "save", _pages_then_status)),
-    ),
-    "atomic-completion": Guard(
-        "action items are written in the commit that completes the visit",
-        put((SimulatedVisitStore, "save", _status_then_actions)),
-    ),
-    "stale-pages-are-removed": Guard(
-        "no page of an earlier recording stays behind",
-        put((Commit, "deletes", _keeping("/transcript/"))),
-    ),
-    "stale-actions-are-removed": Guard(
-        "no action item of an earlier attempt stays behind",
-        put((Commit, "deletes", _keeping("actions/"))),
     ),
     "deterministic-action-ids": Guard(
         "action items that are made twice are written once",
@@ -336,28 +213,6 @@ GUARDS: Final[Mapping[str, Guard]] = {
         "another attempt does not transcribe again what is transcribed",
         put((commands, "retry_event", lambda visit: events.SubmissionRetried(visit.attempt))),
     ),
-    "places-are-counted": Guard(
-        "a shard that is full takes nobody in",
-        put((slots, "taken", _taken_without_room)),
-    ),
-    "places-by-precondition": Guard(
-        "of two who want the last place one gets it",
-        put((SimulatedDocuments, "save", _save_document_whatever)),
-        level="crowded",
-    ),
-    "place-before-order": Guard(
-        "who has no place orders nothing",
-        put((Admission, "may_submit", _admits_everybody)),
-    ),
-    "abandoned-jobs-keep-their-place": Guard(
-        "a job runs on, whether its visit still wants it or not",
-        put((sweep, "_runs", _runs_no_more)),
-        level="fickle",
-    ),
-    "line-is-called": Guard(
-        "who waits in line is called when a place is free",
-        put((Admission, "admit_waiting", _calls_nobody)),
-    ),
     "dead-letters": Guard(
         "every visit that failed is an operator's business",
         put((recording, "dead_letter_of", lambda visit, now: None)),
@@ -368,21 +223,9 @@ GUARDS: Final[Mapping[str, Guard]] = {
             patch("lumimd.resilience.breaker.probing", _everybody_probes)
         ),
     ),
-    **{
-        f"wake-up-of-{status}": Guard(
-            f"whatever gets lost while {status}, the scheduler comes by", _never_due(status)
-        )
-        for status in ProcessingStatus
-        if not status.is_terminal
-    },
-    **{
-        f"transition-{source}-{event.name}": Guard(
-            f"{event.name} while {source} is news, not late",
-            _without((source, event)),
-            **_SHOWS_AT.get(event, {}),
-        )
-        for source, event in table.TRANSITIONS
-    },
+    **SAVES,
+    **PLACES,
+    **MOVES,
     **WAITING,
     **RIGHTS,
 }

@@ -18,7 +18,7 @@ from tests.simulation.world import BUCKET, World
 LIST_STALE_FOR_S: Final = 30.0
 
 NEWER_PAGES: Final = 4
-"""The adapter reads five pages of the list, and finds the job on the last of them."""
+"""The adapter reads five pages of the list; at worst, the job is on the last of them."""
 
 SLOWEST_PAGE_S: Final = 5.0
 

@@ -1,0 +1,67 @@
+"""Guards of what moves a visit on: each transition of the table, and the wake-up of each status."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lumimd import events
+from lumimd import visit as table
+from lumimd.commit import Stored
+from lumimd.records import ProcessingStatus
+from tests.simulation.faults import Dependency
+from tests.simulation.guard import Guard, Remove, put
+from tests.simulation.sabotage_of_waiting import TWO_HOURS
+from tests.simulation.store import Documents
+
+
+def _never_due(status: ProcessingStatus) -> Remove:
+    real = Documents.due
+
+    def due(self: Documents, *args: Any) -> list[Stored]:
+        return [found for found in real(self, *args) if found.visit.processing_status is not status]
+
+    return put((Documents, "due", due))
+
+
+def _without(pair: tuple[ProcessingStatus, type[events.Event]]) -> Remove:
+    rows = {key: row for key, row in table.TRANSITIONS.items() if key != pair}
+    return put(
+        (table, "TRANSITIONS", rows),
+        (table, "LATE_OR_REPEATED", table.LATE_OR_REPEATED | {pair}),
+    )
+
+
+_AWAY: Final[dict[str, Any]] = {"level": "none", "outages": ((Dependency.MODEL, TWO_HOURS),)}
+_PROVIDER_AWAY: Final[dict[str, Any]] = {
+    "level": "none",
+    "outages": ((Dependency.TRANSCRIPTION, TWO_HOURS),),
+}
+
+_SHOWS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
+    events.AudioAccepted: {"level": "impatient"},
+    events.ConsentGiven: {"level": "consenting"},
+    events.SubmissionHeld: _PROVIDER_AWAY,
+    events.SubmissionQueued: {"level": "queueing"},
+    events.SummaryDeferred: {"level": "repeating"},
+    events.SummaryHeld: _AWAY,
+    events.VisitExpired: {"level": "impatient"},
+}
+"""Where the lack of a transition for such an event shows soonest, if not with heavy faults."""
+
+
+MOVES: Final[Mapping[str, Guard]] = {
+    **{
+        f"wake-up-of-{status}": Guard(
+            f"whatever gets lost while {status}, the scheduler comes by", _never_due(status)
+        )
+        for status in ProcessingStatus
+        if not status.is_terminal
+    },
+    **{
+        f"transition-{source}-{event.name}": Guard(
+            f"{event.name} while {source} is news, not late",
+            _without((source, event)),
+            **_SHOWS_AT.get(event, {}),
+        )
+        for source, event in table.TRANSITIONS
+    },
+}
