@@ -1,13 +1,16 @@
 """What becomes of a visit while its model is away."""
 
+from datetime import timedelta
+
 import pytest
 
+from lumimd import pipeline
 from lumimd.errors import ErrorCode, Held, Transient
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER
 from lumimd.records import ProcessingStatus, Stage, Status
 from lumimd.resilience.backoff import MAX_TRIES
 from tests.support.parts import START, MemoryParts, transcribed
-from tests.support.visits import MINUTE, minutes_pass, run_tasks, visit_of
+from tests.support.visits import MINUTE, minutes_pass, run_tasks, visit_of, wake_after
 
 AWAY = Transient(ErrorCode.SUMMARY_UNAVAILABLE)
 
@@ -82,6 +85,22 @@ async def test_who_waits_long_is_shown_a_provisional_summary_which_is_replaced_o
     assert events.count("provisional_summary_stored") == 1
     assert events.count("summary_stored") == 1
     assert len(await parts.store.actions("visit-1")) == 2
+
+
+async def test_a_task_that_comes_again_asks_no_earlier_though_something_is_shown_meanwhile(
+    parts: MemoryParts,
+) -> None:
+    await transcribed(parts)
+    parts.clock.advance(PROVISIONAL_AFTER)
+    parts.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=300)]
+    await run_tasks(parts)
+    assert (await visit_of(parts)).provisional
+    parts.clock.advance(timedelta(seconds=299))
+    await pipeline.summarize(parts, "visit-1", 1)
+    assert parts.summarizer.calls == 1
+    await wake_after(parts, timedelta(seconds=1))
+    await run_tasks(parts)
+    assert (await visit_of(parts)).status is Status.COMPLETED
 
 
 async def test_a_model_that_never_comes_back_leaves_the_transcript_and_what_rules_tell(
