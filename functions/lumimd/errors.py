@@ -1,7 +1,8 @@
 """What can go wrong, as its caller must treat it, and what a client is told.
 
-Three classes decide every reply (see docs/decisions/0002): `Transient` is tried again, `Permanent`
-fails the visit with a code, `Rejected` refuses a caller. Anything else that is raised is a bug.
+Three classes decide every reply (see docs/decisions/0002): `Transient` is tried again (a `Held` one
+uses up no try), `Permanent` fails the visit with a code, `Rejected` refuses a caller. Anything else
+that is raised is a bug.
 """
 
 from collections.abc import Mapping
@@ -92,6 +93,31 @@ class Held(Transient):
 
     Waiting uses up no try.
     """
+
+
+class DeploymentFault(StrEnum):
+    """Why a provider serves no visit of this deployment, as operators are told."""
+
+    KEY_REFUSED = "key_refused"
+    FORBIDDEN = "forbidden"
+    UNPAID = "unpaid"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    MODEL_NOT_FOUND = "model_not_found"
+    ROUTE_NOT_FOUND = "route_not_found"
+    REQUEST_REFUSED = "request_refused"
+
+
+class ProviderRefuses(Held):
+    """The provider refuses the deployment (key, account, model, route), not this recording.
+
+    An operator has to mend it. Until then visits wait: none gives up, and none expires.
+    """
+
+    def __init__(
+        self, code: ErrorCode, reason: DeploymentFault, *, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(code, retry_after_s=retry_after_s)
+        self.reason = reason
 
 
 class Permanent(Exception):
