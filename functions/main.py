@@ -13,10 +13,11 @@ from lumimd.inbound import WEBHOOK_HEADER, check_webhook_caller, hint_of, summar
 from lumimd.metrics_census import count_visits
 from lumimd.parts import Parts
 from lumimd.replies import acknowledge_event, reply_to_task, reply_to_webhook
-from lumimd.settings import settings
+from lumimd.settings import require, settings
 from lumimd.wiring import parts
 
 logs.configure()
+require()
 
 
 @aio.cloud_event

@@ -6,7 +6,7 @@ Every missing or bad variable is reported at once, by name; values are never pri
 import os
 import re
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     Field,
@@ -20,6 +20,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lumimd.resilience.rate_limit_policies import Tier
 
+URL: Final = r"^https?://[^\s/?#]+([/?]\S*)?$"
+DAYS: Final = 36_500  # a hundred years: more would overflow a date
+IN_A_HEADER: Final = re.compile(r"[\x21-\x7e]+")
+
 
 class SettingsError(Exception):
     """The environment does not describe a deployment; the message names every variable to mend."""
@@ -32,13 +36,13 @@ class Settings(BaseSettings):
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    google_cloud_project: str
+    google_cloud_project: str = Field(pattern=r"^[^\s/]+$")
     firestore_emulator_host: str | None = None
     storage_emulator_host: str | None = None
-    audio_bucket: str
+    audio_bucket: str = Field(pattern=r"^[^\s/:]+$")
 
     summary_queue: str = Field(pattern=r"^projects/[^/]+/locations/[^/]+/queues/[^/]+$")
-    summarize_url: str = Field(pattern=r"^https?://")
+    summarize_url: str = Field(pattern=URL)
     tasks_service_account: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
     cloud_tasks_emulator_host: str | None = None
     cloud_scheduler_emulator_host: str | None = None
@@ -46,22 +50,22 @@ class Settings(BaseSettings):
     transcription_concurrency: int = Field(200, ge=1)
     audio_handover: Literal["signed_url", "upload"] = "signed_url"
     assemblyai_api_key: SecretStr
-    assemblyai_base_url: str = Field("https://api.assemblyai.com", pattern=r"^https?://")
+    assemblyai_base_url: str = Field("https://api.assemblyai.com", pattern=URL)
 
-    webhook_url: str | None = Field(None, pattern=r"^https?://")
+    webhook_url: str | None = Field(None, pattern=URL)
     webhook_secret: SecretStr = Field(min_length=16)
     webhook_secret_previous: SecretStr | None = Field(None, min_length=16)
     webhook_allowed_ips: Annotated[frozenset[IPvAnyAddress], NoDecode] = frozenset()
 
     default_tier: Tier = Tier.FREE
     require_consent: bool = True
-    audio_retention_days: int = Field(30, ge=1)
-    transcript_retention_days: int | None = Field(None, ge=1)
-    expire_unfinished_after_days: int = Field(7, ge=1)
+    audio_retention_days: int = Field(30, ge=1, le=DAYS)
+    transcript_retention_days: int | None = Field(None, ge=1, le=DAYS)
+    expire_unfinished_after_days: int = Field(7, ge=1, le=DAYS)
 
     summarizer: Literal["openai", "rules"] = "openai"
     openai_api_key: SecretStr | None = Field(None, validate_default=True)
-    openai_base_url: str | None = Field(None, pattern=r"^https?://")
+    openai_base_url: str | None = Field(None, pattern=URL)
     openai_model: str = "gpt-4o-mini"
 
     web_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -74,8 +78,26 @@ class Settings(BaseSettings):
         """Either lets in whoever knows how to write a token, so the cloud must never have it."""
         if value is None:
             return None
-        if info.data.get("firestore_emulator_host") is None or "K_SERVICE" in os.environ:
+        if info.data.get("firestore_emulator_host") is None or _in_the_cloud():
             raise ValueError("for a local stack alone, where FIRESTORE_EMULATOR_HOST is set")
+        return value
+
+    @field_validator("summarize_url", "assemblyai_base_url", "webhook_url", "openai_base_url")
+    @classmethod
+    def _encrypted_in_the_cloud(cls, value: str | None) -> str | None:
+        """Keys, recordings and transcripts travel to these addresses."""
+        if value is not None and _in_the_cloud() and not value.startswith("https://"):
+            raise ValueError("must begin with https:// in the cloud")
+        return value
+
+    @field_validator(
+        "assemblyai_api_key", "webhook_secret", "webhook_secret_previous", "openai_api_key"
+    )
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        """A secret that was stored with a line break at its end fails every request."""
+        if value is not None and not IN_A_HEADER.fullmatch(value.get_secret_value()):
+            raise ValueError("printable ASCII without spaces or line breaks, also at its end")
         return value
 
     @field_validator("web_origins", mode="before")
@@ -130,18 +152,55 @@ def settings() -> Settings:
     return read()
 
 
+def require() -> None:
+    """End this process with the sentence of `SettingsError` unless `settings` can be read.
+
+    An instance that could serve no request never becomes ready, so no traffic reaches it.
+    """
+    try:
+        settings()
+    except SettingsError as error:
+        raise SystemExit(str(error)) from None
+
+
 def read(**overrides: object) -> Settings:
     """The settings in the environment, with `overrides` by field name.
 
     Raises:
         SettingsError: variables are missing or bad.
     """
+    problems = dict.fromkeys(_emulators_in_the_cloud(), "for a local stack alone, not in the cloud")
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        found = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = sorted(
-            f"  {str(problem['loc'][0]).upper()}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        )
-        # `from None`: the original error would quote values.
-        raise SettingsError("Please mend these variables:\n" + "\n".join(problems)) from None
+        # The original error is not chained: it would quote values.
+        problems = _named(error) | problems
+    if not problems:
+        return found
+    lines = (f"  {name}: {problem}" for name, problem in sorted(problems.items()))
+    raise SettingsError("Please mend these variables:\n" + "\n".join(lines))
+
+
+def _named(error: ValidationError) -> dict[str, str]:
+    """What is wrong with each variable."""
+    problems = error.errors(include_input=False, include_url=False)
+    return {str(problem["loc"][0]).upper(): problem["msg"] for problem in problems}
+
+
+def _in_the_cloud() -> bool:
+    """Whether Cloud Run runs this process: it always sets K_SERVICE, and the local stack never."""
+    return "K_SERVICE" in os.environ
+
+
+def _emulators_in_the_cloud() -> list[str]:
+    """The addresses of emulators that Cloud Run has: an SDK would send patients' data there.
+
+    The SDKs read such variables by themselves, so those that are no setting count as well.
+    """
+    if not _in_the_cloud():
+        return []
+    return [
+        name.upper()
+        for name, value in os.environ.items()
+        if value and name.upper().endswith("_EMULATOR_HOST")
+    ]

@@ -131,7 +131,94 @@ def test_what_lets_in_whoever_writes_a_token_is_refused_in_the_cloud(
     beside_an_emulator = {**local, "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8580"}
     assert reading(beside_an_emulator)
     monkeypatch.setenv("K_SERVICE", "api")  # Cloud Run sets it, always
-    assert problems(reading, beside_an_emulator) == {variable}
+    assert problems(reading, beside_an_emulator) == {variable, "FIRESTORE_EMULATOR_HOST"}
+
+
+LOCAL_ONLY = {
+    "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8580",
+    "STORAGE_EMULATOR_HOST": "http://127.0.0.1:4443",
+    "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:8123",
+    "CLOUD_SCHEDULER_EMULATOR_HOST": "127.0.0.1:8124",
+    "FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099",
+    "LOCAL_TOKEN_SECRET": "x" * 32,
+    # No settings; an SDK heeds them by itself.
+    "PUBSUB_EMULATOR_HOST": "127.0.0.1:8785",
+    "FIREBASE_STORAGE_EMULATOR_HOST": "127.0.0.1:9199",
+}
+ADDRESSES = ("SUMMARIZE_URL", "ASSEMBLYAI_BASE_URL", "WEBHOOK_URL", "OPENAI_BASE_URL")
+
+
+@pytest.fixture
+def in_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("K_SERVICE", "api")
+
+
+def test_every_emulator_in_the_settings_is_in_the_table() -> None:
+    emulators = {name for name in VARIABLES if name.endswith("_EMULATOR_HOST")}
+    assert emulators <= set(LOCAL_ONLY)
+
+
+@pytest.mark.parametrize("variable", LOCAL_ONLY)
+def test_the_cloud_has_no_part_of_a_local_stack(
+    reading: Reading, in_the_cloud: None, variable: str
+) -> None:
+    assert problems(reading, {**GOOD, variable: LOCAL_ONLY[variable]}) == {variable}
+
+
+def test_the_parts_of_a_local_stack_are_named_beside_all_other_problems(
+    reading: Reading, in_the_cloud: None
+) -> None:
+    bad = {"AUDIO_HANDOVER": CANARY, "ASSEMBLYAI_API_KEY": ""}
+    assert problems(reading, {**GOOD, **LOCAL_ONLY, **bad}) == set(LOCAL_ONLY) | set(bad)
+
+
+def test_an_empty_variable_is_no_emulator(reading: Reading, in_the_cloud: None) -> None:
+    assert reading({**GOOD, **dict.fromkeys(LOCAL_ONLY, "")})
+
+
+def test_on_a_persons_machine_every_part_may_be_local(reading: Reading) -> None:
+    assert reading({**GOOD, **LOCAL_ONLY, **dict.fromkeys(ADDRESSES, "http://127.0.0.1:9/v1")})
+
+
+@pytest.mark.parametrize("variable", ADDRESSES)
+def test_the_cloud_speaks_to_no_address_without_tls(
+    reading: Reading, in_the_cloud: None, variable: str
+) -> None:
+    assert problems(reading, {**GOOD, variable: "http://provider.invalid"}) == {variable}
+    assert reading({**GOOD, variable: "https://provider.invalid"})
+
+
+@pytest.mark.parametrize("variable", ADDRESSES)
+@pytest.mark.parametrize("address", ["https://", "https:///path", "https://a b", "ftp://a", "a.b"])
+def test_an_address_names_a_host(reading: Reading, variable: str, address: str) -> None:
+    assert problems(reading, {**GOOD, variable: address}) == {variable}
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "OPENAI_API_KEY"],
+)
+@pytest.mark.parametrize("secret", ["k" * 20 + "\n", "k" * 10 + " " + "k" * 10, "ключ" * 8])
+def test_a_secret_that_fits_no_header_is_named(
+    reading: Reading, variable: str, secret: str
+) -> None:
+    assert problems(reading, {**GOOD, variable: secret}) == {variable}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AUDIO_BUCKET", "gs://recordings"),
+        ("GOOGLE_CLOUD_PROJECT", "projects/demo"),
+        ("AUDIO_RETENTION_DAYS", "1000000000"),
+        ("TRANSCRIPT_RETENTION_DAYS", "1000000000"),
+        ("EXPIRE_UNFINISHED_AFTER_DAYS", "1000000000"),
+    ],
+)
+def test_a_value_that_would_fail_at_its_first_use_is_named(
+    reading: Reading, variable: str, value: str
+) -> None:
+    assert problems(reading, {**GOOD, variable: value}) == {variable}
 
 
 def test_a_secret_for_tokens_is_not_short(reading: Reading) -> None:

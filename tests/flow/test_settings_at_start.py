@@ -1,0 +1,65 @@
+"""A function whose settings are bad never starts: its process ends and names every variable."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.local.stack import ENTRY_POINTS, ROOT
+from lumimd.settings import SettingsError, read, require, settings
+from tests.flow.conftest import ENVIRONMENT
+
+FRAMEWORK = Path(sys.executable).with_name("functions-framework")
+CANARY = "canary-of-a-value"
+
+BROKEN = ENVIRONMENT | {
+    "AUDIO_HANDOVER": CANARY,
+    "SUMMARY_QUEUE": CANARY,
+    "WEBHOOK_SECRET": f"{CANARY}-with-a-line-break\n",
+    "ASSEMBLYAI_BASE_URL": f"http://{CANARY}.invalid",
+    "STORAGE_EMULATOR_HOST": f"http://{CANARY}.invalid",
+    "K_SERVICE": "the-cloud",
+}
+del BROKEN["ASSEMBLYAI_API_KEY"]
+BAD = {
+    "ASSEMBLYAI_API_KEY",
+    "ASSEMBLYAI_BASE_URL",
+    "AUDIO_HANDOVER",
+    "STORAGE_EMULATOR_HOST",
+    "SUMMARIZE_URL",  # the local one, which is not encrypted
+    "SUMMARY_QUEUE",
+    "WEBHOOK_SECRET",
+}
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_no_function_starts_with_bad_settings(entry_point: str) -> None:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    ended = subprocess.run(
+        [FRAMEWORK, "--target", entry_point, "--source", "main.py", "--port", "0"],
+        cwd=ROOT / "functions",
+        env=kept | BROKEN,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    first, *lines = ended.stderr.splitlines()
+    assert first == "Please mend these variables:"
+    assert {line.strip().partition(":")[0] for line in lines} == BAD
+    assert CANARY not in ended.stdout + ended.stderr
+
+
+def test_the_sentence_of_the_process_is_that_of_the_settings(
+    environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require()
+    monkeypatch.delenv("AUDIO_BUCKET")
+    settings.cache_clear()
+    with pytest.raises(SettingsError) as told:
+        read()
+    with pytest.raises(SystemExit, match="AUDIO_BUCKET") as ended:
+        require()
+    assert ended.value.code == str(told.value)
