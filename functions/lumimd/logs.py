@@ -123,7 +123,8 @@ class LibraryHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line for `record`."""
-        error = record.exc_info[1] if record.exc_info else None
+        # The framework formats the exception of a function by itself, while it handles it.
+        error = record.exc_info[1] if record.exc_info else sys.exception()
         event(
             "library_logged",
             "error" if record.levelno >= logging.ERROR else "warning",
@@ -131,6 +132,7 @@ class LibraryHandler(logging.Handler):
             module=record.module,
             line=record.lineno,
             errorClass=type(error).__name__ if error else None,
+            errorAt=_place(error) if error else None,
         )
 
 

@@ -113,6 +113,17 @@ def test_of_what_a_library_logs_only_the_place_is_kept(written: Written) -> None
     assert CANARY not in f"{warning} {error}"
 
 
+def test_the_error_that_a_library_handles_is_named_without_its_message(written: Written) -> None:
+    try:
+        raise ValueError(CANARY)
+    except ValueError:
+        logging.getLogger().error("Exception on /: %s", CANARY)  # as functions-framework does
+    (error,) = written.lines()
+    assert error["errorClass"] == "ValueError"
+    assert error["errorAt"].startswith("test_logs.py:")
+    assert CANARY not in str(error)
+
+
 def test_a_librarys_chatter_is_not_written(written: Written) -> None:
     logging.getLogger("some.library").info(CANARY)
     logging.getLogger("some.library").debug(CANARY)
