@@ -105,9 +105,10 @@ def described(name: str, version: str) -> Package:
         for line in found.get_all("Classifier") or ()
         if line.startswith("License :: ") and line != "License :: OSI Approved"
     ]
-    return Package(
-        name, version, licence(found["License-Expression"], classified, found["License"])
+    expression, text = (
+        next(iter(found.get_all(field) or ()), None) for field in ("License-Expression", "License")
     )
+    return Package(name, version, licence(expression, classified, text))
 
 
 def licence(expression: str | None, classified: list[str], text: str | None) -> str:
