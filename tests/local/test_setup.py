@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.interpreters import stand_in
+
 SETUP = Path(__file__).parents[2] / "scripts" / "setup"
 
 STAND_IN_FOR_UV = """#!python
@@ -144,6 +146,19 @@ def test_a_wrong_hash_is_refused_and_what_a_failed_run_left_is_made_anew(
     assert checkout.probe() == "3.0"
 
 
+def test_asking_for_another_version_makes_the_environment_anew(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    other = stand_in(tmp_path / "python3.13", "3.13.99")
+    (checkout.root / ".venv" / "of-before").touch()
+    assert checkout.setup(PYTHON="").stderr == "", "a working environment is kept"
+    done = checkout.setup(PYTHON=str(other))
+    assert done.returncode == 0, done.stderr
+    assert f"making .venv with {other} (3.13.99)" in done.stderr
+    assert not (checkout.root / ".venv" / "of-before").exists()
+    assert checkout.setup().stderr == "", "it has the version that is asked for"
+
+
 async def test_killed_in_the_middle_and_run_twice_at_once(checkout: Checkout) -> None:
     """The one that comes second waits, and both find everything in place."""
     shutil.rmtree(checkout.root / ".venv")
@@ -178,6 +193,6 @@ def test_without_a_suitable_python_one_sentence_says_so(tmp_path: Path) -> None:
     empty.lock()
     done = empty.setup(PYTHON="python2.7")
     assert done.returncode == 1
-    assert done.stderr.startswith("setup: Python 3.11 or newer is needed")
+    assert done.stderr.startswith("setup: Python 3.11, 3.12 or 3.13 is needed")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / ".venv").exists()
