@@ -6,7 +6,7 @@ function acknowledges.
 
 import asyncio
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import httpx
 
@@ -15,7 +15,7 @@ from infra.local.eventarc.event import finalized
 LOOK_EVERY_S: Final = 0.3
 
 
-async def announce_uploads(storage_url: str, bucket: str, target: str) -> None:
+async def announce_uploads(storage_url: str, bucket: str, target: str, log: TextIO) -> None:
     """Send a CloudEvent to `target` for each generation that appears; runs until cancelled."""
     announced: set[tuple[str, str]] = set()
     async with httpx.AsyncClient(timeout=60) as http:
@@ -23,18 +23,23 @@ async def announce_uploads(storage_url: str, bucket: str, target: str) -> None:
             found = await http.get(f"{storage_url}/storage/v1/b/{bucket}/o")
             for item in found.json().get("items", []):
                 version = item["name"], item["generation"]
-                if version not in announced and await _announce(http, item, target):
+                if version not in announced and await _announce(http, item, target, log):
                     announced.add(version)
             await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _announce(http: httpx.AsyncClient, item: dict[str, Any], target: str) -> bool:
+async def _announce(
+    http: httpx.AsyncClient, item: dict[str, Any], target: str, log: TextIO
+) -> bool:
     """Whether the function acknowledged; if not, the next look announces it again."""
     # Hashed: functions log the id of an event, and a file name is the user's own.
     event_id = sha256(f"{item['name']}#{item['generation']}".encode()).hexdigest()[:16]
     event = finalized(item, event_id=event_id, time=item["timeCreated"])
     try:
         answer = await http.post(target, headers=event.headers, content=event.body)
-    except httpx.TransportError:
+    except httpx.TransportError as error:
+        log.write(f"event {event_id}: {type(error).__name__}, will be delivered again\n")
         return False
+    outcome = "" if answer.is_success else ", will be delivered again"
+    log.write(f"event {event_id}: {answer.status_code}{outcome}\n")
     return answer.is_success

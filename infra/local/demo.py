@@ -6,22 +6,23 @@ import json
 import os
 import secrets
 import sys
-from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from infra.local.client import USER_ID, Client, VisitDocuments
+from infra.local.client import USER_ID, VisitDocuments
 from infra.local.emulators import EmulatorMissing
-from infra.local.launcher import Say, Stack, running_stack
+from infra.local.following import Following, Stalled
+from infra.local.launcher import Say, running_stack
+from infra.local.memory_functions import FunctionsFailed
 from infra.local.show import show
 from infra.local.stack import ROOT, Options, can_emulate
+from infra.local.stall import PATIENCE_S, ended_when_blocked
 from infra.local.supervision.processes import ProcessFailed
 from lumimd.audio import recording_of
-from lumimd.records import Status, Visit
+from lumimd.records import Status
 
 SAMPLE: Final = ROOT / "samples" / "visit.m4a"
 
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     try:
         return asyncio.run(_demo(wanted, told))
-    except (EmulatorMissing, ProcessFailed) as error:
+    except (EmulatorMissing, ProcessFailed, FunctionsFailed) as error:
         told.print(str(error), markup=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -55,65 +56,57 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="where the visits live; auto takes the emulator when there is one",
     )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=PATIENCE_S,
+        metavar="SECONDS",
+        help="end with the reason after so long without progress; default: %(default)g. "
+        "Recognition under way is progress",
+    )
     return parser
 
 
 async def _demo(wanted: argparse.Namespace, told: Console) -> int:
     recording: Path = wanted.audio
     visit_id = f"demo-{secrets.token_hex(6)}"
-    object_name = f"visits/{USER_ID}/{visit_id}/{recording.name}"
-    if recording_of(object_name) is None:
+    if recording_of(_object_name(recording, visit_id)) is None:
         told.print(f"{recording.name} is not named like a recording; the pipeline ignores it.")
         return 1
     options = Options(in_memory=choose_memory(wanted.store, told.print))
     announce_services(options, told.print)
-    told.print("Starting the stack:")
-    async with running_stack(options, told.print) as stack:
-        told.print(f"Uploading {recording.name} to the bucket as {object_name}")
-        await stack.client.upload(recording, object_name)
-        documents = await _follow(stack, visit_id, told)
-        told.print("Stopping the stack")
+    documents = await brought_to_its_end(
+        recording, visit_id, options, told, patience_s=wanted.patience
+    )
+    if documents is None:
+        return 1
     _print(documents, as_json=wanted.json)
-    told.print(f"The logs of every part are in {stack.run_dir.relative_to(ROOT)}/")
     return 0 if documents.visit.status is Status.COMPLETED else 1
 
 
-async def _follow(stack: Stack, visit_id: str, told: Console) -> VisitDocuments:
-    """Show the progress that the listener brings; a part of the stack that dies ends it."""
-    following = asyncio.create_task(_until_ended(stack.client, visit_id, told))
-    dying = asyncio.create_task(stack.processes.wait())
-    try:
-        await asyncio.wait({following, dying}, return_when=asyncio.FIRST_COMPLETED)
-        if dying.done():
-            dying.result()
-        await following
-    finally:
-        for task in (following, dying):
-            task.cancel()
-        await asyncio.gather(following, dying, return_exceptions=True)
-    return await stack.client.documents(visit_id)
+async def brought_to_its_end(
+    recording: Path, visit_id: str, options: Options, told: Console, *, patience_s: float
+) -> VisitDocuments | None:
+    """What a stack of its own makes of the recording; None, and the reason told, when it stalls."""
+    told.print("Starting the stack:")
+    documents: VisitDocuments | None = None
+    async with running_stack(options, told.print) as stack:
+        object_name = _object_name(recording, visit_id)
+        told.print(f"Uploading {recording.name} to the bucket as {object_name}")
+        following = Following(stack, options, visit_id, told)
+        try:
+            with ended_when_blocked(patience_s):
+                await following.upload(recording, object_name)
+                documents = await following.until_ended(patience_s)
+        except Stalled as stalled:
+            told.print(str(stalled), markup=False)
+        told.print("Stopping the stack")
+    told.print(f"The logs of every part are in {stack.run_dir.relative_to(ROOT)}/")
+    return documents
 
 
-async def _until_ended(client: Client, visit_id: str, told: Console) -> Visit:
-    columns = (
-        TextColumn("{task.description:<22}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=told) as progress:
-        bar = progress.add_task("waiting for the event", total=100)
-        shown: tuple[int, str] | None = None
-        async with aclosing(client.watch(visit_id)) as updates:  # type: ignore[type-var]
-            async for visit in updates:
-                step = visit.current_step.replace("_", " ")
-                progress.update(bar, completed=visit.progress_percent, description=step)
-                if not told.is_terminal and shown != (visit.progress_percent, step):
-                    told.print(f"  {visit.progress_percent:>3} %  {step}")
-                shown = visit.progress_percent, step
-                if visit.processing_status.is_terminal:
-                    return visit
-    raise AssertionError("a listener does not end")
+def _object_name(recording: Path, visit_id: str) -> str:
+    return f"visits/{USER_ID}/{visit_id}/{recording.name}"
 
 
 def choose_memory(store: str, say: Say) -> bool:

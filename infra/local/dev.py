@@ -11,6 +11,7 @@ from rich.table import Table
 from infra.local.demo import announce_services, choose_memory
 from infra.local.emulators import EmulatorMissing
 from infra.local.launcher import Stack, running_stack
+from infra.local.memory_functions import FunctionsFailed
 from infra.local.stack import BUCKET, ENTRY_POINTS, PROJECT, ROOT, Options
 from infra.local.supervision.processes import ProcessFailed
 from infra.ops.local_stack import Addresses, published
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     told = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         asyncio.run(_serve(wanted, told))
-    except (EmulatorMissing, ProcessFailed) as error:
+    except (EmulatorMissing, ProcessFailed, FunctionsFailed) as error:
         told.print(str(error), markup=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -54,7 +54,7 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
             store = await closing.enter_async_context(serve_functions(planned, run_dir))
             await closing.enter_async_context(processes)
             await _create_bucket(planned)
-            await closing.enter_async_context(_watched_bucket(planned))
+            await closing.enter_async_context(_watched_bucket(planned, run_dir))
             client = Client(planned.url("storage"), MemoryReader(store))
         else:
             await closing.enter_async_context(processes)
@@ -94,12 +94,14 @@ async def _create_bucket(planned: Plan) -> None:
 
 
 @asynccontextmanager
-async def _watched_bucket(planned: Plan) -> AsyncIterator[None]:
-    watching = asyncio.create_task(
-        announce_uploads(planned.url("storage"), BUCKET, planned.function_url("on_audio_finalized"))
-    )
-    try:
-        yield
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+async def _watched_bucket(planned: Plan, run_dir: Path) -> AsyncIterator[None]:
+    target = planned.function_url("on_audio_finalized")
+    with (run_dir / "eventarc.log").open("w", buffering=1) as log:
+        watching = asyncio.create_task(
+            announce_uploads(planned.url("storage"), BUCKET, target, log)
+        )
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)

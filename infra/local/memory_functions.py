@@ -5,11 +5,12 @@ of the pipeline; only the store is another one.
 """
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from functions_framework.aio import create_asgi_app
@@ -35,6 +36,18 @@ from lumimd.flags import Flags
 from lumimd.resilience.rate_limit import Bucket
 from lumimd.settings import read
 from lumimd.wiring_api import ApiCloudParts
+
+GRACE_S: Final = 10
+"""As Cloud Run: a function that hangs does not keep the stack from ending."""
+
+
+class FunctionsFailed(Exception):
+    """The functions cannot be loaded; the message says why, and where."""
+
+    def __init__(self, error: BaseException) -> None:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error).__name__
+        super().__init__(f"The functions do not start: {kind}: {error} ({where[0]}:{where[1]})")
 
 
 class MemoryStoreParts(ApiCloudParts):
@@ -112,12 +125,12 @@ class MemoryStoreParts(ApiCloudParts):
 
 @asynccontextmanager
 async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryVisitStore]:
-    """Serve every entry point at /NAME on one port; logs go to functions.log in `run_dir`."""
-    parts = MemoryStoreParts(read())
-    wiring.install(parts)
-    source = str(ROOT / "functions" / "main.py")
-    create: Any = create_asgi_app  # without types
-    apps = {name: create(name, source) for name in ENTRY_POINTS}
+    """Serve every entry point at /NAME on one port; logs go to functions.log in `run_dir`.
+
+    Raises:
+        FunctionsFailed: they cannot be loaded.
+    """
+    parts, apps = _loaded()
 
     async def dispatch(scope: Any, receive: Any, send: Any) -> None:
         name = scope["path"].split("/")[1]
@@ -126,7 +139,13 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
 
     port = planned.ports[ENTRY_POINTS[0]]
     config = uvicorn.Config(
-        dispatch, host=LOOPBACK, port=port, log_config=None, lifespan="off", access_log=False
+        dispatch,
+        host=LOOPBACK,
+        port=port,
+        log_config=None,
+        lifespan="off",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
     )
     server = _Server(config)
     with (run_dir / "functions.log").open("w", buffering=1) as log:
@@ -140,6 +159,18 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
             server.should_exit = True
             await serving
             logs.configure()
+
+
+def _loaded() -> tuple[MemoryStoreParts, dict[str, Any]]:
+    """The parts of this process, and the app of each entry point."""
+    source = str(ROOT / "functions" / "main.py")
+    create: Any = create_asgi_app  # without types
+    try:
+        parts = MemoryStoreParts(read())
+        wiring.install(parts)
+        return parts, {name: create(name, source) for name in ENTRY_POINTS}
+    except (Exception, SystemExit) as error:  # whatever the functions raise when they are loaded
+        raise FunctionsFailed(error) from error
 
 
 class _Server(uvicorn.Server):

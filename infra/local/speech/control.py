@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 from pydantic import ValidationError
@@ -52,6 +53,7 @@ def routes(*, scripted: bool) -> list[Route]:
         Route("/_local/jobs/{job_id}/heard", heard, methods=["GET"]),
         Route("/_local/bill", _bill, methods=["GET"]),
         Route("/_local/health", _health, methods=["GET"]),
+        Route("/_local/work", _work, methods=["GET"]),
     ]
 
 
@@ -72,6 +74,13 @@ async def _bill(request: Request) -> Response:
 
 async def _health(_: Request) -> Response:
     return JSONResponse({"ok": True})
+
+
+async def _work(request: Request) -> Response:
+    """How many jobs are being recognized, and the processor time that this process has used."""
+    jobs = request.app.state.server.book.all()
+    under_way = sum(job.status == "processing" for job in jobs)
+    return JSONResponse({"jobs": under_way, "cpuSeconds": time.process_time()})
 
 
 def _job(job: Job) -> dict[str, Any]:

@@ -15,6 +15,23 @@ from tests.local.speech.client import HOUR_S, finished, submitted
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+async def test_work_under_way_is_counted_with_the_processor_time_it_takes(server, client):
+    async def work():
+        return (await client.http_client.get("/_local/work")).json()
+
+    before = await work()
+    assert before["jobs"] == 0
+    server.script(Script(delay_s=3600))
+    job_id = await submitted(client)
+    while server.state.book.get(job_id).status == "queued":
+        await asyncio.sleep(0)
+    during = await work()
+    assert during["jobs"] == 1
+    assert during["cpuSeconds"] > before["cpuSeconds"]
+    await server.state.reset()
+    assert (await work())["jobs"] == 0
+
+
 class TestFaults:
     async def test_requests_fail_as_often_as_scripted(self, server, client):
         server.script(

@@ -1,0 +1,147 @@
+"""A visit on the local stack, watched to its end, or until it has stopped moving."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from infra.local.client import VisitDocuments
+from infra.local.launcher import Stack
+from infra.local.stack import Options
+from infra.local.stall import Recognition, Signs, until_stalled, waits_untroubled
+from infra.local.symptoms import symptoms
+from lumimd.records import ProcessingStatus, Visit
+
+T = TypeVar("T")
+
+
+class Stalled(Exception):
+    """The visit does not move any more; the message names what the logs tell of it."""
+
+    def __init__(self, visit: Visit | None, patience_s: float, told: list[str]) -> None:
+        lines = [f"Nothing has moved for {patience_s:g} s: {_stand(visit)}"]
+        lines += told or ["No log tells of a failure."]
+        super().__init__("\n  ".join(lines))
+
+
+class Following:
+    """One visit on a running stack. A part of the stack that dies ends what is waited for."""
+
+    def __init__(self, stack: Stack, options: Options, visit_id: str, told: Console) -> None:
+        self._stack = stack
+        self._options = options
+        self._visit_id = visit_id
+        self._told = told
+        self._visit: Visit | None = None
+
+    async def upload(self, recording: Path, object_name: str) -> None:
+        """Upload the recording.
+
+        Raises:
+            ProcessDied: a part of the stack has ended.
+        """
+        await self._while_alive(self._stack.client.upload(recording, object_name))
+
+    async def until_ended(self, patience_s: float) -> VisitDocuments:
+        """Show the progress that the listener brings, to the end of the visit.
+
+        Raises:
+            ProcessDied: a part of the stack has ended.
+            Stalled: there was no progress for `patience_s`.
+        """
+        stalling = asyncio.create_task(until_stalled(self._signs, patience_s))
+        ending = asyncio.create_task(self._while_alive(self._until_ended()))
+        try:
+            await asyncio.wait({ending, stalling}, return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done():
+                stalling.result()
+                raise Stalled(self._visit, patience_s, symptoms(self._stack.run_dir))
+            ending.result()
+        finally:
+            await _cancelled(ending, stalling)
+        return await self._stack.client.documents(self._visit_id)
+
+    async def _while_alive(self, work: Coroutine[Any, Any, T]) -> T:
+        working = asyncio.create_task(work)
+        dying = asyncio.create_task(self._stack.processes.wait())
+        try:
+            await asyncio.wait({working, dying}, return_when=asyncio.FIRST_COMPLETED)
+            if dying.done():
+                dying.result()
+            return await working
+        finally:
+            await _cancelled(working, dying)
+
+    async def _until_ended(self) -> None:
+        columns = (
+            TextColumn("{task.description:<22}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+        )
+        updates = self._stack.client.watch(self._visit_id)
+        with Progress(*columns, console=self._told) as progress:
+            bar = progress.add_task("waiting for the event", total=100)
+            shown: tuple[int, str] | None = None
+            async with aclosing(updates):  # type: ignore[type-var]
+                async for visit in updates:
+                    self._visit = visit
+                    step = visit.current_step.replace("_", " ")
+                    progress.update(bar, completed=visit.progress_percent, description=step)
+                    if not self._told.is_terminal and shown != (visit.progress_percent, step):
+                        self._told.print(f"  {visit.progress_percent:>3} %  {step}")
+                    shown = visit.progress_percent, step
+                    if visit.processing_status.is_terminal:
+                        return
+
+    async def _signs(self) -> Signs:
+        visit = self._visit
+        if visit is None:
+            return Signs()
+        return Signs(
+            percent=visit.progress_percent,
+            recognition=None if self._options.real_speech else await self._recognition(),
+            waits_for_provider=self._is_far_away(visit) and waits_untroubled(visit, _now()),
+        )
+
+    def _is_far_away(self, visit: Visit) -> bool:
+        """Whether the provider of the present stage is not on this machine."""
+        summarizing = visit.processing_status is ProcessingStatus.SUMMARIZING
+        return self._options.real_model if summarizing else self._options.real_speech
+
+    async def _recognition(self) -> Recognition | None:
+        """None while the speech server is too busy to answer: the next look shows what it did."""
+        try:
+            url = self._stack.plan.url("speech")
+            async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+                work = (await http.get("/_local/work")).json()
+        except httpx.HTTPError:
+            return None
+        return Recognition(work["jobs"], work["cpuSeconds"])
+
+
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _stand(visit: Visit | None) -> str:
+    if visit is None:
+        return "no function has noted the visit."
+    stand = f"the visit stands at {visit.current_step.replace('_', ' ')}"
+    if visit.held_since is not None:
+        stand += f", held since {visit.held_since:%H:%M:%S} UTC: a provider serves no visit"
+    if visit.trouble is not None:
+        stand += f", {visit.trouble.last_code} ({visit.trouble.times} times)"
+    return f"{stand}."

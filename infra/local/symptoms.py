@@ -1,0 +1,67 @@
+"""What went wrong in a run, as the logs of its parts tell it.
+
+Only names, codes, classes, places and statuses are told: a message might quote a visit.
+"""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+MOST: Final = 8
+
+SERIOUS: Final = ("CRITICAL", "ERROR", "WARNING")
+TOLD: Final = ("stage", "errorClass", "errorAt", "code", "dependency", "reason")
+
+CALLED: Final = {
+    "The event of the upload": re.compile(r"event \S+: (\S+), will be delivered again"),
+    "A task": re.compile(r"task \S+ attempt \d+: (\S+),"),
+    "The webhook": re.compile(r"webhook id=\S+ attempt=\d+ answer=(\S+)"),
+    "The job {}": re.compile(r"job (?P<name>\S+): (?P<answer>\S+)$"),
+}
+"""Each call of a function that the stand-ins of the cloud make, as they log it."""
+
+TRACEBACK_END: Final = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit))(?::|$)")
+
+
+def symptoms(run_dir: Path) -> list[str]:
+    """One sentence for each kind of failure, the worst first; no more than a person reads."""
+    counted: Counter[tuple[int, str]] = Counter()
+    for log in sorted(run_dir.glob("*.log")):
+        for line in log.read_text(errors="replace").splitlines():
+            symptom = _symptom(log.stem, line)
+            if symptom is not None:
+                counted[symptom] += 1
+    worst = sorted(counted, key=lambda symptom: (symptom[0], -counted[symptom]))[:MOST]
+    return [f"{symptom[1]}, {_times(counted[symptom])}" for symptom in worst]
+
+
+def _symptom(part: str, line: str) -> tuple[int, str] | None:
+    """How bad a line is (0 is worst) and what it says; None for a line that tells of no failure."""
+    if line.startswith("{"):
+        return _logged(part, line)
+    if ended := TRACEBACK_END.match(line):
+        return 1, f"{part} raised {ended[1].rpartition('.')[2]}"
+    for who, pattern in CALLED.items():
+        if found := pattern.search(line):
+            *name, answer = found.groups()
+            return None if answer.startswith("2") else (1, f"{who.format(*name)} got {answer}")
+    return None
+
+
+def _logged(part: str, line: str) -> tuple[int, str] | None:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    severity = told.get("severity")
+    if severity not in SERIOUS:
+        return None
+    details = ", ".join(str(told[field]) for field in TOLD if told.get(field))
+    said = f"{part} logged {told.get('event')}" + (f" ({details})" if details else "")
+    return SERIOUS.index(severity), said
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,0 +1,68 @@
+"""`scripts/demo` in a checkout whose functions are broken: it names the error, and exits 1."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.local.stack import ROOT, can_emulate
+
+pytestmark = [pytest.mark.stack, pytest.mark.speech]
+
+PARTS = ("functions", "infra", "samples", "scripts", "requirements.txt", "firestore.rules")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of this checkout, over the same packages."""
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, tmp_path / part)
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    return tmp_path
+
+
+def broken(checkout: Path, before: str, added: str) -> None:
+    main = checkout / "functions" / "main.py"
+    text = main.read_text()
+    assert text.count(before) == 1
+    main.write_text(text.replace(before, added + before))
+
+
+def demo(checkout: Path, store: str) -> str:
+    """What the demo tells; it must exit 1."""
+    env = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    env.pop("PYTHON", None)
+    ended = subprocess.run(
+        [checkout / "scripts" / "demo", "--store", store, "--patience", "10"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert ended.stdout == ""
+    return ended.stderr
+
+
+@pytest.fixture(params=["memory", "emulator"])
+def store(request: pytest.FixtureRequest) -> str:
+    missing = can_emulate(os.environ)
+    if request.param == "emulator" and missing is not None and os.environ.get("CI") != "true":
+        pytest.skip(str(missing))
+    return str(request.param)
+
+
+def test_functions_that_cannot_be_imported_end_it(checkout: Path, store: str) -> None:
+    broken(checkout, "logs.configure()\n", "import no_such_module\n")
+    assert "No module named 'no_such_module'" in demo(checkout, store)
+
+
+def test_a_function_that_fails_at_every_call_ends_it(checkout: Path, store: str) -> None:
+    broken(checkout, "    upload = upload_of(", "    raise LookupError\n")
+    told = demo(checkout, store)
+    assert "Nothing has moved for 10 s: no function has noted the visit." in told
+    assert "The event of the upload got 500" in told
+    assert "LookupError" in told

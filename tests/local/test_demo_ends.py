@@ -1,0 +1,147 @@
+"""`scripts/demo` ends with the reason when functions fail or the visit is held.
+
+The stack runs with the visits in memory, so that the functions are in this process and can be
+broken here.
+"""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from rich.console import Console
+
+from infra.local import memory_functions
+from infra.local.client import VisitDocuments
+from infra.local.demo import SAMPLE, brought_to_its_end
+from infra.local.memory_functions import FunctionsFailed
+from infra.local.stack import Options
+from lumimd import logs, pipeline, recovery, settings, wiring
+from lumimd.adapters.assemblyai import AssemblyAITranscriber
+from lumimd.errors import DeploymentFault, ErrorCode, ProviderRefuses
+from lumimd.records import Status
+
+CANARY = "a word of the visit"
+PATIENCE_S = 8.0
+PLENTY_S = 600.0
+
+
+class Demo:
+    """A demo whose speech is scripted, and what it has told."""
+
+    def __init__(self) -> None:
+        self._told = io.StringIO()
+
+    async def run(self, patience_s: float = PATIENCE_S) -> VisitDocuments | None:
+        return await brought_to_its_end(
+            SAMPLE,
+            "demo-visit",
+            Options(in_memory=True, scripted=True, env={}),
+            Console(file=self._told, soft_wrap=True),
+            patience_s=patience_s,
+        )
+
+    @property
+    def told(self) -> str:
+        return self._told.getvalue()
+
+
+@pytest_asyncio.fixture
+async def demo(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Demo]:
+    for name in ("ASSEMBLYAI_API_KEY", "OPENAI_API_KEY", "K_SERVICE"):
+        monkeypatch.delenv(name, raising=False)
+    settings.settings.cache_clear()
+    monkeypatch.setattr(memory_functions, "GRACE_S", 1)
+    clients: list[AssemblyAITranscriber] = []
+    build = AssemblyAITranscriber.__init__
+
+    def build_and_remember(client: AssemblyAITranscriber, **arguments: Any) -> None:
+        build(client, **arguments)
+        clients.append(client)
+
+    monkeypatch.setattr(AssemblyAITranscriber, "__init__", build_and_remember)
+    yield Demo()
+    for client in clients:  # a process that ends need not; this one goes on
+        await client.aclose()
+    wiring.uninstall()
+    settings.settings.cache_clear()
+    logs.configure()
+
+
+async def bug(*_: object, **__: object) -> None:
+    raise RuntimeError(CANARY)
+
+
+async def hang(*_: object, **__: object) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_demo_that_nothing_hinders_completes(demo: Demo) -> None:
+    documents = await demo.run(PLENTY_S)
+    assert documents is not None
+    assert documents.visit.status is Status.COMPLETED
+    assert "Nothing has moved" not in demo.told
+
+
+@pytest.mark.parametrize(
+    ("step", "reasons"),
+    [
+        ("accept", ("no function has noted the visit", "The event of the upload got 500")),
+        ("summarize", ("stands at transcript ready", "A task got 500", "summary, RuntimeError")),
+    ],
+)
+async def test_a_function_that_fails_each_time_ends_the_demo_with_its_error(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch, step: str, reasons: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(pipeline, step, bug)
+    assert await demo.run() is None
+    for reason in ("Nothing has moved for 8 s", "functions logged bug", "RuntimeError", *reasons):
+        assert reason in demo.told
+    assert CANARY not in demo.told
+
+
+async def test_a_scheduled_function_that_fails_is_named(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "wake_due", bug)
+    monkeypatch.setattr(pipeline, "accept", hang)
+    assert await demo.run() is None
+    assert "The job wake-due-visits got 500" in demo.told
+
+
+async def test_a_visit_that_is_held_ends_the_demo_and_says_since_when(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object, **__: object) -> str:
+        raise ProviderRefuses(ErrorCode.TRANSCRIPTION_UNAVAILABLE, DeploymentFault.KEY_REFUSED)
+
+    monkeypatch.setattr(AssemblyAITranscriber, "submit", refused)
+    assert await demo.run() is None
+    assert "held since" in demo.told
+
+
+async def test_a_function_that_hangs_keeps_neither_the_demo_nor_its_end_waiting(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "accept", hang)
+    assert await demo.run() is None
+    assert "No log tells of a failure." in demo.told
+
+
+async def test_functions_that_cannot_be_loaded_end_it_at_once(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ImportError("no such module")
+
+    monkeypatch.setattr(memory_functions, "create_asgi_app", broken)
+    with pytest.raises(FunctionsFailed, match=r"ImportError: no such module .*test_demo_ends"):
+        await demo.run(PLENTY_S)
+
+
+async def test_bad_settings_end_it_at_once(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIO_RETENTION_DAYS", "many")
+    with pytest.raises(FunctionsFailed, match="AUDIO_RETENTION_DAYS"):
+        await demo.run(PLENTY_S)

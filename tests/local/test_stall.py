@@ -1,0 +1,109 @@
+"""A visit that stops moving is noticed; recognition under way counts as movement, however slow."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from infra.local.stall import Recognition, Signs, Watch, until_stalled, waits_untroubled
+from lumimd.errors import ErrorCode
+from lumimd.records import Claim, ProcessingStatus, Trouble, Visit
+
+HOUR_S = 3600
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def idle_after(*looks: Signs) -> float:
+    """For how long a watch that looks every hour has seen no progress, after these looks."""
+    watch = Watch(0)
+    for number, signs in enumerate(looks, start=1):
+        watch.note(signs, number * HOUR_S)
+    return watch.idle_s(len(looks) * HOUR_S) / HOUR_S
+
+
+def test_a_visit_that_nobody_notes_is_idle_from_the_beginning() -> None:
+    assert idle_after(Signs(), Signs(), Signs()) == 3
+
+
+def test_a_step_further_is_progress_once() -> None:
+    assert idle_after(Signs(percent=10), Signs(percent=20)) == 0
+    assert idle_after(Signs(percent=20), Signs(percent=20), Signs(percent=20)) == 2
+
+
+def test_a_visit_that_goes_back_and_forth_makes_no_progress() -> None:
+    assert idle_after(*(Signs(percent=percent) for percent in (30, 20, 30, 20, 30))) == 4
+
+
+@pytest.mark.parametrize("cpu_s_an_hour", [1, 100, 3600])
+def test_recognition_that_uses_the_processor_is_progress_however_slow(cpu_s_an_hour: int) -> None:
+    looks = (Signs(30, Recognition(1, hour * cpu_s_an_hour)) for hour in range(1, 100))
+    assert idle_after(*looks) == 0
+
+
+def test_a_look_that_the_busy_server_does_not_answer_loses_nothing() -> None:
+    seen = Signs(30, Recognition(1, 10.0)), Signs(30), Signs(30), Signs(30, Recognition(1, 11.0))
+    assert idle_after(*seen) == 0
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        Recognition(1, 5.0),  # it hangs
+        Recognition(1, 5.01),  # it answers looks, and does nothing else
+        Recognition(0, 500.0),  # it works, and not for this visit
+    ],
+)
+def test_a_recognizer_that_does_not_recognize_is_no_progress(work: Recognition) -> None:
+    assert idle_after(Signs(30, Recognition(1, 5.0)), Signs(30, work), Signs(30, work)) == 2
+
+
+def test_a_provider_that_works_is_progress() -> None:
+    assert idle_after(*[Signs(30, waits_for_provider=True)] * 50) == 0
+
+
+async def test_the_watch_ends_after_its_patience_and_no_sooner_than_progress_ends() -> None:
+    looks = 0
+
+    async def look() -> Signs:
+        nonlocal looks
+        looks += 1
+        return Signs(percent=min(looks, 50))
+
+    await asyncio.wait_for(until_stalled(look, 0.05), timeout=60)
+    assert looks > 50
+
+
+PENDING = Visit(visit_id="visit-1", user_id="user-1", created_at=NOW, updated_at=NOW)
+TRANSCRIBING = PENDING.model_copy(
+    update={
+        "processing_status": ProcessingStatus.TRANSCRIBING,
+        "wake_at": NOW + timedelta(minutes=1),
+    }
+)
+TROUBLE = Trouble(
+    first_code=ErrorCode.TRANSCRIPTION_UNAVAILABLE,
+    first_at=NOW,
+    last_code=ErrorCode.TRANSCRIPTION_UNAVAILABLE,
+    last_at=NOW,
+)
+CLAIMED = PENDING.model_copy(
+    update={"claim": Claim(holder="h", until=NOW + timedelta(minutes=1)), "wake_at": NOW}
+)
+
+
+@pytest.mark.parametrize(
+    ("seen", "untroubled"),
+    [
+        (TRANSCRIBING, True),
+        (CLAIMED, True),
+        (TRANSCRIBING.model_copy(update={"trouble": TROUBLE}), False),
+        (TRANSCRIBING.model_copy(update={"held_since": NOW}), False),
+        (TRANSCRIBING.model_copy(update={"wake_at": NOW - timedelta(minutes=1)}), False),
+        (CLAIMED.model_copy(update={"held_since": NOW}), False),
+        (CLAIMED.model_copy(update={"claim": None}), False),
+    ],
+)
+def test_a_provider_works_while_the_pipeline_waits_for_it_untroubled(
+    seen: Visit, untroubled: bool
+) -> None:
+    assert waits_untroubled(seen, NOW) is untroubled

@@ -1,0 +1,88 @@
+"""What the logs of a run tell of failures: the worst first, counted, and no word of a visit."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.local.symptoms import MOST, symptoms
+
+CANARY = "a word of the visit"
+
+
+def logged(event: str, severity: str, **fields: object) -> str:
+    return json.dumps({"event": event, "severity": severity, **fields})
+
+
+def told(run_dir: Path, **parts: list[str]) -> list[str]:
+    """The symptoms of a run whose parts have logged these lines."""
+    for part, lines in parts.items():
+        (run_dir / f"{part}.log").write_text("\n".join(lines))
+    return symptoms(run_dir)
+
+
+def test_failures_are_told_by_part_event_and_place_and_counted(tmp_path: Path) -> None:
+    bug = logged("bug", "ERROR", stage="summary", errorClass="KeyError", errorAt="main.py:30")
+    assert told(tmp_path, summarize_visit=[bug] * 3) == [
+        "summarize_visit logged bug (summary, KeyError, main.py:30), 3 times"
+    ]
+
+
+def test_a_fault_of_the_deployment_is_told_with_its_reason(tmp_path: Path) -> None:
+    refused = logged("provider_refuses", "ERROR", dependency="transcription", reason="key_refused")
+    (symptom,) = told(tmp_path, functions=[refused])
+    assert "transcription, key_refused" in symptom
+
+
+@pytest.mark.parametrize(
+    ("part", "line", "symptom"),
+    [
+        ("eventarc", "event 1f2: 500, will be delivered again", "The event of the upload got 500"),
+        ("eventarc", "event 1f2: ReadTimeout, will be delivered again", "upload got ReadTimeout"),
+        ("tasks", "12:00 tasks task a-1 attempt 3: 503, tried again", "A task got 503"),
+        ("tasks", "task a-1 attempt 3: unavailable, tried again", "A task got unavailable"),
+        ("scheduler", "12:00 job wake-due-visits: 500", "The job wake-due-visits got 500"),
+        ("speech", "12:00 speech webhook id=j attempt=1 answer=None", "The webhook got None"),
+        ("api", "ImportError: cannot import name", "api raised ImportError"),
+        ("api", "lumimd.errors.SettingsError: mend", "api raised SettingsError"),
+    ],
+)
+def test_an_answer_that_is_no_success_is_told_by_its_caller(
+    tmp_path: Path, part: str, line: str, symptom: str
+) -> None:
+    assert symptom in told(tmp_path, **{part: [line, line]})[0]
+    assert told(tmp_path, **{part: [line, line]})[0].endswith(", 2 times")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        logged("transcript_stored", "INFO"),
+        "event 1f2: 200",
+        "task a-1 attempt 1: 200, done",
+        "job wake-due-visits: 200",
+        "job wake-due-visits created",
+        "webhook id=j attempt=1 answer=200",
+        "listening on 127.0.0.1:8123, 1 queues",
+        "{ no JSON",
+        "",
+    ],
+)
+def test_what_went_well_is_no_symptom(tmp_path: Path, line: str) -> None:
+    assert told(tmp_path, part=[line]) == []
+
+
+def test_errors_are_told_before_warnings_and_no_more_than_a_person_reads(tmp_path: Path) -> None:
+    warnings = [logged(f"warning_{number}", "WARNING") for number in range(2 * MOST)]
+    lines = told(tmp_path, functions=[*warnings, *warnings, logged("bug", "ERROR")])
+    assert len(lines) == MOST
+    assert lines[0] == "functions logged bug, once"
+
+
+def test_no_message_is_told(tmp_path: Path) -> None:
+    lines = [
+        f"ValueError: {CANARY}",
+        logged("bug", "ERROR", summary=CANARY, text=CANARY),
+        CANARY,
+    ]
+    assert CANARY not in " ".join(told(tmp_path, functions=lines))
