@@ -221,14 +221,14 @@ export interface Consent {
   givenAt: Timestamp;
 }
 /**
- * One generation of a recording. `size_bytes` and `duration_seconds` as measured by us.
+ * One generation of a recording: its length as measured by us, its size where it is known.
  */
 export interface Audio {
   bucket: string;
   storagePath: string;
   generation: number;
   contentType: string;
-  sizeBytes: number;
+  sizeBytes: number | null;
   durationSeconds?: number | null;
 }
 /**

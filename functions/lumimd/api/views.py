@@ -60,7 +60,7 @@ class Recording(Document):
     """What is known of the recording."""
 
     content_type: str
-    size_bytes: int
+    size_bytes: int | None
     duration_seconds: float | None
 
 
