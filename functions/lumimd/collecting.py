@@ -166,7 +166,8 @@ async def _conclude(parts: Parts, stored: Stored, job: Job) -> None:
 async def _store_transcript(
     parts: Parts, stored: Stored, transcript_id: str, heard: Transcript
 ) -> None:
-    transcript = heard.model_copy(update={"utterances": assign_roles(heard.utterances)})
+    told = heard.model_copy(update={"utterances": assign_roles(heard.utterances)})
+    transcript = told.divided()
     pages = transcript.pages()
     provider = parts.transcriber.provider
     event = e.TranscriptStored(

@@ -9,7 +9,8 @@ ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
 USER_ID: Final = r"^[!-$&-.0-~]{1,128}$"
 """An id of Firebase Authentication, or of a sign-in provider of one's own (`auth0|5f7c`,
 `user@example.com`, `oidc:a.b`): visible ASCII characters without the slash, which ends a part of
-a path, and the percent sign, which some client decodes once too often. The rules and schemas repeat this expression; `RESERVED` comes on top."""
+a path, and the percent sign, which some clients decode once too often. The rules and schemas repeat
+this expression; `RESERVED` comes on top."""
 
 RESERVED: Final = r"^([.][.]?|__.*__)$"
 """Ids that Firestore keeps for itself."""

@@ -92,9 +92,7 @@ def test_every_container_that_we_read_is_known_in_any_case(extension: str) -> No
     assert recording_of(f"visits/u/v/audio.{extension.upper()}") == ("u", "v")
 
 
-@pytest.mark.parametrize(
-    "user_id", [".", "..", "__x__", "a b", "a%b", "", "x" * 129, "a\n", "\x7f", "ü"]
-)
+@pytest.mark.parametrize("user_id", [".", "..", "__x__", "a b", "a%b", "", "x" * 129, "a\n", "ü"])
 def test_an_id_that_no_path_may_have_is_no_users(user_id: str) -> None:
     assert not is_user_id(user_id)
     assert recording_of(f"visits/{user_id}/v/audio.m4a") is None
