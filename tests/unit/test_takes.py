@@ -9,7 +9,7 @@ from lumimd.audio import Upload
 from lumimd.errors import ErrorCode, RefusalCode, Refused
 from lumimd.ports import Failed, Transcribed
 from lumimd.reconciliation import reconcile
-from lumimd.records import ProcessingStatus, Status, Visit
+from lumimd.records import ProcessingError, ProcessingStatus, Stage, Status, Visit
 from lumimd.retention import enforce
 from lumimd.transcript import Utterance
 from tests.support.parts import START, MemoryParts, another, tone, transcript, upload
@@ -312,3 +312,41 @@ async def test_a_second_file_whose_event_was_lost_is_found_by_reconciliation(
     assert (await reconcile(parts))["recordings_without_a_visit"] == 1
     assert (await visit_of(parts)).processing_status is ProcessingStatus.TRANSCRIBING
     assert "recordings_without_a_visit" not in await reconcile(parts)
+
+
+async def test_files_that_were_stopped_are_not_begun_anew_with_the_next_one(
+    parts: MemoryParts,
+) -> None:
+    await accept(parts, upload())
+    await accept(parts, another(2))
+    await commands.cancel(parts, "visit-1")
+    await accept(parts, another(3))
+    visit = await finish(parts)
+    assert [take.audio.generation for take in visit.takes] == [30]
+    assert [(each.generation, each.code) for each in visit.refused_takes] == [
+        (1, ErrorCode.CANCELLED),
+        (20, ErrorCode.CANCELLED),
+    ]
+    assert len(parts.transcriber.orders) == 2
+
+
+async def test_a_file_that_could_not_be_transcribed_is_looked_for_before_it_is_ordered_again(
+    parts: MemoryParts,
+) -> None:
+    """Its job may have been ordered although the answer was lost."""
+    await accept(parts, upload())
+    visit = await visit_of(parts)
+    failed = visit.model_copy(
+        update={
+            "processing_status": ProcessingStatus.FAILED,
+            "processing_error": ProcessingError.of(
+                ErrorCode.TRANSCRIPTION_UNAVAILABLE, Stage.TRANSCRIPTION
+            ),
+            "transcription": None,
+            "wake_at": None,
+        }
+    )
+    parts.store.raw["visits/visit-1"] = failed.to_stored()
+    await accept(parts, another(2))
+    assert len(parts.transcriber.orders) == 1, "the job was found again"
+    assert (await visit_of(parts)).waiting_takes == (another(2).audio,)

@@ -53,10 +53,14 @@ class AudioReplaced(AudioAccepted):
     def changes(self, visit: Visit, now: datetime) -> Changes:
         if visit.processing_status in (ProcessingStatus.PENDING, ProcessingStatus.TRANSCRIBING):
             return begun_with(visit, self.audio, visit.waiting_takes, now)
-        line = in_turn((*unfinished(visit), *visit.waiting_takes), self.audio)
+        stopped = visit.processing_status is ProcessingStatus.CANCELLED
+        left = (*unfinished(visit), *visit.waiting_takes)
+        line = in_turn(() if stopped else left, self.audio)
         return {
             **begun_with(visit, line[0], line[1:], now),
-            "refused_takes": _with_the_failed(visit, self.audio, now),
+            # A transcript of this very file may have been ordered: look before paying.
+            "orders": visit.orders if line[0] == visit.audio else 0,
+            "refused_takes": _with_the_failed(visit, self.audio, now, left if stopped else ()),
             "kept": _kept(visit),
         }
 
@@ -88,10 +92,9 @@ def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: date
 
 
 def refused(
-    visit: Visit, code: ErrorCode, now: datetime, waiting: tuple[Audio, ...] = ()
+    visit: Visit, code: ErrorCode, now: datetime, files: tuple[Audio, ...]
 ) -> tuple[RefusedTake, ...]:
-    """The refused files, the present one, and those of `waiting` that share its fate."""
-    assert visit.audio is not None
+    """The refused files, and those of `files`."""
     takes = (
         RefusedTake(
             storage_path=file.storage_path,
@@ -100,20 +103,24 @@ def refused(
             message=MESSAGES[code],
             at=now,
         )
-        for file in (visit.audio, *waiting)
+        for file in files
     )
     return (*visit.refused_takes, *takes)
 
 
-def _with_the_failed(visit: Visit, audio: Audio, now: datetime) -> tuple[RefusedTake, ...]:
-    """A file that failed the visit is not forgotten when another one begins."""
-    error = visit.processing_error
-    present = visit.audio
+def _with_the_failed(
+    visit: Visit, audio: Audio, now: datetime, stopped: tuple[Audio, ...]
+) -> tuple[RefusedTake, ...]:
+    """What failed the visit, or was stopped with it, is not forgotten when `audio` begins."""
+    others = tuple(each for each in stopped if each.storage_path != audio.storage_path)
+    if others:
+        return refused(visit, ErrorCode.CANCELLED, now, others)
+    error, present = visit.processing_error, visit.audio
     if error is None or present is None or present.storage_path == audio.storage_path:
         return visit.refused_takes
     if unfinished(visit) or any(take.audio == present for take in takes_of(visit)):
         return visit.refused_takes
-    return refused(visit, error.code, now)
+    return refused(visit, error.code, now, (present,))
 
 
 def _kept(visit: Visit) -> ProcessingStatus | None:

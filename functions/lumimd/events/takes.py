@@ -47,7 +47,9 @@ class TakeRefused(AudioRejected):
     step = Step.AUDIO_RECEIVED
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**_next_begun(visit, now), "refused_takes": refused(visit, self.code, now)}
+        assert visit.audio is not None
+        noted = refused(visit, self.code, now, (visit.audio,))
+        return {**_next_begun(visit, now), "refused_takes": noted}
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def _next_begun(visit: Visit, now: datetime) -> Changes:
 
 
 def _as_before(visit: Visit, code: ErrorCode, now: datetime) -> Changes:
+    assert visit.audio is not None
     last = takes_of(visit)[-1]
     return {
         # What the work on the file still brings is refused.
@@ -93,7 +96,7 @@ def _as_before(visit: Visit, code: ErrorCode, now: datetime) -> Changes:
         "audio_url": last.audio.url,
         "transcription": last.transcription,
         "waiting_takes": (),
-        "refused_takes": refused(visit, code, now, visit.waiting_takes),
+        "refused_takes": refused(visit, code, now, (visit.audio, *visit.waiting_takes)),
         "kept": None,
         "processing_error": None,
         "stage_tries": 0,
