@@ -34,6 +34,9 @@ RECORDING_TYPES: Final = media_types.RECORDING_TYPES
 RECORDING_EXTENSIONS: Final = media_types.EXTENSIONS
 """A client's recording is `visits/{uid}/{visitId}/audio.{extension}`, written once."""
 
+TAKES_OF_A_CLIENT: Final = 20
+"""A recording that goes on after an interruption is `audio.2.{extension}`, and so on to this."""
+
 
 _CHANGE: Final = ConfigDict(alias_generator=to_camel, extra="forbid", hide_input_in_errors=True)
 

@@ -52,6 +52,14 @@ describe("an owner uploads", () => {
     });
   }
 
+  test("a recording that goes on after an interruption, by the code that we hand out", async () => {
+    const visit = { visitId: newId(), userId: "alice" };
+    for (const take of [1, 2, 3, 20]) {
+      await uploadRecording(alice.bucket, visit, new Blob([SOUND], { type: "audio/mp4" }), "m4a", take);
+    }
+    await denied(uploadRecording(alice.bucket, visit, new Blob([SOUND], { type: "audio/mp4" }), "m4a", 2));
+  });
+
   for (const uid of IDS) {
     test(`as ${uid}`, async () => {
       const path = pathOf(uid);
@@ -116,7 +124,7 @@ describe("hostile: uploading", () => {
   }
 
   const files = ["audio.exe", "audio.m4a.exe", "audio", "audio.", "Audio.m4a", "audio.M4A",
-    "audio_m4a", "audio-2.m4a", "other.m4a", ".m4a", "audio.m4a ", "audio.html", "xaudio.m4a",
+    "audio_m4a", "audio-2.m4a", "audio.1.m4a", "audio.21.m4a", "audio.02.m4a", "audio.2", "audio.2.2.m4a", "other.m4a", ".m4a", "audio.m4a ", "audio.html", "xaudio.m4a",
     "audio.m4a\n"];
   for (const file of files) {
     test(`a file called ${JSON.stringify(file)}`, async () => {

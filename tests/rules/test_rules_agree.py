@@ -19,6 +19,7 @@ from lumimd.commit import Commit
 from lumimd.dead_letter import DeadLetter
 from lumimd.ids import ID, RESERVED, USER_ID
 from lumimd.media_types import EXTENSIONS, TYPES, essence
+from lumimd.takes import MAX_FILES
 from tests.support.parts import START, transcript
 
 DOCUMENTS = (ROOT / "firestore.rules").read_text()
@@ -153,7 +154,8 @@ def ruled() -> set[tuple[str, ...]]:
 
 def test_a_recording_is_of_a_kind_that_the_pipeline_takes_for_one() -> None:
     rule = function("isRecording", RECORDINGS)
-    (extensions,) = re.findall(r"file\.matches\('\^audio\[\.\]\(([\w|]+)\)\$'\)", rule)
+    (name,) = re.findall(r"file\.matches\('(.*?)'\)", rule)
+    (extensions,) = re.findall(r"\(([\w|]+)\)\$", name)
     assert tuple(extensions.split("|")) == RECORDING_EXTENSIONS
     known = {extension.removeprefix(".") for extension in mimetypes.types_map}
     taken = {each for each in known if recording_of(f"visits/u/v/audio.{each}")}
@@ -161,6 +163,10 @@ def test_a_recording_is_of_a_kind_that_the_pipeline_takes_for_one() -> None:
     for extension in RECORDING_EXTENSIONS:
         assert recording_of(f"visits/u/v/audio.{extension}") == ("u", "v")
     assert f"contentType.matches('^({RECORDING_TYPES})$')" in rule
+    takes = [n for n in range(200) if re.fullmatch(name, f"audio.{n}.m4a")]
+    assert takes == list(range(2, client_access.TAKES_OF_A_CLIENT + 1))
+    assert recording_of("visits/u/v/audio.20.m4a") == ("u", "v")
+    assert client_access.TAKES_OF_A_CLIENT <= MAX_FILES
 
 
 def test_every_place_names_the_same_extensions() -> None:
