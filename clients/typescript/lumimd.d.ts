@@ -20,6 +20,29 @@ export type Role = "clinician" | "patient" | "unknown";
  */
 export type VisitKind = "visit";
 /**
+ * The closed list of failures that a client can see.
+ */
+export type ErrorCode =
+  | "audio_empty"
+  | "audio_missing"
+  | "audio_too_large"
+  | "audio_too_long"
+  | "audio_too_short"
+  | "audio_truncated"
+  | "audio_unreadable"
+  | "cancelled"
+  | "consent_missing"
+  | "expired"
+  | "no_speech"
+  | "transcription_failed"
+  | "transcription_unavailable"
+  | "summary_invalid"
+  | "summary_refused"
+  | "summary_truncated"
+  | "summary_unavailable"
+  | "received_too_late"
+  | "internal_error";
+/**
  * What a visit is to its owner.
  *
  * `partial`: the transcript is safe and the summary is not there.
@@ -38,28 +61,6 @@ export type Step =
   | "summarizing"
   | "provisional"
   | "completed";
-/**
- * The closed list of failures that a client can see.
- */
-export type ErrorCode =
-  | "audio_empty"
-  | "audio_missing"
-  | "audio_too_large"
-  | "audio_too_long"
-  | "audio_too_short"
-  | "audio_truncated"
-  | "audio_unreadable"
-  | "consent_missing"
-  | "expired"
-  | "no_speech"
-  | "transcription_failed"
-  | "transcription_unavailable"
-  | "summary_invalid"
-  | "summary_refused"
-  | "summary_truncated"
-  | "summary_unavailable"
-  | "received_too_late"
-  | "internal_error";
 /**
  * The part of the work in which something failed.
  */
@@ -167,7 +168,9 @@ export interface Utterance {
  * line for the provider while it waits there (`admission/`), `queued_at` when it first had to
  * wait, there or for its user's quota. Once it was in line or at the provider, its recording is
  * `counted` against that quota. An `urgent` visit overtakes the others. A `provisional` summary
- * was made by rules while the model was away, and is replaced once.
+ * was made by rules while the model was away, and is replaced once. A visit may have several
+ * files, its takes (`takes.py`); `kept` is the status that it goes back to when the present file
+ * brings nothing.
  */
 export interface Visit {
   visitId: string;
@@ -184,6 +187,10 @@ export interface Visit {
   audio?: Audio | null;
   audioUrl?: string | null;
   audioErasedAt?: Timestamp | null;
+  takes?: Take[];
+  waitingTakes?: Audio[];
+  refusedTakes?: RefusedTake[];
+  kept?: ProcessingStatus | null;
   status: Status;
   processingStatus: ProcessingStatus;
   progressPercent?: number;
@@ -221,24 +228,27 @@ export interface Consent {
   givenAt: Timestamp;
 }
 /**
- * One generation of a recording. `size_bytes` and `duration_seconds` as measured by us.
+ * One generation of a recording: its length as measured by us, its size where it is known.
  */
 export interface Audio {
   bucket: string;
   storagePath: string;
   generation: number;
   contentType: string;
-  sizeBytes: number;
+  sizeBytes: number | null;
   durationSeconds?: number | null;
 }
 /**
- * Why a visit failed: a code and a sentence from the closed list, nothing technical.
+ * A file whose words are in the transcript: `utterances` of them, over `seconds`.
+ *
+ * Takes are in the order of their upload, which `order` keeps when a file is replaced.
  */
-export interface ProcessingError {
-  code: ErrorCode;
-  message: string;
-  stage: Stage;
-  retryable: boolean;
+export interface Take {
+  audio: Audio;
+  transcription: Transcription;
+  utterances?: number | null;
+  seconds: number;
+  order: number;
 }
 /**
  * The provider's job and what came of it.
@@ -251,6 +261,25 @@ export interface Transcription {
   languageCode?: string | null;
   confidence?: number | null;
   pages?: number;
+}
+/**
+ * A file that brought nothing to the visit, and why, in words of the closed list.
+ */
+export interface RefusedTake {
+  storagePath: string;
+  generation: number;
+  code: ErrorCode;
+  message: string;
+  at: Timestamp;
+}
+/**
+ * Why a visit failed: a code and a sentence from the closed list, nothing technical.
+ */
+export interface ProcessingError {
+  code: ErrorCode;
+  message: string;
+  stage: Stage;
+  retryable: boolean;
 }
 /**
  * One sentence of plain text.

@@ -27,12 +27,16 @@ export async function createVisit(db, { visitId, userId, title = null, consent }
  *
  * @param {import("firebase/storage").FirebaseStorage} storage
  * @param {{ visitId: string, userId: string }} visit
- * @param {Blob} recording its `type` is audio/* or video/mp4, video/webm, video/3gpp
- * @param {string} extension m4a, mp4, 3gp, aac, mp3, ogg, oga, opus, webm, flac or wav
+ * @param {Blob} recording as the recorder or the file chooser gives it; its `type` may name the
+ *   codec (`audio/webm;codecs=opus`), and is empty where the browser does not know the file
+ * @param {string} extension m4a, m4b, mp4, mov, 3gp, 3g2, aac, mp3, ogg, oga, opus, webm, weba, mka, flac, wav, caf, aiff, aif, aifc or amr
+ * @param {number} take 2 and more (up to 20) for a recording that goes on after an interruption
  */
-export function uploadRecording(storage, { visitId, userId }, recording, extension) {
-  const path = `visits/${userId}/${visitId}/audio.${extension}`;
-  return uploadBytesResumable(ref(storage, path), recording, { contentType: recording.type });
+export function uploadRecording(storage, { visitId, userId }, recording, extension, take = 1) {
+  const name = take > 1 ? `audio.${take}` : "audio";
+  const path = `visits/${userId}/${visitId}/${name}.${extension.toLowerCase()}`;
+  const contentType = recording.type || `audio/${extension.toLowerCase()}`;
+  return uploadBytesResumable(ref(storage, path), recording, { contentType });
 }
 
 /**

@@ -8,19 +8,21 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from lumimd.document import Document
 from lumimd.errors import ErrorCode, Permanent
+from lumimd.ids import is_user_id
+from lumimd.media_types import EXTENSIONS
 
 MAX_BYTES: Final = 5 * 1024**3
 MIN_SECONDS: Final = 0.160
 MAX_SECONDS: Final = 10 * 3600
 """The provider's limits (AssemblyAI: 5 GB or 10 h a file, at least 160 ms)."""
 
-# `visits/{uid}/{visitId}/{file}`: ids as Firebase and our clients make them, but none that
-# Firestore keeps for itself (`__.*__`); the file name is the user's own (spaces and any script are
-# welcome), but no path inside it and no control characters.
+# `visits/{uid}/{visitId}/{file}`: ids as sign-in providers and our clients make them, but none
+# that Firestore keeps for itself (`__.*__`); the file name is the user's own (spaces and any script
+# are welcome), but no path inside it and no control characters.
 _PATH: Final = re.compile(
-    r"visits/(?P<user_id>[\w-]{1,128})/(?P<visit_id>(?!__[\w-]*__/)[\w-]{1,128})/"
-    r"(?P<file>[^/\x00-\x1f\x7f-\x9f]{1,255}"
-    r"\.(?i:m4a|mp4|3gp|aac|mp3|ogg|oga|opus|webm|flac|wav))",
+    r"visits/(?P<user_id>[!-$&-.0-~]{1,128})/(?P<visit_id>(?!__[\w-]*__/)[\w-]{1,128})/"
+    r"(?P<file>[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}"
+    rf"\.(?i:{'|'.join(EXTENSIONS)}))",
     re.ASCII,
 )
 
@@ -30,13 +32,13 @@ CONSENT_METADATA: Final = "consent"
 
 
 class Audio(Document):
-    """One generation of a recording. `size_bytes` and `duration_seconds` as measured by us."""
+    """One generation of a recording: its length as measured by us, its size where it is known."""
 
     bucket: str
     storage_path: str
     generation: int
     content_type: str
-    size_bytes: int
+    size_bytes: int | None
     duration_seconds: float | None = None
 
     @property
@@ -63,7 +65,7 @@ class Audio(Document):
         """
         if self.size_bytes == 0:
             raise Permanent(ErrorCode.AUDIO_EMPTY)
-        if self.size_bytes > MAX_BYTES:
+        if self.size_bytes is not None and self.size_bytes > MAX_BYTES:
             raise Permanent(ErrorCode.AUDIO_TOO_LARGE)
 
     def with_duration(self, seconds: float | None) -> Self:
@@ -119,7 +121,9 @@ class Upload(Document):
 def recording_of(storage_path: str) -> tuple[str, str] | None:
     """`(user_id, visit_id)` of a recording's path; None for every other object of the bucket."""
     match = _PATH.fullmatch(storage_path)
-    return (match["user_id"], match["visit_id"]) if match else None
+    if match is None or not is_user_id(match["user_id"]):
+        return None
+    return match["user_id"], match["visit_id"]
 
 
 def upload_of(audio: Audio, at: datetime | None, *, consented: bool = False) -> Upload | None:

@@ -11,8 +11,9 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
+from lumimd import media_types
 from lumimd.document import Document
-from lumimd.inbound import ID
+from lumimd.ids import ID, USER_ID
 from lumimd.records import ProcessingStatus, Status, VisitKind
 
 ADMIN_CLAIM: Final = "admin"
@@ -27,13 +28,14 @@ ActionText = Annotated[str, Field(min_length=1, max_length=2000)]
 ServerTime = Annotated[datetime, Field(json_schema_extra={"x-server-time": True})]
 """The instant of the write itself: a client sends `serverTimestamp()`, and no other is accepted."""
 
-RECORDING_TYPES: Final = r"audio/[a-zA-Z0-9.+-]+|video/(mp4|webm|3gpp)"
-"""The content types of recordings: phones write sound into video containers as well."""
+RECORDING_TYPES: Final = media_types.RECORDING_TYPES
+"""The content types of recordings, with any parameters."""
 
-RECORDING_EXTENSIONS: Final = (
-    *("m4a", "mp4", "3gp", "aac", "mp3", "ogg", "oga", "opus", "webm", "flac", "wav"),
-)
+RECORDING_EXTENSIONS: Final = media_types.EXTENSIONS
 """A client's recording is `visits/{uid}/{visitId}/audio.{extension}`, written once."""
+
+TAKES_OF_A_CLIENT: Final = 20
+"""A recording that goes on after an interruption is `audio.2.{extension}`, and so on to this."""
 
 
 _CHANGE: Final = ConfigDict(alias_generator=to_camel, extra="forbid", hide_input_in_errors=True)
@@ -52,7 +54,7 @@ class NewVisit(Document):
     """
 
     visit_id: str = Field(pattern=ID)
-    user_id: str
+    user_id: str = Field(pattern=USER_ID)
     status: Literal[Status.PROCESSING]
     processing_status: Literal[ProcessingStatus.PENDING]
     kind: VisitKind = VisitKind.VISIT

@@ -20,6 +20,7 @@ from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Transcription, Visit
 from lumimd.resilience.backoff import put_aside
 from lumimd.roles import assign_roles
+from lumimd.takes import joined_takes, takes_of
 from lumimd.transcript import Transcript
 
 COLLECT_WITHIN_S: Final = 8.0
@@ -166,8 +167,9 @@ async def _conclude(parts: Parts, stored: Stored, job: Job) -> None:
 async def _store_transcript(
     parts: Parts, stored: Stored, transcript_id: str, heard: Transcript
 ) -> None:
-    transcript = heard.model_copy(update={"utterances": assign_roles(heard.utterances)})
-    pages = transcript.pages()
+    told = heard.model_copy(update={"utterances": assign_roles(heard.utterances)})
+    transcript = told.divided()
+    pages = (await _with_other_takes(parts, stored.visit, transcript)).pages()
     provider = parts.transcriber.provider
     event = e.TranscriptStored(
         stored.visit.attempt, provider, transcript_id, transcript, len(pages)
@@ -175,6 +177,12 @@ async def _store_transcript(
     saved = await record(parts, stored, event, pages=pages)
     if saved is not None and saved.visit.transcription is not None:
         await _forget_copy(parts, saved.visit, saved.visit.transcription)
+
+
+async def _with_other_takes(parts: Parts, visit: Visit, heard: Transcript) -> Transcript:
+    if not takes_of(visit):
+        return heard
+    return joined_takes(visit, await parts.store.transcript(visit.visit_id), heard)
 
 
 async def _forget_copy(parts: Parts, visit: Visit, stored: Transcription) -> None:

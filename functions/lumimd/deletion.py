@@ -261,6 +261,7 @@ async def _forget_tasks(parts: Parts, visit: Visit) -> None:
 def _of(parts: Parts, visit: Visit) -> Deletion:
     now = parts.clock.now()
     audio, job = visit.audio, visit.transcription
+    jobs = (*(take.transcription for take in visit.takes), *((job,) if job else ()))
     held_until = visit.claim.until if visit.claim else now
     return Deletion(
         visit_id=visit.visit_id,
@@ -270,7 +271,7 @@ def _of(parts: Parts, visit: Visit) -> Deletion:
         wake_at=now,
         bucket=audio.bucket if audio else None,
         folder=f"visits/{visit.user_id}/{visit.visit_id}/",
-        transcript_ids=(job.transcript_id,) if job else (),
+        transcript_ids=tuple(dict.fromkeys(each.transcript_id for each in jobs)),
         counts={
             "visits": 1,
             "history": visit.history_length,

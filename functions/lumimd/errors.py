@@ -20,6 +20,7 @@ class ErrorCode(StrEnum):
     AUDIO_TOO_SHORT = "audio_too_short"
     AUDIO_TRUNCATED = "audio_truncated"
     AUDIO_UNREADABLE = "audio_unreadable"
+    CANCELLED = "cancelled"
     CONSENT_MISSING = "consent_missing"
     EXPIRED = "expired"
     NO_SPEECH = "no_speech"
@@ -41,6 +42,7 @@ MESSAGES: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.AUDIO_TOO_SHORT: "The recording is too short to contain speech.",
     ErrorCode.AUDIO_TRUNCATED: "The recording is incomplete. Please upload it again.",
     ErrorCode.AUDIO_UNREADABLE: "The file is not a recording that we can read.",
+    ErrorCode.CANCELLED: "You stopped the processing of this recording.",
     ErrorCode.CONSENT_MISSING: "We need the patient's consent before we process the recording.",
     ErrorCode.EXPIRED: "The visit was not finished in time. Please record or upload it again.",
     ErrorCode.NO_SPEECH: "We could not hear anyone speak in the recording.",

@@ -1,13 +1,15 @@
 """What callers send, read into our terms. Whatever makes no sense is None: it is not for us."""
 
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -18,12 +20,10 @@ from pydantic.alias_generators import to_camel
 from lumimd.audio import Audio, Upload, says_consent
 from lumimd.audio import upload_of as audio_upload
 from lumimd.errors import Rejected
+from lumimd.ids import ID
 
 WEBHOOK_HEADER: Final = "X-LumiMD-Webhook-Secret"
 """The provider signs nothing; it sends one header that we choose (AssemblyAI, webhooks)."""
-
-ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
-
 
 _INSTANT: Final = TypeAdapter(AwareDatetime)
 
@@ -34,15 +34,47 @@ class _Inbound(BaseModel):
     )
 
 
-class StorageObject(_Inbound):
-    """The part of google.events.cloud.storage.v1.StorageObjectData that we need."""
+UNKNOWN_TYPE: Final = "application/octet-stream"
 
-    bucket: str
+_PRINTABLE: Final = re.compile(r"[ -~]{1,255}")
+
+
+def _size(value: object) -> int | None:
+    """A number of bytes, which is a string in protobuf's JSON; None for whatever is none."""
+    try:
+        size = int(value)  # type: ignore[call-overload]  # the TypeError below says what it is not
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return size if 0 <= size < 2**63 else None
+
+
+def _content_type(value: object) -> str:
+    """The type that a client gave; a store must be able to hold it, and a log to print it."""
+    known = isinstance(value, str) and _PRINTABLE.fullmatch(value)
+    return str(value) if known else UNKNOWN_TYPE
+
+
+def _texts(value: object) -> dict[str, str]:
+    """Custom metadata: texts. A client library may send numbers, or null for what is not there."""
+    if not isinstance(value, dict):
+        return {}
+    told = {name: each for name, each in value.items() if isinstance(name, str)}
+    return {name: str(each) for name, each in told.items() if isinstance(each, str | int | float)}
+
+
+class StorageObject(_Inbound):
+    """The part of google.events.cloud.storage.v1.StorageObjectData that we need.
+
+    `bucket`, `name` and `generation` identify a recording. No other field is worth losing one: what
+    is null, missing or of another type counts as not known.
+    """
+
+    bucket: str = Field(min_length=1)
     name: str
-    generation: int
-    size: int = 0
-    content_type: str = "application/octet-stream"
-    metadata: dict[str, str] = Field(default_factory=dict)
+    generation: int = Field(ge=0, lt=2**63)
+    size: Annotated[int | None, BeforeValidator(_size)] = None
+    content_type: Annotated[str, BeforeValidator(_content_type)] = UNKNOWN_TYPE
+    metadata: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
 
 
 class Hint(_Inbound):
@@ -65,7 +97,7 @@ def upload_of(data: object, time: object) -> Upload | None:
 
     Args:
         data: google.events.cloud.storage.v1.StorageObjectData.
-        time: the event's time (RFC 3339).
+        time: the event's time (RFC 3339), or an instant.
     """
     try:
         stored = StorageObject.model_validate(data)

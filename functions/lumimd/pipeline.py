@@ -24,8 +24,9 @@ from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
 from lumimd.records import Action, Consent, ProcessingStatus, Visit
 from lumimd.resilience.backoff import FIRST, MAX_TRIES, put_aside
 from lumimd.switched_off import held_by_switch, summarizer_for, waits_for_switch
+from lumimd.takes import check_together
 from lumimd.transcript import Transcript
-from lumimd.visit import Effect, advance, audio_event
+from lumimd.visit import Advance, Effect, advance, audio_event
 
 SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
 """A queued job must still be able to fetch the recording; the provider starts within minutes."""
@@ -60,12 +61,13 @@ async def accept(parts: Parts, upload: Upload) -> None:
             visit = visit.model_copy(update={"trace": parts.new_id()})
         arrived = audio_event(visit, upload.audio)
         accepted = advance(visit, arrived, now)
-        if Effect.SUBMIT_AUDIO not in accepted.effects:
+        if not accepted.changed:
             logs.event("upload_repeated")
             return
-        next_event = await _next_event(parts, upload, accepted.visit)
-        claimed = advance(accepted.visit, next_event, now)
-        entries = tuple(entry for entry in (accepted.entry, claimed.entry) if entry)
+        next_event = await _next_event(parts, upload, accepted)
+        claimed = advance(accepted.visit, next_event, now) if next_event else accepted
+        steps = (accepted, claimed) if next_event else (accepted,)
+        entries = tuple(step.entry for step in steps if step.entry)
         dead_letter = dead_letter_of(None, claimed.visit, now)
         was_dead = visit.processing_status is ProcessingStatus.FAILED
         commit = Commit(
@@ -83,7 +85,8 @@ async def accept(parts: Parts, upload: Upload) -> None:
                 return
             continue
         announce(accepted, arrived)
-        announce(claimed, next_event)
+        if next_event is not None:
+            announce(claimed, next_event)
         if isinstance(next_event, e.SubmissionClaimed):
             with logs.about(attempt=saved.visit.attempt, trace=saved.visit.trace):
                 await submit(parts, saved)
@@ -91,8 +94,14 @@ async def accept(parts: Parts, upload: Upload) -> None:
     raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
-async def _next_event(parts: Parts, upload: Upload, visit: Visit) -> e.Event:
-    """A recording that arrived is claimed, if it may be processed and its event is not stale."""
+async def _next_event(parts: Parts, upload: Upload, accepted: Advance) -> e.Event | None:
+    """A recording that arrived is claimed, if it may be processed and its event is not stale.
+
+    None where it waits for its turn. The claim may be for an earlier file that had no end.
+    """
+    visit = accepted.visit
+    if Effect.SUBMIT_AUDIO not in accepted.effects:
+        return None
     if parts.policy.requires_consent and visit.consent is None:
         return e.AudioRejected(visit.attempt, ErrorCode.CONSENT_MISSING)
     announced_at = upload.announced_at
@@ -146,7 +155,11 @@ async def submit(parts: Parts, claimed: Stored) -> None:
 
 async def _measured(parts: Parts, visit: Visit, audio: Audio) -> Audio:
     """The recording with its duration; not opened any more where it may have killed its readers."""
-    return audio if visit.deaths >= MAX_TRIES else await parts.audio.measure(audio)
+    if visit.deaths >= MAX_TRIES:
+        return audio
+    measured = await parts.audio.measure(audio)
+    check_together(visit, measured)
+    return measured
 
 
 async def _ordered_before(parts: Parts, visit: Visit, audio: Audio) -> str | None:

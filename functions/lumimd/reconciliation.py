@@ -21,6 +21,7 @@ from lumimd.errors import Transient
 from lumimd.parts import Parts
 from lumimd.ports import KnownJob
 from lumimd.records import ProcessingStatus, Visit
+from lumimd.takes import generation_known
 
 AT_HOUR: Final = 3
 """The hour of the day (UTC) at which the hourly run reconciles as well."""
@@ -61,7 +62,8 @@ async def _adopt_orphans(parts: Parts, recordings: Iterable[Upload], found: Coun
     for upload in recordings:
         with logs.about(visitId=upload.visit_id):
             stored = await parts.store.get(upload.visit_id)
-            if stored is not None and stored.visit.audio is not None:
+            path, generation = upload.audio.storage_path, upload.audio.generation
+            if stored is not None and generation_known(stored.visit, path) >= generation:
                 continue
             if stored is None and await was_deleted(parts, upload):
                 found["recordings_of_deleted_visits"] += 1
@@ -122,6 +124,8 @@ def _may_be_looked_for(visit: Visit, now: datetime) -> bool:
     Who looks for a job that is gone orders another one, and that is paid again. So it stays until
     whoever was at work when the transcript was stored, or the visit cancelled, has stopped.
     """
+    if visit.refused_takes and now - visit.refused_takes[-1].at < SETTLED:
+        return True
     if visit.transcription is not None and visit.transcription.completed_at is not None:
         return now - visit.transcription.completed_at < SETTLED
     if visit.processing_status is ProcessingStatus.CANCELLED:

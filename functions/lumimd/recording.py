@@ -90,7 +90,7 @@ def announce(step: Advance, event: Event) -> None:
     """Log that `event` is now on record."""
     error = step.visit.processing_error if step.visit.processing_status.is_terminal else None
     logs.event(
-        event.name,
+        step.entry.event if step.entry else event.name,  # as the table understood it
         "warning" if error else "info",
         attempt=step.visit.attempt,
         trace=step.visit.trace,

@@ -107,6 +107,29 @@ class Transcription(Document):
     pages: int = 0
 
 
+class Take(Document):
+    """A file whose words are in the transcript: `utterances` of them, over `seconds`.
+
+    Takes are in the order of their upload, which `order` keeps when a file is replaced.
+    """
+
+    audio: Audio
+    transcription: Transcription
+    utterances: int | None = None
+    seconds: float
+    order: int
+
+
+class RefusedTake(Document):
+    """A file that brought nothing to the visit, and why, in words of the closed list."""
+
+    storage_path: str
+    generation: int
+    code: ErrorCode
+    message: str
+    at: datetime
+
+
 class ProcessingError(Document):
     """Why a visit failed: a code and a sentence from the closed list, nothing technical."""
 
@@ -163,7 +186,9 @@ class Visit(Document):
     line for the provider while it waits there (`admission/`), `queued_at` when it first had to
     wait, there or for its user's quota. Once it was in line or at the provider, its recording is
     `counted` against that quota. An `urgent` visit overtakes the others. A `provisional` summary
-    was made by rules while the model was away, and is replaced once.
+    was made by rules while the model was away, and is replaced once. A visit may have several
+    files, its takes (`takes.py`); `kept` is the status that it goes back to when the present file
+    brings nothing.
     """
 
     visit_id: str
@@ -181,6 +206,10 @@ class Visit(Document):
     audio: Audio | None = None
     audio_url: str | None = None
     audio_erased_at: datetime | None = None
+    takes: tuple[Take, ...] = ()
+    waiting_takes: tuple[Audio, ...] = ()
+    refused_takes: tuple[RefusedTake, ...] = ()
+    kept: ProcessingStatus | None = None
 
     status: Status = Status.PROCESSING
     processing_status: ProcessingStatus = ProcessingStatus.PENDING
@@ -225,6 +254,12 @@ class Visit(Document):
     created_at: datetime
     updated_at: datetime
     timings: Timings | None = None
+
+    @property
+    def has_transcript(self) -> bool:
+        """Whether words of the visit are stored, of whichever take."""
+        job = self.transcription
+        return bool(self.takes) or (job is not None and job.completed_at is not None)
 
     def is_claimed(self, now: datetime) -> bool:
         """Whether somebody may still be working on the present stage."""

@@ -20,6 +20,7 @@ from lumimd.parts import Parts
 from lumimd.reconciliation import AT_HOUR, reconcile
 from lumimd.recording import record
 from lumimd.records import Visit
+from lumimd.takes import newest_generation
 
 BATCH: Final = 200
 """Visits of each kind that one run looks at; the next run takes the next ones."""
@@ -102,7 +103,7 @@ async def _erase_audio(parts: Parts, visit: Visit) -> bool:
         return False
     folder = f"visits/{visit.user_id}/{visit.visit_id}/"
     # A newer recording may be there already, and its event still on its way.
-    await parts.audio.erase(visit.audio.bucket, folder, up_to=visit.audio.generation)
+    await parts.audio.erase(visit.audio.bucket, folder, up_to=newest_generation(visit))
     stored = await parts.store.get(visit.visit_id)
     if stored is not None:
         erased = e.VisitEdited(None, {"audio_erased_at": parts.clock.now()})

@@ -1,13 +1,12 @@
 """Who is calling: what an ID token says, once somebody has verified it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from lumimd.client_access import ADMIN_CLAIM
-from lumimd.inbound import ID
+from lumimd.ids import is_user_id
 from lumimd.ports import Clock
 
 SKEW_S: Final = 10
@@ -29,6 +28,7 @@ class TokenFault(StrEnum):
     EXPIRED = "expired"
     REVOKED = "revoked"
     DISABLED = "disabled"
+    UNUSABLE_USER_ID = "unusable_user_id"
 
 
 class TokenRefused(Exception):
@@ -66,6 +66,6 @@ def user_of(claims: Mapping[str, Any], clock: Clock) -> User:
         raise TokenRefused(TokenFault.INVALID)
     if expires_at + SKEW_S < clock.now().timestamp():
         raise TokenRefused(TokenFault.EXPIRED)
-    if not re.fullmatch(ID, user_id):
-        raise TokenRefused(TokenFault.INVALID)
+    if not is_user_id(user_id):
+        raise TokenRefused(TokenFault.UNUSABLE_USER_ID)
     return User(user_id, is_admin=claims.get(ADMIN_CLAIM) is True)

@@ -1,25 +1,10 @@
 """Where a recording is to be uploaded."""
 
-from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Protocol
 
 from lumimd.audio import MAX_BYTES
 from lumimd.document import Document
-
-EXTENSIONS: Final[Mapping[str, str]] = {
-    "audio/mp4": "m4a",
-    "audio/x-m4a": "m4a",
-    "audio/mpeg": "mp3",
-    "audio/aac": "aac",
-    "audio/ogg": "ogg",
-    "audio/opus": "opus",
-    "audio/webm": "webm",
-    "audio/flac": "flac",
-    "audio/wav": "wav",
-    "audio/3gpp": "3gp",
-    "video/mp4": "mp4",
-}
-"""The types of recordings that a client may announce, and the extensions that we give them."""
+from lumimd.media_types import TYPES, essence
 
 
 class UploadPlace(Document):
@@ -48,5 +33,8 @@ class Uploads(Protocol):
 
 
 def recording_path(user_id: str, visit_id: str, content_type: str) -> str:
-    """Where the recording of a visit belongs (`audio.recording_of` reads it back)."""
-    return f"visits/{user_id}/{visit_id}/audio.{EXTENSIONS[content_type]}"
+    """Where the recording of a visit belongs (`audio.recording_of` reads it back).
+
+    `content_type` may carry parameters; its essence is one of `TYPES`.
+    """
+    return f"visits/{user_id}/{visit_id}/audio.{TYPES[essence(content_type)]}"

@@ -17,9 +17,10 @@ from typing import Final
 
 from lumimd import events as e
 from lumimd.audio import Audio
-from lumimd.errors import ErrorCode
+from lumimd.errors import RETRYABLE, ErrorCode
 from lumimd.progress import PERCENT, seconds_remaining
 from lumimd.records import HistoryEntry, ProcessingStatus, Status, Visit
+from lumimd.takes import generation_known, has_room
 
 _P = ProcessingStatus
 
@@ -54,6 +55,7 @@ _FAILED: Final = Transition(_P.FAILED)
 _TRANSCRIBED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY, Effect.GIVE_PLACE_BACK))
 _NOT_TRANSCRIBED: Final = Transition(_P.FAILED, (Effect.GIVE_PLACE_BACK,))
 _AGAIN: Final = Transition(_P.PENDING, (Effect.GIVE_PLACE_BACK,))
+_KEPT: Final = Transition(_P.COMPLETED, (Effect.GIVE_PLACE_BACK,))
 _CANCELLED: Final = Transition(_P.CANCELLED)
 
 TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] = {
@@ -86,6 +88,17 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.SUMMARIZING, e.SummaryFailed): _FAILED,
     (_P.SUMMARIZING, e.VisitCancelled): _CANCELLED,
     (_P.COMPLETED, e.AudioReplaced): _SUBMIT,
+    # Several files of one visit: one at a time, in the order of their upload.
+    (_P.PENDING, e.TakeAdded): Transition(_P.PENDING),
+    (_P.TRANSCRIBING, e.TakeAdded): Transition(_P.TRANSCRIBING),
+    (_P.SUMMARIZING, e.TakeAccepted): _SUBMIT,
+    (_P.COMPLETED, e.TakeAccepted): _SUBMIT,
+    (_P.FAILED, e.TakeAccepted): _SUBMIT,
+    (_P.CANCELLED, e.TakeAccepted): _SUBMIT,
+    **{(_s, e.TakeTranscribed): _AGAIN for _s in (_P.PENDING, _P.TRANSCRIBING)},
+    **{(_s, e.TakeRefused): _AGAIN for _s in (_P.PENDING, _P.TRANSCRIBING)},
+    **{(_s, e.TranscriptKept): _TRANSCRIBED for _s in (_P.PENDING, _P.TRANSCRIBING)},
+    **{(_s, e.ResultsKept): _KEPT for _s in (_P.PENDING, _P.TRANSCRIBING)},
     (_P.FAILED, e.AudioReplaced): _SUBMIT,
     (_P.FAILED, e.SubmissionRetried): _SUBMIT,
     (_P.FAILED, e.SummaryRetried): _STORED,
@@ -159,13 +172,15 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
     late = event.attempt is not None and event.attempt != visit.attempt
     if late or (visit.processing_status, type(event)) in LATE_OR_REPEATED:
         return Advance(visit, changed=False)
+    told, event = event, in_view_of(visit, event)
     transition = TRANSITIONS.get((visit.processing_status, type(event)))
     if transition is None:
         raise IllegalTransition(visit.processing_status, type(event))
+    effects = _effects_of(told, transition)
     after = visit.model_copy(update=event.changes(visit, now))
     after = after.model_copy(update=_settled(visit, after, event, transition.to, now))
     if not event.recorded:
-        return Advance(after, True, transition.effects)
+        return Advance(after, True, effects)
     after = after.model_copy(update={"history_length": visit.history_length + 1})
     entry = HistoryEntry(
         position=visit.history_length,
@@ -176,16 +191,56 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
         at=now,
         detail=event.detail,
     )
-    return Advance(after, True, transition.effects, entry)
+    return Advance(after, True, effects, entry)
 
 
 def audio_event(visit: Visit, audio: Audio) -> e.Event:
-    """What the arrival of `audio` means to `visit`: a first recording, a newer one, or nothing."""
+    """What the arrival of `audio` means to `visit`: a first recording, a newer one, or nothing.
+
+    A newer generation of a path replaces the older one; another path is another take.
+    """
     if visit.audio is None:
         return e.AudioAccepted(None, audio)
-    if audio.generation > visit.audio.generation:
-        return e.AudioReplaced(None, audio)
-    return e.AudioRepeated(None)
+    known = generation_known(visit, audio.storage_path)
+    if audio.generation <= known or not (known or has_room(visit)):
+        return e.AudioRepeated(None)
+    at_work = visit.processing_status in (_P.PENDING, _P.TRANSCRIBING)
+    is_present = audio.storage_path == visit.audio.storage_path
+    if at_work and not is_present:
+        return e.TakeAdded(None, audio)
+    return (e.AudioReplaced if known else e.TakeAccepted)(None, audio)
+
+
+def in_view_of(visit: Visit, event: e.Event) -> e.Event:
+    """What `event` means to a visit of several files: the end of one is not the end of the visit.
+
+    A file that brings nothing is noted with its code, and the next one has its turn, or the visit
+    goes back to where it was. Consent is asked for the visit, not for a file. A failure that
+    another try may overcome stays open for one, beside results that stay shown.
+    """
+    at_work = visit.processing_status in (_P.PENDING, _P.TRANSCRIBING)
+    if not at_work or visit.audio is None or isinstance(event, e.MEANT):
+        return event
+    if isinstance(event, e.TranscriptStored) and visit.waiting_takes:
+        return e.TakeTranscribed(**vars(event))
+    if isinstance(event, e.VisitCancelled) and visit.kept is _P.COMPLETED:
+        return e.ResultsKept(event.attempt, ErrorCode.CANCELLED)
+    if not isinstance(event, e.AudioRejected) or event.code is ErrorCode.CONSENT_MISSING:
+        return event
+    if visit.waiting_takes:
+        return e.TakeRefused(event.attempt, event.code)
+    if visit.kept is _P.COMPLETED and event.code not in RETRYABLE:
+        return e.ResultsKept(event.attempt, event.code)
+    if visit.kept is _P.SUMMARIZING:
+        return e.TranscriptKept(event.attempt, event.code)
+    return event
+
+
+def _effects_of(told: e.Event, transition: Transition) -> tuple[Effect, ...]:
+    """A job outlives the cancelling or expiring of its visit: its place is taken until it ends."""
+    if not isinstance(told, e.VisitCancelled | e.VisitExpired):
+        return transition.effects
+    return tuple(each for each in transition.effects if each is not Effect.GIVE_PLACE_BACK)
 
 
 def retry_event(visit: Visit) -> e.Event:
@@ -233,7 +288,8 @@ def _status(to: ProcessingStatus, after: Visit) -> Status:
                 return Status.EXPIRED
             if after.source == "model":
                 return Status.COMPLETED  # another summary was wanted; the one before is there
-            transcript_is_safe = after.transcription and after.transcription.completed_at
-            return Status.PARTIAL if transcript_is_safe else Status.FAILED
+            if after.kept is _P.COMPLETED:
+                return Status.COMPLETED  # another file was wanted; the results before are there
+            return Status.PARTIAL if after.has_transcript else Status.FAILED
         case _:
             return Status.PROCESSING

@@ -43,7 +43,7 @@ def _facts(visit: VisitLine, now: datetime) -> Tree:
     if visit.audio is not None:
         seconds = visit.audio.duration_seconds
         length = f"{lasting(seconds)}, " if seconds is not None else ""
-        tree.add(f"recording   {length}{visit.audio.size_bytes:,} bytes")
+        tree.add(f"recording   {length}{_bytes(visit.audio.size_bytes)}")
     if visit.transcription is not None:
         job = visit.transcription
         pages = f", {job.pages} page{'s' if job.pages > 1 else ''}" if job.pages else ""
@@ -114,6 +114,10 @@ def _next(visit: VisitLine, now: datetime) -> Iterator[str]:
         yield f"  scripts/ops discard {visit.visit_id} --reason TEXT"
     elif is_stuck(visit, now):
         yield "\nIt ought to move and does not. What keeps it: scripts/ops doctor"
+
+
+def _bytes(size: int | None) -> str:
+    return "of unknown size" if size is None else f"{size:,} bytes"
 
 
 def _time(instant: datetime) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import schemathesis
 
-from lumimd.inbound import ID
+from lumimd.ids import ID
 
 STATES = ("done", "running", "broken", "waiting", "theirs")
 EACH = 50

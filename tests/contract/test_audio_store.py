@@ -16,10 +16,11 @@ import pytest
 
 from lumimd.adapters.cloud_storage import cloud_audio_store
 from lumimd.adapters.memory import MemoryAudioStore
-from lumimd.audio import Audio
+from lumimd.audio import Audio, is_below, named_in
 from lumimd.errors import ErrorCode, Permanent
 from lumimd.ports import AudioStore
 from tests.support.parts import SAMPLE, tone
+from tests.support.user_ids import USER_IDS
 
 BUCKET = "recordings"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -209,3 +210,21 @@ async def test_the_recordings_since_a_moment_are_listed_as_they_were_announced(
     assert upload.announced_at
     later = upload.announced_at + timedelta(seconds=1)
     assert [u for u in await bucket.store.uploads(BUCKET, later) if u.visit_id == visit_id] == []
+
+
+@pytest.mark.parametrize("user_id", USER_IDS)
+async def test_the_recording_of_a_user_of_any_sign_in_provider_is_found_lent_and_erased(
+    bucket: Bucket, user_id: str
+) -> None:
+    folder = f"visits/{user_id}/{uuid.uuid4().hex}/"
+    audio = await bucket.put(f"{folder}audio.wav", tone(seconds=1))
+    assert (await bucket.store.measure(audio)).duration_seconds == pytest.approx(1, abs=0.05)
+    listed = await bucket.store.uploads(BUCKET, LONG_AGO)
+    assert user_id in {each.user_id for each in listed}
+    url = await bucket.store.signed_url(audio, timedelta(minutes=1))
+    assert audio.is_named_by(url)
+    assert is_below(url, BUCKET, folder)
+    assert named_in(url, BUCKET) == audio.storage_path
+    assert await bucket.store.has(BUCKET, folder)
+    assert await bucket.store.erase(BUCKET, folder) == 1
+    assert not await bucket.store.has(BUCKET, folder)

@@ -12,6 +12,7 @@ from lumimd.admission.lanes import Lane, first_turn
 from lumimd.admission.turns import Flows
 from tests.support.parts import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE
+from tests.support.user_ids import USER_IDS
 
 END = START + timedelta(days=2)
 BATCHES = first_turn(Lane.BATCH)
@@ -64,3 +65,14 @@ async def test_who_is_forgotten_begins_anew(flows: Flows) -> None:
     await flows.forget("ann")
     assert await flows.draw("ann", Lane.LIVE, 0, END) == 1
     assert await flows.draw("bob", Lane.LIVE, 0, END) == 12
+
+
+@pytest.mark.parametrize("user_id", USER_IDS)
+async def test_an_id_of_any_sign_in_provider_has_a_flow_of_its_own(
+    flows: Flows, user_id: str
+) -> None:
+    assert await flows.draw(user_id, Lane.LIVE, 0, END) == 1
+    assert await flows.draw(user_id, Lane.LIVE, 0, END) == 2
+    assert await flows.draw(f"-{user_id[1:]}", Lane.LIVE, 0, END) == 1
+    await flows.forget(user_id)
+    assert await flows.draw(user_id, Lane.LIVE, 0, END) == 1

@@ -20,6 +20,7 @@ from lumimd.errors import Transient
 from lumimd.tokens import TokenFault, TokenRefused, Tokens, User
 from lumimd.wiring import SystemClock
 from tests.support.firebase_auth_server import FirebaseAuthServer, firebase_auth_server
+from tests.support.user_ids import USER_IDS
 
 PROJECT = "demo-lumimd"
 SECRET = "a secret of the tests, and of nobody else"
@@ -99,9 +100,22 @@ async def test_what_is_no_token_is_refused(desk: Desk, token: str) -> None:
     assert await fault(desk.tokens, token) is TokenFault.INVALID
 
 
-@pytest.mark.parametrize("user_id", ["../users", "a/b", "", "x" * 129, "a.b"])
-async def test_an_id_that_no_path_may_have_is_refused(desk: Desk, user_id: str) -> None:
-    assert await fault(desk.tokens, desk.issuer.issue(user_id)) is TokenFault.INVALID
+@pytest.mark.parametrize("user_id", ["../users", "a/b", "..", "__x__", "a b", "a%b", "ü", "a\n"])
+async def test_an_id_that_no_path_may_have_is_refused_as_such(desk: Desk, user_id: str) -> None:
+    assert await fault(desk.tokens, desk.issuer.issue(user_id)) is TokenFault.UNUSABLE_USER_ID
+
+
+@pytest.mark.parametrize("user_id", ["", "x" * 129])
+async def test_an_id_that_no_user_has_is_refused(desk: Desk, user_id: str) -> None:
+    refused = (TokenFault.INVALID, TokenFault.UNUSABLE_USER_ID)
+    assert await fault(desk.tokens, desk.issuer.issue(user_id)) in refused
+
+
+@pytest.mark.parametrize("user_id", USER_IDS)
+async def test_an_id_of_another_sign_in_provider_is_as_good_as_one_of_firebase(
+    desk: Desk, user_id: str
+) -> None:
+    assert await desk.tokens.verify(desk.issuer.issue(user_id)) == User(user_id)
 
 
 async def test_a_changed_token_is_refused(desk: Desk) -> None:

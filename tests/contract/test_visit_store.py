@@ -10,13 +10,13 @@ from google.api_core.exceptions import InvalidArgument
 
 from lumimd import events as e
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.store import DocumentTooLarge
+from lumimd.adapters.memory.store import DocumentTooLarge, RequestTooLarge
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.dead_letter import DeadLetter
-from lumimd.errors import ErrorCode
+from lumimd.errors import ErrorCode, Transient
 from lumimd.ports import VisitStore
 from lumimd.records import Action, HistoryEntry, ProcessingStatus, Visit
-from lumimd.transcript import Transcript
+from lumimd.transcript import TranscriptPage
 from lumimd.visit import advance
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedVisitStore
@@ -237,7 +237,27 @@ async def test_a_due_visit_can_be_saved_as_it_was_found(store: VisitStore) -> No
 async def test_a_document_over_one_mebibyte_is_refused_and_nothing_is_written(
     store: VisitStore,
 ) -> None:
-    huge = Transcript(utterances=transcript((("A", "x" * 1_100_000),)).utterances)
+    huge = TranscriptPage(page=0, utterances=transcript((("A", "x" * 1_100_000),)).utterances)
     with pytest.raises((DocumentTooLarge, InvalidArgument)):
-        await store.create(Commit(new_visit(), pages=huge.pages()))
+        await store.create(Commit(new_visit(), pages=(huge,)))
+    assert await store.get("v1") is None
+
+
+async def test_a_monologue_in_any_script_is_stored_in_pages_that_fit(store: VisitStore) -> None:
+    """One voice for ten hours, at 90 words a minute and three bytes a letter."""
+    monologue = transcript((("A", "\u0928\u092e\u0938\u094d\u0924\u0947 " * 54_000),))
+    await store.create(Commit(new_visit(), pages=monologue.pages()))
+    read_back = await store.transcript("v1")
+    assert "".join(each.text for each in read_back) == monologue.utterances[0].text
+
+
+async def test_a_commit_over_ten_mebibytes_is_refused_and_nothing_is_written(
+    store: VisitStore,
+) -> None:
+    if isinstance(store, SimulatedVisitStore):
+        pytest.skip("visits of the simulation are small")
+    pages = transcript([("A", "x" * 190_000)] * 60).pages()
+    # The emulator's server takes no message of that size, and says so in another way.
+    with pytest.raises((RequestTooLarge, InvalidArgument, Transient)):
+        await store.create(Commit(new_visit(), pages=pages))
     assert await store.get("v1") is None

@@ -7,7 +7,7 @@ import {
   increment, serverTimestamp, setDoc, updateDoc, writeBatch,
 } from "firebase/firestore";
 import {
-  admin, alice, bob, connect, denied, newId, newVisit, nobody, schema, stored, storedAction,
+  admin, alice, as, bob, connect, denied, newId, newVisit, nobody, schema, stored, storedAction,
   storedVisit, without,
 } from "./world.js";
 
@@ -37,6 +37,14 @@ for (let place = 0; place < 10; place += 1) {
 }
 
 describe("hostile: creating a visit", () => {
+  for (const uid of ["a/lice", "a lice", "älice", "__alice__"]) {
+    test(`as ${uid}, who could not upload its recording`, async () => {
+      const visitId = newId();
+      const visit = newVisit(visitId, { userId: uid });
+      await denied(setDoc(doc(as(uid).db, "visits", visitId), visit));
+    });
+  }
+
   const forged = {
     "of another user": { userId: "bob" },
     "of nobody": { userId: null },

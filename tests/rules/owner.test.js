@@ -6,7 +6,7 @@ import {
   collection, doc, getDoc, getDocs, orderBy, query, serverTimestamp, setDoc,
   Timestamp, updateDoc, where,
 } from "firebase/firestore";
-import { admin, alice, connect, newId, newVisit, stored, storedAction, storedVisit } from "./world.js";
+import { IDS, admin, alice, as, connect, newId, newVisit, stored, storedAction, storedVisit } from "./world.js";
 
 connect();
 
@@ -51,6 +51,16 @@ describe("an owner reads", () => {
     );
     assert.equal(found.size, 1);
   });
+
+  for (const uid of IDS) {
+    test(`a visit and a profile as ${uid}`, async () => {
+      const visitId = newId();
+      await setDoc(doc(as(uid).db, "visits", visitId), newVisit(visitId, { userId: uid }));
+      assert.equal((await getDoc(doc(as(uid).db, "visits", visitId))).get("userId"), uid);
+      await stored(`users/${uid}`, { tier: "paid" });
+      assert.equal((await getDoc(doc(as(uid).db, "users", uid))).get("tier"), "paid");
+    });
+  }
 
   test("their profile", async () => {
     await stored("users/alice", { tier: "free" });

@@ -8,7 +8,7 @@ import {
   uploadBytes, uploadBytesResumable,
 } from "firebase/storage";
 import { uploadRecording } from "../../clients/web/visits.js";
-import { admin, alice, as, bob, connect, denied, newId, nobody } from "./world.js";
+import { IDS, admin, alice, as, bob, connect, denied, newId, nobody } from "./world.js";
 
 connect();
 
@@ -38,9 +38,41 @@ describe("an owner uploads", () => {
     "audio.flac": "audio/x-flac",
     "audio.wav": "audio/vnd.wave",
   };
-  for (const [file, contentType] of Object.entries(recordings)) {
+  const others = [
+    ["audio.caf", "audio/x-caf"], ["audio.aiff", "audio/aiff"], ["audio.aif", "audio/x-aiff"],
+    ["audio.amr", "audio/AMR"], ["audio.mov", "video/quicktime"], ["audio.3g2", "video/3gpp2"],
+    ["audio.ogg", "application/ogg"], ["audio.webm", "audio/webm;codecs=opus"],
+    ["audio.ogg", "audio/ogg; codecs=opus"], ["audio.webm", "video/webm;codecs=vp8,opus"],
+    ["audio.mp4", 'audio/mp4; codecs="mp4a.40.2"'], ["audio.mp4", "Audio/MP4; Codecs=Opus"],
+    ["audio.mp4", 'video/mp4; codecs="avc1.42E01E, mp4a.40.2"'],
+  ];
+  for (const [file, contentType] of [...Object.entries(recordings), ...others]) {
     test(`${file} as ${contentType}`, async () => {
       await uploadBytes(there(alice, pathOf("alice", file)), SOUND, { contentType });
+    });
+  }
+
+  test("a recording that goes on after an interruption, by the code that we hand out", async () => {
+    const visit = { visitId: newId(), userId: "alice" };
+    for (const take of [1, 2, 3, 20]) {
+      await uploadRecording(alice.bucket, visit, new Blob([SOUND], { type: "audio/mp4" }), "m4a", take);
+    }
+    await denied(uploadRecording(alice.bucket, visit, new Blob([SOUND], { type: "audio/mp4" }), "m4a", 2));
+  });
+
+  for (const uid of IDS) {
+    test(`as ${uid}`, async () => {
+      const path = pathOf(uid);
+      await uploadBytes(there(as(uid), path), SOUND, M4A);
+      assert.equal((await getBytes(there(as(uid), path))).byteLength, SOUND.length);
+      await denied(getBytes(there(alice, path)));
+    });
+  }
+
+  for (const [type, extension] of [["audio/webm;codecs=opus", "webm"], ["", "CAF"]]) {
+    test(`a blob of type ${JSON.stringify(type)}, by the code that we hand out`, async () => {
+      const visit = { visitId: newId(), userId: "alice" };
+      await uploadRecording(alice.bucket, visit, new Blob([SOUND], { type }), extension);
     });
   }
 
@@ -82,8 +114,8 @@ async function loadRules(content) {
 }
 
 describe("hostile: uploading", () => {
-  const types = ["text/html", "image/png", "application/octet-stream", "video/quicktime",
-    "video/mp4; x", "audio/", "audio", "xaudio/mp4", "audio/mp4\ntext/html", "AUDIO/mp4",
+  const types = ["text/html", "image/png", "application/octet-stream", "video/x-msvideo",
+    "video/mp4; x", "audio/", "audio", "xaudio/mp4", "audio/mp4\ntext/html", "audio/mp4;codecs=",
     "application/audio/mp4"];
   for (const contentType of types) {
     test(`as ${JSON.stringify(contentType)}`, async () => {
@@ -92,7 +124,7 @@ describe("hostile: uploading", () => {
   }
 
   const files = ["audio.exe", "audio.m4a.exe", "audio", "audio.", "Audio.m4a", "audio.M4A",
-    "audio_m4a", "audio-2.m4a", "other.m4a", ".m4a", "audio.m4a ", "audio.html", "xaudio.m4a",
+    "audio_m4a", "audio-2.m4a", "audio.1.m4a", "audio.21.m4a", "audio.02.m4a", "audio.2", "audio.2.2.m4a", "other.m4a", ".m4a", "audio.m4a ", "audio.html", "xaudio.m4a",
     "audio.m4a\n"];
   for (const file of files) {
     test(`a file called ${JSON.stringify(file)}`, async () => {
@@ -125,7 +157,9 @@ describe("hostile: uploading", () => {
   }
 
   test("by a user whose name no function would read", async () => {
-    await denied(uploadBytes(there(as("a.lice"), pathOf("a.lice")), SOUND, M4A));
+    for (const uid of ["a lice", "älice", "__alice__"]) {
+      await denied(uploadBytes(there(as(uid), pathOf(uid)), SOUND, M4A));
+    }
   });
 
   test("nothing at all", async () => {

@@ -7,16 +7,19 @@ import re
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from infra.local.stack import ROOT
 from infra.schemas.documents import READ
 from lumimd import client_access, records, uploads
+from lumimd.api.schemas import ContentType
 from lumimd.audio import MAX_BYTES, recording_of
 from lumimd.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES
 from lumimd.commit import Commit
 from lumimd.dead_letter import DeadLetter
-from lumimd.inbound import ID
+from lumimd.ids import ID, RESERVED, USER_ID
+from lumimd.media_types import EXTENSIONS, TYPES, essence
+from lumimd.takes import MAX_FILES
 from tests.support.parts import START, transcript
 
 DOCUMENTS = (ROOT / "firestore.rules").read_text()
@@ -93,8 +96,10 @@ def test_a_visit_begins_as_the_table_has_it_begin() -> None:
 
 def test_ids_are_what_every_entry_point_takes_for_an_id() -> None:
     assert f"visitId.matches('{ID}')" in function("isNewVisit")
-    for name in ("userId", "visitId"):
-        assert f"{name}.matches('{ID}')" in function("isRecording", RECORDINGS)
+    assert f"visitId.matches('{ID}')" in function("isRecording", RECORDINGS)
+    for rule in (function("isUserId"), function("isRecording", RECORDINGS)):
+        assert f"userId.matches('{USER_ID}')" in rule
+        assert f"!userId.matches('{RESERVED}')" in rule
 
 
 def test_operators_are_told_by_the_claim_that_the_code_names() -> None:
@@ -149,7 +154,8 @@ def ruled() -> set[tuple[str, ...]]:
 
 def test_a_recording_is_of_a_kind_that_the_pipeline_takes_for_one() -> None:
     rule = function("isRecording", RECORDINGS)
-    (extensions,) = re.findall(r"file\.matches\('\^audio\[\.\]\(([\w|]+)\)\$'\)", rule)
+    (name,) = re.findall(r"file\.matches\('(.*?)'\)", rule)
+    (extensions,) = re.findall(r"\(([\w|]+)\)\$", name)
     assert tuple(extensions.split("|")) == RECORDING_EXTENSIONS
     known = {extension.removeprefix(".") for extension in mimetypes.types_map}
     taken = {each for each in known if recording_of(f"visits/u/v/audio.{each}")}
@@ -157,6 +163,77 @@ def test_a_recording_is_of_a_kind_that_the_pipeline_takes_for_one() -> None:
     for extension in RECORDING_EXTENSIONS:
         assert recording_of(f"visits/u/v/audio.{extension}") == ("u", "v")
     assert f"contentType.matches('^({RECORDING_TYPES})$')" in rule
+    takes = [n for n in range(200) if re.fullmatch(name, f"audio.{n}.m4a")]
+    assert takes == list(range(2, client_access.TAKES_OF_A_CLIENT + 1))
+    assert recording_of("visits/u/v/audio.20.m4a") == ("u", "v")
+    assert client_access.TAKES_OF_A_CLIENT <= MAX_FILES
+
+
+def test_every_place_names_the_same_extensions() -> None:
+    named = ", ".join(EXTENSIONS[:-1]) + f" or {EXTENSIONS[-1]}"
+    for page in ("README.md", "docs/clients.md", "clients/web/visits.js"):
+        assert named in re.sub(r"\s+#?\s*", " ", (ROOT / page).read_text()), page
+    assert set(TYPES.values()) <= set(EXTENSIONS)
+
+
+SENT = [
+    # MediaRecorder of Chromium, Firefox and Safari.
+    *("audio/webm;codecs=opus", "audio/ogg; codecs=opus", "audio/mp4;codecs=opus"),
+    *('audio/mp4; codecs="mp4a.40.2"', 'audio/webm; codecs="opus"', "audio/webm;codecs=pcm"),
+    *("video/webm;codecs=vp8,opus", "video/webm; codecs=vp8, opus", "video/webm;codecs=h264"),
+    *('video/mp4; codecs="avc1.42E01E, mp4a.40.2"', "video/x-matroska;codecs=avc1"),
+    # Other writers of parameters, and of capitals.
+    *("audio/L16;rate=44100;channels=1", "AUDIO/WebM;Codecs=Opus", "Audio/MPEG", "audio/webm;"),
+    *("audio/amr;octet-align=1", 'audio/3gpp; note="a;b"', "audio/mp4; charset=utf-8 ; a=b"),
+    # What file choosers call files.
+    *("audio/x-caf", "audio/aiff", "audio/x-aiff", "audio/AMR", "audio/vnd.wave", "audio/x-ms-wma"),
+    *("video/3gpp2", "video/quicktime", "video/ogg", "application/ogg"),
+]
+
+NO_RECORDINGS = [
+    *("", "audio", "audio/", "xaudio/mp4", "application/audio/mp4", "text/html", "image/png"),
+    *(
+        "application/octet-stream",
+        "video/x-msvideo",
+        "video/mp4; x",
+        "video/mp4; =x",
+        "video/mp4;;",
+    ),
+    *("audio/mp4\ntext/html", "audio/webm;codecs=opus\n", "audio/webm;codecs=", "audio/web m"),
+    *("audio/mp4, text/html", 'audio/mp4; codecs="opus', "video/mp4a", "audio/ä", "audio/mp4;a=ä"),
+    *("text/html;audio/mp4", "audio/mp4;a=b<\x00", "audio/mp4 text/html"),
+]
+
+
+@pytest.mark.parametrize("content_type", SENT)
+def test_types_that_recorders_send_are_let_in_with_their_parameters(content_type: str) -> None:
+    assert re.fullmatch(RECORDING_TYPES, content_type)
+
+
+@pytest.mark.parametrize("content_type", NO_RECORDINGS)
+def test_what_names_no_recording_is_not_let_in(content_type: str) -> None:
+    assert not re.fullmatch(RECORDING_TYPES, content_type)
+
+
+ANNOUNCED = TypeAdapter(ContentType)
+
+
+@pytest.mark.parametrize("content_type", SENT)
+def test_the_api_takes_a_type_it_knows_with_parameters_and_the_rules_take_it_too(
+    content_type: str,
+) -> None:
+    if essence(content_type) not in TYPES:
+        return
+    announced = ANNOUNCED.validate_python(content_type)
+    assert uploads.recording_path("alice", "v1", announced).startswith("visits/alice/v1/audio.")
+    assert re.fullmatch(RECORDING_TYPES, announced)
+    assert announced.partition(";")[2] == content_type.partition(";")[2]
+
+
+@pytest.mark.parametrize("content_type", [*NO_RECORDINGS, "audio/x-unheard-of", 7, None])
+def test_the_api_refuses_what_names_no_recording(content_type: object) -> None:
+    with pytest.raises(ValidationError):
+        ANNOUNCED.validate_python(content_type)
 
 
 def test_a_recording_is_as_large_as_the_provider_takes() -> None:
@@ -166,7 +243,7 @@ def test_a_recording_is_as_large_as_the_provider_takes() -> None:
     assert math.prod(int(factor) for factor in product.split("*")) == MAX_BYTES
 
 
-@pytest.mark.parametrize("content_type", uploads.EXTENSIONS)
+@pytest.mark.parametrize("content_type", TYPES)
 def test_where_the_api_sends_a_recording_the_rules_let_it_in(content_type: str) -> None:
     path = uploads.recording_path("alice", "v1", content_type)
     assert path.startswith("visits/alice/v1/audio.")

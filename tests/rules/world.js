@@ -61,6 +61,11 @@ export const bob = as("bob");
 export const nobody = as(null);
 export const admin = as("operator", { admin: true });
 
+/** User ids as sign-in providers make them. The storage emulator takes a plus for a space. */
+export const IDS = [
+  "auth0|5f7c8ec7c33c", "user@example.com", "a.b", "oidc:t#1?x=y&z=2", "samlp|x|j-t@e.com",
+];
+
 let made = 0;
 
 /** An id that no other test uses. */

@@ -41,6 +41,7 @@ class Bucket:
     def __init__(self, world: World) -> None:
         self._world = world
         self.newest: dict[str, int] = {}
+        self._paths: dict[str, set[str]] = {}
         self.there: dict[str, int] = {}
         self.uploads_of: dict[str, Upload] = {}
         self.erased: list[Erased] = []
@@ -50,8 +51,18 @@ class Bucket:
     def upload(self, uploaded: Upload) -> None:
         """A recording has arrived; it replaces the one before."""
         audio = uploaded.audio
+        folder = audio.storage_path.rpartition("/")[0] + "/"
+        self._paths.setdefault(folder, set()).add(audio.storage_path)
         self.newest[audio.storage_path] = self.there[audio.storage_path] = audio.generation
         self.uploads_of[audio.storage_path] = uploaded
+
+    def newest_of(self, folder: str) -> int:
+        """The newest generation below `folder`; 0 for none. A bucket counts them upwards."""
+        return max(map(self.newest.__getitem__, self.paths_of(folder)), default=0)
+
+    def paths_of(self, folder: str) -> list[str]:
+        """Where there ever was a recording below `folder`."""
+        return sorted(self._paths.get(folder, ()))
 
     def below(self, folder: str) -> list[str]:
         """The paths of the recordings below `folder`."""

@@ -3,22 +3,28 @@
 from collections import Counter
 from typing import Final
 
+from lumimd.errors import ErrorCode
 from lumimd.ports import Transcribed
 from lumimd.records import ProcessingStatus, Status, Visit
 from lumimd.resilience.backoff import MAX_TRIES
+from lumimd.takes import generation_known, takes_of
 from lumimd.transcript import joined
 from tests.simulation.cloud import Cloud
 from tests.simulation.erasure import Erasure
 from tests.simulation.model import Answer
-from tests.simulation.phones import Phones, path_of
+from tests.simulation.phones import Phones, folder_of
 from tests.simulation.promises import Promises
-from tests.simulation.saves import generation_of, is_transcribed
+from tests.simulation.saves import is_transcribed
 from tests.simulation.transcription import OrderedJob
-from tests.simulation.words import spoken_of
+from tests.simulation.words import heard_in, label
 from tests.simulation.world import EXPIRES_AFTER, World
 
 HARMLESS: Final = {"poison", "few_places", "rush"}
 """Faults that keep no visit from its end."""
+
+
+GIVEN_UP: Final = (ErrorCode.CANCELLED, ErrorCode.EXPIRED)
+"""Nobody waits for the job of such a file: it ends by itself, and may be paid for."""
 
 
 class Endings:
@@ -104,15 +110,19 @@ class Endings:
     def _check_end_of(self, visit_id: str, bills: dict[tuple[str, int], list[OrderedJob]]) -> None:
         world, breach = self._world, self._world.breach
         stored = world.documents.get(visit_id)
-        newest = self._cloud.bucket.newest.get(path_of(visit_id), 0)
+        bucket = self._cloud.bucket
+        files = {path: bucket.newest[path] for path in bucket.paths_of(folder_of(visit_id))}
         if stored is None:
-            if newest and visit_id not in world.documents.receipts:
+            if files and visit_id not in world.documents.receipts:
                 breach("lostUploads", visit_id, "there is no visit")
             return
         visit = stored.visit
-        if generation_of(visit) != newest:
-            breach("lostUploads", visit_id, f"{generation_of(visit)} of {newest}")
-            return
+        if visit.waiting_takes and not _may_leave_files(visit):
+            breach("lostUploads", visit_id, f"{visit.status}, and a file waits")
+        for path, newest in files.items():
+            if generation_known(visit, path) != newest:
+                breach("lostUploads", visit_id, f"{generation_known(visit, path)} of {newest}")
+                return
         if not visit.processing_status.is_terminal:
             breach("stuck", visit_id, visit.processing_status)
             return
@@ -120,46 +130,50 @@ class Endings:
         if patient and visit.status is Status.EXPIRED and visit.audio is not None:
             breach("stuck", visit_id, "nobody went on with it until it expired")
         self._promises.at_the_end(visit)
-        self._check_transcript(visit, bills.get((visit_id, newest), []))
+        billed = [job for newest in files.values() for job in bills.get((visit_id, newest), ())]
+        self._check_transcript(visit, billed)
         if visit.processing_status is ProcessingStatus.COMPLETED:
             self._check_actions(visit)
 
     def _check_transcript(self, visit: Visit, billed: list[OrderedJob]) -> None:
         pages = self._world.documents.pages.get(visit.visit_id, {})
         utterances = joined(pages.values())
-        if is_transcribed(visit):
-            said = {spoken_of(utterance.text)[:2] for utterance in utterances}
-            wanted = (visit.visit_id, generation_of(visit))
-            if said != {wanted} or len(pages) != visit.transcript_pages:
-                self._world.breach(
-                    "lostTranscripts", visit.visit_id, f"stored: {said or 'nothing'}"
-                )
-        elif visit.status not in (Status.CANCELLED, Status.EXPIRED):
-            words = [
-                job
-                for job in billed
-                if isinstance(job.state, Transcribed) and not job.state.transcript.is_silent
-            ]
-            if words:
-                self._world.breach(
-                    "lostTranscripts",
-                    visit.visit_id,
-                    f"{words[0].transcript_id} is paid for, and the visit is {visit.status}",
-                )
+        wanted = [(visit.visit_id, take.audio.generation) for take in takes_of(visit)]
+        if wanted and (heard_in(utterances) != wanted or len(pages) != visit.transcript_pages):
+            self._world.breach("lostTranscripts", visit.visit_id, f"{heard_in(utterances)}")
+        if visit.status in (Status.CANCELLED, Status.EXPIRED):
+            return
+        known = {each for _, each in wanted}
+        known |= {each.generation for each in visit.refused_takes if each.code in GIVEN_UP}
+        for job in billed:
+            if (
+                isinstance(job.state, Transcribed)
+                and not job.state.transcript.is_silent
+                and job.generation not in known
+            ):
+                detail = f"{job.transcript_id} is paid for, and the visit is {visit.status}"
+                self._world.breach("lostTranscripts", visit.visit_id, detail)
 
     def _check_actions(self, visit: Visit) -> None:
         found = self._world.documents.actions_of(visit.visit_id)
-        wanted = [
-            f"{visit.visit_id} {generation_of(visit)} {n}" for n in range(len(visit.action_ids))
-        ]
+        heard = label(take.audio.generation for take in takes_of(visit))
+        wanted = [f"{visit.visit_id} {heard} {n}" for n in range(len(visit.action_ids))]
         if [action.text for action in found] != wanted or (
             tuple(action.action_id for action in found) != visit.action_ids
         ):
             self._world.breach(
                 "duplicateActionItems", visit.visit_id, str([action.text for action in found])
             )
-        if visit.summary != f"{visit.visit_id} {generation_of(visit)}":
+        if visit.summary != f"{visit.visit_id} {heard}":
             self._world.breach("foreignSummary", visit.visit_id, str(visit.summary))
+
+
+def _may_leave_files(visit: Visit) -> bool:
+    """Whether the owner stopped the visit, or has to agree to it, or the time for it is over."""
+    error = visit.processing_error
+    if error is not None and error.code is ErrorCode.CONSENT_MISSING:
+        return True
+    return visit.status in (Status.CANCELLED, Status.EXPIRED)
 
 
 def _is_excused(answer: Answer) -> bool:

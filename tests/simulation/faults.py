@@ -71,6 +71,7 @@ class Level:
     consent_later: float = 0.0
     consent_given: float = 0.0
     replaced: float = 0.0
+    second_take: float = 0.0
     edited: float = 0.0
     retry_asked: float = 0.0
     regenerate_asked: float = 0.0
@@ -182,6 +183,12 @@ LEVELS["poisoned"] = Level(poison=0.2, few_places=1.0, rush=1.0)
 """Some recordings kill whoever opens them; nothing else goes wrong."""
 LEVELS["searching"] = replace(LEVELS["normal"], crash_after_paying=0.7, long_list=1.0)
 """As normal, many die of having ordered, and who looks for their jobs reads a long list."""
+LEVELS["takes"] = replace(LEVELS["heavy"], second_take=0.4, bad_recording=0.25)
+"""As heavy, visits are recorded in several files, of which many bring nothing."""
+LEVELS["stopped_takes"] = replace(
+    LEVELS["crowded"], second_take=0.5, cancelled=0.6, impatient=0.5, job_takes_hours=0.1
+)
+"""As crowded, visits have several files, and are cancelled or expire while jobs run on."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
 """As heavy, and everybody has their visits deleted."""
 

@@ -49,7 +49,7 @@ class Model:
         attempt = invocation.attempt or (stored.visit.attempt if stored else 0)
 
         def effect() -> Answer:
-            made: VisitSummary | Permanent = summary_of(visit_id, generation, attempt)
+            made: VisitSummary | Permanent = summary_of(transcript, attempt)
             if self._world.faults.chance("bad_answer"):
                 code = self._world.rng.choice(
                     (
@@ -87,5 +87,4 @@ class Rules:
     async def summarize(self, transcript: Transcript) -> VisitSummary:
         if not transcript.utterances:  # the visit was deleted a moment ago
             raise Permanent(ErrorCode.SUMMARY_INVALID)
-        visit_id, generation, _ = spoken_of(transcript.utterances[0].text)
-        return summary_of(visit_id, generation, 0)
+        return summary_of(transcript, 0)

@@ -84,6 +84,10 @@ class Phones:
             if chance("replaced"):
                 consented = not chance("consent_later")
                 self._at(at + self._sometime(), self._upload, visit_id, consented)
+        for number in range(2, 5):
+            if chance("second_take"):
+                path = f"{folder_of(visit_id)}audio.{number}.m4a"
+                self._at(at + self._sometime(), self._upload, visit_id, True, path)
         for _ in range(3):
             if chance("edited"):
                 how = self._edit_directly if world.rng.random() < 0.3 else self._edit
@@ -144,11 +148,12 @@ class Phones:
 
         self._invoke(visit_id, "create", create, {})
 
-    def _upload(self, visit_id: str, consented: bool) -> None:
+    def _upload(self, visit_id: str, consented: bool, path: str | None = None) -> None:
         world, bucket = self._world, self._cloud.bucket
-        path = path_of(visit_id)
-        generation = bucket.newest.get(path, 0) + world.rng.randint(1, 3)
-        flaw = world.faults.chance("bad_recording") and world.rng.choice(("ours", "theirs", "mute"))
+        flaws = ("ours", "theirs", "mute") if path is None else ("ours", "theirs", "mute", "empty")
+        path = path or path_of(visit_id)
+        generation = bucket.newest_of(folder_of(visit_id)) + world.rng.randint(1, 3)
+        flaw = world.faults.chance("bad_recording") and world.rng.choice(flaws)
         if flaw == "ours":
             bucket.flaws[path, generation] = ErrorCode.AUDIO_UNREADABLE
         elif flaw == "theirs":
@@ -162,7 +167,7 @@ class Phones:
             storage_path=path,
             generation=generation,
             content_type="audio/mp4",
-            size_bytes=1_000_000,
+            size_bytes=0 if flaw == "empty" else 1_000_000,
         )
         upload = Upload(
             user_id=USER,

@@ -33,6 +33,7 @@ from tests.simulation.sabotage_of_moves import MOVES
 from tests.simulation.sabotage_of_places import PLACES
 from tests.simulation.sabotage_of_rights import RIGHTS
 from tests.simulation.sabotage_of_saves import SAVES
+from tests.simulation.sabotage_of_takes import TAKES
 from tests.simulation.sabotage_of_waiting import WAITING
 from tests.simulation.transcription import Transcriptions
 
@@ -228,6 +229,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     **MOVES,
     **WAITING,
     **RIGHTS,
+    **TAKES,
 }
 
 

@@ -1,15 +1,18 @@
 """What must hold at every save."""
 
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final
 
 from lumimd import visit as table
 from lumimd.commands import RETRY_GAP
 from lumimd.commit import Commit
 from lumimd.errors import ErrorCode
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.records import ProcessingStatus, Status, Visit
+from lumimd.takes import newest_generation, takes_of
+from lumimd.transcript import Utterance, joined
 from tests.simulation.invocation import current
-from tests.simulation.words import spoken_of
+from tests.simulation.words import heard_in
 from tests.simulation.world import World
 
 LEGAL_STEPS: Final = frozenset(
@@ -19,6 +22,12 @@ LEGAL_STEPS: Final = frozenset(
 
 LONGEST_WAIT: Final = timedelta(hours=8)
 """Recordings may take four hours, and the store may be away for two."""
+
+
+NEW_RESULTS: Final = ("summary_stored", "provisional_summary_stored")
+RESULTS: Final = attrgetter(
+    *("source", "summary", "summary_statements", "diagnoses", "medications", "action_ids")
+)
 
 
 class Saves:
@@ -41,14 +50,12 @@ class Saves:
         if visit_id in self._world.documents.receipts:
             breach("cameBack", visit_id)
         if before is not None:
-            if visit.attempt < before.attempt or generation_of(visit) < generation_of(before):
+            went_back = newest_generation(visit) < newest_generation(before)
+            if visit.attempt < before.attempt or went_back:
                 breach("attemptWentBack", visit_id, f"{before.attempt} to {visit.attempt}")
-            if (
-                is_transcribed(before)
-                and generation_of(visit) == generation_of(before)
-                and (not is_transcribed(visit))
-            ):
-                breach("lostTranscripts", visit_id, "it was there already")
+            if not_less_than(before, visit):
+                breach("lostTranscripts", visit_id, not_less_than(before, visit))
+            self._check_results(before, commit)
             if visit.title != before.title and current.get().kind != "change":
                 breach("ownersEditLost", visit_id, f"{before.title!r} to {visit.title!r}")
         self._check_history(before, commit)
@@ -56,14 +63,28 @@ class Saves:
         if visit.stage_tries < 0:
             breach("triesBelowZero", visit_id, str(visit.stage_tries))
         if commit.pages is not None:
-            utterance = commit.pages[0].utterances[0]
-            said_in, generation, _ = spoken_of(utterance.text)
-            if (said_in, generation) != (visit_id, generation_of(visit)):
-                breach("foreignTranscript", visit_id, utterance.text)
+            self._check_pages(visit, joined(commit.pages))
         dead = f"deadLetters/{visit_id}" in self._world.documents.others
         if dead is not _concerns_operators(visit):
             breach("deadLetters", visit_id, f"{visit.processing_status}, dead letter: {dead}")
         self._check_times(before, visit)
+
+    def _check_pages(self, visit: Visit, said: tuple[Utterance, ...]) -> None:
+        """The pages hold the words of the takes, of each as much as of the others, and in order."""
+        wanted = [(visit.visit_id, take.audio.generation) for take in visit.takes]
+        if heard_in(said) != wanted or len({each.id for each in said}) != len(said):
+            self._world.breach("foreignTranscript", visit.visit_id, f"{heard_in(said)}, {wanted}")
+
+    def _check_results(self, before: Visit, commit: Commit) -> None:
+        """Results that an owner sees change when there are new ones, and are never taken away."""
+        visit, breach = commit.visit, self._world.breach
+        made = any(each.event in NEW_RESULTS for each in commit.entries)
+        if not made and RESULTS(visit) != RESULTS(before):
+            breach("resultsDamaged", visit.visit_id, str([each.event for each in commit.entries]))
+        at_its_end = visit.processing_status.is_terminal
+        was_complete = before.kept is ProcessingStatus.COMPLETED
+        if at_its_end and was_complete and visit.status is not Status.COMPLETED:
+            breach("resultsDamaged", visit.visit_id, f"it is {visit.status}")
 
     def _check_times(self, before: Visit | None, visit: Visit) -> None:
         """Nobody is retried too soon, and nothing expires too early."""
@@ -114,9 +135,17 @@ class Saves:
             self._world.breach("illegalTransitions", commit.visit.visit_id, "without an entry")
 
 
-def generation_of(visit: Visit) -> int:
-    """The generation of the visit's recording; 0 before there is one."""
-    return visit.audio.generation if visit.audio else 0
+def not_less_than(before: Visit, after: Visit) -> str:
+    """What the transcript of a visit has lost; an empty text for nothing."""
+    if before.has_transcript and not after.has_transcript:
+        return "it was there already"
+    kept = {take.audio.storage_path: take.audio.generation for take in takes_of(after)}
+    lost = [
+        take.audio.storage_path
+        for take in takes_of(before)
+        if kept.get(take.audio.storage_path, 0) < take.audio.generation
+    ]
+    return f"without {lost}" if lost else ""
 
 
 def is_transcribed(visit: Visit) -> bool:

@@ -1,5 +1,7 @@
 """What is said in a simulated visit: enough to tell where it came from."""
 
+from collections.abc import Iterable
+
 from lumimd.clinical import ActionItem, Medications, Statement, VisitSummary
 from lumimd.transcript import Transcript, Utterance
 
@@ -31,10 +33,22 @@ def transcript_of(visit_id: str, generation: int, job_id: str, *, is_silent: boo
     )
 
 
-def summary_of(visit_id: str, generation: int, attempt: int) -> VisitSummary:
-    """A summary that says of which recording it is, with one to three things to do."""
+def heard_in(utterances: Iterable[Utterance]) -> list[tuple[str, int]]:
+    """Of which visits and generations the utterances are, in order and each once."""
+    return list(dict.fromkeys(spoken_of(each.text)[:2] for each in utterances))
+
+
+def label(generations: Iterable[int]) -> str:
+    """How a summary names the recordings that it is made of."""
+    return "+".join(map(str, generations))
+
+
+def summary_of(transcript: Transcript, attempt: int) -> VisitSummary:
+    """A summary that says of which recordings it is, with one to three things to do."""
+    heard = heard_in(transcript.utterances)
+    visit_id, generation = heard[0][0], label(each for _, each in heard)
     said = ["u1"]
-    tasks = 1 + (generation + attempt) % 3
+    tasks = 1 + (heard[0][1] + attempt) % 3
     return VisitSummary(
         summary=[Statement(text=f"{visit_id} {generation}", evidence=said)],
         diagnoses=[],

@@ -133,6 +133,14 @@ def upload(
     return Upload(user_id=user_id, visit_id=visit_id, audio=audio, announced_at=START)
 
 
+def another(number: int, visit_id: str = "visit-1", user_id: str = "user-1") -> Upload:
+    """Another file of the same visit; the higher the number, the later it was uploaded."""
+    first = upload(visit_id, user_id=user_id)
+    path = f"visits/{user_id}/{visit_id}/part {number}.wav"
+    changes = {"storage_path": path, "generation": 10 * number}
+    return first.model_copy(update={"audio": first.audio.model_copy(update=changes)})
+
+
 def tone(seconds: float, rate: int = 16_000) -> bytes:
     """A WAV file of silence."""
     import io

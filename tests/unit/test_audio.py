@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from lumimd.adapters.memory import MemoryAudioStore
 from lumimd.audio import MAX_BYTES, Audio, recording_of
 from lumimd.errors import ErrorCode, Permanent
+from lumimd.ids import is_user_id
+from lumimd.media_types import EXTENSIONS
 from tests.support.parts import upload
+from tests.support.user_ids import USER_IDS
 
 AUDIO = upload().audio
 
@@ -77,13 +80,31 @@ def test_every_other_object_is_left_alone(path: str) -> None:
     assert recording_of(path) is None
 
 
+@pytest.mark.parametrize("user_id", USER_IDS)
+def test_the_recording_of_a_user_of_any_sign_in_provider_is_known(user_id: str) -> None:
+    assert is_user_id(user_id)
+    assert recording_of(f"visits/{user_id}/v/audio.m4a") == (user_id, "v")
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_every_container_that_we_read_is_known_in_any_case(extension: str) -> None:
+    assert recording_of(f"visits/u/v/audio.{extension}") == ("u", "v")
+    assert recording_of(f"visits/u/v/audio.{extension.upper()}") == ("u", "v")
+
+
+@pytest.mark.parametrize("user_id", [".", "..", "__x__", "a b", "a%b", "", "x" * 129, "a\n", "ü"])
+def test_an_id_that_no_path_may_have_is_no_users(user_id: str) -> None:
+    assert not is_user_id(user_id)
+    assert recording_of(f"visits/{user_id}/v/audio.m4a") is None
+
+
 @pytest.mark.parametrize("visit_id", ["__x__", "____", "__name__"])
 def test_an_id_that_the_store_keeps_for_itself_is_nobodys(visit_id: str) -> None:
     assert recording_of(f"visits/u/{visit_id}/audio.m4a") is None
     assert recording_of(f"visits/u/{visit_id}x/audio.m4a") is not None
 
 
-ID = st.sampled_from(["u-1", "v_1", "..", "", "__x__"]) | st.text(max_size=4)
+ID = st.sampled_from(["u-1", "v_1", "..", "", "__x__", "a|b", "a@b.c"]) | st.text(max_size=4)
 FILE = st.sampled_from(["..", "a.m4a", "b/a.m4a"]) | st.text(max_size=4).map("{}.m4a".format)
 
 
@@ -95,7 +116,8 @@ def test_what_is_taken_for_a_recording_has_plain_ids_and_no_path_tricks(path: st
         return
     prefix, user_id, visit_id, file = path.split("/")
     assert (prefix, (user_id, visit_id)) == ("visits", owner)
-    assert all(re.fullmatch("[A-Za-z0-9_-]+", each) for each in owner)
+    assert is_user_id(user_id)
+    assert re.fullmatch("[A-Za-z0-9_-]+", visit_id)
     assert not any(unicodedata.category(character) == "Cc" for character in file)
 
 

@@ -11,8 +11,10 @@ from lumimd.commit import Conflict
 from lumimd.deletion import SETTLED_AFTER, note_erasure
 from lumimd.errors import RefusalCode
 from lumimd.ports import Transcribed
-from lumimd.records import Deletion
+from lumimd.records import Deletion, ProcessingStatus
 from tests.support.parts import MemoryParts, transcript
+from tests.support.user_ids import USER_IDS
+from tests.support.visits import visit_of
 from tests.unit.test_commands import failed, refused, run_tasks, transcribed
 
 
@@ -206,3 +208,21 @@ async def test_the_receipt_says_nothing_of_the_visit_but_ids_and_numbers(
     await commands.delete(parts, "visit-1")
     await settle(parts)
     assert "cough" not in json.dumps(parts.store.documents())
+
+
+@pytest.mark.parametrize("user_id", USER_IDS)
+async def test_a_user_of_any_sign_in_provider_is_served_and_erased(
+    parts: MemoryParts, user_id: str
+) -> None:
+    uploaded = parts.upload(user_id=user_id)
+    await pipeline.accept(parts, uploaded)
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await run_tasks(parts)
+    assert (await visit_of(parts)).processing_status is ProcessingStatus.COMPLETED
+    await note_erasure(parts, user_id)
+    await commands.delete(parts, "visit-1")
+    await settle(parts)
+    assert traces(parts) == []
+    await pipeline.accept(parts, parts.upload("visit-2", user_id=user_id))
+    assert await parts.store.get("visit-2") is None, "it was uploaded before the deletion"

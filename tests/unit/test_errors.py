@@ -22,7 +22,7 @@ JARGON = re.compile(
 )
 
 OF_THE_RECORDING = {code for code in ErrorCode if code.startswith("audio_")} | {ErrorCode.NO_SPEECH}
-FOR_THE_OWNER = {ErrorCode.CONSENT_MISSING, ErrorCode.EXPIRED}
+FOR_THE_OWNER = {ErrorCode.CANCELLED, ErrorCode.CONSENT_MISSING, ErrorCode.EXPIRED}
 
 
 @pytest.mark.parametrize("code", ErrorCode)

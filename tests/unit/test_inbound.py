@@ -3,6 +3,7 @@
 import hmac
 import json
 import os
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,55 @@ def test_an_object_without_its_identity_is_none(missing: str) -> None:
 def test_no_event_whatever_it_holds_raises(data: object) -> None:
     upload = upload_of(data, TIME)
     assert upload is None or upload.audio.storage_path.startswith("visits/")
+
+
+@pytest.mark.parametrize("field", ["contentType", "size", "metadata", "timeCreated", "md5Hash"])
+@given(odd=JSON)
+def test_no_other_field_loses_a_recording_whatever_it_holds(field: str, odd: object) -> None:
+    upload = upload_of({**FINALIZED, field: odd}, TIME)
+    assert upload is not None
+    assert (upload.user_id, upload.visit_id) == ("user-1", "visit-1")
+    assert upload.audio.generation == 1587627537231057
+    size, content_type = upload.audio.size_bytes, upload.audio.content_type
+    assert size is None or 0 <= size < 2**63
+    assert re.fullmatch("[ -~]{1,255}", content_type)
+
+
+@given(st.fixed_dictionaries({}, optional={"consent": JSON, "duration": JSON}), JSON)
+def test_only_the_word_itself_is_a_consent(metadata: dict[str, object], time: object) -> None:
+    upload = upload_of({**FINALIZED, "metadata": metadata}, time)
+    assert upload is not None
+    assert upload.consented is (metadata.get("consent") == "given")
+
+
+@pytest.mark.parametrize(
+    ("told", "size"),
+    [
+        ("352", 352),
+        (352, 352),
+        (352.0, 352),
+        ("0", 0),
+        *((odd, None) for odd in (None, "", "many", -1, "-1", [], {}, [352], float("nan"), 2**63)),
+    ],
+)
+def test_a_size_that_makes_no_sense_is_not_known_and_not_zero(
+    told: object, size: int | None
+) -> None:
+    upload = upload_of({**FINALIZED, "size": told}, TIME)
+    assert upload is not None
+    assert upload.audio.size_bytes == size
+    if size != 0:
+        upload.audio.check_size()
+
+
+def test_what_is_missing_is_not_known() -> None:
+    identity = {name: FINALIZED[name] for name in ("bucket", "name", "generation")}
+    upload = upload_of(identity, None)
+    assert upload is not None
+    assert upload.audio.size_bytes is None
+    assert upload.audio.content_type == "application/octet-stream"
+    assert upload.announced_at is None
+    assert not upload.consented
 
 
 @pytest.mark.skipif(not (REFERENCE / "cloudevents").is_dir(), reason="no samples at hand")

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.adapters.memory.store import MAX_DOCUMENT_BYTES
+from lumimd.adapters.memory.store import MAX_DOCUMENT_BYTES, MAX_REQUEST_BYTES, MAX_WRITES
+from lumimd.commit import Commit
+from lumimd.records import Visit
+from lumimd.text_pieces import divided_text
 from lumimd.transcript import (
     MAX_PAGE_BYTES,
     Role,
@@ -16,8 +19,9 @@ from lumimd.transcript import (
     TranscriptPage,
     Utterance,
     joined,
+    pieces,
 )
-from tests.support.parts import transcript
+from tests.support.parts import START, transcript
 
 UTTERANCES = st.builds(
     Utterance,
@@ -86,6 +90,65 @@ def test_ten_hours_fit_in_documents() -> None:
 def test_one_breathless_hour_is_still_a_document() -> None:
     (page,) = transcript([("A", "word " * 15_000)]).pages()
     assert stored_bytes(page) < MAX_DOCUMENT_BYTES
+
+
+SCRIPTS = {
+    "Hindi": "\u0928\u092e\u0938\u094d\u0924\u0947",
+    "Chinese": "\u8a3a\u5bdf",
+    "Thai": "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35",
+    "emoji": "\U0001f468\u200d\u2695\ufe0f",
+    "escaped in JSON": '\x01"\\',
+}
+
+
+@pytest.mark.parametrize("word", SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.parametrize("space", [" ", ""])
+def test_one_voice_for_hours_is_divided_whatever_the_script(word: str, space: str) -> None:
+    monologue = transcript([("A", f"{word}{space}" * 120_000)])
+    (whole,) = monologue.utterances
+    pages = monologue.pages()
+    assert max(map(stored_bytes, pages)) <= MAX_PAGE_BYTES
+    told = joined(pages)
+    assert "".join(each.text for each in told) == whole.text
+    assert len({each.id for each in told}) == len(told)
+    assert (told[0].id, told[0].start_ms, told[-1].end_ms) == ("u1", whole.start_ms, whole.end_ms)
+    assert all(a.end_ms == b.start_ms for a, b in pairwise(told))
+    if space:
+        assert all(each.text.endswith(" ") for each in told)
+
+
+def test_ten_hours_in_hindi_fit_into_one_commit_with_their_status() -> None:
+    """200 words a minute of 30 bytes each, and a turn every three words: as much as is said."""
+    turns = [("AB"[turn % 2], "\u0928" * 29 + " ") for turn in range(40_000)]
+    visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
+    writes = Commit(visit, pages=transcript(turns).pages()).writes()
+    texts = [json.dumps(each, default=str, ensure_ascii=False) for each in writes.values()]
+    assert sum(len(each.encode()) for each in texts) < MAX_REQUEST_BYTES
+    assert len(writes) < MAX_WRITES
+
+
+@given(UTTERANCES, st.integers(1, 60), st.sets(st.text(max_size=6), max_size=4))
+def test_pieces_are_the_utterance_in_order(
+    whole: Utterance, max_bytes: int, others: set[str]
+) -> None:
+    told = pieces(whole, max_bytes, {whole.id, *others})
+    assert "".join(each.text for each in told) == whole.text
+    assert all(len(each.text.encode()) <= max(max_bytes, 4) for each in told)
+    assert len({each.id for each in told} | others) >= len(told) + len(others - {whole.id})
+    assert (told[0].start_ms, told[-1].end_ms) == (whole.start_ms, whole.end_ms)
+    assert all(a.end_ms == b.start_ms for a, b in pairwise(told))
+    assert {(each.speaker, each.role, each.confidence) for each in told} == {
+        (whole.speaker, whole.role, whole.confidence)
+    }
+
+
+def test_a_text_is_divided_after_a_sentence_else_after_a_word() -> None:
+    assert divided_text("One two. Three four.", 14) == ["One two. ", "Three four."]
+    assert divided_text("one two three four", 9) == ["one two ", "three ", "four"]
+    assert divided_text("\u0928\u092e\u0938\u094d\u0924\u0947", 12) == [
+        "\u0928\u092e",
+        "\u0938\u094d\u0924\u0947",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from google.cloud import storage  # type: ignore[attr-defined]  # it ships no ty
 from google.oauth2 import service_account
 
 from lumimd.adapters.recording_file import seconds_of
-from lumimd.audio import Audio, Upload, says_consent, upload_of
+from lumimd.audio import Audio, Upload
 from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.inbound import upload_of
 from lumimd.resilience import retry
 
 T = TypeVar("T")
@@ -75,7 +76,7 @@ class CloudAudioStore:
 
         def look() -> list[Upload]:
             found = self._client.list_blobs(bucket, prefix="visits/", retry=None)
-            uploads = (_upload(blob) for blob in found if blob.time_created >= since)
+            uploads = (_upload(blob) for blob in found if (blob.time_created or since) >= since)
             return [upload for upload in uploads if upload is not None]
 
         return await _in_thread(look)
@@ -116,14 +117,16 @@ class CloudAudioStore:
 
 
 def _upload(blob: storage.Blob) -> Upload | None:
-    audio = Audio(
-        bucket=blob.bucket.name,
-        storage_path=blob.name,
-        generation=blob.generation,
-        content_type=blob.content_type or "application/octet-stream",
-        size_bytes=blob.size or 0,
-    )
-    return upload_of(audio, blob.time_created, consented=says_consent(blob.metadata))
+    """Read as leniently as the event of the same object is."""
+    listed = {
+        "bucket": blob.bucket.name,
+        "name": blob.name,
+        "generation": blob.generation,
+        "contentType": blob.content_type,
+        "size": blob.size,
+        "metadata": blob.metadata,
+    }
+    return upload_of(listed, blob.time_created)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -15,7 +15,7 @@ from lumimd.api.admin_routing import (
 from lumimd.api.listing import Page, Paged
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST
-from lumimd.api.schemas import Id, Instant, Sent, VisitId
+from lumimd.api.schemas import Instant, Sent, UserId, VisitId
 from lumimd.dead_letter import DeadLetter, LetterState
 from lumimd.errors import ErrorCode
 from lumimd.operations import bulk_retry as many
@@ -45,7 +45,7 @@ class ManyRetries(Sent):
 
     stage: Annotated[Stage | None, Field(strict=False)] = None
     code: Annotated[ErrorCode | None, Field(strict=False)] = None
-    user_id: Id | None = None
+    user_id: UserId | None = None
     limit: int = Field(100, ge=1, le=1000)
     per_minute: int = Field(600, ge=1, le=6000)
 
@@ -62,7 +62,7 @@ async def list_dead_letters(
     paged: Paged,
     stage: Stage | None = None,
     code: ErrorCode | None = None,
-    user_id: Annotated[Id | None, Query(alias="userId")] = None,
+    user_id: Annotated[UserId | None, Query(alias="userId")] = None,
     since: Annotated[Instant | None, Query(description="Failed at or after it.")] = None,
     state: LetterState = LetterState.OPEN,
 ) -> Page[DeadLetter]:

@@ -17,7 +17,7 @@ from lumimd.api.admin_routing import (
 from lumimd.api.listing import Page, Paged
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST
-from lumimd.api.schemas import Id
+from lumimd.api.schemas import UserId
 from lumimd.document import Document
 from lumimd.operations import breakers, queues, schedules
 from lumimd.operations.breakers import Breakers
@@ -114,8 +114,8 @@ async def read_costs(operator: AsOperator, hours: Hours = 24) -> Costs:
 async def read_audit(
     operator: AsOperator,
     paged: Paged,
-    actor: Annotated[Id | None, Query()] = None,
-    target: Annotated[Id | None, Query(description="A visit, a queue, a scheduled call.")] = None,
+    actor: Annotated[UserId | None, Query()] = None,
+    target: Annotated[UserId | None, Query(description="A visit, a user, a queue, a call.")] = None,
 ) -> Page[AuditEntry]:
     """Who did what, and who read what, newest first."""
     wanted = AuditFilter(actor, target)

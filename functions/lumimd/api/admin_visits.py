@@ -16,7 +16,7 @@ from lumimd.api.admin_routing import (
 from lumimd.api.listing import Page, Paged
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST
-from lumimd.api.schemas import Id, Instant, Sent, VisitId
+from lumimd.api.schemas import Instant, Sent, UserId, VisitId
 from lumimd.api.views import VisitView
 from lumimd.document import Document
 from lumimd.errors import RefusalCode, Refused
@@ -57,7 +57,7 @@ async def list_visits(
     operator: AsOperator,
     paged: Paged,
     status: Annotated[ProcessingStatus | None, Query(alias="processingStatus")] = None,
-    user_id: Annotated[Id | None, Query(alias="userId")] = None,
+    user_id: Annotated[UserId | None, Query(alias="userId")] = None,
     since: Annotated[Instant | None, Query(description="Changed at or after it.")] = None,
 ) -> Page[VisitLine]:
     """Where visits stand, the last changed first. No title and no word of a visit is read."""

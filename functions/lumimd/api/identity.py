@@ -21,6 +21,7 @@ _PROBLEMS: Final = {
     TokenFault.EXPIRED: ProblemCode.TOKEN_EXPIRED,
     TokenFault.REVOKED: ProblemCode.TOKEN_REVOKED,
     TokenFault.DISABLED: ProblemCode.ACCOUNT_DISABLED,
+    TokenFault.UNUSABLE_USER_ID: ProblemCode.UNUSABLE_USER_ID,
 }
 
 

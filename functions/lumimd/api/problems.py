@@ -26,6 +26,7 @@ class ProblemCode(StrEnum):
     TOKEN_EXPIRED = "token_expired"
     TOKEN_REVOKED = "token_revoked"
     ACCOUNT_DISABLED = "account_disabled"
+    UNUSABLE_USER_ID = "unusable_user_id"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -57,6 +58,7 @@ STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.TOKEN_EXPIRED: HTTPStatus.UNAUTHORIZED,
     ProblemCode.TOKEN_REVOKED: HTTPStatus.UNAUTHORIZED,
     ProblemCode.ACCOUNT_DISABLED: HTTPStatus.FORBIDDEN,
+    ProblemCode.UNUSABLE_USER_ID: HTTPStatus.FORBIDDEN,
     ProblemCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
     ProblemCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ProblemCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
@@ -81,6 +83,9 @@ DETAILS: Final[Mapping[ProblemCode, str]] = {
     ProblemCode.TOKEN_EXPIRED: "Your sign-in has expired. Please refresh it.",
     ProblemCode.TOKEN_REVOKED: "Your sign-in was ended. Please sign in again.",
     ProblemCode.ACCOUNT_DISABLED: "This account is disabled.",
+    ProblemCode.UNUSABLE_USER_ID: (
+        "The user id of this account holds a character that we cannot keep. Please tell support."
+    ),
     ProblemCode.FORBIDDEN: "Only operators may do this.",
     ProblemCode.NOT_FOUND: "There is no such thing, or it is not yours.",
     ProblemCode.METHOD_NOT_ALLOWED: "This cannot be done here.",

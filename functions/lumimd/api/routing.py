@@ -16,6 +16,7 @@ EVERYWHERE: Final = (
     ProblemCode.TOKEN_EXPIRED,
     ProblemCode.TOKEN_REVOKED,
     ProblemCode.ACCOUNT_DISABLED,
+    ProblemCode.UNUSABLE_USER_ID,
     ProblemCode.INVALID_REQUEST,
     ProblemCode.INTERNAL_ERROR,
     ProblemCode.UNAVAILABLE,

@@ -2,34 +2,42 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from lumimd.client_access import ActionText, Tag, Title
-from lumimd.inbound import ID
+from lumimd.ids import ID, USER_ID
+from lumimd.media_types import PARAMETERS, TYPES
 
 MAX_BATCH: Final = 100
 """Visits in one request: as many as are created well inside a client's patience."""
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
-ContentType = Literal[
-    "audio/mp4",
-    "audio/x-m4a",
-    "audio/mpeg",
-    "audio/aac",
-    "audio/ogg",
-    "audio/opus",
-    "audio/webm",
-    "audio/flac",
-    "audio/wav",
-    "audio/3gpp",
-    "video/mp4",
+_ANNOUNCED: Final = "|".join(TYPES).replace(".", "[.]")
+
+
+def _lower_case(value: object) -> object:
+    """A type is the same in any case; its parameters may not be."""
+    if not isinstance(value, str):
+        return value
+    kind, semicolon, parameters = value.partition(";")
+    return f"{kind.lower()}{semicolon}{parameters}"
+
+
+ContentType = Annotated[
+    str,
+    BeforeValidator(_lower_case),
+    Field(
+        pattern=f"^({_ANNOUNCED}){PARAMETERS}$",
+        max_length=255,
+        description="What the recorder calls its recording, parameters such as the codec included.",
+        examples=["audio/mp4", "audio/webm;codecs=opus"],
+    ),
 ]
-"""The keys of `uploads.EXTENSIONS`; a test compares them."""
 
 
 def _instant(value: object) -> object:
@@ -47,6 +55,7 @@ def _instant(value: object) -> object:
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), Field(strict=False)]
 Tags = Annotated[list[Tag], Field(max_length=10)]
 Id = Annotated[str, Field(pattern=ID)]
+UserId = Annotated[str, Field(pattern=USER_ID)]
 
 VisitId = Annotated[str, Path(pattern=ID, alias="visitId")]
 BatchId = Annotated[str, Path(pattern=ID, alias="batchId")]

@@ -11,6 +11,7 @@ from pydantic import Field
 from lumimd.clinical import Diagnosis, Medication, Medications, Source, Statement
 from lumimd.commands import RETRY_GAP
 from lumimd.document import Document
+from lumimd.errors import ErrorCode
 from lumimd.library import Group, group_of
 from lumimd.progress import Step
 from lumimd.records import (
@@ -60,14 +61,32 @@ class Recording(Document):
     """What is known of the recording."""
 
     content_type: str
-    size_bytes: int
+    size_bytes: int | None
     duration_seconds: float | None
+
+
+class TakeView(Document):
+    """A file whose words are in the transcript."""
+
+    audio: Recording
+    seconds: float
+
+
+class RefusedTakeView(Document):
+    """A file that brought nothing to the visit, and why."""
+
+    code: ErrorCode
+    message: str
+    at: datetime
 
 
 class VisitView(VisitCard):
     """A visit with everything that was understood of it."""
 
     audio: Recording | None
+    takes: tuple[TakeView, ...] = Field(description="In the order of their upload.")
+    waiting_takes: tuple[Recording, ...] = Field(description="Files whose turn comes next.")
+    refused_takes: tuple[RefusedTakeView, ...]
     attempt: int
     retry_count: int
     last_retry_at: datetime | None

@@ -27,6 +27,7 @@ from lumimd.api.views import (
     VisitView,
 )
 from lumimd.library import Group, Place
+from lumimd.takes import takes_of
 from lumimd.uploads import recording_path
 
 router = signed_in_router("visits")
@@ -116,11 +117,12 @@ async def read_status(visit: OwnVisit, parts: PartsOfApi) -> Progress:
 @router.get("/visits/{visitId}/transcript", responses=may_answer(P.NOT_FOUND, P.NO_TRANSCRIPT))
 async def read_transcript(visit: OwnVisit, parts: PartsOfApi) -> TranscriptView:
     """Who said what. 409 while there is none yet."""
-    if visit.transcription is None or visit.transcription.completed_at is None:
+    if not visit.has_transcript:
         raise Problem(P.NO_TRANSCRIPT)
+    jobs = [take.transcription for take in takes_of(visit)]
     return TranscriptView(
         visit_id=visit.visit_id,
-        language_code=visit.transcription.language_code,
+        language_code=jobs[-1].language_code,
         utterances=await parts.store.transcript(visit.visit_id),
     )
 

@@ -40,6 +40,15 @@ from lumimd.events.summary import (
     SummaryRequested,
     SummaryStored,
 )
+from lumimd.events.takes import (
+    MEANT,
+    ResultsKept,
+    TakeAccepted,
+    TakeAdded,
+    TakeRefused,
+    TakeTranscribed,
+    TranscriptKept,
+)
 from lumimd.events.transcription import (
     REQUEST_GRACE,
     TranscriptionFailed,
@@ -49,6 +58,7 @@ from lumimd.events.transcription import (
 )
 
 __all__ = [
+    "MEANT",
     "POLL_EVERY",
     "REQUEST_GRACE",
     "AudioAccepted",
@@ -60,6 +70,7 @@ __all__ = [
     "ConsentGivenLate",
     "Event",
     "ProvisionalSummaryStored",
+    "ResultsKept",
     "SubmissionClaimed",
     "SubmissionDeferred",
     "SubmissionHeld",
@@ -73,6 +84,11 @@ __all__ = [
     "SummaryRequested",
     "SummaryRetried",
     "SummaryStored",
+    "TakeAccepted",
+    "TakeAdded",
+    "TakeRefused",
+    "TakeTranscribed",
+    "TranscriptKept",
     "TranscriptStored",
     "TranscriptionFailed",
     "TranscriptionPolled",

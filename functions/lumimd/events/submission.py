@@ -5,26 +5,23 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from lumimd.audio import Audio
-from lumimd.errors import ErrorCode
+from lumimd.errors import MESSAGES, ErrorCode
 from lumimd.events.event import Changes, Event, claimed, holder_died, nobodys_before, trouble
 from lumimd.progress import Step
-from lumimd.records import Claim, ProcessingError, Stage, Timings, Transcription, Visit
+from lumimd.records import (
+    Claim,
+    ProcessingError,
+    ProcessingStatus,
+    RefusedTake,
+    Stage,
+    Timings,
+    Transcription,
+    Visit,
+)
+from lumimd.takes import in_turn, takes_of, unfinished
 
 POLL_EVERY: Final = timedelta(seconds=45)
 """Less than the scheduler's minute, so that each of its ticks asks about each running job."""
-
-_NO_RESULTS: Final[Changes] = {
-    "transcription": None,
-    "source": None,
-    "provisional": False,
-    "summary": None,
-    "summary_statements": (),
-    "diagnoses": (),
-    "medications": None,
-    "imaging": (),
-    "next_steps": (),
-    "education": (),
-}
 
 
 @dataclass(frozen=True)
@@ -47,25 +44,91 @@ class AudioAccepted(Event):
 
 @dataclass(frozen=True)
 class AudioReplaced(AudioAccepted):
-    """A newer generation of the recording has arrived: everything starts over."""
+    """A newer generation of a recording has arrived: its transcription starts over.
+
+    What was made of the earlier one stays shown until the new one is transcribed, and for good if
+    it brings nothing.
+    """
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
+        if visit.processing_status in (ProcessingStatus.PENDING, ProcessingStatus.TRANSCRIBING):
+            return begun_with(visit, self.audio, visit.waiting_takes, now)
+        stopped = visit.processing_status is ProcessingStatus.CANCELLED
+        left = (*unfinished(visit), *visit.waiting_takes)
+        line = in_turn(() if stopped else left, self.audio)
         return {
-            **super().changes(visit, now),
-            **_NO_RESULTS,
-            "attempt": visit.attempt + 1,
-            "counted": False,
-            "queued_at": None,
-            "deaths": 0,
-            "stage_tries": 0,
-            "orders": 0,
-            "restarts": 0,
-            "requests": 0,
-            "claim": None,
-            "trouble": None,
-            "held_since": None,
-            "processing_error": None,
+            **begun_with(visit, line[0], line[1:], now),
+            # A transcript of this very file may have been ordered: look before paying.
+            "orders": visit.orders if line[0] == visit.audio else 0,
+            "refused_takes": _with_the_failed(visit, self.audio, now, left if stopped else ()),
+            "kept": _kept(visit),
         }
+
+
+def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: datetime) -> Changes:
+    """The work on one file begins, in an attempt of its own; results that are there stay."""
+    return {
+        "audio": audio,
+        "audio_url": audio.url,
+        "audio_erased_at": None,
+        "takes": takes_of(visit),
+        "waiting_takes": waiting,
+        "wake_at": now,
+        "timings": Timings(processing_started_at=now),
+        "transcription": None,
+        "attempt": visit.attempt + 1,
+        "counted": False,
+        "queued_at": None,
+        "deaths": 0,
+        "stage_tries": 0,
+        "orders": 0,
+        "restarts": 0,
+        "requests": 0,
+        "claim": None,
+        "trouble": None,
+        "held_since": None,
+        "processing_error": None,
+    }
+
+
+def refused(
+    visit: Visit, code: ErrorCode, now: datetime, files: tuple[Audio, ...]
+) -> tuple[RefusedTake, ...]:
+    """The refused files, and those of `files`."""
+    takes = (
+        RefusedTake(
+            storage_path=file.storage_path,
+            generation=file.generation,
+            code=code,
+            message=MESSAGES[code],
+            at=now,
+        )
+        for file in files
+    )
+    return (*visit.refused_takes, *takes)
+
+
+def _with_the_failed(
+    visit: Visit, audio: Audio, now: datetime, stopped: tuple[Audio, ...]
+) -> tuple[RefusedTake, ...]:
+    """What failed the visit, or was stopped with it, is not forgotten when `audio` begins."""
+    others = tuple(each for each in stopped if each.storage_path != audio.storage_path)
+    if others:
+        return refused(visit, ErrorCode.CANCELLED, now, others)
+    error, present = visit.processing_error, visit.audio
+    if error is None or present is None or present.storage_path == audio.storage_path:
+        return visit.refused_takes
+    if unfinished(visit) or any(take.audio == present for take in takes_of(visit)):
+        return visit.refused_takes
+    return refused(visit, error.code, now, (present,))
+
+
+def _kept(visit: Visit) -> ProcessingStatus | None:
+    """Where the visit goes back to when the file that begins now brings nothing."""
+    completed = ProcessingStatus.COMPLETED
+    if visit.processing_status is completed or visit.kept is completed:
+        return completed
+    return ProcessingStatus.SUMMARIZING if takes_of(visit) else None
 
 
 @dataclass(frozen=True)

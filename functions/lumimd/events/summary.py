@@ -84,6 +84,7 @@ class SummaryStored(Event):
             **_results(self.source, self.summary),
             "provisional": False,
             "action_ids": self.action_ids,
+            "kept": None,
             "ledger": visit.ledger.model_copy(update={"summaries": made}),
         }
 

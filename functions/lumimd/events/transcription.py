@@ -8,7 +8,8 @@ from lumimd.errors import ErrorCode
 from lumimd.events.event import Changes, Event, trouble
 from lumimd.events.submission import AudioRejected
 from lumimd.progress import Step, seconds_remaining, transcribing_percent
-from lumimd.records import Stage, Transcription, Visit
+from lumimd.records import ProcessingStatus, Stage, Transcription, Visit
+from lumimd.takes import with_take
 from lumimd.transcript import Transcript
 
 REQUEST_GRACE: Final = timedelta(minutes=2)
@@ -49,18 +50,21 @@ class TranscriptStored(Event):
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         submitted_at = visit.transcription.submitted_at if visit.transcription else now
+        job = Transcription(
+            provider=self.provider,
+            transcript_id=self.transcript_id,
+            submitted_at=submitted_at,
+            completed_at=now,
+            language_code=self.transcript.language_code,
+            confidence=self.transcript.confidence,
+            pages=self.pages,
+        )
         heard_s = visit.ledger.audio_seconds + (self.transcript.duration_seconds or 0.0)
         return {
             "ledger": visit.ledger.model_copy(update={"audio_seconds": heard_s}),
-            "transcription": Transcription(
-                provider=self.provider,
-                transcript_id=self.transcript_id,
-                submitted_at=submitted_at,
-                completed_at=now,
-                language_code=self.transcript.language_code,
-                confidence=self.transcript.confidence,
-                pages=self.pages,
-            ),
+            "transcription": job,
+            "takes": with_take(visit, self.transcript, job),
+            "kept": ProcessingStatus.SUMMARIZING,
             "transcript_pages": self.pages,
             "stage_tries": 0,
             "trouble": None,

@@ -15,8 +15,16 @@ from lumimd.transcript import TranscriptPage, Utterance, joined
 MAX_DOCUMENT_BYTES: Final = 1024**2
 
 
+MAX_REQUEST_BYTES: Final = 10 * 1024**2
+MAX_WRITES: Final = 500
+
+
 class DocumentTooLarge(Exception):
     """A document is over 1 MiB; Firestore refuses it, and so does this store."""
+
+
+class RequestTooLarge(Exception):
+    """A commit is over 10 MiB, or over 500 writes; Firestore refuses it, and so does this store."""
 
 
 class MemoryVisitStore:
@@ -110,13 +118,16 @@ class MemoryVisitStore:
         return [document for _, document in self.raw.under(collection)]
 
     def _write(self, commit: Commit) -> Stored:
-        writes = commit.writes()
+        writes, deletes = commit.writes(), commit.deletes()
+        request = 0
         for path, document in writes.items():
-            if len(json.dumps(document, default=str, ensure_ascii=False).encode()) > (
-                MAX_DOCUMENT_BYTES
-            ):
+            size = len(json.dumps(document, default=str, ensure_ascii=False).encode())
+            if size > MAX_DOCUMENT_BYTES:
                 raise DocumentTooLarge(path)
-        for path in commit.deletes():
+            request += size
+        if request > MAX_REQUEST_BYTES or len(writes) + len(deletes) > MAX_WRITES:
+            raise RequestTooLarge(f"{len(writes)} writes, {len(deletes)} deletes, {request} bytes")
+        for path in deletes:
             self.raw.pop(path, None)
         self.raw.update(writes)
         stored = self._read(commit.visit.visit_id)

@@ -1,0 +1,57 @@
+"""Long text in pieces that stay below a number of bytes, cut where a reader would pause."""
+
+import re
+import unicodedata
+from typing import Final
+
+# Ends of sentences in Latin, Chinese and Japanese, Devanagari, Arabic and Urdu, with what closes.
+_SENTENCE_END: Final = re.compile(
+    "[.!?\u2026\u3002\uff01\uff1f\u0964\u0965\u061f\u06d4]+[\"'\u201d\u2019\u00bb\u300d\u300f)]*\\s*|\n+"
+)
+_WORD_END: Final = re.compile(r"\s+")
+_JOINERS: Final = "\u200c\u200d\u094d\ufe0e\ufe0f"
+"""After the joiners and the virama a letter goes on; a variation selector belongs to its letter."""
+
+
+def divided_text(text: str, max_bytes: int) -> list[str]:
+    """`text` in pieces of at most `max_bytes` of UTF-8 each; together they are the text.
+
+    A piece ends after a sentence if there is one in its second half, else after a word, else
+    between two letters; an accent, a vowel sign or a joined emoji stays with its letter unless it
+    alone is larger than a piece.
+    """
+    pieces: list[str] = []
+    start = 0
+    while start < len(text):
+        end = _fits(text, start, max_bytes)
+        if end < len(text):
+            end = _pause(text, start, end)
+        pieces.append(text[start:end])
+        start = end
+    return pieces or [text]
+
+
+def _fits(text: str, start: int, max_bytes: int) -> int:
+    """The end of the longest piece from `start` on of at most `max_bytes`; one letter at least."""
+    window = text[start : start + max(1, max_bytes)]
+    encoded = window.encode("utf-8", "surrogatepass")
+    if len(encoded) <= max_bytes:
+        return start + len(window)
+    return start + max(1, len(encoded[:max_bytes].decode("utf-8", "ignore")))
+
+
+def _pause(text: str, start: int, end: int) -> int:
+    half = start + (end - start) // 2
+    for pause in (_SENTENCE_END, _WORD_END):
+        ends = [found.end() for found in pause.finditer(text, half, end)]
+        # At the very end a match may go on behind the piece.
+        if ends:
+            return ends[-1]
+    at = end
+    while at > start and (unicodedata.category(text[at])[0] == "M" or _joined(text, at)):
+        at -= 1
+    return at if at > start else end
+
+
+def _joined(text: str, at: int) -> bool:
+    return text[at] in _JOINERS or text[at - 1] in _JOINERS

@@ -1,0 +1,352 @@
+"""Several files of one visit: one at a time, in the order of their upload, and none does harm."""
+
+from datetime import timedelta
+
+import pytest
+
+from lumimd import collecting, commands, pipeline
+from lumimd.audio import Upload
+from lumimd.errors import ErrorCode, RefusalCode, Refused
+from lumimd.ports import Failed, Transcribed
+from lumimd.reconciliation import reconcile
+from lumimd.records import ProcessingError, ProcessingStatus, Stage, Status, Visit
+from lumimd.retention import enforce
+from lumimd.transcript import Utterance
+from tests.support.parts import START, MemoryParts, another, tone, transcript, upload
+from tests.support.visits import minutes_pass, run_tasks, visit_of
+
+FIRST = (("A", "Good morning."), ("B", "I have a cough, doctor."))
+SECOND = (("A", "Take amoxicillin."), ("B", "Thank you."))
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts()
+
+
+def put(parts: MemoryParts, uploaded: Upload, content: bytes | None = None) -> Upload:
+    parts.audio.put(uploaded.audio, tone(seconds=2) if content is None else content)
+    return uploaded
+
+
+async def accept(parts: MemoryParts, uploaded: Upload, content: bytes | None = None) -> None:
+    await pipeline.accept(parts, put(parts, uploaded, content))
+
+
+async def finish(
+    parts: MemoryParts, state: Transcribed | Failed | None = None, minutes: float = 3
+) -> Visit:
+    """The job that was ordered last ends, and everything goes on by itself."""
+    job = parts.transcriber.orders[-1].transcript_id
+    parts.transcriber.finish(job, state or Transcribed(transcript(FIRST)))
+    visit = await visit_of(parts)
+    await collecting.collect(parts, "visit-1", visit.attempt, job)
+    await run_tasks(parts)
+    await minutes_pass(parts, minutes)
+    return await visit_of(parts)
+
+
+async def completed(parts: MemoryParts) -> Visit:
+    await accept(parts, upload())
+    visit = await finish(parts)
+    assert visit.status is Status.COMPLETED
+    return visit
+
+
+def shown(visit: Visit) -> dict[str, object]:
+    """What its owner sees of a completed visit."""
+    fields = ("status", "processing_status", "summary", "action_ids", "transcription", "audio")
+    more = ("diagnoses", "medications", "source", "transcript_pages", "progress_percent")
+    return {name: getattr(visit, name) for name in (*fields, *more)}
+
+
+def texts(utterances: tuple[Utterance, ...]) -> list[str]:
+    return [each.text for each in utterances]
+
+
+# Files that bring nothing.
+
+BAD = {
+    "a text": (b"not a recording", ErrorCode.AUDIO_UNREADABLE),
+    "too short": (tone(seconds=0.05), ErrorCode.AUDIO_TOO_SHORT),
+}
+
+
+@pytest.mark.parametrize("again", [another(2), upload(generation=7)], ids=["new path", "same path"])
+@pytest.mark.parametrize("what", BAD)
+async def test_a_bad_file_never_damages_a_completed_visit(
+    parts: MemoryParts, again: Upload, what: str
+) -> None:
+    before = await completed(parts)
+    told = await parts.store.transcript("visit-1")
+    content, code = BAD[what]
+    await accept(parts, again, content)
+    await minutes_pass(parts, 3)
+    after = await visit_of(parts)
+    assert shown(after) == shown(before)
+    assert await parts.store.transcript("visit-1") == told
+    assert [action.action_id for action in await parts.store.actions("visit-1")] == list(
+        before.action_ids
+    )
+    (refused,) = after.refused_takes
+    assert (refused.code, refused.storage_path) == (code, again.audio.storage_path)
+    assert refused.message
+    assert parts.summarizer.calls == 1, "no new summary"
+    await accept(parts, again, content)  # its event once more
+    assert (await visit_of(parts)).refused_takes == (refused,)
+
+
+@pytest.mark.parametrize("size", [0, 6 * 1024**3])
+async def test_an_empty_or_huge_file_is_refused_beside_the_results(
+    parts: MemoryParts, size: int
+) -> None:
+    before = await completed(parts)
+    second = another(2)
+    audio = second.audio.model_copy(update={"size_bytes": size})
+    await accept(parts, second.model_copy(update={"audio": audio}))
+    assert shown(await visit_of(parts)) == shown(before)
+    assert len(parts.transcriber.orders) == 1, "nothing was paid"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [Failed(ErrorCode.AUDIO_UNREADABLE, is_transient=False), Transcribed(transcript([("A", " ")]))],
+)
+async def test_a_file_that_the_provider_refuses_leaves_the_results(
+    parts: MemoryParts, state: Transcribed | Failed
+) -> None:
+    before = await completed(parts)
+    await accept(parts, another(2))
+    assert (await visit_of(parts)).summary == before.summary, "shown while it is transcribed"
+    after = await finish(parts, state)
+    assert shown(after) == shown(before)
+    assert len(after.refused_takes) == 1
+
+
+async def test_what_another_try_may_overcome_stays_open_for_one(parts: MemoryParts) -> None:
+    before = await completed(parts)
+    late = another(2).model_copy(update={"announced_at": START - timedelta(days=1)})
+    await accept(parts, late)
+    visit = await visit_of(parts)
+    assert (visit.status, visit.summary) == (Status.COMPLETED, before.summary)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.RECEIVED_TOO_LATE
+    await commands.retry(parts, "visit-1")
+    await minutes_pass(parts, 1)
+    after = await finish(parts, Transcribed(transcript(SECOND)))
+    assert texts(await parts.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
+    assert (after.status, after.refused_takes) == (Status.COMPLETED, ())
+
+
+async def test_who_cancels_the_second_file_keeps_the_results_of_the_first(
+    parts: MemoryParts,
+) -> None:
+    before = await completed(parts)
+    await accept(parts, another(2))
+    await accept(parts, another(3))
+    await commands.cancel(parts, "visit-1")
+    after = await visit_of(parts)
+    assert shown(after) == shown(before)
+    assert [each.code for each in after.refused_takes] == [ErrorCode.CANCELLED] * 2
+    with pytest.raises(Refused) as refused:
+        await commands.cancel(parts, "visit-1")
+    assert refused.value.code is RefusalCode.ALREADY_OVER
+
+
+# Files that are parts.
+
+
+@pytest.mark.parametrize("moment", ["transcribing", "summarizing", "completed"])
+async def test_two_files_are_one_visit_whenever_the_second_comes(
+    parts: MemoryParts, moment: str
+) -> None:
+    await accept(parts, upload())
+    if moment == "transcribing":
+        await accept(parts, another(2))
+    job = parts.transcriber.orders[-1].transcript_id
+    parts.transcriber.finish(job, Transcribed(transcript(FIRST)))
+    await collecting.collect(parts, "visit-1", 1, job)
+    if moment == "completed":
+        await run_tasks(parts)
+    if moment != "transcribing":
+        await accept(parts, another(2))
+    await minutes_pass(parts, 2)
+    visit = await finish(parts, Transcribed(transcript(SECOND)))
+    assert visit.status is Status.COMPLETED
+    told = await parts.store.transcript("visit-1")
+    assert texts(told) == [text for _, text in (*FIRST, *SECOND)]
+    assert [each.id for each in told] == ["u1", "u2", "u3", "u4"]
+    assert [each.start_ms for each in told] == sorted(each.start_ms for each in told)
+    assert told[1].end_ms <= told[2].start_ms
+    assert len(parts.transcriber.orders) == 2, "each file is paid once"
+    assert visit.ledger.orders == 2
+    assert [take.audio.generation for take in visit.takes] == [1, 20]
+
+
+async def test_files_are_joined_in_the_order_of_their_upload_not_of_their_events(
+    parts: MemoryParts,
+) -> None:
+    await accept(parts, another(2))
+    await accept(parts, upload())
+    await finish(parts, Transcribed(transcript(SECOND)))
+    await finish(parts, Transcribed(transcript(FIRST)))
+    told = await parts.store.transcript("visit-1")
+    assert texts(told) == [text for _, text in (*FIRST, *SECOND)]
+    assert [each.start_ms for each in told] == sorted(each.start_ms for each in told)
+
+
+async def test_a_bad_first_file_is_noted_and_the_second_is_the_visit(parts: MemoryParts) -> None:
+    await accept(parts, upload(), b"not a recording")
+    assert (await visit_of(parts)).status is Status.FAILED
+    await accept(parts, another(2))
+    visit = await finish(parts)
+    assert visit.status is Status.COMPLETED
+    (refused,) = visit.refused_takes
+    assert (refused.code, refused.generation) == (ErrorCode.AUDIO_UNREADABLE, 1)
+
+
+async def test_a_bad_file_among_several_is_skipped(parts: MemoryParts) -> None:
+    await accept(parts, upload())
+    await accept(parts, another(2), b"not a recording")
+    await accept(parts, another(3))
+    await finish(parts, Transcribed(transcript(FIRST)), minutes=6)
+    visit = await finish(parts, Transcribed(transcript(SECOND)))
+    assert visit.status is Status.COMPLETED
+    assert texts(await parts.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
+    assert [each.code for each in visit.refused_takes] == [ErrorCode.AUDIO_UNREADABLE]
+    assert parts.summarizer.calls == 1, "one summary of all"
+
+
+async def test_a_file_is_replaced_in_its_place(parts: MemoryParts) -> None:
+    await accept(parts, upload())
+    await finish(parts, Transcribed(transcript([("A", "Old words."), ("B", "More of them.")])))
+    await accept(parts, another(2))
+    await finish(parts, Transcribed(transcript(SECOND)))
+    await accept(parts, upload(generation=30))
+    visit = await finish(parts, Transcribed(transcript(FIRST)))
+    told = await parts.store.transcript("visit-1")
+    assert texts(told) == [text for _, text in (*FIRST, *SECOND)]
+    assert len({each.id for each in told}) == 4
+    assert [each.start_ms for each in told] == sorted(each.start_ms for each in told)
+    assert [take.audio.generation for take in visit.takes] == [30, 20]
+
+
+async def test_a_newer_generation_while_it_waits_replaces_it(parts: MemoryParts) -> None:
+    await accept(parts, upload())
+    await accept(parts, another(2))
+    newer = another(2).audio.model_copy(update={"generation": 21})
+    await accept(parts, another(2).model_copy(update={"audio": newer}))
+    assert (await visit_of(parts)).waiting_takes == (newer,)
+
+
+async def test_consent_that_is_missing_keeps_every_file_waiting(parts: MemoryParts) -> None:
+    parts.policy = parts.policy.__class__(requires_consent=True)
+    await accept(parts, upload())
+    await accept(parts, another(2))
+    visit = await visit_of(parts)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.CONSENT_MISSING
+    await commands.give_consent(parts, "visit-1")
+    await minutes_pass(parts, 2)
+    await finish(parts, Transcribed(transcript(FIRST)))
+    visit = await finish(parts, Transcribed(transcript(SECOND)))
+    assert texts(await parts.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
+
+
+async def test_together_the_files_are_no_longer_than_one_may_be(parts: MemoryParts) -> None:
+    before = await completed(parts)
+    (take,) = before.takes
+    long = before.model_copy(update={"takes": (take.model_copy(update={"seconds": 36_000.0}),)})
+    parts.store.raw["visits/visit-1"] = long.to_stored()
+    await accept(parts, another(2))
+    after = await visit_of(parts)
+    assert [each.code for each in after.refused_takes] == [ErrorCode.AUDIO_TOO_LONG]
+    assert shown(after) == shown(before)
+
+
+async def test_a_visit_from_before_there_were_takes_gets_a_second_one(parts: MemoryParts) -> None:
+    before = await completed(parts)
+    stored = before.to_stored()
+    for field in ("takes", "waitingTakes", "refusedTakes", "kept"):
+        del stored[field]
+    parts.store.raw["visits/visit-1"] = stored
+    await accept(parts, another(2), b"not a recording")
+    assert shown(await visit_of(parts)) == shown(before)
+    await accept(parts, another(3))
+    await finish(parts, Transcribed(transcript(SECOND)))
+    assert texts(await parts.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
+
+
+# What goes with a visit goes with all of its files.
+
+
+async def test_a_deleted_visit_of_several_files_leaves_no_copy_of_any(parts: MemoryParts) -> None:
+    await accept(parts, upload())
+    await accept(parts, another(2))
+    await finish(parts, Transcribed(transcript(FIRST)))
+    await finish(parts, Transcribed(transcript(SECOND)))
+    await accept(parts, another(3))
+    await commands.delete(parts, "visit-1")
+    parts.transcriber.finish(parts.transcriber.orders[-1].transcript_id, Transcribed(transcript()))
+    await minutes_pass(parts, 15)
+    assert all(order.is_deleted for order in parts.transcriber.orders)
+    assert not parts.audio._content
+
+
+async def test_retention_erases_every_file(parts: MemoryParts) -> None:
+    await completed(parts)
+    await accept(parts, another(2), b"not a recording")
+    parts.clock.advance(parts.policy.audio_retention + timedelta(days=1))
+    await enforce(parts)
+    assert not parts.audio._content
+
+
+async def test_a_second_file_whose_event_was_lost_is_found_by_reconciliation(
+    parts: MemoryParts,
+) -> None:
+    await completed(parts)
+    parts.policy = parts.policy.__class__(requires_consent=False, bucket=parts.audio.bucket)
+    second = another(2)
+    parts.audio.put(second.audio, tone(seconds=2), at=parts.clock.now())
+    parts.clock.advance(timedelta(hours=2))
+    assert (await reconcile(parts))["recordings_without_a_visit"] == 1
+    assert (await visit_of(parts)).processing_status is ProcessingStatus.TRANSCRIBING
+    assert "recordings_without_a_visit" not in await reconcile(parts)
+
+
+async def test_files_that_were_stopped_are_not_begun_anew_with_the_next_one(
+    parts: MemoryParts,
+) -> None:
+    await accept(parts, upload())
+    await accept(parts, another(2))
+    await commands.cancel(parts, "visit-1")
+    await accept(parts, another(3))
+    visit = await finish(parts)
+    assert [take.audio.generation for take in visit.takes] == [30]
+    assert [(each.generation, each.code) for each in visit.refused_takes] == [
+        (1, ErrorCode.CANCELLED),
+        (20, ErrorCode.CANCELLED),
+    ]
+    assert len(parts.transcriber.orders) == 2
+
+
+async def test_a_file_that_could_not_be_transcribed_is_looked_for_before_it_is_ordered_again(
+    parts: MemoryParts,
+) -> None:
+    """Its job may have been ordered although the answer was lost."""
+    await accept(parts, upload())
+    visit = await visit_of(parts)
+    failed = visit.model_copy(
+        update={
+            "processing_status": ProcessingStatus.FAILED,
+            "processing_error": ProcessingError.of(
+                ErrorCode.TRANSCRIPTION_UNAVAILABLE, Stage.TRANSCRIPTION
+            ),
+            "transcription": None,
+            "wake_at": None,
+        }
+    )
+    parts.store.raw["visits/visit-1"] = failed.to_stored()
+    await accept(parts, another(2))
+    assert len(parts.transcriber.orders) == 1, "the job was found again"
+    assert (await visit_of(parts)).waiting_takes == (another(2).audio,)
