@@ -104,7 +104,7 @@ async def _next_event(parts: Parts, upload: Upload, accepted: Advance) -> e.Even
         return None
     if parts.policy.requires_consent and visit.consent is None:
         return e.AudioRejected(visit.attempt, ErrorCode.CONSENT_MISSING)
-    announced_at = upload.announced_at
+    announced_at = upload.announced_at if visit.audio == upload.audio else None
     if announced_at is not None and parts.clock.now() - announced_at > EVENT_CAP:
         return e.AudioRejected(visit.attempt, ErrorCode.RECEIVED_TOO_LATE)
     held = await held_by_switch(parts, visit)

@@ -11,6 +11,8 @@ from lumimd.operations.timeline import RunOutcome, StageRun, timeline
 from lumimd.ports import Transcribed
 from lumimd.records import Stage
 from tests.support.operators import CANARY, OperatedParts, spoken
+from tests.support.parts import another, tone
+from tests.support.visits import minutes_pass
 
 SECONDS = timedelta(seconds=1)
 
@@ -99,3 +101,27 @@ async def test_no_word_of_the_visit_is_in_its_timeline(parts: OperatedParts) -> 
     assert CANARY in said  # or this test would look for what is not there
     found = timeline(VisitLine.of(visit), await parts.store.history("v1"), parts.clock.now())
     assert CANARY not in str(found.to_stored())
+
+
+async def test_the_files_of_a_visit_are_transcribed_one_after_the_other(
+    parts: OperatedParts,
+) -> None:
+    await parts.submitted("v1")
+    for number, content in ((2, b"not a recording"), (3, tone(seconds=2))):
+        uploaded = another(number, "v1")
+        parts.audio.put(uploaded.audio, content)
+        await pipeline.accept(parts, uploaded)
+    for order in range(2):
+        attempt = (await parts.get("v1")).attempt
+        parts.transcriber.finish(f"job-{order}", Transcribed(spoken()))
+        await collecting.collect(parts, "v1", attempt, f"job-{order}")
+        await minutes_pass(parts, 3)
+    told = [(run.stage, run.outcome) for run in await runs_of(parts)]
+    assert told == [
+        (Stage.SUBMISSION, RunOutcome.DONE),
+        (Stage.TRANSCRIPTION, RunOutcome.DONE),
+        (Stage.SUBMISSION, RunOutcome.FAILED),
+        (Stage.SUBMISSION, RunOutcome.DONE),
+        (Stage.TRANSCRIPTION, RunOutcome.DONE),
+        (Stage.SUMMARY, RunOutcome.DONE),
+    ]

@@ -44,6 +44,8 @@ _SHOWS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
     events.SummaryDeferred: {"level": "repeating"},
     events.SummaryHeld: _AWAY,
     events.VisitExpired: {"level": "impatient"},
+    **{event: {"level": "takes"} for event in (events.TakeAccepted, events.TakeAdded)},
+    **{event: {"level": "takes"} for event in events.MEANT},
 }
 """Where the lack of a transition for such an event shows soonest, if not with heavy faults."""
 

@@ -3,14 +3,24 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lumimd import collecting, commands, pipeline
 from lumimd.audio import Upload
 from lumimd.errors import ErrorCode, RefusalCode, Refused
 from lumimd.ports import Failed, Transcribed
 from lumimd.reconciliation import reconcile
-from lumimd.records import ProcessingError, ProcessingStatus, Stage, Status, Visit
+from lumimd.records import (
+    ProcessingError,
+    ProcessingStatus,
+    Stage,
+    Status,
+    Transcription,
+    Visit,
+)
 from lumimd.retention import enforce
+from lumimd.takes import joined_takes, with_take
 from lumimd.transcript import Utterance
 from tests.support.parts import START, MemoryParts, another, tone, transcript, upload
 from tests.support.visits import minutes_pass, run_tasks, visit_of
@@ -277,6 +287,18 @@ async def test_a_visit_from_before_there_were_takes_gets_a_second_one(parts: Mem
     assert texts(await parts.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
 
 
+async def test_a_file_is_not_called_late_for_the_lateness_of_another(parts: MemoryParts) -> None:
+    late = upload().model_copy(update={"announced_at": START - timedelta(days=1)})
+    await accept(parts, late)
+    assert (await visit_of(parts)).status is Status.FAILED
+    second = another(2).model_copy(update={"announced_at": START - timedelta(days=1)})
+    await accept(parts, second)
+    await finish(parts, Transcribed(transcript(FIRST)))
+    visit = await finish(parts, Transcribed(transcript(SECOND)))
+    assert (visit.status, visit.refused_takes) == (Status.COMPLETED, ())
+    assert texts(await parts.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
+
+
 # What goes with a visit goes with all of its files.
 
 
@@ -350,3 +372,38 @@ async def test_a_file_that_could_not_be_transcribed_is_looked_for_before_it_is_o
     await accept(parts, another(2))
     assert len(parts.transcriber.orders) == 1, "the job was found again"
     assert (await visit_of(parts)).waiting_takes == (another(2).audio,)
+
+
+TAKES = st.lists(
+    st.tuples(st.integers(1, 9), st.lists(st.tuples(st.sampled_from("AB"), st.text()), max_size=4)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(TAKES)
+def test_whatever_files_come_in_whatever_order_each_says_its_words_once_and_in_its_place(
+    takes: list[tuple[int, list[tuple[str, str]]]],
+) -> None:
+    """Files come by number; one that comes again, as a newer generation, replaces the older one."""
+    visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
+    stored: tuple[Utterance, ...] = ()
+    said: dict[int, list[str]] = {}
+    first_order: dict[int, int] = {}
+    for generation, (number, words) in enumerate(takes, start=100):
+        audio = another(number).audio
+        newer = audio.generation if number not in said else generation
+        visit = visit.model_copy(update={"audio": audio.model_copy(update={"generation": newer})})
+        heard = transcript(words)
+        joined = joined_takes(visit, stored, heard)
+        job = Transcription(provider="p", transcript_id="j", submitted_at=START, completed_at=START)
+        visit = visit.model_copy(update={"takes": with_take(visit, heard, job)})
+        stored = joined.utterances
+        said[number] = [text for _, text in words]
+        first_order.setdefault(number, audio.generation)
+        wanted = [t for n in sorted(said, key=first_order.__getitem__) for t in said[n]]
+        assert texts(stored) == wanted
+        assert len({each.id for each in stored}) == len(stored)
+        assert [each.start_ms for each in stored] == sorted(each.start_ms for each in stored)
+        assert sum(take.utterances or 0 for take in visit.takes) == len(stored)
+    assert (len({each.speaker for each in stored}) > 2) <= (len(said) > 1)

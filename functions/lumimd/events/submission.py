@@ -58,8 +58,8 @@ class AudioReplaced(AudioAccepted):
         line = in_turn(() if stopped else left, self.audio)
         return {
             **begun_with(visit, line[0], line[1:], now),
-            # A transcript of this very file may have been ordered: look before paying.
-            "orders": visit.orders if line[0] == visit.audio else 0,
+            # A transcript of a file that had no end may have been ordered: look before paying.
+            "orders": visit.orders if line[0] == visit.audio != self.audio else 0,
             "refused_takes": _with_the_failed(visit, self.audio, now, left if stopped else ()),
             "kept": _kept(visit),
         }

@@ -17,7 +17,7 @@ _STAGES: Final = {
 }
 _ORDER: Final = tuple(Stage)
 _TROUBLE: Final = ("_deferred", "_failed", "_rejected")
-_RECORDING_ARRIVED: Final = ("audio_accepted", "audio_replaced")
+_RECORDING_ARRIVED: Final = ("audio_accepted", "audio_replaced", "take_accepted")
 
 
 class RunOutcome(StrEnum):
@@ -28,6 +28,13 @@ class RunOutcome(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     STARTED_OVER = "started_over"
+
+
+_OF_ONE_FILE: Final = {
+    "take_transcribed": RunOutcome.DONE,
+    **dict.fromkeys(("take_refused", "transcript_kept", "results_kept"), RunOutcome.FAILED),
+}
+"""How the work on one file of several ended, whatever the visit goes on with."""
 
 
 class StageRun(Document):
@@ -104,6 +111,8 @@ def _ended(run: StageRun, entry: HistoryEntry) -> StageRun:
 
 
 def _outcome(run: StageRun, entry: HistoryEntry) -> RunOutcome:
+    if entry.event in _OF_ONE_FILE:
+        return _OF_ONE_FILE[entry.event]
     if entry.to_status is ProcessingStatus.FAILED:
         return RunOutcome.FAILED
     if entry.to_status is ProcessingStatus.COMPLETED:
