@@ -231,7 +231,7 @@ def _status(to: ProcessingStatus, after: Visit) -> Status:
         case _P.FAILED:
             if after.processing_error and after.processing_error.code is ErrorCode.EXPIRED:
                 return Status.EXPIRED
-            if after.source == "model":
+            if after.source is not None and not after.provisional:
                 return Status.COMPLETED  # another summary was wanted; the one before is there
             transcript_is_safe = after.transcription and after.transcription.completed_at
             return Status.PARTIAL if transcript_is_safe else Status.FAILED

@@ -204,6 +204,7 @@ async def test_a_summary_that_was_asked_for_again_began_when_it_was_asked_for(li
     await submitted(parts)
     await transcribed(parts)
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    parts.fallback = NothingToSay()
     await pipeline.summarize(parts, "visit-1", 1)
     parts.clock.advance(24 * 60 * MINUTE)
     await asked_for_again(parts)

@@ -11,6 +11,7 @@ from lumimd.operations.timeline import RunOutcome, StageRun, timeline
 from lumimd.ports import Transcribed
 from lumimd.records import Stage
 from tests.support.operators import CANARY, OperatedParts, spoken
+from tests.support.parts import NothingToSay
 
 SECONDS = timedelta(seconds=1)
 
@@ -61,6 +62,7 @@ async def test_a_failure_and_the_retry_after_it_are_two_runs(
 ) -> None:
     await walked(parts)
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_INVALID)]
+    parts.fallback = NothingToSay()
     await pipeline.summarize(parts, "v1", 1)
     parts.clock.advance(timedelta(hours=1))
     await dead_letters.retry(olga, "v1")
