@@ -6,7 +6,7 @@ Every missing or bad variable is reported at once, by name; values are never pri
 import os
 import re
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     Field,
@@ -19,6 +19,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lumimd.resilience.rate_limit_policies import Tier
+
+MOST_ANSWER_TOKENS: Final = 64_000
+"""A model that is cut off is asked again with twice as many, and most models write 128,000."""
 
 
 class SettingsError(Exception):
@@ -62,7 +65,11 @@ class Settings(BaseSettings):
     summarizer: Literal["openai", "rules"] = "openai"
     openai_api_key: SecretStr | None = Field(None, validate_default=True)
     openai_base_url: str | None = Field(None, pattern=r"^https?://")
-    openai_model: str = "gpt-4o-mini"
+    openai_model: str = Field("gpt-6-luna", pattern=r"^\S+$")
+    openai_answer_tokens: int = Field(16_000, ge=1_000, le=MOST_ANSWER_TOKENS)
+    openai_reasoning_effort: (
+        Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None
+    ) = None
 
     web_origins: Annotated[tuple[str, ...], NoDecode] = ()
     firebase_auth_emulator_host: str | None = None

@@ -207,6 +207,16 @@ async def test_a_model_that_was_cut_off_gets_more_room_and_thinks_less(
     assert (first.get("reasoning_effort"), second.get("reasoning_effort")) == (effort, less)
 
 
+async def test_a_model_that_has_no_more_room_is_no_fault_of_the_deployment(
+    model: OpenAISummarizer, server: OpenAIServer
+) -> None:
+    server.script(*[api.error(400, code="invalid_value", param="max_completion_tokens")] * 2)
+    with pytest.raises(ProviderRefuses):
+        await model.summarize(transcript())
+    with pytest.raises(Permanent):
+        await model.after(BadAnswer(ErrorCode.SUMMARY_TRUNCATED)).summarize(transcript())
+
+
 async def test_after_any_other_bad_answer_the_same_is_asked(
     model: OpenAISummarizer, server: OpenAIServer
 ) -> None:

@@ -12,7 +12,7 @@ from lumimd.recording import dead_letter_of, record
 from lumimd.records import Visit
 from lumimd.visit import advance, retry_event
 from tests.monitoring.lines import Lines
-from tests.support.parts import START, MemoryParts, transcript, upload
+from tests.support.parts import START, MemoryParts, NothingToSay, transcript, upload
 
 MINUTE = timedelta(minutes=1)
 

@@ -12,7 +12,14 @@ from lumimd import logs
 from lumimd.adapters.openai_answers import error_of, meaning_of
 from lumimd.adapters.openai_completions import summary_in
 from lumimd.clinical import Source, VisitSummary
-from lumimd.errors import BadAnswer, ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.errors import (
+    BadAnswer,
+    DeploymentFault,
+    ErrorCode,
+    Permanent,
+    ProviderRefuses,
+    Transient,
+)
 from lumimd.resilience import retry
 from lumimd.transcript import Transcript
 
@@ -69,6 +76,7 @@ class OpenAISummarizer:
         )
         self._model = model
         self._answer_tokens = answer_tokens
+        self._wants_more = False
         self._reasoning_effort = reasoning_effort
 
     def after(self, bad: BadAnswer) -> Self:
@@ -76,6 +84,7 @@ class OpenAISummarizer:
         if bad.code is not ErrorCode.SUMMARY_TRUNCATED:
             return self
         roomier = copy.copy(self)
+        roomier._wants_more = True
         roomier._answer_tokens = self._answer_tokens * MORE_TOKENS
         effort = self._reasoning_effort
         roomier._reasoning_effort = _LESS_EFFORT.get(effort, effort)
@@ -110,20 +119,22 @@ class OpenAISummarizer:
             raise trouble(ErrorCode.SUMMARY_UNAVAILABLE) from error
         except openai.APIStatusError as error:
             # `from None`: the message is the provider's, who may quote the visit or the key.
-            raise _of_status(error) from None
+            raise self._of_status(error) from None
         return summary_in(answer.content)
 
-
-def _of_status(error: openai.APIStatusError) -> Transient | Permanent:
-    # Some servers send a number as the code.
-    names = (error.code and str(error.code), error.type and str(error.type))
-    parameter = error.param and str(error.param)
-    meaning = meaning_of(error.status_code, names, parameter)
-    ours = error_of(meaning, retry.seconds_asked(error.response.headers))
-    if isinstance(ours, Permanent | ProviderRefuses):
-        code = f"http_{error.status_code}"
-        logs.event("model_refused_the_request", "error", code=code, reason=meaning.value)
-    return ours
+    def _of_status(self, error: openai.APIStatusError) -> Transient | Permanent:
+        # Some servers send a number as the code.
+        names = (error.code and str(error.code), error.type and str(error.type))
+        parameter = error.param and str(error.param)
+        meaning = meaning_of(error.status_code, names, parameter)
+        if self._wants_more and meaning is DeploymentFault.REQUEST_REFUSED:
+            # The model writes no more than it did: no fault of the deployment, and no summary.
+            return Permanent(ErrorCode.SUMMARY_TRUNCATED)
+        ours = error_of(meaning, retry.seconds_asked(error.response.headers))
+        if isinstance(ours, Permanent | ProviderRefuses):
+            code = f"http_{error.status_code}"
+            logs.event("model_refused_the_request", "error", code=code, reason=meaning.value)
+        return ours
 
 
 def _lines(transcript: Transcript) -> str:
