@@ -14,12 +14,13 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from infra.local.client import USER_ID, Client, VisitDocuments
+from infra.local.client import USER_ID, Client
 from infra.local.emulators import EmulatorMissing
 from infra.local.launcher import Say, Stack, running_stack
 from infra.local.show import show
 from infra.local.stack import ROOT, Options, can_emulate
 from infra.local.supervision.processes import ProcessFailed
+from infra.local.visit_documents import VisitDocuments
 from lumimd.audio import recording_of
 from lumimd.records import Status, Visit
 
