@@ -10,7 +10,7 @@ from lumimd.records import ProcessingStatus, Visit
 from lumimd.resilience.backoff import MAX_TRIES
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import Invocation, current
-from tests.simulation.model import Model
+from tests.simulation.model import Model, Rules
 from tests.simulation.world import START, World
 
 _UNAVAILABLE: Final = (ErrorCode.TRANSCRIPTION_UNAVAILABLE, ErrorCode.SUMMARY_UNAVAILABLE)
@@ -19,9 +19,9 @@ _UNAVAILABLE: Final = (ErrorCode.TRANSCRIPTION_UNAVAILABLE, ErrorCode.SUMMARY_UN
 class Holders:
     """Watches the claims of one world."""
 
-    def __init__(self, world: World, model: Model) -> None:
+    def __init__(self, world: World, model: Model, rules: Rules) -> None:
         self._world = world
-        self._model = model
+        self._model, self._rules = model, rules
         self._holders: dict[tuple[str, int], list[Invocation]] = {}
         self._ordered: set[tuple[str, str]] = set()
         self._only_looked: set[tuple[str, str]] = set()
@@ -86,6 +86,9 @@ class Holders:
     def _check_shown(self, visit: Visit, holders: list[Invocation]) -> None:
         """While the model stays away, people are shown what rules can tell."""
         if not holders or visit.source is not None or visit.transcription is None:
+            return
+        assert visit.audio is not None
+        if self._rules.has_nothing_to_say(visit.visit_id, visit.audio.generation):
             return
         last, done_at = holders[-1], visit.transcription.completed_at
         if done_at is None or not last.is_over or last.is_dead or last.timed_out:
