@@ -8,8 +8,10 @@ locals {
     DEFAULT_TIER                 = var.default_tier
     EXPIRE_UNFINISHED_AFTER_DAYS = tostring(var.expire_unfinished_after_days)
     GOOGLE_CLOUD_PROJECT         = var.project_id
+    OPENAI_ANSWER_TOKENS         = tostring(var.openai_answer_tokens)
     OPENAI_BASE_URL              = var.openai_base_url
     OPENAI_MODEL                 = var.openai_model
+    OPENAI_REASONING_EFFORT      = var.openai_reasoning_effort
     REQUIRE_CONSENT              = tostring(var.require_consent)
     SUMMARIZER                   = var.summarizer
     SUMMARIZE_URL                = local.addresses["summarize_visit"]
@@ -31,6 +33,7 @@ locals {
   # What is not given is left out, and the code's own default holds.
   left_out = compact([
     var.openai_base_url == null ? "OPENAI_BASE_URL" : "",
+    var.openai_reasoning_effort == null ? "OPENAI_REASONING_EFFORT" : "",
     var.transcript_retention_days == null ? "TRANSCRIPT_RETENTION_DAYS" : "",
   ])
 

@@ -73,8 +73,32 @@ variable "summarizer" {
 
 variable "openai_model" {
   type        = string
-  description = "The model that summarizes."
-  default     = "gpt-4o-mini"
+  description = "The model that summarizes. Models are retired on announced dates: docs/decisions/0018."
+  default     = "gpt-6-luna"
+}
+
+variable "openai_answer_tokens" {
+  type        = number
+  description = "The most tokens of an answer, thoughts included; one that was cut off is asked for again with twice as many."
+  default     = 16000
+
+  validation {
+    condition     = var.openai_answer_tokens >= 1000 && var.openai_answer_tokens <= 64000
+    error_message = "From 1000 to 64000."
+  }
+}
+
+variable "openai_reasoning_effort" {
+  type        = string
+  description = "How long the model thinks; null: its own default."
+  default     = null
+
+  validation {
+    condition = var.openai_reasoning_effort == null ? true : contains(
+      ["none", "minimal", "low", "medium", "high", "xhigh", "max"], var.openai_reasoning_effort
+    )
+    error_message = "One of: none, minimal, low, medium, high, xhigh, max; or null."
+  }
 }
 
 variable "openai_base_url" {

@@ -168,9 +168,9 @@ export interface Utterance {
  * line for the provider while it waits there (`admission/`), `queued_at` when it first had to
  * wait, there or for its user's quota. Once it was in line or at the provider, its recording is
  * `counted` against that quota. An `urgent` visit overtakes the others. A `provisional` summary
- * was made by rules while the model was away, and is replaced once. A visit may have several
- * files, its takes (`takes.py`); `kept` is the status that it goes back to when the present file
- * brings nothing.
+ * was made by rules while the model was away; it is replaced once, or the rules' is made final. A
+ * visit may have several files, its takes (`takes.py`); `kept` is the status that it goes back to
+ * when the present file brings nothing.
  */
 export interface Visit {
   visitId: string;

@@ -3,7 +3,7 @@
 One schema serves the model provider (structured output), the store and the clients.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -70,14 +70,21 @@ class VisitSummary(Document):
     education: list[Statement] = Field(description="What the patient was taught or warned of.")
     action_items: list[ActionItem]
 
+    def lists(self) -> tuple[Sequence[Evidenced], ...]:
+        """Every list of statements, in the order of the fields."""
+        return (
+            self.summary,
+            self.diagnoses,
+            self.medications.started,
+            self.medications.stopped,
+            self.medications.changed,
+            self.imaging,
+            self.next_steps,
+            self.education,
+            self.action_items,
+        )
+
     def evidenced(self) -> Iterator[Evidenced]:
         """Every statement of the summary, in the order of the fields."""
-        yield from self.summary
-        yield from self.diagnoses
-        yield from self.medications.started
-        yield from self.medications.stopped
-        yield from self.medications.changed
-        yield from self.imaging
-        yield from self.next_steps
-        yield from self.education
-        yield from self.action_items
+        for each in self.lists():
+            yield from each

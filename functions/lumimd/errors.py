@@ -52,7 +52,7 @@ MESSAGES: Final[Mapping[ErrorCode, str]] = {
     ),
     ErrorCode.SUMMARY_INVALID: "The summary could not be made. Your transcript is safe.",
     ErrorCode.SUMMARY_REFUSED: "The summary could not be made. Your transcript is safe.",
-    ErrorCode.SUMMARY_TRUNCATED: "The visit was too long to summarize. Your transcript is safe.",
+    ErrorCode.SUMMARY_TRUNCATED: "The summary could not be made. Your transcript is safe.",
     ErrorCode.SUMMARY_UNAVAILABLE: (
         "The summary is not available at the moment. Your transcript is safe."
     ),
@@ -128,6 +128,19 @@ class Permanent(Exception):
     def __init__(self, code: ErrorCode) -> None:
         super().__init__(code.value)
         self.code = code
+
+
+class BadAnswer(Permanent):
+    """The model was paid, and its answer is no summary of this visit.
+
+    Args:
+        code: what is wrong with the answer.
+        may_get_better: another sample may be a good one. A model that refused is not asked again.
+    """
+
+    def __init__(self, code: ErrorCode, *, may_get_better: bool = True) -> None:
+        super().__init__(code)
+        self.may_get_better = may_get_better
 
 
 class Rejected(Exception):

@@ -1,11 +1,17 @@
-"""The summary while the model is away: wait, then show one made by rules, then say so.
+"""The summary when the model has none: wait, show one made by rules, and keep it in the end.
 
 | the model                     | the visit                                                        |
 |-------------------------------|------------------------------------------------------------------|
 | is known to be down           | is held; no try is used up                                       |
-| fails                         | is put aside; after the last try it is `partial`, a dead letter  |
+| fails                         | is put aside, for up to three tries                              |
 | has been away for a while     | shows a provisional summary by rules, and goes on waiting        |
-| is still away a day later     | is `partial`: the transcript and the provisional summary stay    |
+| fails at the last try, or is  | is completed: the rules write the summary, for good; its owner   |
+| still away a day later        | may have the model asked again                                   |
+| refuses this transcript, or   | is completed in the same way, at once                            |
+| answers badly twice           |                                                                  |
+
+A summary by the model that an earlier attempt made of the same transcript stays. A visit ends as
+`partial` only where the rules have nothing to say.
 """
 
 from datetime import datetime, timedelta
@@ -14,13 +20,16 @@ from typing import Final
 
 from lumimd import events as e
 from lumimd import logs
+from lumimd.action_items import action_items
 from lumimd.analysis import ANALYSES
+from lumimd.analysis.visit_summary import Bill
 from lumimd.claims import still_held
+from lumimd.clinical import VisitSummary
 from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.parts import Parts
 from lumimd.recording import record
-from lumimd.records import Stage, Visit
+from lumimd.records import Action, Stage, Visit
 from lumimd.resilience.backoff import MAX_TRIES, put_aside
 from lumimd.transcript import Transcript
 
@@ -67,8 +76,12 @@ def lacks_provisional(visit: Visit, now: datetime) -> bool:
     return visit.source is None and now - _transcribed_at(visit) >= PROVISIONAL_AFTER
 
 
-async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -> None:
+async def go_on_without_model(
+    parts: Parts, claimed: Stored, error: Transient, answers: int = 0
+) -> None:
     """Decide what becomes of a claimed visit whose summary could not be made now.
+
+    `answers` are those that the model was paid for in this try.
 
     Raises:
         Transient: the store is not available.
@@ -80,45 +93,65 @@ async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -
             wait_s = max(down.retry_after_s or 0.0, error.retry_after_s or 0.0)
             error = Held(down.code, retry_after_s=wait_s)
     held = isinstance(error, Held)
+    is_last_try = not held and visit.stage_tries >= MAX_TRIES
+    if is_last_try or now - _wanted_since(visit) >= GIVE_UP_AFTER:
+        await end_without_model(parts, claimed, ErrorCode.SUMMARY_UNAVAILABLE, answers)
+        return
     until = (
         held_until(visit, error, now)
         if isinstance(error, Held)
         else now + put_aside(visit.stage_tries, error.retry_after_s)
     )
-    waited = now - _wanted_since(visit)
-    is_last_try = not held and visit.stage_tries >= MAX_TRIES
-    stored: Stored | None = claimed
-    shown = False
-    if lacks_provisional(visit, now) or (is_last_try and visit.source is None):
-        provisional = await _by_rules(parts, visit, until, used_a_try=not held)
-        if provisional is not None:
-            wanted = still_held(claimed)
-            stored, shown = await record(parts, claimed, provisional, still_wanted=wanted), True
-    if stored is None or (shown and not stored.visit.provisional):
-        return  # the visit is gone, or somebody else's
-    wanted = still_held(stored)
-    if is_last_try or waited >= GIVE_UP_AFTER:
-        gave_up = e.SummaryFailed(visit.attempt, ErrorCode.SUMMARY_UNAVAILABLE)
-        await record(parts, stored, gave_up, still_wanted=wanted)
-    elif held and not shown:
-        await record(parts, stored, e.SummaryHeld(visit.attempt, until), still_wanted=wanted)
-    elif not shown:
-        deferred = e.SummaryDeferred(visit.attempt, until, error.code)
-        await record(parts, stored, deferred, still_wanted=wanted)
+    wanted = still_held(claimed)
+    if lacks_provisional(visit, now):
+        summary = await _by_rules(parts, visit)
+        if summary is not None:
+            source = parts.fallback.source
+            provisional = e.ProvisionalSummaryStored(
+                visit.attempt, until, source, summary, used_a_try=not held, answers=answers
+            )
+            await record(parts, claimed, provisional, still_wanted=wanted)
+            return
+    waits = (
+        e.SummaryHeld(visit.attempt, until, answers=answers)
+        if held
+        else e.SummaryDeferred(visit.attempt, until, error.code, answers=answers)
+    )
+    await record(parts, claimed, waits, still_wanted=wanted)
 
 
-async def _by_rules(
-    parts: Parts, visit: Visit, until: datetime, *, used_a_try: bool
-) -> e.ProvisionalSummaryStored | None:
+async def end_without_model(
+    parts: Parts, claimed: Stored, code: ErrorCode, answers: int = 0
+) -> None:
+    """End a claimed visit of which the model has no summary: the rules write it, for good.
+
+    `code` is why; the owner is told where the rules have nothing to say, or where the summary that
+    was to be replaced stays.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    visit = claimed.visit
+    has_one = visit.source == "model"
+    summary = None if has_one else await _by_rules(parts, visit)
+    event: e.Event = e.SummaryFailed(visit.attempt, code, answers=answers)
+    actions: tuple[Action, ...] | None = None
+    if summary is not None:
+        logs.event("rules_wrote_the_summary", "warning", code=code)
+        actions = action_items(visit, summary, parts.clock.now())
+        ids = tuple(action.action_id for action in actions)
+        event = e.SummaryStored(visit.attempt, parts.fallback.source, summary, ids, answers=answers)
+    await record(parts, claimed, event, actions=actions, still_wanted=still_held(claimed))
+
+
+async def _by_rules(parts: Parts, visit: Visit) -> VisitSummary | None:
     """A summary by rules, or None where the rules find nothing to say."""
     transcript = Transcript(utterances=await parts.store.transcript(visit.visit_id))
     try:
-        summary = await ANALYSES[visit.kind](transcript, parts.fallback)
+        return await ANALYSES[visit.kind](transcript, parts.fallback, Bill())
     except Permanent as error:
         logs.failure("rules_have_nothing_to_say", error)
         return None
-    source = parts.fallback.source
-    return e.ProvisionalSummaryStored(visit.attempt, until, source, summary, used_a_try)
 
 
 def _wanted_since(visit: Visit) -> datetime:

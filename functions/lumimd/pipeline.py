@@ -13,15 +13,21 @@ from lumimd import logs
 from lumimd.action_items import action_items
 from lumimd.admission.admit import Waits
 from lumimd.analysis import ANALYSES
+from lumimd.analysis.visit_summary import Bill
 from lumimd.audio import Audio, Upload
 from lumimd.claims import SUBMISSION, claim, still_held, while_claimed
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.deletion import was_deleted, was_erased
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until
+from lumimd.fallback import (
+    GIVE_UP_AFTER,
+    end_without_model,
+    go_on_without_model,
+    held_until,
+)
 from lumimd.parts import Parts
 from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
-from lumimd.records import Action, Consent, ProcessingStatus, Visit
+from lumimd.records import Consent, ProcessingStatus, Visit
 from lumimd.resilience.backoff import FIRST, MAX_TRIES, put_aside
 from lumimd.switched_off import held_by_switch, summarizer_for, waits_for_switch
 from lumimd.takes import check_together
@@ -222,26 +228,24 @@ async def summarize(parts: Parts, visit_id: str, attempt: int) -> None:
 
 
 async def _summarize(parts: Parts, claimed: Stored) -> None:
-    visit = claimed.visit
-    event: e.Event
-    actions: tuple[Action, ...] | None = None
+    visit, bill = claimed.visit, Bill()
     try:
         if visit.stage_tries > MAX_TRIES:
             raise Permanent(ErrorCode.SUMMARY_UNAVAILABLE)
         async with while_claimed(parts, visit, ErrorCode.SUMMARY_UNAVAILABLE):
             summarizer = await summarizer_for(parts, visit)
             transcript = Transcript(utterances=await parts.store.transcript(visit.visit_id))
-            summary = await ANALYSES[visit.kind](transcript, summarizer)
+            summary = await ANALYSES[visit.kind](transcript, summarizer, bill)
     except Permanent as error:
-        event = e.SummaryFailed(visit.attempt, error.code)
+        await end_without_model(parts, claimed, error.code, bill.answers)
+        return
     except Transient as error:
         logs.failure("summary_failed_for_now", error)
-        await go_on_without_model(parts, claimed, error)
+        await go_on_without_model(parts, claimed, error, bill.answers)
         return
-    else:
-        actions = action_items(visit, summary, parts.clock.now())
-        ids = tuple(action.action_id for action in actions)
-        event = e.SummaryStored(visit.attempt, summarizer.source, summary, ids)
+    actions = action_items(visit, summary, parts.clock.now())
+    ids = tuple(action.action_id for action in actions)
+    event = e.SummaryStored(visit.attempt, summarizer.source, summary, ids, answers=bill.answers)
     await record(parts, claimed, event, actions=actions)
 
 

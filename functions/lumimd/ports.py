@@ -8,13 +8,13 @@ adapter and the real one both pass.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
 from lumimd.commit import Commit, Stored
 from lumimd.dead_letter import DeadLetter
-from lumimd.errors import ErrorCode
+from lumimd.errors import BadAnswer, ErrorCode
 from lumimd.records import Action, Deletion, HistoryEntry, Visit
 from lumimd.transcript import Transcript, Utterance
 
@@ -273,9 +273,21 @@ class Summarizer(Protocol):
     source: Source
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        """The structured summary.
+        """The structured summary, as far as it could be read.
 
         Raises:
-            Permanent: `summary_truncated`, `summary_refused` or `summary_invalid`.
+            BadAnswer: the model was paid, and its answer is no summary.
+            Permanent: there will be none of this transcript.
+            ProviderRefuses: the provider refuses this deployment.
+            Transient: there may be one later.
         """
+        ...
+
+
+@runtime_checkable
+class AskedAgain(Protocol):
+    """A summarizer that is asked in another way after a bad answer."""
+
+    def after(self, bad: BadAnswer) -> Summarizer:
+        """The summarizer for the second ask."""
         ...

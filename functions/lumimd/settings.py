@@ -23,6 +23,8 @@ from lumimd.resilience.rate_limit_policies import Tier
 URL: Final = r"^https?://[^\s/?#]+([/?]\S*)?$"
 DAYS: Final = 36_500  # a hundred years: more would overflow a date
 IN_A_HEADER: Final = re.compile(r"[\x21-\x7e]+")
+MOST_ANSWER_TOKENS: Final = 64_000
+"""A model that is cut off is asked again with twice as many, and most models write 128,000."""
 
 
 class SettingsError(Exception):
@@ -66,7 +68,11 @@ class Settings(BaseSettings):
     summarizer: Literal["openai", "rules"] = "openai"
     openai_api_key: SecretStr | None = Field(None, validate_default=True)
     openai_base_url: str | None = Field(None, pattern=URL)
-    openai_model: str = "gpt-4o-mini"
+    openai_model: str = Field("gpt-6-luna", pattern=r"^\S+$")
+    openai_answer_tokens: int = Field(16_000, ge=1_000, le=MOST_ANSWER_TOKENS)
+    openai_reasoning_effort: (
+        Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None
+    ) = None
 
     web_origins: Annotated[tuple[str, ...], NoDecode] = ()
     firebase_auth_emulator_host: str | None = None

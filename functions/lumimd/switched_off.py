@@ -3,8 +3,8 @@
 | switched off         | a visit                                                                 |
 |----------------------|-------------------------------------------------------------------------|
 | `processing`         | waits and looks every few minutes; nothing is paid, used up or expires  |
-| `summaries_by_model` | waits as if the model was away: a provisional summary by rules, and     |
-|                      | `partial` after a day                                                   |
+| `summaries_by_model` | waits as if the model was away: a provisional summary by rules, which   |
+|                      | is final after a day                                                    |
 
 Whose user is not among the percentage of `processing` waits as well; not among that of
 `summaries_by_model`, the summary is made by rules, for good. What the provider was asked to

@@ -286,7 +286,7 @@ def _status(to: ProcessingStatus, after: Visit) -> Status:
         case _P.FAILED:
             if after.processing_error and after.processing_error.code is ErrorCode.EXPIRED:
                 return Status.EXPIRED
-            if after.source == "model":
+            if after.source is not None and not after.provisional:
                 return Status.COMPLETED  # another summary was wanted; the one before is there
             if after.kept is _P.COMPLETED:
                 return Status.COMPLETED  # another file was wanted; the results before are there

@@ -173,6 +173,8 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
             api_key=key.get_secret_value(),
             base_url=self._settings.openai_base_url,
             model=self._settings.openai_model,
+            answer_tokens=self._settings.openai_answer_tokens,
+            reasoning_effort=self._settings.openai_reasoning_effort,
         )
         return GuardedSummarizer(summarizer, self._breakers[Stage.SUMMARY])
 

@@ -4,7 +4,6 @@ import asyncio
 import mimetypes
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -12,12 +11,12 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, storage  # type: ignore[attr-defined]  # storage has no types
 
 from infra.local.stack import BUCKET, PROJECT
+from infra.local.visit_documents import VisitDocuments
 from lumimd.adapters.firestore import FirestoreVisitStore
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.audio import CONSENT_METADATA
 from lumimd.ports import VisitStore
-from lumimd.records import Action, HistoryEntry, Visit
-from lumimd.transcript import Utterance
+from lumimd.records import Visit
 
 USER_ID: Final = "demo-user"
 CHUNK_BYTES: Final = 1024 * 1024
@@ -35,25 +34,6 @@ class Reader(Protocol):
     async def aclose(self) -> None:
         """Stop listening."""
         ...
-
-
-@dataclass(frozen=True)
-class VisitDocuments:
-    """Everything that a client may read of one visit."""
-
-    visit: Visit
-    transcript: tuple[Utterance, ...]
-    actions: tuple[Action, ...]
-    history: tuple[HistoryEntry, ...]
-
-    def to_stored(self) -> dict[str, Any]:
-        """The documents as clients see them, in camelCase."""
-        return {
-            "visit": self.visit.to_stored(),
-            "transcript": [each.to_stored() for each in self.transcript],
-            "actions": [each.to_stored() for each in self.actions],
-            "history": [each.to_stored() for each in self.history],
-        }
 
 
 class Client:

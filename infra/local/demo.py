@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from infra.local.client import USER_ID, VisitDocuments
+from infra.local.client import USER_ID
 from infra.local.emulators import EmulatorMissing
 from infra.local.following import Following, Stalled
 from infra.local.launcher import Say, running_stack
@@ -21,6 +21,7 @@ from infra.local.show import show
 from infra.local.stack import ROOT, Options, can_emulate
 from infra.local.stall import PATIENCE_S, ended_when_blocked
 from infra.local.supervision.processes import ProcessFailed
+from infra.local.visit_documents import VisitDocuments
 from lumimd.audio import recording_of
 from lumimd.records import Status
 

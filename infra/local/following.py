@@ -11,11 +11,11 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from infra.local.client import VisitDocuments
 from infra.local.launcher import Stack
 from infra.local.stack import Options
 from infra.local.stall import Recognition, Signs, until_stalled, waits_untroubled
 from infra.local.symptoms import symptoms
+from infra.local.visit_documents import VisitDocuments
 from lumimd.records import ProcessingStatus, Visit
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from infra.local.client import VisitDocuments
+from infra.local.visit_documents import VisitDocuments
 from lumimd.clinical import Medication
 from lumimd.records import Visit
 from lumimd.transcript import Utterance

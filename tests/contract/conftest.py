@@ -22,7 +22,7 @@ def _server() -> Iterator[OpenAIServer]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def _model(_server: OpenAIServer) -> AsyncIterator[OpenAISummarizer]:
-    model = OpenAISummarizer(api_key=KEY, base_url=_server.url, model="gpt-4o-mini")
+    model = OpenAISummarizer(api_key=KEY, base_url=_server.url, model="gpt-6-luna")
     yield model
     await model.aclose()
 

@@ -20,9 +20,10 @@ from lumimd.errors import Held
 from lumimd.ports import Transcribed
 from lumimd.records import Stage, Status, Visit
 from lumimd.resilience import breaker_state, retry
+from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.resilience.breaker import CircuitBreaker
-from tests.support.openai_server import KEY, error, openai_server
-from tests.support.parts import MemoryParts, transcript
+from tests.support.openai_server import KEY, completion, error, openai_server
+from tests.support.parts import MemoryParts, transcribed, transcript
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +107,7 @@ async def test_a_job_that_cannot_be_fetched_is_asked_about_ever_more_rarely_and_
     assert requests["get"] <= 3 * 3 * 80
 
 
-async def test_a_model_that_answers_500_is_called_nine_times_and_the_transcript_is_safe() -> None:
+async def test_a_model_that_answers_500_is_called_nine_times_and_then_rules_summarize() -> None:
     with openai_server() as server:
         server.script(*[error(500)] * 100)
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
@@ -116,8 +117,36 @@ async def test_a_model_that_answers_500_is_called_nine_times_and_the_transcript_
         await collecting.collect(parts, "visit-1", 1, "job-0")
         visit = await hours_pass(parts, 48)
         await model.aclose()
-        assert visit.status is Status.PARTIAL
+        assert (visit.status, visit.source) == (Status.COMPLETED, "rules")
         assert len(server.calls) == 9
+
+
+async def test_a_model_that_answers_badly_is_asked_twice_and_the_rules_write_the_summary() -> None:
+    with openai_server() as server:
+        server.script(*[completion("", finish_reason="length")] * 100)
+        model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
+        parts = MemoryParts(summarizer=model)  # type: ignore[arg-type]
+        await transcribed(parts)
+        visit = await hours_pass(parts, 48)
+        await model.aclose()
+        assert (visit.status, visit.source) == (Status.COMPLETED, "rules")
+        assert [call.body["max_completion_tokens"] for call in server.calls] == [16_000, 32_000]
+        assert visit.ledger.summaries == 2
+
+
+async def test_bad_answers_between_refusals_cost_no_more_than_two_answers_a_try() -> None:
+    """The worst: each ask is refused twice before it is answered badly, and then not at all."""
+    with openai_server() as server:
+        bad, busy = completion(" "), error(503)
+        server.script(*[busy, busy, bad, busy, busy, busy] * 10)
+        model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
+        parts = MemoryParts(summarizer=model)  # type: ignore[arg-type]
+        await transcribed(parts)
+        visit = await hours_pass(parts, 48)
+        await model.aclose()
+        assert (visit.status, visit.source) == (Status.COMPLETED, "rules")
+        assert len(server.calls) == MAX_TRIES * 2 * retry.MODEL.attempts
+        assert visit.ledger.summaries == MAX_TRIES
 
 
 async def test_behind_its_breaker_a_dead_model_is_asked_ever_more_rarely_for_a_day() -> None:
@@ -135,7 +164,7 @@ async def test_behind_its_breaker_a_dead_model_is_asked_ever_more_rarely_for_a_d
         within_an_hour = len(server.calls)
         visit = await hours_pass(parts, 47)
         await model.aclose()
-        assert visit.status is Status.PARTIAL
+        assert (visit.status, visit.source) == (Status.COMPLETED, "rules")
         # Three tries of three calls; then, of three calls each, a probe after one, two, four and
         # eight minutes, and from then on every eight minutes or after a sixteenth of the time.
         assert within_an_hour <= 3 * (3 + 3 + 60 // 8)  # 24 here

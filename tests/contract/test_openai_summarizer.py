@@ -13,16 +13,24 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from lumimd.adapters.openai import MAX_ANSWER_TOKENS, OpenAISummarizer
+from lumimd.adapters.openai import OpenAISummarizer
 from lumimd.analysis.visit_summary import check
 from lumimd.clinical import VisitSummary
-from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.errors import (
+    BadAnswer,
+    DeploymentFault,
+    ErrorCode,
+    Permanent,
+    ProviderRefuses,
+    Transient,
+)
 from lumimd.resilience import retry
 from lumimd.transcript import Transcript
 from tests.contract.conftest import QUICK
 from tests.support import openai_server as api
 from tests.support.openai_server import KEY, OpenAIServer
 from tests.support.parts import transcript
+from tests.support.summaries import summary_of
 
 # One client and one loop for the module: loading the certificates takes longer than a test.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -36,8 +44,9 @@ async def test_one_strict_schema_is_asked_for_and_a_bounded_answer(
 ) -> None:
     await model.summarize(transcript())
     (call,) = server.calls
-    assert call.body["model"] == "gpt-4o-mini"
-    assert call.body["max_completion_tokens"] == MAX_ANSWER_TOKENS
+    assert call.body["model"] == "gpt-6-luna"
+    assert call.body["max_completion_tokens"] == 16_000
+    assert "reasoning_effort" not in call.body, "a server without it would refuse the request"
     wanted = call.body["response_format"]
     assert (wanted["type"], wanted["json_schema"]["strict"]) == ("json_schema", True)
     objects = list(_objects(wanted["json_schema"]["schema"]))
@@ -92,8 +101,8 @@ NO_SUMMARY: dict[str, tuple[api.Reply, ErrorCode]] = {
         api.completion('{"summary": [', finish_reason="length"),
         ErrorCode.SUMMARY_TRUNCATED,
     ),
-    "too long to read": (
-        api.error(400, code="context_length_exceeded"),
+    "thought until the budget was used up": (
+        api.completion("", finish_reason="length"),
         ErrorCode.SUMMARY_TRUNCATED,
     ),
     "refused": (
@@ -104,25 +113,12 @@ NO_SUMMARY: dict[str, tuple[api.Reply, ErrorCode]] = {
         api.completion(None, finish_reason="content_filter"),
         ErrorCode.SUMMARY_REFUSED,
     ),
-    "filtered before": (api.error(400, code="content_filter"), ErrorCode.SUMMARY_REFUSED),
     "no choices": (api.no_choices(), ErrorCode.SUMMARY_INVALID),
     "no content": (api.completion(None), ErrorCode.SUMMARY_INVALID),
     "empty": (api.completion(""), ErrorCode.SUMMARY_INVALID),
+    "white space": (api.completion(" \n\t\u3000"), ErrorCode.SUMMARY_INVALID),
     "prose": (api.completion("The patient has a cough."), ErrorCode.SUMMARY_INVALID),
     "a tool call": (api.completion("{}", finish_reason="tool_calls"), ErrorCode.SUMMARY_INVALID),
-    "a field missing": (api.summarized(medications=None), ErrorCode.SUMMARY_INVALID),
-    "a field of another type": (api.summarized(summary="A cough."), ErrorCode.SUMMARY_INVALID),
-    "a page": (api.page("<html>Welcome</html>"), ErrorCode.SUMMARY_INVALID),
-    "broken JSON": (api.page('{"id": ', "application/json"), ErrorCode.SUMMARY_INVALID),
-    "an error as 200": (
-        api.page('{"error": {"message": "no"}}', "application/json"),
-        ErrorCode.SUMMARY_INVALID,
-    ),
-    "null": (api.page("null", "application/json"), ErrorCode.SUMMARY_INVALID),
-    **{
-        str(status): (api.error(status), ErrorCode.SUMMARY_INVALID)
-        for status in (400, 401, 403, 404, 413, 422)
-    },
 }
 
 
@@ -132,25 +128,114 @@ async def test_what_is_no_summary_is_paid_for_once_and_named(
 ) -> None:
     scripted, code = NO_SUMMARY[reply]
     server.script(scripted)
-    with pytest.raises(Permanent) as raised:
+    with pytest.raises(BadAnswer) as raised:
         await model.summarize(transcript())
     assert raised.value.code is code
+    assert raised.value.may_get_better is (code is not ErrorCode.SUMMARY_REFUSED)
     assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("finish", [None, "eos", "stop", "length", "", "end_turn"])
+async def test_a_whole_answer_is_read_whatever_is_said_of_its_end(
+    model: OpenAISummarizer, server: OpenAIServer, finish: str | None
+) -> None:
+    whole = json.dumps(summary_of(transcript()).to_stored())
+    server.script(api.completion(whole, finish_reason=finish))
+    assert await model.summarize(transcript()) == summary_of(transcript())
+
+
+async def test_an_answer_in_parts_is_joined(model: OpenAISummarizer, server: OpenAIServer) -> None:
+    whole = json.dumps(summary_of(transcript()).to_stored())
+    parts = [{"type": "text", "text": each} for each in (whole[:40], whole[40:])]
+    server.script(api.completion(parts))
+    assert await model.summarize(transcript()) == summary_of(transcript())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        api.page("<html>Welcome</html>"),
+        api.page('{"id": ', "application/json"),
+        api.page('{"error": {"message": "no"}}', "application/json"),
+        api.page("null", "application/json"),
+        api.page("", "application/json"),
+        api.page("[" * 100_000, "application/json"),
+    ],
+)
+async def test_a_page_of_a_gateway_is_no_answer_of_the_model(
+    model: OpenAISummarizer, server: OpenAIServer, reply: api.Reply
+) -> None:
+    server.script(reply)
+    with pytest.raises(retry.Unanswered):
+        await model.summarize(transcript())
+    assert len(server.calls) == 1, "it may have been charged"
 
 
 @pytest.mark.usefixtures("model")
-async def test_a_wrong_key_is_refused_once(server: OpenAIServer) -> None:
-    model = OpenAISummarizer(api_key="sk-wrong", base_url=server.url, model="gpt-4o-mini")
-    with pytest.raises(Permanent):
+async def test_a_wrong_key_is_the_deployments_fault_and_refused_once(server: OpenAIServer) -> None:
+    model = OpenAISummarizer(api_key="sk-wrong", base_url=server.url, model="gpt-6-luna")
+    with pytest.raises(ProviderRefuses) as raised:
         await model.summarize(transcript())
     await model.aclose()
+    assert raised.value.reason is DeploymentFault.KEY_REFUSED
     assert len(server.calls) == 1
+
+
+# Asked once more.
+
+
+@pytest.mark.parametrize(
+    ("effort", "less"),
+    [(None, None), ("none", "none"), ("low", "low"), ("high", "low"), ("max", "medium")],
+)
+async def test_a_model_that_was_cut_off_gets_more_room_and_thinks_less(
+    server: OpenAIServer, effort: Any, less: str | None
+) -> None:
+    model = OpenAISummarizer(
+        api_key=KEY,
+        base_url=server.url,
+        model="gpt-6-luna",
+        answer_tokens=500,
+        reasoning_effort=effort,
+    )
+    again = model.after(BadAnswer(ErrorCode.SUMMARY_TRUNCATED))
+    await model.summarize(transcript())
+    await again.summarize(transcript())
+    await model.aclose()
+    first, second = (call.body for call in server.calls)
+    assert (first["max_completion_tokens"], second["max_completion_tokens"]) == (500, 1_000)
+    assert (first.get("reasoning_effort"), second.get("reasoning_effort")) == (effort, less)
+
+
+async def test_a_model_that_has_no_more_room_is_no_fault_of_the_deployment(
+    model: OpenAISummarizer, server: OpenAIServer
+) -> None:
+    server.script(*[api.error(400, code="invalid_value", param="max_completion_tokens")] * 2)
+    with pytest.raises(ProviderRefuses):
+        await model.summarize(transcript())
+    with pytest.raises(Permanent):
+        await model.after(BadAnswer(ErrorCode.SUMMARY_TRUNCATED)).summarize(transcript())
+
+
+async def test_after_any_other_bad_answer_the_same_is_asked(
+    model: OpenAISummarizer, server: OpenAIServer
+) -> None:
+    await model.summarize(transcript())
+    await model.after(BadAnswer(ErrorCode.SUMMARY_INVALID)).summarize(transcript())
+    assert server.calls[0].body == server.calls[1].body
+
+
+async def test_a_lone_surrogate_in_a_transcript_can_be_sent(
+    model: OpenAISummarizer, server: OpenAIServer
+) -> None:
+    await model.summarize(transcript([("A", "a \ud83d b")]))
+    assert [json.loads(line)["text"] for line in server.calls[0].lines] == ["a ? b"]
 
 
 # Troubles that pass.
 
 
-PASSING = [408, 409, 429, 500, 502, 503]
+PASSING = [400, 408, 409, 422, 425, 429, 500, 502, 503, 529]
 
 
 @pytest.mark.parametrize("status", PASSING)
@@ -217,7 +302,7 @@ class Counted(OpenAISummarizer):
 
 @pytest.mark.usefixtures("model")
 async def test_a_provider_that_cannot_be_reached_is_tried_again() -> None:
-    model = Counted(api_key=KEY, base_url="http://127.0.0.1:9", model="gpt-4o-mini")
+    model = Counted(api_key=KEY, base_url="http://127.0.0.1:9", model="gpt-6-luna")
     with pytest.raises(Transient) as raised:
         await model.summarize(transcript())
     await model.aclose()
@@ -266,8 +351,8 @@ CANARY = "xylophone-of-the-patient"
     [
         *(api.quoting_error(status) for status in (400, 401, 403, 408, 422, 429, 500, 503, 504)),
         api.completion(f"{CANARY} {{", finish_reason="stop"),
-        api.completion(json.dumps({"summary": CANARY, CANARY: CANARY})),
-        api.summarized(summary=[{"text": CANARY, "evidence": CANARY}]),
+        api.completion(json.dumps([{CANARY: CANARY}])),
+        api.completion(json.dumps({"summary": CANARY})[:-2], finish_reason="length"),
         api.completion(CANARY, finish_reason="length"),
         api.completion(CANARY, finish_reason="content_filter"),
         api.completion(None, refusal=f"I cannot talk about {CANARY}."),
@@ -287,14 +372,19 @@ async def test_no_error_quotes_the_visit_or_the_key(
     assert KEY not in told
 
 
-async def test_a_refused_request_is_logged_by_its_status_alone(
+async def test_a_refused_request_is_logged_by_its_status_and_its_reason_alone(
     model: OpenAISummarizer, server: OpenAIServer
 ) -> None:
     server.script(api.quoting_error(401))
-    with capture_logs() as logged, pytest.raises(Permanent):
+    with capture_logs() as logged, pytest.raises(ProviderRefuses):
         await model.summarize(transcript([("A", CANARY)]))
     assert logged == [
-        {"event": "model_refused_the_request", "code": "http_401", "log_level": "error"}
+        {
+            "event": "model_refused_the_request",
+            "code": "http_401",
+            "reason": "key_refused",
+            "log_level": "error",
+        }
     ]
 
 

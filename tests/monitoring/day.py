@@ -9,7 +9,7 @@ from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.adapters.memory import MemoryTranscriber
 from lumimd.adapters.memory.breakers import MemoryBreakerStore
 from lumimd.adapters.memory.census import MemoryCensus
-from lumimd.errors import ErrorCode, Transient
+from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.metrics_census import count_visits
 from lumimd.ports import Failed, Transcribed
 from lumimd.recording import record
@@ -111,6 +111,11 @@ async def live(day: Day) -> None:
             await day.job_ends(f"unlucky-{number}")
         await day.minutes_pass(20)
     await day.minutes_pass(20)
+
+    await day.uploads("refused")
+    day.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    await day.job_ends("refused")
+    await day.minutes_pass(1)
 
     await day.uploads("forgotten")
     await day.minutes_pass(30, scheduler=False)

@@ -76,6 +76,12 @@ CASES = [
         ours("dead_letters", ()),
     ),
     Case(
+        "summaries-by-rules",
+        "six in an hour; five are transcripts that a model refuses",
+        counted("summaries_by_rules", *every_minute(1, 6), code="summary_invalid"),
+        counted("summaries_by_rules", *every_minute(1, 5)),
+    ),
+    Case(
         "failed-for-an-hour",
         "a count that found one",
         counted("runs_with_dead_letters_waiting", MINUTE),

@@ -12,7 +12,7 @@ from lumimd.recording import dead_letter_of, record
 from lumimd.records import Visit
 from lumimd.visit import advance, retry_event
 from tests.monitoring.lines import Lines
-from tests.support.parts import START, MemoryParts, transcript, upload
+from tests.support.parts import START, MemoryParts, NothingToSay, transcript, upload
 
 MINUTE = timedelta(minutes=1)
 
@@ -204,6 +204,7 @@ async def test_a_summary_that_was_asked_for_again_began_when_it_was_asked_for(li
     await submitted(parts)
     await transcribed(parts)
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    parts.fallback = NothingToSay()
     await pipeline.summarize(parts, "visit-1", 1)
     parts.clock.advance(24 * 60 * MINUTE)
     await asked_for_again(parts)

@@ -11,7 +11,7 @@ from lumimd.operations.timeline import RunOutcome, StageRun, timeline
 from lumimd.ports import Transcribed
 from lumimd.records import Stage
 from tests.support.operators import CANARY, OperatedParts, spoken
-from tests.support.parts import another, tone
+from tests.support.parts import NothingToSay, another, tone
 from tests.support.visits import minutes_pass
 
 SECONDS = timedelta(seconds=1)
@@ -63,6 +63,7 @@ async def test_a_failure_and_the_retry_after_it_are_two_runs(
 ) -> None:
     await walked(parts)
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_INVALID)]
+    parts.fallback = NothingToSay()
     await pipeline.summarize(parts, "v1", 1)
     parts.clock.advance(timedelta(hours=1))
     await dead_letters.retry(olga, "v1")

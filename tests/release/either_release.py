@@ -26,10 +26,12 @@ from lumimd import pipeline, recovery
 from lumimd.adapters.memory import ManualClock
 from lumimd.adapters.memory.transcriber import Order
 from lumimd.audio import Audio
+from lumimd.clinical import Source, VisitSummary
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.ports import Failed, Running, Transcribed
 from lumimd.progress import Step
 from lumimd.records import ProcessingStatus, Stage, Status, Visit, VisitKind
+from lumimd.transcript import Transcript
 from tests.support.parts import START, MemoryParts, tone, transcript
 
 try:
@@ -220,6 +222,20 @@ def summarized(*troubles: Exception, after: timedelta = timedelta()) -> Reach:
     return asked
 
 
+class NothingToSay:
+    """Rules that find nothing worth a summary; releases that never asked them do not mind."""
+
+    source: Source = "rules"
+
+    async def summarize(self, transcript: Transcript) -> VisitSummary:
+        raise Permanent(ErrorCode.SUMMARY_INVALID)
+
+
+async def partial(parts: MemoryParts, visit_id: str) -> None:
+    parts.fallback = NothingToSay()
+    await summarized(Permanent(ErrorCode.SUMMARY_REFUSED))(parts, visit_id)
+
+
 async def cancelled(parts: MemoryParts, visit_id: str) -> None:
     """By the table, since the command has moved from one release to another."""
     from lumimd.events import VisitCancelled
@@ -244,7 +260,7 @@ STATES: dict[str, Reach] = {
     "summary-deferred": summarized(Transient(AWAY)),
     "summary-held": summarized(Held(AWAY)),
     "summary-provisional": summarized(Held(AWAY), after=timedelta(minutes=11)),
-    "partial": summarized(Permanent(ErrorCode.SUMMARY_REFUSED)),
+    "partial": partial,
     "completed": summarized(),
     "cancelled": cancelled,
 }

@@ -32,6 +32,7 @@ class Cloud:
         self.tasks = Tasks(world)
         self.breakers = Breakers(world)
         self.model = Model(world, self.breakers)
+        self.rules = Rules(world)
         self.gate = Gate(world)
 
 
@@ -60,7 +61,7 @@ class Instance:
         self.shutdown = GracefulShutdown()
         self.audio = cloud.bucket
         self.tasks = cloud.tasks
-        self.fallback = Rules()
+        self.fallback = cloud.rules
         self._transcription = self._breaker(cloud, breaker_state.TRANSCRIPTION)
         self._model = self._breaker(cloud, breaker_state.MODEL)
         self.transcriber = GuardedTranscriber(cloud.transcriptions, self._transcription)

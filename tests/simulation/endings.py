@@ -9,9 +9,9 @@ from lumimd.records import ProcessingStatus, Status, Visit
 from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.takes import generation_known, takes_of
 from lumimd.transcript import joined
+from tests.simulation.answers import Answers
 from tests.simulation.cloud import Cloud
 from tests.simulation.erasure import Erasure
-from tests.simulation.model import Answer
 from tests.simulation.phones import Phones, folder_of
 from tests.simulation.promises import Promises
 from tests.simulation.saves import is_transcribed
@@ -34,6 +34,7 @@ class Endings:
         self._world, self._cloud, self._phones = world, cloud, phones
         self._promises = Promises(world, phones)
         self._erasure = Erasure(world, cloud)
+        self._answers = Answers(world, cloud)
 
     def at_the_end(self) -> None:
         """Check orders, bills, copies, places, and each visit."""
@@ -46,7 +47,7 @@ class Endings:
         for (visit_id, attempt), number in orders.items():
             if number > MAX_TRIES:
                 self._world.breach("tooManyOrders", visit_id, f"{number} in attempt {attempt}")
-        self._check_answers()
+        self._answers.at_the_end()
         self._check_copies()
         level = vars(self._world.options.level)
         if not {name for name, share in level.items() if share} - HARMLESS:
@@ -78,34 +79,11 @@ class Endings:
     def _check_all_completed(self) -> None:
         """Where nothing goes wrong but that somebody is away, people wait, and that is all."""
         for visit_id, stored in self._world.documents.visits.items():
-            if stored.visit.status is not Status.COMPLETED:
-                self._world.breach("outageCostAVisit", visit_id, stored.visit.status)
-
-    def _check_answers(self) -> None:
-        by_attempt: dict[tuple[str, int], list[Answer]] = {}
-        for answer in self._cloud.model.answers:
-            by_attempt.setdefault((answer.visit_id, answer.attempt), []).append(answer)
-        for (visit_id, attempt), answers in by_attempt.items():
-            # An answer is charged whether it is heard or not: nobody asks twice under one claim.
-            under_one_claim = Counter(answer.invocation.name for answer in answers)
-            if any(number > 1 for number in under_one_claim.values()):
-                self._world.breach("tooManyModelCharges", visit_id, "several under one claim")
-            # One probe a minute, in all, is made for everybody while the model is known to be down;
-            # and one try more than others has the visit that the breaker opened for.
-            # And an instance that had to end uses up no try.
-            own = sum(
-                not answer.is_probe and not answer.invocation.instance.shutdown.has_begun
-                for answer in answers
-            )
-            if own > MAX_TRIES + 1:
-                self._world.breach("tooManyModelCharges", visit_id, f"{own} in attempt {attempt}")
-            for earlier in answers[:-1]:
-                if not _is_excused(earlier):
-                    self._world.breach(
-                        "duplicateModelCharges",
-                        visit_id,
-                        f"attempt {attempt}: the answer to {earlier.invocation.name} was heard",
-                    )
+            visit = stored.visit
+            if visit.status is not Status.COMPLETED:
+                self._world.breach("outageCostAVisit", visit_id, visit.status)
+            elif visit.source != "model":
+                self._world.breach("outageCostAVisit", visit_id, "the rules wrote its summary")
 
     def _check_end_of(self, visit_id: str, bills: dict[tuple[str, int], list[OrderedJob]]) -> None:
         world, breach = self._world, self._world.breach
@@ -132,6 +110,7 @@ class Endings:
         self._promises.at_the_end(visit)
         billed = [job for newest in files.values() for job in bills.get((visit_id, newest), ())]
         self._check_transcript(visit, billed)
+        self._answers.check_end_of(visit)
         if visit.processing_status is ProcessingStatus.COMPLETED:
             self._check_actions(visit)
 
@@ -174,8 +153,3 @@ def _may_leave_files(visit: Visit) -> bool:
     if error is not None and error.code is ErrorCode.CONSENT_MISSING:
         return True
     return visit.status in (Status.CANCELLED, Status.EXPIRED)
-
-
-def _is_excused(answer: Answer) -> bool:
-    """Whether an answer that was paid for may have got lost before it was saved."""
-    return not answer.was_heard or answer.invocation.hits(answer.visit_id) > answer.faults_before

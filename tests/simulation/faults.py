@@ -64,6 +64,7 @@ class Level:
     list_is_stale: float = 0.0
     long_list: float = 0.0
     bad_answer: float = 0.0
+    nothing_to_say: float = 0.0
     # of the visits
     bad_recording: float = 0.0
     poison: float = 0.0
@@ -139,6 +140,7 @@ LEVELS: Final = {
         job_takes_hours=0.03,
         list_is_stale=0.7,
         bad_answer=0.06,
+        nothing_to_say=0.4,
         bad_recording=0.06,
         never_uploaded=0.1,
         consent_later=0.15,

@@ -10,6 +10,7 @@ from lumimd.records import ProcessingStatus, Visit
 from lumimd.resilience.backoff import MAX_TRIES
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import Invocation, current
+from tests.simulation.model import Model, Rules
 from tests.simulation.world import START, World
 
 _UNAVAILABLE: Final = (ErrorCode.TRANSCRIPTION_UNAVAILABLE, ErrorCode.SUMMARY_UNAVAILABLE)
@@ -18,8 +19,9 @@ _UNAVAILABLE: Final = (ErrorCode.TRANSCRIPTION_UNAVAILABLE, ErrorCode.SUMMARY_UN
 class Holders:
     """Watches the claims of one world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, model: Model, rules: Rules) -> None:
         self._world = world
+        self._model, self._rules = model, rules
         self._holders: dict[tuple[str, int], list[Invocation]] = {}
         self._ordered: set[tuple[str, str]] = set()
         self._only_looked: set[tuple[str, str]] = set()
@@ -49,6 +51,10 @@ class Holders:
             self._check_shown(before, holders)
         if before.processing_status is not visit.processing_status:
             if visit.processing_status is ProcessingStatus.FAILED:
+                assert visit.processing_error is not None
+                if visit.processing_error.code in _UNAVAILABLE:
+                    self._check_tries(visit, holders)
+            if "summary_stored" in events and visit.source == "rules" and not self._answered():
                 self._check_tries(visit, holders)
             holders.clear()
         if takes:
@@ -57,10 +63,13 @@ class Holders:
         if "submission_deferred" in events and work not in self._ordered:
             self._only_looked.add(work)
 
+    def _answered(self) -> bool:
+        """Whether the model has answered, badly, whoever now gives it up."""
+        return any(answer.invocation is current.get() for answer in self._model.answers[-100:])
+
     def _check_tries(self, visit: Visit, holders: list[Invocation]) -> None:
         """Who gives up has tried; waiting for a dependency that is down uses up no try."""
-        assert visit.processing_error is not None
-        if visit.processing_error.code not in _UNAVAILABLE or visit.timings is None:
+        if visit.timings is None:
             return
         if self._world.now() - visit.timings.processing_started_at > GIVE_UP_AFTER:
             return
@@ -77,6 +86,9 @@ class Holders:
     def _check_shown(self, visit: Visit, holders: list[Invocation]) -> None:
         """While the model stays away, people are shown what rules can tell."""
         if not holders or visit.source is not None or visit.transcription is None:
+            return
+        assert visit.audio is not None
+        if self._rules.has_nothing_to_say(visit.visit_id, visit.audio.generation):
             return
         last, done_at = holders[-1], visit.transcription.completed_at
         if done_at is None or not last.is_over or last.is_dead or last.timed_out:

@@ -12,6 +12,6 @@ from tests.simulation.world import World
 def watch(world: World, cloud: Cloud, phones: Phones) -> Endings:
     """Have `breach` of the world say what breaks; the answer judges the world at its end."""
     Saves(world)
-    Holders(world)
+    Holders(world, cloud.model, cloud.rules)
     Probes(world, cloud.breakers)
     return Endings(world, cloud, phones)

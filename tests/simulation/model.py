@@ -1,16 +1,19 @@
 """The model, with a bill, and the rules, which cost nothing."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
-from lumimd.clinical import Source, VisitSummary
-from lumimd.errors import ErrorCode, Permanent
+from lumimd.clinical import Source, Statement, VisitSummary
+from lumimd.errors import BadAnswer, ErrorCode, Permanent
 from lumimd.resilience import breaker_state, retry
 from lumimd.transcript import Transcript
 from tests.simulation.breakers import Breakers
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import Invocation, current
-from tests.simulation.words import spoken_of, summary_of
+from tests.simulation.words import heard_in, label, spoken_of, summary_of
 from tests.simulation.world import World
+
+INVENTED = Statement(text="Nobody said so.", evidence=["u99"])
 
 
 @dataclass
@@ -20,11 +23,16 @@ class Answer:
     visit_id: str
     generation: int
     attempt: int
-    summary: VisitSummary | Permanent
+    summary: VisitSummary | BadAnswer
     invocation: Invocation
     faults_before: int
     is_probe: bool
     was_heard: bool = False
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether another one is asked for, or none is."""
+        return isinstance(self.summary, BadAnswer) or bool(self.summary.education)
 
     def heard(self) -> "Answer":
         """Somebody got it."""
@@ -49,16 +57,16 @@ class Model:
         attempt = invocation.attempt or (stored.visit.attempt if stored else 0)
 
         def effect() -> Answer:
-            made: VisitSummary | Permanent = summary_of(transcript, attempt)
+            made: VisitSummary | BadAnswer = summary_of(transcript, attempt)
             if self._world.faults.chance("bad_answer"):
-                code = self._world.rng.choice(
+                made = self._world.rng.choice(
                     (
-                        ErrorCode.SUMMARY_TRUNCATED,
-                        ErrorCode.SUMMARY_INVALID,
-                        ErrorCode.SUMMARY_REFUSED,
+                        BadAnswer(ErrorCode.SUMMARY_TRUNCATED),
+                        BadAnswer(ErrorCode.SUMMARY_INVALID),
+                        BadAnswer(ErrorCode.SUMMARY_REFUSED, may_get_better=False),
+                        made.model_copy(update={"education": [INVENTED]}),
                     )
                 )
-                made = Permanent(code)
             hits = invocation.hits(visit_id)
             breaker = self.breakers.kept.get(breaker_state.MODEL.name)
             is_probe = breaker is not None and not breaker[0].is_closed
@@ -74,7 +82,7 @@ class Model:
             visit_id=visit_id,
             takes_s=self._world.rng.choice((1.0, 8.0, 25.0)) * (0.5 + self._world.rng.random()),
         )
-        if isinstance(answer.summary, Permanent):
+        if isinstance(answer.summary, BadAnswer):
             raise answer.summary
         return answer.summary
 
@@ -84,7 +92,21 @@ class Rules:
 
     source: Source = "rules"
 
+    def __init__(self, world: World) -> None:
+        self._world = world
+
     async def summarize(self, transcript: Transcript) -> VisitSummary:
         if not transcript.utterances:  # the visit was deleted a moment ago
             raise Permanent(ErrorCode.SUMMARY_INVALID)
+        heard = heard_in(transcript.utterances)
+        visit_id, generations = heard[0][0], label(each for _, each in heard)
+        if self.has_nothing_to_say(visit_id, generations):
+            self._world.faults.injected["nothing_to_say"] += 1
+            raise Permanent(ErrorCode.SUMMARY_INVALID)
         return summary_of(transcript, 0)
+
+    def has_nothing_to_say(self, visit_id: str, generations: str) -> bool:
+        """The same for the same words, however often they are asked."""
+        digest = sha256(f"{self._world.seed}/{visit_id}/{generations}".encode()).digest()
+        share: float = self._world.options.level.nothing_to_say
+        return digest[0] < 256 * share

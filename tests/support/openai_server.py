@@ -88,7 +88,7 @@ class OpenAIServer:
 
 
 def completion(
-    content: str | None, *, finish_reason: str = "stop", refusal: str | None = None
+    content: object, *, finish_reason: str | None = "stop", refusal: str | None = None
 ) -> Reply:
     """A completion with one choice."""
     message = {"role": "assistant", "content": content, "refusal": refusal, "annotations": []}
@@ -115,12 +115,14 @@ def summarized(**changes: Any) -> Reply:
 def error(
     status: int,
     *,
-    code: str | None = None,
+    code: object = None,
+    type_: str = "error",
+    param: str | None = None,
     message: str = "No.",
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """An error in the API's own envelope."""
-    envelope = {"message": message, "type": "error", "param": None, "code": code}
+    envelope = {"message": message, "type": type_, "param": param, "code": code}
 
     async def reply(call: Call, request: Request) -> Response:
         return JSONResponse({"error": envelope}, status, headers)
@@ -138,11 +140,11 @@ def quoting_error(status: int) -> Reply:
     return reply
 
 
-def page(body: str, media_type: str = "text/html") -> Reply:
-    """A 200 that is no answer of the API: a gateway's page, or the like."""
+def page(body: str, media_type: str = "text/html", status: int = 200) -> Reply:
+    """What is no answer of the API: a gateway's page, or the like."""
 
     async def reply(call: Call, request: Request) -> Response:
-        return Response(body, media_type=media_type)
+        return Response(body, status, media_type=media_type)
 
     return reply
 

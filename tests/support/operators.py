@@ -19,7 +19,7 @@ from lumimd.recording import record
 from lumimd.records import Visit
 from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION
 from lumimd.transcript import Transcript
-from tests.support.parts import MemoryParts, transcript
+from tests.support.parts import MemoryParts, NothingToSay, transcript
 
 QUEUE = "summaries"
 SCHEDULE = "wake-due-visits"
@@ -97,8 +97,8 @@ class OperatedParts(OperatorTools, MemoryParts):
     async def not_summarized(
         self, visit_id: str, code: ErrorCode = ErrorCode.SUMMARY_INVALID
     ) -> None:
-        """The failure of a visit whose transcript is there."""
-        self.summarizer.raises = [Permanent(code)]
+        """The failure of a visit whose transcript is there: the rules say nothing either."""
+        self.summarizer.raises, self.fallback = [Permanent(code)], NothingToSay()
         await pipeline.summarize(self, visit_id, 1)
 
     async def unreadable(self, visit_id: str) -> None:

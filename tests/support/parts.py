@@ -23,10 +23,10 @@ from lumimd.admission.admit import Admission
 from lumimd.admission.places import Cap
 from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
-from lumimd.errors import Held
+from lumimd.errors import ErrorCode, Held, Permanent
 from lumimd.flags import Flags
 from lumimd.parts import Policy
-from lumimd.ports import Transcribed
+from lumimd.ports import Summarizer, Transcribed
 from lumimd.records import Stage
 from lumimd.shutdown import GracefulShutdown
 from lumimd.transcript import Transcript, Utterance
@@ -63,6 +63,15 @@ class FixedFlags:
         return self.stand
 
 
+class NothingToSay:
+    """Rules that find nothing worth a summary, whatever was said."""
+
+    source: Source = "rules"
+
+    async def summarize(self, transcript: Transcript) -> VisitSummary:
+        raise Permanent(ErrorCode.SUMMARY_INVALID)
+
+
 @dataclass
 class MemoryParts:
     """Everything in memory; the clock stands until a test moves it."""
@@ -73,7 +82,7 @@ class MemoryParts:
     audio: MemoryAudioStore = field(default_factory=MemoryAudioStore)
     transcriber: MemoryTranscriber = field(default_factory=MemoryTranscriber)
     summarizer: CountingSummarizer = field(default_factory=CountingSummarizer)
-    fallback: RulesSummarizer = field(default_factory=RulesSummarizer)
+    fallback: Summarizer = field(default_factory=RulesSummarizer)
     policy: Policy = field(default_factory=lambda: Policy(requires_consent=False))
     flags: FixedFlags = field(default_factory=FixedFlags)
     shutdown: GracefulShutdown = field(default_factory=GracefulShutdown)

@@ -11,7 +11,7 @@ from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused
 from lumimd.parts import Policy
 from lumimd.records import ProcessingStatus, Status
-from tests.support.parts import START, MemoryParts, transcribed, upload
+from tests.support.parts import START, MemoryParts, NothingToSay, transcribed, upload
 from tests.support.visits import run_tasks, visit_of
 
 
@@ -22,6 +22,7 @@ def parts() -> MemoryParts:
 
 async def failed(parts: MemoryParts) -> None:
     await transcribed(parts)
+    parts.fallback = NothingToSay()
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
     await run_tasks(parts)
     assert (await visit_of(parts)).status is Status.PARTIAL

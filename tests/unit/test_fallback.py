@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import pipeline
-from lumimd.errors import ErrorCode, Held, Transient
+from lumimd import commands, pipeline
+from lumimd.errors import BadAnswer, ErrorCode, Held, Permanent, Transient
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER
 from lumimd.records import ProcessingStatus, Stage, Status
 from lumimd.resilience.backoff import MAX_TRIES
-from tests.support.parts import START, MemoryParts, transcribed
+from tests.support.parts import START, MemoryParts, NothingToSay, transcribed
 from tests.support.visits import MINUTE, minutes_pass, run_tasks, visit_of, wake_after
 
 AWAY = Transient(ErrorCode.SUMMARY_UNAVAILABLE)
@@ -103,33 +103,130 @@ async def test_a_task_that_comes_again_asks_no_earlier_though_something_is_shown
     assert (await visit_of(parts)).status is Status.COMPLETED
 
 
-async def test_a_model_that_never_comes_back_leaves_the_transcript_and_what_rules_tell(
+async def test_a_model_that_never_comes_back_leaves_the_summary_to_the_rules_for_good(
     parts: MemoryParts,
 ) -> None:
     await transcribed(parts)
     parts.summarizer = HeldModel()  # type: ignore[assignment]
     await run_tasks(parts)
     await minutes_pass(parts, GIVE_UP_AFTER / MINUTE + 120)
-    visit = await visit_of(parts)
-    assert (visit.status, visit.source, visit.provisional) == (Status.PARTIAL, "rules", True)
-    letter = await parts.store.dead_letter("visit-1")
-    assert letter
-    assert (letter.stage, letter.code) == (Stage.SUMMARY, ErrorCode.SUMMARY_UNAVAILABLE)
+    await assert_rules_wrote_it(parts)
+    events = [entry.event for entry in await parts.store.history("visit-1")]
+    assert events[-2:] == ["summary_claimed", "summary_stored"]
+    assert events.count("provisional_summary_stored") == 1
 
 
-async def test_after_the_last_try_there_is_a_dead_letter_with_the_first_and_the_last_error(
-    parts: MemoryParts,
-) -> None:
+async def test_after_the_last_try_the_rules_write_the_summary(parts: MemoryParts) -> None:
     await transcribed(parts)
     parts.summarizer.raises = [Transient(ErrorCode.INTERNAL_ERROR), AWAY, AWAY]
     await run_tasks(parts)
     await minutes_pass(parts, 30)
     assert parts.summarizer.calls == MAX_TRIES
+    await assert_rules_wrote_it(parts)
+
+
+async def test_holders_that_die_leave_the_summary_to_the_rules(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [ZeroDivisionError()] * MAX_TRIES  # as good as processes that die
+    for _ in range(MAX_TRIES):
+        with pytest.raises(ZeroDivisionError):
+            await run_tasks(parts)
+        await wake_after(parts, timedelta(minutes=5))
+    await run_tasks(parts)
+    assert parts.summarizer.calls == MAX_TRIES
+    await assert_rules_wrote_it(parts)
+
+
+@pytest.mark.parametrize("code", [code for code in ErrorCode if code.startswith("summary_")])
+@pytest.mark.parametrize("bad", [Permanent, BadAnswer])
+async def test_what_the_model_cannot_summarize_the_rules_do_at_once(
+    parts: MemoryParts, code: ErrorCode, bad: type[Permanent]
+) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [bad(code)] * 2
+    await run_tasks(parts)
+    assert parts.summarizer.calls == (2 if bad is BadAnswer else 1)
+    await assert_rules_wrote_it(parts)
+    assert (await visit_of(parts)).ledger.summaries == (2 if bad is BadAnswer else 0)
+
+
+async def test_one_bad_answer_is_asked_again_in_the_same_try(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [BadAnswer(ErrorCode.SUMMARY_INVALID)]
+    await run_tasks(parts)
     visit = await visit_of(parts)
-    assert (visit.status, visit.source) == (Status.PARTIAL, "rules")
+    assert (visit.status, visit.source, visit.stage_tries) == (Status.COMPLETED, "model", 1)
+    assert (parts.summarizer.calls, visit.ledger.summaries) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "trouble", [AWAY, Held(ErrorCode.SUMMARY_UNAVAILABLE)], ids=["deferred", "held"]
+)
+@pytest.mark.parametrize("minutes", [0, 11], ids=["early", "provisional"])
+async def test_an_answer_that_was_paid_is_on_the_bill_whatever_follows(
+    parts: MemoryParts, trouble: Exception, minutes: int
+) -> None:
+    await transcribed(parts)
+    parts.clock.advance(minutes * MINUTE)
+    parts.summarizer.raises = [BadAnswer(ErrorCode.SUMMARY_INVALID), trouble]
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert (visit.status, visit.ledger.summaries) == (Status.PROCESSING, 1)
+    assert visit.provisional is bool(minutes)
+    await minutes_pass(parts, 20)
+    visit = await visit_of(parts)
+    assert (visit.status, visit.source, visit.ledger.summaries) == (Status.COMPLETED, "model", 2)
+
+
+async def test_an_owner_may_have_the_model_asked_again(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    await run_tasks(parts)
+    await commands.regenerate(parts, "visit-1")
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert (visit.status, visit.source) == (Status.COMPLETED, "model")
+    actions = await parts.store.actions("visit-1")
+    assert tuple(each.action_id for each in actions) == visit.action_ids
+
+
+@pytest.mark.parametrize("again", [[Permanent(ErrorCode.SUMMARY_REFUSED)], [AWAY] * 3])
+async def test_where_the_model_fails_again_the_summary_by_rules_is_there(
+    parts: MemoryParts, again: list[Exception]
+) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    await run_tasks(parts)
+    await commands.regenerate(parts, "visit-1")
+    parts.summarizer.raises = again
+    await run_tasks(parts)
+    await minutes_pass(parts, 30)
+    await assert_rules_wrote_it(parts)
+
+
+async def test_a_visit_is_partial_where_the_rules_have_nothing_to_say(parts: MemoryParts) -> None:
+    parts.fallback = NothingToSay()
+    await transcribed(parts)
+    parts.summarizer.raises = [Transient(ErrorCode.INTERNAL_ERROR), AWAY, AWAY]
+    await run_tasks(parts)
+    await minutes_pass(parts, 30)
+    visit = await visit_of(parts)
+    assert (visit.status, visit.source, visit.summary) == (Status.PARTIAL, None, None)
+    assert len(await parts.store.transcript("visit-1")) == 4
     letter = await parts.store.dead_letter("visit-1")
     assert letter
+    assert (letter.stage, letter.code) == (Stage.SUMMARY, ErrorCode.SUMMARY_UNAVAILABLE)
     assert letter.tries == MAX_TRIES
     assert letter.first_error is ErrorCode.INTERNAL_ERROR
     assert letter.last_error is ErrorCode.SUMMARY_UNAVAILABLE
     assert START < letter.first_seen_at + MINUTE <= letter.last_seen_at
+
+
+async def assert_rules_wrote_it(parts: MemoryParts) -> None:
+    visit = await visit_of(parts)
+    assert (visit.status, visit.source, visit.provisional) == (Status.COMPLETED, "rules", False)
+    assert visit.summary
+    assert (visit.processing_error, visit.wake_at, visit.progress_percent) == (None, None, 100)
+    assert await parts.store.dead_letter("visit-1") is None
+    actions = await parts.store.actions("visit-1")
+    assert tuple(each.action_id for each in actions) == visit.action_ids

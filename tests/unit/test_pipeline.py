@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from lumimd import collecting, pipeline, recovery
-from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.errors import ErrorCode, Transient
 from lumimd.ports import Transcribed
 from lumimd.records import ProcessingStatus, Status
 from lumimd.resilience.backoff import MAX_TRIES
@@ -140,35 +140,6 @@ async def test_a_model_that_is_away_for_a_while_is_asked_again(parts: MemoryPart
     await wake_after(parts, timedelta(seconds=1))
     await run_tasks(parts)
     assert (await visit_of(parts)).status is Status.COMPLETED
-
-
-async def test_a_model_that_stays_away_leaves_the_transcript_safe(parts: MemoryParts) -> None:
-    await transcribed(parts)
-    parts.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE)] * 20
-    for _ in range(20):
-        await run_tasks(parts)
-        await wake_after(parts, timedelta(minutes=10))
-    visit = await visit_of(parts)
-    assert (visit.status, visit.processing_status) == (Status.PARTIAL, ProcessingStatus.FAILED)
-    assert parts.summarizer.calls == MAX_TRIES
-    assert len(await parts.store.transcript("visit-1")) == 4
-
-
-@pytest.mark.parametrize(
-    "code",
-    [ErrorCode.SUMMARY_TRUNCATED, ErrorCode.SUMMARY_REFUSED, ErrorCode.SUMMARY_INVALID],
-)
-async def test_half_an_answer_is_an_error_and_is_not_asked_for_again(
-    parts: MemoryParts, code: ErrorCode
-) -> None:
-    await transcribed(parts)
-    parts.summarizer.raises = [Permanent(code)]
-    await run_tasks(parts)
-    visit = await visit_of(parts)
-    assert visit.processing_error
-    assert (visit.status, visit.processing_error.code) == (Status.PARTIAL, code)
-    assert visit.summary is None
-    assert parts.summarizer.calls == 1
 
 
 async def test_a_lost_task_is_created_anew_under_another_name(parts: MemoryParts) -> None:

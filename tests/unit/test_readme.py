@@ -33,6 +33,10 @@ def test_every_command_runs(command: str) -> None:
     """The long ones run in the end-to-end tests; here each at least knows its arguments."""
     script, *arguments = command.split()
     assert (ROOT / script).is_file(), command
+    if script == "scripts/summarize":
+        module = "infra.local.offline.summarize"
+        ran = ["scripts/python", "-m", module, *arguments]
+        assert "completed" in subprocess.check_output(ran, cwd=ROOT, text=True)
     if script in ("scripts/demo", "scripts/dev"):
         module = script.replace("scripts/", "infra.local.")
         flags = [argument for argument in arguments if argument.startswith("--")]

@@ -6,7 +6,7 @@ from lumimd import collecting, commands, pipeline
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused, Transient
 from lumimd.ports import Transcribed
 from lumimd.records import Status
-from tests.support.parts import MemoryParts, transcribed, transcript
+from tests.support.parts import MemoryParts, NothingToSay, transcribed, transcript
 from tests.support.visits import minutes_pass, run_tasks, visit_of
 
 
@@ -18,6 +18,7 @@ def parts() -> MemoryParts:
 async def test_a_replay_begins_at_the_summary_and_transcribes_nothing(parts: MemoryParts) -> None:
     await transcribed(parts)
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_TRUNCATED)]
+    parts.fallback = NothingToSay()
     await run_tasks(parts)
     assert await parts.store.dead_letter("visit-1")
     await commands.retry(parts, "visit-1")
@@ -60,6 +61,7 @@ async def test_a_replay_without_a_transcript_looks_before_it_orders(parts: Memor
 async def test_a_second_click_on_retry_changes_nothing(parts: MemoryParts, clicks: int) -> None:
     await transcribed(parts)
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    parts.fallback = NothingToSay()
     await run_tasks(parts)
     await commands.retry(parts, "visit-1")
     for _ in range(1, clicks):

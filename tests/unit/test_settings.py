@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -234,3 +235,54 @@ def test_web_pages_are_a_list_with_commas(reading: Reading) -> None:
 @pytest.mark.parametrize("origins", ["*", "https://*", "https://a.example.com/", "a.example.com"])
 def test_no_page_may_be_every_page(reading: Reading, origins: str) -> None:
     assert problems(reading, {**GOOD, "WEB_ORIGINS": origins}) == {"WEB_ORIGINS"}
+
+
+def test_the_model_and_its_budget_are_settings(reading: Reading) -> None:
+    default = reading(GOOD)
+    assert default.openai_answer_tokens >= 8_000
+    assert default.openai_reasoning_effort is None
+    chosen = {
+        "OPENAI_MODEL": "my-model",
+        "OPENAI_ANSWER_TOKENS": "9000",
+        "OPENAI_REASONING_EFFORT": "low",
+    }
+    settings = reading(GOOD | chosen)
+    assert (settings.openai_model, settings.openai_answer_tokens) == ("my-model", 9_000)
+    assert settings.openai_reasoning_effort == "low"
+
+
+@pytest.mark.parametrize(
+    ("variable", "values"),
+    [
+        ("OPENAI_MODEL", ["a model", " "]),
+        ("OPENAI_ANSWER_TOKENS", ["0", "999", "1000000", "many", "-1"]),
+        ("OPENAI_REASONING_EFFORT", ["much", "LOW", "0"]),
+    ],
+)
+def test_what_no_model_could_be_asked_is_refused_at_start(
+    reading: Reading, variable: str, values: list[str]
+) -> None:
+    for value in values:
+        assert problems(reading, {**GOOD, variable: value}) == {variable}
+
+
+RETIRED = re.compile(r"gpt-(3|4)|gpt-5(-|$)|gpt-5\.1|o[134](-|$)|chatgpt|-preview|-latest")
+"""What OpenAI has announced the shutdown of (deprecations page, November 2026: decision 0018)."""
+
+
+def test_the_model_is_known_to_the_sdk_and_not_announced_for_shutdown() -> None:
+    from openai.types import ChatModel
+
+    default = Settings.model_fields["openai_model"].default
+    assert default in get_args(ChatModel)
+    assert not RETIRED.match(default)
+
+
+def test_the_efforts_are_those_of_the_sdk() -> None:
+    from openai.types import ReasoningEffort
+
+    def words(annotation: object) -> set[str]:
+        return {word for each in get_args(annotation) for word in get_args(each)}
+
+    ours = Settings.model_fields["openai_reasoning_effort"].annotation
+    assert words(ours) == words(ReasoningEffort)

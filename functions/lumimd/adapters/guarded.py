@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from lumimd import metrics
 from lumimd.audio import Audio
 from lumimd.clinical import VisitSummary
-from lumimd.ports import Job, KnownJob, Summarizer, Transcriber
+from lumimd.errors import BadAnswer
+from lumimd.ports import AskedAgain, Job, KnownJob, Summarizer, Transcriber
 from lumimd.resilience.breaker import CircuitBreaker
 from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION
 from lumimd.transcript import Transcript
@@ -65,3 +66,9 @@ class GuardedSummarizer:
         """The structured summary of the transcript."""
         async with metrics.provider_call(MODEL.name, "summarize"), self._breaker.admitted():
             return await self._summarizer.summarize(transcript)
+
+    def after(self, bad: BadAnswer) -> "GuardedSummarizer":
+        """As it is asked once more, behind the same breaker."""
+        if not isinstance(self._summarizer, AskedAgain):
+            return self
+        return GuardedSummarizer(self._summarizer.after(bad), self._breaker)

@@ -1,21 +1,30 @@
 """Summaries by OpenAI, or by any server that speaks its API, in the shape of one JSON schema."""
 
+import copy
 import json
-from collections.abc import Mapping
-from typing import Final
+from typing import Final, Self
 
 import httpx2  # the SDK's transport
 import openai
-from openai.types.chat import ParsedChatCompletion
-from pydantic import ValidationError
+from openai.types import ReasoningEffort
 
 from lumimd import logs
+from lumimd.adapters.openai_answers import error_of, meaning_of
+from lumimd.adapters.openai_completions import summary_in
 from lumimd.clinical import Source, VisitSummary
-from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.errors import (
+    BadAnswer,
+    DeploymentFault,
+    ErrorCode,
+    Permanent,
+    ProviderRefuses,
+    Transient,
+)
 from lumimd.resilience import retry
 from lumimd.transcript import Transcript
 
-MAX_ANSWER_TOKENS: Final = 8_000
+MORE_TOKENS: Final = 2
+"""A model whose answer was cut off may say so many times as much when it is asked again."""
 
 CONNECT_WITHIN_S: Final = 10.0
 """Thinking takes minutes, connecting does not: who cannot be reached is not waited for."""
@@ -31,16 +40,13 @@ where they were said. What is not mentioned is an empty list or null; never gues
 
 _NOT_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
-_COMES_BACK: Final = frozenset({408, 409, 429})
-"""Not read in time, locked, too many: nothing was done; nor by a 5xx, but for those below."""
-
-_UNANSWERED: Final = frozenset({504, 524})
-"""A gateway waited no longer for the model, which goes on and is charged."""
-
-_REFUSALS: Final[Mapping[str | None, ErrorCode]] = {
-    "context_length_exceeded": ErrorCode.SUMMARY_TRUNCATED,
-    "content_filter": ErrorCode.SUMMARY_REFUSED,
+_LESS_EFFORT: Final[dict[ReasoningEffort, ReasoningEffort]] = {
+    "max": "medium",
+    "xhigh": "medium",
+    "high": "low",
+    "medium": "low",
 }
+"""Thoughts are paid from the same budget as the answer; `low` and below stay as they are."""
 
 _LINE_ENDS: Final = str.maketrans(
     {"\x85": r"\u0085", "\u2028": r"\u2028", "\u2029": r"\u2029"},
@@ -49,11 +55,19 @@ _LINE_ENDS: Final = str.maketrans(
 
 
 class OpenAISummarizer:
-    """A wrong answer, a refusal or a cut-off one is an error; it is never half a summary."""
+    """Asks once a call; what of the answer is supported is for `analysis/` to say."""
 
     source: Source = "model"
 
-    def __init__(self, *, api_key: str, base_url: str | None, model: str) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str | None,
+        model: str,
+        answer_tokens: int = 16_000,
+        reasoning_effort: ReasoningEffort = None,
+    ) -> None:
         self._client = openai.AsyncOpenAI(
             api_key=api_key,
             base_url=base_url,
@@ -61,6 +75,20 @@ class OpenAISummarizer:
             timeout=httpx2.Timeout(retry.MODEL.timeout_s, connect=CONNECT_WITHIN_S),
         )
         self._model = model
+        self._answer_tokens = answer_tokens
+        self._wants_more = False
+        self._reasoning_effort = reasoning_effort
+
+    def after(self, bad: BadAnswer) -> Self:
+        """The same model as it is asked once more; with more room where it was cut off."""
+        if bad.code is not ErrorCode.SUMMARY_TRUNCATED:
+            return self
+        roomier = copy.copy(self)
+        roomier._wants_more = True
+        roomier._answer_tokens = self._answer_tokens * MORE_TOKENS
+        effort = self._reasoning_effort
+        roomier._reasoning_effort = _LESS_EFFORT.get(effort, effort)
+        return roomier
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
         """The structured summary of the transcript."""
@@ -73,55 +101,40 @@ class OpenAISummarizer:
         await self._client.close()
 
     async def _ask(self, transcript: Transcript) -> VisitSummary:
-        lines = _lines(transcript)
+        effort = self._reasoning_effort
         try:
-            answer = await self._client.chat.completions.parse(
+            answer = await self._client.chat.completions.with_raw_response.parse(
                 model=self._model,
                 messages=[
                     {"role": "system", "content": INSTRUCTIONS},
-                    {"role": "user", "content": lines},
+                    {"role": "user", "content": _lines(transcript)},
                 ],
                 response_format=VisitSummary,
-                max_completion_tokens=MAX_ANSWER_TOKENS,
+                max_completion_tokens=self._answer_tokens,
+                reasoning_effort=openai.omit if effort is None else effort,
             )
-        except openai.LengthFinishReasonError as error:
-            raise Permanent(ErrorCode.SUMMARY_TRUNCATED) from error
-        except openai.ContentFilterFinishReasonError as error:
-            raise Permanent(ErrorCode.SUMMARY_REFUSED) from error
-        except (ValidationError, json.JSONDecodeError) as error:
-            raise Permanent(ErrorCode.SUMMARY_INVALID) from error
-        except (AttributeError, TypeError) as error:  # the SDK's, over what is no completion at all
-            raise Permanent(ErrorCode.SUMMARY_INVALID) from error
         except openai.APIConnectionError as error:  # includes time-outs
             sent = not isinstance(error.__cause__, _NOT_SENT)
             trouble = retry.Unanswered if sent else Transient
             raise trouble(ErrorCode.SUMMARY_UNAVAILABLE) from error
         except openai.APIStatusError as error:
             # `from None`: the message is the provider's, who may quote the visit or the key.
-            raise _of_status(error) from None
-        return _parsed(answer)
+            raise self._of_status(error) from None
+        return summary_in(answer.content)
 
-
-def _of_status(error: openai.APIStatusError) -> Transient | Permanent:
-    status = error.status_code
-    if status in _UNANSWERED:
-        return retry.Unanswered(ErrorCode.SUMMARY_UNAVAILABLE)
-    if status in _COMES_BACK or status >= 500:
-        asked_s = retry.seconds_asked(error.response.headers)
-        return Transient(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=asked_s)
-    logs.event("model_refused_the_request", "error", code=f"http_{status}")
-    return Permanent(_REFUSALS.get(error.code, ErrorCode.SUMMARY_INVALID))
-
-
-def _parsed(answer: ParsedChatCompletion[VisitSummary]) -> VisitSummary:
-    if not answer.choices:
-        raise Permanent(ErrorCode.SUMMARY_INVALID)
-    choice = answer.choices[0]
-    if choice.message.refusal:
-        raise Permanent(ErrorCode.SUMMARY_REFUSED)
-    if choice.finish_reason != "stop" or choice.message.parsed is None:
-        raise Permanent(ErrorCode.SUMMARY_INVALID)
-    return choice.message.parsed
+    def _of_status(self, error: openai.APIStatusError) -> Transient | Permanent:
+        # Some servers send a number as the code.
+        names = (error.code and str(error.code), error.type and str(error.type))
+        parameter = error.param and str(error.param)
+        meaning = meaning_of(error.status_code, names, parameter)
+        if self._wants_more and meaning is DeploymentFault.REQUEST_REFUSED:
+            # The model writes no more than it did: no fault of the deployment, and no summary.
+            return Permanent(ErrorCode.SUMMARY_TRUNCATED)
+        ours = error_of(meaning, retry.seconds_asked(error.response.headers))
+        if isinstance(ours, Permanent | ProviderRefuses):
+            code = f"http_{error.status_code}"
+            logs.event("model_refused_the_request", "error", code=code, reason=meaning.value)
+        return ours
 
 
 def _lines(transcript: Transcript) -> str:
@@ -132,4 +145,5 @@ def _lines(transcript: Transcript) -> str:
         )
         for u in transcript.utterances
     )
-    return "\n".join(line.translate(_LINE_ENDS) for line in lines)
+    text = "\n".join(line.translate(_LINE_ENDS) for line in lines)
+    return text.encode(errors="replace").decode()  # a lone surrogate cannot be sent

@@ -1,37 +1,125 @@
-"""The summary of a visit, accepted only when every statement rests on words that were spoken."""
+"""The summary of a visit: asked for, checked, and asked for once more where the answer is bad.
 
+| the answer                          | what follows                                             |
+|-------------------------------------|----------------------------------------------------------|
+| every statement cites what was said | it is the summary                                        |
+| some statements do not              | asked once more; the better one of two such answers is   |
+|                                     | the summary, without its bad statements                  |
+| none, or says nothing, or too large | asked once more; then there is none                      |
+| the model refuses                   | there is none                                            |
+
+One bad statement never costs a visit its summary. Where there is none, the rules write it
+(`fallback.py`).
+"""
+
+import json
+from dataclasses import dataclass
 from typing import Final
 
+from lumimd import logs
+from lumimd.analysis.evidence import Supported, supported
 from lumimd.clinical import VisitSummary
-from lumimd.errors import ErrorCode, Permanent
-from lumimd.ports import Summarizer
+from lumimd.errors import BadAnswer, ErrorCode, Permanent, Transient
+from lumimd.ports import AskedAgain, Summarizer
 from lumimd.transcript import Transcript
 
-MAX_STORED_BYTES: Final = 400_000
-"""A visit document may hold 1 MiB; a longer summary is not one."""
+ASKS: Final = 2
+"""Answers of the model that one try of a visit may pay for."""
+
+MAX_STORED_BYTES: Final = 700_000
+"""Of the 1 MiB that a document may hold; what else is in a visit takes less than 100 KB. Results
+are counted as they are stored, in UTF-8, the summary twice: joined and by statements."""
+
+MAX_ITEMS: Final = 100
+"""Statements in one list; the schema sets no limit, and clients show them all."""
 
 
-async def summarize(transcript: Transcript, summarizer: Summarizer) -> VisitSummary:
-    """Ask the summarizer and check its answer.
+@dataclass
+class Bill:
+    """Counts the answers that the model was paid for, good ones and bad ones."""
+
+    answers: int = 0
+
+
+async def summarize(transcript: Transcript, summarizer: Summarizer, bill: Bill) -> VisitSummary:
+    """Ask the summarizer and check its answer; a model is asked once more after a bad one.
 
     Raises:
         Transient: the summarizer is not available.
-        Permanent: it refused, was cut off, or its answer is not supported by the transcript.
+        Permanent: it cannot summarize this transcript, or both answers were bad.
     """
-    summary = await summarizer.summarize(transcript)
-    check(summary, transcript)
-    return summary
+    asks = ASKS if summarizer.source == "model" else 1
+    best: Supported | None = None
+    bad: BadAnswer | None = None
+    while asks > 0:
+        asks -= 1
+        try:
+            answer = await _answer(transcript, _asked(summarizer, bad), bill)
+        except BadAnswer as error:
+            bad = error
+            asks = asks if error.may_get_better else 0
+        except (Transient, Permanent):
+            if best is None:
+                raise
+            break
+        else:
+            if not answer.left_out:
+                return answer.summary
+            best = answer if best is None or _is_better(answer, best) else best
+            bad = BadAnswer(ErrorCode.SUMMARY_INVALID)
+        logs.event("bad_answer", "warning", code=bad.code, source=summarizer.source)
+    if best is not None:
+        logs.event("statements_left_out", "warning", count=best.left_out)
+        return best.summary
+    assert bad is not None
+    raise bad
 
 
 def check(summary: VisitSummary, transcript: Transcript) -> None:
-    """Refuse a summary with a statement that cites nothing, or something that was never said.
+    """Refuse a summary of which a statement would be left out, or that cannot be stored.
 
     Raises:
-        Permanent: `summary_invalid`.
+        BadAnswer: `summary_invalid`.
     """
-    ids = transcript.ids
-    for statement in summary.evidenced():
-        if not statement.evidence or not ids.issuperset(statement.evidence):
-            raise Permanent(ErrorCode.SUMMARY_INVALID)
-    if not summary.summary or len(summary.model_dump_json()) > MAX_STORED_BYTES:
-        raise Permanent(ErrorCode.SUMMARY_INVALID)
+    if _usable(summary, transcript).left_out:
+        raise BadAnswer(ErrorCode.SUMMARY_INVALID)
+
+
+def stored_bytes(summary: VisitSummary) -> int:
+    """What the results take in the visit's document, at most."""
+    statements = [each.text for each in summary.summary]
+    results = {"summary": " ".join(statements), "results": summary.to_stored()}
+    return len(json.dumps(results, ensure_ascii=False).encode())
+
+
+async def _answer(transcript: Transcript, summarizer: Summarizer, bill: Bill) -> Supported:
+    paid = summarizer.source == "model"
+    try:
+        summary = await summarizer.summarize(transcript)
+    except BadAnswer:
+        bill.answers += paid
+        raise
+    bill.answers += paid
+    return _usable(summary, transcript)
+
+
+def _asked(summarizer: Summarizer, bad: BadAnswer | None) -> Summarizer:
+    if bad is not None and isinstance(summarizer, AskedAgain):
+        return summarizer.after(bad)
+    return summarizer
+
+
+def _usable(summary: VisitSummary, transcript: Transcript) -> Supported:
+    found = supported(summary, transcript)
+    lists = found.summary.lists()
+    if (
+        not found.summary.summary
+        or any(len(each) > MAX_ITEMS for each in lists)
+        or stored_bytes(found.summary) > MAX_STORED_BYTES
+    ):
+        raise BadAnswer(ErrorCode.SUMMARY_INVALID)
+    return found
+
+
+def _is_better(answer: Supported, than: Supported) -> bool:
+    return (answer.left_out, -answer.kept) < (than.left_out, -than.kept)

@@ -8,7 +8,7 @@ from lumimd.events.event import Changes, Event, claimed, nobodys_before
 from lumimd.events.submission import AudioRejected, SubmissionDeferred, SubmissionHeld
 from lumimd.events.transcription import REQUEST_GRACE
 from lumimd.progress import Step
-from lumimd.records import Claim, Stage, Visit
+from lumimd.records import Claim, Ledger, Stage, Visit
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,25 @@ class SummaryClaimed(Event):
 
 @dataclass(frozen=True)
 class SummaryDeferred(SubmissionDeferred):
-    """The summary did not work out; try again at `until`."""
+    """The summary did not work out; try again at `until`.
+
+    `answers`, here and below, are those that the model was paid for in this try.
+    """
+
+    answers: int = 0
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**super().changes(visit, now), "ledger": _charged(visit, self.answers)}
 
 
 @dataclass(frozen=True)
 class SummaryHeld(SubmissionHeld):
     """The model is known to be down: no try is used up."""
+
+    answers: int = 0
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**super().changes(visit, now), "ledger": _charged(visit, self.answers)}
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,7 @@ class ProvisionalSummaryStored(Event):
     source: Source
     summary: VisitSummary
     used_a_try: bool
+    answers: int = 0
 
     @property
     def detail(self) -> str:
@@ -62,38 +76,51 @@ class ProvisionalSummaryStored(Event):
             "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
             "held_since": visit.held_since if self.used_a_try else visit.held_since or now,
             "wake_at": self.until,
+            "ledger": _charged(visit, self.answers),
         }
 
 
 @dataclass(frozen=True)
 class SummaryStored(Event):
-    """The summary and the action items are committed together with this event."""
+    """The summary and the action items are committed together with this event.
+
+    One by rules is as final as one by the model: its owner may have another one made.
+    """
 
     step = Step.COMPLETED
     source: Source
     summary: VisitSummary
     action_ids: tuple[str, ...]
+    answers: int = 0
 
     @property
     def detail(self) -> str:
         return self.source
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        made = visit.ledger.summaries + (1 if self.source == "model" else 0)
         return {
             **_results(self.source, self.summary),
             "provisional": False,
             "action_ids": self.action_ids,
             "kept": None,
-            "ledger": visit.ledger.model_copy(update={"summaries": made}),
+            "ledger": _charged(visit, self.answers),
         }
 
 
 @dataclass(frozen=True)
 class SummaryFailed(AudioRejected):
-    """There will be no summary without somebody's help; the transcript stays."""
+    """Neither the model nor the rules have a summary; the transcript stays."""
 
     stage = Stage.SUMMARY
+    answers: int = 0
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**super().changes(visit, now), "ledger": _charged(visit, self.answers)}
+
+
+def _charged(visit: Visit, answers: int) -> Ledger:
+    summaries = visit.ledger.summaries + answers
+    return visit.ledger.model_copy(update={"summaries": summaries})
 
 
 def _results(source: Source, summary: VisitSummary) -> Changes:

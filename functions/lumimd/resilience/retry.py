@@ -18,7 +18,7 @@ from tenacity import (
     wait_random,
 )
 
-from lumimd.errors import ErrorCode, Transient
+from lumimd.errors import ErrorCode, ProviderRefuses, Transient
 
 T = TypeVar("T")
 
@@ -92,6 +92,8 @@ def seconds_asked(headers: Mapping[str, str]) -> float | None:
 
 
 def _may_repeat(policy: RetryPolicy, error: BaseException) -> bool:
+    if isinstance(error, ProviderRefuses):
+        return False  # an operator has to mend it
     if isinstance(error, Unanswered) and not policy.repeats_unanswered:
         return False
     return isinstance(error, Transient) and (error.retry_after_s or 0.0) <= policy.max_wait_s

@@ -14,6 +14,7 @@ from lumimd.adapters.rules.discourse import REACH, Discourse, Named
 from lumimd.adapters.rules.drugs import Mention
 from lumimd.adapters.rules.prescribing import (
     AND_DRUG,
+    NEEDS,
     NEEDS_NEW_DOSE,
     NOT_THE_DRUG,
     PATTERNS,
@@ -61,6 +62,7 @@ def _decisions(visit: Discourse, at: int, marked: str) -> Iterator[Decision]:
         (
             (match.start(), rank, kind, match)
             for rank, (kind, pattern) in enumerate(PATTERNS)
+            if NEEDS[rank].search(marked)
             for match in pattern.finditer(marked)
         ),
         key=lambda item: item[:2],

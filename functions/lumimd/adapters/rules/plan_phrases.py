@@ -1,6 +1,7 @@
 """The phrases that order imaging or tests, arrange what comes next, and advise."""
 
 import re
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from lumimd.adapters.rules.patterns import one_line
@@ -125,6 +126,20 @@ _CAUTION: Final = re.compile(
         """
     )
 )
+
+NEEDS: Final[Mapping[re.Pattern[str], re.Pattern[str]]] = {
+    _IMAGING_ORDERED: re.compile(_IMAGING),
+    _IMAGING_SEEN: re.compile(_IMAGING),
+    _TEST_ORDERED: re.compile(_TEST),
+    _REFERRED: re.compile(r"refer|send you|get you|set you|schedule|see "),
+    _COMES_BACK: re.compile(r"come|return|follow up"),
+    _SEEN_AGAIN: re.compile(r"see you"),
+    _WARNING: re.compile(r"\b(?:if|when|should you|for any)\b"),
+    _RESTRAINT: re.compile(
+        r"avoid|stay|careful|watch|look out|limit|do not|cut (?:back|down)|refrain|keep an eye"
+    ),
+}
+"""What a pattern cannot do without, found in a tenth of the time: most sentences lack it."""
 
 PLANNED: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
     ("imaging", _IMAGING_ORDERED),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lumimd.adapters.rules.clauses import clause_end
-from lumimd.adapters.rules.plan_phrases import IDLE, PLANNED, TOLD, WORTH_A_LOOK, Topic
+from lumimd.adapters.rules.plan_phrases import IDLE, NEEDS, PLANNED, TOLD, WORTH_A_LOOK, Topic
 from lumimd.adapters.rules.sentences import Sentence, as_sentence
 from lumimd.adapters.rules.speech_acts import asks, is_decided, is_spoken_by_clinician
 
@@ -66,10 +66,15 @@ def _clauses(sentence: Sentence) -> Iterator[Clause]:
 def _matches(sentence: Sentence) -> Iterator[tuple[Topic, re.Match[str], bool]]:
     """What the patterns find: topic, place, and whether it is a plan."""
     for topic, pattern in PLANNED:
-        for match in pattern.finditer(sentence.plain):
+        for match in _found(pattern, sentence.plain):
             yield topic, match, True
     for topic, pattern in TOLD:
         # Where a sentence begins is known only after a mark.
         if sentence.mark or not pattern.pattern.startswith("^"):
-            for match in pattern.finditer(sentence.plain):
+            for match in _found(pattern, sentence.plain):
                 yield topic, match, False
+
+
+def _found(pattern: re.Pattern[str], plain: str) -> Iterator[re.Match[str]]:
+    needed = NEEDS.get(pattern)
+    return pattern.finditer(plain) if needed is None or needed.search(plain) else iter(())

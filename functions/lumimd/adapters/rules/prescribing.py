@@ -117,6 +117,24 @@ PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
         ),
     ),
 )
+_VERBS_OF: Final = (
+    *(["switch|change|transition|move|convert|swap|replace"] * 2),
+    "start|put|place|get|try|have|begin|switch",
+    "start|begin|initiate|add|prescribe|try|send in|call in|give|get you|write you",
+    *(["start|begin|prescribe"] * 2),
+    "take|use|taking",
+    *(["stop|discontinue|quit|cease|off"] * 2),
+    *(
+        [
+            "increase|raise|bump|double|decrease|lower|reduce|cut|drop|go|titrate|adjust|change|up|"
+            "move|push|switch"
+        ]
+        * 3
+    ),
+)
+NEEDS: Final = tuple(re.compile(verbs) for verbs in _VERBS_OF)
+"""For each of the patterns, what it cannot do without: most sentences lack it."""
+
 AND_DRUG: Final = re.compile(
     one_line(
         rf"""

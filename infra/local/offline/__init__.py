@@ -1,0 +1,1 @@
+"""Transcripts summarized on this machine, without the stack: `scripts/summarize`."""

@@ -1,0 +1,149 @@
+"""`scripts/summarize`: what the pipeline makes of transcripts, without a stack and a network.
+
+Each file goes through the pipeline's own steps, in memory: accepted, collected (where roles are
+told), summarized by the rules or by the answers of a model, and stored as clients read it.
+"""
+
+import argparse
+import asyncio
+import io
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from infra.local.offline.parts import OfflineParts, ScriptedModel
+from infra.local.offline.transcripts import BadTranscript, read_transcript
+from infra.local.show import show
+from infra.local.visit_documents import VisitDocuments
+from lumimd import collecting, commands, logs, pipeline
+from lumimd.adapters.memory import ManualClock
+from lumimd.audio import Audio, Upload
+from lumimd.ports import Summarizer
+from lumimd.transcript import Transcript
+
+USER_ID: Final = "offline"
+
+MAX_TITLE: Final = 200
+"""As long as an owner may make it."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 only when every file was a transcript."""
+    wanted = _parser().parse_args(arguments)
+    logs.configure(to=io.StringIO())
+    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    model: Summarizer | None = None
+    if wanted.model_answer:
+        try:
+            model = ScriptedModel([_answer(file) for file in wanted.model_answer])
+        except OSError as error:
+            told.print(f"{error.filename}: {error.strerror}", markup=False)
+            return 1
+    return asyncio.run(_run(wanted, model, told))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/summarize", description=__doc__)
+    parser.add_argument(
+        "file",
+        nargs="+",
+        type=Path,
+        help='a transcript: {"utterances": [{"speaker", "text", "startMs"?, "endMs"?}]}, or lines '
+        "SPEAKER: words",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="JSON; of several files, one document a line"
+    )
+    parser.add_argument(
+        "--model-answer",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="a model's answer, in place of a model; may be given several times: each call takes "
+        "the next, and the last one is given again",
+    )
+    return parser
+
+
+async def _run(wanted: argparse.Namespace, model: Summarizer | None, told: Console) -> int:
+    code, several = 0, len(wanted.file) > 1
+    for number, file in enumerate(wanted.file, start=1):
+        try:
+            transcript = read_transcript(file)
+        except BadTranscript as error:
+            told.print(f"{file}: {error}", markup=False)
+            code = 1
+            continue
+        documents = await summarized(transcript, f"offline-{number}", file.name, model)
+        _print(documents, as_json=wanted.json, several=several)
+    return code
+
+
+async def summarized(
+    transcript: Transcript, visit_id: str, title: str, model: Summarizer | None = None
+) -> VisitDocuments:
+    """The documents of a visit of which `transcript` was heard, at its end."""
+    parts = OfflineParts(transcript, ManualClock(datetime.now(UTC)), model)
+    title = title.encode(errors="replace").decode()[:MAX_TITLE]
+    await commands.create(parts, visit_id=visit_id, user_id=USER_ID, consent=True, title=title)
+    await pipeline.accept(parts, _upload(visit_id))
+    (order,) = parts.transcriber.orders
+    await collecting.collect(parts, visit_id, 1, order.transcript_id)
+    while not parts.tasks.waiting.empty():
+        task = parts.tasks.waiting.get_nowait()
+        await pipeline.summarize(parts, task.visit_id, task.attempt)
+    stored = await parts.store.get(visit_id)
+    assert stored is not None
+    assert stored.visit.processing_status.is_terminal
+    return VisitDocuments(
+        stored.visit,
+        await parts.store.transcript(visit_id),
+        await parts.store.actions(visit_id),
+        await parts.store.history(visit_id),
+    )
+
+
+def _upload(visit_id: str) -> Upload:
+    """A recording that is not there: of it, only the transcript is needed."""
+    audio = Audio(
+        bucket="offline",
+        storage_path=f"visits/{USER_ID}/{visit_id}/audio.wav",
+        generation=1,
+        content_type="audio/wav",
+        size_bytes=1_000_000,
+    )
+    return Upload(user_id=USER_ID, visit_id=visit_id, audio=audio, announced_at=None)
+
+
+def _answer(file: Path) -> str:
+    return file.read_bytes().decode(errors="replace")
+
+
+def _print(documents: VisitDocuments, *, as_json: bool, several: bool) -> None:
+    if not as_json:
+        show(documents, Console(highlight=False))
+        return
+    indent = None if several else 2
+    for part in _json(documents.to_stored(), indent):
+        sys.stdout.write(part)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def _json(stored: dict[str, Any], indent: int | None) -> Iterator[str]:
+    encoder = json.JSONEncoder(default=_plain, ensure_ascii=False, indent=indent)
+    return encoder.iterencode(stored)
+
+
+def _plain(value: Any) -> str:
+    assert isinstance(value, datetime)
+    return value.isoformat()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

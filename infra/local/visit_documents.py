@@ -1,0 +1,26 @@
+"""The documents of a visit as clients read them: what `scripts/demo` and `summarize` print."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lumimd.records import Action, HistoryEntry, Visit
+from lumimd.transcript import Utterance
+
+
+@dataclass(frozen=True)
+class VisitDocuments:
+    """Everything that a client may read of one visit."""
+
+    visit: Visit
+    transcript: tuple[Utterance, ...]
+    actions: tuple[Action, ...]
+    history: tuple[HistoryEntry, ...]
+
+    def to_stored(self) -> dict[str, Any]:
+        """The documents as clients see them, in camelCase."""
+        return {
+            "visit": self.visit.to_stored(),
+            "transcript": [each.to_stored() for each in self.transcript],
+            "actions": [each.to_stored() for each in self.actions],
+            "history": [each.to_stored() for each in self.history],
+        }

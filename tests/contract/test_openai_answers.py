@@ -1,0 +1,104 @@
+"""What the errors of OpenAI's API mean, by the SDK over a real connection."""
+
+from typing import Any
+
+import pytest
+
+from lumimd.adapters.openai import OpenAISummarizer
+from lumimd.adapters.openai_answers import TABLE, Passing, Row
+from lumimd.errors import (
+    BadAnswer,
+    DeploymentFault,
+    ErrorCode,
+    Permanent,
+    ProviderRefuses,
+    Transient,
+)
+from lumimd.resilience import retry
+from tests.contract.conftest import QUICK
+from tests.support import openai_server as api
+from tests.support.openai_server import OpenAIServer
+from tests.support.parts import transcript
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def raised_by(model: OpenAISummarizer, server: OpenAIServer, reply: api.Reply) -> Exception:
+    server.script(*[reply] * QUICK.attempts)
+    with pytest.raises((Transient, Permanent)) as raised:
+        await model.summarize(transcript())
+    return raised.value
+
+
+def assert_means(error: Exception, meaning: object) -> None:
+    match meaning:
+        case DeploymentFault():
+            assert isinstance(error, ProviderRefuses)
+            assert (error.reason, error.code) == (meaning, ErrorCode.SUMMARY_UNAVAILABLE)
+        case ErrorCode():
+            assert isinstance(error, Permanent)
+            assert not isinstance(error, BadAnswer), "nothing was paid"
+            assert error.code is meaning
+        case Passing.MAY_HAVE_ANSWERED:
+            assert isinstance(error, retry.Unanswered)
+        case _:
+            assert type(error) is Transient
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.status}-{row.name}")
+async def test_every_row_says_what_an_error_means(
+    model: OpenAISummarizer, server: OpenAIServer, row: Row
+) -> None:
+    reply = api.error(row.status or 400, code=row.name)
+    assert_means(await raised_by(model, server, reply), row.meaning)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422, 429])
+async def test_a_name_says_more_than_the_status_and_the_type_is_a_name_too(
+    model: OpenAISummarizer, server: OpenAIServer, status: int
+) -> None:
+    reply = api.error(status, type_="insufficient_quota")
+    assert_means(await raised_by(model, server, reply), DeploymentFault.QUOTA_EXHAUSTED)
+
+
+@pytest.mark.parametrize(
+    ("status", "param", "meaning"),
+    [
+        (400, "messages", ErrorCode.SUMMARY_INVALID),
+        (400, "messages[1].content", ErrorCode.SUMMARY_INVALID),
+        (400, "model", DeploymentFault.MODEL_NOT_FOUND),
+        (404, "model", DeploymentFault.MODEL_NOT_FOUND),
+        (400, "response_format", DeploymentFault.REQUEST_REFUSED),
+        (422, "reasoning_effort", DeploymentFault.REQUEST_REFUSED),
+    ],
+)
+async def test_a_named_parameter_says_whose_fault_it_is(
+    model: OpenAISummarizer, server: OpenAIServer, status: int, param: str, meaning: object
+) -> None:
+    reply = api.error(status, code="invalid_value", param=param)
+    assert_means(await raised_by(model, server, reply), meaning)
+
+
+@pytest.mark.parametrize("status", [406, 411, 418, 421, 426, 431, 451, 499])
+async def test_an_unknown_4xx_is_a_fault_of_the_deployment(
+    model: OpenAISummarizer, server: OpenAIServer, status: int
+) -> None:
+    error = await raised_by(model, server, api.error(status))
+    assert_means(error, DeploymentFault.REQUEST_REFUSED)
+    assert len(server.calls) == 1, "what an operator has to mend is not asked again"
+
+
+@pytest.mark.parametrize("body", ["", "<html>No</html>", "null", "[]", '{"error": "no"}'])
+async def test_an_error_without_an_envelope_is_read_by_its_status(
+    model: OpenAISummarizer, server: OpenAIServer, body: str
+) -> None:
+    error = await raised_by(model, server, api.page(body, "application/json", status=403))
+    assert_means(error, DeploymentFault.FORBIDDEN)
+
+
+@pytest.mark.parametrize("code", [404, 1.5, ["a"], {"a": 1}])
+async def test_a_code_of_another_type_is_no_name(
+    model: OpenAISummarizer, server: OpenAIServer, code: Any
+) -> None:
+    error = await raised_by(model, server, api.error(404, code=code))
+    assert_means(error, DeploymentFault.ROUTE_NOT_FOUND)

@@ -1,0 +1,66 @@
+"""Guards of the model's answers: what is paid for, what is kept, and what follows a bad one."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lumimd import events, fallback, pipeline
+from lumimd.analysis import visit_summary
+from lumimd.analysis.evidence import Supported
+from lumimd.claims import still_held
+from lumimd.clinical import VisitSummary
+from lumimd.commit import Stored
+from lumimd.errors import ErrorCode
+from lumimd.events import summary
+from lumimd.parts import Parts
+from lumimd.recording import record
+from lumimd.records import Ledger, Visit
+from lumimd.transcript import Transcript
+from tests.simulation.guard import Guard, put
+
+
+async def _ends_as_partial(
+    parts: Parts, claimed: Stored, code: ErrorCode, answers: int = 0
+) -> None:
+    failed = events.SummaryFailed(claimed.visit.attempt, code, answers=answers)
+    await record(parts, claimed, failed, still_wanted=still_held(claimed))
+
+
+def _all_of_it(answer: VisitSummary, transcript: Transcript) -> Supported:
+    return Supported(answer, 0)
+
+
+def _free(visit: Visit, answers: int) -> Ledger:
+    return visit.ledger
+
+
+def _still_provisional(self: summary.SummaryStored, visit: Visit, now: Any) -> dict[str, Any]:
+    return {**_stored(self, visit, now), "provisional": self.source == "rules"}
+
+
+_stored = summary.SummaryStored.changes
+
+ANSWERS: Final[Mapping[str, Guard]] = {
+    "bad-answers-are-asked-for-again-once": Guard(
+        "the answers that one claim can pay for are bounded",
+        put((visit_summary, "ASKS", 3)),
+    ),
+    "rules-write-what-the-model-cannot": Guard(
+        "a visit that has a transcript is partial only where the rules have nothing to say",
+        put(
+            (pipeline, "end_without_model", _ends_as_partial),
+            (fallback, "end_without_model", _ends_as_partial),
+        ),
+    ),
+    "bad-statements-are-left-out": Guard(
+        "nothing is shown that cites what was never said",
+        put((visit_summary, "supported", _all_of_it)),
+    ),
+    "every-answer-is-on-the-ledger": Guard(
+        "an answer is paid for whether it is good or bad",
+        put((summary, "_charged", _free)),
+    ),
+    "rules-write-for-good": Guard(
+        "a summary that nobody is going to replace is not called provisional",
+        put((summary.SummaryStored, "changes", _still_provisional)),
+    ),
+}
