@@ -23,7 +23,7 @@ from typing import Final
 
 from lumimd.records import ProcessingStatus, Visit
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 45.0
 """With the start of the stack and its end, a demo that fails ends within two minutes."""
 
 LOOKS: Final = 30
