@@ -241,8 +241,10 @@ async def _summarize(parts: Parts, claimed: Stored) -> None:
         return
     except Transient as error:
         logs.failure("summary_failed_for_now", error)
-        await go_on_without_model(parts, claimed, error, bill.answers)
-        return
+        if bill.kept is None:
+            await go_on_without_model(parts, claimed, error, bill.answers)
+            return
+        summary = bill.kept  # the time was up for the second ask, and not for what was paid
     actions = action_items(visit, summary, parts.clock.now())
     ids = tuple(action.action_id for action in actions)
     event = e.SummaryStored(visit.attempt, summarizer.source, summary, ids, answers=bill.answers)

@@ -1,15 +1,20 @@
 """What becomes of a visit while its model is away."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
-from lumimd import commands, pipeline
+from lumimd import claims, commands, pipeline
+from lumimd.claims import Lease
+from lumimd.clinical import Statement, VisitSummary
 from lumimd.errors import BadAnswer, ErrorCode, Held, Permanent, Transient
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER
 from lumimd.records import ProcessingStatus, Stage, Status
 from lumimd.resilience.backoff import MAX_TRIES
+from lumimd.transcript import Transcript
 from tests.support.parts import START, MemoryParts, NothingToSay, transcribed
+from tests.support.summaries import summary_of
 from tests.support.visits import MINUTE, minutes_pass, run_tasks, visit_of, wake_after
 
 AWAY = Transient(ErrorCode.SUMMARY_UNAVAILABLE)
@@ -176,6 +181,29 @@ async def test_an_answer_that_was_paid_is_on_the_bill_whatever_follows(
     await minutes_pass(parts, 20)
     visit = await visit_of(parts)
     assert (visit.status, visit.source, visit.ledger.summaries) == (Status.COMPLETED, "model", 2)
+
+
+async def test_an_answer_with_a_bad_statement_is_kept_where_time_is_up_for_another(
+    parts: MemoryParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        source = "model"
+        calls = 0
+
+        async def summarize(self, heard: Transcript) -> VisitSummary:
+            self.calls += 1
+            if self.calls > 1:
+                await asyncio.Event().wait()
+            bad = Statement(text="Invented.", evidence=["u99"])
+            return summary_of(heard).model_copy(update={"education": [bad]})
+
+    monkeypatch.setattr(claims, "SUMMARY", Lease(work=timedelta(seconds=0.2)))
+    parts.summarizer = Slow()  # type: ignore[assignment]
+    await transcribed(parts)
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert (visit.status, visit.source, visit.education) == (Status.COMPLETED, "model", ())
+    assert visit.ledger.summaries == 1
 
 
 async def test_an_owner_may_have_the_model_asked_again(parts: MemoryParts) -> None:

@@ -197,7 +197,7 @@ def document_of(summary: VisitSummary) -> int:
 SCRIPTS = st.sampled_from(["x", "\u00e9", "\u0939", "\u8a3a", "\U0001f48a", '"', "\n"])
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(
     letter=SCRIPTS,
     letters=st.integers(1, 12_000),
@@ -227,7 +227,7 @@ def test_the_summary_counts_twice_and_in_bytes() -> None:
     check(GOOD.model_copy(update={"education": [longer]}), HEARD)
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(
     text=st.sampled_from(
         [

@@ -36,9 +36,14 @@ MAX_ITEMS: Final = 100
 
 @dataclass
 class Bill:
-    """Counts the answers that the model was paid for, good ones and bad ones."""
+    """What one try has paid for: the number of answers, good ones and bad ones.
+
+    `kept` is the best of them so far without its bad statements: the summary, where the second ask
+    is cut short.
+    """
 
     answers: int = 0
+    kept: VisitSummary | None = None
 
 
 async def summarize(transcript: Transcript, summarizer: Summarizer, bill: Bill) -> VisitSummary:
@@ -66,6 +71,7 @@ async def summarize(transcript: Transcript, summarizer: Summarizer, bill: Bill) 
             if not answer.left_out:
                 return answer.summary
             best = answer if best is None or _is_better(answer, best) else best
+            bill.kept = best.summary
             bad = BadAnswer(ErrorCode.SUMMARY_INVALID)
         logs.event("bad_answer", "warning", code=bad.code, source=summarizer.source)
     if best is not None:
