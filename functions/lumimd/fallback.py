@@ -6,6 +6,7 @@
 | fails                         | is put aside; after the last try it is `partial`, a dead letter  |
 | has been away for a while     | shows a provisional summary by rules, and goes on waiting        |
 | is still away a day later     | is `partial`: the transcript and the provisional summary stay    |
+| refuses the deployment        | as while it is down, and no time is used up (`deployment.py`)    |
 """
 
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from lumimd import logs
 from lumimd.analysis import ANALYSES
 from lumimd.claims import still_held
 from lumimd.commit import Stored
+from lumimd.deployment import is_fault, since_fault
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.parts import Parts
 from lumimd.recording import record
@@ -37,6 +39,10 @@ LONGEST_HOLD: Final = timedelta(minutes=8)
 """How long a dependency may be back, after hours, before who waits for it looks again."""
 
 
+LONGEST_HOLD_FOR_FAULT: Final = timedelta(hours=1)
+"""However long a key is wrong: within an hour of its change every visit has looked."""
+
+
 def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
     """When a held visit looks again: after as long as it has been held, at a moment of its own.
 
@@ -47,6 +53,8 @@ def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
     share = int.from_bytes(digest[:4]) / 2**32
     held_for = now - (visit.held_since or now)
     pause = max(min(held_for, LONGEST_HOLD), held_for / 16)
+    if is_fault(error):
+        pause = min(pause, LONGEST_HOLD_FOR_FAULT)
     pause = max(pause, timedelta(seconds=error.retry_after_s or 0))
     return now + pause + share * RELEASE_OVER
 
@@ -78,7 +86,8 @@ async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -
         down = await known_down(parts, visit, Stage.SUMMARY)
         if down is not None:  # but whoever was asked for patience stays patient
             wait_s = max(down.retry_after_s or 0.0, error.retry_after_s or 0.0)
-            error = Held(down.code, retry_after_s=wait_s)
+            error = down
+            error.retry_after_s = wait_s
     held = isinstance(error, Held)
     until = (
         held_until(visit, error, now)
@@ -90,45 +99,45 @@ async def go_on_without_model(parts: Parts, claimed: Stored, error: Transient) -
     stored: Stored | None = claimed
     shown = False
     if lacks_provisional(visit, now) or (is_last_try and visit.source is None):
-        provisional = await _by_rules(parts, visit, until, used_a_try=not held)
+        provisional = await _by_rules(parts, visit, until, error)
         if provisional is not None:
             wanted = still_held(claimed)
             stored, shown = await record(parts, claimed, provisional, still_wanted=wanted), True
     if stored is None or (shown and not stored.visit.provisional):
         return  # the visit is gone, or somebody else's
     wanted = still_held(stored)
-    if is_last_try or waited >= GIVE_UP_AFTER:
+    if is_last_try or (waited >= GIVE_UP_AFTER and not is_fault(error)):
         gave_up = e.SummaryFailed(visit.attempt, ErrorCode.SUMMARY_UNAVAILABLE)
         await record(parts, stored, gave_up, still_wanted=wanted)
     elif held and not shown:
-        await record(parts, stored, e.SummaryHeld(visit.attempt, until), still_wanted=wanted)
+        waits = e.SummaryHeld(visit.attempt, until, for_fault=is_fault(error))
+        await record(parts, stored, waits, still_wanted=wanted)
     elif not shown:
         deferred = e.SummaryDeferred(visit.attempt, until, error.code)
         await record(parts, stored, deferred, still_wanted=wanted)
 
 
 async def _by_rules(
-    parts: Parts, visit: Visit, until: datetime, *, used_a_try: bool
+    parts: Parts, visit: Visit, until: datetime, error: Transient
 ) -> e.ProvisionalSummaryStored | None:
     """A summary by rules, or None where the rules find nothing to say."""
     transcript = Transcript(utterances=await parts.store.transcript(visit.visit_id))
     try:
         summary = await ANALYSES[visit.kind](transcript, parts.fallback)
-    except Permanent as error:
-        logs.failure("rules_have_nothing_to_say", error)
+    except Permanent as nothing:
+        logs.failure("rules_have_nothing_to_say", nothing)
         return None
     source = parts.fallback.source
-    return e.ProvisionalSummaryStored(visit.attempt, until, source, summary, used_a_try)
+    used_a_try = not isinstance(error, Held)
+    return e.ProvisionalSummaryStored(
+        visit.attempt, until, source, summary, used_a_try, for_fault=is_fault(error)
+    )
 
 
 def _wanted_since(visit: Visit) -> datetime:
     """When the summary could first be made in this attempt; the transcript may be days old."""
-    transcribed_at = _transcribed_at(visit)
-    return (
-        max(transcribed_at, visit.timings.processing_started_at)
-        if visit.timings
-        else (transcribed_at)
-    )
+    began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
+    return since_fault(visit, max(_transcribed_at(visit), began_at))
 
 
 def _transcribed_at(visit: Visit) -> datetime:

@@ -37,7 +37,7 @@ from tests.simulation.sabotage_of_waiting import WAITING
 from tests.simulation.transcription import Transcriptions
 
 
-async def _finds_nothing(self: Transcriptions, audio: Audio) -> None:
+async def _finds_nothing(self: Transcriptions, audio: Audio, without: Any = ()) -> None:
     return None
 
 

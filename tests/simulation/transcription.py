@@ -1,6 +1,6 @@
 """The provider of transcripts: strict, and with a bill."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -87,10 +87,12 @@ class Transcriptions:
             Dependency.TRANSCRIPTION, "fetch", effect, retry.TRANSCRIPTION
         )
 
-    async def find(self, audio: Audio) -> str | None:
+    async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
         def effect() -> str | None:
             for job in reversed(self.jobs_of.get(audio.storage_path, ())):
                 if job.listed_from > self._world.loop.time() or not job.is_there:
+                    continue
+                if job.transcript_id in without:
                     continue
                 if not isinstance(job.state, Failed) and audio.is_named_by(job.audio_url):
                     return job.transcript_id

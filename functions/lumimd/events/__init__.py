@@ -43,6 +43,7 @@ from lumimd.events.summary import (
 from lumimd.events.transcription import (
     REQUEST_GRACE,
     TranscriptionFailed,
+    TranscriptionGivenUp,
     TranscriptionPolled,
     TranscriptionRestarted,
     TranscriptStored,
@@ -75,6 +76,7 @@ __all__ = [
     "SummaryStored",
     "TranscriptStored",
     "TranscriptionFailed",
+    "TranscriptionGivenUp",
     "TranscriptionPolled",
     "TranscriptionRestarted",
     "TranscriptionSubmitted",

@@ -119,18 +119,21 @@ class SubmissionDeferred(Event):
 class SubmissionHeld(Event):
     """The provider is known to be down, or the work switched off: no try is used up.
 
-    `had_claimed` as if for one. Who was in line leaves it.
+    `had_claimed` as if for one. Who was in line leaves it. `for_fault` of the deployment no time is
+    used up either.
     """
 
     recorded = False
     until: datetime
     had_claimed: bool = True
+    for_fault: bool = False
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
             "claim": nobodys_before(self.until),
             "wake_at": self.until,
             "held_since": visit.held_since or now,
+            "fault_at": now if self.for_fault else visit.fault_at,
             "turn": None,
             "stage_tries": visit.stage_tries - (1 if self.had_claimed else 0),
         }
