@@ -17,7 +17,7 @@ from tests.simulation.transcription import OrderedJob
 from tests.simulation.words import spoken_of
 from tests.simulation.world import EXPIRES_AFTER, World
 
-HARMLESS: Final = {"poison", "few_places", "rush"}
+HARMLESS: Final = {"poison", "few_places", "rush", "unpaid_for_days", "bad_order"}
 """Faults that keep no visit from its end."""
 
 
@@ -35,7 +35,8 @@ class Endings:
         orders: Counter[tuple[str, int]] = Counter()
         for job in self._cloud.transcriptions.jobs.values():
             orders[job.visit_id, job.attempt] += 1
-            if job.billed and not job.gone:
+            is_given_up = job.transcript_id in self._cloud.transcriptions.given_up
+            if job.billed and not job.gone and not is_given_up:
                 bills.setdefault((job.visit_id, job.generation), []).append(job)
         for (visit_id, attempt), number in orders.items():
             if number > MAX_TRIES:
@@ -46,7 +47,9 @@ class Endings:
         if not {name for name, share in level.items() if share} - HARMLESS:
             self._check_all_completed()
         for holder in self._cloud.gate.holders():
-            self._world.breach("placesLeaked", holder.rpartition("/")[0], holder)
+            visit_id = holder.rpartition("/")[0]
+            if not self._may_wait(visit_id):
+                self._world.breach("placesLeaked", visit_id, holder)
         for visit_id in self._phones.visit_ids:
             self._check_end_of(visit_id, bills)
         self._erasure.at_the_end()
@@ -72,7 +75,9 @@ class Endings:
     def _check_all_completed(self) -> None:
         """Where nothing goes wrong but that somebody is away, people wait, and that is all."""
         for visit_id, stored in self._world.documents.visits.items():
-            if stored.visit.status is not Status.COMPLETED:
+            recording = path_of(visit_id), generation_of(stored.visit)
+            is_odd = recording in self._cloud.transcriptions.unordered
+            if stored.visit.status is not Status.COMPLETED and not is_odd:
                 self._world.breach("outageCostAVisit", visit_id, stored.visit.status)
 
     def _check_answers(self) -> None:
@@ -114,7 +119,8 @@ class Endings:
             breach("lostUploads", visit_id, f"{generation_of(visit)} of {newest}")
             return
         if not visit.processing_status.is_terminal:
-            breach("stuck", visit_id, visit.processing_status)
+            if not self._may_wait(visit_id):
+                breach("stuck", visit_id, visit.processing_status)
             return
         patient = world.policy.expires_after == EXPIRES_AFTER
         if patient and visit.status is Status.EXPIRED and visit.audio is not None:
@@ -123,6 +129,10 @@ class Endings:
         self._check_transcript(visit, bills.get((visit_id, newest), []))
         if visit.processing_status is ProcessingStatus.COMPLETED:
             self._check_actions(visit)
+
+    def _may_wait(self, visit_id: str) -> bool:
+        path = path_of(visit_id)
+        return self._cloud.transcriptions.may_wait((path, self._cloud.bucket.newest.get(path, 0)))
 
     def _check_transcript(self, visit: Visit, billed: list[OrderedJob]) -> None:
         pages = self._world.documents.pages.get(visit.visit_id, {})
