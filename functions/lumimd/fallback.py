@@ -39,8 +39,8 @@ LONGEST_HOLD: Final = timedelta(minutes=8)
 """How long a dependency may be back, after hours, before who waits for it looks again."""
 
 
-LONGEST_HOLD_FOR_FAULT: Final = timedelta(hours=1)
-"""However long a key is wrong: within an hour of its change every visit has looked."""
+LONGEST_HOLD_FOR_FAULT: Final = timedelta(minutes=15)
+"""However long a key was wrong: every visit has looked soon after its change."""
 
 
 def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
@@ -51,7 +51,8 @@ def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
     """
     digest = sha256(f"{visit.visit_id}/{visit.attempt}".encode()).digest()
     share = int.from_bytes(digest[:4]) / 2**32
-    held_for = now - (visit.held_since or now)
+    began_at = visit.held_since or now
+    held_for = now - (began_at if is_fault(error) else since_fault(visit, began_at))
     pause = max(min(held_for, LONGEST_HOLD), held_for / 16)
     if is_fault(error):
         pause = min(pause, LONGEST_HOLD_FOR_FAULT)

@@ -21,7 +21,7 @@ from lumimd.deployment import is_fault, since_fault
 from lumimd.errors import ErrorCode, Held, Permanent, RefusedAlone, Transient
 from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until
 from lumimd.parts import Parts
-from lumimd.ports import JobGone, Transcribed
+from lumimd.ports import Transcribed
 from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
 from lumimd.records import Action, Consent, ProcessingStatus, Visit
 from lumimd.resilience.backoff import FIRST, MAX_TRIES, put_aside
@@ -176,7 +176,11 @@ async def _ended_after_all(parts: Parts, visit: Visit) -> str | None:
     for transcript_id in reversed(visit.given_up_jobs):
         try:
             job = await parts.transcriber.fetch(transcript_id)
-        except (JobGone, Unreadable):
+        except Exception as trouble:
+            if isinstance(trouble, Transient) and not isinstance(trouble, Unreadable):
+                raise
+            # It is gone, or cannot be understood, which is why it was given up.
+            logs.event("given_up_job_lost", code=type(trouble).__name__)
             continue
         if isinstance(job.state, Transcribed) and visit.audio.is_named_by(job.audio_url):
             return transcript_id

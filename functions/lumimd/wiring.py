@@ -144,6 +144,7 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
     def transcriber(self) -> Transcriber:
         """AssemblyAI, or the server that speaks its API."""
         from lumimd.adapters.assemblyai import AssemblyAITranscriber, Webhook
+        from lumimd.adapters.assemblyai_order import Options
 
         url = self._settings.webhook_url
         secret = self._settings.webhook_secret.get_secret_value()
@@ -151,6 +152,12 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
             api_key=self._settings.assemblyai_api_key.get_secret_value(),
             base_url=self._settings.assemblyai_base_url,
             webhook=Webhook(url, secret) if url else None,
+            options=Options(
+                models=self._settings.transcription_models,
+                domain=self._settings.transcription_domain,
+                key_terms=self._settings.transcription_key_terms,
+                languages=self._settings.transcription_languages,
+            ),
         )
         orders, breaker = self._breakers[Stage.SUBMISSION]
         return GuardedTranscriber(transcriber, breaker, orders)

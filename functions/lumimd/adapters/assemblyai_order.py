@@ -3,7 +3,6 @@
 The provider announces new default models and changes them; a deployment changes by its settings.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,12 +10,6 @@ from assemblyai import types as aai
 
 MODELS: Final = ("universal-3-5-pro", "universal-2")
 """In order of priority: the first knows 18 languages, the second one takes the others."""
-
-MOST_KEY_TERMS: Final = 1000
-MOST_WORDS_A_TERM: Final = 6
-"""The limits that the provider documents; `universal-2` alone takes 200."""
-
-MEDICAL: Final = "medical-v1"
 
 
 @dataclass(frozen=True)
@@ -39,7 +32,7 @@ def order(audio_url: str, options: Options, webhook: dict[str, str]) -> dict[str
     it (2 % of ten hours are twelve minutes). A recording without any speech fails free of charge
     all the same, since its language cannot be detected.
     """
-    detection: dict[str, Any] = {"fallback_language": "auto", "code_switching": False}
+    detection: dict[str, Any] = {"fallback_language": "auto"}
     if options.languages:
         detection["expected_languages"] = list(options.languages)
     request = aai.TranscriptRequest(
@@ -58,18 +51,3 @@ def order(audio_url: str, options: Options, webhook: dict[str, str]) -> dict[str
     )
     body: dict[str, Any] = request.model_dump(exclude_none=True, by_alias=True)
     return body
-
-
-def terms(text: str) -> tuple[str, ...]:
-    """Key terms from a setting: separated by commas, semicolons or line ends, each one once.
-
-    Raises:
-        ValueError: there are more of them, or longer ones, than the provider takes.
-    """
-    found = tuple(dict.fromkeys(" ".join(term.split()) for term in re.split(r"[,;\n]", text)))
-    wanted = tuple(term for term in found if term)
-    if len(wanted) > MOST_KEY_TERMS:
-        raise ValueError(f"at most {MOST_KEY_TERMS} terms")
-    if any(len(term.split()) > MOST_WORDS_A_TERM for term in wanted):
-        raise ValueError(f"at most {MOST_WORDS_A_TERM} words a term")
-    return wanted

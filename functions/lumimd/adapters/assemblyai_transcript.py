@@ -137,14 +137,15 @@ def _pieces(word: str) -> list[str]:
 def _divided(words: Sequence[Said]) -> Iterator[Said]:
     """The words of one speaker in parts that end with a sentence, where they are not too long."""
     part: list[Said] = []
+    length = 0
     for word in words:
-        length = sum(len(each.text) + 1 for each in part)
-        full = length + len(word.text) > MOST_CHARACTERS
-        if part and full:
+        if part and length + len(word.text) > MOST_CHARACTERS:
             cut = _last_sentence_end(part)
             yield _joined(part[:cut])
             part = part[cut:]
+            length = sum(len(each.text) + 1 for each in part)
         part.append(word)
+        length += len(word.text) + 1
     if part:
         yield _joined(part)
 

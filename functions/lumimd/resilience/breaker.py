@@ -209,8 +209,10 @@ class CircuitBreaker:
         breaker = await self._shared.become(change)
         if breaker is not None and not breaker.is_closed:
             return self._refused(breaker, at_least_s=error.retry_after_s or 0.0)
-        logs.event("request_refused", "error", dependency=self._policy.name, reason=fault)
-        if breaker is not None and breaker_suspects.is_alone(breaker, mark):
+        is_alone = breaker is not None and breaker_suspects.is_alone(breaker, mark)
+        severity = "warning" if is_alone else "error"
+        logs.event("request_refused", severity, dependency=self._policy.name, reason=fault)
+        if is_alone:
             return RefusedAlone(error.code, retry_after_s=error.retry_after_s)
         return ProviderRefuses(error.code, fault, retry_after_s=error.retry_after_s)
 
