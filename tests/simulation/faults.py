@@ -64,6 +64,7 @@ class Level:
     job_fails: float = 0.0
     job_vanishes: float = 0.0
     job_takes_hours: float = 0.0
+    job_hangs: float = 0.0
     list_is_stale: float = 0.0
     long_list: float = 0.0
     bad_answer: float = 0.0
@@ -192,6 +193,8 @@ LEVELS["disputed"] = replace(LEVELS["heavy"], unpaid=1.0)
 """As heavy, and a provider refuses the deployment for some hours."""
 LEVELS["odd"] = Level(bad_order=0.15)
 """Some recordings cannot be ordered, for a reason that is not known; nothing else goes wrong."""
+LEVELS["hung"] = Level(job_hangs=0.3)
+"""The first job of a recording may hang for a day; nothing else goes wrong."""
 LEVELS["searching"] = replace(LEVELS["normal"], crash_after_paying=0.7, long_list=1.0)
 """As normal, many die of having ordered, and who looks for their jobs reads a long list."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)

@@ -29,6 +29,7 @@ from lumimd.events import submission, summary
 from lumimd.records import Claim, Visit
 from lumimd.resilience import breaker_state, retry
 from tests.simulation.guard import Guard, put
+from tests.simulation.sabotage_of_account import ACCOUNT
 from tests.simulation.sabotage_of_moves import MOVES
 from tests.simulation.sabotage_of_places import PLACES
 from tests.simulation.sabotage_of_rights import RIGHTS
@@ -228,6 +229,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     **MOVES,
     **WAITING,
     **RIGHTS,
+    **ACCOUNT,
 }
 
 

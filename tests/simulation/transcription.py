@@ -24,6 +24,8 @@ NEWER_PAGES: Final = 4
 
 SLOWEST_PAGE_S: Final = 5.0
 
+HANGS_FOR_S: Final = 24 * 3600.0
+
 KNOWN_WITHIN_S: Final = 60.0
 """An instance hears of what the others saw when it next reads the breaker."""
 
@@ -44,6 +46,7 @@ class OrderedJob:
     billed: bool = False
     gone: bool = False
     deleted: bool = False
+    hangs: bool = False
 
     @property
     def is_there(self) -> bool:
@@ -216,13 +219,15 @@ class Transcriptions:
         takes_s = world.rng.choice((2.0, 20.0, 60.0, 240.0)) * (0.5 + world.rng.random())
         if world.faults.chance("job_takes_hours"):
             takes_s = world.rng.uniform(1, 4) * 3600
+        if len(self.jobs_of[path]) == 1 and world.faults.chance("job_hangs"):
+            job.hangs, takes_s = True, HANGS_FOR_S
         world.after(takes_s, self._end, job)
         return job.transcript_id
 
     def _end(self, job: OrderedJob) -> None:
         world = self._world
         self.running -= 1
-        if world.faults.chance("job_vanishes"):
+        if job.hangs or world.faults.chance("job_vanishes"):
             job.gone = True
             world.note("provider", job.visit_id, "lost job", job.transcript_id)
             return
