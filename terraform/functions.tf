@@ -18,6 +18,10 @@ locals {
     SUMMARY_QUEUE                = google_cloud_tasks_queue.this["summaries"].id
     TASKS_SERVICE_ACCOUNT        = google_service_account.caller["tasks"].email
     TRANSCRIPTION_CONCURRENCY    = tostring(var.transcription_concurrency)
+    TRANSCRIPTION_DOMAIN         = var.transcription_domain
+    TRANSCRIPTION_KEY_TERMS      = join(",", var.transcription_key_terms)
+    TRANSCRIPTION_LANGUAGES      = join(",", var.transcription_languages)
+    TRANSCRIPTION_MODELS         = join(",", var.transcription_models)
     TRANSCRIPT_RETENTION_DAYS    = var.transcript_retention_days == null ? null : tostring(var.transcript_retention_days)
     WEBHOOK_ALLOWED_IPS          = join(",", local.provider.webhook_addresses)
     WEBHOOK_URL                  = local.addresses["on_transcription_webhook"]

@@ -49,6 +49,45 @@ variable "transcription_concurrency" {
   }
 }
 
+variable "transcription_models" {
+  type        = list(string)
+  description = "The transcription provider's models in order of priority. Its default changes over time."
+  default     = ["universal-3-5-pro", "universal-2"]
+
+  validation {
+    condition     = length(var.transcription_models) >= 1
+    error_message = "At least one."
+  }
+}
+
+variable "transcription_domain" {
+  type        = string
+  description = "medical-v1: the provider's model for medical speech, which costs more. Empty: none."
+  default     = ""
+
+  validation {
+    condition     = contains(["", "medical-v1"], var.transcription_domain)
+    error_message = "medical-v1, or empty."
+  }
+}
+
+variable "transcription_languages" {
+  type        = list(string)
+  description = "The languages that a recording may be in, such as en; empty: any that the provider knows."
+  default     = []
+}
+
+variable "transcription_key_terms" {
+  type        = list(string)
+  description = "Names that are often misheard. They cost more."
+  default     = []
+
+  validation {
+    condition     = length(var.transcription_key_terms) <= 1000
+    error_message = "The provider takes 1,000 at most."
+  }
+}
+
 variable "default_tier" {
   type        = string
   description = "The tier of users of whom none is stored: free (20 recordings a day) or paid (2,000)."

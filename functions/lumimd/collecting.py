@@ -5,15 +5,16 @@ Webhook and poller share one way; the table decides who came first.
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Final
 
 from lumimd import events as e
 from lumimd import logs
 from lumimd.commit import Stored
-from lumimd.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.deployment import is_fault
+from lumimd.errors import ErrorCode, Held, Permanent, RefusedAlone, Transient
 from lumimd.fallback import held_until
 from lumimd.flags import Switch
+from lumimd.job_limit import is_overdue
 from lumimd.parts import Parts
 from lumimd.ports import Failed, Job, JobGone, Running, Transcribed
 from lumimd.recording import record
@@ -25,9 +26,6 @@ from lumimd.transcript import Transcript
 
 COLLECT_WITHIN_S: Final = 8.0
 """The provider waits ten seconds for the answer to its webhook."""
-
-JOB_LIMIT: Final = timedelta(hours=12)
-"""A job that runs longer than any recording may be is taken for lost."""
 
 MAX_RESTARTS: Final = 2
 """New jobs for a recording whose job the provider lost; lost jobs are not charged."""
@@ -94,9 +92,24 @@ async def collect_in_time(parts: Parts, visit_id: str, attempt: int, transcript_
 async def poll(parts: Parts, stored: Stored) -> None:
     """Ask the provider about the job of a visit that is being transcribed.
 
+    Whatever goes wrong, the job has its limit: after a bug the visit is put aside like any other.
+
     Raises:
         Transient: the store is not available.
     """
+    try:
+        await _poll(parts, stored)
+    except Transient:
+        raise
+    except Exception as bug:
+        broken = Transient(ErrorCode.TRANSCRIPTION_FAILED)
+        again = _unanswered_poll(parts, stored.visit, broken)
+        logs.failure("poll_failed", bug)
+        await record(parts, stored, again, still_wanted=_nobody_asked_since(stored))
+        raise
+
+
+async def _poll(parts: Parts, stored: Stored) -> None:
     visit = stored.visit
     assert visit.transcription is not None
     try:
@@ -130,10 +143,11 @@ def _comes_before(visit: Visit, polled: e.Event) -> bool:
 
 def _unanswered_poll(parts: Parts, visit: Visit, error: Transient) -> e.Event:
     now = parts.clock.now()
-    if isinstance(error, Held):
-        return e.TranscriptionPolled(visit.attempt, held_until(visit, error, now))
-    if _is_overdue(visit, now):
-        return _restarted(parts, visit, error.code)
+    if isinstance(error, Held) and not isinstance(error, RefusedAlone):
+        until = held_until(visit, error, now)
+        return e.TranscriptionPolled(visit.attempt, until, for_fault=is_fault(error))
+    if is_overdue(visit, now):
+        return _restarted(parts, visit, error.code, given_up=True)
     failures = visit.trouble.times + 1 if visit.trouble else 1
     next_poll_at = now + put_aside(failures, error.retry_after_s)
     return e.TranscriptionPolled(visit.attempt, next_poll_at, error.code)
@@ -147,9 +161,10 @@ async def _conclude(parts: Parts, stored: Stored, job: Job) -> None:
     """Save what became of the job; a transcript is stored together with the status."""
     visit = stored.visit
     match job.state:
-        case Running() if _is_overdue(visit, parts.clock.now()):
+        case Running() if is_overdue(visit, parts.clock.now()):
             logs.event("job_overdue", "warning")
-            await record(parts, stored, _restarted(parts, visit, ErrorCode.TRANSCRIPTION_FAILED))
+            code = ErrorCode.TRANSCRIPTION_FAILED
+            await record(parts, stored, _restarted(parts, visit, code, given_up=True))
         case Running():
             next_poll_at = parts.clock.now() + e.POLL_EVERY
             polled = e.TranscriptionPolled(visit.attempt, next_poll_at)
@@ -207,13 +222,10 @@ def _nobody_asked_since(stored: Stored) -> Callable[[Visit], bool]:
     return lambda visit: visit.wake_at == stored.visit.wake_at
 
 
-def _is_overdue(visit: Visit, now: datetime) -> bool:
-    return visit.transcription is not None and now - visit.transcription.submitted_at > JOB_LIMIT
-
-
-def _restarted(parts: Parts, visit: Visit, code: ErrorCode) -> e.Event:
-    """A new job for a recording whose job was lost, a bounded number of times."""
+def _restarted(parts: Parts, visit: Visit, code: ErrorCode, *, given_up: bool = False) -> e.Event:
+    """A new job for a recording whose job was lost or given up, a bounded number of times."""
     if visit.restarts >= MAX_RESTARTS:
         return e.TranscriptionFailed(visit.attempt, code)
     until = parts.clock.now() + put_aside(visit.restarts + 1, None)
-    return e.TranscriptionRestarted(visit.attempt, until)
+    restarted = e.TranscriptionGivenUp if given_up else e.TranscriptionRestarted
+    return restarted(visit.attempt, until)

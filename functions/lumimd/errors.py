@@ -122,6 +122,13 @@ class ProviderRefuses(Held):
         self.reason = reason
 
 
+class RefusedAlone(Held):
+    """The provider refuses this request and serves the others: it may be the visit's fault.
+
+    Waiting for a day is a chance for whatever else it may be; then the visit ends.
+    """
+
+
 class Permanent(Exception):
     """Trying the same again gives the same; the visit fails with `code`."""
 

@@ -9,6 +9,7 @@
 | still away a day later        | may have the model asked again                                   |
 | refuses this transcript, or   | is completed in the same way, at once                            |
 | answers badly twice           |                                                                  |
+| refuses the deployment        | as while it is down, and no time is used up (`deployment.py`)    |
 
 A summary by the model that an earlier attempt made of the same transcript stays. A visit ends as
 `partial` only where the rules have nothing to say.
@@ -26,6 +27,7 @@ from lumimd.analysis.visit_summary import Bill
 from lumimd.claims import still_held
 from lumimd.clinical import VisitSummary
 from lumimd.commit import Stored
+from lumimd.deployment import is_fault, since_fault
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.parts import Parts
 from lumimd.recording import record
@@ -46,6 +48,10 @@ LONGEST_HOLD: Final = timedelta(minutes=8)
 """How long a dependency may be back, after hours, before who waits for it looks again."""
 
 
+LONGEST_HOLD_FOR_FAULT: Final = timedelta(minutes=15)
+"""However long a key was wrong: every visit has looked soon after its change."""
+
+
 def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
     """When a held visit looks again: after as long as it has been held, at a moment of its own.
 
@@ -54,8 +60,11 @@ def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
     """
     digest = sha256(f"{visit.visit_id}/{visit.attempt}".encode()).digest()
     share = int.from_bytes(digest[:4]) / 2**32
-    held_for = now - (visit.held_since or now)
+    began_at = visit.held_since or now
+    held_for = now - (began_at if is_fault(error) else since_fault(visit, began_at))
     pause = max(min(held_for, LONGEST_HOLD), held_for / 16)
+    if is_fault(error):
+        pause = min(pause, LONGEST_HOLD_FOR_FAULT)
     pause = max(pause, timedelta(seconds=error.retry_after_s or 0))
     return now + pause + share * RELEASE_OVER
 
@@ -91,10 +100,12 @@ async def go_on_without_model(
         down = await known_down(parts, visit, Stage.SUMMARY)
         if down is not None:  # but whoever was asked for patience stays patient
             wait_s = max(down.retry_after_s or 0.0, error.retry_after_s or 0.0)
-            error = Held(down.code, retry_after_s=wait_s)
+            error = down
+            error.retry_after_s = wait_s
     held = isinstance(error, Held)
     is_last_try = not held and visit.stage_tries >= MAX_TRIES
-    if is_last_try or now - _wanted_since(visit) >= GIVE_UP_AFTER:
+    waited_too_long = now - _wanted_since(visit) >= GIVE_UP_AFTER and not is_fault(error)
+    if is_last_try or waited_too_long:
         await end_without_model(parts, claimed, ErrorCode.SUMMARY_UNAVAILABLE, answers)
         return
     until = (
@@ -108,12 +119,18 @@ async def go_on_without_model(
         if summary is not None:
             source = parts.fallback.source
             provisional = e.ProvisionalSummaryStored(
-                visit.attempt, until, source, summary, used_a_try=not held, answers=answers
+                visit.attempt,
+                until,
+                source,
+                summary,
+                used_a_try=not held,
+                answers=answers,
+                for_fault=is_fault(error),
             )
             await record(parts, claimed, provisional, still_wanted=wanted)
             return
     waits = (
-        e.SummaryHeld(visit.attempt, until, answers=answers)
+        e.SummaryHeld(visit.attempt, until, answers=answers, for_fault=is_fault(error))
         if held
         else e.SummaryDeferred(visit.attempt, until, error.code, answers=answers)
     )
@@ -156,12 +173,8 @@ async def _by_rules(parts: Parts, visit: Visit) -> VisitSummary | None:
 
 def _wanted_since(visit: Visit) -> datetime:
     """When the summary could first be made in this attempt; the transcript may be days old."""
-    transcribed_at = _transcribed_at(visit)
-    return (
-        max(transcribed_at, visit.timings.processing_started_at)
-        if visit.timings
-        else (transcribed_at)
-    )
+    began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
+    return since_fault(visit, max(_transcribed_at(visit), began_at))
 
 
 def _transcribed_at(visit: Visit) -> datetime:

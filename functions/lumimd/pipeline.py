@@ -18,7 +18,8 @@ from lumimd.audio import Audio, Upload
 from lumimd.claims import SUBMISSION, claim, still_held, while_claimed
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.deletion import was_deleted, was_erased
-from lumimd.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.deployment import is_fault, since_fault
+from lumimd.errors import ErrorCode, Held, Permanent, RefusedAlone, Transient
 from lumimd.fallback import (
     GIVE_UP_AFTER,
     end_without_model,
@@ -26,9 +27,11 @@ from lumimd.fallback import (
     held_until,
 )
 from lumimd.parts import Parts
+from lumimd.ports import Transcribed
 from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
 from lumimd.records import Consent, ProcessingStatus, Visit
 from lumimd.resilience.backoff import FIRST, MAX_TRIES, put_aside
+from lumimd.resilience.retry import Unreadable
 from lumimd.switched_off import held_by_switch, summarizer_for, waits_for_switch
 from lumimd.takes import check_together
 from lumimd.transcript import Transcript
@@ -174,7 +177,10 @@ async def _ordered_before(parts: Parts, visit: Visit, audio: Audio) -> str | Non
     It has the place that was taken for it, and is wanted whatever has become of the recording.
     """
     if visit.orders > 1:
-        found = await parts.transcriber.find(audio)
+        found = await _ended_after_all(parts, visit)
+        if found is None:
+            find, given_up = parts.transcriber.find, visit.given_up_jobs
+            found = await (find(audio, without=given_up) if given_up else find(audio))
         if found is not None:
             logs.event("job_adopted")
             return found
@@ -183,11 +189,33 @@ async def _ordered_before(parts: Parts, visit: Visit, audio: Audio) -> str | Non
     return None
 
 
+async def _ended_after_all(parts: Parts, visit: Visit) -> str | None:
+    """A job of this recording that was given up and has its transcript now: it is paid for."""
+    assert visit.audio is not None
+    for transcript_id in reversed(visit.given_up_jobs):
+        try:
+            job = await parts.transcriber.fetch(transcript_id)
+        except Exception as trouble:
+            if isinstance(trouble, Transient) and not isinstance(trouble, Unreadable):
+                raise
+            # It is gone, or cannot be understood, which is why it was given up.
+            logs.event("given_up_job_lost", code=type(trouble).__name__)
+            continue
+        if isinstance(job.state, Transcribed) and visit.audio.is_named_by(job.audio_url):
+            return transcript_id
+    return None
+
+
 def _held(parts: Parts, visit: Visit, error: Held, *, may_have_ordered: bool) -> e.Event:
     """Wait for the provider; long enough for its list to show an order whose answer was lost."""
     now = parts.clock.now()
+    held_for = now - since_fault(visit, visit.held_since or now)
+    if isinstance(error, RefusedAlone) and held_for > GIVE_UP_AFTER:
+        return e.AudioRejected(visit.attempt, ErrorCode.TRANSCRIPTION_FAILED)
     until = held_until(visit, error, now)
-    return e.SubmissionHeld(visit.attempt, max(until, now + FIRST) if may_have_ordered else until)
+    if may_have_ordered:
+        until = max(until, now + FIRST)
+    return e.SubmissionHeld(visit.attempt, until, for_fault=is_fault(error))
 
 
 def _put_aside(parts: Parts, visit: Visit, error: Transient, *, used_a_try: bool) -> e.Event:
@@ -197,7 +225,8 @@ def _put_aside(parts: Parts, visit: Visit, error: Transient, *, used_a_try: bool
     there is no transcript: that goes on for a day, whatever the tries.
     """
     now, times = parts.clock.now(), visit.trouble.times + 1 if visit.trouble else 1
-    if visit.trouble is not None and now - visit.trouble.first_at > GIVE_UP_AFTER:
+    troubled_at = since_fault(visit, visit.trouble.first_at) if visit.trouble else now
+    if now - troubled_at > GIVE_UP_AFTER:
         return e.TranscriptionFailed(visit.attempt, ErrorCode.TRANSCRIPTION_UNAVAILABLE)
     until = now + put_aside(times, error.retry_after_s)
     return e.SubmissionDeferred(visit.attempt, until, error.code, used_a_try)

@@ -5,7 +5,7 @@ else it raises is named. Each port has one contract suite in `tests/contract`, w
 adapter and the real one both pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -242,8 +242,11 @@ class Transcriber(Protocol):
         """
         ...
 
-    async def find(self, audio: Audio) -> str | None:
-        """The id of the newest job for this generation of the recording that has not failed."""
+    async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
+        """The id of the newest job for this generation of the recording that has not failed.
+
+        Jobs `without` which it is looked for are passed over.
+        """
         ...
 
     async def recent(self) -> Sequence[KnownJob]:

@@ -179,16 +179,18 @@ class Visit(Document):
     `attempt` counts from 1 and rises whenever the work starts over; whatever an earlier attempt
     still brings is refused. `stage_tries` counts the tries of the present stage that were used up;
     waiting for a dependency that is known to be down uses up none. `deaths` counts the holders of
-    the submission that said nothing until their claim ended. `orders` counts the claims under
-    which a transcript of this recording may have been ordered, `restarts` how often the provider
-    lost its job, `requests` the summary tasks created. `held_since` is when the present stage
-    first had to wait for a dependency that is known to be down. `turn` is the visit's turn in the
-    line for the provider while it waits there (`admission/`), `queued_at` when it first had to
-    wait, there or for its user's quota. Once it was in line or at the provider, its recording is
-    `counted` against that quota. An `urgent` visit overtakes the others. A `provisional` summary
-    was made by rules while the model was away; it is replaced once, or the rules' is made final. A
-    visit may have several files, its takes (`takes.py`); `kept` is the status that it goes back to
-    when the present file brings nothing.
+    the submission that said nothing until their claim ended. `orders` counts the claims under which
+    a transcript of this recording may have been ordered, `restarts` how often the provider lost its
+    job, `requests` the summary tasks created. `held_since` is when the present stage first had to
+    wait for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
+    fault of the deployment: its times count from then on. `given_up_jobs` are jobs at the provider
+    that ran for too long; they are not adopted, unless they end after all. `turn` is the visit's
+    turn in the line for the provider while it waits there (`admission/`), `queued_at` when it first
+    had to wait, there or for its user's quota. Once it was in line or at the provider, its
+    recording is `counted` against that quota. An `urgent` visit overtakes the others. A
+    `provisional` summary was made by rules while the model was away; it is replaced once, or the
+    rules' is made final. A visit may have several files, its takes (`takes.py`); `kept` is the
+    status that it goes back to when the present file brings nothing.
     """
 
     visit_id: str
@@ -229,6 +231,8 @@ class Visit(Document):
     trace: str | None = None
     trouble: Trouble | None = None
     held_since: datetime | None = None
+    fault_at: datetime | None = None
+    given_up_jobs: tuple[str, ...] = ()
     turn: int | None = None
     queued_at: datetime | None = None
     counted: bool = False

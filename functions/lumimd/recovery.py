@@ -15,6 +15,7 @@ from lumimd import events as e
 from lumimd.admission.admit import LOOK_AGAIN
 from lumimd.claims import claim
 from lumimd.commit import Stored
+from lumimd.deployment import is_fault, since_fault
 from lumimd.errors import Transient
 from lumimd.fallback import GIVE_UP_AFTER, held_until, lacks_provisional
 from lumimd.parts import Parts
@@ -72,7 +73,8 @@ def _stage_began_at(visit: Visit) -> datetime:
     """Since when the visit is where it is: who waited for weeks is not old when it goes on."""
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
     job = visit.transcription
-    return max(began_at, job.completed_at or job.submitted_at) if job else began_at
+    began_at = max(began_at, job.completed_at or job.submitted_at) if job else began_at
+    return since_fault(visit, began_at)
 
 
 def _is_due(parts: Parts, visit: Visit) -> bool:
@@ -207,7 +209,9 @@ async def _goes_on_waiting(
     Who is to be shown a provisional summary, or to be given up, gets that from `fallback.py`.
     """
     visit, now = stored.visit, parts.clock.now()
-    if visit.held_since is None or now - visit.held_since > GIVE_UP_AFTER:
+    if visit.held_since is None:
+        return False
+    if now - since_fault(visit, visit.held_since) > GIVE_UP_AFTER:
         return False
     if stage is Stage.SUMMARY and lacks_provisional(visit, now):
         return False
@@ -215,6 +219,6 @@ async def _goes_on_waiting(
     if refused is None:
         return False
     until = held_until(visit, refused, now)
-    event = held(visit.attempt, until, had_claimed=False)
+    event = held(visit.attempt, until, had_claimed=False, for_fault=is_fault(refused))
     await record(parts, stored, event, still_wanted=lambda v: _is_due(parts, v))
     return True

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from lumimd import key_terms
 from lumimd.resilience.rate_limit_policies import Tier
 
 URL: Final = r"^https?://[^\s/?#]+([/?]\S*)?$"
@@ -53,6 +54,13 @@ class Settings(BaseSettings):
     audio_handover: Literal["signed_url", "upload"] = "signed_url"
     assemblyai_api_key: SecretStr
     assemblyai_base_url: str = Field("https://api.assemblyai.com", pattern=URL)
+    transcription_models: Annotated[tuple[str, ...], NoDecode] = (
+        "universal-3-5-pro",
+        "universal-2",
+    )
+    transcription_domain: Literal["medical-v1"] | None = None
+    transcription_languages: Annotated[tuple[str, ...], NoDecode] = ()
+    transcription_key_terms: Annotated[tuple[str, ...], NoDecode] = ()
 
     webhook_url: str | None = Field(None, pattern=URL)
     webhook_secret: SecretStr = Field(min_length=16)
@@ -104,6 +112,31 @@ class Settings(BaseSettings):
         """A secret that was stored with a line break at its end fails every request."""
         if value is not None and not IN_A_HEADER.fullmatch(value.get_secret_value()):
             raise ValueError("printable ASCII without spaces or line breaks, also at its end")
+        return value
+
+    @field_validator("transcription_models", "transcription_languages", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        return key_terms.key_terms(value) if isinstance(value, str) else value
+
+    @field_validator("transcription_models", "transcription_languages")
+    @classmethod
+    def _plain_names(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[A-Za-z0-9._-]{2,40}", name) for name in value):
+            raise ValueError("names of letters, digits, dots and hyphens, separated by commas")
+        if not value and info.field_name == "transcription_models":
+            raise ValueError("at least one")
+        return value
+
+    @field_validator("transcription_key_terms", mode="before")
+    @classmethod
+    def _terms(cls, value: object) -> object:
+        return key_terms.key_terms(value) if isinstance(value, str) else value
+
+    @field_validator("transcription_key_terms")
+    @classmethod
+    def _as_many_as_are_taken(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        key_terms.check(value, info.data.get("transcription_models", ()))
         return value
 
     @field_validator("web_origins", mode="before")

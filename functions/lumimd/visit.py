@@ -71,12 +71,14 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.PENDING, e.TranscriptStored): _TRANSCRIBED,
     (_P.PENDING, e.TranscriptionFailed): _NOT_TRANSCRIBED,
     (_P.PENDING, e.TranscriptionRestarted): _AGAIN,
+    (_P.PENDING, e.TranscriptionGivenUp): Transition(_P.PENDING),
     (_P.PENDING, e.VisitCancelled): _CANCELLED,
     (_P.TRANSCRIBING, e.AudioReplaced): _SUBMIT,
     (_P.TRANSCRIBING, e.TranscriptionPolled): Transition(_P.TRANSCRIBING),
     (_P.TRANSCRIBING, e.TranscriptStored): _TRANSCRIBED,
     (_P.TRANSCRIBING, e.TranscriptionFailed): _NOT_TRANSCRIBED,
     (_P.TRANSCRIBING, e.TranscriptionRestarted): _AGAIN,
+    (_P.TRANSCRIBING, e.TranscriptionGivenUp): Transition(_P.PENDING),
     (_P.TRANSCRIBING, e.VisitCancelled): _CANCELLED,
     (_P.SUMMARIZING, e.AudioReplaced): _SUBMIT,
     (_P.SUMMARIZING, e.SummaryRequested): _STORED,
@@ -125,6 +127,7 @@ _COLLECTION: Final = (
     e.TranscriptStored,
     e.TranscriptionFailed,
     e.TranscriptionRestarted,
+    e.TranscriptionGivenUp,
 )
 _SUMMARY: Final = (
     e.SummaryRequested,

@@ -23,8 +23,8 @@ from lumimd.ports import (
     VisitStore,
 )
 from lumimd.records import Stage
-from lumimd.resilience.breaker import CircuitBreaker
-from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION, BreakerPolicy
+from lumimd.resilience.breaker import CircuitBreaker, first_refusal
+from lumimd.resilience.breaker_state import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
 from lumimd.resilience.breaker_store import BreakerStore
 from lumimd.settings import Settings, settings
 from lumimd.shutdown import GracefulShutdown
@@ -144,6 +144,7 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
     def transcriber(self) -> Transcriber:
         """AssemblyAI, or the server that speaks its API."""
         from lumimd.adapters.assemblyai import AssemblyAITranscriber, Webhook
+        from lumimd.adapters.assemblyai_order import Options
 
         url = self._settings.webhook_url
         secret = self._settings.webhook_secret.get_secret_value()
@@ -151,8 +152,15 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
             api_key=self._settings.assemblyai_api_key.get_secret_value(),
             base_url=self._settings.assemblyai_base_url,
             webhook=Webhook(url, secret) if url else None,
+            options=Options(
+                models=self._settings.transcription_models,
+                domain=self._settings.transcription_domain,
+                key_terms=self._settings.transcription_key_terms,
+                languages=self._settings.transcription_languages,
+            ),
         )
-        return GuardedTranscriber(transcriber, self._breakers[Stage.TRANSCRIPTION])
+        orders, breaker = self._breakers[Stage.SUBMISSION]
+        return GuardedTranscriber(transcriber, breaker, orders)
 
     @cached_property
     def fallback(self) -> Summarizer:
@@ -176,7 +184,8 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
             answer_tokens=self._settings.openai_answer_tokens,
             reasoning_effort=self._settings.openai_reasoning_effort,
         )
-        return GuardedSummarizer(summarizer, self._breakers[Stage.SUMMARY])
+        (breaker,) = self._breakers[Stage.SUMMARY]
+        return GuardedSummarizer(summarizer, breaker)
 
     @cached_property
     def _firestore(self) -> "firestore.AsyncClient":
@@ -185,22 +194,22 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
         return firestore.AsyncClient(project=self._settings.google_cloud_project)
 
     @cached_property
-    def _breakers(self) -> dict[Stage, CircuitBreaker]:
-        """The breaker of whoever a stage depends on."""
+    def _breakers(self) -> dict[Stage, tuple[CircuitBreaker, ...]]:
+        """The breakers of whatever a stage depends on."""
 
         def breaker(policy: BreakerPolicy) -> CircuitBreaker:
             return CircuitBreaker(policy, self.breakers, self.clock, self.new_id)
 
         transcription = breaker(TRANSCRIPTION)
         return {
-            Stage.SUBMISSION: transcription,
-            Stage.TRANSCRIPTION: transcription,
-            Stage.SUMMARY: breaker(MODEL),
+            Stage.SUBMISSION: (breaker(ORDERS), transcription),
+            Stage.TRANSCRIPTION: (transcription,),
+            Stage.SUMMARY: (breaker(MODEL),),
         }
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
         """What a call would be refused with."""
-        return await self._breakers[stage].refusal(unanswered_since)
+        return await first_refusal(self._breakers[stage], unanswered_since)
 
 
 _installed: list[Parts] = []

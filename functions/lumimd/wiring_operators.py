@@ -9,7 +9,7 @@ from lumimd.operations.controls import QueueControl, ScheduleControl
 from lumimd.operations.operator import Check
 from lumimd.operations.operator_store import OperatorStore
 from lumimd.ports import VisitStore
-from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION
+from lumimd.resilience.breaker_state import MODEL, ORDERS, TRANSCRIPTION
 from lumimd.resilience.breaker_store import BreakerStore
 from lumimd.settings import Settings
 
@@ -74,7 +74,7 @@ class OperatorWiring:
             "scheduler": lazily(lambda: checks.scheduler_check(self.schedules)),
             **{
                 f"breaker: {name}": lazily(partial(self._breaker_check, name))
-                for name in (TRANSCRIPTION.name, MODEL.name)
+                for name in (TRANSCRIPTION.name, ORDERS.name, MODEL.name)
             },
         }
 

@@ -12,7 +12,7 @@ import pytest
 from lumimd.adapters.assemblyai import AssemblyAITranscriber, Webhook
 from lumimd.adapters.memory import MemoryAudioStore, MemoryTranscriber
 from lumimd.audio import Audio
-from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.errors import DeploymentFault, ErrorCode, ProviderRefuses, Transient
 from lumimd.inbound import WEBHOOK_HEADER
 from lumimd.ports import Failed, Job, JobGone, Running, Transcribed, Transcriber
 from lumimd.resilience import retry
@@ -228,8 +228,9 @@ async def test_what_the_provider_refuses_is_not_tried_again(
     adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
 ) -> None:
     await script(speech_url, visit_id, http=[{"route": "submit", "status": 400, "times": 1}])
-    with pytest.raises(Permanent):
+    with pytest.raises(ProviderRefuses) as refused:
         await order(adapter, visit_id)
+    assert refused.value.reason is DeploymentFault.REQUEST_REFUSED
 
 
 async def test_a_provider_that_cannot_be_reached_is_a_transient_trouble() -> None:
@@ -254,7 +255,7 @@ async def test_no_error_quotes_a_signed_url(
     adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
 ) -> None:
     await script(speech_url, visit_id, http=[{"route": "submit", "status": 400, "times": 1}])
-    with pytest.raises(Permanent) as raised:
+    with pytest.raises(ProviderRefuses) as raised:
         await order(adapter, visit_id)
     assert "Signature" not in f"{raised.value!r} {raised.value.__cause__!r}"
 

@@ -9,7 +9,7 @@ from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.adapters.memory import MemoryTranscriber
 from lumimd.adapters.memory.breakers import MemoryBreakerStore
 from lumimd.adapters.memory.census import MemoryCensus
-from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
 from lumimd.metrics_census import count_visits
 from lumimd.ports import Failed, Transcribed
 from lumimd.recording import record
@@ -84,6 +84,13 @@ class Day:
         yield
         self.summarizer.raises = []
 
+    @asynccontextmanager
+    async def key_is_wrong(self) -> AsyncIterator[None]:
+        refused = ProviderRefuses(ErrorCode.SUMMARY_UNAVAILABLE, DeploymentFault.KEY_REFUSED)
+        self.summarizer.raises = [refused] * 10_000
+        yield
+        self.summarizer.raises = []
+
 
 async def live(day: Day) -> None:
     """Everything that a dashboard shows happens at least once."""
@@ -122,5 +129,11 @@ async def live(day: Day) -> None:
     await day.minutes_pass(1)
     await day.job_ends("forgotten")
     await day.minutes_pass(30)
+
+    async with day.key_is_wrong():
+        await day.uploads("waiting")
+        await day.job_ends("waiting")
+        await day.minutes_pass(3)
+    await day.minutes_pass(20)
 
     await day.functions.webhook("good-0", secret="a-stranger-s-secret")

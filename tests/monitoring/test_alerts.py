@@ -1,15 +1,19 @@
 """Each alert fires on what it is for, stays quiet below that, and fires once in a storm."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from lumimd.errors import DeploymentFault
 from tests.monitoring.alerting import Series, incidents, policies
 from tests.monitoring.log_metric import USER_METRIC
 from tests.monitoring.series import Point
 
 ALERTS = policies()
+METRICS = Path(__file__).parents[2] / "infra" / "monitoring" / "metrics"
 MINUTE, HOUR = 60.0, 3600.0
 DEPTH = "cloudtasks.googleapis.com/queue/depth"
 DELAYS = "cloudtasks.googleapis.com/queue/task_attempt_delays"
@@ -136,6 +140,12 @@ CASES = [
         counted("breaker_changes", MINUTE, event="breaker_closed", dependency="model"),
     ),
     Case(
+        "deployment-refused",
+        "one refusal of the key; an outage is another matter",
+        counted("deployment_faults", MINUTE, dependency="orders", reason="unpaid"),
+        counted("breaker_changes", MINUTE, **OPENED),
+    ),
+    Case(
         "dependency-down",
         "eleven within five minutes; one a minute is bad luck",
         counted("dependency_failures", *[MINUTE] * 11),
@@ -179,6 +189,11 @@ def test_it_stays_quiet_on_what_is_in_order(case: Case) -> None:
 
 def test_every_alert_has_been_seen_to_fire() -> None:
     assert {case.alert for case in CASES} == set(policies())
+
+
+def test_every_fault_of_the_deployment_is_counted() -> None:
+    metric = json.loads((METRICS / "deployment_faults.json").read_text())
+    assert all(f'"{fault}"' in metric["filter"] for fault in DeploymentFault)
 
 
 def test_a_storm_of_a_thousand_failures_is_one_incident_an_alert() -> None:

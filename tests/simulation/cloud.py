@@ -7,7 +7,7 @@ from lumimd.errors import Held
 from lumimd.flags import Flags
 from lumimd.records import Stage
 from lumimd.resilience import breaker_state
-from lumimd.resilience.breaker import CircuitBreaker
+from lumimd.resilience.breaker import CircuitBreaker, first_refusal
 from lumimd.shutdown import GracefulShutdown
 from tests.simulation.breakers import Breakers
 from tests.simulation.bucket import Bucket
@@ -62,9 +62,12 @@ class Instance:
         self.audio = cloud.bucket
         self.tasks = cloud.tasks
         self.fallback = cloud.rules
+        self._orders = self._breaker(cloud, breaker_state.ORDERS)
         self._transcription = self._breaker(cloud, breaker_state.TRANSCRIPTION)
         self._model = self._breaker(cloud, breaker_state.MODEL)
-        self.transcriber = GuardedTranscriber(cloud.transcriptions, self._transcription)
+        self.transcriber = GuardedTranscriber(
+            cloud.transcriptions, self._transcription, self._orders
+        )
         self.summarizer = GuardedSummarizer(cloud.model, self._model)
 
     def _breaker(self, cloud: Cloud, policy: breaker_state.BreakerPolicy) -> CircuitBreaker:
@@ -74,5 +77,9 @@ class Instance:
         return f"id-{next(self._world.ids)}"
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
-        breaker = self._model if stage is Stage.SUMMARY else self._transcription
-        return await breaker.refusal(unanswered_since)
+        breakers = {
+            Stage.SUBMISSION: (self._orders, self._transcription),
+            Stage.TRANSCRIPTION: (self._transcription,),
+            Stage.SUMMARY: (self._model,),
+        }
+        return await first_refusal(breakers[stage], unanswered_since)

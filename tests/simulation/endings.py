@@ -19,7 +19,7 @@ from tests.simulation.transcription import OrderedJob
 from tests.simulation.words import heard_in, label
 from tests.simulation.world import EXPIRES_AFTER, World
 
-HARMLESS: Final = {"poison", "few_places", "rush"}
+HARMLESS: Final = {"poison", "few_places", "rush", "unpaid_for_days", "bad_order", "job_hangs"}
 """Faults that keep no visit from its end."""
 
 
@@ -42,7 +42,8 @@ class Endings:
         orders: Counter[tuple[str, int]] = Counter()
         for job in self._cloud.transcriptions.jobs.values():
             orders[job.visit_id, job.attempt] += 1
-            if job.billed and not job.gone:
+            is_given_up = job.transcript_id in self._cloud.transcriptions.given_up
+            if job.billed and not job.gone and not is_given_up:
                 bills.setdefault((job.visit_id, job.generation), []).append(job)
         for (visit_id, attempt), number in orders.items():
             if number > MAX_TRIES:
@@ -53,7 +54,9 @@ class Endings:
         if not {name for name, share in level.items() if share} - HARMLESS:
             self._check_all_completed()
         for holder in self._cloud.gate.holders():
-            self._world.breach("placesLeaked", holder.rpartition("/")[0], holder)
+            visit_id = holder.rpartition("/")[0]
+            if not self._may_wait(visit_id):
+                self._world.breach("placesLeaked", visit_id, holder)
         for visit_id in self._phones.visit_ids:
             self._check_end_of(visit_id, bills)
         self._erasure.at_the_end()
@@ -80,9 +83,12 @@ class Endings:
         """Where nothing goes wrong but that somebody is away, people wait, and that is all."""
         for visit_id, stored in self._world.documents.visits.items():
             visit = stored.visit
-            if visit.status is not Status.COMPLETED:
+            bucket, unordered = self._cloud.bucket, self._cloud.transcriptions.unordered
+            paths = bucket.paths_of(folder_of(visit_id))
+            is_odd = any((path, bucket.newest[path]) in unordered for path in paths)
+            if visit.status is not Status.COMPLETED and not is_odd:
                 self._world.breach("outageCostAVisit", visit_id, visit.status)
-            elif visit.source != "model":
+            elif visit.status is Status.COMPLETED and visit.source != "model":
                 self._world.breach("outageCostAVisit", visit_id, "the rules wrote its summary")
 
     def _check_end_of(self, visit_id: str, bills: dict[tuple[str, int], list[OrderedJob]]) -> None:
@@ -102,7 +108,8 @@ class Endings:
                 breach("lostUploads", visit_id, f"{generation_known(visit, path)} of {newest}")
                 return
         if not visit.processing_status.is_terminal:
-            breach("stuck", visit_id, visit.processing_status)
+            if not self._may_wait(visit_id):
+                breach("stuck", visit_id, visit.processing_status)
             return
         patient = world.policy.expires_after == EXPIRES_AFTER
         if patient and visit.status is Status.EXPIRED and visit.audio is not None:
@@ -113,6 +120,13 @@ class Endings:
         self._answers.check_end_of(visit)
         if visit.processing_status is ProcessingStatus.COMPLETED:
             self._check_actions(visit)
+
+    def _may_wait(self, visit_id: str) -> bool:
+        bucket = self._cloud.bucket
+        return any(
+            self._cloud.transcriptions.may_wait((path, bucket.newest[path]))
+            for path in bucket.paths_of(folder_of(visit_id))
+        )
 
     def _check_transcript(self, visit: Visit, billed: list[OrderedJob]) -> None:
         pages = self._world.documents.pages.get(visit.visit_id, {})

@@ -6,6 +6,9 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
+from lumimd.errors import DeploymentFault
+from tests.simulation.account import HOURS, Refusal, drawn
+
 
 class Dependency(StrEnum):
     """What the pipeline calls."""
@@ -61,12 +64,14 @@ class Level:
     job_fails: float = 0.0
     job_vanishes: float = 0.0
     job_takes_hours: float = 0.0
+    job_hangs: float = 0.0
     list_is_stale: float = 0.0
     long_list: float = 0.0
     bad_answer: float = 0.0
     nothing_to_say: float = 0.0
     # of the visits
     bad_recording: float = 0.0
+    bad_order: float = 0.0
     poison: float = 0.0
     never_uploaded: float = 0.0
     consent_later: float = 0.0
@@ -91,6 +96,8 @@ class Level:
     slow_day: float = 0.0
     short_outage: float = 0.0
     long_outage: float = 0.0
+    unpaid: float = 0.0
+    unpaid_for_days: float = 0.0
 
 
 LEVELS: Final = {
@@ -183,6 +190,14 @@ LEVELS["rationed"] = replace(LEVELS["normal"], rationed=1.0)
 """As normal, and the quota lets some of the recordings wait for longer than visits may idle."""
 LEVELS["poisoned"] = Level(poison=0.2, few_places=1.0, rush=1.0)
 """Some recordings kill whoever opens them; nothing else goes wrong."""
+LEVELS["unpaid"] = Level(unpaid_for_days=1.0)
+"""A provider refuses the deployment for hours or days; nothing else goes wrong."""
+LEVELS["disputed"] = replace(LEVELS["heavy"], unpaid=1.0)
+"""As heavy, and a provider refuses the deployment for some hours."""
+LEVELS["odd"] = Level(bad_order=0.15)
+"""Some recordings cannot be ordered, for a reason that is not known; nothing else goes wrong."""
+LEVELS["hung"] = Level(job_hangs=0.3)
+"""The first job of a recording may hang for a day; nothing else goes wrong."""
 LEVELS["searching"] = replace(LEVELS["normal"], crash_after_paying=0.7, long_list=1.0)
 """As normal, many die of having ordered, and who looks for their jobs reads a long list."""
 LEVELS["takes"] = replace(LEVELS["heavy"], second_take=0.4, bad_recording=0.25)
@@ -245,6 +260,11 @@ class Faults:
         )
         self._any_of_them = sum(share for _, share in self._shares)
         self.windows = [*self._drawn_windows(), *self._asked_for(outages)]
+        self.refusals: list[Refusal] = []
+        if self.chance("unpaid"):
+            self.refusals.append(drawn(rng, longest_h=3.0))
+        if self.chance("unpaid_for_days"):
+            self.refusals.append(drawn(rng, longest_h=max(HOURS)))
 
     def chance(self, name: str) -> bool:
         """Whether the fault `name` of the level happens now; counted when it does."""
@@ -270,6 +290,14 @@ class Faults:
                 self.injected[fate] += 1
                 return fate
             drawn -= share
+        return None
+
+    def refusal(self, dependency: Dependency, is_paid: bool, now: float) -> DeploymentFault | None:
+        """Why the provider refuses a call of the deployment; None where it does not."""
+        for each in self.refusals:
+            if each.refuses(dependency.value, is_paid, now):
+                self.injected[each.fault] += 1
+                return each.fault
         return None
 
     def _drawn_windows(self) -> list[Window]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from lumimd.errors import ErrorCode, Transient
+from lumimd.errors import ErrorCode, ProviderRefuses, Transient
 from lumimd.resilience import retry
 from lumimd.resilience.retry import RetryPolicy, Unanswered
 from tests.simulation.faults import Dependency, Fate
@@ -148,6 +148,8 @@ class Network:
             error = Transient(CODES[dependency], retry_after_s=asked)
         elif fate is Fate.NO_ANSWER and self._rng.random() < 0.5:
             return
+        elif refused := self._faults.refusal(dependency, operation in PAID, self._loop._now):
+            error = ProviderRefuses(CODES[dependency], refused)
         else:
             try:
                 result = effect()

@@ -160,6 +160,8 @@ class Phones:
             self._cloud.transcriptions.refused.add((path, generation))
         elif flaw == "mute":
             self._cloud.transcriptions.silent.add((path, generation))
+        if world.faults.chance("bad_order"):
+            self._cloud.transcriptions.unordered.add((path, generation))
         if world.faults.chance("poison"):
             bucket.poisonous.add((path, generation))
         audio = Audio(

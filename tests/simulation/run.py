@@ -48,7 +48,8 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
     with _observed(world):
         phones.plan()
         quiet_s = QUIET_S + (RATIONED_S if world.is_rationed else 0.0)
-        world.loop.run(until=phones.last_action_at + quiet_s)
+        quiet_from = max([phones.last_action_at, *(each.ends for each in world.faults.refusals)])
+        world.loop.run(until=quiet_from + quiet_s)
         if not (world.breaches and options.stop_at_first):
             endings.at_the_end()
         world.loop.close()

@@ -29,6 +29,7 @@ from lumimd.events import submission, summary
 from lumimd.records import Claim, Visit
 from lumimd.resilience import breaker_state, retry
 from tests.simulation.guard import Guard, put
+from tests.simulation.sabotage_of_account import ACCOUNT
 from tests.simulation.sabotage_of_answers import ANSWERS
 from tests.simulation.sabotage_of_moves import MOVES
 from tests.simulation.sabotage_of_places import PLACES
@@ -39,7 +40,7 @@ from tests.simulation.sabotage_of_waiting import WAITING
 from tests.simulation.transcription import Transcriptions
 
 
-async def _finds_nothing(self: Transcriptions, audio: Audio) -> None:
+async def _finds_nothing(self: Transcriptions, audio: Audio, without: Any = ()) -> None:
     return None
 
 
@@ -232,6 +233,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     **WAITING,
     **RIGHTS,
     **TAKES,
+    **ACCOUNT,
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lumimd.errors import DeploymentFault
 from lumimd.records import ProcessingStatus
 from tests.simulation.batches import batches, hunt, run_batch, simulate, workers
 from tests.simulation.command import main
@@ -105,6 +106,37 @@ def test_a_recording_that_kills_whoever_opens_it_takes_no_other_visit_along() ->
     assert not broken(report)
     assert report.faults["poison"] > 5
     assert report.statuses == {"completed": 180}, "those that kill are ordered unopened"
+
+
+def test_a_provider_that_refuses_the_deployment_for_days_costs_no_visit() -> None:
+    report = simulated(300, 1, "unpaid")
+    assert not broken(report)
+    assert report.statuses == {"completed": 300}
+    assert report.dead_lettered == 0
+    assert report.max_minutes > 24 * 60, "longer than a visit is held for in an outage"
+
+
+def test_while_everything_else_goes_wrong_a_provider_may_refuse_the_deployment() -> None:
+    report = simulated(120, 1, "disputed")
+    assert not broken(report)
+    assert sum(report.faults[fault] for fault in DeploymentFault) > 50
+
+
+def test_a_visit_that_alone_is_refused_ends_and_stops_no_other() -> None:
+    report = simulated(120, 1, "odd")
+    assert not broken(report)
+    ended = report.statuses["completed"] + report.statuses["failed"]
+    assert ended >= 118, "the last one of a world may have nobody after it"
+    assert report.codes == {"transcription_failed": report.statuses["failed"]}
+    assert report.max_minutes < 2 * 24 * 60
+
+
+def test_a_job_that_hangs_is_replaced() -> None:
+    report = simulated(120, 1, "hung")
+    assert not broken(report)
+    assert report.statuses == {"completed": 120}
+    assert report.history["transcription_given_up"] == report.faults["job_hangs"] > 20
+    assert report.max_minutes < 3 * 60
 
 
 def test_a_job_is_found_again_however_long_the_list_takes_to_read() -> None:

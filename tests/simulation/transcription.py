@@ -1,12 +1,14 @@
 """The provider of transcripts: strict, and with a bill."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
 from lumimd.audio import Audio
-from lumimd.errors import ErrorCode, Transient
+from lumimd.commit import Commit
+from lumimd.errors import DeploymentFault, ErrorCode, ProviderRefuses, Transient
 from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
+from lumimd.records import Visit
 from lumimd.resilience import retry
 from tests.simulation.bucket import Bucket, Erased
 from tests.simulation.faults import Dependency
@@ -21,6 +23,11 @@ NEWER_PAGES: Final = 4
 """The adapter reads five pages of the list; at worst, the job is on the last of them."""
 
 SLOWEST_PAGE_S: Final = 5.0
+
+HANGS_FOR_S: Final = 24 * 3600.0
+
+KNOWN_WITHIN_S: Final = 60.0
+"""An instance hears of what the others saw when it next reads the breaker."""
 
 
 @dataclass
@@ -39,6 +46,7 @@ class OrderedJob:
     billed: bool = False
     gone: bool = False
     deleted: bool = False
+    hangs: bool = False
 
     @property
     def is_there(self) -> bool:
@@ -60,12 +68,26 @@ class Transcriptions:
         self.erased: list[Erased] = []
         self.silent: set[tuple[str, int]] = set()
         self.refused: set[tuple[str, int]] = set()
+        self.unordered: set[tuple[str, int]] = set()
+        self._first_refused: dict[tuple[str, int], float] = {}
+        self._last_ordered = 0.0
         self.on_ended: Callable[[OrderedJob], None] = lambda job: None
+        self.given_up: set[str] = set()
+        world.on_saved.append(self._note_given_up)
+
+    def _note_given_up(self, before: Visit | None, commit: Commit) -> None:
+        """A job that ran for too long is paid for if it ends after all, and so is the other one."""
+        self.given_up.update(commit.visit.given_up_jobs)
 
     @property
     def flawed(self) -> set[tuple[str, int]]:
         """The recordings that cannot be transcribed."""
-        return self.silent | self.refused
+        return self.silent | self.refused | self.unordered
+
+    def may_wait(self, recording: tuple[str, int]) -> bool:
+        """Whether nothing was ordered since it was refused: it may be the deployment's fault."""
+        refused_at = self._first_refused.get(recording)
+        return refused_at is not None and self._last_ordered < refused_at + KNOWN_WITHIN_S
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
         return await self._world.call(
@@ -87,10 +109,12 @@ class Transcriptions:
             Dependency.TRANSCRIPTION, "fetch", effect, retry.TRANSCRIPTION
         )
 
-    async def find(self, audio: Audio) -> str | None:
+    async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
         def effect() -> str | None:
             for job in reversed(self.jobs_of.get(audio.storage_path, ())):
                 if job.listed_from > self._world.loop.time() or not job.is_there:
+                    continue
+                if job.transcript_id in without:
                     continue
                 if not isinstance(job.state, Failed) and audio.is_named_by(job.audio_url):
                     return job.transcript_id
@@ -168,6 +192,11 @@ class Transcriptions:
         path = address.split(f"/{BUCKET}/", 1)[1]
         generation = int(query.split("&")[0].removeprefix("generation="))
         now = world.loop.time()
+        if (path, generation) in self.unordered:
+            self._first_refused.setdefault((path, generation), now)
+            code = ErrorCode.TRANSCRIPTION_UNAVAILABLE
+            raise ProviderRefuses(code, DeploymentFault.REQUEST_REFUSED)
+        self._last_ordered = now
         stale_s = 0.0
         if world.faults.chance("list_is_stale"):
             stale_s = min(LIST_STALE_FOR_S, 2 * LIST_STALE_FOR_S * world.rng.random())
@@ -190,13 +219,15 @@ class Transcriptions:
         takes_s = world.rng.choice((2.0, 20.0, 60.0, 240.0)) * (0.5 + world.rng.random())
         if world.faults.chance("job_takes_hours"):
             takes_s = world.rng.uniform(1, 4) * 3600
+        if len(self.jobs_of[path]) == 1 and world.faults.chance("job_hangs"):
+            job.hangs, takes_s = True, HANGS_FOR_S
         world.after(takes_s, self._end, job)
         return job.transcript_id
 
     def _end(self, job: OrderedJob) -> None:
         world = self._world
         self.running -= 1
-        if world.faults.chance("job_vanishes"):
+        if job.hangs or world.faults.chance("job_vanishes"):
             job.gone = True
             world.note("provider", job.visit_id, "lost job", job.transcript_id)
             return
@@ -232,7 +263,9 @@ class Transcriptions:
         billed = [
             other.transcript_id
             for other in self.jobs_of[job.storage_path]
-            if other.billed and other.generation == job.generation
+            if other.billed
+            and other.generation == job.generation
+            and other.transcript_id not in self.given_up
         ]
         if len(billed) > 1:
             detail = f"generation {job.generation}: {', '.join(billed)}"

@@ -17,7 +17,7 @@ from lumimd.operations.operator import Check, Operator
 from lumimd.ports import Transcribed
 from lumimd.recording import record
 from lumimd.records import Visit
-from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION
+from lumimd.resilience.breaker_state import MODEL, ORDERS, TRANSCRIPTION
 from lumimd.transcript import Transcript
 from tests.support.parts import MemoryParts, NothingToSay, transcript
 
@@ -47,6 +47,7 @@ class OperatorTools:
             "queues": checks.queue_check(self.queues),
             "scheduler": checks.scheduler_check(self.schedules),
             "breaker: transcription": checks.breaker_check(self.breakers, TRANSCRIPTION.name),
+            "breaker: orders": checks.breaker_check(self.breakers, ORDERS.name),
             "breaker: model": checks.breaker_check(self.breakers, MODEL.name),
         }
 

@@ -75,6 +75,7 @@ def an(event: type[e.Event], attempt: int = ATTEMPT) -> e.Event:
         e.TranscriptStored: lambda: e.TranscriptStored(attempt, "assemblyai", "job", heard, 1),
         e.TranscriptionFailed: lambda: e.TranscriptionFailed(attempt, code),
         e.TranscriptionRestarted: lambda: e.TranscriptionRestarted(attempt, LATER),
+        e.TranscriptionGivenUp: lambda: e.TranscriptionGivenUp(attempt, LATER),
         e.SummaryRequested: lambda: e.SummaryRequested(attempt),
         e.SummaryClaimed: lambda: e.SummaryClaimed(attempt, claim),
         e.SummaryDeferred: lambda: e.SummaryDeferred(attempt, LATER, code),

@@ -1,46 +1,40 @@
-"""Transcripts with speaker labels by AssemblyAI."""
+"""Transcripts with speaker labels by AssemblyAI.
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final, TypeVar
-from urllib.parse import urlencode
+The SDK gives the transport and the form of an order. Its models of the answers are not used: they
+refuse a whole transcript for one field that is null or new (`assemblyai_transcript.py`).
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import httpx
-from assemblyai import AsyncClient
-from assemblyai import types as aai
-from assemblyai.prerecorded.v2 import async_api
+from assemblyai import AsyncClient, Settings
+from assemblyai.api import ENDPOINT_UPLOAD as UPLOADS
+from assemblyai.prerecorded.v2.api import ENDPOINT_TRANSCRIPT as JOBS
 
+from lumimd.adapters.assemblyai_answers import Call, failed_job, refusal
+from lumimd.adapters.assemblyai_fields import items, json_object, text_of
+from lumimd.adapters.assemblyai_order import Options, order
+from lumimd.adapters.assemblyai_transcript import transcript_of
 from lumimd.audio import Audio, is_below
-from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.errors import ErrorCode, Transient
 from lumimd.inbound import WEBHOOK_HEADER
 from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
 from lumimd.resilience import retry
-from lumimd.transcript import Transcript, Utterance
 
 T = TypeVar("T")
-
-SPEECH_THRESHOLD: Final = 0.02
-"""Below this share of speech the job fails free of charge; silence would be billed otherwise."""
 
 DELETED_AUDIO_URL: Final = "http://deleted_by_user"
 """What a deleted job keeps in place of the recording's URL."""
 
-_JOBS: Final = "/v2/transcript"
+COMPLETED: Final = "completed"
+ERROR: Final = "error"
+"""The statuses of a job that is over. Any other one, a new one too, is taken for running."""
 
 PAGE: Final = 100
 LOOK_BACK_PAGES: Final = 5
 """How far `find` looks: 500 jobs, more than the provider starts in the minutes that matter."""
-
-# What the provider says of a job that ended in error, by a part of the sentence (its documentation
-# lists them). Everything else is taken for its own trouble, and failed jobs are free.
-_PERMANENT_ERRORS: Final = (
-    ("too short", ErrorCode.AUDIO_TOO_SHORT),
-    ("too long", ErrorCode.AUDIO_TOO_LONG),
-    ("no spoken audio", ErrorCode.NO_SPEECH),
-    ("speech threshold", ErrorCode.NO_SPEECH),
-    ("not appear to contain audio", ErrorCode.AUDIO_UNREADABLE),
-    ("does not contain audio", ErrorCode.AUDIO_UNREADABLE),
-    ("unsupported", ErrorCode.AUDIO_UNREADABLE),
-)
 
 
 class Webhook:
@@ -65,67 +59,79 @@ class AssemblyAITranscriber:
 
     provider = "assemblyai"
 
-    def __init__(self, *, api_key: str, base_url: str, webhook: Webhook | None) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str,
+        webhook: Webhook | None,
+        options: Options | None = None,
+    ) -> None:
         self._client = http_client(api_key, base_url)
         self._webhook = webhook
+        self._options = options or Options()
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
         """Order a transcript; one call, never repeated here."""
-        order = aai.TranscriptRequest(
-            audio_url=audio_url,
-            speaker_labels=True,
-            language_detection=True,
-            punctuate=True,
-            format_text=True,
-            speech_threshold=SPEECH_THRESHOLD,
-            **(self._webhook.request_fields(visit_id, attempt) if self._webhook else {}),
-        )
-        http = self._client.http_client
-        job = await called(retry.ORDER, lambda: async_api.create_transcript(http, order))
-        if not job.id:
-            raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
-        return job.id
+        webhook = self._webhook.request_fields(visit_id, attempt) if self._webhook else {}
+        body = order(audio_url, self._options, webhook)
+
+        async def make() -> str:
+            response = await self._client.http_client.post(JOBS, json=body)
+            try:
+                transcript_id = text_of(json_object(response.content).get("id"))
+            except retry.Unreadable:
+                transcript_id = ""
+            if not transcript_id:  # it was accepted, and is in the list under its id
+                raise retry.Unanswered(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+            return transcript_id
+
+        return await called(retry.ORDER, make)
 
     async def fetch(self, transcript_id: str) -> Job:
-        """The job and, once it is done, its transcript."""
-        http = self._client.http_client
-        found = await called(
-            retry.TRANSCRIPTION, lambda: async_api.get_transcript(http, transcript_id)
-        )
-        if found.audio_url == DELETED_AUDIO_URL:
-            raise JobGone
-        return Job(transcript_id, found.audio_url, _state(found))
+        """The job and, once it is done, its transcript.
 
-    async def find(self, audio: Audio) -> str | None:
+        Raises:
+            JobGone: the provider has no such job.
+            Unreadable: what it says of the job could not be understood.
+        """
+        found = await called(retry.TRANSCRIPTION, lambda: self._job(transcript_id))
+        audio_url = text_of(found.get("audio_url"))
+        if audio_url == DELETED_AUDIO_URL:
+            raise JobGone
+        return Job(transcript_id, audio_url, _state(found))
+
+    async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
         """The newest job for this generation of the recording that has not failed."""
         async for item in self._recent():
-            if item.status != aai.TranscriptStatus.error and audio.is_named_by(item.audio_url):
-                return item.id
+            if item["status"] == ERROR or item["id"] in without:
+                continue
+            if audio.is_named_by(item["audio_url"]):
+                return item["id"]
         return None
 
     async def recent(self) -> Sequence[KnownJob]:
         """The recent jobs, the newest first."""
-        over = (aai.TranscriptStatus.completed, aai.TranscriptStatus.error)
         return [
-            KnownJob(item.id, item.audio_url, item.status in over) async for item in self._recent()
+            KnownJob(item["id"], item["audio_url"], item["status"] in (COMPLETED, ERROR))
+            async for item in self._recent()
         ]
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
         """The ids of the recent jobs for recordings below `folder`, the newest first."""
         recent = [item async for item in self._recent()]
-        return [item.id for item in recent if is_below(item.audio_url, bucket, folder)]
+        return [item["id"] for item in recent if is_below(item["audio_url"], bucket, folder)]
 
     async def delete(self, transcript_id: str) -> bool:
         """Have the job and its transcript forgotten."""
-        http = self._client.http_client
 
         async def forget() -> bool:
-            job = await async_api.get_transcript(http, transcript_id)
-            if job.audio_url == DELETED_AUDIO_URL:
+            job = await self._job(transcript_id)
+            if text_of(job.get("audio_url")) == DELETED_AUDIO_URL:
                 return False
-            if job.status in (aai.TranscriptStatus.queued, aai.TranscriptStatus.processing):
+            if _status(job) not in (COMPLETED, ERROR):
                 raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
-            await async_api.delete_transcript(http, transcript_id)
+            await self._client.http_client.delete(_path(transcript_id))
             return True
 
         try:
@@ -133,29 +139,47 @@ class AssemblyAITranscriber:
         except JobGone:
             return False
 
-    async def _recent(self) -> AsyncIterator[aai.TranscriptItem]:
-        before_id: str | None = None
-        for _ in range(LOOK_BACK_PAGES):
-            page = await self._page(before_id)
-            for item in page.transcripts:
-                yield item
-            before_id = page.page_details.before_id_of_prev_url
-            if before_id is None:
-                return
-
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _page(self, before_id: str | None) -> aai.ListTranscriptResponse:
-        asked = aai.ListTranscriptParameters(limit=PAGE, before_id=before_id)
-        http = self._client.http_client
-        return await called(retry.TRANSCRIPTION, lambda: async_api.list_transcripts(http, asked))
+    async def _job(self, transcript_id: str) -> dict[str, Any]:
+        return json_object((await self._client.http_client.get(_path(transcript_id))).content)
+
+    async def _recent(self) -> AsyncIterator[dict[str, str]]:
+        before_id: str | None = None
+        for _ in range(LOOK_BACK_PAGES):
+            page = await self._page(before_id)
+            for item in items(page.get("transcripts")):
+                if text_of(item.get("id")):
+                    yield {
+                        "id": text_of(item.get("id")),
+                        "status": _status(item),
+                        "audio_url": text_of(item.get("audio_url")),
+                    }
+            last_id, before_id = before_id, _older_than(page)
+            if before_id is None or before_id == last_id:
+                return
+
+    async def _page(self, before_id: str | None) -> Mapping[str, Any]:
+        asked = {"limit": str(PAGE)} | ({"before_id": before_id} if before_id else {})
+
+        async def make() -> Mapping[str, Any]:
+            page = json_object((await self._client.http_client.get(JOBS, params=asked)).content)
+            if not isinstance(page.get("transcripts"), list):
+                raise retry.Unreadable(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+            return page
+
+        try:
+            return await called(retry.TRANSCRIPTION, make)
+        except retry.Unreadable as error:
+            # A list that nobody can read is the provider's trouble, and not that of one job.
+            raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE) from error
 
 
 def http_client(api_key: str, base_url: str) -> AsyncClient:
     """The SDK's client, with errors told in our words."""
-    settings = aai.Settings(api_key=api_key, base_url=base_url)
+    settings = Settings(api_key=api_key, base_url=base_url)
     settings.http_timeout = retry.TRANSCRIPTION.timeout_s
     client = AsyncClient(settings=settings)
     # The SDK's exceptions quote URLs and drop `Retry-After`; this hook comes before them.
@@ -171,56 +195,58 @@ async def called(policy: retry.RetryPolicy, make: Callable[[], Awaitable[T]]) ->
             return await make()
         except httpx.TransportError as error:
             raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE) from error
+        except httpx.RequestError as error:  # an answer that cannot be unpacked
+            raise retry.Unreadable(ErrorCode.TRANSCRIPTION_FAILED) from error
 
     return await retry.call(policy, ErrorCode.TRANSCRIPTION_UNAVAILABLE, once)
 
 
 async def _raise_for_status(response: httpx.Response) -> None:
-    status = response.status_code
-    # "Transcript lookup error, transcript id not found" is a 400 of this provider.
-    request = response.request
-    asked_for_a_job = request.method in ("GET", "DELETE") and request.url.path != _JOBS
-    if asked_for_a_job and status in (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND):
-        raise JobGone
-    if status == httpx.codes.TOO_MANY_REQUESTS or status >= 500:
-        asked_s = retry.seconds_asked(response.headers)
-        raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=asked_s)
-    if status >= 400:
-        raise Permanent(ErrorCode.TRANSCRIPTION_FAILED)
+    if response.is_success:
+        return
+    body = await response.aread()
+    raise refusal(response.status_code, _call_of(response.request), body, response.headers)
 
 
-def _state(found: aai.TranscriptResponse) -> Running | Transcribed | Failed:
-    match found.status:
-        case aai.TranscriptStatus.completed:
-            return Transcribed(_transcript(found))
-        case aai.TranscriptStatus.error:
-            return _failed(found.error or "")
+def _call_of(request: httpx.Request) -> Call:
+    if request.url.path.endswith(UPLOADS):
+        return Call.UPLOAD
+    if request.method == "POST":
+        return Call.ORDER
+    return Call.LIST if request.url.path.endswith(JOBS) else Call.JOB
+
+
+def _path(transcript_id: str) -> str:
+    return f"{JOBS}/{quote(transcript_id, safe='')}"
+
+
+def _older_than(page: Mapping[str, Any]) -> str | None:
+    """The id before which the next page begins, as the page's own address of it names it."""
+    details = page.get("page_details")
+    url = text_of(details.get("prev_url")) if isinstance(details, Mapping) else ""
+    try:
+        return parse_qs(urlsplit(url).query).get("before_id", [None])[0]
+    except ValueError:
+        return None
+
+
+def _status(found: Mapping[str, Any]) -> str:
+    return text_of(found.get("status")).lower()
+
+
+def _state(found: Mapping[str, Any]) -> Running | Transcribed | Failed:
+    match _status(found):
+        case "completed":
+            transcript = transcript_of(found)
+            if transcript is None:
+                raise retry.Unreadable(ErrorCode.TRANSCRIPTION_FAILED)
+            return Transcribed(transcript)
+        case "error":
+            return _failed(text_of(found.get("error")))
         case _:
             return Running()
 
 
-def _failed(message: str) -> Failed:
-    for part, code in _PERMANENT_ERRORS:
-        if part in message.lower():
-            return Failed(code, is_transient=False)
-    return Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
-
-
-def _transcript(found: aai.TranscriptResponse) -> Transcript:
-    utterances = tuple(
-        Utterance(
-            id=f"u{number}",
-            speaker=utterance.speaker or "A",
-            start_ms=utterance.start,
-            end_ms=utterance.end,
-            text=utterance.text,
-            confidence=utterance.confidence,
-        )
-        for number, utterance in enumerate(found.utterances or (), start=1)
-    )
-    return Transcript(
-        utterances=utterances,
-        language_code=found.language_code,
-        confidence=found.confidence,
-        duration_seconds=found.audio_duration,
-    )
+def _failed(sentence: str) -> Failed:
+    row = failed_job(sentence)
+    return Failed(row.code, row.is_transient)

@@ -7,11 +7,13 @@ was lost cannot be recognized in the provider's list: the cloud uses signed URLs
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from assemblyai.prerecorded.v2 import async_api
+from assemblyai.api import ENDPOINT_UPLOAD as UPLOADS
 
 from lumimd.adapters.assemblyai import called, http_client
+from lumimd.adapters.assemblyai_fields import json_object, text_of
 from lumimd.adapters.cloud_storage import CloudAudioStore
 from lumimd.audio import Audio, Upload
+from lumimd.errors import ErrorCode
 from lumimd.resilience import retry
 
 
@@ -41,5 +43,12 @@ class UploadedAudioStore:
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
         """The URL of a copy that only the provider can open; it expires by the provider's rules."""
         content = await self._store.read(audio)
-        http = self._client.http_client
-        return await called(retry.AUDIO, lambda: async_api.upload_file(http, content))
+
+        async def make() -> str:
+            response = await self._client.http_client.post(UPLOADS, content=content)
+            url = text_of(json_object(response.content).get("upload_url"))
+            if not url:
+                raise retry.Unreadable(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+            return url
+
+        return await called(retry.AUDIO, make)

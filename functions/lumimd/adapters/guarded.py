@@ -1,10 +1,12 @@
 """Providers behind a circuit breaker: each method is one call of `breaker.py`.
 
 Every method may raise `BreakerOpen`, and then the provider was not called. The retries of
-`retry.py` happen inside, so a call that fails counts once.
+`retry.py` happen inside, so a call that fails counts once. Orders have a breaker of their own for
+faults of the deployment: an account that is not paid refuses them and answers every poll.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 
 from lumimd import metrics
 from lumimd.audio import Audio
@@ -19,25 +21,46 @@ from lumimd.transcript import Transcript
 class GuardedTranscriber:
     """`transcriber`, as long as it is up."""
 
-    def __init__(self, transcriber: Transcriber, breaker: CircuitBreaker) -> None:
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        breaker: CircuitBreaker,
+        orders: CircuitBreaker | None = None,
+    ) -> None:
         self.provider = transcriber.provider
         self._transcriber = transcriber
         self._breaker = breaker
+        self._orders = orders
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
         """Order a transcript."""
-        async with metrics.provider_call(TRANSCRIPTION.name, "submit"), self._breaker.admitted():
+        async with metrics.provider_call(TRANSCRIPTION.name, "submit"), self._order(visit_id):
             return await self._transcriber.submit(audio_url, visit_id=visit_id, attempt=attempt)
+
+    @asynccontextmanager
+    async def _order(self, visit_id: str) -> AsyncIterator[None]:
+        if self._orders is None:
+            async with self._breaker.admitted(visit_id):
+                yield
+            return
+        async with (
+            self._orders.admitted(visit_id),
+            self._breaker.admitted(opens_for_faults=False),
+        ):
+            yield
 
     async def fetch(self, transcript_id: str) -> Job:
         """The job; a job that is gone is an answer like any other."""
-        async with metrics.provider_call(TRANSCRIPTION.name, "fetch"), self._breaker.admitted():
+        async with (
+            metrics.provider_call(TRANSCRIPTION.name, "fetch"),
+            self._breaker.admitted(transcript_id),
+        ):
             return await self._transcriber.fetch(transcript_id)
 
-    async def find(self, audio: Audio) -> str | None:
+    async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
         """The newest job for this generation of the recording that has not failed."""
         async with metrics.provider_call(TRANSCRIPTION.name, "find"), self._breaker.admitted():
-            return await self._transcriber.find(audio)
+            return await self._transcriber.find(audio, without)
 
     async def recent(self) -> Sequence[KnownJob]:
         """The recent jobs."""
@@ -64,7 +87,11 @@ class GuardedSummarizer:
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
         """The structured summary of the transcript."""
-        async with metrics.provider_call(MODEL.name, "summarize"), self._breaker.admitted():
+        subject = "".join(utterance.text for utterance in transcript.utterances[:20])
+        async with (
+            metrics.provider_call(MODEL.name, "summarize"),
+            self._breaker.admitted(subject),
+        ):
             return await self._summarizer.summarize(transcript)
 
     def after(self, bad: BadAnswer) -> "GuardedSummarizer":

@@ -59,5 +59,7 @@ async def _get(url: str, headers: dict[str, str], params: dict[str, str]) -> Non
             raise Unhealthy("does not answer") from error
     if answer.status_code in (401, 403):
         raise Unhealthy("refuses our key")
+    if answer.status_code == 402:
+        raise Unhealthy("is not paid")
     if answer.status_code >= 400:
         raise Unhealthy(f"answers {answer.status_code}")

@@ -32,6 +32,7 @@ from lumimd.admission.waiting_room import WaitingRoom
 from lumimd.commit import Stored
 from lumimd.errors import Held, Transient
 from lumimd.flags import share
+from lumimd.job_limit import LONGEST
 from lumimd.parts import Parts
 from lumimd.ports import Clock
 from lumimd.records import Visit
@@ -39,8 +40,8 @@ from lumimd.shared_documents import Contended, Shared, SharedDocuments
 
 LINE: Final = "turns"
 
-HELD_FOR: Final = timedelta(hours=13)
-"""A job that runs for twelve hours is taken for lost (`collecting.JOB_LIMIT`)."""
+HELD_FOR: Final = LONGEST + timedelta(hours=1)
+"""As long as the longest job: one that was given up earlier may still run, and has its place."""
 
 PROMISED_FOR: Final = timedelta(minutes=5)
 """How long a place is kept for a visit that was called from the line and does not come."""

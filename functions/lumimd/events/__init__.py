@@ -52,6 +52,7 @@ from lumimd.events.takes import (
 from lumimd.events.transcription import (
     REQUEST_GRACE,
     TranscriptionFailed,
+    TranscriptionGivenUp,
     TranscriptionPolled,
     TranscriptionRestarted,
     TranscriptStored,
@@ -91,6 +92,7 @@ __all__ = [
     "TranscriptKept",
     "TranscriptStored",
     "TranscriptionFailed",
+    "TranscriptionGivenUp",
     "TranscriptionPolled",
     "TranscriptionRestarted",
     "TranscriptionSubmitted",

@@ -182,20 +182,25 @@ class SubmissionDeferred(Event):
 class SubmissionHeld(Event):
     """The provider is known to be down, or the work switched off: no try is used up.
 
-    `had_claimed` as if for one. Who was in line leaves it.
+    `had_claimed` as if for one. Who was in line leaves it. `for_fault` of the deployment no time is
+    used up either, and a holder that died meanwhile has used up no try: its call was refused.
     """
 
     recorded = False
     until: datetime
     had_claimed: bool = True
+    for_fault: bool = False
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
+        gives_back = self.had_claimed or (self.for_fault and holder_died(visit))
         return {
             "claim": nobodys_before(self.until),
             "wake_at": self.until,
             "held_since": visit.held_since or now,
+            "fault_at": now if self.for_fault else visit.fault_at,
             "turn": None,
-            "stage_tries": visit.stage_tries - (1 if self.had_claimed else 0),
+            "deaths": 0 if self.for_fault else visit.deaths,
+            "stage_tries": visit.stage_tries - (1 if gives_back else 0),
         }
 
 

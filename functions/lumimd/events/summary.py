@@ -63,6 +63,7 @@ class ProvisionalSummaryStored(Event):
     summary: VisitSummary
     used_a_try: bool
     answers: int = 0
+    for_fault: bool = False
 
     @property
     def detail(self) -> str:
@@ -75,6 +76,7 @@ class ProvisionalSummaryStored(Event):
             "claim": nobodys_before(self.until),
             "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
             "held_since": visit.held_since if self.used_a_try else visit.held_since or now,
+            "fault_at": now if self.for_fault else visit.fault_at,
             "wake_at": self.until,
             "ledger": _charged(visit, self.answers),
         }

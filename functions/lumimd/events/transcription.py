@@ -12,17 +12,24 @@ from lumimd.records import ProcessingStatus, Stage, Transcription, Visit
 from lumimd.takes import with_take
 from lumimd.transcript import Transcript
 
+GIVEN_UP_REMEMBERED: Final = 10
+"""The newest of them: an attempt gives up three jobs at most."""
+
 REQUEST_GRACE: Final = timedelta(minutes=2)
 """How long a created task may take to start before it counts as lost."""
 
 
 @dataclass(frozen=True)
 class TranscriptionPolled(Event):
-    """The provider was asked and is not ready, or did not answer; ask again at `next_poll_at`."""
+    """The provider was asked and is not ready, or did not answer; ask again at `next_poll_at`.
+
+    `for_fault` of the deployment: the job's time counts from its end on.
+    """
 
     recorded = False
     next_poll_at: datetime
     code: ErrorCode | None = None
+    for_fault: bool = False
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         assert visit.transcription is not None  # the table allows this event only after submission
@@ -31,6 +38,8 @@ class TranscriptionPolled(Event):
         return {
             "wake_at": self.next_poll_at,
             "trouble": trouble(visit, self.code, now) if self.code else None,
+            "held_since": (visit.held_since or now) if self.for_fault else None,
+            "fault_at": now if self.for_fault else visit.fault_at,
             "progress_percent": max(
                 visit.progress_percent, transcribing_percent(elapsed_s, audio_s)
             ),
@@ -91,6 +100,8 @@ class TranscriptionRestarted(Event):
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
+            "held_since": None,
+            "trouble": None,
             "transcription": None,
             "attempt": visit.attempt + 1,
             "stage_tries": 0,
@@ -99,3 +110,13 @@ class TranscriptionRestarted(Event):
             "claim": None,
             "wake_at": self.until,
         }
+
+
+@dataclass(frozen=True)
+class TranscriptionGivenUp(TranscriptionRestarted):
+    """The job takes longer than any may. It may still run, so its place is not given back."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        job = (visit.transcription.transcript_id,) if visit.transcription else ()
+        given_up = (*visit.given_up_jobs, *job)[-GIVEN_UP_REMEMBERED:]
+        return {**super().changes(visit, now), "given_up_jobs": given_up}

@@ -7,9 +7,9 @@ from lumimd.document import Document
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
 from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION, Breaker
+from lumimd.resilience.breaker_state import MODEL, ORDERS, TRANSCRIPTION, Breaker
 
-NAMES: Final = (TRANSCRIPTION.name, MODEL.name)
+NAMES: Final = (TRANSCRIPTION.name, ORDERS.name, MODEL.name)
 
 
 class Breakers(Document):
@@ -53,4 +53,5 @@ async def _read(operator: Operator, name: str) -> Breaker:
 
 
 def _told(breaker: Breaker) -> dict[str, str | None]:
-    return {"state": breaker.state.value, "reason": breaker.reason and breaker.reason.value}
+    reason = breaker.fault or breaker.reason
+    return {"state": breaker.state.value, "reason": reason and reason.value}

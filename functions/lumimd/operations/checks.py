@@ -1,7 +1,9 @@
 """The questions that tell whether a dependency works, where its own port can answer them."""
 
+from collections.abc import Mapping
 from typing import Final
 
+from lumimd.errors import DeploymentFault
 from lumimd.operations.controls import QueueControl, RunState, ScheduleControl
 from lumimd.operations.operator import Check, Unhealthy
 from lumimd.ports import VisitStore
@@ -38,6 +40,27 @@ def queue_check(queues: QueueControl) -> Check:
     return check
 
 
+_TO_DO: Final[Mapping[DeploymentFault, str]] = {
+    DeploymentFault.KEY_REFUSED: "change the key",
+    DeploymentFault.FORBIDDEN: "the key or the account may not do this",
+    DeploymentFault.UNPAID: "top up the account",
+    DeploymentFault.QUOTA_EXHAUSTED: "raise the quota of the account",
+    DeploymentFault.MODEL_NOT_FOUND: "name a model that the provider has",
+    DeploymentFault.ROUTE_NOT_FOUND: "mend the provider's address",
+    DeploymentFault.REQUEST_REFUSED: "look at the last release, and ask the provider",
+}
+"""What an operator does about a fault of the deployment."""
+
+
+def _why(breaker: Breaker) -> str:
+    """The reason, and that visits wait. A fault of the deployment names what to do."""
+    if breaker.fault is not None:
+        fault = breaker.fault.replace("_", " ")
+        return f": {fault}; {_TO_DO[breaker.fault]}; visits wait for it, however long"
+    why = f": {breaker.reason.replace('_', ' ')}" if breaker.reason else ""
+    return f"{why}; visits wait for it"
+
+
 def scheduler_check(schedules: ScheduleControl) -> Check:
     """Whether the scheduled calls are made and end well; without them lost work stays lost."""
 
@@ -64,8 +87,9 @@ def breaker_check(breakers: BreakerStore, name: str) -> Check:
         breaker = found[0] if found else Breaker(name=name)
         if not breaker.is_closed:
             since = f" since {breaker.opened_at:%Y-%m-%d %H:%M} UTC" if breaker.opened_at else ""
-            why = f": {breaker.reason.replace('_', ' ')}" if breaker.reason else ""
-            raise Unhealthy(f"{breaker.state.replace('_', ' ')}{since}{why}; visits wait for it")
+            raise Unhealthy(f"{breaker.state.replace('_', ' ')}{since}{_why(breaker)}")
+        if breaker.suspects:
+            return "closed: calls are let through, and a visit was refused for an unknown reason"
         return "closed: calls are let through"
 
     return check

@@ -5,13 +5,22 @@ Failures are counted in each instance (`breaker_window.py`); what follows from t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from lumimd.errors import Held, Permanent, Transient
+from lumimd import logs
+from lumimd.errors import (
+    DeploymentFault,
+    Held,
+    Permanent,
+    ProviderRefuses,
+    RefusedAlone,
+    Transient,
+)
 from lumimd.ports import Clock, JobGone
+from lumimd.resilience import breaker_suspects
 from lumimd.resilience.breaker_shared import SharedBreaker
 from lumimd.resilience.breaker_state import (
     Breaker,
@@ -26,7 +35,7 @@ from lumimd.resilience.breaker_state import (
 )
 from lumimd.resilience.breaker_store import BreakerStore
 from lumimd.resilience.breaker_window import Call, Window
-from lumimd.resilience.retry import TimedOut, Unanswered
+from lumimd.resilience.retry import TimedOut, Unanswered, Unreadable
 
 T = TypeVar("T")
 
@@ -42,7 +51,8 @@ class CircuitBreaker:
     """The breaker of one dependency in one instance.
 
     A call that ends with `Transient` has failed; one that ends with `Permanent` or `JobGone` was
-    answered; one that is cancelled, or ends with a bug of ours, says nothing of the dependency.
+    answered; one that is cancelled, cannot be read, or ends with a bug of ours, says nothing of the
+    dependency. One that ends with `ProviderRefuses` opens the breaker at once, for its reason.
     """
 
     def __init__(
@@ -54,29 +64,35 @@ class CircuitBreaker:
         self._new_id = new_id
         self._last_window = Window(policy, since=None)
 
-    async def call(self, make: Callable[[], Awaitable[T]]) -> T:
+    async def call(self, make: Callable[[], Awaitable[T]], subject: str = "") -> T:
         """The result of `make()`, if calls are let through.
 
         Raises:
             BreakerOpen: they are not, or `make` failed and they are not any more.
+            ProviderRefuses: the same, for a fault of the deployment.
         """
-        async with self.admitted():
+        async with self.admitted(subject):
             return await make()
 
     @asynccontextmanager
-    async def admitted(self) -> AsyncIterator[None]:
-        """Make one call inside.
+    async def admitted(
+        self, subject: str = "", *, opens_for_faults: bool = True
+    ) -> AsyncIterator[None]:
+        """Make one call inside. `subject` is what it is about: a visit, a job.
+
+        Where it `opens_for_faults` not, a fault of the deployment is another breaker's business.
 
         Raises:
             BreakerOpen: calls are not let through, or this one failed and they are not any more.
+            ProviderRefuses: the same, for a fault of the deployment.
+            RefusedAlone: this one was refused, and others are served.
         """
         holder = await self._admission()
         window, started_at = self._window(), self._clock.now()
 
-        async def ended(*, failed: bool) -> None:
+        def ended(*, failed: bool) -> Call:
             now = self._clock.now()
-            call = Call(now, now - started_at, failed)
-            await (self._count(window, call) if holder is None else self._conclude(holder, call))
+            return Call(now, now - started_at, failed)
 
         limit = asyncio.timeout(None if holder is None else self._policy.probe_for.total_seconds())
         try:
@@ -87,8 +103,16 @@ class CircuitBreaker:
                 if not limit.expired():
                     raise
                 raise TimedOut(self._policy.code) from error
+        except ProviderRefuses as error:
+            if not opens_for_faults:
+                await self._says_nothing(holder)
+                raise
+            raise await self._refuses(holder, window, subject, error) from error
+        except (BreakerOpen, Unreadable):  # another breaker's refusal says nothing either
+            await self._says_nothing(holder)
+            raise
         except Transient as error:
-            await ended(failed=True)
+            await self._ended(holder, window, ended(failed=True))
             known = self._shared.known
             if known is None or known.is_closed:
                 raise
@@ -98,18 +122,15 @@ class CircuitBreaker:
                 raise
             # Whoever opened the breaker, or probed in vain, waits like everybody else: it is the
             # dependency that is down, and no fault of this visit.
-            asked = error.retry_after_s or 0.0
-            wait = max(self._wait(known).total_seconds(), asked)
-            raise BreakerOpen(error.code, retry_after_s=wait) from error
+            raise self._refused(known, at_least_s=error.retry_after_s or 0.0) from error
         except (Permanent, JobGone):
-            await ended(failed=False)
+            await self._ended(holder, window, ended(failed=False), subject)
             raise
         except (Exception, asyncio.CancelledError):
-            if holder is not None:
-                await self._shared.become(lambda breaker: probe_given_up(breaker, holder))
+            await self._says_nothing(holder)
             raise
         else:
-            await ended(failed=False)
+            await self._ended(holder, window, ended(failed=False), subject)
 
     async def _admission(self) -> str | None:
         """Let the caller through: None, or the id of its probe if it was elected."""
@@ -135,14 +156,14 @@ class CircuitBreaker:
             return holder
         raise self._refused(breaker)
 
-    async def refusal(self, unanswered_since: datetime | None = None) -> BreakerOpen | None:
+    async def refusal(self, unanswered_since: datetime | None = None) -> Held | None:
         """What a call would be refused with right now; nobody is elected by asking.
 
         Where few call, no instance sees five failures in a row. So the breaker also opens for a
         visit whose tries all failed, `unanswered_since` then, if nobody was answered meanwhile.
         """
         window, now = self._window(), self._clock.now()
-        since = unanswered_since
+        since = unanswered_since if self._policy.counts_failures else None
         if since is not None and window.answered_after(since):
             since = None
         if self._shared.lets_all_pass and since is None:
@@ -158,15 +179,62 @@ class CircuitBreaker:
             return None
         return self._refused(breaker)
 
-    def _refused(self, breaker: Breaker) -> BreakerOpen:
-        return BreakerOpen(self._policy.code, retry_after_s=self._wait(breaker).total_seconds())
+    def _refused(self, breaker: Breaker, at_least_s: float = 0.0) -> Held:
+        code, wait_s = self._policy.code, max(self._wait(breaker).total_seconds(), at_least_s)
+        if breaker.fault is not None:
+            return ProviderRefuses(code, breaker.fault, retry_after_s=wait_s)
+        return BreakerOpen(code, retry_after_s=wait_s)
 
     def _wait(self, breaker: Breaker) -> timedelta:
         return ask_again_in(breaker, self._clock.now(), self._policy)
 
+    async def _refuses(
+        self, holder: str | None, window: Window, subject: str, error: ProviderRefuses
+    ) -> Held:
+        """The deployment was refused: open at once, or when several different requests were.
+
+        What the caller is to be told.
+        """
+        now, fault = self._clock.now(), error.reason
+        mark = breaker_suspects.mark(subject)
+        self._shared.look_again()
+
+        def change(breaker: Breaker) -> Breaker:
+            if holder is not None:
+                return probe_failed(breaker, holder, Reason.REFUSED, now, fault)
+            if fault is DeploymentFault.REQUEST_REFUSED and subject:
+                return breaker_suspects.refused(breaker, mark, now)
+            return opened(breaker, window.since, Reason.REFUSED, now, fault)
+
+        breaker = await self._shared.become(change)
+        if breaker is not None and not breaker.is_closed:
+            return self._refused(breaker, at_least_s=error.retry_after_s or 0.0)
+        is_alone = breaker is not None and breaker_suspects.is_alone(breaker, mark)
+        severity = "warning" if is_alone else "error"
+        logs.event("request_refused", severity, dependency=self._policy.name, reason=fault)
+        if is_alone:
+            return RefusedAlone(error.code, retry_after_s=error.retry_after_s)
+        return ProviderRefuses(error.code, fault, retry_after_s=error.retry_after_s)
+
+    async def _says_nothing(self, holder: str | None) -> None:
+        if holder is not None:
+            await self._shared.become(lambda breaker: probe_given_up(breaker, holder))
+
+    async def _ended(
+        self, holder: str | None, window: Window, call: Call, subject: str = ""
+    ) -> None:
+        if holder is not None:
+            await self._conclude(holder, call)
+            return
+        await self._count(window, call)
+        known = self._shared.known
+        if subject and not call.failed and known is not None and known.suspects:
+            mark = breaker_suspects.mark(subject)
+            await self._shared.become(lambda breaker: breaker_suspects.served(breaker, mark))
+
     async def _count(self, window: Window, call: Call) -> None:
         reason = window.add(call)
-        if reason is not None:
+        if reason is not None and self._policy.counts_failures:
             now = self._clock.now()
             await self._shared.become(lambda breaker: opened(breaker, window.since, reason, now))
         elif call.failed and self._shared.known is not None:
@@ -190,3 +258,14 @@ class CircuitBreaker:
         if known is not None and known.changed_at != self._last_window.since:
             self._last_window = Window(self._policy, since=known.changed_at)
         return self._last_window
+
+
+async def first_refusal(
+    breakers: Sequence[CircuitBreaker], unanswered_since: datetime | None = None
+) -> Held | None:
+    """What a call through all of these breakers would be refused with right now."""
+    for breaker in breakers:
+        refused = await breaker.refusal(unanswered_since)
+        if refused is not None:
+            return refused
+    return None

@@ -102,6 +102,8 @@ class SharedBreaker:
 
 
 def _announce(before: Breaker, after: Breaker) -> None:
-    if after.state is not before.state:
+    if after.state is not before.state or after.fault is not before.fault:
         event, severity = _CHANGED[after.state]
-        logs.event(event, severity, dependency=after.name, reason=after.reason)
+        is_refused = after.state is State.OPEN and after.fault is not None
+        reason = after.fault if is_refused else after.reason
+        logs.event(event, severity, dependency=after.name, reason=reason)

@@ -1,7 +1,7 @@
 """What all instances know of a dependency, and how that changes: pure, no clock and no I/O.
 
-    closed ──► open            too many failures, answers that take too long, or a visit whose tries
-                               all failed while nobody was answered
+    closed ──► open            too many failures, answers that take too long, a visit whose tries
+                               all failed while nobody was answered, or a fault of the deployment
     open ──► half_open         after a pause, by the first who asks: it is elected to probe
     half_open ──► closed       after two probes in a row that were answered in time
     half_open ──► open         after a probe that was not
@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from lumimd.document import Document
-from lumimd.errors import ErrorCode
+from lumimd.errors import DeploymentFault, ErrorCode
 from lumimd.records import Claim
 
 
@@ -35,6 +35,7 @@ class Reason(StrEnum):
     ERROR_RATE = "error_rate"
     SLOW = "slow"
     UNANSWERED = "unanswered"
+    REFUSED = "refused"
     PAUSE_OVER = "pause_over"
     PROBE_FAILED = "probe_failed"
     PROBE_SLOW = "probe_slow"
@@ -46,6 +47,9 @@ class Breaker(Document):
 
     `probe` is who may call while it is half open, `successes` the probes in a row that were
     answered. `opened_at` is unset while it is closed, `changed_at` before it has ever opened.
+    `fault` is what an operator has to mend, from the refusal that said so until it closes.
+    `suspects` were refused, for a reason that is not known, since anything else was served (see
+    `breaker_suspects.py`); `cleared` are those of them after which others were served.
     """
 
     name: str
@@ -55,6 +59,9 @@ class Breaker(Document):
     successes: int = 0
     reason: Reason | None = None
     changed_at: datetime | None = None
+    fault: DeploymentFault | None = None
+    suspects: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
 
     @property
     def is_closed(self) -> bool:
@@ -75,7 +82,7 @@ class BreakerPolicy:
     A probe is cut off after `probe_for`, when the next one may be elected; that is less than the
     work under a claim may take, or else the claim would end it, and nobody knew how it went. The
     window has room for `least_calls` slow calls one after the other, which is all that a quiet
-    instance makes.
+    instance makes. One that does not count failures opens for faults of the deployment only.
     """
 
     name: str
@@ -83,6 +90,7 @@ class BreakerPolicy:
     slow: timedelta
     window: timedelta
     probe_for: timedelta
+    counts_failures: bool = True
     failures: int = 5
     calls: int = 20
     least_calls: int = 10
@@ -98,6 +106,16 @@ TRANSCRIPTION: Final = BreakerPolicy(
     window=timedelta(minutes=3),
     probe_for=timedelta(seconds=45),  # an order of 30 s, or what a good look takes thrice over
 )
+ORDERS: Final = BreakerPolicy(
+    name="orders",
+    code=ErrorCode.TRANSCRIPTION_UNAVAILABLE,
+    slow=timedelta(seconds=45),
+    window=timedelta(minutes=3),
+    probe_for=timedelta(seconds=45),
+    counts_failures=False,
+)
+"""Orders alone: an unpaid account, or a model that is gone, refuses them and answers every poll.
+What else fails an order fails in `TRANSCRIPTION`."""
 MODEL: Final = BreakerPolicy(
     name="model",
     code=ErrorCode.SUMMARY_UNAVAILABLE,
@@ -110,11 +128,22 @@ WHILE_PROBED: Final = timedelta(seconds=10)
 """How soon to ask again while a probe is under way: most end long before their claim does."""
 
 
-def opened(breaker: Breaker, since: datetime | None, reason: Reason, now: datetime) -> Breaker:
-    """A closed breaker opens, if what speaks for it was seen `since` it last changed."""
-    if not breaker.is_closed or breaker.changed_at != since:
+def opened(
+    breaker: Breaker,
+    since: datetime | None,
+    reason: Reason,
+    now: datetime,
+    fault: DeploymentFault | None = None,
+) -> Breaker:
+    """A closed breaker opens, if what speaks for it was seen `since` it last changed.
+
+    A `fault` is worth knowing where it is open already.
+    """
+    if breaker.changed_at != since:
         return breaker
-    return _open(breaker, reason, now)
+    if breaker.is_closed:
+        return _open(breaker, reason, now, fault)
+    return breaker if fault is None else breaker.model_copy(update={"fault": fault})
 
 
 def probing(breaker: Breaker, holder: str, now: datetime, policy: BreakerPolicy) -> Breaker:
@@ -135,14 +164,24 @@ def probe_answered(breaker: Breaker, holder: str, now: datetime, policy: Breaker
     successes = breaker.successes + 1
     if successes < policy.successes:
         return breaker.model_copy(update={"probe": None, "successes": successes})
-    return Breaker(name=breaker.name, reason=Reason.PROBES_ANSWERED, changed_at=now)
+    closed = Breaker(name=breaker.name, reason=Reason.PROBES_ANSWERED, changed_at=now)
+    return closed.model_copy(update={"suspects": breaker.suspects, "cleared": breaker.cleared})
 
 
-def probe_failed(breaker: Breaker, holder: str, reason: Reason, now: datetime) -> Breaker:
-    """The probe of `holder` was not answered, or not in time: another pause."""
+def probe_failed(
+    breaker: Breaker,
+    holder: str,
+    reason: Reason,
+    now: datetime,
+    fault: DeploymentFault | None = None,
+) -> Breaker:
+    """The probe of `holder` was not answered, not in time, or refused: another pause.
+
+    A fault that was known is not mended by a probe that failed for another reason.
+    """
     if not breaker.is_probed_by(holder):
         return breaker
-    return _open(breaker, reason, now)
+    return _open(breaker, reason, now, fault or breaker.fault)
 
 
 def probe_given_up(breaker: Breaker, holder: str) -> Breaker:
@@ -158,10 +197,11 @@ def ask_again_in(breaker: Breaker, now: datetime, policy: BreakerPolicy) -> time
     return left if breaker.state is State.OPEN else min(left, WHILE_PROBED)
 
 
-def _open(breaker: Breaker, reason: Reason, now: datetime) -> Breaker:
-    return Breaker(
-        name=breaker.name, state=State.OPEN, opened_at=now, reason=reason, changed_at=now
-    )
+def _open(
+    breaker: Breaker, reason: Reason, now: datetime, fault: DeploymentFault | None
+) -> Breaker:
+    changes = {"state": State.OPEN, "opened_at": now, "reason": reason, "changed_at": now}
+    return breaker.model_copy(update={**changes, "probe": None, "successes": 0, "fault": fault})
 
 
 def _next_probe_at(breaker: Breaker, now: datetime, policy: BreakerPolicy) -> datetime:

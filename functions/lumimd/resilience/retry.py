@@ -5,8 +5,11 @@ tries of its stage, and no more.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
 from tenacity import (
@@ -18,7 +21,8 @@ from tenacity import (
     wait_random,
 )
 
-from lumimd.errors import ErrorCode, ProviderRefuses, Transient
+from lumimd.errors import ErrorCode, Held, Transient
+from lumimd.resilience.backoff import MOST_PATIENT
 
 T = TypeVar("T")
 
@@ -54,6 +58,10 @@ MODEL: Final = RetryPolicy(
 """An answer is charged whether it is heard or not; a refusal to answer (429, 5xx) is free."""
 
 
+class Unreadable(Transient):
+    """An answer came and could not be understood: that says little of the dependency."""
+
+
 class Unanswered(Transient):
     """The call was sent and no answer came; the other side may have done it all the same."""
 
@@ -85,17 +93,53 @@ async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitabl
     )(once)
 
 
-def seconds_asked(headers: Mapping[str, str]) -> float | None:
-    """What a `Retry-After` header asks for, in seconds; None without one, or where it is a date."""
+def seconds_asked(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """What the answer's headers ask for, in seconds, up to a day; None where they ask for nothing.
+
+    `retry-after-ms` is the more exact one. A date in `Retry-After` counts from the answer's own
+    `Date`, so that a clock that is wrong does not matter, and without one from `now`.
+    """
+    asked_ms = _number(headers.get("retry-after-ms", ""))
+    if asked_ms is not None:
+        return _bounded(asked_ms / 1000)
     asked = headers.get("retry-after", "")
-    return float(asked) if asked.replace(".", "", 1).isdecimal() else None
+    seconds = _number(asked)
+    if seconds is not None:
+        return _bounded(seconds)
+    until = _instant(asked)
+    if until is None:
+        return None
+    return _bounded((until - _answered_at(headers, now)).total_seconds())
+
+
+def _answered_at(headers: Mapping[str, str], now: datetime | None) -> datetime:
+    # An adapter has no clock, and nearly every answer has a `Date`.
+    return _instant(headers.get("date", "")) or now or datetime.now(UTC)  # noqa: TID251
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(seconds, 0.0), MOST_PATIENT.total_seconds())
+
+
+def _number(text: str) -> float | None:
+    text = text.strip()
+    return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text) else None
+
+
+def _instant(text: str) -> datetime | None:
+    """An HTTP date; None for anything else. One without a zone is UTC."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def _may_repeat(policy: RetryPolicy, error: BaseException) -> bool:
-    if isinstance(error, ProviderRefuses):
-        return False  # an operator has to mend it
     if isinstance(error, Unanswered) and not policy.repeats_unanswered:
         return False
+    if isinstance(error, Held):
+        return False  # the same again would be refused again
     return isinstance(error, Transient) and (error.retry_after_s or 0.0) <= policy.max_wait_s
 
 

@@ -33,6 +33,17 @@ _SHARES = ("speech_threshold", "language_confidence_threshold")
 _SWITCHES = ("speaker_labels", "language_detection", "redact_pii")
 
 
+_DETECTION = {
+    "expected_languages",
+    "fallback_language",
+    "code_switching",
+    "code_switching_confidence_threshold",
+}
+MEDICAL = "medical-v1"
+MOST_TERMS = 1000
+MOST_WORDS = 6
+
+
 class BadRequest(ValueError):
     """The client's mistake: answered with status 400 and this message."""
 
@@ -66,10 +77,28 @@ def submission(body: object) -> dict[str, Any]:
     for name in _SWITCHES:
         if name in params and not isinstance(params[name], bool):
             raise BadRequest(SCHEMA_ERROR)
+    _check_options(params)
     expected = params.get("speakers_expected", 1)
     if isinstance(expected, bool) or not isinstance(expected, int) or expected < 1:
         raise BadRequest("speakers_expected must be a positive integer.")
     return params
+
+
+def _check_options(params: Mapping[str, Any]) -> None:
+    """Models, domain, key terms and language detection; they change nothing in this server."""
+    models = params.get("speech_models", ["any"])
+    if not _is_texts(models) or not models:
+        raise BadRequest("speech_models must be a non-empty list of models.")
+    if params.get("domain", MEDICAL) != MEDICAL:
+        raise BadRequest(f"domain must be {MEDICAL}.")
+    terms = params.get("keyterms_prompt", [])
+    if not _is_texts(terms) or len(terms) > MOST_TERMS:
+        raise BadRequest(f"keyterms_prompt must be a list of at most {MOST_TERMS} terms.")
+    if any(len(term.split()) > MOST_WORDS for term in terms):
+        raise BadRequest(f"A term of keyterms_prompt has at most {MOST_WORDS} words.")
+    detection = params.get("language_detection_options", {})
+    if not isinstance(detection, dict) or not detection.keys() <= _DETECTION:
+        raise BadRequest(SCHEMA_ERROR)
 
 
 def list_query(query: Mapping[str, str]) -> ListQuery:
@@ -103,6 +132,10 @@ def _is_http_url(value: object) -> bool:
     except ValueError:  # such as an unclosed bracket in the host
         return False
     return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) and each for each in value)
 
 
 def _is_share(value: object) -> bool:

@@ -1,7 +1,7 @@
 """A transcription provider in memory that bills."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from lumimd.audio import Audio, is_below
@@ -48,11 +48,13 @@ class MemoryTranscriber:
                 return Job(transcript_id, order.audio_url, order.state)
         raise JobGone
 
-    async def find(self, audio: Audio) -> str | None:
+    async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
         """The newest job for this generation of the recording that has not failed."""
         await asyncio.sleep(0)
         for order in reversed(self.orders):
-            if audio.is_named_by(order.audio_url) and not isinstance(order.state, Failed):
+            if order.transcript_id in without or isinstance(order.state, Failed):
+                continue
+            if audio.is_named_by(order.audio_url):
                 return order.transcript_id
         return None
 

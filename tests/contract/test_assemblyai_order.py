@@ -1,0 +1,140 @@
+"""An order names every option that decides its result, and the local server takes all of them."""
+
+import httpx
+import pytest
+
+from infra.local.speech.params import KNOWN_FIELDS, BadRequest, submission
+from lumimd.adapters.assemblyai_order import MODELS, Options, order
+from lumimd.key_terms import MOST, MOST_OF_UNIVERSAL_2, MOST_WORDS, check, key_terms
+from lumimd.settings import Settings, SettingsError, read
+from tests.support.assemblyai_provider import Provider
+
+URL = "https://storage.invalid/b/visits/u/v/a.m4a?generation=1&Signature=x"
+ALL = Options(
+    models=("universal-2",),
+    domain="medical-v1",
+    key_terms=("lisinopril", "Dr. Nguyen"),
+    languages=("en", "es"),
+)
+
+
+def test_the_defaults_cost_nothing_more_and_leave_nothing_to_the_provider() -> None:
+    body = order(URL, Options(), {})
+    assert body == {
+        "audio_url": URL,
+        "speech_models": list(MODELS),
+        "speaker_labels": True,
+        "language_detection": True,
+        "language_detection_options": {"fallback_language": "auto"},
+        "punctuate": True,
+        "format_text": True,
+        "disfluencies": False,
+        "filter_profanity": False,
+    }
+
+
+def test_no_share_of_speech_is_asked_for() -> None:
+    """Two percent of ten hours are twelve minutes of a visit."""
+    assert "speech_threshold" not in order(URL, ALL, {})
+
+
+async def test_what_a_deployment_decides_is_in_the_order() -> None:
+    provider = Provider()
+    await provider.transcriber(ALL).submit(URL, visit_id="v", attempt=1)
+    (body,) = provider.bodies
+    assert body["speech_models"] == ["universal-2"]
+    assert body["domain"] == "medical-v1"
+    assert body["keyterms_prompt"] == ["lisinopril", "Dr. Nguyen"]
+    assert body["language_detection_options"]["expected_languages"] == ["en", "es"]
+
+
+@pytest.mark.parametrize("options", [Options(), ALL])
+async def test_the_local_server_takes_it(speech_url: str, options: Options) -> None:
+    body = order(URL, options, {})
+    assert body.keys() <= KNOWN_FIELDS
+    assert submission(body) == body
+    async with httpx.AsyncClient(base_url=speech_url, headers={"authorization": "k"}) as http:
+        answer = await http.post("/v2/transcript", json=body)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"speech_models": "universal-2"},
+        {"speech_models": []},
+        {"speech_models": [5]},
+        {"keyterms_prompt": ["x"] * 1001},
+        {"keyterms_prompt": ["one two three four five six seven"]},
+        {"keyterms_prompt": "x"},
+        {"domain": "legal-v1"},
+        {"language_detection_options": {"languages": ["en"]}},
+        {"language_detection_options": []},
+    ],
+)
+def test_the_local_server_refuses_what_the_provider_does_not_know(wrong: dict[str, object]) -> None:
+    with pytest.raises(BadRequest):
+        submission({**order(URL, ALL, {}), **wrong})
+
+
+# Settings
+
+ENVIRONMENT = {
+    "google_cloud_project": "p",
+    "audio_bucket": "b",
+    "summary_queue": "projects/p/locations/l/queues/q",
+    "summarize_url": "https://s.invalid",
+    "tasks_service_account": "a@b",
+    "assemblyai_api_key": "k",
+    "webhook_secret": "s" * 16,
+    "summarizer": "rules",
+}
+
+
+def with_settings(**more: str) -> Settings:
+    return read(**ENVIRONMENT, **more)
+
+
+def test_terms_are_read_from_one_variable() -> None:
+    settings = with_settings(
+        transcription_key_terms="lisinopril, metformin;  Dr.  Nguyen\nmetformin,,",
+        transcription_models="universal-2, universal-3-5-pro",
+        transcription_languages="en,es",
+        transcription_domain="medical-v1",
+    )
+    assert settings.transcription_key_terms == ("lisinopril", "metformin", "Dr. Nguyen")
+    assert settings.transcription_models == ("universal-2", "universal-3-5-pro")
+    assert settings.transcription_languages == ("en", "es")
+
+
+def test_the_defaults_are_those_of_an_order() -> None:
+    settings, defaults = with_settings(), Options()
+    assert settings.transcription_models == defaults.models
+    assert settings.transcription_domain is defaults.domain
+    assert settings.transcription_key_terms == defaults.key_terms
+    assert settings.transcription_languages == defaults.languages
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("transcription_key_terms", ",".join(f"t{n}" for n in range(MOST + 1))),
+        ("transcription_key_terms", "one two three four five six seven"),
+        ("transcription_models", ","),
+        ("transcription_models", "universal 2"),
+        ("transcription_languages", "en;d/e"),
+        ("transcription_domain", "legal-v1"),
+    ],
+)
+def test_a_bad_variable_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name.upper()):
+        with_settings(**{name: value})
+
+
+def test_a_term_has_its_limits_and_the_older_model_takes_fewer() -> None:
+    check(key_terms(",".join(f"t{n}" for n in range(MOST))), MODELS)
+    check([" ".join("abcdef")], MODELS)
+    with pytest.raises(ValueError):
+        check([f"t{n}" for n in range(MOST_OF_UNIVERSAL_2 + 1)], ["universal-2"])
+    with pytest.raises(ValueError):
+        check([" ".join("x" * (MOST_WORDS + 1))], MODELS)

@@ -1,0 +1,249 @@
+"""A fault of the deployment holds visits for as long as it lasts, and costs none of them.
+
+The real adapter and the real breakers, a provider that answers as a test says, and a clock in hand.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lumimd import collecting, pipeline, recovery
+from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.adapters.memory.breakers import MemoryBreakerStore
+from lumimd.errors import DeploymentFault, ErrorCode, Held, ProviderRefuses, Transient
+from lumimd.records import Stage, Status, Visit
+from lumimd.resilience import breaker_state, retry
+from lumimd.resilience.breaker import CircuitBreaker, first_refusal
+from tests.support.assemblyai_provider import DONE, RUNNING, Provider, refusing
+from tests.support.parts import CountingSummarizer, MemoryParts, transcribed
+from tests.support.visits import run_tasks, visit_of
+
+BALANCE = "Your current account balance is negative. Please top up to continue using the API."
+FAULTS = {
+    "wrong key": refusing(401, "Authentication error, API token missing/invalid"),
+    "unpaid": refusing(402),
+    "forbidden": refusing(403, "Forbidden"),
+    "negative balance": refusing(400, BALANCE),
+    "plan": refusing(400, "Please upgrade your plan"),
+    "wrong address": refusing(404),
+    "unknown": refusing(418),
+}
+PASSING = {str(status): refusing(status) for status in (408, 409, 425, 429, 500, 503)}
+LONG = timedelta(days=10)
+"""Longer than a visit may idle."""
+
+
+@dataclass
+class Guarded(MemoryParts):
+    """The parts in memory behind the real breakers."""
+
+    breaker_store: MemoryBreakerStore = field(default_factory=MemoryBreakerStore)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        orders, everything, model = (
+            CircuitBreaker(policy, self.breaker_store, self.clock, self.new_id)
+            for policy in (breaker_state.ORDERS, breaker_state.TRANSCRIPTION, breaker_state.MODEL)
+        )
+        self.transcriber = GuardedTranscriber(  # type: ignore[assignment]
+            self.transcriber, everything, orders
+        )
+        self.summarizer = GuardedSummarizer(self.summarizer, model)  # type: ignore[assignment]
+        self._breakers = {
+            Stage.SUBMISSION: (orders, everything),
+            Stage.TRANSCRIPTION: (everything,),
+            Stage.SUMMARY: (model,),
+        }
+
+    async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
+        return await first_refusal(self._breakers[stage], unanswered_since)
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    quick = {"initial_s": 0.001, "max_wait_s": 0.01, "jitter_s": 0.001}
+    monkeypatch.setattr(retry, "TRANSCRIPTION", replace(retry.TRANSCRIPTION, **quick))
+    return
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+@pytest.fixture
+def parts(provider: Provider) -> Guarded:
+    return Guarded(transcriber=provider.transcriber())  # type: ignore[arg-type]
+
+
+async def passes(parts: MemoryParts, time: timedelta, tick: timedelta) -> None:
+    end = parts.clock.now() + time
+    while parts.clock.now() < end:
+        parts.clock.advance(tick)
+        await recovery.wake_due(parts)
+        await run_tasks(parts)
+
+
+async def visits_of(parts: MemoryParts, count: int) -> list[Visit]:
+    return [await visit_of(parts, f"v{number}") for number in range(count)]
+
+
+COUNT = 4
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("calls", [("order",), ("order", "job", "list")])
+async def test_orders_wait_for_as_long_as_it_lasts(
+    parts: Guarded, provider: Provider, fault: str, calls: tuple[str, ...]
+) -> None:
+    provider.trouble = dict.fromkeys(calls, FAULTS[fault])
+    for number in range(COUNT):
+        await pipeline.accept(parts, parts.upload(f"v{number}"))
+    await passes(parts, LONG, timedelta(hours=1))
+    assert {visit.status for visit in await visits_of(parts, COUNT)} == {Status.PROCESSING}
+    assert provider.asked["order"] <= COUNT + 24 * LONG.days, "one probe at a time"
+    provider.trouble.clear()
+    await passes(parts, timedelta(hours=2), timedelta(minutes=1))
+    assert {visit.status for visit in await visits_of(parts, COUNT)} == {Status.COMPLETED}
+    assert len(provider.jobs) == COUNT, "each is ordered once"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_jobs_in_flight_stay_in_flight_for_as_long_as_it_lasts(
+    parts: Guarded, provider: Provider, fault: str
+) -> None:
+    provider.state = dict(RUNNING)
+    for number in range(COUNT):
+        await pipeline.accept(parts, parts.upload(f"v{number}"))
+    provider.trouble = dict.fromkeys(("order", "job", "list"), FAULTS[fault])
+    await passes(parts, LONG, timedelta(hours=1))
+    visits = await visits_of(parts, COUNT)
+    assert {(visit.status, visit.current_step, visit.restarts) for visit in visits} == {
+        (Status.PROCESSING, "transcribing", 0)
+    }
+    for job in provider.jobs.values():
+        job.update(DONE)
+    provider.trouble.clear()
+    await passes(parts, timedelta(hours=2), timedelta(minutes=1))
+    assert {visit.status for visit in await visits_of(parts, COUNT)} == {Status.COMPLETED}
+    assert len(provider.jobs) == COUNT
+
+
+@pytest.mark.parametrize("passing", PASSING)
+@pytest.mark.parametrize("call", ["order", "job"])
+async def test_what_passes_within_minutes_costs_no_visit(
+    parts: Guarded, provider: Provider, passing: str, call: str
+) -> None:
+    provider.trouble = {call: PASSING[passing]}
+    await pipeline.accept(parts, parts.upload("v0"))
+    await passes(parts, timedelta(seconds=30), timedelta(seconds=30))
+    provider.trouble.clear()
+    await passes(parts, timedelta(minutes=30), timedelta(minutes=1))
+    assert (await visit_of(parts, "v0")).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_without_a_breaker_around_it_too(provider: Provider, fault: str) -> None:
+    parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
+    provider.trouble = {"order": FAULTS[fault]}
+    await pipeline.accept(parts, parts.upload("v0"))
+    await passes(parts, timedelta(days=9), timedelta(hours=1))
+    provider.trouble.clear()
+    await passes(parts, timedelta(hours=3), timedelta(minutes=1))
+    assert (await visit_of(parts, "v0")).status is Status.COMPLETED
+
+
+async def test_a_webhook_that_comes_meanwhile_is_said_again_and_loses_nothing(
+    parts: Guarded, provider: Provider
+) -> None:
+    await pipeline.accept(parts, parts.upload("v0"))
+    provider.trouble = {"job": FAULTS["wrong key"]}
+    with pytest.raises(Transient):
+        await collecting.collect_in_time(parts, "v0", 1, "job-0")
+    assert (await visit_of(parts, "v0")).processing_status == "transcribing"
+    provider.trouble.clear()
+    await passes(parts, timedelta(minutes=10), timedelta(minutes=1))
+    assert (await visit_of(parts, "v0")).status is Status.COMPLETED
+
+
+async def test_one_visit_that_is_refused_while_others_are_served_ends_within_two_days(
+    parts: Guarded, provider: Provider
+) -> None:
+    """Another one is served every three hours, after which this one is refused again."""
+    provider.trouble = {"order": FAULTS["unknown"]}
+    await pipeline.accept(parts, parts.upload("bad"))
+    served = 0
+    while (visit := await visit_of(parts, "bad")).status is Status.PROCESSING:
+        provider.trouble.clear()
+        recording = parts.upload(f"v{served}")
+        now = parts.clock.now()
+        await pipeline.accept(parts, recording.model_copy(update={"announced_at": now}))
+        served += 1
+        provider.trouble = {"order": FAULTS["unknown"]}
+        await passes(parts, timedelta(hours=3), timedelta(minutes=10))
+        assert served < 16
+    assert visit.processing_error is not None
+    assert visit.processing_error.code is ErrorCode.TRANSCRIPTION_FAILED
+    assert visit.processing_error.retryable
+    provider.trouble.clear()
+    await passes(parts, timedelta(minutes=10), timedelta(minutes=1))
+    assert {each.status for each in await visits_of(parts, served)} == {Status.COMPLETED}
+
+
+# Summaries
+
+
+class Refused(CountingSummarizer):
+    """A model whose provider refuses the deployment, until it is mended."""
+
+    def __init__(self, fault: DeploymentFault) -> None:
+        super().__init__()
+        self.fault: DeploymentFault | None = fault
+
+    async def summarize(self, transcript: Any) -> Any:
+        if self.fault is not None:
+            raise ProviderRefuses(ErrorCode.SUMMARY_UNAVAILABLE, self.fault)
+        return await super().summarize(transcript)
+
+
+@pytest.mark.parametrize("fault", DeploymentFault)
+@pytest.mark.parametrize("guarded", [True, False])
+async def test_a_summary_by_rules_is_shown_until_the_model_serves_again(
+    fault: DeploymentFault, guarded: bool
+) -> None:
+    model = Refused(fault)
+    parts = (Guarded if guarded else MemoryParts)(summarizer=model)
+    plain = MemoryParts().transcriber
+    parts.transcriber = plain
+    await transcribed(parts)
+    await run_tasks(parts)
+    await passes(parts, timedelta(minutes=30), timedelta(minutes=1))
+    visit = await visit_of(parts)
+    assert (visit.source, visit.provisional, visit.status) == ("rules", True, Status.PROCESSING)
+    await passes(parts, LONG, timedelta(hours=1))
+    visit = await visit_of(parts)
+    assert (visit.source, visit.status, visit.stage_tries) == ("rules", Status.PROCESSING, 0)
+    assert model.calls == 0
+    model.fault = None
+    await passes(parts, timedelta(hours=2), timedelta(minutes=1))
+    visit = await visit_of(parts)
+    assert (visit.source, visit.provisional, visit.status) == ("model", False, Status.COMPLETED)
+    assert model.calls == 1
+
+
+async def test_after_it_a_visit_has_all_of_its_time_again() -> None:
+    """Thirty days of a wrong key, and then an outage, which a visit waits for a day."""
+    model = Refused(DeploymentFault.KEY_REFUSED)
+    parts = MemoryParts(summarizer=model)
+    await transcribed(parts)
+    await run_tasks(parts)
+    await passes(parts, timedelta(days=30), timedelta(hours=2))
+    model.fault = None
+    model.raises = [Held(ErrorCode.SUMMARY_UNAVAILABLE)] * 10_000
+    await passes(parts, timedelta(hours=20), timedelta(minutes=10))
+    assert (await visit_of(parts)).status is Status.PROCESSING
+    await passes(parts, timedelta(hours=16), timedelta(minutes=10))
+    assert (await visit_of(parts)).status is Status.PARTIAL

@@ -1,0 +1,49 @@
+"""What operators are told of a provider that refuses the deployment."""
+
+import pytest
+
+from lumimd.errors import DeploymentFault
+from lumimd.operations import checks
+from lumimd.operations.doctor import Level, diagnose
+from lumimd.operations.operator import Operator, Unhealthy
+from lumimd.resilience.breaker_state import ORDERS, Breaker, Reason, opened
+from lumimd.resilience.breaker_suspects import mark, refused
+from tests.support.operators import OperatedParts
+
+
+def refusing(parts: OperatedParts, fault: DeploymentFault) -> Breaker:
+    breaker = Breaker(name=ORDERS.name)
+    return opened(breaker, None, Reason.REFUSED, parts.clock.now(), fault)
+
+
+@pytest.mark.parametrize("fault", DeploymentFault)
+async def test_doctor_names_the_fault_and_what_to_do(
+    parts: OperatedParts, olga: Operator, fault: DeploymentFault
+) -> None:
+    await parts.breakers.save(None, refusing(parts, fault))
+    found = await diagnose(olga, tuple)
+    (finding,) = [each for each in found.findings if each.subject == "breaker: orders"]
+    assert finding.level is Level.PROBLEM
+    assert fault.replace("_", " ") in finding.sentence
+    assert checks._TO_DO[fault] in finding.sentence
+    assert "however long" in finding.sentence
+
+
+async def test_a_single_visit_that_is_refused_is_mentioned(parts: OperatedParts) -> None:
+    now = parts.clock.now()
+    await parts.breakers.save(None, refused(Breaker(name=ORDERS.name), mark("v1"), now))
+    said = await checks.breaker_check(parts.breakers, ORDERS.name)()
+    assert "a visit was refused" in said
+    with pytest.raises(Unhealthy):
+        await checks.breaker_check(_Open(parts), ORDERS.name)()
+
+
+class _Open:
+    def __init__(self, parts: OperatedParts) -> None:
+        self._breaker = refusing(parts, DeploymentFault.UNPAID)
+
+    async def get(self, name: str) -> tuple[Breaker, object]:
+        return self._breaker, 1
+
+    async def save(self, read_version: object | None, breaker: Breaker) -> object:
+        raise NotImplementedError

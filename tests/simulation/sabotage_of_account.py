@@ -1,0 +1,108 @@
+"""Guards of what waits for an operator, and of jobs and visits that are given up."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lumimd import collecting, fallback, job_limit, pipeline, recovery
+from lumimd.audio import Audio
+from lumimd.errors import DeploymentFault, Permanent, ProviderRefuses, RefusedAlone
+from lumimd.records import Visit
+from lumimd.resilience import breaker_state, breaker_suspects
+from tests.simulation.guard import Guard, put
+from tests.simulation.transcription import Transcriptions
+
+
+def _from_its_beginning(visit: Visit, began_at: Any) -> Any:
+    return began_at
+
+
+def _taken_for_an_outage(error: BaseException | None) -> bool:
+    return False
+
+
+_submit = Transcriptions.submit
+_fetch = Transcriptions.fetch
+_find = Transcriptions.find
+
+
+async def _refused_for_good(self: Transcriptions, *args: Any, **more: Any) -> str:
+    """As an adapter that takes every 4xx for a fault of the recording."""
+    try:
+        return await _submit(self, *args, **more)
+    except ProviderRefuses as error:
+        raise Permanent(error.code) from error
+
+
+async def _poll_refused_for_good(self: Transcriptions, transcript_id: str) -> Any:
+    try:
+        return await _fetch(self, transcript_id)
+    except ProviderRefuses as error:
+        raise Permanent(error.code) from error
+
+
+async def _found_again(self: Transcriptions, audio: Audio, without: Any = ()) -> str | None:
+    return await _find(self, audio)
+
+
+def _suspected_at_once(known: Any, subject: str, now: Any) -> Any:
+    fault = DeploymentFault.REQUEST_REFUSED
+    reason = breaker_state.Reason.REFUSED
+    return breaker_state.opened(known, known.changed_at, reason, now, fault)
+
+
+_held = pipeline._held
+
+
+def _held_for_ever(parts: Any, visit: Visit, error: Any, **more: Any) -> Any:
+    if isinstance(error, RefusedAlone):
+        error = ProviderRefuses(error.code, DeploymentFault.REQUEST_REFUSED)
+    return _held(parts, visit, error, **more)
+
+
+ACCOUNT: Final[Mapping[str, Guard]] = {
+    "refused-orders-are-held": Guard(
+        "a wrong key says nothing about a recording that is ordered",
+        put((Transcriptions, "submit", _refused_for_good)),
+        level="unpaid",
+    ),
+    "refused-polls-are-held": Guard(
+        "a wrong key says nothing about a job in flight",
+        put((Transcriptions, "fetch", _poll_refused_for_good)),
+        level="unpaid",
+    ),
+    "faults-are-no-outage": Guard(
+        "while an operator has to mend something, no time of a visit is used up",
+        put(
+            *(
+                (module, "is_fault", _taken_for_an_outage)
+                for module in (collecting, fallback, pipeline, recovery)
+            )
+        ),
+        level="unpaid",
+    ),
+    "times-count-from-the-fault": Guard(
+        "after a fault of days a visit has all of its time again",
+        put(
+            *(
+                (module, "since_fault", _from_its_beginning)
+                for module in (fallback, job_limit, pipeline, recovery)
+            )
+        ),
+        level="unpaid",
+    ),
+    "given-up-jobs-are-not-adopted": Guard(
+        "a job that hangs is replaced, and not found again",
+        put((Transcriptions, "find", _found_again)),
+        level="hung",
+    ),
+    "one-odd-visit-opens-nothing": Guard(
+        "a visit that alone is refused does not keep the others waiting",
+        put((breaker_suspects, "refused", _suspected_at_once)),
+        level="odd",
+    ),
+    "an-odd-visit-ends": Guard(
+        "a visit that alone is refused does not wait for ever",
+        put((pipeline, "_held", _held_for_ever)),
+        level="odd",
+    ),
+}

@@ -1,0 +1,62 @@
+"""What an answer's headers ask for: seconds, milliseconds, or a date."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lumimd.resilience.backoff import MOST_PATIENT
+from lumimd.resilience.retry import seconds_asked
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+DAY = MOST_PATIENT.total_seconds()
+
+
+def http_date(at: datetime) -> str:
+    return format_datetime(at, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": " 7.5 "}, 7.5),
+        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "-7"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "9" * 400}, DAY),
+        ({"Retry-After": "604800"}, DAY),
+        ({"Retry-After-Ms": "1500"}, 1.5),
+        ({"Retry-After-Ms": "1500", "Retry-After": "2"}, 1.5),
+        ({"Retry-After-Ms": "soon", "Retry-After": "2"}, 2.0),
+        ({"Retry-After": http_date(NOW + timedelta(minutes=2))}, 120.0),
+        ({"Retry-After": http_date(NOW - timedelta(minutes=2))}, 0.0),
+        ({"Retry-After": http_date(NOW + timedelta(days=9))}, DAY),
+        ({"Retry-After": "Sunday, 01-Mar-26 09:02:00 GMT"}, 120.0),
+        ({"Retry-After": "Sun Mar  1 09:02:00 2026"}, 120.0),
+        ({"Retry-After": "Sun, 99 Mar 2026 09:02:00 GMT"}, None),
+        ({"Retry-After": "Sun, 01 Mar 99999 09:02:00 GMT"}, None),
+    ],
+)
+def test_an_answer_asks_for_patience(headers: dict[str, str], seconds: float | None) -> None:
+    assert seconds_asked(httpx.Headers(headers), NOW) == seconds
+
+
+def test_a_date_counts_from_the_answers_own() -> None:
+    headers = httpx.Headers(
+        {"Date": http_date(NOW), "Retry-After": http_date(NOW + timedelta(seconds=90))}
+    )
+    assert seconds_asked(headers, NOW + timedelta(hours=5)) == 90.0
+    assert seconds_asked(headers) == 90.0
+
+
+@given(st.text(st.characters(codec="latin-1")), st.text(st.characters(codec="latin-1")))
+def test_whatever_is_said_patience_has_bounds(asked: str, date: str) -> None:
+    headers = {"retry-after": asked, "date": date, "retry-after-ms": asked}
+    found = seconds_asked(headers, NOW)
+    assert found is None or 0.0 <= found <= DAY
