@@ -162,7 +162,8 @@ export interface Utterance {
  * waiting for a dependency that is known to be down uses up none. `deaths` counts the holders of
  * the submission that said nothing until their claim ended. `orders` counts the claims under
  * which a transcript of this recording may have been ordered, `restarts` how often the provider
- * lost its job, `requests` the summary tasks created. `held_since` is when the present stage
+ * lost its job, `requests` the summary tasks created, `unanswered_requests` those of them that no
+ * worker has taken up since the last one did. `held_since` is when the present stage
  * first had to wait for a dependency that is known to be down. `turn` is the visit's turn in the
  * line for the provider while it waits there (`admission/`), `queued_at` when it first had to
  * wait, there or for its user's quota. Once it was in line or at the provider, its recording is
@@ -192,6 +193,7 @@ export interface Visit {
   processingError?: ProcessingError | null;
   attempt?: number;
   deaths?: number;
+  unansweredRequests?: number;
   turn?: number | null;
   queuedAt?: Timestamp | null;
   counted?: boolean;

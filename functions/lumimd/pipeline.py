@@ -17,7 +17,7 @@ from lumimd.audio import Audio, Upload
 from lumimd.claims import SUBMISSION, claim, still_held, while_claimed
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.deletion import was_deleted, was_erased
-from lumimd.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.errors import ErrorCode, Held, Permanent, Transient, Unreadable
 from lumimd.fallback import GIVE_UP_AFTER, go_on_without_model, held_until
 from lumimd.parts import Parts
 from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
@@ -221,6 +221,12 @@ async def _summarize(parts: Parts, claimed: Stored) -> None:
             summary = await ANALYSES[visit.kind](transcript, summarizer)
     except Permanent as error:
         event = e.SummaryFailed(visit.attempt, error.code)
+    except Unreadable as error:
+        # Of a newer release: its transcript is neither summarized in part nor given up.
+        until = held_until(visit, error, parts.clock.now())
+        held = e.SummaryHeld(visit.attempt, until)
+        await record(parts, claimed, held, still_wanted=still_held(claimed))
+        return
     except Transient as error:
         logs.failure("summary_failed_for_now", error)
         await go_on_without_model(parts, claimed, error)

@@ -158,7 +158,8 @@ class Visit(Document):
     waiting for a dependency that is known to be down uses up none. `deaths` counts the holders of
     the submission that said nothing until their claim ended. `orders` counts the claims under
     which a transcript of this recording may have been ordered, `restarts` how often the provider
-    lost its job, `requests` the summary tasks created. `held_since` is when the present stage
+    lost its job, `requests` the summary tasks created, `unanswered_requests` those of them that no
+    worker has taken up since the last one did. `held_since` is when the present stage
     first had to wait for a dependency that is known to be down. `turn` is the visit's turn in the
     line for the provider while it waits there (`admission/`), `queued_at` when it first had to
     wait, there or for its user's quota. Once it was in line or at the provider, its recording is
@@ -195,6 +196,7 @@ class Visit(Document):
     orders: int = 0
     restarts: int = 0
     requests: int = 0
+    unanswered_requests: int = 0
     wake_at: datetime | None = None
     claim: Claim | None = None
     trace: str | None = None

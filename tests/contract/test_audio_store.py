@@ -16,9 +16,10 @@ import pytest
 
 from lumimd.adapters.cloud_storage import cloud_audio_store
 from lumimd.adapters.memory import MemoryAudioStore
-from lumimd.audio import Audio
+from lumimd.audio import Audio, Upload
 from lumimd.errors import ErrorCode, Permanent
 from lumimd.ports import AudioStore
+from lumimd.queries import pages
 from tests.support.parts import SAMPLE, tone
 
 BUCKET = "recordings"
@@ -202,10 +203,14 @@ async def test_the_recordings_since_a_moment_are_listed_as_they_were_announced(
     visit_id = uuid.uuid4().hex
     audio = await bucket.put(f"visits/u1/{visit_id}/audio.m4a", SAMPLE.read_bytes())
     await bucket.put(f"visits/u1/{visit_id}/notes.txt", b"no recording")
-    found = [u for u in await bucket.store.uploads(BUCKET, LONG_AGO) if u.visit_id == visit_id]
-    (upload,) = found
+
+    async def uploads(since: datetime) -> list[Upload]:
+        ask = lambda after: bucket.store.uploads(BUCKET, since, after)  # noqa: E731
+        return [u async for page in pages(ask) for u in page.items if u.visit_id == visit_id]
+
+    (upload,) = await uploads(LONG_AGO)
     assert (upload.user_id, upload.audio.generation) == ("u1", audio.generation)
     assert upload.audio.size_bytes == SAMPLE.stat().st_size
     assert upload.announced_at
     later = upload.announced_at + timedelta(seconds=1)
-    assert [u for u in await bucket.store.uploads(BUCKET, later) if u.visit_id == visit_id] == []
+    assert await uploads(later) == []

@@ -1,6 +1,7 @@
 """Transcripts with speaker labels by AssemblyAI."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from lumimd.audio import Audio, is_below
 from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.inbound import WEBHOOK_HEADER
 from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
+from lumimd.queries import Cursor, Page
 from lumimd.resilience import retry
 from lumimd.transcript import Transcript, Utterance
 
@@ -103,12 +105,12 @@ class AssemblyAITranscriber:
                 return item.id
         return None
 
-    async def recent(self) -> Sequence[KnownJob]:
-        """The recent jobs, the newest first."""
-        over = (aai.TranscriptStatus.completed, aai.TranscriptStatus.error)
-        return [
-            KnownJob(item.id, item.audio_url, item.status in over) async for item in self._recent()
-        ]
+    async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
+        """The next jobs of the list, the newest first."""
+        page = await self._page(after.id if after else None)
+        before_id = page.page_details.before_id_of_prev_url
+        cursor = Cursor(None, before_id) if before_id is not None else None
+        return Page(tuple(map(_known, page.transcripts)), cursor)
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
         """The ids of the recent jobs for recordings below `folder`, the newest first."""
@@ -197,6 +199,20 @@ def _state(found: aai.TranscriptResponse) -> Running | Transcribed | Failed:
             return _failed(found.error or "")
         case _:
             return Running()
+
+
+def _known(item: aai.TranscriptItem) -> KnownJob:
+    is_over = item.status in (aai.TranscriptStatus.completed, aai.TranscriptStatus.error)
+    return KnownJob(item.id, item.audio_url, is_over, _instant(item.created))
+
+
+def _instant(text: str) -> datetime | None:
+    """The list gives UTC without saying so."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _failed(message: str) -> Failed:

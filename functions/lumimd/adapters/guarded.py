@@ -10,6 +10,7 @@ from lumimd import metrics
 from lumimd.audio import Audio
 from lumimd.clinical import VisitSummary
 from lumimd.ports import Job, KnownJob, Summarizer, Transcriber
+from lumimd.queries import Cursor, Page
 from lumimd.resilience.breaker import CircuitBreaker
 from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION
 from lumimd.transcript import Transcript
@@ -38,10 +39,10 @@ class GuardedTranscriber:
         async with metrics.provider_call(TRANSCRIPTION.name, "find"), self._breaker.admitted():
             return await self._transcriber.find(audio)
 
-    async def recent(self) -> Sequence[KnownJob]:
-        """The recent jobs."""
+    async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
+        """The next jobs of the provider's list."""
         async with metrics.provider_call(TRANSCRIPTION.name, "list"), self._breaker.admitted():
-            return await self._transcriber.recent()
+            return await self._transcriber.listed(after)
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
         """The ids of the recent jobs for recordings below `folder`."""

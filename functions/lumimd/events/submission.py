@@ -61,6 +61,7 @@ class AudioReplaced(AudioAccepted):
             "orders": 0,
             "restarts": 0,
             "requests": 0,
+            "unanswered_requests": 0,
             "claim": None,
             "trouble": None,
             "held_since": None,
