@@ -65,15 +65,13 @@ class FirestoreDeletions:
             "transcript": await self._erase(client.collection(f"visits/{visit_id}/transcript")),
             "history": await self._erase(client.collection(f"visits/{visit_id}/history")),
             "actions": await self._erase(actions),
-            "deadLetters": await self._erase_one(client.document(f"deadLetters/{visit_id}")),
+            "deadLetters": await self._erase(
+                client.collection("deadLetters").where(
+                    # By its path: what it says may not be readable, nor be there.
+                    filter=FieldFilter("__name__", "==", client.document(f"deadLetters/{visit_id}"))
+                )
+            ),
         }
-
-    async def _erase_one(self, reference: Any) -> int:
-        found = await called(lambda: reference.get(field_paths=["visitId"], retry=None))
-        if not found.exists:
-            return 0
-        await called(lambda: reference.delete(retry=None))
-        return 1
 
     async def _erase(self, query: Any) -> int:
         erased = 0

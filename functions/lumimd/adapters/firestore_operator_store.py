@@ -172,7 +172,7 @@ async def _filled(
     """The page of `query` that begins after `after`, newest first."""
     listing = Listing(kind, collection, query, order, _itself, newest_first=True)
     cursor = Cursor(after.at, after.id) if after else None
-    return (await listing.filled(limit, cursor)).items
+    return [*(await listing.filled(limit, cursor)).items]
 
 
 def _itself(document: D, _snapshot: Any) -> D:
