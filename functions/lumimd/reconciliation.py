@@ -155,7 +155,8 @@ async def _settle_job(parts: Parts, job: KnownJob, found: Counter[str]) -> None:
         elif deletion[0].completed_at is None:
             return  # its own sweep deletes the job, when whoever may look for it has stopped
         try:
-            found["provider_copies_deleted"] += await parts.transcriber.delete(job.transcript_id)
+            deleted = await parts.transcriber.delete(job.transcript_id)
+            found["provider_copies_deleted"] += deleted
         except Transient as error:
             logs.failure("provider_copy_kept", error)
 

@@ -93,7 +93,8 @@ class _Rule:
         """Deal with the next page."""
 
         async def deal(stored: Stored) -> None:
-            done[self.name] += await self.deal(parts, stored)
+            dealt_with = await self.deal(parts, stored)  # others count meanwhile
+            done[self.name] += dealt_with
 
         page = run.passed_over(await self.ask(self.before, PAGE, self.cursor))
         await run.at_once(page.items, deal)
