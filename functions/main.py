@@ -73,8 +73,11 @@ async def api(request: Request) -> Any:
 
 
 async def _minute(these: Parts) -> None:
-    counted = count_visits(these.census, these.clock.now())
-    await each_for_itself("the minute", recovery.wake_due(these), counted)
+    await each_for_itself(
+        "the minute",
+        lambda: recovery.wake_due(these),
+        lambda: count_visits(these.census, these.clock.now()),
+    )
 
 
 async def _collect(request: Request) -> None:

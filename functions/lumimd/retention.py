@@ -51,9 +51,9 @@ async def hourly(parts: Parts) -> None:
         ExceptionGroup: what went wrong with single visits.
     """
     ends_at = parts.clock.now() + WITHIN
-    works: list[Awaitable[object]] = [enforce(parts, ends_at)]
+    works: list[Callable[[], Awaitable[object]]] = [lambda: enforce(parts, ends_at)]
     if parts.clock.now().hour == AT_HOUR:
-        works.insert(0, reconcile(parts))
+        works.insert(0, lambda: reconcile(parts))
     await each_for_itself("retention and reconciliation", *works)
 
 

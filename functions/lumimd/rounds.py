@@ -115,7 +115,7 @@ class Run:
             self._troubles.append(trouble)
 
 
-async def each_for_itself(what: str, *works: Awaitable[object]) -> None:
+async def each_for_itself(what: str, *works: Callable[[], Awaitable[object]]) -> None:
     """Do one after the other, whatever becomes of those before.
 
     Raises:
@@ -125,7 +125,7 @@ async def each_for_itself(what: str, *works: Awaitable[object]) -> None:
     troubles: list[Exception] = []
     for work in works:
         try:
-            await work
+            await work()
         except Exception as trouble:  # raised below
             troubles.append(trouble)
     raise_together(what, troubles)

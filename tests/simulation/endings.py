@@ -12,20 +12,28 @@ from tests.simulation.erasure import Erasure
 from tests.simulation.model import Answer
 from tests.simulation.phones import Phones, path_of
 from tests.simulation.promises import Promises
+from tests.simulation.releases import Releases
 from tests.simulation.saves import generation_of, is_transcribed
 from tests.simulation.transcription import OrderedJob
 from tests.simulation.words import spoken_of
 from tests.simulation.world import EXPIRES_AFTER, World
 
-HARMLESS: Final = {"poison", "few_places", "rush"}
+HARMLESS: Final = {
+    *("poison", "few_places", "rush", "backlog"),
+    *("unreadable", "mixed", "newer_value", "broken_part"),
+}
 """Faults that keep no visit from its end."""
+
+MOST_TASKS: Final = 10
+"""Of a summary, in a backlog of three hours."""
 
 
 class Endings:
     """Judges one world that has come to its end."""
 
-    def __init__(self, world: World, cloud: Cloud, phones: Phones) -> None:
+    def __init__(self, world: World, cloud: Cloud, phones: Phones, releases: Releases) -> None:
         self._world, self._cloud, self._phones = world, cloud, phones
+        self._releases = releases
         self._promises = Promises(world, phones)
         self._erasure = Erasure(world, cloud)
 
@@ -45,6 +53,8 @@ class Endings:
         level = vars(self._world.options.level)
         if not {name for name, share in level.items() if share} - HARMLESS:
             self._check_all_completed()
+            self._check_tasks()
+            self._releases.at_the_end()
         for holder in self._cloud.gate.holders():
             self._world.breach("placesLeaked", holder.rpartition("/")[0], holder)
         for visit_id in self._phones.visit_ids:
@@ -74,6 +84,15 @@ class Endings:
         for visit_id, stored in self._world.documents.visits.items():
             if stored.visit.status is not Status.COMPLETED:
                 self._world.breach("outageCostAVisit", visit_id, stored.visit.status)
+
+    def _check_tasks(self) -> None:
+        """A task that waits in the queue for hours is joined by a few more, not by one a tick."""
+        if not self._world.has_backlog:
+            return
+        created = Counter(name[:2] for name in self._cloud.tasks.names)
+        for (visit_id, attempt), number in created.items():
+            if number > MOST_TASKS:
+                self._world.breach("tooManyTasks", visit_id, f"{number} in attempt {attempt}")
 
     def _check_answers(self) -> None:
         by_attempt: dict[tuple[str, int], list[Answer]] = {}

@@ -31,6 +31,7 @@ from lumimd.resilience import breaker_state, retry
 from tests.simulation.guard import Guard, put
 from tests.simulation.sabotage_of_moves import MOVES
 from tests.simulation.sabotage_of_places import PLACES
+from tests.simulation.sabotage_of_reading import READING
 from tests.simulation.sabotage_of_rights import RIGHTS
 from tests.simulation.sabotage_of_saves import SAVES
 from tests.simulation.sabotage_of_waiting import WAITING
@@ -228,6 +229,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     **MOVES,
     **WAITING,
     **RIGHTS,
+    **READING,
 }
 
 

@@ -34,7 +34,10 @@ class Documents:
     checks_versions: bool = True
     in_line: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
-    """Ids of visits whose documents (visit, receipt, pages) no instance can read now."""
+    """Ids of visits whose documents cannot be read now; `{id}/transcript`: only its pages."""
+    can_read_all: Callable[[], bool] = lambda: False
+    """Whether it is an instance of a newer release that asks."""
+    on_unreadable: Callable[[str], None] = lambda visit_id: None
     _versions: count = field(default_factory=lambda: count(1))
     _due: list[tuple[datetime, str]] = field(default_factory=list)
 
@@ -50,8 +53,19 @@ class Documents:
         self._check("deletions", visit_id in self.receipts, visit_id)
         return self.receipts.get(visit_id)
 
+    def is_readable(self, visit_id: str) -> bool:
+        return visit_id not in self.unreadable or self.can_read_all()
+
+    def written_by_another(self, visit_id: str) -> None:
+        """Another release writes the visit and its receipt: what was read before is out of date."""
+        if visit_id in self.visits:
+            self.visits[visit_id] = Stored(self.visits[visit_id].visit, next(self._versions))
+        if visit_id in self.receipts:
+            self.receipts[visit_id] = self.receipts[visit_id][0], next(self._versions)
+
     def _check(self, collection: str, exists: bool, visit_id: str) -> None:
-        if exists and visit_id in self.unreadable:
+        if exists and not self.is_readable(visit_id):
+            self.on_unreadable(visit_id.partition("/")[0])
             raise Unreadable(collection, visit_id)
 
     def create(self, commit: Commit) -> Stored:
@@ -78,9 +92,9 @@ class Documents:
     def page(self, places: list[Cursor], limit: int, read: Callable[[str], T]) -> Page[T]:
         """The page of these places; what cannot be read is passed over."""
         return Page(
-            tuple(read(place.id) for place in places if place.id not in self.unreadable),
+            tuple(read(place.id) for place in places if self.is_readable(place.id)),
             places[-1] if len(places) == limit else None,
-            tuple(place.id for place in places if place.id in self.unreadable),
+            tuple(place.id for place in places if not self.is_readable(place.id)),
         )
 
     def first_wake_at(self) -> datetime | None:
@@ -90,6 +104,7 @@ class Documents:
 
     def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         self._check("transcript", visit_id in self.pages, visit_id)
+        self._check("transcript", visit_id in self.pages, f"{visit_id}/transcript")
         return joined(self.pages.get(visit_id, {}).values())
 
     def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:

@@ -16,6 +16,11 @@ from lumimd.records import Action, Deletion, HistoryEntry, ProcessingStatus, Vis
 from lumimd.transcript import Utterance
 from tests.simulation.store import Documents
 
+
+class Foreseen(Exception):
+    """A bug that a world has on purpose."""
+
+
 Through = Callable[[str, str | None, Callable[[], Any]], Awaitable[Any]]
 
 
@@ -65,10 +70,11 @@ class SimulatedVisitStore:
 
 
 class SimulatedDeletions:
-    """The port of the receipts."""
+    """The port of the receipts. While `is_broken`, asking what is due is a bug."""
 
     def __init__(self, documents: Documents, through: Through = at_once) -> None:
         self.documents = documents
+        self.is_broken = False
         self._through = through
 
     async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
@@ -96,6 +102,8 @@ class SimulatedDeletions:
         )
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
+        if self.is_broken:
+            raise Foreseen
         return await self._through(
             "due_deletions", None, lambda: self.documents.due_deletions(now, limit, after)
         )

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from lumimd import collecting, commands, deletion, logs, pipeline, reconciliation, recovery, retention
+from lumimd import (
+    collecting,
+    commands,
+    deletion,
+    logs,
+    pipeline,
+    reconciliation,
+    recovery,
+    retention,
+)
 from lumimd.admission.places import Cap
 from lumimd.errors import ErrorCode, Transient
 from lumimd.parts import Policy
