@@ -13,6 +13,7 @@ from lumimd.inbound import WEBHOOK_HEADER, check_webhook_caller, hint_of, summar
 from lumimd.metrics_census import count_visits
 from lumimd.parts import Parts
 from lumimd.replies import acknowledge_event, reply_to_task, reply_to_webhook
+from lumimd.rounds import each_for_itself
 from lumimd.settings import require, settings
 from lumimd.wiring import parts
 
@@ -73,8 +74,11 @@ async def api(request: Request) -> Any:
 
 
 async def _minute(these: Parts) -> None:
-    await recovery.wake_due(these)
-    await count_visits(these.census, these.clock.now())
+    await each_for_itself(
+        "the minute",
+        lambda: recovery.wake_due(these),
+        lambda: count_visits(these.census, these.clock.now()),
+    )
 
 
 async def _collect(request: Request) -> None:

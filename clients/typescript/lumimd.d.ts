@@ -163,8 +163,9 @@ export interface Utterance {
  * waiting for a dependency that is known to be down uses up none. `deaths` counts the holders of
  * the submission that said nothing until their claim ended. `orders` counts the claims under which
  * a transcript of this recording may have been ordered, `restarts` how often the provider lost its
- * job, `requests` the summary tasks created. `held_since` is when the present stage first had to
- * wait for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
+ * job, `requests` the summary tasks created, `unanswered_requests` those of them that no worker
+ * has taken up since the last one did. `held_since` is when the present stage first had to wait
+ * for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
  * fault of the deployment: its times count from then on. `given_up_jobs` are jobs at the provider
  * that ran for too long; they are not adopted, unless they end after all. `turn` is the visit's
  * turn in the line for the provider while it waits there (`admission/`), `queued_at` when it first
@@ -201,6 +202,7 @@ export interface Visit {
   processingError?: ProcessingError | null;
   attempt?: number;
   deaths?: number;
+  unansweredRequests?: number;
   faultAt?: Timestamp | null;
   givenUpJobs?: string[];
   turn?: number | null;

@@ -20,13 +20,16 @@ from lumimd.claims import GAP, SUMMARY
 from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused, Transient
 from lumimd.parts import Parts
+from lumimd.queries import pages
 from lumimd.recording import CONFLICTS, dead_letter_of
 from lumimd.records import Deletion, Visit
+from lumimd.rounds import Run
 
 SETTLED_AFTER: Final = SUMMARY.work + 2 * GAP
 """An invocation that began before the deletion has ended by then, or its writes have failed."""
 
 BATCH: Final = 100
+"""Receipts of one page; a run reads all pages."""
 
 AGAIN_AFTER: Final = timedelta(minutes=5)
 """How soon to try again what could not be deleted: a job that runs, a store that is down."""
@@ -112,21 +115,20 @@ async def sweep(parts: Parts, visit_id: str) -> None:
     raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
-async def sweep_due(parts: Parts, now: datetime) -> list[Exception]:
-    """Sweep for every deletion that is due; what could not be swept stops nobody else.
+async def sweep_due(parts: Parts, now: datetime, run: Run) -> None:
+    """Sweep for every deletion that is due, to the end of the list, while `run` has time.
 
     Raises:
         Transient: the store is not available.
     """
-    troubles: list[Exception] = []
-    for due in await parts.deletions.due(now, BATCH):
-        with logs.about(visitId=due.visit_id):
-            try:
-                await sweep(parts, due.visit_id)
-            except Exception as trouble:  # raised by the caller, after everybody had a turn
-                logs.failure("sweep_failed", trouble)
-                troubles.append(trouble)
-    return troubles
+
+    async def sweep_one(due: Deletion) -> None:
+        await sweep(parts, due.visit_id)
+
+    async for page in pages(lambda after: parts.deletions.due(now, BATCH, after)):
+        await run.at_once(run.passed_over(page).items, sweep_one)
+        if page.cursor is not None and run.is_over():
+            return
 
 
 async def note_erasure(parts: Parts, user_id: str) -> None:

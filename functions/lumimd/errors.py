@@ -129,6 +129,18 @@ class RefusedAlone(Held):
     """
 
 
+class UnreadableDocument(Held):
+    """This release cannot read the document: a newer one wrote it, or it is damaged.
+
+    Nothing of it may be written over. It is asked for again later, which uses up no try.
+    """
+
+    def __init__(self, collection: str, document_id: str) -> None:
+        super().__init__(ErrorCode.INTERNAL_ERROR, retry_after_s=60.0)
+        self.collection = collection
+        self.document_id = document_id
+
+
 class Permanent(Exception):
     """Trying the same again gives the same; the visit fails with `code`."""
 

@@ -7,6 +7,9 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from lumimd.document import Document
+from lumimd.errors import UnreadableDocument
+from lumimd.queries import Page
+from lumimd.reading import read
 from lumimd.records import Action, Status, Visit
 
 
@@ -67,17 +70,34 @@ class Profile(Document):
     tier: str | None = None
     preferences: dict[str, Any] | None = None
 
+    @classmethod
+    def of(cls, user_id: str, stored: Any) -> "Profile":
+        """The profile as it is stored; a field that cannot be read counts as unset, and is logged.
+
+        Owners write their preferences themselves: that they cannot be read stops no upload.
+        """
+        stored = stored if isinstance(stored, dict) else {}
+        try:
+            return read(cls, "users", user_id, {**stored, "userId": user_id})
+        except UnreadableDocument:
+            return cls(user_id=user_id, tier=_text(stored.get("tier")))
+
+
+def _text(stored: object) -> str | None:
+    return stored if isinstance(stored, str) else None
+
 
 class Library(Protocol):
     """Reads across the documents of one user, and writes to their action items.
 
-    Lists are newest first; `after` is the last item of the page before.
+    Lists are newest first; `after` is the last item of the page before. A document that cannot be
+    read is logged and passed over; a list is shorter than its limit at the end alone.
     """
 
     async def visits(
         self, user_id: str, *, limit: int, group: Group | None = None, after: Place | None = None
-    ) -> Sequence[Visit]:
-        """At most `limit` visits of a group, or of all."""
+    ) -> Page[Visit]:
+        """At most `limit` visits of a group, or of all, and which were passed over for them."""
         ...
 
     async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:

@@ -58,6 +58,9 @@ FIELDS: Final = frozenset(
         "restarts",
         "retries",
         "droppedFields",
+        "collection",
+        "documentId",
+        "unreadable",
     }
 )
 

@@ -10,14 +10,14 @@
 | `visit_retried`       | another attempt was asked for  | retries                                 |
 | `provider_called`     | a call to a provider ended     | dependency, operation, outcome,         |
 |                       |                                | durationMs                              |
-| `woke_due_visits`     | each run of the scheduler      | count, lateMs, overdue                  |
+| `woke_due_visits`     | each run of the scheduler      | count, lateMs, overdue, unreadable      |
 
 Cloud Logging makes metrics of them (`infra/monitoring/metrics`; why: docs/decisions/0009). What is
 counted in the store is in `metrics_census.py`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,6 +29,7 @@ from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.ports import JobGone
 from lumimd.progress import Step, expected_transcription_s
+from lumimd.queries import Page
 from lumimd.records import ProcessingStatus, Stage, Visit
 from lumimd.visit import Advance
 
@@ -183,15 +184,17 @@ class Tick:
     """One run of the scheduled function: that it ran at all, and how late it found its visits."""
 
     def __init__(self, now: datetime) -> None:
+        self.count = 0
         self._now = now
-        self._count = 0
         self._overdue = 0
+        self._unreadable = 0
         self._latest = timedelta()
 
-    def found(self, due: Iterable[Stored]) -> None:
+    def found(self, due: Page[Stored]) -> None:
         """Note a page of due visits."""
-        for visit in (stored.visit for stored in due):
-            self._count += 1
+        self._unreadable += len(due.unreadable)
+        for visit in (stored.visit for stored in due.items):
+            self.count += 1
             if visit.wake_at is not None:
                 self._latest = max(self._latest, self._now - visit.wake_at)
             self._overdue += _is_overdue(visit, self._now)
@@ -200,9 +203,10 @@ class Tick:
         """Log the run; that this line is missing is how one sees that nothing runs."""
         logs.event(
             "woke_due_visits",
-            count=self._count,
+            count=self.count,
             lateMs=_ms(self._latest),
             overdue=self._overdue,
+            unreadable=self._unreadable,
         )
 
 

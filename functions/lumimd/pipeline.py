@@ -19,7 +19,7 @@ from lumimd.claims import SUBMISSION, claim, still_held, while_claimed
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.deletion import was_deleted, was_erased
 from lumimd.deployment import is_fault, since_fault
-from lumimd.errors import ErrorCode, Held, Permanent, RefusedAlone, Transient
+from lumimd.errors import ErrorCode, Held, Permanent, RefusedAlone, Transient, UnreadableDocument
 from lumimd.fallback import (
     GIVE_UP_AFTER,
     end_without_model,
@@ -267,6 +267,12 @@ async def _summarize(parts: Parts, claimed: Stored) -> None:
             summary = await ANALYSES[visit.kind](transcript, summarizer, bill)
     except Permanent as error:
         await end_without_model(parts, claimed, error.code, bill.answers)
+        return
+    except UnreadableDocument as error:
+        # Of a newer release: its transcript is neither summarized in part nor given up.
+        until = held_until(visit, error, parts.clock.now())
+        held = e.SummaryHeld(visit.attempt, until)
+        await record(parts, claimed, held, still_wanted=still_held(claimed))
         return
     except Transient as error:
         logs.failure("summary_failed_for_now", error)

@@ -1,8 +1,9 @@
 """What the pipeline needs of the world, as roles. `adapters/` holds who plays them.
 
 Every method may raise `Transient` (try again later) and `Permanent` (it will not get better); what
-else it raises is named. Each port has one contract suite in `tests/contract`, which the memory
-adapter and the real one both pass.
+else it raises is named. A method that gives one document raises `UnreadableDocument` (a `Transient`)
+where it cannot be read; one that gives many logs it and passes it over. Each port has one contract
+suite in `tests/contract`, which the memory adapter and the real one both pass.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,7 +16,8 @@ from lumimd.clinical import Source, VisitSummary
 from lumimd.commit import Commit, Stored
 from lumimd.dead_letter import DeadLetter
 from lumimd.errors import BadAnswer, ErrorCode
-from lumimd.records import Action, Deletion, HistoryEntry, Visit
+from lumimd.queries import Cursor, Page
+from lumimd.records import Action, Deletion, HistoryEntry
 from lumimd.transcript import Transcript, Utterance
 
 
@@ -50,15 +52,16 @@ class VisitStore(Protocol):
         """
         ...
 
-    async def due(self, now: datetime, limit: int, after: Stored | None = None) -> Sequence[Stored]:
-        """At most `limit` visits with `wake_at <= now`, the longest overdue first.
-
-        `after` is the last one of the page before, as it was then.
-        """
+    async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
         ...
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
-        """The stored utterances in order; empty when there are none."""
+        """The stored utterances in order; empty when there are none.
+
+        Raises:
+            UnreadableDocument: of any page; a part of a transcript is none.
+        """
         ...
 
     async def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
@@ -75,22 +78,30 @@ class VisitStore(Protocol):
 
 
 class Archive(Protocol):
-    """The visits by age, and what is in the bucket: for retention and reconciliation."""
+    """The visits by age, page by page, the oldest first: for retention and reconciliation."""
 
-    async def with_audio(self, created_before: datetime, limit: int) -> Sequence[Visit]:
-        """Visits so old whose recordings were not erased, the oldest first."""
+    async def with_audio(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """The next `limit` visits so old on which no erasure of the recording is on record."""
         ...
 
-    async def between(self, after: datetime, before: datetime) -> Sequence[Visit]:
-        """All visits that were created in that time, the oldest first."""
+    async def between(
+        self, created_after: datetime, before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """The next `limit` visits that were created in that time."""
         ...
 
-    async def waiting(self, created_before: datetime, limit: int) -> Sequence[Visit]:
-        """Visits so old that are still `pending`, the oldest first."""
+    async def waiting(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """The next `limit` visits so old that are still `pending`."""
         ...
 
-    async def older(self, created_before: datetime, limit: int) -> Sequence[Visit]:
-        """Visits so old, the oldest first."""
+    async def older(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """The next `limit` visits so old."""
         ...
 
 
@@ -128,8 +139,8 @@ class Deletions(Protocol):
         """
         ...
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Deletion]:
-        """At most `limit` deletions with `wake_at <= now`, the longest overdue first."""
+    async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
+        """The next `limit` deletions with `wake_at <= now`, the longest overdue first."""
         ...
 
     async def erase(self, visit_id: str) -> dict[str, int]:
@@ -172,8 +183,13 @@ class AudioStore(Protocol):
         """Whether there is anything below `folder`, which ends with a slash."""
         ...
 
-    async def uploads(self, bucket: str, since: datetime) -> Sequence[Upload]:
-        """The recordings that were uploaded since then, `announced_at` when they were."""
+    async def uploads(
+        self, bucket: str, since: datetime, after: Cursor | None = None
+    ) -> Page[Upload]:
+        """Of the next objects of the bucket, the recordings that were uploaded since then.
+
+        `announced_at` is when they were. A page without any says nothing of those that follow.
+        """
         ...
 
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
@@ -215,11 +231,12 @@ class Job:
 
 @dataclass(frozen=True)
 class KnownJob:
-    """A job as the provider's list shows it."""
+    """A job as the provider's list shows it; `ordered_at` where the list tells."""
 
     transcript_id: str
     audio_url: str
     is_over: bool
+    ordered_at: datetime | None = None
 
 
 class Transcriber(Protocol):
@@ -249,8 +266,11 @@ class Transcriber(Protocol):
         """
         ...
 
-    async def recent(self) -> Sequence[KnownJob]:
-        """The recent jobs, the newest first; those that were deleted have another URL."""
+    async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
+        """The next jobs of the provider's list, the newest first.
+
+        Jobs that were deleted have another URL.
+        """
         ...
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:

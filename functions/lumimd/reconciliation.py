@@ -10,17 +10,20 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from lumimd import logs, pipeline
 from lumimd.audio import Upload, named_in, recording_of
+from lumimd.commit import Stored
 from lumimd.deletion import was_deleted
 from lumimd.errors import Transient
 from lumimd.parts import Parts
 from lumimd.ports import KnownJob
+from lumimd.queries import pages
 from lumimd.records import ProcessingStatus, Visit
+from lumimd.rounds import Run
 from lumimd.takes import generation_known
 
 AT_HOUR: Final = 3
@@ -32,61 +35,102 @@ WINDOW: Final = timedelta(hours=48)
 SETTLED: Final = timedelta(hours=1)
 """What is younger may be under way."""
 
+WITHIN: Final = timedelta(minutes=5)
+"""After that a run begins nothing more: the retention comes next, in the same invocation."""
+
+PAGE: Final = 300
+
+AT_ONCE: Final = 32
+
 
 async def reconcile(parts: Parts) -> Mapping[str, int]:
     """Compare, mend what can be mended, and count what was found.
 
+    Each of the three comparisons goes on where another one fails.
+
     Raises:
-        Transient: one of the three is not available; tomorrow's run looks as far back.
+        Transient: something is not available; tomorrow's run looks as far back.
+        ExceptionGroup: what went wrong with single recordings, visits and jobs.
     """
     now = parts.clock.now()
+    run = Run(parts.clock, _log_failure, at_once=AT_ONCE, ends_at=now + WITHIN)
     found: Counter[str] = Counter()
-    recordings = await _recordings(parts, now)
-    await _adopt_orphans(parts, recordings, found)
-    await _report_missing(parts, recordings, now, found)
-    for job in await parts.transcriber.recent():
-        await _settle_job(parts, job, found)
-    logs.event("reconciled", count=sum(found.values()))
+    if parts.policy.bucket is not None:
+        there: set[int] = set()
+        await run.part("recordings", _recordings(parts, run, parts.policy.bucket, there, found))
+        if not run.failed_parts:
+            await run.part("missing", _missing(parts, run, there, now, found))
+    await run.part("jobs", _jobs(parts, run, now, found))
+    logs.event("reconciled", count=sum(found.values()), unreadable=run.unreadable)
+    run.end("reconcile")
     return dict(found)
 
 
-async def _recordings(parts: Parts, now: datetime) -> list[Upload]:
-    bucket = parts.policy.bucket
-    if bucket is None:
-        return []
-    listed = await parts.audio.uploads(bucket, now - WINDOW)
-    return [each for each in listed if each.announced_at and each.announced_at < now - SETTLED]
-
-
-async def _adopt_orphans(parts: Parts, recordings: Iterable[Upload], found: Counter[str]) -> None:
-    for upload in recordings:
-        with logs.about(visitId=upload.visit_id):
-            stored = await parts.store.get(upload.visit_id)
-            path, generation = upload.audio.storage_path, upload.audio.generation
-            if stored is not None and generation_known(stored.visit, path) >= generation:
-                continue
-            if stored is None and await was_deleted(parts, upload):
-                found["recordings_of_deleted_visits"] += 1
-                continue
-            logs.event("recording_without_a_visit", "warning")
-            found["recordings_without_a_visit"] += 1
-            # As if it had just been announced: its event was lost, which is not the owner's fault.
-            await pipeline.accept(parts, upload.model_copy(update={"announced_at": None}))
-
-
-async def _report_missing(
-    parts: Parts, recordings: Iterable[Upload], now: datetime, found: Counter[str]
+async def _recordings(
+    parts: Parts, run: Run, bucket: str, there: set[int], found: Counter[str]
 ) -> None:
-    there = {upload.audio.storage_path for upload in recordings}
-    if parts.policy.bucket is None:
+    """Adopt what has no visit; `there` gets the hash of each path, some 70 bytes a recording."""
+    now = parts.clock.now()
+
+    async def adopt(upload: Upload) -> None:
+        await _adopt_orphan(parts, upload, found)
+
+    async for page in pages(lambda after: parts.audio.uploads(bucket, now - WINDOW, after)):
+        settled = [up for up in page.items if up.announced_at and up.announced_at < now - SETTLED]
+        there.update(hash(upload.audio.storage_path) for upload in settled)
+        await run.at_once(settled, adopt)
+        if page.cursor is not None and run.is_over():
+            return
+
+
+async def _adopt_orphan(parts: Parts, upload: Upload, found: Counter[str]) -> None:
+    stored = await parts.store.get(upload.visit_id)
+    path, generation = upload.audio.storage_path, upload.audio.generation
+    if stored is not None and generation_known(stored.visit, path) >= generation:
         return
-    for visit in await parts.archive.between(now - WINDOW + SETTLED, now - SETTLED):
+    if stored is None and await was_deleted(parts, upload):
+        found["recordings_of_deleted_visits"] += 1
+        return
+    logs.event("recording_without_a_visit", "warning")
+    found["recordings_without_a_visit"] += 1
+    # As if it had just been announced: its event was lost, which is not the owner's fault.
+    await pipeline.accept(parts, upload.model_copy(update={"announced_at": None}))
+
+
+async def _missing(
+    parts: Parts, run: Run, there: set[int], now: datetime, found: Counter[str]
+) -> None:
+    after, before = now - WINDOW + SETTLED, now - SETTLED
+
+    async def report(stored: Stored) -> None:
+        visit = stored.visit
         if visit.audio is None or visit.audio_erased_at is not None:
-            continue
-        if visit.audio.storage_path not in there and not await _is_there(parts, visit):
-            with logs.about(visitId=visit.visit_id):
-                logs.event("visit_without_its_recording", "warning")
+            return
+        if hash(visit.audio.storage_path) not in there and not await _is_there(parts, visit):
+            logs.event("visit_without_its_recording", "warning")
             found["visits_without_their_recording"] += 1
+
+    async for page in pages(lambda at: parts.archive.between(after, before, PAGE, at)):
+        await run.at_once(run.passed_over(page).items, report)
+        if page.cursor is not None and run.is_over():
+            return
+
+
+async def _jobs(parts: Parts, run: Run, now: datetime, found: Counter[str]) -> None:
+    """The provider's list, back to the beginning of the window."""
+
+    async def settle(job: KnownJob) -> None:
+        await _settle_job(parts, job, found)
+
+    async for page in pages(parts.transcriber.listed):
+        recent = [job for job in page.items if not _is_older(job, now - WINDOW)]
+        await run.at_once(recent, settle)
+        if len(recent) < len(page.items) or (page.cursor is not None and run.is_over()):
+            return
+
+
+def _is_older(job: KnownJob, than: datetime) -> bool:
+    return job.ordered_at is not None and job.ordered_at < than
 
 
 async def _is_there(parts: Parts, visit: Visit) -> bool:
@@ -113,7 +157,8 @@ async def _settle_job(parts: Parts, job: KnownJob, found: Counter[str]) -> None:
         elif deletion[0].completed_at is None:
             return  # its own sweep deletes the job, when whoever may look for it has stopped
         try:
-            found["provider_copies_deleted"] += await parts.transcriber.delete(job.transcript_id)
+            deleted = await parts.transcriber.delete(job.transcript_id)
+            found["provider_copies_deleted"] += deleted
         except Transient as error:
             logs.failure("provider_copy_kept", error)
 
@@ -131,3 +176,7 @@ def _may_be_looked_for(visit: Visit, now: datetime) -> bool:
     if visit.processing_status is ProcessingStatus.CANCELLED:
         return now - visit.updated_at < SETTLED
     return True
+
+
+def _log_failure(trouble: Exception) -> None:
+    logs.failure("reconciliation_failed", trouble)

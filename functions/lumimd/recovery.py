@@ -4,8 +4,6 @@ There is no second mechanism: whatever was lost (a webhook, a task, the holder o
 visit is due sooner or later, and its status says what to do.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -16,22 +14,26 @@ from lumimd.admission.admit import LOOK_AGAIN
 from lumimd.claims import claim
 from lumimd.commit import Stored
 from lumimd.deployment import is_fault, since_fault
-from lumimd.errors import Transient
 from lumimd.fallback import GIVE_UP_AFTER, held_until, lacks_provisional
 from lumimd.parts import Parts
+from lumimd.queries import pages
 from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Stage, Visit
+from lumimd.rounds import Run
 from lumimd.switched_off import refusal, waits_for_switch
 
 BATCH: Final = 300
 AT_ONCE: Final = 50
 """Visits that one invocation looks at concurrently; far below the provider's request limit."""
 
+DUE_WITHIN: Final = timedelta(minutes=2)
+"""How long the due visits are read; then the line and the deletions have their turn as well."""
+
+WITHIN: Final = timedelta(minutes=4)
+"""After that a run begins nothing more: its function is stopped after five minutes."""
+
 IN_LINE: Final = 8
 """Who waits for a place, or for its user's quota, and not for its owner, expires so much later."""
-
-Deal = Callable[[Parts, Stored], Awaitable[None]]
-"""What is done for one visit."""
 
 
 class Need(StrEnum):
@@ -88,67 +90,50 @@ def _may_have_killed(visit: Visit, now: datetime) -> bool:
     return is_pending and e.holder_died(visit) and not visit.is_claimed(now)
 
 
-class _Round:
-    """Visits that get their turns; the `troubles` of one keep no other from its own."""
-
-    def __init__(self, parts: Parts) -> None:
-        self.troubles: list[Exception] = []
-        self._parts = parts
-        self._gate = asyncio.Semaphore(AT_ONCE)
-
-    async def at_once(self, visits: Iterable[Stored], by: Deal) -> None:
-        await asyncio.gather(*(self._turn(stored, by) for stored in visits))
-
-    async def one_by_one(self, visits: Iterable[Stored], by: Deal) -> None:
-        for stored in visits:
-            await self._turn(stored, by)
-
-    async def _turn(self, stored: Stored, by: Deal) -> None:
-        visit = stored.visit
-        async with self._gate:
-            with logs.about(visitId=visit.visit_id, attempt=visit.attempt, trace=visit.trace):
-                try:
-                    await by(self._parts, stored)
-                except Exception as trouble:  # raised when everybody has had a turn
-                    logs.failure("wake_failed", trouble)
-                    self.troubles.append(trouble)
-
-
 async def wake_due(parts: Parts) -> int:
     """Look after every due visit, the longest overdue first; returns how many there were.
 
     Then after those whose turn in the line it is, and after the visits that were deleted, until
     nothing is left of them. A recording that kills whoever opens it takes along what the process
-    does besides: whose holder died is looked after last, and alone.
+    does besides: whose holder died is looked after last, and alone. Each of the four has its turn,
+    whatever becomes of the others.
 
     Raises:
         Transient: the store is not available.
         ExceptionGroup: bugs, after every visit had its turn.
     """
     now = parts.clock.now()
-    tick, visits = metrics.Tick(now), _Round(parts)
+    tick = metrics.Tick(now)
+    run = Run(parts.clock, _log_failure, at_once=AT_ONCE, ends_at=now + WITHIN)
     suspects: list[Stored] = []
-    count = 0
-    last: Stored | None = None
-    while due := await parts.store.due(now, BATCH, after=last):
-        count, last = count + len(due), due[-1]
-        tick.found(due)
-        suspects += [stored for stored in due if _may_have_killed(stored.visit, now)]
-        others = [stored for stored in due if not _may_have_killed(stored.visit, now)]
-        await visits.at_once(others, wake)
-    unavailable: Transient | None = None
-    try:
-        await visits.at_once(await parts.admission.admit_waiting(parts), submit_called)
+
+    async def wake_one(stored: Stored) -> None:
+        await wake(parts, stored)
+
+    async def submit_one(stored: Stored) -> None:
+        await submit_called(parts, stored)
+
+    async def due() -> None:
+        async for page in pages(lambda after: parts.store.due(now, BATCH, after)):
+            tick.found(run.passed_over(page))
+            others = [stored for stored in page.items if not _may_have_killed(stored.visit, now)]
+            suspects.extend(each for each in page.items if _may_have_killed(each.visit, now))
+            await run.at_once(others, wake_one)
+            if page.cursor is not None and parts.clock.now() >= now + DUE_WITHIN:
+                run.is_out_of_time = True
+                return
+
+    async def line() -> None:
+        await run.at_once(await parts.admission.admit_waiting(parts), submit_one)
+
+    await run.part("due", due())
+    await run.part("line", line())
+    if not run.failed_parts:
         tick.ended()
-        visits.troubles += await deletion.sweep_due(parts, now)
-    except Transient as error:
-        unavailable = error
-    await visits.one_by_one(suspects, wake)
-    if unavailable is not None:
-        raise unavailable
-    if visits.troubles:
-        raise ExceptionGroup("visits that could not be looked after", visits.troubles)
-    return count
+    await run.part("deletions", deletion.sweep_due(parts, now, run))
+    await run.one_by_one(suspects, wake_one)
+    run.end("wake_due_visits")
+    return tick.count
 
 
 async def wake(parts: Parts, stored: Stored) -> None:
@@ -222,3 +207,7 @@ async def _goes_on_waiting(
     event = held(visit.attempt, until, had_claimed=False, for_fault=is_fault(refused))
     await record(parts, stored, event, still_wanted=lambda v: _is_due(parts, v))
     return True
+
+
+def _log_failure(trouble: Exception) -> None:
+    logs.failure("wake_failed", trouble)

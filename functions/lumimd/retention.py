@@ -2,87 +2,125 @@
 
 | what                                        | after                  | becomes                 |
 |---------------------------------------------|------------------------|-------------------------|
-| a visit that nobody uploads a recording for | `expires_after`        | `expired`               |
+| a visit that never got a recording          | `expires_after`        | `expired`               |
 | the recording of a visit at its end         | `audio_retention`      | erased                  |
 | a visit with all that was made of it        | `transcript_retention` | deleted, with a receipt |
 
-A visit under legal hold stays as it is. What a visit is at work on is left alone.
+A visit under legal hold stays as it is. A visit that is being processed is left alone.
+
+Each run reads to the end, page by page, and the three take turns. A visit that has been dealt with
+is not found again; one that stays (held, in process, unreadable) is read and passed over. A run
+that has no time left stops, says so, and the next hour's run goes on with what is left.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from lumimd import events as e
 from lumimd import logs
+from lumimd.commit import Stored
 from lumimd.deletion import begin_deletion
 from lumimd.parts import Parts
+from lumimd.queries import Cursor, Page
 from lumimd.reconciliation import AT_HOUR, reconcile
 from lumimd.recording import record
 from lumimd.records import Visit
+from lumimd.rounds import Run, each_for_itself
 from lumimd.takes import newest_generation
 
-BATCH: Final = 200
-"""Visits of each kind that one run looks at; the next run takes the next ones."""
+PAGE: Final = 300
+"""Visits in memory at a time, of each of the three."""
+
+AT_ONCE: Final = 32
+"""Visits that are dealt with at the same time; each waits for the bucket and the store."""
+
+WITHIN: Final = timedelta(minutes=13)
+"""After that a run begins nothing more: its function is stopped after fifteen minutes."""
+
+Ask = Callable[[datetime, int, Cursor | None], Awaitable[Page[Stored]]]
+Deal = Callable[[Parts, Stored], Awaitable[bool]]
 
 
 async def hourly(parts: Parts) -> None:
-    """Enforce the retention, and once a day reconcile as well.
+    """Enforce the retention, and once a day reconcile before; neither stops the other.
 
     Raises:
         Transient: something is not available; the next hour does it.
         ExceptionGroup: what went wrong with single visits.
     """
+    ends_at = parts.clock.now() + WITHIN
+    works: list[Callable[[], Awaitable[object]]] = [lambda: enforce(parts, ends_at)]
     if parts.clock.now().hour == AT_HOUR:
-        await reconcile(parts)
-    await enforce(parts)
+        works.insert(0, lambda: reconcile(parts))
+    await each_for_itself("retention and reconciliation", *works)
 
 
-async def enforce(parts: Parts) -> dict[str, int]:
-    """Do what is due; how many visits of each kind were dealt with.
+async def enforce(parts: Parts, ends_at: datetime | None = None) -> dict[str, int]:
+    """Do what is due, until `ends_at`; how many visits of each kind were dealt with.
 
     Raises:
         Transient: the store is not available.
         ExceptionGroup: what went wrong with single visits, after every visit had its turn.
     """
-    now, policy = parts.clock.now(), parts.policy
-    archive = parts.archive
-    done: dict[str, int] = {}
-    troubles: list[Exception] = []
+    now = parts.clock.now()
+    run = Run(parts.clock, _log_failure, at_once=AT_ONCE, ends_at=ends_at or now + WITHIN)
+    rules = _rules(parts, now)
+    done = Counter({rule.name: 0 for rule in rules})
+    reading = rules
+    while reading and not run.is_over():
+        for rule in reading:
+            await run.part(rule.name, rule.page(parts, run, done))
+        reading = [rule for rule in reading if not rule.is_done(run)]
+    logs.event("retention_enforced", count=sum(done.values()), unreadable=run.unreadable)
+    run.end("enforce_retention")
+    return {**done, "unreadable": run.unreadable}
 
-    async def each(
-        what: str, visits: Sequence[Visit], deal: Callable[[Parts, Visit], Awaitable[bool]]
-    ) -> None:
-        done[what] = 0
-        for visit in visits:
-            with logs.about(visitId=visit.visit_id, trace=visit.trace):
-                try:
-                    done[what] += await deal(parts, visit)
-                except Exception as trouble:  # one visit must not stop the others; raised below
-                    logs.failure("retention_failed", trouble)
-                    troubles.append(trouble)
 
-    await each("expired", await archive.waiting(now - policy.expires_after, BATCH), _expire)
+@dataclass
+class _Rule:
+    """What becomes of the visits that `ask` finds, and how far they are read."""
+
+    name: str
+    ask: Ask
+    before: datetime
+    deal: Deal
+    cursor: Cursor | None = None
+    is_at_end: bool = False
+
+    async def page(self, parts: Parts, run: Run, done: Counter[str]) -> None:
+        """Deal with the next page."""
+
+        async def deal(stored: Stored) -> None:
+            dealt_with = await self.deal(parts, stored)  # others count meanwhile
+            done[self.name] += dealt_with
+
+        page = run.passed_over(await self.ask(self.before, PAGE, self.cursor))
+        await run.at_once(page.items, deal)
+        self.cursor, self.is_at_end = page.cursor, page.cursor is None
+
+    def is_done(self, run: Run) -> bool:
+        return self.is_at_end or self.name in run.failed_parts
+
+
+def _rules(parts: Parts, now: datetime) -> list[_Rule]:
+    archive, policy = parts.archive, parts.policy
+    rules = [_Rule("expired", archive.waiting, now - policy.expires_after, _expire)]
     if policy.transcript_retention is not None:
         before = now - policy.transcript_retention
-        await each("deleted", await archive.older(before, BATCH), _delete)
+        rules.append(_Rule("deleted", archive.older, before, _delete))
     before = now - policy.audio_retention
-    await each("recordings_erased", await archive.with_audio(before, BATCH), _erase_audio)
-    logs.event("retention_enforced", count=sum(done.values()))
-    if troubles:
-        raise ExceptionGroup("visits that could not be dealt with", troubles)
-    return done
+    rules.append(_Rule("recordings_erased", archive.with_audio, before, _erase_audio))
+    return rules
 
 
-async def _expire(parts: Parts, visit: Visit) -> bool:
-    """Whoever has a recording has `wake_at` as well: recovery is at it."""
-    if visit.audio is not None:
+async def _expire(parts: Parts, stored: Stored) -> bool:
+    """A visit with a recording has a `wake_at` as well: recovery looks after it."""
+    if stored.visit.audio is not None:
         return False
-    stored = await parts.store.get(visit.visit_id)
-    if stored is None or stored.visit.audio is not None:
-        return False
-    wanted = _without_audio
-    await record(parts, stored, e.VisitExpired(None), still_wanted=wanted)
+    await record(parts, stored, e.VisitExpired(None), still_wanted=_without_audio)
     return True
 
 
@@ -90,28 +128,49 @@ def _without_audio(visit: Visit) -> bool:
     return visit.audio is None
 
 
-async def _delete(parts: Parts, visit: Visit) -> bool:
+async def _delete(parts: Parts, stored: Stored) -> bool:
+    visit = stored.visit
     if visit.legal_hold or not visit.processing_status.is_terminal:
         return False
     return await begin_deletion(parts, visit.visit_id) is not None
 
 
-async def _erase_audio(parts: Parts, visit: Visit) -> bool:
-    if visit.legal_hold or visit.audio is None or not visit.processing_status.is_terminal:
+async def _erase_audio(parts: Parts, stored: Stored) -> bool:
+    """Whether there was a recording to erase.
+
+    Where there is none, that is noted as well, so that the next run does not read the visit again;
+    a recording that comes later takes the note away.
+    """
+    if not _may_be_erased(parts, stored.visit):
         return False
-    if _is_young(parts, visit):
+    if stored.visit.audio is None:
+        await _note(parts, stored)
         return False
+    # Read again: a legal hold may have come since the page was read.
+    again = await parts.store.get(stored.visit.visit_id)
+    if again is None or again.visit.audio is None or not _may_be_erased(parts, again.visit):
+        return False
+    visit, audio = again.visit, again.visit.audio
     folder = f"visits/{visit.user_id}/{visit.visit_id}/"
     # A newer recording may be there already, and its event still on its way.
-    await parts.audio.erase(visit.audio.bucket, folder, up_to=newest_generation(visit))
-    stored = await parts.store.get(visit.visit_id)
-    if stored is not None:
-        erased = e.VisitEdited(None, {"audio_erased_at": parts.clock.now()})
-        await record(parts, stored, erased, still_wanted=lambda now: now.audio == visit.audio)
+    await parts.audio.erase(audio.bucket, folder, up_to=newest_generation(visit))
+    await _note(parts, again)
     return True
 
 
-def _is_young(parts: Parts, visit: Visit) -> bool:
+async def _note(parts: Parts, stored: Stored) -> None:
+    audio = stored.visit.audio
+    erased = e.VisitEdited(None, {"audio_erased_at": parts.clock.now()})
+    await record(parts, stored, erased, still_wanted=lambda now: now.audio == audio)
+
+
+def _may_be_erased(parts: Parts, visit: Visit) -> bool:
     """A recording that came late, or was replaced, is kept for as long as any other."""
-    began_at: datetime = visit.timings.processing_started_at if visit.timings else visit.created_at
-    return parts.clock.now() - began_at < parts.policy.audio_retention
+    if visit.legal_hold or not visit.processing_status.is_terminal:
+        return False
+    began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
+    return parts.clock.now() - began_at >= parts.policy.audio_retention
+
+
+def _log_failure(trouble: Exception) -> None:
+    logs.failure("retention_failed", trouble)

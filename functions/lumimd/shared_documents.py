@@ -20,7 +20,7 @@ from tenacity import (
 
 from lumimd.commit import Conflict
 from lumimd.document import Document
-from lumimd.errors import ErrorCode, Transient
+from lumimd.errors import ErrorCode, Transient, UnreadableDocument
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -28,6 +28,9 @@ T = TypeVar("T")
 LOST_RACES: Final = 12
 """Each lost race means that another instance has written; twelve in a row, with pauses of some
 hundred milliseconds between them, that the document is written as fast as it can be."""
+
+SPARE: Final = "~"
+"""What the key of a spare ends with; no id of a user, a lane or a shard does."""
 
 
 class SharedDocuments(Protocol[D]):
@@ -55,8 +58,55 @@ class SharedDocuments(Protocol[D]):
         ...
 
     async def all(self) -> Mapping[str, D]:
-        """Every document of this kind, in order of the keys."""
+        """Every document of this kind that can be read, in order of the keys."""
         ...
+
+
+class Spared(Generic[D]):
+    """Documents of which each has a spare beside it, for as long as it cannot be read.
+
+    A shared document that a newer release wrote must not stop what depends on it, nor be written
+    over. In its place a spare is begun anew: a limit counts from zero, and of the places at the
+    provider those are not counted that the other document holds.
+    """
+
+    def __init__(self, documents: SharedDocuments[D]) -> None:
+        self._documents = documents
+        self._set_aside: set[str] = set()
+
+    async def get(self, key: str) -> tuple[D, object] | None:
+        """The document and its version, or its spare's; None when there is none."""
+        try:
+            found = await self._documents.get(key)
+        except UnreadableDocument:
+            self._set_aside.add(key)
+            return await self._documents.get(_spare(key))
+        self._set_aside.discard(key)
+        return found
+
+    async def save(self, key: str, read_version: object | None, document: D) -> object:
+        """Write what was read last; raises Conflict when it is not as it was read."""
+        key = _spare(key) if key in self._set_aside else key
+        return await self._documents.save(key, read_version, document)
+
+    async def delete(self, key: str) -> None:
+        """Remove the document and its spare."""
+        await self._documents.delete(key)
+        await self._documents.delete(_spare(key))
+
+    async def all(self) -> Mapping[str, D]:
+        """Every document that can be read, and the spares of the others."""
+        found = await self._documents.all()
+        spares = {key.removesuffix(SPARE): each for key, each in found.items() if _is_spare(key)}
+        return spares | {key: each for key, each in found.items() if not _is_spare(key)}
+
+
+def _spare(key: str) -> str:
+    return f"{key}{SPARE}"
+
+
+def _is_spare(key: str) -> bool:
+    return key.endswith(SPARE)
 
 
 class Contended(Transient):
@@ -71,7 +121,7 @@ class Shared(Generic[D]):
     """
 
     def __init__(self, documents: SharedDocuments[D]) -> None:
-        self.documents: Final = documents
+        self.documents: Final[SharedDocuments[D]] = Spared(documents)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def change(self, key: str, change: Callable[[D | None], tuple[D | None, T]]) -> T:

@@ -4,8 +4,6 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import ValidationError
-
 from lumimd import logs
 from lumimd.errors import Transient
 from lumimd.flags import KEY, Flags
@@ -46,7 +44,7 @@ class SharedFlags:
     async def _ask(self) -> None:
         try:
             found = await self._documents.get(KEY)
-        except (Transient, ValidationError) as error:
+        except Transient as error:
             logs.failure("flags_unreadable", error)
         else:
             self._known = found[0] if found else Flags()

@@ -16,9 +16,10 @@ import pytest
 
 from lumimd.adapters.cloud_storage import cloud_audio_store
 from lumimd.adapters.memory import MemoryAudioStore
-from lumimd.audio import Audio, is_below, named_in
+from lumimd.audio import Audio, Upload, is_below, named_in
 from lumimd.errors import ErrorCode, Permanent
 from lumimd.ports import AudioStore
+from lumimd.queries import pages
 from tests.support.parts import SAMPLE, tone
 from tests.support.user_ids import USER_IDS
 
@@ -203,13 +204,17 @@ async def test_the_recordings_since_a_moment_are_listed_as_they_were_announced(
     visit_id = uuid.uuid4().hex
     audio = await bucket.put(f"visits/u1/{visit_id}/audio.m4a", SAMPLE.read_bytes())
     await bucket.put(f"visits/u1/{visit_id}/notes.txt", b"no recording")
-    found = [u for u in await bucket.store.uploads(BUCKET, LONG_AGO) if u.visit_id == visit_id]
-    (upload,) = found
+
+    async def uploads(since: datetime) -> list[Upload]:
+        ask = lambda after: bucket.store.uploads(BUCKET, since, after)  # noqa: E731
+        return [u async for page in pages(ask) for u in page.items if u.visit_id == visit_id]
+
+    (upload,) = await uploads(LONG_AGO)
     assert (upload.user_id, upload.audio.generation) == ("u1", audio.generation)
     assert upload.audio.size_bytes == SAMPLE.stat().st_size
     assert upload.announced_at
     later = upload.announced_at + timedelta(seconds=1)
-    assert [u for u in await bucket.store.uploads(BUCKET, later) if u.visit_id == visit_id] == []
+    assert await uploads(later) == []
 
 
 @pytest.mark.parametrize("user_id", USER_IDS)
@@ -219,8 +224,12 @@ async def test_the_recording_of_a_user_of_any_sign_in_provider_is_found_lent_and
     folder = f"visits/{user_id}/{uuid.uuid4().hex}/"
     audio = await bucket.put(f"{folder}audio.wav", tone(seconds=1))
     assert (await bucket.store.measure(audio)).duration_seconds == pytest.approx(1, abs=0.05)
-    listed = await bucket.store.uploads(BUCKET, LONG_AGO)
-    assert user_id in {each.user_id for each in listed}
+    found = [
+        up
+        async for page in pages(lambda at: bucket.store.uploads(BUCKET, LONG_AGO, at))
+        for up in page.items
+    ]
+    assert user_id in {each.user_id for each in found}
     url = await bucket.store.signed_url(audio, timedelta(minutes=1))
     assert audio.is_named_by(url)
     assert is_below(url, BUCKET, folder)

@@ -1,7 +1,7 @@
 """The contract of `Deletions` and of `Archive`: one suite for memory and for Firestore."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +12,7 @@ from lumimd.adapters.memory.archive import MemoryArchive
 from lumimd.adapters.memory.deletions import MemoryDeletions
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.ports import Archive, Deletions, VisitStore
+from lumimd.queries import Page
 from lumimd.records import Deletion, ProcessingStatus
 from tests.contract.test_visit_store import action, entry, new_visit
 from tests.simulation.store import Documents
@@ -160,8 +161,10 @@ async def test_due_are_those_whose_time_has_come_the_oldest_first(stores: Stores
         stored = await visit_with_everything(stores, visit_id)
         await stores.deletions.begin(stored, deletion(visit_id, wake_at=wake_at))
     due = await stores.deletions.due(START + HOUR, 10)
-    assert [each.visit_id for each in due] == ["v2", "v1"]
-    assert [each.visit_id for each in await stores.deletions.due(START + HOUR, 1)] == ["v2"]
+    assert [each.visit_id for each in due.items] == ["v2", "v1"]
+    first = await stores.deletions.due(START + HOUR, 1)
+    rest = await stores.deletions.due(START + HOUR, 10, first.cursor)
+    assert [each.visit_id for page in (first, rest) for each in page.items] == ["v2", "v1"]
 
 
 async def test_the_archive_tells_by_age_what_is_kept(stores: Stores) -> None:
@@ -175,10 +178,17 @@ async def test_the_archive_tells_by_age_what_is_kept(stores: Stores) -> None:
         await stores.visits.create(Commit(new_visit(visit_id, **fields)))
     until = START + HOUR
 
-    async def ids(found: object) -> list[str]:
-        return [visit.visit_id for visit in await found]  # type: ignore[attr-defined,misc]
+    async def ids(found: Awaitable[Page[Stored]]) -> list[str]:
+        return [stored.visit.visit_id for stored in (await found).items]
 
-    assert await ids(stores.archive.older(until, 10)) == ["old", "middle"]
-    assert await ids(stores.archive.older(until, 1)) == ["old"]
-    assert await ids(stores.archive.with_audio(until, 10)) == ["old"]
-    assert await ids(stores.archive.waiting(START + 9 * HOUR, 10)) == ["old", "new"]
+    archive, late = stores.archive, START + 9 * HOUR
+    assert await ids(archive.older(until, 10)) == ["old", "middle"]
+    assert await ids(archive.older(until, 1)) == ["old"]
+    assert await ids(archive.with_audio(until, 10)) == ["old"]
+    assert await ids(archive.waiting(late, 10)) == ["old", "new"]
+    assert await ids(archive.between(START, late, 10)) == ["middle", "new"]
+    after = (await archive.older(late, 1)).cursor
+    assert await ids(archive.older(late, 10, after)) == ["middle", "new"]
+    assert await ids(archive.with_audio(late, 10, after)) == ["new"]
+    assert await ids(archive.waiting(late, 10, after)) == ["new"]
+    assert await ids(archive.between(START - HOUR, late, 1, after)) == ["middle"]

@@ -77,7 +77,8 @@ async def test_every_visit_is_in_one_group_newest_first(shelves: Shelves) -> Non
         completed(visit_of("other", "theirs", minutes=9)),
     )
     found = {
-        group: ids(await shelves.library.visits("u", limit=10, group=group)) for group in Group
+        group: ids((await shelves.library.visits("u", limit=10, group=group)).items)
+        for group in Group
     }
     assert found == {
         Group.NEEDS_ATTENTION: ["late", "stopped", "half", "broken"],
@@ -85,7 +86,7 @@ async def test_every_visit_is_in_one_group_newest_first(shelves: Shelves) -> Non
         Group.READY: ["done"],
         Group.ARCHIVED: ["old and broken", "old"],
     }
-    everything = ids(await shelves.library.visits("u", limit=10))
+    everything = ids((await shelves.library.visits("u", limit=10)).items)
     assert sorted(everything) == sorted(each for group in found.values() for each in group)
 
 
@@ -100,7 +101,7 @@ async def test_pages_hold_every_visit_once_even_of_the_same_instant(
     )
     seen: list[str] = []
     after: Place | None = None
-    while page := await shelves.library.visits("u", limit=2, group=group, after=after):
+    while page := (await shelves.library.visits("u", limit=2, group=group, after=after)).items:
         seen += ids(page)
         after = Place(page[-1].created_at, page[-1].visit_id)
     wanted = [f"v{n}" for n in reversed(range(9)) if group is None or n % 2 == 0]
@@ -111,7 +112,9 @@ async def test_a_visit_as_its_owner_created_it_is_found(shelves: Shelves) -> Non
     created = visit_of("u", "v1")
     known = {"visitId", "userId", "status", "processingStatus", "createdAt", "updatedAt"}
     await shelves.raw("visits/v1", {k: v for k, v in created.to_stored().items() if k in known})
-    assert ids(await shelves.library.visits("u", limit=10, group=Group.PROCESSING)) == ["v1"]
+    assert ids((await shelves.library.visits("u", limit=10, group=Group.PROCESSING)).items) == [
+        "v1"
+    ]
 
 
 async def test_a_batch_is_its_visits_of_that_user_oldest_first(shelves: Shelves) -> None:

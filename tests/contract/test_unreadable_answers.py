@@ -257,7 +257,7 @@ async def test_an_item_of_the_list_that_cannot_be_read_is_passed_over() -> None:
     assert await adapter.find(audio) == job
     assert await adapter.find(audio, without={job}) is None
     assert await adapter.jobs_below(audio.bucket, "visits/user-1/v1/") == [job]
-    assert [known.transcript_id for known in await adapter.recent()] == ["x", job, "x"]
+    assert [known.transcript_id for known in (await adapter.listed()).items] == ["x", job, "x"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from lumimd.commit import Commit, Conflict, Stored
 from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode, Transient
 from lumimd.ports import VisitStore
+from lumimd.queries import Page, pages
 from lumimd.records import Action, HistoryEntry, ProcessingStatus, Visit
 from lumimd.transcript import TranscriptPage
 from lumimd.visit import advance
@@ -71,6 +72,10 @@ def action(number: int, text: str = "Rest.", visit_id: str = "v1") -> Action:
         evidence=("u1",),
         created_at=START,
     )
+
+
+def ids(page: Page[Stored]) -> list[str]:
+    return [stored.visit.visit_id for stored in page.items]
 
 
 async def read(store: VisitStore, visit_id: str = "v1") -> Stored:
@@ -208,10 +213,12 @@ async def test_due_visits_come_longest_overdue_first_and_in_pages(store: VisitSt
     await store.create(Commit(new_visit("done", wake_at=None)))
 
     first = await store.due(START, 3)
-    assert [stored.visit.visit_id for stored in first] == ["late", "later", "latest"]
-    rest = await store.due(START, 3, after=first[-1])
-    assert [stored.visit.visit_id for stored in rest] == ["now"]
-    assert not await store.due(START, 3, after=rest[-1])
+    assert ids(first) == ["late", "later", "latest"]
+    rest = await store.due(START, 3, first.cursor)
+    assert ids(rest) == ["now"]
+    assert rest.cursor is None
+    full = await store.due(START, 4)
+    assert ids(await store.due(START, 4, full.cursor)) == []
 
 
 async def test_pages_of_due_visits_overlap_nowhere_even_at_the_same_instant(
@@ -219,17 +226,13 @@ async def test_pages_of_due_visits_overlap_nowhere_even_at_the_same_instant(
 ) -> None:
     for number in range(5):
         await store.create(Commit(new_visit(f"v{number}")))
-    seen: list[str] = []
-    last: Stored | None = None
-    while page := await store.due(START, 2, after=last):
-        seen += [stored.visit.visit_id for stored in page]
-        last = page[-1]
-    assert seen == ["v0", "v1", "v2", "v3", "v4"]
+    found = [ids(page) async for page in pages(lambda after: store.due(START, 2, after))]
+    assert found == [["v0", "v1"], ["v2", "v3"], ["v4"]]
 
 
 async def test_a_due_visit_can_be_saved_as_it_was_found(store: VisitStore) -> None:
     await store.create(Commit(new_visit()))
-    (found,) = await store.due(START, 10)
+    (found,) = (await store.due(START, 10)).items
     await store.save(found, Commit(new_visit(title="woken")))
     assert (await read(store)).visit.title == "woken"
 

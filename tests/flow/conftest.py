@@ -89,6 +89,9 @@ class Functions:
     async def wake(self) -> httpx.Response:
         return await self.clients["wake_due_visits"].post("/")
 
+    async def retain(self) -> httpx.Response:
+        return await self.clients["enforce_retention"].post("/")
+
     async def summarize(self, visit_id: str = "visit-1", attempt: int = 1) -> httpx.Response:
         return await self.clients["summarize_visit"].post(
             "/", json={"visitId": visit_id, "attempt": attempt}

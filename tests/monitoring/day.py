@@ -91,6 +91,24 @@ class Day:
         yield
         self.summarizer.raises = []
 
+    async def is_written_by_a_newer_release(self, visit_id: str) -> None:
+        """The visit is due, in a step that this release does not know."""
+        parts = self.functions.parts
+        stored = parts.store.raw[f"visits/{visit_id}"]
+        newer = {"currentStep": "of_a_newer_release", "wakeAt": parts.clock.now()}
+        parts.store.raw[f"visits/{visit_id}"] = {**stored, **newer}
+
+    @asynccontextmanager
+    async def line_is_broken(self) -> AsyncIterator[None]:
+        async def broken(*_: object) -> list[object]:
+            raise ValueError
+
+        admission = self.functions.parts.admission
+        whole = admission.admit_waiting
+        admission.admit_waiting = broken  # type: ignore[assignment]
+        yield
+        admission.admit_waiting = whole  # type: ignore[method-assign]
+
 
 async def live(day: Day) -> None:
     """Everything that a dashboard shows happens at least once."""
@@ -137,3 +155,8 @@ async def live(day: Day) -> None:
     await day.minutes_pass(20)
 
     await day.functions.webhook("good-0", secret="a-stranger-s-secret")
+
+    await day.functions.retain()
+    await day.is_written_by_a_newer_release("good-1")
+    async with day.line_is_broken():
+        await day.minutes_pass(1)

@@ -10,6 +10,7 @@ from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.ports import JobGone
 from lumimd.progress import Step
+from lumimd.queries import Page
 from tests.monitoring.lines import Lines
 from tests.support.parts import MemoryParts
 from tests.unit.test_retry import jumping_loop
@@ -57,7 +58,7 @@ async def test_who_waits_in_line_is_not_overdue(lines: Lines) -> None:
     tick = metrics.Tick(parts.clock.now() + 60 * MINUTE)
     for step in (Step.QUEUED, Step.TRANSCRIBING):
         visit = stored.visit.model_copy(update={"current_step": step})
-        tick.found([Stored(visit, stored.version)])
+        tick.found(Page((Stored(visit, stored.version),)))
     tick.ended()
     line = lines.one("woke_due_visits")
     assert (line["count"], line["overdue"]) == (2, 1)

@@ -1,11 +1,11 @@
 """The recordings, and what is wrong with some."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from lumimd.audio import Audio, Upload
 from lumimd.errors import ErrorCode, Permanent
+from lumimd.queries import Cursor, Page
 from lumimd.resilience import retry
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import current
@@ -74,10 +74,13 @@ class Bucket:
 
         return await self._world.call(Dependency.AUDIO, "has", effect, retry.AUDIO)
 
-    async def uploads(self, bucket: str, since: datetime) -> Sequence[Upload]:
-        def effect() -> list[Upload]:
+    async def uploads(
+        self, bucket: str, since: datetime, after: Cursor | None = None
+    ) -> Page[Upload]:
+        def effect() -> Page[Upload]:
             found = (self.uploads_of[path] for path in self.there)
-            return [each for each in found if each.announced_at and each.announced_at >= since]
+            recent = (each for each in found if each.announced_at and each.announced_at >= since)
+            return Page(tuple(recent))
 
         return await self._world.call(Dependency.AUDIO, "uploads", effect, retry.AUDIO)
 

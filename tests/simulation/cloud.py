@@ -1,6 +1,8 @@
 """What the pipeline works with: what all instances share, and what each has of its own."""
 
+from collections.abc import Callable
 from datetime import datetime
+from itertools import count
 
 from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.errors import Held
@@ -24,6 +26,8 @@ class Cloud:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.numbers: Callable[[], int] = count().__next__
+        """Of the instances: the odd ones are of the newer release where there are two."""
         self.store = SimulatedVisitStore(world.documents, world.through_store)
         self.deletions = SimulatedDeletions(world.documents, world.through_store)
         self.archive = SimulatedArchive(world.documents, world.through_store)
@@ -51,6 +55,7 @@ class Instance:
 
     def __init__(self, cloud: Cloud) -> None:
         self._world = cloud.world
+        self.number = cloud.numbers()
         self.clock = cloud.world
         self.policy = cloud.world.policy
         self.store = cloud.store

@@ -14,13 +14,20 @@ from tests.simulation.cloud import Cloud
 from tests.simulation.erasure import Erasure
 from tests.simulation.phones import Phones, folder_of
 from tests.simulation.promises import Promises
+from tests.simulation.releases import Releases
 from tests.simulation.saves import is_transcribed
 from tests.simulation.transcription import OrderedJob
 from tests.simulation.words import heard_in, label
 from tests.simulation.world import EXPIRES_AFTER, World
 
-HARMLESS: Final = {"poison", "few_places", "rush", "unpaid_for_days", "bad_order", "job_hangs"}
+HARMLESS: Final = {
+    *("poison", "few_places", "rush", "backlog", "unpaid_for_days", "bad_order", "job_hangs"),
+    *("unreadable", "mixed", "newer_value", "broken_part"),
+}
 """Faults that keep no visit from its end."""
+
+MOST_TASKS: Final = 10
+"""Of a summary, in a backlog of three hours."""
 
 
 GIVEN_UP: Final = (ErrorCode.CANCELLED, ErrorCode.EXPIRED)
@@ -30,8 +37,9 @@ GIVEN_UP: Final = (ErrorCode.CANCELLED, ErrorCode.EXPIRED)
 class Endings:
     """Judges one world that has come to its end."""
 
-    def __init__(self, world: World, cloud: Cloud, phones: Phones) -> None:
+    def __init__(self, world: World, cloud: Cloud, phones: Phones, releases: Releases) -> None:
         self._world, self._cloud, self._phones = world, cloud, phones
+        self._releases = releases
         self._promises = Promises(world, phones)
         self._erasure = Erasure(world, cloud)
         self._answers = Answers(world, cloud)
@@ -53,6 +61,8 @@ class Endings:
         level = vars(self._world.options.level)
         if not {name for name, share in level.items() if share} - HARMLESS:
             self._check_all_completed()
+            self._check_tasks()
+            self._releases.at_the_end()
         for holder in self._cloud.gate.holders():
             visit_id = holder.rpartition("/")[0]
             if not self._may_wait(visit_id):
@@ -90,6 +100,15 @@ class Endings:
                 self._world.breach("outageCostAVisit", visit_id, visit.status)
             elif visit.status is Status.COMPLETED and visit.source != "model":
                 self._world.breach("outageCostAVisit", visit_id, "the rules wrote its summary")
+
+    def _check_tasks(self) -> None:
+        """A task that waits in the queue for hours is joined by a few more, not by one a tick."""
+        if not self._world.has_backlog:
+            return
+        created = Counter(name[:2] for name in self._cloud.tasks.names)
+        for (visit_id, attempt), number in created.items():
+            if number > MOST_TASKS:
+                self._world.breach("tooManyTasks", visit_id, f"{number} in attempt {attempt}")
 
     def _check_end_of(self, visit_id: str, bills: dict[tuple[str, int], list[OrderedJob]]) -> None:
         world, breach = self._world, self._world.breach

@@ -83,7 +83,13 @@ class Level:
     regenerate_asked: float = 0.0
     cancelled: float = 0.0
     deleted: float = 0.0
+    unreadable: float = 0.0
+    # of the saves of a newer release
+    newer_value: float = 0.0
     # of the worlds
+    mixed: float = 0.0
+    broken_part: float = 0.0
+    backlog: float = 0.0
     no_consent_asked: float = 0.0
     impatient: float = 0.0
     few_places: float = 0.0
@@ -208,6 +214,15 @@ LEVELS["stopped_takes"] = replace(
 """As crowded, visits have several files, and are cancelled or expire while jobs run on."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
 """As heavy, and everybody has their visits deleted."""
+
+LEVELS["unreadable"] = Level(unreadable=0.3, broken_part=0.5, poison=0.1, few_places=1.0, rush=1.0)
+"""A newer release was rolled back, and some documents cannot be read; nothing else goes wrong."""
+LEVELS["rolled_back"] = replace(LEVELS["heavy"], unreadable=0.3, broken_part=0.3, deleted=0.3)
+"""As heavy, and some documents cannot be read for hours."""
+LEVELS["mixed"] = replace(LEVELS["normal"], mixed=1.0, newer_value=0.3, few_places=1.0)
+"""As normal, and half of the instances write what the others cannot read."""
+LEVELS["backlog"] = Level(backlog=1.0)
+"""Tasks wait in the queue for hours; nothing else goes wrong."""
 
 
 @dataclass(frozen=True)

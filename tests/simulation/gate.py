@@ -102,6 +102,7 @@ class SimulatedWaitingRoom:
                 for visit_id in self._world.documents.in_line
                 if (stored := self._world.documents.visits[visit_id]).visit.turn is not None
                 and first_turn <= stored.visit.turn < before
+                and self._world.documents.is_readable(visit_id)
             ]
             return [stored for _, _, stored in sorted(found, key=lambda each: each[:2])[:limit]]
 

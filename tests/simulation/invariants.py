@@ -5,13 +5,14 @@ from tests.simulation.endings import Endings
 from tests.simulation.holders import Holders
 from tests.simulation.phones import Phones
 from tests.simulation.probes import Probes
+from tests.simulation.releases import Releases
 from tests.simulation.saves import Saves
 from tests.simulation.world import World
 
 
-def watch(world: World, cloud: Cloud, phones: Phones) -> Endings:
+def watch(world: World, cloud: Cloud, phones: Phones, releases: Releases) -> Endings:
     """Have `breach` of the world say what breaks; the answer judges the world at its end."""
     Saves(world)
     Holders(world, cloud.model, cloud.rules)
     Probes(world, cloud.breakers)
-    return Endings(world, cloud, phones)
+    return Endings(world, cloud, phones, releases)

@@ -151,7 +151,9 @@ class Queue:
             world.note("queue", visit_id, "fault", f"task {attempt}/{request} lost")
             return
         for _ in range(2 if world.faults.chance("duplicate") else 1):
-            world.after(_delay_s(world), self._deliver, visit_id, attempt, request, 0)
+            waits_s = world.rng.uniform(1, 3) * 3600 if world.has_backlog else 0.0
+            delay_s = waits_s + _delay_s(world)
+            world.after(delay_s, self._deliver, visit_id, attempt, request, 0)
 
     def _check_saved_first(self, visit_id: str, attempt: int, request: int) -> None:
         """Effects come after the save: a task that runs at once must find its visit."""

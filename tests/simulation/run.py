@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tenacity import _utils as tenacity_utils
 
-from lumimd import logs
+from lumimd import logs, recovery
 from lumimd.errors import Transient
 from lumimd.transcript import Transcript
 from lumimd.visit import IllegalTransition
@@ -18,7 +18,9 @@ from tests.simulation.invariants import watch
 from tests.simulation.invocation import about_visit, current
 from tests.simulation.phones import Phones
 from tests.simulation.platform import Queue, Retention, Scheduler, StorageEvents, Webhook
+from tests.simulation.releases import Releases
 from tests.simulation.report import Report, story_of
+from tests.simulation.store_ports import Foreseen
 from tests.simulation.world import EXPIRES_AFTER, Options, World
 
 INSTANCES: Final = 6
@@ -26,6 +28,12 @@ QUIET_S: Final = EXPIRES_AFTER.total_seconds() + 8 * 3600.0
 
 RATIONED_S: Final = 3 * 86_400.0
 """By then the quota has let everybody pass."""
+
+BUGS: Final = ("bug", "wake_failed", "part_failed", "retention_failed", "reconciliation_failed")
+"""Log lines of what must not go wrong, unless something was not available."""
+
+SMALL_BATCH: Final = 3
+"""Due visits of a page, where some cannot be read: so that they fill whole pages."""
 
 SMALL_PAGE_BYTES: Final = 150
 """So that the short transcripts of a simulation have several pages."""
@@ -43,10 +51,12 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
     Queue(world, cloud)
     Scheduler(world)
     Retention(world)
-    endings = watch(world, cloud, phones)
+    releases = Releases(world, cloud, phones)
+    endings = watch(world, cloud, phones, releases)
     course, recovery = Course(world), Recovery(world)
     with _observed(world):
         phones.plan()
+        releases.plan()
         quiet_s = QUIET_S + (RATIONED_S if world.is_rationed else 0.0)
         quiet_from = max([phones.last_action_at, *(each.ends for each in world.faults.refusals)])
         world.loop.run(until=quiet_from + quiet_s)
@@ -81,18 +91,20 @@ def _observed(world: World) -> Iterator[None]:
     """Have the pipeline's own log lines in the trace, and its bugs among the breaches."""
     real = (logs.event, logs.failure, logs.about)
     is_coroutine = tenacity_utils.is_coroutine_callable
-    pages = Transcript.pages.__defaults__
+    pages, batch = Transcript.pages.__defaults__, recovery.BATCH
 
     def event(name: str, severity: str = "info", **fields: Any) -> None:
         world.note(_who(), about_visit.get(), name, fields.get("code"))
 
     def failure(name: str, error: BaseException, **fields: Any) -> None:
         world.note(_who(), about_visit.get(), name, error)
-        if name in ("bug", "wake_failed") and not isinstance(error, ExceptionGroup):
+        if name in BUGS and not isinstance(error, ExceptionGroup):
             _judge(world, error)
 
     logs.event, logs.failure, logs.about = event, failure, _About  # type: ignore[assignment,misc]
     Transcript.pages.__defaults__ = (SMALL_PAGE_BYTES,)
+    if world.options.level.unreadable:
+        recovery.BATCH = SMALL_BATCH  # type: ignore[misc]
     tenacity_utils.is_coroutine_callable = _is_coroutine_callable
     collects = gc.isenabled()
     gc.disable()  # who is cleaned up when must not depend on how much else there is
@@ -104,6 +116,7 @@ def _observed(world: World) -> Iterator[None]:
         tenacity_utils.is_coroutine_callable = is_coroutine
         logs.event, logs.failure, logs.about = real  # type: ignore[misc]
         Transcript.pages.__defaults__ = pages
+        recovery.BATCH = batch  # type: ignore[misc]
 
 
 def _is_coroutine_callable(function: Any) -> bool:
@@ -114,7 +127,7 @@ def _is_coroutine_callable(function: Any) -> bool:
 
 
 def _judge(world: World, error: BaseException) -> None:
-    if isinstance(error, Transient):
+    if isinstance(error, Transient | Foreseen):
         return
     name = "illegalTransitions" if isinstance(error, IllegalTransition) else "bug"
     world.breach(name, about_visit.get(), f"{type(error).__name__}: {error}")

@@ -33,6 +33,7 @@ from tests.simulation.sabotage_of_account import ACCOUNT
 from tests.simulation.sabotage_of_answers import ANSWERS
 from tests.simulation.sabotage_of_moves import MOVES
 from tests.simulation.sabotage_of_places import PLACES
+from tests.simulation.sabotage_of_reading import READING
 from tests.simulation.sabotage_of_rights import RIGHTS
 from tests.simulation.sabotage_of_saves import SAVES
 from tests.simulation.sabotage_of_takes import TAKES
@@ -234,6 +235,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     **RIGHTS,
     **TAKES,
     **ACCOUNT,
+    **READING,
 }
 
 

@@ -5,12 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from lumimd.adapters.memory.store import MAX_DOCUMENT_BYTES, DocumentTooLarge
 from lumimd.commit import Commit, Conflict, Stored
+from lumimd.errors import UnreadableDocument
+from lumimd.queries import Cursor, Page
 from lumimd.records import Action, Deletion, HistoryEntry, Visit
 from lumimd.transcript import TranscriptPage, Utterance, joined
+
+T = TypeVar("T")
 
 Saved = Callable[[Visit | None, Commit], None]
 
@@ -29,11 +33,40 @@ class Documents:
     on_deletion: Callable[[Visit | None], None] = lambda visit: None
     checks_versions: bool = True
     in_line: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
+    """Ids of visits whose documents cannot be read now; `{id}/transcript`: only its pages."""
+    can_read_all: Callable[[], bool] = lambda: False
+    """Whether it is an instance of a newer release that asks."""
+    on_unreadable: Callable[[str], None] = lambda visit_id: None
     _versions: count = field(default_factory=lambda: count(1))
     _due: list[tuple[datetime, str]] = field(default_factory=list)
 
     def get(self, visit_id: str) -> Stored | None:
+        """The visit; nobody but a test looks at one that cannot be read."""
         return self.visits.get(visit_id)
+
+    def read(self, visit_id: str) -> Stored | None:
+        self._check("visits", visit_id in self.visits, visit_id)
+        return self.visits.get(visit_id)
+
+    def receipt(self, visit_id: str) -> tuple[Deletion, int] | None:
+        self._check("deletions", visit_id in self.receipts, visit_id)
+        return self.receipts.get(visit_id)
+
+    def is_readable(self, visit_id: str) -> bool:
+        return visit_id not in self.unreadable or self.can_read_all()
+
+    def written_by_another(self, visit_id: str) -> None:
+        """Another release writes the visit and its receipt: what was read before is out of date."""
+        if visit_id in self.visits:
+            self.visits[visit_id] = Stored(self.visits[visit_id].visit, next(self._versions))
+        if visit_id in self.receipts:
+            self.receipts[visit_id] = self.receipts[visit_id][0], next(self._versions)
+
+    def _check(self, collection: str, exists: bool, visit_id: str) -> None:
+        if exists and not self.is_readable(visit_id):
+            self.on_unreadable(visit_id.partition("/")[0])
+            raise UnreadableDocument(collection, visit_id)
 
     def create(self, commit: Commit) -> Stored:
         visit_id = commit.visit.visit_id
@@ -47,17 +80,22 @@ class Documents:
             raise Conflict
         return self.write(commit)
 
-    def due(self, now: datetime, limit: int, after: Stored | None) -> list[Stored]:
-        first = 0
-        if after is not None:
-            assert after.visit.wake_at is not None
-            first = bisect_right(self._due, (after.visit.wake_at, after.visit.visit_id))
-        due: list[Stored] = []
-        for wake_at, visit_id in self._due[first : first + limit]:
-            if wake_at > now:
-                break
-            due.append(self.visits[visit_id])
-        return due
+    def due(self, now: datetime, limit: int, after: Cursor | None) -> Page[Stored]:
+        first = bisect_right(self._due, (after.value, after.id)) if after else 0
+        places = [
+            Cursor(wake_at, visit_id)
+            for wake_at, visit_id in self._due[first : first + limit]
+            if wake_at <= now
+        ]
+        return self.page(places, limit, lambda visit_id: self.visits[visit_id])
+
+    def page(self, places: list[Cursor], limit: int, read: Callable[[str], T]) -> Page[T]:
+        """The page of these places; what cannot be read is passed over."""
+        return Page(
+            tuple(read(place.id) for place in places if self.is_readable(place.id)),
+            places[-1] if len(places) == limit else None,
+            tuple(place.id for place in places if not self.is_readable(place.id)),
+        )
 
     def first_wake_at(self) -> datetime | None:
         """When the next visit, or the next deletion, is due."""
@@ -65,6 +103,8 @@ class Documents:
         return min([*times, *(wake_at for wake_at, _ in self._due[:1])], default=None)
 
     def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
+        self._check("transcript", visit_id in self.pages, visit_id)
+        self._check("transcript", visit_id in self.pages, f"{visit_id}/transcript")
         return joined(self.pages.get(visit_id, {}).values())
 
     def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
@@ -129,11 +169,12 @@ class Documents:
         self.receipts[deletion.visit_id] = deletion, next(self._versions)
         self.on_deletion(None)
 
-    def due_deletions(self, now: datetime, limit: int) -> list[Deletion]:
+    def due_deletions(self, now: datetime, limit: int, after: Cursor | None) -> Page[Deletion]:
         """The longest overdue first."""
-        waiting = [found for found, _ in self.receipts.values() if found.wake_at]
-        due = [found for found in waiting if found.wake_at <= now]
-        return sorted(due, key=lambda found: (found.wake_at, found.visit_id))[:limit]
+        waiting = ((found.wake_at, found.visit_id) for found, _ in self.receipts.values())
+        due = sorted(Cursor(*each) for each in waiting if each[0] and each[0] <= now)
+        places = [place for place in due if after is None or place > after][:limit]
+        return self.page(places, limit, lambda visit_id: self.receipts[visit_id][0])
 
     def erase(self, visit_id: str) -> dict[str, int]:
         """Everything of a visit but itself; how many of each kind."""

@@ -5,15 +5,21 @@ documents happens when the request arrives; the answer travels on its own.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
 from lumimd.commit import Commit, Stored
 from lumimd.dead_letter import DeadLetter
+from lumimd.queries import Cursor, Page
 from lumimd.records import Action, Deletion, HistoryEntry, ProcessingStatus, Visit
 from lumimd.transcript import Utterance
 from tests.simulation.store import Documents
+
+
+class Foreseen(Exception):
+    """A bug that a world has on purpose."""
+
 
 Through = Callable[[str, str | None, Callable[[], Any]], Awaitable[Any]]
 
@@ -34,7 +40,7 @@ class SimulatedVisitStore:
         self._through = through
 
     async def get(self, visit_id: str) -> Stored | None:
-        return await self._through("get", visit_id, lambda: self.documents.get(visit_id))
+        return await self._through("get", visit_id, lambda: self.documents.read(visit_id))
 
     async def create(self, commit: Commit) -> Stored:
         visit_id = commit.visit.visit_id
@@ -44,7 +50,7 @@ class SimulatedVisitStore:
         visit_id = commit.visit.visit_id
         return await self._through("save", visit_id, lambda: self.documents.save(read, commit))
 
-    async def due(self, now: datetime, limit: int, after: Stored | None = None) -> Sequence[Stored]:
+    async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
         return await self._through("due", None, lambda: self.documents.due(now, limit, after))
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
@@ -64,16 +70,15 @@ class SimulatedVisitStore:
 
 
 class SimulatedDeletions:
-    """The port of the receipts."""
+    """The port of the receipts. While `is_broken`, asking what is due is a bug."""
 
     def __init__(self, documents: Documents, through: Through = at_once) -> None:
         self.documents = documents
+        self.is_broken = False
         self._through = through
 
     async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
-        return await self._through(
-            "receipt", visit_id, lambda: self.documents.receipts.get(visit_id)
-        )
+        return await self._through("receipt", visit_id, lambda: self.documents.receipt(visit_id))
 
     async def begin(self, read: Stored, deletion: Deletion) -> None:
         await self._through(
@@ -96,9 +101,11 @@ class SimulatedDeletions:
             lambda: self.documents.save_deletion(read_version, deletion),
         )
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Deletion]:
+    async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
+        if self.is_broken:
+            raise Foreseen
         return await self._through(
-            "due_deletions", None, lambda: self.documents.due_deletions(now, limit)
+            "due_deletions", None, lambda: self.documents.due_deletions(now, limit, after)
         )
 
     async def erase(self, visit_id: str) -> dict[str, int]:
@@ -112,25 +119,44 @@ class SimulatedArchive:
         self.documents = documents
         self._through = through
 
-    async def with_audio(self, created_before: datetime, limit: int) -> Sequence[Visit]:
-        return await self._oldest(created_before, limit, lambda v: v.audio_erased_at is None)
+    async def with_audio(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        return await self._oldest(created_before, limit, after, lambda v: v.audio_erased_at is None)
 
-    async def between(self, after: datetime, before: datetime) -> Sequence[Visit]:
-        return await self._oldest(before, 10**6, lambda v: v.created_at >= after)
+    async def between(
+        self, created_after: datetime, before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        return await self._oldest(before, limit, after, lambda v: v.created_at > created_after)
 
-    async def waiting(self, created_before: datetime, limit: int) -> Sequence[Visit]:
+    async def waiting(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
         pending = ProcessingStatus.PENDING
-        return await self._oldest(created_before, limit, lambda v: v.processing_status is pending)
+        return await self._oldest(
+            created_before, limit, after, lambda v: v.processing_status is pending
+        )
 
-    async def older(self, created_before: datetime, limit: int) -> Sequence[Visit]:
-        return await self._oldest(created_before, limit, lambda v: True)
+    async def older(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        return await self._oldest(created_before, limit, after, lambda v: True)
 
     async def _oldest(
-        self, created_before: datetime, limit: int, wanted: Callable[[Visit], bool]
-    ) -> Sequence[Visit]:
-        def effect() -> list[Visit]:
+        self,
+        created_before: datetime,
+        limit: int,
+        after: Cursor | None,
+        wanted: Callable[[Visit], bool],
+    ) -> Page[Stored]:
+        def effect() -> Page[Stored]:
             visits = (stored.visit for stored in self.documents.visits.values())
-            found = [v for v in visits if v.created_at <= created_before and wanted(v)]
-            return sorted(found, key=lambda v: (v.created_at, v.visit_id))[:limit]
+            found = sorted(
+                Cursor(v.created_at, v.visit_id)
+                for v in visits
+                if v.created_at <= created_before and wanted(v)
+            )
+            places = [place for place in found if after is None or place > after][:limit]
+            return self.documents.page(places, limit, lambda id_: self.documents.visits[id_])
 
         return await self._through("archive", None, effect)

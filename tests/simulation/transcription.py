@@ -8,6 +8,7 @@ from lumimd.audio import Audio
 from lumimd.commit import Commit
 from lumimd.errors import DeploymentFault, ErrorCode, ProviderRefuses, Transient
 from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
+from lumimd.queries import Cursor, Page
 from lumimd.records import Visit
 from lumimd.resilience import retry
 from tests.simulation.bucket import Bucket, Erased
@@ -137,21 +138,23 @@ class Transcriptions:
                     takes_s=takes_s,
                 )
 
-    async def recent(self) -> list[KnownJob]:
-        def effect() -> list[KnownJob]:
+    async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
+        def effect() -> Page[KnownJob]:
             now = self._world.loop.time()
-            return [
-                KnownJob(
-                    job.transcript_id,
-                    "http://deleted_by_user" if job.deleted else job.audio_url,
-                    not isinstance(job.state, Running),
+            return Page(
+                tuple(
+                    KnownJob(
+                        job.transcript_id,
+                        "http://deleted_by_user" if job.deleted else job.audio_url,
+                        not isinstance(job.state, Running),
+                    )
+                    for job in reversed(self.jobs.values())
+                    if job.listed_from <= now and not job.gone
                 )
-                for job in reversed(self.jobs.values())
-                if job.listed_from <= now and not job.gone
-            ]
+            )
 
         return await self._world.call(
-            Dependency.TRANSCRIPTION, "recent", effect, retry.TRANSCRIPTION
+            Dependency.TRANSCRIPTION, "listed", effect, retry.TRANSCRIPTION
         )
 
     async def jobs_below(self, bucket: str, folder: str) -> list[str]:

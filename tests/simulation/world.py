@@ -76,6 +76,7 @@ class World:
         self.has_few_places = self.faults.chance("few_places")
         self.is_rush = self.faults.chance("rush")
         self.is_rationed = self.faults.chance("rationed")
+        self.has_backlog = self.faults.chance("backlog")
         self.policy = Policy(
             bucket=BUCKET,
             requires_consent=not self.faults.chance("no_consent_asked"),

@@ -48,7 +48,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
     FirestoreAnswerStore: {"forget": [lambda s: s.forget("u")]},
     FirestoreArchive: {
         "with_audio": [lambda s: s.with_audio(NOW, 10)],
-        "between": [lambda s: s.between(NOW, NOW)],
+        "between": [lambda s: s.between(NOW, NOW, 10)],
         "waiting": [lambda s: s.waiting(NOW, 10)],
         "older": [lambda s: s.older(NOW, 10)],
     },

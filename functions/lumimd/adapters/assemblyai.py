@@ -5,6 +5,7 @@ refuse a whole transcript for one field that is null or new (`assemblyai_transcr
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -21,6 +22,7 @@ from lumimd.audio import Audio, is_below
 from lumimd.errors import ErrorCode, Transient
 from lumimd.inbound import WEBHOOK_HEADER
 from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
+from lumimd.queries import Cursor, Page
 from lumimd.resilience import retry
 
 T = TypeVar("T")
@@ -103,24 +105,23 @@ class AssemblyAITranscriber:
 
     async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
         """The newest job for this generation of the recording that has not failed."""
-        async for item in self._recent():
-            if item["status"] == ERROR or item["id"] in without:
+        async for job in self._recent():
+            transcript_id = text_of(job.get("id"))
+            if _status(job) == ERROR or transcript_id in without:
                 continue
-            if audio.is_named_by(item["audio_url"]):
-                return item["id"]
+            if audio.is_named_by(text_of(job.get("audio_url"))):
+                return transcript_id
         return None
 
-    async def recent(self) -> Sequence[KnownJob]:
-        """The recent jobs, the newest first."""
-        return [
-            KnownJob(item["id"], item["audio_url"], item["status"] in (COMPLETED, ERROR))
-            async for item in self._recent()
-        ]
+    async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
+        """The next jobs of the list, the newest first."""
+        jobs, cursor = await self._page_of_jobs(after)
+        return Page(tuple(map(_known, jobs)), cursor)
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
         """The ids of the recent jobs for recordings below `folder`, the newest first."""
-        recent = [item async for item in self._recent()]
-        return [item["id"] for item in recent if is_below(item["audio_url"], bucket, folder)]
+        recent = [_known(job) async for job in self._recent()]
+        return [job.transcript_id for job in recent if is_below(job.audio_url, bucket, folder)]
 
     async def delete(self, transcript_id: str) -> bool:
         """Have the job and its transcript forgotten."""
@@ -146,20 +147,24 @@ class AssemblyAITranscriber:
     async def _job(self, transcript_id: str) -> dict[str, Any]:
         return json_object((await self._client.http_client.get(_path(transcript_id))).content)
 
-    async def _recent(self) -> AsyncIterator[dict[str, str]]:
-        before_id: str | None = None
+    async def _recent(self) -> AsyncIterator[Mapping[str, Any]]:
+        after: Cursor | None = None
         for _ in range(LOOK_BACK_PAGES):
-            page = await self._page(before_id)
-            for item in items(page.get("transcripts")):
-                if text_of(item.get("id")):
-                    yield {
-                        "id": text_of(item.get("id")),
-                        "status": _status(item),
-                        "audio_url": text_of(item.get("audio_url")),
-                    }
-            last_id, before_id = before_id, _older_than(page)
-            if before_id is None or before_id == last_id:
+            jobs, after = await self._page_of_jobs(after)
+            for job in jobs:
+                yield job
+            if after is None:
                 return
+
+    async def _page_of_jobs(
+        self, after: Cursor | None
+    ) -> tuple[list[Mapping[str, Any]], Cursor | None]:
+        """The readable jobs of a page of the list, and where the next page begins."""
+        before_id = after.id if after else None
+        page = await self._page(before_id)
+        jobs = [job for job in items(page.get("transcripts")) if text_of(job.get("id"))]
+        older = _older_than(page)
+        return jobs, Cursor(None, older) if older and older != before_id else None
 
     async def _page(self, before_id: str | None) -> Mapping[str, Any]:
         asked = {"limit": str(PAGE)} | ({"before_id": before_id} if before_id else {})
@@ -245,6 +250,21 @@ def _state(found: Mapping[str, Any]) -> Running | Transcribed | Failed:
             return _failed(text_of(found.get("error")))
         case _:
             return Running()
+
+
+def _known(item: Mapping[str, Any]) -> KnownJob:
+    is_over = _status(item) in (COMPLETED, ERROR)
+    audio_url, ordered_at = text_of(item.get("audio_url")), _instant(text_of(item.get("created")))
+    return KnownJob(text_of(item.get("id")), audio_url, is_over, ordered_at)
+
+
+def _instant(text: str) -> datetime | None:
+    """The list gives UTC without saying so."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _failed(sentence: str) -> Failed:

@@ -4,7 +4,6 @@ For a local bucket and a real key. An uploaded copy has a URL of its own, so an 
 was lost cannot be recognized in the provider's list: the cloud uses signed URLs.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from assemblyai.api import ENDPOINT_UPLOAD as UPLOADS
@@ -14,6 +13,7 @@ from lumimd.adapters.assemblyai_fields import json_object, text_of
 from lumimd.adapters.cloud_storage import CloudAudioStore
 from lumimd.audio import Audio, Upload
 from lumimd.errors import ErrorCode
+from lumimd.queries import Cursor, Page
 from lumimd.resilience import retry
 
 
@@ -32,9 +32,11 @@ class UploadedAudioStore:
         """Whether there is anything below `folder`."""
         return await self._store.has(bucket, folder)
 
-    async def uploads(self, bucket: str, since: datetime) -> Sequence[Upload]:
+    async def uploads(
+        self, bucket: str, since: datetime, after: Cursor | None = None
+    ) -> Page[Upload]:
         """The recordings that were uploaded since then."""
-        return await self._store.uploads(bucket, since)
+        return await self._store.uploads(bucket, since, after)
 
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
         """Delete the recordings; the provider's copies expire by its own rules."""

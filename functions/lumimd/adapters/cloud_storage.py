@@ -1,7 +1,7 @@
 """The recordings in Cloud Storage: measured by range reads, lent out by short-lived signed URLs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -20,6 +20,7 @@ from lumimd.adapters.recording_file import seconds_of
 from lumimd.audio import Audio, Upload
 from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.inbound import upload_of
+from lumimd.queries import Cursor, Page
 from lumimd.resilience import retry
 
 T = TypeVar("T")
@@ -71,13 +72,20 @@ class CloudAudioStore:
 
         return await _in_thread(look)
 
-    async def uploads(self, bucket: str, since: datetime) -> Sequence[Upload]:
-        """The recordings that were uploaded since then. A listing of the bucket, 1,000 a page."""
+    async def uploads(
+        self, bucket: str, since: datetime, after: Cursor | None = None
+    ) -> Page[Upload]:
+        """The recordings that were uploaded since then. One page of the listing, 1,000 objects."""
 
-        def look() -> list[Upload]:
-            found = self._client.list_blobs(bucket, prefix="visits/", retry=None)
-            uploads = (_upload(blob) for blob in found if (blob.time_created or since) >= since)
-            return [upload for upload in uploads if upload is not None]
+        def look() -> Page[Upload]:
+            found = self._client.list_blobs(
+                bucket, prefix="visits/", page_token=after.id if after else None, retry=None
+            )
+            page = next(found.pages, ())
+            uploads = (_upload(blob) for blob in page if (blob.time_created or since) >= since)
+            recordings = tuple(upload for upload in uploads if upload is not None)
+            token = found.next_page_token
+            return Page(recordings, Cursor(None, token) if token else None)
 
         return await _in_thread(look)
 

@@ -1,32 +1,20 @@
 """The visit store on Cloud Firestore."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any
 
-from google.api_core import exceptions as api
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
-from pydantic import ValidationError
 
-from lumimd import logs
-from lumimd.commit import Commit, Conflict, Stored
+from lumimd.adapters.firestore_calls import called
+from lumimd.adapters.firestore_queries import Listing
+from lumimd.commit import Commit, Stored
 from lumimd.dead_letter import DeadLetter
-from lumimd.errors import ErrorCode, Transient
+from lumimd.queries import Cursor, Page
+from lumimd.reading import read, readable
 from lumimd.records import Action, HistoryEntry, Visit
-from lumimd.resilience import retry
 from lumimd.transcript import TranscriptPage, Utterance, joined
-
-T = TypeVar("T")
-
-_CONFLICTS: Final = (api.FailedPrecondition, api.AlreadyExists, api.NotFound)
-_TRANSIENT: Final = (
-    api.Aborted,
-    api.ServerError,
-    api.TooManyRequests,
-    api.Cancelled,
-    api.RetryError,
-)
 
 
 class FirestoreVisitStore:
@@ -39,7 +27,10 @@ class FirestoreVisitStore:
         """The visit, or None. One read."""
         reference = self._client.document(f"visits/{visit_id}")
         snapshot = await called(lambda: reference.get(retry=None))
-        return _stored(snapshot) if snapshot.exists else None
+        if not snapshot.exists:
+            return None
+        visit = read(Visit, "visits", snapshot.id, snapshot.to_dict())
+        return Stored(visit, snapshot.update_time)
 
     async def create(self, commit: Commit) -> Stored:
         """Write a visit that does not exist yet; raises Conflict when it does, or was deleted.
@@ -62,52 +53,41 @@ class FirestoreVisitStore:
         batch.update(self._client.document(path), visit, option=unchanged)
         return await self._committed(batch, commit, others)
 
-    async def due(self, now: datetime, limit: int, after: Stored | None = None) -> Sequence[Stored]:
-        """At most `limit` visits with `wake_at <= now`, the longest overdue first.
-
-        A document that cannot be read is logged and passed over, so that it stops nobody else.
-        """
-        query = (
-            self._client.collection("visits")
-            .where(filter=FieldFilter("wakeAt", "<=", now))
-            .order_by("wakeAt")
-            .order_by("__name__")
-            .limit(limit)
-        )
-        if after is not None:
-            last = self._client.document(f"visits/{after.visit.visit_id}")
-            query = query.start_after({"wakeAt": after.visit.wake_at, "__name__": last})
-        due: list[Stored] = []
-        for snapshot in await self._all(query):
-            try:
-                due.append(_stored(snapshot))
-            except ValidationError as error:
-                logs.failure("visit_unreadable", error, visitId=snapshot.id)
-        return due
+    async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
+        due = self._client.collection("visits").where(filter=FieldFilter("wakeAt", "<=", now))
+        return await Listing(Visit, "visits", due, "wakeAt", stored).page(limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
-        """The stored utterances in order. One read a page."""
+        """The stored utterances in order, all of them or none. One read a page."""
         pages = await self._all(self._client.collection(f"visits/{visit_id}/transcript"))
-        return joined(TranscriptPage.from_stored(page.to_dict()) for page in pages)
+        return joined(
+            read(TranscriptPage, "transcript", f"{visit_id}/{page.id}", page.to_dict())
+            for page in pages
+        )
 
     async def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
         """The timeline in order. One read an entry."""
-        entries = await self._all(self._client.collection(f"visits/{visit_id}/history"))
-        return tuple(HistoryEntry.from_stored(entry.to_dict()) for entry in entries)
+        found = await self._all(self._client.collection(f"visits/{visit_id}/history"))
+        named = ((f"{visit_id}/{entry.id}", entry.to_dict(), None) for entry in found)
+        entries, _ = readable(HistoryEntry, "history", named)
+        return tuple(entry for entry, _ in entries)
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
         """The action items of a visit, in order of their ids. One read an item."""
         query = self._client.collection("actions").where(
             filter=FieldFilter("visitId", "==", visit_id)
         )
-        return tuple(Action.from_stored(found.to_dict()) for found in await self._all(query))
+        named = ((found.id, found.to_dict(), None) for found in await self._all(query))
+        actions, _ = readable(Action, "actions", named)
+        return tuple(action for action, _ in actions)
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
         """Why the visit failed, or None. One read."""
         reference = self._client.document(f"deadLetters/{visit_id}")
         found = await called(lambda: reference.get(retry=None))
-        stored = found.to_dict()
-        return DeadLetter.from_stored(stored) if stored else None
+        letter = found.to_dict()
+        return read(DeadLetter, "deadLetters", visit_id, letter) if found.exists else None
 
     async def _all(self, query: Any) -> list[Any]:
         return await called(lambda: query.get(retry=None))
@@ -123,23 +103,6 @@ class FirestoreVisitStore:
         return Stored(commit.visit, results[0].update_time)
 
 
-async def called(make: Callable[[], Awaitable[T]]) -> T:
-    """One call by the store's retry policy, with the SDK's errors told in our words.
-
-    A write that was applied although its answer got lost is refused when it is repeated; the
-    caller then reads again and finds its own write.
-    """
-
-    async def once() -> T:
-        try:
-            return await make()
-        except _CONFLICTS as error:
-            raise Conflict from error
-        except _TRANSIENT as error:
-            raise Transient(ErrorCode.INTERNAL_ERROR) from error
-
-    return await retry.call(retry.STORE, ErrorCode.INTERNAL_ERROR, once)
-
-
-def _stored(snapshot: Any) -> Stored:
-    return Stored(Visit.from_stored(snapshot.to_dict()), snapshot.update_time)
+def stored(visit: Visit, snapshot: Any) -> Stored:
+    """The visit of a snapshot, with its version."""
+    return Stored(visit, snapshot.update_time)

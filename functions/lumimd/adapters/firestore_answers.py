@@ -5,8 +5,9 @@ from typing import Any, Final
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from lumimd.adapters.firestore import called
+from lumimd.adapters.firestore_calls import called
 from lumimd.api.answers import Answer
+from lumimd.reading import read
 
 COLLECTION: Final = "idempotencyKeys"
 _BATCH: Final = 500
@@ -23,7 +24,7 @@ class FirestoreAnswerStore:
         reference = self._client.document(f"{COLLECTION}/{key}")
         snapshot = await called(lambda: reference.get(retry=None))
         stored = snapshot.to_dict()
-        return (Answer.from_stored(stored), snapshot.update_time) if stored else None
+        return (read(Answer, COLLECTION, key, stored), snapshot.update_time) if stored else None
 
     async def save(self, read_version: object | None, answer: Answer) -> object:
         """Write an answer that is still as it was read; raises Conflict when it is not."""

@@ -2,7 +2,8 @@
 
 from google.cloud import firestore
 
-from lumimd.adapters.firestore import called
+from lumimd.adapters.firestore_calls import called
+from lumimd.reading import read
 from lumimd.resilience.breaker_state import Breaker
 
 
@@ -17,7 +18,9 @@ class FirestoreBreakerStore:
         reference = self._client.document(f"ops/breaker-{name}")
         snapshot = await called(lambda: reference.get(retry=None))
         stored = snapshot.to_dict()
-        return (Breaker.from_stored(stored), snapshot.update_time) if stored else None
+        if not stored:
+            return None
+        return read(Breaker, "ops", f"breaker-{name}", stored), snapshot.update_time
 
     async def save(self, read_version: object | None, breaker: Breaker) -> object:
         """Write a breaker that is still as it was read; raises Conflict when it is not."""

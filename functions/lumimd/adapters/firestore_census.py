@@ -6,7 +6,7 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from lumimd.adapters.firestore import called
+from lumimd.adapters.firestore_calls import called
 from lumimd.dead_letter import LetterState
 from lumimd.records import ProcessingStatus
 

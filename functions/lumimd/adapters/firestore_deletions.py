@@ -1,14 +1,16 @@
 """The receipts of deletions on Cloud Firestore, and the documents that go with a visit."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from lumimd.adapters.firestore import called
+from lumimd.adapters.firestore_calls import called
+from lumimd.adapters.firestore_queries import Listing
 from lumimd.commit import Stored
+from lumimd.queries import Cursor, Page
+from lumimd.reading import read
 from lumimd.records import Deletion
 
 AT_ONCE: Final = 300
@@ -27,7 +29,8 @@ class FirestoreDeletions:
         snapshot = await called(lambda: reference.get(retry=None))
         if not snapshot.exists:
             return None
-        return Deletion.from_stored(snapshot.to_dict()), snapshot.update_time
+        receipt = read(Deletion, "deletions", visit_id, snapshot.to_dict())
+        return receipt, snapshot.update_time
 
     async def begin(self, read: Stored, deletion: Deletion) -> None:
         """Delete the visit and write the receipt, both or neither."""
@@ -48,15 +51,11 @@ class FirestoreDeletions:
         reference = self._receipt(deletion.visit_id)
         await called(lambda: reference.update(deletion.to_stored(), option=unchanged, retry=None))
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Deletion]:
-        """At most `limit` deletions with `wake_at <= now`, the longest overdue first."""
-        query = (
-            self._client.collection("deletions")
-            .where(filter=FieldFilter("wakeAt", "<=", now))
-            .order_by("wakeAt")
-            .limit(limit)
-        )
-        return [Deletion.from_stored(found.to_dict()) for found in await self._all(query)]
+    async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
+        """The next `limit` deletions with `wake_at <= now`, the longest overdue first."""
+        due = self._client.collection("deletions").where(filter=FieldFilter("wakeAt", "<=", now))
+        listing = Listing(Deletion, "deletions", due, "wakeAt", lambda receipt, _: receipt)
+        return await listing.page(limit, after)
 
     async def erase(self, visit_id: str) -> dict[str, int]:
         """Delete all documents of a visit; one read and one delete a document."""
@@ -68,7 +67,8 @@ class FirestoreDeletions:
             "actions": await self._erase(actions),
             "deadLetters": await self._erase(
                 client.collection("deadLetters").where(
-                    filter=FieldFilter("visitId", "==", visit_id)
+                    # By its path: what it says may not be readable, nor be there.
+                    filter=FieldFilter("__name__", "==", client.document(f"deadLetters/{visit_id}"))
                 )
             ),
         }

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from google.cloud import firestore
 
-from lumimd.adapters.firestore import called
+from lumimd.adapters.firestore_calls import called
 from lumimd.admission.lanes import Lane
 
 

@@ -2,21 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
-from pydantic import ValidationError
 
-from lumimd import logs
-from lumimd.adapters.firestore import called
+from lumimd.adapters.firestore_calls import called
+from lumimd.adapters.firestore_queries import Listing
 from lumimd.document import Document
 from lumimd.library import STATUSES, Group, Place, Profile, StoredAction, Used, group_of
+from lumimd.queries import Cursor, Page
+from lumimd.reading import read, readable
 from lumimd.records import Action, Visit
 
 D = TypeVar("D", bound=Document)
-
-_NEWEST: Final = firestore.Query.DESCENDING
 
 
 class FirestoreLibrary:
@@ -27,8 +26,8 @@ class FirestoreLibrary:
 
     async def visits(
         self, user_id: str, *, limit: int, group: Group | None = None, after: Place | None = None
-    ) -> Sequence[Visit]:
-        """At most `limit` visits of a group, or of all. One read a visit."""
+    ) -> Page[Visit]:
+        """The next `limit` visits of a group, or of all. One read a visit."""
         query = self._of("visits", user_id)
         # A visit that its owner created has no `archived` until a function writes it: those which
         # are processing are sifted here, and more is read until the page is full.
@@ -37,19 +36,17 @@ class FirestoreLibrary:
             query = query.where(filter=FieldFilter("archived", "==", archived))
         if group is not None and group in STATUSES:
             query = query.where(filter=FieldFilter("status", "in", list(STATUSES[group])))
-        found: list[Visit] = []
-        while True:
-            snapshots = await self._page("visits", query, limit, after)
-            visits = _read_all(Visit, snapshots)
-            found += [visit for visit in visits if group in (None, group_of(visit))]
-            if len(found) >= limit or len(snapshots) < limit:
-                return found[:limit]
-            after = Place(snapshots[-1].get("createdAt"), snapshots[-1].id)
+        listing = _newest_first(Visit, "visits", query)
+        return await listing.filled(
+            limit, _cursor(after), lambda visit: group in (None, group_of(visit))
+        )
 
     async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:
         """The visits of one batch, oldest first. One query, so they are of one moment."""
         query = self._of("visits", user_id).where(filter=FieldFilter("batchId", "==", batch_id))
-        visits = _read_all(Visit, await called(lambda: query.get(retry=None)))
+        found = await called(lambda: query.get(retry=None))
+        named = ((each.id, each.to_dict(), None) for each in found)
+        visits = [visit for visit, _ in readable(Visit, "visits", named)[0]]
         return sorted(visits, key=lambda visit: (visit.created_at, visit.visit_id))
 
     async def actions(
@@ -59,14 +56,17 @@ class FirestoreLibrary:
         query = self._of("actions", user_id)
         if completed is not None:
             query = query.where(filter=FieldFilter("completed", "==", completed))
-        return _read_all(Action, await self._page("actions", query, limit, after))
+        found = await _newest_first(Action, "actions", query).filled(limit, _cursor(after))
+        return found.items
 
     async def action(self, action_id: str) -> StoredAction | None:
         """One action item, or None. One read."""
         reference = self._client.document(f"actions/{action_id}")
         snapshot = await called(lambda: reference.get(retry=None))
         stored = snapshot.to_dict()
-        return StoredAction(Action.from_stored(stored), snapshot.update_time) if stored else None
+        if not stored:
+            return None
+        return StoredAction(read(Action, "actions", action_id, stored), snapshot.update_time)
 
     async def add_action(self, action: Action) -> StoredAction:
         """Write a new action item; raises Conflict when it exists."""
@@ -93,7 +93,7 @@ class FirestoreLibrary:
         """What is known of a user. One read."""
         reference = self._client.document(f"users/{user_id}")
         snapshot = await called(lambda: reference.get(retry=None))
-        return Profile.from_stored({**(snapshot.to_dict() or {}), "userId": user_id})
+        return Profile.of(user_id, snapshot.to_dict() or {})
 
     async def forget(self, user_id: str) -> None:
         """Delete what is known of a user apart from visits. One write."""
@@ -116,22 +116,10 @@ class FirestoreLibrary:
         query: Any = self._client.collection(collection)
         return query.where(filter=FieldFilter("userId", "==", user_id))
 
-    async def _page(
-        self, collection: str, query: Any, limit: int, after: Place | None
-    ) -> list[Any]:
-        query = query.order_by("createdAt", _NEWEST).order_by("__name__", _NEWEST).limit(limit)
-        if after is not None:
-            last = self._client.document(f"{collection}/{after.id}")
-            query = query.start_after({"createdAt": after.created_at, "__name__": last})
-        return await called(lambda: query.get(retry=None))
+
+def _newest_first(kind: type[D], collection: str, query: Any) -> Listing[D, D]:
+    return Listing(kind, collection, query, "createdAt", lambda item, _: item, newest_first=True)
 
 
-def _read_all(document: type[D], snapshots: Sequence[Any]) -> list[D]:
-    """The documents; one that cannot be read is logged and passed over, and hides no other."""
-    read: list[D] = []
-    for snapshot in snapshots:
-        try:
-            read.append(document.from_stored(snapshot.to_dict()))
-        except ValidationError as error:
-            logs.failure("document_unreadable", error, eventId=snapshot.id)
-    return read
+def _cursor(place: Place | None) -> Cursor | None:
+    return Cursor(place.created_at, place.id) if place else None

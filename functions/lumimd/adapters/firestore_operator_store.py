@@ -10,16 +10,15 @@ in the same order. One index a filter is therefore enough (all COLLECTION scope)
     entries:     (actor ASC, at DESC), (target ASC, at DESC)
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
-from pydantic import ValidationError
 
-from lumimd import logs
-from lumimd.adapters.firestore import called
+from lumimd.adapters.firestore_calls import called
+from lumimd.adapters.firestore_queries import Listing
 from lumimd.commit import Conflict
 from lumimd.dead_letter import DeadLetter
 from lumimd.document import Document
@@ -38,12 +37,13 @@ from lumimd.operations.operator_store import (
     VisitFilter,
     is_stuck,
 )
+from lumimd.queries import Cursor, pages
+from lumimd.reading import read
 from lumimd.records import ProcessingStatus
 
 D = TypeVar("D", bound=Document)
 
 PAGE: Final = 300
-DESCENDING: Final = "DESCENDING"
 AUDIT: Final = "ops/audit/entries"
 
 
@@ -63,17 +63,12 @@ class FirestoreOperatorStore:
             ("userId", "==", wanted.user_id),
             ("updatedAt", ">=", wanted.updated_since),
         )
-        return await self._page(VisitLine, query, "updatedAt", limit, after)
+        return await _filled(VisitLine, "visits", query, "updatedAt", limit, after)
 
     async def much_retried(self, at_least: int, limit: int) -> Sequence[VisitLine]:
         """At most `limit` visits that were retried so often, the most often first."""
-        query = (
-            _where(self._visits(), ("retryCount", ">=", at_least))
-            .order_by("retryCount", direction=DESCENDING)
-            .order_by("__name__", direction=DESCENDING)
-            .limit(limit)
-        )
-        return _read(VisitLine, await called(lambda: query.get(retry=None)))
+        query = _where(self._visits(), ("retryCount", ">=", at_least))
+        return await _filled(VisitLine, "visits", query, "retryCount", limit)
 
     async def stuck(self, now: datetime, limit: int) -> Sequence[VisitLine]:
         """At most `limit` visits that do not move, the longest unchanged first.
@@ -90,11 +85,12 @@ class FirestoreOperatorStore:
         found: dict[str, VisitLine] = {}
         for query, order in ((overdue, "wakeAt"), (quiet, "updatedAt")):
             seen = 0
-            async for visit in self._in_order(query, order):
-                if is_stuck(visit, now):
-                    found[visit.visit_id] = visit
-                    seen += 1
-                if seen == limit:
+            listing = Listing(VisitLine, "visits", query, order, _itself)
+            async for page in pages(lambda after, listing=listing: listing.page(PAGE, after)):  # type: ignore[misc]
+                stuck = [visit for visit in page.items if is_stuck(visit, now)]
+                found |= {visit.visit_id: visit for visit in stuck[: limit - seen]}
+                seen += len(stuck)
+                if seen >= limit:
                     break
         return sorted(found.values(), key=lambda v: (v.updated_at, v.visit_id))[:limit]
 
@@ -119,14 +115,16 @@ class FirestoreOperatorStore:
             ("state", "==", wanted.state),
             ("lastSeenAt", ">=", wanted.since),
         )
-        return await self._page(DeadLetter, query, "lastSeenAt", limit, after)
+        return await _filled(DeadLetter, "deadLetters", query, "lastSeenAt", limit, after)
 
     async def letter(self, visit_id: str) -> FoundLetter | None:
         """The dead letter of the visit, or None. One read."""
         reference = self._client.document(f"deadLetters/{visit_id}")
         found = await called(lambda: reference.get(retry=None))
         stored = found.to_dict()
-        return FoundLetter(DeadLetter.from_stored(stored), found.update_time) if stored else None
+        if not stored:
+            return None
+        return FoundLetter(read(DeadLetter, "deadLetters", visit_id, stored), found.update_time)
 
     async def save_letter(self, read: FoundLetter, letter: DeadLetter) -> None:
         """Write a dead letter that is still as it was read; raises Conflict when it is not."""
@@ -157,28 +155,10 @@ class FirestoreOperatorStore:
             ("actor", "==", wanted.actor),
             ("target", "==", wanted.target),
         )
-        return await self._page(AuditEntry, query, "at", limit, after)
+        return await _filled(AuditEntry, AUDIT, query, "at", limit, after)
 
     def _visits(self) -> Any:
         return self._client.collection("visits").select(VisitLine.stored_fields())
-
-    async def _page(
-        self, kind: type[D], query: Any, order: str, limit: int, after: Mark | None
-    ) -> list[D]:
-        """The page of `query` that begins after `after`, newest first."""
-        query = query.order_by(order, direction=DESCENDING)
-        query = query.order_by("__name__", direction=DESCENDING).limit(limit)
-        if after is not None:
-            query = query.start_after({order: after.at, "__name__": after.id})
-        return _read(kind, await called(lambda: query.get(retry=None)))
-
-    async def _in_order(self, query: Any, order: str) -> AsyncIterator[VisitLine]:
-        query = query.order_by(order).limit(PAGE)
-        snapshots = await called(_getting(query))
-        while snapshots:
-            for visit in _read(VisitLine, snapshots):
-                yield visit
-            snapshots = await called(_getting(query.start_after(snapshots[-1])))
 
     async def _update(self, reference: Any, fields: dict[str, Any], version: object) -> None:
         batch = self._client.batch()
@@ -186,8 +166,17 @@ class FirestoreOperatorStore:
         await called(lambda: batch.commit(retry=None))
 
 
-def _getting(query: Any) -> Callable[[], Any]:
-    return lambda: query.get(retry=None)
+async def _filled(
+    kind: type[D], collection: str, query: Any, order: str, limit: int, after: Mark | None = None
+) -> Sequence[D]:
+    """The page of `query` that begins after `after`, newest first."""
+    listing = Listing(kind, collection, query, order, _itself, newest_first=True)
+    cursor = Cursor(after.at, after.id) if after else None
+    return [*(await listing.filled(limit, cursor)).items]
+
+
+def _itself(document: D, _snapshot: Any) -> D:
+    return document
 
 
 def _counting(query: Any) -> Callable[[], Any]:
@@ -200,14 +189,3 @@ def _where(query: Any, *conditions: tuple[str, str, Any]) -> Any:
         if value is not None:
             query = query.where(filter=FieldFilter(field, operator, value))
     return query
-
-
-def _read(kind: type[D], snapshots: Sequence[Any]) -> list[D]:
-    """The documents; one that cannot be read is logged, so that it hides none of the others."""
-    documents = []
-    for snapshot in snapshots:
-        try:
-            documents.append(kind.from_stored(snapshot.to_dict()))
-        except ValidationError as error:
-            logs.failure("document_unreadable", error, visitId=snapshot.id)
-    return documents

@@ -8,8 +8,9 @@ from typing import Generic, TypeVar
 
 from google.cloud import firestore
 
-from lumimd.adapters.firestore import called
+from lumimd.adapters.firestore_calls import called
 from lumimd.document import Document
+from lumimd.reading import read, readable
 
 D = TypeVar("D", bound=Document)
 
@@ -26,7 +27,9 @@ class FirestoreSharedDocuments(Generic[D]):
         """The document and its version, or None. One read."""
         snapshot = await called(lambda: self._reference(key).get(retry=None))
         stored = snapshot.to_dict()
-        return (self._kind.from_stored(stored), snapshot.update_time) if stored else None
+        if not stored:
+            return None
+        return read(self._kind, self._collection, key, stored), snapshot.update_time
 
     async def save(self, key: str, read_version: object | None, document: D) -> object:
         """Write a document that is still as it was read; raises Conflict when it is not."""
@@ -46,7 +49,9 @@ class FirestoreSharedDocuments(Generic[D]):
     async def all(self) -> Mapping[str, D]:
         """Every document, in order of the keys. One read a document, and at least one."""
         found = await called(lambda: self._client.collection(self._collection).get(retry=None))
-        return {each.id: self._kind.from_stored(each.to_dict() or {}) for each in found}
+        named = [(each.id, each.to_dict(), each.id) for each in found]
+        documents, _ = readable(self._kind, self._collection, named)
+        return {key: document for document, key in documents}
 
     def _reference(self, key: str) -> firestore.AsyncDocumentReference:
         return self._client.document(f"{self._collection}/{key}")

@@ -2,7 +2,7 @@
 
 from google.cloud import firestore
 
-from lumimd.adapters.firestore import called
+from lumimd.adapters.firestore_calls import called
 from lumimd.resilience.rate_limit_policies import Tier
 
 

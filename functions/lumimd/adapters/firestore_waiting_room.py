@@ -5,10 +5,10 @@ from typing import Any
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
-from pydantic import ValidationError
 
-from lumimd import logs
-from lumimd.adapters.firestore import called
+from lumimd.adapters.firestore import stored
+from lumimd.adapters.firestore_calls import called
+from lumimd.adapters.firestore_queries import Listing
 from lumimd.commit import Stored
 from lumimd.records import Visit
 
@@ -20,25 +20,15 @@ class FirestoreWaitingRoom:
         self._client = client
 
     async def waiting(self, first_turn: int, before: int, limit: int) -> Sequence[Stored]:
-        """Visits in order of their turns. One read a visit, and at least one.
-
-        A document that cannot be read is logged and passed over, so that it stops nobody else.
-        """
-        query = self._between(first_turn, before).limit(limit)
-        found: list[Stored] = []
-        for snapshot in await called(lambda: query.get(retry=None)):
-            try:
-                visit = Visit.from_stored(snapshot.to_dict() or {})
-            except ValidationError as error:
-                logs.failure("visit_unreadable", error, visitId=snapshot.id)
-            else:
-                found.append(Stored(visit, snapshot.update_time))
-        return found
+        """Visits in order of their turns. One read a visit, and at least one."""
+        line = Listing(Visit, "visits", self._between(first_turn, before), "turn", stored)
+        return (await line.filled(limit)).items
 
     async def before(self, first_turn: int, turn: int, visit_id: str) -> int:
         """How many visits come before this one. One read a thousand of them, and at least one."""
         this = self._client.document(f"visits/{visit_id}")
-        query = self._between(first_turn, turn + 1).end_before({"turn": turn, "__name__": this})
+        line = self._between(first_turn, turn + 1).order_by("turn").order_by("__name__")
+        query = line.end_before({"turn": turn, "__name__": this})
         ((result,),) = await called(lambda: query.count().get(retry=None))
         return int(result.value)
 
@@ -47,6 +37,4 @@ class FirestoreWaitingRoom:
             self._client.collection("visits")
             .where(filter=FieldFilter("turn", ">=", first_turn))
             .where(filter=FieldFilter("turn", "<", before))
-            .order_by("turn")
-            .order_by("__name__")
         )

@@ -13,6 +13,7 @@ from lumimd.audio import Audio
 from lumimd.clinical import VisitSummary
 from lumimd.errors import BadAnswer
 from lumimd.ports import AskedAgain, Job, KnownJob, Summarizer, Transcriber
+from lumimd.queries import Cursor, Page
 from lumimd.resilience.breaker import CircuitBreaker
 from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION
 from lumimd.transcript import Transcript
@@ -62,10 +63,10 @@ class GuardedTranscriber:
         async with metrics.provider_call(TRANSCRIPTION.name, "find"), self._breaker.admitted():
             return await self._transcriber.find(audio, without)
 
-    async def recent(self) -> Sequence[KnownJob]:
-        """The recent jobs."""
+    async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
+        """The next jobs of the provider's list."""
         async with metrics.provider_call(TRANSCRIPTION.name, "list"), self._breaker.admitted():
-            return await self._transcriber.recent()
+            return await self._transcriber.listed(after)
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
         """The ids of the recent jobs for recordings below `folder`."""

@@ -104,7 +104,7 @@ async def list_medications(
     `limit` counts visits: one page shows what so many visits say, which may be nothing.
     """
     visits = await parts.library.visits(user.user_id, limit=paging.limit + 1, after=paging.after)
-    page = paging.page(visits, lambda v: Place(v.created_at, v.visit_id), _lines)
+    page = paging.page(visits.items, lambda v: Place(v.created_at, v.visit_id), _lines)
     items = tuple(line for lines in page.items for line in lines)
     return Page[MedicationLine](items=items, next_cursor=page.next_cursor)
 

@@ -24,7 +24,7 @@ from lumimd.api.parts import ApiParts
 from lumimd.api.problems import REFUSED, Fault, Problem, ProblemCode
 from lumimd.api.security import BodyLimit, Bugs, SecurityHeaders
 from lumimd.commit import Conflict
-from lumimd.errors import Refused, Transient
+from lumimd.errors import Refused, Transient, UnreadableDocument
 from lumimd.resilience.limits import TooMany
 
 ROUTERS: Final = (
@@ -107,6 +107,11 @@ async def _transient(_request: Request, error: Any) -> Response:
     return Problem(ProblemCode.UNAVAILABLE, retry_after_s=error.retry_after_s or 5.0).response()
 
 
+async def _unreadable(_request: Request, error: Any) -> Response:
+    """The reader has logged which document it is."""
+    return Problem(ProblemCode.DOCUMENT_UNREADABLE, retry_after_s=error.retry_after_s).response()
+
+
 async def _invalid(_request: Request, error: Any) -> Response:
     """Says where and which rule; the value, and a name that the client made up, stay here."""
     faults = tuple(_fault(each) for each in error.errors()[:20])
@@ -150,6 +155,7 @@ HANDLERS: Final = {
     Conflict: _conflict,
     TooMany: _too_many,
     Transient: _transient,
+    UnreadableDocument: _unreadable,
     RequestValidationError: _invalid,
     HTTPException: _http,
 }

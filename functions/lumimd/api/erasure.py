@@ -7,7 +7,7 @@ from lumimd import commands
 from lumimd.api.account_views import Erased
 from lumimd.api.parts import ApiParts
 from lumimd.deletion import note_erasure
-from lumimd.errors import RefusalCode, Refused
+from lumimd.errors import RefusalCode, Refused, UnreadableDocument
 from lumimd.library import Place
 
 PAGE: Final = 50
@@ -19,6 +19,8 @@ async def erase_everything(parts: ApiParts, user_id: str) -> Erased:
 
     Raises:
         Transient: the store is not available; what is deleted stays deleted.
+        UnreadableDocument: a visit cannot be read, so that nobody can say what belongs to it.
+            Everything else is deleted; the request is to be repeated when the visit can be read.
     """
     await note_erasure(parts, user_id)
     deleted: list[str] = []
@@ -34,12 +36,19 @@ async def erase_everything(parts: ApiParts, user_id: str) -> Erased:
                 # Whoever else deleted it, it is gone.
                 (held if refused.code is RefusalCode.LEGAL_HOLD else deleted).append(visit_id)
 
+    unreadable: list[str] = []
     after: Place | None = None
-    while page := await parts.library.visits(user_id, limit=PAGE, after=after):
-        await asyncio.gather(*(delete(visit.visit_id) for visit in page))
-        after = Place(page[-1].created_at, page[-1].visit_id)
+    while True:
+        page = await parts.library.visits(user_id, limit=PAGE, after=after)
+        unreadable += page.unreadable
+        await asyncio.gather(*(delete(visit.visit_id) for visit in page.items))
+        if len(page.items) < PAGE:
+            break
+        after = Place(page.items[-1].created_at, page.items[-1].visit_id)
     await parts.answers.forget(user_id)
     await parts.limits.forget(user_id)
     await parts.admission.forget(user_id)
     await parts.library.forget(user_id)
+    if unreadable:
+        raise UnreadableDocument("visits", unreadable[0])
     return Erased(deleted_visits=tuple(deleted), kept_for_legal_reasons=tuple(held))

@@ -12,13 +12,14 @@ At no time more than one visit is in memory.
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 
 from lumimd.api.parts import ApiParts
 from lumimd.api.views import ActionView, VisitView
 from lumimd.document import Document
+from lumimd.errors import UnreadableDocument
 from lumimd.library import Place, Profile
 from lumimd.records import HistoryEntry, Ledger, Visit
 from lumimd.transcript import Utterance
@@ -56,21 +57,30 @@ class ExportCounts(Document):
 
 
 class ExportManifest(Document):
-    """What the archive holds. It is written last: an archive without it is not whole."""
+    """What the archive holds. It is written last: an archive without it is not whole.
+
+    `unreadable_visits` are missing from the archive: a later export has them.
+    """
 
     user_id: str
     exported_at: datetime
     profile: Profile
     counts: ExportCounts
+    unreadable_visits: tuple[str, ...] = ()
 
 
 async def archive(parts: ApiParts, user_id: str) -> AsyncIterator[bytes]:
     """The archive, piece by piece."""
     sink = _Sink()
     counts = ExportCounts()
+    unreadable: list[str] = []
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as file:
-        async for visit in _visits(parts, user_id):
-            exported = await _exported(parts, visit)
+        async for visit in _visits(parts, user_id, unreadable):
+            try:
+                exported = await _exported(parts, visit)
+            except UnreadableDocument:  # a page of its transcript
+                unreadable.append(visit.visit_id)
+                continue
             counts = counts.plus(exported)
             file.writestr(f"visits/{visit.visit_id}.json", _json(exported))
             yield sink.taken()
@@ -80,19 +90,23 @@ async def archive(parts: ApiParts, user_id: str) -> AsyncIterator[bytes]:
             exported_at=parts.clock.now(),
             profile=await parts.library.profile(user_id),
             counts=counts,
+            unreadable_visits=tuple(dict.fromkeys(unreadable)),
         )
         file.writestr("manifest.json", _json(manifest))
     yield sink.taken()
 
 
-async def _visits(parts: ApiParts, user_id: str) -> AsyncIterator[Visit]:
-    page: Sequence[Visit] | None = None
+async def _visits(parts: ApiParts, user_id: str, unreadable: list[str]) -> AsyncIterator[Visit]:
+    """The visits that can be read; the ids of the others are added to `unreadable`."""
     after: Place | None = None
-    while page is None or len(page) == PAGE:
+    while True:
         page = await parts.library.visits(user_id, limit=PAGE, after=after)
-        for visit in page:
+        unreadable += page.unreadable
+        for visit in page.items:
             yield visit
             after = Place(visit.created_at, visit.visit_id)
+        if len(page.items) < PAGE:
+            return
 
 
 async def _exported(parts: ApiParts, visit: Visit) -> ExportedVisit:

@@ -37,6 +37,7 @@ class ProblemCode(StrEnum):
     CHANGED_MEANWHILE = "changed_meanwhile"
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
+    DOCUMENT_UNREADABLE = "document_unreadable"
     INTERNAL_ERROR = "internal_error"
 
     # What a visit refuses (errors.RefusalCode).
@@ -69,6 +70,7 @@ STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.CHANGED_MEANWHILE: HTTPStatus.CONFLICT,
     ProblemCode.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
     ProblemCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemCode.DOCUMENT_UNREADABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemCode.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
     ProblemCode.STILL_PROCESSING: HTTPStatus.CONFLICT,
     ProblemCode.RETRY_TOO_SOON: HTTPStatus.TOO_MANY_REQUESTS,
@@ -96,6 +98,7 @@ DETAILS: Final[Mapping[ProblemCode, str]] = {
     ProblemCode.CHANGED_MEANWHILE: "Somebody else changed it. Please read it again.",
     ProblemCode.RATE_LIMITED: "Too many requests. Please wait.",
     ProblemCode.UNAVAILABLE: "This is not available at the moment. Please try again.",
+    ProblemCode.DOCUMENT_UNREADABLE: "This cannot be read at the moment. It is safe.",
     ProblemCode.INTERNAL_ERROR: "Something went wrong on our side.",
     **{
         REFUSED[code]: sentence
@@ -170,6 +173,7 @@ _ASK_AGAIN: Final = (
     ProblemCode.RATE_LIMITED,
     ProblemCode.RETRY_TOO_SOON,
     ProblemCode.UNAVAILABLE,
+    ProblemCode.DOCUMENT_UNREADABLE,
 )
 
 

@@ -20,6 +20,7 @@ EVERYWHERE: Final = (
     ProblemCode.INVALID_REQUEST,
     ProblemCode.INTERNAL_ERROR,
     ProblemCode.UNAVAILABLE,
+    ProblemCode.DOCUMENT_UNREADABLE,
 )
 """What any route of a signed-in user may answer."""
 

@@ -93,7 +93,7 @@ async def list_visits(
     found = await parts.library.visits(
         user.user_id, limit=paging.limit + 1, group=group, after=paging.after
     )
-    return paging.page(found, lambda v: Place(v.created_at, v.visit_id), VisitCard.of)
+    return paging.page(found.items, lambda v: Place(v.created_at, v.visit_id), VisitCard.of)
 
 
 @router.get("/visits/{visitId}", responses={**may_answer(P.NOT_FOUND), **_RUNS})

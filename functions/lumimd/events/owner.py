@@ -28,7 +28,12 @@ class SummaryRetried(Event):
     step = Step.TRANSCRIPT_READY
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**_retried(visit, now), "wake_at": now + REQUEST_GRACE, "requests": 1}
+        return {
+            **_retried(visit, now),
+            "wake_at": now + REQUEST_GRACE,
+            "requests": 1,
+            "unanswered_requests": 0,
+        }
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: date
         "orders": 0,
         "restarts": 0,
         "requests": 0,
+        "unanswered_requests": 0,
         "claim": None,
         "trouble": None,
         "held_since": None,

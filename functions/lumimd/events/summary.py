@@ -6,17 +6,27 @@ from datetime import datetime
 from lumimd.clinical import Source, VisitSummary
 from lumimd.events.event import Changes, Event, claimed, nobodys_before
 from lumimd.events.submission import AudioRejected, SubmissionDeferred, SubmissionHeld
-from lumimd.events.transcription import REQUEST_GRACE
+from lumimd.events.transcription import request_grace
 from lumimd.progress import Step
 from lumimd.records import Claim, Ledger, Stage, Visit
 
 
 @dataclass(frozen=True)
 class SummaryRequested(Event):
-    """The task that was to summarize seems lost; another one is created."""
+    """The task that was to summarize seems lost; another one is created.
+
+    Each that no worker takes up doubles the time until the next, so that a queue with a backlog of
+    hours gets a few tasks a visit and not one every two minutes.
+    """
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {"requests": visit.requests + 1, "claim": None, "wake_at": now + REQUEST_GRACE}
+        unanswered = visit.unanswered_requests + 1
+        return {
+            "requests": visit.requests + 1,
+            "unanswered_requests": unanswered,
+            "claim": None,
+            "wake_at": now + request_grace(unanswered),
+        }
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,7 @@ class SummaryClaimed(Event):
     claim: Claim
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return claimed(visit, self.claim)
+        return {**claimed(visit, self.claim), "unanswered_requests": 0}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,15 @@ GIVEN_UP_REMEMBERED: Final = 10
 REQUEST_GRACE: Final = timedelta(minutes=2)
 """How long a created task may take to start before it counts as lost."""
 
+LONGEST_GRACE: Final = timedelta(hours=1)
+"""A backlog of summaries may take hours; a task that waits in the queue is not lost."""
+
+
+def request_grace(unanswered: int) -> timedelta:
+    """How long the next task may take, after `unanswered` ones that were taken for lost."""
+    doubled: timedelta = REQUEST_GRACE * 2 ** min(unanswered, 5)
+    return min(doubled, LONGEST_GRACE)
+
 
 @dataclass(frozen=True)
 class TranscriptionPolled(Event):
@@ -79,6 +88,7 @@ class TranscriptStored(Event):
             "trouble": None,
             "held_since": None,
             "requests": 1,
+            "unanswered_requests": 0,
             "claim": None,
             "wake_at": now + REQUEST_GRACE,
         }

@@ -6,6 +6,7 @@ from typing import Any
 
 from lumimd.api.answers import Answer
 from lumimd.commit import Conflict
+from lumimd.reading import read
 
 
 class MemoryAnswerStore:
@@ -21,7 +22,7 @@ class MemoryAnswerStore:
         if key not in self._documents:
             return None
         document, version = self._documents[key]
-        return Answer.from_stored(document), version
+        return read(Answer, "idempotencyKeys", key, document), version
 
     async def save(self, read_version: object | None, answer: Answer) -> object:
         """Write an answer that is still as it was read; raises Conflict when it is not."""

@@ -1,41 +1,52 @@
 """The visits by age, over the visits in memory."""
 
 import asyncio
-from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from lumimd.adapters.memory.queries import Listing, Where, between, equal, until
 from lumimd.adapters.memory.store import MemoryVisitStore
+from lumimd.commit import Stored
+from lumimd.queries import Cursor, Page
 from lumimd.records import ProcessingStatus, Visit
 
 
 class MemoryArchive:
-    """Looks at every visit, which is what indexes are for elsewhere."""
+    """Goes by the store's index of `createdAt`."""
 
     def __init__(self, store: MemoryVisitStore) -> None:
         self._store = store
 
-    async def with_audio(self, created_before: datetime, limit: int) -> Sequence[Visit]:
-        """Visits so old whose recordings were not erased, the oldest first."""
-        return await self._oldest(created_before, limit, lambda v: v.audio_erased_at is None)
+    async def with_audio(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """Visits so old on which no erasure is on record, the oldest first."""
+        old = until("createdAt", created_before)
+        return await self._page(limit, after, lambda v: old(v) and equal(v, audioErasedAt=None))
 
-    async def between(self, after: datetime, before: datetime) -> Sequence[Visit]:
-        """All visits that were created in that time, the oldest first."""
-        limit = len(self._store.raw.under("visits"))
-        return await self._oldest(before, limit, lambda v: v.created_at > after)
+    async def between(
+        self, created_after: datetime, before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """Visits that were created in that time, the oldest first."""
+        return await self._page(limit, after, between("createdAt", created_after, before))
 
-    async def waiting(self, created_before: datetime, limit: int) -> Sequence[Visit]:
+    async def waiting(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
         """Visits so old that are still `pending`, the oldest first."""
-        pending = ProcessingStatus.PENDING
-        return await self._oldest(created_before, limit, lambda v: v.processing_status is pending)
+        old, pending = until("createdAt", created_before), ProcessingStatus.PENDING
+        return await self._page(
+            limit, after, lambda v: old(v) and equal(v, processingStatus=pending)
+        )
 
-    async def older(self, created_before: datetime, limit: int) -> Sequence[Visit]:
+    async def older(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
         """Visits so old, the oldest first."""
-        return await self._oldest(created_before, limit, lambda v: True)
+        return await self._page(limit, after, until("createdAt", created_before))
 
-    async def _oldest(
-        self, created_before: datetime, limit: int, wanted: Callable[[Visit], bool]
-    ) -> Sequence[Visit]:
+    async def _page(self, limit: int, after: Cursor | None, where: Where) -> Page[Stored]:
         await asyncio.sleep(0)
-        visits = (Visit.from_stored(found) for _, found in self._store.raw.under("visits"))
-        found = [v for v in visits if v.created_at <= created_before and wanted(v)]
-        return sorted(found, key=lambda v: v.created_at)[:limit]
+        store = self._store
+        return Listing(store.raw, Visit, "visits", "createdAt", store.stored, where).page(
+            limit, after
+        )

@@ -2,14 +2,18 @@
 
 import asyncio
 import io
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Final
 from urllib.parse import quote
 
 from lumimd.adapters.recording_file import seconds_of
 from lumimd.audio import Audio, Upload, upload_of
 from lumimd.errors import ErrorCode, Permanent
+from lumimd.queries import Cursor, Page
+
+PAGE: Final = 1_000
+"""Objects of a page of the listing, as in Cloud Storage."""
 
 
 class MemoryAudioStore:
@@ -32,11 +36,18 @@ class MemoryAudioStore:
         await asyncio.sleep(0)
         return any(path.startswith(folder) for path, _ in self._content)
 
-    async def uploads(self, bucket: str, since: datetime) -> Sequence[Upload]:
-        """The recordings that were put here since then."""
+    async def uploads(
+        self, bucket: str, since: datetime, after: Cursor | None = None
+    ) -> Page[Upload]:
+        """Of the next `PAGE` objects, by path, the recordings that were put here since then."""
         await asyncio.sleep(0)
-        uploads = (upload for upload in self._uploads.values() if upload is not None)
-        return [each for each in uploads if each.announced_at and each.announced_at >= since]
+        paths = sorted(path for path in self._uploads if after is None or path > after.id)[:PAGE]
+        found = (self._uploads[path] for path in paths)
+        cursor = Cursor(None, paths[-1]) if len(paths) == PAGE else None
+        return Page(
+            tuple(up for up in found if up and up.announced_at and up.announced_at >= since),
+            cursor,
+        )
 
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
         """Delete everything below `folder` that is not newer than `up_to`."""

@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 from lumimd.commit import Conflict
+from lumimd.reading import read
 from lumimd.resilience.breaker_state import Breaker
 
 
@@ -21,7 +22,7 @@ class MemoryBreakerStore:
         if name not in self._documents:
             return None
         document, version = self._documents[name]
-        return Breaker.from_stored(document), version
+        return read(Breaker, "ops", f"breaker-{name}", document), version
 
     async def save(self, read_version: object | None, breaker: Breaker) -> object:
         """Write a breaker that is still as it was read; raises Conflict when it is not."""

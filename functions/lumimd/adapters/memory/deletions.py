@@ -1,11 +1,13 @@
 """The receipts of deletions over the visits in memory."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 
+from lumimd.adapters.memory.queries import Listing, equal, until
 from lumimd.adapters.memory.store import MemoryVisitStore
 from lumimd.commit import Conflict, Stored
+from lumimd.queries import Cursor, Page
+from lumimd.reading import read
 from lumimd.records import Deletion
 
 
@@ -21,7 +23,8 @@ class MemoryDeletions:
         path = f"deletions/{visit_id}"
         if path not in self._store.raw:
             return None
-        return Deletion.from_stored(self._store.raw[path]), self._store.raw.version(path)
+        receipt = read(Deletion, "deletions", visit_id, self._store.raw[path])
+        return receipt, self._store.raw.version(path)
 
     async def begin(self, read: Stored, deletion: Deletion) -> None:
         """Delete the visit and write the receipt, both or neither."""
@@ -48,15 +51,17 @@ class MemoryDeletions:
             raise Conflict
         self._store.raw[path] = deletion.to_stored()
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Deletion]:
-        """At most `limit` deletions with `wake_at <= now`, the longest overdue first."""
+    async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
+        """The next `limit` deletions with `wake_at <= now`, the longest overdue first."""
         await asyncio.sleep(0)
-        due: list[tuple[datetime, str, Deletion]] = []
-        for _, stored in self._store.raw.under("deletions"):
-            found = Deletion.from_stored(stored)
-            if found.wake_at is not None and found.wake_at <= now:
-                due.append((found.wake_at, found.visit_id, found))
-        return [found for _, _, found in sorted(due, key=lambda each: each[:2])][:limit]
+        return Listing(
+            self._store.raw,
+            Deletion,
+            "deletions",
+            "wakeAt",
+            lambda receipt, _: receipt,
+            until("wakeAt", now),
+        ).page(limit, after)
 
     async def erase(self, visit_id: str) -> dict[str, int]:
         """Delete all documents of a visit; how many of each kind."""
@@ -66,7 +71,7 @@ class MemoryDeletions:
         paths = {
             "transcript": [path for path, _ in raw.under(f"visits/{visit_id}/transcript")],
             "history": [path for path, _ in raw.under(f"visits/{visit_id}/history")],
-            "actions": [path for path, a in raw.under("actions") if a["visitId"] == visit_id],
+            "actions": [path for path, a in raw.under("actions") if equal(a, visitId=visit_id)],
             "deadLetters": [letter] if letter in raw else [],
         }
         for path in (path for kind in paths.values() for path in kind):

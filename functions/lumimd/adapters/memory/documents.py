@@ -4,16 +4,23 @@ from collections.abc import Iterator, MutableMapping
 from itertools import count
 from typing import Any
 
+from lumimd.adapters.memory.index import Index
+from lumimd.queries import Cursor
+
 Document = dict[str, Any]
 
 
 class MemoryDocuments(MutableMapping[str, Document]):
-    """A document by its path; the version changes with every write, as Firestore's update time."""
+    """A document by its path; the version changes with every write, as Firestore's update time.
+
+    What is stored may be anything, as in a database that other releases write to as well.
+    """
 
     def __init__(self) -> None:
         self._collections: dict[str, dict[str, Document]] = {}
         self._versions: dict[str, int] = {}
         self._next_version = count(1)
+        self._indexes: dict[str, dict[str, Index]] = {}
 
     def version(self, path: str) -> int | None:
         """The version of a document; None where there is none."""
@@ -26,6 +33,25 @@ class MemoryDocuments(MutableMapping[str, Document]):
             for each, document in sorted(self._collections.get(collection, {}).items())
         ]
 
+    def ordered(
+        self,
+        collection: str,
+        field: str,
+        after: Cursor | None = None,
+        *,
+        newest_first: bool = False,
+    ) -> Iterator[tuple[Cursor, Document]]:
+        """The documents of a collection that have the field, in its order and then of their ids.
+
+        The index is made when it is first asked for, and kept: a page costs what it holds.
+        """
+        documents = self._collections.setdefault(collection, {})
+        indexes = self._indexes.setdefault(collection, {})
+        if field not in indexes:
+            indexes[field] = Index(field, documents)
+        for cursor in indexes[field].after(after, newest_first=newest_first):
+            yield cursor, documents[cursor.id]
+
     def __getitem__(self, path: str) -> Document:
         collection, _, name = path.rpartition("/")
         try:
@@ -37,11 +63,15 @@ class MemoryDocuments(MutableMapping[str, Document]):
         collection, _, name = path.rpartition("/")
         self._collections.setdefault(collection, {})[name] = document
         self._versions[path] = next(self._next_version)
+        for index in self._indexes.get(collection, {}).values():
+            index.put(name, document)
 
     def __delitem__(self, path: str) -> None:
         del self._versions[path]
         collection, _, name = path.rpartition("/")
         del self._collections[collection][name]
+        for index in self._indexes.get(collection, {}).values():
+            index.forget(name)
 
     def __contains__(self, path: object) -> bool:
         return path in self._versions

@@ -1,16 +1,20 @@
 """The library over the visits in memory."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from lumimd.adapters.memory.queries import Listing, equal
 from lumimd.adapters.memory.store import MemoryVisitStore
 from lumimd.commit import Conflict
+from lumimd.document import Document
 from lumimd.library import Group, Place, Profile, StoredAction, Used, group_of
+from lumimd.queries import Cursor, Page
+from lumimd.reading import read, readable
 from lumimd.records import Action, Visit
 
-T = TypeVar("T")
+D = TypeVar("D", bound=Document)
 
 
 class MemoryLibrary:
@@ -21,33 +25,37 @@ class MemoryLibrary:
 
     async def visits(
         self, user_id: str, *, limit: int, group: Group | None = None, after: Place | None = None
-    ) -> Sequence[Visit]:
+    ) -> Page[Visit]:
         """At most `limit` visits of a group, or of all."""
-        found = [visit for visit in await self._visits(user_id) if group in (None, group_of(visit))]
-        return _page(((v, Place(v.created_at, v.visit_id)) for v in found), limit, after)
+        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
+        listing = self._newest_first(Visit, "visits", user_id)
+        return listing.filled(limit, _cursor(after), lambda visit: group in (None, group_of(visit)))
 
     async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:
         """The visits of one batch, oldest first."""
-        found = [visit for visit in await self._visits(user_id) if visit.batch_id == batch_id]
-        return sorted(found, key=lambda visit: (visit.created_at, visit.visit_id))
+        await asyncio.sleep(0)
+        found = self._store.raw.under("visits")
+        named = (
+            (path.removeprefix("visits/"), visit, None)
+            for path, visit in found
+            if equal(visit, userId=user_id, batchId=batch_id)
+        )
+        visits = [visit for visit, _ in readable(Visit, "visits", named)[0]]
+        return sorted(visits, key=lambda visit: (visit.created_at, visit.visit_id))
 
     async def actions(
         self, user_id: str, *, limit: int, completed: bool | None = None, after: Place | None = None
     ) -> Sequence[Action]:
         """At most `limit` action items; those that are (not) completed, or all."""
-        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
-        found = [
-            action
-            for action in self._all_actions()
-            if action.user_id == user_id and completed in (None, action.completed)
-        ]
-        return _page(((a, Place(a.created_at, a.action_id)) for a in found), limit, after)
+        await asyncio.sleep(0)
+        listing = self._newest_first(Action, "actions", user_id, completed)
+        return listing.filled(limit, _cursor(after)).items
 
     async def action(self, action_id: str) -> StoredAction | None:
         """One action item, or None."""
         await asyncio.sleep(0)
         found = self._store.raw.get(f"actions/{action_id}")
-        return StoredAction(Action.from_stored(found), found) if found else None
+        return StoredAction(read(Action, "actions", action_id, found), found) if found else None
 
     async def add_action(self, action: Action) -> StoredAction:
         """Write a new action item; raises Conflict when it exists."""
@@ -71,8 +79,7 @@ class MemoryLibrary:
     async def profile(self, user_id: str) -> Profile:
         """What is known of a user."""
         await asyncio.sleep(0)
-        stored = self._store.raw.get(f"users/{user_id}", {})
-        return Profile.from_stored({**stored, "userId": user_id})
+        return Profile.of(user_id, self._store.raw.get(f"users/{user_id}"))
 
     async def forget(self, user_id: str) -> None:
         """Delete what is known of a user apart from visits."""
@@ -81,16 +88,25 @@ class MemoryLibrary:
 
     async def used(self, user_id: str, since: datetime) -> Used:
         """What the visits that were created since then came to."""
-        found = [visit for visit in await self._visits(user_id) if visit.created_at >= since]
-        return Used(visits=len(found), audio_seconds=sum(v.ledger.audio_seconds for v in found))
-
-    async def _visits(self, user_id: str) -> list[Visit]:
         await asyncio.sleep(0)
-        visits = (Visit.from_stored(found) for _, found in self._store.raw.under("visits"))
-        return [visit for visit in visits if visit.user_id == user_id]
+        found = [
+            visit
+            for _, visit in self._store.raw.under("visits")
+            if equal(visit, userId=user_id)
+            and isinstance(visit.get("createdAt"), datetime)
+            and visit["createdAt"] >= since
+        ]
+        return Used(visits=len(found), audio_seconds=sum(map(_audio_seconds, found)))
 
-    def _all_actions(self) -> Iterable[Action]:
-        return (Action.from_stored(found) for _, found in self._store.raw.under("actions"))
+    def _newest_first(
+        self, kind: type[D], collection: str, user_id: str, completed: bool | None = None
+    ) -> Listing[D, D]:
+        def where(stored: dict[str, Any]) -> bool:
+            is_theirs = equal(stored, userId=user_id)
+            return is_theirs and (completed is None or equal(stored, completed=completed))
+
+        raw = self._store.raw
+        return Listing(raw, kind, collection, "createdAt", _itself, where, newest_first=True)
 
     def _check(self, read: StoredAction) -> None:
         if self._store.raw.get(f"actions/{read.action.action_id}") != read.version:
@@ -102,9 +118,16 @@ class MemoryLibrary:
         return StoredAction(action, stored)
 
 
-def _page(found: Iterable[tuple[T, Place]], limit: int, after: Place | None) -> list[T]:
-    newest_first = sorted(found, key=lambda pair: (pair[1].created_at, pair[1].id), reverse=True)
-    mark = (after.created_at, after.id) if after else None
-    return [
-        item for item, place in newest_first if mark is None or (place.created_at, place.id) < mark
-    ][:limit]
+def _itself(document: D, _path: str) -> D:
+    return document
+
+
+def _cursor(place: Place | None) -> Cursor | None:
+    return Cursor(place.created_at, place.id) if place else None
+
+
+def _audio_seconds(visit: dict[str, Any]) -> float:
+    """As Firestore adds up: what is no number adds nothing."""
+    ledger = visit.get("ledger")
+    seconds = ledger.get("audioSeconds") if isinstance(ledger, dict) else None
+    return seconds if isinstance(seconds, int | float) else 0.0

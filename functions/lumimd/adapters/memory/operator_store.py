@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from lumimd.adapters.memory.queries import equal
 from lumimd.adapters.memory.store import MemoryVisitStore
 from lumimd.commit import Conflict
 from lumimd.dead_letter import DeadLetter
@@ -21,6 +22,7 @@ from lumimd.operations.operator_store import (
     is_stuck,
     mark_of,
 )
+from lumimd.reading import readable
 from lumimd.records import ProcessingStatus
 
 T = TypeVar("T", VisitLine, DeadLetter, AuditEntry)
@@ -59,14 +61,18 @@ class MemoryOperatorStore:
 
     async def counts(self) -> Mapping[ProcessingStatus, int]:
         """How many visits there are, by status."""
-        standing = [visit.processing_status for visit in await self._visits()]
-        return {status: standing.count(status) for status in ProcessingStatus}
+        await asyncio.sleep(0)
+        visits = [visit for _, visit in self._documents.under("visits")]
+        return {
+            status: sum(equal(visit, processingStatus=status) for visit in visits)
+            for status in ProcessingStatus
+        }
 
     async def letters(
         self, wanted: LetterFilter, limit: int, after: Mark | None = None
     ) -> Sequence[DeadLetter]:
         """At most `limit` dead letters, newest first."""
-        letters = map(DeadLetter.from_stored, await self._under("deadLetters"))
+        letters = await self._under(DeadLetter, "deadLetters")
         found = [
             letter
             for letter in letters
@@ -81,7 +87,7 @@ class MemoryOperatorStore:
     async def letter(self, visit_id: str) -> FoundLetter | None:
         """The dead letter of the visit, or None."""
         letter = await self._store.dead_letter(visit_id)
-        return FoundLetter(letter, letter.to_stored()) if letter else None
+        return FoundLetter(letter, self._documents[f"deadLetters/{visit_id}"]) if letter else None
 
     async def save_letter(self, read: FoundLetter, letter: DeadLetter) -> None:
         """Write a dead letter that is still as it was read; raises Conflict when it is not."""
@@ -104,7 +110,7 @@ class MemoryOperatorStore:
         await asyncio.sleep(0)
         path = f"{AUDIT}/{entry.entry_id}"
         found = self._documents.get(path)
-        if found is None or found["outcome"] != AuditOutcome.BEGUN:
+        if found is None or not equal(found, outcome=AuditOutcome.BEGUN):
             raise Conflict
         added = entry.model_dump(by_alias=True, include=COMPLETED_FIELDS)
         self._documents[path] = {**found, **added}
@@ -113,7 +119,7 @@ class MemoryOperatorStore:
         self, wanted: AuditFilter, limit: int, after: Mark | None = None
     ) -> Sequence[AuditEntry]:
         """At most `limit` entries, newest first."""
-        entries = map(AuditEntry.from_stored, await self._under(AUDIT))
+        entries = await self._under(AuditEntry, AUDIT)
         found = [
             entry
             for entry in entries
@@ -121,12 +127,14 @@ class MemoryOperatorStore:
         ]
         return _page(found, limit, after)
 
-    async def _visits(self) -> list[VisitLine]:
-        return [VisitLine.from_stored(visit) for visit in await self._under("visits")]
+    async def _visits(self) -> Sequence[VisitLine]:
+        return await self._under(VisitLine, "visits")
 
-    async def _under(self, collection: str) -> Sequence[dict[str, object]]:
+    async def _under(self, kind: type[T], collection: str) -> Sequence[T]:
         await asyncio.sleep(0)  # a real read gives way to others, and so does this one
-        return [document for _, document in self._documents.under(collection)]
+        found = self._documents.under(collection)
+        named = ((path.rpartition("/")[2], document, None) for path, document in found)
+        return [document for document, _ in readable(kind, collection, named)[0]]
 
 
 def _page(found: Iterable[T], limit: int, after: Mark | None) -> list[T]:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from lumimd.commit import Conflict
 from lumimd.document import Document
+from lumimd.reading import read, readable
 
 D = TypeVar("D", bound=Document)
 
@@ -25,7 +26,7 @@ class MemorySharedDocuments(Generic[D]):
         if key not in self._documents:
             return None
         document, version = self._documents[key]
-        return self._kind.from_stored(document), version
+        return read(self._kind, self._kind.__name__, key, document), version
 
     async def save(self, key: str, read_version: object | None, document: D) -> object:
         """Write a document that is still as it was read; raises Conflict when it is not."""
@@ -45,4 +46,6 @@ class MemorySharedDocuments(Generic[D]):
         """Every document, in order of the keys."""
         await asyncio.sleep(0)
         kept = sorted(self._documents.items())
-        return {key: self._kind.from_stored(document) for key, (document, _) in kept}
+        named = ((key, document, key) for key, (document, _) in kept)
+        documents, _ = readable(self._kind, self._kind.__name__, named)
+        return {key: document for document, key in documents}

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 
 from lumimd.adapters.memory.documents import MemoryDocuments
+from lumimd.adapters.memory.queries import Listing, equal, until
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.dead_letter import DeadLetter
+from lumimd.queries import Cursor, Page
+from lumimd.reading import read, readable
 from lumimd.records import Action, HistoryEntry, Visit
 from lumimd.transcript import TranscriptPage, Utterance, joined
 
@@ -55,40 +58,45 @@ class MemoryVisitStore:
             raise Conflict
         return self._write(commit)
 
-    async def due(self, now: datetime, limit: int, after: Stored | None = None) -> Sequence[Stored]:
-        """At most `limit` visits with `wake_at <= now`, the longest overdue first."""
+    async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
         await asyncio.sleep(0)
-        found = [
-            self._read(path.rpartition("/")[2])
-            for path, document in self.raw.under("visits")
-            if (wake_at := document.get("wakeAt")) and wake_at <= now
-        ]
-        due = sorted((stored for stored in found if stored), key=_due_order)
-        if after is not None:
-            due = [stored for stored in due if _due_order(stored) > _due_order(after)]
-        return due[:limit]
+        where = until("wakeAt", now)
+        return Listing(self.raw, Visit, "visits", "wakeAt", self.stored, where).page(limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
-        """The stored utterances in order."""
+        """The stored utterances in order, all of them or none."""
         await asyncio.sleep(0)
-        return joined(map(TranscriptPage.from_stored, self._under(f"visits/{visit_id}/transcript")))
+        return joined(
+            read(TranscriptPage, "transcript", path.removeprefix("visits/"), page)
+            for path, page in self.raw.under(f"visits/{visit_id}/transcript")
+        )
 
     async def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
         """The timeline in order."""
         await asyncio.sleep(0)
-        return tuple(map(HistoryEntry.from_stored, self._under(f"visits/{visit_id}/history")))
+        found = self.raw.under(f"visits/{visit_id}/history")
+        named = ((path.removeprefix("visits/"), entry, None) for path, entry in found)
+        return tuple(entry for entry, _ in readable(HistoryEntry, "history", named)[0])
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
         """The action items of a visit, in order of their ids."""
         await asyncio.sleep(0)
-        found = map(Action.from_stored, self._under("actions"))
-        return tuple(action for action in found if action.visit_id == visit_id)
+        found = self.raw.under("actions")
+        named = (
+            (path.removeprefix("actions/"), action, None)
+            for path, action in found
+            if equal(action, visitId=visit_id)
+        )
+        return tuple(action for action, _ in readable(Action, "actions", named)[0])
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
         """Why the visit failed, or None."""
         await asyncio.sleep(0)
-        found = self.raw.get(f"deadLetters/{visit_id}")
-        return DeadLetter.from_stored(found) if found else None
+        path = f"deadLetters/{visit_id}"
+        if path not in self.raw:
+            return None
+        return read(DeadLetter, "deadLetters", visit_id, self.raw[path])
 
     async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
         """The visit as it is and then after every change, like a Firestore listener."""
@@ -112,10 +120,11 @@ class MemoryVisitStore:
         path = f"visits/{visit_id}"
         if path not in self.raw:
             return None
-        return Stored(Visit.from_stored(self.raw[path]), self.raw.version(path))
+        return self.stored(read(Visit, "visits", visit_id, self.raw[path]), path)
 
-    def _under(self, collection: str) -> list[dict[str, Any]]:
-        return [document for _, document in self.raw.under(collection)]
+    def stored(self, visit: Visit, path: str) -> Stored:
+        """The visit that was read there, with its version."""
+        return Stored(visit, self.raw.version(path))
 
     def _write(self, commit: Commit) -> Stored:
         writes, deletes = commit.writes(), commit.deletes()
@@ -136,8 +145,3 @@ class MemoryVisitStore:
             if visit_id == commit.visit.visit_id:
                 updates.put_nowait(stored.visit)
         return stored
-
-
-def _due_order(stored: Stored) -> tuple[datetime, str]:
-    assert stored.visit.wake_at is not None
-    return stored.visit.wake_at, stored.visit.visit_id

@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from lumimd.audio import Audio, is_below
 from lumimd.errors import ErrorCode, Transient
 from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
+from lumimd.queries import Cursor, Page
+
+PAGE: Final = 100
 
 
 @dataclass
@@ -58,13 +62,16 @@ class MemoryTranscriber:
                 return order.transcript_id
         return None
 
-    async def recent(self) -> Sequence[KnownJob]:
-        """All jobs, the newest first."""
+    async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
+        """The next jobs, the newest first; when they were ordered is not known here."""
         await asyncio.sleep(0)
-        return [
-            KnownJob(o.transcript_id, o.audio_url, not isinstance(o.state, Running))
-            for o in reversed(self.orders)
-        ]
+        end = int(after.value) if after else len(self.orders)
+        first = max(0, end - PAGE)
+        page = tuple(
+            KnownJob(order.transcript_id, order.audio_url, not isinstance(order.state, Running))
+            for order in reversed(self.orders[first:end])
+        )
+        return Page(page, Cursor(first, self.orders[first].transcript_id) if first else None)
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
         """The ids of the jobs for recordings below `folder`, the newest first."""

@@ -1,0 +1,67 @@
+"""One field of a collection, in the order of Firestore: by type, then by value, then by id."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from lumimd.queries import Cursor
+
+Key = tuple[int, Any, str]
+
+
+class Index:
+    """The ids of the documents that have `field`."""
+
+    def __init__(self, field: str, documents: Mapping[str, Any]) -> None:
+        self._field = field
+        self._values: dict[str, Any] = {}
+        for name, document in documents.items():
+            if has(document, field):
+                self._values[name] = document[field]
+        self._keys = sorted(_key(value, name) for name, value in self._values.items())
+
+    def put(self, name: str, document: Any) -> None:
+        """Take in the document, in place of what it was."""
+        self.forget(name)
+        if has(document, self._field):
+            self._values[name] = document[self._field]
+            insort(self._keys, _key(document[self._field], name))
+
+    def forget(self, name: str) -> None:
+        """The document is gone."""
+        if name in self._values:
+            del self._keys[bisect_left(self._keys, _key(self._values.pop(name), name))]
+
+    def after(self, cursor: Cursor | None, *, newest_first: bool = False) -> Iterator[Cursor]:
+        """The places behind `cursor`, or all of them."""
+        keys = self._keys
+        if newest_first:
+            last = bisect_left(keys, _key(*cursor)) if cursor else len(keys)
+            numbers = range(last - 1, -1, -1)
+        else:
+            numbers = range(bisect_right(keys, _key(*cursor)) if cursor else 0, len(keys))
+        for number in numbers:
+            _, _, name = keys[number]
+            yield Cursor(self._values[name], name)
+
+
+def has(document: Any, field: str) -> bool:
+    """Whether the document is one, and has the field."""
+    return isinstance(document, dict) and field in document
+
+
+def _key(value: Any, name: str) -> Key:
+    match value:
+        case None:
+            return 0, 0, name
+        case bool():
+            return 1, value, name
+        case int() | float():
+            return 2, value, name
+        case datetime():
+            return 3, value if value.tzinfo else value.replace(tzinfo=UTC), name
+        case str():
+            return 4, value, name
+        case _:
+            return 5, 0, name

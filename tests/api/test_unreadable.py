@@ -1,0 +1,84 @@
+"""An owner's requests where a document cannot be read: clear, and nothing else stops."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from tests.support.api import Api, action_of, completed, visit_of
+
+NEWER = {"currentStep": "of_a_newer_release"}
+
+
+@pytest.fixture
+def visits(api: Api) -> Api:
+    """Three visits with an action item each; the middle one is of a newer release."""
+    for minutes, name in enumerate(("old", "bad", "new")):
+        visit = completed(visit_of("user-1", name, minutes=minutes))
+        action = action_of(visit).to_stored()
+        api.parts.store.raw[f"visits/{name}"] = visit.to_stored()
+        api.parts.store.raw[f"actions/{name}-000"] = action
+    damage(api, "visits/bad", **NEWER)
+    damage(api, "actions/bad-000", evidence=7)
+    return api
+
+
+def damage(api: Api, path: str, **fields: Any) -> None:
+    raw = api.parts.store.raw
+    raw[path] = {**raw[path], **fields}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/visits/bad"),
+        ("GET", "/visits/bad/status"),
+        ("GET", "/visits/bad/transcript"),
+        ("DELETE", "/visits/bad"),
+        ("POST", "/visits/bad/retry"),
+        ("GET", "/actions/bad-000"),
+    ],
+)
+async def test_the_document_itself_is_a_503_with_a_code(
+    visits: Api, method: str, path: str
+) -> None:
+    answer = await visits.call(method, f"/v1{path}")
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "document_unreadable"
+    assert answer.headers["Retry-After"]
+
+
+async def test_lists_show_the_others_page_by_page(visits: Api) -> None:
+    for path, key, shown in (
+        ("/visits", "visitId", ["new", "old"]),
+        ("/actions", "actionId", ["new-000", "old-000"]),
+    ):
+        found: list[str] = []
+        cursor = ""
+        while cursor is not None:
+            more = f"&cursor={cursor}" if cursor else ""
+            page = (await visits.get(f"/v1{path}?limit=1{more}")).json()
+            found += [item[key] for item in page["items"]]
+            cursor = page["nextCursor"]
+        assert found == shown
+
+
+async def test_an_export_has_the_others_and_names_what_is_missing(visits: Api) -> None:
+    content = (await visits.get("/v1/me/export")).content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        assert {"visits/new.json", "visits/old.json"} <= set(archive.namelist())
+    assert manifest["unreadableVisits"] == ["bad"]
+    assert manifest["counts"]["visits"] == 2
+
+
+async def test_an_erasure_deletes_the_others_and_does_not_say_that_it_is_done(visits: Api) -> None:
+    answer = await visits.call("DELETE", "/v1/me")
+    assert (answer.status_code, answer.json()["code"]) == (503, "document_unreadable")
+    raw = visits.parts.store.raw
+    assert [path for path, _ in raw.under("visits")] == ["visits/bad"]
+    damage(visits, "visits/bad", currentStep="completed")
+    assert (await visits.call("DELETE", "/v1/me")).status_code == 202
+    assert raw.under("visits") == []

@@ -1,0 +1,112 @@
+"""The retention of 100,000 visits of which half need nothing: one run, or as many as it takes.
+
+    scripts/python -m tests.benchmarks.retention [--visits 100000] [--seconds-a-deletion 0.1]
+
+On the memory store, with a clock that moves by what a deletion in the bucket takes, so that runs
+end as they do in the cloud. Prints, for each run, what was erased, what was read and the peak of
+the memory that the run needed, without what the memory store itself keeps of its writes.
+"""
+
+import argparse
+import asyncio
+import io
+import time
+import tracemalloc
+from collections import Counter
+from datetime import timedelta
+from typing import Any, Final
+
+from lumimd import logs, retention
+from lumimd.adapters.memory.documents import MemoryDocuments
+from lumimd.parts import Policy
+from lumimd.queries import Page
+from tests.support.api import completed, failed, visit_of
+from tests.support.parts import MemoryParts
+
+THREADS: Final = 5
+"""Of the storage SDK in a function with one CPU: so many deletions take the time of one."""
+
+
+class Bucket:
+    """Deletes at once, and moves the clock."""
+
+    def __init__(self, parts: MemoryParts, seconds: float) -> None:
+        self._parts, self._step = parts, timedelta(seconds=seconds / THREADS)
+        self.erased = 0
+
+    async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
+        await asyncio.sleep(0)
+        self._parts.clock.advance(self._step)
+        self.erased += 1
+        return 1
+
+
+class CountedReads:
+    """Counts the documents that the store reads: those of pages, and single ones."""
+
+    def __init__(self, parts: MemoryParts) -> None:
+        self.count: Counter[str] = Counter()
+        for name in ("waiting", "older", "with_audio"):
+            setattr(parts.archive, name, self._pages(getattr(parts.archive, name)))
+        parts.store.get = self._single(parts.store.get)  # type: ignore[method-assign]
+
+    def _pages(self, ask: Any) -> Any:
+        async def asked(*args: Any) -> Page[Any]:
+            page = await ask(*args)
+            self.count["of pages"] += max(1, page.read)
+            return page
+
+        return asked
+
+    def _single(self, get: Any) -> Any:
+        async def got(visit_id: str) -> Any:
+            self.count["single"] += 1
+            return await get(visit_id)
+
+        return got
+
+
+def fill(raw: MemoryDocuments, visits: int) -> None:
+    """Every other visit never got a recording."""
+    for number in range(visits):
+        visit = visit_of("user-1", f"v{number:06d}", minutes=number // 100)
+        recorded = number % 2 == 0
+        made = completed(visit) if recorded else failed(visit, audio=None, timings=None)
+        raw[f"visits/{visit.visit_id}"] = made.to_stored()
+
+
+async def main(visits: int, seconds: float) -> None:
+    logs.configure(to=io.StringIO())
+    parts = MemoryParts(policy=Policy(requires_consent=False))
+    bucket = Bucket(parts, seconds)
+    parts.audio = bucket  # type: ignore[assignment]
+    fill(parts.store.raw, visits)
+    reads = CountedReads(parts)
+    parts.clock.advance(timedelta(days=200))
+    tracemalloc.start()
+    run = 0
+    while True:
+        run += 1
+        reads.count.clear()
+        tracemalloc.reset_peak()
+        before, began_at, began = tracemalloc.get_traced_memory()[0], parts.clock.now(), time.time()
+        done = await retention.enforce(parts)
+        after, peak = tracemalloc.get_traced_memory()
+        print(
+            f"run {run}: {done['recordings_erased']} erased, reads {dict(reads.count)}, "
+            f"{parts.clock.now() - began_at} by its clock, {time.time() - began:.0f} s here, "
+            f"peak {(peak - max(before, after)) / 2**20:.1f} MiB above what the store keeps",
+            flush=True,
+        )
+        if not done["recordings_erased"]:
+            break
+        parts.clock.advance(timedelta(hours=1))
+    assert bucket.erased == visits - visits // 2, bucket.erased
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--visits", type=int, default=100_000)
+    parser.add_argument("--seconds-a-deletion", type=float, default=0.1)
+    asked = parser.parse_args()
+    asyncio.run(main(asked.visits, asked.seconds_a_deletion))

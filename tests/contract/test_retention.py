@@ -1,0 +1,74 @@
+"""The retention over Firestore: 2,000 visits of which half need nothing, and one run is all."""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lumimd import retention
+from lumimd.parts import Policy
+from lumimd.queries import pages
+from tests.support.api import completed, failed, visit_of
+from tests.support.parts import MemoryParts
+
+VISITS = 2_000
+A_BATCH = 400
+
+
+class EmptyBucket:
+    """Erases what it is told, and counts."""
+
+    def __init__(self) -> None:
+        self.erased: set[str] = set()
+
+    async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
+        self.erased.add(folder)
+        return 1
+
+
+@pytest.fixture
+async def parts(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryParts]:
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore import FirestoreVisitStore
+    from lumimd.adapters.firestore_archive import FirestoreArchive
+    from lumimd.adapters.firestore_deletions import FirestoreDeletions
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+    client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    documents: list[tuple[str, dict[str, Any]]] = []
+    for number in range(VISITS):
+        visit = visit_of("user-1", f"v{number:04d}", minutes=number)
+        recorded = number % 2 == 0
+        made = completed(visit) if recorded else failed(visit, audio=None, timings=None)
+        newer = {"currentStep": "of_a_newer_release"} if number < 3 else {}
+        documents.append((f"visits/{visit.visit_id}", {**made.to_stored(), **newer}))
+    for first in range(0, VISITS, A_BATCH):
+        batch = client.batch()
+        for path, stored in documents[first : first + A_BATCH]:
+            batch.set(client.document(path), stored)
+        await batch.commit()
+    made_of = MemoryParts(policy=Policy(requires_consent=False))
+    made_of.store = FirestoreVisitStore(client)  # type: ignore[assignment]
+    made_of.archive = FirestoreArchive(client)  # type: ignore[assignment]
+    made_of.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
+    made_of.audio = EmptyBucket()  # type: ignore[assignment]
+    yield made_of
+    client.close()
+
+
+@pytest.mark.emulator
+async def test_all_that_are_due_are_erased_in_one_run(parts: MemoryParts) -> None:
+    parts.clock.advance(timedelta(days=60))
+    done = await retention.enforce(parts)
+    bucket: Any = parts.audio
+    wanted = {f"visits/user-1/v{number:04d}/" for number in range(4, VISITS, 2)}
+    assert bucket.erased == wanted
+    assert (done["recordings_erased"], done["unreadable"]) == (len(wanted), 3)
+    left = [
+        page
+        async for page in pages(lambda at: parts.archive.with_audio(parts.clock.now(), 300, at))
+    ]
+    assert sum(page.read for page in left) == 3, "what needs nothing is not read again"

@@ -1,0 +1,223 @@
+"""No query hides what can be read behind what cannot: every one of them, in memory and Firestore.
+
+Documents of three kinds of damage stand first, between and last, and fill whole pages.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lumimd import logs
+from lumimd.document import Document
+from lumimd.library import Place
+from lumimd.operations.operator_store import (
+    AuditFilter,
+    LetterFilter,
+    VisitFilter,
+    mark_of,
+)
+from lumimd.queries import Page, pages
+from lumimd.records import Action, Deletion, ProcessingStatus, Visit
+from tests.monitoring.lines import Lines
+from tests.support.damaged import action, deletion, entry, letter, line, visit
+from tests.support.parts import START
+from tests.support.shared_documents import MEMORY_AND_FIRESTORE
+from tests.support.unreadable import DAMAGES, Database, database
+
+MINUTE = timedelta(minutes=1)
+LATER = START + timedelta(days=1)
+GOOD = ("g1", "g2", "g3")
+PLACES = ("b0", "g1", "b1", "b2", "b3", "g2", "b4", "g3", "b5")
+"""Ids in the order of the queries, oldest first; a page of two is unreadable as a whole."""
+
+
+@pytest.fixture(params=MEMORY_AND_FIRESTORE)
+def db(request: pytest.FixtureRequest) -> Iterator[Database]:
+    with database(request) as made:
+        yield made
+
+
+Ask = Callable[[Database], Awaitable[list[str]]]
+
+
+async def names(ask: Callable[[Any], Awaitable[Page[Any]]]) -> list[str]:
+    """The ids of every page, asked for two by two."""
+    found = [item async for page in pages(ask) for item in page.items]
+    return [item.visit_id if isinstance(item, Deletion) else item.visit.visit_id for item in found]
+
+
+async def owned(d: Database) -> list[str]:
+    found: list[Visit] = []
+    while page := (await d.library.visits("u", limit=2, after=_place(found))).items:
+        found += page
+    return [each.visit_id for each in found]
+
+
+async def items(d: Database) -> list[str]:
+    found: list[Action] = []
+    while page := await d.library.actions("u", limit=2, after=_place(found)):
+        found += page
+    return [each.action_id for each in found]
+
+
+def _place(found: list[Any]) -> Place | None:
+    if not found:
+        return None
+    last = found[-1]
+    return Place(last.created_at, getattr(last, "action_id", last.visit_id))
+
+
+async def listed(ask: Callable[[Any], Awaitable[Any]]) -> list[str]:
+    """An operators' list, two by two."""
+    found: list[Any] = []
+    while page := await ask(mark_of(found[-1]) if found else None):
+        found += page
+    return [getattr(each, "entry_id", None) or each.visit_id for each in found]
+
+
+async def ids_of(found: Awaitable[Any], name: str = "visit_id") -> list[str]:
+    return [getattr(getattr(each, "visit", each), name) for each in await found]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked, of which documents; `newest_first` where the list begins with the last."""
+
+    folder: str
+    make: Callable[[str, datetime], Document]
+    ask: Ask
+    newest_first: bool = False
+
+
+QUERIES = {
+    "store.due": Query(
+        "visits", visit, lambda d: names(lambda after: d.store.due(LATER, 2, after))
+    ),
+    "archive.with_audio": Query(
+        "visits", visit, lambda d: names(lambda after: d.archive.with_audio(LATER, 2, after))
+    ),
+    "archive.between": Query(
+        "visits",
+        visit,
+        lambda d: names(lambda after: d.archive.between(START - MINUTE, LATER, 2, after)),
+    ),
+    "archive.waiting": Query(
+        "visits", visit, lambda d: names(lambda after: d.archive.waiting(LATER, 2, after))
+    ),
+    "archive.older": Query(
+        "visits", visit, lambda d: names(lambda after: d.archive.older(LATER, 2, after))
+    ),
+    "deletions.due": Query(
+        "deletions", deletion, lambda d: names(lambda after: d.deletions.due(LATER, 2, after))
+    ),
+    "room.waiting": Query("visits", visit, lambda d: ids_of(d.room.waiting(0, 10**6, 10))),
+    "library.visits": Query("visits", visit, owned, newest_first=True),
+    "library.batch": Query("visits", visit, lambda d: ids_of(d.library.batch("u", "batch"))),
+    "library.actions": Query("actions", action, items, newest_first=True),
+    "store.actions": Query("actions", action, lambda d: ids_of(d.store.actions("v"), "action_id")),
+    "store.history": Query(
+        "visits/v/history", line, lambda d: ids_of(d.store.history("v"), "event")
+    ),
+    "operators.visits": Query(
+        "visits",
+        visit,
+        lambda d: listed(lambda after: d.operators.visits(VisitFilter(), 2, after)),
+        newest_first=True,
+    ),
+    "operators.much_retried": Query(
+        "visits", visit, lambda d: ids_of(d.operators.much_retried(0, 3)), newest_first=True
+    ),
+    "operators.stuck": Query("visits", visit, lambda d: ids_of(d.operators.stuck(LATER, 3))),
+    "operators.letters": Query(
+        "deadLetters",
+        letter,
+        lambda d: listed(lambda after: d.operators.letters(LetterFilter(), 2, after)),
+        newest_first=True,
+    ),
+    "operators.audit": Query(
+        "ops/audit/entries",
+        entry,
+        lambda d: listed(lambda after: d.operators.audit(AuditFilter(), 2, after)),
+        newest_first=True,
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", QUERIES)
+async def test_what_can_be_read_is_found_behind_what_cannot(
+    db: Database, name: str, damage: str
+) -> None:
+    query = QUERIES[name]
+    for number, document_id in enumerate(PLACES):
+        stored = query.make(document_id, START + number * MINUTE).to_stored()
+        if document_id not in GOOD:
+            stored = DAMAGES[damage](stored)
+        if "visitId" not in stored and name == "store.actions":
+            stored["visitId"] = "v"  # by which it is found
+        key = f"{number:06d}" if name == "store.history" else document_id
+        await db.put(f"{query.folder}/{key}", stored)
+    found = await query.ask(db)
+    assert found == [*(reversed(GOOD) if query.newest_first else GOOD)]
+
+
+async def test_a_turn_is_found_behind_more_than_a_page_that_cannot_be_read(
+    db: Database,
+) -> None:
+    """One is asked for, by every submission: is there anybody before?"""
+    newer = {"currentStep": "of_a_newer_release"}
+    for number in range(130):
+        before = visit(f"b{number:03d}", START + number * timedelta(seconds=1))
+        await db.put(f"visits/{before.visit_id}", {**before.to_stored(), **newer})
+    last = visit("g", START + 5 * MINUTE)
+    await db.put("visits/g", last.to_stored())
+    assert await ids_of(db.room.waiting(0, 10**6, 1)) == ["g"]
+    assert await ids_of(db.room.waiting(0, last.turn or 0, 1)) == []
+
+
+async def test_numbers_count_what_cannot_be_read(db: Database) -> None:
+    for name, at in (("g", START), ("b", START + MINUTE)):
+        made = visit(name, at).to_stored()
+        newer = {"currentStep": "of_a_newer_release"} if name == "b" else {}
+        await db.put(f"visits/{name}", {**made, **newer})
+        await db.put(f"deadLetters/{name}", {**letter(name, at).to_stored(), "tries": name})
+    assert await db.census.visits(ProcessingStatus.PENDING) == 2
+    assert await db.census.open_dead_letters(LATER) == 2
+    assert (await db.operators.counts())[ProcessingStatus.PENDING] == 2
+    assert (await db.library.used("u", START)).visits == 2
+
+
+@pytest.fixture
+async def named(db: Database) -> list[dict[str, Any]]:
+    """What is logged of a page in which two of three cannot be read."""
+    good = visit("g", START).to_stored()
+    await db.put("visits/g", good)
+    await db.put("visits/b1", {**good, "visitId": "b1", "currentStep": "Frau Meier"})
+    missing = {name: value for name, value in good.items() if name != "userId"}
+    await db.put("visits/b2", {**missing, "visitId": "b2"})
+    logs.configure(to=(written := Lines()))
+    page = await db.store.due(LATER, 10)
+    logs.configure()
+    assert page.unreadable == ("b1", "b2")
+    return written.all()
+
+
+async def test_each_is_named_by_where_it_is_and_by_what_is_wrong_and_not_by_what_it_says(
+    named: list[dict[str, Any]],
+) -> None:
+    told = [
+        {key: line.get(key) for key in ("collection", "documentId", "reason", "severity")}
+        for line in named
+        if line["event"] == "document_unreadable"
+    ]
+    at = {"collection": "visits", "severity": "ERROR"}
+    assert told == [
+        {**at, "documentId": "b1", "reason": "currentStep enum"},
+        {**at, "documentId": "b2", "reason": "userId missing"},
+    ]
+    (count,) = [line for line in named if line["event"] == "documents_passed_over"]
+    assert (count["collection"], count["count"]) == ("visits", 2)
+    assert "Meier" not in str(named)

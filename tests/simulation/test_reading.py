@@ -1,0 +1,36 @@
+"""Worlds in which some documents cannot be read: no other visit is stopped, and none is lost."""
+
+from tests.simulation.faults import LEVELS
+from tests.simulation.run import run_world
+from tests.simulation.test_simulation import broken, simulated
+from tests.simulation.world import Options
+
+
+def test_visits_that_cannot_be_read_for_hours_stop_no_other_and_complete_afterwards() -> None:
+    report = simulated(300, 1, "unreadable")
+    assert not broken(report)
+    assert report.faults["unreadable"] > 60
+    assert report.faults["broken_part"]
+    assert report.statuses == {"completed": 300}
+
+
+def test_under_heavy_faults_a_rollback_loses_nothing_and_pays_nothing_twice() -> None:
+    report = simulated(300, 1, "rolled_back")
+    assert not broken(report)
+    assert report.faults["unreadable"] > 60
+    assert "processing" not in report.statuses
+
+
+def test_two_releases_side_by_side_write_over_nothing_of_each_other() -> None:
+    report = simulated(300, 1, "mixed")
+    assert not broken(report)
+    assert report.faults["newer_value"] > 200
+    assert "processing" not in report.statuses
+
+
+def test_a_backlog_of_summaries_creates_a_few_tasks_a_visit() -> None:
+    report, world = run_world(1, Options(60, LEVELS["backlog"]))
+    assert not broken(report)
+    assert report.statuses == {"completed": 60}
+    assert report.calls["tasks.request_summary"] < 9 * 60
+    assert world.has_backlog

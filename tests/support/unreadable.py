@@ -1,0 +1,111 @@
+"""Databases with documents that this release cannot read, in memory and in the emulator."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.adapters.memory.archive import MemoryArchive
+from lumimd.adapters.memory.census import MemoryCensus
+from lumimd.adapters.memory.deletions import MemoryDeletions
+from lumimd.adapters.memory.library import MemoryLibrary
+from lumimd.adapters.memory.operator_store import MemoryOperatorStore
+from lumimd.adapters.memory.waiting_room import MemoryWaitingRoom
+from lumimd.admission.waiting_room import WaitingRoom
+from lumimd.library import Library
+from lumimd.metrics_census import Census
+from lumimd.operations.operator_store import OperatorStore
+from lumimd.ports import Archive, Deletions, VisitStore
+
+Stored = dict[str, Any]
+
+DAMAGES: Mapping[str, Callable[[Stored], Stored]] = {
+    "a value of a newer release": lambda stored: {**stored, **_newer(stored)},
+    "a field that is missing": lambda stored: _without(stored, _id_of(stored)),
+    "a field of another type": lambda stored: {**stored, _id_of(stored): {"a": [1]}},
+}
+
+_IDS = ("actionId", "entryId", "position", "visitId")
+_CLOSED_LISTS = ("currentStep", "outcome", "toStatus", "code")
+
+
+@dataclass
+class Database:
+    """Every query of the product, over the same documents; `put` writes any of them."""
+
+    store: VisitStore
+    archive: Archive
+    deletions: Deletions
+    room: WaitingRoom
+    library: Library
+    operators: OperatorStore
+    census: Census
+    put: Callable[[str, Stored], Awaitable[None]]
+
+
+@contextmanager
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """An empty one, of the kind that the fixture's parameter says."""
+    if request.param == "memory":
+        memory = MemoryVisitStore()
+
+        async def keep(path: str, document: Stored) -> None:
+            memory.raw[path] = document
+
+        yield Database(
+            memory,
+            MemoryArchive(memory),
+            MemoryDeletions(memory),
+            MemoryWaitingRoom(memory),
+            MemoryLibrary(memory),
+            MemoryOperatorStore(memory),
+            MemoryCensus(memory),
+            keep,
+        )
+        return
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore import FirestoreVisitStore
+    from lumimd.adapters.firestore_archive import FirestoreArchive
+    from lumimd.adapters.firestore_census import FirestoreCensus
+    from lumimd.adapters.firestore_deletions import FirestoreDeletions
+    from lumimd.adapters.firestore_library import FirestoreLibrary
+    from lumimd.adapters.firestore_operator_store import FirestoreOperatorStore
+    from lumimd.adapters.firestore_waiting_room import FirestoreWaitingRoom
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
+        client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+
+    async def write(path: str, document: Stored) -> None:
+        await client.document(path).set(document)
+
+    yield Database(
+        FirestoreVisitStore(client),
+        FirestoreArchive(client),
+        FirestoreDeletions(client),
+        FirestoreWaitingRoom(client),
+        FirestoreLibrary(client),
+        FirestoreOperatorStore(client),
+        FirestoreCensus(client),
+        write,
+    )
+    client.close()
+
+
+def _newer(stored: Stored) -> Stored:
+    """A value that this release does not know, in a field that only has known ones."""
+    known = next((name for name in _CLOSED_LISTS if name in stored), None)
+    return {known: "of_a_newer_release"} if known else {_id_of(stored): None}
+
+
+def _without(stored: Stored, field: str) -> Stored:
+    return {name: value for name, value in stored.items() if name != field}
+
+
+def _id_of(stored: Stored) -> str:
+    return next(name for name in _IDS if name in stored)

@@ -1,0 +1,152 @@
+"""The retention reads to its end: what needs nothing, is held or cannot be read is passed over.
+
+Counted, not timed. `tests/benchmarks/retention.py` does the same with 100,000 visits.
+"""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lumimd import commands, pipeline, retention
+from lumimd.parts import Policy
+from lumimd.queries import Page
+from lumimd.records import ProcessingStatus, Status
+from tests.support.api import completed, failed, visit_of
+from tests.support.parts import START, MemoryParts, tone
+from tests.support.visits import visit_of as stored_visit
+
+DAY = timedelta(days=1)
+MANY = 2 * retention.PAGE + 50
+"""Of each kind, so that whole pages of them stand in front."""
+
+
+class Reads:
+    """Counts what the archive gives, and the most visits that it gives at once."""
+
+    def __init__(self, archive: Any) -> None:
+        self.count: Counter[str] = Counter()
+        self.most = 0
+        for name in ("waiting", "older", "with_audio"):
+            setattr(archive, name, self._counted(name, getattr(archive, name)))
+
+    def _counted(self, name: str, ask: Any) -> Any:
+        async def counted(*args: Any) -> Page[Any]:
+            page = await ask(*args)
+            self.count[name] += page.read
+            self.most = max(self.most, page.read)
+            return page
+
+        return counted
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts(policy=Policy(bucket="recordings", requires_consent=False))
+
+
+def put(parts: MemoryParts, visit_id: str, minutes: int, **fields: Any) -> None:
+    """A visit at its end, with its recording."""
+    visit = completed(visit_of("user-1", visit_id, minutes=minutes), **fields)
+    assert visit.audio
+    parts.audio.put(visit.audio, tone(seconds=1))
+    parts.store.raw[f"visits/{visit_id}"] = visit.to_stored()
+
+
+def never_recorded(parts: MemoryParts, visit_id: str, minutes: int) -> None:
+    expired = failed(visit_of("user-1", visit_id, minutes=minutes), status=Status.EXPIRED)
+    gone = expired.model_copy(update={"audio": None, "timings": None})
+    parts.store.raw[f"visits/{visit_id}"] = gone.to_stored()
+
+
+IN_FRONT = {
+    "without a recording": never_recorded,
+    "under legal hold": lambda parts, name, at: put(parts, name, at, legal_hold=True),
+    "of a newer release": lambda parts, name, at: (
+        put(parts, name, at),
+        parts.store.raw.update(
+            {f"visits/{name}": {**parts.store.raw[f"visits/{name}"], "currentStep": "newer"}}
+        ),
+    ),
+    "still in process": lambda parts, name, at: put(
+        parts, name, at, processing_status=ProcessingStatus.SUMMARIZING
+    ),
+}
+
+
+@pytest.mark.parametrize("kept", [None, 90 * DAY], ids=["transcripts stay", "transcripts go"])
+@pytest.mark.parametrize("kind", IN_FRONT)
+async def test_no_number_of_visits_in_front_keeps_one_from_its_end(
+    parts: MemoryParts, kind: str, kept: timedelta | None
+) -> None:
+    parts.policy = Policy(requires_consent=False, transcript_retention=kept)
+    for number in range(MANY):
+        IN_FRONT[kind](parts, f"front-{number:04d}", 0)
+    put(parts, "ordinary", minutes=1)
+    parts.clock.advance(100 * DAY)
+    reads = Reads(parts.archive)
+    await retention.enforce(parts)
+    assert not await parts.audio.has("recordings", "visits/user-1/ordinary/") or kept
+    if kept:
+        assert "deletions/ordinary" in parts.store.raw
+    else:
+        assert (await stored_visit(parts, "ordinary")).audio_erased_at
+    assert reads.most <= retention.PAGE, "as much is in memory, however many there are"
+
+
+async def test_half_of_them_need_nothing_and_one_run_is_all(parts: MemoryParts) -> None:
+    for number in range(MANY):
+        never_recorded(parts, f"none-{number:04d}", minutes=number)
+        put(parts, f"old-{number:04d}", minutes=number)
+    parts.clock.advance(40 * DAY)
+    reads = Reads(parts.archive)
+    assert (await retention.enforce(parts))["recordings_erased"] == MANY
+    assert reads.count["with_audio"] == 2 * MANY, "each is read once"
+    assert not parts.audio._content
+    reads.count.clear()
+    assert (await retention.enforce(parts))["recordings_erased"] == 0
+    assert reads.count["with_audio"] == 0, "what needs nothing is not read again"
+
+
+async def test_a_recording_that_comes_after_all_is_erased_in_its_time(parts: MemoryParts) -> None:
+    """That there was nothing to erase does not hold for what comes later."""
+    never_recorded(parts, "late", minutes=0)
+    parts.clock.advance(40 * DAY)
+    await retention.enforce(parts)
+    assert (await stored_visit(parts, "late")).audio_erased_at
+    announced = {"announced_at": parts.clock.now()}
+    await pipeline.accept(parts, parts.upload("late").model_copy(update=announced))
+    visit = await stored_visit(parts, "late")
+    assert (visit.audio_erased_at, visit.audio is None) == (None, False)
+    await commands.cancel(parts, "late")
+    parts.clock.advance(29 * DAY)
+    assert (await retention.enforce(parts))["recordings_erased"] == 0
+    parts.clock.advance(DAY)
+    assert (await retention.enforce(parts))["recordings_erased"] == 1
+
+
+async def test_a_hold_that_comes_while_a_page_is_worked_through_is_heeded(
+    parts: MemoryParts,
+) -> None:
+    put(parts, "v", minutes=0)
+    parts.clock.advance(40 * DAY)
+    whole = parts.archive.with_audio
+
+    async def held_meanwhile(*args: Any) -> Page[Any]:
+        page = await whole(*args)
+        await commands.hold(parts, "v", legally=True)
+        return page
+
+    parts.archive.with_audio = held_meanwhile  # type: ignore[method-assign]
+    assert (await retention.enforce(parts))["recordings_erased"] == 0
+    assert parts.audio._content
+
+
+async def test_many_that_never_come_expire_in_one_run(parts: MemoryParts) -> None:
+    for number in range(MANY):
+        idle = visit_of("user-1", f"v{number:04d}", minutes=0, wake_at=None)
+        parts.store.raw[f"visits/{idle.visit_id}"] = idle.to_stored()
+    parts.clock.advance(8 * DAY)
+    assert (await retention.enforce(parts))["expired"] == MANY
+    assert parts.clock.now() > START

@@ -1,0 +1,276 @@
+"""A scheduled run: each part has its turn, it ends in time, and says what it did not do."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lumimd import (
+    collecting,
+    commands,
+    deletion,
+    logs,
+    pipeline,
+    reconciliation,
+    recovery,
+    retention,
+)
+from lumimd.admission.places import Cap
+from lumimd.errors import ErrorCode, Transient
+from lumimd.parts import Policy
+from lumimd.ports import Transcribed
+from lumimd.records import Status
+from tests.monitoring.lines import Lines
+from tests.support.parts import MemoryParts, transcribed, transcript, upload
+from tests.support.visits import run_tasks, visit_of, wake_after
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+DEPLOYMENT = json.loads((Path(__file__).parents[2] / "infra" / "deployment.json").read_text())[
+    "functions"
+]
+AWAY = Transient(ErrorCode.INTERNAL_ERROR)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts(
+        policy=Policy(bucket="recordings", requires_consent=False, transcript_retention=90 * DAY)
+    )
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    logs.configure(to=(written := Lines()))
+    yield written
+    logs.configure()
+
+
+def broken(raises: Exception) -> Any:
+    async def call(*_: object, **__: object) -> None:
+        raise raises
+
+    return call
+
+
+async def wake(parts: MemoryParts) -> type[BaseException] | None:
+    parts.clock.advance(MINUTE)
+    try:
+        await recovery.wake_due(parts)
+    except Exception as raised:
+        return type(raised)
+    return None
+
+
+async def died_once(parts: MemoryParts, visit_id: str) -> None:
+    """Its holder was killed with the recording open."""
+
+    async def dies(*_: object) -> None:
+        raise Killed
+
+    whole, parts.audio.measure = parts.audio.measure, dies  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        await pipeline.accept(parts, parts.upload(visit_id))
+    parts.audio.measure = whole  # type: ignore[method-assign]
+
+
+PARTS = ("store.due", "admission.admit_waiting", "deletions.due")
+
+
+@pytest.mark.parametrize("raises", [ValueError("bug"), AWAY], ids=["bug", "away"])
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_part_of_the_minute_that_fails_keeps_no_other_from_its_turn(
+    part: str, raises: Exception, lines: Lines
+) -> None:
+    parts = MemoryParts(cap=Cap(2, 2))
+    await died_once(parts, "suspect")
+    for name in ("one", "two", "waits"):
+        await pipeline.accept(parts, parts.upload(name, user_id=name))
+    await transcribed_elsewhere(parts, "deleted")
+    await commands.cancel(parts, "one")
+    await parts.admission.left("one", 1)
+    owner, method = part.split(".")
+    setattr(getattr(parts, owner), method, broken(raises))
+    raised = {await wake(parts) for _ in range(5)}
+    assert raised == {Transient if raises is AWAY else ExceptionGroup}
+    looked_after = {
+        "admission.admit_waiting": any(o.visit_id == "waits" for o in parts.transcriber.orders),
+        "deletions.due": parts.store.raw["deletions/deleted"]["counts"].get("recordings") == 1,
+    }
+    looked_after.pop(part, None)
+    assert all(looked_after.values()), looked_after
+    if part != "store.due":
+        claimed = {line.get("visitId") for line in lines.of("submission_claimed")}
+        assert "suspect" in claimed, "the suspects have their turn"
+    partial = lines.of("run_was_partial")
+    assert {(each["operation"], each["outcome"]) for each in partial} == {
+        ("wake_due_visits", "failed")
+    }
+
+
+async def transcribed_elsewhere(parts: MemoryParts, visit_id: str) -> None:
+    """A visit that was deleted a moment ago; its recording is still there."""
+    await commands.create(parts, visit_id=visit_id, user_id="user-1", consent=True)
+    stored = await parts.store.get(visit_id)
+    assert stored
+    audio = parts.upload(visit_id).audio
+    changed = stored.visit.model_copy(update={"audio": audio})
+    receipt = deletion._of(parts, changed)
+    await parts.deletions.begin(stored, receipt)
+
+
+async def test_the_heartbeat_is_missing_where_the_due_visits_or_the_line_are(
+    parts: MemoryParts, lines: Lines
+) -> None:
+    whole = parts.deletions.due
+    parts.deletions.due = broken(ValueError())  # type: ignore[method-assign]
+    await wake(parts)
+    assert len(lines.of("woke_due_visits")) == 1
+    parts.deletions.due = whole  # type: ignore[method-assign]
+    parts.admission.admit_waiting = broken(ValueError())  # type: ignore[method-assign]
+    await wake(parts)
+    assert len(lines.of("woke_due_visits")) == 1
+
+
+async def test_reconciliation_that_fails_does_not_stop_the_retention(
+    parts: MemoryParts, lines: Lines
+) -> None:
+    await transcribed(parts)
+    await run_tasks(parts)
+    parts.clock.advance(31 * DAY + timedelta(hours=reconciliation.AT_HOUR - 9))
+    assert parts.clock.now().hour == reconciliation.AT_HOUR
+    for method in ("uploads", "has"):
+        setattr(parts.audio, method, broken(AWAY))
+    parts.transcriber.listed = broken(ValueError())  # type: ignore[method-assign]
+    with pytest.raises(ExceptionGroup):
+        await retention.hourly(parts)
+    assert (await visit_of(parts)).audio_erased_at
+    (partial,) = lines.of("run_was_partial")
+    assert (partial["operation"], partial["count"]) == ("reconcile", 2)
+    assert lines.one("retention_enforced")["count"] == 1
+
+
+async def test_one_recording_or_job_that_fails_stops_no_other_comparison(
+    parts: MemoryParts, lines: Lines
+) -> None:
+    for name in ("bad", "good"):
+        parts.audio.put(upload(name).audio, b"", at=parts.clock.now())
+    whole = parts.store.get
+
+    async def get(visit_id: str) -> Any:
+        if visit_id == "bad":
+            raise ValueError
+        return await whole(visit_id)
+
+    parts.store.get = get  # type: ignore[method-assign]
+    parts.clock.advance(2 * HOUR)
+    with pytest.raises(ExceptionGroup):
+        await reconciliation.reconcile(parts)
+    assert "visits/good" in parts.store.raw
+    assert lines.one("reconciliation_failed")["visitId"] == "bad"
+    assert lines.one("run_was_partial")["count"] == 1
+
+
+async def test_retention_that_has_no_time_left_says_so_and_the_next_run_goes_on(
+    parts: MemoryParts, lines: Lines
+) -> None:
+    parts.policy = replace(parts.policy, transcript_retention=None)
+    names = [f"v{number}" for number in range(4 * retention.AT_ONCE)]
+    for name in names:
+        await transcribed(parts, name)
+    await run_tasks(parts)
+    parts.clock.advance(31 * DAY)
+    whole = parts.audio.erase
+
+    async def slow(*args: Any, **more: Any) -> int:
+        parts.clock.advance(timedelta(seconds=20))
+        return await whole(*args, **more)
+
+    parts.audio.erase = slow  # type: ignore[method-assign]
+    began_at = parts.clock.now()
+    first = await retention.enforce(parts)
+    assert 0 < first["recordings_erased"] < len(names)
+    assert parts.clock.now() - began_at < timedelta(minutes=13) + retention.AT_ONCE * (
+        timedelta(seconds=20)
+    )
+    partial = lines.one("run_was_partial")
+    assert (partial["operation"], partial["outcome"]) == ("enforce_retention", "out_of_time")
+    runs = [first["recordings_erased"]]
+    while sum(runs) < len(names):
+        parts.clock.advance(HOUR)
+        runs.append((await retention.enforce(parts))["recordings_erased"])
+        assert runs[-1] > 0
+    assert not parts.audio._content
+
+
+@pytest.mark.parametrize("kinds", [("waiting",), ("older",), ("with_audio",)])
+async def test_a_query_of_the_archive_that_fails_stops_no_other_rule(
+    parts: MemoryParts, kinds: tuple[str, ...]
+) -> None:
+    await commands.create(parts, visit_id="idle", user_id="user-1", consent=True)
+    parts.clock.advance(60 * DAY)
+    announced = {"announced_at": parts.clock.now()}
+    await pipeline.accept(parts, parts.upload("recorded").model_copy(update=announced))
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    await collecting.collect(parts, "recorded", 1, "job-0")
+    await run_tasks(parts)
+    parts.store.raw["visits/old"] = {
+        **parts.store.raw["visits/recorded"],
+        "visitId": "old",
+        "createdAt": parts.clock.now() - 80 * DAY,
+    }
+    parts.clock.advance(31 * DAY)
+    for kind in kinds:
+        setattr(parts.archive, kind, broken(AWAY))
+    with pytest.raises(Transient):
+        await retention.enforce(parts)
+    idle = await parts.store.get("idle")
+    done = {
+        "waiting": idle is None or idle.visit.status is Status.EXPIRED,
+        "older": "deletions/old" in parts.store.raw,
+        "with_audio": (await visit_of(parts, "recorded")).audio_erased_at is not None,
+    }
+    assert all(done[kind] for kind in done if kind not in kinds)
+
+
+async def test_a_minute_with_too_much_to_do_ends_in_order(
+    parts: MemoryParts, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "BATCH", 2)
+    for number in range(6):
+        await pipeline.accept(parts, parts.upload(f"v{number}"))
+    whole = parts.transcriber.fetch
+
+    async def slow(transcript_id: str) -> Any:
+        parts.clock.advance(MINUTE)
+        return await whole(transcript_id)
+
+    parts.transcriber.fetch = slow  # type: ignore[method-assign]
+    await wake_after(parts, MINUTE)
+    assert lines.one("run_was_partial")["outcome"] == "out_of_time"
+    polled = {line["visitId"] for line in lines.of("transcription_polled")}
+    assert polled == {"v0", "v1"}
+    await recovery.wake_due(parts)
+    polled = {line["visitId"] for line in lines.of("transcription_polled")}
+    assert {"v2", "v3"} <= polled, "the next run begins with those that are longest overdue"
+
+
+@pytest.mark.parametrize(
+    ("function", "within"),
+    [("wake_due_visits", recovery.WITHIN), ("enforce_retention", retention.WITHIN)],
+)
+def test_a_run_ends_a_minute_before_its_function_is_stopped(
+    function: str, within: timedelta
+) -> None:
+    assert within + MINUTE <= timedelta(seconds=DEPLOYMENT[function]["timeout_seconds"])
+
+
+def test_reconciliation_leaves_the_retention_time() -> None:
+    assert reconciliation.WITHIN + 5 * MINUTE <= retention.WITHIN

@@ -1,0 +1,68 @@
+"""A task that is lost is replaced soon; one that waits in a backlog is not multiplied."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lumimd import commands, recovery
+from lumimd.events.transcription import LONGEST_GRACE, REQUEST_GRACE, request_grace
+from lumimd.records import Status
+from tests.support.parts import MemoryParts, transcribed
+from tests.support.visits import MINUTE, run_tasks, visit_of, wake_after
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts()
+
+
+async def ticks(parts: MemoryParts, minutes: int) -> None:
+    for _ in range(minutes):
+        await wake_after(parts, MINUTE)
+
+
+@pytest.mark.parametrize(("minutes", "most"), [(5, 2), (30, 5), (60, 5), (24 * 60, 28)])
+async def test_a_backlog_of_hours_creates_a_few_tasks_a_visit(
+    parts: MemoryParts, minutes: int, most: int
+) -> None:
+    for number in range(10):
+        await transcribed(parts, f"v{number}")
+    await ticks(parts, minutes)
+    assert len(parts.tasks.created) <= most * 10
+    await run_tasks(parts)
+    for number in range(10):
+        assert (await visit_of(parts, f"v{number}")).status is Status.COMPLETED
+    assert parts.summarizer.calls == 10, "and each is made once"
+
+
+async def test_a_lost_task_is_replaced_within_two_minutes_and_a_tick(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    parts.tasks.waiting.get_nowait()  # lost
+    await ticks(parts, 2)
+    assert len(parts.tasks.created) == 2
+    await run_tasks(parts)
+    assert (await visit_of(parts)).status is Status.COMPLETED
+
+
+async def test_a_task_that_a_worker_took_up_counts_for_nothing_later(parts: MemoryParts) -> None:
+    """The next one, of a retry or a regeneration, is replaced as soon as the first."""
+    await transcribed(parts)
+    await ticks(parts, 20)
+    assert (await visit_of(parts)).unanswered_requests > 2
+    await run_tasks(parts)
+    assert (await visit_of(parts)).unanswered_requests == 0
+    parts.clock.advance(timedelta(hours=1))
+    await commands.regenerate(parts, "visit-1")
+    parts.tasks.waiting.get_nowait()  # lost
+    before = len(parts.tasks.created)
+    parts.clock.advance(REQUEST_GRACE)
+    await recovery.wake_due(parts)
+    assert len(parts.tasks.created) == before + 1
+
+
+@given(st.integers(0, 10_000))
+def test_the_grace_grows_and_is_bounded(unanswered: int) -> None:
+    assert REQUEST_GRACE <= request_grace(unanswered) <= LONGEST_GRACE
+    assert request_grace(unanswered) <= request_grace(unanswered + 1)
