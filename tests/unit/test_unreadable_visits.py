@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from lumimd import collecting, commands, pipeline, recovery, replies, retention
+from lumimd import collecting, commands, pipeline, reconciliation, recovery, replies, retention
 from lumimd.admission.places import Cap
 from lumimd.errors import UnreadableDocument
 from lumimd.parts import Policy
@@ -154,3 +154,16 @@ async def test_history_and_actions_that_cannot_be_read_are_left_out(parts: Memor
     damage(parts, f"actions/{actions[0].action_id}", evidence=None)
     assert await parts.store.history("visit-1") == history[:1] + history[2:]
     assert await parts.store.actions("visit-1") == actions[1:]
+
+
+async def test_reconciliation_passes_over_a_visit_that_cannot_be_read(parts: MemoryParts) -> None:
+    """Its recording is neither taken for an orphan nor its job for nobody's; that is no failure."""
+    parts.policy = Policy(bucket="recordings", requires_consent=False)
+    uploaded = parts.upload("bad")
+    await pipeline.accept(parts, uploaded)
+    parts.transcriber.finish("job-0", Transcribed(transcript()))
+    parts.audio._uploads[uploaded.audio.storage_path] = uploaded
+    damage(parts, "visits/bad")
+    parts.clock.advance(timedelta(hours=2))
+    assert await reconciliation.reconcile(parts) == {}
+    assert not parts.transcriber.orders[0].is_deleted
