@@ -1,9 +1,9 @@
 """What the pipeline needs of the world, as roles. `adapters/` holds who plays them.
 
 Every method may raise `Transient` (try again later) and `Permanent` (it will not get better); what
-else it raises is named. A method that gives one document raises `UnreadableDocument` (a `Transient`)
-where it cannot be read; one that gives many logs it and passes it over. Each port has one contract
-suite in `tests/contract`, which the memory adapter and the real one both pass.
+else it raises is named. A method that gives one document raises `UnreadableDocument` where that
+cannot be read; one that gives many logs it and passes it over. Each port has one contract suite in
+`tests/contract`, which the memory adapter and the real one both pass.
 """
 
 from collections.abc import Collection, Sequence

@@ -224,12 +224,8 @@ async def test_the_recording_of_a_user_of_any_sign_in_provider_is_found_lent_and
     folder = f"visits/{user_id}/{uuid.uuid4().hex}/"
     audio = await bucket.put(f"{folder}audio.wav", tone(seconds=1))
     assert (await bucket.store.measure(audio)).duration_seconds == pytest.approx(1, abs=0.05)
-    found = [
-        up
-        async for page in pages(lambda at: bucket.store.uploads(BUCKET, LONG_AGO, at))
-        for up in page.items
-    ]
-    assert user_id in {each.user_id for each in found}
+    listed = pages(lambda at: bucket.store.uploads(BUCKET, LONG_AGO, at))
+    assert user_id in {each.user_id async for page in listed for each in page.items}
     url = await bucket.store.signed_url(audio, timedelta(minutes=1))
     assert audio.is_named_by(url)
     assert is_below(url, BUCKET, folder)

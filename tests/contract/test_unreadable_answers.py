@@ -266,7 +266,7 @@ async def test_an_item_of_the_list_that_cannot_be_read_is_passed_over() -> None:
 async def test_a_list_that_cannot_be_read_is_the_providers_trouble(answer: str) -> None:
     provider = Provider(trouble={"list": saying(answer)})
     adapter = provider.transcriber()
-    for look in (adapter.recent, lambda: adapter.find(upload("v1").audio)):
+    for look in (adapter.listed, lambda: adapter.find(upload("v1").audio)):
         with pytest.raises(Transient) as raised:
             await look()
         assert not isinstance(raised.value, Unreadable)

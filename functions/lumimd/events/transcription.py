@@ -77,12 +77,13 @@ class TranscriptStored(Event):
             confidence=self.transcript.confidence,
             pages=self.pages,
         )
+        takes = with_take(visit, self.transcript, job)
         heard_s = visit.ledger.audio_seconds + (self.transcript.duration_seconds or 0.0)
         return {
             "ledger": visit.ledger.model_copy(update={"audio_seconds": heard_s}),
             "transcription": job,
-            "takes": with_take(visit, self.transcript, job),
-            "kept": ProcessingStatus.SUMMARIZING,
+            "takes": takes,
+            "kept": ProcessingStatus.SUMMARIZING if takes else None,
             "transcript_pages": self.pages,
             "stage_tries": 0,
             "trouble": None,
