@@ -44,6 +44,12 @@ class Audio(Document):
         """The stable, not public, address of the recording."""
         return f"gs://{self.bucket}/{self.storage_path}"
 
+    @property
+    def owner(self) -> str:
+        """The id of the user whose recording it is; the whole path where it is no recording's."""
+        owner = recording_of(self.storage_path)
+        return owner[0] if owner else self.storage_path
+
     def is_named_by(self, url: str) -> bool:
         """Whether a signed URL, of any age, leads to exactly this generation of this recording."""
         try:

@@ -96,11 +96,16 @@ class SubmissionClaimed(Event):
 
 @dataclass(frozen=True)
 class SubmissionDeferred(Event):
-    """The submission did not work out, or nobody knows; look again at `until`."""
+    """The submission did not work out, or nobody knows; look again at `until`.
+
+    `counted`: against the quota. `died`: the process that had opened the recording did.
+    """
 
     until: datetime
     code: ErrorCode
     used_a_try: bool = True
+    counted: bool = False
+    died: bool = False
 
     @property
     def detail(self) -> str:
@@ -111,6 +116,8 @@ class SubmissionDeferred(Event):
             "claim": nobodys_before(self.until),
             "wake_at": self.until,
             "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
+            "deaths": visit.deaths + self.died,
+            "counted": visit.counted or self.counted,
             "trouble": trouble(visit, self.code, now),
         }
 
@@ -119,12 +126,13 @@ class SubmissionDeferred(Event):
 class SubmissionHeld(Event):
     """The provider is known to be down, or the work switched off: no try is used up.
 
-    `had_claimed` as if for one. Who was in line leaves it.
+    `had_claimed` as if for one. Who was in line leaves it. `counted`: against the quota.
     """
 
     recorded = False
     until: datetime
     had_claimed: bool = True
+    counted: bool = False
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
@@ -132,6 +140,7 @@ class SubmissionHeld(Event):
             "wake_at": self.until,
             "held_since": visit.held_since or now,
             "turn": None,
+            "counted": visit.counted or self.counted,
             "stage_tries": visit.stage_tries - (1 if self.had_claimed else 0),
         }
 

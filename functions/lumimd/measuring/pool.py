@@ -1,0 +1,138 @@
+"""The measuring processes of this instance: few, kept, and shared out fairly."""
+
+import asyncio
+import atexit
+import threading
+from functools import cache
+from typing import Final
+
+from lumimd.errors import ErrorCode, Permanent
+from lumimd.measuring.lanes import Job, Lanes
+from lumimd.measuring.limits import FIRST_LOOK, LARGE, SLOW, WORKERS
+from lumimd.measuring.process import Measured, Process, Read
+from lumimd.measuring.recording import TooCostly
+
+CLOSING_S: Final = 1.0
+"""For a thread that waits for the bucket; its process ends in any case, as the pipe does."""
+
+
+class Abandoned(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class Pool:
+    """At most `size` processes, each with a thread that serves it; started when they are needed."""
+
+    def __init__(self, size: int = WORKERS) -> None:
+        self._size: Final = size
+        self._lanes = Lanes()
+        self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._is_closed = False
+        self.processes: list[Process] = []
+
+    async def measure(self, user: str, size: int, read: Read) -> Measured:
+        """The length of a recording of `size` bytes; `read(offset, length)` runs in a thread.
+
+        `seconds` is None where the recording is so large that its length costs too much.
+
+        Raises:
+            Permanent: `audio_unreadable` or `audio_truncated`.
+            MeasuringDied: the process that had opened it died.
+            Exception: whatever `read` raises.
+        """
+        job = Job(user, size, read)
+        self._add(job)
+        return await asyncio.wrap_future(job.result)
+
+    def close(self) -> None:
+        """End all processes; those who wait are told so."""
+        with self._changed:
+            self._is_closed = True
+            for job in self._lanes.drain():
+                job.result.cancel()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(CLOSING_S)
+
+    def _add(self, job: Job) -> None:
+        with self._changed:
+            if self._is_closed:
+                raise RuntimeError("the pool is closed")
+            self._lanes.add(job)
+            if len(self._lanes) > self._idle and len(self._threads) < self._size:
+                process = Process()
+                self.processes.append(process)
+                thread = threading.Thread(
+                    target=self._serve, args=(process,), name="measuring", daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
+            self._changed.notify_all()
+
+    def _serve(self, process: Process) -> None:
+        while (job := self._next()) is not None:
+            again = self._measure(process, job)
+            with self._changed:
+                self._lanes.ended(job)
+                if again is not None and not self._is_closed:
+                    self._lanes.add(again)
+                self._changed.notify_all()
+        process.stop()
+
+    def _next(self) -> Job | None:
+        with self._changed:
+            self._idle += 1
+            try:
+                while not self._is_closed:
+                    job = self._lanes.take()
+                    if job is not None:
+                        return job
+                    self._changed.wait()
+            finally:
+                self._idle -= 1
+        return None
+
+    def _measure(self, process: Process, job: Job) -> Job | None:
+        """Measure a recording; the job for the slow lane, if a first look was not enough."""
+
+        def read(offset: int, length: int) -> bytes:
+            if job.result.cancelled() or self._is_closed:
+                raise Abandoned
+            return job.read(offset, length)
+
+        if job.result.cancelled():
+            return None
+        try:
+            measured = process.measure(read, job.size, SLOW if job.is_slow else FIRST_LOOK)
+        except TooCostly:
+            if not job.is_slow:
+                return Job(job.user, job.size, job.read, is_slow=True, result=job.result)
+            if job.size < LARGE:
+                _fail(job, Permanent(ErrorCode.AUDIO_UNREADABLE))
+            else:
+                _succeed(job, Measured(None))
+        except Exception as error:
+            _fail(job, error)
+        else:
+            _succeed(job, measured)
+        return None
+
+
+def _succeed(job: Job, measured: Measured) -> None:
+    if job.result.set_running_or_notify_cancel():
+        job.result.set_result(measured)
+
+
+def _fail(job: Job, error: Exception) -> None:
+    if job.result.set_running_or_notify_cancel():
+        job.result.set_exception(error)
+
+
+@cache
+def pool() -> Pool:
+    """The pool of this process; it ends with it."""
+    made = Pool()
+    atexit.register(made.close)
+    return made
