@@ -78,7 +78,7 @@ def framed_seconds(file: Recording, frame_at: FrameAt, offset: int) -> float:
 
 
 def _lacks(announced: int, counts: Counter[tuple[int, int]]) -> bool:
-    (samples, hertz), _ = counts.most_common(1)[0] if counts else ((1152, 44_100), 0)
+    samples, hertz = max(counts, key=counts.__getitem__, default=(1152, 44_100))
     return (announced - sum(counts.values())) * samples / hertz > TOLERANCE_S
 
 

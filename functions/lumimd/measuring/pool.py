@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import threading
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -68,34 +69,35 @@ class Pool:
                     target=self._serve, args=(process,), name="measuring", daemon=True
                 )
                 self._threads.append(thread)
+                self._idle += 1
                 thread.start()
             self._changed.notify_all()
 
     def _serve(self, process: Process) -> None:
         while (job := self._next()) is not None:
-            again = self._measure(process, job)
+            outcome = self._measure(process, job)
             with self._changed:
                 self._lanes.ended(job)
-                if again is not None and not self._is_closed:
-                    self._lanes.add(again)
+                if isinstance(outcome, Job) and not self._is_closed:
+                    self._lanes.add(outcome)
+                self._idle += 1  # before the answer: who asks next finds this process at leisure
                 self._changed.notify_all()
+            if not isinstance(outcome, Job):
+                _tell(job, outcome)
         process.stop()
 
     def _next(self) -> Job | None:
         with self._changed:
-            self._idle += 1
-            try:
-                while not self._is_closed:
-                    job = self._lanes.take()
-                    if job is not None:
-                        return job
-                    self._changed.wait()
-            finally:
-                self._idle -= 1
+            while not self._is_closed:
+                job = self._lanes.take()
+                if job is not None:
+                    self._idle -= 1
+                    return job
+                self._changed.wait()
         return None
 
-    def _measure(self, process: Process, job: Job) -> Job | None:
-        """Measure a recording; the job for the slow lane, if a first look was not enough."""
+    def _measure(self, process: Process, job: Job) -> Measured | Exception | Job:
+        """What became of it; the job for the slow lane, if a first look was not enough."""
 
         def read(offset: int, length: int) -> bytes:
             if job.result.cancelled() or self._is_closed:
@@ -103,31 +105,26 @@ class Pool:
             return job.read(offset, length)
 
         if job.result.cancelled():
-            return None
+            return Abandoned()
         try:
-            measured = process.measure(read, job.size, SLOW if job.is_slow else FIRST_LOOK)
+            return process.measure(read, job.size, SLOW if job.is_slow else FIRST_LOOK)
         except TooCostly:
             if not job.is_slow:
-                return Job(job.user, job.size, job.read, is_slow=True, result=job.result)
+                return replace(job, is_slow=True)
             if job.size < LARGE:
-                _fail(job, Permanent(ErrorCode.AUDIO_UNREADABLE))
-            else:
-                _succeed(job, Measured(None))
+                return Permanent(ErrorCode.AUDIO_UNREADABLE)
+            return Measured(None)
         except Exception as error:
-            _fail(job, error)
-        else:
-            _succeed(job, measured)
-        return None
+            return error
 
 
-def _succeed(job: Job, measured: Measured) -> None:
-    if job.result.set_running_or_notify_cancel():
-        job.result.set_result(measured)
-
-
-def _fail(job: Job, error: Exception) -> None:
-    if job.result.set_running_or_notify_cancel():
-        job.result.set_exception(error)
+def _tell(job: Job, outcome: Measured | Exception) -> None:
+    if not job.result.set_running_or_notify_cancel():
+        return
+    if isinstance(outcome, Measured):
+        job.result.set_result(outcome)
+    else:
+        job.result.set_exception(outcome)
 
 
 @cache

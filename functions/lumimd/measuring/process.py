@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Final
@@ -18,6 +18,8 @@ from lumimd.measuring.recording import Budget, TooCostly
 from lumimd.measuring.worker import ABANDON, LENGTH, REQUEST, START
 
 Read = Callable[[int, int], bytes]
+
+WORKER: Final = (sys.executable, "-m", "lumimd.measuring.worker")
 
 _KEPT: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH")
 """Of the environment: no key of a provider, and no way to the cloud's credentials."""
@@ -35,7 +37,8 @@ class Measured:
 class Process:
     """A process that is kept from recording to recording, and replaced when it was killed."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = WORKER) -> None:
+        self._command = command
         self._running: subprocess.Popen[bytes] | None = None
         self.starts = 0
 
@@ -85,7 +88,7 @@ class Process:
             self.stop()
             self.starts += 1
             self._running = subprocess.Popen(
-                [sys.executable, "-m", "lumimd.measuring.worker"],
+                self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
