@@ -34,9 +34,9 @@ FOOT: Final = """
 The local stack and the tests use more (requirements.txt); nothing of that is deployed or
 distributed. Google's emulators are downloaded by their user under Google's terms.
 
-The local speech recognition decodes with `av` (PyAV, BSD), whose wheels carry a build of FFmpeg with
-x264 and x265, which are under the GPL. The functions do without it: they measure recordings with
-readers of their own.
+The local speech recognition decodes with `av` (PyAV, BSD), whose wheels carry a build of FFmpeg
+with x264 and x265, which are under the GPL. The functions do without it: they measure recordings
+with readers of their own.
 """
 
 DEPLOYED: Final = {

@@ -45,6 +45,8 @@ def test_a_text_that_names_other_files_is_unreadable_and_opens_none(
     answer(process, b"x")
     before = descriptors(process)
     assert answer(process, TEXTS[name]) == ErrorCode.AUDIO_UNREADABLE
+    both = TEXTS[name] + recorded(FORMATS["mp3, no header"])
+    assert answer(process, both) == ErrorCode.AUDIO_UNREADABLE
     assert descriptors(process) == before
 
 

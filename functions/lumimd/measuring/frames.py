@@ -32,6 +32,9 @@ SEARCHED: Final = 64 * 1024
 GAP: Final = 1024 * 1024
 """Damage that is longer ends the recording: what follows is no sound."""
 
+_TEXT: Final = re.compile(rb"[\t\n\r -~]{16}")
+"""Sound may begin with a part of a frame, but not with words: others take that for a playlist."""
+
 _MP3_SYNC: Final = re.compile(rb"\xff[\xe2-\xff]")
 _ADTS_SYNC: Final = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 
@@ -39,6 +42,8 @@ _ADTS_SYNC: Final = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 def first_frame(file: Recording, start: int) -> tuple[FrameAt, int] | None:
     """Whether `file` is MP3 or ADTS from `start` on, and where its first frame begins."""
     data = file.at(start, SEARCHED)
+    if _TEXT.match(data):
+        return None
     for frame_at, sync in ((adts_frame, _ADTS_SYNC), (mp3_frame, _MP3_SYNC)):
         for found in sync.finditer(data):
             if _is_row(file, frame_at, start + found.start()):
