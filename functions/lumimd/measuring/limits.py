@@ -9,7 +9,7 @@ from lumimd.measuring.recording import Budget
 
 MIB: Final = 1024**2
 
-FIRST_LOOK: Final = Budget(cpu_s=0.1, bytes=16 * MIB, jumps=500)
+FIRST_LOOK: Final = Budget(cpu_s=0.08, bytes=16 * MIB, jumps=500)
 """Enough for an hour's recording of any kind; who needs more goes to the slow lane."""
 
 SLOW: Final = Budget(cpu_s=1.2, bytes=640 * MIB, jumps=2_000)
@@ -31,7 +31,7 @@ SILENT_FOR_S: Final = 20.0
 """On the wall: a process that uses no CPU and asks for nothing for so long is replaced."""
 
 WORKERS: Final = 4
-"""Processes of one instance, each of about 15 MB; each is started when all others are at work."""
+"""Recordings that one instance measures at once. A process takes about 15 MB."""
 
 SLOW_AT_ONCE: Final = 2
-"""Workers in the slow lane; the others keep a quick recording from waiting."""
+"""Of them in the slow lane; the others keep a quick recording from waiting."""

@@ -10,7 +10,7 @@ from typing import Final
 from lumimd.errors import ErrorCode, Permanent
 from lumimd.measuring.lanes import Job, Lanes
 from lumimd.measuring.limits import FIRST_LOOK, LARGE, SLOW, WORKERS
-from lumimd.measuring.process import Measured, Process, Read
+from lumimd.measuring.process import LAST, Measured, Process, Read
 from lumimd.measuring.recording import TooCostly
 
 CLOSING_S: Final = 1.0
@@ -22,7 +22,11 @@ class Abandoned(Exception):
 
 
 class Pool:
-    """At most `size` processes, each with a thread that serves it; started when they are needed."""
+    """At most `size` recordings at once, each served by a thread that has a process for it.
+
+    Slow ones have processes of their own, which the kernel lets run when no other wants to. A
+    process is started when it is first needed.
+    """
 
     def __init__(self, size: int = WORKERS) -> None:
         self._size: Final = size
@@ -63,19 +67,19 @@ class Pool:
                 raise RuntimeError("the pool is closed")
             self._lanes.add(job)
             if len(self._lanes) > self._idle and len(self._threads) < self._size:
-                process = Process()
-                self.processes.append(process)
+                quick, slow = Process(), Process(LAST)
+                self.processes += [quick, slow]
                 thread = threading.Thread(
-                    target=self._serve, args=(process,), name="measuring", daemon=True
+                    target=self._serve, args=(quick, slow), name="measuring", daemon=True
                 )
                 self._threads.append(thread)
                 self._idle += 1
                 thread.start()
             self._changed.notify_all()
 
-    def _serve(self, process: Process) -> None:
+    def _serve(self, quick: Process, slow: Process) -> None:
         while (job := self._next()) is not None:
-            outcome = self._measure(process, job)
+            outcome = self._measure(slow if job.is_slow else quick, job)
             with self._changed:
                 self._lanes.ended(job)
                 if isinstance(outcome, Job) and not self._is_closed:
@@ -84,7 +88,8 @@ class Pool:
                 self._changed.notify_all()
             if not isinstance(outcome, Job):
                 _tell(job, outcome)
-        process.stop()
+        quick.stop()
+        slow.stop()
 
     def _next(self) -> Job | None:
         with self._changed:

@@ -15,11 +15,13 @@ from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.measuring.died import MeasuringDied
 from lumimd.measuring.limits import SILENT_FOR_S
 from lumimd.measuring.recording import Budget, TooCostly
-from lumimd.measuring.worker import ABANDON, LENGTH, REQUEST, START
+from lumimd.measuring.worker import ABANDON, LENGTH, NICE, REQUEST, START
 
 Read = Callable[[int, int], bytes]
 
 WORKER: Final = (sys.executable, "-m", "lumimd.measuring.worker")
+LAST: Final = (*WORKER, NICE)
+"""A worker that lets all others go first."""
 
 _KEPT: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH")
 """Of the environment: no key of a provider, and no way to the cloud's credentials."""

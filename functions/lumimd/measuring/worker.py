@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import struct
+import sys
 from contextlib import suppress
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ START: Final = struct.Struct("!QdQQ")
 REQUEST: Final = struct.Struct("!cQI")
 LENGTH: Final = struct.Struct("!I")
 ABANDON: Final = 0xFFFF_FFFF
+
+NICE: Final = "--nice"
+_NICENESS: Final = 10
 
 _STDIN, _STDOUT, _DESCRIPTORS = 0, 1, 3
 
@@ -40,6 +44,8 @@ class ParentGone(Exception):
 
 def main() -> None:
     """Measure recordings until the parent is gone."""
+    if NICE in sys.argv:
+        os.nice(_NICENESS)
     _confine()
     with suppress(ParentGone, BrokenPipeError):
         while True:
