@@ -17,7 +17,7 @@ from tests.simulation.transcription import OrderedJob
 from tests.simulation.words import spoken_of
 from tests.simulation.world import EXPIRES_AFTER, World
 
-HARMLESS: Final = {"poison", "few_places", "rush"}
+HARMLESS: Final = {"poison", "kills_measuring", "few_places", "rush"}
 """Faults that keep no visit from its end."""
 
 

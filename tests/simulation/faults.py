@@ -67,6 +67,7 @@ class Level:
     # of the visits
     bad_recording: float = 0.0
     poison: float = 0.0
+    kills_measuring: float = 0.0
     never_uploaded: float = 0.0
     consent_later: float = 0.0
     consent_given: float = 0.0
@@ -180,6 +181,8 @@ LEVELS["rationed"] = replace(LEVELS["normal"], rationed=1.0)
 """As normal, and the quota lets some of the recordings wait for longer than visits may idle."""
 LEVELS["poisoned"] = Level(poison=0.2, few_places=1.0, rush=1.0)
 """Some recordings kill whoever opens them; nothing else goes wrong."""
+LEVELS["unmeasurable"] = Level(kills_measuring=0.2, few_places=1.0, rush=1.0)
+"""Some recordings kill the process that measures them, and not the one that asked for it."""
 LEVELS["searching"] = replace(LEVELS["normal"], crash_after_paying=0.7, long_list=1.0)
 """As normal, many die of having ordered, and who looks for their jobs reads a long list."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)

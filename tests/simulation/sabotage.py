@@ -29,6 +29,7 @@ from lumimd.events import submission, summary
 from lumimd.records import Claim, Visit
 from lumimd.resilience import breaker_state, retry
 from tests.simulation.guard import Guard, put
+from tests.simulation.sabotage_of_measuring import MEASURING
 from tests.simulation.sabotage_of_moves import MOVES
 from tests.simulation.sabotage_of_places import PLACES
 from tests.simulation.sabotage_of_rights import RIGHTS
@@ -225,6 +226,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     **SAVES,
     **PLACES,
+    **MEASURING,
     **MOVES,
     **WAITING,
     **RIGHTS,

@@ -18,7 +18,7 @@ SLOW: Final = Budget(cpu_s=1.2, bytes=640 * MIB, jumps=2_000)
 OVERRUN_S: Final = 0.3
 """A process that does not notice the end of its budget is killed so much later."""
 
-ADDRESS_SPACE: Final = 160 * MIB
+ADDRESS_SPACE: Final = 80 * MIB
 """Of one process, its interpreter included (about 25 MiB)."""
 
 LARGE: Final = 64 * MIB
