@@ -13,6 +13,7 @@ from lumimd.measuring.died import MeasuringDied
 from lumimd.records import ProcessingStatus
 from lumimd.resilience.backoff import MAX_TRIES
 from tests.support.parts import MemoryParts
+from tests.support.places import minute_passes, parts_with, provider_of, upload
 from tests.support.visits import visit_of
 
 CLAIM_ENDS = timedelta(minutes=2)
@@ -173,3 +174,24 @@ async def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_un
     visit = await visit_of(parts)
     assert visit.processing_status is ProcessingStatus.TRANSCRIBING
     assert (opened, len(parts.transcriber.orders)) == (MAX_TRIES, 1)
+
+
+async def test_what_is_not_opened_any_more_is_not_opened_after_a_wait_in_line() -> None:
+    parts = parts_with(1)
+    await upload(parts, "bob-1")
+    opened = 0
+
+    async def dies(audio: Audio) -> Audio:
+        nonlocal opened
+        opened += 1
+        raise MeasuringDied(ErrorCode.INTERNAL_ERROR)
+
+    parts.audio.measure = dies  # type: ignore[method-assign]
+    await upload(parts, "ann-1")
+    for _ in range(30):
+        await minute_passes(parts, finish=())
+    assert (await visit_of(parts, "ann-1")).turn is not None
+    for _ in range(2):
+        await minute_passes(parts)
+    assert provider_of(parts).ordered_for() == ["bob-1", "ann-1"]
+    assert opened == MAX_TRIES

@@ -9,6 +9,7 @@ from lumimd.errors import ErrorCode
 from lumimd.events.event import Changes, Event, claimed, holder_died, nobodys_before, trouble
 from lumimd.progress import Step
 from lumimd.records import Claim, ProcessingError, Stage, Timings, Transcription, Visit
+from lumimd.resilience.backoff import MAX_TRIES
 
 POLL_EVERY: Final = timedelta(seconds=45)
 """Less than the scheduler's minute, so that each of its ticks asks about each running job."""
@@ -171,7 +172,8 @@ class SubmissionQueued(Event):
             "claim": None,
             "wake_at": self.until,
             "stage_tries": visit.stage_tries - used,
-            "deaths": 0,
+            # Deploys end holders, too; but what is not opened any more stays so.
+            "deaths": MAX_TRIES if visit.deaths >= MAX_TRIES else 0,
             "orders": visit.orders - used,
         }
 
