@@ -196,3 +196,9 @@ def test_a_film_without_sound_is_unreadable() -> None:
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     assert length_of(content.getvalue()) == "audio_unreadable"
+
+
+def test_an_ogg_of_more_streams_than_a_recorder_writes_is_unreadable() -> None:
+    first = recorded(FORMATS["ogg, opus"])[:47]
+    pages = b"".join(first[:14] + struct.pack("<I", each) + first[18:] for each in range(65))
+    assert length_of(pages) == "audio_unreadable"
