@@ -23,7 +23,7 @@ class Track:
     size: int = 0
     sizes: tuple[int, int, int] = (0, 0, 0)
     runs: list[tuple[int, int]] = field(default_factory=list)
-    chunks: array[int] = field(default_factory=lambda: array("Q"))
+    chunks: "array[int]" = field(default_factory=lambda: array("Q"))
 
     @property
     def seconds(self) -> float:
