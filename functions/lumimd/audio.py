@@ -46,6 +46,12 @@ class Audio(Document):
         """The stable, not public, address of the recording."""
         return f"gs://{self.bucket}/{self.storage_path}"
 
+    @property
+    def owner(self) -> str:
+        """The id of the user whose recording it is; the whole path where it is no recording's."""
+        owner = recording_of(self.storage_path)
+        return owner[0] if owner else self.storage_path
+
     def is_named_by(self, url: str) -> bool:
         """Whether a signed URL, of any age, leads to exactly this generation of this recording."""
         try:
@@ -67,6 +73,16 @@ class Audio(Document):
             raise Permanent(ErrorCode.AUDIO_EMPTY)
         if self.size_bytes is not None and self.size_bytes > MAX_BYTES:
             raise Permanent(ErrorCode.AUDIO_TOO_LARGE)
+
+    def with_size(self, size_bytes: int) -> Self:
+        """This recording with the size that its announcement did not tell.
+
+        Raises:
+            Permanent: `audio_empty` or `audio_too_large`.
+        """
+        sized = self.model_copy(update={"size_bytes": size_bytes})
+        sized.check_size()
+        return sized
 
     def with_duration(self, seconds: float | None) -> Self:
         """This recording with its length; None means longer than was worth counting.

@@ -5,6 +5,7 @@ on the condition that nobody else has written, and only then performs the effect
 on the way, `wake_at` brings back (`recovery.py`).
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -26,6 +27,7 @@ from lumimd.fallback import (
     go_on_without_model,
     held_until,
 )
+from lumimd.measuring.died import MeasuringDied
 from lumimd.parts import Parts
 from lumimd.ports import Transcribed
 from lumimd.recording import CONFLICTS, announce, dead_letter_of, record
@@ -126,6 +128,7 @@ async def submit(parts: Parts, claimed: Stored) -> None:
     assert visit.audio is not None
     event: e.Event
     ordering = False
+    counted = False
     waits: Waits | None = None
     transcript_id: str | None = None
     try:
@@ -134,6 +137,9 @@ async def submit(parts: Parts, claimed: Stored) -> None:
             audio = visit.audio
             transcript_id = await _ordered_before(parts, visit, audio)
             if transcript_id is None:
+                waits = await parts.admission.over_quota(visit)
+                counted = waits is None
+            if waits is None and transcript_id is None:
                 audio = await _measured(parts, visit, audio)
                 waits = await parts.admission.may_submit(visit)
             if waits is None and transcript_id is None:
@@ -156,6 +162,8 @@ async def submit(parts: Parts, claimed: Stored) -> None:
             assert transcript_id is not None
             provider = parts.transcriber.provider
             event = e.TranscriptionSubmitted(visit.attempt, provider, transcript_id, audio)
+    if isinstance(event, e.SubmissionDeferred | e.SubmissionHeld):
+        event = replace(event, counted=counted)
     if isinstance(event, e.SubmissionDeferred | e.SubmissionHeld | e.SubmissionQueued):
         await record(parts, claimed, event, still_wanted=still_held(claimed))
     else:
@@ -163,7 +171,10 @@ async def submit(parts: Parts, claimed: Stored) -> None:
 
 
 async def _measured(parts: Parts, visit: Visit, audio: Audio) -> Audio:
-    """The recording with its duration; not opened any more where it may have killed its readers."""
+    """The recording with its duration; not opened any more where it may have killed its readers.
+
+    The provider may well be able to read it.
+    """
     if visit.deaths >= MAX_TRIES:
         return audio
     measured = await parts.audio.measure(audio)
@@ -229,7 +240,8 @@ def _put_aside(parts: Parts, visit: Visit, error: Transient, *, used_a_try: bool
     if now - troubled_at > GIVE_UP_AFTER:
         return e.TranscriptionFailed(visit.attempt, ErrorCode.TRANSCRIPTION_UNAVAILABLE)
     until = now + put_aside(times, error.retry_after_s)
-    return e.SubmissionDeferred(visit.attempt, until, error.code, used_a_try)
+    died = isinstance(error, MeasuringDied)
+    return e.SubmissionDeferred(visit.attempt, until, error.code, used_a_try, died=died)
 
 
 async def summarize(parts: Parts, visit_id: str, attempt: int) -> None:

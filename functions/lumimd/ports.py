@@ -167,9 +167,10 @@ class AudioStore(Protocol):
     """The recordings."""
 
     async def measure(self, audio: Audio) -> Audio:
-        """`audio` with its duration, read from the recording itself.
+        """`audio` with its duration, read from the recording itself; None where that is too costly.
 
         Raises:
+            MeasuringDied: the process that had opened it is gone.
             Permanent: `audio_missing`, `audio_unreadable`, `audio_truncated`, `audio_too_short`
                 or `audio_too_long`.
         """

@@ -34,10 +34,9 @@ FOOT: Final = """
 The local stack and the tests use more (requirements.txt); nothing of that is deployed or
 distributed. Google's emulators are downloaded by their user under Google's terms.
 
-`av` (PyAV) is BSD itself; its wheels carry a build of FFmpeg with x264 and x265, which are under
-the GPL. The functions use its demuxers only, inside of one's own project; whoever hands the
-installed functions on to others (an image, an appliance) has the duties of the GPL then, or builds
-`av` without these two.
+The local speech recognition decodes with `av` (PyAV, BSD), whose wheels carry a build of FFmpeg
+with x264 and x265, which are under the GPL. The functions do without it: they measure recordings
+with readers of their own.
 """
 
 DEPLOYED: Final = {

@@ -10,7 +10,6 @@ from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import av
 import httpx
 import pytest
 
@@ -18,6 +17,7 @@ from lumimd.adapters.cloud_storage import cloud_audio_store
 from lumimd.adapters.memory import MemoryAudioStore
 from lumimd.audio import Audio, Upload, is_below, named_in
 from lumimd.errors import ErrorCode, Permanent
+from lumimd.measuring.process import Process
 from lumimd.ports import AudioStore
 from lumimd.queries import pages
 from tests.support.parts import SAMPLE, tone
@@ -162,14 +162,14 @@ async def test_measuring_does_not_hold_up_the_event_loop(
 ) -> None:
     audio = await bucket.put(path(), SAMPLE.read_bytes())
     loop, the_loop_turns = asyncio.get_running_loop(), threading.Event()
-    opened = av.open
+    measured = Process.measure
 
-    def open_once_the_loop_turns(*arguments: Any, **options: Any) -> Any:
+    def measured_once_the_loop_turns(*arguments: Any) -> Any:
         loop.call_soon_threadsafe(the_loop_turns.set)
         assert the_loop_turns.wait(10), "the event loop stands still while a file is read"
-        return opened(*arguments, **options)
+        return measured(*arguments)
 
-    monkeypatch.setattr(av, "open", open_once_the_loop_turns)
+    monkeypatch.setattr(Process, "measure", measured_once_the_loop_turns)
     await bucket.store.measure(audio)
     assert the_loop_turns.is_set()
 
@@ -233,3 +233,13 @@ async def test_the_recording_of_a_user_of_any_sign_in_provider_is_found_lent_and
     assert await bucket.store.has(BUCKET, folder)
     assert await bucket.store.erase(BUCKET, folder) == 1
     assert not await bucket.store.has(BUCKET, folder)
+
+
+async def test_a_recording_whose_size_was_not_told_is_measured_with_its_size(
+    bucket: Bucket,
+) -> None:
+    content = tone(seconds=1)
+    audio = await bucket.put(f"visits/user-1/{uuid.uuid4().hex}/audio.wav", content)
+    measured = await bucket.store.measure(audio.model_copy(update={"size_bytes": None}))
+    assert measured.size_bytes == len(content)
+    assert measured.duration_seconds == pytest.approx(1, abs=0.05)

@@ -1,12 +1,15 @@
 """The recordings, and what is wrong with some."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from lumimd.audio import Audio, Upload
 from lumimd.errors import ErrorCode, Permanent
+from lumimd.measuring.died import MeasuringDied
 from lumimd.queries import Cursor, Page
 from lumimd.resilience import retry
+from lumimd.resilience.backoff import MAX_TRIES
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import current
 from tests.simulation.world import World
@@ -47,6 +50,8 @@ class Bucket:
         self.erased: list[Erased] = []
         self.flaws: dict[tuple[str, int], ErrorCode] = {}
         self.poisonous: set[tuple[str, int]] = set()
+        self.unmeasurable: set[tuple[str, int]] = set()
+        self.killed: Counter[tuple[str, int]] = Counter()
 
     def upload(self, uploaded: Upload) -> None:
         """A recording has arrived; it replaces the one before."""
@@ -98,15 +103,25 @@ class Bucket:
             key = audio.storage_path, audio.generation
             if self.there.get(audio.storage_path) != audio.generation:
                 raise Permanent(ErrorCode.AUDIO_MISSING)
+            if key in self.unmeasurable:
+                self._kill(key)
             if key in self.flaws:
                 raise Permanent(self.flaws[key])
             return audio.with_duration(600.0)
 
+        # The instance itself may die beside a recording, say of all the memory that is taken.
         if (audio.storage_path, audio.generation) in self.poisonous:
             self._world.poison(current.get())  # and what follows is never answered
         return await self._world.call(
-            Dependency.AUDIO, "measure", effect, retry.AUDIO, takes_s=self._world.rng.random()
+            Dependency.AUDIO, "measure", effect, retry.MEASURE, takes_s=self._world.rng.random()
         )
+
+    def _kill(self, key: tuple[str, int]) -> None:
+        """The process that measures is gone; the one that asked lives on, and is told."""
+        self.killed[key] += 1
+        if self.killed[key] > MAX_TRIES:
+            self._world.breach("openedForEver", key[0].split("/")[2], f"{self.killed[key]} times")
+        raise MeasuringDied(ErrorCode.INTERNAL_ERROR)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
         def effect() -> str:

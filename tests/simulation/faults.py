@@ -73,6 +73,7 @@ class Level:
     bad_recording: float = 0.0
     bad_order: float = 0.0
     poison: float = 0.0
+    kills_measuring: float = 0.0
     never_uploaded: float = 0.0
     consent_later: float = 0.0
     consent_given: float = 0.0
@@ -204,6 +205,8 @@ LEVELS["odd"] = Level(bad_order=0.15)
 """Some recordings cannot be ordered, for a reason that is not known; nothing else goes wrong."""
 LEVELS["hung"] = Level(job_hangs=0.3)
 """The first job of a recording may hang for a day; nothing else goes wrong."""
+LEVELS["unmeasurable"] = Level(kills_measuring=0.2, few_places=1.0, rush=1.0)
+"""Some recordings kill the process that measures them, and not the one that asked for it."""
 LEVELS["searching"] = replace(LEVELS["normal"], crash_after_paying=0.7, long_list=1.0)
 """As normal, many die of having ordered, and who looks for their jobs reads a long list."""
 LEVELS["takes"] = replace(LEVELS["heavy"], second_take=0.4, bad_recording=0.25)

@@ -164,6 +164,8 @@ class Phones:
             self._cloud.transcriptions.unordered.add((path, generation))
         if world.faults.chance("poison"):
             bucket.poisonous.add((path, generation))
+        if world.faults.chance("kills_measuring"):
+            bucket.unmeasurable.add((path, generation))
         audio = Audio(
             bucket=BUCKET,
             storage_path=path,

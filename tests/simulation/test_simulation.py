@@ -139,6 +139,13 @@ def test_a_job_that_hangs_is_replaced() -> None:
     assert report.max_minutes < 3 * 60
 
 
+def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_unopened() -> None:
+    report = simulated(180, 1, "unmeasurable")
+    assert not broken(report)
+    assert report.faults["kills_measuring"] > 5
+    assert report.statuses == {"completed": 180}
+
+
 def test_a_job_is_found_again_however_long_the_list_takes_to_read() -> None:
     report = simulated(180, 1, "searching")
     assert not broken(report)

@@ -9,9 +9,11 @@ from lumimd import pipeline, recovery
 from lumimd.audio import Audio
 from lumimd.commit import Stored
 from lumimd.errors import ErrorCode, Transient
+from lumimd.measuring.died import MeasuringDied
 from lumimd.records import ProcessingStatus
 from lumimd.resilience.backoff import MAX_TRIES
 from tests.support.parts import MemoryParts
+from tests.support.places import minute_passes, parts_with, provider_of, upload
 from tests.support.visits import visit_of
 
 CLAIM_ENDS = timedelta(minutes=2)
@@ -148,3 +150,48 @@ async def test_a_job_is_adopted_whatever_has_become_of_its_recording(parts: Memo
     assert visit.processing_status is ProcessingStatus.TRANSCRIBING
     assert visit.transcription
     assert visit.transcription.transcript_id == ordered
+
+
+async def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_unopened_too(
+    parts: MemoryParts,
+) -> None:
+    """Its holder lives on: it puts the visit aside, and after three deaths opens it no more."""
+    opened = 0
+
+    async def dies(audio: Audio) -> Audio:
+        nonlocal opened
+        opened += 1
+        raise MeasuringDied(ErrorCode.INTERNAL_ERROR)
+
+    parts.audio.measure = dies  # type: ignore[method-assign]
+    await pipeline.accept(parts, parts.upload())
+    for deaths in range(1, MAX_TRIES + 1):
+        visit = await visit_of(parts)
+        assert (visit.deaths, visit.stage_tries, opened) == (deaths, 0, deaths)
+        assert visit.wake_at
+        parts.clock.advance(visit.wake_at - parts.clock.now())
+        await recovery.wake_due(parts)
+    visit = await visit_of(parts)
+    assert visit.processing_status is ProcessingStatus.TRANSCRIBING
+    assert (opened, len(parts.transcriber.orders)) == (MAX_TRIES, 1)
+
+
+async def test_what_is_not_opened_any_more_is_not_opened_after_a_wait_in_line() -> None:
+    parts = parts_with(1)
+    await upload(parts, "bob-1")
+    opened = 0
+
+    async def dies(audio: Audio) -> Audio:
+        nonlocal opened
+        opened += 1
+        raise MeasuringDied(ErrorCode.INTERNAL_ERROR)
+
+    parts.audio.measure = dies  # type: ignore[method-assign]
+    await upload(parts, "ann-1")
+    for _ in range(30):
+        await minute_passes(parts, finish=())
+    assert (await visit_of(parts, "ann-1")).turn is not None
+    for _ in range(2):
+        await minute_passes(parts)
+    assert provider_of(parts).ordered_for() == ["bob-1", "ann-1"]
+    assert opened == MAX_TRIES

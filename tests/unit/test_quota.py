@@ -1,19 +1,27 @@
 """Who has had enough recordings for today waits, and is transcribed later."""
 
+from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from lumimd import collecting, recovery
-from lumimd.errors import ErrorCode
+from lumimd.audio import Audio
+from lumimd.errors import ErrorCode, Transient
+from lumimd.measuring.died import MeasuringDied
 from lumimd.ports import Failed, Transcribed
 from lumimd.progress import Step
 from lumimd.records import ProcessingStatus
 from lumimd.resilience.rate_limit_policies import Tier
-from tests.support.parts import transcript
+from tests.support.parts import MemoryParts, transcript
 from tests.support.places import minute_passes, parts_with, provider_of, upload
 from tests.support.visits import visit_of
+
+
+class Killed(BaseException):
+    """What a process that is gone does not go on with."""
 
 
 async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> None:
@@ -140,3 +148,55 @@ async def test_one_recording_counts_once_however_often_it_is_tried() -> None:
     kept = await parts.gate.buckets.all()
     per_recording = kept["visits-bob"].missing
     assert kept["visits-ann"].missing == per_recording
+
+
+async def test_what_is_over_the_quota_is_not_even_opened() -> None:
+    parts = parts_with(50)
+    parts.gate.has_quota = True
+    opened = counting(parts)
+    for n in range(22):
+        await upload(parts, f"ann-{n:02d}")
+    assert opened["ann"] == 20
+    await upload(parts, "bob-1")
+    assert opened["bob"] == 1
+
+
+@pytest.mark.parametrize("raises", [Transient, MeasuringDied, Killed])
+async def test_a_recording_counts_once_however_often_it_is_opened(
+    raises: type[BaseException],
+) -> None:
+    """The bucket is away, the process that measures dies, or that of the holder."""
+    parts = parts_with(50)
+    parts.gate.has_quota = True
+    await upload(parts, "bob-1")
+    measure = parts.audio.measure
+
+    async def fails(audio: Audio) -> Audio:
+        raise raises(ErrorCode.INTERNAL_ERROR)
+
+    parts.audio.measure = fails  # type: ignore[method-assign]
+    with suppress(Killed):
+        await upload(parts, "ann-1")
+    for _ in range(2):
+        parts.clock.advance(timedelta(minutes=3))
+        with suppress(Killed):
+            await recovery.wake_due(parts)
+    parts.audio.measure = measure  # type: ignore[method-assign]
+    for _ in range(10):
+        await minute_passes(parts)
+    assert provider_of(parts).ordered_for() == ["bob-1", "ann-1"]
+    kept = await parts.gate.buckets.all()
+    # Ann's came minutes later, and some of what she may have is back already for both.
+    assert kept["visits-ann"].missing == pytest.approx(kept["visits-bob"].missing, abs=0.01)
+
+
+def counting(parts: MemoryParts) -> Counter[str]:
+    """How many recordings of each user are opened."""
+    measure, opened = parts.audio.measure, Counter[str]()
+
+    async def counted(audio: Audio) -> Audio:
+        opened[audio.owner] += 1
+        return await measure(audio)
+
+    parts.audio.measure = counted  # type: ignore[method-assign]
+    return opened

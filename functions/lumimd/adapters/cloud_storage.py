@@ -1,9 +1,10 @@
 """The recordings in Cloud Storage: measured by range reads, lent out by short-lived signed URLs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import google.auth
 import google.auth.transport.requests
@@ -16,17 +17,15 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[attr-defined]  # it ships no types
 from google.oauth2 import service_account
 
-from lumimd.adapters.recording_file import seconds_of
+from lumimd.adapters.cloud_ranges import Ranges
 from lumimd.audio import Audio, Upload
 from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.inbound import upload_of
+from lumimd.measuring.pool import pool
 from lumimd.queries import Cursor, Page
 from lumimd.resilience import retry
 
 T = TypeVar("T")
-
-CHUNK_BYTES: Final = 512 * 1024
-"""What one range read fetches: the index of most recordings fits, and few reads are wasted."""
 
 
 class CloudAudioStore:
@@ -44,8 +43,19 @@ class CloudAudioStore:
         self._endpoint = endpoint
 
     async def measure(self, audio: Audio) -> Audio:
-        """The recording with its duration; reads its index and its end, not the whole."""
-        return audio.with_duration(await _in_thread(lambda: self._seconds_of(audio)))
+        """The recording with its duration; its bytes are read here, and judged elsewhere."""
+        if audio.size_bytes is None:
+            audio = audio.with_size(await _in_thread(lambda: self._size_of(audio)))
+        size_bytes = audio.size_bytes or 0
+
+        async def once() -> float | None:
+            ranges = Ranges(self._blob(audio))
+            with _told_in_our_words():
+                measured = await pool().measure(audio.owner, size_bytes, ranges.read)
+            return measured.seconds
+
+        seconds = await retry.call(retry.MEASURE, ErrorCode.INTERNAL_ERROR, once)
+        return audio.with_duration(seconds)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
         """A v4 signed URL for exactly this generation."""
@@ -114,10 +124,10 @@ class CloudAudioStore:
         """The whole recording, in memory."""
         return await _in_thread(lambda: bytes(self._blob(audio).download_as_bytes(retry=None)))
 
-    def _seconds_of(self, audio: Audio) -> float | None:
+    def _size_of(self, audio: Audio) -> int:
         blob = self._blob(audio)
-        with blob.open("rb", chunk_size=CHUNK_BYTES, retry=None) as file:
-            return seconds_of(file, audio.size_bytes)
+        blob.reload(retry=None)
+        return blob.size or 0
 
     def _blob(self, audio: Audio) -> storage.Blob:
         bucket = self._client.bucket(audio.bucket)
@@ -137,22 +147,29 @@ def _upload(blob: storage.Blob) -> Upload | None:
     return upload_of(listed, blob.time_created)
 
 
+@contextmanager
+def _told_in_our_words() -> Iterator[None]:
+    """What the SDK raises, as its caller must treat it."""
+    try:
+        yield
+    except api.NotFound as error:
+        raise Permanent(ErrorCode.AUDIO_MISSING) from error
+    except (
+        api.ServerError,
+        api.TooManyRequests,
+        auth.TransportError,
+        requests.ConnectionError,
+        requests.Timeout,
+    ) as error:
+        raise Transient(ErrorCode.INTERNAL_ERROR) from error
+
+
 async def _in_thread(work: Callable[[], T]) -> T:
-    """The SDK is synchronous: its work runs in a thread, and its errors are told in our words."""
+    """The SDK is synchronous: its work runs in a thread."""
 
     async def once() -> T:
-        try:
+        with _told_in_our_words():
             return await asyncio.to_thread(work)
-        except api.NotFound as error:
-            raise Permanent(ErrorCode.AUDIO_MISSING) from error
-        except (
-            api.ServerError,
-            api.TooManyRequests,
-            auth.TransportError,
-            requests.ConnectionError,
-            requests.Timeout,
-        ) as error:
-            raise Transient(ErrorCode.INTERNAL_ERROR) from error
 
     make: Callable[[], Awaitable[T]] = once
     return await retry.call(retry.AUDIO, ErrorCode.INTERNAL_ERROR, make)

@@ -1,6 +1,7 @@
 """Who may have a job at the provider now; the others wait in line, and nothing is used up.
 
-    may_submit      before anything is paid for: a place, a turn in the line, or tomorrow's quota
+    over_quota      before the recording is opened: it counts, or waits until one more is allowed
+    may_submit      before anything is paid for: a place, or a turn in the line
     admit_waiting   every minute: free places go to those whose turn it is
     left            a job has ended: its place is free
 
@@ -112,6 +113,26 @@ class Admission:
         self._quota = quota
         self._clock = clock
 
+    async def over_quota(self, visit: Visit) -> Waits | None:
+        """None: the recording of the claimed visit counts, and may be opened now.
+
+        Raises:
+            Held: nobody can say; ask again.
+        """
+        # A holder that died had asked for the quota first of all.
+        if visit.counted or visit.deaths:
+            return None
+        try:
+            if await self._has_place(visit):
+                return None
+            wait_s = await self._quota.take(visit.user_id)
+        except Transient as error:
+            raise Held(error.code, retry_after_s=STORE_PAUSE_S) from error
+        if wait_s is None:
+            return None
+        now = self._clock.now()
+        return Waits(None, ask_again(visit, timedelta(seconds=wait_s), now))
+
     async def may_submit(self, visit: Visit) -> Waits | None:
         """None: the claimed visit has a place, and may order its transcript now.
 
@@ -197,18 +218,16 @@ class Admission:
 
     async def _may_submit(self, visit: Visit) -> Waits | None:
         now, lane = self._clock.now(), lane_of(visit)
-        # It may have been called to a place, or an earlier holder of the claim has one, and a job.
-        may_have_place = visit.queued_at is not None or visit.orders > 1
-        has_place = may_have_place and await self.slots.has(holder_of(visit))
-        if not (has_place or visit.counted):
-            wait_s = await self._quota.take(visit.user_id)
-            if wait_s is not None:
-                return Waits(None, ask_again(visit, timedelta(seconds=wait_s), now))
-        goes_first = has_place or await self._nobody_waits_before(lane)
+        goes_first = await self._has_place(visit) or await self._nobody_waits_before(lane)
         if goes_first and await self._take(visit, lane, HELD_FOR):
             return None
         turn = await draw_turn(self._flows, await self._line(), visit.user_id, lane, now)
         return Waits(turn, now + LOOK_AGAIN)
+
+    async def _has_place(self, visit: Visit) -> bool:
+        """It may have been called to one, or an earlier holder of the claim has one, and a job."""
+        may_have = visit.queued_at is not None or visit.orders > 1
+        return may_have and await self.slots.has(holder_of(visit))
 
     async def _nobody_waits_before(self, lane: Lane) -> bool:
         """Who comes anew stands behind those who wait in the same lane or in a quicker one."""

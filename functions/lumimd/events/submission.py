@@ -18,6 +18,7 @@ from lumimd.records import (
     Transcription,
     Visit,
 )
+from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.takes import in_turn, takes_of, unfinished
 
 POLL_EVERY: Final = timedelta(seconds=45)
@@ -160,11 +161,16 @@ class SubmissionClaimed(Event):
 
 @dataclass(frozen=True)
 class SubmissionDeferred(Event):
-    """The submission did not work out, or nobody knows; look again at `until`."""
+    """The submission did not work out, or nobody knows; look again at `until`.
+
+    `counted`: against the quota. `died`: the process that had opened the recording did.
+    """
 
     until: datetime
     code: ErrorCode
     used_a_try: bool = True
+    counted: bool = False
+    died: bool = False
 
     @property
     def detail(self) -> str:
@@ -175,6 +181,8 @@ class SubmissionDeferred(Event):
             "claim": nobodys_before(self.until),
             "wake_at": self.until,
             "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
+            "deaths": visit.deaths + self.died,
+            "counted": visit.counted or self.counted,
             "trouble": trouble(visit, self.code, now),
         }
 
@@ -183,14 +191,16 @@ class SubmissionDeferred(Event):
 class SubmissionHeld(Event):
     """The provider is known to be down, or the work switched off: no try is used up.
 
-    `had_claimed` as if for one. Who was in line leaves it. `for_fault` of the deployment no time is
-    used up either, and a holder that died meanwhile has used up no try: its call was refused.
+    `had_claimed` as if for one. A visit in line leaves it. `counted`: against the quota. For a
+    fault (`for_fault`) of the deployment no time is used up either, and a holder that died meanwhile has used up no
+    try: its call was refused.
     """
 
     recorded = False
     until: datetime
     had_claimed: bool = True
     for_fault: bool = False
+    counted: bool = False
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         gives_back = self.had_claimed or (self.for_fault and holder_died(visit))
@@ -201,6 +211,7 @@ class SubmissionHeld(Event):
             "fault_at": now if self.for_fault else visit.fault_at,
             "turn": None,
             "deaths": 0 if self.for_fault else visit.deaths,
+            "counted": visit.counted or self.counted,
             "stage_tries": visit.stage_tries - (1 if gives_back else 0),
         }
 
@@ -231,7 +242,8 @@ class SubmissionQueued(Event):
             "claim": None,
             "wake_at": self.until,
             "stage_tries": visit.stage_tries - used,
-            "deaths": 0,
+            # Deploys end holders, too; but what is not opened any more stays so.
+            "deaths": MAX_TRIES if visit.deaths >= MAX_TRIES else 0,
             "orders": visit.orders - used,
         }
 

@@ -47,6 +47,10 @@ class RetryPolicy:
 STORE: Final = RetryPolicy(attempts=4, timeout_s=10, initial_s=0.1, max_wait_s=2, jitter_s=0.1)
 TASKS: Final = RetryPolicy(attempts=3, timeout_s=10, initial_s=0.2, max_wait_s=2, jitter_s=0.2)
 AUDIO: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=0.5, max_wait_s=4, jitter_s=0.5)
+MEASURE: Final = RetryPolicy(
+    attempts=3, timeout_s=45, initial_s=0.5, max_wait_s=4, jitter_s=0.5, repeats_unanswered=False
+)
+"""The recording has its turn within it, or is put aside; one that kills is counted by its stage."""
 TRANSCRIPTION: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=1, max_wait_s=8, jitter_s=1)
 ORDER: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
 """For what costs money and has no idempotency key: one call, then look before the next."""

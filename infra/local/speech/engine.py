@@ -12,10 +12,11 @@ from typing import Any
 
 import av
 import numpy as np
-from faster_whisper import WhisperModel, decode_audio
+from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
 from infra.local.speech import speakers, turns, weights
+from infra.local.speech.decoding import samples_of
 from infra.local.speech.fetch import AudioFetcher, not_audio
 from infra.local.speech.mel import SAMPLE_RATE
 from infra.local.speech.recognition import Recognition, RecognitionFailed, Utterance, Word
@@ -116,11 +117,10 @@ class EngineRecognizer:
 def decode(file: Path) -> NDArray[np.float32]:
     """Mono samples at 16 kHz in -1..1. Raises RecognitionFailed."""
     try:
-        audio: NDArray[np.float32] = decode_audio(str(file), sampling_rate=SAMPLE_RATE)
+        return samples_of(file, SAMPLE_RATE)
     except (av.FFmpegError, IndexError) as error:  # IndexError: no audio stream in the file
         with file.open("rb") as stream:
             raise RecognitionFailed(not_audio(stream.read(512))) from error
-    return audio
 
 
 def joined(pieces: Iterable[Any]) -> list[Word]:

@@ -1,15 +1,13 @@
 """A bucket in memory."""
 
 import asyncio
-import io
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
-from lumimd.adapters.recording_file import seconds_of
 from lumimd.audio import Audio, Upload, upload_of
 from lumimd.errors import ErrorCode, Permanent
+from lumimd.measuring.pool import pool
 from lumimd.queries import Cursor, Page
 
 PAGE: Final = 1_000
@@ -23,8 +21,6 @@ class MemoryAudioStore:
         self.bucket = bucket
         self._content: dict[tuple[str, int], bytes] = {}
         self._uploads: dict[str, Upload | None] = {}
-        # Hundreds of visits of a test have the same recording; to open one takes milliseconds.
-        self._seconds_of = lru_cache(maxsize=16)(_seconds_of)
 
     def put(self, audio: Audio, content: bytes, at: datetime | None = None) -> None:
         """Have the recording, uploaded at that instant."""
@@ -65,7 +61,14 @@ class MemoryAudioStore:
         content = self._content.get((audio.storage_path, audio.generation))
         if content is None:
             raise Permanent(ErrorCode.AUDIO_MISSING)
-        return audio.with_duration(await asyncio.to_thread(self._seconds_of, content))
+        if audio.size_bytes is None:
+            audio = audio.with_size(len(content))
+
+        def read(offset: int, length: int) -> bytes:
+            return content[offset : offset + length]
+
+        measured = await pool().measure(audio.owner, len(content), read)
+        return audio.with_duration(measured.seconds)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
         """A URL in the shape of the real one; nobody serves it."""
@@ -74,7 +77,3 @@ class MemoryAudioStore:
         path = quote(audio.storage_path, safe="/~")
         query = f"generation={audio.generation}&X-Goog-Expires={seconds}&X-Goog-Signature=0"
         return f"https://storage.invalid/{self.bucket}/{path}?{query}"
-
-
-def _seconds_of(content: bytes) -> float | None:
-    return seconds_of(io.BytesIO(content))

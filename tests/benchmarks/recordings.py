@@ -1,0 +1,143 @@
+"""What recordings cost to measure, and whether a crowd of hostile ones keeps a healthy one waiting.
+
+    scripts/python -m tests.benchmarks.recordings FOLDER    a table of the folder's recordings
+    scripts/python -m tests.benchmarks.recordings --crowd   a healthy upload beside twenty bombs
+
+FOLDER/expected.json lists `{"file", "right"}`, where `right` is `{"seconds"}`, `{"code"}` or a
+sentence, which every answer is right by. Each recording is measured in a process of its own; the
+CPU time is all of that process, its start included.
+"""
+
+import argparse
+import asyncio
+import io
+import json
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+from lumimd import logs, pipeline
+from lumimd.audio import MAX_SECONDS, MIN_SECONDS
+from lumimd.errors import Permanent
+from lumimd.measuring.limits import LARGE, SLOW
+from lumimd.measuring.process import Process
+from lumimd.measuring.recording import TooCostly
+from tests.support.hostile import BOMBS
+from tests.support.parts import MemoryParts, upload
+
+TOLERANCE_S = 0.2
+BESIDE = 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=Raw)
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--crowd", action="store_true")
+    wanted = parser.parse_args()
+    if wanted.folder:
+        table(wanted.folder)
+    if wanted.crowd:
+        asyncio.run(crowd())
+
+
+class Raw(argparse.RawDescriptionHelpFormatter):
+    pass
+
+
+def table(folder: Path) -> None:
+    expected = {each["file"]: each for each in json.loads((folder / "expected.json").read_text())}
+    wrong, most_cpu_s, most_mib, open_files = [], 0.0, 0.0, 0
+    print(f"{'file':34}{'answer':>20}  {'right':20}{'CPU s':>7}{'MiB':>6}{'open':>5}")
+    for file in sorted(expected):
+        answer, cpu_s, mib, opened = measured(folder / file)
+        right = expected[file]["right"]
+        is_right = agrees(answer, right)
+        if not is_right:
+            wrong.append(file)
+        most_cpu_s, most_mib = max(most_cpu_s, cpu_s), max(most_mib, mib)
+        open_files = max(open_files, opened)
+        shown = answer if isinstance(answer, str) else f"{answer:.2f}" if answer else str(answer)
+        print(
+            f"{file:34}{shown:>20}  {'yes' if is_right else f'NO: {right}':20}"
+            f"{cpu_s:7.3f}{mib:6.0f}{opened:5}"
+        )
+    print(f"{len(expected)} recordings, {len(wrong)} wrong: {', '.join(wrong) or 'none'}")
+    print(f"at most {most_cpu_s:.2f} s of CPU, {most_mib:.0f} MiB, {open_files} files or sockets")
+
+
+def measured(file: Path) -> tuple[float | str | None, float, float, int]:
+    """The answer, and what it took: seconds of CPU, MiB, descriptors besides the three pipes."""
+    content, process = file.read_bytes(), Process()
+
+    def read(offset: int, length: int) -> bytes:
+        return content[offset : offset + length]
+
+    before, opened = _children_s(), 0
+    answer: float | str | None
+    try:
+        seconds = process.measure(read, len(content), SLOW).seconds
+        answer = limited(seconds)
+    except Permanent as error:
+        answer = error.code.value
+    except TooCostly:
+        answer = None if len(content) >= LARGE else "audio_unreadable"
+    mib = 0.0
+    if process.pid is not None:
+        opened = len(list(Path(f"/proc/{process.pid}/fd").iterdir())) - 3
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        mib = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    process.stop()
+    return answer, _children_s() - before, mib, opened
+
+
+def limited(seconds: float | None) -> float | str | None:
+    if seconds is not None and seconds < MIN_SECONDS:
+        return "audio_too_short"
+    return "audio_too_long" if seconds is not None and seconds > MAX_SECONDS else seconds
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def agrees(answer: float | str | None, right: Any) -> bool:
+    if not isinstance(right, dict):
+        return True
+    if "code" in right:
+        return bool(answer == right["code"])
+    if not isinstance(right["seconds"], int | float):
+        return isinstance(answer, float)
+    return isinstance(answer, float) and abs(answer - right["seconds"]) <= TOLERANCE_S
+
+
+async def crowd() -> None:
+    """One user's bombs, and those of twenty users; the healthy upload comes last."""
+    logs.configure(to=io.StringIO())
+    bombs = sorted(BOMBS.values(), key=len)
+    for users in (1, BESIDE):
+        parts = MemoryParts()
+        healthy = parts.upload("healthy", user_id="ann")
+        uploads = []
+        for n in range(BESIDE):
+            content = bombs[n % len(bombs)]
+            made = upload(f"bomb-{n}", size_bytes=len(content), user_id=f"mallory-{n % users}")
+            parts.audio.put(made.audio, content)
+            uploads.append(made)
+        hostile = [asyncio.create_task(pipeline.accept(parts, each)) for each in uploads]
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        await pipeline.accept(parts, healthy)
+        waited = time.monotonic() - began
+        ordered = "healthy" in {order.visit_id for order in parts.transcriber.orders}
+        await asyncio.gather(*hostile)
+        whole = time.monotonic() - began
+        print(
+            f"beside {BESIDE} bombs of {users} users: ordered {ordered} after {waited:.2f} s; "
+            f"the bombs took {whole:.1f} s"
+        )
+
+
+if __name__ == "__main__":
+    main()

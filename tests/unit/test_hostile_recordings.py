@@ -1,0 +1,102 @@
+"""Uploads that are made to harm whoever opens them get an answer, and nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lumimd.errors import ErrorCode, Permanent
+from lumimd.measuring.limits import FIRST_LOOK, OVERRUN_S, SLOW
+from lumimd.measuring.process import Process
+from lumimd.measuring.recording import Budget, TooCostly
+from tests.support.hostile import BOMBS, TEXTS
+from tests.support.recordings import FORMATS, recorded
+
+Answer = float | str | None
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Process]:
+    process = Process()
+    yield process
+    process.stop()
+
+
+def answer(process: Process, content: bytes, budget: Budget = FIRST_LOOK) -> Answer:
+    """The seconds, the code, or "costly"; a process that dies of a recording fails the test."""
+
+    def read(offset: int, length: int) -> bytes:
+        return content[offset : offset + length]
+
+    try:
+        return process.measure(read, len(content), budget).seconds
+    except Permanent as error:
+        return error.code.value
+    except TooCostly:
+        return "costly"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_that_names_other_files_is_unreadable_and_opens_none(
+    process: Process, name: str
+) -> None:
+    answer(process, b"x")
+    before = descriptors(process)
+    assert answer(process, TEXTS[name]) == ErrorCode.AUDIO_UNREADABLE
+    both = TEXTS[name] + recorded(FORMATS["mp3, no header"])
+    assert answer(process, both) == ErrorCode.AUDIO_UNREADABLE
+    assert descriptors(process) == before
+
+
+def descriptors(process: Process) -> list[str]:
+    folder = Path(f"/proc/{process.pid}/fd")
+    if not folder.is_dir():
+        pytest.skip("needs /proc")
+    return sorted(str(each.readlink()) for each in folder.iterdir())
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_file_that_is_made_to_be_costly_has_an_answer_and_kills_nothing(
+    process: Process, name: str
+) -> None:
+    """The budget is noticed by the reader itself: no process has to be started again."""
+    answer(process, b"x")
+    starts = process.starts
+    for budget in (FIRST_LOOK, SLOW):
+        assert answer(process, BOMBS[name], budget) is not None
+    assert process.starts == starts
+
+
+def test_what_a_file_may_cost_in_all_is_under_two_seconds() -> None:
+    assert FIRST_LOOK.cpu_s + SLOW.cpu_s + 2 * OVERRUN_S < 2
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A recording of any format whose bytes were changed, whose end is missing, or both."""
+    kind = FORMATS[draw(st.sampled_from(sorted(FORMATS)))]
+    content = bytearray(recorded(kind, streamed=kind.can_stream and draw(st.booleans())))
+    header = st.integers(0, min(2_000, len(content) - 1))
+    tail = st.integers(max(0, len(content) - 2_000), len(content) - 1)
+    anywhere = st.integers(0, len(content) - 1)
+    for place in draw(st.lists(header | tail | anywhere, max_size=40)):
+        content[place] = draw(st.sampled_from([0, 1, 0x7F, 0x80, 0xFF]) | st.integers(0, 255))
+    if draw(st.booleans()):
+        del content[draw(anywhere) :]
+    if draw(st.booleans()):
+        place = draw(anywhere) % max(1, len(content))
+        content[place:place] = bytes(content[: draw(st.integers(0, 4_000))])
+    return bytes(content)
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(content=damaged())
+def test_a_damaged_recording_of_any_format_has_an_answer(process: Process, content: bytes) -> None:
+    found = answer(process, content, SLOW)
+    assert found == "costly" or found in set(ErrorCode) or isinstance(found, float | int | None)
