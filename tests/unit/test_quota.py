@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, recovery
+from lumimd import collecting, job_limit, recovery
 from lumimd.errors import ErrorCode
 from lumimd.ports import Failed, Transcribed
 from lumimd.progress import Step
@@ -14,6 +14,13 @@ from lumimd.resilience.rate_limit_policies import Tier
 from tests.support.parts import transcript
 from tests.support.places import minute_passes, parts_with, provider_of, upload
 from tests.support.visits import visit_of
+
+
+@pytest.fixture(autouse=True)
+def _jobs_may_run_for_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing ends the jobs of these tests."""
+    monkeypatch.setattr(job_limit, "MARGIN", timedelta(days=30))
+    monkeypatch.setattr(job_limit, "LONGEST", timedelta(days=30))
 
 
 async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> None:
