@@ -101,8 +101,8 @@ async def test_a_job_that_cannot_be_fetched_is_asked_about_ever_more_rarely_and_
     visit = await hours_pass(parts, 60)
     assert visit.status is Status.FAILED
     requests = await requests_of(speech_url)
-    # Three calls a poll, a poll every ten minutes for twelve hours, for each of three attempts, the
-    # last two of which find the job of the first.
+    # Three calls a poll, a poll every ten minutes for two hours; then the job is given up, and it
+    # is asked about every ten minutes for a day, since another order may be a second charge.
     assert requests["submit"] == 1
     assert requests["get"] <= 3 * 3 * 80
 

@@ -139,6 +139,19 @@ async def test_a_job_is_found_by_its_recording(provider: Provider, visit_id: str
     assert await provider.transcriber.find(upload(visit_id, generation=2).audio) is None
 
 
+async def test_a_job_that_was_given_up_is_not_found_again(
+    provider: Provider, visit_id: str
+) -> None:
+    audio, jobs = upload(visit_id).audio, []
+    for _ in range(2):
+        await provider.will_be(visit_id, "running")
+        url = await url_of(audio)
+        jobs.append(await provider.transcriber.submit(url, visit_id=visit_id, attempt=1))
+    assert await provider.transcriber.find(audio) == jobs[1]
+    assert await provider.transcriber.find(audio, without=jobs[1:]) == jobs[0]
+    assert await provider.transcriber.find(audio, without=jobs) is None
+
+
 async def test_a_failed_job_is_not_worth_finding(provider: Provider, visit_id: str) -> None:
     await provider.will_be(visit_id, "provider's fault")
     audio = upload(visit_id).audio

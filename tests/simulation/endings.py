@@ -21,16 +21,8 @@ from tests.simulation.words import heard_in, label
 from tests.simulation.world import EXPIRES_AFTER, World
 
 HARMLESS: Final = {
-    *(
-        "poison",
-        "kills_measuring",
-        "few_places",
-        "rush",
-        "backlog",
-        "unpaid_for_days",
-        "bad_order",
-        "job_hangs",
-    ),
+    *("poison", "kills_measuring", "few_places", "rush", "backlog"),
+    *("unpaid_for_days", "bad_order", "job_hangs"),
     *("unreadable", "mixed", "newer_value", "broken_part"),
 }
 """Faults that keep no visit from its end."""

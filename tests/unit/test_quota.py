@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, recovery
+from lumimd import collecting, job_limit, recovery
 from lumimd.audio import Audio
 from lumimd.errors import ErrorCode, Transient
 from lumimd.measuring.died import MeasuringDied
@@ -22,6 +22,13 @@ from tests.support.visits import visit_of
 
 class Killed(BaseException):
     """What a process that is gone does not go on with."""
+
+
+@pytest.fixture(autouse=True)
+def _jobs_may_run_for_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing ends the jobs of these tests."""
+    monkeypatch.setattr(job_limit, "MARGIN", timedelta(days=30))
+    monkeypatch.setattr(job_limit, "LONGEST", timedelta(days=30))
 
 
 async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> None:

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from lumimd.errors import ErrorCode, Permanent, Transient
+from lumimd.errors import (
+    DeploymentFault,
+    ErrorCode,
+    Held,
+    Permanent,
+    ProviderRefuses,
+    Transient,
+)
 from lumimd.resilience import retry
 from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.resilience.retry import RetryPolicy, TimedOut, Unanswered
@@ -103,7 +110,15 @@ def test_a_transient_trouble_is_waited_out() -> None:
     assert len(dependency.called_at) == 3
 
 
-@pytest.mark.parametrize("trouble", [Permanent(CODE), ZeroDivisionError()])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Permanent(CODE),
+        ZeroDivisionError(),
+        Held(CODE),
+        ProviderRefuses(CODE, DeploymentFault.KEY_REFUSED),
+    ],
+)
 def test_nothing_else_is_tried_again(trouble: Exception) -> None:
     dependency = Dependency(trouble)
     with pytest.raises(type(trouble)) as raised:

@@ -191,9 +191,9 @@ class SubmissionDeferred(Event):
 class SubmissionHeld(Event):
     """The provider is known to be down, or the work switched off: no try is used up.
 
-    `had_claimed` as if for one. A visit in line leaves it. `counted`: against the quota. For a
-    fault (`for_fault`) of the deployment no time is used up either, and a holder that died meanwhile has used up no
-    try: its call was refused.
+    `had_claimed` as if for one. A visit in line leaves it. `counted`: against the quota.
+    `for_fault` of the deployment no time is used up either, and a holder that died meanwhile has
+    used up no try: its call was refused.
     """
 
     recorded = False
