@@ -50,11 +50,11 @@ TYPES: Final[Mapping[str, str]] = {
 
 # RFC 9110, 5.6.6, and what recorders really send: an unquoted value with commas or spaces, as in
 # `video/webm;codecs=vp8,opus`. Classes in place of escapes, since the rules repeat the expression.
-PARAMETERS: Final = r"""( *; *[A-Za-z0-9!#$&^_.+-]+=("[ -~]*"|[!#-:<-~][ !#-:<-~]*))* *;? *"""
+_PARAMETERS: Final = r"""( *; *[A-Za-z0-9!#$&^_.+-]+=("[ -~]*"|[!#-:<-~][ !#-:<-~]*))* *;? *"""
 
 RECORDING_TYPES: Final = (
     r"((?i:audio/[a-z0-9!#$&^_.+-]+|application/ogg"
-    r"|video/(mp4|webm|ogg|3gpp2?|quicktime|x-matroska)))" + PARAMETERS
+    r"|video/(mp4|webm|ogg|3gpp2?|quicktime|x-matroska)))" + _PARAMETERS
 )
 """The content types of recordings: phones write sound into video containers as well.
 

@@ -20,7 +20,7 @@ from lumimd.audio import Audio
 from lumimd.errors import RETRYABLE, ErrorCode
 from lumimd.progress import PERCENT, seconds_remaining
 from lumimd.records import HistoryEntry, ProcessingStatus, Status, Visit
-from lumimd.takes import generation_known, has_room
+from lumimd.takes import generation_known, has_room, takes_of
 
 _P = ProcessingStatus
 
@@ -226,15 +226,16 @@ def in_view_of(visit: Visit, event: e.Event) -> e.Event:
         return event
     if isinstance(event, e.TranscriptStored) and visit.waiting_takes:
         return e.TakeTranscribed(**vars(event))
-    if isinstance(event, e.VisitCancelled) and visit.kept is _P.COMPLETED:
+    kept = visit.kept if takes_of(visit) else None
+    if isinstance(event, e.VisitCancelled) and kept is _P.COMPLETED:
         return e.ResultsKept(event.attempt, ErrorCode.CANCELLED)
     if not isinstance(event, e.AudioRejected) or event.code is ErrorCode.CONSENT_MISSING:
         return event
     if visit.waiting_takes:
         return e.TakeRefused(event.attempt, event.code)
-    if visit.kept is _P.COMPLETED and event.code not in RETRYABLE:
+    if kept is _P.COMPLETED and event.code not in RETRYABLE:
         return e.ResultsKept(event.attempt, event.code)
-    if visit.kept is _P.SUMMARIZING:
+    if kept is _P.SUMMARIZING:
         return e.TranscriptKept(event.attempt, event.code)
     return event
 

@@ -230,7 +230,13 @@ def test_the_api_takes_a_type_it_knows_with_parameters_and_the_rules_take_it_too
     assert announced.partition(";")[2] == content_type.partition(";")[2]
 
 
-@pytest.mark.parametrize("content_type", [*NO_RECORDINGS, "audio/x-unheard-of", 7, None])
+OF_NO_KNOWN_TYPE = [each for each in NO_RECORDINGS if essence(each) not in TYPES]
+NO_HEADERS = ["audio/webm;codecs=opus\n", "audio/mp4;a=b<\x00", "audio/mp4;a=ä", "audio/mp4\n"]
+
+
+@pytest.mark.parametrize(
+    "content_type", [*OF_NO_KNOWN_TYPE, *NO_HEADERS, "audio/x-unheard-of", 7, None]
+)
 def test_the_api_refuses_what_names_no_recording(content_type: object) -> None:
     with pytest.raises(ValidationError):
         ANNOUNCED.validate_python(content_type)

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from lumimd.client_access import ActionText, Tag, Title
 from lumimd.ids import ID, USER_ID
-from lumimd.media_types import PARAMETERS, TYPES
+from lumimd.media_types import TYPES
 
 MAX_BATCH: Final = 100
 """Visits in one request: as many as are created well inside a client's patience."""
@@ -30,13 +30,12 @@ def _lower_case(value: object) -> object:
 
 ContentType = Annotated[
     str,
-    BeforeValidator(_lower_case),
     Field(
-        pattern=f"^({_ANNOUNCED}){PARAMETERS}$",
-        max_length=255,
+        pattern=f"^({_ANNOUNCED})(;[ -~]*)?$",
         description="What the recorder calls its recording, parameters such as the codec included.",
         examples=["audio/mp4", "audio/webm;codecs=opus"],
     ),
+    BeforeValidator(_lower_case),
 ]
 
 
