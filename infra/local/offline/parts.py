@@ -64,6 +64,9 @@ class NoRecording:
 class OpenGate:
     """There is always a place."""
 
+    async def over_quota(self, visit: object) -> None:
+        """Never."""
+
     async def may_submit(self, visit: object) -> None:
         """At once."""
 
