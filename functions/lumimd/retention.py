@@ -81,7 +81,7 @@ async def enforce(parts: Parts, ends_at: datetime | None = None) -> dict[str, in
 
 @dataclass
 class _Rule:
-    """What becomes of the visits that `ask` finds, and how far they are read."""
+    """A query for visits, the action for each of them, and how far they are read."""
 
     name: str
     ask: Ask

@@ -56,7 +56,7 @@ class Run:
         return False
 
     def passed_over(self, page: Page[T]) -> Page[T]:
-        """The page; what it could not read is counted."""
+        """The same page; its unreadable documents are counted."""
         self.unreadable += len(page.unreadable)
         return page
 
@@ -116,7 +116,7 @@ class Run:
 
 
 async def each_for_itself(what: str, *works: Callable[[], Awaitable[object]]) -> None:
-    """Do one after the other, whatever becomes of those before.
+    """Do one after the other; a failed one stops none behind it.
 
     Raises:
         Transient: something was not available, and nothing else went wrong.

@@ -30,7 +30,7 @@ LOST_RACES: Final = 12
 hundred milliseconds between them, that the document is written as fast as it can be."""
 
 SPARE: Final = "~"
-"""What the key of a spare ends with; no id of a user, a lane or a shard does."""
+"""Suffix of the key of a spare; no id of a user, a lane or a shard ends so."""
 
 
 class SharedDocuments(Protocol[D]):

@@ -95,7 +95,7 @@ class AssemblyAITranscriber:
 
         Raises:
             JobGone: the provider has no such job.
-            Unreadable: what it says of the job could not be understood.
+            Unreadable: the answer about the job could not be parsed.
         """
         found = await called(retry.TRANSCRIPTION, lambda: self._job(transcript_id))
         audio_url = text_of(found.get("audio_url"))

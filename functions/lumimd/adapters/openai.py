@@ -55,7 +55,7 @@ _LINE_ENDS: Final = str.maketrans(
 
 
 class OpenAISummarizer:
-    """Asks once a call; what of the answer is supported is for `analysis/` to say."""
+    """Sends one request a call. The evidence of its statements is checked in `analysis/`."""
 
     source: Source = "model"
 

@@ -117,7 +117,7 @@ class Admission:
         """None: the recording of the claimed visit counts, and may be opened now.
 
         Raises:
-            Held: nobody can say; ask again.
+            Held: the store does not answer; ask again.
         """
         # A holder that died had asked for the quota first of all.
         if visit.counted or visit.deaths:
@@ -137,7 +137,7 @@ class Admission:
         """None: the claimed visit has a place, and may order its transcript now.
 
         Raises:
-            Held: nobody can say; ask again.
+            Held: the store does not answer; ask again.
         """
         try:
             return await self._may_submit(visit)

@@ -47,8 +47,8 @@ class AudioAccepted(Event):
 class AudioReplaced(AudioAccepted):
     """A newer generation of a recording has arrived: its transcription starts over.
 
-    What was made of the earlier one stays shown until the new one is transcribed, and for good if
-    it brings nothing.
+    Results of the earlier one stay shown until the new one is transcribed, and for good if it
+    brings nothing.
     """
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
@@ -113,7 +113,7 @@ def refused(
 def _with_the_failed(
     visit: Visit, audio: Audio, now: datetime, stopped: tuple[Audio, ...]
 ) -> tuple[RefusedTake, ...]:
-    """What failed the visit, or was stopped with it, is not forgotten when `audio` begins."""
+    """The refused files when the work on `audio` begins, with those stopped or failed before."""
     others = tuple(each for each in stopped if each.storage_path != audio.storage_path)
     if others:
         return refused(visit, ErrorCode.CANCELLED, now, others)
@@ -242,7 +242,7 @@ class SubmissionQueued(Event):
             "claim": None,
             "wake_at": self.until,
             "stage_tries": visit.stage_tries - used,
-            # Deploys end holders, too; but what is not opened any more stays so.
+            # Deploys end holders, too. A recording that is not opened any more stays unopened.
             "deaths": MAX_TRIES if visit.deaths >= MAX_TRIES else 0,
             "orders": visit.orders - used,
         }

@@ -1,4 +1,4 @@
-"""The process that measured a recording is gone, and nobody knows why."""
+"""The error for a measuring process that ended without an answer."""
 
 from lumimd.resilience.retry import Unanswered
 

@@ -21,7 +21,7 @@ class Job:
 
 
 class Lane:
-    """Those who wait, in the order of their users' turns."""
+    """Fair queue of jobs: round robin between users."""
 
     def __init__(self) -> None:
         self._users: OrderedDict[str, deque[Job]] = OrderedDict()
@@ -76,7 +76,7 @@ class Lanes:
         self._slow_now -= job.is_slow
 
     def drain(self) -> list[Job]:
-        """All who wait; nobody waits any more."""
+        """Remove and return all waiting jobs."""
         waiting = [*self._quick, *self._slow]
         self._quick, self._slow = Lane(), Lane()
         return waiting

@@ -193,7 +193,7 @@ class CircuitBreaker:
     ) -> Held:
         """The deployment was refused: open at once, or when several different requests were.
 
-        What the caller is to be told.
+        Returns the error to raise to the caller.
         """
         now, fault = self._clock.now(), error.reason
         mark = breaker_suspects.mark(subject)
@@ -263,7 +263,7 @@ class CircuitBreaker:
 async def first_refusal(
     breakers: Sequence[CircuitBreaker], unanswered_since: datetime | None = None
 ) -> Held | None:
-    """What a call through all of these breakers would be refused with right now."""
+    """The error with which a call through all of these breakers would be refused now; or None."""
     for breaker in breakers:
         refused = await breaker.refusal(unanswered_since)
         if refused is not None:

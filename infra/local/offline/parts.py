@@ -68,7 +68,7 @@ class OpenGate:
         """At once."""
 
     async def left(self, visit_id: str, attempt: int) -> None:
-        """Nobody waits for it."""
+        """No visit waits for a place: there is no line."""
 
 
 class EverythingOn:

@@ -127,7 +127,7 @@ def _cursor(place: Place | None) -> Cursor | None:
 
 
 def _audio_seconds(visit: dict[str, Any]) -> float:
-    """As Firestore adds up: what is no number adds nothing."""
+    """As Firestore's sum: a value that is no number counts as 0."""
     ledger = visit.get("ledger")
     seconds = ledger.get("audioSeconds") if isinstance(ledger, dict) else None
     return seconds if isinstance(seconds, int | float) else 0.0
