@@ -178,7 +178,7 @@ class AssemblyAITranscriber:
         try:
             return await called(retry.TRANSCRIPTION, make)
         except retry.Unreadable as error:
-            # A list that nobody can read is the provider's trouble, and not that of one job.
+            # An unreadable list counts as the provider's failure, not as that of one job.
             raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE) from error
 
 

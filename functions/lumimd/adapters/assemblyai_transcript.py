@@ -1,4 +1,4 @@
-"""The transcript of a job that is done, read from whatever the provider sends of it.
+"""Tolerant reader of the transcript of a job that is done.
 
 Utterances come first. A language without speaker labels has none, and not every answer has all of
 their fields: then words are put together by speaker, and the text alone is the last resort.

@@ -23,7 +23,7 @@ class Passing(StrEnum):
 
     NOTHING_WAS_DONE = "nothing_was_done"
     MAY_HAVE_ANSWERED = "may_have_answered"
-    """A gateway waited no longer for the model, which goes on and is charged."""
+    """A gateway timed out; the model goes on and is charged."""
 
 
 Meaning = DeploymentFault | ErrorCode | Passing

@@ -161,7 +161,7 @@ class SubmissionClaimed(Event):
 
 @dataclass(frozen=True)
 class SubmissionDeferred(Event):
-    """The submission did not work out, or nobody knows; look again at `until`.
+    """The submission failed, or its outcome is unknown; the visit is due again at `until`.
 
     `counted`: against the quota. `died`: the process that had opened the recording did.
     """
@@ -191,9 +191,9 @@ class SubmissionDeferred(Event):
 class SubmissionHeld(Event):
     """The provider is known to be down, or the work switched off: no try is used up.
 
-    `had_claimed` as if for one. A visit in line leaves it. `counted`: against the quota.
-    `for_fault` of the deployment no time is used up either, and a holder that died meanwhile has
-    used up no try: its call was refused.
+    `had_claimed`: the try of the lease is given back. A visit in line leaves it. `counted`: against
+    the quota. `for_fault` of the deployment: no time is used up either, and a lease that expired
+    meanwhile has used up no try, since its call was refused.
     """
 
     recorded = False

@@ -4,4 +4,4 @@ from lumimd.resilience.retry import Unanswered
 
 
 class MeasuringDied(Unanswered):
-    """It died of the recording, or beside it: that counts like a holder that died of it."""
+    """A measuring process crashed; that counts like a worker whose lease expired (`deaths`)."""

@@ -52,7 +52,7 @@ class Pool:
         return await asyncio.wrap_future(job.result)
 
     def close(self) -> None:
-        """End all processes; those who wait are told so."""
+        """End all processes; the futures of waiting callers are cancelled."""
         with self._changed:
             self._is_closed = True
             for job in self._lanes.drain():
