@@ -33,7 +33,7 @@ WITHIN: Final = timedelta(minutes=4)
 """After that a run begins nothing more: its function is stopped after five minutes."""
 
 IN_LINE: Final = 8
-"""Who waits for a place, or for its user's quota, and not for its owner, expires so much later."""
+"""Factor of the expiry of visits that wait for a place or their quota, and not for their owner."""
 
 
 class Need(StrEnum):
