@@ -1,4 +1,4 @@
-"""`scripts/check-recording`: what the pipeline would say of recordings, before they are uploaded.
+"""`scripts/check-recording`: the pipeline's verdict on recordings, before they are uploaded.
 
 It prints a line, or with --json a JSON object, for each file: how long it is, and the code with
 which the pipeline would refuse it. The exit code is 0 when all were accepted, 1 when some were
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def verdicts(files: Sequence[str]) -> AsyncGenerator[Verdict, None]:
-    """What the pipeline would say of each file, in order."""
+    """The pipeline's verdict on each file, in order."""
     for file in files:
         try:
             yield await _verdict(file)

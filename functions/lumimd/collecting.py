@@ -92,7 +92,7 @@ async def collect_in_time(parts: Parts, visit_id: str, attempt: int, transcript_
 async def poll(parts: Parts, stored: Stored) -> None:
     """Ask the provider about the job of a visit that is being transcribed.
 
-    Whatever goes wrong, the job has its limit: after a bug the visit is put aside like any other.
+    The job's time limit holds after a bug as well: the visit is put aside like any other.
 
     Raises:
         Transient: the store is not available.

@@ -98,7 +98,7 @@ class Held(Transient):
 
 
 class DeploymentFault(StrEnum):
-    """Why a provider serves no visit of this deployment, as operators are told."""
+    """Reasons, for operators, for which a provider serves no visit of this deployment."""
 
     KEY_REFUSED = "key_refused"
     FORBIDDEN = "forbidden"
@@ -125,7 +125,7 @@ class ProviderRefuses(Held):
 class RefusedAlone(Held):
     """The provider refuses this request and serves the others: it may be the visit's fault.
 
-    Waiting for a day is a chance for whatever else it may be; then the visit ends.
+    The visit waits for a day, in case the cause is another one and passes; then it ends.
     """
 
 

@@ -46,15 +46,15 @@ RELEASE_OVER: Final = timedelta(minutes=2)
 
 
 LONGEST_HOLD: Final = timedelta(minutes=8)
-"""How long a dependency may be back, after hours, before who waits for it looks again."""
+"""Upper bound of the pause of a held visit, in outages of hours: `held_until`."""
 
 
 LONGEST_HOLD_FOR_FAULT: Final = timedelta(minutes=15)
-"""However long a key was wrong: every visit has looked soon after its change."""
+"""Upper bound of the pause of a visit held for a fault of the deployment, of any duration."""
 
 
 def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
-    """When a held visit looks again: after as long as it has been held, at a moment of its own.
+    """Next check of a held visit: exponential backoff (pause = time held so far) plus jitter.
 
     So it looks a few times in the first minutes, and every `LONGEST_HOLD` in an outage of hours;
     ever more rarely in one of days.

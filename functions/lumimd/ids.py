@@ -1,4 +1,4 @@
-"""Which ids visits and users may have: what a path of Firestore and of the bucket can carry."""
+"""Valid ids of visits and users: those that paths of Firestore and of the bucket can carry."""
 
 import re
 from typing import Final

@@ -74,7 +74,7 @@ class Profile(Document):
     def of(cls, user_id: str, stored: Any) -> "Profile":
         """The profile as it is stored; a field that cannot be read counts as unset, and is logged.
 
-        Owners write their preferences themselves: that they cannot be read stops no upload.
+        Owners write their preferences themselves: unreadable ones stop no upload.
         """
         stored = stored if isinstance(stored, dict) else {}
         try:

@@ -48,7 +48,7 @@ TYPES: Final[Mapping[str, str]] = {
 }
 """The types that a client may announce to the API, in lower case and without parameters."""
 
-# RFC 9110, 5.6.6, and what recorders really send: an unquoted value with commas or spaces, as in
+# RFC 9110, 5.6.6, and recorders' deviation from it: an unquoted value with commas or spaces, as in
 # `video/webm;codecs=vp8,opus`. Classes in place of escapes, since the rules repeat the expression.
 _PARAMETERS: Final = r"""( *; *[A-Za-z0-9!#$&^_.+-]+=("[ -~]*"|[!#-:<-~][ !#-:<-~]*))* *;? *"""
 

@@ -1,4 +1,4 @@
-"""What dashboards and alerts measure. The only place that names these log lines and their fields.
+"""Metrics as log lines, for dashboards and alerts. Only this module names them and their fields.
 
 | line                  | when                           | fields besides the ids                  |
 |-----------------------|--------------------------------|-----------------------------------------|
@@ -12,8 +12,8 @@
 |                       |                                | durationMs                              |
 | `woke_due_visits`     | each run of the scheduler      | count, lateMs, overdue, unreadable      |
 
-Cloud Logging makes metrics of them (`infra/monitoring/metrics`; why: docs/decisions/0009). What is
-counted in the store is in `metrics_census.py`.
+Cloud Logging makes metrics of them (`infra/monitoring/metrics`; why: docs/decisions/0009). Counts
+of stored documents are in `metrics_census.py`.
 """
 
 import asyncio

@@ -106,7 +106,7 @@ async def accept(parts: Parts, upload: Upload) -> None:
 
 
 async def _next_event(parts: Parts, upload: Upload, accepted: Advance) -> e.Event | None:
-    """A recording that arrived is claimed, if it may be processed and its event is not stale.
+    """Claims the submission of an arrived recording, if it may be processed and is not stale.
 
     None where it waits for its turn. The claim may be for an earlier file that had no end.
     """
@@ -171,7 +171,7 @@ async def submit(parts: Parts, claimed: Stored) -> None:
 
 
 async def _measured(parts: Parts, visit: Visit, audio: Audio) -> Audio:
-    """The recording with its duration; not opened any more where it may have killed its readers.
+    """The recording with its duration; unmeasured after `MAX_TRIES` crashes of its workers.
 
     The provider may well be able to read it.
     """

@@ -1,8 +1,8 @@
-"""What the pipeline needs of the world, as roles. `adapters/` holds who plays them.
+"""The ports of the pipeline, as roles. Their adapters are in `adapters/`.
 
-Every method may raise `Transient` (try again later) and `Permanent` (it will not get better); what
-else it raises is named. A method that gives one document raises `UnreadableDocument` where that
-cannot be read; one that gives many logs it and passes it over. Each port has one contract suite in
+Every method may raise `Transient` (try again later) and `Permanent` (it will not get better); other
+errors are named. A method that returns one document raises `UnreadableDocument` where that cannot
+be read; one that returns many logs it and passes it over. Each port has one contract suite in
 `tests/contract`, which the memory adapter and the real one both pass.
 """
 

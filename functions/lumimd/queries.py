@@ -1,4 +1,4 @@
-"""Pages of a query: each says where it ended, whether or not its last document could be read."""
+"""Paging cursors: a page names the place of its last document, readable or not."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass

@@ -38,7 +38,7 @@ def read(kind: type[D], collection: str, document_id: str, stored: Any) -> D:
 def readable(
     kind: type[D], collection: str, found: Iterable[tuple[str, Any, E]]
 ) -> tuple[list[tuple[D, E]], tuple[str, ...]]:
-    """The documents of `(id, stored, what goes with it)`, and the ids of those passed over."""
+    """The readable documents of `(id, stored, extra)`, each with its extra; the ids passed over."""
     documents: list[tuple[D, E]] = []
     passed_over: list[str] = []
     for document_id, stored, extra in found:

@@ -50,7 +50,7 @@ async def reconcile(parts: Parts) -> Mapping[str, int]:
 
     Raises:
         Transient: something is not available; tomorrow's run looks as far back.
-        ExceptionGroup: what went wrong with single recordings, visits and jobs.
+        ExceptionGroup: the errors of single recordings, visits and jobs.
     """
     now = parts.clock.now()
     run = Run(parts.clock, _log_failure, at_once=AT_ONCE, ends_at=now + WITHIN)

@@ -178,12 +178,12 @@ class Visit(Document):
 
     `attempt` counts from 1 and rises whenever the work starts over; whatever an earlier attempt
     still brings is refused. `stage_tries` counts the tries of the present stage that were used up;
-    waiting for a dependency that is known to be down uses up none. `deaths` counts the holders of
-    the submission that said nothing until their claim ended. `orders` counts the claims under which
-    a transcript of this recording may have been ordered, `restarts` how often the provider lost its
-    job, `requests` the summary tasks created, `unanswered_requests` those of them that no worker
-    has taken up since the last one did. `held_since` is when the present stage first had to wait
-    for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
+    waiting for a dependency that is known to be down uses up none. `deaths` counts the submission's
+    leases that expired without an outcome (the worker crashed). `orders` counts the leases under
+    which a transcript of this recording may have been ordered, `restarts` how often the provider
+    lost its job, `requests` the summary tasks created, `unanswered_requests` those of them that no
+    worker has taken up since the last one did. `held_since` is when the present stage first had to
+    wait for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
     fault of the deployment: its times count from then on. `given_up_jobs` are jobs at the provider
     that ran for too long; they are not adopted, unless they end after all. `turn` is the visit's
     turn in the line for the provider while it waits there (`admission/`), `queued_at` when it first

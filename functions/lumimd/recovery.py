@@ -33,7 +33,7 @@ WITHIN: Final = timedelta(minutes=4)
 """After that a run begins nothing more: its function is stopped after five minutes."""
 
 IN_LINE: Final = 8
-"""Who waits for a place, or for its user's quota, and not for its owner, expires so much later."""
+"""Factor of the expiry of visits that wait for a place or their quota, and not for their owner."""
 
 
 class Need(StrEnum):
@@ -93,10 +93,10 @@ def _may_have_killed(visit: Visit, now: datetime) -> bool:
 async def wake_due(parts: Parts) -> int:
     """Look after every due visit, the longest overdue first; returns how many there were.
 
-    Then after those whose turn in the line it is, and after the visits that were deleted, until
-    nothing is left of them. A recording that kills whoever opens it takes along what the process
-    does besides: whose holder died is looked after last, and alone. Each of the four has its turn,
-    whatever becomes of the others.
+    Then it admits visits from the line and sweeps deleted visits. Poison-pill isolation: a
+    recording that crashes its worker stops the worker's other visits, too; so visits whose last
+    lease expired without an outcome come last, one at a time. Each of the four parts has its turn,
+    also after another one failed.
 
     Raises:
         Transient: the store is not available.

@@ -49,7 +49,7 @@ async def hourly(parts: Parts) -> None:
 
     Raises:
         Transient: something is not available; the next hour does it.
-        ExceptionGroup: what went wrong with single visits.
+        ExceptionGroup: the errors of single visits.
     """
     ends_at = parts.clock.now() + WITHIN
     works: list[Callable[[], Awaitable[object]]] = [lambda: enforce(parts, ends_at)]
@@ -59,11 +59,11 @@ async def hourly(parts: Parts) -> None:
 
 
 async def enforce(parts: Parts, ends_at: datetime | None = None) -> dict[str, int]:
-    """Do what is due, until `ends_at`; how many visits of each kind were dealt with.
+    """Erase and expire due visits until `ends_at`; returns the number of each kind.
 
     Raises:
         Transient: the store is not available.
-        ExceptionGroup: what went wrong with single visits, after every visit had its turn.
+        ExceptionGroup: the errors of single visits, after every visit had its turn.
     """
     now = parts.clock.now()
     run = Run(parts.clock, _log_failure, at_once=AT_ONCE, ends_at=ends_at or now + WITHIN)
@@ -81,7 +81,7 @@ async def enforce(parts: Parts, ends_at: datetime | None = None) -> dict[str, in
 
 @dataclass
 class _Rule:
-    """What becomes of the visits that `ask` finds, and how far they are read."""
+    """A query for visits, the action for each of them, and how far they are read."""
 
     name: str
     ask: Ask

@@ -56,7 +56,7 @@ class Run:
         return False
 
     def passed_over(self, page: Page[T]) -> Page[T]:
-        """The page; what it could not read is counted."""
+        """The same page; its unreadable documents are counted."""
         self.unreadable += len(page.unreadable)
         return page
 
@@ -79,7 +79,7 @@ class Run:
             self._keep(trouble)
 
     def end(self, operation: str) -> None:
-        """Say where the run did only a part of its work.
+        """Log `run_was_partial` where the run did only a part of its work.
 
         Raises:
             Transient: something was not available, and nothing else went wrong.
@@ -116,7 +116,7 @@ class Run:
 
 
 async def each_for_itself(what: str, *works: Callable[[], Awaitable[object]]) -> None:
-    """Do one after the other, whatever becomes of those before.
+    """Do one after the other; a failed one stops none behind it.
 
     Raises:
         Transient: something was not available, and nothing else went wrong.
@@ -132,7 +132,7 @@ async def each_for_itself(what: str, *works: Callable[[], Awaitable[object]]) ->
 
 
 def raise_together(what: str, troubles: Sequence[Exception]) -> None:
-    """Raise what went wrong; nothing where nothing did.
+    """Raise the failures, if there are any.
 
     Raises:
         Transient: all of them are.

@@ -221,7 +221,7 @@ def read(**overrides: object) -> Settings:
 
 
 def _named(error: ValidationError) -> dict[str, str]:
-    """What is wrong with each variable."""
+    """The problem of each bad variable, by its name."""
     problems = error.errors(include_input=False, include_url=False)
     return {str(problem["loc"][0]).upper(): problem["msg"] for problem in problems}
 

@@ -30,7 +30,7 @@ LOST_RACES: Final = 12
 hundred milliseconds between them, that the document is written as fast as it can be."""
 
 SPARE: Final = "~"
-"""What the key of a spare ends with; no id of a user, a lane or a shard does."""
+"""Suffix of the key of a spare; no id of a user, a lane or a shard ends so."""
 
 
 class SharedDocuments(Protocol[D]):
@@ -63,11 +63,11 @@ class SharedDocuments(Protocol[D]):
 
 
 class Spared(Generic[D]):
-    """Documents of which each has a spare beside it, for as long as it cannot be read.
+    """Shared documents; an unreadable one has a spare beside it until it can be read again.
 
-    A shared document that a newer release wrote must not stop what depends on it, nor be written
-    over. In its place a spare is begun anew: a limit counts from zero, and of the places at the
-    provider those are not counted that the other document holds.
+    A shared document that a newer release wrote must neither stop its readers nor be written over.
+    Its spare begins empty: a limit counts from zero, and places at the provider that the unreadable
+    document holds are not counted.
     """
 
     def __init__(self, documents: SharedDocuments[D]) -> None:
@@ -85,7 +85,7 @@ class Spared(Generic[D]):
         return found
 
     async def save(self, key: str, read_version: object | None, document: D) -> object:
-        """Write what was read last; raises Conflict when it is not as it was read."""
+        """Write the document, or its spare, that was read last; raises Conflict as `save` does."""
         key = _spare(key) if key in self._set_aside else key
         return await self._documents.save(key, read_version, document)
 

@@ -1,4 +1,4 @@
-"""What becomes of a visit that a switch keeps from being worked on.
+"""Feature flags: the fate of a visit that a kill switch or a percentage rollout leaves out.
 
 | switched off         | a visit                                                                 |
 |----------------------|-------------------------------------------------------------------------|
@@ -6,9 +6,9 @@
 | `summaries_by_model` | waits as if the model was away: a provisional summary by rules, which   |
 |                      | is final after a day                                                    |
 
-Whose user is not among the percentage of `processing` waits as well; not among that of
-`summaries_by_model`, the summary is made by rules, for good. What the provider was asked to
-transcribe is collected in any case, since the provider forgets it.
+A visit whose user is outside of the percentage of `processing` waits as well; outside of that of
+`summaries_by_model`, the rules write its summary for good. Jobs at the provider are collected in
+any case, since the provider forgets them.
 """
 
 from datetime import datetime, timedelta

@@ -189,7 +189,7 @@ def _speakers(heard: Sequence[Utterance], said: Sequence[Utterance]) -> dict[str
 def _only_speaker(
     roles: set[Role], heard: Sequence[Utterance], said: Sequence[Utterance]
 ) -> str | None:
-    """Who has this role in the other takes, where one speaker has it there, and one here."""
+    """The speaker with this role in the other takes, where one has it there, and one here."""
     if len(roles) != 1 or Role.UNKNOWN in roles:
         return None
     there = {each.speaker for each in said if each.role in roles}

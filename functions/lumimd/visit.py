@@ -198,7 +198,7 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
 
 
 def audio_event(visit: Visit, audio: Audio) -> e.Event:
-    """What the arrival of `audio` means to `visit`: a first recording, a newer one, or nothing.
+    """The event for the arrival of `audio` in `visit`: first recording, newer one, or no news.
 
     A newer generation of a path replaces the older one; another path is another take.
     """
@@ -215,7 +215,7 @@ def audio_event(visit: Visit, audio: Audio) -> e.Event:
 
 
 def in_view_of(visit: Visit, event: e.Event) -> e.Event:
-    """What `event` means to a visit of several files: the end of one is not the end of the visit.
+    """`event` for a visit of several files: the end of one file is not the end of the visit.
 
     A file that brings nothing is noted with its code, and the next one has its turn, or the visit
     goes back to where it was. Consent is asked for the visit, not for a file. A failure that

@@ -195,7 +195,7 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
 
     @cached_property
     def _breakers(self) -> dict[Stage, tuple[CircuitBreaker, ...]]:
-        """The breakers of whatever a stage depends on."""
+        """The breakers of the dependencies of a stage."""
 
         def breaker(policy: BreakerPolicy) -> CircuitBreaker:
             return CircuitBreaker(policy, self.breakers, self.clock, self.new_id)

@@ -88,7 +88,7 @@ async def _demo(wanted: argparse.Namespace, told: Console) -> int:
 async def brought_to_its_end(
     recording: Path, visit_id: str, options: Options, told: Console, *, patience_s: float
 ) -> VisitDocuments | None:
-    """What a stack of its own makes of the recording; None, and the reason told, when it stalls."""
+    """The documents that a new stack makes of the recording; None, with the reason, on a stall."""
     told.print("Starting the stack:")
     documents: VisitDocuments | None = None
     async with running_stack(options, told.print) as stack:

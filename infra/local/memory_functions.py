@@ -169,7 +169,7 @@ def _loaded() -> tuple[MemoryStoreParts, dict[str, Any]]:
         parts = MemoryStoreParts(read())
         wiring.install(parts)
         return parts, {name: create(name, source) for name in ENTRY_POINTS}
-    except (Exception, SystemExit) as error:  # whatever the functions raise when they are loaded
+    except (Exception, SystemExit) as error:  # any error of the functions' import
         raise FunctionsFailed(error) from error
 
 

@@ -38,7 +38,7 @@ LATE: Final = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Recognition:
-    """What the speech server of this machine is doing: jobs, and the processor time it has used."""
+    """The work of this machine's speech server: running jobs, and CPU seconds used."""
 
     jobs: int
     cpu_s: float
@@ -46,7 +46,7 @@ class Recognition:
 
 @dataclass(frozen=True)
 class Signs:
-    """What can be seen of the work at one moment."""
+    """The signs of progress at one moment."""
 
     percent: int = -1
     recognition: Recognition | None = None

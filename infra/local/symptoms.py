@@ -1,4 +1,4 @@
-"""What went wrong in a run, as the logs of its parts tell it.
+"""The failures of a run, from the logs of its parts.
 
 Only names, codes, classes, places and statuses are told: a message might quote a visit.
 """
@@ -38,7 +38,7 @@ def symptoms(run_dir: Path) -> list[str]:
 
 
 def _symptom(part: str, line: str) -> tuple[int, str] | None:
-    """How bad a line is (0 is worst) and what it says; None for a line that tells of no failure."""
+    """The severity of a line (0 is worst) and its text; None for a line without a failure."""
     if line.startswith("{"):
         return _logged(part, line)
     if ended := TRACEBACK_END.match(line):

@@ -1,4 +1,4 @@
-"""The documents of a visit as clients read them: what `scripts/demo` and `summarize` print."""
+"""The documents of a visit as clients read them; `scripts/demo` and `summarize` print them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -65,7 +65,7 @@ async def test_lists_show_the_others_page_by_page(visits: Api) -> None:
         assert found == shown
 
 
-async def test_an_export_has_the_others_and_names_what_is_missing(visits: Api) -> None:
+async def test_an_export_has_the_others_and_names_the_missing_visits(visits: Api) -> None:
     content = (await visits.get("/v1/me/export")).content
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         manifest = json.loads(archive.read("manifest.json"))

@@ -1,4 +1,4 @@
-"""What recordings cost to measure, and whether a crowd of hostile ones keeps a healthy one waiting.
+"""The cost of measuring recordings, and the delay of a healthy one beside a crowd of hostile ones.
 
     scripts/python -m tests.benchmarks.recordings FOLDER    a table of the folder's recordings
     scripts/python -m tests.benchmarks.recordings --crowd   a healthy upload beside twenty bombs
@@ -67,7 +67,7 @@ def table(folder: Path) -> None:
 
 
 def measured(file: Path) -> tuple[float | str | None, float, float, int]:
-    """The answer, and what it took: seconds of CPU, MiB, descriptors besides the three pipes."""
+    """The answer and its cost: seconds of CPU, MiB, descriptors besides the three pipes."""
     content, process = file.read_bytes(), Process()
 
     def read(offset: int, length: int) -> bytes:

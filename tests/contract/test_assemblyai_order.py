@@ -38,7 +38,7 @@ def test_no_share_of_speech_is_asked_for() -> None:
     assert "speech_threshold" not in order(URL, ALL, {})
 
 
-async def test_what_a_deployment_decides_is_in_the_order() -> None:
+async def test_the_options_of_a_deployment_are_in_the_order() -> None:
     provider = Provider()
     await provider.transcriber(ALL).submit(URL, visit_id="v", attempt=1)
     (body,) = provider.bodies
@@ -72,7 +72,9 @@ async def test_the_local_server_takes_it(speech_url: str, options: Options) -> N
         {"language_detection_options": []},
     ],
 )
-def test_the_local_server_refuses_what_the_provider_does_not_know(wrong: dict[str, object]) -> None:
+def test_the_local_server_refuses_parameters_unknown_to_the_provider(
+    wrong: dict[str, object],
+) -> None:
     with pytest.raises(BadRequest):
         submission({**order(URL, ALL, {}), **wrong})
 

@@ -1,4 +1,4 @@
-"""The transcript in what AssemblyAI sends of a job: what can be read is read, and can be stored."""
+"""Tolerant reader of AssemblyAI's transcripts: readable fields are read, and can be stored."""
 
 import json
 from datetime import timedelta
@@ -75,7 +75,7 @@ async def fetched(provider: Provider) -> Any:
 
 
 @pytest.mark.parametrize("case", READABLE)
-async def test_what_can_be_read_is_read(case: str) -> None:
+async def test_readable_fields_of_an_answer_are_read(case: str) -> None:
     state = await fetched(Provider(state={**DONE, **READABLE[case]}))
     assert isinstance(state, Transcribed)
     transcript = state.transcript
@@ -129,7 +129,7 @@ SILENT = [
 
 
 @pytest.mark.parametrize("silent", SILENT)
-async def test_no_speech_is_what_the_provider_reports_so(silent: dict[str, Any]) -> None:
+async def test_silence_is_taken_from_the_providers_report(silent: dict[str, Any]) -> None:
     provider = Provider(state={"status": "completed", **silent})
     parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
     await pipeline.accept(parts, parts.upload())
@@ -160,7 +160,7 @@ ANSWER = st.fixed_dictionaries(
 
 @settings(deadline=None)
 @given(ANSWER)
-def test_whatever_is_said_of_a_job_it_can_be_stored_or_is_unreadable(answer: Any) -> None:
+def test_any_answer_about_a_job_can_be_stored_or_is_unreadable(answer: Any) -> None:
     transcript = transcript_of(answer)
     text = answer.get("text")
     if isinstance(text, str) and text.strip():

@@ -134,7 +134,7 @@ async def test_jobs_in_flight_stay_in_flight_for_as_long_as_it_lasts(
 
 @pytest.mark.parametrize("passing", PASSING)
 @pytest.mark.parametrize("call", ["order", "job"])
-async def test_what_passes_within_minutes_costs_no_visit(
+async def test_a_fault_that_passes_within_minutes_costs_no_visit(
     parts: Guarded, provider: Provider, passing: str, call: str
 ) -> None:
     provider.trouble = {call: PASSING[passing]}

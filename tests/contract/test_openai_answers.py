@@ -1,4 +1,4 @@
-"""What the errors of OpenAI's API mean, by the SDK over a real connection."""
+"""The meaning of errors of OpenAI's API, by the SDK over a real connection."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def assert_means(error: Exception, meaning: object) -> None:
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.status}-{row.name}")
-async def test_every_row_says_what_an_error_means(
+async def test_every_row_gives_the_meaning_of_an_error(
     model: OpenAISummarizer, server: OpenAIServer, row: Row
 ) -> None:
     reply = api.error(row.status or 400, code=row.name)

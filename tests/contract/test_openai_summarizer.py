@@ -136,7 +136,7 @@ async def test_what_is_no_summary_is_paid_for_once_and_named(
 
 
 @pytest.mark.parametrize("finish", [None, "eos", "stop", "length", "", "end_turn"])
-async def test_a_whole_answer_is_read_whatever_is_said_of_its_end(
+async def test_a_whole_answer_is_read_with_any_finish_reason(
     model: OpenAISummarizer, server: OpenAIServer, finish: str | None
 ) -> None:
     whole = json.dumps(summary_of(transcript()).to_stored())

@@ -1,4 +1,4 @@
-"""What AssemblyAI may send in place of what it documents: what can be read is read, in time."""
+"""Answers of AssemblyAI that deviate from its documentation: a tolerant reader, in bounded time."""
 
 import json
 from collections.abc import Iterator

@@ -81,7 +81,7 @@ async def test_a_dead_letter_that_cannot_be_read_is_deleted_with_its_visit(db: D
         ({"tier": {"name": "paid"}, "preferences": {"theme": "dark"}}, None),
     ],
 )
-async def test_of_a_profile_what_can_be_read_counts(
+async def test_the_readable_fields_of_a_profile_count(
     db: Database, stored: dict[str, Any], tier: str | None
 ) -> None:
     await db.put("users/u", stored)

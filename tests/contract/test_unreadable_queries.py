@@ -84,7 +84,7 @@ async def ids_of(found: Awaitable[Any], name: str = "visit_id") -> list[str]:
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked, of which documents; `newest_first` where the list begins with the last."""
+    """A query and its documents; `newest_first` where the list begins with the last."""
 
     folder: str
     make: Callable[[str, datetime], Document]
@@ -148,7 +148,7 @@ QUERIES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", QUERIES)
-async def test_what_can_be_read_is_found_behind_what_cannot(
+async def test_readable_documents_are_found_behind_unreadable_ones(
     db: Database, name: str, damage: str
 ) -> None:
     query = QUERIES[name]
@@ -167,7 +167,7 @@ async def test_what_can_be_read_is_found_behind_what_cannot(
 async def test_a_turn_is_found_behind_more_than_a_page_that_cannot_be_read(
     db: Database,
 ) -> None:
-    """One is asked for, by every submission: is there anybody before?"""
+    """Every submission asks for one: is another visit in line before it?"""
     newer = {"currentStep": "of_a_newer_release"}
     for number in range(130):
         before = visit(f"b{number:03d}", START + number * timedelta(seconds=1))
@@ -178,7 +178,7 @@ async def test_a_turn_is_found_behind_more_than_a_page_that_cannot_be_read(
     assert await ids_of(db.room.waiting(0, last.turn or 0, 1)) == []
 
 
-async def test_numbers_count_what_cannot_be_read(db: Database) -> None:
+async def test_counts_include_unreadable_documents(db: Database) -> None:
     for name, at in (("g", START), ("b", START + MINUTE)):
         made = visit(name, at).to_stored()
         newer = {"currentStep": "of_a_newer_release"} if name == "b" else {}
@@ -192,7 +192,7 @@ async def test_numbers_count_what_cannot_be_read(db: Database) -> None:
 
 @pytest.fixture
 async def named(db: Database) -> list[dict[str, Any]]:
-    """What is logged of a page in which two of three cannot be read."""
+    """The log lines of a page in which two of three documents cannot be read."""
     good = visit("g", START).to_stored()
     await db.put("visits/g", good)
     await db.put("visits/b1", {**good, "visitId": "b1", "currentStep": "Frau Meier"})
@@ -205,7 +205,7 @@ async def named(db: Database) -> list[dict[str, Any]]:
     return written.all()
 
 
-async def test_each_is_named_by_where_it_is_and_by_what_is_wrong_and_not_by_what_it_says(
+async def test_each_is_named_by_its_place_and_its_problem_and_not_by_its_contents(
     named: list[dict[str, Any]],
 ) -> None:
     told = [

@@ -32,7 +32,7 @@ def broken(checkout: Path, before: str, added: str) -> None:
 
 
 def demo(checkout: Path, store: str) -> str:
-    """What the demo tells; it must exit 1."""
+    """The output of the demo; it must exit 1."""
     env = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     env.pop("PYTHON", None)
     ended = subprocess.run(

@@ -57,7 +57,7 @@ async def test_the_settings_name_the_pages_that_may_call(served: tuple) -> None:
     assert preflight.headers["access-control-allow-origin"] == "https://app.example.com"
 
 
-def test_no_other_function_loads_what_the_api_needs(environment: None) -> None:
+def test_no_other_function_loads_the_apis_libraries(environment: None) -> None:
     code = (
         "import main, sys; print(sorted({'fastapi', 'firebase_admin', 'jwt'} & set(sys.modules)))"
     )

@@ -29,7 +29,7 @@ PLENTY_S = 600.0
 
 
 class Demo:
-    """A demo whose speech is scripted, and what it has told."""
+    """A demo with scripted speech, and its output."""
 
     def __init__(self) -> None:
         self._told = io.StringIO()

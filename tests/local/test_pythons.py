@@ -1,4 +1,4 @@
-"""scripts/test-pythons: what it runs on which Python, in clones that are gone afterwards.
+"""scripts/test-pythons: its commands on each Python, in clones that are removed afterwards.
 
 The checkout here has stand-ins for the scripts that it calls: each notes where and how it ran.
 """
@@ -30,7 +30,7 @@ echo "demo ${PWD##*/} CI=${CI-unset} $*" >>"$NOTES"
 
 
 class Checkout:
-    """A repository with scripts/test-pythons and the stand-ins, and what these have noted."""
+    """A repository with scripts/test-pythons and the stand-ins, and the stand-ins' notes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root / "checkout"
@@ -69,7 +69,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def on(version: str) -> list[str]:
-    """What runs on one version, in CI."""
+    """The commands on one version, in CI."""
     return [
         f"setup /the/python{version}",
         f"test {version} unset tests/unit tests/contract",

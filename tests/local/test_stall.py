@@ -21,7 +21,7 @@ def idle_after(*looks: Signs) -> float:
     return watch.idle_s(len(looks) * HOUR_S) / HOUR_S
 
 
-def test_a_visit_that_nobody_notes_is_idle_from_the_beginning() -> None:
+def test_a_visit_that_no_function_notes_is_idle_from_the_beginning() -> None:
     assert idle_after(Signs(), Signs(), Signs()) == 3
 
 

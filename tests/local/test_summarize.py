@@ -1,4 +1,4 @@
-"""`scripts/summarize`: what the pipeline makes of a transcript, offline and by the same code."""
+"""`scripts/summarize`: the pipeline's documents for a transcript, offline and by the same code."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def made(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     return documents
 
 
-def test_it_prints_what_was_understood(visit: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_prints_the_summary(visit: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([visit]) == 0
     shown = capsys.readouterr().out
     assert "completed" in shown
@@ -60,7 +60,7 @@ def test_json_has_the_documents_as_clients_read_them(
     assert (started["name"], started["evidence"]) == ("amoxicillin", ["u3"])
 
 
-async def test_it_is_what_the_pipeline_makes_of_the_same_words() -> None:
+async def test_it_equals_the_pipelines_summary_of_the_same_words() -> None:
     parts = MemoryParts()
     await transcribed(parts)
     parts.summarizer = parts.fallback  # type: ignore[assignment]

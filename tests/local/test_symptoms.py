@@ -1,4 +1,4 @@
-"""What the logs of a run tell of failures: the worst first, counted, and no word of a visit."""
+"""The failures in the logs of a run: the worst first, counted, and no word of a visit."""
 
 import json
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_an_answer_that_is_no_success_is_told_by_its_caller(
         "",
     ],
 )
-def test_what_went_well_is_no_symptom(tmp_path: Path, line: str) -> None:
+def test_a_success_is_no_symptom(tmp_path: Path, line: str) -> None:
     assert told(tmp_path, part=[line]) == []
 
 

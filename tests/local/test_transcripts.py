@@ -123,7 +123,7 @@ GOOD = {"speaker": "A", "text": "Hi."}
         b"caf\xe9: bonjour",
     ],
 )
-def test_what_is_no_transcript_is_refused_without_quoting_it(
+def test_a_file_that_is_no_transcript_is_refused_without_quoting_it(
     tmp_path: Path, content: str | bytes
 ) -> None:
     with pytest.raises(BadTranscript) as refused:

@@ -1,4 +1,4 @@
-"""What operators are told of a provider that refuses the deployment."""
+"""Operators are told of a provider that refuses the deployment, and of the remedy."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def refusing(parts: OperatedParts, fault: DeploymentFault) -> Breaker:
 
 
 @pytest.mark.parametrize("fault", DeploymentFault)
-async def test_doctor_names_the_fault_and_what_to_do(
+async def test_doctor_names_the_fault_and_its_remedy(
     parts: OperatedParts, olga: Operator, fault: DeploymentFault
 ) -> None:
     await parts.breakers.save(None, refusing(parts, fault))

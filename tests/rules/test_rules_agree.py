@@ -185,7 +185,7 @@ SENT = [
     # Other writers of parameters, and of capitals.
     *("audio/L16;rate=44100;channels=1", "AUDIO/WebM;Codecs=Opus", "Audio/MPEG", "audio/webm;"),
     *("audio/amr;octet-align=1", 'audio/3gpp; note="a;b"', "audio/mp4; charset=utf-8 ; a=b"),
-    # What file choosers call files.
+    # Types that file choosers give to files.
     *("audio/x-caf", "audio/aiff", "audio/x-aiff", "audio/AMR", "audio/vnd.wave", "audio/x-ms-wma"),
     *("video/3gpp2", "video/quicktime", "video/ogg", "application/ogg"),
 ]
@@ -211,7 +211,7 @@ def test_types_that_recorders_send_are_let_in_with_their_parameters(content_type
 
 
 @pytest.mark.parametrize("content_type", NO_RECORDINGS)
-def test_what_names_no_recording_is_not_let_in(content_type: str) -> None:
+def test_types_that_name_no_recording_are_not_let_in(content_type: str) -> None:
     assert not re.fullmatch(RECORDING_TYPES, content_type)
 
 
@@ -237,7 +237,7 @@ NO_HEADERS = ["audio/webm;codecs=opus\n", "audio/mp4;a=b<\x00", "audio/mp4;a=ä"
 @pytest.mark.parametrize(
     "content_type", [*OF_NO_KNOWN_TYPE, *NO_HEADERS, "audio/x-unheard-of", 7, None]
 )
-def test_the_api_refuses_what_names_no_recording(content_type: object) -> None:
+def test_the_api_refuses_types_that_name_no_recording(content_type: object) -> None:
     with pytest.raises(ValidationError):
         ANNOUNCED.validate_python(content_type)
 

@@ -9,7 +9,7 @@ from lumimd.errors import DeploymentFault
 _F = DeploymentFault
 
 EVERYTHING: Final = (_F.KEY_REFUSED, _F.FORBIDDEN, _F.UNPAID, _F.ROUTE_NOT_FOUND)
-"""What refuses every call."""
+"""Faults that refuse every call."""
 
 ORDERS: Final = (
     _F.UNPAID,
@@ -18,7 +18,7 @@ ORDERS: Final = (
     _F.QUOTA_EXHAUSTED,
     _F.REQUEST_REFUSED,
 )
-"""What refuses the calls that cost money, and answers all others."""
+"""Faults that refuse the calls that cost money, and no others."""
 
 HOURS: Final = (3.0, 30.0, 72.0)
 """Some longer than a visit is held for (a day), or may idle (two days, in a simulation)."""

@@ -1,4 +1,4 @@
-"""What must hold of the model's answers: how many are paid, on which bill, and what they leave."""
+"""Invariants of the model's answers: their number, the ledger, and the visit's documents."""
 
 from lumimd.errors import ErrorCode
 from lumimd.records import ProcessingStatus, Stage, Status, Visit
@@ -31,8 +31,8 @@ class Answers:
             for answer in answers:
                 by_claim.setdefault(answer.invocation.name, []).append(answer)
             for name, those in by_claim.items():
-                # An answer is charged whether it is heard or not: nobody asks twice under one
-                # claim, but after an answer that was heard and bad.
+                # An answer is charged whether it is heard or not: a worker asks twice under one
+                # lease only after an answer that was heard and bad.
                 if len(those) > MOST_UNDER_ONE_CLAIM or not all(
                     each.is_bad and each.was_heard for each in those[:-1]
                 ):

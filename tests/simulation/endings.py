@@ -32,7 +32,7 @@ MOST_TASKS: Final = 10
 
 
 GIVEN_UP: Final = (ErrorCode.CANCELLED, ErrorCode.EXPIRED)
-"""Nobody waits for the job of such a file: it ends by itself, and may be paid for."""
+"""No visit collects the job of such a file: it ends by itself, and may be paid for."""
 
 
 class Endings:

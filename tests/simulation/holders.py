@@ -66,7 +66,7 @@ class Holders:
             self._only_looked.add(work)
 
     def _answered(self) -> bool:
-        """Whether the model has answered, badly, whoever now gives it up."""
+        """Whether the model has answered this invocation, badly."""
         return any(answer.invocation is current.get() for answer in self._model.answers[-100:])
 
     def _check_tries(self, visit: Visit, holders: list[Invocation]) -> None:

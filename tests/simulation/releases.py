@@ -3,7 +3,7 @@
     unreadable   of the visits: no instance can read them for hours, nor their pages and receipts
     mixed        of the worlds: half of the instances are of a newer release
     newer_value  of the saves of a newer instance: the older ones cannot read that visit any more
-    broken_part  of the worlds: for hours one part of the scheduled run meets what nobody foresaw
+    broken_part  of the worlds: for hours one part of the scheduled run raises an unforeseen error
 
 A visit that can be read all the time must not notice any of it; one that cannot goes on when it
 can, and meanwhile nothing of it is written over.
@@ -45,7 +45,7 @@ class Releases:
         world.on_saved.append(self._at_save)
 
     def plan(self) -> None:
-        """Put rollbacks and what they break into the calendar."""
+        """Put rollbacks and their damage into the calendar."""
         world = self._world
         for visit_id in self._phones.visit_ids:
             if world.faults.chance("unreadable"):
@@ -116,7 +116,7 @@ class Releases:
         return invocation is not None and bool(invocation.instance.number % 2)
 
     def _noted(self, visit_id: str) -> None:
-        """What the invocation has paid for, it may not be able to write down."""
+        """The invocation may not be able to save an answer that it has paid for."""
         invocation = current.get(None)
         if invocation is not None:
             invocation.hit(visit_id)

@@ -1,4 +1,4 @@
-"""Guards of what waits for an operator, and of jobs and visits that are given up."""
+"""Guards of visits that wait for an operator, and of jobs and visits that are given up."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Guards of the model's answers: what is paid for, what is kept, and what follows a bad one."""
+"""Guards of the model's answers: payment, kept statements, and the step after a bad one."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Guards of what is done with recordings that cannot be measured."""
+"""Guards of recordings that cannot be measured."""
 
 from collections.abc import Mapping
 from typing import Any, Final

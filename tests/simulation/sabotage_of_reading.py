@@ -1,4 +1,4 @@
-"""Guards of reading: what cannot be read, or goes wrong in one part, stops nothing else."""
+"""Guards of reading: an unreadable document or a failing part stops no other."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta

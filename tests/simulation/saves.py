@@ -142,7 +142,7 @@ class Saves:
 
 
 def not_less_than(before: Visit, after: Visit) -> str:
-    """What the transcript of a visit has lost; an empty text for nothing."""
+    """The loss in the transcript of a visit, in words; empty without one."""
     if before.has_transcript and not after.has_transcript:
         return "it was there already"
     kept = {take.audio.storage_path: take.audio.generation for take in takes_of(after)}

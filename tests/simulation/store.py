@@ -42,7 +42,7 @@ class Documents:
     _due: list[tuple[datetime, str]] = field(default_factory=list)
 
     def get(self, visit_id: str) -> Stored | None:
-        """The visit; nobody but a test looks at one that cannot be read."""
+        """The visit, readable or not; for tests only."""
         return self.visits.get(visit_id)
 
     def read(self, visit_id: str) -> Stored | None:
@@ -57,7 +57,7 @@ class Documents:
         return visit_id not in self.unreadable or self.can_read_all()
 
     def written_by_another(self, visit_id: str) -> None:
-        """Another release writes the visit and its receipt: what was read before is out of date."""
+        """Another release writes the visit and its receipt: earlier reads are out of date."""
         if visit_id in self.visits:
             self.visits[visit_id] = Stored(self.visits[visit_id].visit, next(self._versions))
         if visit_id in self.receipts:
@@ -90,7 +90,7 @@ class Documents:
         return self.page(places, limit, lambda visit_id: self.visits[visit_id])
 
     def page(self, places: list[Cursor], limit: int, read: Callable[[str], T]) -> Page[T]:
-        """The page of these places; what cannot be read is passed over."""
+        """The page of these places; unreadable documents are passed over."""
         return Page(
             tuple(read(place.id) for place in places if self.is_readable(place.id)),
             places[-1] if len(places) == limit else None,

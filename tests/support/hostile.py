@@ -1,4 +1,4 @@
-"""Uploads that are made to harm whoever opens them."""
+"""Hostile uploads, made to harm the process that opens them."""
 
 import struct
 from itertools import repeat
@@ -20,7 +20,7 @@ TEXTS = {
     "html": b"<!doctype html><html><body>404</body></html>" * 20,
     "json": b'{"a": [' + b"1," * 200_000 + b"1]}",
 }
-"""What FFmpeg takes for a playlist, a session or a list of files."""
+"""Texts that FFmpeg takes for a playlist, a session or a list of files."""
 
 
 def box(name: bytes, body: bytes) -> bytes:

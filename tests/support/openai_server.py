@@ -141,7 +141,7 @@ def quoting_error(status: int) -> Reply:
 
 
 def page(body: str, media_type: str = "text/html", status: int = 200) -> Reply:
-    """What is no answer of the API: a gateway's page, or the like."""
+    """A reply that is no answer of the API: a gateway's page, or the like."""
 
     async def reply(call: Call, request: Request) -> Response:
         return Response(body, status, media_type=media_type)

@@ -64,7 +64,7 @@ class FixedFlags:
 
 
 class NothingToSay:
-    """Rules that find nothing worth a summary, whatever was said."""
+    """Rules that find nothing worth a summary in any transcript."""
 
     source: Source = "rules"
 

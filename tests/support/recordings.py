@@ -1,4 +1,4 @@
-"""Recordings as phones and browsers make them, and as nobody should."""
+"""Recordings as phones and browsers make them, and malformed ones."""
 
 import io
 import tempfile
@@ -19,7 +19,7 @@ PLENTY = Budget(cpu_s=5, bytes=2**32, jumps=10**6)
 
 @dataclass(frozen=True)
 class Format:
-    """What PyAV is told; `can_stream`: a recorder that cannot go back can write it."""
+    """PyAV's options of a format; `can_stream`: a recorder that cannot seek can write it."""
 
     container: str
     codec: str

@@ -1,4 +1,4 @@
-"""What AssemblyAI's refusals and error sentences mean, a row of the tables at a time."""
+"""The meaning of AssemblyAI's refusals and error sentences, a row of the tables at a time."""
 
 import json
 
@@ -83,9 +83,7 @@ def test_every_row_of_the_table_is_tested() -> None:
 
 
 @given(st.integers(300, 599), st.sampled_from(Call), st.binary())
-def test_whatever_the_answer_no_refusal_but_one_of_a_recording_is_permanent(
-    status: int, call: Call, body: bytes
-) -> None:
+def test_only_a_refusal_of_a_recording_is_permanent(status: int, call: Call, body: bytes) -> None:
     raised = refusal(status, call, body, {})
     assert isinstance(raised, Transient | JobGone | Permanent)
     if isinstance(raised, Permanent):
@@ -148,7 +146,7 @@ PARTS = [row.part for row in FAILED_JOBS]
         "Download error. Response header: x-detail={}",
     ],
 )
-def test_what_a_sentence_quotes_is_not_searched(part: str, sentence: str) -> None:
+def test_quotations_in_a_sentence_are_not_searched(part: str, sentence: str) -> None:
     quoted = part if "said" in sentence or "header" in sentence else part.replace(" ", "%20")
     found = failed_job(sentence.format(quoted))
     assert (found.code, found.is_transient) == (ErrorCode.TRANSCRIPTION_FAILED, True)

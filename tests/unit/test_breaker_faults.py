@@ -38,7 +38,7 @@ def refuses(fault: DeploymentFault = DeploymentFault.KEY_REFUSED) -> ProviderRef
 
 
 async def told(breaker: CircuitBreaker, error: Exception | None, subject: str = "") -> Exception:
-    """What the caller of a call is told that ends so."""
+    """The error that the caller of a call sees when the call ends so."""
 
     async def made() -> None:
         if error is not None:
@@ -137,7 +137,7 @@ async def test_polls_go_on_while_orders_are_refused(shared: Instances) -> None:
     assert {each.name for each in shared.written} == {"orders"}
 
 
-async def test_what_fails_orders_otherwise_is_the_providers_trouble(shared: Instances) -> None:
+async def test_other_failures_of_orders_are_the_providers_trouble(shared: Instances) -> None:
     provider = MemoryTranscriber()
 
     async def dead(*args: object, **more: object) -> str:
@@ -216,7 +216,7 @@ def test_it_opens_exactly_for_several_new_ones_since_anything_was_served(
         assert set(breaker.suspects) == {mark(each) for each in suspects}
 
 
-def test_what_is_remembered_of_refused_requests_is_bounded_and_tells_nothing() -> None:
+def test_the_memory_of_refused_requests_is_bounded_and_holds_no_ids() -> None:
     breaker = Breaker(name="orders")
     for number in range(3 * REMEMBERED):
         breaker = served(refused(breaker, mark(f"visit-{number}"), START), mark("good"))

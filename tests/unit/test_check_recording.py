@@ -1,4 +1,4 @@
-"""`scripts/check-recording` says what the pipeline would say."""
+"""`scripts/check-recording` gives the pipeline's own verdict."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
 
 
 @pytest.mark.parametrize("name", FILES)
-async def test_it_says_what_becomes_of_the_visit(name: str, check: Check) -> None:
+async def test_it_gives_the_verdict_of_the_pipeline(name: str, check: Check) -> None:
     content, code = FILES[name]
     parts = MemoryParts()
     audio = upload(size_bytes=len(content)).audio.model_copy(

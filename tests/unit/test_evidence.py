@@ -54,7 +54,7 @@ def test_ids_are_found_where_they_leave_one_reading(cited: list[str], meant: lis
     assert Ids(HEARD).meant_by(cited) == meant
 
 
-def test_a_statement_cites_no_more_than_somebody_can_look_up() -> None:
+def test_a_statement_cites_a_bounded_number_of_utterances() -> None:
     cited = [each.id for each in LONG.utterances]
     assert Ids(LONG).meant_by(cited) == cited[:MAX_EVIDENCE]
     assert Ids(LONG).meant_by(["u1-u60"]) == [], "that is the visit, and no evidence"
@@ -99,7 +99,7 @@ def test_an_invented_medication_is_left_out(group: str) -> None:
     assert getattr(found.summary.medications, group) == []
 
 
-def test_what_is_supported_stays_as_it_is() -> None:
+def test_supported_statements_stay_unchanged() -> None:
     found = supported(GOOD, HEARD)
     assert (found.summary, found.left_out) == (GOOD, 0)
     assert found.kept == 4

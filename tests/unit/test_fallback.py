@@ -144,7 +144,7 @@ async def test_holders_that_die_leave_the_summary_to_the_rules(parts: MemoryPart
 
 @pytest.mark.parametrize("code", [code for code in ErrorCode if code.startswith("summary_")])
 @pytest.mark.parametrize("bad", [Permanent, BadAnswer])
-async def test_what_the_model_cannot_summarize_the_rules_do_at_once(
+async def test_the_rules_summarize_at_once_where_the_model_cannot(
     parts: MemoryParts, code: ErrorCode, bad: type[Permanent]
 ) -> None:
     await transcribed(parts)
@@ -168,7 +168,7 @@ async def test_one_bad_answer_is_asked_again_in_the_same_try(parts: MemoryParts)
     "trouble", [AWAY, Held(ErrorCode.SUMMARY_UNAVAILABLE)], ids=["deferred", "held"]
 )
 @pytest.mark.parametrize("minutes", [0, 11], ids=["early", "provisional"])
-async def test_an_answer_that_was_paid_is_on_the_bill_whatever_follows(
+async def test_a_paid_answer_is_in_the_ledger_after_every_outcome(
     parts: MemoryParts, trouble: Exception, minutes: int
 ) -> None:
     await transcribed(parts)

@@ -1,4 +1,4 @@
-"""What a hold for a fault of the deployment leaves of a visit."""
+"""A hold for a fault of the deployment keeps the visit's tries and times."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ FAULT = ProviderRefuses(ErrorCode.TRANSCRIPTION_UNAVAILABLE, DeploymentFault.UNP
 
 
 def claimed(times: int) -> Visit:
-    """A visit with a recording, whose holders died all but the last."""
+    """A visit with a recording; all its leases but the last expired without an outcome."""
     visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
     visit = advance(visit, e.AudioAccepted(None, upload().audio), START).visit
     for number in range(times):
@@ -30,7 +30,7 @@ def held(visit: Visit, *, had_claimed: bool, for_fault: bool) -> Visit:
 
 
 def test_a_holder_that_died_has_used_up_no_try() -> None:
-    """Its call was refused like every other; in an outage nobody knows what it has sent."""
+    """Its call was refused like every other; in an outage the fate of its order is unknown."""
     assert held(claimed(1), had_claimed=False, for_fault=True).stage_tries == 0
     assert held(claimed(1), had_claimed=False, for_fault=False).stage_tries == 1
     assert held(claimed(3), had_claimed=True, for_fault=True).deaths == 0

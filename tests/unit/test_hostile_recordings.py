@@ -1,4 +1,4 @@
-"""Uploads that are made to harm whoever opens them get an answer, and nothing else."""
+"""Hostile uploads get an answer, and cause no access to files or the network."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,13 +69,13 @@ def test_a_file_that_is_made_to_be_costly_has_an_answer_and_kills_nothing(
     assert process.starts == starts
 
 
-def test_what_a_file_may_cost_in_all_is_under_two_seconds() -> None:
+def test_both_budgets_of_a_file_are_under_two_seconds() -> None:
     assert FIRST_LOOK.cpu_s + SLOW.cpu_s + 2 * OVERRUN_S < 2
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A recording of any format whose bytes were changed, whose end is missing, or both."""
+    """A recording of any format with changed bytes, a missing end, or both."""
     kind = FORMATS[draw(st.sampled_from(sorted(FORMATS)))]
     content = bytearray(recorded(kind, streamed=kind.can_stream and draw(st.booleans())))
     header = st.integers(0, min(2_000, len(content) - 1))

@@ -75,7 +75,7 @@ def test_no_event_whatever_it_holds_raises(data: object) -> None:
 
 @pytest.mark.parametrize("field", ["contentType", "size", "metadata", "timeCreated", "md5Hash"])
 @given(odd=JSON)
-def test_no_other_field_loses_a_recording_whatever_it_holds(field: str, odd: object) -> None:
+def test_no_value_of_another_field_loses_a_recording(field: str, odd: object) -> None:
     upload = upload_of({**FINALIZED, field: odd}, TIME)
     assert upload is not None
     assert (upload.user_id, upload.visit_id) == ("user-1", "visit-1")
@@ -112,7 +112,7 @@ def test_a_size_that_makes_no_sense_is_not_known_and_not_zero(
         upload.audio.check_size()
 
 
-def test_what_is_missing_is_not_known() -> None:
+def test_missing_fields_are_unknown() -> None:
     identity = {name: FINALIZED[name] for name in ("bucket", "name", "generation")}
     upload = upload_of(identity, None)
     assert upload is not None

@@ -1,4 +1,4 @@
-"""What the bucket lists is read as leniently as an event: an odd object stops no other."""
+"""The bucket's listing is read as leniently as an event: an odd object stops no other."""
 
 from datetime import UTC, datetime
 from typing import Any, Final

@@ -81,7 +81,7 @@ async def test_a_bucket_that_fails_is_told_of_as_it_is_and_the_process_is_kept(p
 
 
 @pytest.mark.parametrize("size", [len(AAC), LARGE])
-async def test_what_is_costly_is_ordered_unmeasured_where_its_size_may_be_the_reason(
+async def test_a_costly_recording_is_ordered_unmeasured_where_its_size_may_be_the_reason(
     pool: Pool, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "FIRST_LOOK", NARROW)
@@ -94,14 +94,14 @@ async def test_what_is_costly_is_ordered_unmeasured_where_its_size_may_be_the_re
     assert raised.value.code is ErrorCode.AUDIO_UNREADABLE
 
 
-async def test_what_needs_more_than_a_first_look_is_measured_in_the_slow_lane(
+async def test_a_recording_that_needs_more_than_a_first_look_is_measured_in_the_slow_lane(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "FIRST_LOOK", NARROW)
     assert (await pool.measure("ann", len(AAC), aac)).seconds == pytest.approx(48, abs=0.3)
 
 
-async def test_nobody_is_kept_waiting_by_a_recording_that_is_no_longer_wanted(pool: Pool) -> None:
+async def test_a_recording_that_is_no_longer_wanted_delays_no_other(pool: Pool) -> None:
     reads = 0
 
     def endless(offset: int, length: int) -> bytes:

@@ -11,7 +11,7 @@ def job(user: str, *, is_slow: bool = False) -> Job:
     return Job(user, 1, lambda offset, length: b"", is_slow=is_slow)
 
 
-def test_the_users_are_served_in_turn_whoever_has_how_many() -> None:
+def test_users_are_served_round_robin() -> None:
     lanes = Lanes()
     for _ in range(20):
         lanes.add(job("mallory"))
@@ -21,7 +21,7 @@ def test_the_users_are_served_in_turn_whoever_has_how_many() -> None:
     assert [each.user for each in order if each] == ["mallory", "ann", "bob", "mallory", "mallory"]
 
 
-def test_a_first_look_comes_before_whatever_is_slow() -> None:
+def test_first_looks_come_before_slow_jobs() -> None:
     lanes = Lanes()
     for n in range(20):
         lanes.add(job(f"mallory-{n}", is_slow=True))

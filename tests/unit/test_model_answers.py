@@ -83,7 +83,7 @@ def test_a_kind_of_change_that_is_missing_or_null_is_empty(medications: Any) -> 
     assert read.medications == Medications(started=[], stopped=[], changed=[])
 
 
-def test_what_was_not_said_may_be_missing() -> None:
+def test_unsaid_fields_may_be_missing() -> None:
     medication = {"name": "amoxicillin", "evidence": ["u1"]}
     action = {"text": "Rest.", "evidence": ["u1"]}
     changed = {"medications": {"started": [medication]}, "actionItems": [action]}
@@ -93,7 +93,7 @@ def test_what_was_not_said_may_be_missing() -> None:
 
 
 @pytest.mark.parametrize("evidence", ["u1", ["u1"], ["u1", None, 3, {"id": "u2"}]])
-def test_evidence_is_what_is_text(evidence: Any) -> None:
+def test_only_texts_are_evidence(evidence: Any) -> None:
     read = read_summary(json.dumps({"summary": [{"text": "A cough.", "evidence": evidence}]}))
     assert read.summary == [Statement(text="A cough.", evidence=["u1"])]
 
@@ -134,7 +134,7 @@ ANY = st.recursive(
 
 
 @given(ANY)
-def test_of_whatever_json_comes_there_is_a_summary_or_a_bad_answer(value: Any) -> None:
+def test_any_json_is_a_summary_or_a_bad_answer(value: Any) -> None:
     try:
         read = read_summary(json.dumps(value))
     except BadAnswer:
@@ -144,7 +144,7 @@ def test_of_whatever_json_comes_there_is_a_summary_or_a_bad_answer(value: Any) -
 
 
 @given(st.text(), st.text())
-def test_what_stands_around_an_answer_changes_nothing_but_never_raises_a_bug(
+def test_text_around_an_answer_is_ignored_or_makes_it_a_bad_answer(
     before: str, behind: str
 ) -> None:
     try:

@@ -176,7 +176,7 @@ async def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_un
     assert (opened, len(parts.transcriber.orders)) == (MAX_TRIES, 1)
 
 
-async def test_what_is_not_opened_any_more_is_not_opened_after_a_wait_in_line() -> None:
+async def test_a_poisonous_recording_stays_unopened_after_a_wait_in_line() -> None:
     parts = parts_with(1)
     await upload(parts, "bob-1")
     opened = 0

@@ -21,7 +21,7 @@ from tests.support.visits import visit_of
 
 
 class Killed(BaseException):
-    """What a process that is gone does not go on with."""
+    """Ends a process: no handler of the pipeline catches it."""
 
 
 @pytest.fixture(autouse=True)
@@ -157,7 +157,7 @@ async def test_one_recording_counts_once_however_often_it_is_tried() -> None:
     assert kept["visits-ann"].missing == per_recording
 
 
-async def test_what_is_over_the_quota_is_not_even_opened() -> None:
+async def test_a_recording_over_the_quota_is_not_opened() -> None:
     parts = parts_with(50)
     parts.gate.has_quota = True
     opened = counting(parts)

@@ -1,4 +1,4 @@
-"""The length of a recording, whoever recorded it, and whether its end is there."""
+"""The length of a recording of any recorder, and whether its end is there."""
 
 import io
 import struct
@@ -37,20 +37,22 @@ def test_a_recorder_that_cannot_go_back_writes_no_length_and_it_is_counted(name:
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7])
 @pytest.mark.parametrize("name", ANNOUNCING)
-def test_what_is_shorter_than_it_announces_is_truncated(name: str, share: float) -> None:
+def test_a_file_shorter_than_it_announces_is_truncated(name: str, share: float) -> None:
     content = recorded(FORMATS[name])
     assert length_of(content[: int(len(content) * share)]) == "audio_truncated"
 
 
 @pytest.mark.parametrize("name", ["aac", "mp3, no header", "ogg, opus", "amr", "mp4, cmaf"])
 @pytest.mark.parametrize("share", [0.3, 0.7])
-def test_what_announces_nothing_is_as_long_as_what_is_there(name: str, share: float) -> None:
+def test_a_format_that_announces_no_length_is_as_long_as_its_contents(
+    name: str, share: float
+) -> None:
     content = recorded(FORMATS[name])
     length = length_of(content[: int(len(content) * share)])
     assert length == pytest.approx(SECONDS * share, abs=1.1), "to the last page or fragment"
 
 
-def test_a_browsers_recording_that_was_cut_off_is_as_long_as_what_is_there() -> None:
+def test_a_browsers_recording_that_was_cut_off_is_as_long_as_its_contents() -> None:
     content = recorded(FORMATS["webm"], streamed=True)
     assert length_of(content[: int(len(content) * 0.7)]) == pytest.approx(0.7 * SECONDS, abs=0.3)
 
@@ -82,7 +84,7 @@ def test_a_tag_in_front_is_jumped_over_however_large() -> None:
     assert length_of(mp3 + b"TAG" + bytes(125)) == approx(SECONDS)
 
 
-def test_damage_in_the_middle_costs_what_was_damaged() -> None:
+def test_damage_in_the_middle_costs_only_the_damaged_part() -> None:
     for name in ("aac", "mp3, no header"):
         content = bytearray(recorded(FORMATS[name]))
         middle = len(content) // 2
@@ -138,7 +140,7 @@ def test_recordings_that_were_joined_are_measured_whole(name: str, streamed: boo
 
 
 @pytest.mark.parametrize("name", ["flac", "wav", "m4a, index first"])
-def test_what_no_player_plays_behind_the_end_of_a_recording_is_not_counted(name: str) -> None:
+def test_bytes_behind_the_end_of_a_recording_are_not_counted(name: str) -> None:
     content = recorded(FORMATS[name])
     assert length_of(content + content) == approx(SECONDS)
 
@@ -181,7 +183,7 @@ def test_an_absurd_time_scale_of_an_m4a_has_an_answer(scale: int) -> None:
 
 
 @pytest.mark.parametrize("content", [b"x", b"RIFF", b"ID3", bytes(10_000), b"\x1aE\xdf\xa3" * 50])
-def test_what_is_no_recording_is_unreadable(content: bytes) -> None:
+def test_a_file_that_is_no_recording_is_unreadable(content: bytes) -> None:
     assert length_of(content) == "audio_unreadable"
 
 

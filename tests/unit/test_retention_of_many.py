@@ -1,4 +1,4 @@
-"""The retention reads to its end: what needs nothing, is held or cannot be read is passed over.
+"""The retention reads to its end: visits that are done, held or unreadable are passed over.
 
 Counted, not timed. `tests/benchmarks/retention.py` does the same with 100,000 visits.
 """

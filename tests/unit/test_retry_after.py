@@ -1,4 +1,4 @@
-"""What an answer's headers ask for: seconds, milliseconds, or a date."""
+"""Retry-After and its kin: seconds, milliseconds, or a date."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -56,7 +56,7 @@ def test_a_date_counts_from_the_answers_own() -> None:
 
 
 @given(st.text(st.characters(codec="latin-1")), st.text(st.characters(codec="latin-1")))
-def test_whatever_is_said_patience_has_bounds(asked: str, date: str) -> None:
+def test_any_header_gives_a_bounded_pause(asked: str, date: str) -> None:
     headers = {"retry-after": asked, "date": date, "retry-after-ms": asked}
     found = seconds_asked(headers, NOW)
     assert found is None or 0.0 <= found <= DAY

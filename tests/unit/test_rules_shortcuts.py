@@ -1,4 +1,4 @@
-"""The shortcuts of the rules change nothing: what a pattern finds has what the pattern needs."""
+"""Prefilters of the rules change no result: each text that matches passes its prefilter."""
 
 import re
 
@@ -20,8 +20,8 @@ SHORTCUTS = [
 @pytest.mark.parametrize("number", range(len(SHORTCUTS)))
 @settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
-def test_whatever_a_pattern_finds_has_what_it_needs(number: int, data: st.DataObject) -> None:
+def test_every_match_of_a_pattern_passes_its_prefilter(number: int, data: st.DataObject) -> None:
     pattern, needed = SHORTCUTS[number]
     text = data.draw(st.from_regex(re.compile(pattern.pattern, re.ASCII)))
-    if pattern.search(text):  # what is drawn knows the borders of ASCII words alone
+    if pattern.search(text):  # drawn texts respect the borders of ASCII words alone
         assert needed.search(text)

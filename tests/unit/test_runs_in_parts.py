@@ -1,4 +1,4 @@
-"""A scheduled run: each part has its turn, it ends in time, and says what it did not do."""
+"""A scheduled run: each part has its turn, the run ends in time and logs the work it left."""
 
 import json
 from collections.abc import Iterator

@@ -259,7 +259,7 @@ def test_the_model_and_its_budget_are_settings(reading: Reading) -> None:
         ("OPENAI_REASONING_EFFORT", ["much", "LOW", "0"]),
     ],
 )
-def test_what_no_model_could_be_asked_is_refused_at_start(
+def test_options_that_no_model_takes_are_refused_at_start(
     reading: Reading, variable: str, values: list[str]
 ) -> None:
     for value in values:
@@ -267,7 +267,7 @@ def test_what_no_model_could_be_asked_is_refused_at_start(
 
 
 RETIRED = re.compile(r"gpt-(3|4)|gpt-5(-|$)|gpt-5\.1|o[134](-|$)|chatgpt|-preview|-latest")
-"""What OpenAI has announced the shutdown of (deprecations page, November 2026: decision 0018)."""
+"""Models with an announced shutdown (OpenAI's deprecations page, November 2026: decision 0018)."""
 
 
 def test_the_model_is_known_to_the_sdk_and_not_announced_for_shutdown() -> None:

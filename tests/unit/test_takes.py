@@ -64,7 +64,7 @@ async def completed(parts: MemoryParts) -> Visit:
 
 
 def shown(visit: Visit) -> dict[str, object]:
-    """What its owner sees of a completed visit."""
+    """The fields of a completed visit that its owner sees."""
     fields = ("status", "processing_status", "summary", "action_ids", "transcription", "audio")
     more = ("diagnoses", "medications", "source", "transcript_pages", "progress_percent")
     return {name: getattr(visit, name) for name in (*fields, *more)}
@@ -133,7 +133,7 @@ async def test_a_file_that_the_provider_refuses_leaves_the_results(
     assert len(after.refused_takes) == 1
 
 
-async def test_what_another_try_may_overcome_stays_open_for_one(parts: MemoryParts) -> None:
+async def test_a_retryable_failure_of_a_file_stays_open_for_a_retry(parts: MemoryParts) -> None:
     before = await completed(parts)
     late = another(2).model_copy(update={"announced_at": START - timedelta(days=1)})
     await accept(parts, late)
@@ -148,7 +148,7 @@ async def test_what_another_try_may_overcome_stays_open_for_one(parts: MemoryPar
     assert (after.status, after.refused_takes) == (Status.COMPLETED, ())
 
 
-async def test_who_cancels_the_second_file_keeps_the_results_of_the_first(
+async def test_cancelling_the_second_file_keeps_the_results_of_the_first(
     parts: MemoryParts,
 ) -> None:
     before = await completed(parts)
@@ -299,7 +299,7 @@ async def test_a_file_is_not_called_late_for_the_lateness_of_another(parts: Memo
     assert texts(await parts.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
 
 
-# What goes with a visit goes with all of its files.
+# Deletion, retention and export cover all files of a visit.
 
 
 async def test_a_deleted_visit_of_several_files_leaves_no_copy_of_any(parts: MemoryParts) -> None:
@@ -382,7 +382,7 @@ TAKES = st.lists(
 
 
 @given(TAKES)
-def test_whatever_files_come_in_whatever_order_each_says_its_words_once_and_in_its_place(
+def test_each_file_is_once_and_in_its_place_in_the_transcript_for_any_order_of_arrival(
     takes: list[tuple[int, list[tuple[str, str]]]],
 ) -> None:
     """Files come by number; one that comes again, as a newer generation, replaces the older one."""

@@ -103,7 +103,7 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("word", SCRIPTS.values(), ids=SCRIPTS)
 @pytest.mark.parametrize("space", [" ", ""])
-def test_one_voice_for_hours_is_divided_whatever_the_script(word: str, space: str) -> None:
+def test_one_voice_for_hours_is_divided_in_any_script(word: str, space: str) -> None:
     monologue = transcript([("A", f"{word}{space}" * 120_000)])
     (whole,) = monologue.utterances
     pages = monologue.pages()

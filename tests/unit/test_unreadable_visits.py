@@ -24,7 +24,7 @@ def parts() -> MemoryParts:
 
 
 def damage(parts: MemoryParts, path: str, **fields: Any) -> dict[str, Any]:
-    """Have a newer release write the document; what it was."""
+    """Have a newer release write the document; returns its contents before."""
     before = parts.store.raw[path]
     parts.store.raw[path] = {**before, **(fields or {"currentStep": "of_a_newer_release"})}
     return before
@@ -74,7 +74,7 @@ async def test_a_visit_in_line_that_cannot_be_read_is_passed_over(at: str) -> No
     assert ordered == {"running", "a", "b", "c"} - {"a" if at == "first" else "b"}
 
 
-async def test_who_comes_anew_does_not_stand_behind_what_cannot_be_read() -> None:
+async def test_a_new_visit_in_line_does_not_stand_behind_unreadable_ones() -> None:
     parts = MemoryParts(cap=Cap(2, 2))
     for name in ("one", "two", "waits"):
         await pipeline.accept(parts, parts.upload(name, user_id=name))
@@ -96,7 +96,7 @@ async def test_a_receipt_that_cannot_be_read_stops_no_deletion(parts: MemoryPart
 
 
 @pytest.mark.parametrize("damaged", ["older", "recording"])
-async def test_the_archive_is_read_past_what_cannot_be_read(
+async def test_the_archive_is_read_past_unreadable_documents(
     parts: MemoryParts, damaged: str
 ) -> None:
     parts.policy = Policy(

@@ -1,4 +1,4 @@
-"""A summary is what is supported of an answer; after a bad answer the model is asked once more."""
+"""A summary has the supported statements of an answer; a bad answer is asked for once more."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ def with_bad(number: int) -> VisitSummary:
 
 
 class Scripted:
-    """A model that answers, or raises, what it is told to; and notes how it was asked."""
+    """A model with scripted answers and errors; it notes the requests."""
 
     def __init__(self, *answers: VisitSummary | Exception, source: str = "model") -> None:
         self.source = source
@@ -84,7 +84,7 @@ DOWN = Held(ErrorCode.SUMMARY_UNAVAILABLE)
         ([with_bad(1), INVALID], 2),
         ([INVALID, with_bad(1)], 2),
         ([with_bad(1), REFUSED], 2),
-        # What is paid for is kept where the second ask has no answer.
+        # The paid answer is kept where the second request has no answer.
         ([with_bad(1), AWAY], 1),
         ([with_bad(1), DOWN], 1),
         ([with_bad(1), TOO_LONG], 1),
@@ -133,7 +133,7 @@ async def test_the_answer_with_fewer_bad_statements_is_kept() -> None:
     assert (await made(Scripted(rich, with_bad(1))))[0] == clean
 
 
-async def test_the_second_ask_knows_what_was_bad() -> None:
+async def test_the_second_request_knows_the_error_of_the_first() -> None:
     model = Scripted(CUT_OFF, GOOD)
     await made(model)
     assert model.asked_after == [ErrorCode.SUMMARY_TRUNCATED]
@@ -158,7 +158,7 @@ async def test_rules_are_asked_once_and_cost_nothing() -> None:
     assert (len(rules.answers), bill.answers) == (1, 0)
 
 
-async def test_what_is_logged_of_bad_answers_are_codes_and_counts() -> None:
+async def test_bad_answers_log_codes_and_counts_only() -> None:
     with capture_logs() as logged:
         await made(Scripted(with_bad(2), CUT_OFF))
     assert [(line["event"], line.get("code"), line.get("count")) for line in logged] == [
@@ -168,7 +168,7 @@ async def test_what_is_logged_of_bad_answers_are_codes_and_counts() -> None:
     ]
 
 
-# What does not fit.
+# Answers that do not fit into a document.
 
 
 def test_a_summary_that_says_nothing_is_no_summary() -> None:
@@ -177,7 +177,7 @@ def test_a_summary_that_says_nothing_is_no_summary() -> None:
 
 
 @pytest.mark.parametrize("field", ["summary", "education"])
-def test_a_list_that_nobody_can_read_is_no_summary(field: str) -> None:
+def test_an_unreadable_list_is_no_summary(field: str) -> None:
     said = Statement(text="Said.", evidence=["u1"])
     check(GOOD.model_copy(update={field: [said] * MAX_ITEMS}), HEARD)
     with pytest.raises(BadAnswer):
@@ -204,7 +204,7 @@ SCRIPTS = st.sampled_from(["x", "\u00e9", "\u0939", "\u8a3a", "\U0001f48a", '"',
     items=st.integers(1, MAX_ITEMS),
     field=st.sampled_from(["summary", "education"]),
 )
-def test_what_is_accepted_fits_into_a_document_in_any_script(
+def test_an_accepted_summary_fits_into_a_document_in_any_script(
     letter: str, letters: int, items: int, field: str
 ) -> None:
     statement = Statement(text=letter * letters, evidence=["u1", "u2"])
@@ -241,7 +241,7 @@ def test_the_summary_counts_twice_and_in_bytes() -> None:
     times=st.integers(1, 2_000),
     utterances=st.integers(1, 5),
 )
-def test_what_the_rules_write_always_fits(text: str, times: int, utterances: int) -> None:
+def test_a_summary_by_rules_always_fits(text: str, times: int, utterances: int) -> None:
     heard = transcript([("A", text * times)] * utterances)
     summary = summary_by_rules(heard)
     assert stored_bytes(summary) < MAX_STORED_BYTES

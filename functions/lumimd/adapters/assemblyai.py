@@ -95,7 +95,7 @@ class AssemblyAITranscriber:
 
         Raises:
             JobGone: the provider has no such job.
-            Unreadable: what it says of the job could not be understood.
+            Unreadable: the answer about the job could not be parsed.
         """
         found = await called(retry.TRANSCRIPTION, lambda: self._job(transcript_id))
         audio_url = text_of(found.get("audio_url"))
@@ -178,7 +178,7 @@ class AssemblyAITranscriber:
         try:
             return await called(retry.TRANSCRIPTION, make)
         except retry.Unreadable as error:
-            # A list that nobody can read is the provider's trouble, and not that of one job.
+            # An unreadable list counts as the provider's failure, not as that of one job.
             raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE) from error
 
 

@@ -1,4 +1,4 @@
-"""What AssemblyAI's refusals mean: one table, read from top to bottom, the first row that fits.
+"""The meaning of AssemblyAI's refusals: one table, read from top to bottom; the first match wins.
 
 A fault of the deployment (key, account, model, address) says nothing about a recording. A row names
 the status, the kind of call and, where the status alone does not tell, a part of the provider's
@@ -18,7 +18,7 @@ from lumimd.resilience import retry
 
 
 class Call(StrEnum):
-    """What was asked of the provider."""
+    """The kind of request that the provider refused."""
 
     ORDER = "order"
     JOB = "job"
@@ -27,7 +27,7 @@ class Call(StrEnum):
 
 
 class Meaning(StrEnum):
-    """What a refusal says where it is no fault of the deployment."""
+    """The meaning of a refusal that is no fault of the deployment."""
 
     COMES_BACK = "comes_back"
     JOB_GONE = "job_gone"
@@ -93,7 +93,7 @@ TABLE: Final[tuple[Row, ...]] = (
 
 
 def meaning(status: int, call: Call, sentence: str) -> DeploymentFault | Meaning:
-    """What a refusal with that status and error sentence says."""
+    """The meaning of a refusal with that HTTP status and error sentence."""
     plain = without_quotes(sentence).lower()
     return next(row.means for row in TABLE if row.fits(status, call, plain))
 
@@ -127,7 +127,7 @@ def sentence_of(body: bytes) -> str:
 
 @dataclass(frozen=True)
 class FailedJob:
-    """A part of the sentence of a job that ended in error, and what it says of the recording."""
+    """A part of the error sentence of a failed job, and its meaning for the recording."""
 
     part: str
     code: ErrorCode
@@ -152,14 +152,14 @@ PROVIDERS_TROUBLE: Final = FailedJob("", ErrorCode.TRANSCRIPTION_FAILED, is_tran
 
 
 def failed_job(sentence: str) -> FailedJob:
-    """What the error sentence of a job says."""
+    """The row for the error sentence of a failed job; `PROVIDERS_TROUBLE` where none matches."""
     plain = without_quotes(sentence).lower()
     return next((row for row in FAILED_JOBS if row.part in plain), PROVIDERS_TROUBLE)
 
 
 _QUOTED: Final = re.compile(
     r"""
-    \bresponse\ headers?:.*                   # what another server said, to the end
+    \bresponse\ headers?:.*                   # another server's answer, to the end
     | \{[^{}]*\}                              # JSON
     | "[^"]*" | `[^`]*` | (?<!\w)'[^']*'(?!\w)
     | \S*/\S*                                 # a URL, a path

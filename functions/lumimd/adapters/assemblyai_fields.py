@@ -1,4 +1,4 @@
-"""Single fields of the provider's JSON, whatever is there: read, or None, and never an error.
+"""Tolerant reader of single fields of the provider's JSON: a value of the type, or None; no error.
 
 The SDK's own models refuse a whole transcript for one null; this reader loses one field.
 """

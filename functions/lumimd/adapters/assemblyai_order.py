@@ -1,4 +1,4 @@
-"""What is ordered of AssemblyAI: every option that decides the result is named.
+"""The order for AssemblyAI: every option that decides the result is named.
 
 The provider announces new default models and changes them; a deployment changes by its settings.
 """
@@ -14,7 +14,7 @@ MODELS: Final = ("universal-3-5-pro", "universal-2")
 
 @dataclass(frozen=True)
 class Options:
-    """What a deployment decides. `domain` and `key_terms` cost more, and are off by default.
+    """Options of a deployment. `domain` and `key_terms` cost more, and are off by default.
 
     `languages` are those that a recording may be in; without any, all of them.
     """

@@ -1,4 +1,4 @@
-"""The transcript of a job that is done, read from whatever the provider sends of it.
+"""Tolerant reader of the transcript of a job that is done.
 
 Utterances come first. A language without speaker labels has none, and not every answer has all of
 their fields: then words are put together by speaker, and the text alone is the last resort.
@@ -71,7 +71,7 @@ def _is_silent(answer: Mapping[str, Any]) -> bool:
 
 
 def _said(item: Mapping[str, Any]) -> Said:
-    """A word or an utterance; what it lacks is taken from its words."""
+    """A word or an utterance; missing fields are taken from its words."""
     words = [said for said in map(_said, items(item.get("words"))) if said.text]
     start, end = milliseconds(item.get("start")), milliseconds(item.get("end"))
     confidence = share(item.get("confidence"))
@@ -98,7 +98,7 @@ def _mean(shares: Iterable[float | None]) -> float | None:
 
 
 def _from_words(words: Sequence[Said], text: str, duration_s: float | None) -> Iterator[Said]:
-    """What each speaker said without a break; one speaker where the words name none."""
+    """Utterances from words: one for each run of words by the same speaker."""
     length = sum(len(word.text) for word in words)
     if words and any(_speakers(words)) and length >= COVERED * len("".join(text.split())):
         for _, run in groupby(words, key=lambda word: word.speaker):
@@ -113,7 +113,7 @@ def _from_words(words: Sequence[Said], text: str, duration_s: float | None) -> I
 
 
 def _timed(text: str, begins_ms: int, ends_ms: int) -> list[Said]:
-    """The words of a text, whose times are guessed from their place in it."""
+    """The words of a text, with times in ms estimated from their place in it."""
     found = [part for word in text.split() for part in _pieces(word)]
     total, passed, timed = sum(map(len, found)) or 1, 0, []
     for word in found:

@@ -6,7 +6,7 @@ from google.api_core import exceptions as api
 from google.cloud import storage  # type: ignore[attr-defined]  # it ships no types
 
 FIRST_BYTES: Final = 512 * 1024
-"""What one range read fetches: the index of most recordings fits, and few reads are wasted."""
+"""Size of the first range read: the index of most recordings fits, and few bytes are wasted."""
 
 MOST_BYTES: Final = 8 * 1024**2
 """And after some reads in a row; a request takes as long as some megabytes."""
@@ -25,7 +25,7 @@ class Ranges:
         """The bytes from `offset` on; fewer than `length` where the object ends.
 
         Raises:
-            GoogleAPICallError: and whatever else the SDK raises.
+            GoogleAPICallError: and any other error of the SDK.
         """
         begins = offset - self._begins
         if not 0 <= begins <= len(self._window) - length:

@@ -149,7 +149,7 @@ def _upload(blob: storage.Blob) -> Upload | None:
 
 @contextmanager
 def _told_in_our_words() -> Iterator[None]:
-    """What the SDK raises, as its caller must treat it."""
+    """Translates the SDK's errors into those of `AudioStore`."""
     try:
         yield
     except api.NotFound as error:

@@ -67,7 +67,7 @@ class FirestoreDeletions:
             "actions": await self._erase(actions),
             "deadLetters": await self._erase(
                 client.collection("deadLetters").where(
-                    # By its path: what it says may not be readable, nor be there.
+                    # By its path: its fields may be unreadable or missing.
                     filter=FieldFilter("__name__", "==", client.document(f"deadLetters/{visit_id}"))
                 )
             ),

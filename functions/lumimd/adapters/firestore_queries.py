@@ -19,7 +19,7 @@ D = TypeVar("D", bound=Document)
 T = TypeVar("T")
 
 REFILL: Final = 100
-"""What is read next, at least, where a list of few was not filled for unreadable documents."""
+"""Smallest page of a second read, made where unreadable documents left a short list unfilled."""
 
 Make = Callable[[D, Any], T]
 """Makes an item of a document and of its snapshot."""

@@ -96,7 +96,7 @@ class GuardedSummarizer:
             return await self._summarizer.summarize(transcript)
 
     def after(self, bad: BadAnswer) -> "GuardedSummarizer":
-        """As it is asked once more, behind the same breaker."""
+        """The model for the second request, behind the same breaker."""
         if not isinstance(self._summarizer, AskedAgain):
             return self
         return GuardedSummarizer(self._summarizer.after(bad), self._breaker)

@@ -1,4 +1,4 @@
-"""A model's answer in words, read into a summary: what leaves one reading is read.
+"""Tolerant reader of a model's answer: text that has exactly one reading becomes a summary.
 
 | in the answer                                   | is read as                                     |
 |-------------------------------------------------|------------------------------------------------|

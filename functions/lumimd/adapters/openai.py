@@ -24,7 +24,7 @@ from lumimd.resilience import retry
 from lumimd.transcript import Transcript
 
 MORE_TOKENS: Final = 2
-"""A model whose answer was cut off may say so many times as much when it is asked again."""
+"""Factor of the token budget for the second request after an answer that was cut off."""
 
 CONNECT_WITHIN_S: Final = 10.0
 """Thinking takes minutes, connecting does not: who cannot be reached is not waited for."""
@@ -55,7 +55,7 @@ _LINE_ENDS: Final = str.maketrans(
 
 
 class OpenAISummarizer:
-    """Asks once a call; what of the answer is supported is for `analysis/` to say."""
+    """Sends one request a call. The evidence of its statements is checked in `analysis/`."""
 
     source: Source = "model"
 
@@ -80,7 +80,7 @@ class OpenAISummarizer:
         self._reasoning_effort = reasoning_effort
 
     def after(self, bad: BadAnswer) -> Self:
-        """The same model as it is asked once more; with more room where it was cut off."""
+        """The same model for the second request; with more tokens where it was cut off."""
         if bad.code is not ErrorCode.SUMMARY_TRUNCATED:
             return self
         roomier = copy.copy(self)
@@ -128,7 +128,7 @@ class OpenAISummarizer:
         parameter = error.param and str(error.param)
         meaning = meaning_of(error.status_code, names, parameter)
         if self._wants_more and meaning is DeploymentFault.REQUEST_REFUSED:
-            # The model writes no more than it did: no fault of the deployment, and no summary.
+            # The model's own limit was reached: no fault of the deployment, and no summary.
             return Permanent(ErrorCode.SUMMARY_TRUNCATED)
         ours = error_of(meaning, retry.seconds_asked(error.response.headers))
         if isinstance(ours, Permanent | ProviderRefuses):

@@ -1,8 +1,8 @@
-"""What an error of OpenAI's API means: of the deployment, of this transcript, or passing.
+"""The meaning of errors of OpenAI's API: the deployment's fault, the transcript's, or passing.
 
 The first row that fits decides. `name` is the error's code or its type. Sources, read in November
 2026: the guide to error codes and the rate limits of OpenAI's documentation, the errors of Azure
-OpenAI, and what vLLM and llama.cpp answer.
+OpenAI, and the answers of vLLM and llama.cpp.
 
 An unknown 400 or 422 may be the fault of one transcript or of every request: the visit is put aside
 and tried again, its tries are counted, and the breaker opens where every visit gets that answer.
@@ -23,7 +23,7 @@ class Passing(StrEnum):
 
     NOTHING_WAS_DONE = "nothing_was_done"
     MAY_HAVE_ANSWERED = "may_have_answered"
-    """A gateway waited no longer for the model, which goes on and is charged."""
+    """A gateway timed out; the model goes on and is charged."""
 
 
 Meaning = DeploymentFault | ErrorCode | Passing
@@ -60,7 +60,7 @@ TABLE: Final = (
     Row(None, "account_deactivated", _D.FORBIDDEN),
     Row(None, "unsupported_country_region_territory", _D.FORBIDDEN),
     Row(None, "invalid_api_key", _D.KEY_REFUSED),
-    # The model, the route, and what we send with every request.
+    # The model, the route, and the parameters that every request has.
     Row(None, "model_not_found", _D.MODEL_NOT_FOUND),
     Row(None, "model_not_available", _D.MODEL_NOT_FOUND),
     Row(None, "model_deprecated", _D.MODEL_NOT_FOUND),
@@ -93,14 +93,14 @@ PARAMETERS: Final[Mapping[str, Meaning]] = {
     "messages": ErrorCode.SUMMARY_INVALID,
     "model": _D.MODEL_NOT_FOUND,
 }
-"""What an error means that names no more than a parameter. The transcript is in `messages`; every
+"""The meaning of an error that names only a parameter. The transcript is in `messages`; every
 other parameter is the same for every visit."""
 
 _NAMES_A_PARAMETER: Final = frozenset({400, 404, 422})
 
 
 def meaning_of(status: int, names: tuple[str | None, ...], parameter: str | None) -> Meaning:
-    """What the answer means; `names` are the error's code and its type."""
+    """The meaning of an error answer; `names` are the error's code and its type."""
     for row in TABLE:
         if row.name in names and row.name is not None and row.status in (None, status):
             return row.meaning

@@ -28,7 +28,7 @@ def summary_in(body: bytes) -> VisitSummary:
     if message.get("refusal") or finish == "content_filter":
         raise BadAnswer(ErrorCode.SUMMARY_REFUSED, may_get_better=False)
     try:
-        # What is whole is read, whatever the server says of its end.
+        # A whole answer is read with any `finish_reason`.
         return read_summary(_text(message.get("content")))
     except BadAnswer as bad:
         if finish == "length":

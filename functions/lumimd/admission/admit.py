@@ -1,13 +1,13 @@
-"""Who may have a job at the provider now; the others wait in line, and nothing is used up.
+"""Admission control: a distributed semaphore over provider jobs, and a fair queue in front of it.
 
     over_quota      before the recording is opened: it counts, or waits until one more is allowed
     may_submit      before anything is paid for: a place, or a turn in the line
     admit_waiting   every minute: free places go to those whose turn it is
     left            a job has ended: its place is free
 
-A place is held from before the order until the job is known to have ended. Whoever dies in between
-keeps it; the visit finds it again at its next try. A place that nobody gave back is found by
-`sweep.py` when others wait for it, and ends by itself after the longest time that a job may take.
+A visit holds a place from before the order until the job is known to have ended. After a crash of
+the worker the visit keeps it, and finds it again at its next try. A leaked place is found by
+`sweep.py` when others wait for it, and expires after the longest time that a job may take.
 """
 
 from collections import deque
@@ -117,9 +117,9 @@ class Admission:
         """None: the recording of the claimed visit counts, and may be opened now.
 
         Raises:
-            Held: nobody can say; ask again.
+            Held: the store does not answer; ask again.
         """
-        # A holder that died had asked for the quota first of all.
+        # A worker that crashed under an earlier lease had asked for the quota first of all.
         if visit.counted or visit.deaths:
             return None
         try:
@@ -137,7 +137,7 @@ class Admission:
         """None: the claimed visit has a place, and may order its transcript now.
 
         Raises:
-            Held: nobody can say; ask again.
+            Held: the store does not answer; ask again.
         """
         try:
             return await self._may_submit(visit)

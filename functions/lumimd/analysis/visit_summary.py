@@ -27,7 +27,7 @@ ASKS: Final = 2
 """Answers of the model that one try of a visit may pay for."""
 
 MAX_STORED_BYTES: Final = 700_000
-"""Of the 1 MiB that a document may hold; what else is in a visit takes less than 100 KB. Results
+"""Of the 1 MiB that a document may hold; the other fields of a visit take less than 100 KB. Results
 are counted as they are stored, in UTF-8, the summary twice: joined and by statements."""
 
 MAX_ITEMS: Final = 100
@@ -36,7 +36,7 @@ MAX_ITEMS: Final = 100
 
 @dataclass
 class Bill:
-    """What one try has paid for: the number of answers, good ones and bad ones.
+    """The paid answers of one try: their number, good ones and bad ones.
 
     `kept` is the best of them so far without its bad statements: the summary, where the second ask
     is cut short.
@@ -92,7 +92,7 @@ def check(summary: VisitSummary, transcript: Transcript) -> None:
 
 
 def stored_bytes(summary: VisitSummary) -> int:
-    """What the results take in the visit's document, at most."""
+    """Upper bound of the bytes that the results take in the visit's document."""
     statements = [each.text for each in summary.summary]
     results = {"summary": " ".join(statements), "results": summary.to_stored()}
     return len(json.dumps(results, ensure_ascii=False).encode())

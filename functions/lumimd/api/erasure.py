@@ -19,8 +19,8 @@ async def erase_everything(parts: ApiParts, user_id: str) -> Erased:
 
     Raises:
         Transient: the store is not available; what is deleted stays deleted.
-        UnreadableDocument: a visit cannot be read, so that nobody can say what belongs to it.
-            Everything else is deleted; the request is to be repeated when the visit can be read.
+        UnreadableDocument: a visit cannot be read, nor can the list of its documents be made. All
+            others are deleted; the client repeats the request when the visit can be read.
     """
     await note_erasure(parts, user_id)
     deleted: list[str] = []

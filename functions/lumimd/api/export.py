@@ -57,7 +57,7 @@ class ExportCounts(Document):
 
 
 class ExportManifest(Document):
-    """What the archive holds. It is written last: an archive without it is not whole.
+    """The contents of the archive. It is written last: an archive without it is not whole.
 
     `unreadable_visits` are missing from the archive: a later export has them.
     """

@@ -50,8 +50,8 @@ class AudioAccepted(Event):
 class AudioReplaced(AudioAccepted):
     """A newer generation of a recording has arrived: its transcription starts over.
 
-    What was made of the earlier one stays shown until the new one is transcribed, and for good if
-    it brings nothing.
+    Results of the earlier one stay shown until the new one is transcribed, and for good if it
+    brings nothing.
     """
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
@@ -122,7 +122,7 @@ def with_given_up(visit: Visit) -> tuple[str, ...]:
 def _with_the_failed(
     visit: Visit, audio: Audio, now: datetime, stopped: tuple[Audio, ...]
 ) -> tuple[RefusedTake, ...]:
-    """What failed the visit, or was stopped with it, is not forgotten when `audio` begins."""
+    """The refused files when the work on `audio` begins, with those stopped or failed before."""
     others = tuple(each for each in stopped if each.storage_path != audio.storage_path)
     if others:
         return refused(visit, ErrorCode.CANCELLED, now, others)
@@ -175,7 +175,7 @@ def _still_unopened(visit: Visit) -> int:
 
 @dataclass(frozen=True)
 class SubmissionDeferred(Event):
-    """The submission did not work out, or nobody knows; look again at `until`.
+    """The submission failed, or its outcome is unknown; the visit is due again at `until`.
 
     `counted`: against the quota. `died`: the process that had opened the recording did.
     """
@@ -205,9 +205,9 @@ class SubmissionDeferred(Event):
 class SubmissionHeld(Event):
     """The provider is known to be down, or the work switched off: no try is used up.
 
-    `had_claimed` as if for one. A visit in line leaves it. `counted`: against the quota.
-    `for_fault` of the deployment no time is used up either, and a holder that died meanwhile has
-    used up no try: its call was refused.
+    `had_claimed`: the try of the lease is given back. A visit in line leaves it. `counted`: against
+    the quota. `for_fault` of the deployment: no time is used up either, and a lease that expired
+    meanwhile has used up no try, since its call was refused.
     """
 
     recorded = False

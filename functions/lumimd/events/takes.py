@@ -26,7 +26,7 @@ class TakeAdded(Event):
 
 @dataclass(frozen=True)
 class TakeAccepted(AudioReplaced):
-    """Another file of the visit has come while none is worked on; what there is stays shown."""
+    """Another file of the visit has come while none is worked on; results stay shown."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TakeRefused(AudioRejected):
 
 @dataclass(frozen=True)
 class TranscriptKept(AudioRejected):
-    """A file brought nothing; what the others said is to be summarized."""
+    """A file brought nothing; the transcripts of the others are to be summarized."""
 
     step = Step.TRANSCRIPT_READY
 
@@ -79,7 +79,7 @@ class ResultsKept(AudioRejected):
 
 
 MEANT: Final = (TakeTranscribed, TakeRefused, TranscriptKept, ResultsKept)
-"""What the table makes of an event that ends the work on one file (`visit.in_view_of`)."""
+"""Events that replace one that ends the work on a single file (`visit.in_view_of`)."""
 
 
 def _next_begun(visit: Visit, now: datetime) -> Changes:
@@ -91,7 +91,7 @@ def _as_before(visit: Visit, code: ErrorCode, now: datetime) -> Changes:
     assert visit.audio is not None
     last = takes_of(visit)[-1]
     return {
-        # What the work on the file still brings is refused.
+        # A new attempt, so that late results of the file are refused.
         "attempt": visit.attempt + 1,
         "audio": last.audio,
         "audio_url": last.audio.url,

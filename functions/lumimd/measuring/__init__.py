@@ -1,11 +1,12 @@
-"""The length of a recording, found out where it can be stopped.
+"""The length of a recording, measured in worker processes that can be stopped.
 
-    pool       hands recordings to kept processes, fairly, and gives back their lengths
+    pool       worker pool: hands recordings to kept processes, fairly, and returns their lengths
     process    one such process, as its parent sees it
-    worker     what runs inside it
-    length     which container a file is, and who reads its length
+    worker     the main program inside it
+    length     which container a file is, and the reader of its length
     mp4, matroska, ogg, flac, chunks, frames, amr    one family of containers each
 
-A recording is whatever a user uploaded. No demuxer written in C sees it: these readers look at
-headers only, decode nothing, open nothing and follow no reference. See docs/decisions/0020.
+Uploads are untrusted: a recording may hold any bytes. No demuxer written in C sees it: these
+readers look at headers only, decode nothing, open nothing and follow no reference. See
+docs/decisions/0020.
 """

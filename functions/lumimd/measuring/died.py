@@ -1,7 +1,7 @@
-"""The process that measured a recording is gone, and nobody knows why."""
+"""The error for a measuring process that ended without an answer."""
 
 from lumimd.resilience.retry import Unanswered
 
 
 class MeasuringDied(Unanswered):
-    """It died of the recording, or beside it: that counts like a holder that died of it."""
+    """A measuring process crashed; that counts like a worker whose lease expired (`deaths`)."""

@@ -12,7 +12,7 @@ _LAST_BLOCK: Final = 0x80
 _SAMPLES: Final = (0, 192, 576, 1152, 2304, 4608, 0, 0, *(256 << each for each in range(8)))
 
 TAIL: Final = 1024 * 1024
-"""The last frame begins within it, whatever tags are behind."""
+"""The last frame begins within it, even with tags behind."""
 
 
 def flac_seconds(file: Recording, start: int) -> float:

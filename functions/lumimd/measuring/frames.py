@@ -30,7 +30,7 @@ SEARCHED: Final = 64 * 1024
 """How far into a file its first frame may be."""
 
 GAP: Final = 1024 * 1024
-"""Damage that is longer ends the recording: what follows is no sound."""
+"""Damage that is longer ends the recording: the bytes behind it are no sound."""
 
 _TEXT: Final = re.compile(rb"[\t\n\r -~]{16}")
 """Sound may begin with a part of a frame, but not with words: others take that for a playlist."""

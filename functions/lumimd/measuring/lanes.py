@@ -21,7 +21,7 @@ class Job:
 
 
 class Lane:
-    """Those who wait, in the order of their users' turns."""
+    """Fair queue of jobs: round robin between users."""
 
     def __init__(self) -> None:
         self._users: OrderedDict[str, deque[Job]] = OrderedDict()
@@ -60,11 +60,11 @@ class Lanes:
         return sum(1 for lane in (self._quick, self._slow) for _ in lane)
 
     def add(self, job: Job) -> None:
-        """Let a recording wait for its turn."""
+        """Put the job into its lane."""
         (self._slow if job.is_slow else self._quick).add(job)
 
     def take(self) -> Job | None:
-        """The next one; None when none may begin now."""
+        """The next job; None when none may begin now."""
         job = self._quick.take()
         if job is None and self._slow_now < SLOW_AT_ONCE:
             job = self._slow.take()
@@ -72,11 +72,11 @@ class Lanes:
         return job
 
     def ended(self, job: Job) -> None:
-        """A worker has done with it."""
+        """Note that a worker has finished the job."""
         self._slow_now -= job.is_slow
 
     def drain(self) -> list[Job]:
-        """All who wait; nobody waits any more."""
+        """Remove and return all waiting jobs."""
         waiting = [*self._quick, *self._slow]
         self._quick, self._slow = Lane(), Lane()
         return waiting

@@ -50,7 +50,8 @@ def seconds_of(file: Recording) -> float | None:
 def container_of(head: bytes) -> str | None:
     """The name of the container that begins with `head` (at least 40 bytes), but for MP3 and AAC.
 
-    Those have no mark of their own: what is neither marked nor made of their frames is unreadable.
+    Those have no mark of their own: a file that is neither marked nor made of their frames is
+    unreadable.
     """
     if head[4:8] in KINDS:
         return "mp4"

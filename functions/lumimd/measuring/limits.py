@@ -1,4 +1,4 @@
-"""What the measuring of recordings may use. Seconds are seconds of CPU, unless they say otherwise.
+"""Budgets of a measurement. Seconds are seconds of CPU, unless they say otherwise.
 
 CPU time decides, not time on the wall: a busy machine loses no honest recording.
 """
@@ -10,7 +10,7 @@ from lumimd.measuring.recording import Budget
 MIB: Final = 1024**2
 
 FIRST_LOOK: Final = Budget(cpu_s=0.08, bytes=16 * MIB, jumps=500)
-"""Enough for an hour's recording of any kind; who needs more goes to the slow lane."""
+"""Enough for an hour's recording of any kind; costlier recordings go to the slow lane."""
 
 SLOW: Final = Budget(cpu_s=1.2, bytes=640 * MIB, jumps=2_000)
 """Enough to count the frames of ten hours."""

@@ -33,7 +33,7 @@ Element = tuple[int, int, int | None]
 
 @dataclass
 class Part:
-    """One recording: what its header says, and its clusters as (place, time)."""
+    """One recording: the values of its header, and its clusters as (place, time)."""
 
     unit_s: float = 0.001
     announced: float | None = None

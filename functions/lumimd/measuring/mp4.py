@@ -16,7 +16,7 @@ from lumimd.measuring.recording import Recording
 KINDS: Final = frozenset(
     {b"ftyp", b"moov", b"moof", b"mdat", b"styp", b"sidx", b"free", b"skip", b"wide", b"pnot"}
 )
-"""What a file may begin with."""
+"""Types of the box that a file may begin with."""
 
 
 @dataclass

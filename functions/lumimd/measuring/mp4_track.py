@@ -27,7 +27,7 @@ class Track:
 
     @property
     def seconds(self) -> float:
-        """What the index announces."""
+        """The length that the index announces; 0.0 without a timescale."""
         return self.duration / self.timescale if self.timescale else 0.0
 
     def held(self, file: Recording) -> float:

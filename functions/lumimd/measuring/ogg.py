@@ -11,7 +11,7 @@ _HEADER: Final = 27
 _FIRST: Final = 2
 
 _PACKET_S: Final = 0.020
-"""What a packet holds where the file is too short to tell."""
+"""Length of a packet where the file is too short to tell."""
 
 STREAMS: Final = 64
 """Side by side; a file of more is none that a recorder wrote."""
@@ -102,7 +102,7 @@ def _longest(streams: dict[int, Stream | None]) -> float:
 
 
 def _stream(packet: bytes) -> Stream | None:
-    """The stream that begins with `packet`; None for pictures, indexes and what is not known."""
+    """The stream that begins with `packet`; None for pictures, indexes and unknown codecs."""
     rate, skip = 0, 0
     if packet.startswith(b"OpusHead"):
         rate, skip = 48_000, int.from_bytes(packet[10:12], "little")

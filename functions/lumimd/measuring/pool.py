@@ -18,7 +18,7 @@ CLOSING_S: Final = 1.0
 
 
 class Abandoned(Exception):
-    """Nobody waits for the answer any more."""
+    """The caller was cancelled while its recording was measured."""
 
 
 class Pool:
@@ -45,14 +45,14 @@ class Pool:
         Raises:
             Permanent: `audio_unreadable` or `audio_truncated`.
             MeasuringDied: the process that had opened it died.
-            Exception: whatever `read` raises.
+            Exception: any error of `read`.
         """
         job = Job(user, size, read)
         self._add(job)
         return await asyncio.wrap_future(job.result)
 
     def close(self) -> None:
-        """End all processes; those who wait are told so."""
+        """End all processes; the futures of waiting callers are cancelled."""
         with self._changed:
             self._is_closed = True
             for job in self._lanes.drain():
@@ -84,7 +84,7 @@ class Pool:
                 self._lanes.ended(job)
                 if isinstance(outcome, Job) and not self._is_closed:
                     self._lanes.add(outcome)
-                self._idle += 1  # before the answer: who asks next finds this process at leisure
+                self._idle += 1  # before the answer: the next caller finds this process idle
                 self._changed.notify_all()
             if not isinstance(outcome, Job):
                 _tell(job, outcome)
@@ -102,7 +102,7 @@ class Pool:
         return None
 
     def _measure(self, process: Process, job: Job) -> Measured | Exception | Job:
-        """What became of it; the job for the slow lane, if a first look was not enough."""
+        """The outcome of a job; the job for the slow lane, if a first look was not enough."""
 
         def read(offset: int, length: int) -> bytes:
             if job.result.cancelled() or self._is_closed:

@@ -29,7 +29,7 @@ _KEPT: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH")
 
 @dataclass(frozen=True)
 class Measured:
-    """What a process found out, and what that took."""
+    """The verdict of a process, and its cost."""
 
     seconds: float | None
     cpu_s: float = 0.0
@@ -56,7 +56,7 @@ class Process:
             Permanent: `audio_unreadable` or `audio_truncated`.
             TooCostly: the budget was used up; the process was killed, if need be.
             MeasuringDied: the process is gone for another reason.
-            Exception: whatever `read` raises.
+            Exception: any error of `read`.
         """
         running = self._start()
         try:
@@ -127,7 +127,7 @@ class Process:
 
 
 def _environment() -> dict[str, str]:
-    """What an interpreter needs to find this package, wherever this process found it."""
+    """The variables with which an interpreter finds this package; none that holds a key."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -20,7 +20,7 @@ class TooCostly(Exception):
 
 @dataclass(frozen=True)
 class Budget:
-    """What one measurement may use: seconds of CPU, bytes and jumps."""
+    """Upper bounds of one measurement: seconds of CPU, bytes read, and jumps."""
 
     cpu_s: float
     bytes: int

@@ -1,4 +1,4 @@
-"""What runs inside a measuring process: `python -m lumimd.measuring.worker`.
+"""The main program of a measuring process: `python -m lumimd.measuring.worker`.
 
 It has its standard input and output, and may open nothing else: no file, no socket. It asks its
 parent for the bytes that it needs, and ends when the parent closes the pipe, or is gone.

@@ -49,7 +49,7 @@ _TO_DO: Final[Mapping[DeploymentFault, str]] = {
     DeploymentFault.ROUTE_NOT_FOUND: "mend the provider's address",
     DeploymentFault.REQUEST_REFUSED: "look at the last release, and ask the provider",
 }
-"""What an operator does about a fault of the deployment."""
+"""The operator's remedy for each fault of the deployment."""
 
 
 def _why(breaker: Breaker) -> str:

@@ -34,7 +34,7 @@ _OF_ONE_FILE: Final = {
     "take_transcribed": RunOutcome.DONE,
     **dict.fromkeys(("take_refused", "transcript_kept", "results_kept"), RunOutcome.FAILED),
 }
-"""How the work on one file of several ended, whatever the visit goes on with."""
+"""Outcomes of the work on one file of several."""
 
 
 class StageRun(Document):

@@ -50,9 +50,9 @@ class BreakerOpen(Held):
 class CircuitBreaker:
     """The breaker of one dependency in one instance.
 
-    A call that ends with `Transient` has failed; one that ends with `Permanent` or `JobGone` was
-    answered; one that is cancelled, cannot be read, or ends with a bug of ours, says nothing of the
-    dependency. One that ends with `ProviderRefuses` opens the breaker at once, for its reason.
+    `Transient` counts as a failure, `Permanent` and `JobGone` as an answer. A call that is
+    cancelled, has an unreadable answer, or raises a bug of ours, does not count. `ProviderRefuses`
+    opens the breaker at once, for its reason.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class CircuitBreaker:
         self._last_window = Window(policy, since=None)
 
     async def call(self, make: Callable[[], Awaitable[T]], subject: str = "") -> T:
-        """The result of `make()`, if calls are let through.
+        """The result of `make()`, if the breaker lets calls through.
 
         Raises:
-            BreakerOpen: they are not, or `make` failed and they are not any more.
+            BreakerOpen: the breaker was open, or opened by the failure of `make`.
             ProviderRefuses: the same, for a fault of the deployment.
         """
         async with self.admitted(subject):
@@ -78,14 +78,14 @@ class CircuitBreaker:
     async def admitted(
         self, subject: str = "", *, opens_for_faults: bool = True
     ) -> AsyncIterator[None]:
-        """Make one call inside. `subject` is what it is about: a visit, a job.
+        """Make one call inside. `subject` is the id of its visit or job.
 
-        Where it `opens_for_faults` not, a fault of the deployment is another breaker's business.
+        Without `opens_for_faults`, a fault of the deployment is left to another breaker.
 
         Raises:
-            BreakerOpen: calls are not let through, or this one failed and they are not any more.
+            BreakerOpen: the breaker was open, or opened by the failure of this call.
             ProviderRefuses: the same, for a fault of the deployment.
-            RefusedAlone: this one was refused, and others are served.
+            RefusedAlone: the provider refused this call and serves others.
         """
         holder = await self._admission()
         window, started_at = self._window(), self._clock.now()
@@ -193,7 +193,7 @@ class CircuitBreaker:
     ) -> Held:
         """The deployment was refused: open at once, or when several different requests were.
 
-        What the caller is to be told.
+        Returns the error to raise to the caller.
         """
         now, fault = self._clock.now(), error.reason
         mark = breaker_suspects.mark(subject)
@@ -263,7 +263,7 @@ class CircuitBreaker:
 async def first_refusal(
     breakers: Sequence[CircuitBreaker], unanswered_since: datetime | None = None
 ) -> Held | None:
-    """What a call through all of these breakers would be refused with right now."""
+    """The error with which a call through all of these breakers would be refused now; or None."""
     for breaker in breakers:
         refused = await breaker.refusal(unanswered_since)
         if refused is not None:

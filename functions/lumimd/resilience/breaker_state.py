@@ -1,13 +1,13 @@
-"""What all instances know of a dependency, and how that changes: pure, no clock and no I/O.
+"""The shared state of a circuit breaker and its transitions: pure, no clock and no I/O.
 
     closed ──► open            too many failures, answers that take too long, a visit whose tries
-                               all failed while nobody was answered, or a fault of the deployment
-    open ──► half_open         after a pause, by the first who asks: it is elected to probe
+                               all failed while no call was answered, or a fault of the deployment
+    open ──► half_open         after a pause, by the first caller: it takes the lease of the probe
     half_open ──► closed       after two probes in a row that were answered in time
     half_open ──► open         after a probe that was not
 
-Each function gives the breaker as it must be stored; it gives the same one back where what it says
-does not apply, for instance what became of a probe that has been replaced since.
+Each function returns the breaker to store; it returns the same one where the transition does not
+apply, for instance the outcome of a probe that has been replaced since.
 """
 
 from dataclasses import dataclass
@@ -45,11 +45,12 @@ class Reason(StrEnum):
 class Breaker(Document):
     """One document a dependency, written at transitions only.
 
-    `probe` is who may call while it is half open, `successes` the probes in a row that were
-    answered. `opened_at` is unset while it is closed, `changed_at` before it has ever opened.
-    `fault` is what an operator has to mend, from the refusal that said so until it closes.
-    `suspects` were refused, for a reason that is not known, since anything else was served (see
-    `breaker_suspects.py`); `cleared` are those of them after which others were served.
+    `probe` is the lease of the probing caller while it is half open, `successes` the probes in a
+    row that were answered. `opened_at` is unset while it is closed, `changed_at` before it has ever
+    opened. `fault` is for an operator to mend, and is set from the refusal until the breaker
+    closes. `suspects` are digests of requests that were refused for an unknown reason since the
+    last served call (see `breaker_suspects.py`); `cleared` are former suspects after which others
+    were served.
     """
 
     name: str
@@ -75,14 +76,14 @@ class Breaker(Document):
 
 @dataclass(frozen=True)
 class BreakerPolicy:
-    """When the breaker called `name` opens and closes; `code` is what its refusals tell.
+    """When the breaker called `name` opens and closes; its refusals have the `code`.
 
     It opens after `failures` in a row, or when of the last `calls` within `window` (at least
     `least_calls` of them) a share of `error_rate` failed or the median took longer than `slow`.
-    A probe is cut off after `probe_for`, when the next one may be elected; that is less than the
-    work under a claim may take, or else the claim would end it, and nobody knew how it went. The
-    window has room for `least_calls` slow calls one after the other, which is all that a quiet
-    instance makes. One that does not count failures opens for faults of the deployment only.
+    A probe is cut off after `probe_for`, when its lease ends. That is less than the time limit of
+    the work on a stage, which would end the probe without an outcome. The window has room for
+    `least_calls` slow calls one after the other, as a quiet instance makes them. A breaker that
+    does not count failures opens for faults of the deployment only.
     """
 
     name: str
@@ -114,8 +115,8 @@ ORDERS: Final = BreakerPolicy(
     probe_for=timedelta(seconds=45),
     counts_failures=False,
 )
-"""Orders alone: an unpaid account, or a model that is gone, refuses them and answers every poll.
-What else fails an order fails in `TRANSCRIPTION`."""
+"""Orders alone: an unpaid account, or a retired model, refuses orders and answers every poll. All
+other failures of an order count in `TRANSCRIPTION`."""
 MODEL: Final = BreakerPolicy(
     name="model",
     code=ErrorCode.SUMMARY_UNAVAILABLE,

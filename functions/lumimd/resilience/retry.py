@@ -98,7 +98,7 @@ async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitabl
 
 
 def seconds_asked(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """What the answer's headers ask for, in seconds, up to a day; None where they ask for nothing.
+    """The pause that the answer's headers ask for, in seconds, up to a day; None without one.
 
     `retry-after-ms` is the more exact one. A date in `Retry-After` counts from the answer's own
     `Date`, so that a clock that is wrong does not matter, and without one from `now`.

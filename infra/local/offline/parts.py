@@ -62,7 +62,10 @@ class NoRecording:
 
 
 class OpenGate:
-    """There is always a place."""
+    """There is always a place, and no quota."""
+
+    async def over_quota(self, visit: object) -> None:
+        """Never."""
 
     async def over_quota(self, visit: object) -> None:
         """Never."""
@@ -71,11 +74,11 @@ class OpenGate:
         """At once."""
 
     async def left(self, visit_id: str, attempt: int) -> None:
-        """Nobody waits for it."""
+        """No visit waits for a place: there is no line."""
 
 
 class EverythingOn:
-    """Every feature, for everybody."""
+    """Every feature, for all users."""
 
     async def now(self) -> Flags:
         """The switches as they are without any document."""
@@ -105,7 +108,7 @@ class OfflineParts:
 
     @cached_property
     def transcriber(self) -> MemoryTranscriber:
-        """Has heard the transcript as soon as it is ordered."""
+        """A provider whose jobs are done at once, with the transcript."""
         return MemoryTranscriber(lambda _: Transcribed(self.transcript))
 
     @cached_property
@@ -129,7 +132,7 @@ class OfflineParts:
         return MemoryCensus(self.store)
 
     def new_id(self) -> str:
-        """A string that nobody else has."""
+        """A unique string."""
         return f"offline-{next(self._ids)}"
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:

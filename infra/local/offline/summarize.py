@@ -1,4 +1,4 @@
-"""`scripts/summarize`: what the pipeline makes of transcripts, without a stack and a network.
+"""`scripts/summarize`: the pipeline's documents for transcripts, without a stack or a network.
 
 Each file goes through the pipeline's own steps, in memory: accepted, collected (where roles are
 told), summarized by the rules or by the answers of a model, and stored as clients read it.

@@ -13,7 +13,7 @@ MS_A_WORD: Final = 400
 """Ordinary speech: 150 words a minute. For utterances whose times are not known."""
 
 NOBODY_NAMED: Final = "UNKNOWN"
-"""Who speaks before the first speaker is named."""
+"""The speaker of the words before the first name."""
 
 MAX_MS: Final = 100 * 3_600_000
 """No visit is a hundred hours long."""

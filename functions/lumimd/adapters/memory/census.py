@@ -10,7 +10,7 @@ from lumimd.records import ProcessingStatus
 
 
 class MemoryCensus:
-    """Counts what is in `store` now, without reading it: what is unreadable counts as well."""
+    """Counts the documents of `store` without parsing them: unreadable ones count as well."""
 
     def __init__(self, store: MemoryVisitStore) -> None:
         self._store = store

@@ -13,7 +13,7 @@ Document = dict[str, Any]
 class MemoryDocuments(MutableMapping[str, Document]):
     """A document by its path; the version changes with every write, as Firestore's update time.
 
-    What is stored may be anything, as in a database that other releases write to as well.
+    Stored values may have any shape, as in a database that other releases write to as well.
     """
 
     def __init__(self) -> None:

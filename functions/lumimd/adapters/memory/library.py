@@ -27,7 +27,7 @@ class MemoryLibrary:
         self, user_id: str, *, limit: int, group: Group | None = None, after: Place | None = None
     ) -> Page[Visit]:
         """At most `limit` visits of a group, or of all."""
-        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
+        await asyncio.sleep(0)  # a real read yields to other tasks, and so does this one
         listing = self._newest_first(Visit, "visits", user_id)
         return listing.filled(limit, _cursor(after), lambda visit: group in (None, group_of(visit)))
 
@@ -127,7 +127,7 @@ def _cursor(place: Place | None) -> Cursor | None:
 
 
 def _audio_seconds(visit: dict[str, Any]) -> float:
-    """As Firestore adds up: what is no number adds nothing."""
+    """As Firestore's sum: a value that is no number counts as 0."""
     ledger = visit.get("ledger")
     seconds = ledger.get("audioSeconds") if isinstance(ledger, dict) else None
     return seconds if isinstance(seconds, int | float) else 0.0

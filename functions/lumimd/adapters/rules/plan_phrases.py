@@ -139,7 +139,8 @@ NEEDS: Final[Mapping[re.Pattern[str], re.Pattern[str]]] = {
         r"avoid|stay|careful|watch|look out|limit|do not|cut (?:back|down)|refrain|keep an eye"
     ),
 }
-"""What a pattern cannot do without, found in a tenth of the time: most sentences lack it."""
+"""Prefilters: a word without which the pattern cannot match. Most sentences lack it, and finding
+that out takes a tenth of the time."""
 
 PLANNED: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
     ("imaging", _IMAGING_ORDERED),

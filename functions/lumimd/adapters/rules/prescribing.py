@@ -133,7 +133,7 @@ _VERBS_OF: Final = (
     ),
 )
 NEEDS: Final = tuple(re.compile(verbs) for verbs in _VERBS_OF)
-"""For each of the patterns, what it cannot do without: most sentences lack it."""
+"""Prefilters, one a pattern: a word without which it cannot match. Most sentences lack it."""
 
 AND_DRUG: Final = re.compile(
     one_line(
