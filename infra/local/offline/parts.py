@@ -67,9 +67,6 @@ class OpenGate:
     async def over_quota(self, visit: object) -> None:
         """Never."""
 
-    async def over_quota(self, visit: object) -> None:
-        """Never."""
-
     async def may_submit(self, visit: object) -> None:
         """At once."""
 
