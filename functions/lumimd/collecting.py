@@ -225,7 +225,7 @@ def _nobody_asked_since(stored: Stored) -> Callable[[Visit], bool]:
 def _restarted(parts: Parts, visit: Visit, code: ErrorCode, *, given_up: bool = False) -> e.Event:
     """A new job for a recording whose job was lost or given up, a bounded number of times."""
     if visit.restarts >= MAX_RESTARTS:
-        return e.TranscriptionFailed(visit.attempt, code)
+        return e.TranscriptionFailed(visit.attempt, code, given_up)
     until = parts.clock.now() + put_aside(visit.restarts + 1, None)
     restarted = e.TranscriptionGivenUp if given_up else e.TranscriptionRestarted
     return restarted(visit.attempt, until)

@@ -11,8 +11,9 @@
 | answers badly twice           |                                                                  |
 | refuses the deployment        | as while it is down, and no time is used up (`deployment.py`)    |
 
-A summary by the model that an earlier attempt made of the same transcript stays. A visit ends as
-`partial` only where the rules have nothing to say.
+A summary by the model that an earlier attempt made of the same transcript stays; one from before
+another file was transcribed (`kept` says so) is replaced. A visit ends as `partial` only where the
+rules have nothing to say.
 """
 
 from datetime import datetime, timedelta
@@ -31,7 +32,7 @@ from lumimd.deployment import is_fault, since_fault
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.parts import Parts
 from lumimd.recording import record
-from lumimd.records import Action, Stage, Visit
+from lumimd.records import Action, ProcessingStatus, Stage, Visit
 from lumimd.resilience.backoff import MAX_TRIES, put_aside
 from lumimd.transcript import Transcript
 
@@ -149,7 +150,7 @@ async def end_without_model(
         Transient: the store is not available.
     """
     visit = claimed.visit
-    has_one = visit.source == "model"
+    has_one = visit.source == "model" and visit.kept is not ProcessingStatus.SUMMARIZING
     summary = None if has_one else await _by_rules(parts, visit)
     event: e.Event = e.SummaryFailed(visit.attempt, code, answers=answers)
     actions: tuple[Action, ...] | None = None

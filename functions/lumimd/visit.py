@@ -232,11 +232,11 @@ def in_view_of(visit: Visit, event: e.Event) -> e.Event:
     if not isinstance(event, e.AudioRejected) or event.code is ErrorCode.CONSENT_MISSING:
         return event
     if visit.waiting_takes:
-        return e.TakeRefused(event.attempt, event.code)
+        return e.TakeRefused(event.attempt, event.code, event.given_up)
     if kept is _P.COMPLETED and event.code not in RETRYABLE:
-        return e.ResultsKept(event.attempt, event.code)
+        return e.ResultsKept(event.attempt, event.code, event.given_up)
     if kept is _P.SUMMARIZING:
-        return e.TranscriptKept(event.attempt, event.code)
+        return e.TranscriptKept(event.attempt, event.code, event.given_up)
     return event
 
 

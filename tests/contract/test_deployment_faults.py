@@ -246,4 +246,5 @@ async def test_after_it_a_visit_has_all_of_its_time_again() -> None:
     await passes(parts, timedelta(hours=20), timedelta(minutes=10))
     assert (await visit_of(parts)).status is Status.PROCESSING
     await passes(parts, timedelta(hours=16), timedelta(minutes=10))
-    assert (await visit_of(parts)).status is Status.PARTIAL
+    visit = await visit_of(parts)
+    assert (visit.source, visit.provisional, visit.status) == ("rules", False, Status.COMPLETED)

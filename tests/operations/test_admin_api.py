@@ -204,10 +204,8 @@ async def test_queues_schedules_and_breakers_obey(api: Api, parts: AdminParts) -
     assert (await asked(api, "POST", f"/schedules/{SCHEDULE}/pause"))["state"] == "paused"
     assert (await asked(api, "GET", "/schedules"))["schedules"][0]["state"] == "paused"
     assert await code_of(api, "POST", "/schedules/nothing/run") == (404, "not_found")
-    assert [each["state"] for each in (await asked(api, "GET", "/breakers"))["breakers"]] == [
-        "closed",
-        "open",
-    ]
+    breakers = (await asked(api, "GET", "/breakers"))["breakers"]
+    assert [each["name"] for each in breakers if each["state"] == "open"] == ["model"]
     assert (await asked(api, "POST", "/breakers/model/reset"))["state"] == "closed"
     assert await code_of(api, "POST", "/breakers/toaster/reset") == (404, "not_found")
 

@@ -40,6 +40,7 @@ def test_only_what_can_be_asked_without_a_key_is_checked() -> None:
         "queues",
         "scheduler",
         "breaker: transcription",
+        "breaker: orders",
         "breaker: model",
     }
 

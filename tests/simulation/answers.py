@@ -4,6 +4,7 @@ from lumimd.errors import ErrorCode
 from lumimd.records import ProcessingStatus, Stage, Status, Visit
 from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.takes import takes_of
+from lumimd.transcript import joined
 from tests.simulation.cloud import Cloud
 from tests.simulation.model import Answer
 from tests.simulation.saves import is_transcribed
@@ -73,23 +74,28 @@ class Answers:
         )
         if undisturbed and billed != len(paid):
             self._world.breach("ledgerBelowBill", visit.visit_id, f"{billed} of {len(paid)}")
-        if any(set(each.evidence) - {"u1"} for each in visit.education):
+        pages = self._world.documents.pages.get(visit.visit_id, {})
+        said = {utterance.id for utterance in joined(pages.values())}
+        shown = (*visit.summary_statements, *visit.education)
+        if any(set(each.evidence) - said for each in shown):
             self._world.breach("unsupportedStatement", visit.visit_id)
         self._check_partial(visit)
 
     def _check_partial(self, visit: Visit) -> None:
-        """A transcribed visit lacks a summary only where the rules have nothing to say."""
+        """A transcribed visit lacks a summary only where the rules have nothing to say.
+
+        One of other words than are stored is none.
+        """
         error = visit.processing_error
+        heard = label(take.audio.generation for take in takes_of(visit))
         if (
             visit.processing_status is ProcessingStatus.FAILED
             and is_transcribed(visit)
             and error is not None
             and error.stage is Stage.SUMMARY
             and error.code is not ErrorCode.EXPIRED
-            and visit.status is not Status.COMPLETED
-            and not self._cloud.rules.has_nothing_to_say(
-                visit.visit_id, label(take.audio.generation for take in takes_of(visit))
-            )
+            and visit.summary != f"{visit.visit_id} {heard}"
+            and not self._cloud.rules.has_nothing_to_say(visit.visit_id, heard)
         ):
             self._world.breach("rulesWereNotAsked", visit.visit_id, error.code)
         if visit.status is Status.COMPLETED and visit.provisional:

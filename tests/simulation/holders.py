@@ -8,9 +8,11 @@ from lumimd.errors import ErrorCode
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER
 from lumimd.records import ProcessingStatus, Visit
 from lumimd.resilience.backoff import MAX_TRIES
+from lumimd.takes import takes_of
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import Invocation, current
 from tests.simulation.model import Model, Rules
+from tests.simulation.words import label
 from tests.simulation.world import START, World
 
 _UNAVAILABLE: Final = (ErrorCode.TRANSCRIPTION_UNAVAILABLE, ErrorCode.SUMMARY_UNAVAILABLE)
@@ -87,8 +89,8 @@ class Holders:
         """While the model stays away, people are shown what rules can tell."""
         if not holders or visit.source is not None or visit.transcription is None:
             return
-        assert visit.audio is not None
-        if self._rules.has_nothing_to_say(visit.visit_id, visit.audio.generation):
+        heard = label(take.audio.generation for take in takes_of(visit))
+        if self._rules.has_nothing_to_say(visit.visit_id, heard):
             return
         last, done_at = holders[-1], visit.transcription.completed_at
         if done_at is None or not last.is_over or last.is_dead or last.timed_out:

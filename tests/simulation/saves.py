@@ -76,10 +76,16 @@ class Saves:
             self._world.breach("foreignTranscript", visit.visit_id, f"{heard_in(said)}, {wanted}")
 
     def _check_results(self, before: Visit, commit: Commit) -> None:
-        """Results that an owner sees change when there are new ones, and are never taken away."""
+        """Results change when there are new ones, and go only with the words that they cite."""
         visit, breach = commit.visit, self._world.breach
         made = any(each.event in NEW_RESULTS for each in commit.entries)
-        if not made and RESULTS(visit) != RESULTS(before):
+        replaced = before.audio is not None and any(
+            take.audio.storage_path == before.audio.storage_path
+            and take.audio.generation != before.audio.generation
+            for take in takes_of(before)
+        )
+        gone = commit.pages is not None and replaced and visit.source is None
+        if not made and not gone and RESULTS(visit) != RESULTS(before):
             breach("resultsDamaged", visit.visit_id, str([each.event for each in commit.entries]))
         at_its_end = visit.processing_status.is_terminal
         was_complete = before.kept is ProcessingStatus.COMPLETED

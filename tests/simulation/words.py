@@ -47,7 +47,7 @@ def summary_of(transcript: Transcript, attempt: int) -> VisitSummary:
     """A summary that says of which recordings it is, with one to three things to do."""
     heard = heard_in(transcript.utterances)
     visit_id, generation = heard[0][0], label(each for _, each in heard)
-    said = ["u1"]
+    said = [transcript.utterances[0].id]
     tasks = 1 + (heard[0][1] + attempt) % 3
     return VisitSummary(
         summary=[Statement(text=f"{visit_id} {generation}", evidence=said)],

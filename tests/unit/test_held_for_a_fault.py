@@ -33,8 +33,13 @@ def test_a_holder_that_died_has_used_up_no_try() -> None:
     """Its call was refused like every other; in an outage the fate of its order is unknown."""
     assert held(claimed(1), had_claimed=False, for_fault=True).stage_tries == 0
     assert held(claimed(1), had_claimed=False, for_fault=False).stage_tries == 1
-    assert held(claimed(4), had_claimed=True, for_fault=True).deaths == 0
+    assert held(claimed(3), had_claimed=True, for_fault=True).deaths == 0
     assert held(claimed(4), had_claimed=True, for_fault=False).deaths == 3
+
+
+def test_a_recording_that_is_not_opened_any_more_stays_so_after_a_fault() -> None:
+    for deaths in range(3, 6):
+        assert held(claimed(deaths + 1), had_claimed=True, for_fault=True).deaths == 3
 
 
 def test_a_hold_is_noted_once_and_its_fault_at_each_look() -> None:

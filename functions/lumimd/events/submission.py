@@ -21,6 +21,9 @@ from lumimd.records import (
 from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.takes import in_turn, takes_of, unfinished
 
+GIVEN_UP_REMEMBERED: Final = 10
+"""The newest of them: an attempt gives up three jobs at most."""
+
 POLL_EVERY: Final = timedelta(seconds=45)
 """Less than the scheduler's minute, so that each of its ticks asks about each running job."""
 
@@ -110,6 +113,12 @@ def refused(
     return (*visit.refused_takes, *takes)
 
 
+def with_given_up(visit: Visit) -> tuple[str, ...]:
+    """The jobs that were given up, and the present one."""
+    job = (visit.transcription.transcript_id,) if visit.transcription else ()
+    return (*visit.given_up_jobs, *job)[-GIVEN_UP_REMEMBERED:]
+
+
 def _with_the_failed(
     visit: Visit, audio: Audio, now: datetime, stopped: tuple[Audio, ...]
 ) -> tuple[RefusedTake, ...]:
@@ -157,6 +166,11 @@ class SubmissionClaimed(Event):
             "orders": visit.orders + 1,
             "turn": None,
         }
+
+
+def _still_unopened(visit: Visit) -> int:
+    """`deaths` after a wait: deploys end holders, too; but what is not opened any more stays so."""
+    return MAX_TRIES if visit.deaths >= MAX_TRIES else 0
 
 
 @dataclass(frozen=True)
@@ -210,7 +224,7 @@ class SubmissionHeld(Event):
             "held_since": visit.held_since or now,
             "fault_at": now if self.for_fault else visit.fault_at,
             "turn": None,
-            "deaths": 0 if self.for_fault else visit.deaths,
+            "deaths": _still_unopened(visit) if self.for_fault else visit.deaths,
             "counted": visit.counted or self.counted,
             "stage_tries": visit.stage_tries - (1 if gives_back else 0),
         }
@@ -242,17 +256,20 @@ class SubmissionQueued(Event):
             "claim": None,
             "wake_at": self.until,
             "stage_tries": visit.stage_tries - used,
-            # Deploys end holders, too. A recording that is not opened any more stays unopened.
-            "deaths": MAX_TRIES if visit.deaths >= MAX_TRIES else 0,
+            "deaths": _still_unopened(visit),
             "orders": visit.orders - used,
         }
 
 
 @dataclass(frozen=True)
 class AudioRejected(Event):
-    """The recording cannot be transcribed."""
+    """The recording cannot be transcribed.
+
+    Where its job was `given_up` and may still run, another try does not adopt it.
+    """
 
     code: ErrorCode
+    given_up: bool = False
     stage: ClassVar[Stage] = Stage.SUBMISSION
 
     @property
@@ -260,7 +277,14 @@ class AudioRejected(Event):
         return self.code
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {"processing_error": ProcessingError.of(self.code, self.stage)}
+        return {
+            "processing_error": ProcessingError.of(self.code, self.stage),
+            **self.job(visit),
+        }
+
+    def job(self, visit: Visit) -> Changes:
+        """The job that was given up is remembered, whatever else becomes of the visit."""
+        return {"given_up_jobs": with_given_up(visit)} if self.given_up else {}
 
 
 @dataclass(frozen=True)
@@ -273,6 +297,8 @@ class TranscriptionSubmitted(Event):
     audio: Audio
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
+        # A job that was given up and has ended after all was charged when it was ordered.
+        new = self.transcript_id not in visit.given_up_jobs
         return {
             "audio": self.audio,
             "transcription": Transcription(
@@ -283,7 +309,7 @@ class TranscriptionSubmitted(Event):
             "stage_tries": 0,
             "trouble": None,
             "held_since": None,
-            "ledger": visit.ledger.model_copy(update={"orders": visit.ledger.orders + 1}),
+            "ledger": visit.ledger.model_copy(update={"orders": visit.ledger.orders + new}),
             "claim": None,
             "wake_at": now + POLL_EVERY,
         }

@@ -49,7 +49,7 @@ class TakeRefused(AudioRejected):
     def changes(self, visit: Visit, now: datetime) -> Changes:
         assert visit.audio is not None
         noted = refused(visit, self.code, now, (visit.audio,))
-        return {**_next_begun(visit, now), "refused_takes": noted}
+        return {**_next_begun(visit, now), "refused_takes": noted, **self.job(visit)}
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class TranscriptKept(AudioRejected):
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
             **_as_before(visit, self.code, now),
+            **self.job(visit),
             "requests": 1,
             "timings": Timings(processing_started_at=now),
             "wake_at": now + REQUEST_GRACE,
@@ -74,7 +75,7 @@ class ResultsKept(AudioRejected):
     step = Step.COMPLETED
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return _as_before(visit, self.code, now)
+        return {**_as_before(visit, self.code, now), **self.job(visit)}
 
 
 MEANT: Final = (TakeTranscribed, TakeRefused, TranscriptKept, ResultsKept)

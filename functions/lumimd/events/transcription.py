@@ -6,20 +6,30 @@ from typing import Final
 
 from lumimd.errors import ErrorCode
 from lumimd.events.event import Changes, Event, trouble
-from lumimd.events.submission import AudioRejected
+from lumimd.events.submission import AudioRejected, with_given_up
 from lumimd.progress import Step, seconds_remaining, transcribing_percent
 from lumimd.records import ProcessingStatus, Stage, Transcription, Visit
-from lumimd.takes import with_take
+from lumimd.takes import takes_of, with_take
 from lumimd.transcript import Transcript
-
-GIVEN_UP_REMEMBERED: Final = 10
-"""The newest of them: an attempt gives up three jobs at most."""
 
 REQUEST_GRACE: Final = timedelta(minutes=2)
 """How long a created task may take to start before it counts as lost."""
 
 LONGEST_GRACE: Final = timedelta(hours=1)
 """A backlog of summaries may take hours; a task that waits in the queue is not lost."""
+
+
+NO_RESULTS: Final[Changes] = {
+    "source": None,
+    "provisional": False,
+    "summary": None,
+    "summary_statements": (),
+    "diagnoses": (),
+    "medications": None,
+    "imaging": (),
+    "next_steps": (),
+    "education": (),
+}
 
 
 def request_grace(unanswered: int) -> timedelta:
@@ -58,7 +68,10 @@ class TranscriptionPolled(Event):
 
 @dataclass(frozen=True)
 class TranscriptStored(Event):
-    """The transcript is committed together with this event."""
+    """The transcript is committed together with this event.
+
+    Results of words that it replaces go: they cite what is not stored any more.
+    """
 
     step = Step.TRANSCRIPT_READY
     provider: str
@@ -78,8 +91,12 @@ class TranscriptStored(Event):
             pages=self.pages,
         )
         takes = with_take(visit, self.transcript, job)
+        replaced = visit.audio is not None and any(
+            take.audio.storage_path == visit.audio.storage_path for take in takes_of(visit)
+        )
         heard_s = visit.ledger.audio_seconds + (self.transcript.duration_seconds or 0.0)
         return {
+            **(NO_RESULTS if replaced else {}),
             "ledger": visit.ledger.model_copy(update={"audio_seconds": heard_s}),
             "transcription": job,
             "takes": takes,
@@ -128,6 +145,4 @@ class TranscriptionGivenUp(TranscriptionRestarted):
     """The job takes longer than any may. It may still run, so its place is not given back."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        job = (visit.transcription.transcript_id,) if visit.transcription else ()
-        given_up = (*visit.given_up_jobs, *job)[-GIVEN_UP_REMEMBERED:]
-        return {**super().changes(visit, now), "given_up_jobs": given_up}
+        return {**super().changes(visit, now), "given_up_jobs": with_given_up(visit)}

@@ -1,0 +1,117 @@
+"""A summary is of the words that are stored: of all files, and of none that was replaced."""
+
+from datetime import timedelta
+
+import pytest
+
+from lumimd import collecting, commands, pipeline
+from lumimd.audio import Upload
+from lumimd.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.ports import Transcribed
+from lumimd.records import ProcessingStatus, Status, Visit
+from tests.support.parts import MemoryParts, another, tone, transcribed, transcript, upload
+from tests.support.visits import minutes_pass, run_tasks, visit_of
+
+LATER = [("A", "You have asthma. Please take albuterol twice a day."), ("B", "Thank you.")]
+OTHERS = {"replaced": upload(generation=30), "added": another(2)}
+REFUSED = Permanent(ErrorCode.SUMMARY_REFUSED)
+UNPAID = ProviderRefuses(ErrorCode.SUMMARY_UNAVAILABLE, DeploymentFault.UNPAID)
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts()
+
+
+async def summarized(parts: MemoryParts) -> Visit:
+    await transcribed(parts)
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert visit.source == "model"
+    return visit
+
+
+async def hears(parts: MemoryParts, uploaded: Upload) -> None:
+    """A later file comes and is transcribed; its summary is not made yet."""
+    parts.audio.put(uploaded.audio, tone(seconds=2))
+    await pipeline.accept(parts, uploaded)
+    job = parts.transcriber.orders[-1].transcript_id
+    parts.transcriber.finish(job, Transcribed(transcript(LATER)))
+    await collecting.collect(parts, "visit-1", (await visit_of(parts)).attempt, job)
+
+
+async def cites_what_is_stored(parts: MemoryParts, visit: Visit) -> bool:
+    said = {each.id: each.text for each in await parts.store.transcript("visit-1")}
+    return all(set(each.evidence) <= set(said) for each in visit.summary_statements)
+
+
+@pytest.mark.parametrize("which", OTHERS)
+async def test_a_summary_of_other_words_does_not_stand_for_them(
+    parts: MemoryParts, which: str
+) -> None:
+    before = await summarized(parts)
+    await hears(parts, OTHERS[which])
+    parts.summarizer.raises = [REFUSED] * 10
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert (visit.status, visit.processing_status) == (Status.COMPLETED, "completed")
+    assert (visit.source, visit.provisional) == ("rules", False)
+    assert visit.summary != before.summary
+    assert [each.name for each in visit.diagnoses] == ["asthma"]
+    assert await cites_what_is_stored(parts, visit)
+
+
+async def test_a_summary_of_the_same_words_stays(parts: MemoryParts) -> None:
+    before = await summarized(parts)
+    parts.clock.advance(timedelta(hours=1))
+    await commands.regenerate(parts, "visit-1")
+    parts.summarizer.raises = [REFUSED] * 10
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert (visit.source, visit.summary) == ("model", before.summary)
+    assert visit.status is Status.COMPLETED
+
+
+async def test_results_of_replaced_words_are_shown_no_longer_than_the_words(
+    parts: MemoryParts,
+) -> None:
+    before = await summarized(parts)
+    parts.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE)] * 3
+    await hears(parts, OTHERS["replaced"])
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert (visit.processing_status, visit.summary) == (ProcessingStatus.SUMMARIZING, None)
+    assert (visit.source, visit.summary_statements, visit.diagnoses) == (None, (), ())
+    assert before.summary
+
+
+async def test_results_stay_while_a_file_that_is_added_waits_for_its_summary(
+    parts: MemoryParts,
+) -> None:
+    before = await summarized(parts)
+    parts.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE)] * 3
+    await hears(parts, OTHERS["added"])
+    await run_tasks(parts)
+    visit = await visit_of(parts)
+    assert (visit.source, visit.summary) == ("model", before.summary)
+    assert await cites_what_is_stored(parts, visit)
+
+
+@pytest.mark.parametrize("which", OTHERS)
+async def test_a_fault_of_days_leaves_the_summary_to_the_model(
+    parts: MemoryParts, which: str
+) -> None:
+    """Neither given up nor final while the fault lasts; the model's answer replaces all."""
+    await summarized(parts)
+    parts.summarizer.raises = [UNPAID] * 2_000
+    await hears(parts, OTHERS[which])
+    for _ in range(9 * 24):
+        parts.clock.advance(timedelta(hours=1))
+        await minutes_pass(parts, 1)
+        visit = await visit_of(parts)
+        assert visit.processing_status is ProcessingStatus.SUMMARIZING
+        assert visit.source != "rules" or visit.provisional
+    parts.summarizer.raises = []
+    await minutes_pass(parts, 30)
+    visit = await visit_of(parts)
+    assert (visit.status, visit.source, visit.provisional) == (Status.COMPLETED, "model", False)
