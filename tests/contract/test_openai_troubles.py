@@ -138,7 +138,7 @@ async def test_the_policy_of_the_model_repeats_nothing_unanswered() -> None:
     assert not retry.MODEL.repeats_unanswered
 
 
-# What errors say.
+# Texts of errors.
 
 CANARY = "xylophone-of-the-patient"
 

@@ -148,25 +148,25 @@ LEVELS: Final = {
     ),
 }
 LEVELS["crowded"] = replace(LEVELS["heavy"], few_places=1.0, rush=1.0)
-"""As heavy, there are few places at the provider, and everybody wants one at the same moment."""
+"""As heavy, with few places at the provider, for which all visits compete at the same moment."""
 LEVELS["fickle"] = replace(
     LEVELS["crowded"], replaced=0.6, cancelled=0.3, deleted=0.3, job_takes_hours=0.1
 )
-"""As crowded, and people change their minds while their jobs run on."""
+"""As crowded, and owners replace, cancel and delete while their jobs run on."""
 LEVELS["repeating"] = replace(LEVELS["heavy"], storm=1.0, duplicate=0.6, delayed=0.6)
-"""As heavy, dependencies ask for patience, and what was said is said again."""
+"""As heavy, with Retry-After from the dependencies, and repeated messages."""
 LEVELS["queueing"] = replace(LEVELS["normal"], few_places=1.0, rush=1.0)
-"""As normal, and everybody wants one of few places at the same moment."""
+"""As normal, and all visits compete for few places at the same moment."""
 LEVELS["consenting"] = replace(
     LEVELS["heavy"], no_consent_asked=1.0, consent_later=1.0, consent_given=1.0, cancelled=0.4
 )
-"""As heavy, nobody asks for consent, and it is given at any moment."""
+"""As heavy; phones do not ask for consent, and owners give it at any moment."""
 LEVELS["impatient"] = replace(LEVELS["heavy"], impatient=1.0)
-"""As heavy, and visits expire while somebody is at work on them."""
+"""As heavy, and visits expire while a worker holds their lease."""
 LEVELS["rationed"] = replace(LEVELS["normal"], rationed=1.0)
 """As normal, and the quota lets some of the recordings wait for longer than visits may idle."""
 LEVELS["poisoned"] = Level(poison=0.2, few_places=1.0, rush=1.0)
-"""Some recordings kill whoever opens them; nothing else goes wrong."""
+"""Poison pills: some recordings crash the worker that opens them; nothing else goes wrong."""
 LEVELS["unpaid"] = Level(unpaid_for_days=1.0)
 """A provider refuses the deployment for hours or days; nothing else goes wrong."""
 LEVELS["disputed"] = replace(LEVELS["heavy"], unpaid=1.0)
@@ -178,7 +178,7 @@ LEVELS["hung"] = Level(job_hangs=0.3)
 LEVELS["unmeasurable"] = Level(kills_measuring=0.2, few_places=1.0, rush=1.0)
 """Some recordings kill the process that measures them, and not the one that asked for it."""
 LEVELS["searching"] = replace(LEVELS["normal"], crash_after_paying=0.7, long_list=1.0)
-"""As normal, many die of having ordered, and who looks for their jobs reads a long list."""
+"""As normal, many workers crash after an order, and their jobs are in a long list."""
 LEVELS["takes"] = replace(LEVELS["heavy"], second_take=0.4, bad_recording=0.25)
 """As heavy, visits are recorded in several files, of which many bring nothing."""
 LEVELS["stopped_takes"] = replace(
@@ -186,7 +186,7 @@ LEVELS["stopped_takes"] = replace(
 )
 """As crowded, visits have several files, and are cancelled or expire while jobs run on."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
-"""As heavy, and everybody has their visits deleted."""
+"""As heavy, and all users delete their visits."""
 
 LEVELS["unreadable"] = Level(unreadable=0.3, broken_part=0.5, poison=0.1, few_places=1.0, rush=1.0)
 """A newer release was rolled back, and some documents cannot be read; nothing else goes wrong."""
