@@ -10,7 +10,8 @@ from multiprocessing import get_context
 from typing import Any, Final
 
 from lumimd import logs
-from tests.simulation.faults import LEVELS, Dependency
+from tests.simulation.faults import Dependency
+from tests.simulation.levels import LEVELS
 from tests.simulation.report import Report
 from tests.simulation.run import run_world
 from tests.simulation.sabotage import GUARDS, removed

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.simulation.batches import VISITS_A_WORLD, batches, hunt, silence, simulate, workers
-from tests.simulation.faults import LEVELS, Dependency
+from tests.simulation.faults import Dependency
+from tests.simulation.levels import LEVELS
 from tests.simulation.sabotage import GUARDS
 
 

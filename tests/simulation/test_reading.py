@@ -1,6 +1,6 @@
 """Worlds in which some documents cannot be read: no other visit is stopped, and none is lost."""
 
-from tests.simulation.faults import LEVELS
+from tests.simulation.levels import LEVELS
 from tests.simulation.run import run_world
 from tests.simulation.test_simulation import broken, simulated
 from tests.simulation.world import Options

@@ -15,7 +15,8 @@ from lumimd.errors import DeploymentFault
 from lumimd.records import ProcessingStatus
 from tests.simulation.batches import batches, hunt, run_batch, simulate, workers
 from tests.simulation.command import main
-from tests.simulation.faults import LEVELS, Dependency
+from tests.simulation.faults import Dependency
+from tests.simulation.levels import LEVELS
 from tests.simulation.report import Report, story_of
 from tests.simulation.run import run_world
 from tests.simulation.sabotage import GUARDS
@@ -192,7 +193,7 @@ def test_the_same_seed_is_the_same_world() -> None:
 def test_the_same_seed_is_the_same_world_in_another_process() -> None:
     """Hashes of strings differ from process to process; a world must not."""
     told = (
-        "from tests.simulation.faults import LEVELS\n"
+        "from tests.simulation.levels import LEVELS\n"
         "from tests.simulation.report import story_of\n"
         "from tests.simulation.run import run_world\n"
         "from tests.simulation.world import Options\n"

@@ -13,8 +13,9 @@ from lumimd.commit import Commit
 from lumimd.parts import Policy
 from lumimd.records import Visit
 from lumimd.resilience import retry
-from tests.simulation.faults import Dependency, Faults, Level
+from tests.simulation.faults import Dependency, Faults
 from tests.simulation.invocation import Invocation, about_visit, current
+from tests.simulation.levels import Level
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Network
 from tests.simulation.store import Documents

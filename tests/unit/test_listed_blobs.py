@@ -21,7 +21,7 @@ ORDINARY: Final = {
 
 
 class OnePage:
-    """What the SDK's iterator over a listing of one page has."""
+    """The SDK's iterator over a listing of one page."""
 
     next_page_token: None = None
 

@@ -152,41 +152,39 @@ async def test_a_job_is_adopted_whatever_has_become_of_its_recording(parts: Memo
     assert visit.transcription.transcript_id == ordered
 
 
-async def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_unopened_too(
-    parts: MemoryParts,
-) -> None:
-    """Its holder lives on: it puts the visit aside, and after three deaths opens it no more."""
-    opened = 0
+def measuring_dies(parts: MemoryParts) -> list[Audio]:
+    """Have each measuring process crash; the recordings that were opened."""
+    opened: list[Audio] = []
 
     async def dies(audio: Audio) -> Audio:
-        nonlocal opened
-        opened += 1
+        opened.append(audio)
         raise MeasuringDied(ErrorCode.INTERNAL_ERROR)
 
     parts.audio.measure = dies  # type: ignore[method-assign]
+    return opened
+
+
+async def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_unopened_too(
+    parts: MemoryParts,
+) -> None:
+    """The worker lives on: it puts the visit aside, and after three deaths opens it no more."""
+    opened = measuring_dies(parts)
     await pipeline.accept(parts, parts.upload())
     for deaths in range(1, MAX_TRIES + 1):
         visit = await visit_of(parts)
-        assert (visit.deaths, visit.stage_tries, opened) == (deaths, 0, deaths)
+        assert (visit.deaths, visit.stage_tries, len(opened)) == (deaths, 0, deaths)
         assert visit.wake_at
         parts.clock.advance(visit.wake_at - parts.clock.now())
         await recovery.wake_due(parts)
     visit = await visit_of(parts)
     assert visit.processing_status is ProcessingStatus.TRANSCRIBING
-    assert (opened, len(parts.transcriber.orders)) == (MAX_TRIES, 1)
+    assert (len(opened), len(parts.transcriber.orders)) == (MAX_TRIES, 1)
 
 
 async def test_a_poisonous_recording_stays_unopened_after_a_wait_in_line() -> None:
     parts = parts_with(1)
     await upload(parts, "bob-1")
-    opened = 0
-
-    async def dies(audio: Audio) -> Audio:
-        nonlocal opened
-        opened += 1
-        raise MeasuringDied(ErrorCode.INTERNAL_ERROR)
-
-    parts.audio.measure = dies  # type: ignore[method-assign]
+    opened = measuring_dies(parts)
     await upload(parts, "ann-1")
     for _ in range(30):
         await minute_passes(parts, finish=())
@@ -194,4 +192,4 @@ async def test_a_poisonous_recording_stays_unopened_after_a_wait_in_line() -> No
     for _ in range(2):
         await minute_passes(parts)
     assert provider_of(parts).ordered_for() == ["bob-1", "ann-1"]
-    assert opened == MAX_TRIES
+    assert len(opened) == MAX_TRIES

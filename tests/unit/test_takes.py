@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd import collecting, commands, pipeline
-from lumimd.audio import Upload
-from lumimd.errors import ErrorCode, RefusalCode, Refused
-from lumimd.ports import Failed, Transcribed
+from lumimd import collecting, commands
+from lumimd.errors import ErrorCode
+from lumimd.ports import Transcribed
 from lumimd.reconciliation import reconcile
 from lumimd.records import (
     ProcessingError,
@@ -23,147 +22,13 @@ from lumimd.retention import enforce
 from lumimd.takes import joined_takes, with_take
 from lumimd.transcript import Utterance
 from tests.support.parts import START, MemoryParts, another, tone, transcript, upload
+from tests.support.takes import FIRST, SECOND, accept, completed, finish, shown, texts
 from tests.support.visits import minutes_pass, run_tasks, visit_of
-
-FIRST = (("A", "Good morning."), ("B", "I have a cough, doctor."))
-SECOND = (("A", "Take amoxicillin."), ("B", "Thank you."))
 
 
 @pytest.fixture
 def parts() -> MemoryParts:
     return MemoryParts()
-
-
-def put(parts: MemoryParts, uploaded: Upload, content: bytes | None = None) -> Upload:
-    parts.audio.put(uploaded.audio, tone(seconds=2) if content is None else content)
-    return uploaded
-
-
-async def accept(parts: MemoryParts, uploaded: Upload, content: bytes | None = None) -> None:
-    await pipeline.accept(parts, put(parts, uploaded, content))
-
-
-async def finish(
-    parts: MemoryParts, state: Transcribed | Failed | None = None, minutes: float = 3
-) -> Visit:
-    """The job that was ordered last ends, and everything goes on by itself."""
-    job = parts.transcriber.orders[-1].transcript_id
-    parts.transcriber.finish(job, state or Transcribed(transcript(FIRST)))
-    visit = await visit_of(parts)
-    await collecting.collect(parts, "visit-1", visit.attempt, job)
-    await run_tasks(parts)
-    await minutes_pass(parts, minutes)
-    return await visit_of(parts)
-
-
-async def completed(parts: MemoryParts) -> Visit:
-    await accept(parts, upload())
-    visit = await finish(parts)
-    assert visit.status is Status.COMPLETED
-    return visit
-
-
-def shown(visit: Visit) -> dict[str, object]:
-    """The fields of a completed visit that its owner sees."""
-    fields = ("status", "processing_status", "summary", "action_ids", "transcription", "audio")
-    more = ("diagnoses", "medications", "source", "transcript_pages", "progress_percent")
-    return {name: getattr(visit, name) for name in (*fields, *more)}
-
-
-def texts(utterances: tuple[Utterance, ...]) -> list[str]:
-    return [each.text for each in utterances]
-
-
-# Files that bring nothing.
-
-BAD = {
-    "a text": (b"not a recording", ErrorCode.AUDIO_UNREADABLE),
-    "too short": (tone(seconds=0.05), ErrorCode.AUDIO_TOO_SHORT),
-}
-
-
-@pytest.mark.parametrize("again", [another(2), upload(generation=7)], ids=["new path", "same path"])
-@pytest.mark.parametrize("what", BAD)
-async def test_a_bad_file_never_damages_a_completed_visit(
-    parts: MemoryParts, again: Upload, what: str
-) -> None:
-    before = await completed(parts)
-    told = await parts.store.transcript("visit-1")
-    content, code = BAD[what]
-    await accept(parts, again, content)
-    await minutes_pass(parts, 3)
-    after = await visit_of(parts)
-    assert shown(after) == shown(before)
-    assert await parts.store.transcript("visit-1") == told
-    assert [action.action_id for action in await parts.store.actions("visit-1")] == list(
-        before.action_ids
-    )
-    (refused,) = after.refused_takes
-    assert (refused.code, refused.storage_path) == (code, again.audio.storage_path)
-    assert refused.message
-    assert parts.summarizer.calls == 1, "no new summary"
-    await accept(parts, again, content)  # its event once more
-    assert (await visit_of(parts)).refused_takes == (refused,)
-
-
-@pytest.mark.parametrize("size", [0, 6 * 1024**3])
-async def test_an_empty_or_huge_file_is_refused_beside_the_results(
-    parts: MemoryParts, size: int
-) -> None:
-    before = await completed(parts)
-    second = another(2)
-    audio = second.audio.model_copy(update={"size_bytes": size})
-    await accept(parts, second.model_copy(update={"audio": audio}))
-    assert shown(await visit_of(parts)) == shown(before)
-    assert len(parts.transcriber.orders) == 1, "nothing was paid"
-
-
-@pytest.mark.parametrize(
-    "state",
-    [Failed(ErrorCode.AUDIO_UNREADABLE, is_transient=False), Transcribed(transcript([("A", " ")]))],
-)
-async def test_a_file_that_the_provider_refuses_leaves_the_results(
-    parts: MemoryParts, state: Transcribed | Failed
-) -> None:
-    before = await completed(parts)
-    await accept(parts, another(2))
-    assert (await visit_of(parts)).summary == before.summary, "shown while it is transcribed"
-    after = await finish(parts, state)
-    assert shown(after) == shown(before)
-    assert len(after.refused_takes) == 1
-
-
-async def test_a_retryable_failure_of_a_file_stays_open_for_a_retry(parts: MemoryParts) -> None:
-    before = await completed(parts)
-    late = another(2).model_copy(update={"announced_at": START - timedelta(days=1)})
-    await accept(parts, late)
-    visit = await visit_of(parts)
-    assert (visit.status, visit.summary) == (Status.COMPLETED, before.summary)
-    assert visit.processing_error
-    assert visit.processing_error.code is ErrorCode.RECEIVED_TOO_LATE
-    await commands.retry(parts, "visit-1")
-    await minutes_pass(parts, 1)
-    after = await finish(parts, Transcribed(transcript(SECOND)))
-    assert texts(await parts.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
-    assert (after.status, after.refused_takes) == (Status.COMPLETED, ())
-
-
-async def test_cancelling_the_second_file_keeps_the_results_of_the_first(
-    parts: MemoryParts,
-) -> None:
-    before = await completed(parts)
-    await accept(parts, another(2))
-    await accept(parts, another(3))
-    await commands.cancel(parts, "visit-1")
-    after = await visit_of(parts)
-    assert shown(after) == shown(before)
-    assert [each.code for each in after.refused_takes] == [ErrorCode.CANCELLED] * 2
-    with pytest.raises(Refused) as refused:
-        await commands.cancel(parts, "visit-1")
-    assert refused.value.code is RefusalCode.ALREADY_OVER
-
-
-# Files that are parts.
 
 
 @pytest.mark.parametrize("moment", ["transcribing", "summarizing", "completed"])

@@ -169,7 +169,7 @@ class SubmissionClaimed(Event):
 
 
 def _still_unopened(visit: Visit) -> int:
-    """`deaths` after a wait: deploys end holders, too; but what is not opened any more stays so."""
+    """`deaths` after a wait: 0, as deploys end workers too; unopened recordings stay so."""
     return MAX_TRIES if visit.deaths >= MAX_TRIES else 0
 
 
@@ -283,7 +283,7 @@ class AudioRejected(Event):
         }
 
     def job(self, visit: Visit) -> Changes:
-        """The job that was given up is remembered, whatever else becomes of the visit."""
+        """The given-up job, which is remembered with every outcome of the visit."""
         return {"given_up_jobs": with_given_up(visit)} if self.given_up else {}
 
 

@@ -1,0 +1,191 @@
+"""A model that fails, hangs or refuses, over a real connection: retries, and no quoted words."""
+
+import asyncio
+import dataclasses
+import json
+import traceback
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from lumimd.adapters.openai import OpenAISummarizer
+from lumimd.analysis.visit_summary import check
+from lumimd.clinical import VisitSummary
+from lumimd.errors import (
+    ErrorCode,
+    Permanent,
+    ProviderRefuses,
+    Transient,
+)
+from lumimd.resilience import retry
+from lumimd.transcript import Transcript
+from tests.contract.conftest import QUICK
+from tests.support import openai_server as api
+from tests.support.openai_server import KEY, OpenAIServer
+from tests.support.parts import transcript
+
+# One client and one loop for the module: loading the certificates takes longer than a test.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+# Troubles that pass.
+
+
+PASSING = [400, 408, 409, 422, 425, 429, 500, 502, 503, 529]
+
+
+@pytest.mark.parametrize("status", PASSING)
+async def test_a_trouble_that_passes_is_waited_out(
+    model: OpenAISummarizer, server: OpenAIServer, status: int
+) -> None:
+    server.script(*[api.error(status)] * (QUICK.attempts - 1))
+    check(await model.summarize(transcript()), transcript())
+    assert len(server.calls) == QUICK.attempts
+
+
+@pytest.mark.parametrize("status", PASSING)
+async def test_a_trouble_that_stays_is_given_up_after_the_policys_attempts(
+    model: OpenAISummarizer, server: OpenAIServer, status: int
+) -> None:
+    server.script(*[api.error(status)] * 10)
+    with pytest.raises(Transient) as raised:
+        await model.summarize(transcript())
+    assert raised.value.code is ErrorCode.SUMMARY_UNAVAILABLE
+    assert len(server.calls) == QUICK.attempts, "the SDK adds no tries of its own"
+
+
+async def test_a_provider_that_asks_for_patience_is_not_asked_earlier(
+    model: OpenAISummarizer, server: OpenAIServer
+) -> None:
+    loop = asyncio.get_running_loop()
+    server.script(api.error(429, headers={"retry-after": "0.3"}))
+    began = loop.time()
+    await model.summarize(transcript())
+    assert loop.time() - began >= 0.3
+    assert len(server.calls) == 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_more_patience_than_there_is_puts_the_visit_aside_at_once(
+    model: OpenAISummarizer, server: OpenAIServer, status: int
+) -> None:
+    server.script(api.error(status, headers={"retry-after": "300"}))
+    with pytest.raises(Transient) as raised:
+        await model.summarize(transcript())
+    assert raised.value.retry_after_s == 300
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("asked", ["soon", "-5", "²", "nan", "", "Wed, 99 Oct 2026 07:28:00 GMT"])
+async def test_an_unreadable_retry_after_is_ignored(
+    model: OpenAISummarizer, server: OpenAIServer, asked: str
+) -> None:
+    server.script(*[api.error(429, headers={"retry-after": asked})] * 3)
+    with pytest.raises(Transient) as raised:
+        await model.summarize(transcript())
+    assert raised.value.retry_after_s is None
+
+
+class Counted(OpenAISummarizer):
+    """Counts what no server can: the tries that reach none."""
+
+    asked = 0
+
+    async def _ask(self, transcript: Transcript) -> VisitSummary:
+        self.asked += 1
+        return await super()._ask(transcript)
+
+
+@pytest.mark.usefixtures("model")
+async def test_a_provider_that_cannot_be_reached_is_tried_again() -> None:
+    model = Counted(api_key=KEY, base_url="http://127.0.0.1:9", model="gpt-6-luna")
+    with pytest.raises(Transient) as raised:
+        await model.summarize(transcript())
+    await model.aclose()
+    assert model.asked == QUICK.attempts
+    assert not isinstance(raised.value, retry.Unanswered), "nothing was sent"
+
+
+# A call without an answer may have been charged.
+
+
+async def test_a_model_that_hangs_is_cut_off_in_time_and_not_asked_twice(
+    model: OpenAISummarizer, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "MODEL", dataclasses.replace(QUICK, timeout_s=0.2))
+    server.script(api.silence)
+    with pytest.raises(retry.Unanswered):
+        async with asyncio.timeout(3):
+            await model.summarize(transcript())
+    assert len(server.calls) == 1
+    await asyncio.to_thread(server.hung_up.wait, 3)
+    assert server.hung_up.is_set(), "the connection is given up, not left open"
+
+
+@pytest.mark.parametrize("reply", [api.reset, api.error(504), api.error(524)])
+async def test_an_answer_that_got_lost_is_not_asked_for_again(
+    model: OpenAISummarizer, server: OpenAIServer, reply: api.Reply
+) -> None:
+    server.script(reply)
+    with pytest.raises(retry.Unanswered) as raised:
+        await model.summarize(transcript())
+    assert raised.value.code is ErrorCode.SUMMARY_UNAVAILABLE
+    assert len(server.calls) == 1
+
+
+async def test_the_policy_of_the_model_repeats_nothing_unanswered() -> None:
+    assert not retry.MODEL.repeats_unanswered
+
+
+# Texts of errors.
+
+CANARY = "xylophone-of-the-patient"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(api.quoting_error(status) for status in (400, 401, 403, 408, 422, 429, 500, 503, 504)),
+        api.completion(f"{CANARY} {{", finish_reason="stop"),
+        api.completion(json.dumps([{CANARY: CANARY}])),
+        api.completion(json.dumps({"summary": CANARY})[:-2], finish_reason="length"),
+        api.completion(CANARY, finish_reason="length"),
+        api.completion(CANARY, finish_reason="content_filter"),
+        api.completion(None, refusal=f"I cannot talk about {CANARY}."),
+        api.page(f"{CANARY}"),
+        api.page(f'{{"{CANARY}', "application/json"),
+        api.reset,
+    ],
+)
+async def test_no_error_quotes_the_visit_or_the_key(
+    model: OpenAISummarizer, server: OpenAIServer, reply: api.Reply
+) -> None:
+    server.script(*[reply] * QUICK.attempts)
+    with pytest.raises((Transient, Permanent)) as raised:
+        await model.summarize(transcript([("A", f"Do you play the {CANARY}?")]))
+    told = "".join(traceback.format_exception(raised.value)) + "".join(_reprs(raised.value))
+    assert CANARY not in told
+    assert KEY not in told
+
+
+async def test_a_refused_request_is_logged_by_its_status_and_its_reason_alone(
+    model: OpenAISummarizer, server: OpenAIServer
+) -> None:
+    server.script(api.quoting_error(401))
+    with capture_logs() as logged, pytest.raises(ProviderRefuses):
+        await model.summarize(transcript([("A", CANARY)]))
+    assert logged == [
+        {
+            "event": "model_refused_the_request",
+            "code": "http_401",
+            "reason": "key_refused",
+            "log_level": "error",
+        }
+    ]
+
+
+def _reprs(error: BaseException | None) -> Iterator[str]:
+    while error is not None:
+        yield f"{error!r} {error}"
+        error = error.__cause__

@@ -1,0 +1,55 @@
+"""A visit of several files, in memory: files arrive, and jobs end."""
+
+from lumimd import collecting, pipeline
+from lumimd.audio import Upload
+from lumimd.ports import Failed, Transcribed
+from lumimd.records import (
+    Status,
+    Visit,
+)
+from lumimd.transcript import Utterance
+from tests.support.parts import MemoryParts, tone, transcript, upload
+from tests.support.visits import minutes_pass, run_tasks, visit_of
+
+FIRST = (("A", "Good morning."), ("B", "I have a cough, doctor."))
+SECOND = (("A", "Take amoxicillin."), ("B", "Thank you."))
+
+
+def put(parts: MemoryParts, uploaded: Upload, content: bytes | None = None) -> Upload:
+    parts.audio.put(uploaded.audio, tone(seconds=2) if content is None else content)
+    return uploaded
+
+
+async def accept(parts: MemoryParts, uploaded: Upload, content: bytes | None = None) -> None:
+    await pipeline.accept(parts, put(parts, uploaded, content))
+
+
+async def finish(
+    parts: MemoryParts, state: Transcribed | Failed | None = None, minutes: float = 3
+) -> Visit:
+    """The job that was ordered last ends, and everything goes on by itself."""
+    job = parts.transcriber.orders[-1].transcript_id
+    parts.transcriber.finish(job, state or Transcribed(transcript(FIRST)))
+    visit = await visit_of(parts)
+    await collecting.collect(parts, "visit-1", visit.attempt, job)
+    await run_tasks(parts)
+    await minutes_pass(parts, minutes)
+    return await visit_of(parts)
+
+
+async def completed(parts: MemoryParts) -> Visit:
+    await accept(parts, upload())
+    visit = await finish(parts)
+    assert visit.status is Status.COMPLETED
+    return visit
+
+
+def shown(visit: Visit) -> dict[str, object]:
+    """The fields of a completed visit that its owner sees."""
+    fields = ("status", "processing_status", "summary", "action_ids", "transcription", "audio")
+    more = ("diagnoses", "medications", "source", "transcript_pages", "progress_percent")
+    return {name: getattr(visit, name) for name in (*fields, *more)}
+
+
+def texts(utterances: tuple[Utterance, ...]) -> list[str]:
+    return [each.text for each in utterances]
