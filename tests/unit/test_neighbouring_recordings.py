@@ -4,6 +4,9 @@ import struct
 
 import pytest
 
+from lumimd.measuring.length import seconds_of
+from lumimd.measuring.limits import FIRST_LOOK
+from lumimd.measuring.recording import Recording
 from tests.support.containers import (
     EBML,
     FIXED,
@@ -46,7 +49,8 @@ GSM = wav(struct.pack("<HHIIHHHH", 0x31, 1, 8_000, 1_625, 65, 0, 2, 320), bytes(
 ADTS = recorded(FORMATS["aac"])
 MP3 = recorded(FORMATS["mp3, no header"])
 ADTS_IN_WAV = wav(struct.pack("<HHIIHHH", 0x1610, 1, 48_000, 0, 1, 0, 0), ADTS)
-MP3_IN_WAV = wav(struct.pack("<HHIIHHH", 0x55, 1, 22_050, 99, 1, 0, 0), MP3)
+MP3_IN_WAV = wav(struct.pack("<HHIIHHH", 0x55, 1, 22_050, 0, 1, 0, 0), MP3)
+WRONG_RATE = wav(struct.pack("<HHIIHHH", 0x55, 1, 22_050, 99, 1, 0, 0), MP3)
 ODD = chunk(b"LIST", b"INFOx")
 PCM = struct.pack("<HHIIHH", 1, 1, 8_000, 16_000, 2, 16)
 
@@ -55,8 +59,9 @@ WAVS = {
     "gsm, streamed": streamed_wav(GSM, 0),
     "adts": ADTS_IN_WAV,
     "adts, streamed": streamed_wav(ADTS_IN_WAV, 0xFFFF_FFFF),
-    "mp3 of a wrong byte rate": MP3_IN_WAV,
-    "mp3 of a wrong byte rate, streamed": streamed_wav(MP3_IN_WAV, 0),
+    "mp3 without a byte rate": MP3_IN_WAV,
+    "mp3 without a byte rate, streamed": streamed_wav(MP3_IN_WAV, 0),
+    "mp3 of a wrong byte rate, streamed": streamed_wav(WRONG_RATE, 0xFFFF_FFFF),
     "odd chunks": tone_behind(ODD + b"\0" + chunk(b"JUNK", bytes(9)) + b"\0"),
     "an odd chunk without its padding": tone_behind(ODD),
     "chunks before": tone_behind(chunk(b"bext", bytes(602)) + chunk(b"fact", bytes(4))),
@@ -184,6 +189,18 @@ def test_what_an_edit_list_leaves_out_is_not_heard(
 ) -> None:
     content = inserted(M4A, IN_TRACK, edits(*rows))
     assert length_of(content) == pytest.approx(seconds, abs=0.2)
+
+
+def test_an_mp4_of_more_than_four_gigabytes_is_measured_by_its_index() -> None:
+    hole, place = 5 * 1024**3, MDAT + MDAT_SIZE
+    front = bytearray(SHIFTED[:place])
+    struct.pack_into(">Q", front, MDAT, MDAT_SIZE + 8 + hole)
+
+    def read(offset: int, length: int) -> bytes:
+        data = front[offset : offset + length] if offset < place else M4A[offset - hole :]
+        return bytes(data[:length])
+
+    assert seconds_of(Recording(read, len(M4A) + hole, FIRST_LOOK)) == pytest.approx(12, abs=0.2)
 
 
 STAMP = b"ID3\x04\0\0\0\0\0\x3f" + bytes(63)

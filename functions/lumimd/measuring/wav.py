@@ -13,7 +13,7 @@ _PCM: Final = {1, 3, 6, 7}
 _ADPCM: Final = {2, 0x11}
 """They tell how many samples are in a block."""
 _FRAMED: Final = {0x50, 0x55, 0x1600, 0x1610}
-"""MP2, MP3 and ADTS: their byte rate is an average, if it is there at all."""
+"""MP2, MP3 and ADTS: a recorder that knows no size does not know their byte rate either."""
 _EXTENSIBLE: Final = 0xFFFE
 
 
@@ -47,7 +47,7 @@ def w64_seconds(file: Recording) -> float:
         if name.startswith(b"fmt "):
             form = Form(file.at(offset, 40), "<")
         elif name.startswith(b"data") and form is not None:
-            rate = form.bytes_a_second(0, size)
+            rate = form.bytes_a_second(0, size) or _frames_bytes_a_second(file, offset)
             return sound(file, offset, size, rate, streamed_from=1 << 62)
     raise nothing_there(form is not None)
 
@@ -77,9 +77,10 @@ class Form:
         """
         if self._is_pcm:
             return float(self._rate * self._sample_bytes)
-        if 0 < samples < STREAMED_FROM and 0 < size < STREAMED_FROM:
+        has_size = 0 < size < STREAMED_FROM
+        if has_size and 0 < samples < STREAMED_FROM:
             return size / samples * self._rate
-        if self._has_frames:
+        if self._has_frames and not (has_size and self._byte_rate):
             return 0.0
         return float(self._byte_rate or self._block_rate or self._bit_rate / 8)
 
