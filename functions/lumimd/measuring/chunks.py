@@ -1,4 +1,4 @@
-"""Recordings made of chunks with a name and a size: WAV (also RF64, W64), AIFF and CAF."""
+"""Recordings made of chunks with a name and a size: AIFF and CAF here, WAV in its own file."""
 
 import struct
 from collections.abc import Iterator
@@ -20,81 +20,20 @@ STREAMED_SHARE: Final = 200
 CHUNKS: Final = 10_000
 """Before the sound; a file of more is none that a recorder wrote."""
 
-_PCM: Final = {1, 3, 6, 7}
-"""Samples of a fixed size (integers, floats, A-law, µ-law); other codecs tell their own rate."""
-_ADPCM: Final = {2, 0x11}
-"""They tell how many samples are in a block."""
-_EXTENSIBLE: Final = 0xFFFE
 _W64_NAME: Final = 16
+
+_UNPADDED: Final = {b"data", b"fact", b"LIST", b"SSND", b"COMM"}
+"""Chunks that some recorders write behind one of an odd size without the byte between."""
 
 _AIFC_BLOCKS: Final = {b"ima4": (64, 34), b"GSM ": (160, 33), b"MAC3": (6, 2), b"MAC6": (6, 1)}
 """Codecs of AIFC that count in blocks: samples and bytes of each."""
-
-
-def wav_seconds(file: Recording) -> float:
-    """The length of a WAV file, also of one over four gigabytes (RF64).
-
-    Raises:
-        Permanent: `audio_truncated` or `audio_unreadable`.
-    """
-    order = ">" if file.at(0, 4) == b"RIFX" else "<"
-    size64, samples = 0, 0
-    form: Form | None = None
-    for name, offset, size in _chunks(file, 12, f"{order}4sI", even=True):
-        if name == b"ds64":
-            (size64,) = struct.unpack("<Q", file.at(offset + 8, 8))
-        elif name == b"fmt ":
-            form = Form(file.at(offset, 40), order)
-        elif name == b"fact":
-            (samples,) = struct.unpack(f"{order}I", file.at(offset, 4))
-        elif name == b"data" and form is not None:
-            size = size64 if size64 and size == 0xFFFF_FFFF else size
-            return _sound(file, offset, size, form.bytes_a_second(samples, size))
-    raise _nothing_there(form is not None)
-
-
-def w64_seconds(file: Recording) -> float:
-    """The length of a Wave64 file."""
-    form: Form | None = None
-    for name, offset, size in _chunks(file, 40, "<16sQ", even=False):
-        if name.startswith(b"fmt "):
-            form = Form(file.at(offset, 40), "<")
-        elif name.startswith(b"data") and form is not None:
-            rate = form.bytes_a_second(0, size)
-            return _sound(file, offset, size, rate, streamed_from=1 << 62)
-    raise _nothing_there(form is not None)
-
-
-class Form:
-    """The format chunk of a WAV or W64 file."""
-
-    def __init__(self, data: bytes, order: str) -> None:
-        codec, channels, rate, byte_rate, align, bits = struct.unpack(f"{order}HHIIHH", data[:16])
-        if codec == _EXTENSIBLE and len(data) >= 26:
-            (codec,) = struct.unpack(f"{order}H", data[24:26])
-        if not rate:
-            raise Permanent(ErrorCode.AUDIO_UNREADABLE)
-        self._is_pcm = codec in _PCM and bits > 0 and channels > 0
-        self._sample_bytes = channels * -(-bits // 8)
-        self._rate: int = rate
-        self._byte_rate = byte_rate
-        block = struct.unpack(f"{order}H", data[18:20])[0] if codec in _ADPCM else 0
-        self._block_rate = rate * align / block if block else 0.0
-
-    def bytes_a_second(self, samples: int, size: int) -> float:
-        """Of sound in this format, of which `size` bytes are said to hold so many `samples`."""
-        if self._is_pcm:
-            return float(self._rate * self._sample_bytes)
-        if 0 < samples < STREAMED_FROM and 0 < size < STREAMED_FROM:
-            return size / samples * self._rate
-        return float(self._byte_rate or self._block_rate)
 
 
 def aiff_seconds(file: Recording) -> float:
     """The length of an AIFF or AIFC file."""
     form: tuple[float, float] | None = None
     sound: tuple[int, int] | None = None
-    for name, offset, size in _chunks(file, 12, ">4sI", even=True):
+    for name, offset, size in chunks(file, 12, ">4sI", even=True):
         if name == b"COMM":
             form = _frames_and_rate(file.at(offset, 22))
         elif name == b"SSND":
@@ -102,7 +41,7 @@ def aiff_seconds(file: Recording) -> float:
         if form is not None and sound is not None:
             break
     if form is None or sound is None:
-        raise _nothing_there(form is not None)
+        raise nothing_there(form is not None)
     (seconds, byte_rate), (offset, size) = form, sound
     held = max(0, file.size - offset)
     if not seconds:  # streamed: the sound goes on to the end of the file
@@ -125,7 +64,7 @@ def caf_seconds(file: Recording) -> float:
     rate = packet_bytes = packet_frames = 0
     announced_s: float | None = None
     share: float | None = None
-    for name, offset, size in _chunks(file, 8, ">4sq", even=False):
+    for name, offset, size in chunks(file, 8, ">4sq", even=False):
         if name == b"desc":
             rate, packet_bytes, packet_frames = struct.unpack(">d8xII", file.at(offset, 24))
         elif name == b"pakt":
@@ -139,7 +78,7 @@ def caf_seconds(file: Recording) -> float:
             share = min(1.0, held / (size - 4)) if size > 4 else 1.0
         if announced_s is not None and share is not None:
             return whole(announced_s, announced_s * share)
-    raise _nothing_there(rate > 0)
+    raise nothing_there(rate > 0)
 
 
 def _whole_of(size: int, held: int, second: float) -> float:
@@ -147,7 +86,7 @@ def _whole_of(size: int, held: int, second: float) -> float:
     return whole(size / second, min(size, held) / second)
 
 
-def _chunks(file: Recording, offset: int, header: str, *, even: bool) -> Iterator[Chunk]:
+def chunks(file: Recording, offset: int, header: str, *, even: bool) -> Iterator[Chunk]:
     """The chunks from `offset` on; in W64 the size counts the header and is a multiple of eight."""
     length = struct.calcsize(header)
     is_w64 = length > _W64_NAME
@@ -160,12 +99,15 @@ def _chunks(file: Recording, offset: int, header: str, *, even: bool) -> Iterato
         yield name, offset + length, size
         if size < 0:
             return
-        padding = -size % 8 if is_w64 else size % 2 if even else 0
-        offset += length + size + padding
+        offset += length + size
+        if is_w64:
+            offset += -size % 8
+        elif even and size % 2 and file.at(offset, 4) not in _UNPADDED:
+            offset += 1
     raise Permanent(ErrorCode.AUDIO_UNREADABLE)
 
 
-def _sound(
+def sound(
     file: Recording, offset: int, size: int, rate: float, streamed_from: int = STREAMED_FROM
 ) -> float:
     """The length of `size` bytes of sound, if that is what the recorder knew when it wrote it."""
@@ -185,6 +127,6 @@ def _extended(ten: bytes) -> float:
     return float(fraction) * 2.0**power if -200 < power < 200 else 0.0
 
 
-def _nothing_there(is_recording: bool) -> Permanent:
+def nothing_there(is_recording: bool) -> Permanent:
     """The file ends before the sound begins: it was cut off, unless it is no recording."""
     return Permanent(ErrorCode.AUDIO_TRUNCATED if is_recording else ErrorCode.AUDIO_UNREADABLE)

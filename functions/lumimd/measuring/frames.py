@@ -42,6 +42,9 @@ _ADTS_SYNC: Final = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 def first_frame(file: Recording, start: int) -> tuple[FrameAt, int] | None:
     """Whether `file` is MP3 or ADTS from `start` on, and where its first frame begins."""
     data = file.at(start, SEARCHED)
+    if data.startswith(b"\0"):
+        start = _behind_zeros(file, start)
+        data = file.at(start, SEARCHED)
     if _TEXT.match(data):
         return None
     for frame_at, sync in ((adts_frame, _ADTS_SYNC), (mp3_frame, _MP3_SYNC)):
@@ -49,6 +52,14 @@ def first_frame(file: Recording, start: int) -> tuple[FrameAt, int] | None:
             if _is_row(file, frame_at, start + found.start()):
                 return frame_at, start + found.start()
     return None
+
+
+def _behind_zeros(file: Recording, start: int) -> int:
+    """Where the zeros end that some recorders write in front of the first frame."""
+    for begins, data in file.blocks(start, start + GAP):
+        if rest := data.lstrip(b"\0"):
+            return begins + len(data) - len(rest)
+    return start
 
 
 def _is_row(file: Recording, frame_at: FrameAt, offset: int) -> bool:

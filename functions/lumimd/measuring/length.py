@@ -7,7 +7,7 @@ from typing import Final
 
 from lumimd.errors import ErrorCode, Permanent
 from lumimd.measuring.amr import amr_seconds, is_amr
-from lumimd.measuring.chunks import aiff_seconds, caf_seconds, w64_seconds, wav_seconds
+from lumimd.measuring.chunks import aiff_seconds, caf_seconds
 from lumimd.measuring.flac import flac_seconds, tta_seconds
 from lumimd.measuring.frame_headers import tag_bytes
 from lumimd.measuring.frames import first_frame, framed_seconds
@@ -15,6 +15,7 @@ from lumimd.measuring.matroska import MARK, matroska_seconds
 from lumimd.measuring.mp4 import KINDS, mp4_seconds
 from lumimd.measuring.ogg import ogg_seconds
 from lumimd.measuring.recording import Recording, TooCostly
+from lumimd.measuring.wav import w64_seconds, wav_seconds
 
 Reader = Callable[[Recording], float | None]
 

@@ -66,7 +66,7 @@ def _length(file: Recording, movie: Movie, track: Track, clock: Clock) -> float:
     if indexed:
         whole(indexed, indexed * track.held(file))
     if not movie.is_fragmented:
-        return indexed
+        return track.heard(movie.timescale)
     if movie.announced and movie.timescale:
         whole(movie.announced / movie.timescale, indexed + clock.seconds)
     if not indexed and not clock.has_begun:
@@ -100,8 +100,10 @@ _INSIDE: Final = {b"trak": b"mdia", b"mdia": b"minf", b"minf": b"stbl"}
 
 def _read_track(file: Recording, parent: bytes, body: int, end: int, track: Track) -> None:
     for name, begins, ends in boxes(file, body, end):
-        if name == _INSIDE.get(parent):
+        if name == _INSIDE.get(parent) or name == b"edts":
             _read_track(file, name, begins, ends, track)
+        elif name == b"elst":
+            track.edits = list(_edits(file, begins, ends))
         elif name == b"tkhd":
             place = begins + (20 if file.at(begins, 1) == b"\x01" else 12)
             track.number = int.from_bytes(file.at(place, 4))
@@ -120,6 +122,15 @@ def _read_track(file: Recording, parent: bytes, body: int, end: int, track: Trac
             kind = "I" if name == b"stco" else "Q"
             count = int.from_bytes(file.at(begins + 4, 4))
             track.chunks = array("Q", numbers(file, begins + 8, ends, kind, count))
+
+
+def _edits(file: Recording, body: int, end: int) -> Iterator[tuple[int, int]]:
+    """The rows of an edit list: how long each lasts, and where in the track it begins."""
+    wide = file.at(body, 1) == b"\x01"
+    row = struct.Struct(">Qq4x" if wide else ">Ii4x")
+    count = int.from_bytes(file.at(body + 4, 4))
+    for place in range(body + 8, min(end, body + 8 + count * row.size), row.size):
+        yield row.unpack(file.at(place, row.size))
 
 
 def _scale_and_duration(file: Recording, body: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ class Track:
     timescale: int = 0
     is_sound: bool = False
     duration: int = 0
+    edits: list[tuple[int, int]] = field(default_factory=list)
     size: int = 0
     sizes: tuple[int, int, int] = (0, 0, 0)
     runs: list[tuple[int, int]] = field(default_factory=list)
@@ -29,6 +30,21 @@ class Track:
     def seconds(self) -> float:
         """The length that the index announces; 0.0 without a timescale."""
         return self.duration / self.timescale if self.timescale else 0.0
+
+    def heard(self, movie_timescale: int) -> float:
+        """What players let hear of it: the parts that the edit list names, if there is one.
+
+        An edit is (length in the movie's units, begin in the track's); an empty one, before the
+        sound begins, has no begin.
+        """
+        if not movie_timescale or not all(lasts for lasts, _ in self.edits):
+            return self.seconds
+        parts = [
+            min(lasts / movie_timescale, max(0.0, self.seconds - begins / self.timescale))
+            for lasts, begins in self.edits
+            if begins >= 0
+        ]
+        return sum(parts) if parts else self.seconds
 
     def held(self, file: Recording) -> float:
         """The share of the samples that is in the file."""
