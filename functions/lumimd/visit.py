@@ -71,7 +71,6 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.PENDING, e.TranscriptStored): _TRANSCRIBED,
     (_P.PENDING, e.TranscriptionFailed): _NOT_TRANSCRIBED,
     (_P.PENDING, e.TranscriptionRestarted): _AGAIN,
-    (_P.PENDING, e.TranscriptionGivenUp): Transition(_P.PENDING),
     (_P.PENDING, e.VisitCancelled): _CANCELLED,
     (_P.TRANSCRIBING, e.AudioReplaced): _SUBMIT,
     (_P.TRANSCRIBING, e.TranscriptionPolled): Transition(_P.TRANSCRIBING),

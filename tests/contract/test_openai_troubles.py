@@ -7,8 +7,8 @@ import traceback
 from collections.abc import Iterator
 
 import pytest
-from structlog.testing import capture_logs
 
+from lumimd import logs
 from lumimd.adapters.openai import OpenAISummarizer
 from lumimd.analysis.visit_summary import check
 from lumimd.clinical import VisitSummary
@@ -21,6 +21,7 @@ from lumimd.errors import (
 from lumimd.resilience import retry
 from lumimd.transcript import Transcript
 from tests.contract.conftest import QUICK
+from tests.monitoring.lines import Lines
 from tests.support import openai_server as api
 from tests.support.openai_server import KEY, OpenAIServer
 from tests.support.parts import transcript
@@ -173,16 +174,17 @@ async def test_a_refused_request_is_logged_by_its_status_and_its_reason_alone(
     model: OpenAISummarizer, server: OpenAIServer
 ) -> None:
     server.script(api.quoting_error(401))
-    with capture_logs() as logged, pytest.raises(ProviderRefuses):
+    logs.configure(to=(written := Lines()))
+    with pytest.raises(ProviderRefuses):
         await model.summarize(transcript([("A", CANARY)]))
-    assert logged == [
-        {
-            "event": "model_refused_the_request",
-            "code": "http_401",
-            "reason": "key_refused",
-            "log_level": "error",
-        }
-    ]
+    (line,) = written.all()
+    assert line.pop("timestamp")
+    assert line == {
+        "event": "model_refused_the_request",
+        "code": "http_401",
+        "reason": "key_refused",
+        "severity": "ERROR",
+    }
 
 
 def _reprs(error: BaseException | None) -> Iterator[str]:

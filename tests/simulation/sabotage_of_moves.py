@@ -43,6 +43,7 @@ _SHOWS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
     events.SubmissionQueued: {"level": "queueing"},
     events.SummaryDeferred: {"level": "repeating"},
     events.SummaryHeld: _AWAY,
+    events.TranscriptionGivenUp: {"level": "hung"},
     events.VisitExpired: {"level": "impatient"},
     **{event: {"level": "takes"} for event in (events.TakeAccepted, events.TakeAdded)},
     **{event: {"level": "takes"} for event in events.MEANT},

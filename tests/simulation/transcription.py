@@ -227,9 +227,18 @@ class Transcriptions:
         world.after(takes_s, self._end, job)
         return job.transcript_id
 
+    def _check_replaced(self, job: OrderedJob) -> None:
+        """A job that hung for longer than any may take is not what its visit still waits for."""
+        stored = self._world.documents.get(job.visit_id)
+        present = stored.visit.transcription if stored else None
+        if present is not None and present.transcript_id == job.transcript_id:
+            self._world.breach("waitedTooLong", job.visit_id, f"for {job.transcript_id}")
+
     def _end(self, job: OrderedJob) -> None:
         world = self._world
         self.running -= 1
+        if job.hangs:
+            self._check_replaced(job)
         if job.hangs or world.faults.chance("job_vanishes"):
             job.gone = True
             world.note("provider", job.visit_id, "lost job", job.transcript_id)

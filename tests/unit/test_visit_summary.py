@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
+from lumimd import logs
 from lumimd.adapters.memory.store import MAX_DOCUMENT_BYTES
 from lumimd.adapters.rules_summarizer import summary_by_rules
 from lumimd.analysis.visit_summary import (
@@ -24,6 +24,7 @@ from lumimd.errors import BadAnswer, ErrorCode, Held, Permanent, Transient
 from lumimd.events.summary import SummaryStored
 from lumimd.records import ProcessingStatus
 from lumimd.transcript import Transcript
+from tests.monitoring.lines import Lines
 from tests.support.parts import START, transcript
 from tests.support.summaries import summary_of
 from tests.unit.test_visit_table import visit_in
@@ -159,9 +160,9 @@ async def test_rules_are_asked_once_and_cost_nothing() -> None:
 
 
 async def test_bad_answers_log_codes_and_counts_only() -> None:
-    with capture_logs() as logged:
-        await made(Scripted(with_bad(2), CUT_OFF))
-    assert [(line["event"], line.get("code"), line.get("count")) for line in logged] == [
+    logs.configure(to=(written := Lines()))
+    await made(Scripted(with_bad(2), CUT_OFF))
+    assert [(line["event"], line.get("code"), line.get("count")) for line in written.all()] == [
         ("bad_answer", "summary_invalid", None),
         ("bad_answer", "summary_truncated", None),
         ("statements_left_out", None, 2),
