@@ -148,7 +148,7 @@ def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_unopened
 
 
 def test_a_job_is_found_again_however_long_the_list_takes_to_read() -> None:
-    report = simulated(180, 1, "searching")
+    report = simulated(240, 1, "searching")
     assert not broken(report)
     assert report.faults["crash_after_paying"] > 100
     assert report.faults["long_list"] > 50
