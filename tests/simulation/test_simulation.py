@@ -237,7 +237,8 @@ def test_a_sabotage_is_run_where_its_lack_shows_unless_told_otherwise(
 ) -> None:
     """Without faults nobody misses this guard, and with normal ones hardly anybody."""
     assert GUARDS["known-down-model"].outages
-    wanted = ["--sabotage", "known-down-model", "--visits", "60", "--seed", "102", "--json"]
+    seed = str(MISSED_AT["known-down-model"]["seed"])
+    wanted = ["--sabotage", "known-down-model", "--visits", "60", "--seed", seed, "--json"]
     assert main(wanted) == 1
     assert "--outage model:120" in capsys.readouterr().err
 
