@@ -157,7 +157,7 @@ def test_a_recording_is_of_a_kind_that_the_pipeline_takes_for_one() -> None:
     (name,) = re.findall(r"file\.matches\('(.*?)'\)", rule)
     (extensions,) = re.findall(r"\(([\w|]+)\)\$", name)
     assert tuple(extensions.split("|")) == RECORDING_EXTENSIONS
-    known = {extension.removeprefix(".") for extension in mimetypes.types_map}
+    known = {extension.removeprefix(".").lower() for extension in mimetypes.types_map}
     taken = {each for each in known if recording_of(f"visits/u/v/audio.{each}")}
     assert set(RECORDING_EXTENSIONS) & known == taken
     for extension in RECORDING_EXTENSIONS:
