@@ -9,7 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lumimd import collecting, logs, pipeline, recovery
-from lumimd.inbound import WEBHOOK_HEADER, check_webhook_caller, hint_of, summary_task_of, upload_of
+from lumimd.inbound import (
+    WEBHOOK_HEADER,
+    check_webhook_caller,
+    hint_of,
+    summary_task_of,
+    upload_of,
+    whole_header,
+)
 from lumimd.metrics_census import count_visits
 from lumimd.parts import Parts
 from lumimd.replies import acknowledge_event, reply_to_task, reply_to_webhook
@@ -84,7 +91,7 @@ async def _minute(these: Parts) -> None:
 async def _collect(request: Request) -> None:
     check_webhook_caller(
         request.headers.get(WEBHOOK_HEADER),
-        request.headers.get("x-forwarded-for"),
+        whole_header(request.headers.getlist("x-forwarded-for")),
         accepted_secrets=settings().webhook_secrets,
         allowed_ips=settings().webhook_allowed_ips,
     )

@@ -9,9 +9,10 @@ locals {
     EXPIRE_UNFINISHED_AFTER_DAYS = tostring(var.expire_unfinished_after_days)
     GOOGLE_CLOUD_PROJECT         = var.project_id
     OPENAI_ANSWER_TOKENS         = tostring(var.openai_answer_tokens)
-    OPENAI_BASE_URL              = var.openai_base_url
+    OPENAI_BASE_URL              = coalesce(var.openai_base_url, local.provider.model_url)
     OPENAI_MODEL                 = var.openai_model
     OPENAI_REASONING_EFFORT      = var.openai_reasoning_effort
+    OPENAI_SERVER_REGION         = var.openai_server_region
     REQUIRE_CONSENT              = tostring(var.require_consent)
     SUMMARIZER                   = var.summarizer
     SUMMARIZE_URL                = local.addresses["summarize_visit"]
@@ -29,15 +30,24 @@ locals {
   }
 
   # AssemblyAI keeps a recording in the region whose API received it, and calls back from fixed addresses.
+  # OpenAI works on a transcript in the region of the endpoint (guide "Data residency").
   provider = {
-    us = { base_url = "https://api.assemblyai.com", webhook_addresses = ["44.238.19.20"] }
-    eu = { base_url = "https://api.eu.assemblyai.com", webhook_addresses = ["54.220.25.36"] }
+    us = {
+      base_url          = "https://api.assemblyai.com"
+      webhook_addresses = ["44.238.19.20"]
+      model_url         = "https://api.openai.com/v1"
+    }
+    eu = {
+      base_url          = "https://api.eu.assemblyai.com"
+      webhook_addresses = ["54.220.25.36"]
+      model_url         = "https://eu.api.openai.com/v1"
+    }
   }[var.provider_region]
 
   # What is not given is left out, and the code's own default holds.
   left_out = compact([
-    var.openai_base_url == null ? "OPENAI_BASE_URL" : "",
     var.openai_reasoning_effort == null ? "OPENAI_REASONING_EFFORT" : "",
+    var.openai_server_region == null ? "OPENAI_SERVER_REGION" : "",
     var.transcript_retention_days == null ? "TRANSCRIPT_RETENTION_DAYS" : "",
   ])
 

@@ -142,11 +142,32 @@ variable "openai_reasoning_effort" {
 
 variable "openai_base_url" {
   type        = string
-  description = "Another server that speaks OpenAI's API, for example its European one; null: the SDK's own choice."
+  description = "Another server that speaks OpenAI's API; null: OpenAI's endpoint of provider_region."
   default     = null
 
   validation {
     condition     = var.openai_base_url == null ? true : startswith(var.openai_base_url, "https://")
     error_message = "An https:// URL, or null."
+  }
+
+  # functions/lumimd/residency.py checks the same when a function starts.
+  validation {
+    condition = var.openai_base_url == null ? true : (
+      can(regex("^https://([^/?#@]+[.])?openai[.]com[.]?(:[0-9]+)?([/?#]|$)", lower(var.openai_base_url)))
+      ? can(regex("^https://eu[.]api[.]openai[.]com[.]?(:[0-9]+)?([/?#]|$)", lower(var.openai_base_url))) == (var.provider_region == "eu")
+      : coalesce(var.openai_server_region, "us") == var.provider_region
+    )
+    error_message = "Transcripts stay on one side of the Atlantic: with provider_region eu the European endpoint https://eu.api.openai.com/v1, or a server of your own with openai_server_region = \"eu\"; elsewhere neither."
+  }
+}
+
+variable "openai_server_region" {
+  type        = string
+  description = "Where the server of openai_base_url works, if it is not OpenAI's: us or eu. null: not in Europe."
+  default     = null
+
+  validation {
+    condition     = var.openai_server_region == null ? true : contains(["us", "eu"], var.openai_server_region)
+    error_message = "One of: us, eu; or null."
   }
 }

@@ -143,8 +143,9 @@ def check_webhook_caller(
 ) -> None:
     """Let nobody in who does not know a secret, or comes from elsewhere than the provider.
 
-    The platform appends the caller's address to X-Forwarded-For, so only the last one counts. Every
-    comparison takes the same time however much of the secret is right.
+    The platform appends the caller's address to X-Forwarded-For, so only the last one counts, and
+    `forwarded_for` holds every line of that header (`whole_header`). Every comparison takes the
+    same time however much of the secret is right.
 
     Raises:
         Rejected: the caller is not the provider.
@@ -155,6 +156,14 @@ def check_webhook_caller(
         raise Rejected
     if allowed_ips and _last_address(forwarded_for) not in allowed_ips:
         raise Rejected
+
+
+def whole_header(lines: Iterable[str]) -> str | None:
+    """One value of all lines of a header, in their order; None where there is no line.
+
+    A header may come in several lines, which mean the same as one with commas (RFC 9110, 5.3).
+    """
+    return ", ".join(lines) or None
 
 
 def _last_address(forwarded_for: str | None) -> Any:

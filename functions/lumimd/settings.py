@@ -18,10 +18,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from lumimd import key_terms
+from lumimd import key_terms, residency
 from lumimd.resilience.rate_limit_policies import Tier
 
 URL: Final = r"^https?://[^\s/?#]+([/?]\S*)?$"
+OPENAI_URL: Final = "https://api.openai.com/v1"  # the SDK's own choice
 DAYS: Final = 36_500  # a hundred years: more would overflow a date
 IN_A_HEADER: Final = re.compile(r"[\x21-\x7e]+")
 MOST_ANSWER_TOKENS: Final = 64_000
@@ -53,7 +54,9 @@ class Settings(BaseSettings):
     transcription_concurrency: int = Field(200, ge=1)
     audio_handover: Literal["signed_url", "upload"] = "signed_url"
     assemblyai_api_key: SecretStr
-    assemblyai_base_url: str = Field("https://api.assemblyai.com", pattern=URL)
+    assemblyai_base_url: str = Field(
+        "https://api.assemblyai.com", pattern=URL, validate_default=True
+    )
     transcription_models: Annotated[tuple[str, ...], NoDecode] = (
         "universal-3-5-pro",
         "universal-2",
@@ -75,7 +78,8 @@ class Settings(BaseSettings):
 
     summarizer: Literal["openai", "rules"] = "openai"
     openai_api_key: SecretStr | None = Field(None, validate_default=True)
-    openai_base_url: str | None = Field(None, pattern=URL)
+    openai_server_region: residency.Region | None = None
+    openai_base_url: str | None = Field(None, pattern=URL, validate_default=True)
     openai_model: str = Field("gpt-6-luna", pattern=r"^\S+$")
     openai_answer_tokens: int = Field(16_000, ge=1_000, le=MOST_ANSWER_TOKENS)
     openai_reasoning_effort: (
@@ -102,6 +106,24 @@ class Settings(BaseSettings):
         """Keys, recordings and transcripts travel to these addresses."""
         if value is not None and _in_the_cloud() and not value.startswith("https://"):
             raise ValueError("must begin with https:// in the cloud")
+        return value
+
+    @field_validator("assemblyai_base_url", "openai_base_url")
+    @classmethod
+    def _on_this_side_of_the_atlantic(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Recordings and transcripts of a European deployment stay in Europe."""
+        told = info.data
+        if not _in_the_cloud() or "summary_queue" not in told:
+            return value
+        if info.field_name == "assemblyai_base_url":
+            url, own_server = value, None
+        elif value is None and told.get("summarizer") != "openai":
+            return value  # no model is called
+        else:
+            url, own_server = value or OPENAI_URL, told.get("openai_server_region")
+        problem = residency.misplaced(url or "", _region_of(told["summary_queue"]), own_server)
+        if problem is not None:
+            raise ValueError(problem)
         return value
 
     @field_validator(
@@ -224,6 +246,11 @@ def _named(error: ValidationError) -> dict[str, str]:
     """The problem of each bad variable, by its name."""
     problems = error.errors(include_input=False, include_url=False)
     return {str(problem["loc"][0]).upper(): problem["msg"] for problem in problems}
+
+
+def _region_of(queue: str) -> str:
+    """The region in a queue's name, which is the deployment's."""
+    return queue.split("/")[3]
 
 
 def _in_the_cloud() -> bool:

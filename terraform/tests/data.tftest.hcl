@@ -179,4 +179,33 @@ run "europe_stays_in_europe" {
     ])
     error_message = "An EU deployment calls the provider's EU region."
   }
+
+  assert {
+    condition = alltrue([
+      for f in google_cloudfunctions2_function.this :
+      f.service_config[0].environment_variables.OPENAI_BASE_URL == "https://eu.api.openai.com/v1"
+    ])
+    error_message = "An EU deployment calls the model's EU endpoint."
+  }
+}
+
+run "a_server_of_our_own_in_europe_is_named_as_one" {
+  command = plan
+
+  variables {
+    region               = "europe-west3"
+    firestore_location   = "eur3"
+    provider_region      = "eu"
+    openai_base_url      = "https://model.example.eu/v1"
+    openai_server_region = "eu"
+  }
+
+  assert {
+    condition = alltrue([
+      for f in google_cloudfunctions2_function.this :
+      f.service_config[0].environment_variables.OPENAI_BASE_URL == "https://model.example.eu/v1" &&
+      f.service_config[0].environment_variables.OPENAI_SERVER_REGION == "eu"
+    ])
+    error_message = "The functions are told of the server and of its region."
+  }
 }

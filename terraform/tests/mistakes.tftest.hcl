@@ -69,3 +69,66 @@ run "europe_does_not_send_recordings_to_america_and_names_must_exist" {
 
   expect_failures = [var.provider_region, var.browser_origins, var.min_instances]
 }
+
+run "europe_does_not_send_transcripts_to_the_models_default_endpoint" {
+  command = plan
+
+  variables {
+    region             = "europe-west3"
+    firestore_location = "eur3"
+    provider_region    = "eu"
+    openai_base_url    = "https://api.openai.com/v1"
+  }
+
+  expect_failures = [var.openai_base_url]
+}
+
+run "europe_does_not_send_transcripts_to_the_models_american_endpoint" {
+  command = plan
+
+  variables {
+    region               = "europe-west3"
+    firestore_location   = "eur3"
+    provider_region      = "eu"
+    openai_base_url      = "https://us.api.openai.com/v1"
+    openai_server_region = "eu"
+  }
+
+  expect_failures = [var.openai_base_url]
+}
+
+run "europe_does_not_send_transcripts_to_a_server_of_no_known_region" {
+  command = plan
+
+  variables {
+    region             = "europe-west3"
+    firestore_location = "eur3"
+    provider_region    = "eu"
+    openai_base_url    = "https://model.example.com/v1"
+  }
+
+  expect_failures = [var.openai_base_url]
+}
+
+run "europe_does_not_send_transcripts_to_a_host_that_only_looks_european" {
+  command = plan
+
+  variables {
+    region             = "europe-west3"
+    firestore_location = "eur3"
+    provider_region    = "eu"
+    openai_base_url    = "https://eu.api.openai.com.example.com/v1"
+  }
+
+  expect_failures = [var.openai_base_url]
+}
+
+run "america_does_not_send_transcripts_to_europe" {
+  command = plan
+
+  variables {
+    openai_base_url = "https://eu.api.openai.com/v1"
+  }
+
+  expect_failures = [var.openai_base_url]
+}

@@ -75,10 +75,11 @@ class Functions:
         attempt: int = 1,
         transcript_id: str = "job-0",
         secret: str | None = SECRET,
-        **headers: str,
+        forwarded_for: tuple[str, ...] = (),
     ) -> httpx.Response:
+        headers = [("X-Forwarded-For", line) for line in forwarded_for]
         if secret is not None:
-            headers[WEBHOOK_HEADER] = secret
+            headers.append((WEBHOOK_HEADER, secret))
         return await self.clients["on_transcription_webhook"].post(
             "/",
             params={"visit": visit_id, "attempt": attempt},

@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, logs
+from lumimd import collecting, logs, settings
 from lumimd.errors import ErrorCode, Transient
 from lumimd.ports import Transcribed
 from lumimd.records import ProcessingStatus, Status, Visit
 from tests.flow.conftest import PREVIOUS_SECRET, Functions
 from tests.support.parts import transcript, upload
+
+PROVIDER = "44.238.19.20"
 
 
 async def visit_of(functions: Functions, visit_id: str = "visit-1") -> Visit:
@@ -70,6 +72,26 @@ async def test_a_webhook_without_our_secret_is_turned_away_before_anything_is_re
 
 def _must_not_be_called(*_: object) -> None:
     raise AssertionError("nothing may be read for a stranger")
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (("203.0.113.9", PROVIDER), 200),
+        (("203.0.113.9", f"198.51.100.7, {PROVIDER}"), 200),
+        ((PROVIDER, "203.0.113.9"), 401),
+        ((PROVIDER, PROVIDER, "198.51.100.7, 203.0.113.9"), 401),
+        ((PROVIDER, ""), 401),
+        ((), 401),
+    ],
+)
+async def test_of_several_header_lines_the_address_that_the_platform_wrote_last_counts(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch, lines: tuple[str, ...], status: int
+) -> None:
+    await submitted(functions)
+    monkeypatch.setenv("WEBHOOK_ALLOWED_IPS", PROVIDER)
+    settings.settings.cache_clear()
+    assert (await functions.webhook(forwarded_for=lines)).status_code == status
 
 
 async def test_while_the_secret_rotates_the_one_before_is_still_good(functions: Functions) -> None:

@@ -1,5 +1,6 @@
 """The operators' routes: who may call them, what they answer, and what they leave on record."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,9 +10,14 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from infra.local.stack import ROOT
 from lumimd import commands
 from lumimd.api import admin
+from lumimd.api.admin_letters import WITHIN, ManyRetries
 from lumimd.api.admin_routing import _PROBLEMS
 from lumimd.api.application import make_app
 from lumimd.dead_letter import LetterState
@@ -22,6 +28,7 @@ from lumimd.resilience.breaker_state import Breaker, State
 from tests.support.api import Api, ApiMemoryParts, client_of
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedParts
 
+DEPLOYMENT = json.loads((ROOT / "infra" / "deployment.json").read_text())
 ROUTES = [route for router in admin.ROUTERS for route in router.routes]
 
 
@@ -126,10 +133,51 @@ async def test_many_are_retried_with_a_summary(api: Api, parts: AdminParts) -> N
     assert len(parts.transcriber.orders) == 1
 
 
-async def test_more_than_one_request_can_do_is_refused(api: Api) -> None:
-    body = {"limit": 1000, "perMinute": 60}
+@given(st.integers(1, 1000), st.integers(1, 6000))
+@example(1000, 667)
+@example(1000, 1498)
+@example(1000, 1499)
+@example(1, 1)
+def test_a_bulk_retry_is_accepted_only_if_it_fits_one_request(limit: int, per_minute: int) -> None:
+    """Its last turn begins early enough for an answer before the platform ends the request."""
+    told = {"limit": limit, "perMinute": per_minute}
+    last_begins_s = (limit - 1) * 60 / per_minute
+    if last_begins_s < WITHIN.total_seconds():
+        assert ManyRetries.model_validate(told)
+    else:
+        with pytest.raises(ValidationError):
+            ManyRetries.model_validate(told)
+
+
+def test_the_platform_ends_no_bulk_retry() -> None:
+    timeout = timedelta(seconds=DEPLOYMENT["functions"]["api"]["timeout_seconds"])
+    assert WITHIN + timedelta(seconds=15) <= timeout
+
+
+async def test_more_than_one_request_can_do_is_refused_and_changes_nothing(
+    api: Api, parts: AdminParts
+) -> None:
+    await parts.partial("v1")
+    body = {"limit": 1000, "perMinute": 667}
     refused = await code_of(api, "POST", "/dead-letters/bulk-retry", json=body)
     assert refused == (422, "invalid_request")
+    assert len((await asked(api, "GET", "/dead-letters"))["items"]) == 1
+
+
+async def test_a_request_whose_time_is_up_tells_how_many_are_left(
+    api: Api, parts: AdminParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.partial("v1")
+    await parts.partial("v2")
+    letters = parts.operators.letters
+
+    async def slow(*wanted: Any) -> Any:
+        parts.clock.advance(WITHIN)
+        return await letters(*wanted)
+
+    monkeypatch.setattr(parts.operators, "letters", slow)
+    summary = await asked(api, "POST", "/dead-letters/bulk-retry", json={"perMinute": 6000})
+    assert (summary["chosen"], summary["retried"], summary["left"]) == (2, 0, 2)
 
 
 async def test_failures_and_figures_are_counted(api: Api, parts: AdminParts) -> None:

@@ -165,3 +165,40 @@ async def test_time_that_was_lost_is_not_made_up_for_by_a_burst(parts: OperatedP
     await pace.turn()
     await pace.turn()
     assert slept == [1.0, 1.0]
+
+
+async def test_no_turn_begins_after_the_end_and_the_next_call_goes_on(
+    parts: OperatedParts, olga: Operator
+) -> None:
+    for number in range(5):
+        await parts.partial(f"v{number}")
+    sleep = sleeper(parts)
+    ends_at = parts.clock.now() + timedelta(seconds=40)
+    letters = await choose(olga, EVERY, limit=5)
+    summary = await bulk_retry(olga, letters, per_minute=4, ends_at=ends_at, sleep=sleep)
+    assert (summary.retried, summary.left) == (3, 2)  # after 0, 15 and 30 s; not after 45
+    letters = await choose(olga, EVERY, limit=5)
+    assert len(letters) == 2
+    assert (await bulk_retry(olga, letters, per_minute=4, sleep=sleep)).left == 0
+
+
+async def test_slow_retries_end_in_time_whatever_the_pace(
+    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pace says how fast a request may be, never how fast it is."""
+    for number in range(5):
+        await parts.partial(f"v{number}")
+    save, sleep = parts.store.save, sleeper(parts)
+
+    async def slow(read: object, commit: Commit) -> object:
+        await sleep(15)
+        return await save(read, commit)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(parts.store, "save", slow)
+    letters = await choose(olga, EVERY, limit=5)
+    ends_at = parts.clock.now() + timedelta(seconds=40)
+    summary = await bulk_retry(olga, letters, per_minute=6000, ends_at=ends_at, sleep=sleep)
+    assert summary.left > 0
+    assert summary.retried + summary.left == 5
+    last_began_at = summary.took_seconds - 15
+    assert last_began_at < 40

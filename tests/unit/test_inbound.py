@@ -21,6 +21,7 @@ from lumimd.inbound import (
     hint_of,
     summary_task_of,
     upload_of,
+    whole_header,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -276,6 +277,20 @@ def test_only_the_last_address_counts_for_the_platform_wrote_it(
     forwarded_for: str | None, let_in: bool
 ) -> None:
     assert is_let_in(SECRET, forwarded_for, ips=(PROVIDER, "2600:1f14::1")) is let_in
+
+
+@given(st.lists(st.text("0123456789.,: "), max_size=4), st.sampled_from([PROVIDER, "203.0.113.9"]))
+def test_the_last_value_of_the_last_line_is_the_callers_address(
+    before: list[str], last: str
+) -> None:
+    """A caller writes any lines of its own before the platform's."""
+    assert is_let_in(SECRET, whole_header([*before, last]), ips=(PROVIDER,)) is (last == PROVIDER)
+    told = whole_header([*before, f"{PROVIDER}, {last}"])
+    assert is_let_in(SECRET, told, ips=(PROVIDER,)) is (last == PROVIDER)
+
+
+def test_a_header_that_is_not_there_has_no_value() -> None:
+    assert whole_header([]) is None
 
 
 def test_the_right_address_does_not_replace_the_secret() -> None:

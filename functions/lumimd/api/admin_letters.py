@@ -1,5 +1,6 @@
 """The dead letters: list, look, retry one or many, discard, count."""
 
+from datetime import timedelta
 from typing import Annotated, Final, Self
 
 from fastapi import Query
@@ -28,8 +29,9 @@ from lumimd.records import Stage
 
 router = admin_router()
 
-MOST_MINUTES: Final = 1.5
-"""What one request may take; more is for `scripts/ops bulk-retry`, which has the time."""
+WITHIN: Final = timedelta(seconds=40)
+"""The last retry of one request begins before this: the platform ends a request after a minute
+(`timeout_seconds`), and its answer would be lost. `scripts/ops bulk-retry` has no such limit."""
 
 Reason = Annotated[str, Field(min_length=3, max_length=500)]
 
@@ -51,8 +53,10 @@ class ManyRetries(Sent):
 
     @model_validator(mode="after")
     def _fits_one_request(self) -> Self:
-        if self.limit > MOST_MINUTES * self.per_minute:
-            raise ValueError("limit / perMinute may be 1.5 minutes at most")
+        pauses = (self.limit - 1) * timedelta(minutes=1) / self.per_minute
+        if pauses >= WITHIN:
+            told = f"limit at perMinute takes {pauses.total_seconds():.0f} s"
+            raise ValueError(f"{told}; one request has less than {WITHIN.total_seconds():.0f} s")
         return self
 
 
@@ -83,10 +87,14 @@ async def count_dead_letters(
 
 @router.post("/dead-letters/bulk-retry", responses=admin_may_answer(*OF_A_POST))
 async def retry_many(wanted: ManyRetries, operator: AsOperator) -> many.BulkSummary:
-    """Retry many, at a steady pace. The answer comes when all had their turn."""
+    """Retry many, at a steady pace. The answer comes when all had their turn.
+
+    After 40 seconds the rest is `left`; the same request goes on with it.
+    """
+    ends_at = operator.parts.clock.now() + WITHIN
     which = LetterFilter(wanted.stage, wanted.code, wanted.user_id)
     chosen = await many.choose(operator, which, wanted.limit)
-    return await many.bulk_retry(operator, chosen, per_minute=wanted.per_minute)
+    return await many.bulk_retry(operator, chosen, per_minute=wanted.per_minute, ends_at=ends_at)
 
 
 @router.get("/dead-letters/{visitId}", responses=admin_may_answer(P.NOT_FOUND))

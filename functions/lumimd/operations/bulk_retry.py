@@ -43,7 +43,11 @@ class BulkItem(Document):
 
 
 class BulkSummary(Document):
-    """What came of a bulk retry. `left` letters were chosen and, after trouble, not tried."""
+    """What came of a bulk retry.
+
+    `left` letters were chosen and not tried: after trouble, or since the time was up. They are open
+    still, so the same request goes on with them.
+    """
 
     chosen: int
     retried: int
@@ -64,12 +68,17 @@ class Pace:
         self._sleep = sleep
         self._next_at: datetime | None = None
 
+    def begins_at(self) -> datetime:
+        """When the next turn begins."""
+        now = self._clock.now()
+        return max(now, self._next_at or now)
+
     async def turn(self) -> None:
         """Wait until it is the next one's turn."""
-        now = self._clock.now()
-        begins = max(now, self._next_at or now)
-        if begins > now:
-            await self._sleep((begins - now).total_seconds())
+        begins = self.begins_at()
+        pause = begins - self._clock.now()
+        if pause > timedelta(0):
+            await self._sleep(pause.total_seconds())
         self._next_at = begins + self._interval
 
 
@@ -91,10 +100,13 @@ async def bulk_retry(
     letters: list[DeadLetter],
     *,
     per_minute: float = PER_MINUTE,
+    ends_at: datetime | None = None,
     sleep: Sleep = asyncio.sleep,
     on_item: Callable[[BulkItem], None] = lambda item: None,
 ) -> BulkSummary:
     """Try each of `letters` again, at most `per_minute` of them in a minute.
+
+    No turn begins at `ends_at` or later: the rest is left.
 
     Every visit has an entry of its own in the audit log, and the whole has one.
 
@@ -107,6 +119,8 @@ async def bulk_retry(
     before = {"chosen": len(letters), "perMinute": per_minute}
     async with audited(operator, "bulk_retry", "dead letters", before=before) as note:
         for letter in letters:
+            if ends_at is not None and pace.begins_at() >= ends_at:
+                break
             await pace.turn()
             item = await _retried(operator, letter.visit_id)
             items.append(item)
