@@ -9,7 +9,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError
@@ -20,6 +20,8 @@ from infra.ops.connection import DEFAULT_REGION
 from infra.release import moving, planning, report, switching
 from infra.release.compare import Recommendation, compare
 from infra.release.gate import STAGES, judge
+from infra.release.gcloud import GcloudFailed
+from infra.release.judged import Judged, NotJudged, judged
 from infra.release.measures import Measures
 from infra.release.traffic import Place, services
 
@@ -42,22 +44,7 @@ def parser() -> argparse.ArgumentParser:
     plan.set_defaults(command=lambda wanted: planning.plan(_place(wanted)))
     _where(plan)
 
-    canary = commands.add_parser("canary", help="give the newest revisions part of the traffic")
-    canary.add_argument("percent", type=int, choices=STAGES, metavar="PERCENT", help=f"{STAGES}")
-    canary.set_defaults(
-        command=lambda wanted: moving.canary(
-            _place(wanted), wanted.only or services(), wanted.percent, yes=wanted.yes
-        )
-    )
-    _moves_traffic(canary)
-
-    back = commands.add_parser("rollback", help="give all traffic to the revisions before")
-    back.set_defaults(
-        command=lambda wanted: moving.rollback(
-            _place(wanted), wanted.only or services(), yes=wanted.yes
-        )
-    )
-    _moves_traffic(back)
+    _add_moves(commands)
 
     gate = commands.add_parser("gate", help="whether the release may go on to the next stage")
     source = gate.add_mutually_exclusive_group(required=True)
@@ -65,7 +52,13 @@ def parser() -> argparse.ArgumentParser:
     source.add_argument("--cloud", action="store_true", help="read them from Cloud Monitoring")
     gate.add_argument("--since", type=span, default=span("1h"), help="of the cloud; default: 1h")
     gate.add_argument(
-        "--revision", action="append", default=[], help="of the cloud: of these revisions alone"
+        "--of",
+        choices=[each.value for each in Judged],
+        default=Judged.CANARY,
+        help="of the cloud: the new revisions, or those before them; default: canary",
+    )
+    gate.add_argument(
+        "--revision", action="append", default=[], help="of the cloud: these revisions instead"
     )
     gate.add_argument("--save", type=Path, metavar="FILE", help="keep the measures, to compare")
     gate.set_defaults(command=_gate)
@@ -83,6 +76,41 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def _add_moves(commands: Any) -> None:
+    pin = commands.add_parser("pin", help="name what has all traffic as the last good release")
+    pin.set_defaults(
+        command=lambda wanted: moving.pin(
+            _place(wanted), wanted.only or services(), yes=wanted.yes
+        )
+    )
+    _moves_traffic(pin)
+
+    canary = commands.add_parser("canary", help="give the newest revisions part of the traffic")
+    canary.add_argument("percent", type=int, choices=STAGES, metavar="PERCENT", help=f"{STAGES}")
+    canary.add_argument("--again", action="store_true", help="also to one that was rolled back")
+    canary.set_defaults(
+        command=lambda wanted: moving.canary(
+            *(_place(wanted), wanted.only or services(), wanted.percent),
+            again=wanted.again,
+            yes=wanted.yes,
+        )
+    )
+    _moves_traffic(canary)
+
+    back = commands.add_parser("rollback", help="give the traffic to the last good release")
+    back.add_argument(
+        "--leave",
+        type=int,
+        choices=STAGES[:-1],
+        default=0,
+        metavar="PERCENT",
+        help=f"gradually: so much stays with the newest, {STAGES[:-1]}",
+    )
+    back.add_argument("--to", metavar="REVISION", help="of one service (--only): go back to this")
+    back.set_defaults(command=_rollback)
+    _moves_traffic(back)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
     wanted = parser().parse_args(arguments)
@@ -94,6 +122,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValidationError) as error:
         print(f"The measures cannot be read: {error}", file=sys.stderr)
         return USAGE
+    except (NotJudged, GcloudFailed) as error:
+        print(error, file=sys.stderr)
+        return NOT_PASSED
     except (GoogleAPICallError, GoogleAuthError) as error:
         print(f"Cloud Monitoring does not say: {error}", file=sys.stderr)
         return NOT_PASSED
@@ -104,12 +135,20 @@ class _NotAsked(Exception):
     """Something that the command needs was not said."""
 
 
+def _rollback(wanted: argparse.Namespace) -> int:
+    of = wanted.only or services()
+    if wanted.to and len(of) != 1:
+        raise _NotAsked("Of which service is it a revision? Say --only SERVICE.")
+    place = _place(wanted)
+    return moving.rollback(place, of, leave=wanted.leave, to=wanted.to, yes=wanted.yes)
+
+
 def _gate(wanted: argparse.Namespace) -> int:
     measures = _from_cloud(wanted) if wanted.cloud else Measures.read(wanted.metrics.read_text())
     if wanted.save is not None:
         wanted.save.write_text(json.dumps(measures.to_json(), indent=1) + "\n")
     criteria = judge(measures)
-    print(report.of_gate(criteria))
+    print(report.of_gate(measures.revisions, criteria))
     return OK if all(each.holds for each in criteria) else NOT_PASSED
 
 
@@ -118,10 +157,10 @@ def _from_cloud(wanted: argparse.Namespace) -> Measures:
 
     from infra.release.cloud_measures import CloudMeasures
 
-    now = datetime.now(UTC)
+    place, now = _place(wanted), datetime.now(UTC)
+    revisions = wanted.revision or judged(place, services(), Judged(wanted.of))
     client = monitoring_v3.MetricServiceClient()
-    measures = CloudMeasures(client, _place(wanted).project, wanted.revision)
-    return measures.between(now - wanted.since, now)
+    return CloudMeasures(client, place.project, revisions).between(now - wanted.since, now)
 
 
 def _compare(wanted: argparse.Namespace) -> int:

@@ -21,14 +21,16 @@ TIMEOUT_S: Final = 30.0
 
 
 class CloudMeasures:
-    """What a project has measured. `revisions`: of these revisions of the functions alone."""
+    """What a project has measured of some revisions of the functions, at least one."""
 
     def __init__(
         self,
         client: monitoring_v3.MetricServiceClient,
         project: str,
-        revisions: Sequence[str] = (),
+        revisions: Sequence[str],
     ) -> None:
+        if not revisions:
+            raise ValueError("the total of all revisions says nothing about one of them")
         self._client = client
         self._project = project
         self._revisions = revisions
@@ -60,15 +62,17 @@ class CloudMeasures:
             stage_delays_ms={stage: sorted(each.items()) for stage, each in delays.items()},
             visit_durations_ms=sorted(durations.items()),
             queue_depths=depths,
+            revisions=list(self._revisions),
         )
 
     def _of_visits(
         self, metric: str, after: datetime, before: datetime
     ) -> Iterable[monitoring_v3.TimeSeries]:
-        wanted = f'metric.type="{USER_METRIC}{metric}" AND resource.type="cloud_run_revision"'
-        if self._revisions:
-            names = ",".join(f'"{name}"' for name in self._revisions)
-            wanted += f" AND resource.label.revision_name=one_of({names})"
+        names = ",".join(f'"{name}"' for name in self._revisions)
+        wanted = (
+            f'metric.type="{USER_METRIC}{metric}" AND resource.type="cloud_run_revision"'
+            f" AND resource.label.revision_name=one_of({names})"
+        )
         return self._series(wanted, after, before)
 
     def _series(

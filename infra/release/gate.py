@@ -41,6 +41,12 @@ def judge(measures: Measures) -> Sequence[Criterion]:
     success = measures.success
     return [
         Criterion(
+            "measured of the canary's own revisions",
+            "at least 1",
+            str(len(measures.revisions)),
+            bool(measures.revisions),
+        ),
+        Criterion(
             "visits that ended",
             f"at least {LEAST_VISITS}",
             str(measures.ended),

@@ -3,10 +3,9 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
 from typing import Final
 
-from infra.release.traffic import Argv, Place, Serving, describe, list_revisions, unknown
+from infra.release.traffic import Argv, Place, Serving, describe, unknown
 
 TIMEOUT_S: Final = 180
 """Moving traffic waits until the service says that it has."""
@@ -14,6 +13,10 @@ TIMEOUT_S: Final = 180
 
 class GcloudFailed(Exception):
     """gcloud says no; what it says is the message."""
+
+
+class NoService(GcloudFailed):
+    """The service is not deployed."""
 
 
 def is_ready() -> bool:
@@ -43,18 +46,22 @@ def run(argv: Argv) -> str:
     return ran.stdout.strip()
 
 
-def serving(place: Place, services: Sequence[str], *, ask: bool) -> list[Serving]:
-    """Who has the traffic of each service; placeholders where nobody can be asked.
+def serving(place: Place, service: str, *, ask: bool, pinned: bool = True) -> Serving:
+    """The traffic of a service; placeholders for one that is `pinned` where gcloud is not ready.
 
     Raises:
-        GcloudFailed: a service cannot be described.
+        NoService: it is not deployed.
+        GcloudFailed: it cannot be described, or has never been ready.
     """
     if not ask:
-        return [unknown(service) for service in services]
-    return [
-        Serving.of(
-            json.loads(run(describe(place, service))),
-            run(list_revisions(place, service)).split(),
-        )
-        for service in services
-    ]
+        return unknown(service, pinned=pinned)
+    try:
+        described = run(describe(place, service))
+    except GcloudFailed as error:
+        if "Cannot find service" in str(error):
+            raise NoService("is not deployed") from error
+        raise
+    try:
+        return Serving.of(json.loads(described))
+    except (ValueError, KeyError) as error:
+        raise GcloudFailed("no revision of it has ever been ready") from error

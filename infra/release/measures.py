@@ -5,7 +5,11 @@ As JSON (times in milliseconds; every list may be empty):
     {"outcomes": {"completed": 98, "failed": 2},
      "stageDelaysMs": {"submission": TIMES, "transcription": TIMES, "summary": TIMES},
      "visitDurationsMs": TIMES,
-     "queueDepths": [0, 3, 1]}
+     "queueDepths": [0, 3, 1],
+     "revisions": ["api-00004-new"]}
+
+`revisions` are those that were measured. A task belongs to no revision, so the depths are the
+queue's.
 
 TIMES are the values themselves, `[812, 1044]`, or a histogram, `[[1000, 17], [2000, 4]]`: so many
 up to so much. A histogram is read against the release: each value counts as the upper bound.
@@ -68,6 +72,7 @@ class Measures(BaseModel):
     stage_delays_ms: dict[str, list[Counted] | list[NonNegativeFloat]] = Field(default_factory=dict)
     visit_durations_ms: list[Counted] | list[NonNegativeFloat] = Field(default_factory=list)
     queue_depths: Annotated[list[NonNegativeFloat], Field(default_factory=list)]
+    revisions: list[str] = Field(default_factory=list)
 
     @property
     def ended(self) -> int:

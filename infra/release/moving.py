@@ -4,48 +4,114 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from infra.release import gcloud, traffic
-from infra.release.traffic import Argv, NoOtherRevision, Place, Serving
+from infra.release import gcloud, moves
+from infra.release.moves import LeftAlone, NotMoved
+from infra.release.traffic import Argv, Place, Serving
 
 OK: Final = 0
 SOME_FAILED: Final = 1
 USAGE: Final = 2
 
-
-def canary(place: Place, services: Sequence[str], percent: int, *, yes: bool) -> int:
-    """Give the newest revision of each service `percent` of its traffic; the exit code."""
-    return _move(place, services, lambda each: traffic.canary(place, each, percent), yes=yes)
+Move = Callable[[Serving], Argv]
 
 
-def rollback(place: Place, services: Sequence[str], *, yes: bool) -> int:
-    """Give each service back to the revision before the newest; the exit code."""
-    return _move(place, services, lambda each: traffic.rollback(place, each), yes=yes)
+def pin(place: Place, services: Sequence[str], *, yes: bool) -> int:
+    """Pin each service to the revision that serves it; the exit code.
+
+    A function that Terraform is yet to make has no traffic to pin.
+    """
+    return _Moving(place, yes=yes, pinned=False).each(services, lambda it: moves.pin(place, it))
 
 
-def _move(
-    place: Place, services: Sequence[str], how: Callable[[Serving], Argv], *, yes: bool
+def canary(
+    place: Place, services: Sequence[str], percent: int, *, again: bool = False, yes: bool
 ) -> int:
-    """One service that cannot be moved keeps none of the others where it is."""
-    ready = gcloud.is_ready()
-    if yes and not ready:
-        print("gcloud is not here, or nobody has signed in: gcloud auth login")
-        return USAGE
-    failed = 0
-    for service in services:
+    """Give the newest revision of each service `percent` of its traffic; the exit code.
+
+    Where one cannot be moved, none is: a release would be half under way.
+    """
+    moving = _Moving(place, yes=yes, pinned=True)
+    return moving.all_or_none(services, lambda it: moves.canary(place, it, percent, again=again))
+
+
+def rollback(
+    place: Place, services: Sequence[str], *, leave: int = 0, to: str | None = None, yes: bool
+) -> int:
+    """Give each service back to the last good release; the exit code.
+
+    One service that cannot be moved keeps none of the others where it is.
+    """
+    moving = _Moving(place, yes=yes, pinned=True)
+    return moving.each(services, lambda it: moves.rollback(place, it, leave=leave, to=to))
+
+
+class _Moving:
+    """One move of several services. Without `yes`, it is only shown."""
+
+    def __init__(self, place: Place, *, yes: bool, pinned: bool) -> None:
+        self._place = place
+        self._yes = yes
+        self._pinned = pinned
+        self._ready = gcloud.is_ready()
+        self._failed = 0
+
+    def each(self, services: Sequence[str], move: Move) -> int:
+        """Move one after the other."""
+        if self._yes and not self._ready:
+            return _not_signed_in()
+        for service in services:
+            argv = self._decided(service, move)
+            if argv is not None:
+                self._done(service, argv)
+        return self._said()
+
+    def all_or_none(self, services: Sequence[str], move: Move) -> int:
+        """Move all of them, unless it is known before that one cannot be moved."""
+        if self._yes and not self._ready:
+            return _not_signed_in()
+        decided = {service: self._decided(service, move) for service in services}
+        wanted = {service: argv for service, argv in decided.items() if argv is not None}
+        if self._failed:
+            print("# No service is moved: the others would run another release.")
+            return SOME_FAILED
+        if not wanted:
+            print("# No service has a new revision that is ready: nothing to move.")
+            return SOME_FAILED
+        for service, argv in wanted.items():
+            self._done(service, argv)
+        return self._said()
+
+    def _decided(self, service: str, move: Move) -> Argv | None:
         try:
-            (found,) = gcloud.serving(place, [service], ask=ready)
-            argv = how(found)
-            print(shlex.join(argv))
-            if yes:
-                gcloud.run(argv)
-        except NoOtherRevision:
-            failed += 1
-            print(f"# {service} has no other revision: nothing to move")
-        except gcloud.GcloudFailed as error:
-            failed += 1
+            return move(gcloud.serving(self._place, service, ask=self._ready, pinned=self._pinned))
+        except LeftAlone as why:
+            print(f"# {service} is left alone: {why}")
+        except gcloud.NoService as error:
             print(f"# {service}: {error}")
-    if not ready:
-        print("# NEWEST and BEFORE are as `gcloud run revisions list` shows them.")
-    if not yes:
-        print("# Nothing was changed. To do it: --yes")
-    return SOME_FAILED if failed else OK
+            self._failed += self._pinned
+        except (NotMoved, gcloud.GcloudFailed) as error:
+            print(f"# {service}: {error}")
+            self._failed += 1
+        return None
+
+    def _done(self, service: str, argv: Argv) -> None:
+        print(shlex.join(argv))
+        if not self._yes:
+            return
+        try:
+            gcloud.run(argv)
+        except gcloud.GcloudFailed as error:
+            print(f"# {service}: {error}")
+            self._failed += 1
+
+    def _said(self) -> int:
+        if not self._ready:
+            print("# NEWEST and LAST-GOOD are as `gcloud run services describe` shows them.")
+        if not self._yes:
+            print("# Nothing was changed. To do it: --yes")
+        return SOME_FAILED if self._failed else OK
+
+
+def _not_signed_in() -> int:
+    print("gcloud is not here, or nobody has signed in: gcloud auth login")
+    return USAGE

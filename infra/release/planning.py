@@ -36,6 +36,9 @@ def plan(place: Place) -> int:
     print(f"functions  {', '.join(services())}")
     print(f"to         project {place.project}, {place.region}")
     print()
+    print(
+        f"scripts/release pin {where} --yes   # before Terraform: else the new one has all traffic"
+    )
     print("scripts/release build")
     print(
         "terraform -chdir=terraform apply -var-file=environments/prod.tfvars "
@@ -45,8 +48,9 @@ def plan(place: Place) -> int:
         hours = WATCH_FOR[stage].total_seconds() / 3600
         print(f"scripts/release canary {stage} {where} --yes   # watch for {hours:.0f} h, then")
         print(f"scripts/release gate --cloud {where} --since {hours:.0f}h")
+    print(f"scripts/release pin {where} --yes   # the new release is the last good one from now on")
     print()
-    print(f"# back, at any time: scripts/release rollback {where} --yes")
+    print(f"# back, at any time before: scripts/release rollback {where} --yes")
     return 0
 
 

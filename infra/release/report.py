@@ -21,13 +21,14 @@ SENTENCES: Final = {
 }
 
 
-def of_gate(criteria: Sequence[Criterion]) -> str:
-    """Every criterion, and whether the gate is open."""
+def of_gate(revisions: Sequence[str], criteria: Sequence[Criterion]) -> str:
+    """The revisions that were measured, every criterion, and whether the gate is open."""
+    judged = "".join(f"judged: {name}\n" for name in revisions)
     table = Table("", "criterion", "wanted", "measured", box=None)
     for each in criteria:
         table.add_row("ok" if each.holds else "NO", each.name, each.wanted, each.measured)
     is_open = all(each.holds for each in criteria)
-    return _drawn(table) + ("The gate is open." if is_open else "The gate is shut.")
+    return judged + _drawn(table) + ("The gate is open." if is_open else "The gate is shut.")
 
 
 def of_comparison(comparison: Comparison) -> str:

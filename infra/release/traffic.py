@@ -1,17 +1,30 @@
-"""Which revision gets how much of the traffic, as calls of gcloud. Pure: others run them.
+"""Which revision of a service has how much of the traffic, read from gcloud. Pure.
 
-A second-generation function is a Cloud Run service, and a release of it one revision. A release is
-deployed without traffic (`all_traffic_on_latest_revision = false`), and is given it in stages.
+A second-generation function is a Cloud Run service, and a release of it one revision. Its traffic
+settings say which releases are good (docs/decisions/0025); a change replaces them as a whole:
+
+- the share of each revision; a share that follows LATEST moves to every new revision at once;
+- the tag `last-good` at the revision to which a rollback goes. `pin` sets it at the revision that
+  has all traffic;
+- a tag `not-SUFFIX` for the revision SERVICE-SUFFIX, which was rolled back. It is at the last good
+  revision: a tag makes an address, and a revision with a fault shall have none.
+
+Shapes: `gcloud run services describe --format=json` prints the service of the Cloud Run Admin API,
+version 1 (reference of `namespaces.services`: ServiceStatus, TrafficTarget).
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from infra.local.stack import ROOT
 
 Argv = tuple[str, ...]
+
+LAST_GOOD: Final = "last-good"
+ROLLED_BACK: Final = "not-"
 
 
 @dataclass(frozen=True)
@@ -27,10 +40,6 @@ class Place:
         return (f"--project={self.project}", f"--region={self.region}")
 
 
-class NoOtherRevision(Exception):
-    """There is no second revision to give traffic to, or to take it from."""
-
-
 def services() -> Sequence[str]:
     """The Cloud Run service of every function, in the order of `infra/deployment.json`."""
     deployment = json.loads((ROOT / "infra" / "deployment.json").read_text())
@@ -39,78 +48,83 @@ def services() -> Sequence[str]:
 
 @dataclass(frozen=True)
 class Serving:
-    """The revisions of one service: the `newest`, the one `before` it, and who has the traffic."""
+    """The traffic of one service.
+
+    `newest` is the newest revision that is ready; a revision after it, `unready`, is not.
+    """
 
     service: str
     newest: str
-    before: str | None
     percent: Mapping[str, int]
+    follows_latest: bool = False
+    last_good: str | None = None
+    rolled_back: Sequence[str] = field(default_factory=tuple)
+    unready: str | None = None
 
     @classmethod
-    def of(cls, described: Mapping[str, Any], revisions: Sequence[str]) -> "Serving":
-        """From `gcloud run services describe`, and from the list of revisions, the newest first."""
-        newest = described["status"]["latestReadyRevisionName"]
-        percent = {
-            each["revisionName"]: each["percent"]
-            for each in described["status"].get("traffic", ())
-            if each.get("percent")
-        }
-        others = [name for name in percent if name != newest]
-        older = revisions[revisions.index(newest) + 1 :] if newest in revisions else []
-        # Who still has traffic is known to work; else it is whoever was there before.
-        before = max(others, key=lambda name: percent[name]) if others else next(iter(older), None)
-        return cls(described["metadata"]["name"], newest, before, percent)
+    def of(cls, described: Mapping[str, Any]) -> "Serving":
+        """From `gcloud run services describe --format=json`."""
+        service, status = described["metadata"]["name"], described["status"]
+        targets = status.get("traffic", ())
+        percent: Counter[str] = Counter()
+        for target in targets:
+            # A revision may have several targets: by its name, as LATEST, and one for each tag.
+            percent[target["revisionName"]] += target.get("percent", 0)
+        tags = {each["tag"]: each["revisionName"] for each in targets if each.get("tag")}
+        newest = status["latestReadyRevisionName"]
+        created = status.get("latestCreatedRevisionName", newest)
+        return cls(
+            service=service,
+            newest=newest,
+            percent={name: share for name, share in percent.items() if share},
+            follows_latest=any(
+                each.get("latestRevision") and each.get("percent") for each in targets
+            ),
+            last_good=tags.get(LAST_GOOD),
+            rolled_back=tuple(
+                f"{service}-{tag.removeprefix(ROLLED_BACK)}"
+                for tag in sorted(tags)
+                if tag.startswith(ROLLED_BACK)
+            ),
+            unready=None if created == newest else created,
+        )
+
+    @property
+    def has_everything(self) -> str | None:
+        """The revision that has all traffic; None while it is split."""
+        return next(iter(self.percent)) if len(self.percent) == 1 else None
+
+    @property
+    def before(self) -> str | None:
+        """The release before the newest: the one other revision with traffic, else the last good.
+
+        None where there is none: the newest is the last good one, or the service was never pinned.
+        """
+        if self.last_good == self.newest:
+            return None
+        others = [name for name in self.percent if name != self.newest]
+        return others[0] if len(others) == 1 else self.last_good
+
+    @property
+    def canary(self) -> str | None:
+        """The newest revision, where it is a release that has traffic and may go back."""
+        is_one = self.before is not None and self.newest in self.percent
+        return self.newest if is_one and self.newest not in self.rolled_back else None
+
+
+def tag_of(service: str, rolled_back: str) -> str:
+    """The tag that says of a revision that it was rolled back."""
+    return ROLLED_BACK + rolled_back.removeprefix(f"{service}-")
 
 
 def describe(place: Place, service: str) -> Argv:
-    """Asks who has the traffic of a service."""
+    """Asks for the traffic of a service."""
     return ("gcloud", "run", "services", "describe", service, *place.options, "--format=json")
 
 
-def list_revisions(place: Place, service: str) -> Argv:
-    """Asks for the last revisions of a service, the newest first."""
-    return (
-        *("gcloud", "run", "revisions", "list", f"--service={service}", *place.options),
-        *("--sort-by=~metadata.creationTimestamp", "--limit=10", "--format=value(metadata.name)"),
-    )
-
-
-NEWEST: Final = "NEWEST"
-BEFORE: Final = "BEFORE"
-
-
-def unknown(service: str) -> Serving:
+def unknown(service: str, *, pinned: bool) -> Serving:
     """A service of which nothing could be asked; the names stand for those that gcloud shows."""
-    newest, before = f"{service}-{NEWEST}", f"{service}-{BEFORE}"
-    return Serving(service, newest, before, {before: 100})
-
-
-def canary(place: Place, serving: Serving, percent: int) -> Argv:
-    """Gives `percent` of the traffic to the newest revision, and the rest to the one before.
-
-    Raises:
-        NoOtherRevision: the newest one is the only one.
-    """
-    if percent == 100:
-        return _split(place, serving.service, {serving.newest: 100})
-    if serving.before is None:
-        raise NoOtherRevision(serving.service)
-    shares = {serving.newest: percent, serving.before: 100 - percent}
-    return _split(place, serving.service, shares)
-
-
-def rollback(place: Place, serving: Serving) -> Argv:
-    """Gives all traffic to the revision before the newest.
-
-    Raises:
-        NoOtherRevision: there is none.
-    """
-    if serving.before is None:
-        raise NoOtherRevision(serving.service)
-    return _split(place, serving.service, {serving.before: 100})
-
-
-def _split(place: Place, service: str, shares: Mapping[str, int]) -> Argv:
-    told = ",".join(f"{revision}={percent}" for revision, percent in shares.items())
-    update = ("gcloud", "run", "services", "update-traffic", service, *place.options)
-    return (*update, f"--to-revisions={told}", "--quiet")
+    newest, before = f"{service}-NEWEST", f"{service}-LAST-GOOD"
+    if not pinned:
+        return Serving(service, before, {before: 100}, follows_latest=True)
+    return Serving(service, newest, {before: 100}, last_good=before)

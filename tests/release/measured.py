@@ -21,5 +21,6 @@ def measures(
         "stage_delays_ms": {stage.value: list(delays) for stage in Stage},
         "visit_durations_ms": [each * 10 for each in delays],
         "queue_depths": list(depths),
+        "revisions": ["api-00003-new"],
     }
     return Measures(**{**told, **others})

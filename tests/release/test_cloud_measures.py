@@ -101,7 +101,8 @@ def test_the_series_of_all_instances_are_added_up(
     depths = [{"int64_value": 3}, {"int64_value": 44}]
     monitoring.add("cloudtasks.googleapis.com/queue/depth", {}, *depths)
 
-    found = CloudMeasures(client, "demo").between(AFTER, BEFORE)
+    found = CloudMeasures(client, "demo", ["api-00003-new"]).between(AFTER, BEFORE)
+    assert found.revisions == ["api-00003-new"]
     assert found.outcomes == {"completed": 48, "failed": 1}
     assert found.stage_delays_ms == {"summary": [(100, 6), (1_000, 4), (2_000, 2)]}
     assert found.visit_durations_ms == [(120_000, 4)]
@@ -126,7 +127,7 @@ def test_a_refusal_is_no_measure(
 ) -> None:
     monitoring.refuses = True
     with pytest.raises(PermissionDenied):
-        CloudMeasures(client, "demo").between(AFTER, BEFORE)
+        CloudMeasures(client, "demo", ["api-00003-new"]).between(AFTER, BEFORE)
 
 
 def test_the_metrics_and_their_labels_are_those_that_are_made() -> None:
