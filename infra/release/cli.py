@@ -79,22 +79,16 @@ def parser() -> argparse.ArgumentParser:
 def _add_moves(commands: Any) -> None:
     pin = commands.add_parser("pin", help="name what has all traffic as the last good release")
     pin.set_defaults(
-        command=lambda wanted: moving.pin(
-            _place(wanted), wanted.only or services(), yes=wanted.yes
-        )
+        command=lambda wanted: moving.pin(_place(wanted), wanted.only or services(), yes=wanted.yes)
     )
     _moves_traffic(pin)
 
     canary = commands.add_parser("canary", help="give the newest revisions part of the traffic")
     canary.add_argument("percent", type=int, choices=STAGES, metavar="PERCENT", help=f"{STAGES}")
-    canary.add_argument("--again", action="store_true", help="also to one that was rolled back")
-    canary.set_defaults(
-        command=lambda wanted: moving.canary(
-            *(_place(wanted), wanted.only or services(), wanted.percent),
-            again=wanted.again,
-            yes=wanted.yes,
-        )
+    canary.add_argument(
+        "--again", action="store_true", help="of --only: although it was rolled back"
     )
+    canary.set_defaults(command=_canary)
     _moves_traffic(canary)
 
     back = commands.add_parser("rollback", help="give the traffic to the last good release")
@@ -133,6 +127,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 class _NotAsked(Exception):
     """Something that the command needs was not said."""
+
+
+def _canary(wanted: argparse.Namespace) -> int:
+    if wanted.again and not wanted.only:
+        # The newest of another service may be of an older release, and the one with the fault.
+        raise _NotAsked("Of which services? Say --only SERVICE, each that is to go on.")
+    of, place = wanted.only or services(), _place(wanted)
+    return moving.canary(place, of, wanted.percent, again=wanted.again, yes=wanted.yes)
 
 
 def _rollback(wanted: argparse.Namespace) -> int:

@@ -59,12 +59,12 @@ def canary(place: Place, serving: Serving, percent: int, *, again: bool = False)
     if before is None and serving.has_everything == newest:
         said = f"{serving.unready} is not ready" if serving.unready else "no new revision"
         raise LeftAlone(f"{said}: {newest} keeps all traffic")
-    if before is None or before != serving.last_good:
+    if before is None or serving.others not in ([], [serving.last_good]):
         raise NotMoved(
             f"{_shares(serving)}, not pinned: scripts/release pin --yes, before Terraform"
         )
     if newest in serving.rolled_back and not again:
-        raise LeftAlone(f"{newest} was rolled back; --again gives it traffic all the same")
+        raise LeftAlone(f"{newest} was rolled back; with --again and --only it is tried again")
     if serving.has_everything == newest:
         raise LeftAlone(f"{newest} has all traffic already; back: rollback, or rollback --leave 50")
     shares = {newest: percent, before: 100 - percent}

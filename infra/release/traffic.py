@@ -96,14 +96,20 @@ class Serving:
 
     @property
     def before(self) -> str | None:
-        """The release before the newest: the one other revision with traffic, else the last good.
+        """The release to which the newest goes back; None where there is none.
 
-        None where there is none: the newest is the last good one, or the service was never pinned.
+        It is the last good one. Where the newest shares its traffic with one other revision, a
+        person may have moved it without a pin: then it is that one, which is known to work.
         """
         if self.last_good == self.newest:
             return None
-        others = [name for name in self.percent if name != self.newest]
-        return others[0] if len(others) == 1 else self.last_good
+        is_split = self.newest in self.percent or self.last_good is None
+        return self.others[0] if is_split and len(self.others) == 1 else self.last_good
+
+    @property
+    def others(self) -> Sequence[str]:
+        """The revisions with traffic besides the newest."""
+        return [name for name in self.percent if name != self.newest]
 
     @property
     def canary(self) -> str | None:

@@ -46,7 +46,9 @@ class CloudRun:
         }
         self.deploy(service, first)
 
-    def deploy(self, service: str, suffix: str, *, ready: bool = True, takes_all: bool = False) -> str:
+    def deploy(
+        self, service: str, suffix: str, *, ready: bool = True, takes_all: bool = False
+    ) -> str:
         """A new revision, as Terraform makes it: `all_traffic_on_latest_revision = takes_all`."""
         name = f"{service}-{suffix}"
         of = self.state[service]

@@ -2,50 +2,22 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
-from google.api import distribution_pb2
 from google.api_core.exceptions import PermissionDenied
 from google.cloud import monitoring_v3
-from google.cloud.monitoring_v3.services.metric_service.transports import MetricServiceGrpcTransport
 
 from infra.release import cloud_measures
 from infra.release.cloud_measures import CloudMeasures
 from lumimd.records import Stage
+from tests.release.monitoring import Monitoring, client_of, histogram, user
 from tests.support.parts import START
 
 METRICS = Path(__file__).parents[2] / "infra" / "monitoring" / "metrics"
 AFTER, BEFORE = START, START + timedelta(hours=1)
-
-
-class Monitoring:
-    """Answers with the series whose metric the filter names, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[monitoring_v3.ListTimeSeriesRequest] = []
-        self.series: list[monitoring_v3.TimeSeries] = []
-        self.refuses = False
-
-    def list_time_series(
-        self, request: monitoring_v3.ListTimeSeriesRequest, context: grpc.ServicerContext
-    ) -> monitoring_v3.ListTimeSeriesResponse:
-        self.asked.append(request)
-        if self.refuses:
-            context.abort(grpc.StatusCode.PERMISSION_DENIED, "no")
-        found = [each for each in self.series if f'"{each.metric.type}"' in request.filter]
-        return monitoring_v3.ListTimeSeriesResponse(time_series=found)
-
-    def add(self, metric: str, labels: dict[str, str], *values: dict[str, Any]) -> None:
-        points = [monitoring_v3.Point(value=monitoring_v3.TypedValue(**each)) for each in values]
-        series = monitoring_v3.TimeSeries(points=points)
-        series.metric.type = metric
-        series.metric.labels.update(labels)
-        self.series.append(series)
 
 
 @pytest.fixture
@@ -55,37 +27,8 @@ def monitoring() -> Monitoring:
 
 @pytest.fixture
 def client(monitoring: Monitoring) -> Iterator[monitoring_v3.MetricServiceClient]:
-    server = grpc.server(ThreadPoolExecutor(2))
-    handler = grpc.unary_unary_rpc_method_handler(
-        monitoring.list_time_series,
-        monitoring_v3.ListTimeSeriesRequest.deserialize,
-        monitoring_v3.ListTimeSeriesResponse.serialize,
-    )
-    service = "google.monitoring.v3.MetricService"
-    server.add_generic_rpc_handlers(
-        [grpc.method_handlers_generic_handler(service, {"ListTimeSeries": handler})]
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield monitoring_v3.MetricServiceClient(
-            transport=MetricServiceGrpcTransport(channel=channel)
-        )
-    server.stop(None).wait()
-
-
-def histogram(bounds: list[float], counts: list[int]) -> dict[str, Any]:
-    options = distribution_pb2.Distribution.BucketOptions(
-        explicit_buckets=distribution_pb2.Distribution.BucketOptions.Explicit(bounds=bounds)
-    )
-    told = distribution_pb2.Distribution(
-        count=sum(counts), bucket_options=options, bucket_counts=counts
-    )
-    return {"distribution_value": told}
-
-
-def user(metric: str) -> str:
-    return f"logging.googleapis.com/user/lumimd/{metric}"
+    with client_of(monitoring) as client:
+        yield client
 
 
 def test_the_series_of_all_instances_are_added_up(
@@ -120,6 +63,13 @@ def test_the_cloud_is_asked_about_the_time_and_the_revisions(
     assert len(of_visits) == 3
     one_of = 'resource.label.revision_name=one_of("api-00003-new","b")'
     assert all(each.endswith(one_of) for each in of_visits)
+
+
+def test_the_total_of_all_revisions_is_not_measured(
+    client: monitoring_v3.MetricServiceClient,
+) -> None:
+    with pytest.raises(ValueError, match="total"):
+        CloudMeasures(client, "demo", [])
 
 
 def test_a_refusal_is_no_measure(

@@ -1,0 +1,162 @@
+"""A release from its plan to its end, on the answers of gcloud and of Cloud Monitoring."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.cloud import monitoring_v3
+
+from infra.release.cli import NOT_PASSED, OK, USAGE, main
+from infra.release.compare import Recommendation
+from infra.release.measures import Measures
+from infra.release.traffic import services
+from lumimd.records import Stage
+from tests.release.gcloud_program import Gcloud
+from tests.release.monitoring import Monitoring, client_of, histogram, user
+
+WHERE = ["--project", "demo", "--region", "europe-west3"]
+OLD, BAD, NEW = "00001-old", "00002-bad", "00003-new"
+
+
+@pytest.fixture
+def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gcloud:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    gcloud = Gcloud(tmp_path)
+    for service in services():
+        gcloud.cloud(lambda cloud, service=service: cloud.create(service, OLD))
+    return gcloud
+
+
+@pytest.fixture
+def monitoring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Monitoring]:
+    monitoring = Monitoring()
+    with client_of(monitoring) as client:
+        monkeypatch.setattr(monitoring_v3, "MetricServiceClient", lambda: client)
+        yield monitoring
+
+
+def do(*words: str) -> int:
+    return main([*words, "--yes", *WHERE])
+
+
+def gate(*words: str) -> int:
+    return main(["gate", "--cloud", *words, *WHERE])
+
+
+def ends(monitoring: Monitoring, suffix: str, *, completed: int, failed: int) -> None:
+    """Visits that a release ended, as its revisions log them."""
+    revision = f"summarize-visit-{suffix}"
+    for outcome, count in (("completed", completed), ("failed", failed)):
+        labels, value = {"outcome": outcome}, {"int64_value": count}
+        monitoring.add(user("visits_ended"), labels, value, revision=revision)
+    quick = histogram([1_000], [completed])
+    for stage in Stage:
+        monitoring.add(user("stage_delay"), {"stage": stage.value}, quick, revision=revision)
+    monitoring.add(user("visit_duration"), {}, quick, revision=revision)
+
+
+def shares(gcloud: Gcloud) -> dict[str, dict[str, int]]:
+    return {service: gcloud.shares(service) for service in services()}
+
+
+def all_have(gcloud: Gcloud, wanted: dict[str, int]) -> bool:
+    return all(found == wanted for found in shares(gcloud).values())
+
+
+def test_a_release_is_planned_pinned_judged_and_rolled_back(
+    gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monitoring.add("cloudtasks.googleapis.com/queue/depth", {}, {"int64_value": 3})
+    ends(monitoring, OLD, completed=900, failed=0)
+
+    # A release that is rolled back: of the canary's own visits 40 % fail, of all visits 4 %.
+    assert main(["plan", *WHERE]) == OK
+    assert do("pin") == OK
+    gcloud.terraform(BAD)
+    assert all_have(gcloud, {OLD: 100}), "deployed without traffic"
+    assert do("canary", "10") == OK
+    assert all_have(gcloud, {OLD: 90, BAD: 10})
+    ends(monitoring, BAD, completed=60, failed=40)
+    capsys.readouterr()
+    assert gate() == NOT_PASSED
+    said = capsys.readouterr().out
+    assert "60.00%" in said
+    assert f"judged: api-{BAD}" in said
+    assert OLD not in said
+    assert do("rollback") == OK
+    assert all_have(gcloud, {OLD: 100})
+    assert gate() == NOT_PASSED, "no canary, nothing to judge"
+
+    # The next one, in which one service has no new revision and another one is not ready.
+    assert do("pin") == OK
+    gcloud.terraform(NEW, unchanged="on-audio-finalized", unready="enforce-retention")
+    assert do("canary", "10") == OK
+    alone = {"on-audio-finalized", "enforce-retention"}
+    for service, found in shares(gcloud).items():
+        assert found == ({OLD: 100} if service in alone else {OLD: 90, NEW: 10})
+    capsys.readouterr()
+    assert gate() == NOT_PASSED, "it has ended no visit yet"
+    assert "judged: on-audio-finalized" not in capsys.readouterr().out
+    ends(monitoring, NEW, completed=99, failed=1)
+    assert gate("--save", str(gcloud.folder / "b.json")) == OK
+    assert do("canary", "25") == OK
+    assert gcloud.shares("api") == {OLD: 75, NEW: 25}
+    assert do("rollback") == OK
+    assert all_have(gcloud, {OLD: 100}), "to the last good release"
+
+    # It was not at fault: it goes on, to its end.
+    assert main(["canary", "10", "--again", *WHERE]) == USAGE, "of one the newest is the bad one"
+    going_on = [f"--only={service}" for service in services() if service not in alone]
+    for stage in ("10", "25", "50", "100"):
+        assert do("canary", stage, "--again", *going_on) == OK
+    assert gcloud.shares("api") == {NEW: 100}
+    assert do("pin") == OK
+    for service in services():
+        good = OLD if service in alone else NEW
+        assert (gcloud.shares(service), gcloud.tags(service)["last-good"]) == ({good: 100}, good)
+
+    measured = Measures.read((gcloud.folder / "b.json").read_text())
+    assert {name.rpartition("-00003")[0] for name in measured.revisions} == set(services()) - alone
+
+
+def test_both_sides_of_a_canary_are_measured_and_compared(
+    gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends(monitoring, OLD, completed=500, failed=1)
+    ends(monitoring, BAD, completed=90, failed=10)
+    assert do("pin") == OK
+    gcloud.terraform(BAD)
+    assert do("canary", "25") == OK
+    a, b = str(gcloud.folder / "a.json"), str(gcloud.folder / "b.json")
+    gate("--of", "last-good", "--save", a)
+    gate("--of", "canary", "--save", b)
+    capsys.readouterr()
+    main(["compare", a, b, "--json"])
+    assert json.loads(capsys.readouterr().out)["recommendation"] == Recommendation.ROLL_BACK
+
+
+def test_measures_that_name_no_revision_do_not_open_the_gate(tmp_path: Path) -> None:
+    told = {
+        "outcomes": {"completed": 96, "failed": 4},
+        "stageDelaysMs": {stage.value: [1000.0] * 100 for stage in Stage},
+        "queueDepths": [0],
+    }
+    file = tmp_path / "total.json"
+    file.write_text(json.dumps(told))
+    assert main(["gate", "--metrics", str(file)]) == NOT_PASSED
+    file.write_text(json.dumps({**told, "revisions": ["summarize-visit-00002-bad"]}))
+    assert main(["gate", "--metrics", str(file)]) == OK
+
+
+def test_the_gate_of_the_cloud_needs_a_sign_in_or_names(
+    gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gcloud.stands(account="")
+    assert gate() == NOT_PASSED
+    assert "--revision NAME" in capsys.readouterr().err
+    assert monitoring.asked == []
+    ends(monitoring, NEW, completed=99, failed=1)
+    monitoring.add("cloudtasks.googleapis.com/queue/depth", {}, {"int64_value": 3})
+    assert gate("--revision", f"summarize-visit-{NEW}") == OK

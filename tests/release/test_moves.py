@@ -1,0 +1,230 @@
+"""Any course of pins, deployments, canaries and rollbacks, over Cloud Run's traffic settings."""
+
+from typing import Any
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from infra.release import moves
+from infra.release.moves import LeftAlone, NotMoved
+from infra.release.traffic import Argv, Place, Serving
+from tests.release.cloud_run import CloudRun
+
+PLACE = Place("demo", "europe-west3")
+API = "on-transcription-webhook"  # the longest name: a tag and its service have 46 letters together
+
+
+class Course(RuleBasedStateMachine):
+    """One service, and what its operator knows: what is good, what was rolled back, what is new."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cloud = CloudRun({})
+        self.made = 0
+        self.good = ""
+        self.rolled_back: set[str] = set()
+        self.pinned = False
+        self.new: str | None = None
+
+    @initialize()
+    def first_deployment(self) -> None:
+        self.cloud.create(API, "00000-rev")
+        self.good = f"{API}-00000-rev"
+
+    def serving(self) -> Serving:
+        return Serving.of(self.cloud.describe(API))
+
+    def run(self, argv: Argv) -> None:
+        assert argv[:5] == ("gcloud", "run", "services", "update-traffic", API)
+        self.cloud.update_traffic(API, list(argv[5:]))
+
+    def shares(self) -> dict[str, int]:
+        return self.cloud.shares(API)
+
+    @rule()
+    def pin(self) -> None:
+        before = self.shares()
+        try:
+            self.run(moves.pin(PLACE, self.serving()))
+        except LeftAlone:
+            pass
+        except NotMoved:
+            return
+        assert self.shares() == before, "a pin moves no request"
+        (self.good,) = before
+        self.pinned = True
+        if self.new == self.good:
+            self.new = None
+
+    @rule(ready=st.booleans())
+    def deploy(self, ready: bool) -> None:
+        """As Terraform does, with `all_traffic_on_latest_revision = false`."""
+        before = self.shares()
+        self.made += 1
+        name = self.cloud.deploy(API, f"{self.made:05}-rev", ready=ready)
+        if self.pinned:
+            assert self.shares() == before, "a deployment moves no request of a pinned service"
+            if ready:
+                self.new = name
+        elif ready:
+            self.good = name  # nothing else is known of a service that follows LATEST
+
+    @rule(percent=st.sampled_from([10, 25, 50, 100]), again=st.booleans())
+    def canary(self, percent: int, again: bool) -> None:
+        before = self.shares()
+        try:
+            self.run(moves.canary(PLACE, self.serving(), percent, again=again))
+        except (LeftAlone, NotMoved):
+            assert self.shares() == before
+            return
+        assert self.pinned
+        assert self.new is not None
+        assert again or self.new not in self.rolled_back
+        self.rolled_back.discard(self.new)
+        assert self.shares() == {
+            name: share
+            for name, share in {self.new: percent, self.good: 100 - percent}.items()
+            if share
+        }
+
+    @rule(leave=st.sampled_from([0, 0, 10, 50]))
+    def rollback(self, leave: int) -> None:
+        before = self.shares()
+        try:
+            self.run(moves.rollback(PLACE, self.serving(), leave=leave))
+        except LeftAlone:
+            assert before == {self.good: 100}
+            return
+        except NotMoved:
+            assert not self.pinned
+            return
+        if self.new is not None and not leave:
+            self.rolled_back.add(self.new)
+        assert self.shares().get(self.good) == 100 - leave
+        assert self.good not in self.rolled_back
+
+    @invariant()
+    def all_requests_are_served_by_ready_revisions(self) -> None:
+        if self.made or self.good:
+            assert sum(self.shares().values()) == 100
+            state: Any = self.cloud.state[API]["revisions"]
+            assert set(self.shares()) <= {each["name"] for each in state if each["ready"]}
+
+    @invariant()
+    def the_last_good_release_stays_until_the_next_pin(self) -> None:
+        if self.pinned:
+            assert self.serving().last_good == self.good
+
+    @invariant()
+    def tags_stay_few_and_short(self) -> None:
+        if self.good:
+            targets = self.cloud.state[API]["traffic"]
+            tags = [each["tag"] for each in targets if each.get("tag")]
+            assert all(len(API) + len(tag) <= 46 for tag in tags)
+            rolled_back_since_the_pin = self.made + 1
+            assert len(tags) <= 1 + rolled_back_since_the_pin
+
+
+TestCourse = Course.TestCase
+TestCourse.settings = hypothesis_settings(max_examples=150, stateful_step_count=20)
+
+
+def described(service: str = "api", newest: str = "2", **status: Any) -> Serving:
+    told = {"latestReadyRevisionName": f"{service}-{newest}", **status}
+    return Serving.of({"metadata": {"name": service}, "status": told})
+
+
+@pytest.mark.parametrize(
+    ("traffic", "percent", "follows_latest"),
+    [
+        ([{"latestRevision": True, "revisionName": "api-2", "percent": 100}], {"api-2": 100}, True),
+        ([{"revisionName": "api-2", "percent": 100}], {"api-2": 100}, False),
+        (
+            [
+                {"latestRevision": True, "revisionName": "api-2", "percent": 10},
+                {"revisionName": "api-2", "percent": 30},
+                {"revisionName": "api-1", "percent": 60},
+            ],
+            {"api-2": 40, "api-1": 60},
+            True,
+        ),
+        (
+            [
+                {"revisionName": "api-1", "percent": 100, "tag": "last-good"},
+                {"revisionName": "api-2", "tag": "blue"},
+                {"latestRevision": True, "revisionName": "api-2", "tag": "green", "percent": 0},
+            ],
+            {"api-1": 100},
+            False,
+        ),
+    ],
+)
+def test_the_shares_of_all_targets_of_a_revision_are_added_up(
+    traffic: list[dict[str, Any]], percent: dict[str, int], follows_latest: bool
+) -> None:
+    found = described(traffic=traffic)
+    assert (found.percent, found.follows_latest) == (percent, follows_latest)
+
+
+def of(newest: str, shares: dict[str, int], good: str | None = None, **more: Any) -> Serving:
+    return Serving("api", newest, shares, last_good=good, **more)
+
+
+@pytest.mark.parametrize(
+    ("serving", "to"),
+    [
+        (of("api-3", {"api-3": 100}, "api-1"), "api-1"),
+        (of("api-3", {"api-3": 10, "api-2": 90}, "api-2"), "api-2"),
+        # Moved by hand, and never pinned: the release that still has traffic is known to work.
+        (of("api-3", {"api-3": 10, "api-2": 90}), "api-2"),
+        (of("api-3", {"api-3": 10, "api-2": 90}, "api-1"), "api-2"),
+        (of("api-4", {"api-4": 10, "api-3": 10, "api-2": 80}, "api-2"), "api-2"),
+        # One at 100 % that no pin declared good, and a newer one without traffic.
+        (of("api-3", {"api-2": 100}, "api-1"), "api-1"),
+        # The newest is the last good one, and a person gave an older one a share.
+        (of("api-3", {"api-3": 50, "api-2": 50}, "api-3"), "api-3"),
+        (of("api-3", {"api-2": 100}, "api-3"), "api-3"),
+    ],
+)
+def test_a_rollback_goes_to_the_last_good_release(serving: Serving, to: str) -> None:
+    assert f"--to-revisions={to}=100" in moves.rollback(PLACE, serving)
+
+
+@pytest.mark.parametrize(
+    "serving",
+    [
+        of("api-4", {"api-4": 100}),
+        of("api-4", {"api-4": 10, "api-3": 10, "api-2": 80}),
+        of("api-4", {"api-4": 10, "api-3": 90}, "api-3", rolled_back=("api-3",)),
+    ],
+)
+def test_a_rollback_guesses_nothing(serving: Serving) -> None:
+    with pytest.raises(NotMoved):
+        moves.rollback(PLACE, serving)
+
+
+def test_a_pin_is_refused_at_a_revision_that_was_rolled_back() -> None:
+    serving = of("api-3", {"api-3": 100}, "api-2", rolled_back=("api-3",))
+    with pytest.raises(NotMoved):
+        moves.pin(PLACE, serving)
+
+
+def test_a_revision_that_another_was_to_replace_is_no_canary() -> None:
+    """api-4 is the release, and it is not ready; api-3 was never meant to serve."""
+    serving = of("api-3", {"api-2": 100}, "api-2", unready="api-4")
+    with pytest.raises(LeftAlone, match="api-4 is not ready"):
+        moves.canary(PLACE, serving, 10)
+
+
+def test_a_canary_under_way_goes_on_beside_a_deployment_that_fails() -> None:
+    serving = of("api-3", {"api-3": 10, "api-2": 90}, "api-2", unready="api-4")
+    assert "--to-revisions=api-3=25,api-2=75" in moves.canary(PLACE, serving, 25)
+
+
+def test_a_share_that_follows_latest_is_no_canary_whatever_was_pinned_once() -> None:
+    """Terraform was applied with `all_traffic_on_latest_revision = true` meanwhile."""
+    serving = of("api-3", {"api-3": 100}, "api-2", follows_latest=True)
+    with pytest.raises(NotMoved, match="follows LATEST"):
+        moves.canary(PLACE, serving, 10)
