@@ -57,6 +57,31 @@ locals {
   }
 }
 
+# `all_traffic_on_latest_revision = false` keeps a service's traffic as it is, and by itself that follows
+# the latest revision (the provider's note on the argument; GoogleCloudPlatform/magic-modules#16981). So a
+# deployment for a canary looks at the traffic of what is deployed.
+data "google_cloud_run_v2_service" "deployed" {
+  for_each = {
+    for name, service in local.services : name => service
+    if !var.all_traffic_on_latest_revision && !contains(var.new_functions, name)
+  }
+
+  name     = each.value
+  location = var.region
+}
+
+locals {
+  # Without a setting, all traffic follows the latest revision.
+  pinned = {
+    for name, service in data.google_cloud_run_v2_service.deployed : name => (
+      sum(concat([0], [
+        for target in service.traffic : coalesce(target.percent, 0)
+        if target.type == "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
+      ])) == 100
+    )
+  }
+}
+
 resource "google_cloudfunctions2_function" "this" {
   #checkov:skip=CKV_GCP_124:two functions are for callers outside: the provider and the clients
   for_each = local.functions
@@ -126,6 +151,11 @@ resource "google_cloudfunctions2_function" "this" {
     precondition {
       condition     = each.value.trigger != "storage" || each.value.timeout_seconds <= 540
       error_message = "A function that an event starts may run 540 s at most."
+    }
+
+    precondition {
+      condition     = lookup(local.pinned, each.key, true)
+      error_message = "The traffic of ${each.key} follows the latest revision, so this deployment would have all of it at once: scripts/release pin --yes, then apply again."
     }
   }
 

@@ -16,10 +16,11 @@ resource "google_cloud_run_v2_service_iam_member" "caller" {
 }
 
 # The provider authenticates itself with a secret header, clients with an ID token: neither is an
-# account of Google's, so both functions are open at this door and check at the next.
+# account of Google's, so both functions are open at this door and check at the next. Where an
+# organization forbids allUsers, README.md says what to do.
 resource "google_cloud_run_v2_service_iam_member" "public" {
   #checkov:skip=CKV2_LUMIMD_4:only functions that deployment.json marks public, and check their callers themselves
-  for_each = toset([for name, f in local.functions : name if f.public])
+  for_each = toset([for name, f in local.functions : name if f.public && var.open_to_all_users])
 
   location = var.region
   name     = google_cloudfunctions2_function.this[each.key].name

@@ -75,12 +75,27 @@ resource "google_monitoring_dashboard" "this" {
 
   dashboard_json = file("${local.monitoring}/dashboards/${each.key}")
 
-  depends_on = [time_sleep.metrics]
+  depends_on = [google_logging_metric.this]
 }
 
-# An alert on a metric that was just defined is refused until Monitoring has heard of it.
+# An alert on a metric that Monitoring does not know yet, or on a label of it, is refused (error 404):
+# "If a metric was created recently, it could take up to 10 minutes to become available." Cloud Tasks'
+# metrics and those of an uptime check come with the first queue and the first check of a project. What
+# is added or changed later is waited for as well: the triggers replace the wait.
 resource "time_sleep" "metrics" {
-  create_duration = "60s"
+  create_duration = "600s"
 
-  depends_on = [google_logging_metric.this]
+  triggers = {
+    log_metrics = sha256(jsonencode({
+      for name, metric in local.log_metrics : name => [metric.name, metric.metricDescriptor]
+    }))
+    queues = join(",", sort(keys(local.deployment.queues)))
+    uptime = local.deployment.health_path
+  }
+
+  depends_on = [
+    google_cloud_tasks_queue.this,
+    google_logging_metric.this,
+    google_monitoring_uptime_check_config.api,
+  ]
 }

@@ -52,8 +52,19 @@ variable "min_instances" {
 
 variable "all_traffic_on_latest_revision" {
   type        = bool
-  description = "Whether a deployment takes all traffic at once. false: it takes none until traffic is moved, for a canary."
+  description = "Whether a deployment takes all traffic at once. false, for a canary: traffic stays as it is. Pin it first (scripts/release pin --yes), else a new revision has all of it."
   default     = true
+}
+
+variable "new_functions" {
+  type        = set(string)
+  description = "Entry points that a canary deploys for the first time: there is no traffic to pin."
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.new_functions, keys(local.functions))) == 0
+    error_message = "Only entry points of infra/deployment.json."
+  }
 }
 
 variable "source_archive" {

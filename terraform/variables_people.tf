@@ -82,3 +82,9 @@ variable "budget" {
     error_message = "A whole amount, at least 1."
   }
 }
+
+variable "open_to_all_users" {
+  type        = bool
+  description = "Whether allUsers may call the webhook and the API. false: an organization policy forbids it, and the check of callers is switched off at both services by hand (README.md)."
+  default     = true
+}

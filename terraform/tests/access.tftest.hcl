@@ -213,3 +213,16 @@ run "the_scheduler_calls_with_a_token_for_the_very_service" {
     error_message = "The token is the scheduler's, and for the service that is called."
   }
 }
+
+run "an_organization_that_forbids_all_users_gets_no_such_grant" {
+  command = plan
+
+  variables {
+    open_to_all_users = false
+  }
+
+  assert {
+    condition     = length(google_cloud_run_v2_service_iam_member.public) == 0
+    error_message = "The apply would be refused."
+  }
+}

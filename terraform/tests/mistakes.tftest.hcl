@@ -132,3 +132,38 @@ run "america_does_not_send_transcripts_to_europe" {
 
   expect_failures = [var.openai_base_url]
 }
+
+run "a_canary_is_not_deployed_over_traffic_that_follows_the_latest_revision" {
+  command = plan
+
+  variables {
+    all_traffic_on_latest_revision = false
+  }
+
+  override_data {
+    target = data.google_cloud_run_v2_service.deployed
+    values = {
+      traffic = [
+        { type = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent = 100, revision = "", tag = "" },
+        { type = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", percent = 0, revision = "api-1", tag = "last-good" },
+      ]
+    }
+  }
+
+  expect_failures = [google_cloudfunctions2_function.this]
+}
+
+run "nor_over_traffic_without_a_setting" {
+  command = plan
+
+  variables {
+    all_traffic_on_latest_revision = false
+  }
+
+  override_data {
+    target = data.google_cloud_run_v2_service.deployed
+    values = { traffic = [] }
+  }
+
+  expect_failures = [google_cloudfunctions2_function.this]
+}

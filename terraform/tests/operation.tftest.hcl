@@ -132,6 +132,19 @@ run "agents_are_waited_for_alerts_reach_somebody_and_the_api_is_watched" {
   }
 
   assert {
+    condition     = time_sleep.metrics.create_duration == "600s"
+    error_message = "Monitoring may need ten minutes to learn of a metric; an alert on it is refused until then."
+  }
+
+  assert {
+    condition = (
+      toset(keys(time_sleep.metrics.triggers)) == toset(["log_metrics", "queues", "uptime"]) &&
+      alltrue([for name, metric in local.log_metrics : strcontains(metric.name, "lumimd/")])
+    )
+    error_message = "A metric that is added later is waited for as well."
+  }
+
+  assert {
     condition     = toset(keys(local.values)) == toset(local.deployment.environment)
     error_message = "functions.tf and infra/deployment.json name different variables."
   }
@@ -177,5 +190,36 @@ run "people_are_told_at_80_and_at_100_percent_of_the_budget" {
       for rule in google_billing_budget.this[0].threshold_rules : rule.threshold_percent if rule.spend_basis == "CURRENT_SPEND"
     ]) == toset([0.8, 1])
     error_message = "80 % and 100 %."
+  }
+}
+
+run "a_canary_is_deployed_over_pinned_traffic_and_with_functions_that_are_new" {
+  command = plan
+
+  variables {
+    all_traffic_on_latest_revision = false
+    new_functions                  = ["api"]
+  }
+
+  override_data {
+    target = data.google_cloud_run_v2_service.deployed
+    values = {
+      traffic = [
+        { type = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", percent = 100, revision = "x-1", tag = "" },
+        { type = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", percent = null, revision = "x-1", tag = "last-good" },
+      ]
+    }
+  }
+
+  assert {
+    condition     = !contains(keys(data.google_cloud_run_v2_service.deployed), "api")
+    error_message = "A new function has no traffic to look at."
+  }
+
+  assert {
+    condition = alltrue([
+      for f in google_cloudfunctions2_function.this : !f.service_config[0].all_traffic_on_latest_revision
+    ])
+    error_message = "The new revisions take no traffic."
   }
 }

@@ -78,3 +78,30 @@ def test_an_assertion_that_is_broken_fails(spoilt: Deployment) -> None:
     tested = spoilt.run("test", "-filter=tests/access.tftest.hcl")
     assert tested.returncode != 0
     assert 'run "only_the_webhook_and_the_api_are_open_to_everybody"... fail' in tested.stdout
+
+
+def waits(plan: dict[str, Any]) -> str:
+    """What the wait for metrics is made anew for."""
+    (wait,) = (
+        change["change"]["after"]["triggers"]
+        for change in plan["resource_changes"]
+        if change["address"] == "time_sleep.metrics"
+    )
+    return str(wait)
+
+
+def test_a_metric_that_is_added_or_gets_a_label_is_waited_for_before_its_alerts(
+    plan_of: Callable[[str], dict[str, Any]], spoilt: Deployment
+) -> None:
+    """An alert on a metric or label that Cloud Monitoring does not know yet is refused."""
+    plan = plan_of("dev")
+    resources = plan["configuration"]["root_module"]["resources"]
+    needs = {each["address"]: each.get("depends_on", []) for each in resources}
+    assert "time_sleep.metrics" in needs["google_monitoring_alert_policy.this"]
+    assert set(needs["time_sleep.metrics"]) == {
+        "google_cloud_tasks_queue.this",
+        "google_logging_metric.this",
+        "google_monitoring_uptime_check_config.api",
+    }
+    spoilt.write("infra/monitoring/metrics/stage_delay.json", '"key": "stage"', '"key": "stages"')
+    assert waits(spoilt.plan("dev")) != waits(plan)
