@@ -1,4 +1,4 @@
-"""The release before this one, from the history of the checkout."""
+"""The release before this one, from the history of the checkout; and a gcloud on the path."""
 
 import io
 import os
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.release.gcloud_program import NEW, Gcloud, do
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("either_release.py")
@@ -43,3 +45,18 @@ def release_before(tmp_path_factory: pytest.TempPathFactory) -> OldRelease:
         return ran.stdout
 
     return run
+
+
+@pytest.fixture
+def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gcloud:
+    """Every service is deployed, and its traffic follows LATEST."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return Gcloud(tmp_path)
+
+
+@pytest.fixture
+def deployed(gcloud: Gcloud) -> Gcloud:
+    """Pinned, and then deployed: every service has a new revision without traffic."""
+    assert do("pin") == 0
+    gcloud.terraform(NEW)
+    return gcloud

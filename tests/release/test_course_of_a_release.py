@@ -1,7 +1,6 @@
 """A release from its plan to its end, on the answers of gcloud and of Cloud Monitoring."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +20,8 @@ OLD, BAD, NEW = "00001-old", "00002-bad", "00003-new"
 
 
 @pytest.fixture
-def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gcloud:
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    gcloud = Gcloud(tmp_path)
+def old(gcloud: Gcloud) -> Gcloud:
+    """Every service runs one release."""
     for service in services():
         gcloud.cloud(lambda cloud, service=service: cloud.create(service, OLD))
     return gcloud
@@ -66,8 +64,9 @@ def all_have(gcloud: Gcloud, wanted: dict[str, int]) -> bool:
 
 
 def test_a_release_is_planned_pinned_judged_and_rolled_back(
-    gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
+    old: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    gcloud = old
     monitoring.add("cloudtasks.googleapis.com/queue/depth", {}, {"int64_value": 3})
     ends(monitoring, OLD, completed=900, failed=0)
 
@@ -122,8 +121,9 @@ def test_a_release_is_planned_pinned_judged_and_rolled_back(
 
 
 def test_both_sides_of_a_canary_are_measured_and_compared(
-    gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
+    old: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    gcloud = old
     ends(monitoring, OLD, completed=500, failed=1)
     ends(monitoring, BAD, completed=90, failed=10)
     assert do("pin") == OK
