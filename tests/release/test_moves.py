@@ -228,3 +228,26 @@ def test_a_share_that_follows_latest_is_no_canary_whatever_was_pinned_once() -> 
     serving = of("api-3", {"api-3": 100}, "api-2", follows_latest=True)
     with pytest.raises(NotMoved, match="follows LATEST"):
         moves.canary(PLACE, serving, 10)
+
+
+def test_the_rest_of_a_canary_goes_to_the_last_good_release_alone() -> None:
+    """api-2 took all traffic, and no pin declared it good: a rollback would not go back to it."""
+    with pytest.raises(NotMoved, match="not pinned"):
+        moves.canary(PLACE, of("api-3", {"api-2": 100}, "api-1"), 10)
+
+
+def test_a_release_that_has_all_traffic_is_no_canary_of_a_stage() -> None:
+    with pytest.raises(LeftAlone, match="has all traffic already"):
+        moves.canary(PLACE, of("api-3", {"api-3": 100}, "api-2"), 10)
+
+
+@pytest.mark.parametrize("shares", [{"api-3": 100}, {"api-3": 10, "api-2": 90}, {"api-2": 100}])
+def test_a_rollback_notes_what_it_rolled_back(shares: dict[str, int]) -> None:
+    argv = moves.rollback(PLACE, of("api-3", shares, "api-2"))
+    assert "--update-tags=last-good=api-2,not-3=api-2" in argv
+
+
+def test_a_gradual_rollback_has_rolled_nothing_back_yet() -> None:
+    argv = moves.rollback(PLACE, of("api-3", {"api-3": 100}, "api-2"), leave=50)
+    assert "--to-revisions=api-3=50,api-2=50" in argv
+    assert "--update-tags=last-good=api-2" in argv
