@@ -13,7 +13,7 @@ import pytest
 from infra.local.emulators import fake_gcs_command
 from infra.local.firebase_storage.access import Upload, may_create
 from infra.local.firebase_storage.multipart import Malformed, metadata_and_content
-from infra.local.stack import PROJECT, ROOT
+from infra.local.stack import PROJECT, ROOT, WEB_ORIGINS, Options, plan
 from infra.local.supervision.ports import LOOPBACK, free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok
@@ -179,6 +179,17 @@ def test_only_the_pages_of_the_stack_may_call(phone: Phone) -> None:
     assert "X-Goog-Upload-URL" in answer.headers["access-control-expose-headers"]
     other = phone.http.options(phone.objects, headers={"Origin": "http://evil.example", **asked})
     assert "access-control-allow-origin" not in other.headers
+
+
+@pytest.mark.parametrize("named", [None, "http://localhost:1234"])
+def test_the_pages_that_may_call_the_stack_have_a_default(named: str | None) -> None:
+    env = dict(os.environ) | ({"WEB_ORIGINS": named} if named else {"WEB_ORIGINS": ""})
+    with skipped_without_emulators():
+        planned = plan(Options(in_memory=True, env=env))
+    origins = planned.function_env["WEB_ORIGINS"]
+    assert origins == (named or WEB_ORIGINS)
+    (front,) = [each for each in planned.processes if each.name == "firebase_storage"]
+    assert front.argv[-2:] == ("--origins", origins)
 
 
 def test_a_token_that_is_none_and_another_bucket_are_refused(phone: Phone) -> None:
