@@ -36,6 +36,8 @@ def pytest_configure() -> None:
     # A shell without job control starts background commands deaf to Ctrl-C, and so would be all
     # that they start; some tests press it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Where a supervisor ignores it, the kernel forgets exit codes, and each would seem to be 0.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,15 +1,16 @@
 """The local stack as a list of processes: every cloud service has its stand-in here.
 
-| cloud           | here                                             |
-|-----------------|--------------------------------------------------|
-| Firestore       | Google's emulator                                |
-| Cloud Storage   | fake-gcs-server                                  |
-| Eventarc        | the Pub/Sub emulator and `infra.local.eventarc`  |
-| Cloud Tasks     | `infra.local.cloud_tasks`                        |
-| Cloud Scheduler | `infra.local.scheduler`                          |
-| AssemblyAI      | `infra.local.speech`, or itself where a key is set |
-| OpenAI          | the rules, or itself where a key is set          |
-| functions       | functions-framework, one process an entry point  |
+| cloud            | here                                               |
+|------------------|----------------------------------------------------|
+| Firestore        | Google's emulator                                  |
+| Cloud Storage    | fake-gcs-server                                    |
+| Firebase Storage | `infra.local.firebase_storage`, in front of it     |
+| Eventarc         | the Pub/Sub emulator and `infra.local.eventarc`    |
+| Cloud Tasks      | `infra.local.cloud_tasks`                          |
+| Cloud Scheduler  | `infra.local.scheduler`                            |
+| AssemblyAI       | `infra.local.speech`, or itself where a key is set |
+| OpenAI           | the rules, or itself where a key is set            |
+| functions        | functions-framework, one process an entry point    |
 """
 
 import os
@@ -60,7 +61,16 @@ PREFERRED_PORTS: Final = {
     "speech": 8126,
     "firestore": 8580,
     "pubsub": 8785,
+    "firebase_storage": 9199,
 }
+
+WEB_ORIGINS: Final = ",".join(
+    f"http://{host}:{port}"
+    for host in ("localhost", LOOPBACK)
+    for port in (3000, 4173, 5000, 5173, 8080)
+)
+"""The pages that may call the local stack: where the usual development servers (Vite, Firebase
+Hosting, webpack, Next.js) serve theirs. WEB_ORIGINS in the environment replaces it."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ def plan(options: Options) -> Plan:
         # One process serves all entry points: they share one memory.
         ports |= dict.fromkeys(ENTRY_POINTS, ports["on_audio_finalized"])
     env = _function_env(ports, options)
-    processes = [_storage(ports, options), _tasks(ports)]
+    processes = [_storage(ports, options), _firebase_storage(ports, env), _tasks(ports)]
     if not options.real_speech:
         processes.append(_speech(ports, options))
     if not options.in_memory:
@@ -155,6 +165,7 @@ def _function_env(ports: Mapping[str, int], options: Options) -> dict[str, str]:
         "SUMMARIZE_URL": _function_url(ports, "summarize_visit"),
         "TASKS_SERVICE_ACCOUNT": SERVICE_ACCOUNT,
         "WEBHOOK_SECRET": secrets.token_urlsafe(24),
+        "WEB_ORIGINS": options.env.get("WEB_ORIGINS") or WEB_ORIGINS,
         "SUMMARIZER": "openai" if options.real_model else "rules",
     }
     if options.real_speech:
@@ -209,6 +220,22 @@ def _storage(ports: Mapping[str, int], options: Options) -> Process:
         env={} if options.in_memory else {"PUBSUB_EMULATOR_HOST": f"{LOOPBACK}:{ports['pubsub']}"},
         after=() if options.in_memory else ("pubsub",),
         ready=http_ok(f"http://{LOOPBACK}:{port}/storage/v1/b"),
+        url=f"http://{LOOPBACK}:{port}",
+    )
+
+
+def _firebase_storage(ports: Mapping[str, int], env: Mapping[str, str]) -> Process:
+    port = ports["firebase_storage"]
+    return Process(
+        name="firebase_storage",
+        argv=_python(
+            "infra.local.firebase_storage",
+            *("--port", port, "--storage", f"http://{LOOPBACK}:{ports['storage']}"),
+            *("--bucket", BUCKET, "--origins", env["WEB_ORIGINS"]),
+        ),
+        cwd=ROOT,
+        after=("storage",),
+        ready=http_ok(f"http://{LOOPBACK}:{port}/healthz"),
         url=f"http://{LOOPBACK}:{port}",
     )
 

@@ -48,6 +48,13 @@ def test_every_field_of_a_visit_is_in_its_schema_and_what_is_internal_is_marked(
     assert not {"status", "summary", "processingError"} & internal
 
 
+@pytest.mark.parametrize("name", ["visit-change", "action-change"])
+def test_a_change_has_no_defaults(name: str) -> None:
+    """A client that sends them along would overwrite what it does not name."""
+    assert '"default"' not in json.dumps(schema(name))
+    assert "required" not in schema(name)
+
+
 async def test_what_the_pipeline_stores_at_every_step_keeps_the_contract() -> None:
     parts = MemoryParts()
     await accept(parts, parts.upload())

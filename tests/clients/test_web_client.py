@@ -2,20 +2,60 @@
 
 import re
 import subprocess
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+import tree_sitter
+import tree_sitter_kotlin
+import tree_sitter_swift
+from pydantic import TypeAdapter
 
 from infra.local.stack import ROOT
 from infra.node import installed, node
-from lumimd.client_access import RECORDING_EXTENSIONS
+from lumimd.audio import recording_of
+from lumimd.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES, NewVisit
 from lumimd.records import ProcessingStatus, Status
+from tests.clients.phone_snippets import PAGE, SERVER_TIME, SNIPPETS
 from tests.support.servers import skipped_without_emulators
 
-PAGE = (ROOT / "docs" / "clients.md").read_text()
 CODE = (ROOT / "clients" / "web" / "visits.js").read_text()
 
 
 def test_the_page_shows_the_code_that_the_tests_run() -> None:
-    (shown,) = re.findall(r"<!-- clients/web/visits.js -->\n```js\n(.*?)```", PAGE, re.DOTALL)
-    assert shown == CODE
+    shown = dict(re.findall(r"<!-- (clients/\S+) -->\n```js\n(.*?)```", PAGE, re.DOTALL))
+    assert set(shown) == {"clients/web/visits.js", "clients/web/local.js"}
+    for path, code in shown.items():
+        assert code == (ROOT / path).read_text()
+
+
+def test_every_snippet_of_the_page_is_run_by_a_test() -> None:
+    """Of each language as many as the tests take: here, and in tests/stack/test_client_page.py."""
+    languages = re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)
+    assert Counter(languages) == {"js": 2, "swift": 1, "kotlin": 1, "bash": 2, "python": 1}
+
+
+GRAMMARS = {"swift": tree_sitter_swift, "kotlin": tree_sitter_kotlin}
+
+
+@pytest.mark.parametrize("language", GRAMMARS)
+def test_the_snippets_for_phones_are_code(language: str) -> None:
+    parser = tree_sitter.Parser(tree_sitter.Language(GRAMMARS[language].language()))
+    code = SNIPPETS[language].code
+    assert not parser.parse(code.encode()).root_node.has_error
+    assert parser.parse(code.replace("}", "", 1).encode()).root_node.has_error
+
+
+@pytest.mark.parametrize("language", SNIPPETS)
+def test_phones_write_a_visit_as_the_rules_want_it(language: str) -> None:
+    document = SNIPPETS[language].document("visit-1", "user-1")
+    now = datetime.now(UTC)
+    written = {name: now if value == SERVER_TIME else value for name, value in document.items()}
+    written["consent"] = {"givenAt": now}
+    TypeAdapter(NewVisit).validate_python(written)
+    path = SNIPPETS[language].path("visit-1", "user-1")
+    assert recording_of(path) == ("user-1", "visit-1")
+    assert re.fullmatch(RECORDING_TYPES, SNIPPETS[language].content_type)
 
 
 def test_the_page_names_every_state_a_visit_can_be_in() -> None:

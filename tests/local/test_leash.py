@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.local.family import pids, runs, survivors
 REPOSITORY = Path(__file__).parents[2]
 
 LAUNCHER = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from infra.local.supervision.processes import Processes
 from tests.local.family import family
@@ -28,15 +28,23 @@ async def main(folder):
         print("up", flush=True)
         await asyncio.Event().wait()
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for name in ("SIGHUP", "SIGTERM"):
+    signal.signal(signal.Signals[name], signal.SIG_DFL)
+for name in sys.argv[2:]:
+    signal.signal(signal.Signals[name], signal.SIG_IGN)
 asyncio.run(main(Path(sys.argv[1])))
 """
+"""It sets what signals do, which it would otherwise inherit from the shell that runs the tests."""
 
 
 @asynccontextmanager
-async def launcher(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def launcher(
+    folder: Path, *, ignored: Sequence[signal.Signals] = ()
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A launcher of a family, in a process of its own, when the family is up."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", LAUNCHER, str(folder)),
+        *(sys.executable, "-c", LAUNCHER, str(folder), *(each.name for each in ignored)),
         cwd=REPOSITORY,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -68,6 +76,19 @@ async def test_nothing_survives_a_launcher_that_gets_a_signal(
         await process.wait()
     await_end_of(pids(tmp_path))
     assert not survivors(tmp_path)
+
+
+async def test_a_launcher_that_ignores_hangups_goes_on_until_it_is_stopped(tmp_path: Path) -> None:
+    """As under nohup, and as a background job of a script does with Ctrl-C."""
+    ignored = (signal.SIGHUP, signal.SIGINT)
+    async with launcher(tmp_path, ignored=ignored) as process:
+        for number in ignored:
+            process.send_signal(number)
+        assert all(runs(pid) for pid in pids(tmp_path))
+        assert process.returncode is None
+        process.terminate()
+        assert await process.wait() == 1  # in order, and by no signal
+    await_end_of(pids(tmp_path))
 
 
 def parent_of(pid: int) -> int:
@@ -128,6 +149,29 @@ def test_sigterm_is_passed_on_and_the_command_may_take_its_time() -> None:
         process.terminate()
         assert process.stdout.readline() == b"ending\n"
         assert process.wait(timeout=10) == 5
+
+
+@pytest.mark.parametrize("inherited", ["ignored", "blocked"])
+def test_the_command_inherits_no_signal_that_is_ignored_or_blocked(inherited: str) -> None:
+    if sys.platform != "linux":
+        pytest.skip("/proc is Linux only")
+    numbers = "signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR1"
+    change = (
+        f"for number in ({numbers}): signal.signal(number, signal.SIG_IGN)"
+        if inherited == "ignored"
+        else f"signal.pthread_sigmask(signal.SIG_BLOCK, ({numbers}))"
+    )
+    leash = [sys.executable, "-I", "-S", str(LEASH), "--", "grep", "^Sig[BI]", "/proc/self/status"]
+    code = f"import os, signal\n{change}\nos.execv({leash[0]!r}, {leash!r})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        told = process.stdout.read()
+        assert process.wait(timeout=10) == 0
+    masks = dict(line.split(":\t") for line in told.splitlines())
+    assert {int(mask, 16) for mask in masks.values()} == {0}, masks
 
 
 def test_what_the_command_left_running_ends_with_it() -> None:

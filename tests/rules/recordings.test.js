@@ -1,7 +1,6 @@
 // What storage.rules allow and refuse, asked by the real client.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import {
   deleteObject, getBytes, getDownloadURL, getMetadata, listAll, ref, updateMetadata,
@@ -85,33 +84,6 @@ describe("an owner uploads", () => {
     assert.equal((await getBytes(there(alice, path))).byteLength, 600_000);
   });
 });
-
-describe("the limit of size", () => {
-  test("lets in what just fits and nothing larger", async () => {
-    // Five gigabytes are not sent: the same rules, with a limit that a test can reach.
-    const rules = readFileSync(new URL("../../storage.rules", import.meta.url), "utf8");
-    const limit = "5 * 1024 * 1024 * 1024";
-    assert.equal(rules.split(limit).length, 2);
-    await loadRules(rules.replace(limit, "4096"));
-    try {
-      await uploadBytes(there(alice, pathOf()), new Uint8Array(4096), M4A);
-      await denied(uploadBytes(there(alice, pathOf()), new Uint8Array(4097), M4A));
-      await denied(uploadBytesResumable(there(alice, pathOf()), new Uint8Array(400_000), M4A));
-    } finally {
-      await loadRules(rules);
-    }
-    await uploadBytes(there(alice, pathOf()), new Uint8Array(4097), M4A);
-  });
-});
-
-async function loadRules(content) {
-  const answer = await fetch(`http://${process.env.FIREBASE_STORAGE_EMULATOR_HOST}/internal/setRules`, {
-    method: "PUT",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ rules: { files: [{ name: "storage.rules", content }] } }),
-  });
-  assert.equal(answer.status, 200, await answer.text());
-}
 
 describe("hostile: uploading", () => {
   const types = ["text/html", "image/png", "application/octet-stream", "video/x-msvideo",

@@ -1,11 +1,5 @@
 """The security rules, asked by the real JavaScript client: every test in JavaScript, one here."""
 
-import os
-import signal
-import subprocess
-import xml.etree.ElementTree as ET
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +7,8 @@ import httpx
 import pytest
 
 from infra.local.stack import PROJECT, ROOT
-from infra.node import node
 from tests.rules.conftest import Firebase
+from tests.support.node_tests import Outcome, outcomes_of
 
 pytestmark = pytest.mark.emulator
 
@@ -22,50 +16,11 @@ HERE = Path(__file__).parent
 RULES = ROOT / "firestore.rules"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    suite: str
-    name: str
-    failure: str | None
-
-
 @pytest.fixture(scope="module")
 def outcomes(firebase: Firebase, tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
     """Of every JavaScript test."""
-    report = tmp_path_factory.mktemp("node") / "report.xml"
-    code, errors = _run(
-        *(str(node()), "--test", "--test-reporter=junit"),
-        f"--test-reporter-destination={report}",
-        *map(str, sorted(HERE.glob("*.test.js"))),
-        env={**os.environ, **firebase.env},
-    )
-    assert report.is_file(), errors
-    outcomes = [
-        Outcome(suite.get("name", "no suite"), case.get("name", ""), _failure(case))
-        for suite in ET.parse(report).getroot().iter()  # the root holds those without a suite
-        for case in suite.findall("testcase")
-    ]
-    # A file that cannot even be loaded has no test that fails.
-    assert code == 0 or any(each.failure for each in outcomes), errors
-    return outcomes
-
-
-def _run(*command: str, env: dict[str, str]) -> tuple[int, str]:
-    """The exit code of a command and what it complained of. None of its children outlives it."""
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
-        _, errors = process.communicate(timeout=600)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, errors
-
-
-def _failure(case: ET.Element) -> str | None:
-    failed = case.find("failure")
-    return None if failed is None else f"{failed.get('message')} {(failed.text or '')[:500]}"
+    files = sorted(HERE.glob("*.test.js"))
+    return outcomes_of(files, firebase.env, tmp_path_factory.mktemp("node"))
 
 
 def test_what_the_rules_allow_is_allowed_and_the_rest_is_refused(outcomes: list[Outcome]) -> None:

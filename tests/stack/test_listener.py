@@ -113,7 +113,7 @@ def _node() -> None:
         node()
 
 
-async def test_every_state_is_seen_in_order_and_soon(
+async def test_every_state_is_seen_in_order_up_to_the_final_one(
     pipeline: Pipeline, recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     visit_id = pipeline.new_visit()
@@ -141,7 +141,8 @@ async def test_every_state_is_seen_in_order_and_soon(
     assert percents == sorted(percents)
     steps = [update["currentStep"] for update in listener.seen if update.get("currentStep")]
     assert [*dict.fromkeys(steps)] == [step for step in Step if step in steps]
-    # What functions stamped just before they saved; the listener's own writes are not news to it.
+    # Printed, not asserted: a shared machine decides how long it takes. Functions stamp an update
+    # just before they save it; the listener's own writes are not news to it.
     delays = [
         round(update["receivedAt"] - update["updatedAt"])
         for update in listener.seen

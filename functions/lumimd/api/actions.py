@@ -1,6 +1,6 @@
 """Action items of all visits, and the medications that visits started, stopped or changed."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Request, Response
 
@@ -77,7 +77,7 @@ async def change_action(
     found: OwnAction, change: ActionChange, parts: PartsOfApi, _limit: Write
 ) -> ActionView:
     """Edit or complete an action item. What is left out stays."""
-    changes: dict[str, Any] = change.model_dump(exclude_unset=True)
+    changes = change.changes()
     if not changes:
         return ActionView.of(found.action)
     changed = found.action.model_copy(update=changes)

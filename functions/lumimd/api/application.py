@@ -18,10 +18,11 @@ from starlette.routing import compile_path
 
 from lumimd import logs
 from lumimd.api import actions, admin, batches, health, me, visit_commands, visits
+from lumimd.api.faults import faults_of
 from lumimd.api.idempotency import KEY_HEADER, REPLAYED_HEADER
 from lumimd.api.openapi import API_VERSION, openapi, operation_id
 from lumimd.api.parts import ApiParts
-from lumimd.api.problems import REFUSED, Fault, Problem, ProblemCode
+from lumimd.api.problems import REFUSED, Problem, ProblemCode
 from lumimd.api.security import BodyLimit, Bugs, SecurityHeaders
 from lumimd.commit import Conflict
 from lumimd.errors import Refused, Transient, UnreadableDocument
@@ -113,16 +114,8 @@ async def _unreadable(_request: Request, error: Any) -> Response:
 
 
 async def _invalid(_request: Request, error: Any) -> Response:
-    """Says where and which rule; the value, and a name that the client made up, stay here."""
-    faults = tuple(_fault(each) for each in error.errors()[:20])
-    return Problem(ProblemCode.INVALID_REQUEST, faults=faults).response()
-
-
-def _fault(error: Any) -> Fault:
-    location = [str(part) for part in error["loc"]]
-    if error["type"] in ("extra_forbidden", "json_invalid"):
-        location = location[:-1]
-    return Fault(where=".".join(location), rule=error["type"])
+    """Says where and which rule, never the value."""
+    return Problem(ProblemCode.INVALID_REQUEST, faults=faults_of(error.errors())).response()
 
 
 async def _http(request: Request, error: Any) -> Response:

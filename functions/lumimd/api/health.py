@@ -7,16 +7,16 @@ from lumimd.document import Document
 router = APIRouter(tags=["health"])
 
 
-class Health(Document):
+class Liveness(Document):
     """This instance answers."""
 
     status: str = "ok"
 
 
 @router.get("/health")
-async def read_health() -> Health:
+async def read_health() -> Liveness:
     """Answers without asking anybody: for uptime checks and load balancers.
 
     Not `/healthz`: Cloud Run keeps paths that end in z for itself.
     """
-    return Health()
+    return Liveness()

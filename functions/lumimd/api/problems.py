@@ -1,7 +1,7 @@
 """What a client is told when a request is not done: `application/problem+json` (RFC 9457).
 
 Each answer carries a code from a closed list, a sentence, and where waiting helps, for how long. No
-sentence quotes the request: a request is full of words of a visit.
+sentence quotes the request: a request is full of words of a visit. `faults` names the fields.
 """
 
 from collections.abc import Mapping
@@ -112,7 +112,9 @@ DETAILS: Final[Mapping[ProblemCode, str]] = {
 class Fault(Document):
     """One thing to mend in a request: where, and which rule it broke. Never the value."""
 
-    where: str = Field(description="For example 'body.title' or 'query.limit'.")
+    where: str = Field(
+        description="For example 'body.title', 'query.limit', or the unknown 'body.due_date'."
+    )
     rule: str = Field(description="For example 'missing' or 'string_too_long'.")
 
 

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -73,6 +73,23 @@ class Sent(BaseModel):
     )
 
 
+def _absent() -> Any:
+    """A field of a `Change` that may be left out, without a default in the OpenAPI document."""
+    return Field(default_factory=lambda: None)
+
+
+class Change(Sent):
+    """The base of all PATCH bodies: a field that is absent leaves the stored one as it is.
+
+    No field has a default: a generated client sends defaults along, and would write them over what
+    is stored. Null is a value like any other, and clears the few fields that may be empty.
+    """
+
+    def changes(self) -> dict[str, Any]:
+        """What was sent, by field name."""
+        return self.model_dump(exclude_unset=True)
+
+
 class Announced(Sent):
     """A recording that is going to be uploaded."""
 
@@ -95,12 +112,12 @@ class NewBatch(Sent):
     visits: list[Announced] = Field(min_length=1, max_length=MAX_BATCH)
 
 
-class VisitChange(Sent):
+class VisitChange(Change):
     """What is to be changed of a visit; what is left out stays."""
 
-    title: Title | None = None
-    archived: bool = False
-    tags: Tags = []
+    title: Title | None = _absent()
+    archived: bool = _absent()
+    tags: Tags = _absent()
 
 
 class NewAction(Sent):
@@ -111,9 +128,9 @@ class NewAction(Sent):
     due_date: Instant | None = None
 
 
-class ActionChange(Sent):
+class ActionChange(Change):
     """What is to be changed of an action item; what is left out stays."""
 
-    text: ActionText = "-"
-    due_date: Instant | None = None
-    completed: bool = False
+    text: ActionText = _absent()
+    due_date: Instant | None = _absent()
+    completed: bool = _absent()

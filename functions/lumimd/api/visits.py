@@ -148,7 +148,7 @@ async def change_visit(
     visit: OwnVisit, change: VisitChange, parts: PartsOfApi, _limit: Write
 ) -> VisitView:
     """Change title, tags, or whether it is archived. What is left out stays."""
-    changes = change.model_dump(exclude_unset=True)
+    changes = change.changes()
     if "tags" in changes:
         changes["tags"] = tuple(change.tags)
     changed = await commands.change(parts, visit.visit_id, **changes) if changes else visit

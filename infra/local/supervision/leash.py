@@ -59,9 +59,10 @@ def _signal_pipe() -> int:
     os.set_blocking(write_end, False)
     signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     for number in (*FORWARDED, signal.SIGCHLD):
-        # A handler, not SIG_IGN: an ignored signal stays ignored in the command, a handled one is
-        # reset by exec.
+        # Also where they are ignored (nohup, a shell's background job): a signal to the leash is
+        # for the command.
         signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # also in the command, which inherits the mask
     return read_end
 
 
@@ -80,12 +81,24 @@ def _start(command: list[str]) -> int:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != leash:  # it was killed before the line above
             os._exit(CANNOT_START)
+        _default_signals()
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.execvp(command[0], command)
     except OSError as error:
         print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr, flush=True)
     os._exit(CANNOT_START)
+
+
+def _default_signals() -> None:
+    """The command ignores no signal, whatever the launcher inherited from its own parent.
+
+    exec resets handlers and keeps the rest: SIGPIPE, which Python itself ignores, SIGHUP under
+    nohup, SIGINT in a background job of a script.
+    """
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _wait(child: int, signals: int) -> int:

@@ -1,0 +1,32 @@
+"""What is wrong with a request, field by field, in words that quote nothing of a visit.
+
+The names of unknown fields are the client's own. The answer tells them, so that a developer sees a
+misspelled name at once. A name may also be text that was put in the wrong place, so only names that
+look like a field's are told, and only so many.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from lumimd.api.problems import Fault
+
+MOST_FAULTS: Final = 20
+"""A request with more is broken as a whole; the first ones show how."""
+
+FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+"""One word, as our own names are, and with room for other spellings of them."""
+
+
+def faults_of(errors: Sequence[Mapping[str, Any]]) -> tuple[Fault, ...]:
+    """The first of pydantic's `errors`, each once, without any value."""
+    faults = dict.fromkeys(_fault(error["loc"], error["type"]) for error in errors)
+    return tuple(faults)[:MOST_FAULTS]
+
+
+def _fault(location: Sequence[str | int], rule: str) -> Fault:
+    path = [str(part) for part in location]
+    untold = rule == "extra_forbidden" and not FIELD_NAME.fullmatch(path[-1])
+    if untold or rule == "json_invalid":  # the latter ends in an offset
+        path.pop()
+    return Fault(where=".".join(path), rule=rule)

@@ -1,0 +1,64 @@
+"""What storage.rules allow, said in Python.
+
+tests/local/test_firebase_storage.py asks this stand-in all that tests/rules asks the emulator.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import jwt
+
+from lumimd.audio import MAX_BYTES
+from lumimd.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES, TAKES_OF_A_CLIENT
+from lumimd.ids import ID, is_user_id
+
+_SCHEMES: Final = ("firebase", "bearer")
+_TAKES: Final = "|".join(map(str, range(2, TAKES_OF_A_CLIENT + 1)))
+_FILE: Final = rf"audio([.]({_TAKES}))?[.]({'|'.join(RECORDING_EXTENSIONS)})"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An object that a client wants to create."""
+
+    path: str
+    content_type: str
+    size: int
+
+
+def caller(authorization: str | None) -> str | None:
+    """The user of a token; None without one.
+
+    The signature is not checked, as Firebase's emulators do not: on one's own machine anybody may
+    be anybody. A token of `scripts/sign-in` and a mock token of the SDK are equally good.
+
+    Raises:
+        jwt.InvalidTokenError: it is no token.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() not in _SCHEMES:
+        return None
+    claims = jwt.decode(token, options={"verify_signature": False})
+    user_id = claims.get("sub") or claims.get("user_id")
+    return user_id if isinstance(user_id, str) else None
+
+
+def may_read(user_id: str | None, path: str) -> bool:
+    """`isMine`: owners read their recordings."""
+    parts = path.split("/")
+    return len(parts) == 4 and parts[0] == "visits" and user_id is not None and parts[1] == user_id
+
+
+def may_create(user_id: str | None, upload: Upload, largest: int = MAX_BYTES) -> bool:
+    """`isMine() && isRecording()`; that there is none yet, the bucket decides."""
+    if not may_read(user_id, upload.path):
+        return False
+    _, owner, visit_id, file = upload.path.split("/")
+    return (
+        is_user_id(owner)
+        and re.fullmatch(ID, visit_id) is not None
+        and re.fullmatch(_FILE, file) is not None
+        and re.fullmatch(RECORDING_TYPES, upload.content_type) is not None
+        and 0 < upload.size <= largest
+    )

@@ -1,0 +1,75 @@
+"""The bucket behind the SDKs: objects are created once, and read."""
+
+from typing import Any, BinaryIO
+
+from google.api_core.exceptions import NotFound, PreconditionFailed
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage  # type: ignore[attr-defined]  # it ships no types
+
+from infra.local.firebase_storage.access import Upload
+from infra.local.stack import PROJECT
+
+
+class Taken(Exception):
+    """There is such an object already."""
+
+
+class Bucket:
+    """A bucket of a local Cloud Storage. Its methods block."""
+
+    def __init__(self, url: str, name: str) -> None:
+        anonymous: Any = AnonymousCredentials
+        sdk = storage.Client(
+            project=PROJECT, credentials=anonymous(), client_options={"api_endpoint": url}
+        )
+        self.name = name
+        self._bucket = sdk.bucket(name)
+
+    def create(self, upload: Upload, content: BinaryIO, custom: dict[str, str]) -> dict[str, Any]:
+        """Store the object; returns its metadata.
+
+        Raises:
+            Taken: there is one.
+        """
+        blob = self._bucket.blob(upload.path)
+        blob.metadata = custom or None
+        try:
+            blob.upload_from_file(
+                content,
+                rewind=True,
+                size=upload.size,
+                content_type=upload.content_type,
+                if_generation_match=0,
+            )
+        except PreconditionFailed as error:
+            raise Taken from error
+        return _metadata(blob)
+
+    def metadata(self, path: str) -> dict[str, Any] | None:
+        """As Firebase tells it; None without the object."""
+        blob = self._bucket.get_blob(path)
+        return None if blob is None else _metadata(blob)
+
+    def content(self, path: str) -> tuple[bytes, str] | None:
+        """The object and its type; None without it."""
+        blob = self._bucket.blob(path)
+        try:
+            return blob.download_as_bytes(), blob.content_type or "application/octet-stream"
+        except NotFound:
+            return None
+
+
+def _metadata(blob: Any) -> dict[str, Any]:
+    """Without `downloadTokens`: a link that works without signing in is not made here."""
+    return {
+        "name": blob.name,
+        "bucket": blob.bucket.name,
+        "generation": str(blob.generation),
+        "metageneration": str(blob.metageneration),
+        "contentType": blob.content_type,
+        "size": str(blob.size),
+        "md5Hash": blob.md5_hash,
+        "timeCreated": blob.time_created.isoformat() if blob.time_created else None,
+        "updated": blob.updated.isoformat() if blob.updated else None,
+        "metadata": blob.metadata or {},
+    }
