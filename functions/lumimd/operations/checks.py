@@ -6,6 +6,7 @@ from typing import Final
 from lumimd.errors import DeploymentFault
 from lumimd.operations.controls import QueueControl, RunState, ScheduleControl
 from lumimd.operations.operator import Check, Unhealthy
+from lumimd.plurals import counted
 from lumimd.ports import VisitStore
 from lumimd.resilience.breaker_state import Breaker
 from lumimd.resilience.breaker_store import BreakerStore
@@ -33,9 +34,9 @@ def queue_check(queues: QueueControl) -> Check:
             raise Unhealthy("there is no task queue")
         stopped = [queue.name for queue in found if queue.state is not RunState.RUNNING]
         if stopped:
-            raise Unhealthy(f"not running: {', '.join(stopped)}; its tasks wait")
+            raise Unhealthy(f"not running: {', '.join(stopped)}; tasks wait")
         waiting = sum(queue.waiting for queue in found)
-        return f"running, {waiting} waiting"
+        return f"running, {counted(waiting, 'task')} waiting"
 
     return check
 
