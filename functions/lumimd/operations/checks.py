@@ -8,7 +8,7 @@ from lumimd.operations.controls import QueueControl, RunState, ScheduleControl
 from lumimd.operations.operator import Check, Unhealthy
 from lumimd.plurals import counted
 from lumimd.ports import VisitStore
-from lumimd.resilience.breaker_state import Breaker
+from lumimd.resilience.breaker_state import Breaker, State
 from lumimd.resilience.breaker_store import BreakerStore
 
 NOBODY: Final = "health-check"
@@ -86,6 +86,9 @@ def breaker_check(breakers: BreakerStore, name: str) -> Check:
     async def check() -> str:
         found = await breakers.get(name)
         breaker = found[0] if found else Breaker(name=name)
+        if breaker.state is State.HALF_OPEN and breaker.successes:
+            answered = counted(breaker.successes, "probe was answered", "probes were answered")
+            return f"half open: {answered}, and the next call may close it"
         if not breaker.is_closed:
             since = f" since {breaker.opened_at:%Y-%m-%d %H:%M} UTC" if breaker.opened_at else ""
             raise Unhealthy(f"{breaker.state.replace('_', ' ')}{since}{_why(breaker)}")
