@@ -63,7 +63,7 @@ async def retry(desk: Desk, wanted: argparse.Namespace) -> int:
         if refusal.code is RefusalCode.NOTHING_TO_RETRY:
             await _say_why(desk, wanted.visit)
         raise
-    return _told(desk, visit, "It is being worked on again")
+    return _told(desk, visit, "It is being processed again")
 
 
 async def _say_why(desk: Desk, visit_id: str) -> None:
@@ -84,7 +84,7 @@ async def run_again(desk: Desk, wanted: argparse.Namespace) -> int:
     ):
         return 1
     visit = await rerun(desk.operator, wanted.visit, begin)
-    return _told(desk, visit, f"It is being worked on again from its {begin}")
+    return _told(desk, visit, f"It is being processed again from its {begin}")
 
 
 async def hold(desk: Desk, wanted: argparse.Namespace) -> int:

@@ -97,9 +97,7 @@ class LiveParts(OperatedParts):
         }
         orders, transcription = self._guards[Stage.SUBMISSION]
         self._guards[Stage.TRANSCRIPTION] = (transcription,)
-        self.transcriber = GuardedTranscriber(
-            self.provider, transcription, orders
-        )
+        self.transcriber = GuardedTranscriber(self.provider, transcription, orders)
         self.guarded: Summarizer = GuardedSummarizer(self.model, *self._guards[Stage.SUMMARY])
         self.summarizer = self.guarded
         self.queues: MemoryQueues = LiveQueues(self)

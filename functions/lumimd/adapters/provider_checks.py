@@ -60,6 +60,6 @@ async def _get(url: str, headers: dict[str, str], params: dict[str, str]) -> Non
     if answer.status_code in (401, 403):
         raise Unhealthy("refuses our key")
     if answer.status_code == 402:
-        raise Unhealthy("is not paid")
+        raise Unhealthy("the account is not paid")
     if answer.status_code >= 400:
         raise Unhealthy(f"answers {answer.status_code}")
