@@ -228,4 +228,4 @@ def _restarted(parts: Parts, visit: Visit, code: ErrorCode, *, given_up: bool = 
         return e.TranscriptionFailed(visit.attempt, code, given_up)
     until = parts.clock.now() + put_aside(visit.restarts + 1, None)
     restarted = e.TranscriptionGivenUp if given_up else e.TranscriptionRestarted
-    return restarted(visit.attempt, until)
+    return restarted(visit.attempt, until, code)

@@ -16,6 +16,7 @@ from infra.local.stack import Options
 from infra.local.stall import Recognition, Signs, until_stalled, waits_untroubled
 from infra.local.symptoms import symptoms
 from infra.local.visit_documents import VisitDocuments
+from lumimd.plurals import times
 from lumimd.records import ProcessingStatus, Visit
 
 T = TypeVar("T")
@@ -143,5 +144,5 @@ def _stand(visit: Visit | None) -> str:
     if visit.held_since is not None:
         stand += f", held since {visit.held_since:%H:%M:%S} UTC: a provider serves no visit"
     if visit.trouble is not None:
-        stand += f", {visit.trouble.last_code} ({visit.trouble.times} times)"
+        stand += f", {visit.trouble.last_code} ({times(visit.trouble.times)})"
     return f"{stand}."

@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
+from lumimd.plurals import times
+
 MOST: Final = 8
 
 SERIOUS: Final = ("CRITICAL", "ERROR", "WARNING")
@@ -34,7 +36,7 @@ def symptoms(run_dir: Path) -> list[str]:
             if symptom is not None:
                 counted[symptom] += 1
     worst = sorted(counted, key=lambda symptom: (symptom[0], -counted[symptom]))[:MOST]
-    return [f"{symptom[1]}, {_times(counted[symptom])}" for symptom in worst]
+    return [f"{symptom[1]}, {times(counted[symptom])}" for symptom in worst]
 
 
 def _symptom(part: str, line: str) -> tuple[int, str] | None:
@@ -61,7 +63,3 @@ def _logged(part: str, line: str) -> tuple[int, str] | None:
     details = ", ".join(str(told[field]) for field in TOLD if told.get(field))
     said = f"{part} logged {told.get('event')}" + (f" ({details})" if details else "")
     return SERIOUS.index(severity), said
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"

@@ -1,148 +1,124 @@
 """`scripts/ops`: what operators ask and do, against the local stack or a project of the cloud.
 
-Exit codes: 0 done, 1 something is wrong or some of it failed, 2 it was not asked rightly.
+Exit codes: 0 done, 1 something is wrong or some of it failed, 2 a usage error, 130 interrupted,
+141 the reader of the output closed it (`scripts/ops visits | head`), as a shell counts SIGPIPE.
 """
 
 import argparse
 import asyncio
-import logging
 import os
+import pkgutil
 import sys
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
 
-from google.api_core.exceptions import Forbidden
-from google.auth.exceptions import GoogleAuthError
-from rich.console import Console
+from infra.ops.arguments import parser
+from infra.ops.invocation import Invocation
+from infra.ops.local_stack import RUNS, NoStack, choose, running
 
-from infra.local.stack import ROOT
-from infra.ops import letters, services, visits, watching
-from infra.ops.connection import DEFAULT_REGION, Connection, NeedsSetting, cloud, local
-from infra.ops.desk import Desk, Unasked
-from infra.ops.local_stack import NoStack, choose
-from infra.ops.who import operator_name
-from lumimd import logs
-from lumimd.errors import REFUSALS, Refused, Transient
-from lumimd.operations.operator import Operator
-from lumimd.operations.refusals import OperatorRefused
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from infra.ops.connection import Connection
 
 OK: Final = 0
 PROBLEMS: Final = 1
 USAGE: Final = 2
-
-PIPE_WIDTH: Final = 160
-
-
-def parser() -> argparse.ArgumentParser:
-    """Every command and option there is."""
-    common = _common(argparse.SUPPRESS)
-    made = argparse.ArgumentParser(
-        prog="scripts/ops",
-        description="See how the visits do, and help those that do not.",
-        epilog="With neither --local nor --project: the project of GOOGLE_CLOUD_PROJECT.",
-        parents=[_common(None)],
-    )
-    commands = made.add_subparsers(metavar="COMMAND", required=True)
-    for module in (visits, letters, services, watching):
-        module.add_commands(commands, common)
-    return made
-
-
-def _common(unsaid: Any) -> argparse.ArgumentParser:
-    """The options that may stand before the command or after it; `unsaid` is their default."""
-
-    def default(value: object) -> Any:
-        return unsaid if unsaid is argparse.SUPPRESS else value
-
-    common = argparse.ArgumentParser(add_help=False)
-    where = common.add_mutually_exclusive_group()
-    where.add_argument(
-        "--local", action="store_true", default=default(False), help="the stack of scripts/dev"
-    )
-    where.add_argument(
-        "--project", metavar="P", default=default(None), help="a project of the cloud"
-    )
-    common.add_argument(
-        "--run", metavar="NAME", default=default(None), help="which local stack, if several run"
-    )
-    common.add_argument(
-        "--region",
-        default=default(DEFAULT_REGION),
-        help=f"of the cloud; default: {DEFAULT_REGION}",
-    )
-    common.add_argument(
-        "--json",
-        action="store_true",
-        default=default(False),
-        help="one JSON document on standard output",
-    )
-    common.add_argument(
-        "--yes", action="store_true", default=default(False), help="do not ask before a change"
-    )
-    return common
+INTERRUPTED: Final = 130
+CLOSED: Final = 141
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
-    wanted = parser().parse_args(arguments)
-    told = Console(stderr=True, highlight=False, soft_wrap=True)
-    logs.configure(to=sys.stderr, level=logging.CRITICAL)  # what matters here is said in sentences
     try:
-        return asyncio.run(_run(wanted, told))
-    except (NoStack, NeedsSetting) as error:
-        told.print(str(error), markup=False)
-        return USAGE
+        try:
+            code = _run(parser().parse_args(arguments))
+        finally:  # also after --help, which ends by SystemExit
+            sys.stdout.flush()
+            sys.stderr.flush()
+    except BrokenPipeError:
+        _write_no_more()
+        return CLOSED
     except KeyboardInterrupt:
-        told.print("Stopped. What was begun is in the audit log.")
-        return 130
+        return _told("Stopped. The audit log has every change that was begun.", INTERRUPTED)
+    return code
 
 
-async def _run(wanted: argparse.Namespace, told: Console) -> int:
-    connection = _connected(wanted)
-    if connection is None:
-        told.print("Which stack? Say --local, or --project P for the cloud.")
-        return USAGE
-    name = operator_name(in_cloud=not wanted.local)
-    return await run(wanted, connection, name, told)
+def _run(wanted: argparse.Namespace) -> int:
+    if wanted.run:
+        if wanted.project:
+            return _told("--run names a local stack, and --project a project: give one of them.")
+        wanted.local = True
+    try:
+        addresses = choose(RUNS, wanted.run) if wanted.local else None
+    except NoStack as error:
+        return _told(str(error))
+    project = wanted.project or os.environ.get("GOOGLE_CLOUD_PROJECT")
+    if addresses is None and not project:
+        return _told(_no_place())
+    return asyncio.run(_connected(wanted, project if addresses is None else None))
 
 
-async def run(wanted: argparse.Namespace, connection: Connection, name: str, told: Console) -> int:
+def _no_place() -> str:
+    if any(not each.in_memory for each in running(RUNS)):
+        return "Name the place: --local for the stack that runs here, or --project P for the cloud."
+    return "Name the project: --project P, or set GOOGLE_CLOUD_PROJECT. No local stack runs here."
+
+
+async def _connected(wanted: argparse.Namespace, project: str | None) -> int:
+    """Connect and run the command. The SDKs and the pipeline are imported from here on."""
+    import logging
+
+    from infra.ops.connection import cloud, local
+    from infra.ops.endings import console
+    from infra.ops.who import operator_name
+    from lumimd import logs
+
+    logs.configure(to=sys.stderr, level=logging.CRITICAL)  # what matters here is said in sentences
+    here = cloud(project, wanted.region) if project else local(choose(RUNS, wanted.run))
+    name = operator_name(in_cloud=project is not None)
+    return await run(wanted, here, name, console(stderr=True))
+
+
+async def run(
+    wanted: argparse.Namespace, connection: "Connection", name: str, told: "Console"
+) -> int:
     """Run the command on parts that are there; what goes wrong becomes a sentence and a code."""
+    from infra.ops.desk import Desk
+    from infra.ops.endings import console, sentence_of
+    from lumimd.operations.operator import Operator
+
     desk = Desk(
         operator=Operator(name, connection.parts),
         where=connection.where,
         configuration=connection.configuration,
+        invocation=Invocation.of(wanted),
         as_json=wanted.json,
         yes=wanted.yes,
-        # What goes into a file or a pipe has no edge to be broken at.
-        out=Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH),
+        out=console(stderr=False),
         told=told,
     )
+    command: Callable[[Desk, argparse.Namespace], Awaitable[int]]
+    command = pkgutil.resolve_name(f"infra.ops.{wanted.command}")
     try:
-        code: int = await wanted.command(desk, wanted)
-    except Unasked:
-        desk.say("This changes something, and there is no terminal to ask at. Say --yes.")
-        return USAGE
-    except Refused as refusal:
-        wait = f" Ask again in {refusal.retry_after_s:.0f} s." if refusal.retry_after_s else ""
-        desk.say(f"{REFUSALS[refusal.code]}{wait} ({refusal.code})")
-        return PROBLEMS
-    except OperatorRefused as refusal:
-        desk.say(f"{refusal} ({refusal.code})")
-        return PROBLEMS
-    except GoogleAuthError:
-        desk.say("You are not signed in: gcloud auth application-default login")
-        return USAGE
-    except Forbidden:
-        desk.say(f"Your account may not do this in {connection.where}.")
-        return PROBLEMS
-    except Transient:
-        desk.say(f"The store of {connection.where} does not answer. Is it up? Try: doctor")
-        return PROBLEMS
+        return await command(desk, wanted)
+    except Exception as error:
+        ending = sentence_of(error, desk)
+        if ending is None:
+            raise
+        desk.say(ending.sentence)
+        return ending.code
+
+
+def _told(sentence: str, code: int = USAGE) -> int:
+    """Say a sentence without rich, which is not loaded yet."""
+    print(sentence, file=sys.stderr)
     return code
 
 
-def _connected(wanted: argparse.Namespace) -> Connection | None:
-    if wanted.local:
-        return local(choose(ROOT / ".run", wanted.run))
-    project = wanted.project or os.environ.get("GOOGLE_CLOUD_PROJECT")
-    return cloud(project, wanted.region) if project else None
+def _write_no_more() -> None:
+    """What is still in the buffers goes nowhere, so that the interpreter ends without a word."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -4,15 +4,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
+from infra.ops.invocation import DEFAULT_REGION as DEFAULT_REGION
 from infra.ops.local_stack import Addresses
 from lumimd.operations.operator import Check, OperatorParts
 from lumimd.ports import TaskQueue
 from lumimd.settings import Settings, SettingsError, read
 from lumimd.wiring import CloudParts
-
-DEFAULT_REGION: Final = "us-central1"
 
 
 class NeedsSetting(Exception):

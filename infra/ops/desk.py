@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich.console import Console, RenderableType
-from rich.prompt import Confirm
 
+from infra.ops.invocation import Invocation
+from infra.ops.listing import print_whole
 from lumimd.operations.operator import Operator
 
 
@@ -24,6 +25,7 @@ class Desk:
     operator: Operator
     where: str
     configuration: Sequence[str]
+    invocation: Invocation
     as_json: bool
     yes: bool
     out: Console
@@ -35,23 +37,28 @@ class Desk:
             json.dump(_plain(data), sys.stdout, ensure_ascii=False, indent=2)
             sys.stdout.write("\n")
             return
-        for each in drawn:
-            self.out.print(each)
+        print_whole(self.out, drawn)
 
     def say(self, sentence: str) -> None:
         """Something that a person should know, and a machine need not."""
         self.told.print(sentence, markup=False)
 
+    def command(self, *words: str) -> str:
+        """A command as it can be typed, against the same stack or project."""
+        return self.invocation.line(*words)
+
     def confirm(self, question: str) -> bool:
         """Whether to go on with a change.
 
         Raises:
-            Unasked: there is no terminal to ask at, and nobody said --yes.
+            Unasked: there is no terminal to ask at, and the command line has no --yes.
         """
         if self.yes:
             return True
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise Unasked
+        from rich.prompt import Confirm
+
         agreed = Confirm.ask(f"{question} ({self.where})", console=self.told, default=False)
         if not agreed:
             self.say("Nothing was changed.")

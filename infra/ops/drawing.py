@@ -4,19 +4,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.text import Text
-from rich.tree import Tree
 
+from infra.ops.listing import Listing, field_lines
 from infra.ops.tables import COLOURS, ago, lasting, table_of
 from lumimd.operations.lines import VisitLine
-from lumimd.operations.operator_store import is_stuck
 from lumimd.operations.timeline import RunOutcome, StageRun, Timeline
-from lumimd.records import ProcessingStatus
+from lumimd.plurals import counted, times
 
 WIDTH: Final = 24
+_OUTCOMES: Final = {RunOutcome.STARTED_OVER: "failed, ordered again"}
 _COLOURS: Final = {
     RunOutcome.DONE: "green",
     RunOutcome.RUNNING: "cyan",
@@ -27,52 +25,61 @@ _COLOURS: Final = {
 
 
 def drawn(found: Timeline, now: datetime) -> Iterator[RenderableType]:
-    """The visit's facts, its stages as bars, its history, and what can be done next."""
-    yield _facts(found.visit, now)
+    """The visit's facts, its stages as bars, and its history."""
+    yield Facts(found.visit, now)
     if found.runs:
         yield _bars(found.runs)
-    yield _history(found)
-    yield from _next(found.visit, now)
+    yield from _history(found)
 
 
-def _facts(visit: VisitLine, now: datetime) -> Tree:
-    colour = COLOURS.get(visit.status, "white")
-    tree = Tree(f"[bold]{escape(visit.visit_id)}[/]  [{colour}]{visit.status}[/]")
-    tree.add(f"user        {escape(visit.user_id)}")
-    tree.add(f"created     {visit.created_at:%Y-%m-%d %H:%M:%S} UTC, {ago(visit.created_at, now)}")
+class Facts:
+    """The id and the status of a visit, and a line for each thing that is known of it."""
+
+    def __init__(self, visit: VisitLine, now: datetime) -> None:
+        self._visit: Final = visit
+        self._now: Final = now
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        yield from field_lines(list(_facts(self._visit, self._now)), options.max_width)
+
+
+def _facts(visit: VisitLine, now: datetime) -> Iterator[tuple[str, Text]]:
+    yield "visit", Text(visit.visit_id, "bold")
+    yield "status", Text(visit.status, COLOURS.get(visit.status, "white"))
+    yield "user", Text(visit.user_id)
+    yield "created", Text(f"{visit.created_at:%Y-%m-%d %H:%M:%S} UTC, {ago(visit.created_at, now)}")
     if visit.audio is not None:
         seconds = visit.audio.duration_seconds
         length = f"{lasting(seconds)}, " if seconds is not None else ""
-        tree.add(f"recording   {length}{_bytes(visit.audio.size_bytes)}")
+        yield "recording", Text(f"{length}{_bytes(visit.audio.size_bytes)}")
     if visit.transcription is not None:
         job = visit.transcription
-        pages = f", {job.pages} page{'s' if job.pages > 1 else ''}" if job.pages else ""
-        tree.add(f"transcript  {escape(job.provider)} {escape(job.transcript_id)}{pages}")
+        pages = f", {counted(job.pages, 'page')}" if job.pages else ""
+        yield "transcript", Text(f"{job.provider} {job.transcript_id}{pages}")
     if visit.legal_hold:
-        tree.add("held        legally: nobody can delete it")
+        yield "held", Text("for legal reasons: it cannot be deleted")
     if visit.processing_error is not None:
         error = visit.processing_error
-        tree.add(f"[red]failed[/]      {error.code} in {error.stage}: {escape(error.message)}")
+        yield "failed", Text(f"{error.code} in {error.stage}: {error.message}", "red")
     if visit.trouble is not None:
         trouble = visit.trouble
-        tree.add(
-            f"trouble     {trouble.last_code}, {trouble.times} times"
-            f" since {_time(trouble.first_at)}"
-        )
+        since = f"since {_time(trouble.first_at)} UTC"
+        yield "trouble", Text(f"{trouble.last_code}, {times(trouble.times)} {since}")
     if visit.wake_at is not None:
         late = (now - visit.wake_at).total_seconds()
         when = f"{lasting(late)} overdue" if late > 0 else f"in {lasting(-late)}"
-        tree.add(f"looked at   next at {_time(visit.wake_at)}, {when}")
+        yield "next check", Text(f"at {_time(visit.wake_at)} UTC, {when}")
     if visit.is_claimed_at(now) and visit.claim is not None:
-        tree.add(f"claimed     until {_time(visit.claim.until)}")
-    return tree
+        yield "worked on", Text(f"by a lease until {_time(visit.claim.until)} UTC")
 
 
-def _bars(runs: tuple[StageRun, ...]) -> Table:
+def _bars(runs: tuple[StageRun, ...]) -> Listing:
     begin = runs[0].started_at
     end = max((run.started_at.timestamp() + run.seconds for run in runs), default=0)
     whole = max(end - begin.timestamp(), 0.001)
-    table = table_of("attempt", "stage", "outcome", "time", "took", "tries", "trouble")
+    table = table_of(
+        "attempt", "stage", "outcome", "time", "took", "tries", "trouble", dropped_first="time"
+    )
     table.caption = f"{lasting(whole)} from the first step to the last"
     for run in runs:
         left = round((run.started_at - begin).total_seconds() / whole * WIDTH)
@@ -84,36 +91,27 @@ def _bars(runs: tuple[StageRun, ...]) -> Table:
         table.add_row(
             str(run.attempt),
             run.stage,
-            f"[{colour}]{run.outcome.replace('_', ' ')}[/]",
+            f"[{colour}]{_OUTCOMES.get(run.outcome, run.outcome)}[/]",
             bar,
             lasting(run.seconds),
             str(run.tries or "-"),
-            ", ".join(run.trouble).replace("_", " "),
+            ", ".join(run.trouble),
         )
     return table
 
 
-def _history(found: Timeline) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for entry in found.history:
-        detail = f" ({entry.detail})" if entry.detail else ""
-        to = f"-> {entry.to_status}" if entry.to_status is not entry.from_status else ""
-        table.add_row(_time(entry.at), str(entry.attempt), f"{entry.event}{detail}", to)
-    return table
-
-
-def _next(visit: VisitLine, now: datetime) -> Iterator[str]:
-    if visit.processing_status is ProcessingStatus.FAILED:
-        again = (
-            "may well succeed"
-            if visit.processing_error and visit.processing_error.retryable
-            else ("will most likely fail again, for the recording itself is the trouble")
-        )
-        yield f"\nAnother try {again}."
-        yield f"  scripts/ops retry {visit.visit_id}"
-        yield f"  scripts/ops discard {visit.visit_id} --reason TEXT"
-    elif is_stuck(visit, now):
-        yield "\nIt ought to move and does not. What keeps it: scripts/ops doctor"
+def _history(found: Timeline) -> Iterator[Text]:
+    """One line an event: when (UTC), in which attempt, what, and the new status."""
+    events = [
+        f"{entry.event} ({entry.detail})" if entry.detail else entry.event
+        for entry in found.history
+    ]
+    wide = max(map(len, events), default=0)
+    for entry, event in zip(found.history, events, strict=True):
+        moved = entry.to_status is not entry.from_status
+        to = f"  -> {entry.to_status}" if moved else ""
+        line = f"{_time(entry.at)}  {entry.attempt}  {event.ljust(wide) if moved else event}{to}"
+        yield Text(line)
 
 
 def _bytes(size: int | None) -> str:

@@ -10,6 +10,9 @@ from typing import Final
 
 ADDRESSES: Final = "addresses.json"
 
+RUNS: Final = Path(__file__).parents[2] / ".run"
+"""One folder a run of this checkout's stack."""
+
 
 class NoStack(Exception):
     """There is no stack to talk to; the message says what to do."""
@@ -43,12 +46,29 @@ def published(addresses: Addresses, run_dir: Path) -> Iterator[None]:
 
 
 def running(runs: Path) -> list[Addresses]:
-    """The stacks that are up, the newest first; what a killed one left behind is passed over."""
-    files = sorted(
-        runs.glob(f"run-*/{ADDRESSES}"), key=lambda file: file.stat().st_mtime, reverse=True
-    )
-    found = [Addresses(**json.loads(file.read_text())) for file in files]
-    return [addresses for addresses in found if _is_alive(addresses.pid)]
+    """The stacks that are up, the newest first.
+
+    Passed over: what a killed stack left behind, and the stack of another user, whose addresses
+    hold its secrets and cannot be read.
+    """
+    found = [(_changed_at(file), _read(file)) for file in runs.glob(f"run-*/{ADDRESSES}")]
+    readable = [(at, addresses) for at, addresses in found if addresses is not None]
+    newest_first = sorted(readable, key=lambda each: each[0], reverse=True)
+    return [addresses for _, addresses in newest_first if _is_alive(addresses.pid)]
+
+
+def _changed_at(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:  # the stack ended a moment ago
+        return 0.0
+
+
+def _read(file: Path) -> Addresses | None:
+    try:
+        return Addresses(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def choose(runs: Path, wanted: str | None) -> Addresses:
@@ -57,19 +77,40 @@ def choose(runs: Path, wanted: str | None) -> Addresses:
     Raises:
         NoStack: none, several, or one whose visits cannot be read from outside.
     """
-    found = [each for each in running(runs) if wanted in (None, each.run)]
+    up = running(runs)
+    found = [each for each in up if wanted in (None, each.run)]
     found = [each for each in found if not each.in_memory] or found[:1]
+    if not found and wanted is not None:
+        raise NoStack(f"No local stack is called {wanted}. {_that_run(up)}")
     if not found:
-        raise NoStack("No local stack is running; start one with: scripts/dev --scripted")
+        raise NoStack(f"No local stack runs. {_how_to_start()}")
     if len(found) > 1:
         names = ", ".join(each.run for each in found)
-        raise NoStack(f"Several stacks are running ({names}); choose one with --run NAME")
+        raise NoStack(f"Several stacks run: {names}. Choose one with --run NAME.")
     if found[0].in_memory:
         raise NoStack(
-            "This stack keeps its visits in its own memory, where nobody else can read them; "
-            "start it with the emulator: scripts/dev --store emulator"
+            f"The stack {found[0].run} keeps its visits in its own memory, where no other process "
+            f"can read them. {_how_to_start()}"
         )
     return found[0]
+
+
+def _that_run(up: list[Addresses]) -> str:
+    if not up:
+        return f"No local stack runs. {_how_to_start()}"
+    names = ", ".join(each.run + (" (in its own memory)" if each.in_memory else "") for each in up)
+    verb = "This one runs" if len(up) == 1 else "These run"
+    return f"{verb}: {names}."
+
+
+def _how_to_start() -> str:
+    """The command that starts a readable stack, where this machine can run one."""
+    from infra.local.stack import can_emulate
+
+    missing = can_emulate(os.environ)
+    if missing is None:
+        return "Start one with: scripts/dev --scripted --store emulator"
+    return f"A stack that can be read needs Google's emulators: {missing}"
 
 
 def _is_alive(pid: int) -> bool:

@@ -2,50 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
-
-from rich.table import Table
 
 from infra.ops.desk import Desk
+from infra.ops.listing import Listing
 from infra.ops.tables import ago, lasting, table_of
 from lumimd.operations import breakers, queues, schedules
 from lumimd.operations.controls import QueueState, RunState, ScheduleState
 from lumimd.resilience.breaker_state import Breaker
-
-
-def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add the commands of this module."""
-    queue = commands.add_parser(
-        "queues", parents=[common], help="the task queues: look, pause, resume"
-    )
-    queue.set_defaults(command=look_at_queues)
-    actions = queue.add_subparsers(metavar="ACTION")
-    for action, does in (("pause", "hand out no more tasks"), ("resume", "hand them out again")):
-        one = actions.add_parser(action, parents=[common], help=does)
-        one.add_argument("name", metavar="NAME")
-        one.set_defaults(command=change_queue, action=action)
-
-    schedule = commands.add_parser("schedule", parents=[common], help="the scheduled calls")
-    actions = schedule.add_subparsers(metavar="ACTION", required=True)
-    listed = actions.add_parser("list", parents=[common], help="when they ran and run next")
-    listed.set_defaults(command=look_at_schedules)
-    for action, does in (
-        ("run", "make the call now"),
-        ("pause", "make no more calls"),
-        ("resume", "make them again"),
-    ):
-        one = actions.add_parser(action, parents=[common], help=does)
-        one.add_argument("name", metavar="NAME")
-        one.set_defaults(command=change_schedule, action=action)
-
-    breaker = commands.add_parser(
-        "breakers", parents=[common], help="which dependency is left alone"
-    )
-    breaker.set_defaults(command=look_at_breakers)
-    actions = breaker.add_subparsers(metavar="ACTION")
-    one = actions.add_parser("reset", parents=[common], help="let calls through again")
-    one.add_argument("name", metavar="NAME", choices=breakers.NAMES)
-    one.set_defaults(command=reset_breaker)
 
 
 async def look_at_queues(desk: Desk, wanted: argparse.Namespace) -> int:
@@ -89,7 +52,7 @@ async def change_schedule(desk: Desk, wanted: argparse.Namespace) -> int:
 
 
 async def look_at_breakers(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Which dependency is left alone, since when and why."""
+    """Which provider is being skipped, since when and why."""
     found = await breakers.look(desk.operator)
     desk.show(found, _of_breakers(desk, found.breakers))
     return 0
@@ -104,9 +67,17 @@ async def reset_breaker(desk: Desk, wanted: argparse.Namespace) -> int:
     return 0
 
 
-def _of_queues(desk: Desk, found: Sequence[QueueState]) -> Table:
+def _of_queues(desk: Desk, found: Sequence[QueueState]) -> Listing:
     now = desk.operator.parts.clock.now()
-    table = table_of("queue", "state", "waiting", "retrying", "oldest", "a second", "at once")
+    table = table_of(
+        "queue",
+        "state",
+        "tasks waiting",
+        "tasks retrying",
+        "oldest",
+        "max per second",
+        "max parallel",
+    )
     for queue in found:
         table.add_row(
             queue.name,
@@ -120,12 +91,12 @@ def _of_queues(desk: Desk, found: Sequence[QueueState]) -> Table:
     return table
 
 
-def _of_schedules(desk: Desk, found: Sequence[ScheduleState]) -> Table:
+def _of_schedules(desk: Desk, found: Sequence[ScheduleState]) -> Listing:
     now = desk.operator.parts.clock.now()
-    table = table_of("scheduled call", "state", "schedule", "last", "ended", "next")
+    table = table_of("scheduled call", "state", "schedule", "last run", "outcome", "next run")
     for each in found:
-        ended = {None: "-", 0: "[green]well[/]"}.get(
-            each.last_code, f"[red]code {each.last_code}[/]"
+        ended = {None: "-", 0: "[green]succeeded[/]"}.get(
+            each.last_code, f"[red]failed, code {each.last_code}[/]"
         )
         wait = (each.next_at - now).total_seconds() if each.next_at else 0
         table.add_row(
@@ -139,7 +110,7 @@ def _of_schedules(desk: Desk, found: Sequence[ScheduleState]) -> Table:
     return table
 
 
-def _of_breakers(desk: Desk, found: Sequence[Breaker]) -> Table:
+def _of_breakers(desk: Desk, found: Sequence[Breaker]) -> Listing:
     now = desk.operator.parts.clock.now()
     table = table_of("breaker", "state", "because", "changed")
     for breaker in found:

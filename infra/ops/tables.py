@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
-from rich import box
 from rich.markup import escape
-from rich.table import Table
 
+from infra.ops.listing import Listing
 from lumimd.dead_letter import DeadLetter
 from lumimd.operations.bulk_retry import BulkSummary
 from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import AuditEntry, is_stuck
+from lumimd.plurals import times
 from lumimd.records import ProcessingStatus, Status
 
 COLOURS = {
@@ -22,7 +21,7 @@ COLOURS = {
 }
 
 
-def of_visits(visits: Sequence[VisitLine], now: datetime) -> Table:
+def of_visits(visits: Sequence[VisitLine], now: datetime) -> Listing:
     """One line a visit: where it stands, and why it does not move."""
     table = table_of("visit", "user", "status", "doing", "changed", "attempt", "trouble")
     for visit in visits:
@@ -41,7 +40,7 @@ def of_visits(visits: Sequence[VisitLine], now: datetime) -> Table:
     return table
 
 
-def of_letters(letters: Sequence[DeadLetter], now: datetime) -> Table:
+def of_letters(letters: Sequence[DeadLetter], now: datetime) -> Listing:
     """One line a dead letter: what failed, why, and since when."""
     table = table_of("visit", "user", "stage", "code", "attempt", "failed")
     for letter in letters:
@@ -58,7 +57,7 @@ def of_letters(letters: Sequence[DeadLetter], now: datetime) -> Table:
     return table
 
 
-def of_discarded(letters: Sequence[DeadLetter]) -> Table:
+def of_discarded(letters: Sequence[DeadLetter]) -> Listing:
     """One line a dead letter that was put away: by whom and why."""
     table = table_of("visit", "user", "code", "discarded by", "because")
     for letter in letters:
@@ -74,9 +73,9 @@ def of_discarded(letters: Sequence[DeadLetter]) -> Table:
     return table
 
 
-def of_bulk(summary: BulkSummary) -> Table:
+def of_bulk(summary: BulkSummary) -> Listing:
     """What came of a bulk retry, in figures."""
-    table = table_of("chosen", "retried", "refused", "failed", "left", "took", "why not")
+    table = table_of("visits chosen", "retried", "refused", "failed", "left", "took", "why not")
     why = ", ".join(f"{code}: {count}" for code, count in summary.codes.items())
     table.add_row(
         str(summary.chosen),
@@ -90,9 +89,9 @@ def of_bulk(summary: BulkSummary) -> Table:
     return table
 
 
-def of_entries(entries: Sequence[AuditEntry]) -> Table:
+def of_entries(entries: Sequence[AuditEntry]) -> Listing:
     """One line an entry of the audit log."""
-    table = table_of("when (UTC)", "who", "did", "to", "outcome and change")
+    table = table_of("when (UTC)", "account", "did", "to", "outcome and change")
     for entry in entries:
         code = f" ({entry.code})" if entry.code else ""
         change = _change(entry.before or {}, entry.after or {})
@@ -108,17 +107,15 @@ def of_entries(entries: Sequence[AuditEntry]) -> Table:
     return table
 
 
-_FOLDED: Final = frozenset({"", "trouble", "why not", "because", "outcome and change"})
-"""Columns of sentences and of codes; no other is ever broken, for ids are there to be copied."""
-
-
-def table_of(*columns: str) -> Table:
+def table_of(*columns: str, dropped_first: str | None = None) -> Listing:
     """An empty table."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", caption_justify="left")
-    for column in columns:
-        is_folded = column in _FOLDED
-        table.add_column(column, no_wrap=not is_folded, overflow="fold")
-    return table
+    return Listing(*columns, dropped_first=dropped_first)
+
+
+def limited(count: int) -> str:
+    """That there may be more than the `count` rows of a list."""
+    first = "This is the first one" if count == 1 else f"These are the first {count}"
+    return f"{first}; --limit N shows more."
 
 
 def ago(instant: datetime, now: datetime) -> str:
@@ -151,7 +148,7 @@ def _trouble(visit: VisitLine) -> str:
     if visit.processing_status is ProcessingStatus.FAILED and visit.processing_error:
         return visit.processing_error.code
     if visit.trouble:
-        return f"{visit.trouble.last_code}, {visit.trouble.times} times"
+        return f"{visit.trouble.last_code}, {times(visit.trouble.times)}"
     return ""
 
 

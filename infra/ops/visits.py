@@ -2,12 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
-from infra.ops import asked
+from infra.ops.advice import rerun_advice, steps_after
 from infra.ops.desk import Desk
 from infra.ops.drawing import drawn
-from infra.ops.tables import of_visits
+from infra.ops.tables import limited, of_visits
 from lumimd import commands
 from lumimd.errors import RefusalCode, Refused
 from lumimd.operations import dead_letters, legal_hold
@@ -16,51 +15,12 @@ from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import VisitFilter
 from lumimd.operations.rerun import From, rerun
 from lumimd.operations.timeline import timeline
+from lumimd.plurals import times
 from lumimd.records import ProcessingStatus, Visit
 
 
-def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add the commands of this module."""
-    listed = commands.add_parser("visits", parents=[common], help="list visits, newest first")
-    which = listed.add_mutually_exclusive_group()
-    which.add_argument("--stuck", action="store_true", help="that ought to move and do not")
-    which.add_argument("--failed", action="store_true", help="that failed, or have no summary")
-    which.add_argument(
-        "--high-retry", type=asked.count, metavar="N", help="retried N times or more"
-    )
-    listed.add_argument("--user", metavar="UID", help="of one user")
-    listed.add_argument("--limit", type=asked.count, default=50, metavar="N", help="default: 50")
-    listed.set_defaults(command=list_visits)
-
-    shown = commands.add_parser("show", parents=[common], help="how a visit went, step by step")
-    shown.add_argument("visit", metavar="VISIT")
-    shown.set_defaults(command=show)
-
-    again = commands.add_parser("retry", parents=[common], help="another attempt at a failed visit")
-    again.add_argument("visit", metavar="VISIT")
-    again.set_defaults(command=retry)
-
-    anew = commands.add_parser("rerun", parents=[common], help="work on a visit again from a step")
-    anew.add_argument("visit", metavar="VISIT")
-    anew.add_argument("--from", dest="begin", type=From, choices=list(From), required=True)
-    anew.set_defaults(command=run_again)
-
-    for name, does in (
-        ("hold", "protect a visit from every deletion"),
-        ("release", "let a held visit be deleted again"),
-    ):
-        legal = commands.add_parser(name, parents=[common], help=does)
-        legal.add_argument("visit", metavar="VISIT")
-        legal.add_argument("--reason", type=asked.reason, required=True, metavar="TEXT")
-        legal.set_defaults(command=hold, held=name == "hold")
-
-    gone = commands.add_parser("delete", parents=[common], help="delete a visit everywhere")
-    gone.add_argument("visit", metavar="VISIT")
-    gone.set_defaults(command=delete)
-
-
 async def list_visits(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Who stands where. No title and no word of a visit is read for it."""
+    """Where the visits stand. No title and no word of a visit is read for it."""
     parts = desk.operator.parts
     await note_reading(desk.operator, "list_visits", wanted.user or _group(wanted))
     found: Sequence[VisitLine]
@@ -75,12 +35,12 @@ async def list_visits(desk: Desk, wanted: argparse.Namespace) -> int:
         found = [visit for visit in found if visit.user_id == wanted.user]
     desk.show({"visits": found}, of_visits(found, parts.clock.now()))
     if not desk.as_json and len(found) == wanted.limit:
-        desk.say(f"These are the first {wanted.limit}; --limit N shows more.")
+        desk.say(limited(wanted.limit))
     return 0
 
 
 async def show(desk: Desk, wanted: argparse.Namespace) -> int:
-    """The timeline of a visit; that somebody looked is on record before it is shown."""
+    """The timeline of a visit; the reading is on record before it is shown."""
     parts = desk.operator.parts
     await note_reading(desk.operator, "read_timeline", wanted.visit)
     stored = await parts.store.get(wanted.visit)
@@ -88,7 +48,8 @@ async def show(desk: Desk, wanted: argparse.Namespace) -> int:
         raise Refused(RefusalCode.VISIT_NOT_FOUND)
     history = await parts.store.history(wanted.visit)
     found = timeline(VisitLine.of(stored.visit), history, parts.clock.now())
-    desk.show(found, *drawn(found, parts.clock.now()))
+    advice = [] if desk.as_json else await steps_after(desk, stored.visit)
+    desk.show(found, *drawn(found, parts.clock.now()), *advice)
     return 0
 
 
@@ -102,34 +63,32 @@ async def retry(desk: Desk, wanted: argparse.Namespace) -> int:
         if refusal.code is RefusalCode.NOTHING_TO_RETRY:
             await _say_why(desk, wanted.visit)
         raise
-    return _told(desk, visit, "It is being worked on again")
+    return _told(desk, visit, "It is being processed again")
 
 
 async def _say_why(desk: Desk, visit_id: str) -> None:
     stored = await desk.operator.parts.store.get(visit_id)
     error = stored.visit.processing_error if stored else None
-    if error is not None and not error.retryable:
-        desk.say(f"{error.code} does not go away by trying the same recording again. If you know")
-        desk.say(f"better: scripts/ops rerun {visit_id} --from submission")
+    if stored is not None and error is not None and not error.retryable:
+        desk.say(f"{error.code} does not go away by trying the same recording again.")
+        for line in await rerun_advice(desk, stored.visit):
+            desk.say(line)
 
 
 async def run_again(desk: Desk, wanted: argparse.Namespace) -> int:
     """From the submission: everything anew, and paid for again; from the summary: only that."""
-    cost = (
-        "its transcription is paid for again"
-        if wanted.begin is From.SUBMISSION
-        else "its summary is paid for again"
-    )
+    begin = From(wanted.begin)
+    paid = "transcription" if begin is From.SUBMISSION else "summary"
     if not desk.confirm(
-        f"Run {wanted.visit} again from its {wanted.begin}? If all was well, {cost}."
+        f"Run {wanted.visit} again from its {begin}? A {paid} that is there is paid for again."
     ):
         return 1
-    visit = await rerun(desk.operator, wanted.visit, wanted.begin)
-    return _told(desk, visit, f"It is being worked on again from its {wanted.begin}")
+    visit = await rerun(desk.operator, wanted.visit, begin)
+    return _told(desk, visit, f"It is being processed again from its {begin}")
 
 
 async def hold(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Nobody and nothing deletes a held visit."""
+    """A held visit cannot be deleted, by no user and by no rule."""
     question = "Protect {} from every deletion?" if wanted.held else "Let {} be deleted again?"
     if not desk.confirm(question.format(wanted.visit)):
         return 1
@@ -156,11 +115,12 @@ async def delete(desk: Desk, wanted: argparse.Namespace) -> int:
 def _told(desk: Desk, visit: Visit, sentence: str) -> int:
     line = VisitLine.of(visit)
     standing_at = f"attempt {line.attempt}, {line.processing_status}"
-    desk.show(line, f"{sentence}: {standing_at}. Follow it: show {line.visit_id}")
+    follow = f"Follow it: {desk.command('show', line.visit_id)}"
+    desk.show(line, f"{sentence}: {standing_at}.", follow)
     return 0
 
 
 def _group(wanted: argparse.Namespace) -> str:
     if wanted.high_retry:
-        return f"retried {wanted.high_retry} times or more"
+        return f"retried {times(wanted.high_retry)} or more"
     return "stuck" if wanted.stuck else "failed" if wanted.failed else "all"

@@ -51,7 +51,7 @@ def test_an_answer_that_is_no_success_is_told_by_its_caller(
     tmp_path: Path, part: str, line: str, symptom: str
 ) -> None:
     assert symptom in told(tmp_path, **{part: [line, line]})[0]
-    assert told(tmp_path, **{part: [line, line]})[0].endswith(", 2 times")
+    assert told(tmp_path, **{part: [line, line]})[0].endswith(", twice")
 
 
 @pytest.mark.parametrize(

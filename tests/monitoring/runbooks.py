@@ -37,6 +37,40 @@ class Command:
         return [words.get(word, word) for word in shlex.split(self.line)[1:]]
 
 
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: the section in which it stands, and its lines."""
+
+    section: str
+    text: str
+    info: str
+
+    @property
+    def cloud_only(self) -> bool:
+        """Whether no local stack can run it."""
+        return self.info == "cloud-only"
+
+    @property
+    def is_script(self) -> bool:
+        """Whether it is one program of the shell, with loops and pipes."""
+        return self.info == "script"
+
+    @property
+    def lines(self) -> list[str]:
+        return [line.strip() for line in self.text.splitlines() if line.strip()]
+
+
+def blocks(path: Path) -> list[Block]:
+    """Every block in order; before the first heading the section is empty."""
+    text = path.read_text()
+    headings = [(found.start(), found[1]) for found in re.finditer(r"^## (.+)$", text, re.M)]
+    found = []
+    for fence in _FENCE.finditer(text):
+        above = [title for start, title in headings if start < fence.start()]
+        found.append(Block(above[-1] if above else "", fence[3], fence[2].strip()))
+    return found
+
+
 def runbooks() -> list[Path]:
     """Every runbook, in order of its name."""
     return [path for path in sorted(FOLDER.glob("*.md")) if path.stem not in NOT_RUNBOOKS]
@@ -52,7 +86,9 @@ def commands(path: Path) -> list[Command]:
     found = []
     for language, info, block in _FENCE.findall(path.read_text()):
         assert language == "bash", f"{path.name}: a block of {language or 'nothing'}"
-        assert info.strip() in ("", "cloud-only"), f"{path.name}: {info}"
+        assert info.strip() in ("", "cloud-only", "script"), f"{path.name}: {info}"
+        if info.strip() == "script":  # one program of the shell, and no command a line
+            continue
         found += [
             Command(path.stem, line.strip(), bool(info)) for line in block.splitlines() if line
         ]

@@ -1,7 +1,29 @@
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
 import pytest
 
+from infra.ops.cli import parser, run
+from infra.ops.connection import Connection
+from infra.ops.endings import console
 from lumimd.operations.operator import Operator
 from tests.support.operators import OperatedParts, operator
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    told: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Ops = Callable[..., Awaitable[Ended]]
 
 
 @pytest.fixture
@@ -12,3 +34,24 @@ def parts() -> OperatedParts:
 @pytest.fixture
 def olga(parts: OperatedParts) -> Operator:
     return operator(parts)
+
+
+def ops_on(parts: OperatedParts, capsys: pytest.CaptureFixture[str], name: str = "olga") -> Ops:
+    """Runs one command on `parts`, as an operator who has no terminal."""
+
+    async def run_one(*arguments: str) -> Ended:
+        wanted = parser().parse_args(list(arguments))
+        connection = Connection(parts, "the test", ())
+        code = await run(wanted, connection, name, console(stderr=True))
+        return Ended(code, *capsys.readouterr())
+
+    return run_one
+
+
+@pytest.fixture
+def ops(
+    parts: OperatedParts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Ops:
+    """Runs one command, at a wide terminal."""
+    monkeypatch.setenv("COLUMNS", "200")
+    return ops_on(parts, capsys)

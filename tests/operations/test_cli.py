@@ -1,53 +1,17 @@
 """`scripts/ops` on parts in memory: what it prints, what it asks, and how it ends."""
 
-import json
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, NamedTuple
 
 import pytest
-from rich.console import Console
 
-from infra.ops.cli import OK, PROBLEMS, USAGE, main, parser, run
-from infra.ops.connection import Connection
+from infra.ops.cli import OK, PROBLEMS, USAGE, main, parser
 from lumimd import commands
 from lumimd.dead_letter import LetterState
 from lumimd.operations.operator_store import AuditFilter
 from lumimd.records import ProcessingStatus
 from lumimd.resilience.breaker_state import Breaker, State
+from tests.operations.conftest import Ops
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedParts
-
-
-class Ended(NamedTuple):
-    """How a command ended, and what it printed."""
-
-    code: int
-    out: str
-    told: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Ops = Callable[..., Awaitable[Ended]]
-
-
-@pytest.fixture
-def ops(
-    parts: OperatedParts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Ops:
-    """Runs one command, at a wide terminal that nobody sits at."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    async def run_one(*arguments: str) -> Ended:
-        wanted = parser().parse_args(list(arguments))
-        connection = Connection(parts, "the test", ())
-        told = Console(stderr=True, highlight=False, soft_wrap=True)
-        code = await run(wanted, connection, "olga", told)
-        return Ended(code, *capsys.readouterr())
-
-    return run_one
 
 
 async def a_bit_of_everything(parts: OperatedParts) -> None:
@@ -169,15 +133,18 @@ async def test_retry_begins_the_failed_stage_again(parts: OperatedParts, ops: Op
     assert (await parts.get("v1")).processing_status is ProcessingStatus.SUMMARIZING
 
 
-async def test_who_retries_what_cannot_succeed_is_told_why_and_what_else_there_is(
+async def test_a_refused_retry_names_the_code_and_a_rerun_only_of_a_readable_recording(
     parts: OperatedParts, ops: Ops
 ) -> None:
     await parts.unreadable("noise")
     refused = await ops("retry", "noise", "--yes")
     assert refused.code == PROBLEMS
     assert "audio_unreadable does not go away" in refused.told
-    assert "rerun noise --from submission" in refused.told
+    assert "rerun" not in refused.told
     assert "1 of 1 will be refused" in (await ops("bulk-retry", "--yes")).told
+    await parts.silent("quiet")
+    refused = await ops("retry", "quiet", "--yes")
+    assert "scripts/ops rerun quiet --from submission" in refused.told
 
 
 async def test_what_is_refused_is_a_sentence_and_exit_code_1(
@@ -314,12 +281,12 @@ def test_what_is_not_asked_rightly_ends_with_2(arguments: list[str]) -> None:
     assert ended.value.code == USAGE
 
 
-def test_without_a_stack_to_talk_to_it_says_which_it_needs(
+def test_without_a_place_to_work_it_says_which_it_needs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
     assert main(["visits"]) == USAGE
-    assert "--local" in capsys.readouterr().err
+    assert "--project" in capsys.readouterr().err
 
 
 def test_options_may_stand_before_the_command_or_after_it() -> None:

@@ -254,7 +254,7 @@ async def test_the_doctor_says_each_thing_that_is_wrong(
     assert not found.ok
     said = {each.subject: (each.level, each.sentence) for each in found.findings}
     assert said["configuration"] == (Level.PROBLEM, "WEBHOOK_SECRET: Field required")
-    assert said["queues"] == (Level.PROBLEM, f"Not running: {QUEUE}; its tasks wait.")
+    assert said["queues"] == (Level.PROBLEM, f"Not running: {QUEUE}; tasks wait.")
     assert said["stuck visits"][0] is Level.PROBLEM
     assert said["stuck visits"][1].startswith("1 ought to move")
     assert said["dead letters"][0] is Level.WARNING

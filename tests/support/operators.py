@@ -56,13 +56,17 @@ class OperatorTools:
 class OperatedParts(OperatorTools, MemoryParts):
     """The pipeline's parts in memory, with those that operators need, and visits in any state."""
 
+    owner: str = "user-1"
+
     async def get(self, visit_id: str) -> Visit:
         stored = await self.store.get(visit_id)
         assert stored is not None
         return stored.visit
 
     def uploaded_now(self, visit_id: str) -> Upload:
-        return self.upload(visit_id).model_copy(update={"announced_at": self.clock.now()})
+        return self.upload(visit_id, user_id=self.owner).model_copy(
+            update={"announced_at": self.clock.now()}
+        )
 
     async def submitted(self, visit_id: str) -> None:
         """A visit whose transcript is ordered."""
@@ -102,11 +106,24 @@ class OperatedParts(OperatorTools, MemoryParts):
         self.summarizer.raises, self.fallback = [Permanent(code)], NothingToSay()
         await pipeline.summarize(self, visit_id, 1)
 
+    async def not_summarized_again(self, visit_id: str) -> None:
+        """The failure of the second attempt at a summary."""
+        self.summarizer.raises = [Permanent(ErrorCode.SUMMARY_INVALID)]
+        self.fallback = NothingToSay()
+        await pipeline.summarize(self, visit_id, 2)
+
     async def unreadable(self, visit_id: str) -> None:
         """A visit whose recording is none."""
         upload = self.uploaded_now(visit_id)
         self.audio.put(upload.audio, b"not a recording")
         await pipeline.accept(self, upload)
+
+    async def silent(self, visit_id: str) -> None:
+        """A visit whose recording can be read, and holds no speech."""
+        await self.submitted(visit_id)
+        (job,) = [each for each in self.transcriber.orders if each.visit_id == visit_id]
+        self.transcriber.finish(job.transcript_id, Transcribed(transcript(())))
+        await collecting.collect(self, visit_id, 1, job.transcript_id)
 
 
 def spoken() -> Transcript:

@@ -16,7 +16,7 @@ def transcriber_check(base_url: str, api_key: str) -> Check:
     async def check() -> str:
         url = f"{base_url}/v2/transcript"
         await _get(url, {"authorization": api_key}, {"limit": "1"})
-        return "lists our jobs"
+        return "answers"
 
     return check
 
@@ -27,14 +27,14 @@ def model_check(base_url: str | None, api_key: str) -> Check:
     async def check() -> str:
         url = f"{(base_url or 'https://api.openai.com/v1').rstrip('/')}/models"
         await _get(url, {"Authorization": f"Bearer {api_key}"}, {})
-        return "lists its models"
+        return "answers"
 
     return check
 
 
 async def rules_check() -> str:
-    """The rules need nobody."""
-    return "rules summarize; no model is used"
+    """The rules need no provider."""
+    return "not used: the rules write the summaries"
 
 
 def bucket_check(client: Any, bucket: str) -> Check:
@@ -60,6 +60,6 @@ async def _get(url: str, headers: dict[str, str], params: dict[str, str]) -> Non
     if answer.status_code in (401, 403):
         raise Unhealthy("refuses our key")
     if answer.status_code == 402:
-        raise Unhealthy("is not paid")
+        raise Unhealthy("the account is not paid")
     if answer.status_code >= 400:
         raise Unhealthy(f"answers {answer.status_code}")

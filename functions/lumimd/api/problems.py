@@ -89,13 +89,15 @@ DETAILS: Final[Mapping[ProblemCode, str]] = {
         "The user id of this account holds a character that we cannot keep. Please tell support."
     ),
     ProblemCode.FORBIDDEN: "Only operators may do this.",
-    ProblemCode.NOT_FOUND: "There is no such thing, or it is not yours.",
-    ProblemCode.METHOD_NOT_ALLOWED: "This cannot be done here.",
-    ProblemCode.INVALID_REQUEST: "The request is not as it must be.",
+    ProblemCode.NOT_FOUND: "This does not exist, or belongs to another user.",
+    ProblemCode.METHOD_NOT_ALLOWED: "This path does not support this method.",
+    ProblemCode.INVALID_REQUEST: (
+        "The request is not valid: a field is missing, is unknown, or has a wrong value."
+    ),
     ProblemCode.BODY_TOO_LARGE: "The request is too large.",
     ProblemCode.IDEMPOTENCY_KEY_REUSED: "This key was used for another request.",
-    ProblemCode.REQUEST_IN_PROGRESS: "The same request is being worked on.",
-    ProblemCode.CHANGED_MEANWHILE: "Somebody else changed it. Please read it again.",
+    ProblemCode.REQUEST_IN_PROGRESS: "The same request is still being processed.",
+    ProblemCode.CHANGED_MEANWHILE: "This was changed at the same moment. Please read it again.",
     ProblemCode.RATE_LIMITED: "Too many requests. Please wait.",
     ProblemCode.UNAVAILABLE: "This is not available at the moment. Please try again.",
     ProblemCode.DOCUMENT_UNREADABLE: "This cannot be read at the moment. It is safe.",

@@ -125,6 +125,12 @@ class TranscriptionRestarted(Event):
 
     step = Step.AUDIO_RECEIVED
     until: datetime
+    code: ErrorCode = ErrorCode.TRANSCRIPTION_FAILED
+
+    @property
+    def detail(self) -> str:
+        """Why the job came to nothing."""
+        return self.code
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {

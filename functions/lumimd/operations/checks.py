@@ -6,8 +6,9 @@ from typing import Final
 from lumimd.errors import DeploymentFault
 from lumimd.operations.controls import QueueControl, RunState, ScheduleControl
 from lumimd.operations.operator import Check, Unhealthy
+from lumimd.plurals import counted
 from lumimd.ports import VisitStore
-from lumimd.resilience.breaker_state import Breaker
+from lumimd.resilience.breaker_state import Breaker, State
 from lumimd.resilience.breaker_store import BreakerStore
 
 NOBODY: Final = "health-check"
@@ -33,9 +34,9 @@ def queue_check(queues: QueueControl) -> Check:
             raise Unhealthy("there is no task queue")
         stopped = [queue.name for queue in found if queue.state is not RunState.RUNNING]
         if stopped:
-            raise Unhealthy(f"not running: {', '.join(stopped)}; its tasks wait")
+            raise Unhealthy(f"not running: {', '.join(stopped)}; tasks wait")
         waiting = sum(queue.waiting for queue in found)
-        return f"running, {waiting} waiting"
+        return f"running, {counted(waiting, 'task')} waiting"
 
     return check
 
@@ -85,6 +86,9 @@ def breaker_check(breakers: BreakerStore, name: str) -> Check:
     async def check() -> str:
         found = await breakers.get(name)
         breaker = found[0] if found else Breaker(name=name)
+        if breaker.state is State.HALF_OPEN and breaker.successes:
+            answered = counted(breaker.successes, "probe was answered", "probes were answered")
+            return f"half open: {answered}, and the next call may close it"
         if not breaker.is_closed:
             since = f" since {breaker.opened_at:%Y-%m-%d %H:%M} UTC" if breaker.opened_at else ""
             raise Unhealthy(f"{breaker.state.replace('_', ' ')}{since}{_why(breaker)}")

@@ -1,4 +1,4 @@
-"""What is wrong, in sentences: the configuration, every dependency, and what waits for somebody."""
+"""What is wrong, in sentences: the configuration, every dependency, the visits that need help."""
 
 from collections.abc import Callable, Iterable, Sized
 from enum import StrEnum
@@ -7,11 +7,12 @@ from typing import Final
 from lumimd.document import Document
 from lumimd.operations.health import health
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import LetterFilter
+from lumimd.operations.operator_store import OVERDUE_AFTER, LetterFilter
 from lumimd.operations.statistics import statistics
+from lumimd.plurals import counted, does
 
 MOST: Final = 300
-"""More than these are not counted out; nobody reads such a list anyway."""
+"""More than these are not counted out."""
 
 WITHIN_S: Final = 20.0
 """A tool that has just been started loads its SDKs and connects before it can ask anything."""
@@ -29,11 +30,12 @@ class Level(StrEnum):
 
 
 class Finding(Document):
-    """One thing that was looked at."""
+    """One check and its result. `command`: the words of `scripts/ops` that show more."""
 
     subject: str
     level: Level
     sentence: str
+    command: tuple[str, ...] = ()
 
 
 class Diagnosis(Document):
@@ -73,17 +75,21 @@ async def _dependencies(operator: Operator, within_s: float) -> list[Finding]:
 async def _stuck(operator: Operator) -> Finding:
     found = await operator.parts.operators.stuck(operator.parts.clock.now(), MOST)
     if not found:
-        return _finding("stuck visits", Level.OK, "Every visit that ought to move does.")
-    sentence = f"{_several(found)} ought to move and do not: scripts/ops visits --stuck"
-    return _finding("stuck visits", Level.PROBLEM, sentence)
+        minutes = OVERDUE_AFTER.total_seconds() / 60
+        well = f"None is overdue by more than {minutes:.0f} minutes."
+        return _finding("stuck visits", Level.OK, well)
+    verb = does(len(found), "is overdue or stands", "are overdue or stand")
+    sentence = f"{_several(found, 'visit')} {verb} still."
+    return _finding("stuck visits", Level.PROBLEM, sentence, "visits", "--stuck")
 
 
 async def _letters(operator: Operator) -> Finding:
     found = await operator.parts.operators.letters(LetterFilter(), MOST)
     if not found:
-        return _finding("dead letters", Level.OK, "None waits for a decision.")
-    sentence = f"{_several(found)} to be retried or discarded: scripts/ops dead-letters"
-    return _finding("dead letters", Level.WARNING, sentence)
+        return _finding("dead letters", Level.OK, "No open dead letters.")
+    waits = does(len(found), "waits", "wait")
+    sentence = f"{_several(found, 'dead letter')} {waits} to be retried or discarded."
+    return _finding("dead letters", Level.WARNING, sentence, "dead-letters")
 
 
 async def _success(operator: Operator) -> Finding:
@@ -92,18 +98,15 @@ async def _success(operator: Operator) -> Finding:
         return _finding("success", Level.OK, "No visit has ended in the last 24 hours.")
     level = Level.OK if today.success_rate >= GOOD_RATE else Level.WARNING
     ended = today.completed + today.failed
-    sentence = f"{today.completed} of {ended} visits were completed in the last 24 hours."
-    return _finding("success", level, sentence)
+    were = does(ended, "visit was", "visits were")
+    sentence = f"{today.completed} of {ended} {were} completed in the last 24 hours."
+    return _finding("success", level, sentence, *(("stats",) if level is not Level.OK else ()))
 
 
-def _sentence(said: str) -> str:
-    return f"{said[:1].upper()}{said[1:]}."
-
-
-def _several(found: Sized) -> str:
+def _several(found: Sized, one: str) -> str:
     count = len(found)
-    return f"{MOST} or more" if count >= MOST else str(count)
+    return f"{MOST} or more {one}s" if count >= MOST else counted(count, one)
 
 
-def _finding(subject: str, level: Level, sentence: str) -> Finding:
-    return Finding(subject=subject, level=level, sentence=sentence)
+def _finding(subject: str, level: Level, sentence: str, *command: str) -> Finding:
+    return Finding(subject=subject, level=level, sentence=sentence, command=command)

@@ -18,13 +18,13 @@ class OperatorCode(StrEnum):
 
 
 SENTENCES: Final[Mapping[OperatorCode, str]] = {
-    OperatorCode.NO_DEAD_LETTER: "There is no dead letter of this visit.",
-    OperatorCode.ALREADY_DISCARDED: "This dead letter was discarded before.",
-    OperatorCode.CHANGED_MEANWHILE: "Somebody else changed this at the same moment. Look again.",
-    OperatorCode.NO_SUCH_QUEUE: "There is no queue of this name.",
-    OperatorCode.NO_SUCH_SCHEDULE: "There is no scheduled call of this name.",
-    OperatorCode.NO_SUCH_BREAKER: "There is no breaker of this name.",
-    OperatorCode.NO_RECORDING: "There is no readable recording to begin with.",
+    OperatorCode.NO_DEAD_LETTER: "This visit has no dead letter.",
+    OperatorCode.ALREADY_DISCARDED: "This dead letter is discarded already.",
+    OperatorCode.CHANGED_MEANWHILE: "This was changed at the same moment. Read it again.",
+    OperatorCode.NO_SUCH_QUEUE: "No queue has this name.",
+    OperatorCode.NO_SUCH_SCHEDULE: "No scheduled call has this name.",
+    OperatorCode.NO_SUCH_BREAKER: "No breaker has this name.",
+    OperatorCode.NO_RECORDING: "The visit has no recording that can be read.",
 }
 """One plain sentence a code."""
 

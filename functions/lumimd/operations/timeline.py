@@ -17,6 +17,7 @@ _STAGES: Final = {
 }
 _ORDER: Final = tuple(Stage)
 _TROUBLE: Final = ("_deferred", "_failed", "_rejected")
+_JOB_LOST: Final = ("transcription_restarted", "transcription_given_up")
 _RECORDING_ARRIVED: Final = ("audio_accepted", "audio_replaced", "take_accepted")
 
 
@@ -56,6 +57,10 @@ class StageRun(Document):
     input_hash: str | None = None
     output_ref: str | None = None
 
+    def with_trouble(self, code: str) -> "StageRun":
+        """The same run, in which `code` came up as well."""
+        return self.model_copy(update={"trouble": (*self.trouble, code)})
+
 
 class Timeline(Document):
     """A visit for the one who looks into it."""
@@ -88,6 +93,8 @@ def stage_runs(history: Sequence[HistoryEntry], now: datetime) -> list[StageRun]
         is_same = running is not None and running.attempt == entry.attempt and not starts_over
         if running is not None and (stage is not running.stage or not is_same):
             runs[-1] = running = _ended(running, entry)
+            if entry.event in _JOB_LOST and entry.detail:
+                runs[-1] = running = running.with_trouble(entry.detail)
         if stage is not None and (running is None or running.ended_at is not None):
             runs.append(
                 StageRun(stage=stage, attempt=entry.attempt, started_at=entry.at, seconds=0)
@@ -126,15 +133,10 @@ def _outcome(run: StageRun, entry: HistoryEntry) -> RunOutcome:
 
 def _noted(run: StageRun, entry: HistoryEntry) -> StageRun:
     is_try = entry.event.endswith("_claimed")
-    is_trouble = entry.detail is not None and entry.event.endswith(
-        ("_deferred", "_failed", "rejected")
-    )
-    return run.model_copy(
-        update={
-            "tries": run.tries + is_try,
-            "trouble": (*run.trouble, entry.detail) if is_trouble else run.trouble,
-        }
-    )
+    if is_try:
+        run = run.model_copy(update={"tries": run.tries + 1})
+    is_trouble = entry.detail is not None and entry.event.endswith(_TROUBLE)
+    return run.with_trouble(entry.detail) if is_trouble and entry.detail else run
 
 
 def _with_refs(run: StageRun, visit: VisitLine) -> StageRun:

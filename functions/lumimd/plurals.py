@@ -1,0 +1,17 @@
+"""Counts in the sentences of the operators' interface: `1 visit`, `2 visits`, `once`, `3 times`."""
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`count` with its noun; `many` where the plural is not `one` with an s."""
+    noun = one if count == 1 else many or f"{one}s"
+    return f"{count:,} {noun}"
+
+
+def times(count: int) -> str:
+    """`once`, `twice`, then `3 times`."""
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def does(count: int, one: str, many: str) -> str:
+    """The verb for `count` subjects: `is` or `are`."""
+    return one if count == 1 else many

@@ -1,0 +1,67 @@
+"""The commands that help a visit, each named only where it would be accepted."""
+
+from infra.ops.connection import NeedsSetting
+from infra.ops.desk import Desk
+from lumimd.commands import RETRY_GAP
+from lumimd.dead_letter import LetterState
+from lumimd.errors import Permanent, Transient
+from lumimd.operations.lines import VisitLine
+from lumimd.operations.operator_store import is_stuck
+from lumimd.operations.rerun import From
+from lumimd.records import ProcessingStatus, Visit
+
+
+async def steps_after(desk: Desk, visit: Visit) -> list[str]:
+    """What can be done with a visit that failed or is stuck; empty for any other."""
+    now = desk.operator.parts.clock.now()
+    if visit.processing_status is ProcessingStatus.FAILED:
+        return ["", *await _after_failure(desk, visit)]
+    if is_stuck(VisitLine.of(visit), now):
+        return ["", "It is overdue or stands still. To find the reason:", _line(desk, "doctor")]
+    return []
+
+
+async def _after_failure(desk: Desk, visit: Visit) -> list[str]:
+    error = visit.processing_error
+    if error is not None and error.retryable and visit.audio is not None:
+        said = ["Another attempt may well succeed."]
+        wait = _wait_s(desk, visit)
+        if wait > 0:
+            said.append(f"It was retried a moment ago; the next retry can be made in {wait:.0f} s.")
+        else:
+            said.append(_line(desk, "retry", visit.visit_id))
+    else:
+        said = ["Another attempt would fail again: the recording is the trouble."]
+    found = await desk.operator.parts.operators.letter(visit.visit_id)
+    if found is not None and found.letter.state is LetterState.OPEN:
+        said.append("To put its dead letter away, with your reason:")
+        said.append(_line(desk, "discard", visit.visit_id, "--reason", "no attempt helps"))
+    return said
+
+
+async def rerun_advice(desk: Desk, visit: Visit) -> list[str]:
+    """How to work on the recording again in spite of a permanent failure, if it can be read."""
+    if visit.audio is None or not await _is_readable(desk, visit):
+        return []
+    line = _line(desk, "rerun", visit.visit_id, "--from", From.SUBMISSION)
+    return ["If the cause is gone, work on the recording again, which is paid for again:", line]
+
+
+async def _is_readable(desk: Desk, visit: Visit) -> bool:
+    assert visit.audio is not None
+    try:
+        await desk.operator.parts.audio.measure(visit.audio)
+    except (Permanent, Transient, NeedsSetting):
+        return False
+    return True
+
+
+def _wait_s(desk: Desk, visit: Visit) -> float:
+    if visit.last_retry_at is None:
+        return 0
+    now = desk.operator.parts.clock.now()
+    return (visit.last_retry_at + RETRY_GAP - now).total_seconds()
+
+
+def _line(desk: Desk, *words: str) -> str:
+    return f"  {desk.command(*words)}"

@@ -1,0 +1,37 @@
+"""`scripts/ops` as a process of its own, on visits in its memory: a stack without the emulators."""
+
+import asyncio
+import logging
+import os
+import sys
+from unittest.mock import patch
+
+from infra.ops import cli
+from infra.ops.connection import Connection
+from infra.ops.local_stack import Addresses
+from lumimd import logs
+from tests.support.operators import OperatedParts
+
+VISITS = 3
+
+
+async def _parts() -> OperatedParts:
+    parts = OperatedParts()
+    for number in range(VISITS):
+        await parts.submitted(f"visit-{number:022}")
+    return parts
+
+
+def main() -> int:
+    logs.configure(to=sys.stderr, level=logging.CRITICAL)
+    parts = asyncio.run(_parts())
+    here = Addresses("run-memory", os.getpid(), False, {}, {})
+    with (
+        patch.object(cli, "choose", lambda _runs, _wanted: here),
+        patch("infra.ops.connection.local", lambda _: Connection(parts, "the test", ())),
+    ):
+        return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""The texts of the operators' interface: plurals, units, and the words of the field."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from infra.ops.arguments import parser
+from lumimd.api.problems import DETAILS
+from lumimd.errors import MESSAGES, REFUSALS
+from lumimd.events import TranscriptionRestarted
+from lumimd.operations.refusals import SENTENCES
+from lumimd.plurals import counted, does, times
+from lumimd.recording import record
+from tests.operations.conftest import Ops
+from tests.support.operators import QUEUE, SCHEDULE, OperatedParts
+
+COMMANDS = (
+    ("visits",),
+    ("show", "v1"),
+    ("dead-letters",),
+    ("stats",),
+    ("costs",),
+    ("costs", "--audio-hour", "1", "--summary", "1"),
+    ("doctor",),
+    ("queues",),
+    ("schedule", "list"),
+    ("breakers",),
+    ("bulk-retry", "--yes"),
+    ("visits", "--limit", "1"),
+)
+
+ONE = re.compile(r"\b1 (?!of\b)(\w+(?:s|ve))\b")
+"""One of something in the plural: `1 visits`, `1 have`."""
+
+NOT_PLURAL = {"is", "was", "has", "does", "waits", "stands", "s"}
+
+CONFUSING = re.compile(
+    r"ought to|left alone|looked (?:at|after)|at once|as it must be|nobody|somebody|whoever"
+    r"|started over|lists our|(?<!as )said|of it again",
+    re.IGNORECASE,
+)
+"""Words of the interface that new operators did not understand."""
+
+
+async def given(parts: OperatedParts, visits: int) -> None:
+    for number in range(1, visits + 1):
+        await parts.partial(f"v{number}")
+        await parts.submitted(f"w{number}")
+    parts.clock.advance(timedelta(hours=1))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("visits", [0, 1, 2])
+async def test_counts_agree_with_their_nouns(
+    command: tuple[str, ...], visits: int, parts: OperatedParts, ops: Ops
+) -> None:
+    await given(parts, visits)
+    ended = await ops(*command)
+    for text in (ended.out, ended.told):
+        plurals = {word for word in ONE.findall(text) if word not in NOT_PLURAL}
+        assert plurals == set(), text
+        assert not re.search(r"\b(?:[02-9]|1\d+) (?:visit|order|page|letter|task|summary)\b", text)
+        assert not CONFUSING.search(text), text
+
+
+def test_nouns_verbs_and_times_follow_their_count() -> None:
+    assert [counted(n, "visit") for n in (0, 1, 2, 1200)] == [
+        "0 visits",
+        "1 visit",
+        "2 visits",
+        "1,200 visits",
+    ]
+    assert counted(2, "summary", "summaries") == "2 summaries"
+    assert [times(n) for n in (1, 2, 3)] == ["once", "twice", "3 times"]
+    assert (does(1, "waits", "wait"), does(2, "waits", "wait")) == ("waits", "wait")
+
+
+async def test_the_texts_that_confused_a_new_operator_are_gone(
+    parts: OperatedParts, ops: Ops
+) -> None:
+    await parts.completed("v1")
+    costs = (await ops("costs")).out
+    assert (
+        "Saved: 0.00 h of audio were not transcribed twice, because the transcript was kept."
+        in costs
+    )
+    assert "repeated (retries, regenerations)" in costs
+    assert "audio (h)" in costs
+    queues = (await ops("queues")).out
+    assert "max per second" in queues
+    assert "max parallel" in queues
+    doctor = (await ops("doctor")).out
+    assert "None is overdue by more than 5 minutes." in doctor
+    assert "No open dead letters." in doctor
+    await parts.unreadable("v2")
+    assert "check " in (await ops("doctor")).out
+
+
+async def test_a_job_that_failed_at_the_provider_is_told_with_its_code(
+    parts: OperatedParts, ops: Ops
+) -> None:
+    await parts.submitted("v1")
+    stored = await parts.store.get("v1")
+    assert stored is not None
+    await record(parts, stored, TranscriptionRestarted(1, parts.clock.now()))
+    shown = (await ops("show", "v1")).out
+    assert "failed, ordered again" in shown
+    assert "transcription_failed" in shown
+    assert "next check" in shown
+
+
+def helps() -> list[str]:
+    found, waiting = [], [parser()]
+    while waiting:
+        one = waiting.pop()
+        found.append(one.format_help())
+        for action in one._actions:
+            waiting += (
+                (getattr(action, "choices", None) or {}).values()
+                if isinstance(getattr(action, "choices", None), dict)
+                else []
+            )
+    return found
+
+
+def test_the_help_is_plain() -> None:
+    text = " ".join(" ".join(helps()).split())
+    assert "overdue by more than 5 minutes, or unchanged for 15" in text
+    assert "is a provider being skipped because it fails" in text
+    assert not CONFUSING.search(text)
+
+
+@pytest.mark.parametrize("table", [DETAILS, REFUSALS, MESSAGES, SENTENCES])
+def test_each_code_has_plain_sentences(table: dict[object, str]) -> None:
+    for sentence in table.values():
+        assert sentence[0].isupper(), sentence
+        assert sentence.endswith("."), sentence
+        assert not CONFUSING.search(sentence), sentence
+        assert len(sentence) <= 120, sentence
+
+
+async def test_the_names_of_paused_things_are_told(parts: OperatedParts, ops: Ops) -> None:
+    await parts.queues.pause(QUEUE)
+    await parts.schedules.pause(SCHEDULE)
+    doctor = (await ops("doctor")).out
+    assert f"Not running: {QUEUE}; tasks wait." in doctor
+    assert f"Not running: {SCHEDULE}; due visits wait." in doctor

@@ -1,0 +1,163 @@
+"""A pipeline in memory that goes on by the minute: what an operator's changes act upon.
+
+Its scheduled calls are made while their schedule runs, its tasks are dispatched while their queue
+runs, and its providers stand behind real circuit breakers.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+
+from lumimd import pipeline, recovery, retention
+from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
+from lumimd.adapters.memory.transcriber import MemoryTranscriber
+from lumimd.errors import Held
+from lumimd.operations.controls import QueueState, RunState, ScheduleState
+from lumimd.ports import Summarizer, Transcribed
+from lumimd.records import Stage, Visit
+from lumimd.resilience.breaker import CircuitBreaker, first_refusal
+from lumimd.resilience.breaker_state import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
+from lumimd.transcript import Transcript
+from tests.support.operators import QUEUE, SCHEDULE, OperatedParts, spoken
+from tests.support.parts import CountingSummarizer, transcript
+
+MINUTE = timedelta(minutes=1)
+RETENTION = "enforce-retention"
+
+
+class Provider(MemoryTranscriber):
+    """Transcribes at once. `trouble` is raised instead; `silent` visits hold no speech."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda visit_id: Transcribed(self._heard(visit_id)))
+        self.trouble: Exception | None = None
+        self.silent: set[str] = set()
+
+    def _heard(self, visit_id: str) -> Transcript:
+        return transcript(()) if visit_id in self.silent else spoken()
+
+    def _answer(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        self._answer()
+        return await super().submit(audio_url, visit_id=visit_id, attempt=attempt)
+
+    async def fetch(self, transcript_id: str):
+        self._answer()
+        return await super().fetch(transcript_id)
+
+
+class Model(CountingSummarizer):
+    """Summarizes. `trouble` is raised instead."""
+
+    trouble: Exception | None = None
+
+    async def summarize(self, transcript: Transcript):
+        if self.trouble is not None:
+            self.calls += 1
+            raise self.trouble
+        return await super().summarize(transcript)
+
+
+class LiveSchedules(MemorySchedules):
+    """Scheduled calls that are made: by the minute, and when an operator asks."""
+
+    def __init__(self, **calls: Callable[[], Awaitable[object]]) -> None:
+        self._calls = {name.replace("_", "-"): call for name, call in calls.items()}
+        super().__init__(*self._calls)
+
+    async def run(self, name: str) -> ScheduleState:
+        await super().run(name)
+        try:
+            await self._calls[name]()
+            code = 0
+        except Exception:  # as the real scheduler, which notes the status alone
+            code = 14
+        changed = self._schedules[name].model_copy(update={"last_code": code})
+        self._schedules[name] = changed
+        return changed
+
+
+@dataclass
+class LiveParts(OperatedParts):
+    """The parts, with the day's course: `minutes` lets time pass."""
+
+    provider: Provider = field(default_factory=Provider)
+    model: Model = field(default_factory=Model)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._guards = {
+            Stage.SUBMISSION: (self._breaker(ORDERS), self._breaker(TRANSCRIPTION)),
+            Stage.SUMMARY: (self._breaker(MODEL),),
+        }
+        orders, transcription = self._guards[Stage.SUBMISSION]
+        self._guards[Stage.TRANSCRIPTION] = (transcription,)
+        self.transcriber = GuardedTranscriber(self.provider, transcription, orders)
+        self.guarded: Summarizer = GuardedSummarizer(self.model, *self._guards[Stage.SUMMARY])
+        self.summarizer = self.guarded
+        self.queues: MemoryQueues = LiveQueues(self)
+        self.schedules = LiveSchedules(
+            wake_due_visits=lambda: recovery.wake_due(self),
+            enforce_retention=lambda: retention.hourly(self),
+        )
+
+    @cached_property
+    def library(self) -> None:  # no route of the API is called here
+        return None
+
+    def _breaker(self, policy: BreakerPolicy) -> CircuitBreaker:
+        return CircuitBreaker(policy, self.breakers, self.clock, self.new_id)
+
+    async def refusal(self, stage: Stage, unanswered_since=None) -> Held | None:
+        return await first_refusal(self._guards[stage], unanswered_since)
+
+    async def uploaded(self, *visit_ids: str) -> None:
+        """Recordings arrive; the event of each is delivered."""
+        for visit_id in visit_ids:
+            await pipeline.accept(self, self.uploaded_now(visit_id))
+
+    async def minutes(self, count: int = 1) -> None:
+        """Each minute the scheduled call is made and the tasks are dispatched, if not paused."""
+        for _ in range(count):
+            self.clock.advance(MINUTE)
+            if await self._is_running(SCHEDULE):
+                await self.schedules.run(SCHEDULE)
+            await self._dispatch()
+
+    async def _is_running(self, name: str) -> bool:
+        states = {each.name: each.state for each in await self.schedules.all()}
+        return states[name] is RunState.RUNNING
+
+    async def _dispatch(self) -> None:
+        (queue,) = await self.queues.all()
+        if queue.state is not RunState.RUNNING:
+            return
+        for _ in range(self.tasks.waiting.qsize()):
+            task = self.tasks.waiting.get_nowait()
+            await pipeline.summarize(self, task.visit_id, task.attempt)
+
+    async def ended(self, *visit_ids: str) -> list[Visit]:
+        """The visits once all are at their end; it fails when a day does not do."""
+        for _ in range(24 * 60):
+            visits = [await self.get(visit_id) for visit_id in visit_ids]
+            if all(visit.processing_status.is_terminal for visit in visits):
+                return visits
+            await self.minutes()
+        raise AssertionError(f"not at their end: {visit_ids}")
+
+
+class LiveQueues(MemoryQueues):
+    """The one queue, whose waiting tasks are counted."""
+
+    def __init__(self, parts: LiveParts) -> None:
+        super().__init__(QUEUE)
+        self._parts = parts
+
+    async def all(self) -> list[QueueState]:
+        waiting = self._parts.tasks.waiting.qsize()
+        return [each.model_copy(update={"waiting": waiting}) for each in await super().all()]

@@ -1,0 +1,102 @@
+"""Each runbook is followed by the letter, to its last check, on the fault that it is for.
+
+Every command ends with exit code 0; the doctor of the second section with 1 where it must name the
+fault. What only a cloud can run is marked in the runbook, and counted here.
+"""
+
+import shlex
+
+import pytest
+
+from tests.monitoring.runbooks import FOLDER, SECTIONS, Block, blocks, runbooks
+from tests.operations.conftest import Ops, ops_on
+from tests.runbooks.faults import OTHER, REHEARSALS, VISIT
+from tests.runbooks.live import LiveParts
+
+CLOUD_ONLY_BLOCKS = 33
+"""Blocks that no local stack can run. The number grows when a runbook gains one, by intent."""
+
+ON_THE_STACK = {"data-deletion-request", "restore-from-backup"}
+"""Rehearsed by processes on the emulators: one has a loop of the shell, the other a database."""
+
+WORDS = {"VISIT": VISIT, "OTHER_VISIT": OTHER, "UID": "user-1"}
+CAUSE, REMEDY, OVER = SECTIONS[1:]
+
+
+def paths() -> list[str]:
+    return [*(path.stem for path in runbooks() if path.stem not in ON_THE_STACK), "README"]
+
+
+def test_every_runbook_has_its_fault() -> None:
+    assert set(paths()) == set(REHEARSALS)
+
+
+def test_the_blocks_that_only_a_cloud_runs_are_counted() -> None:
+    marked = [
+        block for path in FOLDER.glob("*.md") for block in cloud_only(path.stem) if block.cloud_only
+    ]
+    assert len(marked) == CLOUD_ONLY_BLOCKS
+    for block in marked:
+        assert any(
+            "gcloud" in each or "terraform" in each or "release" in each for each in block.lines
+        )
+
+
+def cloud_only(name: str) -> list[Block]:
+    return blocks(FOLDER / f"{name}.md") if name not in ("operators-session",) else []
+
+
+@pytest.mark.parametrize("name", paths())
+async def test_a_runbook_is_followed_to_its_last_check(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    rehearsal = REHEARSALS[name]
+    parts = LiveParts()
+    await rehearsal.fault(parts)
+    capsys.readouterr()
+    ops = ops_on(parts, capsys)
+    words = {**WORDS, **rehearsal.words}
+    here = [block for block in blocks(FOLDER / f"{name}.md") if not block.cloud_only]
+    printed: dict[str, str] = {}
+    for section in ("", CAUSE, REMEDY, OVER):
+        if section == REMEDY:
+            await rehearsal.mended(parts)
+        if section == OVER:
+            await rehearsal.passes(parts)
+            capsys.readouterr()
+        lines = [line for block in here if block.section == section for line in block.lines]
+        doctor = rehearsal.doctor if section == CAUSE else 0
+        printed[section] = await followed(ops, lines, words, doctor)
+        if section == OVER and "scripts/ops visits --stuck" in lines:
+            assert (await ops("visits", "--stuck", "--json")).json == {"visits": []}
+    for text in rehearsal.shown:
+        assert text in printed[CAUSE]
+    for text in rehearsal.gone:
+        assert text not in printed[OVER], printed[OVER]
+
+
+async def followed(ops: Ops, lines: list[str], words: dict[str, str], doctor: int) -> str:
+    """Type each line as it stands; what all of them printed."""
+    printed = ""
+    for line in lines:
+        program, *arguments = shlex.split(line, comments=True)
+        assert program == "scripts/ops", line
+        typed = [words.get(word, word) for word in arguments]
+        pace = ["--per-minute", "6000"] if typed[0] == "bulk-retry" else []
+        ended = await ops(*typed, *pace, "--yes")
+        assert ended.code == (doctor if typed[0] == "doctor" else 0), (
+            f"{line}: {ended.told}{ended.out}"
+        )
+        printed += ended.out + ended.told
+    return printed
+
+
+@pytest.mark.parametrize("name", [path.stem for path in runbooks()])
+def test_a_runbook_names_no_word_that_is_not_replaced(name: str) -> None:
+    known = {"VISIT", "OTHER_VISIT", "UID", "CODE", "NAME"}
+    for block in blocks(FOLDER / f"{name}.md"):
+        for line in block.lines:
+            if line.startswith("scripts/ops") and not block.cloud_only:
+                words = shlex.split(line)[1:]
+                assert {word for word in words if word.isupper()} <= known, line
