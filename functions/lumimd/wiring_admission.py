@@ -15,6 +15,7 @@ from lumimd.admission.waiting_room import WaitingRoom
 from lumimd.ports import Clock
 from lumimd.resilience.limits import COLLECTION as BUCKETS
 from lumimd.resilience.limits import Limits, Tiers
+from lumimd.resilience.pseudonyms import Pseudonyms
 from lumimd.resilience.rate_limit import Bucket
 from lumimd.settings import Settings
 from lumimd.shared_documents import SharedDocuments
@@ -39,7 +40,7 @@ class AdmissionWiring:
     @cached_property
     def admission(self) -> Admission:
         """Who may have a job at the provider."""
-        limits = Limits(self._buckets, self.clock, self.new_id)
+        limits = Limits(self._buckets, self.clock, self.new_id, pseudonyms=self._pseudonyms)
         return Admission(
             Slots(self._shards, Cap.of(self._settings.transcription_concurrency), self.clock),
             self._lines,
@@ -48,6 +49,11 @@ class AdmissionWiring:
             TierQuota(limits, self._tiers),
             self.clock,
         )
+
+    @cached_property
+    def _pseudonyms(self) -> Pseudonyms:
+        """Under a secret that every function has, and that is not in the store."""
+        return Pseudonyms(self._settings.webhook_secret.get_secret_value())
 
     @cached_property
     def _buckets(self) -> SharedDocuments[Bucket]:
