@@ -58,6 +58,8 @@ _AGAIN: Final = Transition(_P.PENDING, (Effect.GIVE_PLACE_BACK,))
 _KEPT: Final = Transition(_P.COMPLETED, (Effect.GIVE_PLACE_BACK,))
 _CANCELLED: Final = Transition(_P.CANCELLED)
 
+_IN_PLACE: Final = (e.ConsentGiven, e.VisitEdited, e.JobCharged)
+
 TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] = {
     (_P.PENDING, e.AudioAccepted): _SUBMIT,
     (_P.PENDING, e.AudioReplaced): _SUBMIT,
@@ -106,7 +108,7 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.FAILED, e.ConsentGivenLate): _SUBMIT,
     (_P.COMPLETED, e.SummaryRegenerated): _STORED,
     **{(_s, e.VisitExpired): _FAILED for _s in (_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING)},
-    **{(_s, _e): Transition(_s) for _s, _e in product(_P, (e.ConsentGiven, e.VisitEdited))},
+    **{(_s, _e): Transition(_s) for _s, _e in product(_P, _IN_PLACE)},
     # Cancelled or expired before there was a recording: whoever records then wants it processed.
     (_P.CANCELLED, e.AudioAccepted): _SUBMIT,
     (_P.FAILED, e.AudioAccepted): _SUBMIT,
@@ -231,11 +233,11 @@ def in_view_of(visit: Visit, event: e.Event) -> e.Event:
     if not isinstance(event, e.AudioRejected) or event.code is ErrorCode.CONSENT_MISSING:
         return event
     if visit.waiting_takes:
-        return e.TakeRefused(event.attempt, event.code, event.given_up)
+        return e.TakeRefused(event.attempt, event.code, event.given_up, event.charge)
     if kept is _P.COMPLETED and event.code not in RETRYABLE:
-        return e.ResultsKept(event.attempt, event.code, event.given_up)
+        return e.ResultsKept(event.attempt, event.code, event.given_up, event.charge)
     if kept is _P.SUMMARIZING:
-        return e.TranscriptKept(event.attempt, event.code, event.given_up)
+        return e.TranscriptKept(event.attempt, event.code, event.given_up, event.charge)
     return event
 
 

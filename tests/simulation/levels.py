@@ -194,5 +194,9 @@ LEVELS["rolled_back"] = replace(LEVELS["heavy"], unreadable=0.3, broken_part=0.3
 """As heavy, and some documents cannot be read for hours."""
 LEVELS["mixed"] = replace(LEVELS["normal"], mixed=1.0, newer_value=0.3, few_places=1.0)
 """As normal, and half of the instances write what the others cannot read."""
+LEVELS["fruitless"] = Level(
+    bad_recording=0.4, cancelled=0.2, replaced=0.2, job_fails=0.2, impatient=0.3, retry_asked=0.2
+)
+"""Many recordings bring nothing, and owners stop visits; nothing else goes wrong."""
 LEVELS["backlog"] = Level(backlog=1.0)
 """Tasks wait in the queue for hours; nothing else goes wrong."""

@@ -48,6 +48,7 @@ class OrderedJob:
     gone: bool = False
     deleted: bool = False
     hangs: bool = False
+    ended_at: float = 0.0
 
     @property
     def is_there(self) -> bool:
@@ -237,6 +238,7 @@ class Transcriptions:
     def _end(self, job: OrderedJob) -> None:
         world = self._world
         self.running -= 1
+        job.ended_at = world.loop.time()
         if job.hangs:
             self._check_replaced(job)
         if job.hangs or world.faults.chance("job_vanishes"):
