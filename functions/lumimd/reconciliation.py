@@ -184,6 +184,8 @@ async def _is_settled(parts: Parts, stored: Stored, transcript_id: str) -> bool:
         return False
     if is_charged(stored.visit, transcript_id):
         return True
+    if not stored.visit.processing_status.is_terminal:
+        return False
     try:
         job = await parts.transcriber.fetch(transcript_id)
     except JobGone:

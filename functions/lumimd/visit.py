@@ -58,8 +58,6 @@ _AGAIN: Final = Transition(_P.PENDING, (Effect.GIVE_PLACE_BACK,))
 _KEPT: Final = Transition(_P.COMPLETED, (Effect.GIVE_PLACE_BACK,))
 _CANCELLED: Final = Transition(_P.CANCELLED)
 
-_IN_PLACE: Final = (e.ConsentGiven, e.VisitEdited, e.JobCharged)
-
 TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] = {
     (_P.PENDING, e.AudioAccepted): _SUBMIT,
     (_P.PENDING, e.AudioReplaced): _SUBMIT,
@@ -108,7 +106,8 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.FAILED, e.ConsentGivenLate): _SUBMIT,
     (_P.COMPLETED, e.SummaryRegenerated): _STORED,
     **{(_s, e.VisitExpired): _FAILED for _s in (_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING)},
-    **{(_s, _e): Transition(_s) for _s, _e in product(_P, _IN_PLACE)},
+    **{(_s, _e): Transition(_s) for _s, _e in product(_P, (e.ConsentGiven, e.VisitEdited))},
+    **{(_s, e.JobCharged): Transition(_s) for _s in _P if _s.is_terminal},
     # Cancelled or expired before there was a recording: whoever records then wants it processed.
     (_P.CANCELLED, e.AudioAccepted): _SUBMIT,
     (_P.FAILED, e.AudioAccepted): _SUBMIT,
@@ -153,6 +152,8 @@ LATE_OR_REPEATED: Final = frozenset(
         *product((_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING, _P.COMPLETED, _P.CANCELLED), _RETRY),
         *product(set(_P) - {_P.COMPLETED}, (e.SummaryRegenerated,)),
         *product(_TERMINAL, (e.VisitCancelled, e.VisitExpired)),
+        # It is charged at the end of the visit.
+        *product(set(_P) - set(_TERMINAL), (e.JobCharged,)),
     }
 )
 

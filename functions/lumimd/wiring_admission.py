@@ -5,6 +5,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lumimd.admission.admit import Admission
+from lumimd.admission.hourly import COLLECTION as HOURS
+from lumimd.admission.hourly import HourlyCap, Orders
 from lumimd.admission.lanes import Line
 from lumimd.admission.places import Cap, Shard
 from lumimd.admission.quota import TierQuota
@@ -19,6 +21,7 @@ from lumimd.resilience.pseudonyms import Pseudonyms
 from lumimd.resilience.rate_limit import Bucket
 from lumimd.settings import Settings
 from lumimd.shared_documents import SharedDocuments
+from lumimd.shared_flags import SharedFlags
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -35,6 +38,9 @@ class AdmissionWiring:
         def _settings(self) -> Settings: ...
 
         @property
+        def flags(self) -> SharedFlags: ...
+
+        @property
         def _firestore(self) -> "firestore.AsyncClient": ...
 
     @cached_property
@@ -48,6 +54,7 @@ class AdmissionWiring:
             self._waiting_room,
             TierQuota(limits, self._tiers),
             self.clock,
+            HourlyCap(self.flags, self._hours, self.clock, self._pseudonyms),
         )
 
     @cached_property
@@ -66,6 +73,12 @@ class AdmissionWiring:
         from lumimd.adapters.firestore_shared_documents import FirestoreSharedDocuments
 
         return FirestoreSharedDocuments(self._firestore, SHARDS, Shard)
+
+    @cached_property
+    def _hours(self) -> SharedDocuments[Orders]:
+        from lumimd.adapters.firestore_shared_documents import FirestoreSharedDocuments
+
+        return FirestoreSharedDocuments(self._firestore, HOURS, Orders)
 
     @cached_property
     def _lines(self) -> SharedDocuments[Line]:

@@ -21,7 +21,7 @@ from tests.simulation.words import heard_in, label
 from tests.simulation.world import EXPIRES_AFTER, World
 
 HARMLESS: Final = {
-    *("poison", "kills_measuring", "few_places", "rush", "backlog"),
+    *("poison", "kills_measuring", "few_places", "rush", "backlog", "capped"),
     *("unpaid_for_days", "bad_order", "job_hangs"),
     *("unreadable", "mixed", "newer_value", "broken_part"),
 }

@@ -39,6 +39,7 @@ from tests.simulation.sabotage_of_reading import READING
 from tests.simulation.sabotage_of_rights import RIGHTS
 from tests.simulation.sabotage_of_saves import SAVES
 from tests.simulation.sabotage_of_takes import TAKES
+from tests.simulation.sabotage_of_the_cap import CAP
 from tests.simulation.sabotage_of_waiting import WAITING
 from tests.simulation.transcription import Transcriptions
 
@@ -233,6 +234,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     **BILLS,
     **SAVES,
     **PLACES,
+    **CAP,
     **MEASURING,
     **MOVES,
     **WAITING,
