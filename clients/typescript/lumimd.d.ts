@@ -347,11 +347,24 @@ export interface Medication {
 }
 /**
  * What the visit has cost so far, over all its attempts: what the providers charge by.
+ *
+ * `orders` are jobs that the provider took, `summaries` answers of the model, good ones and bad
+ * ones. Up to `summaries_unsettled` more answers may have been paid: their workers crashed, or the
+ * answers were lost on the way. `jobs` are the newest of the jobs, so that each counts once.
  */
 export interface Ledger {
   audioSeconds?: number;
   orders?: number;
   summaries?: number;
+  summariesUnsettled?: number;
+  jobs?: LedgerJob[];
+}
+/**
+ * A job at the provider; `seconds` of audio are charged for it, None where none are so far.
+ */
+export interface LedgerJob {
+  transcriptId: string;
+  seconds?: number | null;
 }
 /**
  * When the present attempt began and ended.

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from lumimd import logs
+from lumimd.analysis import visit_summary
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.errors import ErrorCode, Held
 from lumimd.events import SubmissionClaimed, SummaryClaimed
@@ -49,6 +50,8 @@ async def claim(
     """
     lease = SUBMISSION if event is SubmissionClaimed else SUMMARY
     mine = lease.claim(parts)
+    if event is SummaryClaimed and parts.summarizer.source == "model":
+        mine = mine.model_copy(update={"reserved": visit_summary.ASKS})
     # Of the attempt that was read first: after a lost race it may be over, and another one begun.
     claimed = event(stored.visit.attempt, mine)
     for _ in range(CONFLICTS):

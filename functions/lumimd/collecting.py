@@ -15,10 +15,11 @@ from lumimd.errors import ErrorCode, Held, Permanent, RefusedAlone, Transient
 from lumimd.fallback import held_until
 from lumimd.flags import Switch
 from lumimd.job_limit import is_overdue
+from lumimd.ledger import is_charged
 from lumimd.parts import Parts
 from lumimd.ports import Failed, Job, JobGone, Running, Transcribed
 from lumimd.recording import record
-from lumimd.records import ProcessingStatus, Transcription, Visit
+from lumimd.records import ProcessingStatus, Visit
 from lumimd.resilience.backoff import put_aside
 from lumimd.roles import assign_roles
 from lumimd.takes import joined_takes, takes_of
@@ -170,28 +171,27 @@ async def _conclude(parts: Parts, stored: Stored, job: Job) -> None:
             polled = e.TranscriptionPolled(visit.attempt, next_poll_at)
             await record(parts, stored, polled, still_wanted=_nobody_asked_since(stored))
         case Failed(code, is_transient=False):
-            await record(parts, stored, e.TranscriptionFailed(visit.attempt, code))
+            failed = e.TranscriptionFailed(visit.attempt, code)
+            await _forget_copy(parts, stored, await record(parts, stored, failed), job)
         case Failed(code):
             await record(parts, stored, _restarted(parts, visit, code))
         case Transcribed(transcript) if transcript.is_silent:
-            await record(parts, stored, e.TranscriptionFailed(visit.attempt, ErrorCode.NO_SPEECH))
+            charge = e.Charge(job.transcript_id, transcript.duration_seconds or 0.0)
+            silent = e.TranscriptionFailed(visit.attempt, ErrorCode.NO_SPEECH, charge=charge)
+            await _forget_copy(parts, stored, await record(parts, stored, silent), job)
         case Transcribed(transcript):
-            await _store_transcript(parts, stored, job.transcript_id, transcript)
+            await _store_transcript(parts, stored, job, transcript)
 
 
-async def _store_transcript(
-    parts: Parts, stored: Stored, transcript_id: str, heard: Transcript
-) -> None:
+async def _store_transcript(parts: Parts, stored: Stored, job: Job, heard: Transcript) -> None:
     told = heard.model_copy(update={"utterances": assign_roles(heard.utterances)})
     transcript = told.divided()
     pages = (await _with_other_takes(parts, stored.visit, transcript)).pages()
     provider = parts.transcriber.provider
     event = e.TranscriptStored(
-        stored.visit.attempt, provider, transcript_id, transcript, len(pages)
+        stored.visit.attempt, provider, job.transcript_id, transcript, len(pages)
     )
-    saved = await record(parts, stored, event, pages=pages)
-    if saved is not None and saved.visit.transcription is not None:
-        await _forget_copy(parts, saved.visit, saved.visit.transcription)
+    await _forget_copy(parts, stored, await record(parts, stored, event, pages=pages), job)
 
 
 async def _with_other_takes(parts: Parts, visit: Visit, heard: Transcript) -> Transcript:
@@ -200,19 +200,21 @@ async def _with_other_takes(parts: Parts, visit: Visit, heard: Transcript) -> Tr
     return joined_takes(visit, await parts.store.transcript(visit.visit_id), heard)
 
 
-async def _forget_copy(parts: Parts, visit: Visit, stored: Transcription) -> None:
-    """The transcript is safe with us: the provider need not keep it any longer.
+async def _forget_copy(parts: Parts, read: Stored, saved: Stored | None, job: Job) -> None:
+    """The job has ended, and its outcome and cost are on record: the provider's copy is deleted.
 
-    Where there was a second claim, its holder may be looking for the job just now, and would order
-    another one if it were gone. Then reconciliation deletes it, when everybody has stopped.
+    Where there was a second lease, its worker may be looking for the job just now, and would order
+    another one if it were gone. Then reconciliation deletes it, when all workers have stopped.
     """
-    if stored.completed_at is None or visit.orders > 1:
+    if saved is None or max(read.visit.orders, saved.visit.orders) > 1:
         return
+    if isinstance(job.state, Transcribed) and not is_charged(saved.visit, job.transcript_id):
+        return  # the outcome came too late: reconciliation puts the job on the ledger first
     flags = await parts.flags.now()
     if not flags.is_on(Switch.PROVIDER_COPIES_DELETED):
         return  # the provider forgets it by itself, later
     try:
-        await parts.transcriber.delete(stored.transcript_id)
+        await parts.transcriber.delete(job.transcript_id)
     except (Transient, Permanent) as error:
         logs.failure("provider_copy_kept", error)
 

@@ -264,6 +264,7 @@ def _of(parts: Parts, visit: Visit) -> Deletion:
     now = parts.clock.now()
     audio, job = visit.audio, visit.transcription
     jobs = (*(take.transcription for take in visit.takes), *((job,) if job else ()))
+    ids = (*visit.given_up_jobs, *(each.transcript_id for each in (*jobs, *visit.ledger.jobs)))
     held_until = visit.claim.until if visit.claim else now
     return Deletion(
         visit_id=visit.visit_id,
@@ -273,7 +274,7 @@ def _of(parts: Parts, visit: Visit) -> Deletion:
         wake_at=now,
         bucket=audio.bucket if audio else None,
         folder=f"visits/{visit.user_id}/{visit.visit_id}/",
-        transcript_ids=tuple(dict.fromkeys(each.transcript_id for each in jobs)),
+        transcript_ids=tuple(dict.fromkeys(ids)),
         counts={
             "visits": 1,
             "history": visit.history_length,

@@ -149,6 +149,13 @@ class Permanent(Exception):
         self.code = code
 
 
+class NotCharged(Permanent):
+    """The provider refused the request before it did any work, so it costs nothing.
+
+    Any other `Permanent` of a model counts as an answer that was paid.
+    """
+
+
 class BadAnswer(Permanent):
     """The model was paid, and its answer is no summary of this visit.
 

@@ -30,6 +30,7 @@ from lumimd.clinical import VisitSummary
 from lumimd.commit import Stored
 from lumimd.deployment import is_fault, since_fault
 from lumimd.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.ledger import NOTHING, Settlement
 from lumimd.parts import Parts
 from lumimd.recording import record
 from lumimd.records import Action, ProcessingStatus, Stage, Visit
@@ -87,11 +88,11 @@ def lacks_provisional(visit: Visit, now: datetime) -> bool:
 
 
 async def go_on_without_model(
-    parts: Parts, claimed: Stored, error: Transient, answers: int = 0
+    parts: Parts, claimed: Stored, error: Transient, paid: Settlement = NOTHING
 ) -> None:
     """Decide what becomes of a claimed visit whose summary could not be made now.
 
-    `answers` are those that the model was paid for in this try.
+    `paid` is what became of the calls of this try.
 
     Raises:
         Transient: the store is not available.
@@ -107,7 +108,7 @@ async def go_on_without_model(
     is_last_try = not held and visit.stage_tries >= MAX_TRIES
     waited_too_long = now - _wanted_since(visit) >= GIVE_UP_AFTER and not is_fault(error)
     if is_last_try or waited_too_long:
-        await end_without_model(parts, claimed, ErrorCode.SUMMARY_UNAVAILABLE, answers)
+        await end_without_model(parts, claimed, ErrorCode.SUMMARY_UNAVAILABLE, paid)
         return
     until = (
         held_until(visit, error, now)
@@ -125,21 +126,21 @@ async def go_on_without_model(
                 source,
                 summary,
                 used_a_try=not held,
-                answers=answers,
+                paid=paid,
                 for_fault=is_fault(error),
             )
             await record(parts, claimed, provisional, still_wanted=wanted)
             return
     waits = (
-        e.SummaryHeld(visit.attempt, until, answers=answers, for_fault=is_fault(error))
+        e.SummaryHeld(visit.attempt, until, paid=paid, for_fault=is_fault(error))
         if held
-        else e.SummaryDeferred(visit.attempt, until, error.code, answers=answers)
+        else e.SummaryDeferred(visit.attempt, until, error.code, paid=paid)
     )
     await record(parts, claimed, waits, still_wanted=wanted)
 
 
 async def end_without_model(
-    parts: Parts, claimed: Stored, code: ErrorCode, answers: int = 0
+    parts: Parts, claimed: Stored, code: ErrorCode, paid: Settlement = NOTHING
 ) -> None:
     """End a claimed visit of which the model has no summary: the rules write it, for good.
 
@@ -152,13 +153,13 @@ async def end_without_model(
     visit = claimed.visit
     has_one = visit.source == "model" and visit.kept is not ProcessingStatus.SUMMARIZING
     summary = None if has_one else await _by_rules(parts, visit)
-    event: e.Event = e.SummaryFailed(visit.attempt, code, answers=answers)
+    event: e.Event = e.SummaryFailed(visit.attempt, code, paid=paid)
     actions: tuple[Action, ...] | None = None
     if summary is not None:
         logs.event("rules_wrote_the_summary", "warning", code=code)
         actions = action_items(visit, summary, parts.clock.now())
         ids = tuple(action.action_id for action in actions)
-        event = e.SummaryStored(visit.attempt, parts.fallback.source, summary, ids, answers=answers)
+        event = e.SummaryStored(visit.attempt, parts.fallback.source, summary, ids, paid=paid)
     await record(parts, claimed, event, actions=actions, still_wanted=still_held(claimed))
 
 

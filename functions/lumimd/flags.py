@@ -36,6 +36,12 @@ class Setting(Document):
     percent: float = Field(100, ge=0, le=100)
 
 
+class OrderCap(Document):
+    """At most so many new paid orders in any hour (`admission/hourly.py`); None: no cap."""
+
+    per_hour: int | None = Field(None, ge=1)
+
+
 class Flags(Document):
     """How the switches stand."""
 
@@ -43,6 +49,7 @@ class Flags(Document):
     summaries_by_model: Setting = Setting()
     webhooks: Setting = Setting()
     provider_copies_deleted: Setting = Setting()
+    order_cap: OrderCap = OrderCap()
 
     def of(self, switch: Switch) -> Setting:
         """How this one stands."""

@@ -6,6 +6,7 @@
 |                       |                                | transcript also its length              |
 | `visit_ended`         | nothing more happens by itself | outcome, status, code, stage,           |
 |                       |                                | durationMs, and what it took            |
+| `transcript_ordered`  | the provider took an order     | its length                              |
 | `dead_letter_written` | a visit failed                 | stage, code, tries                      |
 | `visit_retried`       | another attempt was asked for  | retries                                 |
 | `provider_called`     | a call to a provider ended     | dependency, operation, outcome,         |
@@ -48,8 +49,17 @@ def advanced(step: Advance, event: e.Event) -> None:
     if _has_just_ended(step):
         _measure(step.visit, "visit_ended", **_of_whole(step.visit))
         _measure_failure(step.visit)
+    if isinstance(event, e.TranscriptionSubmitted):
+        _measure_order(step.visit)
     if type(event) in _RETRIED:
         _measure(step.visit, "visit_retried", retries=step.visit.retry_count)
+
+
+def _measure_order(visit: Visit) -> None:
+    """Spend is watched as it is ordered; recordings that were not measured have no length."""
+    seconds = visit.audio.duration_seconds if visit.audio else None
+    fields: dict[str, Any] = {} if seconds is None else {"audioSeconds": seconds}
+    _measure(visit, "transcript_ordered", **fields)
 
 
 def _has_just_ended(step: Advance) -> bool:

@@ -269,7 +269,8 @@ async def summarize(parts: Parts, visit_id: str, attempt: int) -> None:
 
 
 async def _summarize(parts: Parts, claimed: Stored) -> None:
-    visit, bill = claimed.visit, Bill()
+    visit = claimed.visit
+    bill = Bill(reserved=visit.claim.reserved if visit.claim else 0)
     try:
         if visit.stage_tries > MAX_TRIES:
             raise Permanent(ErrorCode.SUMMARY_UNAVAILABLE)
@@ -278,23 +279,23 @@ async def _summarize(parts: Parts, claimed: Stored) -> None:
             transcript = Transcript(utterances=await parts.store.transcript(visit.visit_id))
             summary = await ANALYSES[visit.kind](transcript, summarizer, bill)
     except Permanent as error:
-        await end_without_model(parts, claimed, error.code, bill.answers)
+        await end_without_model(parts, claimed, error.code, bill.settlement)
         return
     except UnreadableDocument as error:
         # Of a newer release: its transcript is neither summarized in part nor given up.
         until = held_until(visit, error, parts.clock.now())
-        held = e.SummaryHeld(visit.attempt, until)
+        held = e.SummaryHeld(visit.attempt, until, paid=bill.settlement)
         await record(parts, claimed, held, still_wanted=still_held(claimed))
         return
     except Transient as error:
         logs.failure("summary_failed_for_now", error)
         if bill.kept is None:
-            await go_on_without_model(parts, claimed, error, bill.answers)
+            await go_on_without_model(parts, claimed, error, bill.settlement)
             return
         summary = bill.kept  # the time was up for the second ask, and not for what was paid
     actions = action_items(visit, summary, parts.clock.now())
     ids = tuple(action.action_id for action in actions)
-    event = e.SummaryStored(visit.attempt, summarizer.source, summary, ids, answers=bill.answers)
+    event = e.SummaryStored(visit.attempt, summarizer.source, summary, ids, paid=bill.settlement)
     await record(parts, claimed, event, actions=actions)
 
 

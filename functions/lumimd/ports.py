@@ -301,7 +301,9 @@ class Summarizer(Protocol):
 
         Raises:
             BadAnswer: the model was paid, and its answer is no summary.
-            Permanent: there will be none of this transcript.
+            NotCharged: the request was refused before any work; there will be none.
+            Permanent: there will be none of this transcript, and it was paid for.
+            Unanswered: there may be one later, and this call may have been paid for.
             ProviderRefuses: the provider refuses this deployment.
             Transient: there may be one later.
         """

@@ -5,24 +5,28 @@
 | a recording without a visit                    | its event was lost for good: it is accepted now |
 | a recording of a deleted visit                 | it is erased                                   |
 | a visit whose recording is gone                | reported; the next step that needs it says so  |
-| a job whose transcript is stored, or not wanted | the provider's copy is deleted                 |
+| a job that no visit waits for any more         | it is put on the visit's ledger, and deleted    |
 | a job that no visit knows                      | reported, and deleted                          |
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from lumimd import events as e
 from lumimd import logs, pipeline
 from lumimd.audio import Upload, named_in, recording_of
 from lumimd.commit import Stored
 from lumimd.deletion import was_deleted
-from lumimd.errors import Transient
+from lumimd.errors import Permanent, Transient
+from lumimd.ledger import is_charged
 from lumimd.parts import Parts
-from lumimd.ports import KnownJob
+from lumimd.ports import Failed, JobGone, KnownJob, Transcribed
 from lumimd.queries import pages
+from lumimd.recording import record
 from lumimd.records import ProcessingStatus, Visit
+from lumimd.resilience.retry import Unreadable
 from lumimd.rounds import Run
 from lumimd.takes import generation_known
 
@@ -34,6 +38,14 @@ WINDOW: Final = timedelta(hours=48)
 
 SETTLED: Final = timedelta(hours=1)
 """What is younger may be under way."""
+
+KEPT_FOR_RETRY: Final = timedelta(days=1)
+"""A failed visit may be tried again, and adopts a job whose transcript it has not heard of: for so
+long the job stays, and is not paid for a second time."""
+
+JOBS_WINDOW: Final = timedelta(hours=96)
+"""How far back the provider's list is read. A job may be waited for, and ordered again, for a day
+and a half; then it may be kept for a retry; and one nightly run may fail."""
 
 WITHIN: Final = timedelta(minutes=5)
 """After that a run begins nothing more: the retention comes next, in the same invocation."""
@@ -117,13 +129,13 @@ async def _missing(
 
 
 async def _jobs(parts: Parts, run: Run, now: datetime, found: Counter[str]) -> None:
-    """The provider's list, back to the beginning of the window."""
+    """The provider's list, back to the beginning of its window."""
 
     async def settle(job: KnownJob) -> None:
         await _settle_job(parts, job, found)
 
     async for page in pages(parts.transcriber.listed):
-        recent = [job for job in page.items if not _is_older(job, now - WINDOW)]
+        recent = [job for job in page.items if not _is_older(job, now - JOBS_WINDOW)]
         await run.at_once(recent, settle)
         if len(recent) < len(page.items) or (page.cursor is not None and run.is_over()):
             return
@@ -148,34 +160,73 @@ async def _settle_job(parts: Parts, job: KnownJob, found: Counter[str]) -> None:
     _, visit_id = owner
     with logs.about(visitId=visit_id):
         stored = await parts.store.get(visit_id)
-        if stored is not None:
-            if _may_be_looked_for(stored.visit, parts.clock.now()):
-                return
-        elif (deletion := await parts.deletions.get(visit_id)) is None:
-            logs.event("job_without_a_visit", "warning")
-            found["jobs_without_a_visit"] += 1
-        elif deletion[0].completed_at is None:
-            return  # its own sweep deletes the job, when whoever may look for it has stopped
         try:
+            if stored is not None:
+                if not await _is_settled(parts, stored, job.transcript_id):
+                    return
+            elif (deletion := await parts.deletions.get(visit_id)) is None:
+                logs.event("job_without_a_visit", "warning")
+                found["jobs_without_a_visit"] += 1
+            elif deletion[0].completed_at is None:
+                return  # its own sweep deletes the job, when whoever may look for it has stopped
             deleted = await parts.transcriber.delete(job.transcript_id)
             found["provider_copies_deleted"] += deleted
         except Transient as error:
             logs.failure("provider_copy_kept", error)
 
 
-def _may_be_looked_for(visit: Visit, now: datetime) -> bool:
-    """Whether somebody may want the job: to fetch its transcript, or to see that it was ordered.
+async def _is_settled(parts: Parts, stored: Stored, transcript_id: str) -> bool:
+    """Whether the job may go: no worker looks for it, and its cost is on the visit's ledger.
 
-    Who looks for a job that is gone orders another one, and that is paid again. So it stays until
-    whoever was at work when the transcript was stored, or the visit cancelled, has stopped.
+    The save that notes the cost is conditional on the visit: a retry that came first keeps the job.
+    """
+    if _may_be_looked_for(stored.visit, parts.clock.now()):
+        return False
+    if is_charged(stored.visit, transcript_id):
+        return True
+    if not stored.visit.processing_status.is_terminal:
+        return False
+    try:
+        job = await parts.transcriber.fetch(transcript_id)
+    except JobGone:
+        return False
+    except (Permanent, Unreadable) as error:
+        logs.failure("job_not_charged", error)  # it cannot be read, and is not kept for that
+        seconds = 0.0
+    else:
+        if not isinstance(job.state, Transcribed):
+            return isinstance(job.state, Failed)  # which costs nothing
+        seconds = job.state.transcript.duration_seconds or 0.0
+    charged = e.JobCharged(None, e.Charge(transcript_id, seconds))
+    saved = await record(parts, stored, charged, still_wanted=_is_as(stored.visit))
+    return saved is not None and is_charged(saved.visit, transcript_id)
+
+
+def _is_as(read: Visit) -> Callable[[Visit], bool]:
+    """Tells whether the visit has neither begun anew nor ended in another way since it was read."""
+    return lambda now: (
+        now.attempt == read.attempt and now.processing_status is read.processing_status
+    )
+
+
+def _may_be_looked_for(visit: Visit, now: datetime) -> bool:
+    """Whether a worker may want the job: to fetch its transcript, or to see that it was ordered.
+
+    A worker that looks for a job that is gone orders another one, and that is paid again. So it
+    stays until the workers of the time have stopped, when the transcript was stored or the visit
+    ended; and for longer where another try of the visit would adopt it.
     """
     if visit.refused_takes and now - visit.refused_takes[-1].at < SETTLED:
         return True
     if visit.transcription is not None and visit.transcription.completed_at is not None:
         return now - visit.transcription.completed_at < SETTLED
-    if visit.processing_status is ProcessingStatus.CANCELLED:
-        return now - visit.updated_at < SETTLED
-    return True
+    if not visit.processing_status.is_terminal:
+        return True
+    ended_at = visit.timings.processing_completed_at if visit.timings else None
+    error = visit.processing_error
+    failed = visit.processing_status is ProcessingStatus.FAILED
+    kept_for = KEPT_FOR_RETRY if failed and error and error.retryable else SETTLED
+    return now - (ended_at or visit.updated_at) < kept_for
 
 
 def _log_failure(trouble: Exception) -> None:

@@ -80,19 +80,34 @@ class Consent(Document):
     given_at: datetime
 
 
+class LedgerJob(Document):
+    """A job at the provider; `seconds` of audio are charged for it, None where none are so far."""
+
+    transcript_id: str
+    seconds: float | None = None
+
+
 class Ledger(Document):
-    """What the visit has cost so far, over all its attempts: what the providers charge by."""
+    """What the visit has cost so far, over all its attempts: what the providers charge by.
+
+    `orders` are jobs that the provider took, `summaries` answers of the model, good ones and bad
+    ones. Up to `summaries_unsettled` more answers may have been paid: their workers crashed, or the
+    answers were lost on the way. `jobs` are the newest of the jobs, so that each counts once.
+    """
 
     audio_seconds: float = 0.0
     orders: int = 0
     summaries: int = 0
+    summaries_unsettled: int = 0
+    jobs: tuple[LedgerJob, ...] = ()
 
 
 class Claim(Document):
-    """Who is working on the present stage, and until when nobody else may."""
+    """The lease of a worker on the present stage; `reserved` calls of it are on the ledger."""
 
     holder: str
     until: datetime
+    reserved: int = 0
 
 
 class Transcription(Document):

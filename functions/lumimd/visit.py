@@ -107,6 +107,7 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.COMPLETED, e.SummaryRegenerated): _STORED,
     **{(_s, e.VisitExpired): _FAILED for _s in (_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING)},
     **{(_s, _e): Transition(_s) for _s, _e in product(_P, (e.ConsentGiven, e.VisitEdited))},
+    **{(_s, e.JobCharged): Transition(_s) for _s in _P if _s.is_terminal},
     # Cancelled or expired before there was a recording: whoever records then wants it processed.
     (_P.CANCELLED, e.AudioAccepted): _SUBMIT,
     (_P.FAILED, e.AudioAccepted): _SUBMIT,
@@ -151,6 +152,8 @@ LATE_OR_REPEATED: Final = frozenset(
         *product((_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING, _P.COMPLETED, _P.CANCELLED), _RETRY),
         *product(set(_P) - {_P.COMPLETED}, (e.SummaryRegenerated,)),
         *product(_TERMINAL, (e.VisitCancelled, e.VisitExpired)),
+        # It is charged at the end of the visit.
+        *product(set(_P) - set(_TERMINAL), (e.JobCharged,)),
     }
 )
 
@@ -231,11 +234,11 @@ def in_view_of(visit: Visit, event: e.Event) -> e.Event:
     if not isinstance(event, e.AudioRejected) or event.code is ErrorCode.CONSENT_MISSING:
         return event
     if visit.waiting_takes:
-        return e.TakeRefused(event.attempt, event.code, event.given_up)
+        return e.TakeRefused(event.attempt, event.code, event.given_up, event.charge)
     if kept is _P.COMPLETED and event.code not in RETRYABLE:
-        return e.ResultsKept(event.attempt, event.code, event.given_up)
+        return e.ResultsKept(event.attempt, event.code, event.given_up, event.charge)
     if kept is _P.SUMMARIZING:
-        return e.TranscriptKept(event.attempt, event.code, event.given_up)
+        return e.TranscriptKept(event.attempt, event.code, event.given_up, event.charge)
     return event
 
 

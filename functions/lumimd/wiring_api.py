@@ -46,7 +46,7 @@ class ApiCloudParts(wiring.CloudParts):
     @cached_property
     def limits(self) -> Limits:
         """Token buckets, in the same store as those of the gate to the provider."""
-        return Limits(self._buckets, self.clock, self.new_id)
+        return Limits(self._buckets, self.clock, self.new_id, pseudonyms=self._pseudonyms)
 
     @cached_property
     def uploads(self) -> Uploads:

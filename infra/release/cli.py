@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from infra.ops.asked import span
 from infra.ops.connection import DEFAULT_REGION
-from infra.release import moving, planning, report, switching
+from infra.release import moving, order_cap, planning, report, switching
 from infra.release.compare import Recommendation, compare
 from infra.release.gate import STAGES, judge
 from infra.release.gcloud import GcloudFailed
@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     comparing.set_defaults(command=_compare)
 
     switching.add_command(commands)
+    order_cap.add_command(commands)
     return made
 
 

@@ -41,12 +41,17 @@ def add_command(commands: Any) -> None:
     flags.add_argument("switch", nargs="?", choices=[each.value for each in Switch])
     flags.add_argument("to", nargs="?", type=setting, metavar="on|off|PERCENT")
     flags.add_argument("--reason", type=reason, help="for the audit log; needed for a change")
-    where = flags.add_mutually_exclusive_group()
+    add_place(flags)
+    flags.set_defaults(command=_command)
+
+
+def add_place(command: argparse.ArgumentParser) -> None:
+    """Add the options that say whose switches are meant."""
+    where = command.add_mutually_exclusive_group()
     where.add_argument("--local", action="store_true", help="the stack of scripts/dev")
     where.add_argument("--project", metavar="P", help="default: GOOGLE_CLOUD_PROJECT")
-    flags.add_argument("--run", metavar="NAME", help="which local stack, if several run")
-    flags.add_argument("--region", default=DEFAULT_REGION, help=argparse.SUPPRESS)
-    flags.set_defaults(command=_command)
+    command.add_argument("--run", metavar="NAME", help="which local stack, if several run")
+    command.add_argument("--region", default=DEFAULT_REGION, help=argparse.SUPPRESS)
 
 
 def setting(text: str) -> Setting:
@@ -87,7 +92,7 @@ def _command(wanted: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
         return USAGE
     try:
-        connection = _connected(wanted)
+        connection = connected(wanted)
         operator = Operator(operator_name(in_cloud=not wanted.local), connection.parts)
         flags = asyncio.run(_turned(operator, wanted))
     except NoStack as error:
@@ -123,7 +128,8 @@ def _problem(wanted: argparse.Namespace) -> str | None:
     return None
 
 
-def _connected(wanted: argparse.Namespace) -> Connection:
+def connected(wanted: argparse.Namespace) -> Connection:
+    """The stack that is meant; raises NoStack."""
     if wanted.local:
         return local(choose(ROOT / ".run", wanted.run))
     return cloud(wanted.project or os.environ["GOOGLE_CLOUD_PROJECT"], wanted.region)

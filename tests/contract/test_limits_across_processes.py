@@ -13,7 +13,7 @@ from lumimd.adapters.memory import ManualClock
 from lumimd.resilience import limits as rate_limits
 from lumimd.resilience.limits import COLLECTION, Limits, TooMany
 from lumimd.resilience.rate_limit import Bucket, Policy
-from lumimd.resilience.rate_limit_policies import Limited, Tier
+from lumimd.resilience.rate_limit_policies import Limited, OfAllUsers, Tier
 
 PROCESSES, CALLS = 4, 25
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -39,13 +39,13 @@ async def _calls(project: str, burst: int, together: bool) -> list[str]:
         ManualClock(NOW),
         lambda: uuid.uuid4().hex,
         {Limited.EXPENSIVE: {Tier.FREE: many if together else policy}},
-        {Limited.EXPENSIVE: policy} if together else {},
+        {OfAllUsers.ON_DEMAND: policy} if together else {},
     )
 
     async def call(number: int) -> str:
         user = f"user-{os.getpid()}-{number}" if together else "ann"
         try:
-            await limits.allow(user, Tier.FREE, Limited.EXPENSIVE)
+            await limits.allow(user, Tier.FREE, Limited.EXPENSIVE, OfAllUsers.ON_DEMAND)
         except TooMany:
             return "429"
         return "passed"

@@ -7,9 +7,9 @@ import pytest
 from lumimd.adapters.openai import OpenAISummarizer
 from lumimd.adapters.openai_answers import TABLE, Passing, Row
 from lumimd.errors import (
-    BadAnswer,
     DeploymentFault,
     ErrorCode,
+    NotCharged,
     Permanent,
     ProviderRefuses,
     Transient,
@@ -36,8 +36,7 @@ def assert_means(error: Exception, meaning: object) -> None:
             assert isinstance(error, ProviderRefuses)
             assert (error.reason, error.code) == (meaning, ErrorCode.SUMMARY_UNAVAILABLE)
         case ErrorCode():
-            assert isinstance(error, Permanent)
-            assert not isinstance(error, BadAnswer), "nothing was paid"
+            assert isinstance(error, NotCharged)
             assert error.code is meaning
         case Passing.MAY_HAVE_ANSWERED:
             assert isinstance(error, retry.Unanswered)

@@ -16,6 +16,7 @@ from google.cloud import monitoring_v3
 from google.protobuf import json_format
 
 from tests.monitoring.log_metric import ours
+from tests.monitoring.promql import PromQL
 from tests.monitoring.series import Groups, Point, aggregated
 
 FOLDER = Path(__file__).parents[2] / "infra" / "monitoring" / "alerts"
@@ -74,6 +75,17 @@ def bounds_of(metric_type: str) -> Sequence[float]:
     return tuple(ours()[metric_type].bucket_options.explicit_buckets.bounds)
 
 
+def metric_types(condition: Any) -> frozenset[str]:
+    """The metrics that a condition reads."""
+    if "condition_prometheus_query_language" in condition:
+        return frozenset(
+            {PromQL.parsed(condition.condition_prometheus_query_language.query).metric_type}
+        )
+    rule = condition.condition_threshold
+    queries = filter(None, (rule.filter, rule.denominator_filter))
+    return frozenset(name for query in queries for name in terms(query)["metric.type"])
+
+
 @dataclass
 class Incident:
     """Open from one minute to another; None: still open."""
@@ -90,7 +102,10 @@ class _Condition:
     since: dict[tuple[str, ...], float] = field(default_factory=dict)
 
     def met_by(self, series: Series, now: float) -> set[tuple[str, ...]]:
-        assert "condition_threshold" in self.proto  # the one kind that is evaluated here
+        if "condition_prometheus_query_language" in self.proto:
+            query = PromQL.parsed(self.proto.condition_prometheus_query_language.query)
+            return {()} if query.holds(series.get(query.metric_type, ()), now) else set()
+        assert "condition_threshold" in self.proto  # the other kind that is evaluated here
         rule = self.proto.condition_threshold
         violated = _violated(rule, series, now)
         self.since = {group: self.since.get(group, now) for group in violated}

@@ -198,6 +198,28 @@ CASES = [
         ours("partial_runs", ()),
     ),
     Case(
+        "spend",
+        "101 hours of audio within an hour; two busy hours of 96 are no more than that",
+        measured("audio_ordered", *[3600.0] * 101),
+        ours("audio_ordered", [Point(t, 1.6 * 3600.0) for t in every_minute(0, 120)]),
+    ),
+    Case(
+        "spend",
+        "1001 calls of the model; those that were not made, and those of the other one, are free",
+        counted("provider_calls", *[MINUTE] * 1001, dependency="model", outcome="failed"),
+        {
+            f"{USER_METRIC}lumimd/provider_calls": [
+                Point(MINUTE, 1.0, _labels({"dependency": who, "outcome": how}))
+                for who, how, number in (
+                    ("model", "answered", 1000),
+                    ("model", "not_called", 900),
+                    ("transcription", "answered", 900),
+                )
+                for _ in range(number)
+            ]
+        },
+    ),
+    Case(
         "error-burst",
         "21 lines; 20 are bad enough, but no burst",
         counted("error_lines", *[MINUTE] * 21),

@@ -4,7 +4,7 @@ import pytest
 
 from lumimd import logs
 from tests.flow.conftest import Functions
-from tests.monitoring.alerting import GOOGLES, policies, terms
+from tests.monitoring.alerting import GOOGLES, metric_types, policies
 from tests.monitoring.day import Day, live
 from tests.monitoring.lines import Lines
 from tests.monitoring.log_filter import entry_of
@@ -27,7 +27,7 @@ async def test_a_day_gives_points_to_every_metric_that_is_read(day: Lines) -> No
         metric_type
         for policy in policies().values()
         for condition in policy.conditions
-        for metric_type in terms(condition.condition_threshold.filter)["metric.type"]
+        for metric_type in metric_types(condition)
     }
     assert (metrics_read() | by_alerts) - set(GOOGLES) - emitted == set()
     assert set(ours()) == emitted

@@ -1,4 +1,4 @@
-"""Invariants of the model's answers: their number, the ledger, and the visit's documents."""
+"""Invariants of the model's answers: their number, and what they leave in the visit's documents."""
 
 from lumimd.errors import ErrorCode
 from lumimd.records import ProcessingStatus, Stage, Status, Visit
@@ -61,19 +61,6 @@ class Answers:
 
     def check_end_of(self, visit: Visit) -> None:
         """Check what the answers have left of a visit that is at its end."""
-        paid = [each for each in self._cloud.model.answers if each.visit_id == visit.visit_id]
-        billed = visit.ledger.summaries
-        if billed > len(paid):
-            self._world.breach("ledgerAboveBill", visit.visit_id, f"{billed} of {len(paid)}")
-        # Where nothing else happened, the ledger equals the bill.
-        undisturbed = (
-            visit.attempt == 1
-            and visit.status is Status.COMPLETED
-            and len({each.invocation.name for each in paid}) == 1
-            and not any(map(_is_excused, paid))
-        )
-        if undisturbed and billed != len(paid):
-            self._world.breach("ledgerBelowBill", visit.visit_id, f"{billed} of {len(paid)}")
         pages = self._world.documents.pages.get(visit.visit_id, {})
         said = {utterance.id for utterance in joined(pages.values())}
         shown = (*visit.summary_statements, *visit.education)

@@ -10,18 +10,18 @@ from lumimd.resilience.backoff import MAX_TRIES
 from lumimd.takes import generation_known, takes_of
 from lumimd.transcript import joined
 from tests.simulation.answers import Answers
+from tests.simulation.bills import Bills
 from tests.simulation.cloud import Cloud
 from tests.simulation.erasure import Erasure
 from tests.simulation.phones import Phones, folder_of
 from tests.simulation.promises import Promises
 from tests.simulation.releases import Releases
-from tests.simulation.saves import is_transcribed
 from tests.simulation.transcription import OrderedJob
 from tests.simulation.words import heard_in, label
 from tests.simulation.world import EXPIRES_AFTER, World
 
 HARMLESS: Final = {
-    *("poison", "kills_measuring", "few_places", "rush", "backlog"),
+    *("poison", "kills_measuring", "few_places", "rush", "backlog", "capped"),
     *("unpaid_for_days", "bad_order", "job_hangs"),
     *("unreadable", "mixed", "newer_value", "broken_part"),
 }
@@ -44,6 +44,7 @@ class Endings:
         self._promises = Promises(world, phones)
         self._erasure = Erasure(world, cloud)
         self._answers = Answers(world, cloud)
+        self._bills = Bills(world, cloud)
 
     def at_the_end(self) -> None:
         """Check orders, bills, copies, places, and each visit."""
@@ -58,7 +59,7 @@ class Endings:
             if number > MAX_TRIES:
                 self._world.breach("tooManyOrders", visit_id, f"{number} in attempt {attempt}")
         self._answers.at_the_end()
-        self._check_copies()
+        self._bills.at_the_end()
         level = vars(self._world.options.level)
         if not {name for name, share in level.items() if share} - HARMLESS:
             self._check_all_completed()
@@ -71,24 +72,6 @@ class Endings:
         for visit_id in self._phones.visit_ids:
             self._check_end_of(visit_id, bills)
         self._erasure.at_the_end()
-
-    def _check_copies(self) -> None:
-        """The provider keeps no transcript that is safe with us; now and then it cannot be told.
-
-        What somebody may still look for is left to the nightly reconciliation, which may have died.
-        """
-        jobs = self._cloud.transcriptions.jobs
-        kept, deleted = 0, 0
-        for stored in self._world.documents.visits.values():
-            if (
-                is_transcribed(stored.visit)
-                and stored.visit.transcription is not None
-                and stored.visit.orders <= 1
-            ):
-                job = jobs[stored.visit.transcription.transcript_id]
-                kept, deleted = kept + job.is_there, deleted + job.deleted
-        if kept > 10 and not deleted:
-            self._world.breach("copiesKept", None, f"{kept}")
 
     def _check_all_completed(self) -> None:
         """Where nothing goes wrong but that somebody is away, people wait, and that is all."""
@@ -138,6 +121,7 @@ class Endings:
         billed = [job for newest in files.values() for job in bills.get((visit_id, newest), ())]
         self._check_transcript(visit, billed)
         self._answers.check_end_of(visit)
+        self._bills.check_end_of(visit)
         if visit.processing_status is ProcessingStatus.COMPLETED:
             self._check_actions(visit)
 

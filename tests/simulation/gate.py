@@ -6,12 +6,14 @@ from itertools import count
 from typing import Any, Final, Generic, TypeVar
 
 from lumimd.admission.admit import Admission, Quota
+from lumimd.admission.hourly import HourlyCap, Orders
 from lumimd.admission.lanes import Lane, Line
 from lumimd.admission.places import Cap, Shard
 from lumimd.admission.quota import TierQuota
 from lumimd.admission.slots import Slots
 from lumimd.commit import Conflict, Stored
 from lumimd.document import Document
+from lumimd.flags import Flags, OrderCap
 from lumimd.resilience import retry
 from lumimd.resilience.limits import Limits
 from lumimd.resilience.rate_limit import Bucket, Policy
@@ -23,6 +25,9 @@ D = TypeVar("D", bound=Document)
 
 RATION: Final = Policy(tokens=24, per=timedelta(days=1), burst=5)
 """Of sixty visits and their replacements, the last wait for more than two days."""
+
+CAP_AN_HOUR: Final = 20
+"""Of sixty visits, most wait for hours."""
 
 PLENTY: Final = Cap.of(200)
 
@@ -127,6 +132,16 @@ class OneTier:
         return Tier.FREE
 
 
+class CappedFlags:
+    """The switches of a capped world: everything is on, and orders have a cap."""
+
+    def __init__(self, world: World) -> None:
+        self._flags = Flags(order_cap=OrderCap(per_hour=CAP_AN_HOUR if world.is_capped else None))
+
+    async def now(self) -> Flags:
+        return self._flags
+
+
 class Gate:
     """What all instances share."""
 
@@ -134,6 +149,7 @@ class Gate:
         self._world = world
         self.shards: SimulatedDocuments[Shard] = SimulatedDocuments(world, "shard")
         self._buckets: SimulatedDocuments[Bucket] = SimulatedDocuments(world, "bucket")
+        self._hours: SimulatedDocuments[Orders] = SimulatedDocuments(world, "hour")
         self._lines: SimulatedDocuments[Line] = SimulatedDocuments(world, "line")
         self._flows = SimulatedFlows(world)
         self._room = SimulatedWaitingRoom(world)
@@ -142,7 +158,8 @@ class Gate:
         """The gate as one instance sees it."""
         slots = Slots(self.shards, cap_of(self._world), self._world)
         quota = self._quota() if self._world.is_rationed else NoQuota()
-        return Admission(slots, self._lines, self._flows, self._room, quota, self._world)
+        cap = HourlyCap(CappedFlags(self._world), self._hours, self._world)
+        return Admission(slots, self._lines, self._flows, self._room, quota, self._world, cap)
 
     def _quota(self) -> Quota:
         limits = Limits(

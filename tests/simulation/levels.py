@@ -66,6 +66,7 @@ class Level:
     few_places: float = 0.0
     rush: float = 0.0
     rationed: float = 0.0
+    capped: float = 0.0
     storm: float = 0.0
     slow_spell: float = 0.0
     unheard_spell: float = 0.0
@@ -194,5 +195,13 @@ LEVELS["rolled_back"] = replace(LEVELS["heavy"], unreadable=0.3, broken_part=0.3
 """As heavy, and some documents cannot be read for hours."""
 LEVELS["mixed"] = replace(LEVELS["normal"], mixed=1.0, newer_value=0.3, few_places=1.0)
 """As normal, and half of the instances write what the others cannot read."""
+LEVELS["fruitless"] = Level(
+    bad_recording=0.4, cancelled=0.2, replaced=0.2, job_fails=0.2, impatient=0.3, retry_asked=0.2
+)
+"""Many recordings bring nothing, and owners stop visits; nothing else goes wrong."""
+LEVELS["capped"] = Level(capped=1.0, rush=1.0)
+"""A cap of new orders an hour that most visits have to wait for; nothing else goes wrong."""
+LEVELS["capped_heavy"] = replace(LEVELS["heavy"], capped=1.0, few_places=0.5)
+"""As heavy, with such a cap."""
 LEVELS["backlog"] = Level(backlog=1.0)
 """Tasks wait in the queue for hours; nothing else goes wrong."""

@@ -31,6 +31,7 @@ from lumimd.resilience import breaker_state, retry
 from tests.simulation.guard import Guard, put
 from tests.simulation.sabotage_of_account import ACCOUNT
 from tests.simulation.sabotage_of_answers import ANSWERS
+from tests.simulation.sabotage_of_bills import BILLS
 from tests.simulation.sabotage_of_measuring import MEASURING
 from tests.simulation.sabotage_of_moves import MOVES
 from tests.simulation.sabotage_of_places import PLACES
@@ -38,6 +39,7 @@ from tests.simulation.sabotage_of_reading import READING
 from tests.simulation.sabotage_of_rights import RIGHTS
 from tests.simulation.sabotage_of_saves import SAVES
 from tests.simulation.sabotage_of_takes import TAKES
+from tests.simulation.sabotage_of_the_cap import CAP
 from tests.simulation.sabotage_of_waiting import WAITING
 from tests.simulation.transcription import Transcriptions
 
@@ -229,8 +231,10 @@ GUARDS: Final[Mapping[str, Guard]] = {
         ),
     ),
     **ANSWERS,
+    **BILLS,
     **SAVES,
     **PLACES,
+    **CAP,
     **MEASURING,
     **MOVES,
     **WAITING,

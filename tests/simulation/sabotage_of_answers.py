@@ -11,26 +11,23 @@ from lumimd.clinical import VisitSummary
 from lumimd.commit import Stored
 from lumimd.errors import ErrorCode
 from lumimd.events import summary
+from lumimd.ledger import NOTHING, Settlement
 from lumimd.parts import Parts
 from lumimd.recording import record
-from lumimd.records import Ledger, Visit
+from lumimd.records import Visit
 from lumimd.transcript import Transcript
 from tests.simulation.guard import Guard, put
 
 
 async def _ends_as_partial(
-    parts: Parts, claimed: Stored, code: ErrorCode, answers: int = 0
+    parts: Parts, claimed: Stored, code: ErrorCode, paid: Settlement = NOTHING
 ) -> None:
-    failed = events.SummaryFailed(claimed.visit.attempt, code, answers=answers)
+    failed = events.SummaryFailed(claimed.visit.attempt, code, paid=paid)
     await record(parts, claimed, failed, still_wanted=still_held(claimed))
 
 
 def _all_of_it(answer: VisitSummary, transcript: Transcript) -> Supported:
     return Supported(answer, 0)
-
-
-def _free(visit: Visit, answers: int) -> Ledger:
-    return visit.ledger
 
 
 def _still_provisional(self: summary.SummaryStored, visit: Visit, now: Any) -> dict[str, Any]:
@@ -54,10 +51,6 @@ ANSWERS: Final[Mapping[str, Guard]] = {
     "bad-statements-are-left-out": Guard(
         "nothing is shown that cites what was never said",
         put((visit_summary, "supported", _all_of_it)),
-    ),
-    "every-answer-is-on-the-ledger": Guard(
-        "an answer is paid for whether it is good or bad",
-        put((summary, "_charged", _free)),
     ),
     "rules-write-for-good": Guard(
         "a summary that nobody is going to replace is not called provisional",

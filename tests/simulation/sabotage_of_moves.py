@@ -45,6 +45,7 @@ _SHOWS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
     events.SummaryHeld: _AWAY,
     events.TranscriptionGivenUp: {"level": "hung"},
     events.VisitExpired: {"level": "impatient"},
+    events.JobCharged: {"level": "fruitless"},
     **{event: {"level": "takes"} for event in (events.TakeAccepted, events.TakeAdded)},
     **{event: {"level": "takes"} for event in events.MEANT},
 }

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
+from lumimd.admission.hourly import USER_SHARE
 from lumimd.audio import Audio
 from lumimd.commit import Commit
 from lumimd.errors import DeploymentFault, ErrorCode, ProviderRefuses, Transient
@@ -13,7 +14,7 @@ from lumimd.records import Visit
 from lumimd.resilience import retry
 from tests.simulation.bucket import Bucket, Erased
 from tests.simulation.faults import Dependency
-from tests.simulation.gate import cap_of
+from tests.simulation.gate import CAP_AN_HOUR, cap_of
 from tests.simulation.invocation import Invocation, current
 from tests.simulation.words import transcript_of
 from tests.simulation.world import BUCKET, World
@@ -48,6 +49,7 @@ class OrderedJob:
     gone: bool = False
     deleted: bool = False
     hangs: bool = False
+    ended_at: float = 0.0
 
     @property
     def is_there(self) -> bool:
@@ -72,6 +74,7 @@ class Transcriptions:
         self.unordered: set[tuple[str, int]] = set()
         self._first_refused: dict[tuple[str, int], float] = {}
         self._last_ordered = 0.0
+        self._ordered_at: list[tuple[float, str]] = []
         self.on_ended: Callable[[OrderedJob], None] = lambda job: None
         self.given_up: set[str] = set()
         world.on_saved.append(self._note_given_up)
@@ -214,6 +217,7 @@ class Transcriptions:
             current.get(),
         )
         self._check_allowed(job)
+        self._check_hourly(job)
         self.jobs[job.transcript_id] = job
         self.running += 1
         if self.running > cap_of(self._world).places:
@@ -227,6 +231,19 @@ class Transcriptions:
         world.after(takes_s, self._end, job)
         return job.transcript_id
 
+    def _check_hourly(self, job: OrderedJob) -> None:
+        """In no hour are there more orders than the cap, nor has a user more than its share."""
+        if not self._world.is_capped:
+            return
+        now = self._world.loop.time()
+        self._ordered_at.append((now, job.storage_path.split("/")[1]))
+        users = [user for at, user in self._ordered_at if at > now - 3600.0]
+        mine = users.count(job.storage_path.split("/")[1])
+        if len(users) > CAP_AN_HOUR:
+            self._world.breach("orderCapExceeded", job.visit_id, f"{len(users)} in an hour")
+        if mine > CAP_AN_HOUR // USER_SHARE:
+            self._world.breach("userShareExceeded", job.visit_id, f"{mine} in an hour")
+
     def _check_replaced(self, job: OrderedJob) -> None:
         """A job that hung for longer than any may take is not what its visit still waits for."""
         stored = self._world.documents.get(job.visit_id)
@@ -237,6 +254,7 @@ class Transcriptions:
     def _end(self, job: OrderedJob) -> None:
         world = self._world
         self.running -= 1
+        job.ended_at = world.loop.time()
         if job.hangs:
             self._check_replaced(job)
         if job.hangs or world.faults.chance("job_vanishes"):

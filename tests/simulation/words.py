@@ -18,9 +18,10 @@ def spoken_of(text: str) -> tuple[str, int, str]:
 
 
 def transcript_of(visit_id: str, generation: int, job_id: str, *, is_silent: bool) -> Transcript:
-    """What a job heard in a recording."""
+    """What a job heard in a recording; silence is charged as well."""
+    seconds = 600.0 + generation
     if is_silent:
-        return Transcript(utterances=())
+        return Transcript(utterances=(), duration_seconds=seconds)
     words = spoken(visit_id, generation, job_id)
     pages = 1 + generation % 2  # one generation leaves more pages than the next one has
     return Transcript(
@@ -29,7 +30,8 @@ def transcript_of(visit_id: str, generation: int, job_id: str, *, is_silent: boo
                 id=f"u{number}", speaker="A", start_ms=0, end_ms=900, text=words, confidence=0.9
             )
             for number in range(1, pages + 1)
-        )
+        ),
+        duration_seconds=seconds,
     )
 
 

@@ -77,6 +77,7 @@ class World:
         self.has_few_places = self.faults.chance("few_places")
         self.is_rush = self.faults.chance("rush")
         self.is_rationed = self.faults.chance("rationed")
+        self.is_capped = self.faults.chance("capped")
         self.has_backlog = self.faults.chance("backlog")
         self.policy = Policy(
             bucket=BUCKET,

@@ -9,10 +9,12 @@ from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.adapters.memory.tiers import MemoryTiers
 from lumimd.adapters.memory.waiting_room import MemoryWaitingRoom
 from lumimd.admission.admit import Admission
+from lumimd.admission.hourly import HourlyCap, Orders
 from lumimd.admission.lanes import Line
 from lumimd.admission.places import Cap, Shard
 from lumimd.admission.quota import TierQuota
 from lumimd.admission.slots import Slots
+from lumimd.flags import FlagReader
 from lumimd.ports import Clock
 from lumimd.resilience.limits import Limits
 from lumimd.resilience.rate_limit import Bucket
@@ -32,7 +34,15 @@ class MemoryGate:
     `has_quota`: users have the quotas of their tiers.
     """
 
-    def __init__(self, store: MemoryVisitStore, clock: Clock, cap: Cap | None = None) -> None:
+    def __init__(
+        self,
+        store: MemoryVisitStore,
+        clock: Clock,
+        cap: Cap | None = None,
+        flags: FlagReader | None = None,
+    ) -> None:
+        self._flags = flags
+        self.hours = Troubled(Orders)
         self.cap = cap or Cap.of(10_000)
         self.has_quota = False
         self.tiers = MemoryTiers()
@@ -53,6 +63,7 @@ class MemoryGate:
             self._room,
             TierQuota(limits, self.tiers) if self.has_quota else NoQuota(),
             self._clock,
+            HourlyCap(self._flags, self.hours, self._clock) if self._flags else None,
         )
 
     async def holders(self) -> Counter[str]:

@@ -97,7 +97,7 @@ class MemoryParts:
 
     @cached_property
     def gate(self) -> MemoryGate:
-        return MemoryGate(self.store, self.clock, self.cap)
+        return MemoryGate(self.store, self.clock, self.cap, self.flags)
 
     @cached_property
     def admission(self) -> Admission:

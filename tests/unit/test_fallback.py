@@ -8,7 +8,7 @@ import pytest
 from lumimd import claims, commands, pipeline
 from lumimd.claims import Lease
 from lumimd.clinical import Statement, VisitSummary
-from lumimd.errors import BadAnswer, ErrorCode, Held, Permanent, Transient
+from lumimd.errors import BadAnswer, ErrorCode, Held, NotCharged, Permanent, Transient
 from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER
 from lumimd.records import ProcessingStatus, Stage, Status
 from lumimd.resilience.backoff import MAX_TRIES
@@ -143,7 +143,7 @@ async def test_holders_that_die_leave_the_summary_to_the_rules(parts: MemoryPart
 
 
 @pytest.mark.parametrize("code", [code for code in ErrorCode if code.startswith("summary_")])
-@pytest.mark.parametrize("bad", [Permanent, BadAnswer])
+@pytest.mark.parametrize("bad", [NotCharged, Permanent, BadAnswer])
 async def test_the_rules_summarize_at_once_where_the_model_cannot(
     parts: MemoryParts, code: ErrorCode, bad: type[Permanent]
 ) -> None:
@@ -152,7 +152,8 @@ async def test_the_rules_summarize_at_once_where_the_model_cannot(
     await run_tasks(parts)
     assert parts.summarizer.calls == (2 if bad is BadAnswer else 1)
     await assert_rules_wrote_it(parts)
-    assert (await visit_of(parts)).ledger.summaries == (2 if bad is BadAnswer else 0)
+    paid = {NotCharged: 0, Permanent: 1, BadAnswer: 2}
+    assert (await visit_of(parts)).ledger.summaries == paid[bad]
 
 
 async def test_one_bad_answer_is_asked_again_in_the_same_try(parts: MemoryParts) -> None:

@@ -11,8 +11,9 @@ from lumimd.adapters.memory import ManualClock
 from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Transient
 from lumimd.resilience.limits import WITHIN_S, Limits, TooMany
+from lumimd.resilience.pseudonyms import Pseudonyms
 from lumimd.resilience.rate_limit import Bucket, Policy
-from lumimd.resilience.rate_limit_policies import Limited, Tier
+from lumimd.resilience.rate_limit_policies import Limited, OfAllUsers, Tier
 from lumimd.resilience.retry import TimedOut
 from lumimd.shared_documents import Contended
 from tests.support.parts import START
@@ -35,7 +36,7 @@ class Buckets:
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(START))
     store: Troubled[Bucket] = field(default_factory=lambda: Troubled(Bucket))
-    of_all: dict[Limited, Policy] = field(default_factory=dict)
+    of_all: dict[OfAllUsers, Policy] = field(default_factory=dict)
     _ids: count = field(default_factory=count)
 
     def instance(self) -> Limits:
@@ -50,10 +51,14 @@ def buckets() -> Buckets:
 
 
 async def passes(
-    limits: Limits, user: str = "ann", tier: Tier = Tier.FREE, what: Limited = Limited.EXPENSIVE
+    limits: Limits,
+    user: str = "ann",
+    tier: Tier = Tier.FREE,
+    what: Limited = Limited.EXPENSIVE,
+    of_all: OfAllUsers | None = OfAllUsers.ON_DEMAND,
 ) -> bool:
     try:
-        await limits.allow(user, tier, what)
+        await limits.allow(user, tier, what, of_all)
     except TooMany:
         return False
     return True
@@ -97,7 +102,7 @@ async def test_another_tier_counts_from_the_next_call(buckets: Buckets) -> None:
 async def test_all_users_together_have_a_limit_which_one_of_them_does_not_pay_for(
     buckets: Buckets,
 ) -> None:
-    buckets.of_all[Limited.EXPENSIVE] = Policy(tokens=60, per=MINUTE, burst=5)
+    buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=5)
     limits = buckets.instance()
     users = [f"user-{n}" for n in range(8)]
     assert [await passes(limits, user) for user in users] == [True] * 5 + [False] * 3
@@ -108,7 +113,7 @@ async def test_all_users_together_have_a_limit_which_one_of_them_does_not_pay_fo
 
 
 async def test_a_user_over_the_limit_takes_nothing_from_the_others(buckets: Buckets) -> None:
-    buckets.of_all[Limited.EXPENSIVE] = Policy(tokens=60, per=MINUTE, burst=12)
+    buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=12)
     limits = buckets.instance()
     for _ in range(50):
         await passes(limits, "noisy")
@@ -116,13 +121,14 @@ async def test_a_user_over_the_limit_takes_nothing_from_the_others(buckets: Buck
 
 
 async def test_no_name_of_a_user_is_the_bucket_of_all(buckets: Buckets) -> None:
-    buckets.of_all[Limited.EXPENSIVE] = Policy(tokens=60, per=MINUTE, burst=12)
+    buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=12)
     limits = buckets.instance()
     for user in ("", "all", "expensive", "-"):
-        await limits.allow(user, Tier.FREE, Limited.EXPENSIVE)
+        await limits.allow(user, Tier.FREE, Limited.EXPENSIVE, OfAllUsers.ON_DEMAND)
     kept = await buckets.store.all()
     assert len(kept) == 5
-    assert kept["expensive"].missing == 4 * kept["expensive-all"].missing
+    of_one = {bucket.missing for key, bucket in kept.items() if key != "on_demand"}
+    assert {kept["on_demand"].missing} == {4 * each for each in of_one}
 
 
 async def test_a_call_whose_answer_from_the_store_was_lost_is_counted_once(
@@ -192,10 +198,25 @@ async def test_usage_follows_what_was_done(buckets: Buckets) -> None:
     assert told.resets_at == START + timedelta(seconds=24)
 
 
-async def test_nothing_is_left_of_a_user_who_is_forgotten(buckets: Buckets) -> None:
+async def test_a_limit_of_all_users_counts_only_the_calls_that_name_it(buckets: Buckets) -> None:
+    buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=2)
+    limits = buckets.instance()
+    assert all([await passes(limits, f"user-{n}", of_all=None) for n in range(30)])
+    assert [await passes(limits, f"user-{n}") for n in range(3)] == [True, True, False]
+    assert await passes(limits, "ann", of_all=None)
+
+
+async def test_a_bucket_names_no_user_and_expires_when_it_is_full(buckets: Buckets) -> None:
     limits = buckets.instance()
     for what in Limited:
-        await limits.allow("ann", Tier.FREE, what)
-        await limits.allow("bob", Tier.FREE, what)
-    await limits.forget("ann")
-    assert all(key.endswith("-bob") for key in await buckets.store.all())
+        await limits.allow("ann@example.com", Tier.FREE, what)
+    kept = await buckets.store.all()
+    assert len(kept) == len(Limited)
+    assert not any("ann" in f"{key} {bucket.to_stored()}" for key, bucket in kept.items())
+    assert {bucket.expires_at for bucket in kept.values()} == {START + timedelta(seconds=6)}
+
+
+def test_a_pseudonym_needs_the_secret() -> None:
+    of_ann = [Pseudonyms(secret).of("ann") for secret in ("one secret", "another", "")]
+    assert len(set(of_ann)) == 3
+    assert Pseudonyms("one secret").of("ann") == of_ann[0] != Pseudonyms("one secret").of("bob")

@@ -17,7 +17,7 @@ from lumimd.resilience.rate_limit import (
     take,
     usage,
 )
-from lumimd.resilience.rate_limit_policies import OF_ALL_USERS, POLICIES, Limited, Tier
+from lumimd.resilience.rate_limit_policies import OF_ALL_USERS, POLICIES, Limited, OfAllUsers, Tier
 from tests.support.parts import START
 
 MINUTE = timedelta(minutes=1)
@@ -188,7 +188,7 @@ def test_every_tier_has_every_limit_and_paying_never_gets_less() -> None:
         free, paid = POLICIES[what][Tier.FREE], POLICIES[what][Tier.PAID]
         assert paid.per_day >= free.per_day
         assert paid.burst >= free.burst
-    assert set(OF_ALL_USERS) <= set(Limited)
+    assert set(OF_ALL_USERS) == set(OfAllUsers)
 
 
 def test_a_tier_that_nobody_knows_is_the_default() -> None:

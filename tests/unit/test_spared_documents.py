@@ -12,6 +12,7 @@ from lumimd.errors import UnreadableDocument
 from lumimd.flags import KEY, Flags
 from lumimd.ports import Transcribed
 from lumimd.resilience.breaker_shared import SharedBreaker
+from lumimd.resilience.pseudonyms import Pseudonyms
 from lumimd.shared_documents import SPARE, Shared, Spared
 from lumimd.shared_flags import SharedFlags
 from tests.support.parts import MemoryParts, transcript
@@ -62,7 +63,7 @@ async def test_a_line_that_cannot_be_read_goes_on() -> None:
 async def test_a_quota_that_cannot_be_read_is_counted_anew() -> None:
     parts = MemoryParts()
     parts.gate.has_quota = True
-    damage(parts.gate.buckets.kept, "visits-u")
+    damage(parts.gate.buckets.kept, f"visits-{Pseudonyms().of('u')}")
     for number in range(25):
         await pipeline.accept(parts, parts.upload(f"v{number}", user_id="u"))
     assert len(parts.transcriber.orders) == 20, "as many as the tier allows"

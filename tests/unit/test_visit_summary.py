@@ -20,7 +20,7 @@ from lumimd.analysis.visit_summary import (
     summarize,
 )
 from lumimd.clinical import Statement, VisitSummary
-from lumimd.errors import BadAnswer, ErrorCode, Held, Permanent, Transient
+from lumimd.errors import BadAnswer, ErrorCode, Held, NotCharged, Permanent, Transient
 from lumimd.events.summary import SummaryStored
 from lumimd.records import ProcessingStatus
 from lumimd.transcript import Transcript
@@ -67,7 +67,7 @@ async def made(model: Scripted) -> tuple[VisitSummary, int]:
 INVALID = BadAnswer(ErrorCode.SUMMARY_INVALID)
 CUT_OFF = BadAnswer(ErrorCode.SUMMARY_TRUNCATED)
 REFUSED = BadAnswer(ErrorCode.SUMMARY_REFUSED, may_get_better=False)
-TOO_LONG = Permanent(ErrorCode.SUMMARY_TRUNCATED)
+TOO_LONG = NotCharged(ErrorCode.SUMMARY_TRUNCATED)
 AWAY = Transient(ErrorCode.SUMMARY_UNAVAILABLE)
 DOWN = Held(ErrorCode.SUMMARY_UNAVAILABLE)
 

@@ -65,6 +65,7 @@ def an(event: type[e.Event], attempt: int = ATTEMPT) -> e.Event:
         e.SummaryRegenerated: lambda: e.SummaryRegenerated(attempt),
         e.ConsentGiven: lambda: e.ConsentGiven(None),
         e.ConsentGivenLate: lambda: e.ConsentGivenLate(attempt),
+        e.JobCharged: lambda: e.JobCharged(None, e.Charge("job", 60.0)),
         e.VisitEdited: lambda: e.VisitEdited(None, {"title": "Knee"}),
         e.VisitExpired: lambda: e.VisitExpired(attempt),
         e.VisitCancelled: lambda: e.VisitCancelled(None),

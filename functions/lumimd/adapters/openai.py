@@ -16,6 +16,7 @@ from lumimd.errors import (
     BadAnswer,
     DeploymentFault,
     ErrorCode,
+    NotCharged,
     Permanent,
     ProviderRefuses,
     Transient,
@@ -129,7 +130,7 @@ class OpenAISummarizer:
         meaning = meaning_of(error.status_code, names, parameter)
         if self._wants_more and meaning is DeploymentFault.REQUEST_REFUSED:
             # The model's own limit was reached: no fault of the deployment, and no summary.
-            return Permanent(ErrorCode.SUMMARY_TRUNCATED)
+            return NotCharged(ErrorCode.SUMMARY_TRUNCATED)
         ours = error_of(meaning, retry.seconds_asked(error.response.headers))
         if isinstance(ours, Permanent | ProviderRefuses):
             code = f"http_{error.status_code}"

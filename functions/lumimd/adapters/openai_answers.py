@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from lumimd.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.errors import (
+    DeploymentFault,
+    ErrorCode,
+    NotCharged,
+    Permanent,
+    ProviderRefuses,
+    Transient,
+)
 from lumimd.resilience import retry
 
 
@@ -119,7 +126,7 @@ def error_of(meaning: Meaning, retry_after_s: float | None) -> Transient | Perma
             unavailable = ErrorCode.SUMMARY_UNAVAILABLE
             return ProviderRefuses(unavailable, meaning, retry_after_s=retry_after_s)
         case ErrorCode():
-            return Permanent(meaning)
+            return NotCharged(meaning)
         case Passing.MAY_HAVE_ANSWERED:
             return retry.Unanswered(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=retry_after_s)
         case Passing.NOTHING_WAS_DONE:

@@ -1,7 +1,8 @@
 """Admission control: a distributed semaphore over provider jobs, and a fair queue in front of it.
 
     over_quota      before the recording is opened: it counts, or waits until one more is allowed
-    may_submit      before anything is paid for: a place, or a turn in the line
+    may_submit      before anything is paid for: a place, or a turn in the line; at the cap of
+                    orders an hour (`hourly.py`) a turn as well
     admit_waiting   every minute: free places go to those whose turn it is
     left            a job has ended: its place is free
 
@@ -16,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from lumimd import logs
+from lumimd.admission.hourly import HourlyCap
 from lumimd.admission.lanes import (
     LANE_WIDTH,
     Lane,
@@ -105,6 +107,7 @@ class Admission:
         room: WaitingRoom,
         quota: Quota,
         clock: Clock,
+        hourly: HourlyCap | None = None,
     ) -> None:
         self.slots: Final = slots
         self._lines = Shared(lines)
@@ -112,6 +115,7 @@ class Admission:
         self._room = room
         self._quota = quota
         self._clock = clock
+        self._hourly = hourly
 
     async def over_quota(self, visit: Visit) -> Waits | None:
         """None: the recording of the claimed visit counts, and may be opened now.
@@ -156,8 +160,11 @@ class Admission:
         free = await self.slots.free()
         if not free[lane_of(first[0].visit)] and await sweep(parts, self.slots):
             free = await self.slots.free()
+        budget = await self._hourly.budget() if self._hourly else None
+        # Users who have their share of the hour are passed over, and those behind them are called.
+        limit = AT_ONCE if budget else None
         queues = {
-            lane: deque(await self._waiting_in(lane, min(free[lane], AT_ONCE)))
+            lane: deque(await self._waiting_in(lane, limit or min(free[lane], AT_ONCE)))
             for lane in Lane
             if free[lane]
         }
@@ -165,12 +172,16 @@ class Admission:
         called: list[Stored] = []
         while (lane := next_lane(line, [each for each in queues if queues[each]])) is not None:
             stored = queues[lane].popleft()
+            if budget and not budget.allows(stored.visit.user_id):
+                continue
             if len(called) == AT_ONCE or not await self._take(stored.visit, lane, PROMISED_FOR):
                 del queues[lane]
                 continue
             assert stored.visit.turn is not None
             line = served(line, lane, stored.visit.turn)
             called.append(stored)
+            if budget:
+                budget.use(stored.visit.user_id)
         if line != before:
             await self._lines.change(LINE, lambda found: (merged(found or Line(), line), None))
         logs.event("called_from_the_line", count=len(called))
@@ -220,9 +231,18 @@ class Admission:
         now, lane = self._clock.now(), lane_of(visit)
         goes_first = await self._has_place(visit) or await self._nobody_waits_before(lane)
         if goes_first and await self._take(visit, lane, HELD_FOR):
-            return None
+            if await self._within_the_cap(visit):
+                return None
+            await self.slots.release(holder_of(visit))
         turn = await draw_turn(self._flows, await self._line(), visit.user_id, lane, now)
         return Waits(turn, now + LOOK_AGAIN)
+
+    async def _within_the_cap(self, visit: Visit) -> bool:
+        assert visit.claim is not None
+        if self._hourly is None or await self._hourly.take(visit.user_id, visit.claim.holder):
+            return True
+        logs.event("order_cap_reached", "warning")
+        return False
 
     async def _has_place(self, visit: Visit) -> bool:
         """It may have been called to one, or an earlier holder of the claim has one, and a job."""

@@ -13,14 +13,17 @@ One bad statement never costs a visit its summary. Where there is none, the rule
 """
 
 import json
+from asyncio import CancelledError
 from dataclasses import dataclass
 from typing import Final
 
 from lumimd import logs
 from lumimd.analysis.evidence import Supported, supported
 from lumimd.clinical import VisitSummary
-from lumimd.errors import BadAnswer, ErrorCode, Permanent, Transient
+from lumimd.errors import BadAnswer, ErrorCode, NotCharged, Permanent, Transient
+from lumimd.ledger import Settlement
 from lumimd.ports import AskedAgain, Summarizer
+from lumimd.resilience.retry import Unanswered
 from lumimd.transcript import Transcript
 
 ASKS: Final = 2
@@ -36,14 +39,21 @@ MAX_ITEMS: Final = 100
 
 @dataclass
 class Bill:
-    """The paid answers of one try: their number, good ones and bad ones.
+    """The calls of one try: `answers` were paid, good ones and bad ones; `unheard` may have been.
 
-    `kept` is the best of them so far without its bad statements: the summary, where the second ask
-    is cut short.
+    `reserved` of them are on the ledger already. `kept` is the best answer so far without its bad
+    statements: the summary, where the second ask is cut short.
     """
 
     answers: int = 0
     kept: VisitSummary | None = None
+    unheard: int = 0
+    reserved: int = 0
+
+    @property
+    def settlement(self) -> Settlement:
+        """What the ledger is told."""
+        return Settlement(self.answers, self.unheard, self.reserved)
 
 
 async def summarize(transcript: Transcript, summarizer: Summarizer, bill: Bill) -> VisitSummary:
@@ -102,11 +112,26 @@ async def _answer(transcript: Transcript, summarizer: Summarizer, bill: Bill) ->
     paid = summarizer.source == "model"
     try:
         summary = await summarizer.summarize(transcript)
-    except BadAnswer:
+    except NotCharged:
+        raise
+    except Permanent:
         bill.answers += paid
+        raise
+    except Transient as error:
+        bill.unheard += paid and _may_have_answered(error)
+        raise
+    except CancelledError:  # the time of the lease was up
+        bill.unheard += paid
         raise
     bill.answers += paid
     return _usable(summary, transcript)
+
+
+def _may_have_answered(error: BaseException | None) -> bool:
+    """Whether the call was sent and nothing came back; a breaker may have opened on that."""
+    if error is None or isinstance(error, Unanswered):
+        return error is not None
+    return _may_have_answered(error.__cause__)
 
 
 def _asked(summarizer: Summarizer, bad: BadAnswer | None) -> Summarizer:

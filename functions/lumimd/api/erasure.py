@@ -1,4 +1,7 @@
-"""Deleting a user: every visit, and what we know of the user besides."""
+"""Deleting a user: every visit, and what we know of the user besides.
+
+The user's limits stay as used up as they are, under a pseudonym, until they are back (`limits.py`).
+"""
 
 import asyncio
 from typing import Final
@@ -46,7 +49,6 @@ async def erase_everything(parts: ApiParts, user_id: str) -> Erased:
             break
         after = Place(page.items[-1].created_at, page.items[-1].visit_id)
     await parts.answers.forget(user_id)
-    await parts.limits.forget(user_id)
     await parts.admission.forget(user_id)
     await parts.library.forget(user_id)
     if unreadable:

@@ -1,16 +1,22 @@
 """How often a user may ask for what costs money or changes something.
 
+A route names its limit in its signature. The token is taken after the request is known to be valid:
+a request that is refused with 422 uses none.
+
 Reads are not counted: counting one would cost more than the read itself.
 """
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Annotated, Any
 
 from fastapi import Depends
 
 from lumimd.api.identity import CurrentUser
 from lumimd.api.parts import ApiParts, PartsOfApi
 from lumimd.library import Profile
-from lumimd.resilience.rate_limit_policies import Limited, Tier
+from lumimd.resilience.rate_limit_policies import Limited, OfAllUsers, Tier
 from lumimd.tokens import User
 
 
@@ -24,20 +30,59 @@ def in_force(parts: ApiParts, profile: Profile) -> Tier:
     return Tier.named(profile.tier, parts.policy.default_tier)
 
 
-async def _expensive(user: CurrentUser, parts: PartsOfApi) -> None:
-    await _allow(parts, user, Limited.EXPENSIVE)
+@dataclass(frozen=True)
+class Token:
+    """What one call of a route takes from the bucket of its user, and of all users."""
+
+    parts: ApiParts
+    user: User
+    what: Limited
+    of_all: OfAllUsers | None = None
+
+    async def take(self) -> None:
+        """Take it.
+
+        Raises:
+            TooMany: there is none.
+            Transient: the store is not available.
+        """
+        tier = await tier_of(self.parts, self.user.user_id)
+        await self.parts.limits.allow(self.user.user_id, tier, self.what, self.of_all)
 
 
-async def _write(user: CurrentUser, parts: PartsOfApi) -> None:
-    await _allow(parts, user, Limited.WRITE)
+def limited(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """`endpoint`, which first takes the tokens among its arguments.
+
+    FastAPI calls it once all arguments are valid; a dependency would be asked before the body is.
+    """
+
+    @wraps(endpoint)
+    async def once_allowed(**arguments: Any) -> Any:
+        for argument in arguments.values():
+            if isinstance(argument, Token):
+                await argument.take()
+        return await endpoint(**arguments)
+
+    return once_allowed
 
 
-async def _allow(parts: ApiParts, user: User, what: Limited) -> None:
-    await parts.limits.allow(user.user_id, await tier_of(parts, user.user_id), what)
+async def _expensive(user: CurrentUser, parts: PartsOfApi) -> Token:
+    return Token(parts, user, Limited.EXPENSIVE)
 
 
-Expensive = Annotated[None, Depends(_expensive)]
-"""The call causes work that is paid for, or reads everything."""
+async def _on_demand(user: CurrentUser, parts: PartsOfApi) -> Token:
+    return Token(parts, user, Limited.EXPENSIVE, OfAllUsers.ON_DEMAND)
 
-Write = Annotated[None, Depends(_write)]
+
+async def _write(user: CurrentUser, parts: PartsOfApi) -> Token:
+    return Token(parts, user, Limited.WRITE)
+
+
+Expensive = Annotated[Token, Depends(_expensive)]
+"""The call causes work that is paid for, or deletes everything."""
+
+OnDemand = Annotated[Token, Depends(_on_demand)]
+"""An export or a regeneration: counted as expensive, and for all users together."""
+
+Write = Annotated[Token, Depends(_write)]
 """The call changes a document or two."""

@@ -8,7 +8,7 @@ from lumimd.api.account_views import DeletionView, Erased, LimitView, Me, UsageV
 from lumimd.api.erasure import erase_everything
 from lumimd.api.export import archive
 from lumimd.api.identity import CurrentUser
-from lumimd.api.limits import Expensive, in_force
+from lumimd.api.limits import Expensive, OnDemand, in_force
 from lumimd.api.parts import PartsOfApi
 from lumimd.api.problems import Problem
 from lumimd.api.problems import ProblemCode as P
@@ -59,7 +59,7 @@ async def read_usage(user: CurrentUser, parts: PartsOfApi) -> UsageView:
     },
 )
 async def export_everything(
-    user: CurrentUser, parts: PartsOfApi, _limit: Expensive
+    user: CurrentUser, parts: PartsOfApi, _limit: OnDemand
 ) -> StreamingResponse:
     """All that we hold of you: visits, transcripts, summaries, action items, history, ledger."""
     return StreamingResponse(

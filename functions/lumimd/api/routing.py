@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 
 from lumimd.api.idempotency import KEY_HEADER, key_header, once
 from lumimd.api.identity import authenticate
+from lumimd.api.limits import limited
 from lumimd.api.parts import api_parts
 from lumimd.api.problems import ProblemCode, documented
 
@@ -35,13 +36,13 @@ OF_A_POST: Final = (
 class SignedInRoute(APIRoute):
     """Asks who is calling before it reads a word of the body; a POST heeds its Idempotency-Key.
 
-    `problems` of the route come on top of those that every route has.
+    The token that a route names is taken when its request is known to be valid (`limits.py`).
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if "POST" in (options.get("methods") or ()):
             options["dependencies"] = [*(options.get("dependencies") or ()), Depends(key_header)]
-        super().__init__(path, endpoint, **options)
+        super().__init__(path, limited(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """The route's handler, behind the door."""

@@ -1,7 +1,7 @@
 """What an owner may ask of a visit: try again, another summary, stop, consent."""
 
 from lumimd import commands
-from lumimd.api.limits import Expensive, Write
+from lumimd.api.limits import Expensive, OnDemand, Write
 from lumimd.api.owning import OwnVisit
 from lumimd.api.parts import ApiParts, PartsOfApi
 from lumimd.api.problems import ProblemCode as P
@@ -32,7 +32,7 @@ async def retry_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Expensive) -> 
         *(P.NOT_FOUND, P.STILL_PROCESSING, P.RETRY_TOO_SOON, P.NO_TRANSCRIPT, P.ALREADY_OVER),
     ),
 )
-async def regenerate_summary(visit: OwnVisit, parts: PartsOfApi, _limit: Expensive) -> Progress:
+async def regenerate_summary(visit: OwnVisit, parts: PartsOfApi, _limit: OnDemand) -> Progress:
     """Make another summary of the stored transcript. Nothing is transcribed again."""
     return _progress(parts, await commands.regenerate(parts, visit.visit_id))
 

@@ -6,6 +6,7 @@ still news, is the table's business (`visit.py`). `recorded` events appear in th
 
 from lumimd.events.event import (
     Changes,
+    Charge,
     Event,
     holder_died,
 )
@@ -51,6 +52,7 @@ from lumimd.events.takes import (
 )
 from lumimd.events.transcription import (
     REQUEST_GRACE,
+    JobCharged,
     TranscriptionFailed,
     TranscriptionGivenUp,
     TranscriptionPolled,
@@ -67,9 +69,11 @@ __all__ = [
     "AudioRepeated",
     "AudioReplaced",
     "Changes",
+    "Charge",
     "ConsentGiven",
     "ConsentGivenLate",
     "Event",
+    "JobCharged",
     "ProvisionalSummaryStored",
     "ResultsKept",
     "SubmissionClaimed",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
+from lumimd import ledger
 from lumimd.errors import ErrorCode
 from lumimd.progress import Step
 from lumimd.records import Claim, Trouble, Visit
@@ -33,6 +34,18 @@ class Event:
     def changes(self, visit: Visit, now: datetime) -> Changes:
         """The fields that this event sets. Non-terminal events always set `wake_at`."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Charge:
+    """So many seconds of audio are charged for a job, whatever becomes of its transcript."""
+
+    transcript_id: str
+    seconds: float
+
+    def changes(self, visit: Visit) -> Changes:
+        """The ledger with this job charged."""
+        return {"ledger": ledger.charged(visit, self.transcript_id, self.seconds)}
 
 
 NOBODY: Final = "nobody"

@@ -4,9 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
+from lumimd import ledger
 from lumimd.audio import Audio
 from lumimd.errors import MESSAGES, ErrorCode
-from lumimd.events.event import Changes, Event, claimed, holder_died, nobodys_before, trouble
+from lumimd.events.event import (
+    Changes,
+    Charge,
+    Event,
+    claimed,
+    holder_died,
+    nobodys_before,
+    trouble,
+)
 from lumimd.progress import Step
 from lumimd.records import (
     Claim,
@@ -265,11 +274,13 @@ class SubmissionQueued(Event):
 class AudioRejected(Event):
     """The recording cannot be transcribed.
 
-    Where its job was `given_up` and may still run, another try does not adopt it.
+    Where its job was `given_up` and may still run, another try does not adopt it. A job that heard
+    no speech is a `charge` all the same.
     """
 
     code: ErrorCode
     given_up: bool = False
+    charge: Charge | None = None
     stage: ClassVar[Stage] = Stage.SUBMISSION
 
     @property
@@ -283,8 +294,9 @@ class AudioRejected(Event):
         }
 
     def job(self, visit: Visit) -> Changes:
-        """The given-up job, which is remembered with every outcome of the visit."""
-        return {"given_up_jobs": with_given_up(visit)} if self.given_up else {}
+        """What is remembered of the job with every outcome: that it was given up, and its cost."""
+        noted: Changes = {"given_up_jobs": with_given_up(visit)} if self.given_up else {}
+        return {**noted, **self.charge.changes(visit)} if self.charge else noted
 
 
 @dataclass(frozen=True)
@@ -297,8 +309,6 @@ class TranscriptionSubmitted(Event):
     audio: Audio
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        # A job that was given up and has ended after all was charged when it was ordered.
-        new = self.transcript_id not in visit.given_up_jobs
         return {
             "audio": self.audio,
             "transcription": Transcription(
@@ -309,7 +319,7 @@ class TranscriptionSubmitted(Event):
             "stage_tries": 0,
             "trouble": None,
             "held_since": None,
-            "ledger": visit.ledger.model_copy(update={"orders": visit.ledger.orders + new}),
+            "ledger": ledger.ordered(visit, self.transcript_id),
             "claim": None,
             "wake_at": now + POLL_EVERY,
         }

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from lumimd import ledger
 from lumimd.clinical import Source, VisitSummary
 from lumimd.events.event import Changes, Event, claimed, nobodys_before
 from lumimd.events.submission import AudioRejected, SubmissionDeferred, SubmissionHeld
 from lumimd.events.transcription import request_grace
+from lumimd.ledger import NOTHING, Settlement
 from lumimd.progress import Step
-from lumimd.records import Claim, Ledger, Stage, Visit
+from lumimd.records import Claim, Stage, Visit
 
 
 @dataclass(frozen=True)
@@ -37,30 +39,34 @@ class SummaryClaimed(Event):
     claim: Claim
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**claimed(visit, self.claim), "unanswered_requests": 0}
+        return {
+            **claimed(visit, self.claim),
+            "unanswered_requests": 0,
+            "ledger": ledger.reserved(visit, self.claim.reserved),
+        }
 
 
 @dataclass(frozen=True)
 class SummaryDeferred(SubmissionDeferred):
     """The summary did not work out; try again at `until`.
 
-    `answers`, here and below, are those that the model was paid for in this try.
+    `paid`, here and below, is what became of the calls of this try.
     """
 
-    answers: int = 0
+    paid: Settlement = NOTHING
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**super().changes(visit, now), "ledger": _charged(visit, self.answers)}
+        return {**super().changes(visit, now), "ledger": ledger.settled(visit, self.paid)}
 
 
 @dataclass(frozen=True)
 class SummaryHeld(SubmissionHeld):
     """The model is known to be down: no try is used up."""
 
-    answers: int = 0
+    paid: Settlement = NOTHING
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**super().changes(visit, now), "ledger": _charged(visit, self.answers)}
+        return {**super().changes(visit, now), "ledger": ledger.settled(visit, self.paid)}
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class ProvisionalSummaryStored(Event):
     source: Source
     summary: VisitSummary
     used_a_try: bool
-    answers: int = 0
+    paid: Settlement = NOTHING
     for_fault: bool = False
 
     @property
@@ -88,7 +94,7 @@ class ProvisionalSummaryStored(Event):
             "held_since": visit.held_since if self.used_a_try else visit.held_since or now,
             "fault_at": now if self.for_fault else visit.fault_at,
             "wake_at": self.until,
-            "ledger": _charged(visit, self.answers),
+            "ledger": ledger.settled(visit, self.paid),
         }
 
 
@@ -103,7 +109,7 @@ class SummaryStored(Event):
     source: Source
     summary: VisitSummary
     action_ids: tuple[str, ...]
-    answers: int = 0
+    paid: Settlement = NOTHING
 
     @property
     def detail(self) -> str:
@@ -115,7 +121,7 @@ class SummaryStored(Event):
             "provisional": False,
             "action_ids": self.action_ids,
             "kept": None,
-            "ledger": _charged(visit, self.answers),
+            "ledger": ledger.settled(visit, self.paid),
         }
 
 
@@ -124,15 +130,10 @@ class SummaryFailed(AudioRejected):
     """Neither the model nor the rules have a summary; the transcript stays."""
 
     stage = Stage.SUMMARY
-    answers: int = 0
+    paid: Settlement = NOTHING
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**super().changes(visit, now), "ledger": _charged(visit, self.answers)}
-
-
-def _charged(visit: Visit, answers: int) -> Ledger:
-    summaries = visit.ledger.summaries + answers
-    return visit.ledger.model_copy(update={"summaries": summaries})
+        return {**super().changes(visit, now), "ledger": ledger.settled(visit, self.paid)}
 
 
 def _results(source: Source, summary: VisitSummary) -> Changes:

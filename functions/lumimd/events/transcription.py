@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from lumimd import ledger
 from lumimd.errors import ErrorCode
-from lumimd.events.event import Changes, Event, trouble
-from lumimd.events.submission import AudioRejected, with_given_up
+from lumimd.events.event import Changes, Charge, Event, trouble
+from lumimd.events.submission import GIVEN_UP_REMEMBERED, AudioRejected, with_given_up
 from lumimd.progress import Step, seconds_remaining, transcribing_percent
 from lumimd.records import ProcessingStatus, Stage, Transcription, Visit
 from lumimd.takes import takes_of, with_take
@@ -94,10 +95,10 @@ class TranscriptStored(Event):
         replaced = visit.audio is not None and any(
             take.audio.storage_path == visit.audio.storage_path for take in takes_of(visit)
         )
-        heard_s = visit.ledger.audio_seconds + (self.transcript.duration_seconds or 0.0)
+        seconds = self.transcript.duration_seconds or 0.0
         return {
             **(NO_RESULTS if replaced else {}),
-            "ledger": visit.ledger.model_copy(update={"audio_seconds": heard_s}),
+            "ledger": ledger.charged(visit, self.transcript_id, seconds),
             "transcription": job,
             "takes": takes,
             "kept": ProcessingStatus.SUMMARIZING if takes else None,
@@ -110,6 +111,22 @@ class TranscriptStored(Event):
             "claim": None,
             "wake_at": now + REQUEST_GRACE,
         }
+
+
+@dataclass(frozen=True)
+class JobCharged(Event):
+    """A job that its visit does not wait for any more has ended, and is charged.
+
+    It is `given_up`: its transcript is about to be deleted, and no try adopts it.
+    """
+
+    recorded = False
+    charge: Charge
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        others = (each for each in visit.given_up_jobs if each != self.charge.transcript_id)
+        given_up = (*others, self.charge.transcript_id)[-GIVEN_UP_REMEMBERED:]
+        return {**self.charge.changes(visit), "given_up_jobs": given_up}
 
 
 @dataclass(frozen=True)

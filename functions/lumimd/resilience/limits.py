@@ -3,6 +3,9 @@
 While the store is down, what is counted is refused with `Transient` (503): it would have to be
 saved in the same store, and a limit that goes away when there is trouble protects nobody from the
 bill. Reads are not counted, so whoever only reads is never refused for want of a counter.
+
+A bucket is stored under the user's pseudonym and expires when it is full again. It outlives the
+deletion of the account, which would give everything back otherwise.
 """
 
 import asyncio
@@ -11,8 +14,9 @@ from typing import Final, Protocol
 
 from lumimd.errors import ErrorCode
 from lumimd.ports import Clock
+from lumimd.resilience.pseudonyms import Pseudonyms
 from lumimd.resilience.rate_limit import Bucket, Policy, Taken, Usage, full, give_back, take, usage
-from lumimd.resilience.rate_limit_policies import OF_ALL_USERS, POLICIES, Limited, Tier
+from lumimd.resilience.rate_limit_policies import OF_ALL_USERS, POLICIES, Limited, OfAllUsers, Tier
 from lumimd.resilience.retry import TimedOut
 from lumimd.shared_documents import Contended, Shared, SharedDocuments
 
@@ -32,7 +36,7 @@ class TooMany(Exception):
     once that it could not be found out.
     """
 
-    def __init__(self, what: Limited, retry_after_s: float) -> None:
+    def __init__(self, what: Limited | OfAllUsers, retry_after_s: float) -> None:
         super().__init__(what.value)
         self.what = what
         self.retry_after_s = retry_after_s
@@ -55,16 +59,20 @@ class Limits:
         clock: Clock,
         new_id: Callable[[], str],
         policies: Mapping[Limited, Mapping[Tier, Policy]] = POLICIES,
-        of_all_users: Mapping[Limited, Policy] = OF_ALL_USERS,
+        of_all_users: Mapping[OfAllUsers, Policy] = OF_ALL_USERS,
+        pseudonyms: Pseudonyms | None = None,
     ) -> None:
         self._buckets = Shared(buckets)
         self._clock = clock
         self._new_id = new_id
         self._policies = policies
         self._of_all_users = of_all_users
+        self._pseudonyms = pseudonyms or Pseudonyms()
 
-    async def allow(self, user_id: str, tier: Tier, what: Limited) -> None:
-        """Count one call of the user.
+    async def allow(
+        self, user_id: str, tier: Tier, what: Limited, of_all: OfAllUsers | None = None
+    ) -> None:
+        """Count one call of the user, and where it is one `of_all` users' as well, against both.
 
         Raises:
             TooMany: the user, or all of them together, did this too often.
@@ -72,7 +80,7 @@ class Limits:
         """
         try:
             async with asyncio.timeout(WITHIN_S):
-                await self._allow(user_id, tier, what)
+                await self._allow(user_id, tier, what, of_all)
         except TimeoutError as error:
             raise TimedOut(ErrorCode.INTERNAL_ERROR) from error
         except Contended as error:
@@ -87,27 +95,20 @@ class Limits:
         now = self._clock.now()
         found: dict[Limited, Usage] = {}
         for what in SHOWN:
-            kept = await self._buckets.documents.get(_key(user_id, what))
+            kept = await self._buckets.documents.get(self._key(user_id, what))
             found[what] = usage(kept[0] if kept else full(now), self._policies[what][tier], now)
         return found
 
-    async def forget(self, user_id: str) -> None:
-        """Delete what is counted of a user.
-
-        Raises:
-            Transient: the store is not available.
-        """
-        for what in Limited:
-            await self._buckets.documents.delete(_key(user_id, what))
-
-    async def _allow(self, user_id: str, tier: Tier, what: Limited) -> None:
-        key, policy = _key(user_id, what), self._policies[what][tier]
+    async def _allow(
+        self, user_id: str, tier: Tier, what: Limited, of_all: OfAllUsers | None
+    ) -> None:
+        key, policy = self._key(user_id, what), self._policies[what][tier]
         await self._take(key, policy, what)
-        of_all = self._of_all_users.get(what)
-        if of_all is None:
+        shared = self._of_all_users.get(of_all) if of_all else None
+        if of_all is None or shared is None:
             return
         try:
-            await self._take(what.value, of_all, what)
+            await self._take(of_all.value, shared, of_all)
         except (TooMany, Contended):
             # Nothing came of it: that is not the user's doing.
             now = self._clock.now()
@@ -116,7 +117,7 @@ class Limits:
             )
             raise
 
-    async def _take(self, key: str, policy: Policy, what: Limited) -> None:
+    async def _take(self, key: str, policy: Policy, what: Limited | OfAllUsers) -> None:
         now, taker = self._clock.now(), self._new_id()
 
         def change(bucket: Bucket | None) -> tuple[Bucket, Taken]:
@@ -127,6 +128,5 @@ class Limits:
         if not taken.allowed:
             raise TooMany(what, taken.retry_after_s)
 
-
-def _key(user_id: str, what: Limited) -> str:
-    return f"{what}-{user_id}"
+    def _key(self, user_id: str, what: Limited) -> str:
+        return f"{what}-{self._pseudonyms.of(user_id)}"

@@ -28,9 +28,20 @@ class Limited(StrEnum):
 
     WRITE = "write"
     EXPENSIVE = "expensive"
-    """Calls that cause work to be paid for, or that read everything: retry, regenerate, export."""
+    """Calls that cause work to be paid for, or that read or delete everything."""
     VISITS = "visits"
     """Recordings that are transcribed. Who is over this quota waits; nothing is refused."""
+
+
+class OfAllUsers(StrEnum):
+    """What is counted for all users together.
+
+    A few accounts can use such a bucket up and keep everybody waiting. So it guards only what can
+    wait: no recording, and no deletion, depends on it.
+    """
+
+    ON_DEMAND = "on_demand"
+    """Exports and regenerations: one reads everything, the other is paid for again."""
 
 
 POLICIES: Final[Mapping[Limited, Mapping[Tier, Policy]]] = {
@@ -48,8 +59,8 @@ POLICIES: Final[Mapping[Limited, Mapping[Tier, Policy]]] = {
     },
 }
 
-OF_ALL_USERS: Final[Mapping[Limited, Policy]] = {
-    Limited.EXPENSIVE: Policy(tokens=100, per=_MINUTE, burst=100),
+OF_ALL_USERS: Final[Mapping[OfAllUsers, Policy]] = {
+    OfAllUsers.ON_DEMAND: Policy(tokens=100, per=_MINUTE, burst=100),
 }
 """What all users together may do. One document a limit, so only for what is seldom: Firestore
 takes about one write a second of a document for long."""

@@ -1,0 +1,181 @@
+"""Each route's limit: the buckets that a valid call takes from; an invalid one takes nothing."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from lumimd import pipeline
+from lumimd.resilience.limits import Limits
+from lumimd.resilience.pseudonyms import Pseudonyms
+from lumimd.resilience.rate_limit import UNITS
+from lumimd.settings import read
+from lumimd.wiring_api import ApiCloudParts
+from tests.support.api import (
+    Api,
+    ApiMemoryParts,
+    api_over,
+    completed,
+    failed,
+    stored,
+    transcribing,
+    visit_of,
+)
+from tests.unit.test_settings import GOOD
+
+EXPENSIVE, ON_DEMAND, WRITE = {"expensive"}, {"expensive", "on_demand"}, {"write"}
+
+VISIT = {"consent": True}
+BATCH = {"consent": True, "visits": [{}]}
+ACTION = {"visitId": "done", "text": "Rest."}
+
+NO_BODY: Sequence[Any] = ()
+ROUTES: dict[tuple[str, str], tuple[set[str], Any, Sequence[Any]]] = {
+    ("POST", "/v1/visits"): (EXPENSIVE, VISIT, ({}, {"consent": "yes"}, {**VISIT, "x": 1}, "[")),
+    ("POST", "/v1/batches"): (
+        EXPENSIVE,
+        BATCH,
+        ({"consent": True, "visits": []}, {**BATCH, "visits": [{}] * 101}, {"visits": [{}]}),
+    ),
+    ("PATCH", "/v1/visits/done"): (WRITE, {"title": "x"}, ({"title": 7}, {"consent": True})),
+    ("DELETE", "/v1/visits/done"): (WRITE, None, NO_BODY),
+    ("POST", "/v1/visits/failed/retry"): (EXPENSIVE, None, NO_BODY),
+    ("POST", "/v1/visits/done/regenerate"): (ON_DEMAND, None, NO_BODY),
+    ("POST", "/v1/visits/running/cancel"): (WRITE, None, NO_BODY),
+    ("POST", "/v1/visits/running/consent"): (WRITE, None, NO_BODY),
+    ("POST", "/v1/actions"): (WRITE, ACTION, ({}, {**ACTION, "text": ""})),
+    ("PATCH", "/v1/actions/done-000"): (WRITE, {"completed": True}, ({"completed": "no"},)),
+    ("DELETE", "/v1/actions/done-000"): (WRITE, None, NO_BODY),
+    ("GET", "/v1/me/export"): (ON_DEMAND, None, NO_BODY),
+    ("DELETE", "/v1/me"): (EXPENSIVE, None, NO_BODY),
+}
+"""What a call takes from, a valid body, and invalid ones."""
+
+
+class LimitedParts(ApiMemoryParts):
+    """The product's own policies, over the buckets that the gate to the provider uses as well."""
+
+    @cached_property
+    def limits(self) -> Limits:
+        return Limits(self.gate.buckets, self.clock, self.new_id)
+
+    async def taken(self) -> dict[str, float]:
+        """Tokens that are missing, by what they are for."""
+        kept = await self.gate.buckets.all()
+        found: dict[str, float] = {}
+        for key, bucket in kept.items():
+            what = key.partition("-")[0]
+            found[what] = found.get(what, 0) + bucket.missing / UNITS
+        return found
+
+
+async def limited_api() -> tuple[Api, LimitedParts]:
+    parts = LimitedParts()
+    visits = [
+        completed(visit_of("user-1", "done")),
+        failed(visit_of("user-1", "failed")),
+        transcribing(visit_of("user-1", "running")),
+    ]
+    await stored(parts, *visits)
+    return api_over(parts), parts
+
+
+def call_of(body: Any) -> dict[str, Any]:
+    if isinstance(body, str):
+        return {"content": body, "headers": {"Content-Type": "application/json"}}
+    return {} if body is None else {"json": body}
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_a_valid_call_takes_one_token_and_an_invalid_one_none(method: str, path: str) -> None:
+    buckets, valid, invalid = ROUTES[method, path]
+    api, parts = await limited_api()
+    for body in invalid:
+        answer = await api.call(method, path, **call_of(body))
+        assert (answer.status_code, await parts.taken()) == (422, {})
+    answer = await api.call(method, path, **call_of(valid))
+    assert answer.is_success
+    assert await parts.taken() == dict.fromkeys(buckets, 1.0)
+
+
+def test_the_table_has_every_route_that_changes_something() -> None:
+    api = api_over(LimitedParts())
+    routes = {
+        (method, context.path)
+        for context in iter_route_contexts(api.app.routes)
+        for method in getattr(context.route, "methods", None) or ()
+        if context.path and context.path.startswith("/v1/") and "/admin" not in context.path
+    }
+    changing = {route for route in routes if route[0] != "GET"}
+    assert len(changing) == len({key for key in ROUTES if key[0] != "GET"})
+
+
+async def test_strangers_who_use_up_all_they_may_keep_nobody_from_creating_or_deleting() -> None:
+    api, _ = await limited_api()
+    for stranger in range(15):
+        for _ in range(10):
+            await api.post("/v1/visits", f"stranger-{stranger}", json=VISIT)
+            await api.get("/v1/me/export", f"stranger-{stranger}")
+    assert (await api.post("/v1/visits", json=VISIT)).status_code == 201
+    assert (await api.post("/v1/batches", json=BATCH)).status_code == 201
+    assert (await api.post("/v1/visits/failed/retry")).status_code == 202
+    assert (await api.call("DELETE", "/v1/me")).status_code == 202
+
+
+async def test_exports_and_regenerations_of_all_users_together_have_a_limit() -> None:
+    api, parts = await limited_api()
+    for stranger in range(10):
+        for _ in range(10):
+            assert (await api.get("/v1/me/export", f"stranger-{stranger}")).status_code == 200
+    assert (await api.get("/v1/me/export")).status_code == 429
+    assert (await api.post("/v1/visits/done/regenerate")).status_code == 429
+    parts.clock.advance(timedelta(seconds=1))
+    assert (await api.get("/v1/me/export")).status_code == 200
+
+
+async def test_deleting_the_account_gives_back_no_recording_of_the_day() -> None:
+    parts = LimitedParts()
+    parts.gate.has_quota = True
+    api = api_over(parts)
+    for round_ in range(4):
+        for number in range(25):
+            upload = parts.upload(f"visit-{round_}-{number}")
+            at = parts.clock.now() + timedelta(milliseconds=1)
+            parts.clock.advance(timedelta(milliseconds=1))
+            await pipeline.accept(parts, upload.model_copy(update={"announced_at": at}))
+        assert (await api.call("DELETE", "/v1/me")).status_code == 202
+        parts.clock.advance(timedelta(seconds=1))
+    assert len(parts.transcriber.orders) == 20
+
+
+async def test_deleting_the_account_gives_back_no_call_of_the_minute() -> None:
+    api, _ = await limited_api()
+    answers = []
+    for _ in range(4):
+        for _ in range(5):
+            answers.append((await api.post("/v1/visits", json=VISIT)).status_code)
+        await api.call("DELETE", "/v1/me")
+    assert answers.count(201) == 9, "ten in all, one of which was the first deletion"
+
+
+async def test_a_deleted_account_leaves_no_user_id_in_the_limits() -> None:
+    api, parts = await limited_api()
+    await api.post("/v1/visits", json=VISIT)
+    await api.call("PATCH", "/v1/visits/done", json={"title": "x"})
+    await api.call("DELETE", "/v1/me")
+    kept = await parts.gate.buckets.all()
+    assert {key.partition("-")[2] for key in kept} == {Pseudonyms().of("user-1")}
+    assert all(bucket.expires_at for bucket in kept.values())
+
+
+def test_the_limits_of_a_deployment_are_under_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the API and those of the gate are the same buckets."""
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    parts = ApiCloudParts(read())
+    pseudonym = Pseudonyms(GOOD["WEBHOOK_SECRET"]).of("user-1")
+    assert parts._pseudonyms.of("user-1") == pseudonym != Pseudonyms().of("user-1")
+    assert parts._pseudonyms is parts._pseudonyms

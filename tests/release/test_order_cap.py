@@ -1,0 +1,69 @@
+"""`scripts/release order-cap`: the cap of new paid orders, with a reason for the audit log."""
+
+import pytest
+
+from infra.release.cli import main
+from infra.release.order_cap import UNCAPPED, cap, set_cap
+from infra.release.switching import turn
+from lumimd.flags import KEY, Flags, OrderCap, Setting, Switch
+from lumimd.operations.operator import Operator
+from tests.release.test_turning_switches import Parts, documents
+
+
+@pytest.fixture
+def operator() -> Operator:
+    return Operator("ann@example.com", Parts())  # type: ignore[arg-type]
+
+
+async def test_the_cap_leaves_the_switches_as_they_are_and_they_leave_it(
+    operator: Operator,
+) -> None:
+    await turn(operator, Switch.WEBHOOKS, Setting(on=False), reason="they come twice")
+    await set_cap(operator, OrderCap(per_hour=200), reason="too many orders")
+    await turn(operator, Switch.WEBHOOKS, Setting(on=True), reason="they come once")
+    found = await documents(operator).get(KEY)
+    assert found is not None
+    assert found[0] == Flags(order_cap=OrderCap(per_hour=200))
+    await set_cap(operator, UNCAPPED, reason="the release was rolled back")
+    found = await documents(operator).get(KEY)
+    assert found is not None
+    assert found[0] == Flags()
+
+
+async def test_the_audit_log_has_the_operator_the_reason_and_both_caps(operator: Operator) -> None:
+    await set_cap(operator, OrderCap(per_hour=200), reason="too many orders")
+    written = operator.parts.store.documents()  # type: ignore[attr-defined]
+    (entry,) = (each for path, each in written.items() if "audit" in path)
+    assert (entry["actor"], entry["action"]) == ("ann@example.com", "set_order_cap")
+    assert (entry["target"], entry["reason"]) == ("order_cap", "too many orders")
+    assert (entry["before"], entry["after"]) == ({"perHour": None}, {"perHour": 200})
+
+
+def test_a_cap_in_words() -> None:
+    assert (cap("off"), cap("200")) == (OrderCap(), OrderCap(per_hour=200))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "\u0662", ""])
+def test_a_text_that_is_no_cap_is_refused(text: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["order-cap", text, "--reason", "too many orders", "--local"])
+
+
+@pytest.mark.parametrize("arguments", [["200"], ["200", "--reason", "no stack is named"], []])
+def test_a_command_without_reason_or_stack_is_refused(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    assert main(["order-cap", *arguments]) == 2
+
+
+@pytest.mark.emulator
+def test_the_command_sets_the_cap_of_a_project(
+    firestore_host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+    where = ["--project", "demo-order-cap"]
+    assert main(["order-cap", "200", "--reason", "too many orders", *where]) == 0
+    assert main(["order-cap", *where]) == 0
+    told = "New orders: at most 200 in any hour, and 50 of one user."
+    assert capsys.readouterr().out.splitlines() == [told, told]

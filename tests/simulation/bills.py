@@ -1,0 +1,131 @@
+"""Ledger and bill: what the providers charge for a visit is what its ledger says.
+
+| of a visit that is there    | its ledger                                                        |
+|-----------------------------|-------------------------------------------------------------------|
+| each job that is charged    | has it, once, with its seconds; or the provider still has the     |
+|                             | job, for the nightly run to note                                  |
+| the answers of the model    | are at least `summaries`, and at most `summaries_unsettled` more  |
+
+A nightly run that went well leaves no job that it had to note, and no copy that it had to delete.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lumimd.commit import Commit
+from lumimd.ledger import JOBS_REMEMBERED
+from lumimd.ports import Failed, Running, Transcribed
+from lumimd.reconciliation import KEPT_FOR_RETRY, SETTLED
+from lumimd.records import Status, Visit
+from tests.simulation.cloud import Cloud
+from tests.simulation.invocation import Invocation, current
+from tests.simulation.transcription import OrderedJob
+from tests.simulation.world import START, World
+
+
+@dataclass(frozen=True)
+class Night:
+    """A run of the reconciliation that went well."""
+
+    began_at: datetime
+    listed_at: float
+
+
+class Bills:
+    """Judges the ledgers of one world that has come to its end."""
+
+    def __init__(self, world: World, cloud: Cloud) -> None:
+        self._world, self._cloud = world, cloud
+        self._workers: dict[str, list[Invocation]] = {}
+        world.on_saved.append(self._at_save)
+
+    def _at_save(self, before: Visit | None, commit: Commit) -> None:
+        if any(entry.event == "summary_claimed" for entry in commit.entries):
+            self._workers.setdefault(commit.visit.visit_id, []).append(current.get())
+
+    def check_end_of(self, visit: Visit) -> None:
+        """Check the ledger of a visit that is at its end."""
+        self._check_answers(visit)
+        self._check_jobs(visit)
+
+    def at_the_end(self) -> None:
+        """Check what a nightly run that went well has left."""
+        night = self._last_good_night()
+        if night is None:
+            return
+        for job in self._cloud.transcriptions.jobs.values():
+            stored = self._world.documents.get(job.visit_id)
+            if stored is None or not job.is_there or isinstance(job.state, Running):
+                continue
+            if job.ended_at < night.listed_at and _was_over(stored.visit, night.began_at):
+                kind = "failed" if isinstance(job.state, Failed) else "transcribed"
+                self._world.breach("copiesKept", job.visit_id, f"{job.transcript_id}, {kind}")
+
+    def _check_answers(self, visit: Visit) -> None:
+        answers = [each for each in self._cloud.model.answers if each.visit_id == visit.visit_id]
+        noted, unsettled = visit.ledger.summaries, visit.ledger.summaries_unsettled
+        told = f"{noted} to {noted + unsettled} of {len(answers)} answers"
+        if noted > len(answers):
+            self._world.breach("ledgerAboveBill", visit.visit_id, told)
+        if noted + unsettled < len(answers):
+            self._world.breach("ledgerBelowBill", visit.visit_id, told)
+        workers = self._workers.get(visit.visit_id, ())
+        undisturbed = visit.attempt == 1 and visit.status is Status.COMPLETED
+        if unsettled and undisturbed and not any(each.hits(visit.visit_id) for each in workers):
+            self._world.breach("ledgerUnsettled", visit.visit_id, told)
+
+    def _check_jobs(self, visit: Visit) -> None:
+        jobs, breach = self._cloud.transcriptions.jobs, self._world.breach
+        noted = {entry.transcript_id: entry.seconds for entry in visit.ledger.jobs}
+        if len(noted) >= JOBS_REMEMBERED:
+            return
+        for job in (job for job in jobs.values() if job.visit_id == visit.visit_id and job.billed):
+            seconds = noted.get(job.transcript_id)
+            if seconds is None and not job.is_there:
+                breach("ledgerBelowBill", visit.visit_id, f"{job.transcript_id} is gone, unnoted")
+            if seconds is not None and seconds != _seconds_of(job):
+                breach("ledgerBelowBill", visit.visit_id, f"{job.transcript_id}: {seconds} s")
+        for transcript_id, seconds in noted.items():
+            job_noted = jobs.get(transcript_id)
+            if job_noted is None or job_noted.visit_id != visit.visit_id:
+                breach("ledgerAboveBill", visit.visit_id, f"{transcript_id} is another's")
+            elif seconds is not None and not job_noted.billed:
+                breach("ledgerAboveBill", visit.visit_id, f"{transcript_id} costs nothing")
+        total = sum(seconds or 0.0 for seconds in noted.values())
+        if (visit.ledger.orders, visit.ledger.audio_seconds) != (len(noted), total):
+            breach("ledgerAboveBill", visit.visit_id, f"{visit.ledger}")
+
+    def _last_good_night(self) -> Night | None:
+        """The last run whose every part went well, and which deleted what it wanted to delete."""
+        begins: dict[str, datetime] = {}
+        listed: dict[str, float] = {}
+        spoiled: set[str] = set()
+        good: Night | None = None
+        for at, who, _, what, detail in self._world.trace:
+            if not who.startswith("retention#"):
+                continue
+            if what == "begins":
+                begins[who] = START + timedelta(seconds=at)
+            elif what == "listed":
+                listed[who] = at
+            elif what in ("fault", "part_failed", "reconciliation_failed", "provider_copy_kept"):
+                spoiled.add(who)
+            elif what == "replied" and detail == 200 and who in listed and who not in spoiled:
+                good = Night(begins[who], listed[who])
+        return good
+
+
+def _was_over(visit: Visit, then: datetime) -> bool:
+    """Whether the visit had been left alone for so long that its jobs were to go."""
+    if not visit.processing_status.is_terminal or visit.timings is None:
+        return False
+    ended_at = visit.timings.processing_completed_at
+    error = visit.processing_error
+    kept_for = KEPT_FOR_RETRY if error is not None and error.retryable else SETTLED
+    times = (ended_at, *(each.at for each in visit.refused_takes))
+    return all(at is not None and then - at > kept_for for at in times)
+
+
+def _seconds_of(job: OrderedJob) -> float | None:
+    heard = job.state.transcript if isinstance(job.state, Transcribed) else None
+    return heard.duration_seconds if heard else None

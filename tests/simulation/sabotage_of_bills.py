@@ -1,0 +1,78 @@
+"""Guards of the ledger, and of the copies that the provider keeps."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from lumimd import ledger, reconciliation
+from lumimd.commit import Stored
+from lumimd.events import event
+from lumimd.ledger import Settlement
+from lumimd.parts import Parts
+from lumimd.records import Ledger, LedgerJob, ProcessingStatus, Visit
+from tests.simulation.guard import Guard, put
+
+_settled, _may_be_looked_for = ledger.settled, reconciliation._may_be_looked_for
+
+
+def _without_answers(visit: Visit, outcome: Settlement) -> Ledger:
+    return _settled(visit, Settlement(0, outcome.unheard, outcome.reserved))
+
+
+def _without_the_unheard(visit: Visit, outcome: Settlement) -> Ledger:
+    return _settled(visit, Settlement(outcome.answers, 0, outcome.reserved))
+
+
+def _charged_each_time(visit: Visit, transcript_id: str, seconds: float) -> Ledger:
+    before = visit.ledger
+    entry = LedgerJob(transcript_id=transcript_id, seconds=seconds)
+    return before.model_copy(
+        update={
+            "orders": before.orders + 1,
+            "audio_seconds": before.audio_seconds + seconds,
+            "jobs": (*before.jobs, entry),
+        }
+    )
+
+
+async def _settled_uncharged(parts: Parts, stored: Stored, transcript_id: str) -> bool:
+    return not _may_be_looked_for(stored.visit, parts.clock.now())
+
+
+def _failed_for_ever(visit: Visit, now: datetime) -> bool:
+    failed = visit.processing_status is ProcessingStatus.FAILED
+    return failed or _may_be_looked_for(visit, now)
+
+
+BILLS: Final[Mapping[str, Guard]] = {
+    "every-answer-is-on-the-ledger": Guard(
+        "an answer is paid for whether it is good or bad",
+        put((ledger, "settled", _without_answers)),
+    ),
+    "calls-of-a-lease-are-reserved": Guard(
+        "an answer is paid for also where its worker crashed",
+        put((ledger, "reserved", lambda visit, calls: visit.ledger)),
+    ),
+    "unheard-answers-stay-unsettled": Guard(
+        "an answer is paid for also where it was lost on the way",
+        put((ledger, "settled", _without_the_unheard)),
+    ),
+    "silence-is-on-the-ledger": Guard(
+        "a recording without speech is transcribed and paid for",
+        put((event.Charge, "changes", lambda self, visit: {})),
+        level="fruitless",
+    ),
+    "jobs-are-charged-once": Guard(
+        "a job that was noted when it was ordered is not noted again when it has ended",
+        put((ledger, "charged", _charged_each_time)),
+    ),
+    "jobs-are-charged-before-they-go": Guard(
+        "the cost of a job that no visit waited for is noted while the provider still has it",
+        put((reconciliation, "_is_settled", _settled_uncharged)),
+    ),
+    "copies-of-failed-visits-go": Guard(
+        "the provider keeps no transcript of a visit that is at its end, however it ended",
+        put((reconciliation, "_may_be_looked_for", _failed_for_ever)),
+        level="fruitless",
+    ),
+}

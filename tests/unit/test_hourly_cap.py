@@ -1,0 +1,166 @@
+"""The cap of new paid orders an hour: visits wait, none is refused, and users have shares of it."""
+
+import asyncio
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lumimd.adapters.memory import ManualClock
+from lumimd.admission.hourly import COUNTED_FOR, USER_SHARE, HourlyCap, Orders, Room
+from lumimd.claims import GAP, SUBMISSION
+from lumimd.flags import Flags, OrderCap
+from lumimd.progress import Step
+from lumimd.records import ProcessingStatus
+from tests.support.parts import START, FixedFlags, MemoryParts
+from tests.support.places import minute_passes, parts_with, provider_of, upload
+from tests.support.shared_documents import Troubled
+from tests.support.visits import visit_of
+
+HOUR = timedelta(hours=1)
+
+
+def capped(per_hour: int | None) -> Flags:
+    return Flags(order_cap=OrderCap(per_hour=per_hour))
+
+
+def parts_capped(per_hour: int | None, places: int = 1_000) -> MemoryParts:
+    parts = parts_with(places)
+    parts.flags.stand = capped(per_hour)
+    return parts
+
+
+def a_cap(flags: FixedFlags, clock: ManualClock) -> tuple[HourlyCap, Troubled[Orders]]:
+    shards = Troubled(Orders)
+    return HourlyCap(flags, shards, clock), shards
+
+
+def test_an_order_counts_until_an_hour_after_it_has_arrived_for_certain() -> None:
+    assert HOUR + SUBMISSION.work + GAP <= COUNTED_FOR
+
+
+@given(st.integers(1, 5_000))
+def test_the_rooms_of_the_shards_add_up_to_the_cap_and_to_a_users_share(cap: int) -> None:
+    room = Room.under(cap)
+    rooms = [room.of_shard(number) for number in range(room.shards)]
+    assert sum(each.orders for each in rooms) == cap
+    assert sum(each.of_a_user for each in rooms) == max(1, cap // USER_SHARE)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.sampled_from("aaab"), st.booleans()), max_size=60),
+    st.integers(1, 12),
+    st.integers(1, 12),
+)
+def test_no_hour_has_more_orders_than_the_cap_nor_a_user_more_than_its_share(
+    asks: list[tuple[int, str, bool]], first: int, then: int
+) -> None:
+    """After a change of the cap the new one holds, for the hour before as well."""
+
+    async def run() -> None:
+        clock, flags = ManualClock(START), FixedFlags(capped(first))
+        cap, _ = a_cap(flags, clock)
+        ordered: list[tuple[datetime, str]] = []
+        for number, (minutes, user, changes) in enumerate(asks):
+            clock.advance(timedelta(minutes=minutes))
+            if changes:
+                flags.stand = capped(then)
+            limit = first if flags.stand == capped(first) else then
+            if await cap.take(user, f"lease-{number}"):
+                ordered.append((clock.now(), user))
+                hour = [each for at, each in ordered if at > clock.now() - HOUR]
+                assert len(hour) <= limit
+                assert Counter(hour)[user] <= max(1, limit // USER_SHARE)
+
+    asyncio.run(run())
+
+
+async def test_of_many_at_once_to_several_instances_as_many_pass_as_the_cap_allows() -> None:
+    clock, flags = ManualClock(START), FixedFlags(capped(230))
+    shards = Troubled(Orders)
+    instances = [HourlyCap(flags, shards, clock) for _ in range(3)]
+    asked = [instances[n % 3].take(f"user-{n % 60}", f"lease-{n}") for n in range(400)]
+    assert sum(await asyncio.gather(*asked)) == 230
+    assert len(await shards.all()) == 3
+
+
+async def test_the_same_lease_is_the_same_order() -> None:
+    cap, _ = a_cap(FixedFlags(capped(2)), ManualClock(START))
+    assert [await cap.take("ann", "lease") for _ in range(3)] == [True] * 3
+    assert await cap.take("bob", "other")
+
+
+async def test_what_is_kept_names_no_user_and_expires() -> None:
+    cap, shards = a_cap(FixedFlags(capped(5)), ManualClock(START))
+    await cap.take("ann@example.com", "lease")
+    (kept,) = (await shards.all()).values()
+    assert "ann" not in f"{kept.to_stored()}"
+    assert kept.expires_at == START + COUNTED_FOR
+
+
+async def test_without_a_cap_nothing_is_noted() -> None:
+    parts = parts_capped(None)
+    for number in range(30):
+        await upload(parts, f"ann-{number}")
+    assert len(provider_of(parts).orders) == 30
+    assert await parts.gate.hours.all() == {}
+
+
+async def test_at_the_cap_visits_wait_in_line_and_all_are_completed_later() -> None:
+    parts = parts_capped(20)
+    provider = provider_of(parts)
+    for number in range(30):
+        await upload(parts, f"user{number % 10}-{number}")
+    assert len(provider.orders) == 20
+    waiting = await visit_of(parts, "user5-25")
+    assert waiting.processing_status is ProcessingStatus.PENDING
+    assert (waiting.current_step, waiting.turn is not None) == (Step.QUEUED, True)
+    assert waiting.stage_tries == 0
+    for _ in range(3):
+        await minute_passes(parts)
+    assert len(provider.orders) == 20
+    parts.clock.advance(COUNTED_FOR)
+    await minute_passes(parts)
+    assert sorted(provider.ordered_for()) == sorted(f"user{n % 10}-{n}" for n in range(30))
+
+
+async def test_nobody_waits_behind_the_visits_of_a_user_who_has_its_share() -> None:
+    parts = parts_capped(20)
+    provider = provider_of(parts)
+    for number in range(40):
+        await upload(parts, f"ann-{number:02d}")
+    assert Counter(each[:3] for each in provider.ordered_for()) == {"ann": 5}
+    for user in ("bob", "cem"):
+        await upload(parts, f"{user}-1")
+    await minute_passes(parts)
+    assert Counter(each[:3] for each in provider.ordered_for()) == {"ann": 5, "bob": 1, "cem": 1}
+
+
+async def test_a_place_is_not_held_by_a_visit_that_waits_at_the_cap() -> None:
+    parts = parts_capped(4, places=50)
+    for number in range(10):
+        await upload(parts, f"ann-{number}")
+    assert set(await parts.gate.holders()) == {"ann-0/1"}
+
+
+async def test_another_cap_is_felt_by_those_who_wait() -> None:
+    parts = parts_capped(4)
+    provider = provider_of(parts)
+    for number in range(10):
+        await upload(parts, f"user{number}-{number}")
+    assert len(provider.orders) == 4
+    parts.flags.stand = capped(7)
+    await minute_passes(parts)
+    assert len(provider.orders) == 7
+    parts.flags.stand = capped(None)
+    await minute_passes(parts)
+    assert len(provider.orders) == 10
+
+
+@pytest.mark.parametrize("per_hour", [0, -1])
+def test_a_cap_that_would_stop_everything_is_refused(per_hour: int) -> None:
+    with pytest.raises(ValueError):
+        OrderCap(per_hour=per_hour)
