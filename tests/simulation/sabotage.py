@@ -66,7 +66,7 @@ _record = recording.record
 async def _effects_first(parts: Any, stored: Stored, event: events.Event, **more: Any) -> Any:
     step = _advance(stored.visit, event, parts.clock.now())
     if step.changed:
-        await recording._perform(parts, step.visit, step)
+        await recording.perform(parts, step.visit, step)
     return await _record(parts, stored, event, **more)
 
 
