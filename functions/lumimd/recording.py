@@ -8,7 +8,7 @@ from lumimd import logs, metrics
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode, Transient
-from lumimd.events import Event
+from lumimd.events import Event, HoldSet
 from lumimd.parts import Parts
 from lumimd.records import Action, ProcessingStatus, Visit
 from lumimd.transcript import TranscriptPage
@@ -99,7 +99,8 @@ def announce(step: Advance, event: Event) -> None:
         tries=step.visit.stage_tries,
         **({"code": error.code} if error else {}),
     )
-    metrics.advanced(step, event)
+    if not step.withheld and not isinstance(event, HoldSet):  # which stops work, and ends none
+        metrics.advanced(step, event)
 
 
 def dead_letter_of(before: Visit | None, after: Visit, now: datetime) -> DeadLetter | None:
