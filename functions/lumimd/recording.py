@@ -70,13 +70,17 @@ async def record_once(
     if not step.changed:
         logs.event("event_was_late", code=event.name)
         return stored
+    stale_actions = stored.visit.action_ids
+    if stored.visit.legal_hold and actions is not None:
+        actions = [each for each in actions if each.action_id not in stale_actions]
+        stale_actions = ()
     commit = Commit(
         step.visit,
         entries=(step.entry,) if step.entry else (),
         pages=None if step.withheld else pages,
         stale_pages=stored.visit.transcript_pages,
         actions=None if step.withheld else actions,
-        stale_actions=stored.visit.action_ids,
+        stale_actions=stale_actions,
         dead_letter=dead_letter_of(stored.visit, step.visit, now),
         no_dead_letter=works_again(stored.visit, step.visit),
     )

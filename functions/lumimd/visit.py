@@ -9,7 +9,7 @@ scheduled function looks at it again whatever else is lost; a terminal one has n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import product
@@ -186,7 +186,7 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
     if late or (visit.processing_status, type(event)) in LATE_OR_REPEATED:
         return Advance(visit, changed=False)
     permitted = under_hold(visit, event)
-    withheld, told = permitted is not event, permitted
+    withheld, told = type(permitted) is not type(event), permitted
     event = in_view_of(visit, permitted)
     transition = TRANSITIONS.get((visit.processing_status, type(event)))
     if transition is None:
@@ -244,6 +244,10 @@ def under_hold(visit: Visit, event: e.Event) -> e.Event:
         return e.HoldSet(None)
     if isinstance(event, e.ProvisionalSummaryStored):
         return _waiting_for_model(event)
+    if isinstance(event, e.SummaryStored) and visit.action_ids:
+        # Of words that were replaced before the hold: they stay, and the new ones come beside them.
+        kept = dict.fromkeys((*visit.action_ids, *event.action_ids))
+        return replace(event, action_ids=tuple(kept))
     return event
 
 

@@ -128,7 +128,8 @@ class Endings:
                 breach("lostUploads", visit_id, f"{generation_known(visit, path)} of {newest}")
                 return
         if not visit.processing_status.is_terminal:
-            if not self._may_wait(visit_id):
+            waits_for_release = visit.legal_hold and visit.audio is None
+            if not waits_for_release and not self._may_wait(visit_id):
                 breach("stuck", visit_id, visit.processing_status)
             return
         patient = world.policy.expires_after == EXPIRES_AFTER
@@ -138,7 +139,7 @@ class Endings:
         billed = [job for newest in files.values() for job in bills.get((visit_id, newest), ())]
         self._check_transcript(visit, billed)
         self._answers.check_end_of(visit)
-        if visit.processing_status is ProcessingStatus.COMPLETED:
+        if visit.processing_status is ProcessingStatus.COMPLETED and not visit.summary_owed:
             self._check_actions(visit)
 
     def _may_wait(self, visit_id: str) -> bool:
@@ -157,6 +158,7 @@ class Endings:
         if visit.status in (Status.CANCELLED, Status.EXPIRED):
             return
         known = {each for _, each in wanted}
+        known |= {each.generation for each in visit.held_takes}
         known |= {each.generation for each in visit.refused_takes if each.code in GIVEN_UP}
         for job in billed:
             if (

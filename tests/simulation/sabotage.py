@@ -31,6 +31,7 @@ from lumimd.resilience import breaker_state, retry
 from tests.simulation.guard import Guard, put
 from tests.simulation.sabotage_of_account import ACCOUNT
 from tests.simulation.sabotage_of_answers import ANSWERS
+from tests.simulation.sabotage_of_holds import HOLDS
 from tests.simulation.sabotage_of_measuring import MEASURING
 from tests.simulation.sabotage_of_moves import MOVES
 from tests.simulation.sabotage_of_places import PLACES
@@ -235,6 +236,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     **MOVES,
     **WAITING,
     **RIGHTS,
+    **HOLDS,
     **TAKES,
     **ACCOUNT,
     **READING,

@@ -30,6 +30,8 @@ class Documents:
     others: dict[str, Any] = field(default_factory=dict)
     receipts: dict[str, tuple[Deletion, int]] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
+    restored: set[str] = field(default_factory=set)
+    """Ids of visits that a backup has brought back beside their receipts."""
     on_saved: Saved = lambda before, commit: None
     on_deletion: Callable[[Visit | None], None] = lambda visit: None
     checks_versions: bool = True
@@ -156,6 +158,7 @@ class Documents:
             raise Conflict
         self._forget_wake_up(present.visit)
         del self.visits[visit_id]
+        self.restored.discard(visit_id)
         self.in_line.discard(visit_id)
         self.receipts[visit_id] = deletion, next(self._versions)
         self.on_deletion(present.visit)

@@ -267,6 +267,30 @@ async def test_no_provisional_summary_comes_under_a_hold(parts: MemoryParts) -> 
     assert (await visit_of(parts)).source == "model"
 
 
+async def test_action_items_of_replaced_words_stay_until_the_release(parts: MemoryParts) -> None:
+    """Words are replaced before the hold, and their summary is made under it."""
+    await completed(parts)
+    await arrives(parts, upload(generation=2))
+    job = parts.transcriber.orders[-1].transcript_id
+    parts.transcriber.finish(job, Transcribed(transcript(SAID_LATER)))
+    await collecting.collect(parts, "visit-1", (await visit_of(parts)).attempt, job)
+    assert (await visit_of(parts)).source is None
+    before = await parts.store.actions("visit-1")
+    assert before
+    await commands.hold(parts, "visit-1", legally=True)
+    await minutes_pass(parts, 5)
+    visit = await visit_of(parts)
+    assert visit.status is Status.COMPLETED
+    held = await parts.store.actions("visit-1")
+    assert set(map(str, before)) < set(map(str, held))
+    assert {each.action_id for each in held} == set(visit.action_ids)
+    await commands.hold(parts, "visit-1", legally=False)
+    await minutes_pass(parts, 5)
+    after = await parts.store.actions("visit-1")
+    assert {each.action_id for each in after} == set((await visit_of(parts)).action_ids)
+    assert not {each.action_id for each in before} & {each.action_id for each in after}
+
+
 async def test_a_visit_held_by_an_earlier_release_is_not_overwritten(parts: MemoryParts) -> None:
     """Its field is set, its work was not stopped, and it has no mark."""
     await completed(parts)
