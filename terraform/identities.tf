@@ -99,6 +99,24 @@ resource "google_storage_bucket_iam_member" "delete_recordings" {
   member = google_service_account.function[each.key].member
 }
 
+# An object hold is a field of the object's metadata. Updating includes neither reading the content
+# nor replacing it.
+resource "google_project_iam_custom_role" "hold_recordings" {
+  role_id     = "lumimdRecordingHolder"
+  title       = "LumiMD: puts recordings under hold"
+  permissions = ["storage.objects.get", "storage.objects.list", "storage.objects.update"]
+
+  depends_on = [time_sleep.apis]
+}
+
+resource "google_storage_bucket_iam_member" "hold_recordings" {
+  for_each = local.allowed.hold_recordings
+
+  bucket = google_storage_bucket.recordings.name
+  role   = google_project_iam_custom_role.hold_recordings.name
+  member = google_service_account.function[each.key].member
+}
+
 # Opens the session by which a client uploads. Creating does not include replacing.
 resource "google_storage_bucket_iam_member" "receive_recordings" {
   for_each = local.allowed.receive_recordings

@@ -1,6 +1,7 @@
 locals {
   # enforce_retention deletes recordings on the day and respects legal holds. The bucket's own rule
-  # comes after it, for whatever that function has missed; it leaves an object under hold alone.
+  # comes after it, for whatever that function has missed. Cloud Storage does not let a lifecycle rule
+  # delete an object under a hold, and a legal hold on a visit sets one on each of its recordings.
   recordings_backstop_days = var.audio_retention_days + 7
 }
 

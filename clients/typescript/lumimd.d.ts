@@ -173,7 +173,9 @@ export interface Utterance {
  * recording is `counted` against that quota. An `urgent` visit overtakes the others. A
  * `provisional` summary was made by rules while the model was away; it is replaced once, or the
  * rules' is made final. A visit may have several files, its takes (`takes.py`); `kept` is the
- * status that it goes back to when the present file brings nothing.
+ * status that it goes back to when the present file brings nothing. While it is under
+ * `legal_hold`, recordings that come are `held_takes`, and a summary that would replace the
+ * stored one is `summary_owed`: both wait for the release.
  */
 export interface Visit {
   visitId: string;
@@ -193,6 +195,8 @@ export interface Visit {
   takes?: Take[];
   waitingTakes?: Audio[];
   refusedTakes?: RefusedTake[];
+  heldTakes?: Audio[];
+  summaryOwed?: boolean;
   kept?: ProcessingStatus | null;
   status: Status;
   processingStatus: ProcessingStatus;

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lumimd import events as e
-from lumimd import logs
+from lumimd import legal_hold, logs
 from lumimd.commit import Commit, Conflict
 from lumimd.deletion import begin_deletion
 from lumimd.errors import ErrorCode, RefusalCode, Refused, Transient
@@ -68,11 +68,13 @@ async def retry(parts: Parts, visit_id: str) -> Visit:
     What was transcribed is not transcribed again.
 
     Raises:
-        Refused: `still_processing`, `retry_too_soon`, `nothing_to_retry` or `visit_not_found`.
+        Refused: `legal_hold`, `still_processing`, `retry_too_soon`, `nothing_to_retry` or
+            `visit_not_found`.
         Transient: the store is not available.
     """
 
     def decide(visit: Visit, now: datetime) -> e.Event:
+        not_held(visit)
         _at_its_end(visit)
         error = visit.processing_error
         failed = visit.processing_status is ProcessingStatus.FAILED
@@ -88,11 +90,13 @@ async def regenerate(parts: Parts, visit_id: str) -> Visit:
     """Have another summary made of the stored transcript; the one before stays until then.
 
     Raises:
-        Refused: `still_processing`, `retry_too_soon`, `no_transcript` or `visit_not_found`.
+        Refused: `legal_hold`, `still_processing`, `retry_too_soon`, `no_transcript` or
+            `visit_not_found`.
         Transient: the store is not available.
     """
 
     def decide(visit: Visit, now: datetime) -> e.Event:
+        not_held(visit)
         _at_its_end(visit)
         if visit.transcription is None or visit.transcription.completed_at is None:
             raise Refused(RefusalCode.NO_TRANSCRIPT)
@@ -109,11 +113,12 @@ async def cancel(parts: Parts, visit_id: str) -> Visit:
     """Stop the work on a visit that is not at its end yet; nothing more is paid for it.
 
     Raises:
-        Refused: `already_over` or `visit_not_found`.
+        Refused: `legal_hold`, `already_over` or `visit_not_found`.
         Transient: the store is not available.
     """
 
     def decide(visit: Visit, now: datetime) -> e.Event:
+        not_held(visit)
         if visit.processing_status.is_terminal:
             raise Refused(RefusalCode.ALREADY_OVER)
         return e.VisitCancelled(None)
@@ -124,6 +129,8 @@ async def cancel(parts: Parts, visit_id: str) -> Visit:
 async def give_consent(parts: Parts, visit_id: str) -> Visit:
     """Note that the patient agrees; a recording that was refused for want of it is processed.
 
+    Under legal hold the consent is noted as well, and the recording waits for the release.
+
     Raises:
         Refused: `visit_not_found`.
         Transient: the store is not available.
@@ -132,7 +139,8 @@ async def give_consent(parts: Parts, visit_id: str) -> Visit:
     def decide(visit: Visit, now: datetime) -> e.Event:
         error = visit.processing_error
         failed = visit.processing_status is ProcessingStatus.FAILED
-        if failed and error is not None and error.code is ErrorCode.CONSENT_MISSING:
+        missing = error is not None and error.code is ErrorCode.CONSENT_MISSING
+        if failed and missing and not visit.legal_hold:
             return e.ConsentGivenLate(visit.attempt)
         return e.ConsentGiven(None)
 
@@ -143,24 +151,28 @@ async def change(parts: Parts, visit_id: str, **fields: Any) -> Visit:
     """Change what is the owner's: `title`, `archived`, `tags`.
 
     Raises:
-        Refused: `visit_not_found`.
+        Refused: `legal_hold` or `visit_not_found`.
         Transient: the store is not available.
     """
     unknown = set(fields) - {"title", "archived", "tags"}
     if unknown:
         raise TypeError(f"not the owner's: {sorted(unknown)}")
-    return await _command(parts, visit_id, lambda visit, now: e.VisitEdited(None, fields))
+
+    def decide(visit: Visit, now: datetime) -> e.Event:
+        not_held(visit)
+        return e.VisitEdited(None, fields)
+
+    return await _command(parts, visit_id, decide)
 
 
 async def hold(parts: Parts, visit_id: str, *, legally: bool) -> Visit:
-    """Protect a visit from every deletion and retention, or end that.
+    """Protect a visit from every change and deletion, or end that (`legal_hold.py`).
 
     Raises:
         Refused: `visit_not_found`.
-        Transient: the store is not available.
+        Transient: the store or the bucket is not available.
     """
-    fields = {"legal_hold": legally}
-    return await _command(parts, visit_id, lambda visit, now: e.VisitEdited(None, fields))
+    return await (legal_hold.hold if legally else legal_hold.release)(parts, visit_id)
 
 
 async def delete(parts: Parts, visit_id: str) -> Deletion:
@@ -193,6 +205,16 @@ async def _command(
             except Conflict:
                 continue
     raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+def not_held(visit: Visit) -> None:
+    """Refuse what would change a visit under legal hold.
+
+    Raises:
+        Refused: `legal_hold`.
+    """
+    if visit.legal_hold:
+        raise Refused(RefusalCode.LEGAL_HOLD)
 
 
 def _at_its_end(visit: Visit) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lumimd.dead_letter import DeadLetter
-from lumimd.records import Action, HistoryEntry, Visit
+from lumimd.records import Action, HistoryEntry, Hold, Visit
 from lumimd.transcript import TranscriptPage
 
 
@@ -27,7 +27,8 @@ class Commit:
 
     `pages` replace the pages of the visit (`stale_pages` of them existed before), `actions` replace
     those in `stale_actions`; None leaves them alone. A visit that fails gets a `dead_letter`; one
-    that is worked on again has none any more.
+    that is worked on again has none any more. A `hold` is written with the visit that it protects,
+    and goes with it (`no_hold`).
     """
 
     visit: Visit
@@ -38,6 +39,8 @@ class Commit:
     stale_actions: Sequence[str] = ()
     dead_letter: DeadLetter | None = None
     no_dead_letter: bool = False
+    hold: Hold | None = None
+    no_hold: bool = False
 
     def writes(self) -> dict[str, dict[str, Any]]:
         """The documents to write, by path; the visit comes first."""
@@ -51,6 +54,8 @@ class Commit:
             writes[f"actions/{action.action_id}"] = action.to_stored()
         if self.dead_letter is not None:
             writes[_dead_letter_path(self.visit)] = self.dead_letter.to_stored()
+        if self.hold is not None:
+            writes[f"holds/{self.visit.visit_id}"] = self.hold.to_stored()
         return writes
 
     def deletes(self) -> list[str]:
@@ -65,6 +70,8 @@ class Commit:
             obsolete += [f"actions/{stale}" for stale in self.stale_actions if stale not in kept]
         if self.no_dead_letter:
             obsolete.append(_dead_letter_path(self.visit))
+        if self.no_hold:
+            obsolete.append(f"holds/{self.visit.visit_id}")
         return obsolete
 
 

@@ -44,15 +44,22 @@ async def begin_deletion(parts: Parts, visit_id: str) -> Deletion | None:
     """
     for _ in range(CONFLICTS):
         stored = await parts.store.get(visit_id)
+        found = await parts.deletions.get(visit_id)
         if stored is None:
-            found = await parts.deletions.get(visit_id)
             return found[0] if found else None
         if stored.visit.legal_hold:
             raise Refused(RefusalCode.LEGAL_HOLD)
         deletion = _of(parts, stored.visit)
+        version: object = None
+        if found is not None:  # the visit was restored from a backup
+            logs.event("restored_visit_deleted")
+            deletion, version = _joined(found[0], deletion), found[1]
         try:
-            await parts.deletions.begin(stored, deletion)
+            await parts.deletions.begin(stored, deletion, again=version)
         except Conflict:
+            # A visit from before its hold may have been restored: the mark of the hold is newer.
+            if await parts.deletions.hold_of(visit_id) is not None:
+                raise Refused(RefusalCode.LEGAL_HOLD) from None
             continue
         with logs.about(visitId=visit_id, trace=stored.visit.trace):
             logs.event("visit_deleted")
@@ -213,6 +220,21 @@ async def was_erased(parts: Parts, upload: Upload) -> bool:
     return True
 
 
+def user_of(receipt: Deletion) -> str | None:
+    """The user of a receipt for everything of a user; None for one of a visit."""
+    return receipt.user_id if receipt.visit_id == _everything_of(receipt.user_id) else None
+
+
+async def was_user_erased(parts: Parts, visit: Visit) -> bool:
+    """Whether the owner had everything deleted when there was this visit.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    found = await parts.deletions.get(_everything_of(visit.user_id))
+    return found is not None and visit.created_at <= found[0].requested_at
+
+
 def _everything_of(user_id: str) -> str:
     """The id of the receipt for all of a user; no visit may have such an id."""
     return f"~{user_id}"
@@ -226,6 +248,8 @@ async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:
     """
     done = Sweep()
     try:
+        if await parts.store.get(deletion.visit_id) is not None:
+            await begin_deletion(parts, deletion.visit_id)  # a backup has brought it back
         done.documents = await parts.deletions.erase(deletion.visit_id)
         if deletion.bucket is not None:
             bucket, folder = deletion.bucket, deletion.folder
@@ -238,6 +262,9 @@ async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:
         logs.failure("deletion_not_finished", error)
         asked_s = error.retry_after_s if isinstance(error, Transient) else None
         done.again_after = max(AGAIN_AFTER, timedelta(seconds=asked_s or 0))
+    except Refused as held:  # what was brought back is under legal hold: not before its release
+        logs.failure("deletion_not_finished", held)
+        done.again_after = AGAIN_AFTER
     return done
 
 
@@ -258,6 +285,61 @@ async def _forget_tasks(parts: Parts, visit: Visit) -> None:
         await parts.tasks.forget(visit.visit_id, visit.attempt, visit.requests)
     except Transient as error:
         logs.failure("task_not_forgotten", error)
+
+
+async def delete_remains(parts: Parts, visit_id: str, user_id: str) -> bool:
+    """Sweep once more for a visit that is gone; whether anything of it is there.
+
+    A backup may have brought back documents or recordings of a visit, and not the visit itself.
+
+    Raises:
+        Transient: the store or the bucket is not available.
+    """
+    folder = f"visits/{user_id}/{visit_id}/"
+    for _ in range(CONFLICTS):
+        found = await parts.deletions.get(visit_id)
+        bucket = (found[0].bucket if found else None) or parts.policy.bucket
+        in_bucket = bucket is not None and await parts.audio.has(bucket, folder)
+        if not in_bucket and not await parts.deletions.remains(visit_id):
+            return False
+        now = parts.clock.now()
+        try:
+            if found is None:
+                await parts.deletions.create(
+                    Deletion(
+                        visit_id=visit_id,
+                        user_id=user_id,
+                        requested_at=now,
+                        settled_at=now,
+                        wake_at=now,
+                        bucket=bucket,
+                        folder=folder,
+                    )
+                )
+            else:
+                again = {"wake_at": now, "completed_at": None, "bucket": bucket}
+                await parts.deletions.save(found[1], found[0].model_copy(update=again))
+        except Conflict:
+            continue
+        return True
+    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+def _joined(earlier: Deletion, again: Deletion) -> Deletion:
+    """The receipt of a visit that is deleted once more: it counts, and names, what both found."""
+    return again.model_copy(
+        update={
+            "settled_at": max(earlier.settled_at, again.settled_at),
+            "bucket": again.bucket or earlier.bucket,
+            "transcript_ids": tuple(
+                dict.fromkeys((*earlier.transcript_ids, *again.transcript_ids))
+            ),
+            "counts": {
+                kind: earlier.counts.get(kind, 0) + again.counts.get(kind, 0)
+                for kind in {**earlier.counts, **again.counts}
+            },
+        }
+    )
 
 
 def _of(parts: Parts, visit: Visit) -> Deletion:

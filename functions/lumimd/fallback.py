@@ -83,7 +83,12 @@ async def known_down(parts: Parts, visit: Visit, stage: Stage) -> Held | None:
 
 
 def lacks_provisional(visit: Visit, now: datetime) -> bool:
-    """Whether people have waited long enough to be shown what rules can tell."""
+    """Whether people have waited long enough to be shown what rules can tell.
+
+    Under legal hold nothing provisional is shown: it could not be replaced.
+    """
+    if visit.legal_hold:
+        return False
     return visit.source is None and now - _transcribed_at(visit) >= PROVISIONAL_AFTER
 
 

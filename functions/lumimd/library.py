@@ -118,7 +118,7 @@ class Library(Protocol):
         """Write an action item that does not exist yet.
 
         Raises:
-            Conflict: it exists.
+            Conflict: it exists, or its visit is under legal hold.
         """
         ...
 
@@ -126,7 +126,7 @@ class Library(Protocol):
         """Write an action item that is still as it was `read`.
 
         Raises:
-            Conflict: it is not, or is gone.
+            Conflict: it is not, or is gone, or its visit is under legal hold.
         """
         ...
 
@@ -134,7 +134,7 @@ class Library(Protocol):
         """Remove an action item that is still as it was `read`.
 
         Raises:
-            Conflict: it is not, or is gone.
+            Conflict: it is not, or is gone, or its visit is under legal hold.
         """
         ...
 

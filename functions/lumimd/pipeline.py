@@ -27,6 +27,7 @@ from lumimd.fallback import (
     go_on_without_model,
     held_until,
 )
+from lumimd.legal_hold import protect_recordings
 from lumimd.measuring.died import MeasuringDied
 from lumimd.parts import Parts
 from lumimd.ports import Transcribed
@@ -57,6 +58,7 @@ async def accept(parts: Parts, upload: Upload) -> None:
     Raises:
         Transient: nothing could be saved; the event must come again.
     """
+    is_protected = False
     for _ in range(CONFLICTS):
         stored = await parts.store.get(upload.visit_id)
         if stored is not None and stored.visit.user_id != upload.user_id:
@@ -75,6 +77,9 @@ async def accept(parts: Parts, upload: Upload) -> None:
         if not accepted.changed:
             logs.event("upload_repeated")
             return
+        if visit.legal_hold or is_protected:  # the hold may end between two tries
+            await protect_recordings(parts, accepted.visit, held=visit.legal_hold)
+            is_protected = visit.legal_hold
         next_event = await _next_event(parts, upload, accepted)
         claimed = advance(accepted.visit, next_event, now) if next_event else accepted
         steps = (accepted, claimed) if next_event else (accepted,)

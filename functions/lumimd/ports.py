@@ -17,7 +17,7 @@ from lumimd.commit import Commit, Stored
 from lumimd.dead_letter import DeadLetter
 from lumimd.errors import BadAnswer, ErrorCode
 from lumimd.queries import Cursor, Page
-from lumimd.records import Action, Deletion, HistoryEntry
+from lumimd.records import Action, Deletion, HistoryEntry, Hold
 from lumimd.transcript import Transcript, Utterance
 
 
@@ -115,11 +115,13 @@ class Deletions(Protocol):
         """The receipt and its version; None where nothing was deleted."""
         ...
 
-    async def begin(self, read: Stored, deletion: Deletion) -> None:
+    async def begin(self, read: Stored, deletion: Deletion, again: object = None) -> None:
         """Delete the visit, still as it was `read`, and note the deletion in the same commit.
 
+        `again` is the version of the receipt of an earlier deletion, whose place this one takes.
+
         Raises:
-            Conflict: the visit is not as it was, or is gone.
+            Conflict: the visit or the earlier receipt is not as it was, or the visit is held.
         """
         ...
 
@@ -141,6 +143,24 @@ class Deletions(Protocol):
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
         """The next `limit` deletions with `wake_at <= now`, the longest overdue first."""
+        ...
+
+    async def since(
+        self, requested_at: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Deletion]:
+        """The next `limit` deletions that were requested then or later, the oldest first."""
+        ...
+
+    async def hold_of(self, visit_id: str) -> Hold | None:
+        """The mark of the legal hold of a visit, or None."""
+        ...
+
+    async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
+        """The next `limit` marks of legal holds, the oldest first."""
+        ...
+
+    async def remains(self, visit_id: str) -> bool:
+        """Whether there are documents of a visit, apart from the visit itself."""
         ...
 
     async def erase(self, visit_id: str) -> dict[str, int]:
@@ -193,10 +213,20 @@ class AudioStore(Protocol):
         """
         ...
 
+    async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
+        """Put everything below `folder` under object hold, or end that; how many objects.
+
+        An object under hold is neither deleted nor replaced, by anybody or any rule of the bucket.
+        """
+        ...
+
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
         """Delete everything below `folder` (which ends with a slash); how many objects.
 
         `up_to`: only what is of that generation, or older.
+
+        Raises:
+            Transient: something is under object hold; all the rest is deleted.
         """
         ...
 

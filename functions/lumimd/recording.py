@@ -8,7 +8,7 @@ from lumimd import logs, metrics
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode, Transient
-from lumimd.events import Event
+from lumimd.events import Event, HoldSet
 from lumimd.parts import Parts
 from lumimd.records import Action, ProcessingStatus, Visit
 from lumimd.transcript import TranscriptPage
@@ -70,19 +70,23 @@ async def record_once(
     if not step.changed:
         logs.event("event_was_late", code=event.name)
         return stored
+    stale_actions = stored.visit.action_ids
+    if stored.visit.legal_hold and actions is not None:
+        actions = [each for each in actions if each.action_id not in stale_actions]
+        stale_actions = ()
     commit = Commit(
         step.visit,
         entries=(step.entry,) if step.entry else (),
-        pages=pages,
+        pages=None if step.withheld else pages,
         stale_pages=stored.visit.transcript_pages,
-        actions=actions,
-        stale_actions=stored.visit.action_ids,
+        actions=None if step.withheld else actions,
+        stale_actions=stale_actions,
         dead_letter=dead_letter_of(stored.visit, step.visit, now),
-        no_dead_letter=_works_again(stored.visit, step.visit),
+        no_dead_letter=works_again(stored.visit, step.visit),
     )
     saved = await parts.store.save(stored, commit)
     announce(step, event)
-    await _perform(parts, saved.visit, step, stored.visit.attempt)
+    await perform(parts, saved.visit, step, stored.visit.attempt)
     return saved
 
 
@@ -99,7 +103,8 @@ def announce(step: Advance, event: Event) -> None:
         tries=step.visit.stage_tries,
         **({"code": error.code} if error else {}),
     )
-    metrics.advanced(step, event)
+    if not step.withheld and not isinstance(event, HoldSet):  # which stops work, and ends none
+        metrics.advanced(step, event)
 
 
 def dead_letter_of(before: Visit | None, after: Visit, now: datetime) -> DeadLetter | None:
@@ -115,7 +120,8 @@ def dead_letter_of(before: Visit | None, after: Visit, now: datetime) -> DeadLet
     return DeadLetter.of(after, now)
 
 
-def _works_again(before: Visit, after: Visit) -> bool:
+def works_again(before: Visit, after: Visit) -> bool:
+    """Whether a visit that had failed has not failed any more."""
     return _failed(before) and not _failed(after)
 
 
@@ -123,8 +129,11 @@ def _failed(visit: Visit) -> bool:
     return visit.processing_status is ProcessingStatus.FAILED
 
 
-async def _perform(parts: Parts, visit: Visit, step: Advance, attempt: int) -> None:
-    """`attempt` is the one that the event was about; `visit` may have gone on to the next."""
+async def perform(parts: Parts, visit: Visit, step: Advance, attempt: int) -> None:
+    """Perform the effects of a saved step; whatever of it gets lost comes back by `wake_at`.
+
+    `attempt` is the one that the event was about; `visit` may have gone on to the next.
+    """
     if Effect.REQUEST_SUMMARY in step.effects:
         try:
             await parts.tasks.request_summary(visit.visit_id, visit.attempt, visit.requests)

@@ -8,6 +8,7 @@
 | actions/{actionId}           | `Action`                          |
 | deadLetters/{visitId}        | `lumimd.dead_letter.DeadLetter`   |
 | deletions/{visitId}          | `Deletion`                        |
+| holds/{visitId}              | `Hold`                            |
 """
 
 from datetime import datetime
@@ -206,7 +207,9 @@ class Visit(Document):
     recording is `counted` against that quota. An `urgent` visit overtakes the others. A
     `provisional` summary was made by rules while the model was away; it is replaced once, or the
     rules' is made final. A visit may have several files, its takes (`takes.py`); `kept` is the
-    status that it goes back to when the present file brings nothing.
+    status that it goes back to when the present file brings nothing. While it is under
+    `legal_hold`, recordings that come are `held_takes`, and a summary that would replace the
+    stored one is `summary_owed`: both wait for the release.
     """
 
     visit_id: str
@@ -227,6 +230,8 @@ class Visit(Document):
     takes: tuple[Take, ...] = ()
     waiting_takes: tuple[Audio, ...] = ()
     refused_takes: tuple[RefusedTake, ...] = ()
+    held_takes: tuple[Audio, ...] = ()
+    summary_owed: bool = False
     kept: ProcessingStatus | None = None
 
     status: Status = Status.PROCESSING
@@ -282,6 +287,11 @@ class Visit(Document):
         job = self.transcription
         return bool(self.takes) or (job is not None and job.completed_at is not None)
 
+    @property
+    def is_summarized(self) -> bool:
+        """Whether the stored summary, if there is one, is of the stored words."""
+        return self.source is not None and self.kept is not ProcessingStatus.SUMMARIZING
+
     def is_claimed(self, now: datetime) -> bool:
         """Whether somebody may still be working on the present stage."""
         return self.claim is not None and self.claim.until > now
@@ -314,6 +324,17 @@ class Action(Document):
     due_date: datetime | None = None
     completed: bool = False
     created_at: datetime
+
+
+class Hold(Document):
+    """The mark of a legal hold: while it is there, no commit that depends on its absence succeeds.
+
+    It is a document of its own, so that a visit that is restored from a backup keeps its hold.
+    """
+
+    visit_id: str
+    user_id: str
+    held_at: datetime
 
 
 class Deletion(Document):

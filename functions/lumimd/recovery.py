@@ -56,6 +56,8 @@ def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
         return Need.NOTHING
     if visit.queued_at is not None and visit.processing_status is ProcessingStatus.PENDING:
         expires_after *= IN_LINE
+    if visit.legal_hold and visit.audio is None:
+        return Need.NOTHING
     if not visit.processing_status.is_terminal and now - _stage_began_at(visit) >= expires_after:
         return Need.EXPIRE
     match visit.processing_status:

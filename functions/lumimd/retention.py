@@ -21,8 +21,10 @@ from typing import Final
 
 from lumimd import events as e
 from lumimd import logs
+from lumimd.audio import Audio
 from lumimd.commit import Stored
 from lumimd.deletion import begin_deletion
+from lumimd.legal_hold import protect_recordings
 from lumimd.parts import Parts
 from lumimd.queries import Cursor, Page
 from lumimd.reconciliation import AT_HOUR, reconcile
@@ -118,14 +120,14 @@ def _rules(parts: Parts, now: datetime) -> list[_Rule]:
 
 async def _expire(parts: Parts, stored: Stored) -> bool:
     """A visit with a recording has a `wake_at` as well: recovery looks after it."""
-    if stored.visit.audio is not None:
+    if stored.visit.audio is not None or stored.visit.legal_hold:
         return False
     await record(parts, stored, e.VisitExpired(None), still_wanted=_without_audio)
     return True
 
 
 def _without_audio(visit: Visit) -> bool:
-    return visit.audio is None
+    return visit.audio is None and not visit.legal_hold
 
 
 async def _delete(parts: Parts, stored: Stored) -> bool:
@@ -141,6 +143,9 @@ async def _erase_audio(parts: Parts, stored: Stored) -> bool:
     Where there is none, that is noted as well, so that the next run does not read the visit again;
     a recording that comes later takes the note away.
     """
+    if stored.visit.legal_hold:
+        # Its command may have broken off: the bucket's own rule deletes a week after this run.
+        await protect_recordings(parts, stored.visit)
     if not _may_be_erased(parts, stored.visit):
         return False
     if stored.visit.audio is None:
@@ -152,7 +157,8 @@ async def _erase_audio(parts: Parts, stored: Stored) -> bool:
         return False
     visit, audio = again.visit, again.visit.audio
     folder = f"visits/{visit.user_id}/{visit.visit_id}/"
-    # A newer recording may be there already, and its event still on its way.
+    # A newer recording may be there already, and its event still on its way. A hold that comes
+    # now has the objects under hold as well, and this fails.
     await parts.audio.erase(audio.bucket, folder, up_to=newest_generation(visit))
     await _note(parts, again)
     return True
@@ -161,7 +167,11 @@ async def _erase_audio(parts: Parts, stored: Stored) -> bool:
 async def _note(parts: Parts, stored: Stored) -> None:
     audio = stored.visit.audio
     erased = e.VisitEdited(None, {"audio_erased_at": parts.clock.now()})
-    await record(parts, stored, erased, still_wanted=lambda now: now.audio == audio)
+    await record(parts, stored, erased, still_wanted=lambda now: _is_as_erased(now, audio))
+
+
+def _is_as_erased(now: Visit, audio: Audio | None) -> bool:
+    return now.audio == audio and not now.legal_hold
 
 
 def _may_be_erased(parts: Parts, visit: Visit) -> bool:

@@ -1,7 +1,8 @@
 """A visit that was recorded in several files: its takes, in the order of their upload.
 
 `visit.audio` is the one file that is worked on; `takes` are the files whose words are in the stored
-transcript, `waiting_takes` those whose turn comes next, `refused_takes` those that brought nothing.
+transcript, `waiting_takes` those whose turn comes next, `refused_takes` those that brought nothing,
+`held_takes` those that wait for the end of a legal hold.
 A newer generation under the same path takes the place of the older one.
 """
 
@@ -50,7 +51,8 @@ def newest_generation(visit: Visit) -> int:
 
 def has_room(visit: Visit) -> bool:
     """Whether the visit takes one more file."""
-    return len(visit.takes) + len(visit.waiting_takes) + len(visit.refused_takes) < MAX_FILES
+    files = (visit.takes, visit.waiting_takes, visit.refused_takes, visit.held_takes)
+    return sum(map(len, files)) < MAX_FILES
 
 
 def in_turn(files: Iterable[Audio], newest: Audio) -> tuple[Audio, ...]:
@@ -131,7 +133,8 @@ def joined_takes(visit: Visit, stored: Sequence[Utterance], heard: Transcript) -
 
 def _files(visit: Visit) -> list[Audio]:
     present = (visit.audio,) if visit.audio else ()
-    return [*present, *(take.audio for take in visit.takes), *visit.waiting_takes]
+    takes = (take.audio for take in visit.takes)
+    return [*present, *takes, *visit.waiting_takes, *visit.held_takes]
 
 
 def _told(takes: Sequence[Take], stored: Sequence[Utterance]) -> list[_Told]:

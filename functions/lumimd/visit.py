@@ -9,7 +9,7 @@ scheduled function looks at it again whatever else is lost; a terminal one has n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import product
@@ -57,6 +57,7 @@ _NOT_TRANSCRIBED: Final = Transition(_P.FAILED, (Effect.GIVE_PLACE_BACK,))
 _AGAIN: Final = Transition(_P.PENDING, (Effect.GIVE_PLACE_BACK,))
 _KEPT: Final = Transition(_P.COMPLETED, (Effect.GIVE_PLACE_BACK,))
 _CANCELLED: Final = Transition(_P.CANCELLED)
+_STOPPED: Final = Transition(_P.COMPLETED)  # a stopped job keeps its place until it ends
 
 TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] = {
     (_P.PENDING, e.AudioAccepted): _SUBMIT,
@@ -100,6 +101,12 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     **{(_s, e.TakeRefused): _AGAIN for _s in (_P.PENDING, _P.TRANSCRIBING)},
     **{(_s, e.TranscriptKept): _TRANSCRIBED for _s in (_P.PENDING, _P.TRANSCRIBING)},
     **{(_s, e.ResultsKept): _KEPT for _s in (_P.PENDING, _P.TRANSCRIBING)},
+    # Under legal hold: what would replace something that is stored waits for the release.
+    **{(_s, _e): Transition(_s) for _s, _e in product(_P, (e.HoldSet, e.TakeHeld, e.HoldReleased))},
+    **{(_s, e.TakeStoppedByHold): _STOPPED for _s in (_P.PENDING, _P.TRANSCRIBING)},
+    **{(_s, e.TranscriptKeptByHold): _STORED for _s in (_P.PENDING, _P.TRANSCRIBING)},
+    (_P.SUMMARIZING, e.SummaryStoppedByHold): _STOPPED,
+    (_P.COMPLETED, e.SummaryResumed): _STORED,
     (_P.FAILED, e.AudioReplaced): _SUBMIT,
     (_P.FAILED, e.SubmissionRetried): _SUBMIT,
     (_P.FAILED, e.SummaryRetried): _STORED,
@@ -160,12 +167,16 @@ LATE_OR_REPEATED: Final = frozenset(
 
 @dataclass(frozen=True)
 class Advance:
-    """The visit after an event; `entry` is its line in the history. Late: nothing changed."""
+    """The visit after an event; `entry` is its line in the history. Late: nothing changed.
+
+    `withheld`: a legal hold keeps what came with the event from being stored.
+    """
 
     visit: Visit
     changed: bool
     effects: tuple[Effect, ...] = ()
     entry: HistoryEntry | None = None
+    withheld: bool = False
 
 
 def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
@@ -177,7 +188,9 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
     late = event.attempt is not None and event.attempt != visit.attempt
     if late or (visit.processing_status, type(event)) in LATE_OR_REPEATED:
         return Advance(visit, changed=False)
-    told, event = event, in_view_of(visit, event)
+    permitted = under_hold(visit, event)
+    withheld, told = type(permitted) is not type(event), permitted
+    event = in_view_of(visit, permitted)
     transition = TRANSITIONS.get((visit.processing_status, type(event)))
     if transition is None:
         raise IllegalTransition(visit.processing_status, type(event))
@@ -185,7 +198,7 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
     after = visit.model_copy(update=event.changes(visit, now))
     after = after.model_copy(update=_settled(visit, after, event, transition.to, now))
     if not event.recorded:
-        return Advance(after, True, effects)
+        return Advance(after, True, effects, withheld=withheld)
     after = after.model_copy(update={"history_length": visit.history_length + 1})
     entry = HistoryEntry(
         position=visit.history_length,
@@ -196,7 +209,7 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
         at=now,
         detail=event.detail,
     )
-    return Advance(after, True, effects, entry)
+    return Advance(after, True, effects, entry, withheld)
 
 
 def audio_event(visit: Visit, audio: Audio) -> e.Event:
@@ -204,16 +217,61 @@ def audio_event(visit: Visit, audio: Audio) -> e.Event:
 
     A newer generation of a path replaces the older one; another path is another take.
     """
-    if visit.audio is None:
-        return e.AudioAccepted(None, audio)
     known = generation_known(visit, audio.storage_path)
     if audio.generation <= known or not (known or has_room(visit)):
         return e.AudioRepeated(None)
+    if visit.legal_hold:
+        return e.TakeHeld(None, audio)
+    if visit.audio is None:
+        return e.AudioAccepted(None, audio)
     at_work = visit.processing_status in (_P.PENDING, _P.TRANSCRIBING)
     is_present = audio.storage_path == visit.audio.storage_path
     if at_work and not is_present:
         return e.TakeAdded(None, audio)
     return (e.AudioReplaced if known else e.TakeAccepted)(None, audio)
+
+
+def under_hold(visit: Visit, event: e.Event) -> e.Event:
+    """`event` for a visit that may be under legal hold: nothing that is stored is replaced.
+
+    Work on first results goes on. A summary by rules that the model's would replace is not shown
+    meanwhile: it could not be replaced.
+    """
+    if not visit.legal_hold:
+        return event
+    if isinstance(event, e.TakeAdded | e.AudioAccepted):
+        return e.TakeHeld(None, event.audio)
+    if isinstance(event, e.TranscriptStored) and takes_of(visit):
+        seconds = event.transcript.duration_seconds or 0.0
+        return e.HoldSet(None, charge=e.Charge(event.transcript_id, seconds))
+    if isinstance(event, e.SummaryStored | e.ProvisionalSummaryStored) and visit.source is not None:
+        return e.HoldSet(None, paid=event.paid)
+    if isinstance(event, e.ProvisionalSummaryStored):
+        return _waiting_for_model(event)
+    if isinstance(event, e.SummaryStored) and visit.action_ids:
+        # Of words that were replaced before the hold: they stay, and the new ones come beside them.
+        kept = dict.fromkeys((*visit.action_ids, *event.action_ids))
+        return replace(event, action_ids=tuple(kept))
+    return event
+
+
+def _waiting_for_model(shown: e.ProvisionalSummaryStored) -> e.Event:
+    attempt, until, paid = shown.attempt, shown.until, shown.paid
+    if shown.used_a_try:
+        code = ErrorCode.SUMMARY_UNAVAILABLE
+        return e.SummaryDeferred(attempt, until, code, paid=paid)
+    return e.SummaryHeld(attempt, until, paid=paid, for_fault=shown.for_fault)
+
+
+def _held_now(visit: Visit, held: e.HoldSet) -> e.Event:
+    """What a legal hold makes of the work on the visit: it ends where it would replace results."""
+    at_work = visit.processing_status in (_P.PENDING, _P.TRANSCRIBING)
+    if at_work and visit.audio is not None and takes_of(visit):
+        stopped = e.TranscriptKeptByHold if visit.source is None else e.TakeStoppedByHold
+        return stopped(**vars(held))
+    if visit.processing_status is _P.SUMMARIZING and visit.source is not None:
+        return e.SummaryStoppedByHold(**vars(held))
+    return held
 
 
 def in_view_of(visit: Visit, event: e.Event) -> e.Event:
@@ -223,6 +281,8 @@ def in_view_of(visit: Visit, event: e.Event) -> e.Event:
     goes back to where it was. Consent is asked for the visit, not for a file. A failure that
     another try may overcome stays open for one, beside results that stay shown.
     """
+    if type(event) is e.HoldSet:
+        return _held_now(visit, event)
     at_work = visit.processing_status in (_P.PENDING, _P.TRANSCRIBING)
     if not at_work or visit.audio is None or isinstance(event, e.MEANT):
         return event

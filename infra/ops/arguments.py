@@ -102,8 +102,8 @@ def _changes(commands: Any, common: argparse.ArgumentParser) -> None:
     anew.set_defaults(command="visits:run_again")
 
     for name, help_ in (
-        ("hold", "protect a visit from every deletion"),
-        ("release", "let a held visit be deleted again"),
+        ("hold", "protect a visit and its recordings from every change and deletion"),
+        ("release", "let a held visit be changed and deleted again"),
     ):
         legal = commands.add_parser(name, parents=[common], help=help_)
         legal.add_argument("visit", metavar="VISIT")
@@ -113,6 +113,16 @@ def _changes(commands: Any, common: argparse.ArgumentParser) -> None:
     gone = commands.add_parser("delete", parents=[common], help="delete a visit everywhere")
     gone.add_argument("visit", metavar="VISIT")
     gone.set_defaults(command="visits:delete")
+
+    restored = commands.add_parser(
+        "after-restore",
+        parents=[common],
+        help="delete and hold again what a backup has brought back",
+    )
+    restored.add_argument(
+        "--since", type=asked.span, required=True, metavar="14d", help="the age of the backup"
+    )
+    restored.set_defaults(command="visits:repeat")
 
 
 def _letters(commands: Any, common: argparse.ArgumentParser) -> None:

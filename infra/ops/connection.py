@@ -9,6 +9,7 @@ from typing import Any
 from infra.ops.invocation import DEFAULT_REGION as DEFAULT_REGION
 from infra.ops.local_stack import Addresses
 from lumimd.operations.operator import Check, OperatorParts
+from lumimd.parts import Policy
 from lumimd.ports import TaskQueue
 from lumimd.settings import Settings, SettingsError, read
 from lumimd.wiring import CloudParts
@@ -54,6 +55,10 @@ def cloud(project: str, region: str) -> Connection:
     known: dict[str, Any] = {
         "google_cloud_project": project,
         "summary_queue": f"{location}/queues/summaries",
+        # Terraform names the bucket so (terraform/storage.tf).
+        "audio_bucket": os.environ.get("AUDIO_BUCKET") or f"{project}-recordings",
+        "audio_handover": "signed_url",  # nothing is handed over from here
+        "storage_emulator_host": os.environ.get("STORAGE_EMULATOR_HOST") or None,
         "cloud_tasks_emulator_host": os.environ.get("CLOUD_TASKS_EMULATOR_HOST") or None,
         "cloud_scheduler_emulator_host": os.environ.get("CLOUD_SCHEDULER_EMULATOR_HOST") or None,
     }
@@ -91,6 +96,11 @@ class OperatorsParts(CloudParts):
     def tasks(self) -> TaskQueue:
         """Nobody's: the scheduler creates what is missing."""
         return LeftToTheScheduler()
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Where the recordings are; an operator's command decides nothing by the rest."""
+        return Policy(bucket=self._settings.audio_bucket)
 
     @property
     def checks(self) -> Mapping[str, Check]:

@@ -10,6 +10,7 @@ from infra.ops.tables import limited, of_visits
 from lumimd import commands
 from lumimd.errors import RefusalCode, Refused
 from lumimd.operations import dead_letters, legal_hold
+from lumimd.operations.after_restore import after_restore
 from lumimd.operations.audit import audited, note_reading, standing
 from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import VisitFilter
@@ -88,8 +89,12 @@ async def run_again(desk: Desk, wanted: argparse.Namespace) -> int:
 
 
 async def hold(desk: Desk, wanted: argparse.Namespace) -> int:
-    """A held visit cannot be deleted, by no user and by no rule."""
-    question = "Protect {} from every deletion?" if wanted.held else "Let {} be deleted again?"
+    """Nothing of a held visit changes or goes, and neither do its recordings."""
+    question = (
+        "Protect {} and its recordings from every change and deletion?"
+        if wanted.held
+        else "Let {} be changed and deleted again?"
+    )
     if not desk.confirm(question.format(wanted.visit)):
         return 1
     become = legal_hold.hold if wanted.held else legal_hold.release
@@ -110,6 +115,25 @@ async def delete(desk: Desk, wanted: argparse.Namespace) -> int:
         receipt = await commands.delete(parts, wanted.visit)
     desk.show(receipt, f"Deleted {wanted.visit}.")
     return 0
+
+
+async def repeat(desk: Desk, wanted: argparse.Namespace) -> int:
+    """What was deleted since the backup goes again, and what was held is held again."""
+    if not desk.confirm("Delete again what was deleted since, and hold again what was held?"):
+        return 1
+    since = desk.operator.parts.clock.now() - wanted.since
+    found = await after_restore(desk.operator, since)
+    lines = [
+        f"{len(found.deleted)} visits deleted again, {len(found.swept)} swept again, "
+        f"{len(found.held)} held again."
+    ]
+    lines += [
+        f"{visit_id} was deleted, and is under legal hold as restored: release and delete it, "
+        "or keep it."
+        for visit_id in found.held_deleted
+    ]
+    desk.show(found, *lines)
+    return 1 if found.held_deleted else 0
 
 
 def _told(desk: Desk, visit: Visit, sentence: str) -> int:

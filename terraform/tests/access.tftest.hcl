@@ -96,6 +96,20 @@ run "every_function_has_an_account_of_its_own_with_what_it_needs" {
   }
 
   assert {
+    condition = toset(keys(google_storage_bucket_iam_member.hold_recordings)) == toset([
+      "api", "enforce_retention", "on_audio_finalized",
+    ])
+    error_message = "An operator's command, the hourly run and a recording's arrival set object holds."
+  }
+
+  assert {
+    condition = toset(google_project_iam_custom_role.hold_recordings.permissions) == toset([
+      "storage.objects.get", "storage.objects.list", "storage.objects.update",
+    ])
+    error_message = "An object hold is a field of the metadata: neither content nor rights change."
+  }
+
+  assert {
     condition = length([
       for permission in concat(
         tolist(google_project_iam_custom_role.read_recordings.permissions),

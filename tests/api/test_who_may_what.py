@@ -109,6 +109,7 @@ EXPECTED: dict[tuple[str, str], Expected] = {
             ("GET", "/visits/{visitId}/timeline"): operators(200, **DONE),
             ("POST", "/visits/{visitId}/rerun"): operators(202, {"from": "summary"}, **DONE),
             ("POST", "/visits/{visitId}/legal-hold"): operators(200, {"held": True, **WHY}, **DONE),
+            ("POST", "/after-restore"): operators(200, {"since": "2026-01-01T00:00:00Z"}),
             ("GET", "/queues"): operators(200),
             ("POST", "/queues/{name}/{action}"): operators(200, name=QUEUE, action="pause"),
             ("GET", "/schedules"): operators(200),

@@ -13,13 +13,15 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from lumimd.adapters import cloud_storage
 from lumimd.adapters.cloud_storage import cloud_audio_store
 from lumimd.adapters.memory import MemoryAudioStore
 from lumimd.audio import Audio, Upload, is_below, named_in
-from lumimd.errors import ErrorCode, Permanent
+from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.measuring.process import Process
 from lumimd.ports import AudioStore
 from lumimd.queries import pages
+from tests.support.object_holds import object_holds
 from tests.support.parts import SAMPLE, tone
 from tests.support.user_ids import USER_IDS
 
@@ -186,6 +188,63 @@ async def test_a_folder_is_erased_with_every_generation_and_its_neighbour_stays(
     assert not await bucket.store.has(BUCKET, folder)
     assert await bucket.store.erase(BUCKET, folder) == 0
     assert (await bucket.store.measure(neighbour)).duration_seconds
+
+
+@pytest.fixture(params=["memory", "cloud_storage"])
+async def with_holds(request: pytest.FixtureRequest) -> AsyncIterator[Bucket]:
+    """The local storage server keeps no holds: another one in front of it does."""
+    if request.param == "memory":
+        yield _memory_bucket()
+        return
+    with object_holds(request.getfixturevalue("storage_url")) as url:
+        async with CloudBucket(url) as bucket:
+            yield bucket
+
+
+async def test_a_hold_that_comes_between_the_list_and_the_deletion_is_respected(
+    storage_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with object_holds(storage_url) as url:
+        async with CloudBucket(url) as bucket:
+            folder = f"visits/u1/{uuid.uuid4().hex}/"
+            await bucket.put(f"{folder}audio.m4a", b"evidence")
+            delete = cloud_storage.storage.Blob.delete
+
+            def held_just_before(blob: Any, **options: Any) -> None:
+                blob.temporary_hold = True
+                blob.patch(retry=None)
+                delete(blob, **options)
+
+            monkeypatch.setattr(cloud_storage.storage.Blob, "delete", held_just_before)
+            with pytest.raises(Transient):
+                await bucket.store.erase(BUCKET, folder)
+            assert await bucket.store.has(BUCKET, folder)
+
+
+async def test_what_is_under_hold_is_not_erased_and_its_neighbours_are(with_holds: Bucket) -> None:
+    bucket = with_holds
+    folder, other = (f"visits/u1/{uuid.uuid4().hex}/" for _ in range(2))
+    for name in ("audio.m4a", "audio.2.m4a"):
+        await bucket.put(f"{folder}{name}", b"evidence")
+    await bucket.put(f"{other}audio.m4a", b"no evidence")
+    assert await bucket.store.hold(BUCKET, folder, held=True) == 2
+    assert await bucket.store.hold(BUCKET, folder, held=True) == 2
+    late = await bucket.put(f"{folder}audio.3.m4a", b"uploaded meanwhile")
+    with pytest.raises(Transient):
+        await bucket.store.erase(BUCKET, folder)
+    assert await bucket.store.has(BUCKET, folder)
+    with pytest.raises(Permanent) as gone:
+        await bucket.store.measure(late)
+    assert gone.value.code is ErrorCode.AUDIO_MISSING, "what is not held goes all the same"
+    assert await bucket.store.erase(BUCKET, other) == 1
+    assert await bucket.store.hold(BUCKET, folder, held=False) == 2
+    assert await bucket.store.erase(BUCKET, folder) == 2
+    assert await bucket.store.hold(BUCKET, folder, held=True) == 0
+
+
+async def test_nothing_is_held_in_a_bucket_that_is_not_there(storage_url: str) -> None:
+    async with CloudBucket(storage_url) as bucket:
+        assert await bucket.store.hold("no-such-bucket", "visits/u1/v1/", held=True) == 0
 
 
 async def test_a_recording_that_is_newer_than_what_is_erased_stays(bucket: Bucket) -> None:

@@ -13,7 +13,7 @@ from lumimd.adapters.memory.deletions import MemoryDeletions
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.ports import Archive, Deletions, VisitStore
 from lumimd.queries import Page
-from lumimd.records import Deletion, ProcessingStatus
+from lumimd.records import Deletion, Hold, ProcessingStatus
 from tests.contract.test_visit_store import action, entry, new_visit
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedArchive, SimulatedDeletions, SimulatedVisitStore
@@ -110,6 +110,94 @@ async def test_a_visit_that_changed_meanwhile_is_not_deleted(stores: Stores) -> 
         await stores.deletions.begin(stored, deletion())
     assert await stores.visits.get("v1")
     assert await stores.deletions.get("v1") is None
+
+
+async def test_a_restored_visit_goes_and_the_new_receipt_takes_the_place_of_the_old(
+    stores: Stores,
+) -> None:
+    restored = await restored_visit(stores)
+    old = await stores.deletions.get("v1")
+    assert old
+    twice = deletion(counts={"visits": 2})
+    with pytest.raises(Conflict):
+        await stores.deletions.begin(restored, twice)
+    await stores.deletions.begin(restored, twice, again=old[1])
+    found = await stores.deletions.get("v1")
+    assert found
+    assert found[0] == twice
+    assert await stores.visits.get("v1") is None
+
+
+async def test_a_receipt_that_changed_meanwhile_keeps_a_restored_visit(stores: Stores) -> None:
+    restored = await restored_visit(stores)
+    old = await stores.deletions.get("v1")
+    assert old
+    await stores.deletions.save(old[1], deletion(counts={"visits": 1, "recordings": 1}))
+    with pytest.raises(Conflict):
+        await stores.deletions.begin(restored, deletion(), again=old[1])
+    assert await stores.visits.get("v1")
+
+
+async def restored_visit(stores: Stores) -> Stored:
+    """A visit with a receipt, as a backup leaves it: its document is written whatever there is."""
+    await stores.deletions.create(deletion())
+    if isinstance(stores.visits, SimulatedVisitStore):
+        return stores.visits.documents.write(Commit(new_visit()))
+    if isinstance(stores.visits, MemoryVisitStore):
+        return stores.visits._write(Commit(new_visit()))
+    client = stores.visits._client  # type: ignore[attr-defined]
+    await client.document("visits/v1").set(new_visit().to_stored())
+    stored = await stores.visits.get("v1")
+    assert stored
+    return stored
+
+
+async def held_visit(stores: Stores) -> Stored:
+    stored = await visit_with_everything(stores)
+    mark = Hold(visit_id="v1", user_id="u1", held_at=START)
+    return await stores.visits.save(stored, Commit(new_visit(legal_hold=True), hold=mark))
+
+
+async def test_a_visit_is_not_deleted_while_the_mark_of_its_hold_is_there(stores: Stores) -> None:
+    stored = await held_visit(stores)
+    mark = await stores.deletions.hold_of("v1")
+    assert mark
+    assert mark.user_id == "u1"
+    with pytest.raises(Conflict):
+        await stores.deletions.begin(stored, deletion())
+    assert await stores.deletions.get("v1") is None
+    released = await stores.visits.save(stored, Commit(new_visit(), no_hold=True))
+    assert await stores.deletions.hold_of("v1") is None
+    await stores.deletions.begin(released, deletion())
+    assert await stores.visits.get("v1") is None
+
+
+async def test_the_marks_of_holds_are_listed_the_oldest_first(stores: Stores) -> None:
+    for hours, visit_id in enumerate(("b", "a", "c")):
+        stored = await visit_with_everything(stores, visit_id)
+        mark = Hold(visit_id=visit_id, user_id="u1", held_at=START + hours * HOUR)
+        await stores.visits.save(stored, Commit(new_visit(visit_id), hold=mark))
+    first = await stores.deletions.holds(2)
+    rest = await stores.deletions.holds(2, first.cursor)
+    assert [each.visit_id for page in (first, rest) for each in page.items] == ["b", "a", "c"]
+
+
+async def test_deletions_since_a_moment_are_listed_the_oldest_first(stores: Stores) -> None:
+    for hours, visit_id in enumerate(("before", "b", "a")):
+        await stores.deletions.create(deletion(visit_id, requested_at=START + hours * HOUR))
+    first = await stores.deletions.since(START + HOUR, 1)
+    rest = await stores.deletions.since(START + HOUR, 5, first.cursor)
+    assert [each.visit_id for page in (first, rest) for each in page.items] == ["b", "a"]
+
+
+async def test_remains_are_documents_of_the_visit_and_of_no_other(stores: Stores) -> None:
+    stored = await visit_with_everything(stores)
+    await visit_with_everything(stores, "v2")
+    await stores.deletions.begin(stored, deletion())
+    assert await stores.deletions.remains("v1")
+    await stores.deletions.erase("v1")
+    assert not await stores.deletions.remains("v1")
+    assert await stores.deletions.remains("v2")
 
 
 async def test_nobody_saves_a_visit_that_is_gone(stores: Stores) -> None:

@@ -13,7 +13,7 @@ from lumimd.adapters.memory.library import MemoryLibrary
 from lumimd.commit import Commit, Conflict
 from lumimd.library import Group, Library, Place
 from lumimd.ports import VisitStore
-from lumimd.records import Ledger, Status, Visit
+from lumimd.records import Hold, Ledger, Status, Visit
 from tests.support.api import action_of, completed, failed, transcribing, visit_of
 from tests.support.parts import START
 
@@ -57,6 +57,26 @@ async def shelves(
 
     yield Shelves(FirestoreLibrary(client), FirestoreVisitStore(client), write)
     client.close()
+
+
+async def test_no_action_item_of_a_held_visit_is_written_or_removed(shelves: Shelves) -> None:
+    """The hold counts in the commit itself: what was read before it does not matter."""
+    await shelves.has(completed(visit_of("u", "held")), completed(visit_of("u", "free")))
+    held = await shelves.library.add_action(action_of(visit_of("u", "held"), 1))
+    free = await shelves.library.add_action(action_of(visit_of("u", "free"), 2))
+    mark = Hold(visit_id="held", user_id="u", held_at=START)
+    await shelves.raw("holds/held", mark.to_stored())
+    changed = held.action.model_copy(update={"text": "rewritten"})
+    with pytest.raises(Conflict):
+        await shelves.library.save_action(held, changed)
+    with pytest.raises(Conflict):
+        await shelves.library.remove_action(held)
+    with pytest.raises(Conflict):
+        await shelves.library.add_action(action_of(visit_of("u", "held"), 3))
+    assert await shelves.library.action("held-001") == held
+    assert await shelves.library.action("held-003") is None
+    saved = await shelves.library.save_action(free, free.action.model_copy(update={"text": "x"}))
+    await shelves.library.remove_action(saved)
 
 
 def ids(visits: Any) -> list[str]:

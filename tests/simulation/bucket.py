@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from lumimd.audio import Audio, Upload
-from lumimd.errors import ErrorCode, Permanent
+from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.measuring.died import MeasuringDied
 from lumimd.queries import Cursor, Page
 from lumimd.resilience import retry
@@ -18,11 +18,14 @@ from tests.simulation.world import World
 class Erased:
     """What was erased below `folder`, once somebody has heard of it; `name` if it has one."""
 
-    def __init__(self, told: "list[Erased]", folder: str, number: int, name: str = "") -> None:
+    def __init__(
+        self, told: "list[Erased]", folder: str, number: int, name: str = "", kept: int = 0
+    ) -> None:
         self._told = told
         self.folder = folder
         self.name = name
         self.number = number
+        self.kept = kept
         self.invocation = current.get()
 
     def __repr__(self) -> str:
@@ -31,6 +34,8 @@ class Erased:
     def heard(self) -> int:
         """Somebody got the answer."""
         self._told.append(self)
+        if self.kept:
+            raise Transient(ErrorCode.INTERNAL_ERROR)
         return self.number
 
     def is_certain(self, visit_id: str) -> bool:
@@ -48,6 +53,7 @@ class Bucket:
         self.there: dict[str, int] = {}
         self.uploads_of: dict[str, Upload] = {}
         self.erased: list[Erased] = []
+        self.held: set[str] = set()
         self.flaws: dict[tuple[str, int], ErrorCode] = {}
         self.poisonous: set[tuple[str, int]] = set()
         self.unmeasurable: set[tuple[str, int]] = set()
@@ -89,12 +95,21 @@ class Bucket:
 
         return await self._world.call(Dependency.AUDIO, "uploads", effect, retry.AUDIO)
 
+    async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
+        def effect() -> int:
+            below = set(self.below(folder))
+            self.held = self.held | below if held else self.held - below
+            return len(below)
+
+        return await self._world.call(Dependency.AUDIO, "hold", effect, retry.AUDIO)
+
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
         def effect() -> "Erased":
             below = [p for p in self.below(folder) if up_to is None or self.there[p] <= up_to]
-            for path in below:
+            meant = [path for path in below if path not in self.held]
+            for path in meant:
                 del self.there[path]
-            return Erased(self.erased, folder, len(below))
+            return Erased(self.erased, folder, len(meant), kept=len(below) - len(meant))
 
         return await self._world.call(Dependency.AUDIO, "erase", effect, retry.AUDIO)
 

@@ -111,7 +111,8 @@ class Endings:
                 breach("lostUploads", visit_id, f"{generation_known(visit, path)} of {newest}")
                 return
         if not visit.processing_status.is_terminal:
-            if not self._may_wait(visit_id):
+            waits_for_release = visit.legal_hold and visit.audio is None
+            if not waits_for_release and not self._may_wait(visit_id):
                 breach("stuck", visit_id, visit.processing_status)
             return
         patient = world.policy.expires_after == EXPIRES_AFTER
@@ -122,7 +123,7 @@ class Endings:
         self._check_transcript(visit, billed)
         self._answers.check_end_of(visit)
         self._bills.check_end_of(visit)
-        if visit.processing_status is ProcessingStatus.COMPLETED:
+        if visit.processing_status is ProcessingStatus.COMPLETED and not visit.summary_owed:
             self._check_actions(visit)
 
     def _may_wait(self, visit_id: str) -> bool:
@@ -141,6 +142,7 @@ class Endings:
         if visit.status in (Status.CANCELLED, Status.EXPIRED):
             return
         known = {each for _, each in wanted}
+        known |= {each.generation for each in visit.held_takes}
         known |= {each.generation for each in visit.refused_takes if each.code in GIVEN_UP}
         for job in billed:
             if (

@@ -89,6 +89,8 @@ class Holders:
         """While the model stays away, people are shown what rules can tell."""
         if not holders or visit.source is not None or visit.transcription is None:
             return
+        if visit.legal_hold:
+            return  # what is shown for a while could not be replaced
         heard = label(take.audio.generation for take in takes_of(visit))
         if self._rules.has_nothing_to_say(visit.visit_id, heard):
             return

@@ -54,11 +54,14 @@ class Level:
     regenerate_asked: float = 0.0
     cancelled: float = 0.0
     deleted: float = 0.0
+    held: float = 0.0
+    restored: float = 0.0
     unreadable: float = 0.0
     # of the saves of a newer release
     newer_value: float = 0.0
     # of the worlds
     mixed: float = 0.0
+    erased: float = 0.0
     broken_part: float = 0.0
     backlog: float = 0.0
     no_consent_asked: float = 0.0
@@ -186,6 +189,16 @@ LEVELS["stopped_takes"] = replace(
     LEVELS["crowded"], second_take=0.5, cancelled=0.6, impatient=0.5, job_takes_hours=0.1
 )
 """As crowded, visits have several files, and are cancelled or expire while jobs run on."""
+LEVELS["holding"] = replace(
+    LEVELS["heavy"],
+    held=0.6,
+    second_take=0.3,
+    replaced=0.4,
+    restored=0.3,
+    deleted=0.25,
+    erased=0.25,
+)
+"""As heavy; visits come under legal hold at any moment, and backups bring back what was deleted."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
 """As heavy, and all users delete their visits."""
 

@@ -218,8 +218,8 @@ class Network:
     ) -> None:
         """Who was asked to come back later comes back later, and so does whoever takes over."""
         stored = self._documents.get(visit_id)
-        if stored is None or invocation.kind == "webhook":
-            return
+        if stored is None or invocation.kind == "webhook" or operation == "hold":
+            return  # an object hold is asked for by an event or an operator, who come when they do
         asked = self.asked_to_wait.get((dependency, visit_id, stored.visit.attempt))
         if asked is None:
             return

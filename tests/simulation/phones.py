@@ -1,22 +1,20 @@
 """The owners: they upload, and change their minds at any moment."""
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lumimd import commands, replies
+from lumimd import commands
 from lumimd.audio import Audio, Upload
 from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Refused
 from lumimd.records import Visit
 from tests.simulation.cloud import Cloud
 from tests.simulation.platform import StorageEvents
+from tests.simulation.replying import reply_to_owner
 from tests.simulation.world import BUCKET, World
 
 USER: Final = "user"
 UPLOADS_WITHIN_S: Final = 1200.0
-
-REFUSED: Final = 409
 
 
 def user_of(visit_id: str) -> str:
@@ -199,7 +197,8 @@ class Phones:
     def _edit_directly(self, visit_id: str) -> None:
         """As the security rules allow it; one's own write is seen at once."""
         world = self._world
-        if world.documents.get(visit_id) is not None:
+        stored = world.documents.get(visit_id)
+        if stored is not None and not stored.visit.legal_hold:
             title = f"title {next(world.ids)}"
             world.documents.edit(visit_id, title=title)
             now = world.loop.time()
@@ -229,24 +228,9 @@ class Phones:
 
         world.invoke(
             action,
-            lambda parts: _reply_to_owner(work(parts)),
+            lambda parts: reply_to_owner(work(parts)),
             visit_id=visit_id,
             limit_s=60.0,
             patience_s=60.0,
             on_reply=on_reply,
         )
-
-
-async def _reply_to_owner(work: Awaitable[object]) -> int:
-    """As the API replies, as far as the owner's phone tells answers apart."""
-
-    async def unless_refused() -> None:
-        nonlocal refused
-        try:
-            await work
-        except Refused:
-            refused = True
-
-    refused = False
-    status = (await replies.reply_to_task(unless_refused())).status_code
-    return REFUSED if refused else status

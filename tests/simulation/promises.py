@@ -41,6 +41,7 @@ class Promises:
         error = visit.processing_error
         if (
             self._phones.was_promised(visit.visit_id, "give_consent")
+            and not visit.legal_hold  # the recording waits for the release
             and visit.processing_status is ProcessingStatus.FAILED
             and error is not None
             and error.code is ErrorCode.CONSENT_MISSING

@@ -13,6 +13,7 @@ from lumimd.errors import Transient
 from lumimd.transcript import Transcript
 from lumimd.visit import IllegalTransition
 from tests.simulation.cloud import Cloud, Instance
+from tests.simulation.custody import Custody
 from tests.simulation.figures import Course, Recovery, statuses, success
 from tests.simulation.invariants import watch
 from tests.simulation.invocation import about_visit, current
@@ -52,16 +53,19 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
     Scheduler(world)
     Retention(world)
     releases = Releases(world, cloud, phones)
+    custody = Custody(world, cloud, phones)
     endings = watch(world, cloud, phones, releases)
     course, recovery = Course(world), Recovery(world)
     with _observed(world):
         phones.plan()
         releases.plan()
+        custody.plan()
         quiet_s = QUIET_S + (RATIONED_S if world.is_rationed else 0.0)
         quiet_from = max([phones.last_action_at, *(each.ends for each in world.faults.refusals)])
         world.loop.run(until=quiet_from + quiet_s)
         if not (world.breaches and options.stop_at_first):
             endings.at_the_end()
+            custody.at_the_end()
         world.loop.close()
     report = Report(
         visits=options.visits,

@@ -32,6 +32,7 @@ from tests.simulation.guard import Guard, put
 from tests.simulation.sabotage_of_account import ACCOUNT
 from tests.simulation.sabotage_of_answers import ANSWERS
 from tests.simulation.sabotage_of_bills import BILLS
+from tests.simulation.sabotage_of_holds import HOLDS
 from tests.simulation.sabotage_of_measuring import MEASURING
 from tests.simulation.sabotage_of_moves import MOVES
 from tests.simulation.sabotage_of_places import PLACES
@@ -68,7 +69,7 @@ _record = recording.record
 async def _effects_first(parts: Any, stored: Stored, event: events.Event, **more: Any) -> Any:
     step = _advance(stored.visit, event, parts.clock.now())
     if step.changed:
-        await recording._perform(parts, step.visit, step)
+        await recording.perform(parts, step.visit, step)
     return await _record(parts, stored, event, **more)
 
 
@@ -239,6 +240,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     **MOVES,
     **WAITING,
     **RIGHTS,
+    **HOLDS,
     **TAKES,
     **ACCOUNT,
     **READING,

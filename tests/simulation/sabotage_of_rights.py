@@ -19,11 +19,22 @@ def _create_whatever(self: Documents, commit: Commit) -> Stored:
     return self.write(commit)
 
 
-def _delete_any_version(self: Documents, read: Stored, receipt: Deletion) -> None:
+def _delete_any_version(
+    self: Documents, read: Stored, receipt: Deletion, again: object = None
+) -> None:
     present = self.visits.get(receipt.visit_id)
     if present is None:
         raise Conflict
-    _begin(self, present, receipt)
+    _without_mark(self, present, receipt, again)
+
+
+def _without_mark(self: Documents, read: Stored, receipt: Deletion, again: object = None) -> None:
+    held = self.holds.pop(receipt.visit_id, None)
+    try:
+        _begin(self, read, receipt, again)
+    finally:
+        if held is not None:
+            self.holds[receipt.visit_id] = held
 
 
 def _save_any_receipt(self: Documents, read_version: object, receipt: Deletion) -> None:
@@ -136,7 +147,10 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     ),
     "legal-hold": Guard(
         "what must be kept is not deleted",
-        put((commands, "begin_deletion", _delete_what_is_held)),
+        put(
+            (commands, "begin_deletion", _delete_what_is_held),
+            (Documents, "begin_deletion", _without_mark),
+        ),
         level="erasing",
     ),
     "consent": Guard(

@@ -47,7 +47,8 @@ class Saves:
                 breach("wakeUpAfterTheEnd", visit_id)
         elif visit.wake_at is None and visit.audio is not None:
             breach("withoutWakeUp", visit_id)
-        if visit_id in self._world.documents.receipts:
+        documents = self._world.documents
+        if visit_id in documents.receipts and visit_id not in documents.restored:
             breach("cameBack", visit_id)
         if before is not None:
             went_back = newest_generation(visit) < newest_generation(before)

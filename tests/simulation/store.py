@@ -11,7 +11,7 @@ from lumimd.adapters.memory.store import MAX_DOCUMENT_BYTES, DocumentTooLarge
 from lumimd.commit import Commit, Conflict, Stored
 from lumimd.errors import UnreadableDocument
 from lumimd.queries import Cursor, Page
-from lumimd.records import Action, Deletion, HistoryEntry, Visit
+from lumimd.records import Action, Deletion, HistoryEntry, Hold, Visit
 from lumimd.transcript import TranscriptPage, Utterance, joined
 
 T = TypeVar("T")
@@ -29,6 +29,9 @@ class Documents:
     actions: dict[str, Action] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
     receipts: dict[str, tuple[Deletion, int]] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    restored: set[str] = field(default_factory=set)
+    """Ids of visits that a backup has brought back beside their receipts."""
     on_saved: Saved = lambda before, commit: None
     on_deletion: Callable[[Visit | None], None] = lambda visit: None
     checks_versions: bool = True
@@ -133,6 +136,8 @@ class Documents:
             self.actions[action.action_id] = action
         if commit.dead_letter is not None:
             self.others[f"deadLetters/{visit_id}"] = commit.dead_letter
+        if commit.hold is not None:
+            self.holds[visit_id] = commit.hold
         stored = self._put(present, commit.visit)
         self.on_saved(present.visit if present else None, commit)
         return stored
@@ -142,14 +147,18 @@ class Documents:
         present = self.visits[visit_id]
         self._put(present, present.visit.model_copy(update=fields))
 
-    def begin_deletion(self, read: Stored, deletion: Deletion) -> None:
-        """The visit goes and its receipt comes."""
+    def begin_deletion(self, read: Stored, deletion: Deletion, again: object = None) -> None:
+        """The visit goes and its receipt comes, in the place of an earlier one."""
         visit_id = deletion.visit_id
         present = self.visits.get(visit_id)
-        if present is None or present.version != read.version or visit_id in self.receipts:
+        _, earlier = self.receipts.get(visit_id, (None, None))
+        if present is None or present.version != read.version or earlier != again:
+            raise Conflict
+        if visit_id in self.holds:
             raise Conflict
         self._forget_wake_up(present.visit)
         del self.visits[visit_id]
+        self.restored.discard(visit_id)
         self.in_line.discard(visit_id)
         self.receipts[visit_id] = deletion, next(self._versions)
         self.on_deletion(present.visit)
@@ -175,6 +184,30 @@ class Documents:
         due = sorted(Cursor(*each) for each in waiting if each[0] and each[0] <= now)
         places = [place for place in due if after is None or place > after][:limit]
         return self.page(places, limit, lambda visit_id: self.receipts[visit_id][0])
+
+    def deletions_since(
+        self, requested_at: datetime, limit: int, after: Cursor | None
+    ) -> Page[Deletion]:
+        """The oldest first."""
+        found = (each for each, _ in self.receipts.values() if each.requested_at >= requested_at)
+        in_order = sorted(Cursor(each.requested_at, each.visit_id) for each in found)
+        places = [place for place in in_order if after is None or place > after][:limit]
+        return self.page(places, limit, lambda visit_id: self.receipts[visit_id][0])
+
+    def holds_after(self, limit: int, after: Cursor | None) -> Page[Hold]:
+        """The oldest first."""
+        in_order = sorted(Cursor(each.held_at, each.visit_id) for each in self.holds.values())
+        places = [place for place in in_order if after is None or place > after][:limit]
+        return Page(
+            tuple(self.holds[place.id] for place in places),
+            places[-1] if len(places) == limit else None,
+        )
+
+    def remains(self, visit_id: str) -> bool:
+        """Whether there is anything of a visit but itself."""
+        of_visit = self.pages.get(visit_id) or self.entries.get(visit_id)
+        dead = f"deadLetters/{visit_id}" in self.others
+        return bool(of_visit or dead or self.actions_of(visit_id))
 
     def erase(self, visit_id: str) -> dict[str, int]:
         """Everything of a visit but itself; how many of each kind."""
@@ -203,6 +236,8 @@ class Documents:
             del self._due[bisect_left(self._due, (visit.wake_at, visit.visit_id))]
 
     def _remove_obsolete(self, commit: Commit) -> None:
+        if commit.no_hold:
+            self.holds.pop(commit.visit.visit_id, None)
         if not (commit.stale_pages or commit.stale_actions or commit.no_dead_letter):
             return
         for path in commit.deletes():

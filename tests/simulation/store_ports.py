@@ -12,7 +12,7 @@ from typing import Any
 from lumimd.commit import Commit, Stored
 from lumimd.dead_letter import DeadLetter
 from lumimd.queries import Cursor, Page
-from lumimd.records import Action, Deletion, HistoryEntry, ProcessingStatus, Visit
+from lumimd.records import Action, Deletion, HistoryEntry, Hold, ProcessingStatus, Visit
 from lumimd.transcript import Utterance
 from tests.simulation.store import Documents
 
@@ -80,11 +80,11 @@ class SimulatedDeletions:
     async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
         return await self._through("receipt", visit_id, lambda: self.documents.receipt(visit_id))
 
-    async def begin(self, read: Stored, deletion: Deletion) -> None:
+    async def begin(self, read: Stored, deletion: Deletion, again: object = None) -> None:
         await self._through(
             "begin_deletion",
             deletion.visit_id,
-            lambda: self.documents.begin_deletion(read, deletion),
+            lambda: self.documents.begin_deletion(read, deletion, again),
         )
 
     async def create(self, deletion: Deletion) -> None:
@@ -107,6 +107,24 @@ class SimulatedDeletions:
         return await self._through(
             "due_deletions", None, lambda: self.documents.due_deletions(now, limit, after)
         )
+
+    async def since(
+        self, requested_at: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Deletion]:
+        return await self._through(
+            "deletions_since",
+            None,
+            lambda: self.documents.deletions_since(requested_at, limit, after),
+        )
+
+    async def hold_of(self, visit_id: str) -> Hold | None:
+        return await self._through("hold_of", visit_id, lambda: self.documents.holds.get(visit_id))
+
+    async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
+        return await self._through("holds", None, lambda: self.documents.holds_after(limit, after))
+
+    async def remains(self, visit_id: str) -> bool:
+        return await self._through("remains", visit_id, lambda: self.documents.remains(visit_id))
 
     async def erase(self, visit_id: str) -> dict[str, int]:
         return await self._through("erase", visit_id, lambda: self.documents.erase(visit_id))

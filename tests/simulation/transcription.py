@@ -284,6 +284,8 @@ class Transcriptions:
         stored = world.documents.get(visit_id)
         if stored is not None and world.policy.requires_consent and stored.visit.consent is None:
             world.breach("orderedWithoutConsent", visit_id, job.transcript_id)
+        if visit_id in world.documents.restored:
+            return  # until an operator has repeated its deletion
         receipt = world.documents.receipts.get(visit_id)
         if receipt is not None and world.now() > receipt[0].settled_at:
             world.breach("orderedAfterDeletion", visit_id, job.transcript_id)

@@ -38,6 +38,10 @@ class UploadedAudioStore:
         """The recordings that were uploaded since then."""
         return await self._store.uploads(bucket, since, after)
 
+    async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
+        """Put everything below `folder` under object hold, or end that."""
+        return await self._store.hold(bucket, folder, held=held)
+
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
         """Delete the recordings; the provider's copies expire by its own rules."""
         return await self._store.erase(bucket, folder, up_to)

@@ -99,26 +99,53 @@ class CloudAudioStore:
 
         return await _in_thread(look)
 
+    async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
+        """Set or release the temporary hold of everything below `folder`.
+
+        The bucket's lifecycle rules leave an object under a hold alone.
+        """
+
+        def change() -> int:
+            found = self._client.list_blobs(bucket, prefix=folder, versions=True, retry=None)
+            changed = 0
+            for blob in found:
+                if bool(blob.temporary_hold) is not held:
+                    blob.temporary_hold = held
+                    try:
+                        blob.patch(retry=None)
+                    except api.NotFound:
+                        continue
+                changed += 1
+            return changed
+
+        try:
+            return await _in_thread(change)
+        except Permanent:  # there is no such bucket, and so nothing in it
+            return 0
+
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
         """Delete everything below `folder`, older generations too; nothing newer than `up_to`."""
 
-        def delete() -> int:
+        def delete() -> tuple[int, int]:
             found = self._client.list_blobs(bucket, prefix=folder, versions=True, retry=None)
-            erased = 0
+            erased = kept = 0
             for blob in found:
                 if up_to is not None and blob.generation > up_to:
                     continue
                 try:
-                    blob.delete(retry=None)
+                    kept += not _deleted(blob)
                 except api.NotFound:
                     continue
                 erased += 1
-            return erased
+            return erased - kept, kept
 
         try:
-            return await _in_thread(delete)
+            erased, kept = await _in_thread(delete)
         except Permanent:  # there is no such bucket, and so nothing in it
             return 0
+        if kept:
+            raise Transient(ErrorCode.INTERNAL_ERROR)
+        return erased
 
     async def read(self, audio: Audio) -> bytes:
         """The whole recording, in memory."""
@@ -132,6 +159,20 @@ class CloudAudioStore:
     def _blob(self, audio: Audio) -> storage.Blob:
         bucket = self._client.bucket(audio.bucket)
         return bucket.blob(audio.storage_path, generation=audio.generation)
+
+
+def _deleted(blob: storage.Blob) -> bool:
+    """Delete an object, unless it is under hold; a hold that has just come refuses it, too."""
+    if blob.temporary_hold:
+        return False
+    try:
+        blob.delete(retry=None)
+    except api.Forbidden:
+        blob.reload(retry=None)
+        if not blob.temporary_hold:
+            raise  # the right to delete is missing
+        return False
+    return True
 
 
 def _upload(blob: storage.Blob) -> Upload | None:

@@ -11,7 +11,7 @@ from lumimd.adapters.firestore_queries import Listing
 from lumimd.commit import Stored
 from lumimd.queries import Cursor, Page
 from lumimd.reading import read
-from lumimd.records import Deletion
+from lumimd.records import Deletion, Hold
 
 AT_ONCE: Final = 300
 """Documents that one batch deletes; Firestore takes 500 writes."""
@@ -32,12 +32,18 @@ class FirestoreDeletions:
         receipt = read(Deletion, "deletions", visit_id, snapshot.to_dict())
         return receipt, snapshot.update_time
 
-    async def begin(self, read: Stored, deletion: Deletion) -> None:
-        """Delete the visit and write the receipt, both or neither."""
+    async def begin(self, read: Stored, deletion: Deletion, again: object = None) -> None:
+        """Delete the visit and write the receipt, both or neither; neither under a legal hold."""
         batch: Any = self._client.batch()
         unchanged = self._client.write_option(last_update_time=read.version)
         batch.delete(self._client.document(f"visits/{deletion.visit_id}"), option=unchanged)
-        batch.create(self._receipt(deletion.visit_id), deletion.to_stored())
+        receipt = self._receipt(deletion.visit_id)
+        if again is None:
+            batch.create(receipt, deletion.to_stored())
+        else:
+            earlier = self._client.write_option(last_update_time=again)
+            batch.update(receipt, deletion.to_stored(), option=earlier)
+        unless_held(self._client, batch, deletion.visit_id)
         await called(lambda: batch.commit(retry=None))
 
     async def create(self, deletion: Deletion) -> None:
@@ -57,19 +63,52 @@ class FirestoreDeletions:
         listing = Listing(Deletion, "deletions", due, "wakeAt", lambda receipt, _: receipt)
         return await listing.page(limit, after)
 
+    async def since(
+        self, requested_at: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Deletion]:
+        """The next `limit` deletions that were requested then or later, the oldest first."""
+        newer = self._client.collection("deletions").where(
+            filter=FieldFilter("requestedAt", ">=", requested_at)
+        )
+        listing = Listing(Deletion, "deletions", newer, "requestedAt", lambda receipt, _: receipt)
+        return await listing.page(limit, after)
+
+    async def hold_of(self, visit_id: str) -> Hold | None:
+        """The mark of the legal hold of a visit, or None. One read."""
+        reference = self._client.document(f"holds/{visit_id}")
+        found = await called(lambda: reference.get(retry=None))
+        return read(Hold, "holds", visit_id, found.to_dict()) if found.exists else None
+
+    async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
+        """The next `limit` marks of legal holds, the oldest first."""
+        query = self._client.collection("holds")
+        listing = Listing(Hold, "holds", query, "heldAt", lambda hold, _: hold)
+        return await listing.page(limit, after)
+
+    async def remains(self, visit_id: str) -> bool:
+        """Whether there are documents of a visit, apart from the visit itself. Four reads."""
+        for query in self._documents_of(visit_id).values():
+            if await self._all(query.limit(1)):
+                return True
+        return False
+
     async def erase(self, visit_id: str) -> dict[str, int]:
         """Delete all documents of a visit; one read and one delete a document."""
+        found = self._documents_of(visit_id).items()
+        return {kind: await self._erase(query) for kind, query in found}
+
+    def _documents_of(self, visit_id: str) -> dict[str, Any]:
         client = self._client
-        actions = client.collection("actions").where(filter=FieldFilter("visitId", "==", visit_id))
+        letter = client.document(f"deadLetters/{visit_id}")
         return {
-            "transcript": await self._erase(client.collection(f"visits/{visit_id}/transcript")),
-            "history": await self._erase(client.collection(f"visits/{visit_id}/history")),
-            "actions": await self._erase(actions),
-            "deadLetters": await self._erase(
-                client.collection("deadLetters").where(
-                    # By its path: its fields may be unreadable or missing.
-                    filter=FieldFilter("__name__", "==", client.document(f"deadLetters/{visit_id}"))
-                )
+            "transcript": client.collection(f"visits/{visit_id}/transcript"),
+            "history": client.collection(f"visits/{visit_id}/history"),
+            "actions": client.collection("actions").where(
+                filter=FieldFilter("visitId", "==", visit_id)
+            ),
+            "deadLetters": client.collection("deadLetters").where(
+                # By its path: its fields may be unreadable or missing.
+                filter=FieldFilter("__name__", "==", letter)
             ),
         }
 
@@ -88,3 +127,12 @@ class FirestoreDeletions:
 
     def _receipt(self, visit_id: str) -> Any:
         return self._client.document(f"deletions/{visit_id}")
+
+
+def unless_held(client: firestore.AsyncClient, batch: Any, visit_id: str) -> None:
+    """Have the commit of `batch` fail while the visit is under legal hold.
+
+    Deleting the mark on the condition that there is none deletes nothing.
+    """
+    none = client.write_option(exists=False)
+    batch.delete(client.document(f"holds/{visit_id}"), option=none)

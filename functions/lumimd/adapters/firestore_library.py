@@ -8,6 +8,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from lumimd.adapters.firestore_calls import called
+from lumimd.adapters.firestore_deletions import unless_held
 from lumimd.adapters.firestore_queries import Listing
 from lumimd.document import Document
 from lumimd.library import STATUSES, Group, Place, Profile, StoredAction, Used, group_of
@@ -69,25 +70,33 @@ class FirestoreLibrary:
         return StoredAction(read(Action, "actions", action_id, stored), snapshot.update_time)
 
     async def add_action(self, action: Action) -> StoredAction:
-        """Write a new action item; raises Conflict when it exists."""
-        reference = self._client.document(f"actions/{action.action_id}")
-        result = await called(lambda: reference.create(action.to_stored(), retry=None))
-        return StoredAction(action, result.update_time)
+        """Write a new action item; raises Conflict when it exists, or its visit is held."""
+        batch: Any = self._client.batch()
+        batch.create(self._action(action), action.to_stored())
+        return StoredAction(action, await self._committed(batch, action))
 
     async def save_action(self, read: StoredAction, action: Action) -> StoredAction:
         """Write an action item that is still as it was read; raises Conflict when it is not."""
-        reference = self._client.document(f"actions/{action.action_id}")
+        batch: Any = self._client.batch()
         unchanged = self._client.write_option(last_update_time=read.version)
-        result = await called(
-            lambda: reference.update(action.to_stored(), option=unchanged, retry=None)
-        )
-        return StoredAction(action, result.update_time)
+        batch.update(self._action(action), action.to_stored(), option=unchanged)
+        return StoredAction(action, await self._committed(batch, action))
 
     async def remove_action(self, read: StoredAction) -> None:
         """Remove an action item that is still as it was read; raises Conflict when it is not."""
-        reference = self._client.document(f"actions/{read.action.action_id}")
+        batch: Any = self._client.batch()
         unchanged = self._client.write_option(last_update_time=read.version)
-        await called(lambda: reference.delete(option=unchanged, retry=None))
+        batch.delete(self._action(read.action), option=unchanged)
+        await self._committed(batch, read.action)
+
+    def _action(self, action: Action) -> Any:
+        return self._client.document(f"actions/{action.action_id}")
+
+    async def _committed(self, batch: Any, action: Action) -> Any:
+        """The instant of the write, which fails under a legal hold of the visit."""
+        unless_held(self._client, batch, action.visit_id)
+        results = await called(lambda: batch.commit(retry=None))
+        return results[0].update_time
 
     async def profile(self, user_id: str) -> Profile:
         """What is known of a user. One read."""

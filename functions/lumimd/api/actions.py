@@ -8,7 +8,7 @@ from lumimd.api.idempotency import new_id
 from lumimd.api.identity import CurrentUser
 from lumimd.api.limits import Write
 from lumimd.api.listing import Page, Paged
-from lumimd.api.owning import OwnAction
+from lumimd.api.owning import ChangeableAction, OwnAction, not_held
 from lumimd.api.parts import PartsOfApi
 from lumimd.api.problems import Problem
 from lumimd.api.problems import ProblemCode as P
@@ -36,7 +36,9 @@ async def list_actions(
     return paging.page(found, lambda a: Place(a.created_at, a.action_id), ActionView.of)
 
 
-@router.post("/actions", status_code=201, responses=may_answer(*OF_A_POST, P.NOT_FOUND))
+@router.post(
+    "/actions", status_code=201, responses=may_answer(*OF_A_POST, P.NOT_FOUND, P.LEGAL_HOLD)
+)
 async def create_action(
     new: NewAction, request: Request, user: CurrentUser, parts: PartsOfApi, _limit: Write
 ) -> ActionView:
@@ -44,6 +46,7 @@ async def create_action(
     stored = await parts.store.get(new.visit_id)
     if stored is None or stored.visit.user_id != user.user_id:
         raise Problem(P.NOT_FOUND)
+    await not_held(parts, new.visit_id)
     action = Action(
         action_id=new_id(request),
         visit_id=new.visit_id,
@@ -71,10 +74,12 @@ async def read_action(found: OwnAction) -> ActionView:
 
 @router.patch(
     "/actions/{actionId}",
-    responses=may_answer(P.NOT_FOUND, P.BODY_TOO_LARGE, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
+    responses=may_answer(
+        *(P.NOT_FOUND, P.BODY_TOO_LARGE, P.CHANGED_MEANWHILE, P.LEGAL_HOLD, P.RATE_LIMITED)
+    ),
 )
 async def change_action(
-    found: OwnAction, change: ActionChange, parts: PartsOfApi, _limit: Write
+    found: ChangeableAction, change: ActionChange, parts: PartsOfApi, _limit: Write
 ) -> ActionView:
     """Edit or complete an action item. What is left out stays."""
     changes = change.changes()
@@ -87,9 +92,9 @@ async def change_action(
 @router.delete(
     "/actions/{actionId}",
     status_code=204,
-    responses=may_answer(P.NOT_FOUND, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
+    responses=may_answer(P.NOT_FOUND, P.CHANGED_MEANWHILE, P.LEGAL_HOLD, P.RATE_LIMITED),
 )
-async def delete_action(found: OwnAction, parts: PartsOfApi, _limit: Write) -> Response:
+async def delete_action(found: ChangeableAction, parts: PartsOfApi, _limit: Write) -> Response:
     """Remove an action item."""
     await parts.library.remove_action(found)
     return Response(status_code=204)

@@ -21,6 +21,7 @@ from lumimd.api.views import VisitView
 from lumimd.document import Document
 from lumimd.errors import RefusalCode, Refused
 from lumimd.operations import legal_hold
+from lumimd.operations.after_restore import AfterRestore, after_restore
 from lumimd.operations.audit import note_reading, read_visit
 from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import VisitFilter, mark_of
@@ -50,6 +51,12 @@ class Holding(Sent):
 
     held: bool
     reason: Reason
+
+
+class Restored(Sent):
+    """How old the backup is that was restored."""
+
+    since: Instant
 
 
 @router.get("/visits", responses=admin_may_answer())
@@ -107,7 +114,7 @@ async def read_timeline(visit_id: VisitId, operator: AsOperator) -> Timeline:
     responses=admin_may_answer(
         *OF_A_POST,
         *(P.NOT_FOUND, P.STILL_PROCESSING, P.RETRY_TOO_SOON, P.NOTHING_TO_RETRY),
-        *(P.NO_TRANSCRIPT, P.ALREADY_OVER, P.CHANGED_MEANWHILE),
+        *(P.NO_TRANSCRIPT, P.ALREADY_OVER, P.CHANGED_MEANWHILE, P.LEGAL_HOLD),
     ),
 )
 async def run_again(visit_id: VisitId, again: Again, operator: AsOperator) -> VisitLine:
@@ -117,6 +124,12 @@ async def run_again(visit_id: VisitId, again: Again, operator: AsOperator) -> Vi
 
 @router.post("/visits/{visitId}/legal-hold", responses=admin_may_answer(*OF_A_POST, P.NOT_FOUND))
 async def hold(visit_id: VisitId, holding: Holding, operator: AsOperator) -> VisitLine:
-    """Protect a visit from every deletion, or end that."""
+    """Protect a visit and its recordings from every change and deletion, or end that."""
     become = legal_hold.hold if holding.held else legal_hold.release
     return VisitLine.of(await become(operator, visit_id, reason=holding.reason))
+
+
+@router.post("/after-restore", responses=admin_may_answer(*OF_A_POST))
+async def repeat_after_restore(restored: Restored, operator: AsOperator) -> AfterRestore:
+    """Delete again what was deleted since a backup that was restored, and hold what was held."""
+    return await after_restore(operator, restored.since)

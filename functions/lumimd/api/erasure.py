@@ -9,7 +9,7 @@ from typing import Final
 from lumimd import commands
 from lumimd.api.account_views import Erased
 from lumimd.api.parts import ApiParts
-from lumimd.deletion import note_erasure
+from lumimd.deletion import delete_remains, note_erasure
 from lumimd.errors import RefusalCode, Refused, UnreadableDocument
 from lumimd.library import Place
 
@@ -48,9 +48,26 @@ async def erase_everything(parts: ApiParts, user_id: str) -> Erased:
         if len(page.items) < PAGE:
             break
         after = Place(page.items[-1].created_at, page.items[-1].visit_id)
+    await _delete_remains(parts, user_id)
     await parts.answers.forget(user_id)
     await parts.admission.forget(user_id)
     await parts.library.forget(user_id)
     if unreadable:
         raise UnreadableDocument("visits", unreadable[0])
     return Erased(deleted_visits=tuple(deleted), kept_for_legal_reasons=tuple(held))
+
+
+async def _delete_remains(parts: ApiParts, user_id: str) -> None:
+    """Action items whose visit is gone: a backup may have brought them back without it."""
+    seen: set[str] = set()
+    after: Place | None = None
+    while True:
+        found = await parts.library.actions(user_id, limit=PAGE, after=after)
+        for action in found:
+            visit_id = action.visit_id
+            if visit_id not in seen and await parts.store.get(visit_id) is None:
+                await delete_remains(parts, visit_id, user_id)
+            seen.add(visit_id)
+        if len(found) < PAGE:
+            return
+        after = Place(found[-1].created_at, found[-1].action_id)

@@ -4,10 +4,12 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from lumimd import commands
 from lumimd.api.identity import CurrentUser
-from lumimd.api.parts import PartsOfApi
+from lumimd.api.parts import ApiParts, PartsOfApi
 from lumimd.api.problems import Problem, ProblemCode
 from lumimd.api.schemas import ActionId, VisitId
+from lumimd.errors import RefusalCode, Refused
 from lumimd.library import StoredAction
 from lumimd.records import Visit
 
@@ -26,5 +28,20 @@ async def _own_action(action_id: ActionId, user: CurrentUser, parts: PartsOfApi)
     return found
 
 
+async def not_held(parts: ApiParts, visit_id: str) -> None:
+    """Refuse a change of what belongs to a visit under legal hold."""
+    stored = await parts.store.get(visit_id)
+    if stored is not None:
+        commands.not_held(stored.visit)
+    if await parts.deletions.hold_of(visit_id) is not None:
+        raise Refused(RefusalCode.LEGAL_HOLD)
+
+
+async def _changeable_action(found: "OwnAction", parts: PartsOfApi) -> StoredAction:
+    await not_held(parts, found.action.visit_id)
+    return found
+
+
 OwnVisit = Annotated[Visit, Depends(_own_visit)]
 OwnAction = Annotated[StoredAction, Depends(_own_action)]
+ChangeableAction = Annotated[StoredAction, Depends(_changeable_action)]

@@ -16,7 +16,8 @@ router = signed_in_router("visits")
     "/visits/{visitId}/retry",
     status_code=202,
     responses=may_answer(
-        *OF_A_POST, P.NOT_FOUND, P.STILL_PROCESSING, P.RETRY_TOO_SOON, P.NOTHING_TO_RETRY
+        *OF_A_POST,
+        *(P.NOT_FOUND, P.STILL_PROCESSING, P.RETRY_TOO_SOON, P.NOTHING_TO_RETRY, P.LEGAL_HOLD),
     ),
 )
 async def retry_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Expensive) -> Progress:
@@ -30,6 +31,7 @@ async def retry_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Expensive) -> 
     responses=may_answer(
         *OF_A_POST,
         *(P.NOT_FOUND, P.STILL_PROCESSING, P.RETRY_TOO_SOON, P.NO_TRANSCRIPT, P.ALREADY_OVER),
+        P.LEGAL_HOLD,
     ),
 )
 async def regenerate_summary(visit: OwnVisit, parts: PartsOfApi, _limit: OnDemand) -> Progress:
@@ -38,7 +40,8 @@ async def regenerate_summary(visit: OwnVisit, parts: PartsOfApi, _limit: OnDeman
 
 
 @router.post(
-    "/visits/{visitId}/cancel", responses=may_answer(*OF_A_POST, P.NOT_FOUND, P.ALREADY_OVER)
+    "/visits/{visitId}/cancel",
+    responses=may_answer(*OF_A_POST, P.NOT_FOUND, P.ALREADY_OVER, P.LEGAL_HOLD),
 )
 async def cancel_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Write) -> Progress:
     """Stop the work on a visit. Nothing more is paid for it."""

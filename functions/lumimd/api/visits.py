@@ -142,7 +142,9 @@ async def read_actions(visit: OwnVisit, parts: PartsOfApi) -> ActionsView:
 
 @router.patch(
     "/visits/{visitId}",
-    responses=may_answer(P.NOT_FOUND, P.BODY_TOO_LARGE, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
+    responses=may_answer(
+        *(P.NOT_FOUND, P.BODY_TOO_LARGE, P.CHANGED_MEANWHILE, P.LEGAL_HOLD, P.RATE_LIMITED)
+    ),
 )
 async def change_visit(
     visit: OwnVisit, change: VisitChange, parts: PartsOfApi, _limit: Write

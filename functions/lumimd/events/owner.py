@@ -69,7 +69,8 @@ class ConsentGivenLate(SubmissionRetried):
     """The patient agrees after the recording was refused for want of it: now it is processed."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**super().changes(visit, now), "consent": Consent(given_at=now)}
+        consent = visit.consent or Consent(given_at=now)
+        return {**super().changes(visit, now), "consent": consent}
 
 
 @dataclass(frozen=True)

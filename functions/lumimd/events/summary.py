@@ -120,6 +120,8 @@ class SummaryStored(Event):
             **_results(self.source, self.summary),
             "provisional": False,
             "action_ids": self.action_ids,
+            # Beside items that a hold keeps; one summary for good follows the release.
+            "summary_owed": visit.legal_hold and bool(visit.action_ids),
             "kept": None,
             "ledger": ledger.settled(visit, self.paid),
         }

@@ -7,7 +7,8 @@
 | `failures.py`     | what failed for good, counted                                       |
 | `timeline.py`     | how a visit went, stage by stage                                    |
 | `rerun.py`        | work on a visit again from a chosen step                            |
-| `legal_hold.py`   | protect a visit from every deletion                                 |
+| `legal_hold.py`   | protect a visit from every change and deletion                      |
+| `after_restore.py`| delete and hold again what a backup has brought back                |
 | `statistics.py`   | how it goes: success, times, retries, codes                         |
 | `costs.py`        | what the visits used, and what that costs                           |
 | `queues.py`       | the task queues: how full; pause, resume                            |

@@ -1,27 +1,38 @@
-"""Protect a visit from every deletion, and end that: with a reason, and on record."""
+"""Protect a visit from every change and deletion, and end that: with a reason, and on record."""
 
 from lumimd import commands
+from lumimd.deletion import was_user_erased
+from lumimd.errors import RefusalCode, Refused
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
 from lumimd.records import Visit
 
 
 async def hold(operator: Operator, visit_id: str, *, reason: str) -> Visit:
-    """Nobody and nothing deletes the visit until it is released.
+    """Nothing of the visit changes or goes until it is released; its recordings are held, too.
 
     Raises:
         Refused: there is no such visit.
+        Transient: the store or the bucket is not available; repeat it.
     """
     return await _become(operator, visit_id, legally=True, reason=reason)
 
 
 async def release(operator: Operator, visit_id: str, *, reason: str) -> Visit:
-    """The visit may be deleted again; what is due for deletion will be.
+    """The visit may be changed and deleted again; what waited for that follows.
+
+    Where its owner has had everything deleted meanwhile, the visit is deleted now.
 
     Raises:
         Refused: there is no such visit.
+        Transient: the store or the bucket is not available; repeat it.
     """
-    return await _become(operator, visit_id, legally=False, reason=reason)
+    visit = await _become(operator, visit_id, legally=False, reason=reason)
+    if await was_user_erased(operator.parts, visit):
+        why = "its owner had everything deleted while it was held"
+        async with audited(operator, "delete", visit_id, reason=why):
+            await _deleted(operator, visit_id)
+    return visit
 
 
 async def _become(operator: Operator, visit_id: str, *, legally: bool, reason: str) -> Visit:
@@ -32,3 +43,11 @@ async def _become(operator: Operator, visit_id: str, *, legally: bool, reason: s
         visit = await commands.hold(operator.parts, visit_id, legally=legally)
         note.after = {"legalHold": visit.legal_hold}
     return visit
+
+
+async def _deleted(operator: Operator, visit_id: str) -> None:
+    try:
+        await commands.delete(operator.parts, visit_id)
+    except Refused as refused:
+        if refused.code is not RefusalCode.VISIT_NOT_FOUND:
+            raise

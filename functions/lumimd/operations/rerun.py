@@ -26,7 +26,8 @@ async def rerun(operator: Operator, visit_id: str, begin: From) -> Visit:
     everything is made anew, and the transcription is paid again, unless there never was one.
 
     Raises:
-        Refused: the visit is at work, was retried a moment ago, has no transcript or is not there.
+        Refused: the visit is held, at work, was retried a moment ago, has no transcript or is not
+            there.
         OperatorRefused: there is no recording any more; what was made of it stays.
     """
     parts = operator.parts
@@ -47,6 +48,7 @@ async def _from_submission(operator: Operator, visit_id: str) -> Visit:
     if stored is None:
         raise Refused(RefusalCode.VISIT_NOT_FOUND)
     visit = stored.visit
+    commands.not_held(visit)
     if not visit.processing_status.is_terminal:
         raise Refused(RefusalCode.STILL_PROCESSING)
     if visit.audio is None:
@@ -65,7 +67,7 @@ async def _from_submission(operator: Operator, visit_id: str) -> Visit:
         parts,
         stored,
         e.AudioReplaced(None, visit.audio),
-        still_wanted=lambda now: now.processing_status.is_terminal,
+        still_wanted=lambda now: now.processing_status.is_terminal and not now.legal_hold,
     )
     if saved is None or saved.version == before:
         raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE)

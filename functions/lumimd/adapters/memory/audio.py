@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from lumimd.audio import Audio, Upload, upload_of
-from lumimd.errors import ErrorCode, Permanent
+from lumimd.errors import ErrorCode, Permanent, Transient
 from lumimd.measuring.pool import pool
 from lumimd.queries import Cursor, Page
 
@@ -21,6 +21,7 @@ class MemoryAudioStore:
         self.bucket = bucket
         self._content: dict[tuple[str, int], bytes] = {}
         self._uploads: dict[str, Upload | None] = {}
+        self.held: set[tuple[str, int]] = set()
 
     def put(self, audio: Audio, content: bytes, at: datetime | None = None) -> None:
         """Have the recording, uploaded at that instant."""
@@ -45,15 +46,25 @@ class MemoryAudioStore:
             cursor,
         )
 
+    async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
+        """Put everything below `folder` under object hold, or end that."""
+        await asyncio.sleep(0)
+        below = {key for key in self._content if key[0].startswith(folder)}
+        self.held = self.held | below if held else self.held - below
+        return len(below)
+
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
         """Delete everything below `folder` that is not newer than `up_to`."""
         await asyncio.sleep(0)
         below = {key for key in self._content if key[0].startswith(folder)}
-        erased = {key for key in below if up_to is None or key[1] <= up_to}
+        meant = {key for key in below if up_to is None or key[1] <= up_to}
+        erased = meant - self.held
         for key in erased:
             del self._content[key]
         for path in {path for path, _ in erased} - {path for path, _ in self._content}:
             self._uploads.pop(path, None)
+        if erased != meant:
+            raise Transient(ErrorCode.INTERNAL_ERROR)
         return len(erased)
 
     async def measure(self, audio: Audio) -> Audio:

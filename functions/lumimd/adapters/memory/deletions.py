@@ -2,13 +2,14 @@
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
 from lumimd.adapters.memory.queries import Listing, equal, until
 from lumimd.adapters.memory.store import MemoryVisitStore
 from lumimd.commit import Conflict, Stored
 from lumimd.queries import Cursor, Page
 from lumimd.reading import read
-from lumimd.records import Deletion
+from lumimd.records import Deletion, Hold
 
 
 class MemoryDeletions:
@@ -26,11 +27,13 @@ class MemoryDeletions:
         receipt = read(Deletion, "deletions", visit_id, self._store.raw[path])
         return receipt, self._store.raw.version(path)
 
-    async def begin(self, read: Stored, deletion: Deletion) -> None:
-        """Delete the visit and write the receipt, both or neither."""
+    async def begin(self, read: Stored, deletion: Deletion, again: object = None) -> None:
+        """Delete the visit and write the receipt, both or neither; neither under a legal hold."""
         await asyncio.sleep(0)
+        raw = self._store.raw
         visit, receipt = f"visits/{deletion.visit_id}", f"deletions/{deletion.visit_id}"
-        if self._store.raw.version(visit) != read.version or receipt in self._store.raw:
+        is_as_read = raw.version(visit) == read.version and raw.version(receipt) == again
+        if not is_as_read or f"holds/{deletion.visit_id}" in raw:
             raise Conflict
         del self._store.raw[visit]
         self._store.raw[receipt] = deletion.to_stored()
@@ -63,17 +66,56 @@ class MemoryDeletions:
             until("wakeAt", now),
         ).page(limit, after)
 
+    async def since(
+        self, requested_at: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Deletion]:
+        """The next `limit` deletions that were requested then or later, the oldest first."""
+        await asyncio.sleep(0)
+
+        def is_newer(stored: dict[str, Any]) -> bool:
+            at = stored.get("requestedAt")
+            return isinstance(at, datetime) and at >= requested_at
+
+        return Listing(
+            self._store.raw,
+            Deletion,
+            "deletions",
+            "requestedAt",
+            lambda receipt, _: receipt,
+            is_newer,
+        ).page(limit, after)
+
+    async def hold_of(self, visit_id: str) -> Hold | None:
+        """The mark of the legal hold of a visit, or None."""
+        await asyncio.sleep(0)
+        found = self._store.raw.get(f"holds/{visit_id}")
+        return None if found is None else read(Hold, "holds", visit_id, found)
+
+    async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
+        """The next `limit` marks of legal holds, the oldest first."""
+        await asyncio.sleep(0)
+        raw = self._store.raw
+        return Listing(raw, Hold, "holds", "heldAt", lambda hold, _: hold).page(limit, after)
+
+    async def remains(self, visit_id: str) -> bool:
+        """Whether there are documents of a visit, apart from the visit itself."""
+        await asyncio.sleep(0)
+        return any(self._documents_of(visit_id).values())
+
     async def erase(self, visit_id: str) -> dict[str, int]:
         """Delete all documents of a visit; how many of each kind."""
         await asyncio.sleep(0)
+        paths = self._documents_of(visit_id)
+        for path in (path for kind in paths.values() for path in kind):
+            del self._store.raw[path]
+        return {kind: len(found) for kind, found in paths.items()}
+
+    def _documents_of(self, visit_id: str) -> dict[str, list[str]]:
         raw = self._store.raw
         letter = f"deadLetters/{visit_id}"
-        paths = {
+        return {
             "transcript": [path for path, _ in raw.under(f"visits/{visit_id}/transcript")],
             "history": [path for path, _ in raw.under(f"visits/{visit_id}/history")],
             "actions": [path for path, a in raw.under("actions") if equal(a, visitId=visit_id)],
             "deadLetters": [letter] if letter in raw else [],
         }
-        for path in (path for kind in paths.values() for path in kind):
-            del raw[path]
-        return {kind: len(found) for kind, found in paths.items()}

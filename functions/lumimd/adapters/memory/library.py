@@ -62,6 +62,7 @@ class MemoryLibrary:
         await asyncio.sleep(0)
         if f"actions/{action.action_id}" in self._store.raw:
             raise Conflict
+        self._not_held(action)
         return self._write(action)
 
     async def save_action(self, read: StoredAction, action: Action) -> StoredAction:
@@ -110,6 +111,11 @@ class MemoryLibrary:
 
     def _check(self, read: StoredAction) -> None:
         if self._store.raw.get(f"actions/{read.action.action_id}") != read.version:
+            raise Conflict
+        self._not_held(read.action)
+
+    def _not_held(self, action: Action) -> None:
+        if f"holds/{action.visit_id}" in self._store.raw:
             raise Conflict
 
     def _write(self, action: Action) -> StoredAction:

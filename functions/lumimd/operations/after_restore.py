@@ -1,0 +1,110 @@
+"""After a backup was restored: delete again what was deleted since, and hold what was held.
+
+A backup knows nothing of what came after it. The receipts of deletions and the marks of holds are
+not restored, so they say what the restored documents must become again.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Final
+
+from lumimd import commands
+from lumimd.deletion import delete_remains, user_of
+from lumimd.document import Document
+from lumimd.errors import RefusalCode, Refused
+from lumimd.operations.audit import audited
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import VisitFilter, mark_of
+from lumimd.queries import pages
+from lumimd.records import Deletion
+
+PAGE: Final = 100
+
+
+class AfterRestore(Document):
+    """Which visits were deleted again, swept again and held again.
+
+    `held_deleted` were deleted once and are under legal hold as restored: an operator decides, and
+    releases and deletes them, or keeps them.
+    """
+
+    deleted: tuple[str, ...]
+    swept: tuple[str, ...]
+    held: tuple[str, ...]
+    held_deleted: tuple[str, ...]
+
+
+async def after_restore(operator: Operator, since: datetime) -> AfterRestore:
+    """Repeat the deletions that were requested `since` then, and all holds. Repeatable.
+
+    Raises:
+        Transient: something is not available; repeat it.
+    """
+    parts = operator.parts
+    deleted: list[str] = []
+    swept: list[str] = []
+    kept: list[str] = []
+    before = {"since": since.isoformat()}
+    async with audited(operator, "after_restore", "restored visits", before=before) as note:
+        held = [visit_id async for visit_id in _held_again(operator)]
+        async for receipt in _receipts(operator, since):
+            visit_ids = [receipt.visit_id]
+            erased = user_of(receipt)
+            if erased is not None:
+                visit_ids = [each async for each in _of_erased(operator, erased, receipt)]
+            for visit_id in visit_ids:
+                stored = await parts.store.get(visit_id)
+                if stored is not None:
+                    (deleted if await _deleted_again(operator, visit_id) else kept).append(visit_id)
+                elif await delete_remains(parts, visit_id, receipt.user_id):
+                    swept.append(visit_id)
+        found = AfterRestore(
+            deleted=tuple(dict.fromkeys(deleted)),
+            swept=tuple(dict.fromkeys(swept)),
+            held=tuple(held),
+            held_deleted=tuple(dict.fromkeys(kept)),
+        )
+        note.after = {name: len(ids) for name, ids in found.model_dump(by_alias=True).items()}
+    return found
+
+
+async def _held_again(operator: Operator) -> AsyncIterator[str]:
+    """Holds come first: nothing that must be kept is deleted or erased after this."""
+    parts = operator.parts
+    async for page in pages(lambda at: parts.deletions.holds(PAGE, at)):
+        for mark in page.items:
+            stored = await parts.store.get(mark.visit_id)
+            if stored is None or stored.visit.legal_hold:
+                continue
+            async with audited(operator, "hold", mark.visit_id, reason="restored from a backup"):
+                await commands.hold(parts, mark.visit_id, legally=True)
+            yield mark.visit_id
+
+
+async def _receipts(operator: Operator, since: datetime) -> AsyncIterator[Deletion]:
+    deletions = operator.parts.deletions
+    async for page in pages(lambda at: deletions.since(since, PAGE, at)):
+        for receipt in page.items:
+            yield receipt
+
+
+async def _of_erased(operator: Operator, user_id: str, receipt: Deletion) -> AsyncIterator[str]:
+    """The visits of a deleted user from before the deletion, which have no receipt of their own."""
+    store, after = operator.parts.operators, None
+    while True:
+        page = await store.visits(VisitFilter(user_id=user_id), PAGE, after)
+        for line in page:
+            if line.created_at <= receipt.requested_at:
+                yield line.visit_id
+        if len(page) < PAGE:
+            return
+        after = mark_of(page[-1])
+
+
+async def _deleted_again(operator: Operator, visit_id: str) -> bool:
+    async with audited(operator, "delete", visit_id, reason="restored from a backup"):
+        try:
+            await commands.delete(operator.parts, visit_id)
+        except Refused as refused:
+            return refused.code is not RefusalCode.LEGAL_HOLD
+    return True

@@ -1,0 +1,103 @@
+"""What an owner and an operator are told of a held visit, and that nothing of it changes."""
+
+import pytest
+
+from lumimd import recovery
+from lumimd.commit import Commit
+from lumimd.records import Hold, Visit
+from tests.support.api import (
+    Api,
+    ApiMemoryParts,
+    action_of,
+    commit_of,
+    completed,
+    stored,
+    visit_of,
+)
+from tests.support.parts import START
+
+TEXT = {"text": "rewritten"}
+
+
+async def held(api: Api, *, by_mark: bool = True, by_field: bool = True) -> Visit:
+    """A visit under hold; one that was restored from before it has only the mark."""
+    visit = completed(visit_of("user-1", "v1"), legal_hold=by_field)
+    mark = Hold(visit_id="v1", user_id="user-1", held_at=START) if by_mark else None
+    commit = commit_of(visit)
+    await api.parts.store.create(
+        Commit(visit, commit.entries, commit.pages, actions=(action_of(visit),), hold=mark)
+    )
+    return visit
+
+
+CHANGES = {
+    ("PATCH", "/v1/visits/v1"): {"title": "rewritten"},
+    ("DELETE", "/v1/visits/v1"): None,
+    ("POST", "/v1/visits/v1/retry"): None,
+    ("POST", "/v1/visits/v1/regenerate"): None,
+    ("POST", "/v1/visits/v1/cancel"): None,
+    ("PATCH", "/v1/actions/v1-000"): TEXT,
+    ("DELETE", "/v1/actions/v1-000"): None,
+    ("POST", "/v1/actions"): {**TEXT, "visitId": "v1"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=" ".join)
+async def test_every_change_of_a_held_visit_is_refused_by_the_code_of_the_hold(
+    api: Api, change: tuple[str, str]
+) -> None:
+    await held(api)
+    before = api.parts.store.documents()
+    answer = await api.call(*change, json=CHANGES[change])
+    assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold")
+    assert api.parts.store.documents() == before
+
+
+@pytest.mark.parametrize("change", [each for each in CHANGES if "actions" in each[1]], ids=" ".join)
+@pytest.mark.parametrize(("by_mark", "by_field"), [(True, False), (False, True)])
+async def test_action_items_are_kept_by_the_mark_and_by_the_field(
+    api: Api, change: tuple[str, str], by_mark: bool, by_field: bool
+) -> None:
+    await held(api, by_mark=by_mark, by_field=by_field)
+    answer = await api.call(*change, json=CHANGES[change])
+    assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold")
+
+
+@pytest.mark.parametrize("begin", ["summary", "submission"])
+async def test_no_operator_runs_a_held_visit_again(api: Api, begin: str) -> None:
+    await held(api)
+    answer = await api.post("/v1/admin/visits/v1/rerun", "op-1", admin=True, json={"from": begin})
+    assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold")
+
+
+async def test_a_held_visit_is_read_and_exported(api: Api) -> None:
+    await held(api)
+    for path in ("/v1/visits/v1", "/v1/visits/v1/transcript", "/v1/me/export"):
+        assert (await api.get(path)).status_code == 200
+
+
+async def test_a_restored_visit_is_deleted_and_so_is_everything(api: Api) -> None:
+    parts: ApiMemoryParts = api.parts
+    await stored(parts, *(completed(visit_of("user-1", f"v{n}", minutes=n)) for n in range(5)))
+    backup = {path: dict(each) for path, each in parts.store.raw.items()}
+    assert (await api.call("DELETE", "/v1/visits/v2")).status_code == 202
+    parts.store.raw.update({path: each for path, each in backup.items() if "v2" in path})
+    assert (await api.call("DELETE", "/v1/visits/v2")).status_code == 202
+    parts.store.raw.update({path: each for path, each in backup.items() if "v2" in path})
+    erased = await api.call("DELETE", "/v1/me")
+    assert erased.status_code == 202
+    assert len(erased.json()["deletedVisits"]) == 5
+    assert (await api.get("/v1/visits")).json()["items"] == []
+
+
+async def test_action_items_that_came_back_without_their_visit_go_with_everything(
+    api: Api,
+) -> None:
+    parts: ApiMemoryParts = api.parts
+    visit = completed(visit_of("user-1", "v1"))
+    for number in range(60):
+        await parts.library.add_action(action_of(visit, number))
+    assert (await api.call("DELETE", "/v1/me")).status_code == 202
+
+    await recovery.wake_due(parts)
+    assert (await api.get("/v1/actions")).json()["items"] == []

@@ -1,0 +1,204 @@
+"""`restore-from-backup` by the letter, on the Firestore emulator: a backup is taken, visits are
+damaged, deleted and held, and the runbook is followed to its end. Every command must end with 0.
+
+What only a cloud can run has a stand-in here: the emulator's own export, and a second emulator that
+is begun from it, as the restored database beside the damaged one.
+"""
+
+import os
+import shlex
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from google.cloud import firestore
+from rich.console import Console
+
+from infra.local.emulators import firestore_command
+from infra.local.supervision.ports import free_ports
+from infra.local.supervision.processes import Process
+from infra.local.supervision.ready import http_ok
+from infra.ops.cli import OK, parser, run
+from infra.ops.connection import Connection
+from lumimd import commands, pipeline, recovery
+from lumimd.adapters.firestore import FirestoreVisitStore
+from lumimd.adapters.firestore_archive import FirestoreArchive
+from lumimd.adapters.firestore_deletions import FirestoreDeletions
+from lumimd.adapters.firestore_operator_store import FirestoreOperatorStore
+from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
+from lumimd.operations import legal_hold
+from lumimd.operations.controls import RunState
+from lumimd.operations.operator import Operator
+from lumimd.parts import Policy
+from lumimd.records import ProcessingStatus
+from tests.monitoring.runbooks import FOLDER
+from tests.monitoring.runbooks import commands as lines_of
+from tests.support.operators import OperatedParts
+from tests.support.parts import tone
+from tests.support.servers import running
+
+pytestmark = pytest.mark.emulator
+
+RESTORED = ("visits", "transcript", "history", "actions")
+DAMAGED, DELETED, SWEPT, HELD, UNDER_WAY = "damaged", "deleted", "swept", "held", "under-way"
+
+
+class Rehearsal:
+    """The database with its backup, and the stand-ins for the cloud's commands."""
+
+    def __init__(self, host: str, folder: Path, stack: ExitStack) -> None:
+        self.host, self.folder, self._stack = host, folder, stack
+        self.project = f"demo-{uuid.uuid4().hex[:12]}"
+        self.client = firestore.AsyncClient(project=self.project)
+        self.parts = OperatedParts(policy=Policy(bucket="recordings", requires_consent=False))
+        assert self.parts.admission  # over the store in memory: there is room for every visit
+        self.parts.store = FirestoreVisitStore(self.client)  # type: ignore[assignment]
+        self.parts.deletions = FirestoreDeletions(self.client)  # type: ignore[assignment]
+        self.parts.archive = FirestoreArchive(self.client)  # type: ignore[assignment]
+        self.parts.__dict__["operators"] = FirestoreOperatorStore(self.client)
+        self.parts.queues = MemoryQueues("summaries")
+        self.parts.schedules = MemorySchedules("wake-due-visits", "enforce-retention")
+        self.beside: firestore.AsyncClient | None = None
+        self.stood_in: list[str] = []
+
+    async def back_up(self) -> None:
+        async with httpx.AsyncClient(base_url=f"http://{self.host}") as http:
+            answer = await http.post(
+                f"/emulator/v1/projects/{self.project}:export",
+                json={
+                    "database": f"projects/{self.project}/databases/(default)",
+                    "export_directory": str(self.folder),
+                    "export_name": "backup",
+                },
+            )
+        answer.raise_for_status()
+
+    async def restore_beside(self) -> None:
+        """A database of its own, from the backup."""
+        (made,) = self.folder.glob("**/*.overall_export_metadata")
+        (port,) = free_ports({"restored": 0}).values()
+        command = firestore_command(port=port, project=self.project, env=os.environ)
+        emulator = Process(
+            name="restored",
+            argv=(*command, f"--seed_from_export={made}"),
+            ready=http_ok(f"http://127.0.0.1:{port}/"),
+        )
+        self._stack.enter_context(running([emulator], self.folder / "restored"))
+        before = os.environ["FIRESTORE_EMULATOR_HOST"]
+        os.environ["FIRESTORE_EMULATOR_HOST"] = f"127.0.0.1:{port}"
+        self.beside = firestore.AsyncClient(project=self.project)
+        os.environ["FIRESTORE_EMULATOR_HOST"] = before
+
+    async def bring_back(self) -> None:
+        """The import: documents are written as the backup has them, whatever is there."""
+        assert self.beside is not None
+        for collection in RESTORED:
+            async for found in self.beside.collection_group(collection).stream():
+                await self.client.document(found.reference.path).set(found.to_dict())
+
+    async def restore_recording(self) -> None:
+        audio = self.parts.upload(DAMAGED).audio
+        self.parts.audio.put(audio, tone(seconds=2))
+
+    async def nothing(self) -> None:
+        """Looks, or clears away what the test's own folder holds."""
+
+    def stand_in(self, line: str) -> Callable[[], Awaitable[None]]:
+        """What stands in for a command of the cloud; a new command needs one as well."""
+        stand_ins = {
+            "gcloud firestore databases clone": self.nothing,  # one of the two ways
+            "gcloud firestore backups list": self.nothing,
+            "gcloud firestore databases restore": self.restore_beside,
+            "gcloud firestore export": self.nothing,
+            "gcloud firestore import": self.bring_back,
+            "gcloud logging read": self.nothing,
+            "gcloud storage ls": self.nothing,
+            "gcloud storage restore": self.restore_recording,
+            "gcloud firestore databases delete": self.nothing,
+            "gcloud storage rm": self.nothing,
+        }
+        (found,) = (each for words, each in stand_ins.items() if line.startswith(words + " "))
+        self.stood_in.append(line)
+        return found
+
+    async def minutes_pass(self) -> None:
+        for _ in range(3):
+            self.parts.clock.advance(timedelta(minutes=5))
+            await recovery.wake_due(self.parts)
+
+    async def documents_of(self, visit_id: str) -> dict[str, Any]:
+        stored = await self.parts.store.get(visit_id)
+        assert stored
+        return {
+            "visit": stored.visit,
+            "transcript": await self.parts.store.transcript(visit_id),
+            "actions": await self.parts.store.actions(visit_id),
+        }
+
+
+@pytest.fixture
+async def rehearsal(
+    firestore_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[Rehearsal]:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+    with ExitStack() as stack:
+        made = Rehearsal(firestore_host, tmp_path, stack)
+        yield made
+        made.client.close()
+
+
+async def test_the_runbook_restores_what_was_damaged_and_nothing_that_was_deleted(
+    rehearsal: Rehearsal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = rehearsal.parts
+    olga = Operator("olga", parts)
+    for visit_id in (DAMAGED, DELETED, SWEPT, HELD):
+        await parts.completed(visit_id)
+    await pipeline.accept(parts, parts.uploaded_now(UNDER_WAY))
+    orders = len(parts.transcriber.orders)
+    good = await rehearsal.documents_of(DAMAGED)
+    await rehearsal.back_up()
+
+    parts.clock.advance(timedelta(minutes=30))
+    await legal_hold.hold(olga, HELD, reason="case 17")
+    await commands.delete(parts, SWEPT)
+    await rehearsal.minutes_pass()
+    await commands.delete(parts, DELETED)  # and its sweep is still to come
+    nonsense = {"summary": "nonsense", "title": "nonsense"}
+    await rehearsal.client.document(f"visits/{DAMAGED}").update(nonsense)
+    await rehearsal.client.document(f"visits/{DAMAGED}/transcript/000000").delete()
+
+    for command in lines_of(FOLDER / "restore-from-backup.md"):
+        if command.cloud_only:
+            await rehearsal.stand_in(command.line)()
+            continue
+        wanted = parser().parse_args(["--yes", *command.arguments(VISIT=DAMAGED)])
+        connection = Connection(parts, "the rehearsal", ())
+        ended = await run(wanted, connection, "olga", Console(stderr=True))
+        printed = capsys.readouterr()
+        assert ended == OK, f"{shlex.join([command.line])}: {printed.err}"
+        if "schedule run" in command.line:
+            await rehearsal.minutes_pass()
+
+    assert len(rehearsal.stood_in) >= 8
+    restored = await rehearsal.documents_of(DAMAGED)
+    assert restored == good
+    for visit_id in (DELETED, SWEPT):
+        assert await parts.store.get(visit_id) is None
+        assert not await parts.deletions.remains(visit_id)
+        found = await parts.deletions.get(visit_id)
+        assert found
+        assert found[0].completed_at
+    held = (await rehearsal.documents_of(HELD))["visit"]
+    assert held.legal_hold
+    assert (held.audio.storage_path, held.audio.generation) in parts.audio.held
+    under_way = (await rehearsal.documents_of(UNDER_WAY))["visit"]
+    assert under_way.processing_status is ProcessingStatus.TRANSCRIBING
+    assert len(parts.transcriber.orders) == orders
+    assert {each.state for each in await parts.schedules.all()} == {RunState.RUNNING}
+    assert {each.state for each in await parts.queues.all()} == {RunState.RUNNING}

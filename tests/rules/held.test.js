@@ -1,0 +1,108 @@
+// What is under legal hold: its owner reads it, and changes nothing of it.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Timestamp, deleteDoc, doc, getDoc, setDoc, updateDoc, writeBatch } from "firebase/firestore";
+import { deleteObject, ref, updateMetadata, uploadBytes } from "firebase/storage";
+import { admin, alice, connect, denied, newId, newVisit, stored, storedAction, storedVisit } from "./world.js";
+
+connect();
+
+// A visit that was restored from before its hold lacks the field, and one that an earlier release
+// held lacks the mark.
+const holds = {
+  "by mark and field": { field: true, mark: true },
+  "by its mark alone": { field: false, mark: true },
+  "by its field alone": { field: true, mark: false },
+};
+
+async function heldVisit({ field, mark }) {
+  const visitId = await storedVisit("alice", { legalHold: field });
+  if (mark) await stored(`holds/${visitId}`, { visitId, userId: "alice", heldAt: Timestamp.now() });
+  return visitId;
+}
+
+const ofVisit = {
+  "its title": { title: "rewritten" },
+  "its title to nothing": { title: null },
+  "its tags": { tags: [] },
+  "that it is archived": { archived: true },
+};
+const ofAction = {
+  "the text": { text: "rewritten" },
+  "the day": { dueDate: null },
+  "that it is done": { completed: true },
+};
+
+for (const [how, held] of Object.entries(holds)) {
+  describe(`a visit held ${how}`, () => {
+    test("is read with its action items", async () => {
+      const visitId = await heldVisit(held);
+      const actionId = await storedAction("alice", { visitId });
+      assert.ok((await getDoc(doc(alice.db, "visits", visitId))).exists());
+      assert.ok((await getDoc(doc(alice.db, "actions", actionId))).exists());
+    });
+
+    for (const [what, change] of Object.entries(ofVisit)) {
+      test(`keeps ${what}`, async () => {
+        await denied(updateDoc(doc(alice.db, "visits", await heldVisit(held)), change));
+      });
+    }
+
+    for (const [what, change] of Object.entries(ofAction)) {
+      test(`keeps ${what} of an action item`, async () => {
+        const visitId = await heldVisit(held);
+        const actionId = await storedAction("alice", { visitId });
+        await denied(updateDoc(doc(alice.db, "actions", actionId), change));
+      });
+    }
+
+    test("keeps its action item in a batch beside a change that is allowed", async () => {
+      const actionId = await storedAction("alice", { visitId: await heldVisit(held) });
+      const batch = writeBatch(alice.db);
+      batch.update(doc(alice.db, "visits", await storedVisit()), { title: "allowed" });
+      batch.update(doc(alice.db, "actions", actionId), { completed: true });
+      await denied(batch.commit());
+    });
+
+    test("is changed by its owner when the hold has ended", async () => {
+      const visitId = await storedVisit("alice", { legalHold: false });
+      const actionId = await storedAction("alice", { visitId });
+      await updateDoc(doc(alice.db, "visits", visitId), { title: "mine again" });
+      await updateDoc(doc(alice.db, "actions", actionId), { completed: true });
+    });
+  });
+}
+
+describe("the mark of a hold", () => {
+  for (const [who, person] of Object.entries({ "its owner": alice, "an operator's phone": admin })) {
+    test(`is neither removed, written nor made by ${who}`, async () => {
+      const visitId = await heldVisit(holds["by its mark alone"]);
+      await denied(deleteDoc(doc(person.db, "holds", visitId)));
+      await denied(updateDoc(doc(person.db, "holds", visitId), { userId: "bob" }));
+      await denied(setDoc(doc(person.db, "holds", newId()), { userId: "alice" }));
+    });
+  }
+
+  test("keeps no new visit of another id off", async () => {
+    await heldVisit(holds["by its mark alone"]);
+    const visitId = newId();
+    await setDoc(doc(alice.db, "visits", visitId), newVisit(visitId));
+  });
+});
+
+describe("the recordings of a held visit", () => {
+  const sound = new Uint8Array([1, 2, 3]);
+  const type = { contentType: "audio/mp4" };
+
+  test("are neither replaced, changed nor deleted, and another one may come", async () => {
+    const visitId = await heldVisit(holds["by mark and field"]);
+    const folder = `visits/alice/${visitId}`;
+    const first = ref(alice.bucket, `${folder}/audio.m4a`);
+    await uploadBytes(first, sound, type);
+    await denied(uploadBytes(first, sound, type));
+    await denied(updateMetadata(first, { customMetadata: { a: "b" } }));
+    await denied(deleteObject(first));
+    await uploadBytes(ref(alice.bucket, `${folder}/audio.2.m4a`), sound, type);
+  });
+});

@@ -1,0 +1,225 @@
+"""Legal holds, backups and deletions of everything: operators' days, and what must hold of them.
+
+    held      of the visits: under legal hold from some moment, most of them released later
+    restored  of the visits: a backup brings back what was deleted, whole or in part
+    erased    of the worlds: the owner has everything deleted at some moment
+
+Nothing that is stored of a held visit changes or goes, its recordings neither; everything that was
+deleted is gone at the end, and what waited for a release has been worked on.
+"""
+
+from contextlib import suppress
+from copy import copy
+from random import Random
+from typing import Any, Final
+
+from lumimd import commands
+from lumimd.commit import Commit
+from lumimd.deletion import note_erasure
+from lumimd.errors import Refused
+from lumimd.operations import legal_hold
+from lumimd.operations.after_restore import after_restore
+from lumimd.operations.operator import Operator
+from lumimd.operations.operator_store import AuditEntry, VisitFilter
+from lumimd.records import Visit
+from tests.simulation.cloud import Cloud
+from tests.simulation.phones import USER, Phones, folder_of
+from tests.simulation.replying import reply_to_owner
+from tests.simulation.world import START, World
+
+HOUR_S: Final = 3600.0
+
+STORED: Final = (
+    *("title", "tags", "archived", "source", "summary", "summary_statements", "diagnoses"),
+    *("medications", "imaging", "next_steps", "education", "transcript_pages"),
+    *("takes", "refused_takes", "provisional", "consent"),
+)
+"""Fields of a visit that a hold keeps once they say something."""
+
+
+class NoLog:
+    """The operators' store, without a log: other tests look at it."""
+
+    async def append_audit(self, entry: AuditEntry) -> None:
+        """Nothing."""
+
+    async def complete_audit(self, entry: AuditEntry) -> None:
+        """Nothing."""
+
+    async def visits(self, wanted: VisitFilter, limit: int, after: object = None) -> list[Any]:
+        """None: each visit of a simulated user has a receipt of its own."""
+        return []
+
+
+class Custody:
+    """The operators of one world, and the invariants of what they keep."""
+
+    def __init__(self, world: World, cloud: Cloud, phones: Phones) -> None:
+        self._world, self._cloud, self._phones = world, cloud, phones
+        self._rng = Random(world.seed + 4)
+        self._held: set[str] = set()
+        self._released: set[str] = set()
+        self._backups: dict[str, dict[str, Any]] = {}
+        world.on_saved.append(self._at_save)
+
+    def plan(self) -> None:
+        """Put the operators' days into the calendar."""
+        world, rng, chance = self._world, self._rng, self._world.faults.chance
+        for visit_id in self._phones.visit_ids:
+            if chance("held"):
+                at = rng.uniform(0, 4 * HOUR_S) if rng.random() < 0.7 else rng.uniform(0, 900.0)
+                self._at(at, self._hold, visit_id)
+                for _ in range(rng.choice((0, 1, 1, 2))):
+                    at += rng.choice((60.0, HOUR_S, 20 * HOUR_S)) * rng.random()
+                    self._at(at, self._release, visit_id)
+            if chance("restored"):
+                backed_up = rng.uniform(600.0, 3 * HOUR_S)
+                self._at(backed_up, self._back_up, visit_id)
+                self._at(backed_up + rng.uniform(60.0, 20 * HOUR_S), self._restore, visit_id)
+        if world.options.level.restored:
+            self._at(26 * HOUR_S, self._repeat)
+        if chance("erased"):
+            self._at(rng.uniform(600.0, 20 * HOUR_S), self._erase_everything)
+        if world.options.level.held:
+            self._at(30 * HOUR_S, self._backstop)
+
+    def _at(self, when: float, what: Any, *args: Any) -> None:
+        self._phones.last_action_at = max(self._phones.last_action_at, when)
+        self._world.loop.call_at(when, lambda: what(*args))
+
+    # -- what operators do: again until it is done ---------------------------------------------
+
+    def _hold(self, visit_id: str) -> None:
+        held = lambda olga: legal_hold.hold(olga, visit_id, reason="case")  # noqa: E731
+        self._do("hold", visit_id, held, lambda: self._promised(visit_id))
+
+    def _promised(self, visit_id: str) -> None:
+        if visit_id not in self._released:
+            self._held.add(visit_id)
+
+    def _release(self, visit_id: str) -> None:
+        self._held.discard(visit_id)
+        self._released.add(visit_id)
+        self._do("release", visit_id, lambda o: legal_hold.release(o, visit_id, reason="closed"))
+
+    def _repeat(self) -> None:
+        async def repeat(olga: Operator) -> None:
+            found = await after_restore(olga, START)
+            for visit_id in found.held_deleted:  # its hold had ended before it was deleted
+                await legal_hold.release(olga, visit_id, reason="closed")
+                with suppress(Refused):
+                    await commands.delete(olga.parts, visit_id)
+
+        self._do("after_restore", None, repeat)
+
+    def _erase_everything(self) -> None:
+        async def erase(olga: Operator) -> None:
+            await note_erasure(olga.parts, USER)
+            for visit_id in self._phones.visit_ids:
+                with suppress(Refused):  # held, or none
+                    await commands.delete(olga.parts, visit_id)
+
+        self._do("erase_everything", None, erase)
+
+    def _do(
+        self, kind: str, visit_id: str | None, work: Any, done: Any = lambda: None, tries: int = 0
+    ) -> None:
+        world = self._world
+
+        def on_reply(status: int) -> None:
+            if status == 200:
+                done()
+            elif status != 409 and tries < 40:
+                world.after(120.0, self._do, kind, visit_id, work, done, tries + 1)
+
+        def by_operator(instance: Any) -> Any:
+            parts = copy(instance)
+            parts.operators = NoLog()
+            return reply_to_owner(work(Operator("olga", parts)))
+
+        world.invoke(kind, by_operator, visit_id=visit_id, patience_s=300.0, on_reply=on_reply)
+
+    # -- backups ---------------------------------------------------------------------------------
+
+    def _back_up(self, visit_id: str) -> None:
+        documents = self._world.documents
+        stored = documents.visits.get(visit_id)
+        if stored is not None:
+            self._backups[visit_id] = {
+                "visit": stored.visit,
+                "pages": dict(documents.pages.get(visit_id, {})),
+                "entries": dict(documents.entries.get(visit_id, {})),
+                "actions": {each.action_id: each for each in documents.actions_of(visit_id)},
+            }
+
+    def _restore(self, visit_id: str) -> None:
+        """An import: only of what was deleted, since the others are as they should be."""
+        documents, backup = self._world.documents, self._backups.get(visit_id)
+        if backup is None or visit_id not in documents.receipts:
+            return
+        self._world.note("operator", visit_id, "restores it from a backup")
+        documents.pages.setdefault(visit_id, {}).update(backup["pages"])
+        documents.entries.setdefault(visit_id, {}).update(backup["entries"])
+        documents.actions.update(backup["actions"])
+        visit: Visit = backup["visit"]
+        if self._rng.random() < 0.6 and visit_id not in documents.visits:
+            # Its scheduled work is paused until the deletions were repeated.
+            documents.restored.add(visit_id)
+            documents._put(None, visit.model_copy(update={"wake_at": None, "turn": None}))
+
+    def _backstop(self) -> None:
+        """The bucket's own rule: what is old goes, unless its object is under hold."""
+        bucket, documents = self._cloud.bucket, self._world.documents
+        for path in [path for path in bucket.there if path not in bucket.held]:
+            stored = documents.visits.get(path.split("/")[2])
+            if stored is not None and stored.visit.processing_status.is_terminal:
+                del bucket.there[path]
+        self._check_recordings()
+
+    # -- what must hold --------------------------------------------------------------------------
+
+    def _at_save(self, before: Visit | None, commit: Commit) -> None:
+        if before is None or not before.legal_hold:
+            return
+        after = commit.visit
+        changed = [
+            name
+            for name in STORED
+            if getattr(before, name) and getattr(after, name) != getattr(before, name)
+        ]
+        if before.transcript_pages and commit.pages is not None:
+            changed.append("pages")
+        written = {action.action_id for action in commit.actions or ()}
+        removed = {path for path in commit.deletes() if path.startswith("actions/")}
+        if removed or written & set(before.action_ids):
+            changed.append("actions")
+        if not set(before.action_ids) <= set(after.action_ids):
+            changed.append("action_ids")
+        if changed:
+            events = [entry.event for entry in commit.entries]
+            self._world.breach("heldChanged", after.visit_id, f"{changed} by {events}")
+
+    def _check_recordings(self) -> None:
+        bucket = self._cloud.bucket
+        for visit_id in sorted(self._held):
+            missing = set(bucket.paths_of(folder_of(visit_id))) - set(bucket.there)
+            stored = self._world.documents.visits.get(visit_id)
+            if missing and stored is not None and stored.visit.audio_erased_at is None:
+                self._world.breach("heldRecordingGone", visit_id, str(sorted(missing)))
+
+    def at_the_end(self) -> None:
+        """Check what is held, and what is gone."""
+        documents = self._world.documents
+        self._check_recordings()
+        for visit_id in sorted(self._held):
+            if visit_id not in documents.visits:
+                self._world.breach("heldIsGone", visit_id)
+        erased = documents.receipts.get(f"~{USER}")
+        for visit_id, stored in documents.visits.items():
+            visit = stored.visit
+            if not visit.legal_hold and (visit.held_takes or visit.summary_owed):
+                self._world.breach("waitsForNoRelease", visit_id)
+            if erased is None or visit.legal_hold:
+                continue
+            if visit.created_at <= erased[0].requested_at:
+                self._world.breach("erasedUserIsThere", visit_id)

@@ -1,0 +1,24 @@
+"""How the API answers, as far as a caller tells answers apart."""
+
+from collections.abc import Awaitable
+from typing import Final
+
+from lumimd import replies
+from lumimd.errors import Refused
+
+REFUSED: Final = 409
+
+
+async def reply_to_owner(work: Awaitable[object]) -> int:
+    """The status of the answer to what a caller asked for."""
+
+    async def unless_refused() -> None:
+        nonlocal refused
+        try:
+            await work
+        except Refused:
+            refused = True
+
+    refused = False
+    status = (await replies.reply_to_task(unless_refused())).status_code
+    return REFUSED if refused else status

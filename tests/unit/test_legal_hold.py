@@ -1,0 +1,408 @@
+"""Nothing of a held visit changes or goes; what comes meanwhile waits, and follows the release."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lumimd import collecting, commands, pipeline, retention
+from lumimd.audio import Upload
+from lumimd.errors import ErrorCode, Held, RefusalCode, Refused, Transient
+from lumimd.parts import Policy
+from lumimd.ports import Transcribed
+from lumimd.records import ProcessingStatus, Status, Visit
+from tests.support.parts import MemoryParts, another, tone, transcribed, transcript, upload
+from tests.support.visits import MINUTE, minutes_pass, run_tasks, visit_of
+
+P = ProcessingStatus
+DAY = timedelta(days=1)
+SAID_LATER = (("A", "Nothing of note was said."),)
+
+
+@pytest.fixture
+def parts() -> MemoryParts:
+    return MemoryParts(policy=Policy(bucket="recordings", requires_consent=False))
+
+
+def documents(parts: MemoryParts) -> dict[str, Any]:
+    """What is stored of the visit, without what a hold itself writes."""
+    found = parts.store.documents()
+    visit = found["visits/visit-1"]
+    kept = {name: visit[name] for name in RESULTS}
+    of_visit = {path: each for path, each in found.items() if is_result(path)}
+    return {**of_visit, "visit": kept}
+
+
+RESULTS = (
+    *("title", "tags", "summary", "summaryStatements", "diagnoses", "medications", "imaging"),
+    *("nextSteps", "education", "source", "actionIds", "transcriptPages", "audio", "takes"),
+)
+
+
+def is_result(path: str) -> bool:
+    return path.startswith(("actions/", "visits/visit-1/transcript"))
+
+
+async def completed(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    await run_tasks(parts)
+    assert (await visit_of(parts)).status is Status.COMPLETED
+
+
+async def arrives(parts: MemoryParts, uploaded: Upload) -> None:
+    now = parts.clock.now()
+    parts.audio.put(uploaded.audio, tone(seconds=2), now)
+    await pipeline.accept(parts, uploaded.model_copy(update={"announced_at": now}))
+
+
+async def collected(parts: MemoryParts, said: Any = SAID_LATER) -> Visit:
+    """The provider ends the newest job, and what follows has its time."""
+    job = parts.transcriber.orders[-1].transcript_id
+    parts.transcriber.finish(job, Transcribed(transcript(said)))
+    visit = await visit_of(parts)
+    await collecting.collect(parts, "visit-1", visit.attempt, job)
+    await minutes_pass(parts, 5)
+    return await visit_of(parts)
+
+
+COMMANDS: dict[str, Callable[[MemoryParts], Awaitable[object]]] = {
+    "retry": lambda parts: commands.retry(parts, "visit-1"),
+    "regenerate": lambda parts: commands.regenerate(parts, "visit-1"),
+    "cancel": lambda parts: commands.cancel(parts, "visit-1"),
+    "title": lambda parts: commands.change(parts, "visit-1", title="rewritten"),
+    "tags": lambda parts: commands.change(parts, "visit-1", tags=("rewritten",)),
+    "archived": lambda parts: commands.change(parts, "visit-1", archived=True),
+    "delete": lambda parts: commands.delete(parts, "visit-1"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_a_held_visit_refuses_every_command_by_the_code_of_the_hold(
+    parts: MemoryParts, command: str
+) -> None:
+    await completed(parts)
+    await commands.hold(parts, "visit-1", legally=True)
+    before = parts.store.documents()
+    with pytest.raises(Refused) as refused:
+        await COMMANDS[command](parts)
+    assert refused.value.code is RefusalCode.LEGAL_HOLD
+    assert parts.store.documents() == before
+
+
+@pytest.mark.parametrize("newer", [upload(generation=2), another(2)], ids=["same name", "another"])
+async def test_a_recording_that_comes_while_held_waits_and_follows_the_release(
+    parts: MemoryParts, newer: Upload
+) -> None:
+    await completed(parts)
+    await commands.hold(parts, "visit-1", legally=True)
+    before, orders = documents(parts), len(parts.transcriber.orders)
+    await arrives(parts, newer)
+    await arrives(parts, newer)
+    await minutes_pass(parts, 10)
+    assert documents(parts) == before
+    assert len(parts.transcriber.orders) == orders
+    assert (await visit_of(parts)).held_takes == (newer.audio,)
+    assert (newer.audio.storage_path, newer.audio.generation) in parts.audio.held
+    await commands.hold(parts, "visit-1", legally=False)
+    await minutes_pass(parts, 2)
+    visit = await collected(parts)
+    assert (visit.status, visit.held_takes) == (Status.COMPLETED, ())
+    assert SAID_LATER[0][1] in [each.text for each in await parts.store.transcript("visit-1")]
+
+
+async def test_several_recordings_that_waited_are_processed_in_the_order_of_their_upload(
+    parts: MemoryParts,
+) -> None:
+    await completed(parts)
+    await commands.hold(parts, "visit-1", legally=True)
+    for number in (3, 2, 4):
+        await arrives(parts, another(number))
+    await commands.hold(parts, "visit-1", legally=False)
+    for _ in range(3):
+        await minutes_pass(parts, 2)
+        await collected(parts)
+    visit = await visit_of(parts)
+    paths = [take.audio.storage_path for take in visit.takes]
+    assert paths == [
+        upload().audio.storage_path,
+        *(another(n).audio.storage_path for n in (2, 3, 4)),
+    ]
+    assert visit.status is Status.COMPLETED
+
+
+async def test_a_first_recording_of_a_held_visit_waits_without_expiring(parts: MemoryParts) -> None:
+    await commands.create(parts, visit_id="visit-1", user_id="user-1", consent=True)
+    await commands.hold(parts, "visit-1", legally=True)
+    parts.clock.advance(30 * DAY)
+    await minutes_pass(parts, 1)
+    await retention.enforce(parts)
+    await arrives(parts, upload())
+    visit = await visit_of(parts)
+    assert (visit.processing_status, visit.audio) == (P.PENDING, None)
+    assert parts.transcriber.orders == []
+    await commands.hold(parts, "visit-1", legally=False)
+    await minutes_pass(parts, 2)
+    assert (await collected(parts)).status is Status.COMPLETED
+
+
+async def test_work_on_first_results_goes_on_under_a_hold(parts: MemoryParts) -> None:
+    await pipeline.accept(parts, parts.upload())
+    await commands.hold(parts, "visit-1", legally=True)
+    visit = await collected(parts)
+    assert (visit.status, visit.legal_hold) == (Status.COMPLETED, True)
+    assert visit.summary
+
+
+async def test_a_file_in_line_behind_the_first_one_waits_for_the_release(
+    parts: MemoryParts,
+) -> None:
+    await pipeline.accept(parts, parts.upload())
+    await arrives(parts, another(2))
+    await commands.hold(parts, "visit-1", legally=True)
+    visit = await collected(parts)
+    assert (visit.status, len(visit.takes), len(visit.held_takes)) == (Status.COMPLETED, 1, 1)
+    await commands.hold(parts, "visit-1", legally=False)
+    await minutes_pass(parts, 2)
+    assert len((await collected(parts)).takes) == 2
+
+
+@pytest.mark.parametrize("newer", [upload(generation=2), another(2)], ids=["same name", "another"])
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_a_job_that_would_replace_results_stops_and_is_not_paid_for_again(
+    parts: MemoryParts, newer: Upload, is_done: bool
+) -> None:
+    await completed(parts)
+    await arrives(parts, newer)
+    before, orders = documents(parts), len(parts.transcriber.orders)
+    shown = before["visit"] | {"audio": None}
+    await commands.hold(parts, "visit-1", legally=True)
+    attempt = (await visit_of(parts)).attempt
+    job = parts.transcriber.orders[-1].transcript_id
+    if is_done:
+        parts.transcriber.finish(job, Transcribed(transcript(SAID_LATER)))
+    for each in (attempt - 1, attempt):
+        await collecting.collect(parts, "visit-1", each, job)
+    await minutes_pass(parts, 10)
+    after = documents(parts)
+    assert after["visit"] | {"audio": None} == shown
+    assert {p: d for p, d in after.items() if is_result(p)} == {
+        p: d for p, d in before.items() if is_result(p)
+    }
+    assert (await visit_of(parts)).status is Status.COMPLETED
+    assert not (await visit_of(parts)).waiting_takes
+    await commands.hold(parts, "visit-1", legally=False)
+    await minutes_pass(parts, 2)
+    visit = await visit_of(parts) if is_done else await collected(parts)
+    assert visit.status is Status.COMPLETED
+    assert SAID_LATER[0][1] in [each.text for each in await parts.store.transcript("visit-1")]
+    if is_done:
+        assert len(parts.transcriber.orders) == orders, "its transcript was paid for"
+        assert visit.ledger.orders == orders
+
+
+async def test_a_regenerated_summary_waits_for_the_release(parts: MemoryParts) -> None:
+    await completed(parts)
+    parts.clock.advance(MINUTE)
+    await commands.regenerate(parts, "visit-1")
+    before, calls = documents(parts), parts.summarizer.calls
+    await commands.hold(parts, "visit-1", legally=True)
+    await run_tasks(parts)
+    await minutes_pass(parts, 10)
+    assert documents(parts) == before
+    assert parts.summarizer.calls == calls
+    held = await visit_of(parts)
+    assert (held.status, held.summary_owed) == (Status.COMPLETED, True)
+    await commands.hold(parts, "visit-1", legally=False)
+    await minutes_pass(parts, 5)
+    visit = await visit_of(parts)
+    assert parts.summarizer.calls == calls + 1
+    assert (visit.status, visit.summary_owed) == (Status.COMPLETED, False)
+    assert visit.retry_count == held.retry_count
+
+
+async def test_a_summary_whose_worker_is_at_work_when_the_hold_comes_is_not_stored(
+    parts: MemoryParts,
+) -> None:
+    await completed(parts)
+    parts.clock.advance(MINUTE)
+    await commands.regenerate(parts, "visit-1")
+    before, summarized = documents(parts), parts.summarizer.summarize
+
+    async def held_meanwhile(heard: Any) -> Any:
+        await commands.hold(parts, "visit-1", legally=True)
+        return await summarized(heard)
+
+    parts.summarizer.summarize = held_meanwhile  # type: ignore[method-assign]
+    await run_tasks(parts)
+    assert documents(parts) == before
+
+
+async def test_a_provisional_summary_is_neither_replaced_nor_first_shown_under_a_hold(
+    parts: MemoryParts,
+) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [Held(ErrorCode.SUMMARY_UNAVAILABLE) for _ in range(50)]
+    await minutes_pass(parts, 30)
+    assert (await visit_of(parts)).provisional
+    before = documents(parts)
+    await commands.hold(parts, "visit-1", legally=True)
+    parts.summarizer.raises = []
+    await minutes_pass(parts, 60)
+    assert documents(parts) == before
+    await commands.hold(parts, "visit-1", legally=False)
+    await minutes_pass(parts, 10)
+    visit = await visit_of(parts)
+    assert (visit.source, visit.provisional) == ("model", False)
+
+
+async def test_no_provisional_summary_comes_under_a_hold(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    parts.summarizer.raises = [Held(ErrorCode.SUMMARY_UNAVAILABLE) for _ in range(20)]
+    await commands.hold(parts, "visit-1", legally=True)
+    await minutes_pass(parts, 30)
+    assert (await visit_of(parts)).source is None
+    parts.summarizer.raises = []
+    await minutes_pass(parts, 30)
+    assert (await visit_of(parts)).source == "model"
+
+
+async def test_action_items_of_replaced_words_stay_until_the_release(parts: MemoryParts) -> None:
+    """Words are replaced before the hold, and their summary is made under it."""
+    await completed(parts)
+    await arrives(parts, upload(generation=2))
+    job = parts.transcriber.orders[-1].transcript_id
+    parts.transcriber.finish(job, Transcribed(transcript(SAID_LATER)))
+    await collecting.collect(parts, "visit-1", (await visit_of(parts)).attempt, job)
+    assert (await visit_of(parts)).source is None
+    before = await parts.store.actions("visit-1")
+    assert before
+    await commands.hold(parts, "visit-1", legally=True)
+    await minutes_pass(parts, 5)
+    visit = await visit_of(parts)
+    assert visit.status is Status.COMPLETED
+    held = await parts.store.actions("visit-1")
+    assert set(map(str, before)) < set(map(str, held))
+    assert {each.action_id for each in held} == set(visit.action_ids)
+    await commands.hold(parts, "visit-1", legally=False)
+    await minutes_pass(parts, 5)
+    after = await parts.store.actions("visit-1")
+    assert {each.action_id for each in after} == set((await visit_of(parts)).action_ids)
+    assert not {each.action_id for each in before} & {each.action_id for each in after}
+
+
+async def test_a_visit_held_by_an_earlier_release_is_not_overwritten(parts: MemoryParts) -> None:
+    """Its field is set, its work was not stopped, and it has no mark."""
+    await completed(parts)
+    await arrives(parts, another(2))
+    parts.store.raw["visits/visit-1"] = {
+        **parts.store.raw["visits/visit-1"],
+        "legalHold": True,
+    }
+    before = documents(parts)
+    await collected(parts)
+    after = documents(parts)
+    assert {p: d for p, d in after.items() if is_result(p)} == {
+        p: d for p, d in before.items() if is_result(p)
+    }
+    assert after["visit"]["summary"] == before["visit"]["summary"]
+    (waiting,) = (await visit_of(parts)).held_takes
+    assert waiting.storage_path == another(2).audio.storage_path
+
+
+async def test_consent_given_under_a_hold_is_kept_and_works_after_the_release() -> None:
+    parts = MemoryParts(policy=Policy(bucket="recordings", requires_consent=True))
+    await pipeline.accept(parts, parts.upload())
+    await commands.hold(parts, "visit-1", legally=True)
+    await commands.give_consent(parts, "visit-1")
+    given = (await visit_of(parts)).consent
+    assert (await visit_of(parts)).processing_status is P.FAILED
+    await commands.hold(parts, "visit-1", legally=False)
+    await minutes_pass(parts, 2)
+    assert (await collected(parts)).status is Status.COMPLETED
+    assert (await visit_of(parts)).consent == given
+
+
+async def test_a_recording_that_waited_is_not_processed_without_consent() -> None:
+    parts = MemoryParts(policy=Policy(bucket="recordings", requires_consent=True))
+    await commands.create(parts, visit_id="visit-1", user_id="user-1", consent=False)
+    await commands.hold(parts, "visit-1", legally=True)
+    await arrives(parts, upload())
+    await commands.hold(parts, "visit-1", legally=False)
+    await minutes_pass(parts, 5)
+    visit = await visit_of(parts)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.CONSENT_MISSING
+    assert parts.transcriber.orders == []
+    await commands.give_consent(parts, "visit-1")
+    await minutes_pass(parts, 2)
+    assert (await collected(parts)).status is Status.COMPLETED
+
+
+async def test_the_object_hold_comes_and_goes_with_the_visits(parts: MemoryParts) -> None:
+    await completed(parts)
+    key = (upload().audio.storage_path, 1)
+    await commands.hold(parts, "visit-1", legally=True)
+    assert parts.audio.held == {key}
+    with pytest.raises(Transient):
+        await parts.audio.erase("recordings", "visits/user-1/visit-1/")
+    assert await parts.audio.has("recordings", "visits/user-1/visit-1/")
+    await commands.hold(parts, "visit-1", legally=False)
+    assert parts.audio.held == set()
+
+
+async def test_the_hourly_run_sets_an_object_hold_that_is_missing(parts: MemoryParts) -> None:
+    await completed(parts)
+    await commands.hold(parts, "visit-1", legally=True)
+    parts.audio.held = set()  # its command broke off between the visit and the bucket
+    parts.clock.advance(parts.policy.audio_retention + DAY)
+    await retention.enforce(parts)
+    assert parts.audio.held == {(upload().audio.storage_path, 1)}
+
+
+async def test_a_hold_that_comes_while_a_recording_is_erased_keeps_it(parts: MemoryParts) -> None:
+    await completed(parts)
+    parts.clock.advance(parts.policy.audio_retention + DAY)
+    erase = parts.audio.erase
+
+    async def held_just_before(*args: Any, **more: Any) -> int:
+        await commands.hold(parts, "visit-1", legally=True)
+        return await erase(*args, **more)
+
+    parts.audio.erase = held_just_before  # type: ignore[method-assign]
+    with pytest.raises(Transient):
+        await retention.enforce(parts)
+    assert await parts.audio.has("recordings", "visits/user-1/visit-1/")
+    assert (await visit_of(parts)).audio_erased_at is None
+
+
+async def test_a_recording_announced_while_the_hold_ends_is_under_no_object_hold(
+    parts: MemoryParts,
+) -> None:
+    """Otherwise retention could never erase it."""
+    await completed(parts)
+    await commands.hold(parts, "visit-1", legally=True)
+    hold = parts.audio.hold
+
+    async def released_meanwhile(*args: Any, **more: Any) -> int:
+        parts.audio.hold = hold  # type: ignore[method-assign]
+        await commands.hold(parts, "visit-1", legally=False)
+        return await hold(*args, **more)
+
+    parts.audio.hold = released_meanwhile  # type: ignore[method-assign]
+    await arrives(parts, another(2))
+    assert parts.audio.held == set()
+    assert (await visit_of(parts)).processing_status is not P.COMPLETED
+
+
+async def test_a_release_that_breaks_off_leaves_the_visit_held(parts: MemoryParts) -> None:
+    await completed(parts)
+    await commands.hold(parts, "visit-1", legally=True)
+
+    async def not_now(*args: Any, **more: Any) -> int:
+        raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    parts.audio.hold = not_now  # type: ignore[method-assign]
+    with pytest.raises(Transient):
+        await commands.hold(parts, "visit-1", legally=False)
+    assert (await visit_of(parts)).legal_hold
