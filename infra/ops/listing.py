@@ -150,7 +150,10 @@ def print_whole(console: Console, drawn: Iterable[RenderableType]) -> None:
             each = Text(each)
         if isinstance(each, Text):
             for line in each.split("\n", allow_blank=True):
-                for part in _lines(line, console.width):
-                    console.print(part, crop=False)
+                # An indented line is a command to be copied: broken in two it could not be typed.
+                verbatim = line.plain.startswith("  ")
+                parts = [_whole(line)] if verbatim else _lines(line, console.width)
+                for part in parts:
+                    console.print(part, crop=False, no_wrap=True, overflow="ignore")
         else:
             console.print(each, crop=False)
