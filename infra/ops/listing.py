@@ -56,14 +56,13 @@ class Listing:
             if widths is not None:
                 yield self._table(shown, widths)
                 return
-        yield ""
         fields = [self._columns[i] for i in without]
         for row in self._rows:
+            yield ""
             yield from field_lines(
                 [(name, row[i]) for name, i in zip(fields, without, strict=True) if row[i].plain],
                 options.max_width,
             )
-            yield ""
 
     def _widths(self, shown: Sequence[int], width: int) -> list[int] | None:
         """The width of each column of a table that fits, or None."""

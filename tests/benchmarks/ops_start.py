@@ -2,9 +2,9 @@
 
     scripts/python tests/benchmarks/ops_start.py [--runs 5]
 
-Each run is a new process that ends where the first query would be sent. Time is the processor's, of the
-process and its children, which others on the machine change little; of the runs the median is told. The
-first run of each kind writes the bytecode and is not counted.
+Each run is a new process that ends where the first query would be sent. Time is the processor's, of
+the process and its children; of the runs the median is told. The first run of each kind writes the
+bytecode and is not counted.
 """
 
 import argparse
