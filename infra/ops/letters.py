@@ -64,14 +64,13 @@ async def _with_bar(desk: Desk, chosen: list[DeadLetter], per_minute: float) -> 
         TextColumn("Retrying"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.description}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=desk.told, disable=desk.as_json) as progress:
         bar = progress.add_task("", total=len(chosen))
 
-        def on_item(item: BulkItem) -> None:
-            progress.update(bar, advance=1, description=item.visit_id)
+        def on_item(_: BulkItem) -> None:
+            progress.update(bar, advance=1)
 
         return await bulk_retry(desk.operator, chosen, per_minute=per_minute, on_item=on_item)
 

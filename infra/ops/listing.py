@@ -56,14 +56,13 @@ class Listing:
             if widths is not None:
                 yield self._table(shown, widths)
                 return
-        yield ""
         fields = [self._columns[i] for i in without]
         for row in self._rows:
+            yield ""
             yield from field_lines(
                 [(name, row[i]) for name, i in zip(fields, without, strict=True) if row[i].plain],
                 options.max_width,
             )
-            yield ""
 
     def _widths(self, shown: Sequence[int], width: int) -> list[int] | None:
         """The width of each column of a table that fits, or None."""
@@ -150,7 +149,10 @@ def print_whole(console: Console, drawn: Iterable[RenderableType]) -> None:
             each = Text(each)
         if isinstance(each, Text):
             for line in each.split("\n", allow_blank=True):
-                for part in _lines(line, console.width):
-                    console.print(part, crop=False)
+                # An indented line is a command to be copied: broken in two it could not be typed.
+                verbatim = line.plain.startswith("  ")
+                parts = [_whole(line)] if verbatim else _lines(line, console.width)
+                for part in parts:
+                    console.print(part, crop=False, no_wrap=True, overflow="ignore")
         else:
             console.print(each, crop=False)

@@ -139,8 +139,8 @@ async def repeat(desk: Desk, wanted: argparse.Namespace) -> int:
 def _told(desk: Desk, visit: Visit, sentence: str) -> int:
     line = VisitLine.of(visit)
     standing_at = f"attempt {line.attempt}, {line.processing_status}"
-    follow = f"Follow it: {desk.command('show', line.visit_id)}"
-    desk.show(line, f"{sentence}: {standing_at}.", follow)
+    follow = f"  {desk.command('show', line.visit_id)}"
+    desk.show(line, f"{sentence}: {standing_at}. Follow it:", follow)
     return 0
 
 

@@ -102,6 +102,7 @@ async def test_advised_commands_run_as_printed(
     given: Given, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CALLED_AS, PROGRAM)
+    monkeypatch.setenv("COLUMNS", "40")  # a command that is broken in two cannot be typed
 
     async def after(command: tuple[str, ...], place: tuple[str, ...]) -> OperatedParts:
         parts = OperatedParts()

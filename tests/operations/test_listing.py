@@ -144,6 +144,8 @@ async def test_no_line_is_wider_than_the_terminal_unless_one_word_is(
     ops = ops_on(parts, capsys)
     for command in READINGS:
         for line in (await ops(*command)).out.splitlines():
+            if line.startswith("  scripts/ops"):  # a command to be copied is one line
+                continue
             longest = max((len(word) for word in line.split()), default=0)
             assert len(line) <= width or longest + 2 > width, (command, line)
 

@@ -256,11 +256,11 @@ async def test_the_doctor_says_each_thing_that_is_wrong(
     assert said["configuration"] == (Level.PROBLEM, "WEBHOOK_SECRET: Field required")
     assert said["queues"] == (Level.PROBLEM, f"Not running: {QUEUE}; tasks wait.")
     assert said["stuck visits"][0] is Level.PROBLEM
-    assert said["stuck visits"][1].startswith("1 ought to move")
+    assert said["stuck visits"][1].startswith("1 visit is overdue")
     assert said["dead letters"][0] is Level.WARNING
     assert said["success"] == (
         Level.WARNING,
-        "0 of 1 visits were completed in the last 24 hours.",
+        "0 of 1 visit completed in the last 24 hours.",
     )
 
 

@@ -46,15 +46,11 @@ class CloudRun:
         }
         self.deploy(service, first)
 
-    def deploy(
-        self, service: str, suffix: str, *, ready: bool = True, takes_all: bool = False
-    ) -> str:
-        """A new revision, as Terraform makes it: `all_traffic_on_latest_revision = takes_all`."""
+    def deploy(self, service: str, suffix: str, *, ready: bool = True) -> str:
+        """A new revision, as Terraform makes it: `all_traffic_on_latest_revision = false`."""
         name = f"{service}-{suffix}"
         of = self.state[service]
         of["revisions"].append({"name": name, "ready": ready})
-        if takes_all and ready:
-            of["traffic"] = [{"key": LATEST, "percent": 100}]
         return name
 
     def describe(self, service: str) -> State:

@@ -14,8 +14,8 @@ from lumimd.api.problems import Fault
 MOST_FAULTS: Final = 20
 """A request with more is broken as a whole; the first ones show how."""
 
-FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
-"""One word, as our own names are, and with room for other spellings of them."""
+FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+"""One word: camelCase as our own names, or snake_case as other languages spell them."""
 
 
 def faults_of(errors: Sequence[Mapping[str, Any]]) -> tuple[Fault, ...]:

@@ -98,8 +98,8 @@ async def _success(operator: Operator) -> Finding:
         return _finding("success", Level.OK, "No visit has ended in the last 24 hours.")
     level = Level.OK if today.success_rate >= GOOD_RATE else Level.WARNING
     ended = today.completed + today.failed
-    were = does(ended, "visit was", "visits were")
-    sentence = f"{today.completed} of {ended} {were} completed in the last 24 hours."
+    visits = counted(ended, "visit")
+    sentence = f"{today.completed} of {visits} completed in the last 24 hours."
     return _finding("success", level, sentence, *(("stats",) if level is not Level.OK else ()))
 
 
