@@ -10,7 +10,7 @@ from lumimd.adapters.memory.breakers import MemoryBreakerStore
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
 from lumimd.audio import Upload
-from lumimd.errors import ErrorCode, Permanent
+from lumimd.errors import ErrorCode, NotCharged
 from lumimd.events import SummaryFailed
 from lumimd.operations import checks
 from lumimd.operations.operator import Check, Operator
@@ -103,7 +103,7 @@ class OperatedParts(OperatorTools, MemoryParts):
         self, visit_id: str, code: ErrorCode = ErrorCode.SUMMARY_INVALID
     ) -> None:
         """The failure of a visit whose transcript is there: the rules say nothing either."""
-        self.summarizer.raises, self.fallback = [Permanent(code)], NothingToSay()
+        self.summarizer.raises, self.fallback = [NotCharged(code)], NothingToSay()
         await pipeline.summarize(self, visit_id, 1)
 
     async def not_summarized_again(self, visit_id: str) -> None:

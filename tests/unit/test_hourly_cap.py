@@ -139,6 +139,19 @@ async def test_nobody_waits_behind_the_visits_of_a_user_who_has_its_share() -> N
     assert Counter(each[:3] for each in provider.ordered_for()) == {"ann": 5, "bob": 1, "cem": 1}
 
 
+async def test_a_visit_whose_user_has_its_share_is_not_called_in_vain() -> None:
+    """It would be claimed and measured each minute, and lose its turn."""
+    parts = parts_capped(20)
+    for number in range(10):
+        await upload(parts, f"ann-{number}")
+    waiting = await visit_of(parts, "ann-9")
+    for _ in range(5):
+        await minute_passes(parts)
+    history = await parts.store.history("ann-9")
+    assert sum(entry.event == "submission_claimed" for entry in history) == 1
+    assert (await visit_of(parts, "ann-9")).turn == waiting.turn
+
+
 async def test_a_place_is_not_held_by_a_visit_that_waits_at_the_cap() -> None:
     parts = parts_capped(4, places=50)
     for number in range(10):
