@@ -5,16 +5,18 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from rich.console import Console
 
 from infra.ops.cli import OK, PROBLEMS, parser, run
-from infra.ops.connection import OperatorsParts, cloud
+from infra.ops.connection import Connection, OperatorsParts, cloud
 from lumimd.commit import Commit
 from lumimd.dead_letter import DeadLetter
-from lumimd.errors import ErrorCode
+from lumimd.errors import ErrorCode, Transient
 from lumimd.records import ProcessingError, ProcessingStatus, Stage, Status, Transcription, Visit
 from lumimd.settings import Settings
+from tests.support.object_holds import object_holds
 from tests.support.operators import CANARY
 from tests.support.parts import upload
 
@@ -42,6 +44,53 @@ def partial() -> Visit:
         created_at=hour_ago,
         updated_at=hour_ago,
     )
+
+
+@pytest.mark.emulator
+async def test_an_operator_without_secrets_holds_releases_and_repeats_deletions(
+    firestore_host: str,
+    storage_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "set-by-cloud")
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+    with object_holds(storage_url) as url:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        parts = cloud(f"demo-{uuid.uuid4().hex[:12]}", "us-central1").parts
+        visit = partial()
+        assert visit.audio
+        await parts.store.create(Commit(visit))
+        folder = f"visits/{visit.user_id}/{visit.visit_id}/"
+        path = f"visits/{visit.user_id}/{visit.visit_id}/audio.m4a"
+        async with httpx.AsyncClient(base_url=url) as http:
+            await http.post("/storage/v1/b", json={"name": visit.audio.bucket})
+            await http.post(
+                f"/upload/storage/v1/b/{visit.audio.bucket}/o",
+                params={"uploadType": "media", "name": path},
+                content=b"evidence",
+            )
+
+        async def ops(*arguments: str, code: int = OK) -> dict[str, object]:
+            wanted = parser().parse_args([*arguments, "--json", "--yes"])
+            connection = Connection(parts, "the test", ())
+            ended = await run(wanted, connection, "olga", Console(stderr=True))
+            printed = capsys.readouterr()
+            assert ended == code, printed.err
+            return json.loads(printed.out) if printed.out else {}  # type: ignore[no-any-return]
+
+        assert (await ops("hold", "v1", "--reason", "case 17"))["legalHold"]
+        await ops("retry", "v1", code=PROBLEMS)
+        await ops("delete", "v1", code=PROBLEMS)
+        with pytest.raises(Transient):
+            await parts.audio.erase(visit.audio.bucket, folder)
+        assert not (await ops("release", "v1", "--reason", "closed"))["legalHold"]
+        await ops("delete", "v1")
+        await parts.store._client.document("visits/v1").set(visit.to_stored())  # type: ignore[attr-defined]
+        assert (await ops("after-restore", "--since", "1d"))["deleted"] == ["v1"]
+        assert await parts.audio.erase(visit.audio.bucket, folder) == 1
 
 
 @pytest.mark.emulator

@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 
 from lumimd import collecting, commands, pipeline, retention
+from lumimd import events as e
 from lumimd.audio import Upload
 from lumimd.errors import ErrorCode, Held, RefusalCode, Refused, Transient
+from lumimd.fallback import lacks_provisional
 from lumimd.parts import Policy
 from lumimd.ports import Transcribed
 from lumimd.records import ProcessingStatus, Status, Visit
+from lumimd.visit import advance
 from tests.support.parts import MemoryParts, another, tone, transcribed, transcript, upload
+from tests.support.summaries import summary_of
 from tests.support.visits import MINUTE, minutes_pass, run_tasks, visit_of
 
 P = ProcessingStatus
@@ -134,6 +138,7 @@ async def test_several_recordings_that_waited_are_processed_in_the_order_of_thei
 async def test_a_first_recording_of_a_held_visit_waits_without_expiring(parts: MemoryParts) -> None:
     await commands.create(parts, visit_id="visit-1", user_id="user-1", consent=True)
     await commands.hold(parts, "visit-1", legally=True)
+    assert (await visit_of(parts)).wake_at is None, "it is not read every minute for months"
     parts.clock.advance(30 * DAY)
     await minutes_pass(parts, 1)
     await retention.enforce(parts)
@@ -265,6 +270,19 @@ async def test_no_provisional_summary_comes_under_a_hold(parts: MemoryParts) -> 
     parts.summarizer.raises = []
     await minutes_pass(parts, 30)
     assert (await visit_of(parts)).source == "model"
+
+
+async def test_a_provisional_summary_that_was_under_way_is_not_stored(parts: MemoryParts) -> None:
+    await transcribed(parts)
+    await commands.hold(parts, "visit-1", legally=True)
+    visit, now = await visit_of(parts), parts.clock.now()
+    assert not lacks_provisional(visit, now + DAY)
+    for used_a_try in (True, False):
+        until, summary = now + MINUTE, summary_of(transcript())
+        made = e.ProvisionalSummaryStored(visit.attempt, until, "rules", summary, used_a_try)
+        step = advance(visit, made, now)
+        assert step.visit.source is None
+        assert step.visit.wake_at == until
 
 
 async def test_action_items_of_replaced_words_stay_until_the_release(parts: MemoryParts) -> None:
