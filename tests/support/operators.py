@@ -10,7 +10,7 @@ from lumimd.adapters.memory.breakers import MemoryBreakerStore
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
 from lumimd.audio import Upload
-from lumimd.errors import ErrorCode, NotCharged
+from lumimd.errors import ErrorCode, NotCharged, Permanent
 from lumimd.events import SummaryFailed
 from lumimd.operations import checks
 from lumimd.operations.operator import Check, Operator
