@@ -204,9 +204,12 @@ async def _forget_copy(parts: Parts, read: Stored, saved: Stored | None, job: Jo
     """The job has ended, and its outcome and cost are on record: the provider's copy is deleted.
 
     Where there was a second lease, its worker may be looking for the job just now, and would order
-    another one if it were gone. Then reconciliation deletes it, when all workers have stopped.
+    another one if it were gone; and where the visit goes on with another file, a Retry-After in
+    answer to this call would hold for that one as well. Then reconciliation deletes it.
     """
     if saved is None or max(read.visit.orders, saved.visit.orders) > 1:
+        return
+    if saved.visit.attempt != read.visit.attempt:
         return
     if isinstance(job.state, Transcribed) and not is_charged(saved.visit, job.transcript_id):
         return  # the outcome came too late: reconciliation puts the job on the ledger first

@@ -126,6 +126,8 @@ async def test_fifty_visits_are_exported_as_the_schema_says_and_as_many_as_there
         "audioSeconds": 60.0,
         "orders": 1,
         "summaries": 1,
+        "summariesUnsettled": 0,
+        "jobs": [],
     }
 
 
