@@ -59,6 +59,7 @@ class Custody:
         self._rng = Random(world.seed + 4)
         self._held: set[str] = set()
         self._released: set[str] = set()
+        self._late: set[str] = set()
         self._backups: dict[str, dict[str, Any]] = {}
         world.on_saved.append(self._at_save)
 
@@ -94,13 +95,24 @@ class Custody:
         self._do("hold", visit_id, held, lambda: self._promised(visit_id))
 
     def _promised(self, visit_id: str) -> None:
-        if visit_id not in self._released:
-            self._held.add(visit_id)
+        if visit_id in self._released:
+            self._late.add(visit_id)
+            return
+        self._held.add(visit_id)
+        stored = self._world.documents.visits.get(visit_id)
+        if stored is not None and not stored.visit.legal_hold:
+            self._world.breach("holdIgnored", visit_id)
 
     def _release(self, visit_id: str) -> None:
         self._held.discard(visit_id)
         self._released.add(visit_id)
-        self._do("release", visit_id, lambda o: legal_hold.release(o, visit_id, reason="closed"))
+        released = lambda olga: legal_hold.release(olga, visit_id, reason="closed")  # noqa: E731
+        self._do("release", visit_id, released, lambda: self._ended(visit_id))
+
+    def _ended(self, visit_id: str) -> None:
+        stored = self._world.documents.visits.get(visit_id)
+        if stored is not None and stored.visit.legal_hold and visit_id not in self._late:
+            self._world.breach("releaseIgnored", visit_id)
 
     def _repeat(self) -> None:
         async def repeat(olga: Operator) -> None:

@@ -48,6 +48,13 @@ _SHOWS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
     events.JobCharged: {"level": "fruitless"},
     **{event: {"level": "takes"} for event in (events.TakeAccepted, events.TakeAdded)},
     **{event: {"level": "takes"} for event in events.MEANT},
+    **{
+        event: {"level": "holding"}
+        for event in (
+            *(events.HoldSet, events.HoldReleased, events.TakeHeld, events.SummaryResumed),
+            *events.STOPPED_BY_HOLD,
+        )
+    },
 }
 """Where the lack of a transition for such an event shows soonest, if not with heavy faults."""
 
