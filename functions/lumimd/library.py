@@ -37,6 +37,13 @@ def group_of(visit: Visit) -> Group:
     return next(group for group, statuses in STATUSES.items() if visit.status in statuses)
 
 
+def is_listed(visit: Visit, group: Group | None, leave_out_archived: bool) -> bool:
+    """Whether a list of `group`, or of all groups, has the visit."""
+    if group is None:
+        return not (leave_out_archived and visit.archived)
+    return group is group_of(visit)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a page of a list ended: the instant and the id of its last item."""
@@ -95,7 +102,13 @@ class Library(Protocol):
     """
 
     async def visits(
-        self, user_id: str, *, limit: int, group: Group | None = None, after: Place | None = None
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        group: Group | None = None,
+        after: Place | None = None,
+        leave_out_archived: bool = False,
     ) -> Page[Visit]:
         """At most `limit` visits of a group, or of all, and which were passed over for them."""
         ...

@@ -59,6 +59,9 @@ async def create_action(
         found = await parts.library.action(action.action_id)
         if found is None:
             raise
+        made = found.action
+        if (made.user_id, made.visit_id) != (action.user_id, action.visit_id):
+            raise Problem(P.IDEMPOTENCY_KEY_REUSED) from None
         added = found
     return ActionView.of(added.action)
 

@@ -8,13 +8,14 @@ from fastapi import Depends, Query
 from pydantic import Field
 
 from lumimd.document import Document
+from lumimd.ids import ID
 from lumimd.library import Place
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR: Final = r"^[0-9]{16}\.[A-Za-z0-9_-]{1,128}$"
+_CURSOR: Final = rf"^[0-9]{{16}}\.{ID[1:]}"
 """Microseconds since 1970 and an id: whatever looks like this leads somewhere, and the worst that a
 made-up one does is to begin elsewhere in a list of one's own."""
 

@@ -63,10 +63,16 @@ async def created(
     consent: bool,
     batch_id: str | None,
 ) -> NewVisitView:
-    """A new visit. One that a repeated request made already is given back as it is."""
+    """A new visit. One that a repeated request made already is given back as it is.
+
+    An id that is made of a key can be foretold, and clients that write to Firestore choose ids: a
+    document of another user under this id is not given to the caller, who takes another key.
+    """
     earlier = await parts.store.get(visit_id)
     if earlier is not None:
         visit = earlier.visit
+        if visit.user_id != user_id:
+            raise Problem(P.IDEMPOTENCY_KEY_REUSED)
     else:
         visit = await commands.create(
             parts,
@@ -87,11 +93,20 @@ async def list_visits(
     user: CurrentUser,
     parts: PartsOfApi,
     paging: Paged,
-    group: Annotated[Group | None, Query(description="One group; all visits without it.")] = None,
+    group: Annotated[
+        Group | None, Query(description="One group; without it, all that is not archived.")
+    ] = None,
+    include_archived: Annotated[
+        bool, Query(alias="includeArchived", description="Without `group`: archived ones as well.")
+    ] = False,
 ) -> Page[VisitCard]:
-    """Your visits, newest first."""
+    """Your visits, newest first. Archived ones come with `group=archived`, or if included."""
     found = await parts.library.visits(
-        user.user_id, limit=paging.limit + 1, group=group, after=paging.after
+        user.user_id,
+        limit=paging.limit + 1,
+        group=group,
+        after=paging.after,
+        leave_out_archived=group is None and not include_archived,
     )
     return paging.page(found.items, lambda v: Place(v.created_at, v.visit_id), VisitCard.of)
 
