@@ -41,23 +41,29 @@ class Paging(Document):
         more = len(found) > self.limit
         return Page[V](
             items=tuple(map(view, shown)),
-            next_cursor=_cursor(place(shown[-1])) if more else None,
+            next_cursor=cursor_of(place(shown[-1])) if more else None,
         )
 
 
-def _paging(
-    cursor: Annotated[
-        str | None, Query(pattern=_CURSOR, description="`nextCursor` of the page before.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> Paging:
-    return Paging(limit=limit, after=_place(cursor) if cursor else None)
+Cursor = Annotated[
+    str | None, Query(pattern=_CURSOR, description="`nextCursor` of the page before.")
+]
+
+
+def place_of_cursor(cursor: str | None) -> Place | None:
+    """Where the page before ended; None for the first page."""
+    return _place(cursor) if cursor else None
+
+
+def _paging(cursor: Cursor = None, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Paging:
+    return Paging(limit=limit, after=place_of_cursor(cursor))
 
 
 Paged = Annotated[Paging, Depends(_paging)]
 
 
-def _cursor(place: Place) -> str:
+def cursor_of(place: Place) -> str:
+    """The cursor of what comes behind that place."""
     microseconds = (place.created_at - _EPOCH) // timedelta(microseconds=1)
     return f"{microseconds:016d}.{place.id}"
 
