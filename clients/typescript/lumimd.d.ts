@@ -80,14 +80,18 @@ export interface Documents {
 /**
  * Something the patient has to do. The owner may edit it afterwards.
  *
- * `due` is in the words of the visit; `due_date` is a day that somebody has chosen.
+ * `due` is in the words of the visit; `due_date` is a day that the owner has chosen. Of an item of
+ * a summary, `extracted_text` is its text as the summary has it, and `said` a hash of the spoken
+ * words that it cites: another summary finds the item by them (`owners_work.py`).
  */
 export interface Action {
   actionId: string;
   visitId: string;
   userId: string;
   text: string;
+  extractedText?: string | null;
   evidence: string[];
+  said?: string | null;
   due?: string | null;
   dueDate?: Timestamp | null;
   completed?: boolean;
@@ -173,7 +177,9 @@ export interface Utterance {
  * recording is `counted` against that quota. An `urgent` visit overtakes the others. A
  * `provisional` summary was made by rules while the model was away; it is replaced once, or the
  * rules' is made final. A visit may have several files, its takes (`takes.py`); `kept` is the
- * status that it goes back to when the present file brings nothing.
+ * status that it goes back to when the present file brings nothing. `action_ids` are the action
+ * items of the summary in its order, and those of earlier ones that their owner has worked on;
+ * `retired_action_ids` are items of earlier summaries that are gone.
  */
 export interface Visit {
   visitId: string;
@@ -222,6 +228,7 @@ export interface Visit {
   nextSteps?: Statement[];
   education?: Statement[];
   actionIds?: string[];
+  retiredActionIds?: string[];
   ledger?: Ledger;
   createdAt: Timestamp;
   updatedAt: Timestamp;

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from lumimd.commit import StoredAction
 from lumimd.document import Document
 from lumimd.errors import UnreadableDocument
 from lumimd.queries import Page
@@ -50,14 +51,6 @@ class Place:
 
     created_at: datetime
     id: str
-
-
-@dataclass(frozen=True)
-class StoredAction:
-    """An action item as it was read. `version` means something to the library alone."""
-
-    action: Action
-    version: object
 
 
 class Used(Document):
@@ -125,6 +118,10 @@ class Library(Protocol):
 
     async def action(self, action_id: str) -> StoredAction | None:
         """One action item, or None."""
+        ...
+
+    async def was_retired(self, user_id: str, action_id: str) -> bool:
+        """Whether a visit of the user had this action item before its summary was made again."""
         ...
 
     async def add_action(self, action: Action) -> StoredAction:

@@ -191,7 +191,9 @@ class Visit(Document):
     recording is `counted` against that quota. An `urgent` visit overtakes the others. A
     `provisional` summary was made by rules while the model was away; it is replaced once, or the
     rules' is made final. A visit may have several files, its takes (`takes.py`); `kept` is the
-    status that it goes back to when the present file brings nothing.
+    status that it goes back to when the present file brings nothing. `action_ids` are the action
+    items of the summary in its order, and those of earlier ones that their owner has worked on;
+    `retired_action_ids` are items of earlier summaries that are gone.
     """
 
     visit_id: str
@@ -254,6 +256,7 @@ class Visit(Document):
     next_steps: tuple[Statement, ...] = ()
     education: tuple[Statement, ...] = ()
     action_ids: tuple[str, ...] = ()
+    retired_action_ids: tuple[str, ...] = ()
 
     ledger: Ledger = Ledger()
     history_length: int = 0
@@ -287,14 +290,18 @@ class HistoryEntry(Document):
 class Action(Document):
     """Something the patient has to do. The owner may edit it afterwards.
 
-    `due` is in the words of the visit; `due_date` is a day that somebody has chosen.
+    `due` is in the words of the visit; `due_date` is a day that the owner has chosen. Of an item of
+    a summary, `extracted_text` is its text as the summary has it, and `said` a hash of the spoken
+    words that it cites: another summary finds the item by them (`owners_work.py`).
     """
 
     action_id: str
     visit_id: str
     user_id: str
     text: str
+    extracted_text: str | None = None
     evidence: tuple[str, ...]
+    said: str | None = None
     due: str | None = None
     due_date: datetime | None = None
     completed: bool = False

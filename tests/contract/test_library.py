@@ -223,3 +223,12 @@ async def test_use_counts_visits_and_the_audio_that_was_transcribed(shelves: She
     assert (used.visits, used.audio_seconds) == (4, 150.5)
     nobody = await shelves.library.used("nobody", START)
     assert (nobody.visits, nobody.audio_seconds) == (0, 0.0)
+
+
+async def test_an_action_item_of_an_earlier_summary_is_known_to_its_owner(shelves: Shelves) -> None:
+    await shelves.has(
+        completed(visit_of("u", "v1"), retired_action_ids=("a-000", "a-001")),
+        completed(visit_of("other", "v2"), retired_action_ids=("b-000",)),
+    )
+    known = [await shelves.library.was_retired("u", each) for each in ("a-001", "b-000", "v1-000")]
+    assert known == [True, False, False]

@@ -78,6 +78,9 @@ class Documents:
         present = self.visits.get(commit.visit.visit_id)
         if present is None or (self.checks_versions and present.version != read.version):
             raise Conflict
+        as_read = commit.action_versions.items()
+        if any(self.actions.get(action_id) != version for action_id, version in as_read):
+            raise Conflict
         return self.write(commit)
 
     def due(self, now: datetime, limit: int, after: Cursor | None) -> Page[Stored]:
@@ -129,7 +132,7 @@ class Documents:
             pages = self.pages.setdefault(visit_id, {})
             for page in commit.pages:
                 pages[page.page] = page
-        for action in commit.actions or ():
+        for action in commit.actions:
             self.actions[action.action_id] = action
         if commit.dead_letter is not None:
             self.others[f"deadLetters/{visit_id}"] = commit.dead_letter

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from lumimd.commit import Commit, Stored
+from lumimd.commit import Commit, Stored, StoredAction
 from lumimd.dead_letter import DeadLetter
 from lumimd.queries import Cursor, Page
 from lumimd.records import Action, Deletion, HistoryEntry, ProcessingStatus, Visit
@@ -63,6 +63,11 @@ class SimulatedVisitStore:
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
         return await self._through("actions", visit_id, lambda: self.documents.actions_of(visit_id))
+
+    async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
+        # A frozen value is its own version.
+        found = await self.actions(visit_id)
+        return tuple(StoredAction(action, action) for action in found)
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
         path = f"deadLetters/{visit_id}"

@@ -74,7 +74,7 @@ async def test_a_completed_visit_is_not_tried_again(parts: MemoryParts) -> None:
 # Another summary
 
 
-async def test_another_summary_costs_no_transcript_and_replaces_the_action_items(
+async def test_another_summary_costs_no_transcript_and_keeps_items_that_it_has_again(
     parts: MemoryParts,
 ) -> None:
     await transcribed(parts)
@@ -91,7 +91,8 @@ async def test_another_summary_costs_no_transcript_and_replaces_the_action_items
     assert len(parts.transcriber.orders) == 1
     actions = await parts.store.actions("visit-1")
     assert {action.action_id for action in actions} == set(after.action_ids)
-    assert not set(after.action_ids) & set(before.action_ids)
+    assert after.action_ids == before.action_ids
+    assert after.retired_action_ids == ()
 
 
 async def test_where_no_other_summary_can_be_made_the_one_before_stays(parts: MemoryParts) -> None:

@@ -9,8 +9,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from lumimd.adapters.firestore_calls import called
 from lumimd.adapters.firestore_queries import Listing
+from lumimd.commit import StoredAction
 from lumimd.document import Document
-from lumimd.library import STATUSES, Group, Place, Profile, StoredAction, Used, is_listed
+from lumimd.library import STATUSES, Group, Place, Profile, Used, is_listed
 from lumimd.queries import Cursor, Page
 from lumimd.reading import read, readable
 from lumimd.records import Action, Visit
@@ -74,6 +75,14 @@ class FirestoreLibrary:
         if not stored:
             return None
         return StoredAction(read(Action, "actions", action_id, stored), snapshot.update_time)
+
+    async def was_retired(self, user_id: str, action_id: str) -> bool:
+        """Whether a visit of the user had this action item before another summary. One read."""
+        query = self._client.collection("visits").where(
+            filter=FieldFilter("retiredActionIds", "array_contains", action_id)
+        )
+        found = await called(lambda: query.limit(1).get(retry=None))  # an id is of one visit
+        return any((each.to_dict() or {}).get("userId") == user_id for each in found)
 
     async def add_action(self, action: Action) -> StoredAction:
         """Write a new action item; raises Conflict when it exists."""

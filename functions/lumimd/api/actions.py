@@ -66,7 +66,7 @@ async def create_action(
     return ActionView.of(added.action)
 
 
-@router.get("/actions/{actionId}", responses=may_answer(P.NOT_FOUND))
+@router.get("/actions/{actionId}", responses=may_answer(P.NOT_FOUND, P.ACTION_REPLACED))
 async def read_action(found: OwnAction) -> ActionView:
     """One action item."""
     return ActionView.of(found.action)
@@ -74,7 +74,10 @@ async def read_action(found: OwnAction) -> ActionView:
 
 @router.patch(
     "/actions/{actionId}",
-    responses=may_answer(P.NOT_FOUND, P.BODY_TOO_LARGE, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
+    responses=may_answer(
+        *(P.NOT_FOUND, P.ACTION_REPLACED),
+        *(P.BODY_TOO_LARGE, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
+    ),
 )
 async def change_action(
     found: OwnAction, change: ActionChange, parts: PartsOfApi, _limit: Write
@@ -90,7 +93,7 @@ async def change_action(
 @router.delete(
     "/actions/{actionId}",
     status_code=204,
-    responses=may_answer(P.NOT_FOUND, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
+    responses=may_answer(P.NOT_FOUND, P.ACTION_REPLACED, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
 )
 async def delete_action(found: OwnAction, parts: PartsOfApi, _limit: Write) -> Response:
     """Remove an action item."""

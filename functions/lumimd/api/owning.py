@@ -8,7 +8,7 @@ from lumimd.api.identity import CurrentUser
 from lumimd.api.parts import PartsOfApi
 from lumimd.api.problems import Problem, ProblemCode
 from lumimd.api.schemas import ActionId, VisitId
-from lumimd.library import StoredAction
+from lumimd.commit import StoredAction
 from lumimd.records import Visit
 
 
@@ -21,6 +21,8 @@ async def _own_visit(visit_id: VisitId, user: CurrentUser, parts: PartsOfApi) ->
 
 async def _own_action(action_id: ActionId, user: CurrentUser, parts: PartsOfApi) -> StoredAction:
     found = await parts.library.action(action_id)
+    if found is None and await parts.library.was_retired(user.user_id, action_id):
+        raise Problem(ProblemCode.ACTION_REPLACED)
     if found is None or found.action.user_id != user.user_id:
         raise Problem(ProblemCode.NOT_FOUND)
     return found

@@ -35,6 +35,7 @@ class ProblemCode(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     REQUEST_IN_PROGRESS = "request_in_progress"
     CHANGED_MEANWHILE = "changed_meanwhile"
+    ACTION_REPLACED = "action_replaced"
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
     DOCUMENT_UNREADABLE = "document_unreadable"
@@ -68,6 +69,7 @@ STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.IDEMPOTENCY_KEY_REUSED: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProblemCode.REQUEST_IN_PROGRESS: HTTPStatus.CONFLICT,
     ProblemCode.CHANGED_MEANWHILE: HTTPStatus.CONFLICT,
+    ProblemCode.ACTION_REPLACED: HTTPStatus.GONE,
     ProblemCode.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
     ProblemCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemCode.DOCUMENT_UNREADABLE: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -96,6 +98,9 @@ DETAILS: Final[Mapping[ProblemCode, str]] = {
     ProblemCode.IDEMPOTENCY_KEY_REUSED: "This key was used for another request.",
     ProblemCode.REQUEST_IN_PROGRESS: "The same request is being worked on.",
     ProblemCode.CHANGED_MEANWHILE: "Somebody else changed it. Please read it again.",
+    ProblemCode.ACTION_REPLACED: (
+        "The summary was made again, and this action item is not in it any more."
+    ),
     ProblemCode.RATE_LIMITED: "Too many requests. Please wait.",
     ProblemCode.UNAVAILABLE: "This is not available at the moment. Please try again.",
     ProblemCode.DOCUMENT_UNREADABLE: "This cannot be read at the moment. It is safe.",

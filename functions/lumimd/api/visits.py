@@ -151,7 +151,11 @@ async def read_history(visit: OwnVisit, parts: PartsOfApi) -> HistoryView:
 @router.get("/visits/{visitId}/actions", responses=may_answer(P.NOT_FOUND))
 async def read_actions(visit: OwnVisit, parts: PartsOfApi) -> ActionsView:
     """The action items of a visit, in its order."""
-    actions = await parts.store.actions(visit.visit_id)
+    places = {action_id: place for place, action_id in enumerate(visit.action_ids)}
+    actions = sorted(  # those that the owner added come last
+        await parts.store.actions(visit.visit_id),
+        key=lambda action: (places.get(action.action_id, len(places)), action.created_at),
+    )
     return ActionsView(visit_id=visit.visit_id, actions=tuple(map(ActionView.of, actions)))
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from lumimd.clinical import Source, VisitSummary
 from lumimd.events.event import Changes, Event, claimed, nobodys_before
@@ -9,6 +10,9 @@ from lumimd.events.submission import AudioRejected, SubmissionDeferred, Submissi
 from lumimd.events.transcription import request_grace
 from lumimd.progress import Step
 from lumimd.records import Claim, Ledger, Stage, Visit
+
+RETIRED_KNOWN: Final = 200
+"""Ids of items that are gone, the newest: those of the last ten summaries or so."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +100,15 @@ class ProvisionalSummaryStored(Event):
 class SummaryStored(Event):
     """The summary and the action items are committed together with this event.
 
-    One by rules is as final as one by the model: its owner may have another one made.
+    One by rules is as final as one by the model: its owner may have another one made. The save
+    fills in `action_ids`, and the ids of earlier items that are `retired` (`recording.py`).
     """
 
     step = Step.COMPLETED
     source: Source
     summary: VisitSummary
-    action_ids: tuple[str, ...]
+    action_ids: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
     answers: int = 0
 
     @property
@@ -114,6 +120,7 @@ class SummaryStored(Event):
             **_results(self.source, self.summary),
             "provisional": False,
             "action_ids": self.action_ids,
+            "retired_action_ids": (*visit.retired_action_ids, *self.retired)[-RETIRED_KNOWN:],
             "kept": None,
             "ledger": _charged(visit, self.answers),
         }

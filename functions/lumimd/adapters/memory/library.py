@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from lumimd.adapters.memory.queries import Listing, equal
 from lumimd.adapters.memory.store import MemoryVisitStore
-from lumimd.commit import Conflict
+from lumimd.commit import Conflict, StoredAction
 from lumimd.document import Document
-from lumimd.library import Group, Place, Profile, StoredAction, Used, is_listed
+from lumimd.library import Group, Place, Profile, Used, is_listed
 from lumimd.queries import Cursor, Page
 from lumimd.reading import read, readable
 from lumimd.records import Action, Visit
@@ -64,6 +64,14 @@ class MemoryLibrary:
         await asyncio.sleep(0)
         found = self._store.raw.get(f"actions/{action_id}")
         return StoredAction(read(Action, "actions", action_id, found), found) if found else None
+
+    async def was_retired(self, user_id: str, action_id: str) -> bool:
+        """Whether a visit of the user had this action item before another summary."""
+        await asyncio.sleep(0)
+        return any(
+            equal(visit, userId=user_id) and action_id in visit.get("retiredActionIds", ())
+            for _, visit in self._store.raw.under("visits")
+        )
 
     async def add_action(self, action: Action) -> StoredAction:
         """Write a new action item; raises Conflict when it exists."""
