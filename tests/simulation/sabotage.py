@@ -33,6 +33,7 @@ from tests.simulation.sabotage_of_account import ACCOUNT
 from tests.simulation.sabotage_of_answers import ANSWERS
 from tests.simulation.sabotage_of_measuring import MEASURING
 from tests.simulation.sabotage_of_moves import MOVES
+from tests.simulation.sabotage_of_owners_work import OWNERS_WORK
 from tests.simulation.sabotage_of_places import PLACES
 from tests.simulation.sabotage_of_reading import READING
 from tests.simulation.sabotage_of_rights import RIGHTS
@@ -238,6 +239,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     **TAKES,
     **ACCOUNT,
     **READING,
+    **OWNERS_WORK,
 }
 
 

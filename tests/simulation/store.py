@@ -31,6 +31,7 @@ class Documents:
     receipts: dict[str, tuple[Deletion, int]] = field(default_factory=dict)
     on_saved: Saved = lambda before, commit: None
     on_deletion: Callable[[Visit | None], None] = lambda visit: None
+    on_items_read: Callable[[str], None] = lambda visit_id: None
     checks_versions: bool = True
     in_line: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
@@ -117,6 +118,11 @@ class Documents:
     def actions_of(self, visit_id: str) -> tuple[Action, ...]:
         found = (self.actions[action_id] for action_id in sorted(self.actions))
         return tuple(action for action in found if action.visit_id == visit_id)
+
+    def items_to_merge(self, visit_id: str) -> tuple[Action, ...]:
+        """The action items as a summary that is to be saved finds them."""
+        self.on_items_read(visit_id)
+        return self.actions_of(visit_id)
 
     def write(self, commit: Commit) -> Stored:
         """Write all of `commit`, whatever is there."""

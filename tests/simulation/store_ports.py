@@ -66,7 +66,9 @@ class SimulatedVisitStore:
 
     async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
         # A frozen value is its own version.
-        found = await self.actions(visit_id)
+        found = await self._through(
+            "actions", visit_id, lambda: self.documents.items_to_merge(visit_id)
+        )
         return tuple(StoredAction(action, action) for action in found)
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
