@@ -171,7 +171,10 @@ export interface Utterance {
  * worker has taken up since the last one did. `held_since` is when the present stage first had to
  * wait for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
  * fault of the deployment: its times count from then on. `given_up_jobs` are jobs at the provider
- * that ran for too long; they are not adopted, unless they end after all. `turn` is the visit's
+ * that ran for too long; they are not adopted, unless they end after all. From
+ * `overdue_at` on, a visit that is not at its end takes longer than expected. `retry_count` counts
+ * the attempts at what failed that were asked for, and `last_retry_at` is when another attempt, or
+ * another summary, last was. `turn` is the visit's
  * turn in the line for the provider while it waits there (`admission/`), `queued_at` when it first
  * had to wait, there or for its user's quota. Once it was in line or at the provider, its
  * recording is `counted` against that quota. An `urgent` visit overtakes the others. A
@@ -205,6 +208,8 @@ export interface Visit {
   progressPercent?: number;
   currentStep?: Step;
   estimatedSecondsRemaining?: number | null;
+  takingLongerThanExpected?: boolean;
+  overdueAt?: Timestamp | null;
   processingError?: ProcessingError | null;
   attempt?: number;
   deaths?: number;

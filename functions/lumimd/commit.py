@@ -43,7 +43,7 @@ class Commit:
     entries: Sequence[HistoryEntry] = ()
     pages: Sequence[TranscriptPage] | None = None
     stale_pages: int = 0
-    actions: Sequence[Action] = ()
+    actions: Sequence[Action] | None = None
     stale_actions: Sequence[str] = ()
     action_versions: Mapping[str, object] = field(default_factory=dict)
     dead_letter: DeadLetter | None = None
@@ -57,7 +57,7 @@ class Commit:
             writes[f"{visit_path}/history/{entry.position:06d}"] = entry.to_stored()
         for page in self.pages or ():
             writes[_page_path(visit_path, page.page)] = page.to_stored()
-        for action in self.actions:
+        for action in self.actions or ():
             writes[f"actions/{action.action_id}"] = action.to_stored()
         if self.dead_letter is not None:
             writes[_dead_letter_path(self.visit)] = self.dead_letter.to_stored()

@@ -56,6 +56,10 @@ class VisitStore(Protocol):
         """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
         ...
 
+    async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `overdue_at <= now`, the longest overdue first."""
+        ...
+
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         """The stored utterances in order; empty when there are none.
 

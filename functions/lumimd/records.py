@@ -185,7 +185,10 @@ class Visit(Document):
     worker has taken up since the last one did. `held_since` is when the present stage first had to
     wait for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
     fault of the deployment: its times count from then on. `given_up_jobs` are jobs at the provider
-    that ran for too long; they are not adopted, unless they end after all. `turn` is the visit's
+    that ran for too long; they are not adopted, unless they end after all. From
+    `overdue_at` on, a visit that is not at its end takes longer than expected. `retry_count` counts
+    the attempts at what failed that were asked for, and `last_retry_at` is when another attempt, or
+    another summary, last was. `turn` is the visit's
     turn in the line for the provider while it waits there (`admission/`), `queued_at` when it first
     had to wait, there or for its user's quota. Once it was in line or at the provider, its
     recording is `counted` against that quota. An `urgent` visit overtakes the others. A
@@ -221,6 +224,8 @@ class Visit(Document):
     progress_percent: int = 0
     current_step: Step = Step.WAITING_FOR_AUDIO
     estimated_seconds_remaining: int | None = None
+    taking_longer_than_expected: bool = False
+    overdue_at: datetime | None = None
     processing_error: ProcessingError | None = None
 
     attempt: int = 1

@@ -41,6 +41,7 @@ class Documents:
     on_unreadable: Callable[[str], None] = lambda visit_id: None
     _versions: count = field(default_factory=lambda: count(1))
     _due: list[tuple[datetime, str]] = field(default_factory=list)
+    _overdue: list[tuple[datetime, str]] = field(default_factory=list)
 
     def get(self, visit_id: str) -> Stored | None:
         """The visit, readable or not; for tests only."""
@@ -85,11 +86,17 @@ class Documents:
         return self.write(commit)
 
     def due(self, now: datetime, limit: int, after: Cursor | None) -> Page[Stored]:
-        first = bisect_right(self._due, (after.value, after.id)) if after else 0
+        return self._until(self._due, now, limit, after)
+
+    def overdue(self, now: datetime, limit: int, after: Cursor | None) -> Page[Stored]:
+        return self._until(self._overdue, now, limit, after)
+
+    def _until(
+        self, order: list[tuple[datetime, str]], now: datetime, limit: int, after: Cursor | None
+    ) -> Page[Stored]:
+        first = bisect_right(order, (after.value, after.id)) if after else 0
         places = [
-            Cursor(wake_at, visit_id)
-            for wake_at, visit_id in self._due[first : first + limit]
-            if wake_at <= now
+            Cursor(at, visit_id) for at, visit_id in order[first : first + limit] if at <= now
         ]
         return self.page(places, limit, lambda visit_id: self.visits[visit_id])
 
@@ -104,7 +111,7 @@ class Documents:
     def first_wake_at(self) -> datetime | None:
         """When the next visit, or the next deletion, is due."""
         times = [found.wake_at for found, _ in self.receipts.values() if found.wake_at]
-        return min([*times, *(wake_at for wake_at, _ in self._due[:1])], default=None)
+        return min([*times, *(at for at, _ in (*self._due[:1], *self._overdue[:1]))], default=None)
 
     def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         self._check("transcript", visit_id in self.pages, visit_id)
@@ -138,7 +145,7 @@ class Documents:
             pages = self.pages.setdefault(visit_id, {})
             for page in commit.pages:
                 pages[page.page] = page
-        for action in commit.actions:
+        for action in commit.actions or ():
             self.actions[action.action_id] = action
         if commit.dead_letter is not None:
             self.others[f"deadLetters/{visit_id}"] = commit.dead_letter
@@ -202,6 +209,8 @@ class Documents:
             self._forget_wake_up(present.visit)
         if visit.wake_at is not None:
             insort(self._due, (visit.wake_at, visit.visit_id))
+        if visit.overdue_at is not None:
+            insort(self._overdue, (visit.overdue_at, visit.visit_id))
         (self.in_line.discard if visit.turn is None else self.in_line.add)(visit.visit_id)
         stored = Stored(visit, next(self._versions))
         self.visits[visit.visit_id] = stored
@@ -210,6 +219,8 @@ class Documents:
     def _forget_wake_up(self, visit: Visit) -> None:
         if visit.wake_at is not None:
             del self._due[bisect_left(self._due, (visit.wake_at, visit.visit_id))]
+        if visit.overdue_at is not None:
+            del self._overdue[bisect_left(self._overdue, (visit.overdue_at, visit.visit_id))]
 
     def _remove_obsolete(self, commit: Commit) -> None:
         if not (commit.stale_pages or commit.stale_actions or commit.no_dead_letter):

@@ -53,6 +53,11 @@ class SimulatedVisitStore:
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
         return await self._through("due", None, lambda: self.documents.due(now, limit, after))
 
+    async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        return await self._through(
+            "overdue", None, lambda: self.documents.overdue(now, limit, after)
+        )
+
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         return await self._through(
             "transcript", visit_id, lambda: self.documents.transcript(visit_id)

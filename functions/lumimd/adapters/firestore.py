@@ -55,8 +55,17 @@ class FirestoreVisitStore:
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
         """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
-        due = self._client.collection("visits").where(filter=FieldFilter("wakeAt", "<=", now))
-        return await Listing(Visit, "visits", due, "wakeAt", stored).page(limit, after)
+        return await self._until("wakeAt", now, limit, after)
+
+    async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `overdue_at <= now`, the longest overdue first."""
+        return await self._until("overdueAt", now, limit, after)
+
+    async def _until(
+        self, field: str, now: datetime, limit: int, after: Cursor | None
+    ) -> Page[Stored]:
+        found = self._client.collection("visits").where(filter=FieldFilter(field, "<=", now))
+        return await Listing(Visit, "visits", found, field, stored).page(limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         """The stored utterances in order, all of them or none. One read a page."""

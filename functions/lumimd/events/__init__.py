@@ -16,6 +16,7 @@ from lumimd.events.owner import (
     SummaryRegenerated,
     SummaryRetried,
     VisitCancelled,
+    VisitDelayed,
     VisitEdited,
     VisitExpired,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "TranscriptionRestarted",
     "TranscriptionSubmitted",
     "VisitCancelled",
+    "VisitDelayed",
     "VisitEdited",
     "VisitExpired",
     "holder_died",

@@ -62,9 +62,18 @@ class MemoryVisitStore:
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
         """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
+        return await self._until("wakeAt", now, limit, after)
+
+    async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `overdue_at <= now`, the longest overdue first."""
+        return await self._until("overdueAt", now, limit, after)
+
+    async def _until(
+        self, field: str, now: datetime, limit: int, after: Cursor | None
+    ) -> Page[Stored]:
         await asyncio.sleep(0)
-        where = until("wakeAt", now)
-        return Listing(self.raw, Visit, "visits", "wakeAt", self.stored, where).page(limit, after)
+        where = until(field, now)
+        return Listing(self.raw, Visit, "visits", field, self.stored, where).page(limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         """The stored utterances in order, all of them or none."""
