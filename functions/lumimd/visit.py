@@ -107,6 +107,9 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.COMPLETED, e.SummaryRegenerated): _STORED,
     **{(_s, e.VisitExpired): _FAILED for _s in (_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING)},
     **{(_s, _e): Transition(_s) for _s, _e in product(_P, (e.ConsentGiven, e.VisitEdited))},
+    (_P.PENDING, e.VisitPrioritized): Transition(_P.PENDING),
+    (_P.TRANSCRIBING, e.VisitPrioritized): Transition(_P.TRANSCRIBING),
+    (_P.SUMMARIZING, e.VisitPrioritized): Transition(_P.SUMMARIZING),
     (_P.PENDING, e.VisitDelayed): Transition(_P.PENDING),
     (_P.TRANSCRIBING, e.VisitDelayed): Transition(_P.TRANSCRIBING),
     (_P.SUMMARIZING, e.VisitDelayed): Transition(_P.SUMMARIZING),
@@ -153,7 +156,8 @@ LATE_OR_REPEATED: Final = frozenset(
         # A second click: the work is under way, or done.
         *product((_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING, _P.COMPLETED, _P.CANCELLED), _RETRY),
         *product(set(_P) - {_P.COMPLETED}, (e.SummaryRegenerated,)),
-        *product(_TERMINAL, (e.VisitCancelled, e.VisitExpired, e.VisitDelayed)),
+        *product(_TERMINAL, (e.VisitCancelled, e.VisitExpired)),
+        *product(_TERMINAL, (e.VisitDelayed, e.VisitPrioritized)),
     }
 )
 

@@ -66,6 +66,7 @@ def an(event: type[e.Event], attempt: int = ATTEMPT) -> e.Event:
         e.ConsentGiven: lambda: e.ConsentGiven(None),
         e.ConsentGivenLate: lambda: e.ConsentGivenLate(attempt),
         e.VisitEdited: lambda: e.VisitEdited(None, {"title": "Knee"}),
+        e.VisitPrioritized: lambda: e.VisitPrioritized(None, True),
         e.VisitDelayed: lambda: e.VisitDelayed(attempt),
         e.VisitExpired: lambda: e.VisitExpired(attempt),
         e.VisitCancelled: lambda: e.VisitCancelled(None),

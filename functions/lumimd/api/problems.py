@@ -28,6 +28,7 @@ class ProblemCode(StrEnum):
     ACCOUNT_DISABLED = "account_disabled"
     UNUSABLE_USER_ID = "unusable_user_id"
     FORBIDDEN = "forbidden"
+    URGENT_NOT_INCLUDED = "urgent_not_included"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     INVALID_REQUEST = "invalid_request"
@@ -62,6 +63,7 @@ STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.ACCOUNT_DISABLED: HTTPStatus.FORBIDDEN,
     ProblemCode.UNUSABLE_USER_ID: HTTPStatus.FORBIDDEN,
     ProblemCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    ProblemCode.URGENT_NOT_INCLUDED: HTTPStatus.FORBIDDEN,
     ProblemCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ProblemCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ProblemCode.INVALID_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -91,6 +93,7 @@ DETAILS: Final[Mapping[ProblemCode, str]] = {
         "The user id of this account holds a character that we cannot keep. Please tell support."
     ),
     ProblemCode.FORBIDDEN: "Only operators may do this.",
+    ProblemCode.URGENT_NOT_INCLUDED: "Urgent processing is not part of your plan.",
     ProblemCode.NOT_FOUND: "There is no such thing, or it is not yours.",
     ProblemCode.METHOD_NOT_ALLOWED: "This cannot be done here.",
     ProblemCode.INVALID_REQUEST: "The request is not as it must be.",

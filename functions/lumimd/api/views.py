@@ -40,6 +40,7 @@ class VisitCard(Document):
     archived: bool
     tags: tuple[str, ...]
     batch_id: str | None
+    urgent: bool
     status: Status
     processing_status: ProcessingStatus
     current_step: Step

@@ -8,7 +8,7 @@ from lumimd import commands
 from lumimd.api.account_views import DeletionView
 from lumimd.api.idempotency import new_id
 from lumimd.api.identity import CurrentUser
-from lumimd.api.limits import Expensive, Write
+from lumimd.api.limits import Expensive, Write, may_be_urgent
 from lumimd.api.listing import Page, Paged
 from lumimd.api.owning import OwnVisit
 from lumimd.api.parts import ApiParts, PartsOfApi
@@ -37,11 +37,13 @@ _RUNS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.post("/visits", status_code=201, responses=may_answer(*OF_A_POST))
+@router.post("/visits", status_code=201, responses=may_answer(*OF_A_POST, P.URGENT_NOT_INCLUDED))
 async def create_visit(
     new: NewVisit, request: Request, user: CurrentUser, parts: PartsOfApi, _limit: Expensive
 ) -> NewVisitView:
     """Create a visit and say where its recording goes. Processing begins with the upload."""
+    if new.urgent:
+        await may_be_urgent(parts, user)
     return await created(
         parts,
         request,
@@ -50,6 +52,7 @@ async def create_visit(
         visit_id=new_id(request),
         consent=new.consent,
         batch_id=new.batch_id,
+        urgent=new.urgent,
     )
 
 
@@ -62,6 +65,7 @@ async def created(
     visit_id: str,
     consent: bool,
     batch_id: str | None,
+    urgent: bool = False,
 ) -> NewVisitView:
     """A new visit. One that a repeated request made already is given back as it is.
 
@@ -82,6 +86,7 @@ async def created(
             consent=consent,
             tags=tuple(new.tags),
             batch_id=batch_id,
+            urgent=urgent,
         )
     path = recording_path(user_id, visit_id, new.content_type)
     upload = await parts.uploads.place(path, new.content_type, request.headers.get("origin"))

@@ -19,6 +19,7 @@ from lumimd.events.owner import (
     VisitDelayed,
     VisitEdited,
     VisitExpired,
+    VisitPrioritized,
 )
 from lumimd.events.submission import (
     POLL_EVERY,
@@ -101,5 +102,6 @@ __all__ = [
     "VisitDelayed",
     "VisitEdited",
     "VisitExpired",
+    "VisitPrioritized",
     "holder_died",
 ]

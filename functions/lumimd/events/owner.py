@@ -95,6 +95,25 @@ class VisitDelayed(Event):
         return {}
 
 
+@dataclass(frozen=True)
+class VisitPrioritized(Event):
+    """The visit overtakes others from now on, or does so no longer.
+
+    In line it gives up its turn and asks for one in its new lane, at once.
+    """
+
+    urgent: bool
+
+    @property
+    def detail(self) -> str:
+        return "urgent" if self.urgent else "ordinary"
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        if visit.turn is None or visit.urgent is self.urgent:
+            return {"urgent": self.urgent}
+        return {"urgent": self.urgent, "turn": None, "wake_at": now}
+
+
 def _submitted_again(now: datetime) -> Changes:
     return {"wake_at": now, "transcription": None}
 
