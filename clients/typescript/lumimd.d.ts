@@ -80,14 +80,18 @@ export interface Documents {
 /**
  * Something the patient has to do. The owner may edit it afterwards.
  *
- * `due` is in the words of the visit; `due_date` is a day that somebody has chosen.
+ * `due` is in the words of the visit; `due_date` is a day that the owner has chosen. Of an item of
+ * a summary, `extracted_text` is its text as the summary has it, and `said` a hash of the spoken
+ * words that it cites: another summary finds the item by them (`owners_work.py`).
  */
 export interface Action {
   actionId: string;
   visitId: string;
   userId: string;
   text: string;
+  extractedText?: string | null;
   evidence: string[];
+  said?: string | null;
   due?: string | null;
   dueDate?: Timestamp | null;
   completed?: boolean;
@@ -167,13 +171,18 @@ export interface Utterance {
  * worker has taken up since the last one did. `held_since` is when the present stage first had to
  * wait for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
  * fault of the deployment: its times count from then on. `given_up_jobs` are jobs at the provider
- * that ran for too long; they are not adopted, unless they end after all. `turn` is the visit's
+ * that ran for too long; they are not adopted, unless they end after all. From
+ * `overdue_at` on, a visit that is not at its end takes longer than expected. `retry_count` counts
+ * the attempts at what failed that were asked for, and `last_retry_at` is when another attempt, or
+ * another summary, last was. `turn` is the visit's
  * turn in the line for the provider while it waits there (`admission/`), `queued_at` when it first
  * had to wait, there or for its user's quota. Once it was in line or at the provider, its
  * recording is `counted` against that quota. An `urgent` visit overtakes the others. A
  * `provisional` summary was made by rules while the model was away; it is replaced once, or the
  * rules' is made final. A visit may have several files, its takes (`takes.py`); `kept` is the
- * status that it goes back to when the present file brings nothing. While it is under
+ * status that it goes back to when the present file brings nothing. `action_ids` are the action
+ * items of the summary in its order, and those of earlier ones that their owner has worked on;
+ * `retired_action_ids` are items of earlier summaries that are gone. While it is under
  * `legal_hold`, recordings that come are `held_takes`, and a summary that would replace the
  * stored one is `summary_owed`: both wait for the release.
  */
@@ -203,6 +212,8 @@ export interface Visit {
   progressPercent?: number;
   currentStep?: Step;
   estimatedSecondsRemaining?: number | null;
+  takingLongerThanExpected?: boolean;
+  overdueAt?: Timestamp | null;
   processingError?: ProcessingError | null;
   attempt?: number;
   deaths?: number;
@@ -226,6 +237,7 @@ export interface Visit {
   nextSteps?: Statement[];
   education?: Statement[];
   actionIds?: string[];
+  retiredActionIds?: string[];
   ledger?: Ledger;
   createdAt: Timestamp;
   updatedAt: Timestamp;

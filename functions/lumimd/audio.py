@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from lumimd.document import Document
 from lumimd.errors import ErrorCode, Permanent
-from lumimd.ids import is_user_id
+from lumimd.ids import is_id, is_user_id
 from lumimd.media_types import EXTENSIONS
 
 MAX_BYTES: Final = 5 * 1024**3
@@ -20,7 +20,7 @@ MAX_SECONDS: Final = 10 * 3600
 # that Firestore keeps for itself (`__.*__`); the file name is the user's own (spaces and any script
 # are welcome), but no path inside it and no control characters.
 _PATH: Final = re.compile(
-    r"visits/(?P<user_id>[!-$&-.0-~]{1,128})/(?P<visit_id>(?!__[\w-]*__/)[\w-]{1,128})/"
+    r"visits/(?P<user_id>[!-$&-.0-~]{1,128})/(?P<visit_id>[\w-]{1,128})/"
     r"(?P<file>[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}"
     rf"\.(?i:{'|'.join(EXTENSIONS)}))",
     re.ASCII,
@@ -137,7 +137,7 @@ class Upload(Document):
 def recording_of(storage_path: str) -> tuple[str, str] | None:
     """`(user_id, visit_id)` of a recording's path; None for every other object of the bucket."""
     match = _PATH.fullmatch(storage_path)
-    if match is None or not is_user_id(match["user_id"]):
+    if match is None or not (is_user_id(match["user_id"]) and is_id(match["visit_id"])):
         return None
     return match["user_id"], match["visit_id"]
 

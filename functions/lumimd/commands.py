@@ -39,6 +39,7 @@ async def create(
     title: str | None = None,
     tags: Sequence[str] = (),
     batch_id: str | None = None,
+    urgent: bool = False,
 ) -> Visit:
     """A visit that waits for its recording.
 
@@ -53,6 +54,7 @@ async def create(
         title=title,
         tags=tuple(tags),
         batch_id=batch_id,
+        urgent=urgent,
         consent=Consent(given_at=now) if consent else None,
         wake_at=now + parts.policy.expires_after,
         created_at=now,
@@ -161,6 +163,22 @@ async def change(parts: Parts, visit_id: str, **fields: Any) -> Visit:
     def decide(visit: Visit, now: datetime) -> e.Event:
         not_held(visit)
         return e.VisitEdited(None, fields)
+
+    return await _command(parts, visit_id, decide)
+
+
+async def prioritize(parts: Parts, visit_id: str, *, urgent: bool) -> Visit:
+    """Let a visit overtake the others in the line for the provider, or end that.
+
+    Raises:
+        Refused: `already_over` or `visit_not_found`.
+        Transient: the store is not available.
+    """
+
+    def decide(visit: Visit, now: datetime) -> e.Event:
+        if visit.processing_status.is_terminal:
+            raise Refused(RefusalCode.ALREADY_OVER)
+        return e.VisitPrioritized(None, urgent)
 
     return await _command(parts, visit_id, decide)
 

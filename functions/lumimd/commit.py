@@ -1,7 +1,7 @@
 """What is written to the store together, or not at all: a visit and the documents around it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from lumimd.dead_letter import DeadLetter
@@ -17,6 +17,14 @@ class Stored:
     version: object
 
 
+@dataclass(frozen=True)
+class StoredAction:
+    """An action item as it was read. `version` means something to its store alone."""
+
+    action: Action
+    version: object
+
+
 class Conflict(Exception):
     """The document changed since it was read, or exists already. Read again and decide again."""
 
@@ -25,10 +33,11 @@ class Conflict(Exception):
 class Commit:
     """What is written together, or not at all.
 
-    `pages` replace the pages of the visit (`stale_pages` of them existed before), `actions` replace
-    those in `stale_actions`; None leaves them alone. A visit that fails gets a `dead_letter`; one
-    that is worked on again has none any more. A `hold` is written with the visit that it protects,
-    and goes with it (`no_hold`).
+    `pages` replace the pages of the visit (`stale_pages` of them existed before); None leaves them
+    alone. `actions` are written and `stale_actions` deleted; those in `action_versions` must still
+    be as they were read, since their owner writes to them as well. A visit that fails gets a
+    `dead_letter`; one that is worked on again has none any more. A `hold` is written with the visit
+    that it protects, and goes with it (`no_hold`).
     """
 
     visit: Visit
@@ -37,6 +46,7 @@ class Commit:
     stale_pages: int = 0
     actions: Sequence[Action] | None = None
     stale_actions: Sequence[str] = ()
+    action_versions: Mapping[str, object] = field(default_factory=dict)
     dead_letter: DeadLetter | None = None
     no_dead_letter: bool = False
     hold: Hold | None = None
@@ -58,6 +68,10 @@ class Commit:
             writes[f"holds/{self.visit.visit_id}"] = self.hold.to_stored()
         return writes
 
+    def versions(self) -> dict[str, object]:
+        """The versions that action items must still have, by path."""
+        return {f"actions/{name}": version for name, version in self.action_versions.items()}
+
     def deletes(self) -> list[str]:
         """The paths of documents that an earlier attempt left and this one does not have."""
         visit_path = f"visits/{self.visit.visit_id}"
@@ -65,9 +79,7 @@ class Commit:
         if self.pages is not None:
             numbers = range(len(self.pages), self.stale_pages)
             obsolete += [_page_path(visit_path, number) for number in numbers]
-        if self.actions is not None:
-            kept = {action.action_id for action in self.actions}
-            obsolete += [f"actions/{stale}" for stale in self.stale_actions if stale not in kept]
+        obsolete += [f"actions/{stale}" for stale in self.stale_actions]
         if self.no_dead_letter:
             obsolete.append(_dead_letter_path(self.visit))
         if self.no_hold:

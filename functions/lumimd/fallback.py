@@ -122,8 +122,9 @@ async def go_on_without_model(
     )
     wanted = still_held(claimed)
     if lacks_provisional(visit, now):
-        summary = await _by_rules(parts, visit)
-        if summary is not None:
+        by_rules = await _by_rules(parts, visit)
+        if by_rules is not None:
+            summary, _ = by_rules
             source = parts.fallback.source
             provisional = e.ProvisionalSummaryStored(
                 visit.attempt,
@@ -157,22 +158,22 @@ async def end_without_model(
     """
     visit = claimed.visit
     has_one = visit.source == "model" and visit.kept is not ProcessingStatus.SUMMARIZING
-    summary = None if has_one else await _by_rules(parts, visit)
+    by_rules = None if has_one else await _by_rules(parts, visit)
     event: e.Event = e.SummaryFailed(visit.attempt, code, paid=paid)
     actions: tuple[Action, ...] | None = None
-    if summary is not None:
+    if by_rules is not None:
         logs.event("rules_wrote_the_summary", "warning", code=code)
-        actions = action_items(visit, summary, parts.clock.now())
-        ids = tuple(action.action_id for action in actions)
-        event = e.SummaryStored(visit.attempt, parts.fallback.source, summary, ids, paid=paid)
+        summary, transcript = by_rules
+        actions = action_items(visit, summary, transcript, parts.clock.now())
+        event = e.SummaryStored(visit.attempt, parts.fallback.source, summary, paid=paid)
     await record(parts, claimed, event, actions=actions, still_wanted=still_held(claimed))
 
 
-async def _by_rules(parts: Parts, visit: Visit) -> VisitSummary | None:
-    """A summary by rules, or None where the rules find nothing to say."""
+async def _by_rules(parts: Parts, visit: Visit) -> tuple[VisitSummary, Transcript] | None:
+    """A summary by rules and its transcript, or None where the rules find nothing to say."""
     transcript = Transcript(utterances=await parts.store.transcript(visit.visit_id))
     try:
-        return await ANALYSES[visit.kind](transcript, parts.fallback, Bill())
+        return await ANALYSES[visit.kind](transcript, parts.fallback, Bill()), transcript
     except Permanent as error:
         logs.failure("rules_have_nothing_to_say", error)
         return None

@@ -3,8 +3,14 @@
 import re
 from typing import Final
 
-ID: Final = r"^[A-Za-z0-9_-]{1,128}$"
-"""An id that we, or our clients, make: of a visit, a batch, an action item, a job."""
+ID: Final = (
+    r"^([A-Za-z0-9-][A-Za-z0-9_-]{0,127}|_([A-Za-z0-9-][A-Za-z0-9_-]{0,126})?"
+    r"|__(_|[A-Za-z0-9_-]{0,125}[A-Za-z0-9-]|[A-Za-z0-9_-]{0,124}[A-Za-z0-9-]_)?)$"
+)
+"""An id that we, or our clients, make: of a visit, a batch, an action item, a job. One to 128 of
+these characters, and not `__.*__`, which Firestore keeps for itself: it refuses every request for
+such a document. The rules and schemas repeat this expression; neither RE2 nor pydantic's engine can
+look ahead, so it spells out where an underscore may be."""
 
 USER_ID: Final = r"^[!-$&-.0-~]{1,128}$"
 """An id of Firebase Authentication, or of a sign-in provider of one's own (`auth0|5f7c`,
@@ -14,6 +20,11 @@ this expression; `RESERVED` comes on top."""
 
 RESERVED: Final = r"^([.][.]?|__.*__)$"
 """Ids that Firestore keeps for itself."""
+
+
+def is_id(text: str) -> bool:
+    """Whether a document can have this id."""
+    return bool(re.fullmatch(ID, text))
 
 
 def is_user_id(text: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from lumimd.commit import StoredAction
 from lumimd.document import Document
 from lumimd.errors import UnreadableDocument
 from lumimd.queries import Page
@@ -37,20 +38,19 @@ def group_of(visit: Visit) -> Group:
     return next(group for group, statuses in STATUSES.items() if visit.status in statuses)
 
 
+def is_listed(visit: Visit, group: Group | None, leave_out_archived: bool) -> bool:
+    """Whether a list of `group`, or of all groups, has the visit."""
+    if group is None:
+        return not (leave_out_archived and visit.archived)
+    return group is group_of(visit)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a page of a list ended: the instant and the id of its last item."""
 
     created_at: datetime
     id: str
-
-
-@dataclass(frozen=True)
-class StoredAction:
-    """An action item as it was read. `version` means something to the library alone."""
-
-    action: Action
-    version: object
 
 
 class Used(Document):
@@ -95,7 +95,13 @@ class Library(Protocol):
     """
 
     async def visits(
-        self, user_id: str, *, limit: int, group: Group | None = None, after: Place | None = None
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        group: Group | None = None,
+        after: Place | None = None,
+        leave_out_archived: bool = False,
     ) -> Page[Visit]:
         """At most `limit` visits of a group, or of all, and which were passed over for them."""
         ...
@@ -112,6 +118,10 @@ class Library(Protocol):
 
     async def action(self, action_id: str) -> StoredAction | None:
         """One action item, or None."""
+        ...
+
+    async def was_retired(self, user_id: str, action_id: str) -> bool:
+        """Whether a visit of the user had this action item before its summary was made again."""
         ...
 
     async def add_action(self, action: Action) -> StoredAction:

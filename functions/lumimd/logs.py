@@ -7,6 +7,7 @@ message may quote anything.
 
 import logging
 import sys
+import threading
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any, Final, TextIO
@@ -85,6 +86,11 @@ def configure(to: TextIO | None = None, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [LibraryHandler()]
     root.setLevel(logging.WARNING)
+    # A web server brings handlers of its own, before or after this call, and prints tracebacks.
+    logging.setLogRecordFactory(_without_error)
+    logging.captureWarnings(True)  # pydantic's quote the value
+    threading.excepthook = _thread_failed
+    sys.unraisablehook = _not_raised
 
 
 def event(name: str, severity: str = "info", **fields: Any) -> None:
@@ -121,6 +127,30 @@ def only_allowed(
     return line
 
 
+def _without_error(*arguments: Any, **named: Any) -> logging.LogRecord:
+    """A record that keeps of its error the class and the place, whichever handler prints it."""
+    record = logging.LogRecord(*arguments, **named)
+    if record.exc_info and record.exc_info[1] is not None:
+        vars(record).update(_named(record.exc_info[1]))
+        record.exc_info = None
+    return record
+
+
+def _named(error: BaseException) -> dict[str, str | None]:
+    return {"errorClass": type(error).__name__, "errorAt": _place(error)}
+
+
+def _thread_failed(failed: Any) -> None:
+    if failed.exc_value is not None:
+        failure("thread_failed", failed.exc_value)
+
+
+def _not_raised(failed: Any) -> None:
+    """An error in a finalizer, which Python prints."""
+    if failed.exc_value is not None:
+        failure("error_not_raised", failed.exc_value)
+
+
 class LibraryHandler(logging.Handler):
     """Says that a library logged, and where; not what, which might be a URL or a sentence."""
 
@@ -128,14 +158,15 @@ class LibraryHandler(logging.Handler):
         """Write one line for `record`."""
         # The framework formats the exception of a function by itself, while it handles it.
         error = record.exc_info[1] if record.exc_info else sys.exception()
+        named = _named(error) if error else {}
         event(
             "library_logged",
             "error" if record.levelno >= logging.ERROR else "warning",
             logger=record.name,
             module=record.module,
             line=record.lineno,
-            errorClass=type(error).__name__ if error else None,
-            errorAt=_place(error) if error else None,
+            errorClass=getattr(record, "errorClass", named.get("errorClass")),
+            errorAt=getattr(record, "errorAt", named.get("errorAt")),
         )
 
 

@@ -298,9 +298,8 @@ async def _summarize(parts: Parts, claimed: Stored) -> None:
             await go_on_without_model(parts, claimed, error, bill.settlement)
             return
         summary = bill.kept  # the time was up for the second ask, and not for what was paid
-    actions = action_items(visit, summary, parts.clock.now())
-    ids = tuple(action.action_id for action in actions)
-    event = e.SummaryStored(visit.attempt, summarizer.source, summary, ids, paid=bill.settlement)
+    actions = action_items(visit, summary, transcript, parts.clock.now())
+    event = e.SummaryStored(visit.attempt, summarizer.source, summary, paid=bill.settlement)
     await record(parts, claimed, event, actions=actions)
 
 

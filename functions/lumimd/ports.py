@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from lumimd.audio import Audio, Upload
 from lumimd.clinical import Source, VisitSummary
-from lumimd.commit import Commit, Stored
+from lumimd.commit import Commit, Stored, StoredAction
 from lumimd.dead_letter import DeadLetter
 from lumimd.errors import BadAnswer, ErrorCode
 from lumimd.queries import Cursor, Page
@@ -56,6 +56,10 @@ class VisitStore(Protocol):
         """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
         ...
 
+    async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `overdue_at <= now`, the longest overdue first."""
+        ...
+
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         """The stored utterances in order; empty when there are none.
 
@@ -70,6 +74,10 @@ class VisitStore(Protocol):
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
         """The action items of a visit, in order of their ids."""
+        ...
+
+    async def stored_actions(self, visit_id: str) -> Sequence[StoredAction]:
+        """The same with the versions that a save may ask for."""
         ...
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:

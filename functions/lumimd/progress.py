@@ -1,8 +1,12 @@
 """How far a visit is, for the people who wait for it."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
+
+LONG: Final = timedelta(minutes=30)
+"""A visit that is processed for so long takes longer than its owner expects."""
 
 
 class Step(StrEnum):

@@ -1,14 +1,16 @@
 """Saving what has happened: ask the table, save conditionally, then perform the effects."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from lumimd import logs, metrics
-from lumimd.commit import Commit, Conflict, Stored
+from lumimd.commit import Commit, Conflict, Stored, StoredAction
 from lumimd.dead_letter import DeadLetter
 from lumimd.errors import ErrorCode, Transient
-from lumimd.events import Event, HoldSet
+from lumimd.events import Event, HoldSet, SummaryStored
+from lumimd.owners_work import Merged, beside, merged
 from lumimd.parts import Parts
 from lumimd.records import Action, ProcessingStatus, Visit
 from lumimd.transcript import TranscriptPage
@@ -29,7 +31,8 @@ async def record(
 ) -> Stored | None:
     """Save what `event` makes of the visit, together with `pages` and `actions`.
 
-    On a conflict the visit is read again and the table asked again; whatever was paid for before
+    `actions` take over the documents of earlier items with the same content (`owners_work.py`). On
+    a conflict the visit is read again and the table asked again; whatever was paid for before
     is not repeated. An event that is a decision rather than a fact may be `still_wanted` then or
     not. Returns the visit as it is then, or None when it is gone.
 
@@ -66,21 +69,22 @@ async def record_once(
         Transient: the store is not available.
     """
     now = parts.clock.now()
+    merged_with = await _with_earlier(parts, stored.visit, actions)
+    if merged_with is not None and isinstance(event, SummaryStored):
+        event = replace(event, action_ids=merged_with.ids, retired=merged_with.retired)
     step = advance(stored.visit, event, now)
     if not step.changed:
         logs.event("event_was_late", code=event.name)
         return stored
-    stale_actions = stored.visit.action_ids
-    if stored.visit.legal_hold and actions is not None:
-        actions = [each for each in actions if each.action_id not in stale_actions]
-        stale_actions = ()
+    items = None if step.withheld else merged_with
     commit = Commit(
         step.visit,
         entries=(step.entry,) if step.entry else (),
         pages=None if step.withheld else pages,
         stale_pages=stored.visit.transcript_pages,
-        actions=None if step.withheld else actions,
-        stale_actions=stale_actions,
+        actions=items.write if items else (),
+        stale_actions=items.retired if items else (),
+        action_versions=items.versions if items else {},
         dead_letter=dead_letter_of(stored.visit, step.visit, now),
         no_dead_letter=works_again(stored.visit, step.visit),
     )
@@ -88,6 +92,21 @@ async def record_once(
     announce(step, event)
     await perform(parts, saved.visit, step, stored.visit.attempt)
     return saved
+
+
+async def _with_earlier(
+    parts: Parts, visit: Visit, actions: Sequence[Action] | None
+) -> Merged | None:
+    """New action items, merged with those of the summary before as they are stored now."""
+    if actions is None:
+        return None
+    if visit.legal_hold:
+        return beside(visit.action_ids, actions)
+    earlier: Sequence[StoredAction] = ()
+    if visit.action_ids:
+        found = await parts.store.stored_actions(visit.visit_id)
+        earlier = [each for each in found if each.action.action_id in visit.action_ids]
+    return merged(earlier, actions)
 
 
 def announce(step: Advance, event: Event) -> None:

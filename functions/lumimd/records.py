@@ -201,13 +201,18 @@ class Visit(Document):
     worker has taken up since the last one did. `held_since` is when the present stage first had to
     wait for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
     fault of the deployment: its times count from then on. `given_up_jobs` are jobs at the provider
-    that ran for too long; they are not adopted, unless they end after all. `turn` is the visit's
+    that ran for too long; they are not adopted, unless they end after all. From
+    `overdue_at` on, a visit that is not at its end takes longer than expected. `retry_count` counts
+    the attempts at what failed that were asked for, and `last_retry_at` is when another attempt, or
+    another summary, last was. `turn` is the visit's
     turn in the line for the provider while it waits there (`admission/`), `queued_at` when it first
     had to wait, there or for its user's quota. Once it was in line or at the provider, its
     recording is `counted` against that quota. An `urgent` visit overtakes the others. A
     `provisional` summary was made by rules while the model was away; it is replaced once, or the
     rules' is made final. A visit may have several files, its takes (`takes.py`); `kept` is the
-    status that it goes back to when the present file brings nothing. While it is under
+    status that it goes back to when the present file brings nothing. `action_ids` are the action
+    items of the summary in its order, and those of earlier ones that their owner has worked on;
+    `retired_action_ids` are items of earlier summaries that are gone. While it is under
     `legal_hold`, recordings that come are `held_takes`, and a summary that would replace the
     stored one is `summary_owed`: both wait for the release.
     """
@@ -239,6 +244,8 @@ class Visit(Document):
     progress_percent: int = 0
     current_step: Step = Step.WAITING_FOR_AUDIO
     estimated_seconds_remaining: int | None = None
+    taking_longer_than_expected: bool = False
+    overdue_at: datetime | None = None
     processing_error: ProcessingError | None = None
 
     attempt: int = 1
@@ -274,6 +281,7 @@ class Visit(Document):
     next_steps: tuple[Statement, ...] = ()
     education: tuple[Statement, ...] = ()
     action_ids: tuple[str, ...] = ()
+    retired_action_ids: tuple[str, ...] = ()
 
     ledger: Ledger = Ledger()
     history_length: int = 0
@@ -312,14 +320,18 @@ class HistoryEntry(Document):
 class Action(Document):
     """Something the patient has to do. The owner may edit it afterwards.
 
-    `due` is in the words of the visit; `due_date` is a day that somebody has chosen.
+    `due` is in the words of the visit; `due_date` is a day that the owner has chosen. Of an item of
+    a summary, `extracted_text` is its text as the summary has it, and `said` a hash of the spoken
+    words that it cites: another summary finds the item by them (`owners_work.py`).
     """
 
     action_id: str
     visit_id: str
     user_id: str
     text: str
+    extracted_text: str | None = None
     evidence: tuple[str, ...]
+    said: str | None = None
     due: str | None = None
     due_date: datetime | None = None
     completed: bool = False

@@ -95,10 +95,10 @@ def _may_have_killed(visit: Visit, now: datetime) -> bool:
 async def wake_due(parts: Parts) -> int:
     """Look after every due visit, the longest overdue first; returns how many there were.
 
-    Then it admits visits from the line and sweeps deleted visits. Poison-pill isolation: a
-    recording that crashes its worker stops the worker's other visits, too; so visits whose last
-    lease expired without an outcome come last, one at a time. Each of the four parts has its turn,
-    also after another one failed.
+    Then it admits visits from the line, notes delays and sweeps deleted visits. Poison-pill
+    isolation: a recording that crashes its worker stops the worker's other visits, too; so visits
+    whose last lease expired without an outcome come last, one at a time. Each of the five parts has
+    its turn, also after another one failed.
 
     Raises:
         Transient: the store is not available.
@@ -115,6 +115,9 @@ async def wake_due(parts: Parts) -> int:
     async def submit_one(stored: Stored) -> None:
         await submit_called(parts, stored)
 
+    async def note_one(stored: Stored) -> None:
+        await note_delay(parts, stored)
+
     async def due() -> None:
         async for page in pages(lambda after: parts.store.due(now, BATCH, after)):
             tick.found(run.passed_over(page))
@@ -128,10 +131,16 @@ async def wake_due(parts: Parts) -> int:
     async def line() -> None:
         await run.at_once(await parts.admission.admit_waiting(parts), submit_one)
 
+    async def delays() -> None:
+        async for page in pages(lambda after: parts.store.overdue(now, BATCH, after)):
+            run.passed_over(page)
+            await run.at_once(page.items, note_one)
+
     await run.part("due", due())
     await run.part("line", line())
     if not run.failed_parts:
         tick.ended()
+    await run.part("delays", delays())
     await run.part("deletions", deletion.sweep_due(parts, now, run))
     await run.one_by_one(suspects, wake_one)
     run.end("wake_due_visits")
@@ -186,6 +195,21 @@ async def submit_called(parts: Parts, stored: Stored) -> None:
     claimed = await claim(parts, stored, e.SubmissionClaimed)
     if claimed is not None:
         await pipeline.submit(parts, claimed)
+
+
+async def note_delay(parts: Parts, stored: Stored) -> None:
+    """Write into a visit that it takes longer than expected, for whoever listens to it.
+
+    Raises:
+        Transient: the store is not available.
+    """
+
+    def is_overdue(visit: Visit) -> bool:
+        return visit.overdue_at is not None and visit.overdue_at <= parts.clock.now()
+
+    if is_overdue(stored.visit):
+        delayed = e.VisitDelayed(stored.visit.attempt)
+        await record(parts, stored, delayed, still_wanted=is_overdue)
 
 
 async def _goes_on_waiting(

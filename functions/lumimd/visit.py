@@ -18,7 +18,7 @@ from typing import Final
 from lumimd import events as e
 from lumimd.audio import Audio
 from lumimd.errors import RETRYABLE, ErrorCode
-from lumimd.progress import PERCENT, seconds_remaining
+from lumimd.progress import LONG, PERCENT, seconds_remaining
 from lumimd.records import HistoryEntry, ProcessingStatus, Status, Visit
 from lumimd.takes import generation_known, has_room, takes_of
 
@@ -115,6 +115,12 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     **{(_s, e.VisitExpired): _FAILED for _s in (_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING)},
     **{(_s, _e): Transition(_s) for _s, _e in product(_P, (e.ConsentGiven, e.VisitEdited))},
     **{(_s, e.JobCharged): Transition(_s) for _s in _P if _s.is_terminal},
+    (_P.PENDING, e.VisitPrioritized): Transition(_P.PENDING),
+    (_P.TRANSCRIBING, e.VisitPrioritized): Transition(_P.TRANSCRIBING),
+    (_P.SUMMARIZING, e.VisitPrioritized): Transition(_P.SUMMARIZING),
+    (_P.PENDING, e.VisitDelayed): Transition(_P.PENDING),
+    (_P.TRANSCRIBING, e.VisitDelayed): Transition(_P.TRANSCRIBING),
+    (_P.SUMMARIZING, e.VisitDelayed): Transition(_P.SUMMARIZING),
     # Cancelled or expired before there was a recording: whoever records then wants it processed.
     (_P.CANCELLED, e.AudioAccepted): _SUBMIT,
     (_P.FAILED, e.AudioAccepted): _SUBMIT,
@@ -161,6 +167,7 @@ LATE_OR_REPEATED: Final = frozenset(
         *product(_TERMINAL, (e.VisitCancelled, e.VisitExpired)),
         # It is charged at the end of the visit.
         *product(set(_P) - set(_TERMINAL), (e.JobCharged,)),
+        *product(_TERMINAL, (e.VisitDelayed, e.VisitPrioritized)),
     }
 )
 
@@ -338,9 +345,20 @@ def _settled(
         settled |= {"wake_at": None, "claim": None, "estimated_seconds_remaining": 0}
         if after.timings is not None and not before.processing_status.is_terminal:
             settled["timings"] = after.timings.ended_at(now)
-    elif after.wake_at is None and after.audio is not None:
+    settled |= _delay(after, to, now)
+    if not to.is_terminal and after.wake_at is None and after.audio is not None:
         raise AssertionError(f"{type(event).__name__} left a running visit without wake_at")
     return settled
+
+
+def _delay(after: Visit, to: ProcessingStatus, now: datetime) -> e.Changes:
+    """Listeners see a delay in the document. It comes without an event: `recovery.py` looks."""
+    began_at = after.timings.processing_started_at if after.timings else None
+    if began_at is None or to.is_terminal:
+        return {"taking_longer_than_expected": False, "overdue_at": None}
+    is_late = now - began_at >= LONG
+    overdue_at = None if is_late else began_at + LONG
+    return {"taking_longer_than_expected": is_late, "overdue_at": overdue_at}
 
 
 def _status(to: ProcessingStatus, after: Visit) -> Status:

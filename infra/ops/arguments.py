@@ -110,6 +110,13 @@ def _changes(commands: Any, common: argparse.ArgumentParser) -> None:
         legal.add_argument("--reason", type=asked.reason, required=True, metavar="TEXT")
         legal.set_defaults(command="visits:hold", held=name == "hold")
 
+    first = commands.add_parser(
+        "urgent", parents=[common], help="let a visit overtake others in the line"
+    )
+    first.add_argument("visit", metavar="VISIT")
+    first.add_argument("--off", action="store_true", help="end that")
+    first.set_defaults(command="visits:prioritize")
+
     gone = commands.add_parser("delete", parents=[common], help="delete a visit everywhere")
     gone.add_argument("visit", metavar="VISIT")
     gone.set_defaults(command="visits:delete")

@@ -9,7 +9,7 @@ import pytest
 
 from lumimd.adapters.memory.library import MemoryLibrary
 from lumimd.api.problems import DETAILS, STATUS, ProblemCode
-from lumimd.api.security import HEADERS, MAX_BODY_BYTES
+from lumimd.api.security import HEADERS, MAX_BODY_BYTES, BrokenOff, Bugs
 from lumimd.errors import ErrorCode, Transient
 from tests.support.api import Api, completed, failed, stored, visit_of
 
@@ -179,3 +179,17 @@ async def test_no_words_of_a_visit_are_logged_whatever_is_asked(api: Api, log: i
             assert CANARY not in theirs.text
     assert "visit_deleted" in log.getvalue()
     assert CANARY not in log.getvalue()
+
+
+@pytest.mark.parametrize("error", [ValueError(CANARY), Transient(ErrorCode.INTERNAL_ERROR)])
+async def test_an_answer_that_breaks_off_hands_no_error_to_the_server(error: Exception) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise error from KeyError(CANARY)
+
+    async def sent(message: Any) -> None:
+        pass
+
+    with pytest.raises(BrokenOff) as raised:
+        await Bugs(app)({"type": "http"}, sent, sent)
+    assert (raised.value.args, raised.value.__cause__, raised.value.__context__) == ((), None, None)

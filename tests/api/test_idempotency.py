@@ -3,12 +3,13 @@
 import asyncio
 import uuid
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
 from lumimd.api.answers import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
 from lumimd.errors import ErrorCode, Transient
-from tests.support.api import Api, failed, stored, visit_of
+from tests.support.api import Api, action_of, failed, stored, visit_of
 
 NEW = {"title": "Knee", "consent": True}
 
@@ -173,3 +174,58 @@ async def test_what_a_user_deletes_is_not_replayed(api: Api) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "changed_meanwhile")
     assert "Knee" not in again.text
     assert await visits(api) == 0
+
+
+def id_made_of(headers: dict[str, str], path: str, user: str = "user-1") -> str:
+    """The id that the API makes of a key: a stranger who learns the key can compute it as well."""
+    return sha256(f"{user}/{headers['Idempotency-Key']}/{path}".encode()).hexdigest()[:32]
+
+
+async def test_a_key_does_not_claim_the_visit_of_another_user(api: Api) -> None:
+    headers = key()
+    squatted = id_made_of(headers, "/v1/visits")
+    await stored(api.parts, visit_of("user-2", squatted, title="Theirs"))
+    answer = await api.post("/v1/visits", json=NEW, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    assert squatted not in answer.text
+    assert "Theirs" not in answer.text
+    assert (await api.post("/v1/visits", json=NEW, headers=key())).status_code == 201
+
+
+async def test_a_key_does_not_claim_a_visit_of_another_user_for_a_batch(api: Api) -> None:
+    headers = key()
+    batch_id = id_made_of(headers, "/v1/batches")
+    squatted = sha256(f"{batch_id}/1".encode()).hexdigest()[:32]
+    await stored(api.parts, visit_of("user-2", squatted, title="Theirs"))
+    body = {"consent": True, "visits": [{}, {}]}
+    answer = await api.post("/v1/batches", json=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    assert "Theirs" not in answer.text
+
+
+@pytest.mark.parametrize("other", [("user-2", "theirs"), ("user-1", "another")])
+async def test_a_key_does_not_claim_an_action_of_another_user_or_visit(
+    api: Api, other: tuple[str, str]
+) -> None:
+    headers = key()
+    owner, visit_id = other
+    visit = visit_of(owner, visit_id)
+    await stored(api.parts, visit_of("user-1", "v1"), visit)
+    made = {"action_id": id_made_of(headers, "/v1/actions"), "text": "Not yours."}
+    await api.parts.library.add_action(action_of(visit).model_copy(update=made))
+    body = {"visitId": "v1", "text": "Walk."}
+    answer = await api.post("/v1/actions", json=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    assert "Not yours" not in answer.text
+
+
+async def test_an_action_whose_answer_was_lost_is_found_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = key()
+    await stored(api.parts, visit_of("user-1", "v1"))
+    body = {"visitId": "v1", "text": "Walk."}
+    first = await api.post("/v1/actions", json=body, headers=headers)
+    await api.parts.answers.forget("user-1")
+    again = await api.post("/v1/actions", json=body, headers=headers)
+    assert (again.status_code, again.json()) == (201, first.json())

@@ -92,7 +92,11 @@ async def test_each_group_lists_its_own_visits_newest_first(api: Api) -> None:
     assert await listed("?group=ready") == ["done"]
     assert await listed("?group=needs_attention") == ["half", "broken"]
     assert await listed("?group=archived") == ["old"]
-    assert await listed("") == ["old", "half", "broken", "done", "running", "waiting"]
+    shown = ["half", "broken", "done", "running", "waiting"]
+    assert await listed("") == shown
+    assert await listed("?includeArchived=false") == shown
+    assert await listed("?includeArchived=true") == ["old", *shown]
+    assert await listed("?group=ready&includeArchived=true") == ["done"]
 
 
 async def test_pages_hold_every_visit_once(api: Api) -> None:

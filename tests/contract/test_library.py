@@ -108,11 +108,16 @@ async def test_every_visit_is_in_one_group_newest_first(shelves: Shelves) -> Non
     }
     everything = ids((await shelves.library.visits("u", limit=10)).items)
     assert sorted(everything) == sorted(each for group in found.values() for each in group)
+    listed = (await shelves.library.visits("u", limit=10, leave_out_archived=True)).items
+    assert ids(listed) == [each for each in everything if each not in found[Group.ARCHIVED]]
 
 
-@pytest.mark.parametrize("group", [None, Group.PROCESSING, Group.READY])
+@pytest.mark.parametrize(
+    ("group", "without"),
+    [(None, False), (None, True), (Group.PROCESSING, False), (Group.READY, False)],
+)
 async def test_pages_hold_every_visit_once_even_of_the_same_instant(
-    shelves: Shelves, group: Group | None
+    shelves: Shelves, group: Group | None, without: bool
 ) -> None:
     make = completed if group is Group.READY else transcribing
     # Every other one is archived, and belongs to no page of a group.
@@ -121,10 +126,11 @@ async def test_pages_hold_every_visit_once_even_of_the_same_instant(
     )
     seen: list[str] = []
     after: Place | None = None
-    while page := (await shelves.library.visits("u", limit=2, group=group, after=after)).items:
+    wanted_of: dict[str, Any] = {"limit": 2, "group": group, "leave_out_archived": without}
+    while page := (await shelves.library.visits("u", after=after, **wanted_of)).items:
         seen += ids(page)
         after = Place(page[-1].created_at, page[-1].visit_id)
-    wanted = [f"v{n}" for n in reversed(range(9)) if group is None or n % 2 == 0]
+    wanted = [f"v{n}" for n in reversed(range(9)) if (group is None and not without) or n % 2 == 0]
     assert seen == wanted
 
 
@@ -237,3 +243,12 @@ async def test_use_counts_visits_and_the_audio_that_was_transcribed(shelves: She
     assert (used.visits, used.audio_seconds) == (4, 150.5)
     nobody = await shelves.library.used("nobody", START)
     assert (nobody.visits, nobody.audio_seconds) == (0, 0.0)
+
+
+async def test_an_action_item_of_an_earlier_summary_is_known_to_its_owner(shelves: Shelves) -> None:
+    await shelves.has(
+        completed(visit_of("u", "v1"), retired_action_ids=("a-000", "a-001")),
+        completed(visit_of("other", "v2"), retired_action_ids=("b-000",)),
+    )
+    known = [await shelves.library.was_retired("u", each) for each in ("a-001", "b-000", "v1-000")]
+    assert known == [True, False, False]

@@ -96,6 +96,9 @@ QUERIES = {
     "store.due": Query(
         "visits", visit, lambda d: names(lambda after: d.store.due(LATER, 2, after))
     ),
+    "store.overdue": Query(
+        "visits", visit, lambda d: names(lambda after: d.store.overdue(LATER, 2, after))
+    ),
     "archive.with_audio": Query(
         "visits", visit, lambda d: names(lambda after: d.archive.with_audio(LATER, 2, after))
     ),

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -120,6 +121,37 @@ async def test_a_save_wants_the_version_that_was_read(store: VisitStore) -> None
     assert (await read(store)).visit.title == "first"
 
 
+@pytest.mark.parametrize("change", ["edited", "removed"])
+@pytest.mark.parametrize("plan", ["written", "deleted"])
+async def test_an_action_item_that_its_owner_has_changed_meanwhile_is_a_conflict(
+    store: VisitStore, change: str, plan: str
+) -> None:
+    stored = await store.create(Commit(new_visit(), actions=[action(0), action(1)]))
+    was = {each.action.action_id: each for each in await store.stored_actions("v1")}
+    assert {name: each.action for name, each in was.items()} == {
+        each.action_id: each for each in (action(0), action(1))
+    }
+    versions = {name: each.version for name, each in was.items()}
+    touched = Commit(new_visit(), actions=[action(0, "Mine.")])
+    if change == "removed":
+        touched = Commit(new_visit(), stale_actions=[action(0).action_id])
+    stored = await store.save(stored, touched)
+    planned = Commit(new_visit(title="later"), actions=[action(0, "Theirs."), action(1, "Told.")])
+    if plan == "deleted":
+        stale = [action(0).action_id]
+        planned = Commit(new_visit(title="later"), stale_actions=stale)
+    with pytest.raises(Conflict):
+        await store.save(stored, replace(planned, action_versions=versions))
+    assert (await read(store)).visit.title is None
+    left = [each.text for each in await store.actions("v1")]
+    assert left == (["Mine."] if change == "edited" else []) + [action(1).text]
+
+    versions = {each.action.action_id: each.version for each in await store.stored_actions("v1")}
+    again = Commit(new_visit(title="later"), actions=[action(1, "Told.")], action_versions=versions)
+    await store.save(stored, again)
+    assert [each.text for each in await store.actions("v1")][-1] == "Told."
+
+
 async def test_of_writers_at_once_exactly_one_wins_each_round(store: VisitStore) -> None:
     stored = await store.create(Commit(new_visit()))
     for round_ in range(3):
@@ -175,7 +207,7 @@ async def test_pages_and_actions_replace_those_of_an_earlier_attempt(store: Visi
         pages=short.pages(),
         stale_pages=3,
         actions=[action(0, "Run.")],
-        stale_actions=[each.action_id for each in actions],
+        stale_actions=[each.action_id for each in actions[1:]],
     )
     stored = await store.save(stored, again)
     assert await store.transcript("v1") == short.utterances

@@ -104,6 +104,7 @@ async def test_who_looks_at_a_visit_is_on_record(parts: OperatedParts, ops: Ops)
         ("discard", "noise", "--reason", "only noise"),
         ("delete", "good"),
         ("hold", "good", "--reason", "case 17"),
+        ("urgent", "hanging"),
         ("release", "good", "--reason", "case 17"),
         ("queues", "pause", QUEUE),
         ("queues", "resume", QUEUE),
@@ -294,3 +295,21 @@ def test_options_may_stand_before_the_command_or_after_it() -> None:
     after = parser().parse_args(["visits", "--project", "p", "--json", "--yes"])
     assert (before.project, before.json, before.yes) == ("p", True, True)
     assert vars(before) == vars(after)
+
+
+async def test_a_visit_is_made_urgent_and_ordinary_again_on_record(
+    parts: OperatedParts, ops: Ops
+) -> None:
+    await parts.submitted("v1")
+    made = await ops("urgent", "v1", "--json", "--yes")
+    assert made.code == OK
+    stored = await parts.store.get("v1")
+    assert stored is not None
+    assert stored.visit.urgent
+    assert (await ops("urgent", "v1", "--off", "--yes")).code == OK
+    stored = await parts.store.get("v1")
+    assert stored is not None
+    assert not stored.visit.urgent
+    assert (await ops("urgent", "none", "--yes")).code == PROBLEMS
+    audit = (await ops("audit", "--json")).json
+    assert {"prioritize", "deprioritize"} <= {entry["action"] for entry in audit["entries"]}

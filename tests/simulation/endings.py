@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Final
 
 from lumimd.errors import ErrorCode
+from lumimd.owners_work import is_worked_on
 from lumimd.ports import Transcribed
 from lumimd.records import ProcessingStatus, Status, Visit
 from lumimd.resilience.backoff import MAX_TRIES
@@ -156,10 +157,17 @@ class Endings:
     def _check_actions(self, visit: Visit) -> None:
         found = self._world.documents.actions_of(visit.visit_id)
         heard = label(take.audio.generation for take in takes_of(visit))
-        wanted = [f"{visit.visit_id} {heard} {n}" for n in range(len(visit.action_ids))]
-        if [action.text for action in found] != wanted or (
-            tuple(action.action_id for action in found) != visit.action_ids
-        ):
+        named = {action.action_id: action for action in found}
+        # Items of an earlier summary stay where their owner has worked on them.
+        told = f"{visit.visit_id} {heard} "
+        items = [named[name] for name in visit.action_ids if name in named]
+        texts = [
+            each.extracted_text
+            for each in items
+            if str(each.extracted_text).startswith(told) or not is_worked_on(each)
+        ]
+        wanted = [f"{told}{n}" for n in range(len(texts))]
+        if texts != wanted or len(found) != len(visit.action_ids):
             self._world.breach(
                 "duplicateActionItems", visit.visit_id, str([action.text for action in found])
             )

@@ -3,6 +3,7 @@
 from tests.simulation.cloud import Cloud
 from tests.simulation.endings import Endings
 from tests.simulation.holders import Holders
+from tests.simulation.owners_work import OwnersWork
 from tests.simulation.phones import Phones
 from tests.simulation.probes import Probes
 from tests.simulation.releases import Releases
@@ -13,6 +14,7 @@ from tests.simulation.world import World
 def watch(world: World, cloud: Cloud, phones: Phones, releases: Releases) -> Endings:
     """Have `breach` of the world say what breaks; the answer judges the world at its end."""
     Saves(world)
+    OwnersWork(world)
     Holders(world, cloud.model, cloud.rules)
     Probes(world, cloud.breakers)
     return Endings(world, cloud, phones, releases)

@@ -35,6 +35,7 @@ from tests.simulation.sabotage_of_bills import BILLS
 from tests.simulation.sabotage_of_holds import HOLDS
 from tests.simulation.sabotage_of_measuring import MEASURING
 from tests.simulation.sabotage_of_moves import MOVES
+from tests.simulation.sabotage_of_owners_work import OWNERS_WORK
 from tests.simulation.sabotage_of_places import PLACES
 from tests.simulation.sabotage_of_reading import READING
 from tests.simulation.sabotage_of_rights import RIGHTS
@@ -244,6 +245,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     **TAKES,
     **ACCOUNT,
     **READING,
+    **OWNERS_WORK,
 }
 
 

@@ -34,6 +34,7 @@ class Documents:
     """Ids of visits that a backup has brought back beside their receipts."""
     on_saved: Saved = lambda before, commit: None
     on_deletion: Callable[[Visit | None], None] = lambda visit: None
+    on_items_read: Callable[[str], None] = lambda visit_id: None
     checks_versions: bool = True
     in_line: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
@@ -43,6 +44,7 @@ class Documents:
     on_unreadable: Callable[[str], None] = lambda visit_id: None
     _versions: count = field(default_factory=lambda: count(1))
     _due: list[tuple[datetime, str]] = field(default_factory=list)
+    _overdue: list[tuple[datetime, str]] = field(default_factory=list)
 
     def get(self, visit_id: str) -> Stored | None:
         """The visit, readable or not; for tests only."""
@@ -81,14 +83,23 @@ class Documents:
         present = self.visits.get(commit.visit.visit_id)
         if present is None or (self.checks_versions and present.version != read.version):
             raise Conflict
+        as_read = commit.action_versions.items()
+        if any(self.actions.get(action_id) != version for action_id, version in as_read):
+            raise Conflict
         return self.write(commit)
 
     def due(self, now: datetime, limit: int, after: Cursor | None) -> Page[Stored]:
-        first = bisect_right(self._due, (after.value, after.id)) if after else 0
+        return self._until(self._due, now, limit, after)
+
+    def overdue(self, now: datetime, limit: int, after: Cursor | None) -> Page[Stored]:
+        return self._until(self._overdue, now, limit, after)
+
+    def _until(
+        self, order: list[tuple[datetime, str]], now: datetime, limit: int, after: Cursor | None
+    ) -> Page[Stored]:
+        first = bisect_right(order, (after.value, after.id)) if after else 0
         places = [
-            Cursor(wake_at, visit_id)
-            for wake_at, visit_id in self._due[first : first + limit]
-            if wake_at <= now
+            Cursor(at, visit_id) for at, visit_id in order[first : first + limit] if at <= now
         ]
         return self.page(places, limit, lambda visit_id: self.visits[visit_id])
 
@@ -103,7 +114,7 @@ class Documents:
     def first_wake_at(self) -> datetime | None:
         """When the next visit, or the next deletion, is due."""
         times = [found.wake_at for found, _ in self.receipts.values() if found.wake_at]
-        return min([*times, *(wake_at for wake_at, _ in self._due[:1])], default=None)
+        return min([*times, *(at for at, _ in (*self._due[:1], *self._overdue[:1]))], default=None)
 
     def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         self._check("transcript", visit_id in self.pages, visit_id)
@@ -117,6 +128,11 @@ class Documents:
     def actions_of(self, visit_id: str) -> tuple[Action, ...]:
         found = (self.actions[action_id] for action_id in sorted(self.actions))
         return tuple(action for action in found if action.visit_id == visit_id)
+
+    def items_to_merge(self, visit_id: str) -> tuple[Action, ...]:
+        """The action items as a summary that is to be saved finds them."""
+        self.on_items_read(visit_id)
+        return self.actions_of(visit_id)
 
     def write(self, commit: Commit) -> Stored:
         """Write all of `commit`, whatever is there."""
@@ -226,6 +242,8 @@ class Documents:
             self._forget_wake_up(present.visit)
         if visit.wake_at is not None:
             insort(self._due, (visit.wake_at, visit.visit_id))
+        if visit.overdue_at is not None:
+            insort(self._overdue, (visit.overdue_at, visit.visit_id))
         (self.in_line.discard if visit.turn is None else self.in_line.add)(visit.visit_id)
         stored = Stored(visit, next(self._versions))
         self.visits[visit.visit_id] = stored
@@ -234,6 +252,8 @@ class Documents:
     def _forget_wake_up(self, visit: Visit) -> None:
         if visit.wake_at is not None:
             del self._due[bisect_left(self._due, (visit.wake_at, visit.visit_id))]
+        if visit.overdue_at is not None:
+            del self._overdue[bisect_left(self._overdue, (visit.overdue_at, visit.visit_id))]
 
     def _remove_obsolete(self, commit: Commit) -> None:
         if commit.no_hold:

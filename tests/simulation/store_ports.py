@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from lumimd.commit import Commit, Stored
+from lumimd.commit import Commit, Stored, StoredAction
 from lumimd.dead_letter import DeadLetter
 from lumimd.queries import Cursor, Page
 from lumimd.records import Action, Deletion, HistoryEntry, Hold, ProcessingStatus, Visit
@@ -53,6 +53,11 @@ class SimulatedVisitStore:
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
         return await self._through("due", None, lambda: self.documents.due(now, limit, after))
 
+    async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        return await self._through(
+            "overdue", None, lambda: self.documents.overdue(now, limit, after)
+        )
+
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         return await self._through(
             "transcript", visit_id, lambda: self.documents.transcript(visit_id)
@@ -63,6 +68,13 @@ class SimulatedVisitStore:
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
         return await self._through("actions", visit_id, lambda: self.documents.actions_of(visit_id))
+
+    async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
+        # A frozen value is its own version.
+        found = await self._through(
+            "actions", visit_id, lambda: self.documents.items_to_merge(visit_id)
+        )
+        return tuple(StoredAction(action, action) for action in found)
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
         path = f"deadLetters/{visit_id}"

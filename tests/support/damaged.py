@@ -16,6 +16,7 @@ def visit(name: str, at: datetime) -> Visit:
         batch_id="batch",
         audio=upload(name).audio,
         wake_at=at,
+        overdue_at=at,
         turn=int((at - START).total_seconds()),
         retry_count=int((at - START).total_seconds()),
         created_at=at,

@@ -43,7 +43,9 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "due": [lambda s: s.due(NOW, 10)],
         "transcript": [lambda s: s.transcript("v")],
         "history": [lambda s: s.history("v")],
+        "overdue": [lambda s: s.overdue(NOW, 10)],
         "actions": [lambda s: s.actions("v")],
+        "stored_actions": [lambda s: s.stored_actions("v")],
     },
     FirestoreAnswerStore: {"forget": [lambda s: s.forget("u")]},
     FirestoreArchive: {
@@ -70,6 +72,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
             (None, True, False),
         ),
         "used": [lambda s: s.used("u", NOW)],
+        "was_retired": [lambda s: s.was_retired("u", "a")],
     },
     FirestoreOperatorStore: {
         "visits": each(

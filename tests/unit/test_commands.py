@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 
 from lumimd import commands, pipeline, recovery
+from lumimd import events as e
 from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused
 from lumimd.parts import Policy
 from lumimd.records import ProcessingStatus, Status
+from lumimd.visit import advance
 from tests.support.parts import START, MemoryParts, NothingToSay, transcribed, upload
 from tests.support.visits import run_tasks, visit_of
 
@@ -74,7 +76,7 @@ async def test_a_completed_visit_is_not_tried_again(parts: MemoryParts) -> None:
 # Another summary
 
 
-async def test_another_summary_costs_no_transcript_and_replaces_the_action_items(
+async def test_another_summary_costs_no_transcript_and_keeps_items_that_it_has_again(
     parts: MemoryParts,
 ) -> None:
     await transcribed(parts)
@@ -91,7 +93,8 @@ async def test_another_summary_costs_no_transcript_and_replaces_the_action_items
     assert len(parts.transcriber.orders) == 1
     actions = await parts.store.actions("visit-1")
     assert {action.action_id for action in actions} == set(after.action_ids)
-    assert not set(after.action_ids) & set(before.action_ids)
+    assert after.action_ids == before.action_ids
+    assert after.retired_action_ids == ()
 
 
 async def test_where_no_other_summary_can_be_made_the_one_before_stays(parts: MemoryParts) -> None:
@@ -202,3 +205,42 @@ async def test_what_is_over_is_not_cancelled(parts: MemoryParts) -> None:
 async def test_whoever_is_not_there_is_not_found(parts: MemoryParts) -> None:
     for command in (commands.retry, commands.regenerate, commands.cancel, commands.delete):
         assert await refused(command(parts, "nobody")) == (RefusalCode.VISIT_NOT_FOUND, None)
+
+
+# What counts as a retry
+
+
+async def test_retries_are_counted_and_nothing_else_is(parts: MemoryParts) -> None:
+    await failed(parts)
+    await commands.retry(parts, "visit-1")
+    await run_tasks(parts)
+    assert (await visit_of(parts)).retry_count == 1
+    parts.clock.advance(commands.RETRY_GAP)
+    await commands.regenerate(parts, "visit-1")
+    await run_tasks(parts)
+    await pipeline.accept(parts, parts.upload(generation=2))
+    visit = await visit_of(parts)
+    assert visit.attempt > 3
+    assert visit.retry_count == 1, "another summary, another recording"
+
+
+@pytest.mark.parametrize(
+    ("status", "event", "counted"),
+    [
+        (ProcessingStatus.FAILED, e.SubmissionRetried(1), 1),
+        (ProcessingStatus.FAILED, e.SummaryRetried(1), 1),
+        (ProcessingStatus.FAILED, e.ConsentGivenLate(1), 0),
+        (ProcessingStatus.COMPLETED, e.SummaryRegenerated(1), 0),
+        (ProcessingStatus.TRANSCRIBING, e.TranscriptionRestarted(1, START), 0),
+        (ProcessingStatus.TRANSCRIBING, e.TranscriptionGivenUp(1, START), 0),
+        (ProcessingStatus.SUMMARIZING, e.SummaryRequested(1), 0),
+    ],
+)
+async def test_an_event_counts_as_a_retry_or_not(
+    parts: MemoryParts, status: ProcessingStatus, event: e.Event, counted: int
+) -> None:
+    await transcribed(parts)
+    visit = (await visit_of(parts)).model_copy(update={"processing_status": status})
+    after = advance(visit, event, parts.clock.now())
+    assert after.changed
+    assert after.visit.retry_count == counted

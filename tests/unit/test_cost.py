@@ -43,6 +43,11 @@ class CountingStore(MemoryVisitStore):
         self.count["reads"] += max(1, found.read)
         return found
 
+    async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        found = await super().overdue(now, limit, after)
+        self.count["reads"] += max(1, found.read)
+        return found
+
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         self.count["reads"] += 1  # one page
         return await super().transcript(visit_id)
@@ -132,15 +137,15 @@ async def test_a_poll_costs_one_read_and_one_write_and_one_request() -> None:
     parts.clock.advance(timedelta(minutes=1))
     store.count.clear()
     await recovery.wake_due(parts)
-    # The visit, which the first of the minute's three queries finds, and the other two.
-    assert store.count == Counter({"reads": 1 + 2, "writes": 1})
+    # The visit, which the first of the minute's four queries finds, and the other three.
+    assert store.count == Counter({"reads": 1 + 3, "writes": 1})
     assert transcriber.count == Counter({"fetch": 1})
 
 
-async def test_a_minute_in_which_nothing_is_due_costs_seven_reads() -> None:
-    """Who is due, which deletions are, who waits in line; and four counts for the dashboards."""
+async def test_a_minute_in_which_nothing_is_due_costs_eight_reads() -> None:
+    """Due visits, overdue ones, deletions, the line; and four counts for the dashboards."""
     parts, store, _ = counted()
     meter(parts.census, store.count, reads=("visits", "open_dead_letters"))
     await recovery.wake_due(parts)
     await count_visits(parts.census, parts.clock.now())
-    assert store.count == Counter({"reads": 7})
+    assert store.count == Counter({"reads": 8})

@@ -74,6 +74,8 @@ def an(event: type[e.Event], attempt: int = ATTEMPT) -> e.Event:
         e.TakeHeld: lambda: e.TakeHeld(None, upload(generation=2).audio),
         e.HoldReleased: lambda: e.HoldReleased(None),
         e.SummaryResumed: lambda: e.SummaryResumed(attempt),
+        e.VisitPrioritized: lambda: e.VisitPrioritized(None, True),
+        e.VisitDelayed: lambda: e.VisitDelayed(attempt),
         e.VisitExpired: lambda: e.VisitExpired(attempt),
         e.VisitCancelled: lambda: e.VisitCancelled(None),
         e.TranscriptionSubmitted: lambda: e.TranscriptionSubmitted(

@@ -9,7 +9,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from lumimd.adapters.firestore_calls import called
 from lumimd.adapters.firestore_queries import Listing
-from lumimd.commit import Commit, Stored
+from lumimd.commit import Commit, Stored, StoredAction
 from lumimd.dead_letter import DeadLetter
 from lumimd.queries import Cursor, Page
 from lumimd.reading import read, readable
@@ -55,8 +55,17 @@ class FirestoreVisitStore:
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
         """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
-        due = self._client.collection("visits").where(filter=FieldFilter("wakeAt", "<=", now))
-        return await Listing(Visit, "visits", due, "wakeAt", stored).page(limit, after)
+        return await self._until("wakeAt", now, limit, after)
+
+    async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `overdue_at <= now`, the longest overdue first."""
+        return await self._until("overdueAt", now, limit, after)
+
+    async def _until(
+        self, field: str, now: datetime, limit: int, after: Cursor | None
+    ) -> Page[Stored]:
+        found = self._client.collection("visits").where(filter=FieldFilter(field, "<=", now))
+        return await Listing(Visit, "visits", found, field, stored).page(limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         """The stored utterances in order, all of them or none. One read a page."""
@@ -75,12 +84,16 @@ class FirestoreVisitStore:
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
         """The action items of a visit, in order of their ids. One read an item."""
+        return tuple(each.action for each in await self.stored_actions(visit_id))
+
+    async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
+        """The action items of a visit with their versions. One read an item."""
         query = self._client.collection("actions").where(
             filter=FieldFilter("visitId", "==", visit_id)
         )
-        named = ((found.id, found.to_dict(), None) for found in await self._all(query))
+        named = ((each.id, each.to_dict(), each.update_time) for each in await self._all(query))
         actions, _ = readable(Action, "actions", named)
-        return tuple(action for action, _ in actions)
+        return tuple(StoredAction(*each) for each in actions)
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
         """Why the visit failed, or None. One read."""
@@ -95,10 +108,17 @@ class FirestoreVisitStore:
     async def _committed(
         self, batch: Any, commit: Commit, others: Sequence[tuple[str, dict[str, Any]]]
     ) -> Stored:
+        as_read = {
+            path: self._client.write_option(last_update_time=version)
+            for path, version in commit.versions().items()
+        }
         for path, document in others:
-            batch.set(self._client.document(path), document)
+            if path in as_read:
+                batch.update(self._client.document(path), document, option=as_read[path])
+            else:
+                batch.set(self._client.document(path), document)
         for path in commit.deletes():
-            batch.delete(self._client.document(path))
+            batch.delete(self._client.document(path), option=as_read.get(path))
         results = await called(lambda: batch.commit(retry=None))
         return Stored(commit.visit, results[0].update_time)
 

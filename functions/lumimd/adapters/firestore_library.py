@@ -10,8 +10,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from lumimd.adapters.firestore_calls import called
 from lumimd.adapters.firestore_deletions import unless_held
 from lumimd.adapters.firestore_queries import Listing
+from lumimd.commit import StoredAction
 from lumimd.document import Document
-from lumimd.library import STATUSES, Group, Place, Profile, StoredAction, Used, group_of
+from lumimd.library import STATUSES, Group, Place, Profile, Used, is_listed
 from lumimd.queries import Cursor, Page
 from lumimd.reading import read, readable
 from lumimd.records import Action, Visit
@@ -26,12 +27,19 @@ class FirestoreLibrary:
         self._client = client
 
     async def visits(
-        self, user_id: str, *, limit: int, group: Group | None = None, after: Place | None = None
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        group: Group | None = None,
+        after: Place | None = None,
+        leave_out_archived: bool = False,
     ) -> Page[Visit]:
         """The next `limit` visits of a group, or of all. One read a visit."""
         query = self._of("visits", user_id)
         # A visit that its owner created has no `archived` until a function writes it: those which
-        # are processing are sifted here, and more is read until the page is full.
+        # are processing, and those of all groups, are sifted here, and more is read until the page
+        # is full.
         if group not in (None, Group.PROCESSING):
             archived = group is Group.ARCHIVED
             query = query.where(filter=FieldFilter("archived", "==", archived))
@@ -39,7 +47,7 @@ class FirestoreLibrary:
             query = query.where(filter=FieldFilter("status", "in", list(STATUSES[group])))
         listing = _newest_first(Visit, "visits", query)
         return await listing.filled(
-            limit, _cursor(after), lambda visit: group in (None, group_of(visit))
+            limit, _cursor(after), lambda visit: is_listed(visit, group, leave_out_archived)
         )
 
     async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:
@@ -68,6 +76,14 @@ class FirestoreLibrary:
         if not stored:
             return None
         return StoredAction(read(Action, "actions", action_id, stored), snapshot.update_time)
+
+    async def was_retired(self, user_id: str, action_id: str) -> bool:
+        """Whether a visit of the user had this action item before another summary. One read."""
+        query = self._client.collection("visits").where(
+            filter=FieldFilter("retiredActionIds", "array_contains", action_id)
+        )
+        found = await called(lambda: query.limit(1).get(retry=None))  # an id is of one visit
+        return any((each.to_dict() or {}).get("userId") == user_id for each in found)
 
     async def add_action(self, action: Action) -> StoredAction:
         """Write a new action item; raises Conflict when it exists, or its visit is held."""

@@ -250,8 +250,14 @@ class Admission:
         return may_have and await self.slots.has(holder_of(visit))
 
     async def _nobody_waits_before(self, lane: Lane) -> bool:
-        """Who comes anew stands behind those who wait in the same lane or in a quicker one."""
-        return not await self._room.waiting(0, first_turn(lane) + LANE_WIDTH, 1)
+        """Newcomers stand behind those who wait in the same lane or in a quicker one.
+
+        An urgent newcomer stands behind live ones, too, until the next minute calls it before them.
+        There the lanes have their shares (`lanes.py`); without that, urgent visits that keep coming
+        would take every place that becomes free between two minutes.
+        """
+        last = max(first_turn(lane), first_turn(Lane.LIVE))
+        return not await self._room.waiting(0, last + LANE_WIDTH, 1)
 
     async def _take(self, visit: Visit, lane: Lane, keep: timedelta) -> bool:
         try:

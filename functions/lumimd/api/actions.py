@@ -62,11 +62,14 @@ async def create_action(
         found = await parts.library.action(action.action_id)
         if found is None:
             raise
+        made = found.action
+        if (made.user_id, made.visit_id) != (action.user_id, action.visit_id):
+            raise Problem(P.IDEMPOTENCY_KEY_REUSED) from None
         added = found
     return ActionView.of(added.action)
 
 
-@router.get("/actions/{actionId}", responses=may_answer(P.NOT_FOUND))
+@router.get("/actions/{actionId}", responses=may_answer(P.NOT_FOUND, P.ACTION_REPLACED))
 async def read_action(found: OwnAction) -> ActionView:
     """One action item."""
     return ActionView.of(found.action)
@@ -75,7 +78,8 @@ async def read_action(found: OwnAction) -> ActionView:
 @router.patch(
     "/actions/{actionId}",
     responses=may_answer(
-        *(P.NOT_FOUND, P.BODY_TOO_LARGE, P.CHANGED_MEANWHILE, P.LEGAL_HOLD, P.RATE_LIMITED)
+        *(P.NOT_FOUND, P.ACTION_REPLACED, P.LEGAL_HOLD),
+        *(P.BODY_TOO_LARGE, P.CHANGED_MEANWHILE, P.RATE_LIMITED),
     ),
 )
 async def change_action(
@@ -92,7 +96,9 @@ async def change_action(
 @router.delete(
     "/actions/{actionId}",
     status_code=204,
-    responses=may_answer(P.NOT_FOUND, P.CHANGED_MEANWHILE, P.LEGAL_HOLD, P.RATE_LIMITED),
+    responses=may_answer(
+        *(P.NOT_FOUND, P.ACTION_REPLACED, P.LEGAL_HOLD), *(P.CHANGED_MEANWHILE, P.RATE_LIMITED)
+    ),
 )
 async def delete_action(found: ChangeableAction, parts: PartsOfApi, _limit: Write) -> Response:
     """Remove an action item."""

@@ -10,6 +10,7 @@ from lumimd.api.listing import Paging
 from lumimd.api.parts import PartsOfApi
 from lumimd.api.problems import Problem, ProblemCode
 from lumimd.api.routing import SignedInRoute, may_answer
+from lumimd.ids import ID
 from lumimd.library import Place
 from lumimd.operations.operator import Operator, OperatorParts
 from lumimd.operations.operator_store import Mark
@@ -60,7 +61,7 @@ def _operator(user: AdminUser, parts: PartsOfApi) -> Operator:
 AsOperator = Annotated[Operator, Depends(_operator)]
 """The caller, who is an operator; the audit log keeps their user id."""
 
-Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+Name = Annotated[str, Path(pattern=ID)]
 
 
 def mark_of_page(paged: Paging) -> Mark | None:

@@ -1,30 +1,46 @@
-"""Everything that we hold of a user, as one zip archive that is made while it is being sent.
+"""Everything that we hold of a user, in parts: zip archives that are made while they are sent.
 
-| in the archive | holds |
+| in a part | holds |
 |---|---|
 | `visits/{visitId}.json` | one visit: `ExportedVisit` |
-| `manifest.json` | whose, when, and how many of each: `ExportManifest` |
+| `manifest.json` | whose, when, how many of each, and the next part: `ExportManifest` |
 | `schema.json` | JSON Schemas of both, so that the archive explains itself |
 
-At no time more than one visit is in memory.
+A part ends after `PART` visits, when `PART_FOR` has passed, or when the store stops answering; the
+next one begins behind its last visit. A part that was broken off is asked for again with the same
+cursor: the export goes on where it was, and no part needs more time than its function has. At no
+time more than one page of visits and the transcript of one visit are in memory.
 """
 
+import asyncio
 import io
 import json
 import zipfile
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from pydantic import Field
+
+from lumimd import logs
+from lumimd.api.listing import cursor_of
 from lumimd.api.parts import ApiParts
 from lumimd.api.views import ActionView, VisitView
 from lumimd.document import Document
-from lumimd.errors import UnreadableDocument
+from lumimd.errors import Transient, UnreadableDocument
 from lumimd.library import Place, Profile
 from lumimd.records import HistoryEntry, Ledger, Visit
 from lumimd.transcript import Utterance
 
-PAGE: Final = 50
+PAGE: Final = 20
+"""Visits that are read at once; each may be near 1 MiB, and an instance serves forty requests."""
+
+PART: Final = 1000
+"""Visits of a part: its list of files stays small, and a repeated part costs little."""
+
+PART_FOR: Final = timedelta(seconds=25)
+"""When a part begins no further visit: its function is stopped after a minute (deployment.json),
+and a long visit still has to reach a slow client."""
 
 
 class ExportedVisit(Document):
@@ -57,9 +73,9 @@ class ExportCounts(Document):
 
 
 class ExportManifest(Document):
-    """The contents of the archive. It is written last: an archive without it is not whole.
+    """The contents of a part. It is written last: a part without it is not whole.
 
-    `unreadable_visits` are missing from the archive: a later export has them.
+    `unreadable_visits` are missing from the part: a later export has them.
     """
 
     user_id: str
@@ -67,55 +83,96 @@ class ExportManifest(Document):
     profile: Profile
     counts: ExportCounts
     unreadable_visits: tuple[str, ...] = ()
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` to get the next part; null in the last one."
+    )
 
 
-async def archive(parts: ApiParts, user_id: str) -> AsyncIterator[bytes]:
-    """The archive, piece by piece."""
-    sink = _Sink()
-    counts = ExportCounts()
-    unreadable: list[str] = []
+class _Course:
+    """How far a part is: its last visit, what it holds, and whether the export ends with it."""
+
+    def __init__(self, after: Place | None) -> None:
+        self.after = after
+        self.counts = ExportCounts()
+        self.unreadable: list[str] = []
+        self.read = 0
+        self.is_last = False
+
+
+async def part(parts: ApiParts, user_id: str, after: Place | None = None) -> AsyncIterator[bytes]:
+    """The part of the export that begins behind `after`, piece by piece.
+
+    Raises:
+        Transient: the store does not answer, and no visit of the part was read yet.
+    """
+    profile = await parts.library.profile(user_id)
+    sink, course = _Sink(), _Course(after)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as file:
-        async for visit in _visits(parts, user_id, unreadable):
-            try:
-                exported = await _exported(parts, visit)
-            except UnreadableDocument:  # a page of its transcript
-                unreadable.append(visit.visit_id)
-                continue
-            counts = counts.plus(exported)
-            file.writestr(f"visits/{visit.visit_id}.json", _json(exported))
+        async for exported in _until_put_aside(parts, user_id, course):
+            file.writestr(f"visits/{exported.visit.visit_id}.json", _json(exported))
             yield sink.taken()
         file.writestr("schema.json", json.dumps(_schema(), indent=1))
         manifest = ExportManifest(
             user_id=user_id,
             exported_at=parts.clock.now(),
-            profile=await parts.library.profile(user_id),
-            counts=counts,
-            unreadable_visits=tuple(dict.fromkeys(unreadable)),
+            profile=profile,
+            counts=course.counts,
+            unreadable_visits=tuple(dict.fromkeys(course.unreadable)),
+            next_cursor=None if course.is_last or course.after is None else cursor_of(course.after),
         )
         file.writestr("manifest.json", _json(manifest))
     yield sink.taken()
 
 
-async def _visits(parts: ApiParts, user_id: str, unreadable: list[str]) -> AsyncIterator[Visit]:
-    """The visits that can be read; the ids of the others are added to `unreadable`."""
-    after: Place | None = None
+async def _until_put_aside(
+    parts: ApiParts, user_id: str, course: _Course
+) -> AsyncIterator[ExportedVisit]:
+    """The visits of the part. One that has begun ends in order when the store stops answering."""
+    try:
+        async for exported in _visits(parts, user_id, course):
+            yield exported
+    except Transient as error:
+        if course.read == 0:
+            raise
+        logs.failure("export_put_aside", error, count=course.read)
+
+
+async def _visits(parts: ApiParts, user_id: str, course: _Course) -> AsyncIterator[ExportedVisit]:
+    """The visits that can be read; the ids of the others are noted."""
+    ends_at = parts.clock.now() + PART_FOR
     while True:
-        page = await parts.library.visits(user_id, limit=PAGE, after=after)
-        unreadable += page.unreadable
+        page = await parts.library.visits(user_id, limit=PAGE, after=course.after)
+        course.unreadable += page.unreadable
         for visit in page.items:
-            yield visit
-            after = Place(visit.created_at, visit.visit_id)
+            if course.read and (course.read >= PART or parts.clock.now() >= ends_at):
+                return
+            exported = await _exported(parts, visit)
+            course.read += 1
+            course.after = Place(visit.created_at, visit.visit_id)
+            if exported is None:
+                course.unreadable.append(visit.visit_id)
+                continue
+            course.counts = course.counts.plus(exported)
+            yield exported
         if len(page.items) < PAGE:
+            course.is_last = True
             return
 
 
-async def _exported(parts: ApiParts, visit: Visit) -> ExportedVisit:
-    actions = await parts.store.actions(visit.visit_id)
+async def _exported(parts: ApiParts, visit: Visit) -> ExportedVisit | None:
+    """The visit and all that belongs to it; None where a page of its transcript is unreadable."""
+    store, visit_id = parts.store, visit.visit_id
+    try:
+        transcript, history, actions = await asyncio.gather(
+            store.transcript(visit_id), store.history(visit_id), store.actions(visit_id)
+        )
+    except UnreadableDocument:
+        return None
     return ExportedVisit(
         visit=VisitView.of(visit),
         audio_url=visit.audio_url,
-        transcript=await parts.store.transcript(visit.visit_id),
-        history=await parts.store.history(visit.visit_id),
+        transcript=transcript,
+        history=history,
         actions=tuple(map(ActionView.of, actions)),
         ledger=visit.ledger,
     )

@@ -15,6 +15,7 @@ from fastapi import Depends
 
 from lumimd.api.identity import CurrentUser
 from lumimd.api.parts import ApiParts, PartsOfApi
+from lumimd.api.problems import Problem, ProblemCode
 from lumimd.library import Profile
 from lumimd.resilience.rate_limit_policies import Limited, OfAllUsers, Tier
 from lumimd.tokens import User
@@ -64,6 +65,21 @@ def limited(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
         return await endpoint(**arguments)
 
     return once_allowed
+
+
+async def may_be_urgent(parts: ApiParts, user: User) -> None:
+    """Count an urgent visit; operators create them without a limit.
+
+    Raises:
+        Problem: the user's tier has no urgent visits.
+        TooMany: the user has created as many as the tier has; an ordinary one can be created.
+    """
+    if user.is_admin:
+        return
+    tier = await tier_of(parts, user.user_id)
+    if tier is Tier.FREE:
+        raise Problem(ProblemCode.URGENT_NOT_INCLUDED)
+    await parts.limits.allow(user.user_id, tier, Limited.URGENT)
 
 
 async def _expensive(user: CurrentUser, parts: PartsOfApi) -> Token:

@@ -8,13 +8,14 @@ from fastapi import Depends, Query
 from pydantic import Field
 
 from lumimd.document import Document
+from lumimd.ids import ID
 from lumimd.library import Place
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR: Final = r"^[0-9]{16}\.[A-Za-z0-9_-]{1,128}$"
+_CURSOR: Final = rf"^[0-9]{{16}}\.{ID[1:]}"
 """Microseconds since 1970 and an id: whatever looks like this leads somewhere, and the worst that a
 made-up one does is to begin elsewhere in a list of one's own."""
 
@@ -40,23 +41,29 @@ class Paging(Document):
         more = len(found) > self.limit
         return Page[V](
             items=tuple(map(view, shown)),
-            next_cursor=_cursor(place(shown[-1])) if more else None,
+            next_cursor=cursor_of(place(shown[-1])) if more else None,
         )
 
 
-def _paging(
-    cursor: Annotated[
-        str | None, Query(pattern=_CURSOR, description="`nextCursor` of the page before.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> Paging:
-    return Paging(limit=limit, after=_place(cursor) if cursor else None)
+Cursor = Annotated[
+    str | None, Query(pattern=_CURSOR, description="`nextCursor` of the page before.")
+]
+
+
+def place_of_cursor(cursor: str | None) -> Place | None:
+    """Where the page before ended; None for the first page."""
+    return _place(cursor) if cursor else None
+
+
+def _paging(cursor: Cursor = None, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Paging:
+    return Paging(limit=limit, after=place_of_cursor(cursor))
 
 
 Paged = Annotated[Paging, Depends(_paging)]
 
 
-def _cursor(place: Place) -> str:
+def cursor_of(place: Place) -> str:
+    """The cursor of what comes behind that place."""
     microseconds = (place.created_at - _EPOCH) // timedelta(microseconds=1)
     return f"{microseconds:016d}.{place.id}"
 

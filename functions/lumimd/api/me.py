@@ -6,14 +6,16 @@ from fastapi.responses import StreamingResponse
 
 from lumimd.api.account_views import DeletionView, Erased, LimitView, Me, UsageView
 from lumimd.api.erasure import erase_everything
-from lumimd.api.export import archive
+from lumimd.api.export import part
 from lumimd.api.identity import CurrentUser
 from lumimd.api.limits import Expensive, OnDemand, in_force
+from lumimd.api.listing import Cursor, place_of_cursor
 from lumimd.api.parts import PartsOfApi
 from lumimd.api.problems import Problem
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import may_answer, signed_in_router
 from lumimd.api.schemas import VisitId
+from lumimd.api.security import whole_or_broken_off
 
 router = signed_in_router("me")
 
@@ -53,17 +55,25 @@ async def read_usage(user: CurrentUser, parts: PartsOfApi) -> UsageView:
     responses={
         **may_answer(P.RATE_LIMITED),
         200: {
-            "description": "A zip archive; without `manifest.json` it is not whole.",
+            "description": (
+                "A zip archive; without `manifest.json` it is not whole. `nextCursor` in the "
+                "manifest leads to the next part, and is null in the last one."
+            ),
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
         },
     },
 )
 async def export_everything(
-    user: CurrentUser, parts: PartsOfApi, _limit: OnDemand
+    user: CurrentUser, parts: PartsOfApi, _limit: OnDemand, cursor: Cursor = None
 ) -> StreamingResponse:
-    """All that we hold of you: visits, transcripts, summaries, action items, history, ledger."""
+    """All that we hold of you: visits, transcripts, summaries, action items, history, ledger.
+
+    It comes in parts, newest visits first. A part that was broken off is asked for again.
+    """
+    pieces = part(parts, user.user_id, place_of_cursor(cursor))
+    first = await anext(pieces)  # what cannot begin is refused, with a code
     return StreamingResponse(
-        archive(parts, user.user_id),
+        whole_or_broken_off(first, pieces),
         media_type="application/zip",
         headers={"Content-Disposition": 'attachment; filename="lumimd-export.zip"'},
     )

@@ -9,8 +9,8 @@ from lumimd.api.identity import CurrentUser
 from lumimd.api.parts import ApiParts, PartsOfApi
 from lumimd.api.problems import Problem, ProblemCode
 from lumimd.api.schemas import ActionId, VisitId
+from lumimd.commit import StoredAction
 from lumimd.errors import RefusalCode, Refused
-from lumimd.library import StoredAction
 from lumimd.records import Visit
 
 
@@ -23,6 +23,8 @@ async def _own_visit(visit_id: VisitId, user: CurrentUser, parts: PartsOfApi) ->
 
 async def _own_action(action_id: ActionId, user: CurrentUser, parts: PartsOfApi) -> StoredAction:
     found = await parts.library.action(action_id)
+    if found is None and await parts.library.was_retired(user.user_id, action_id):
+        raise Problem(ProblemCode.ACTION_REPLACED)
     if found is None or found.action.user_id != user.user_id:
         raise Problem(ProblemCode.NOT_FOUND)
     return found

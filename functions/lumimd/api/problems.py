@@ -28,6 +28,7 @@ class ProblemCode(StrEnum):
     ACCOUNT_DISABLED = "account_disabled"
     UNUSABLE_USER_ID = "unusable_user_id"
     FORBIDDEN = "forbidden"
+    URGENT_NOT_INCLUDED = "urgent_not_included"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     INVALID_REQUEST = "invalid_request"
@@ -35,6 +36,7 @@ class ProblemCode(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     REQUEST_IN_PROGRESS = "request_in_progress"
     CHANGED_MEANWHILE = "changed_meanwhile"
+    ACTION_REPLACED = "action_replaced"
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
     DOCUMENT_UNREADABLE = "document_unreadable"
@@ -61,6 +63,7 @@ STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.ACCOUNT_DISABLED: HTTPStatus.FORBIDDEN,
     ProblemCode.UNUSABLE_USER_ID: HTTPStatus.FORBIDDEN,
     ProblemCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    ProblemCode.URGENT_NOT_INCLUDED: HTTPStatus.FORBIDDEN,
     ProblemCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ProblemCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ProblemCode.INVALID_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -68,6 +71,7 @@ STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.IDEMPOTENCY_KEY_REUSED: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProblemCode.REQUEST_IN_PROGRESS: HTTPStatus.CONFLICT,
     ProblemCode.CHANGED_MEANWHILE: HTTPStatus.CONFLICT,
+    ProblemCode.ACTION_REPLACED: HTTPStatus.GONE,
     ProblemCode.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
     ProblemCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemCode.DOCUMENT_UNREADABLE: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -89,6 +93,7 @@ DETAILS: Final[Mapping[ProblemCode, str]] = {
         "The user id of this account holds a character that we cannot keep. Please tell support."
     ),
     ProblemCode.FORBIDDEN: "Only operators may do this.",
+    ProblemCode.URGENT_NOT_INCLUDED: "Urgent processing is not part of your plan.",
     ProblemCode.NOT_FOUND: "This does not exist, or belongs to another user.",
     ProblemCode.METHOD_NOT_ALLOWED: "This path does not support this method.",
     ProblemCode.INVALID_REQUEST: (
@@ -98,6 +103,9 @@ DETAILS: Final[Mapping[ProblemCode, str]] = {
     ProblemCode.IDEMPOTENCY_KEY_REUSED: "This key was used for another request.",
     ProblemCode.REQUEST_IN_PROGRESS: "The same request is still being processed.",
     ProblemCode.CHANGED_MEANWHILE: "This was changed at the same moment. Please read it again.",
+    ProblemCode.ACTION_REPLACED: (
+        "The summary was made again, and this action item is not in it any more."
+    ),
     ProblemCode.RATE_LIMITED: "Too many requests. Please wait.",
     ProblemCode.UNAVAILABLE: "This is not available at the moment. Please try again.",
     ProblemCode.DOCUMENT_UNREADABLE: "This cannot be read at the moment. It is safe.",

@@ -103,6 +103,10 @@ class NewVisit(Announced):
 
     consent: bool = Field(description="Whether the patient agreed to the processing.")
     batch_id: Id | None = None
+    urgent: bool = Field(
+        False,
+        description="It overtakes others in the line for transcription; for paying users alone.",
+    )
 
 
 class NewBatch(Sent):

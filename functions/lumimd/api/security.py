@@ -1,6 +1,6 @@
 """What every answer carries, and what no request may: headers, origins, size."""
 
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -44,10 +44,35 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
-class Bugs:
-    """Answers 500 to what nobody foresaw, inside of what adds the headers.
+class BrokenOff(Exception):
+    """An answer that has begun cannot be made whole; the server closes the connection.
 
-    An answer that has begun is broken off, so that nobody takes it for whole.
+    The web server and the framework print what reaches them, with its message and its causes: this
+    exception has neither, and it stands for the one that was logged by its class.
+    """
+
+
+async def whole_or_broken_off(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A streamed answer, whose first piece was made already.
+
+    Raises:
+        BrokenOff: a further piece could not be made.
+    """
+    yield first
+    try:
+        async for piece in pieces:
+            yield piece
+    except Exception as error:
+        logs.failure("answer_broken_off", error)
+    else:
+        return
+    raise BrokenOff
+
+
+class Bugs:
+    """Answers 500 to errors that no handler foresees, inside of the middleware for headers.
+
+    An answer that has begun is broken off, so that no client takes it for whole.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -64,11 +89,15 @@ class Bugs:
 
         try:
             await self._app(scope, receive, noted)
+        except BrokenOff:
+            pass  # it was logged where it happened
         except Exception as bug:
             logs.failure("bug", bug)
-            if begun:
-                raise
-            await Problem(ProblemCode.INTERNAL_ERROR).response()(scope, receive, send)
+        else:
+            return
+        if begun:  # raised here, it has no cause that a server could print
+            raise BrokenOff
+        await Problem(ProblemCode.INTERNAL_ERROR).response()(scope, receive, send)
 
 
 class BodyLimit:

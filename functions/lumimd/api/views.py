@@ -13,7 +13,7 @@ from lumimd.commands import RETRY_GAP
 from lumimd.document import Document
 from lumimd.errors import ErrorCode
 from lumimd.library import Group, group_of
-from lumimd.progress import Step
+from lumimd.progress import LONG, Step
 from lumimd.records import (
     Consent,
     HistoryEntry,
@@ -26,9 +26,6 @@ from lumimd.records import (
 )
 from lumimd.transcript import Utterance
 from lumimd.uploads import UploadPlace
-
-LONG: Final = timedelta(minutes=30)
-"""A visit that is processed for longer takes longer than whoever waits for it expects."""
 
 MILESTONES: Final = (0, 25, 50, 75, 100)
 
@@ -43,10 +40,12 @@ class VisitCard(Document):
     archived: bool
     tags: tuple[str, ...]
     batch_id: str | None
+    urgent: bool
     status: Status
     processing_status: ProcessingStatus
     current_step: Step
     progress_percent: int
+    taking_longer_than_expected: bool
     processing_error: ProcessingError | None
     created_at: datetime
     updated_at: datetime
@@ -159,7 +158,7 @@ class Progress(Document):
                 "elapsed_seconds": int(elapsed.total_seconds()),
                 "estimated_seconds_remaining": left,
                 "queue_position": queue_position,
-                "taking_longer_than_expected": running and elapsed > LONG,
+                "taking_longer_than_expected": running and elapsed >= LONG,
                 "retry_in_seconds": _retry_in(visit, now),
                 "error": visit.processing_error,
             }

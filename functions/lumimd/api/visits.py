@@ -8,7 +8,7 @@ from lumimd import commands
 from lumimd.api.account_views import DeletionView
 from lumimd.api.idempotency import new_id
 from lumimd.api.identity import CurrentUser
-from lumimd.api.limits import Expensive, Write
+from lumimd.api.limits import Expensive, Write, may_be_urgent
 from lumimd.api.listing import Page, Paged
 from lumimd.api.owning import OwnVisit
 from lumimd.api.parts import ApiParts, PartsOfApi
@@ -37,11 +37,13 @@ _RUNS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.post("/visits", status_code=201, responses=may_answer(*OF_A_POST))
+@router.post("/visits", status_code=201, responses=may_answer(*OF_A_POST, P.URGENT_NOT_INCLUDED))
 async def create_visit(
     new: NewVisit, request: Request, user: CurrentUser, parts: PartsOfApi, _limit: Expensive
 ) -> NewVisitView:
     """Create a visit and say where its recording goes. Processing begins with the upload."""
+    if new.urgent:
+        await may_be_urgent(parts, user)
     return await created(
         parts,
         request,
@@ -50,6 +52,7 @@ async def create_visit(
         visit_id=new_id(request),
         consent=new.consent,
         batch_id=new.batch_id,
+        urgent=new.urgent,
     )
 
 
@@ -62,11 +65,18 @@ async def created(
     visit_id: str,
     consent: bool,
     batch_id: str | None,
+    urgent: bool = False,
 ) -> NewVisitView:
-    """A new visit. One that a repeated request made already is given back as it is."""
+    """A new visit. One that a repeated request made already is given back as it is.
+
+    An id that is made of a key can be foretold, and clients that write to Firestore choose ids: a
+    document of another user under this id is not given to the caller, who takes another key.
+    """
     earlier = await parts.store.get(visit_id)
     if earlier is not None:
         visit = earlier.visit
+        if visit.user_id != user_id:
+            raise Problem(P.IDEMPOTENCY_KEY_REUSED)
     else:
         visit = await commands.create(
             parts,
@@ -76,6 +86,7 @@ async def created(
             consent=consent,
             tags=tuple(new.tags),
             batch_id=batch_id,
+            urgent=urgent,
         )
     path = recording_path(user_id, visit_id, new.content_type)
     upload = await parts.uploads.place(path, new.content_type, request.headers.get("origin"))
@@ -87,11 +98,20 @@ async def list_visits(
     user: CurrentUser,
     parts: PartsOfApi,
     paging: Paged,
-    group: Annotated[Group | None, Query(description="One group; all visits without it.")] = None,
+    group: Annotated[
+        Group | None, Query(description="One group; without it, all that is not archived.")
+    ] = None,
+    include_archived: Annotated[
+        bool, Query(alias="includeArchived", description="Without `group`: archived ones as well.")
+    ] = False,
 ) -> Page[VisitCard]:
-    """Your visits, newest first."""
+    """Your visits, newest first. Archived ones come with `group=archived`, or if included."""
     found = await parts.library.visits(
-        user.user_id, limit=paging.limit + 1, group=group, after=paging.after
+        user.user_id,
+        limit=paging.limit + 1,
+        group=group,
+        after=paging.after,
+        leave_out_archived=group is None and not include_archived,
     )
     return paging.page(found.items, lambda v: Place(v.created_at, v.visit_id), VisitCard.of)
 
@@ -136,7 +156,11 @@ async def read_history(visit: OwnVisit, parts: PartsOfApi) -> HistoryView:
 @router.get("/visits/{visitId}/actions", responses=may_answer(P.NOT_FOUND))
 async def read_actions(visit: OwnVisit, parts: PartsOfApi) -> ActionsView:
     """The action items of a visit, in its order."""
-    actions = await parts.store.actions(visit.visit_id)
+    places = {action_id: place for place, action_id in enumerate(visit.action_ids)}
+    actions = sorted(  # those that the owner added come last
+        await parts.store.actions(visit.visit_id),
+        key=lambda action: (places.get(action.action_id, len(places)), action.created_at),
+    )
     return ActionsView(visit_id=visit.visit_id, actions=tuple(map(ActionView.of, actions)))
 
 

@@ -27,8 +27,10 @@ from lumimd.events.owner import (
     SummaryRegenerated,
     SummaryRetried,
     VisitCancelled,
+    VisitDelayed,
     VisitEdited,
     VisitExpired,
+    VisitPrioritized,
 )
 from lumimd.events.submission import (
     POLL_EVERY,
@@ -119,7 +121,9 @@ __all__ = [
     "TranscriptionRestarted",
     "TranscriptionSubmitted",
     "VisitCancelled",
+    "VisitDelayed",
     "VisitEdited",
     "VisitExpired",
+    "VisitPrioritized",
     "holder_died",
 ]

@@ -18,7 +18,7 @@ class SubmissionRetried(Event):
     step = Step.AUDIO_RECEIVED
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {**_retried(visit, now), "wake_at": now, "transcription": None}
+        return {**_begun_again(visit, now), **_counted(visit), **_submitted_again(now)}
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,15 @@ class SummaryRetried(Event):
     step = Step.TRANSCRIPT_READY
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        return {
-            **_retried(visit, now),
-            "wake_at": now + REQUEST_GRACE,
-            "requests": 1,
-            "unanswered_requests": 0,
-        }
+        return {**_summarized_again(visit, now), **_counted(visit)}
 
 
 @dataclass(frozen=True)
 class SummaryRegenerated(SummaryRetried):
     """Somebody wants another summary of a visit that has one; that one stays until then."""
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return _summarized_again(visit, now)
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,11 @@ class ConsentGivenLate(SubmissionRetried):
     """The patient agrees after the recording was refused for want of it: now it is processed."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        consent = visit.consent or Consent(given_at=now)
-        return {**super().changes(visit, now), "consent": consent}
+        return {
+            **_begun_again(visit, now),
+            **_submitted_again(now),
+            "consent": visit.consent or Consent(given_at=now),
+        }
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,54 @@ class VisitEdited(Event):
         return self.fields
 
 
-def _retried(visit: Visit, now: datetime) -> Changes:
+@dataclass(frozen=True)
+class VisitDelayed(Event):
+    """The visit takes longer than expected; the work goes on as it was."""
+
+    recorded = False
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {}
+
+
+@dataclass(frozen=True)
+class VisitPrioritized(Event):
+    """The visit overtakes others from now on, or does so no longer.
+
+    In line it gives up its turn and asks for one in its new lane, at once.
+    """
+
+    urgent: bool
+
+    @property
+    def detail(self) -> str:
+        return "urgent" if self.urgent else "ordinary"
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        if visit.turn is None or visit.urgent is self.urgent:
+            return {"urgent": self.urgent}
+        return {"urgent": self.urgent, "turn": None, "wake_at": now}
+
+
+def _submitted_again(now: datetime) -> Changes:
+    return {"wake_at": now, "transcription": None}
+
+
+def _summarized_again(visit: Visit, now: datetime) -> Changes:
+    return {
+        **_begun_again(visit, now),
+        "wake_at": now + REQUEST_GRACE,
+        "requests": 1,
+        "unanswered_requests": 0,
+    }
+
+
+def _counted(visit: Visit) -> Changes:
+    """Of attempts at what failed alone: another summary and a late consent are no retries."""
+    return {"retry_count": visit.retry_count + 1}
+
+
+def _begun_again(visit: Visit, now: datetime) -> Changes:
     return {
         "attempt": visit.attempt + 1,
         "stage_tries": 0,
@@ -95,7 +143,6 @@ def _retried(visit: Visit, now: datetime) -> Changes:
         "queued_at": None,
         "deaths": 0,
         "processing_error": None,
-        "retry_count": visit.retry_count + 1,
         "last_retry_at": now,
         "timings": Timings(processing_started_at=now),
     }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from lumimd import ledger
 from lumimd.clinical import Source, VisitSummary
@@ -11,6 +12,9 @@ from lumimd.events.transcription import request_grace
 from lumimd.ledger import NOTHING, Settlement
 from lumimd.progress import Step
 from lumimd.records import Claim, Stage, Visit
+
+RETIRED_KNOWN: Final = 200
+"""Ids of items that are gone, the newest: those of the last ten summaries or so."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +106,15 @@ class ProvisionalSummaryStored(Event):
 class SummaryStored(Event):
     """The summary and the action items are committed together with this event.
 
-    One by rules is as final as one by the model: its owner may have another one made.
+    One by rules is as final as one by the model: its owner may have another one made. The save
+    fills in `action_ids`, and the ids of earlier items that are `retired` (`recording.py`).
     """
 
     step = Step.COMPLETED
     source: Source
     summary: VisitSummary
-    action_ids: tuple[str, ...]
+    action_ids: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
     paid: Settlement = NOTHING
 
     @property
@@ -122,6 +128,7 @@ class SummaryStored(Event):
             "action_ids": self.action_ids,
             # Beside items that a hold keeps; one summary for good follows the release.
             "summary_owed": visit.legal_hold and bool(visit.action_ids),
+            "retired_action_ids": (*visit.retired_action_ids, *self.retired)[-RETIRED_KNOWN:],
             "kept": None,
             "ledger": ledger.settled(visit, self.paid),
         }

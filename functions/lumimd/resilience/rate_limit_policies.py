@@ -31,6 +31,8 @@ class Limited(StrEnum):
     """Calls that cause work to be paid for, or that read or delete everything."""
     VISITS = "visits"
     """Recordings that are transcribed. Who is over this quota waits; nothing is refused."""
+    URGENT = "urgent"
+    """Visits that are created as urgent. A visit over it can be created as an ordinary one."""
 
 
 class OfAllUsers(StrEnum):
@@ -56,6 +58,10 @@ POLICIES: Final[Mapping[Limited, Mapping[Tier, Policy]]] = {
     Limited.VISITS: {
         Tier.FREE: Policy(tokens=20, per=_DAY, burst=20),
         Tier.PAID: Policy(tokens=2_000, per=_DAY, burst=10_000),
+    },
+    Limited.URGENT: {
+        Tier.FREE: Policy(tokens=1, per=_DAY, burst=1),  # urgent visits are not part of this tier
+        Tier.PAID: Policy(tokens=20, per=_DAY, burst=20),
     },
 }
 

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from lumimd.adapters.memory.queries import Listing, equal
 from lumimd.adapters.memory.store import MemoryVisitStore
-from lumimd.commit import Conflict
+from lumimd.commit import Conflict, StoredAction
 from lumimd.document import Document
-from lumimd.library import Group, Place, Profile, StoredAction, Used, group_of
+from lumimd.library import Group, Place, Profile, Used, is_listed
 from lumimd.queries import Cursor, Page
 from lumimd.reading import read, readable
 from lumimd.records import Action, Visit
@@ -24,12 +24,20 @@ class MemoryLibrary:
         self._store = store
 
     async def visits(
-        self, user_id: str, *, limit: int, group: Group | None = None, after: Place | None = None
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        group: Group | None = None,
+        after: Place | None = None,
+        leave_out_archived: bool = False,
     ) -> Page[Visit]:
         """At most `limit` visits of a group, or of all."""
         await asyncio.sleep(0)  # a real read yields to other tasks, and so does this one
         listing = self._newest_first(Visit, "visits", user_id)
-        return listing.filled(limit, _cursor(after), lambda visit: group in (None, group_of(visit)))
+        return listing.filled(
+            limit, _cursor(after), lambda visit: is_listed(visit, group, leave_out_archived)
+        )
 
     async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:
         """The visits of one batch, oldest first."""
@@ -56,6 +64,14 @@ class MemoryLibrary:
         await asyncio.sleep(0)
         found = self._store.raw.get(f"actions/{action_id}")
         return StoredAction(read(Action, "actions", action_id, found), found) if found else None
+
+    async def was_retired(self, user_id: str, action_id: str) -> bool:
+        """Whether a visit of the user had this action item before another summary."""
+        await asyncio.sleep(0)
+        return any(
+            equal(visit, userId=user_id) and action_id in visit.get("retiredActionIds", ())
+            for _, visit in self._store.raw.under("visits")
+        )
 
     async def add_action(self, action: Action) -> StoredAction:
         """Write a new action item; raises Conflict when it exists."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from lumimd.adapters.memory.documents import MemoryDocuments
 from lumimd.adapters.memory.queries import Listing, equal, until
-from lumimd.commit import Commit, Conflict, Stored
+from lumimd.commit import Commit, Conflict, Stored, StoredAction
 from lumimd.dead_letter import DeadLetter
 from lumimd.queries import Cursor, Page
 from lumimd.reading import read, readable
@@ -56,13 +56,24 @@ class MemoryVisitStore:
         await asyncio.sleep(0)
         if self.raw.version(f"visits/{commit.visit.visit_id}") != read.version:
             raise Conflict
+        if any(self.raw.version(path) != version for path, version in commit.versions().items()):
+            raise Conflict
         return self._write(commit)
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
         """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
+        return await self._until("wakeAt", now, limit, after)
+
+    async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `overdue_at <= now`, the longest overdue first."""
+        return await self._until("overdueAt", now, limit, after)
+
+    async def _until(
+        self, field: str, now: datetime, limit: int, after: Cursor | None
+    ) -> Page[Stored]:
         await asyncio.sleep(0)
-        where = until("wakeAt", now)
-        return Listing(self.raw, Visit, "visits", "wakeAt", self.stored, where).page(limit, after)
+        where = until(field, now)
+        return Listing(self.raw, Visit, "visits", field, self.stored, where).page(limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         """The stored utterances in order, all of them or none."""
@@ -89,6 +100,13 @@ class MemoryVisitStore:
             if equal(action, visitId=visit_id)
         )
         return tuple(action for action, _ in readable(Action, "actions", named)[0])
+
+    async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
+        """The action items of a visit with their versions."""
+        return tuple(
+            StoredAction(action, self.raw.version(f"actions/{action.action_id}"))
+            for action in await self.actions(visit_id)
+        )
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
         """Why the visit failed, or None."""

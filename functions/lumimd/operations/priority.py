@@ -1,0 +1,21 @@
+"""Let a visit overtake the others in the line for the provider, and end that: on record."""
+
+from lumimd import commands
+from lumimd.operations.audit import audited
+from lumimd.operations.operator import Operator
+from lumimd.records import Visit
+
+
+async def prioritize(operator: Operator, visit_id: str, *, urgent: bool) -> Visit:
+    """Make a visit urgent, or ordinary again.
+
+    Raises:
+        Refused: there is no such visit, or it is at its end.
+    """
+    stored = await operator.parts.store.get(visit_id)
+    before = {"urgent": stored.visit.urgent} if stored else None
+    action = "prioritize" if urgent else "deprioritize"
+    async with audited(operator, action, visit_id, before=before) as note:
+        visit = await commands.prioritize(operator.parts, visit_id, urgent=urgent)
+        note.after = {"urgent": visit.urgent}
+    return visit

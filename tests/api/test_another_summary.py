@@ -1,0 +1,158 @@
+"""Another summary, as its owner sees it: their work on action items stays, and old ids answer."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lumimd.clinical import VisitSummary
+from lumimd.commands import RETRY_GAP
+from lumimd.commit import Commit, Stored
+from lumimd.errors import ErrorCode, Permanent
+from lumimd.operations.operator import Operator
+from lumimd.operations.rerun import From, rerun
+from lumimd.transcript import Transcript
+from tests.support.api import Api
+from tests.support.parts import CountingSummarizer, transcribed
+from tests.support.summaries import summary_of
+from tests.support.visits import run_tasks
+
+
+class Telling:
+    """A model that has these action items to tell, each with the words that it cites."""
+
+    source = "model"
+
+    def __init__(self, *items: tuple[str, str]) -> None:
+        self.items = items
+
+    async def summarize(self, transcript: Transcript) -> VisitSummary:
+        summary = summary_of(transcript)
+        one = summary.action_items[0]
+        told = [one.model_copy(update={"text": t, "evidence": [u]}) for t, u in self.items]
+        return summary.model_copy(update={"action_items": told})
+
+
+FIRST = (("Take amoxicillin three times a day", "u3"), ("Rest", "u2"), ("Call on Monday", "u1"))
+AGAIN = (("Rest.", "u2"), ("Start amoxicillin, three times daily", "u3"), ("Drink water", "u1"))
+
+
+async def summarized(api: Api, *items: tuple[str, str]) -> None:
+    api.parts.summarizer = Telling(*items)  # type: ignore[assignment]
+    await run_tasks(api.parts)
+
+
+async def begun(api: Api) -> list[str]:
+    """The ids of the action items of a completed visit, in its order."""
+    await transcribed(api.parts)
+    await summarized(api, *FIRST)
+    return [each["actionId"] for each in await actions(api)]
+
+
+async def actions(api: Api) -> list[dict[str, Any]]:
+    return (await api.get("/v1/visits/visit-1/actions")).json()["actions"]
+
+
+async def by_owner(api: Api) -> None:
+    assert (await api.post("/v1/visits/visit-1/regenerate")).status_code == 202
+
+
+async def by_operator(api: Api) -> None:
+    await rerun(Operator("op-1", api.parts), "visit-1", From.SUMMARY)
+
+
+async def after_a_refusal(api: Api) -> None:
+    """The model refuses, and the summary before stays; then the owner asks once more."""
+    await by_owner(api)
+    api.parts.summarizer = CountingSummarizer()
+    api.parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    await run_tasks(api.parts)
+    api.parts.clock.advance(RETRY_GAP)
+    await by_owner(api)
+
+
+@pytest.mark.parametrize("again", [by_owner, by_operator, after_a_refusal])
+async def test_completed_edited_and_added_items_survive_another_summary(
+    api: Api, again: Callable[[Api], Awaitable[None]]
+) -> None:
+    amoxicillin, rest, _ = await begun(api)
+    await api.call("PATCH", f"/v1/actions/{amoxicillin}", json={"completed": True})
+    await api.call("PATCH", f"/v1/actions/{rest}", json={"text": "Rest until Friday"})
+    own = {"visitId": "visit-1", "text": "Walk daily"}
+    added = (await api.post("/v1/actions", json=own)).json()["actionId"]
+    await again(api)
+    await summarized(api, *AGAIN)
+    found = [(each["text"], each["completed"]) for each in await actions(api)]
+    assert found == [
+        ("Rest until Friday", False),
+        ("Start amoxicillin, three times daily", True),
+        ("Drink water", False),
+        ("Walk daily", False),
+    ]
+    for old, text in ((amoxicillin, found[1][0]), (rest, found[0][0]), (added, "Walk daily")):
+        answer = await api.get(f"/v1/actions/{old}")
+        assert (answer.status_code, answer.json()["text"]) == (200, text)
+
+
+async def test_an_item_that_is_gone_is_410_for_its_owner_and_404_for_others(api: Api) -> None:
+    *_, call = await begun(api)
+    await by_owner(api)
+    await summarized(api, *AGAIN)
+    for method, body in (("GET", None), ("PATCH", {"completed": True}), ("DELETE", None)):
+        answer = await api.call(method, f"/v1/actions/{call}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (410, "action_replaced")
+        assert answer.json()["detail"].endswith(".")
+        theirs = await api.call(method, f"/v1/actions/{call}", "user-2", json=body)
+        assert (theirs.status_code, theirs.json()["code"]) == (404, "not_found")
+
+
+async def test_an_item_that_its_owner_removed_is_404(api: Api) -> None:
+    first, *_ = await begun(api)
+    await api.call("DELETE", f"/v1/actions/{first}")
+    await by_owner(api)
+    await summarized(api, *AGAIN)
+    assert (await api.get(f"/v1/actions/{first}")).status_code == 404
+
+
+@pytest.mark.parametrize("change", [{"completed": True}, {"text": "Rest until Friday"}])
+async def test_a_change_while_the_summary_is_being_saved_is_not_lost(
+    api: Api, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    items = await begun(api)
+    await by_owner(api)
+    save, late = api.parts.store.save, list(items)
+
+    async def saved_after_the_owner(stored: Stored, commit: Commit) -> Stored:
+        if commit.action_versions and late:
+            path = f"/v1/actions/{late.pop()}"
+            assert (await api.call("PATCH", path, json=change)).status_code == 200
+        return await save(stored, commit)
+
+    monkeypatch.setattr(api.parts.store, "save", saved_after_the_owner)
+    await summarized(api, *AGAIN)
+    assert late == []
+    for item in items:
+        found = (await api.get(f"/v1/actions/{item}")).json()
+        assert {name: found[name] for name in change} == change
+    visit = await api.parts.store.get("visit-1")
+    assert visit is not None
+    assert visit.visit.summary, "it is stored all the same"
+
+
+async def test_a_transcript_made_anew_finds_the_items_by_their_words(api: Api) -> None:
+    amoxicillin, *_ = await begun(api)
+    await api.call("PATCH", f"/v1/actions/{amoxicillin}", json={"completed": True})
+    stored = await api.parts.store.get("visit-1")
+    assert stored is not None
+    said = await api.parts.store.transcript("visit-1")
+    moved = Transcript(
+        utterances=tuple(each.model_copy(update={"id": f"w{n}"}) for n, each in enumerate(said))
+    )
+    pages = moved.pages()
+    await api.parts.store.save(stored, Commit(stored.visit, pages=pages, stale_pages=len(pages)))
+    api.parts.clock.advance(timedelta(minutes=1))
+    await by_owner(api)
+    await summarized(api, ("Start amoxicillin, three times daily", "w2"))
+    found = {each["actionId"]: each["completed"] for each in await actions(api)}
+    assert found == {amoxicillin: True}

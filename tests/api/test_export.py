@@ -1,0 +1,208 @@
+"""An export comes whole, in parts, whatever interrupts it, in constant memory."""
+
+import io
+import json
+import tracemalloc
+import zipfile
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lumimd.api import export
+from lumimd.api.listing import cursor_of, place_of_cursor
+from lumimd.errors import ErrorCode, Transient
+from lumimd.library import Place
+from lumimd.queries import Page
+from lumimd.records import Visit
+from tests.support.api import Api, ApiMemoryParts, completed, stored, visit_of
+from tests.support.parts import transcript
+
+ROOT = Path(__file__).parents[2]
+EXPORT = "/v1/me/export"
+
+
+def opened(content: bytes) -> dict[str, Any]:
+    """The files of one part. A part that was broken off has no directory and cannot be opened."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        return {name: json.loads(archive.read(name)) for name in archive.namelist()}
+
+
+async def parts_of(api: Api) -> AsyncIterator[dict[str, Any]]:
+    """The parts of an export, asked for as a client does; a refused or broken one is repeated."""
+    cursor: str | None = ""
+    for _ in range(100):
+        answer = await api.get(EXPORT, params={"cursor": cursor} if cursor else None)
+        try:
+            files = opened(answer.content)
+        except zipfile.BadZipFile:
+            continue
+        yield files
+        cursor = files["manifest.json"]["nextCursor"]
+        if cursor is None:
+            return
+    raise AssertionError("the export has no end")
+
+
+async def ids_of(api: Api) -> list[str]:
+    """The visits of all parts; each part counts what it has."""
+    found: list[str] = []
+    async for files in parts_of(api):
+        visits = [name[7:-5] for name in files if name.startswith("visits/")]
+        assert files["manifest.json"]["counts"]["visits"] == len(visits)
+        found += visits
+    return found
+
+
+async def has_visits(api: Api, count: int) -> list[str]:
+    """Visits, some of the same instant, newest first."""
+    await stored(
+        api.parts, *(visit_of("user-1", f"v{n:05d}", minutes=n // 3) for n in range(count))
+    )
+    return [f"v{n:05d}" for n in reversed(range(count))]
+
+
+@pytest.mark.parametrize("count", [0, 1, 6, 7, 14, 30])
+async def test_parts_hold_every_visit_once_in_order(
+    api: Api, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(export, "PART", 7)
+    monkeypatch.setattr(export, "PAGE", 4)
+    wanted = await has_visits(api, count)
+    assert await ids_of(api) == wanted
+
+
+async def test_a_part_ends_when_its_time_is_up_and_holds_one_visit_at_least(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = await has_visits(api, 12)
+    read = api.parts.store.transcript
+
+    async def slow(visit_id: str) -> Any:
+        api.parts.clock.advance(export.PART_FOR / 4 if visit_id > "v00005" else export.PART_FOR)
+        return await read(visit_id)
+
+    monkeypatch.setattr(api.parts.store, "transcript", slow)
+    sizes = [files["manifest.json"]["counts"]["visits"] async for files in parts_of(api)]
+    assert sizes == [4, 2 + 1, *[1] * 5]
+    assert await ids_of(api) == wanted
+
+
+def test_a_part_has_twice_its_time_before_its_function_is_stopped() -> None:
+    deployment = json.loads((ROOT / "infra" / "deployment.json").read_text())
+    timeout = timedelta(seconds=deployment["functions"]["api"]["timeout_seconds"])
+    assert timeout >= 2 * export.PART_FOR
+
+
+@pytest.mark.parametrize("operation", ["transcript", "history", "actions"])
+async def test_a_store_that_stops_answering_ends_the_part_and_the_export_goes_on_there(
+    api: Api, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    wanted = await has_visits(api, 20)
+    read, calls = getattr(api.parts.store, operation), 0
+
+    async def fails_now_and_then(visit_id: str) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls % 5 == 0:
+            raise Transient(ErrorCode.INTERNAL_ERROR)
+        return await read(visit_id)
+
+    monkeypatch.setattr(api.parts.store, operation, fails_now_and_then)
+    assert await ids_of(api) == wanted
+    assert calls < 30, "what was exported is not read again"
+
+
+async def test_a_part_that_cannot_begin_is_refused_with_a_code(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await has_visits(api, 2)
+
+    async def away(visit_id: str) -> Any:
+        raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    monkeypatch.setattr(api.parts.store, "transcript", away)
+    answer = await api.get(EXPORT)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
+async def test_a_part_that_is_broken_off_has_no_manifest_and_is_repeated(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "PART", 8)
+    wanted = await has_visits(api, 20)
+    read, broken = api.parts.store.transcript, {"v00010"}
+
+    async def bug_once(visit_id: str) -> Any:
+        if visit_id in broken:
+            broken.remove(visit_id)
+            raise ZeroDivisionError
+        return await read(visit_id)
+
+    monkeypatch.setattr(api.parts.store, "transcript", bug_once)
+    assert await ids_of(api) == wanted
+    assert broken == set()
+
+
+async def test_a_cursor_leads_to_visits_of_the_caller_alone(api: Api) -> None:
+    await has_visits(api, 3)
+    await stored(api.parts, visit_of("user-2", "theirs", minutes=1))
+    place = Place(visit_of("user-2", "theirs", minutes=5).created_at, "theirs")
+    files = opened((await api.get(EXPORT, params={"cursor": cursor_of(place)})).content)
+    assert set(files) == {"manifest.json", "schema.json"} | {
+        f"visits/v{n:05d}.json" for n in range(3)
+    }
+    assert (await api.get(EXPORT, params={"cursor": "1.x"})).status_code == 422
+
+
+class ManyVisits:
+    """A library of so many visits that are made when they are read, and kept nowhere."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    async def profile(self, user_id: str) -> Any:
+        return await ApiMemoryParts().library.profile(user_id)
+
+    async def visits(self, user_id: str, *, limit: int, after: Place | None) -> Page[Visit]:
+        first = int(after.id[1:]) + 1 if after else 0
+        numbers = range(first, min(first + limit, self.count))
+        return Page(tuple(completed(visit_of(user_id, f"v{n}", minutes=-n)) for n in numbers))
+
+
+async def peak_of(count: int, file: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The peak of memory, in bytes, while so many visits are exported to a file, all of them."""
+    parts, words = ApiMemoryParts(), transcript([("A", f"Word {n}.") for n in range(10)])
+    monkeypatch.setitem(vars(parts), "library", ManyVisits(count))
+
+    async def utterances(visit_id: str) -> Any:
+        return words.utterances
+
+    monkeypatch.setattr(parts.store, "transcript", utterances)
+    peak, visits, cursor = 0, 0, None
+    while True:
+        tracemalloc.start()
+        with file.open("wb") as written:
+            async for piece in export.part(parts, "user-1", place_of_cursor(cursor)):
+                written.write(piece)
+        peak = max(peak, tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        with zipfile.ZipFile(file) as archive:
+            manifest = json.loads(archive.read("manifest.json"))
+        visits += manifest["counts"]["visits"]
+        cursor = manifest["nextCursor"]
+        if cursor is None:
+            assert visits == count
+            return peak
+
+
+async def test_ten_thousand_visits_take_no_more_memory_than_one_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_part = await peak_of(export.PART, tmp_path / "part.zip", monkeypatch)
+    all_parts = await peak_of(10_000, tmp_path / "part.zip", monkeypatch)
+    assert all_parts < 1.1 * one_part
+    assert all_parts < 8 * 1024**2, f"{all_parts / 1024**2:.1f} MiB"

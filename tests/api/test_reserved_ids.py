@@ -1,0 +1,85 @@
+"""Ids that Firestore keeps for itself are refused by every route, before the store is asked."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from lumimd.ids import is_id
+from tests.api.test_who_may_what import EXPECTED, Expected
+from tests.support.api import Api, ApiMemoryParts, api_over
+
+RESERVED = ("__x__", "____", "__name__", "__id7__")
+
+IN_BODIES = {
+    ("POST", "/v1/visits"): {"consent": True, "batchId": "{id}"},
+    ("POST", "/v1/actions"): {"visitId": "{id}", "text": "Rest."},
+}
+"""Routes whose bodies name documents."""
+
+
+def _paged() -> list[str]:
+    """The routes whose cursors name documents."""
+    routes = iter_route_contexts(api_over(ApiMemoryParts()).app.routes)
+    return [
+        route.path
+        for route in routes
+        if route.path and "cursor" in str(getattr(route.route, "dependant", ""))
+    ]
+
+
+def _requests(reserved: str) -> Iterator[tuple[str, str, Any]]:
+    for (method, path), expected in EXPECTED.items():
+        if "{" in path:
+            ids = {**dict.fromkeys(expected.ids, reserved), **_action_of(expected)}
+            yield method, path.format_map(ids), expected.body
+    for (method, path), body in IN_BODIES.items():
+        filled = {name: reserved if value == "{id}" else value for name, value in body.items()}
+        yield method, path, filled
+    for path in PAGED:
+        yield "GET", f"{path}?group=stuck&cursor={'1' * 16}.{reserved}", None
+
+
+def _action_of(expected: Expected) -> dict[str, str]:
+    """What is done to a queue or a schedule; that is no id."""
+    return {name: word for name, word in expected.ids.items() if name == "action"}
+
+
+PAGED = _paged()
+
+
+@pytest.mark.parametrize("reserved", RESERVED)
+async def test_no_route_asks_the_store_for_a_reserved_id(
+    reserved: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = api_over(ApiMemoryParts())
+    asked: list[str] = []
+
+    def watched(target: object, name: str) -> None:
+        before = getattr(target, name)
+
+        async def method(visit_id: str, *more: Any) -> Any:
+            asked.append(visit_id)
+            return await before(visit_id, *more)
+
+        monkeypatch.setattr(target, name, method)
+
+    watched(api.parts.store, "get")
+    watched(api.parts.deletions, "get")
+    watched(api.parts.library, "action")
+    for method, path, body in _requests(reserved):
+        answer = await api.call(method, path, admin=True, json=body)
+        assert answer.status_code in (404, 422), f"{method} {path}: {answer.status_code}"
+    assert all(map(is_id, asked)), asked
+
+
+def test_the_table_of_routes_covers_paths_bodies_and_cursors() -> None:
+    assert len(list(_requests("__x__"))) > 25
+    assert {"/v1/visits", "/v1/actions", "/v1/admin/visits", "/v1/admin/audit"} <= set(PAGED)
+
+
+async def test_ids_with_underscores_elsewhere_are_ids(api: Api) -> None:
+    for name in ("_x", "__x", "x__", "__x_", "_"):
+        answer = await api.get(f"/v1/visits/{name}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

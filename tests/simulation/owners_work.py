@@ -1,0 +1,73 @@
+"""Owners complete, edit and date action items at any moment; no summary may lose that."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Final
+
+from lumimd.commit import Commit
+from lumimd.records import Action, Visit
+from tests.simulation.world import World
+
+SHARE: Final = 0.7
+"""Owners who work on an item of a summary."""
+
+WITHIN_S: Final = (1.0, 60.0, 7200.0)
+"""When owners have read a summary."""
+
+AT_ONCE_S: Final = (0.01, 0.1)
+"""While the next one is being saved."""
+
+MARKS: Final = ("text", "completed", "due_date")
+
+
+class OwnersWork:
+    """The owners' work in one world. It draws from a source of its own: no other draw changes."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rng = Random(world.seed + 4)
+        self._marked: dict[str, Action] = {}
+        world.on_saved.append(self._at_save)
+        world.documents.on_items_read = self._at_reading
+
+    def _at_save(self, before: Visit | None, commit: Commit) -> None:
+        visit = commit.visit
+        for marked in [each for each in self._marked.values() if each.visit_id == visit.visit_id]:
+            self._check(marked)
+        if any(entry.event == "summary_stored" for entry in commit.entries):
+            self._works_within(WITHIN_S, visit.action_ids)
+
+    def _at_reading(self, visit_id: str) -> None:
+        """Another summary is about to be saved."""
+        found = self._world.documents.actions_of(visit_id)
+        self._works_within(AT_ONCE_S, [each.action_id for each in found])
+
+    def _works_within(self, within_s: Sequence[float], action_ids: Sequence[str]) -> None:
+        if self._rng.random() < SHARE:
+            for action_id in action_ids:
+                seconds = self._rng.choice(within_s) * self._rng.random()
+                self._world.after(seconds, self._work_on, action_id)
+
+    def _work_on(self, action_id: str) -> None:
+        """As the security rules allow it: the item is changed, and the visit is not."""
+        actions, now = self._world.documents.actions, self._world.now()
+        action = actions.get(action_id)
+        if action is None:
+            return
+        kind = self._rng.choice(MARKS)
+        mark = {"text": f"{action.text} edited", "completed": True, "due_date": now}[kind]
+        self._marked[action_id] = actions[action_id] = action.model_copy(update={kind: mark})
+        self._world.note("owner", action.visit_id, "works on", kind)
+
+    def _check(self, marked: Action) -> None:
+        found = self._world.documents.actions.get(marked.action_id)
+        lost = "the item" if found is None else ""
+        if found is not None:
+            lost = ", ".join(
+                field
+                for field in MARKS
+                if getattr(found, field) != getattr(marked, field)
+                and (field != "text" or marked.text.endswith("edited"))
+            )
+        if lost:
+            self._world.breach("ownersWorkLost", marked.visit_id, f"{marked.action_id}: {lost}")

@@ -1,0 +1,40 @@
+"""Guards of the owner's work on action items."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from lumimd import owners_work, recording
+from lumimd.commit import Commit, Stored, StoredAction
+from lumimd.records import Action
+from tests.simulation.guard import Guard, put
+from tests.simulation.store import Documents
+
+
+def _replaced(earlier: Sequence[StoredAction], made: Sequence[Action]) -> Any:
+    ids = tuple(each.action_id for each in made)
+    gone = tuple(each.action.action_id for each in earlier if each.action.action_id not in ids)
+    return owners_work.Merged(ids, tuple(made), gone, {})
+
+
+_save = Documents.save
+
+
+def _save_over_any_item(self: Documents, read: Stored, commit: Commit) -> Stored:
+    return _save(self, read, replace(commit, action_versions={}))
+
+
+OWNERS_WORK: Final[Mapping[str, Guard]] = {
+    "owners-work-survives": Guard(
+        "another summary keeps what the owner did to the action items",
+        put((recording, "merged", _replaced)),
+    ),
+    "items-as-they-were-read": Guard(
+        "a change of an item while the summary is saved is merged, and not overwritten",
+        put((Documents, "save", _save_over_any_item)),
+    ),
+    "worked-on-items-stay": Guard(
+        "an item that the next summary has no more stays where its owner has worked on it",
+        put((owners_work, "is_worked_on", lambda action: False)),
+    ),
+}
