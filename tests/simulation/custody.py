@@ -10,6 +10,7 @@ deleted is gone at the end, and what waited for a release has been worked on.
 
 from contextlib import suppress
 from copy import copy
+from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
@@ -28,6 +29,9 @@ from tests.simulation.replying import reply_to_owner
 from tests.simulation.world import START, World
 
 HOUR_S: Final = 3600.0
+
+REPEATED_S: Final = 26 * HOUR_S
+"""When the operators repeat the deletions since the backup; 40 tries of it take less than 2 h."""
 
 STORED: Final = (
     *("title", "tags", "archived", "source", "summary", "summary_statements", "diagnoses"),
@@ -78,7 +82,7 @@ class Custody:
                 self._at(backed_up, self._back_up, visit_id)
                 self._at(backed_up + rng.uniform(60.0, 20 * HOUR_S), self._restore, visit_id)
         if world.options.level.restored:
-            self._at(26 * HOUR_S, self._repeat)
+            self._at(REPEATED_S, self._repeat)
         if chance("erased"):
             self._at(rng.uniform(600.0, 20 * HOUR_S), self._erase_everything)
         if world.options.level.held:
@@ -175,9 +179,8 @@ class Custody:
         documents.actions.update(backup["actions"])
         visit: Visit = backup["visit"]
         if self._rng.random() < 0.6 and visit_id not in documents.visits:
-            # Its scheduled work is paused until the deletions were repeated.
             documents.restored.add(visit_id)
-            documents._put(None, visit.model_copy(update={"wake_at": None, "turn": None}))
+            documents._put(None, _paused(visit))
 
     def _backstop(self) -> None:
         """The bucket's own rule: what is old goes, unless its object is under hold."""
@@ -235,3 +238,14 @@ class Custody:
                 continue
             if visit.created_at <= erased[0].requested_at:
                 self._world.breach("erasedUserIsThere", visit_id)
+
+
+def _paused(visit: Visit) -> Visit:
+    """A visit of a backup: its scheduled work is paused until the deletions were repeated."""
+    until = START + timedelta(seconds=REPEATED_S + 2 * HOUR_S)
+    due = {
+        name: max(at, until)
+        for name in ("wake_at", "overdue_at")
+        if (at := getattr(visit, name)) is not None
+    }
+    return visit.model_copy(update={**due, "turn": None})

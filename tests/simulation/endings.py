@@ -158,16 +158,19 @@ class Endings:
         found = self._world.documents.actions_of(visit.visit_id)
         heard = label(take.audio.generation for take in takes_of(visit))
         named = {action.action_id: action for action in found}
-        # Items of an earlier summary stay where their owner has worked on them.
-        told = f"{visit.visit_id} {heard} "
         items = [named[name] for name in visit.action_ids if name in named]
-        texts = [
-            each.extracted_text
-            for each in items
-            if str(each.extracted_text).startswith(told) or not is_worked_on(each)
-        ]
-        wanted = [f"{told}{n}" for n in range(len(texts))]
-        if texts != wanted or len(found) != len(visit.action_ids):
+        told = f"{visit.visit_id} {heard} "
+        last = [each for each in items if str(each.extracted_text).startswith(told)]
+        numbers = [int(str(each.extracted_text).removeprefix(told)) for each in last]
+        # Items of an earlier summary stay where their owner has worked on them: the last summary
+        # has at least those up to the last one that nobody has worked on.
+        of_last = [n for n, each in zip(numbers, last, strict=True) if not is_worked_on(each)]
+        if (
+            len(found) != len(visit.action_ids)
+            or not all(each in last or is_worked_on(each) for each in items)
+            or len(set(numbers)) < len(numbers)
+            or not set(range(max(of_last, default=-1) + 1)) <= set(numbers)
+        ):
             self._world.breach(
                 "duplicateActionItems", visit.visit_id, str([action.text for action in found])
             )

@@ -189,12 +189,16 @@ class Network:
             invocation.hit(visit_id)
             return
         if error is None:
+            try:
+                result = result.heard() if hasattr(result, "heard") else result
+            except Exception as told:  # the answer is an error
+                answer.set_exception(told)
+                return
             if self.asked_to_wait and dependency in HEEDS_RETRY_AFTER:
                 # Whoever is answered after all knows better than who was told to wait.
                 for key in [key for key in self.asked_to_wait if key[:2] == (dependency, visit_id)]:
                     del self.asked_to_wait[key]
-            heard = getattr(result, "heard", None)
-            answer.set_result(heard() if heard else result)
+            answer.set_result(result)
             return
         asked = getattr(error, "retry_after_s", None)
         if (

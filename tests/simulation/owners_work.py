@@ -1,5 +1,6 @@
 """Owners complete, edit and date action items at any moment; no summary may lose that."""
 
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 from typing import Final
@@ -17,6 +18,9 @@ WITHIN_S: Final = (1.0, 60.0, 7200.0)
 AT_ONCE_S: Final = (0.01, 0.1)
 """While the next one is being saved."""
 
+TIMES_AT_ONCE: Final = 2
+"""So often at most while one summary is saved: a save may lose as many races, and some more."""
+
 MARKS: Final = ("text", "completed", "due_date")
 
 
@@ -27,6 +31,7 @@ class OwnersWork:
         self._world = world
         self._rng = Random(world.seed + 4)
         self._marked: dict[str, Action] = {}
+        self._at_once: Counter[str] = Counter()
         world.on_saved.append(self._at_save)
         world.documents.on_items_read = self._at_reading
 
@@ -35,10 +40,14 @@ class OwnersWork:
         for marked in [each for each in self._marked.values() if each.visit_id == visit.visit_id]:
             self._check(marked)
         if any(entry.event == "summary_stored" for entry in commit.entries):
+            del self._at_once[visit.visit_id]
             self._works_within(WITHIN_S, visit.action_ids)
 
     def _at_reading(self, visit_id: str) -> None:
         """Another summary is about to be saved."""
+        self._at_once[visit_id] += 1
+        if self._at_once[visit_id] > TIMES_AT_ONCE:
+            return
         found = self._world.documents.actions_of(visit_id)
         self._works_within(AT_ONCE_S, [each.action_id for each in found])
 
