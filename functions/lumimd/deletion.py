@@ -253,7 +253,9 @@ async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:
         done.documents = await parts.deletions.erase(deletion.visit_id)
         if deletion.bucket is not None:
             bucket, folder = deletion.bucket, deletion.folder
-            done.outside["recordings"] += await parts.audio.erase(bucket, folder)
+            done.outside["recordings"] += await _erase_recordings(
+                parts, deletion.visit_id, bucket, folder
+            )
             if now >= deletion.settled_at:
                 below = await parts.transcriber.jobs_below(bucket, folder)
                 for job in dict.fromkeys((*deletion.transcript_ids, *below)):
@@ -266,6 +268,20 @@ async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:
         logs.failure("deletion_not_finished", held)
         done.again_after = AGAIN_AFTER
     return done
+
+
+async def _erase_recordings(parts: Parts, visit_id: str, bucket: str, folder: str) -> int:
+    """Erase the recordings of a visit that is gone; how many.
+
+    The legal hold of the visit decides, and not an object hold that outlived it: one that an
+    operator's call set late keeps no recording of a visit whose hold has ended.
+    """
+    try:
+        return await parts.audio.erase(bucket, folder)
+    except Transient:
+        if await parts.deletions.hold_of(visit_id) is None:
+            await parts.audio.hold(bucket, folder, held=False)
+        raise
 
 
 def _after(deletion: Deletion, done: Sweep, now: datetime) -> Deletion:

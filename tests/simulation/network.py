@@ -31,6 +31,10 @@ LATEST_ARRIVAL_S: Final = 10.0
 """How much later than it was sent a request may arrive, whether anybody still waits or not."""
 
 
+NOT_THE_VISITS: Final = ("webhook", "hold", "release")
+"""Calls whose Retry-After is not the visit's: the provider, or the operator, repeats them."""
+
+
 class Network:
     """Requests that get lost, come late, or whose answers do."""
 
@@ -205,7 +209,7 @@ class Network:
             asked
             and visit_id is not None
             and dependency in HEEDS_RETRY_AFTER
-            and (invocation.kind != "webhook")
+            and invocation.kind not in NOT_THE_VISITS
         ):
             stored = self._documents.get(visit_id)
             if stored is not None:

@@ -32,11 +32,14 @@ class OwnersWork:
         self._rng = Random(world.seed + 4)
         self._marked: dict[str, Action] = {}
         self._at_once: Counter[str] = Counter()
+        self._restored: set[str] = set()
         world.on_saved.append(self._at_save)
         world.documents.on_items_read = self._at_reading
 
     def _at_save(self, before: Visit | None, commit: Commit) -> None:
         visit = commit.visit
+        if visit.visit_id in self._world.documents.restored - self._restored:
+            self._forget(visit.visit_id)
         for marked in [each for each in self._marked.values() if each.visit_id == visit.visit_id]:
             self._check(marked)
         if any(entry.event == "summary_stored" for entry in commit.entries):
@@ -50,6 +53,13 @@ class OwnersWork:
             return
         found = self._world.documents.actions_of(visit_id)
         self._works_within(AT_ONCE_S, [each.action_id for each in found])
+
+    def _forget(self, visit_id: str) -> None:
+        """A backup has brought the items back as they were then."""
+        self._restored.add(visit_id)
+        of_backup = [name for name, each in self._marked.items() if each.visit_id == visit_id]
+        for name in of_backup:
+            del self._marked[name]
 
     def _works_within(self, within_s: Sequence[float], action_ids: Sequence[str]) -> None:
         if self._rng.random() < SHARE:
