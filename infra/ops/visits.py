@@ -16,7 +16,7 @@ from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator_store import VisitFilter
 from lumimd.operations.rerun import From, rerun
 from lumimd.operations.timeline import timeline
-from lumimd.plurals import times
+from lumimd.plurals import counted, times
 from lumimd.records import ProcessingStatus, Visit
 
 
@@ -133,7 +133,7 @@ async def repeat(desk: Desk, wanted: argparse.Namespace) -> int:
     since = desk.operator.parts.clock.now() - wanted.since
     found = await after_restore(desk.operator, since)
     lines = [
-        f"{len(found.deleted)} visits deleted again, {len(found.swept)} swept again, "
+        f"{counted(len(found.deleted), 'visit')} deleted again, {len(found.swept)} swept again, "
         f"{len(found.held)} held again."
     ]
     lines += [
@@ -141,8 +141,11 @@ async def repeat(desk: Desk, wanted: argparse.Namespace) -> int:
         "or keep it."
         for visit_id in found.held_deleted
     ]
+    lines += [
+        f"{visit_id} could not be read or changed now: repeat this." for visit_id in found.missed
+    ]
     desk.show(found, *lines)
-    return 1 if found.held_deleted else 0
+    return 1 if found.held_deleted or found.missed else 0
 
 
 def _told(desk: Desk, visit: Visit, sentence: str) -> int:
