@@ -85,7 +85,8 @@ class Answers:
             and not self._cloud.rules.has_nothing_to_say(visit.visit_id, heard)
         ):
             self._world.breach("rulesWereNotAsked", visit.visit_id, error.code)
-        if visit.status is Status.COMPLETED and visit.provisional:
+        # A hold that came between keeps the provisional summary until its release.
+        if visit.status is Status.COMPLETED and visit.provisional and not visit.summary_owed:
             self._world.breach("provisionalForEver", visit.visit_id)
 
 

@@ -210,9 +210,9 @@ class Custody:
     # -- what must hold --------------------------------------------------------------------------
 
     def _at_save(self, before: Visit | None, commit: Commit) -> None:
-        if before is None or not before.legal_hold:
-            return
         after = commit.visit
+        if before is None or not before.legal_hold or not after.legal_hold:
+            return  # what follows a release begins in the same commit
         changed = [
             name
             for name in STORED
