@@ -26,6 +26,9 @@ from tests.support.parts import MemoryParts
 
 DOCUMENTS = Path(__file__).parents[1] / "fixtures" / "documents"
 FIXTURES = sorted(DOCUMENTS.glob("schema-*/*.json"))
+UNSET = (None, 0, [])
+"""Values of fields that say nothing."""
+
 OF_EVERY_STATE = pytest.mark.parametrize(
     "path", FIXTURES, ids=lambda path: f"{path.parent.name}-{path.stem}"
 )
@@ -154,5 +157,5 @@ def _normal(stored: dict[str, Any]) -> dict[str, str]:
 def _without_new(value: Any) -> Any:
     """Nested documents have gained fields since then; what is unset says nothing."""
     if isinstance(value, dict):
-        return {name: _without_new(each) for name, each in value.items() if each is not None}
+        return {name: _without_new(each) for name, each in value.items() if each not in UNSET}
     return [_without_new(each) for each in value] if isinstance(value, list) else value

@@ -12,7 +12,7 @@ from lumimd import commands, pipeline
 from lumimd.admission.places import Cap
 from lumimd.audio import Upload
 from lumimd.parts import Policy
-from lumimd.records import ProcessingStatus, Status, Visit
+from lumimd.records import Claim, ProcessingStatus, Status, Visit
 from tests.release import either_release
 from tests.release.conftest import OldRelease
 from tests.release.either_release import STATES, STEPS, Saved, carry, the, world
@@ -39,6 +39,7 @@ def visit_of(upload: Upload) -> Visit:
         created_at=START,
         updated_at=START,
         audio=upload.audio,
+        claim=Claim(holder="worker-1", until=START),
     )
 
 

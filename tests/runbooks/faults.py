@@ -301,6 +301,7 @@ REHEARSALS: Mapping[str, Rehearsal] = {
     "rollback": Rehearsal(many_failures, ("internal_error",), gone=("internal_error",)),
     "slow-stage": Rehearsal(slow_submission, ("submission_deferred",)),
     "slow-visits": Rehearsal(queue_and_schedule_paused, ("paused", "stuck")),
+    "spend": Rehearsal(repeated_work, ("repeated (retries, regenerations)",)),
     "summaries-by-rules": Rehearsal(rules_wrote_summaries, ("summary",), mended=model_changed),
     "unreadable-documents": Rehearsal(unreadable_visit),
 }

@@ -13,7 +13,7 @@ from tests.operations.conftest import Ops, ops_on
 from tests.runbooks.faults import OTHER, REHEARSALS, VISIT
 from tests.runbooks.live import LiveParts
 
-CLOUD_ONLY_BLOCKS = 33
+CLOUD_ONLY_BLOCKS = 39
 """Blocks that no local stack can run. The number grows when a runbook gains one, by intent."""
 
 ON_THE_STACK = {"data-deletion-request", "restore-from-backup"}

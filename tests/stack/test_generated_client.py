@@ -170,7 +170,6 @@ async def test_edit_complete_regenerate_and_export_lose_no_text(
     client.call("visits.delete_visit", visit_id=done.visit_id)
 
 
-@pytest.mark.xfail(strict=True, reason="regeneration replaces the items that the owner edited")
 async def test_regeneration_keeps_what_the_owner_edited(
     pipeline: Pipeline, client: GeneratedClient
 ) -> None:

@@ -61,6 +61,9 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
     FirestoreDeletions: {
         "due": [lambda s: s.due(NOW, 10)],
         "erase": [lambda s: s.erase("v")],
+        "holds": [lambda s: s.holds(10)],
+        "remains": [lambda s: s.remains("v")],
+        "since": [lambda s: s.since(NOW, 10)],
     },
     FirestoreLibrary: {
         "visits": each(
