@@ -68,6 +68,7 @@ class Custody:
         self._held: set[str] = set()
         self._released: set[str] = set()
         self._late: set[str] = set()
+        self._asked: set[str] = set()
         self._backups: dict[str, dict[str, Any]] = {}
         world.on_saved.append(self._at_save)
 
@@ -99,10 +100,12 @@ class Custody:
     # -- what operators do: again until it is done ---------------------------------------------
 
     def _hold(self, visit_id: str) -> None:
+        self._asked.add(visit_id)
         held = lambda olga: legal_hold.hold(olga, visit_id, reason="case")  # noqa: E731
         self._do("hold", visit_id, held, lambda: self._promised(visit_id))
 
     def _promised(self, visit_id: str) -> None:
+        self._asked.discard(visit_id)
         if visit_id in self._released:
             self._late.add(visit_id)
             return
@@ -119,7 +122,8 @@ class Custody:
 
     def _ended(self, visit_id: str) -> None:
         stored = self._world.documents.visits.get(visit_id)
-        if stored is not None and stored.visit.legal_hold and visit_id not in self._late:
+        by_another = visit_id in self._late | self._asked
+        if stored is not None and stored.visit.legal_hold and not by_another:
             self._world.breach("releaseIgnored", visit_id)
 
     def _repeat(self) -> None:
