@@ -162,6 +162,8 @@ async def _settle_job(parts: Parts, job: KnownJob, found: Counter[str]) -> None:
         stored = await parts.store.get(visit_id)
         try:
             if stored is not None:
+                if _is_of_held_file(stored.visit, job):
+                    return
                 if not await _is_settled(parts, stored, job.transcript_id):
                     return
             elif (deletion := await parts.deletions.get(visit_id)) is None:
@@ -173,6 +175,11 @@ async def _settle_job(parts: Parts, job: KnownJob, found: Counter[str]) -> None:
             found["provider_copies_deleted"] += deleted
         except Transient as error:
             logs.failure("provider_copy_kept", error)
+
+
+def _is_of_held_file(visit: Visit, job: KnownJob) -> bool:
+    """Whether its file waits for the end of a hold: the job is adopted then, and paid once."""
+    return any(file.is_named_by(job.audio_url) for file in visit.held_takes)
 
 
 async def _is_settled(parts: Parts, stored: Stored, transcript_id: str) -> bool:

@@ -19,7 +19,7 @@ from lumimd.reconciliation import KEPT_FOR_RETRY, SETTLED
 from lumimd.records import Status, Visit
 from tests.simulation.cloud import Cloud
 from tests.simulation.invocation import Invocation, current
-from tests.simulation.transcription import OrderedJob
+from tests.simulation.transcription import OrderedJob, is_of_held_file
 from tests.simulation.world import START, World
 
 
@@ -57,6 +57,8 @@ class Bills:
             stored = self._world.documents.get(job.visit_id)
             if stored is None or not job.is_there or isinstance(job.state, Running):
                 continue
+            if is_of_held_file(stored.visit, job):
+                continue  # it is adopted after the release
             if job.ended_at < night.listed_at and _was_over(stored.visit, night.began_at):
                 kind = "failed" if isinstance(job.state, Failed) else "transcribed"
                 self._world.breach("copiesKept", job.visit_id, f"{job.transcript_id}, {kind}")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lumimd import commands, deletion, legal_hold, pipeline, visit
+from lumimd import commands, deletion, legal_hold, pipeline, reconciliation, visit
 from lumimd.audio import Audio
 from lumimd.commit import Conflict, Stored
 from lumimd.operations import after_restore as restoring
@@ -21,8 +21,12 @@ def _whatever_is_held(visit_: Visit, event: Any) -> Any:
     return event
 
 
-def _nothing_is_stopped(visit_: Visit) -> Any:
-    return visit.e.HoldSet(None)
+def _nothing_is_stopped(visit_: Visit, held: Any) -> Any:
+    return held
+
+
+def _is_of_none(visit_: Visit, job: Any) -> bool:
+    return False
 
 
 def _once_for_all(self: Documents, read: Stored, receipt: Deletion, again: object = None) -> None:
@@ -83,6 +87,11 @@ HOLDS: Final[Mapping[str, Guard]] = {
             (legal_hold, "protect_recordings", _not_protected),
             (pipeline, "protect_recordings", _not_protected),
         ),
+        level="holding",
+    ),
+    "copies-of-held-files-stay": Guard(
+        "a file that waits for a release is not ordered again",
+        put((reconciliation, "_is_of_held_file", _is_of_none)),
         level="holding",
     ),
     "erased-with-the-release": Guard(

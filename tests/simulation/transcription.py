@@ -57,6 +57,12 @@ class OrderedJob:
         return not (self.gone or self.deleted)
 
 
+def is_of_held_file(visit: Visit, job: OrderedJob) -> bool:
+    """Whether the recording of the job waits for the end of a legal hold."""
+    waiting = {(file.storage_path, file.generation) for file in visit.held_takes}
+    return (job.storage_path, job.generation) in waiting
+
+
 class Transcriptions:
     """The provider of transcripts. `on_ended` hears of each job that ends (the webhook)."""
 
@@ -177,6 +183,7 @@ class Transcriptions:
             if isinstance(job.state, Running):
                 raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
             job.deleted = True
+            self._check_wanted(job)
             folder = job.storage_path.rpartition("/")[0] + "/"
             return Erased(self.erased, folder, 1, job.transcript_id)
 
@@ -289,6 +296,12 @@ class Transcriptions:
         receipt = world.documents.receipts.get(visit_id)
         if receipt is not None and world.now() > receipt[0].settled_at:
             world.breach("orderedAfterDeletion", visit_id, job.transcript_id)
+
+    def _check_wanted(self, job: OrderedJob) -> None:
+        """A file that waits for the end of a hold is not ordered twice: its job stays."""
+        stored = self._world.documents.get(job.visit_id)
+        if stored is not None and job.billed and is_of_held_file(stored.visit, job):
+            self._world.breach("heldFileLosesItsJob", job.visit_id, job.transcript_id)
 
     def _check_bill(self, job: OrderedJob) -> None:
         """One recording is paid for once."""
