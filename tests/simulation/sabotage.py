@@ -3,7 +3,6 @@
 A guard that nothing misses is dead code, or a promise that nobody watches.
 """
 
-import random
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -181,15 +180,6 @@ GUARDS: Final[Mapping[str, Guard]] = {
     "newest-generation-wins": Guard(
         "an event that comes late does not bring an old recording back",
         put((pipeline, "audio_event", _any_difference_is_news)),
-    ),
-    "deterministic-action-ids": Guard(
-        "action items that are made twice are written once",
-        lambda stack: stack.enter_context(
-            patch(
-                "lumimd.action_items.action_id",
-                lambda visit, position: f"{random.getrandbits(64):x}-{position:03d}",
-            )
-        ),
     ),
     "attempt-fencing": Guard(
         "what an earlier attempt still brings is refused",

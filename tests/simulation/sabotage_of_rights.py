@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lumimd import collecting, commands, deletion, events, pipeline
+from lumimd import collecting, commands, deletion, events, pipeline, reconciliation
 from lumimd.audio import Upload
 from lumimd.claims import SUBMISSION
 from lumimd.commit import Commit, Conflict, Stored
@@ -138,7 +138,8 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     ),
     "copies-are-deleted": Guard(
         "the provider keeps no transcript that is safe with us",
-        put((collecting, "_forget_copy", _keep)),
+        put((collecting, "_forget_copy", _keep), (reconciliation, "_settle_job", _keep)),
+        level="none",
     ),
     "copies-are-kept-for-who-looks": Guard(
         "who looks for a job before paying finds it, although its transcript is stored by now",
