@@ -15,21 +15,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lumimd import logs
-from lumimd.audio import Upload
 from lumimd.claims import GAP, SUMMARY
 from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused, Transient
 from lumimd.parts import Parts
-from lumimd.queries import pages
 from lumimd.recording import CONFLICTS, dead_letter_of
 from lumimd.records import Deletion, Visit
-from lumimd.rounds import Run
 
 SETTLED_AFTER: Final = SUMMARY.work + 2 * GAP
 """An invocation that began before the deletion has ended by then, or its writes have failed."""
-
-BATCH: Final = 100
-"""Receipts of one page; a run reads all pages."""
 
 AGAIN_AFTER: Final = timedelta(minutes=5)
 """How soon to try again what could not be deleted: a job that runs, a store that is down."""
@@ -120,124 +114,6 @@ async def sweep(parts: Parts, visit_id: str) -> None:
                 await parts.admission.gone(visit_id)
             return
     raise Transient(ErrorCode.INTERNAL_ERROR)
-
-
-async def sweep_due(parts: Parts, now: datetime, run: Run) -> None:
-    """Sweep for every deletion that is due, to the end of the list, while `run` has time.
-
-    Raises:
-        Transient: the store is not available.
-    """
-
-    async def sweep_one(due: Deletion) -> None:
-        await sweep(parts, due.visit_id)
-
-    async for page in pages(lambda after: parts.deletions.due(now, BATCH, after)):
-        await run.at_once(run.passed_over(page).items, sweep_one)
-        if page.cursor is not None and run.is_over():
-            return
-
-
-async def note_erasure(parts: Parts, user_id: str) -> None:
-    """Note that everything of a user is deleted: what was uploaded before brings nothing back.
-
-    Raises:
-        Transient: the store is not available.
-    """
-    now = parts.clock.now()
-    erasure = Deletion(
-        visit_id=_everything_of(user_id),
-        user_id=user_id,
-        requested_at=now,
-        settled_at=now,
-        wake_at=None,
-        completed_at=now,
-        folder=f"visits/{user_id}/",
-    )
-    for _ in range(CONFLICTS):
-        found = await parts.deletions.get(erasure.visit_id)
-        try:
-            if found is None:
-                await parts.deletions.create(erasure)
-            else:
-                await parts.deletions.save(found[1], erasure)
-        except Conflict:
-            continue
-        return
-    raise Transient(ErrorCode.INTERNAL_ERROR)
-
-
-async def was_deleted(parts: Parts, upload: Upload) -> bool:
-    """Whether the recording belongs to a visit, or a user, that was deleted; then it goes, too.
-
-    Raises:
-        Transient: the store is not available.
-    """
-    found = await parts.deletions.get(upload.visit_id)
-    if found is None:
-        return await was_erased(parts, upload)
-    logs.event("upload_of_a_deleted_visit")
-    deletion, version = found
-    # Saved in any case: a sweep that is under way may have passed the recording already, and must
-    # not have the last word.
-    changes = {
-        "bucket": upload.audio.bucket,
-        "wake_at": parts.clock.now(),
-        "completed_at": None,
-    }
-    try:
-        await parts.deletions.save(version, deletion.model_copy(update=changes))
-    except Conflict as error:
-        raise Transient(ErrorCode.INTERNAL_ERROR) from error
-    return True
-
-
-async def was_erased(parts: Parts, upload: Upload) -> bool:
-    """Whether the user was deleted after the upload; a receipt then has the recording swept.
-
-    Raises:
-        Transient: the store is not available.
-    """
-    found = await parts.deletions.get(_everything_of(upload.user_id))
-    uploaded_at = upload.announced_at
-    if found is None or uploaded_at is None or uploaded_at > found[0].requested_at:
-        return False
-    logs.event("upload_of_a_deleted_user")
-    now = parts.clock.now()
-    receipt = Deletion(
-        visit_id=upload.visit_id,
-        user_id=upload.user_id,
-        requested_at=found[0].requested_at,
-        settled_at=now,
-        wake_at=now,
-        bucket=upload.audio.bucket,
-        folder=f"visits/{upload.user_id}/{upload.visit_id}/",
-    )
-    try:
-        await parts.deletions.create(receipt)
-    except Conflict:
-        return await was_deleted(parts, upload)  # the visit has a receipt of its own
-    return True
-
-
-def user_of(receipt: Deletion) -> str | None:
-    """The user of a receipt for everything of a user; None for one of a visit."""
-    return receipt.user_id if receipt.visit_id == _everything_of(receipt.user_id) else None
-
-
-async def was_user_erased(parts: Parts, visit: Visit) -> bool:
-    """Whether the owner had everything deleted when there was this visit.
-
-    Raises:
-        Transient: the store is not available.
-    """
-    found = await parts.deletions.get(_everything_of(visit.user_id))
-    return found is not None and visit.created_at <= found[0].requested_at
-
-
-def _everything_of(user_id: str) -> str:
-    """The id of the receipt for all of a user; no visit may have such an id."""
-    return f"~{user_id}"
 
 
 async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:

@@ -18,7 +18,6 @@ from lumimd.analysis.visit_summary import Bill
 from lumimd.audio import Audio, Upload
 from lumimd.claims import SUBMISSION, claim, still_held, while_claimed
 from lumimd.commit import Commit, Conflict, Stored
-from lumimd.deletion import was_deleted, was_erased
 from lumimd.deployment import is_fault, since_fault
 from lumimd.errors import ErrorCode, Held, Permanent, RefusedAlone, Transient, UnreadableDocument
 from lumimd.fallback import (
@@ -27,6 +26,7 @@ from lumimd.fallback import (
     go_on_without_model,
     held_until,
 )
+from lumimd.late_uploads import was_deleted, was_erased
 from lumimd.legal_hold import protect_recordings
 from lumimd.measuring.died import MeasuringDied
 from lumimd.parts import Parts

@@ -17,7 +17,7 @@ from lumimd.commit import Commit, Stored, StoredAction
 from lumimd.dead_letter import DeadLetter
 from lumimd.errors import BadAnswer, ErrorCode
 from lumimd.queries import Cursor, Page
-from lumimd.records import Action, Deletion, HistoryEntry, Hold
+from lumimd.records import Action, Deletion, HistoryEntry, Hold, Visit
 from lumimd.transcript import Transcript, Utterance
 
 
@@ -165,6 +165,16 @@ class Deletions(Protocol):
 
     async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
         """The next `limit` marks of legal holds, the oldest first."""
+        ...
+
+    async def visits_of(self, user_id: str, limit: int, after: Cursor | None = None) -> Page[Visit]:
+        """The next `limit` visits of a user, the newest first."""
+        ...
+
+    async def visits_named(
+        self, user_id: str, limit: int, after: Cursor | None = None
+    ) -> Page[str]:
+        """The visits that the next `limit` action items of a user belong to, the newest first."""
         ...
 
     async def remains(self, visit_id: str) -> bool:

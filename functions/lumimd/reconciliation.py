@@ -18,8 +18,8 @@ from lumimd import events as e
 from lumimd import logs, pipeline
 from lumimd.audio import Upload, named_in, recording_of
 from lumimd.commit import Stored
-from lumimd.deletion import was_deleted
 from lumimd.errors import Permanent, Transient
+from lumimd.late_uploads import was_deleted
 from lumimd.ledger import is_charged
 from lumimd.parts import Parts
 from lumimd.ports import Failed, JobGone, KnownJob, Transcribed

@@ -349,6 +349,17 @@ class Hold(Document):
     held_at: datetime
 
 
+class OfVisit(Document):
+    """A document that belongs to a visit, whatever else it says and whether that can be read."""
+
+    visit_id: str
+
+
+def receipt_of_everything(user_id: str) -> str:
+    """The id of the receipt for all of a user; no visit may have such an id."""
+    return f"~{user_id}"
+
+
 class Deletion(Document):
     """The receipt of a deletion, and until it is complete what is left to do, at `wake_at`.
 
@@ -367,3 +378,8 @@ class Deletion(Document):
     folder: str
     transcript_ids: tuple[str, ...] = ()
     counts: dict[str, int] = Field(default_factory=dict)
+
+    @property
+    def is_of_everything(self) -> bool:
+        """Whether it is the receipt for everything of its user, and not for one visit."""
+        return self.visit_id == receipt_of_everything(self.user_id)

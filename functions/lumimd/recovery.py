@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from lumimd import collecting, deletion, logs, metrics, pipeline
+from lumimd import collecting, erasure, logs, metrics, pipeline
 from lumimd import events as e
 from lumimd.admission.admit import LOOK_AGAIN
 from lumimd.claims import claim
@@ -141,7 +141,7 @@ async def wake_due(parts: Parts) -> int:
     if not run.failed_parts:
         tick.ended()
     await run.part("delays", delays())
-    await run.part("deletions", deletion.sweep_due(parts, now, run))
+    await run.part("deletions", erasure.sweep_due(parts, now, run))
     await run.one_by_one(suspects, wake_one)
     run.end("wake_due_visits")
     return tick.count

@@ -46,11 +46,11 @@ class Run:
         self._clock = clock
         self._log_failure = log_failure
         self._gate = asyncio.Semaphore(at_once)
-        self._ends_at = ends_at
+        self.ends_at = ends_at
 
     def is_over(self) -> bool:
         """Whether there is no time left to begin anything."""
-        if self._clock.now() >= self._ends_at:
+        if self._clock.now() >= self.ends_at:
             self.is_out_of_time = True
             return True
         return False
@@ -151,5 +151,7 @@ def _ids(item: Stored | Deletion | Upload | KnownJob) -> dict[str, object]:
             return {"visitId": visit.visit_id, "attempt": visit.attempt, "trace": visit.trace}
         case KnownJob():
             return {}
+        case Deletion() if item.is_of_everything:
+            return {}  # its id would tell who the user is
         case _:
             return {"visitId": item.visit_id}

@@ -169,7 +169,11 @@ async def test_what_is_kept_for_legal_reasons_is_told(api: Api) -> None:
         completed(visit_of("user-1", "held"), legal_hold=True),
     )
     erased = (await api.call("DELETE", "/v1/me")).json()
-    assert erased == {"deletedVisits": ["v1"], "keptForLegalReasons": ["held"]}
+    assert erased == {
+        "deletedVisits": ["v1"],
+        "keptForLegalReasons": ["held"],
+        "complete": True,
+    }
 
 
 async def test_an_action_goes_with_its_visit(api: Api) -> None:

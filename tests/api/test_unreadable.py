@@ -3,10 +3,13 @@
 import io
 import json
 import zipfile
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from lumimd.deletion import AGAIN_AFTER
+from lumimd.recovery import wake_due
 from tests.support.api import Api, action_of, completed, visit_of
 
 NEWER = {"currentStep": "of_a_newer_release"}
@@ -74,11 +77,20 @@ async def test_an_export_has_the_others_and_names_the_missing_visits(visits: Api
     assert manifest["counts"]["visits"] == 2
 
 
-async def test_an_erasure_deletes_the_others_and_does_not_say_that_it_is_done(visits: Api) -> None:
+async def test_an_erasure_deletes_the_others_at_once_and_the_rest_when_it_can_be_read(
+    visits: Api,
+) -> None:
+    visits.parts.clock.advance(timedelta(hours=1))
     answer = await visits.call("DELETE", "/v1/me")
-    assert (answer.status_code, answer.json()["code"]) == (503, "document_unreadable")
-    raw = visits.parts.store.raw
+    assert answer.status_code == 202
+    assert answer.json()["complete"] is False
+    assert sorted(answer.json()["deletedVisits"]) == ["new", "old"]
+    raw, clock = visits.parts.store.raw, visits.parts.clock
+    assert [path for path, _ in raw.under("visits")] == ["visits/bad"]
+    clock.advance(AGAIN_AFTER)
+    await wake_due(visits.parts)
     assert [path for path, _ in raw.under("visits")] == ["visits/bad"]
     damage(visits, "visits/bad", currentStep="completed")
-    assert (await visits.call("DELETE", "/v1/me")).status_code == 202
+    clock.advance(AGAIN_AFTER)
+    await wake_due(visits.parts)
     assert raw.under("visits") == []

@@ -200,6 +200,31 @@ async def test_remains_are_documents_of_the_visit_and_of_no_other(stores: Stores
     assert await stores.deletions.remains("v2")
 
 
+async def test_visits_of_a_user_are_listed_page_by_page_and_those_of_no_other(
+    stores: Stores,
+) -> None:
+    for hours, (visit_id, user_id) in enumerate(
+        (("old", "u1"), ("theirs", "u2"), ("middle", "u1"), ("new", "u1"))
+    ):
+        made = new_visit(visit_id, user_id=user_id, created_at=START + hours * HOUR)
+        await stores.visits.create(Commit(made, entries=(entry(0),)))
+    first = await stores.deletions.visits_of("u1", 2)
+    rest = await stores.deletions.visits_of("u1", 2, first.cursor)
+    assert [visit.visit_id for visit in (*first.items, *rest.items)] == ["new", "middle", "old"]
+    assert rest.cursor is None
+
+
+async def test_action_items_name_the_visits_of_their_user_page_by_page(stores: Stores) -> None:
+    await visit_with_everything(stores, "v1")
+    await visit_with_everything(stores, "v2")
+    others = tuple(action(n, visit_id="v3").model_copy(update={"user_id": "u2"}) for n in range(2))
+    made = new_visit("v3", user_id="u2")
+    await stores.visits.create(Commit(made, entries=(entry(0),), actions=others))
+    first = await stores.deletions.visits_named("u1", 3)
+    rest = await stores.deletions.visits_named("u1", 3, first.cursor)
+    assert sorted((*first.items, *rest.items)) == ["v1", "v1", "v2", "v2"]
+
+
 async def test_nobody_saves_a_visit_that_is_gone(stores: Stores) -> None:
     stored = await visit_with_everything(stores)
     await stores.deletions.begin(stored, deletion())

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import commands, deletion, recovery
+from lumimd import commands, erasure, recovery
 from lumimd.errors import Refused
 from lumimd.operations import legal_hold
 from lumimd.operations.after_restore import after_restore
@@ -88,7 +88,7 @@ async def test_the_visits_of_a_user_who_had_everything_deleted_go_again(
 ) -> None:
     """Also one whose own receipt is missing; a visit from after the deletion stays."""
     await parts.completed("old")
-    await deletion.note_erasure(parts, "user-1")
+    await erasure.note_erasure(parts, "user-1")
     parts.clock.advance(DAY)
     await parts.completed("new")
     found = await after_restore(olga, parts.clock.now() - 2 * DAY)
@@ -144,7 +144,7 @@ async def test_a_released_visit_of_a_user_who_had_everything_deleted_is_deleted(
 ) -> None:
     await parts.completed("v1")
     await legal_hold.hold(olga, "v1", reason="case 17")
-    await deletion.note_erasure(parts, "user-1")
+    await erasure.note_erasure(parts, "user-1")
     with pytest.raises(Refused):
         await commands.delete(parts, "v1")
     await legal_hold.release(olga, "v1", reason="closed")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lumimd import commands, deletion, legal_hold, pipeline, reconciliation, visit
+from lumimd import commands, erasure, legal_hold, pipeline, reconciliation, visit
 from lumimd.audio import Audio
 from lumimd.commit import Conflict, Stored
 from lumimd.operations import after_restore as restoring
@@ -99,6 +99,11 @@ HOLDS: Final[Mapping[str, Guard]] = {
         put((operators_hold, "was_user_erased", _not_erased)),
         level="holding",
     ),
+    "erasure-goes-on": Guard(
+        "what a request to delete everything had no time for goes by itself",
+        put((erasure, "user_of", lambda receipt: None)),
+        level="holding",
+    ),
     "restored-visits-go-again": Guard(
         "the receipt of an earlier deletion does not keep a restored visit",
         put((Documents, "begin_deletion", _once_for_all)),
@@ -106,7 +111,7 @@ HOLDS: Final[Mapping[str, Guard]] = {
     ),
     "restored-remains-go-again": Guard(
         "documents that came back without their visit go as well",
-        put((deletion, "delete_remains", _no_remains), (restoring, "delete_remains", _no_remains)),
+        put((erasure, "delete_remains", _no_remains), (restoring, "delete_remains", _no_remains)),
         level="holding",
     ),
 }

@@ -1,7 +1,7 @@
 """The documents, kept as the frozen values they are: strict about versions, and fast."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -219,6 +219,22 @@ class Documents:
             places[-1] if len(places) == limit else None,
         )
 
+    def visits_of(self, user_id: str, limit: int, after: Cursor | None) -> Page[Visit]:
+        """The newest first."""
+        visits = (stored.visit for stored in self.visits.values())
+        found = (
+            Cursor(visit.created_at, visit.visit_id) for visit in visits if visit.user_id == user_id
+        )
+        places = newest_first(found, limit, after)
+        return self.page(places, limit, lambda visit_id: self.visits[visit_id].visit)
+
+    def visits_named(self, user_id: str, limit: int, after: Cursor | None) -> Page[str]:
+        """Of the newest action items first."""
+        actions = (action for action in self.actions.values() if action.user_id == user_id)
+        found = (Cursor(action.created_at, action.action_id) for action in actions)
+        places = newest_first(found, limit, after)
+        return self.page(places, limit, lambda action_id: self.actions[action_id].visit_id)
+
     def remains(self, visit_id: str) -> bool:
         """Whether there is anything of a visit but itself."""
         of_visit = self.pages.get(visit_id) or self.entries.get(visit_id)
@@ -277,3 +293,9 @@ def _check_sizes(commit: Commit) -> None:
             len(page.model_dump_json().encode()) > MAX_DOCUMENT_BYTES
         ):
             raise DocumentTooLarge(f"page {page.page}")
+
+
+def newest_first(found: Iterable[Cursor], limit: int, after: Cursor | None) -> list[Cursor]:
+    """The next `limit` places behind `after`."""
+    in_order = sorted(found, reverse=True)
+    return [place for place in in_order if after is None or place < after][:limit]

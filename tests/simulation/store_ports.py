@@ -135,6 +135,18 @@ class SimulatedDeletions:
     async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
         return await self._through("holds", None, lambda: self.documents.holds_after(limit, after))
 
+    async def visits_of(self, user_id: str, limit: int, after: Cursor | None = None) -> Page[Visit]:
+        return await self._through(
+            "visits_of", None, lambda: self.documents.visits_of(user_id, limit, after)
+        )
+
+    async def visits_named(
+        self, user_id: str, limit: int, after: Cursor | None = None
+    ) -> Page[str]:
+        return await self._through(
+            "visits_named", None, lambda: self.documents.visits_named(user_id, limit, after)
+        )
+
     async def remains(self, visit_id: str) -> bool:
         return await self._through("remains", visit_id, lambda: self.documents.remains(visit_id))
 

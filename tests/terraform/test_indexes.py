@@ -64,6 +64,8 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "holds": [lambda s: s.holds(10)],
         "remains": [lambda s: s.remains("v")],
         "since": [lambda s: s.since(NOW, 10)],
+        "visits_named": [lambda s: s.visits_named("u", 10)],
+        "visits_of": [lambda s: s.visits_of("u", 10)],
     },
     FirestoreLibrary: {
         "visits": each(

@@ -8,7 +8,8 @@ import pytest
 from lumimd import collecting, commands, pipeline, recovery
 from lumimd.claims import SUBMISSION
 from lumimd.commit import Conflict
-from lumimd.deletion import SETTLED_AFTER, note_erasure
+from lumimd.deletion import SETTLED_AFTER
+from lumimd.erasure import note_erasure
 from lumimd.errors import RefusalCode
 from lumimd.ports import Transcribed
 from lumimd.records import Deletion, ProcessingStatus

@@ -11,7 +11,7 @@ from lumimd.adapters.firestore_queries import Listing
 from lumimd.commit import Stored
 from lumimd.queries import Cursor, Page
 from lumimd.reading import read
-from lumimd.records import Deletion, Hold
+from lumimd.records import Deletion, Hold, OfVisit, Visit
 
 AT_ONCE: Final = 300
 """Documents that one batch deletes; Firestore takes 500 writes."""
@@ -85,6 +85,24 @@ class FirestoreDeletions:
         listing = Listing(Hold, "holds", query, "heldAt", lambda hold, _: hold)
         return await listing.page(limit, after)
 
+    async def visits_of(self, user_id: str, limit: int, after: Cursor | None = None) -> Page[Visit]:
+        """The next `limit` visits of a user, the newest first."""
+        query = self._of("visits", user_id)
+        listing = Listing(
+            Visit, "visits", query, "createdAt", lambda visit, _: visit, newest_first=True
+        )
+        return await listing.page(limit, after)
+
+    async def visits_named(
+        self, user_id: str, limit: int, after: Cursor | None = None
+    ) -> Page[str]:
+        """The visits that the next `limit` action items of a user belong to, the newest first."""
+        query = self._of("actions", user_id).select(["visitId", "createdAt"])
+        listing = Listing(
+            OfVisit, "actions", query, "createdAt", lambda item, _: item.visit_id, newest_first=True
+        )
+        return await listing.page(limit, after)
+
     async def remains(self, visit_id: str) -> bool:
         """Whether there are documents of a visit, apart from the visit itself. Four reads."""
         for query in self._documents_of(visit_id).values():
@@ -121,6 +139,11 @@ class FirestoreDeletions:
             await called(lambda batch=batch: batch.commit(retry=None))  # type: ignore[misc]
             erased += len(found)
         return erased
+
+    def _of(self, collection: str, user_id: str) -> Any:
+        return self._client.collection(collection).where(
+            filter=FieldFilter("userId", "==", user_id)
+        )
 
     async def _all(self, query: Any) -> list[Any]:
         return await called(lambda: query.get(retry=None))

@@ -57,7 +57,11 @@ class DeletionView(Document):
 
 
 class Erased(Document):
-    """What the deletion of a user came to. The receipt of each visit is at `/v1/deletions`."""
+    """What the deletion of a user came to. The receipt of each visit is at `/v1/deletions`.
+
+    Where it is not `complete`, the rest is deleted within minutes, without another request.
+    """
 
     deleted_visits: tuple[str, ...]
     kept_for_legal_reasons: tuple[str, ...]
+    complete: bool

@@ -1,11 +1,11 @@
 """The caller: who they are, what they used, everything that we hold of them, and its end."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from fastapi.responses import StreamingResponse
 
 from lumimd.api.account_views import DeletionView, Erased, LimitView, Me, UsageView
-from lumimd.api.erasure import erase_everything
 from lumimd.api.export import part
 from lumimd.api.identity import CurrentUser
 from lumimd.api.limits import Expensive, OnDemand, in_force
@@ -16,8 +16,12 @@ from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import may_answer, signed_in_router
 from lumimd.api.schemas import VisitId
 from lumimd.api.security import whole_or_broken_off
+from lumimd.erasure import erase, note_erasure
 
 router = signed_in_router("me")
+
+ERASING_WITHIN: Final = timedelta(seconds=30)
+"""Half of what a request may take; with thousands of visits the poller goes on with the rest."""
 
 
 @router.get("/me", responses=may_answer())
@@ -81,8 +85,20 @@ async def export_everything(
 
 @router.delete("/me", status_code=202, responses=may_answer(P.RATE_LIMITED))
 async def delete_everything(user: CurrentUser, parts: PartsOfApi, _limit: Expensive) -> Erased:
-    """Delete all that we hold of you. Your sign-in stays, and is Firebase's to delete."""
-    return await erase_everything(parts, user.user_id)
+    """Delete all that we hold of you. Your sign-in stays, and is Firebase's to delete.
+
+    Limits stay as used up as they are, under a pseudonym, until they are back.
+    """
+    await note_erasure(parts, user.user_id)
+    await parts.answers.forget(user.user_id)
+    await parts.admission.forget(user.user_id)
+    await parts.library.forget(user.user_id)
+    done = await erase(parts, user.user_id, parts.clock.now() + ERASING_WITHIN, asked=True)
+    return Erased(
+        deleted_visits=tuple(done.deleted),
+        kept_for_legal_reasons=tuple(done.held),
+        complete=done.is_complete,
+    )
 
 
 @router.get("/deletions/{visitId}", responses=may_answer(P.NOT_FOUND))

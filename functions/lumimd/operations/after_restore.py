@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Final, Literal
 
 from lumimd import commands, logs
-from lumimd.deletion import delete_remains, user_of
+from lumimd.deletion import delete_remains
 from lumimd.document import Document
+from lumimd.erasure import user_of
 from lumimd.errors import RefusalCode, Refused, Transient
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator

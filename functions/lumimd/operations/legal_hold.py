@@ -1,7 +1,7 @@
 """Protect a visit from every change and deletion, and end that: with a reason, and on record."""
 
 from lumimd import commands
-from lumimd.deletion import was_user_erased
+from lumimd.erasure import was_user_erased
 from lumimd.errors import RefusalCode, Refused
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator

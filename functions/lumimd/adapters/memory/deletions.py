@@ -9,7 +9,7 @@ from lumimd.adapters.memory.store import MemoryVisitStore
 from lumimd.commit import Conflict, Stored
 from lumimd.queries import Cursor, Page
 from lumimd.reading import read
-from lumimd.records import Deletion, Hold
+from lumimd.records import Deletion, Hold, OfVisit, Visit
 
 
 class MemoryDeletions:
@@ -96,6 +96,34 @@ class MemoryDeletions:
         await asyncio.sleep(0)
         raw = self._store.raw
         return Listing(raw, Hold, "holds", "heldAt", lambda hold, _: hold).page(limit, after)
+
+    async def visits_of(self, user_id: str, limit: int, after: Cursor | None = None) -> Page[Visit]:
+        """The next `limit` visits of a user, the newest first."""
+        await asyncio.sleep(0)
+        return Listing(
+            self._store.raw,
+            Visit,
+            "visits",
+            "createdAt",
+            lambda visit, _: visit,
+            lambda stored: equal(stored, userId=user_id),
+            newest_first=True,
+        ).page(limit, after)
+
+    async def visits_named(
+        self, user_id: str, limit: int, after: Cursor | None = None
+    ) -> Page[str]:
+        """The visits that the next `limit` action items of a user belong to, the newest first."""
+        await asyncio.sleep(0)
+        return Listing(
+            self._store.raw,
+            OfVisit,
+            "actions",
+            "createdAt",
+            lambda item, _: item.visit_id,
+            lambda stored: equal(stored, userId=user_id),
+            newest_first=True,
+        ).page(limit, after)
 
     async def remains(self, visit_id: str) -> bool:
         """Whether there are documents of a visit, apart from the visit itself."""
