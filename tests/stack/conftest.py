@@ -58,6 +58,11 @@ class Pipeline:
         jobs = (await self.speech.get("/_local/jobs")).json()["jobs"]
         return sum(visit_id in job["audio_url"] for job in jobs)
 
+    async def calls_of(self, route: str) -> int:
+        """How often the provider was called on this route, also where it refused."""
+        requests = (await self.speech.get("/_local/bill")).json()["requests"]
+        return int(requests.get(route, 0))
+
     def log_of(self, part: str) -> str:
         """What one part of the stack has logged."""
         return (self.stack.run_dir / f"{part}.log").read_text(errors="replace")

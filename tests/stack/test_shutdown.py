@@ -22,13 +22,11 @@ async def test_an_order_under_way_is_put_aside_before_its_function_is_killed(
     recording.write_bytes(tone(seconds=1))
     visit_id = pipeline.new_visit()
     await pipeline.script(visit_id, http=[{"route": "submit", "status": 503, "delay_s": 25}])
+    before = await pipeline.calls_of("submit")
     await pipeline.upload(recording, visit_id)
-    async with asyncio.timeout(20):
-        while not any(
-            visit_id in line and "submission_claimed" in line
-            for line in pipeline.log_of(FUNCTION).splitlines()
-        ):
-            await asyncio.sleep(0.05)  # a file has no event to wait for
+    async with asyncio.timeout(60):
+        while await pipeline.calls_of("submit") == before:
+            await asyncio.sleep(0.05)  # a count has no event to wait for
     await pipeline.stack.processes.stop(FUNCTION)
     try:
         visit = (await pipeline.documents(visit_id)).visit
