@@ -181,12 +181,16 @@ class Custody:
     def _back_up(self, visit_id: str) -> None:
         documents = self._world.documents
         stored = documents.visits.get(visit_id)
+        letter = f"deadLetters/{visit_id}"
         if stored is not None:
             self._backups[visit_id] = {
                 "visit": stored.visit,
                 "pages": dict(documents.pages.get(visit_id, {})),
                 "entries": dict(documents.entries.get(visit_id, {})),
                 "actions": {each.action_id: each for each in documents.actions_of(visit_id)},
+                "others": {
+                    path: documents.others[path] for path in (letter,) if path in documents.others
+                },
             }
 
     def _restore(self, visit_id: str) -> None:
@@ -198,6 +202,7 @@ class Custody:
         documents.pages.setdefault(visit_id, {}).update(backup["pages"])
         documents.entries.setdefault(visit_id, {}).update(backup["entries"])
         documents.actions.update(backup["actions"])
+        documents.others.update(backup["others"])
         visit: Visit = backup["visit"]
         if self._rng.random() < 0.6 and visit_id not in documents.visits:
             documents.restored.add(visit_id)
