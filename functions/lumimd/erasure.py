@@ -4,7 +4,6 @@ The receipt comes first. From then on nothing that was uploaded before brings an
 poller goes on from wherever a request was out of time, failed or died.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,12 +17,10 @@ from lumimd.parts import Parts
 from lumimd.queries import pages
 from lumimd.recording import CONFLICTS
 from lumimd.records import Deletion, Visit, receipt_of_everything
-from lumimd.rounds import Run
+from lumimd.rounds import Run, several_at_once
 
 BATCH: Final = 100
 """Documents of one page; a run reads all pages."""
-
-AT_ONCE: Final = 10
 
 LEFT_TO_THE_REQUEST: Final = timedelta(minutes=1)
 """As long as a request may take; the poller does not work beside it."""
@@ -195,23 +192,21 @@ async def _each(
     parts: Parts, visit_ids: Iterable[str], work: Callable[[str], Awaitable[None]], done: Erasure
 ) -> None:
     """Do the work for each visit, several at once, while there is time."""
-    gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(visit_id: str) -> None:
-        async with gate:
-            if parts.clock.now() >= done.ends_at:
-                done.is_out_of_time = True
-                return
-            with logs.about(visitId=visit_id):
-                try:
-                    await work(visit_id)
-                except UnreadableDocument:  # the reader has logged it
-                    done.has_failed = True
-                except Transient as error:
-                    logs.failure("visit_not_erased", error)
-                    done.has_failed = True
+        if parts.clock.now() >= done.ends_at:
+            done.is_out_of_time = True
+            return
+        with logs.about(visitId=visit_id):
+            try:
+                await work(visit_id)
+            except UnreadableDocument:  # the reader has logged it
+                done.has_failed = True
+            except Transient as error:
+                logs.failure("visit_not_erased", error)
+                done.has_failed = True
 
-    await asyncio.gather(*(one(visit_id) for visit_id in visit_ids))
+    await several_at_once(visit_ids, one)
 
 
 def _after(receipt: Deletion, done: Erasure, now: datetime) -> Deletion:

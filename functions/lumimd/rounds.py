@@ -115,6 +115,17 @@ class Run:
             self._troubles.append(trouble)
 
 
+async def several_at_once(ids: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
+    """Do the work for each id, ten at a time; the work deals with its own failures."""
+    gate = asyncio.Semaphore(10)
+
+    async def one(each: str) -> None:
+        async with gate:
+            await work(each)
+
+    await asyncio.gather(*(one(each) for each in ids))
+
+
 async def each_for_itself(what: str, *works: Callable[[], Awaitable[object]]) -> None:
     """Do one after the other; a failed one stops none behind it.
 

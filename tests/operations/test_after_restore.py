@@ -1,12 +1,14 @@
 """After a restore: deletions since the backup are repeated, and holds are set again."""
 
 import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from lumimd import commands, erasure, recovery
-from lumimd.errors import Refused
+from lumimd.commit import Stored
+from lumimd.errors import ErrorCode, Refused, Transient
+from lumimd.operations import after_restore as restoring
 from lumimd.operations import legal_hold
 from lumimd.operations.after_restore import after_restore
 from lumimd.operations.operator import Operator
@@ -152,3 +154,46 @@ async def test_a_released_visit_of_a_user_who_had_everything_deleted_is_deleted(
     await swept(parts)
     assert not _is_there(parts, "v1")
     assert not await parts.audio.has("recordings", "visits/user-1/v1/")
+
+
+async def test_where_time_is_over_the_same_call_goes_on_from_there(
+    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "PAGE", 2)
+    names = [f"v{n}" for n in range(5)]
+    for name in names:
+        await parts.completed(name)
+    kept = backup(parts)
+    for name in names:
+        parts.clock.advance(timedelta(minutes=1))
+        await commands.delete(parts, name)
+    await swept(parts)
+    parts.store.raw.update(kept)
+    since: datetime | None = parts.clock.now() - DAY
+    deleted: list[str] = []
+    calls = 0
+    while since is not None:
+        found = await after_restore(olga, since, ends_at=parts.clock.now())  # no time at all
+        deleted += found.deleted
+        since, calls = found.resume_since, calls + 1
+    assert (sorted(deleted), calls) == (names, 3)
+
+
+async def test_a_visit_that_fails_once_is_not_missed(
+    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.completed("gone")
+    kept = backup(parts)
+    await commands.delete(parts, "gone")
+    await swept(parts)
+    parts.store.raw.update(kept)
+    get, troubles = parts.store.get, [Transient(ErrorCode.INTERNAL_ERROR)]
+
+    async def fails_once(visit_id: str) -> Stored | None:
+        if troubles:
+            raise troubles.pop()
+        return await get(visit_id)
+
+    monkeypatch.setattr(parts.store, "get", fails_once)
+    found = await after_restore(olga, parts.clock.now() - DAY)
+    assert (found.deleted, found.missed) == (("gone",), ())

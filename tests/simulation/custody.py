@@ -33,6 +33,9 @@ HOUR_S: Final = 3600.0
 REPEATED_S: Final = 26 * HOUR_S
 """When the operators repeat the deletions since the backup."""
 
+REPEATING_WITHIN: Final = timedelta(seconds=4)
+"""As long as one call repeats deletions; another one goes on with the rest."""
+
 ERASING_WITHIN: Final = timedelta(milliseconds=500)
 
 TRIES: Final = 40
@@ -72,6 +75,7 @@ class Custody:
         self._late: set[str] = set()
         self._asked: set[str] = set()
         self._backups: dict[str, dict[str, Any]] = {}
+        self._repeated_until = START
         world.on_saved.append(self._at_save)
 
     def plan(self) -> None:
@@ -140,13 +144,19 @@ class Custody:
             return work
 
         async def repeat(olga: Operator) -> None:
-            found = await after_restore(olga, START)
-            for visit_id in found.held_deleted:
+            ends_at = olga.parts.clock.now() + REPEATING_WITHIN
+            found = await after_restore(olga, self._repeated_until, ends_at)
+            for visit_id in found.held_deleted:  # they decide that its hold has ended
+                self._held.discard(visit_id)
+                self._released.add(visit_id)
                 self._world.after(
                     1.0, self._do, "release", visit_id, released_and_deleted(visit_id)
                 )
             if found.missed:
                 raise Transient(ErrorCode.INTERNAL_ERROR)
+            if found.resume_since is not None:
+                self._repeated_until = found.resume_since
+                self._world.after(1.0, self._repeat)
 
         self._do("after_restore", None, repeat)
 

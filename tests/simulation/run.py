@@ -10,6 +10,7 @@ from tenacity import _utils as tenacity_utils
 
 from lumimd import logs, recovery
 from lumimd.errors import Transient
+from lumimd.operations import after_restore
 from lumimd.transcript import Transcript
 from lumimd.visit import IllegalTransition
 from tests.simulation.cloud import Cloud, Instance
@@ -35,6 +36,9 @@ BUGS: Final = ("bug", "wake_failed", "part_failed", "retention_failed", "reconci
 
 SMALL_BATCH: Final = 3
 """Due visits of a page, where some cannot be read: so that they fill whole pages."""
+
+FEW_RECEIPTS: Final = 10
+"""Receipts of a page: instances die too often here for a call that goes through a hundred."""
 
 SMALL_PAGE_BYTES: Final = 150
 """So that the short transcripts of a simulation have several pages."""
@@ -96,6 +100,7 @@ def _observed(world: World) -> Iterator[None]:
     real = (logs.event, logs.failure, logs.about)
     is_coroutine = tenacity_utils.is_coroutine_callable
     pages, batch = Transcript.pages.__defaults__, recovery.BATCH
+    receipts, after_restore.PAGE = after_restore.PAGE, FEW_RECEIPTS  # type: ignore[misc]
 
     def event(name: str, severity: str = "info", **fields: Any) -> None:
         world.note(_who(), about_visit.get(), name, fields.get("code"))
@@ -121,6 +126,7 @@ def _observed(world: World) -> Iterator[None]:
         logs.event, logs.failure, logs.about = real  # type: ignore[misc]
         Transcript.pages.__defaults__ = pages
         recovery.BATCH = batch  # type: ignore[misc]
+        after_restore.PAGE = receipts  # type: ignore[misc]
 
 
 def _is_coroutine_callable(function: Any) -> bool:

@@ -1,6 +1,7 @@
 """Anybody's visits, for operators: whoever looks is on record before anything is shown."""
 
-from typing import Annotated, Literal
+from datetime import timedelta
+from typing import Annotated, Final, Literal
 
 from fastapi import Query
 from pydantic import Field
@@ -32,6 +33,9 @@ from lumimd.records import ProcessingStatus
 router = admin_router()
 
 MOST = 300
+
+WITHIN: Final = timedelta(seconds=30)
+"""Half of what a request may take."""
 
 
 class VisitLines(Document):
@@ -131,5 +135,8 @@ async def hold(visit_id: VisitId, holding: Holding, operator: AsOperator) -> Vis
 
 @router.post("/after-restore", responses=admin_may_answer(*OF_A_POST))
 async def repeat_after_restore(restored: Restored, operator: AsOperator) -> AfterRestore:
-    """Delete again what was deleted since a backup that was restored, and hold what was held."""
-    return await after_restore(operator, restored.since)
+    """Delete again what was deleted since a backup that was restored, and hold what was held.
+
+    Where `resumeSince` is set there was no time for all: send it as `since`.
+    """
+    return await after_restore(operator, restored.since, operator.parts.clock.now() + WITHIN)

@@ -4,9 +4,11 @@ A backup knows nothing of what came after it. The receipts of deletions and the 
 not restored, so they say what the restored documents must become again.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
+
+from pydantic.alias_generators import to_camel
 
 from lumimd import commands, logs
 from lumimd.deletion import delete_remains
@@ -15,11 +17,21 @@ from lumimd.erasure import user_of
 from lumimd.errors import RefusalCode, Refused, Transient
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import VisitFilter, mark_of
 from lumimd.queries import pages
 from lumimd.records import Deletion
+from lumimd.rounds import several_at_once
 
 PAGE: Final = 100
+
+TRIES: Final = 5
+"""Of one visit, before it is missed."""
+
+WHY: Final = "restored from a backup"
+
+LISTS: Final = ("deleted", "swept", "held", "held_deleted", "missed")
+
+Found = dict[str, list[str]]
+"""The visit ids of each list, as they come."""
 
 
 class AfterRestore(Document):
@@ -27,6 +39,7 @@ class AfterRestore(Document):
 
     `held_deleted` were deleted once and are under legal hold as restored: an operator decides, and
     releases and deletes them, or keeps them. `missed` could not be read or changed now: repeat it.
+    Where there was no time for all deletions, `resume_since` is where to go on.
     """
 
     deleted: tuple[str, ...]
@@ -34,106 +47,119 @@ class AfterRestore(Document):
     held: tuple[str, ...]
     held_deleted: tuple[str, ...]
     missed: tuple[str, ...]
+    resume_since: datetime | None = None
 
 
-async def after_restore(operator: Operator, since: datetime) -> AfterRestore:
-    """Repeat the deletions that were requested `since` then, and all holds. Repeatable.
+async def after_restore(
+    operator: Operator, since: datetime, ends_at: datetime | None = None
+) -> AfterRestore:
+    """Repeat all holds, and the deletions that were requested `since` then. Repeatable.
 
-    A visit that cannot be dealt with stops no other one.
+    A visit that cannot be dealt with stops no other one. After `ends_at` no more receipts are read.
 
     Raises:
         Transient: the lists of holds and receipts are not available; repeat it.
     """
-    deleted: list[str] = []
-    swept: list[str] = []
-    kept: list[str] = []
-    missed: list[str] = []
+    found: Found = {name: [] for name in LISTS}
     before = {"since": since.isoformat()}
     async with audited(operator, "after_restore", "restored visits", before=before) as note:
-        held, unheld = await _held_again(operator)
-        async for receipt in _receipts(operator, since):
-            visit_ids = [receipt.visit_id]
-            erased = user_of(receipt)
-            if erased is not None:
-                visit_ids = [each async for each in _of_erased(operator, erased, receipt)]
-            for visit_id in visit_ids:
-                try:
-                    found_as = await _gone_again(operator, visit_id, receipt.user_id)
-                except Transient as error:
-                    logs.failure("deletion_not_repeated", error)
-                    missed.append(visit_id)
-                    continue
-                if found_as is not None:
-                    {"deleted": deleted, "swept": swept, "kept": kept}[found_as].append(visit_id)
-        found = AfterRestore(
-            deleted=tuple(dict.fromkeys(deleted)),
-            swept=tuple(dict.fromkeys(swept)),
-            held=tuple(held),
-            held_deleted=tuple(dict.fromkeys(kept)),
-            missed=tuple(dict.fromkeys((*unheld, *missed))),
-        )
-        note.after = {name: len(ids) for name, ids in found.model_dump(by_alias=True).items()}
-    return found
+        await _hold_again(operator, found)
+        resume_since = await _delete_again(operator, since, ends_at, found)
+        lists = {name: tuple(dict.fromkeys(ids)) for name, ids in found.items()}
+        note.after = {to_camel(name): len(ids) for name, ids in lists.items()}
+    return AfterRestore(**lists, resume_since=resume_since)
 
 
-async def _held_again(operator: Operator) -> tuple[list[str], list[str]]:
-    """The visits that are held again, and those that could not be.
+async def _hold_again(operator: Operator, found: Found) -> None:
+    """Holds come first: nothing that must be kept is deleted or erased after this.
 
-    Holds come first: nothing that must be kept is deleted or erased after this. A visit that could
-    not be held again keeps its mark, which refuses every deletion.
+    A visit that could not be held again keeps its mark, which refuses every deletion.
+    """
+
+    async def hold(visit_id: str) -> None:
+        stored = await operator.parts.store.get(visit_id)
+        if stored is None or stored.visit.legal_hold:
+            return
+        async with audited(operator, "hold", visit_id, reason=WHY):
+            await commands.hold(operator.parts, visit_id, legally=True)
+        found["held"].append(visit_id)
+
+    async for page in pages(lambda at: operator.parts.deletions.holds(PAGE, at)):
+        marked = (mark.visit_id for mark in page.items)
+        await _each(marked, hold, "hold_not_repeated", found)
+
+
+async def _delete_again(
+    operator: Operator, since: datetime, ends_at: datetime | None, found: Found
+) -> datetime | None:
+    """None when all receipts were dealt with, and else from when on there are more.
+
+    The first page has its turn in any case: every call gets further. What is deleted from now on
+    comes last in the list, and was not restored.
     """
     parts = operator.parts
-    held: list[str] = []
-    unheld: list[str] = []
-    async for page in pages(lambda at: parts.deletions.holds(PAGE, at)):
-        for mark in page.items:
+    began = parts.clock.now()
+    is_first = True
+    async for page in pages(lambda at: parts.deletions.since(since, PAGE, at)):
+        is_over = ends_at is not None and parts.clock.now() >= ends_at
+        earlier = [receipt for receipt in page.items if receipt.requested_at < began]
+        if is_over and not is_first and earlier:
+            return earlier[0].requested_at
+        is_first = False
+        owners = {
+            visit_id: receipt.user_id
+            for receipt in earlier
+            async for visit_id in _visits_of(operator, receipt, found)
+        }
+
+        async def delete(visit_id: str, owners: dict[str, str] = owners) -> None:
+            await _gone_again(operator, visit_id, owners[visit_id], found)
+
+        await _each(owners, delete, "deletion_not_repeated", found)
+    return None
+
+
+async def _each(
+    visit_ids: Iterable[str], work: Callable[[str], Awaitable[None]], otherwise: str, found: Found
+) -> None:
+    """Do the work for each visit; log `otherwise` where it failed several times."""
+
+    async def tried(visit_id: str) -> None:
+        for tries_left in reversed(range(TRIES)):
             try:
-                stored = await parts.store.get(mark.visit_id)
-                if stored is None or stored.visit.legal_hold:
-                    continue
-                reason = "restored from a backup"
-                async with audited(operator, "hold", mark.visit_id, reason=reason):
-                    await commands.hold(parts, mark.visit_id, legally=True)
+                return await work(visit_id)
             except Transient as error:
-                logs.failure("hold_not_repeated", error)
-                unheld.append(mark.visit_id)
-            else:
-                held.append(mark.visit_id)
-    return held, unheld
+                if not tries_left:
+                    logs.failure(otherwise, error)
+                    found["missed"].append(visit_id)
+
+    await several_at_once(visit_ids, tried)
 
 
-async def _receipts(operator: Operator, since: datetime) -> AsyncIterator[Deletion]:
+async def _visits_of(operator: Operator, receipt: Deletion, found: Found) -> AsyncIterator[str]:
+    """The visit of a receipt; of one for everything, the user's visits from before it."""
+    user_id = user_of(receipt)
+    if user_id is None:
+        yield receipt.visit_id
+        return
     deletions = operator.parts.deletions
-    async for page in pages(lambda at: deletions.since(since, PAGE, at)):
-        for receipt in page.items:
-            yield receipt
+    async for page in pages(lambda at: deletions.visits_of(user_id, PAGE, at)):
+        found["missed"] += page.unreadable
+        for visit in page.items:
+            if visit.created_at <= receipt.requested_at:
+                yield visit.visit_id
 
 
-async def _of_erased(operator: Operator, user_id: str, receipt: Deletion) -> AsyncIterator[str]:
-    """The visits of a deleted user from before the deletion, which have no receipt of their own."""
-    store, after = operator.parts.operators, None
-    while True:
-        page = await store.visits(VisitFilter(user_id=user_id), PAGE, after)
-        for line in page:
-            if line.created_at <= receipt.requested_at:
-                yield line.visit_id
-        if len(page) < PAGE:
-            return
-        after = mark_of(page[-1])
-
-
-async def _gone_again(
-    operator: Operator, visit_id: str, user_id: str
-) -> Literal["deleted", "swept", "kept"] | None:
-    """What was done about a visit that was deleted once; None where nothing of it is there."""
-    stored = await operator.parts.store.get(visit_id)
-    if stored is None:
-        there = await delete_remains(operator.parts, visit_id, user_id)
-        return "swept" if there else None
-    async with audited(operator, "delete", visit_id, reason="restored from a backup"):
+async def _gone_again(operator: Operator, visit_id: str, user_id: str, found: Found) -> None:
+    if await operator.parts.store.get(visit_id) is None:
+        if await delete_remains(operator.parts, visit_id, user_id):
+            found["swept"].append(visit_id)
+        return
+    async with audited(operator, "delete", visit_id, reason=WHY):
         try:
             await commands.delete(operator.parts, visit_id)
         except Refused as refused:
             if refused.code is RefusalCode.LEGAL_HOLD:
-                return "kept"
-    return "deleted"
+                found["held_deleted"].append(visit_id)
+                return
+    found["deleted"].append(visit_id)
