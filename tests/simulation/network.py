@@ -175,10 +175,18 @@ class Network:
                 )
         if back:
             self._loop.call_later(
-                back, self._answer, invocation, answer, result, error, dependency, visit_id
+                back,
+                self._answer,
+                invocation,
+                answer,
+                result,
+                error,
+                dependency,
+                operation,
+                visit_id,
             )
         else:
-            self._answer(invocation, answer, result, error, dependency, visit_id)
+            self._answer(invocation, answer, result, error, dependency, operation, visit_id)
 
     def _answer(
         self,
@@ -187,6 +195,7 @@ class Network:
         result: Any,
         error: Exception | None,
         dependency: Dependency,
+        operation: str,
         visit_id: str | None,
     ) -> None:
         if invocation.is_dead or answer.done():
@@ -210,6 +219,7 @@ class Network:
             and visit_id is not None
             and dependency in HEEDS_RETRY_AFTER
             and invocation.kind not in NOT_THE_VISITS
+            and operation != "hold"  # of an event or an operator, who come when they do
         ):
             stored = self._documents.get(visit_id)
             if stored is not None:
@@ -227,7 +237,7 @@ class Network:
         """Who was asked to come back later comes back later, and so does whoever takes over."""
         stored = self._documents.get(visit_id)
         if stored is None or invocation.kind == "webhook" or operation == "hold":
-            return  # an object hold is asked for by an event or an operator, who come when they do
+            return
         asked = self.asked_to_wait.get((dependency, visit_id, stored.visit.attempt))
         if asked is None:
             return
