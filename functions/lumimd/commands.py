@@ -216,6 +216,7 @@ async def _command(
         stored = await parts.store.get(visit_id)
         if stored is None:
             raise VisitNotFound
+        stored = await legal_hold.as_marked(parts, stored)
         with logs.about(visitId=visit_id, trace=stored.visit.trace):
             event = decide(stored.visit, parts.clock.now())
             try:

@@ -18,6 +18,7 @@ from lumimd import logs
 from lumimd.claims import GAP, SUMMARY
 from lumimd.commit import Conflict
 from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused, Transient
+from lumimd.legal_hold import erase_recordings
 from lumimd.parts import Parts
 from lumimd.recording import CONFLICTS, dead_letter_of
 from lumimd.records import Deletion, Visit
@@ -129,7 +130,7 @@ async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:
         done.documents = await parts.deletions.erase(deletion.visit_id)
         if deletion.bucket is not None:
             bucket, folder = deletion.bucket, deletion.folder
-            done.outside["recordings"] += await _erase_recordings(
+            done.outside["recordings"] += await erase_recordings(
                 parts, deletion.visit_id, bucket, folder
             )
             if now >= deletion.settled_at:
@@ -144,20 +145,6 @@ async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:
         logs.failure("deletion_not_finished", held)
         done.again_after = AGAIN_AFTER
     return done
-
-
-async def _erase_recordings(parts: Parts, visit_id: str, bucket: str, folder: str) -> int:
-    """Erase the recordings of a visit that is gone; how many.
-
-    The legal hold of the visit decides, and not an object hold that outlived it: one that an
-    operator's call set late keeps no recording of a visit whose hold has ended.
-    """
-    try:
-        return await parts.audio.erase(bucket, folder)
-    except Transient:
-        if await parts.deletions.hold_of(visit_id) is None:
-            await parts.audio.hold(bucket, folder, held=False)
-        raise
 
 
 def _after(deletion: Deletion, done: Sweep, now: datetime) -> Deletion:

@@ -74,7 +74,9 @@ def _noted(visit: Visit, transcript_id: str, seconds: float | None) -> Ledger:
     if known.seconds is not None or (is_new and transcript_id in _charged_before(visit)):
         return ledger
     entry = LedgerJob(transcript_id=transcript_id, seconds=seconds)
-    others = (job for job in ledger.jobs if job.transcript_id != transcript_id)
+    # With the first entry, the jobs that were counted without ids get theirs: they stay counted.
+    known_jobs = ledger.jobs or _jobs_before(visit)
+    others = (job for job in known_jobs if job.transcript_id != transcript_id)
     counted = is_new and transcript_id not in _ordered_before(visit)
     return ledger.model_copy(
         update={
@@ -88,6 +90,15 @@ def _noted(visit: Visit, transcript_id: str, seconds: float | None) -> Ledger:
 def _job(ledger: Ledger, transcript_id: str) -> LedgerJob:
     nothing = LedgerJob(transcript_id=transcript_id)
     return next((job for job in ledger.jobs if job.transcript_id == transcript_id), nothing)
+
+
+def _jobs_before(visit: Visit) -> tuple[LedgerJob, ...]:
+    """Their audio is in the sum already: 0 more seconds are charged for those with a transcript."""
+    charged = _charged_before(visit)
+    return tuple(
+        LedgerJob(transcript_id=job, seconds=0.0 if job in charged else None)
+        for job in sorted(_ordered_before(visit))
+    )
 
 
 def _ordered_before(visit: Visit) -> frozenset[str]:

@@ -66,6 +66,41 @@ async def release(parts: Parts, visit_id: str) -> Visit:
     raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
+async def as_marked(parts: Parts, stored: Stored) -> Stored:
+    """The visit, held again where a backup brought it back from before its hold.
+
+    Raises:
+        Transient: the store or the bucket is not available.
+    """
+    visit_id = stored.visit.visit_id
+    if stored.visit.legal_hold or await parts.deletions.hold_of(visit_id) is None:
+        return stored
+    logs.event("hold_was_restored")
+    await hold(parts, visit_id)
+    return await _there(parts, visit_id)
+
+
+async def erase_recordings(
+    parts: Parts, visit_id: str, bucket: str, folder: str, up_to: int | None = None
+) -> int:
+    """Erase the recordings of a visit that is not held, up to a generation; how many.
+
+    The legal hold of the visit decides, and not an object hold that outlived it: one that an
+    operator's call or an earlier run set late keeps no recording of a visit that is not held.
+
+    Raises:
+        Transient: the bucket is not available, or a recording was under hold; try again.
+    """
+    try:
+        return await parts.audio.erase(bucket, folder, up_to=up_to)
+    except Transient:
+        if await parts.deletions.hold_of(visit_id) is None:
+            await parts.audio.hold(bucket, folder, held=False)
+            if await parts.deletions.hold_of(visit_id) is not None:  # it came in between
+                await parts.audio.hold(bucket, folder, held=True)
+        raise
+
+
 async def protect_recordings(parts: Parts, visit: Visit, *, held: bool = True) -> int:
     """Set or release the object hold of every file of the visit; how many are there.
 

@@ -27,7 +27,7 @@ from lumimd.fallback import (
     held_until,
 )
 from lumimd.late_uploads import was_deleted, was_erased
-from lumimd.legal_hold import protect_recordings
+from lumimd.legal_hold import as_marked, protect_recordings
 from lumimd.measuring.died import MeasuringDied
 from lumimd.parts import Parts
 from lumimd.ports import Transcribed
@@ -66,6 +66,8 @@ async def accept(parts: Parts, upload: Upload) -> None:
             return
         if stored is None and await was_erased(parts, upload):
             return
+        if stored is not None and stored.visit.audio is not None:  # there is something to keep
+            stored = await as_marked(parts, stored)
         now = parts.clock.now()
         visit = stored.visit if stored else _new_visit(parts, upload)
         if upload.consented and visit.consent is None:

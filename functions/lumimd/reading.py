@@ -55,11 +55,13 @@ def readable(
 
 
 def _name(collection: str, document_id: str, error: Exception) -> None:
+    # The id of a user may be an e-mail address, and a receipt for everything has it in its own.
+    names_a_user = collection == "users" or document_id.startswith("~")
     logs.event(
         "document_unreadable",
         "error",
         collection=collection,
-        documentId=document_id,
+        documentId=None if names_a_user else document_id,
         reason=_reason(error),
     )
 

@@ -24,7 +24,8 @@ from lumimd import logs
 from lumimd.audio import Audio
 from lumimd.commit import Stored
 from lumimd.deletion import begin_deletion
-from lumimd.legal_hold import protect_recordings
+from lumimd.errors import Refused
+from lumimd.legal_hold import as_marked, erase_recordings, protect_recordings
 from lumimd.parts import Parts
 from lumimd.queries import Cursor, Page
 from lumimd.reconciliation import AT_HOUR, reconcile
@@ -134,7 +135,10 @@ async def _delete(parts: Parts, stored: Stored) -> bool:
     visit = stored.visit
     if visit.legal_hold or not visit.processing_status.is_terminal:
         return False
-    return await begin_deletion(parts, visit.visit_id) is not None
+    try:
+        return await begin_deletion(parts, visit.visit_id) is not None
+    except Refused:  # it came back from a backup without its hold, whose mark is there
+        return False
 
 
 async def _erase_audio(parts: Parts, stored: Stored) -> bool:
@@ -144,8 +148,10 @@ async def _erase_audio(parts: Parts, stored: Stored) -> bool:
     a recording that comes later takes the note away.
     """
     if stored.visit.legal_hold:
-        # Its command may have broken off: the bucket's own rule deletes a week after this run.
-        await protect_recordings(parts, stored.visit)
+        held = await parts.store.get(stored.visit.visit_id)  # it may have been released meanwhile
+        if held is not None and held.visit.legal_hold:
+            # Its command may have broken off: the bucket's own rule deletes a week after this run.
+            await protect_recordings(parts, held.visit)
     if not _may_be_erased(parts, stored.visit):
         return False
     if stored.visit.audio is None:
@@ -153,13 +159,16 @@ async def _erase_audio(parts: Parts, stored: Stored) -> bool:
         return False
     # Read again: a legal hold may have come since the page was read.
     again = await parts.store.get(stored.visit.visit_id)
+    if again is not None:
+        again = await as_marked(parts, again)
     if again is None or again.visit.audio is None or not _may_be_erased(parts, again.visit):
         return False
     visit, audio = again.visit, again.visit.audio
     folder = f"visits/{visit.user_id}/{visit.visit_id}/"
     # A newer recording may be there already, and its event still on its way. A hold that comes
     # now has the objects under hold as well, and this fails.
-    await parts.audio.erase(audio.bucket, folder, up_to=newest_generation(visit))
+    newest = newest_generation(visit)
+    await erase_recordings(parts, visit.visit_id, audio.bucket, folder, up_to=newest)
     await _note(parts, again)
     return True
 

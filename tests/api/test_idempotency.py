@@ -229,3 +229,15 @@ async def test_an_action_whose_answer_was_lost_is_found_again(
     await api.parts.answers.forget("user-1")
     again = await api.post("/v1/actions", json=body, headers=headers)
     assert (again.status_code, again.json()) == (201, first.json())
+
+
+async def test_deleting_a_visit_forgets_the_answers_that_name_it_and_no_other(api: Api) -> None:
+    mine, others = key(), key()
+    body = {"consent": True, "title": "Knee"}
+    gone = (await api.post("/v1/visits", json=body, headers=mine)).json()["visit"]["visitId"]
+    kept = await api.post("/v1/visits", json=body, headers=others)
+    await api.call("DELETE", f"/v1/visits/{gone}")
+    again = await api.post("/v1/visits", json=body, headers=others)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == kept.json()
+    assert (await api.post("/v1/visits", json=body, headers=mine)).status_code == 409

@@ -7,8 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import jsonschema
+import pytest
 
 from lumimd.api.export import PAGE
+from lumimd.erasure import erasure_of
+from lumimd.errors import ErrorCode, Transient
 from lumimd.resilience.rate_limit import Policy
 from lumimd.resilience.rate_limit_policies import POLICIES, Limited
 from tests.support.api import (
@@ -190,3 +193,20 @@ async def test_more_visits_than_are_read_at_once_are_exported_all(api: Api) -> N
     )
     archive = await exported(api)
     assert archive["manifest.json"]["counts"]["visits"] == 2 * PAGE + 1
+
+
+@pytest.mark.parametrize("part", ["answers", "admission", "library"])
+async def test_an_erasure_that_cannot_forget_the_user_does_not_say_that_it_is_under_way(
+    api: Api, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the request knows of these documents: nobody would go on with them."""
+
+    async def down(user_id: str) -> None:
+        raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    with monkeypatch.context() as trouble:
+        trouble.setattr(getattr(api.parts, part), "forget", down)
+        assert (await api.call("DELETE", "/v1/me")).status_code == 503
+    assert await erasure_of(api.parts, "user-1") is None
+    assert (await api.call("DELETE", "/v1/me")).json()["deletedVisits"] == ["v1"]

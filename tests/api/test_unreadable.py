@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lumimd import logs
 from lumimd.deletion import AGAIN_AFTER
 from lumimd.recovery import wake_due
 from tests.support.api import Api, action_of, completed, visit_of
@@ -94,3 +95,16 @@ async def test_an_erasure_deletes_the_others_at_once_and_the_rest_when_it_can_be
     clock.advance(AGAIN_AFTER)
     await wake_due(visits.parts)
     assert raw.under("visits") == []
+
+
+async def test_no_log_line_says_who_the_user_of_an_unreadable_document_is(visits: Api) -> None:
+    user_id = "erika@example.com"
+    raw = visits.parts.store.raw
+    raw[f"users/{user_id}"] = {"tier": 7}
+    logs.configure(to=(written := io.StringIO()))
+    await visits.get("/v1/me", user_id)
+    raw[f"deletions/~{user_id}"] = {"userId": user_id}
+    await visits.call("DELETE", "/v1/me", user_id)
+    logs.configure()
+    assert written.getvalue().count("document_unreadable") >= 2
+    assert user_id not in written.getvalue()

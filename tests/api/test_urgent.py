@@ -82,3 +82,13 @@ async def test_no_other_route_makes_a_visit_urgent(
 def test_clients_that_write_to_firestore_make_no_visit_urgent() -> None:
     assert "urgent" not in NewVisit.model_fields
     assert "urgent" not in VisitChange.__annotations__
+
+
+async def test_a_creation_that_is_repeated_counts_as_one_urgent_visit(limited: Api) -> None:
+    most = POLICIES[Limited.URGENT][Tier.PAID].burst
+    headers = {"Idempotency-Key": "the-same-key"}
+    for _ in range(most + 2):
+        answer = await limited.post("/v1/visits", "payer", json=URGENT, headers=headers)
+        assert answer.status_code == 201
+        await limited.parts.answers.forget("payer")  # the answer was not kept
+    assert (await limited.post("/v1/visits", "payer", json=URGENT)).status_code == 201

@@ -95,3 +95,12 @@ async def test_the_answers_of_one_user_are_forgotten(store: AnswerStore) -> None
     # Whoever was still at work keeps nothing of it.
     with pytest.raises(Conflict):
         await store.save(version, answer("k1", status=201))
+
+
+async def test_the_answers_that_name_an_id_are_forgotten_and_no_others(store: AnswerStore) -> None:
+    for name in ("k1", "k2"):
+        body = f'{{"visitId": "visit-of-{name}"}}'
+        await store.save(None, answer(name).model_copy(update={"status": 201, "body": body}))
+    assert await store.forget("u1", naming="visit-of-k1") == 1
+    assert await store.get("k1") is None
+    assert await store.get("k2") is not None

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lumimd.adapters.memory import ManualClock
+from lumimd.admission import admit
 from lumimd.admission.hourly import COUNTED_FOR, USER_SHARE, HourlyCap, Orders, Room
 from lumimd.claims import GAP, SUBMISSION
 from lumimd.flags import Flags, OrderCap
@@ -177,3 +178,24 @@ async def test_another_cap_is_felt_by_those_who_wait() -> None:
 def test_a_cap_that_would_stop_everything_is_refused(per_hour: int) -> None:
     with pytest.raises(ValueError):
         OrderCap(per_hour=per_hour)
+
+
+async def test_nobody_waits_behind_pages_of_visits_of_a_user_who_has_its_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(admit, "AT_ONCE", 10)
+    parts = parts_capped(20)
+    provider = provider_of(parts)
+    for number in range(20):
+        await upload(parts, f"user{number}-1")
+    for number in range(60):
+        await upload(parts, f"ann-{number:02d}")
+    await upload(parts, "bob-1")
+    assert "bob-1" not in provider.ordered_for()
+    raw = parts.store.raw
+    bob = raw["visits/bob-1"]
+    raw["visits/bob-1"] = {**bob, "turn": bob["turn"] + 60}  # behind all of them
+    parts.clock.advance(COUNTED_FOR)
+    await minute_passes(parts)
+    called = Counter(each[:3] for each in provider.ordered_for())
+    assert (called["ann"], called["bob"]) == (5, 1)

@@ -279,3 +279,14 @@ def test_the_list_is_read_as_far_back_as_a_job_may_be_waited_for() -> None:
     night = timedelta(days=1)
     longest = timedelta(days=1) + reconciliation.KEPT_FOR_RETRY + 2 * night
     assert longest <= reconciliation.JOBS_WINDOW
+
+
+def test_a_job_that_was_counted_without_its_id_stays_counted_when_others_have_theirs() -> None:
+    before = Transcription(
+        provider="fake", transcript_id="job-0", submitted_at=START, completed_at=START
+    )
+    visit = a_visit(transcription=before, ledger=Ledger(orders=1, audio_seconds=8.0))
+    noted = visit.model_copy(update={"ledger": ledger.charged(visit, "job-1", 8.0)})
+    assert ledger.is_charged(noted, "job-0")
+    again = ledger.charged(noted, "job-0", 8.0)
+    assert (again.orders, again.audio_seconds) == (2, 16.0)

@@ -44,15 +44,25 @@ class FirestoreAnswerStore:
         unchanged = self._client.write_option(last_update_time=read_version)
         await called(lambda: reference.delete(option=unchanged, retry=None))
 
-    async def forget(self, user_id: str) -> int:
-        """Remove every answer given to a user. One read and one write each."""
+    async def forget(self, user_id: str, naming: str | None = None) -> int:
+        """Remove every answer given to a user, or those that name an id.
+
+        One read for each answer of the user, and one write for each that goes.
+        """
         collection: Any = self._client.collection(COLLECTION)
-        query = collection.where(filter=FieldFilter("userId", "==", user_id)).select(["userId"])
-        forgotten = 0
-        while found := await called(lambda: query.limit(_BATCH).get(retry=None)):
+        query = collection.where(filter=FieldFilter("userId", "==", user_id)).select(["body"])
+        query = query.order_by("__name__")
+        forgotten, after = 0, None
+        while True:
+            page = query.limit(_BATCH) if after is None else query.limit(_BATCH).start_after(after)
+            found = await called(lambda page=page: page.get(retry=None))  # type: ignore[misc]
+            going = [each for each in found if naming is None or naming in (each.get("body") or "")]
             batch = self._client.batch()
-            for snapshot in found:
+            for snapshot in going:
                 batch.delete(snapshot.reference)
-            await called(lambda: batch.commit(retry=None))  # noqa: B023  # awaited before the next
-            forgotten += len(found)
-        return forgotten
+            if going:
+                await called(lambda batch=batch: batch.commit(retry=None))  # type: ignore[misc]
+            forgotten += len(going)
+            if len(found) < _BATCH:
+                return forgotten
+            after = found[-1]

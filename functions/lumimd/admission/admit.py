@@ -57,6 +57,9 @@ STORE_PAUSE_S: Final = 30.0
 AT_ONCE: Final = 200
 """Visits called in one minute; what is left over is called in the next."""
 
+PAGES_BEHIND: Final = 10
+"""More pages of the line, where users who have their share of the hour stand in front."""
+
 
 @dataclass(frozen=True)
 class Waits:
@@ -170,8 +173,12 @@ class Admission:
         }
         before = line = await self._line()
         called: list[Stored] = []
+        pages_left = PAGES_BEHIND
         while (lane := next_lane(line, [each for each in queues if queues[each]])) is not None:
             stored = queues[lane].popleft()
+            if budget and not queues[lane] and pages_left and budget.has_room:
+                pages_left -= 1
+                queues[lane].extend(await self._waiting_behind(lane, stored.visit))
             if budget and not budget.allows(stored.visit.user_id):
                 continue
             if len(called) == AT_ONCE or not await self._take(stored.visit, lane, PROMISED_FOR):
@@ -268,6 +275,14 @@ class Admission:
     async def _waiting_in(self, lane: Lane, limit: int) -> list[Stored]:
         first = first_turn(lane)
         return [*await self._room.waiting(first, first + LANE_WIDTH, limit)]
+
+    async def _waiting_behind(self, lane: Lane, last: Visit) -> list[Stored]:
+        """The next ones behind `last`; none where all of a page have its turn."""
+        assert last.turn is not None
+        end = first_turn(lane) + LANE_WIDTH
+        page = await self._room.waiting(last.turn, end, AT_ONCE)
+        place = (last.turn, last.visit_id)
+        return [each for each in page if (each.visit.turn, each.visit.visit_id) > place]
 
     async def _line(self) -> Line:
         found = await self._lines.documents.get(LINE)

@@ -92,6 +92,11 @@ class Budget:
         mine = self._by_user[self._names.of(user_id)]
         return self._used < self._room.orders and mine < self._room.of_a_user
 
+    @property
+    def has_room(self) -> bool:
+        """Whether there is room for one more order of anybody."""
+        return self._used < self._room.orders
+
     def use(self, user_id: str) -> None:
         """Use room for one order of the user."""
         self._used += 1

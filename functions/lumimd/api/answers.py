@@ -65,6 +65,6 @@ class AnswerStore(Protocol):
         """
         ...
 
-    async def forget(self, user_id: str) -> int:
-        """Remove every answer given to a user, and say how many there were."""
+    async def forget(self, user_id: str, naming: str | None = None) -> int:
+        """Remove every answer given to a user, or those that name an id; how many there were."""
         ...

@@ -89,10 +89,11 @@ async def delete_everything(user: CurrentUser, parts: PartsOfApi, _limit: Expens
 
     Limits stay as used up as they are, under a pseudonym, until they are back.
     """
-    await note_erasure(parts, user.user_id)
+    # Before the receipt: only this request knows of them, and a receipt says that all is going.
     await parts.answers.forget(user.user_id)
     await parts.admission.forget(user.user_id)
     await parts.library.forget(user.user_id)
+    await note_erasure(parts, user.user_id)
     done = await erase(parts, user.user_id, parts.clock.now() + ERASING_WITHIN, asked=True)
     return Erased(
         deleted_visits=tuple(done.deleted),

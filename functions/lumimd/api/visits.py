@@ -42,14 +42,15 @@ async def create_visit(
     new: NewVisit, request: Request, user: CurrentUser, parts: PartsOfApi, _limit: Expensive
 ) -> NewVisitView:
     """Create a visit and say where its recording goes. Processing begins with the upload."""
-    if new.urgent:
+    visit_id = new_id(request)
+    if new.urgent and await parts.store.get(visit_id) is None:  # repeated, it is counted once
         await may_be_urgent(parts, user)
     return await created(
         parts,
         request,
         user.user_id,
         new,
-        visit_id=new_id(request),
+        visit_id=visit_id,
         consent=new.consent,
         batch_id=new.batch_id,
         urgent=new.urgent,
@@ -188,5 +189,5 @@ async def change_visit(
 )
 async def delete_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Write) -> DeletionView:
     """Delete a visit for good, also while it is being processed. The receipt counts what went."""
-    await parts.answers.forget(visit.user_id)  # they may quote the visit
+    await parts.answers.forget(visit.user_id, naming=visit.visit_id)
     return DeletionView.of(await commands.delete(parts, visit.visit_id))

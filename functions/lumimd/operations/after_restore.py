@@ -86,7 +86,7 @@ async def _hold_again(operator: Operator, found: Found) -> None:
 
     async for page in pages(lambda at: operator.parts.deletions.holds(PAGE, at)):
         marked = (mark.visit_id for mark in page.items)
-        await _each(marked, hold, "hold_not_repeated", found)
+        await _each(marked, hold, lambda error: logs.failure("hold_not_repeated", error), found)
 
 
 async def _delete_again(
@@ -115,14 +115,18 @@ async def _delete_again(
         async def delete(visit_id: str, owners: dict[str, str] = owners) -> None:
             await _gone_again(operator, visit_id, owners[visit_id], found)
 
-        await _each(owners, delete, "deletion_not_repeated", found)
+        otherwise = lambda error: logs.failure("deletion_not_repeated", error)  # noqa: E731
+        await _each(owners, delete, otherwise, found)
     return None
 
 
 async def _each(
-    visit_ids: Iterable[str], work: Callable[[str], Awaitable[None]], otherwise: str, found: Found
+    visit_ids: Iterable[str],
+    work: Callable[[str], Awaitable[None]],
+    otherwise: Callable[[Exception], None],
+    found: Found,
 ) -> None:
-    """Do the work for each visit; log `otherwise` where it failed several times."""
+    """Do the work for each visit; `otherwise` logs that it failed several times."""
 
     async def tried(visit_id: str) -> None:
         for tries_left in reversed(range(TRIES)):
@@ -130,7 +134,7 @@ async def _each(
                 return await work(visit_id)
             except Transient as error:
                 if not tries_left:
-                    logs.failure(otherwise, error)
+                    otherwise(error)
                     found["missed"].append(visit_id)
 
     await several_at_once(visit_ids, tried)

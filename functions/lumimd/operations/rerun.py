@@ -5,6 +5,7 @@ from enum import StrEnum
 from lumimd import commands
 from lumimd import events as e
 from lumimd.errors import Permanent, RefusalCode, Refused
+from lumimd.legal_hold import as_marked
 from lumimd.operations.audit import audited, standing
 from lumimd.operations.operator import Operator
 from lumimd.operations.refusals import OperatorCode, OperatorRefused
@@ -47,6 +48,7 @@ async def _from_submission(operator: Operator, visit_id: str) -> Visit:
     stored = await parts.store.get(visit_id)
     if stored is None:
         raise Refused(RefusalCode.VISIT_NOT_FOUND)
+    stored = await as_marked(parts, stored)
     visit = stored.visit
     commands.not_held(visit)
     if not visit.processing_status.is_terminal:

@@ -37,10 +37,14 @@ class MemoryAnswerStore:
         self._check(read_version, answer)
         del self._documents[answer.key]
 
-    async def forget(self, user_id: str) -> int:
-        """Remove every answer given to a user."""
+    async def forget(self, user_id: str, naming: str | None = None) -> int:
+        """Remove every answer given to a user, or those that name an id."""
         await asyncio.sleep(0)
-        theirs = [key for key, (kept, _) in self._documents.items() if kept["userId"] == user_id]
+        theirs = [
+            key
+            for key, (kept, _) in self._documents.items()
+            if kept["userId"] == user_id and (naming is None or naming in kept["body"])
+        ]
         for key in theirs:
             del self._documents[key]
         return len(theirs)
