@@ -130,6 +130,9 @@ class SimulatedDeletions:
         )
 
     async def hold_of(self, visit_id: str) -> Hold | None:
+        # Most visits have none, and are asked about right after a read that may fail as well.
+        if visit_id not in self.documents.holds:
+            return None
         return await self._through("hold_of", visit_id, lambda: self.documents.holds.get(visit_id))
 
     async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
