@@ -133,6 +133,22 @@ def test_of_few_visits_nobody_can_say() -> None:
     assert comparison.recommendation is Recommendation.WAIT
 
 
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        (measures(visit_durations_ms=[]), "a visit was measured of A"),
+        (measures(stage_delays_ms={"submission": [1_000.0]}), "summary was measured of A"),
+    ],
+)
+def test_a_duration_that_was_not_measured_of_the_new_release_is_waited_for(
+    lacking: Measures, said: str
+) -> None:
+    comparison = compare(measures(), lacking)
+    assert comparison.recommendation is Recommendation.WAIT
+    assert any(said in reason for reason in comparison.reasons), comparison.reasons
+    assert compare(lacking, measures()).recommendation is Recommendation.GO_ON
+
+
 def test_the_comparison_as_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = tmp_path / "a.json", tmp_path / "b.json"
     a.write_text(json.dumps(measures().to_json()))
