@@ -6,6 +6,7 @@ from typing import Final
 
 from infra.release import gcloud, moves
 from infra.release.moves import LeftAlone, NotMoved
+from infra.release.saying import Saying
 from infra.release.traffic import Argv, Place, Serving
 
 OK: Final = 0
@@ -54,6 +55,7 @@ class _Moving:
         self._pinned = pinned
         self._ready = gcloud.is_ready()
         self._failed = 0
+        self._say = Saying()
 
     def each(self, services: Sequence[str], move: Move) -> int:
         """Move one after the other."""
@@ -72,11 +74,11 @@ class _Moving:
         decided = {service: self._decided(service, move) for service in services}
         wanted = {service: argv for service, argv in decided.items() if argv is not None}
         if self._failed:
-            print("# No service is moved: the others would run another release.")
-            return SOME_FAILED
+            self._say("# No service is moved: the others would run another release.")
+            return self._ended(SOME_FAILED)
         if not wanted:
-            print("# No service has a new revision that is ready: nothing to move.")
-            return SOME_FAILED
+            self._say("# No service has a new revision that is ready: nothing to move.")
+            return self._ended(SOME_FAILED)
         for service, argv in wanted.items():
             self._done(service, argv)
         return self._said()
@@ -85,31 +87,35 @@ class _Moving:
         try:
             return move(gcloud.serving(self._place, service, ask=self._ready, pinned=self._pinned))
         except LeftAlone as why:
-            print(f"# {service} is left alone: {why}")
+            self._say(f"# {service} is left alone: {why}")
         except gcloud.NoService as error:
-            print(f"# {service}: {error}")
+            self._say(f"# {service}: {error}")
             self._failed += self._pinned
         except (NotMoved, gcloud.GcloudFailed) as error:
-            print(f"# {service}: {error}")
+            self._say(f"# {service}: {error}")
             self._failed += 1
         return None
 
     def _done(self, service: str, argv: Argv) -> None:
-        print(shlex.join(argv))
+        self._say(shlex.join(argv))
         if not self._yes:
             return
         try:
             gcloud.run(argv)
         except gcloud.GcloudFailed as error:
-            print(f"# {service}: {error}")
+            self._say(f"# {service}: {error}")
             self._failed += 1
 
     def _said(self) -> int:
         if not self._ready:
-            print("# NEWEST and LAST-GOOD are as `gcloud run services describe` shows them.")
+            self._say("# NEWEST and LAST-GOOD are as `gcloud run services describe` shows them.")
         if not self._yes:
-            print("# Nothing was changed. To do it: --yes")
-        return SOME_FAILED if self._failed else OK
+            self._say("# Nothing was changed. To do it: --yes")
+        return self._ended(SOME_FAILED if self._failed else OK)
+
+    def _ended(self, code: int) -> int:
+        self._say.end()
+        return code
 
 
 def _not_signed_in() -> int:

@@ -81,6 +81,21 @@ def test_the_gate_as_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["gate", "--metrics", str(tmp_path / "none.json")]) == USAGE
 
 
+def test_a_file_that_is_no_text_or_cannot_be_written_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, binary = tmp_path / "good.json", tmp_path / "binary.json"
+    good.write_text(json.dumps(measures().to_json()))
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert main(["gate", "--metrics", str(binary)]) == USAGE
+    assert f"The measures of {binary} cannot be read" in capsys.readouterr().err
+    assert main(["compare", str(good), str(binary)]) == USAGE
+    assert f"The measures of {binary} cannot be read" in capsys.readouterr().err
+    nowhere = str(tmp_path / "none" / "kept.json")
+    assert main(["gate", "--metrics", str(good), "--save", nowhere]) == USAGE
+    assert "The measures cannot be kept" in capsys.readouterr().err
+
+
 def test_a_misspelt_measure_is_refused() -> None:
     with pytest.raises(ValidationError):
         Measures.read('{"outcomes": {}, "queueDepth": [3]}')

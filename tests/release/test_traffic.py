@@ -149,6 +149,12 @@ def test_before_a_sign_in_nothing_is_changed_and_the_commands_are_shown(
     assert gcloud.changes() == []
 
 
+def test_the_environment_names_the_region(gcloud: Gcloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_REGION", "europe-west3")
+    assert main(["pin", "--yes", "--only", "api", "--project", "demo"]) == 0
+    assert "--region=europe-west3" in gcloud.changes()[-1]
+
+
 def test_the_plan_names_what_would_be_deployed_and_pins_before_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
