@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from infra.release import gcloud, moves
-from infra.release.moves import LeftAlone, NotMoved
+from infra.release.moves import LeftAlone, NotMoved, ReleasedAlready
 from infra.release.saying import Saying
 from infra.release.traffic import Argv, Place, Serving
 
@@ -42,19 +42,21 @@ def rollback(
 
     One service that cannot be moved keeps none of the others where it is.
     """
-    moving = _Moving(place, yes=yes, pinned=True)
+    moving = _Moving(place, yes=yes, pinned=True, released=True)
     return moving.each(services, lambda it: moves.rollback(place, it, leave=leave, to=to))
 
 
 class _Moving:
     """One move of several services. Without `yes`, it is only shown."""
 
-    def __init__(self, place: Place, *, yes: bool, pinned: bool) -> None:
+    def __init__(self, place: Place, *, yes: bool, pinned: bool, released: bool = False) -> None:
         self._place = place
         self._yes = yes
         self._pinned = pinned
+        self._released = released
         self._ready = gcloud.is_ready()
         self._failed = 0
+        self._released_already = False
         self._say = Saying()
 
     def each(self, services: Sequence[str], move: Move) -> int:
@@ -77,7 +79,7 @@ class _Moving:
             self._say("# No service is moved: the others would run another release.")
             return self._ended(SOME_FAILED)
         if not wanted:
-            self._say("# No service has a new revision that is ready: nothing to move.")
+            self._say(f"# {self._why_nothing()}: nothing to move.")
             return self._ended(SOME_FAILED)
         for service, argv in wanted.items():
             self._done(service, argv)
@@ -85,9 +87,10 @@ class _Moving:
 
     def _decided(self, service: str, move: Move) -> Argv | None:
         try:
-            return move(gcloud.serving(self._place, service, ask=self._ready, pinned=self._pinned))
+            return move(self._serving(service))
         except LeftAlone as why:
             self._say(f"# {service} is left alone: {why}")
+            self._released_already |= isinstance(why, ReleasedAlready)
         except gcloud.NoService as error:
             self._say(f"# {service}: {error}")
             self._failed += self._pinned
@@ -95,6 +98,16 @@ class _Moving:
             self._say(f"# {service}: {error}")
             self._failed += 1
         return None
+
+    def _why_nothing(self) -> str:
+        if self._released_already:
+            return "Every new revision that is ready and may go on has all traffic already"
+        return "No service has a new revision that is ready and was not rolled back"
+
+    def _serving(self, service: str) -> Serving:
+        return gcloud.serving(
+            self._place, service, ask=self._ready, pinned=self._pinned, released=self._released
+        )
 
     def _done(self, service: str, argv: Argv) -> None:
         self._say(shlex.join(argv))

@@ -127,6 +127,15 @@ def test_a_reader_that_closes_the_pipe_stops_no_move(command: list[str], deploye
         assert [deployed.tags(each)["last-good"] for each in SOME] == [NEW] * len(SOME)
 
 
+def test_a_release_that_was_rolled_back_and_is_named_is_good_again(deployed: Gcloud) -> None:
+    assert do("canary", "100") == do("rollback") == 0
+    assert do("rollback", "--only", "api", "--to", f"api-{NEW}") == 0
+    assert deployed.shares("api") == {NEW: 100}
+    assert deployed.tags("api") == {"last-good": NEW, f"not-{OLD}": NEW}
+    assert do("pin", "--only", "api") == do("rollback", "--only", "api") == 0
+    assert deployed.tags("api") == {"last-good": NEW}
+
+
 def test_a_service_goes_back_to_a_revision_of_its_own(
     deployed: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
