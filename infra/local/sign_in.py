@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from infra.local.launcher import RUNS
-from infra.ops.local_stack import running
+from infra.ops.local_stack import NoStack, choose_any
 from lumimd.adapters.local_tokens import LocalTokens
 from lumimd.wiring import SystemClock
 
@@ -16,12 +16,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--admin", action="store_true", help="an operator's")
     parser.add_argument("--run", metavar="NAME", help="of which stack, where several run")
     wanted = parser.parse_args(arguments)
-    found = [each for each in running(RUNS) if wanted.run in (None, each.run)]
-    if len(found) != 1:
-        names = ", ".join(each.run for each in found) or "none; start one with scripts/dev"
-        print(f"Which stack? There is {names}.", file=sys.stderr)
+    try:
+        stack = choose_any(RUNS, wanted.run)
+    except NoStack as error:
+        print(error, file=sys.stderr)
         return 1
-    env, clock = found[0].env, SystemClock()
+    env, clock = stack.env, SystemClock()
     tokens = LocalTokens(env["LOCAL_TOKEN_SECRET"], env["GOOGLE_CLOUD_PROJECT"], clock)
     print(tokens.issue(wanted.user, admin=wanted.admin))
     return 0

@@ -9,7 +9,7 @@ import argparse
 from typing import Any, Final
 
 from infra.ops import asked
-from infra.ops.invocation import DEFAULT_REGION
+from infra.ops.invocation import DEFAULT_REGION, REGION, default_region
 from lumimd.errors import ErrorCode
 
 STAGES: Final = ("submission", "transcription", "summary")
@@ -55,8 +55,8 @@ def _common(unsaid: Any) -> argparse.ArgumentParser:
     )
     common.add_argument(
         "--region",
-        default=default(DEFAULT_REGION),
-        help=f"of the cloud; default: {DEFAULT_REGION}",
+        default=default(default_region()),
+        help=f"of the cloud; default: {REGION}, or {DEFAULT_REGION}",
     )
     common.add_argument(
         "--json",
@@ -87,17 +87,17 @@ def _visits(commands: Any, common: argparse.ArgumentParser) -> None:
     listed.set_defaults(command="visits:list_visits")
 
     shown = commands.add_parser("show", parents=[common], help="how a visit went, step by step")
-    shown.add_argument("visit", metavar="VISIT")
+    shown.add_argument("visit", type=asked.visit, metavar="VISIT")
     shown.set_defaults(command="visits:show")
 
 
 def _changes(commands: Any, common: argparse.ArgumentParser) -> None:
     again = commands.add_parser("retry", parents=[common], help="another attempt at a failed visit")
-    again.add_argument("visit", metavar="VISIT")
+    again.add_argument("visit", type=asked.visit, metavar="VISIT")
     again.set_defaults(command="visits:retry")
 
     anew = commands.add_parser("rerun", parents=[common], help="work on a visit again from a step")
-    anew.add_argument("visit", metavar="VISIT")
+    anew.add_argument("visit", type=asked.visit, metavar="VISIT")
     anew.add_argument("--from", dest="begin", choices=STEPS, required=True)
     anew.set_defaults(command="visits:run_again")
 
@@ -106,19 +106,19 @@ def _changes(commands: Any, common: argparse.ArgumentParser) -> None:
         ("release", "let a held visit be changed and deleted again"),
     ):
         legal = commands.add_parser(name, parents=[common], help=help_)
-        legal.add_argument("visit", metavar="VISIT")
+        legal.add_argument("visit", type=asked.visit, metavar="VISIT")
         legal.add_argument("--reason", type=asked.reason, required=True, metavar="TEXT")
         legal.set_defaults(command="visits:hold", held=name == "hold")
 
     first = commands.add_parser(
         "urgent", parents=[common], help="let a visit overtake others in the line"
     )
-    first.add_argument("visit", metavar="VISIT")
+    first.add_argument("visit", type=asked.visit, metavar="VISIT")
     first.add_argument("--off", action="store_true", help="end that")
     first.set_defaults(command="visits:prioritize")
 
     gone = commands.add_parser("delete", parents=[common], help="delete a visit everywhere")
-    gone.add_argument("visit", metavar="VISIT")
+    gone.add_argument("visit", type=asked.visit, metavar="VISIT")
     gone.set_defaults(command="visits:delete")
 
     restored = commands.add_parser(
@@ -158,7 +158,7 @@ def _letters(commands: Any, common: argparse.ArgumentParser) -> None:
     away = commands.add_parser(
         "discard", parents=[common], help="decide that a dead letter needs no more attention"
     )
-    away.add_argument("visit", metavar="VISIT")
+    away.add_argument("visit", type=asked.visit, metavar="VISIT")
     away.add_argument("--reason", type=asked.reason, required=True, metavar="TEXT")
     away.set_defaults(command="letters:discard")
 
@@ -221,8 +221,10 @@ def _watching(commands: Any, common: argparse.ArgumentParser) -> None:
 
     paid = commands.add_parser("costs", parents=[common], help="what the visits used, and cost")
     paid.add_argument("--since", type=asked.span, default=asked.span("30d"), metavar="30d")
-    paid.add_argument("--audio-hour", type=float, metavar="PRICE", help="of an hour of recording")
-    paid.add_argument("--summary", type=float, metavar="PRICE", help="of one summary")
+    paid.add_argument(
+        "--audio-hour", type=asked.price, metavar="PRICE", help="of an hour of recording"
+    )
+    paid.add_argument("--summary", type=asked.price, metavar="PRICE", help="of one summary")
     paid.set_defaults(command="watching:show_costs")
 
     doctor = commands.add_parser("doctor", parents=[common], help="what is wrong, in sentences")

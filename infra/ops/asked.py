@@ -1,18 +1,41 @@
-"""Arguments as they are meant: counts, paces, spans of time."""
+"""Arguments as they are meant: ids, counts, paces, prices, spans of time."""
 
 import argparse
 import re
 from datetime import timedelta
+from math import isfinite
 from typing import Final
 
+from lumimd.ids import is_id
+
+MOST: Final = 100_000
+"""More than anybody reads or retries at once; the store counts no further than 31 bits."""
+
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def visit(text: str) -> str:
+    """An id that a visit can have. The store cannot even be asked for another one."""
+    if not is_id(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no id of a visit: 1 to 128 letters, digits, - or _, and not __..__"
+        )
+    return text
 
 
 def count(text: str) -> int:
     """A whole number from 1."""
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
+    if not 1 <= number <= MOST:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MOST}")
+    return number
+
+
+def price(text: str) -> float:
+    """So much money, in any currency."""
+    number = float(text)
+    if not (isfinite(number) and number >= 0):
+        raise argparse.ArgumentTypeError("must be a number that is not negative")
     return number
 
 

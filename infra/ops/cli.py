@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 from infra.ops.arguments import parser
 from infra.ops.invocation import Invocation
 from infra.ops.local_stack import RUNS, NoStack, choose, running
+from infra.ops.pipes import CLOSED as CLOSED
+from infra.ops.pipes import write_no_more
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +27,6 @@ OK: Final = 0
 PROBLEMS: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
-CLOSED: Final = 141
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
             sys.stderr.flush()
     except BrokenPipeError:
-        _write_no_more()
+        write_no_more()
         return CLOSED
     except KeyboardInterrupt:
         return _told("Stopped. The audit log has every change that was begun.", INTERRUPTED)
@@ -114,11 +115,3 @@ def _told(sentence: str, code: int = USAGE) -> int:
     """Say a sentence without rich, which is not loaded yet."""
     print(sentence, file=sys.stderr)
     return code
-
-
-def _write_no_more() -> None:
-    """What is still in the buffers goes nowhere, so that the interpreter ends without a word."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from infra.ops.invocation import DEFAULT_REGION as DEFAULT_REGION
 from infra.ops.local_stack import Addresses
 from lumimd.operations.operator import Check, OperatorParts
 from lumimd.parts import Policy

@@ -8,8 +8,16 @@ from typing import Final, Self
 
 DEFAULT_REGION: Final = "us-central1"
 
+REGION: Final = "GOOGLE_CLOUD_REGION"
+"""The variable that names the region, as GOOGLE_CLOUD_PROJECT names the project."""
+
 CALLED_AS: Final = "LUMIMD_OPS_CALLED_AS"
 """How `scripts/ops` was called, from the folder in which the operator is."""
+
+
+def default_region() -> str:
+    """The region that is meant where no option names one."""
+    return os.environ.get(REGION) or DEFAULT_REGION
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Invocation:
             options += ["--run", wanted.run]
         if wanted.project:
             options += ["--project", wanted.project]
-        if wanted.region != DEFAULT_REGION:
+        if wanted.region != default_region():
             options += ["--region", wanted.region]
         return cls(os.environ.get(CALLED_AS) or cls.program, tuple(options))
 

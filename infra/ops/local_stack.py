@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,24 +80,45 @@ def choose(runs: Path, wanted: str | None) -> Addresses:
     up = running(runs)
     found = [each for each in up if wanted in (None, each.run)]
     found = [each for each in found if not each.in_memory] or found[:1]
-    if not found and wanted is not None:
-        raise NoStack(f"No local stack is called {wanted}. {_that_run(up)}")
+    chosen = _only(found, up, wanted, how_to_start=_how_to_start)
+    if chosen.in_memory:
+        raise NoStack(
+            f"The stack {chosen.run} keeps its visits in its own memory, where no other process "
+            f"can read them. {_how_to_start()}"
+        )
+    return chosen
+
+
+def choose_any(runs: Path, wanted: str | None) -> Addresses:
+    """The stack called `wanted`, or the only one; its visits need not be readable from outside.
+
+    Raises:
+        NoStack: none, or several.
+    """
+    up = running(runs)
+    found = [each for each in up if wanted in (None, each.run)]
+    return _only(found, up, wanted, how_to_start=lambda: "Start one with: scripts/dev")
+
+
+def _only(
+    found: list[Addresses],
+    up: list[Addresses],
+    wanted: str | None,
+    *,
+    how_to_start: Callable[[], str],
+) -> Addresses:
+    if not up:
+        unknown = "" if wanted is None else f"No local stack is called {wanted}. "
+        raise NoStack(f"{unknown}No local stack runs. {how_to_start()}")
     if not found:
-        raise NoStack(f"No local stack runs. {_how_to_start()}")
+        raise NoStack(f"No local stack is called {wanted}. {_that_run(up)}")
     if len(found) > 1:
         names = ", ".join(each.run for each in found)
         raise NoStack(f"Several stacks run: {names}. Choose one with --run NAME.")
-    if found[0].in_memory:
-        raise NoStack(
-            f"The stack {found[0].run} keeps its visits in its own memory, where no other process "
-            f"can read them. {_how_to_start()}"
-        )
     return found[0]
 
 
 def _that_run(up: list[Addresses]) -> str:
-    if not up:
-        return f"No local stack runs. {_how_to_start()}"
     names = ", ".join(each.run + (" (in its own memory)" if each.in_memory else "") for each in up)
     verb = "This one runs" if len(up) == 1 else "These run"
     return f"{verb}: {names}."

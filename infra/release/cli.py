@@ -1,6 +1,7 @@
 """`scripts/release`: build, move traffic in stages, judge, compare, go back; and the switches.
 
-Exit codes: 0 done or passed, 1 not passed or some of it failed, 2 it was not asked rightly.
+Exit codes: 0 done or passed, 1 not passed or some of it failed, 2 it was not asked rightly,
+141 the reader of the output closed it; what moves traffic has moved all of it then.
 """
 
 import argparse
@@ -13,10 +14,10 @@ from typing import Any, Final
 
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError
-from pydantic import ValidationError
 
 from infra.ops.asked import span
-from infra.ops.connection import DEFAULT_REGION
+from infra.ops.invocation import DEFAULT_REGION, REGION, default_region
+from infra.ops.pipes import CLOSED, write_no_more
 from infra.release import moving, order_cap, planning, report, switching
 from infra.release.compare import Recommendation, compare
 from infra.release.gate import STAGES, judge
@@ -108,20 +109,34 @@ def _add_moves(commands: Any) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
-    wanted = parser().parse_args(arguments)
+    try:
+        try:
+            code = _run(parser().parse_args(arguments))
+        finally:  # also after --help, which ends by SystemExit
+            sys.stdout.flush()
+            sys.stderr.flush()
+    except BrokenPipeError:
+        write_no_more()
+        return CLOSED
+    return code
+
+
+def _run(wanted: argparse.Namespace) -> int:
     try:
         code: int = wanted.command(wanted)
     except _NotAsked as problem:
         print(problem, file=sys.stderr)
-        return USAGE
-    except (OSError, ValidationError) as error:
-        print(f"The measures cannot be read: {error}", file=sys.stderr)
         return USAGE
     except (NotJudged, GcloudFailed) as error:
         print(error, file=sys.stderr)
         return NOT_PASSED
     except (GoogleAPICallError, GoogleAuthError) as error:
         print(f"Cloud Monitoring does not say: {error}", file=sys.stderr)
+        return NOT_PASSED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(error, file=sys.stderr)
         return NOT_PASSED
     return code
 
@@ -142,17 +157,33 @@ def _rollback(wanted: argparse.Namespace) -> int:
     of = wanted.only or services()
     if wanted.to and len(of) != 1:
         raise _NotAsked("Of which service is it a revision? Say --only SERVICE.")
+    if wanted.to and not wanted.to.startswith(f"{of[0]}-"):
+        raise _NotAsked(f"{wanted.to} is no revision of {of[0]}: those begin with {of[0]}-")
     place = _place(wanted)
     return moving.rollback(place, of, leave=wanted.leave, to=wanted.to, yes=wanted.yes)
 
 
 def _gate(wanted: argparse.Namespace) -> int:
-    measures = _from_cloud(wanted) if wanted.cloud else Measures.read(wanted.metrics.read_text())
+    measures = _from_cloud(wanted) if wanted.cloud else _read(wanted.metrics)
     if wanted.save is not None:
-        wanted.save.write_text(json.dumps(measures.to_json(), indent=1) + "\n")
+        _save(measures, wanted.save)
     criteria = judge(measures)
     print(report.of_gate(measures.revisions, criteria))
     return OK if all(each.holds for each in criteria) else NOT_PASSED
+
+
+def _read(path: Path) -> Measures:
+    try:
+        return Measures.read(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # of pydantic and of a decoder as well
+        raise _NotAsked(f"The measures of {path} cannot be read: {error}") from error
+
+
+def _save(measures: Measures, path: Path) -> None:
+    try:
+        path.write_text(json.dumps(measures.to_json(), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise _NotAsked(f"The measures cannot be kept: {error}") from error
 
 
 def _from_cloud(wanted: argparse.Namespace) -> Measures:
@@ -167,7 +198,7 @@ def _from_cloud(wanted: argparse.Namespace) -> Measures:
 
 
 def _compare(wanted: argparse.Namespace) -> int:
-    a, b = (Measures.read(path.read_text()) for path in (wanted.a, wanted.b))
+    a, b = (_read(path) for path in (wanted.a, wanted.b))
     comparison = compare(a, b)
     print(report.as_json(comparison) if wanted.json else report.of_comparison(comparison))
     return OK if comparison.recommendation is Recommendation.GO_ON else NOT_PASSED
@@ -182,7 +213,8 @@ def _place(wanted: argparse.Namespace) -> Place:
 
 def _where(command: argparse.ArgumentParser) -> None:
     command.add_argument("--project", metavar="P", help="default: GOOGLE_CLOUD_PROJECT")
-    command.add_argument("--region", default=DEFAULT_REGION, help=f"default: {DEFAULT_REGION}")
+    said = f"default: {REGION}, or {DEFAULT_REGION}"
+    command.add_argument("--region", default=default_region(), help=said)
 
 
 def _moves_traffic(command: argparse.ArgumentParser) -> None:

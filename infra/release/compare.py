@@ -41,8 +41,23 @@ def compare(a: Measures, b: Measures) -> Comparison:
     reasons = [*_success(a, b), *_times("a visit", a.durations, b.durations)]
     for stage, times in b.delays.items():
         reasons += _times(stage, a.delays.get(stage, Times(())), times, MOST_DELAY_MS)
-    recommended = Recommendation.ROLL_BACK if reasons else Recommendation.GO_ON
-    return Comparison(figures(a), figures(b), recommended, reasons or ["B is no worse than A"])
+    unmeasured = _unmeasured(a, b)
+    if reasons:
+        recommended = Recommendation.ROLL_BACK
+    else:
+        recommended = Recommendation.WAIT if unmeasured else Recommendation.GO_ON
+    said = reasons or unmeasured or ["B is no worse than A"]
+    return Comparison(figures(a), figures(b), recommended, said)
+
+
+def _unmeasured(a: Measures, b: Measures) -> list[str]:
+    """The durations of A that B lacks: what was not measured may be anything."""
+    of_a, of_b = ({"a visit": each.durations, **each.delays} for each in (a, b))
+    return [
+        f"p95 of {name} was measured of A, and not of B"
+        for name, times in of_a.items()
+        if times.count and not of_b.get(name, Times(())).count
+    ]
 
 
 def figures(measures: Measures) -> dict[str, Any]:

@@ -46,15 +46,17 @@ def run(argv: Argv) -> str:
     return ran.stdout.strip()
 
 
-def serving(place: Place, service: str, *, ask: bool, pinned: bool = True) -> Serving:
-    """The traffic of a service; placeholders for one that is `pinned` where gcloud is not ready.
+def serving(
+    place: Place, service: str, *, ask: bool, pinned: bool = True, released: bool = False
+) -> Serving:
+    """The traffic of a service; where gcloud is not ready, placeholders (see `unknown`).
 
     Raises:
         NoService: it is not deployed.
         GcloudFailed: it cannot be described, or has never been ready.
     """
     if not ask:
-        return unknown(service, pinned=pinned)
+        return unknown(service, pinned=pinned, released=released)
     try:
         described = run(describe(place, service))
     except GcloudFailed as error:

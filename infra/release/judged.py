@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from infra.release import gcloud
-from infra.release.traffic import Place
+from infra.release.traffic import Place, Serving
 
 
 class Judged(StrEnum):
@@ -30,13 +30,20 @@ def judged(place: Place, services: Sequence[str], which: Judged) -> Sequence[str
     """
     if not gcloud.is_ready():
         raise NotJudged("gcloud is not here, or nobody has signed in. Name them: --revision NAME")
-    found = [gcloud.serving(place, service, ask=True) for service in services]
+    found = [_serving(place, service) for service in services]
     if which is Judged.CANARY:
         revisions = [each.canary for each in found]
     else:
         revisions = [each.last_good for each in found]
     names = [name for name in revisions if name is not None]
     if not names:
-        missing = "--of last-good" if which is Judged.CANARY else "scripts/release pin --yes"
-        raise NotJudged(f"No service has a revision that is {which}. See {missing}.")
+        missing = "--of last-good" if which is Judged.CANARY else place.command("pin", "--yes")
+        raise NotJudged(f"No service has a revision that is {which}. See: {missing}")
     return names
+
+
+def _serving(place: Place, service: str) -> Serving:
+    try:
+        return gcloud.serving(place, service, ask=True)
+    except gcloud.GcloudFailed as error:
+        raise gcloud.GcloudFailed(f"{service}: {error}") from error

@@ -13,6 +13,10 @@ class LeftAlone(Exception):
     """There is nothing to move, and that is well; the message says why."""
 
 
+class ReleasedAlready(LeftAlone):
+    """The newest revision has all traffic."""
+
+
 class NotMoved(Exception):
     """The service cannot be moved as it is; the message says what to do."""
 
@@ -29,10 +33,11 @@ def pin(place: Place, serving: Serving) -> Argv:
         NotMoved: the traffic is split, or at a revision that was rolled back.
     """
     good = serving.has_everything
+    back = place.command("rollback", "--only", serving.service, "--yes")
     if good is None:
-        raise NotMoved(f"{_shares(serving)}: finish this release or roll it back first")
+        raise NotMoved(f"{_shares(serving)}: finish this release or roll it back first: {back}")
     if good in serving.rolled_back:
-        raise NotMoved(f"{good} was rolled back and has all traffic: roll back first")
+        raise NotMoved(f"{good} was rolled back and has all traffic: roll back first: {back}")
     stale = [name for name in serving.rolled_back if name != serving.newest]
     if serving.last_good == good and not serving.follows_latest and not stale:
         raise LeftAlone(f"pinned to {good} already")
@@ -52,7 +57,7 @@ def canary(place: Place, serving: Serving, percent: int, *, again: bool = False)
     if serving.follows_latest:
         raise NotMoved(
             f"traffic follows LATEST, so {newest} has its share already: it was not pinned. "
-            f"A new function is pinned now: scripts/release pin --only {serving.service} --yes"
+            f"{_after_no_pin(place, serving)}"
         )
     if serving.unready is not None and newest not in serving.percent:
         raise LeftAlone(f"{serving.unready} is not ready")
@@ -60,13 +65,14 @@ def canary(place: Place, serving: Serving, percent: int, *, again: bool = False)
         said = f"{serving.unready} is not ready" if serving.unready else "no new revision"
         raise LeftAlone(f"{said}: {newest} keeps all traffic")
     if before is None or serving.others not in ([], [serving.last_good]):
-        raise NotMoved(
-            f"{_shares(serving)}, not pinned: scripts/release pin --yes, before Terraform"
-        )
+        raise NotMoved(f"{_shares(serving)}{_not_to_be_shared(place, serving)}")
+    only = ("--only", serving.service)
     if newest in serving.rolled_back and not again:
-        raise LeftAlone(f"{newest} was rolled back; with --again and --only it is tried again")
+        anew = place.command("canary", str(percent), "--again", *only, "--yes")
+        raise LeftAlone(f"{newest} was rolled back; to try it again: {anew}")
     if serving.has_everything == newest:
-        raise LeftAlone(f"{newest} has all traffic already; back: rollback, or rollback --leave 50")
+        back = place.command("rollback", *only, "--yes")
+        raise ReleasedAlready(f"{newest} has all traffic already; back: {back}")
     shares = {newest: percent, before: 100 - percent}
     forgiven = [newest] if newest in serving.rolled_back else []
     return _update(place, serving.service, shares, {}, forgiven)
@@ -75,29 +81,81 @@ def canary(place: Place, serving: Serving, percent: int, *, again: bool = False)
 def rollback(place: Place, serving: Serving, *, leave: int = 0, to: str | None = None) -> Argv:
     """Gives the traffic back to the last good release; `leave` percent stay with the newest.
 
-    `to`: the revision to go back to, where the service does not know it.
+    The newest keeps no more than it has. What loses all its traffic is noted as rolled back.
+
+    `to`: the revision to go back to, where the service does not know it, or another one is wanted.
 
     Raises:
         LeftAlone: the service has no newer revision, or is back already.
-        NotMoved: the last good release is not known, or was rolled back itself.
+        NotMoved: the last good release is not known, was rolled back itself, or is the newest.
     """
     newest, good = serving.newest, to or serving.before or serving.last_good
+    named = place.command("rollback", "--only", serving.service, "--to", "REVISION", "--yes")
     if good is None:
-        only = f"scripts/release rollback --only {serving.service} --to REVISION"
-        raise NotMoved(f"{_shares(serving)}, and no last good release is known: {only}")
-    if good in serving.rolled_back and to is None:
-        raise NotMoved(f"{good} was rolled back itself: --only {serving.service} --to REVISION")
-    if serving.has_everything == good and newest == good:
+        raise NotMoved(f"{_shares(serving)}, and no last good release is known: {named}")
+    if to is None:
+        _may_be_chosen(place, serving, good, named)
+    elif serving.has_everything == serving.last_good == to and to not in serving.rolled_back:
+        raise LeftAlone(f"{to} has all traffic already")
+    left = 0 if newest == good else min(leave, serving.percent.get(newest, 0))
+    if leave and newest != good:
+        _can_be_gradual(serving, good, left)
+    shares = {newest: left, good: 100 - left} if left else {good: 100}
+    bad = [name for name in serving.percent if name not in shares]
+    if not bad and not left and newest != good:
+        bad = [newest]  # deployed, and not to be given any traffic
+    tags = {LAST_GOOD: good, **{tag_of(serving.service, name): good for name in bad}}
+    forgiven = [good] if good in serving.rolled_back else []
+    return _update(place, serving.service, shares, tags, forgiven)
+
+
+def _may_be_chosen(place: Place, serving: Serving, good: str, named: str) -> None:
+    """Whether a rollback that names no revision may go to `good`."""
+    newest, everything = serving.newest, serving.has_everything
+    if good in serving.rolled_back:
+        raise NotMoved(f"{good} was rolled back itself: {named}")
+    if everything == good and newest == good:
         raise LeftAlone(f"no new revision: {good} keeps all traffic")
-    if serving.has_everything == good and newest in serving.rolled_back:
+    if everything == good and newest in serving.rolled_back:
         raise LeftAlone(f"{good} has all traffic already")
-    tags = {LAST_GOOD: good}
-    if newest == good:
-        leave = 0
-    elif not leave:
-        tags[tag_of(serving.service, newest)] = good
-    shares = {newest: leave, good: 100 - leave} if leave else {good: 100}
-    return _update(place, serving.service, shares, tags, [])
+    if everything is not None and good == newest:
+        # Somebody went back by hand; to undo that would be a release, and no rollback.
+        pinned = place.command("pin", "--only", serving.service, "--yes")
+        raise NotMoved(
+            f"{everything} has all traffic, and the last good release {good} is the newest. "
+            f"To stay there: {pinned} Or: {named}"
+        )
+
+
+def _can_be_gradual(serving: Serving, good: str, left: int) -> None:
+    """Whether something changes while `left` percent, which it has, stay with the newest."""
+    newest = serving.newest
+    if not left and serving.has_everything == good:
+        raise LeftAlone(f"{newest} has no traffic, of which some could stay")
+    if not left:
+        raise NotMoved(f"{_shares(serving)}, {newest} none that could stay: without --leave")
+    if serving.percent == {newest: left, good: 100 - left}:
+        raise LeftAlone(f"{newest} has {left} %, and no more than that stays")
+
+
+def _after_no_pin(place: Place, serving: Serving) -> str:
+    only = ("--only", serving.service)
+    if serving.is_first:
+        return f"A new function is pinned now: {place.command('pin', *only, '--yes')}"
+    return f"Back: {place.command('rollback', *only, '--to', 'REVISION', '--yes')}"
+
+
+def _not_to_be_shared(place: Place, serving: Serving) -> str:
+    """Why no canary may take its share from the revisions that have the traffic."""
+    only = ("--only", serving.service)
+    if serving.has_everything is not None:
+        return f", not pinned: {place.command('pin', *only, '--yes')}"
+    if serving.last_good is None:
+        whole = place.command("rollback", *only, "--to", "REVISION", "--yes")
+        return f", not pinned; to give one of them all of it: {whole}"
+    under_way = [name for name in serving.others if name != serving.last_good]
+    back = place.command("rollback", *only, "--yes")
+    return f": {', '.join(under_way)} is under way: finish it or roll it back first: {back}"
 
 
 def _shares(serving: Serving) -> str:

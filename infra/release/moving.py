@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from infra.release import gcloud, moves
-from infra.release.moves import LeftAlone, NotMoved
+from infra.release.moves import LeftAlone, NotMoved, ReleasedAlready
+from infra.release.saying import Saying
 from infra.release.traffic import Argv, Place, Serving
 
 OK: Final = 0
@@ -41,19 +42,22 @@ def rollback(
 
     One service that cannot be moved keeps none of the others where it is.
     """
-    moving = _Moving(place, yes=yes, pinned=True)
+    moving = _Moving(place, yes=yes, pinned=True, released=True)
     return moving.each(services, lambda it: moves.rollback(place, it, leave=leave, to=to))
 
 
 class _Moving:
     """One move of several services. Without `yes`, it is only shown."""
 
-    def __init__(self, place: Place, *, yes: bool, pinned: bool) -> None:
+    def __init__(self, place: Place, *, yes: bool, pinned: bool, released: bool = False) -> None:
         self._place = place
         self._yes = yes
         self._pinned = pinned
+        self._released = released
         self._ready = gcloud.is_ready()
         self._failed = 0
+        self._released_already = False
+        self._say = Saying()
 
     def each(self, services: Sequence[str], move: Move) -> int:
         """Move one after the other."""
@@ -72,44 +76,59 @@ class _Moving:
         decided = {service: self._decided(service, move) for service in services}
         wanted = {service: argv for service, argv in decided.items() if argv is not None}
         if self._failed:
-            print("# No service is moved: the others would run another release.")
-            return SOME_FAILED
+            self._say("# No service is moved: the others would run another release.")
+            return self._ended(SOME_FAILED)
         if not wanted:
-            print("# No service has a new revision that is ready: nothing to move.")
-            return SOME_FAILED
+            self._say(f"# {self._why_nothing()}: nothing to move.")
+            return self._ended(SOME_FAILED)
         for service, argv in wanted.items():
             self._done(service, argv)
         return self._said()
 
     def _decided(self, service: str, move: Move) -> Argv | None:
         try:
-            return move(gcloud.serving(self._place, service, ask=self._ready, pinned=self._pinned))
+            return move(self._serving(service))
         except LeftAlone as why:
-            print(f"# {service} is left alone: {why}")
+            self._say(f"# {service} is left alone: {why}")
+            self._released_already |= isinstance(why, ReleasedAlready)
         except gcloud.NoService as error:
-            print(f"# {service}: {error}")
+            self._say(f"# {service}: {error}")
             self._failed += self._pinned
         except (NotMoved, gcloud.GcloudFailed) as error:
-            print(f"# {service}: {error}")
+            self._say(f"# {service}: {error}")
             self._failed += 1
         return None
 
+    def _why_nothing(self) -> str:
+        if self._released_already:
+            return "Every new revision that is ready and may go on has all traffic already"
+        return "No service has a new revision that is ready and was not rolled back"
+
+    def _serving(self, service: str) -> Serving:
+        return gcloud.serving(
+            self._place, service, ask=self._ready, pinned=self._pinned, released=self._released
+        )
+
     def _done(self, service: str, argv: Argv) -> None:
-        print(shlex.join(argv))
+        self._say(shlex.join(argv))
         if not self._yes:
             return
         try:
             gcloud.run(argv)
         except gcloud.GcloudFailed as error:
-            print(f"# {service}: {error}")
+            self._say(f"# {service}: {error}")
             self._failed += 1
 
     def _said(self) -> int:
         if not self._ready:
-            print("# NEWEST and LAST-GOOD are as `gcloud run services describe` shows them.")
+            self._say("# NEWEST and LAST-GOOD are as `gcloud run services describe` shows them.")
         if not self._yes:
-            print("# Nothing was changed. To do it: --yes")
-        return SOME_FAILED if self._failed else OK
+            self._say("# Nothing was changed. To do it: --yes")
+        return self._ended(SOME_FAILED if self._failed else OK)
+
+    def _ended(self, code: int) -> int:
+        self._say.end()
+        return code
 
 
 def _not_signed_in() -> int:

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import logging
-import os
 import sys
 from typing import Any, Final, cast
 
@@ -13,7 +12,15 @@ from google.auth.exceptions import GoogleAuthError
 from infra.ops.asked import reason
 from infra.ops.local_stack import NoStack
 from infra.ops.who import operator_name
-from infra.release.switching import FAILED, OK, USAGE, FlagParts, add_place, connected
+from infra.release.switching import (
+    FAILED,
+    OK,
+    USAGE,
+    FlagParts,
+    add_place,
+    connected,
+    problem_of_place,
+)
 from lumimd import logs
 from lumimd.admission.hourly import Room
 from lumimd.errors import Transient
@@ -97,9 +104,7 @@ async def _capped(operator: Operator, wanted: argparse.Namespace) -> Flags:
 def _problem(wanted: argparse.Namespace) -> str | None:
     if wanted.to is not None and wanted.reason is None:
         return "Why? The audit log wants to know: --reason '...'"
-    if not wanted.local and not (wanted.project or os.environ.get("GOOGLE_CLOUD_PROJECT")):
-        return "Which stack? Say --local, or --project P for the cloud."
-    return None
+    return problem_of_place(wanted)
 
 
 def _words(stands: OrderCap) -> str:

@@ -17,7 +17,7 @@ WIDTH: Final = 120
 SENTENCES: Final = {
     Recommendation.GO_ON: "Go on: B may take the next stage.",
     Recommendation.WAIT: "Wait: nobody can say yet.",
-    Recommendation.ROLL_BACK: "Roll back: scripts/release rollback --yes",
+    Recommendation.ROLL_BACK: "Roll back: scripts/release rollback --yes --project P --region R",
 }
 
 

@@ -12,7 +12,8 @@ from google.auth.exceptions import GoogleAuthError
 
 from infra.local.stack import ROOT
 from infra.ops.asked import reason
-from infra.ops.connection import DEFAULT_REGION, Connection, cloud, local
+from infra.ops.connection import Connection, cloud, local
+from infra.ops.invocation import default_region
 from infra.ops.local_stack import NoStack, choose
 from infra.ops.who import operator_name
 from lumimd import logs
@@ -51,7 +52,17 @@ def add_place(command: argparse.ArgumentParser) -> None:
     where.add_argument("--local", action="store_true", help="the stack of scripts/dev")
     where.add_argument("--project", metavar="P", help="default: GOOGLE_CLOUD_PROJECT")
     command.add_argument("--run", metavar="NAME", help="which local stack, if several run")
-    command.add_argument("--region", default=DEFAULT_REGION, help=argparse.SUPPRESS)
+    command.add_argument("--region", default=default_region(), help=argparse.SUPPRESS)
+
+
+def problem_of_place(wanted: argparse.Namespace) -> str | None:
+    """What the options of `add_place` leave open. A run is a local stack, as in `scripts/ops`."""
+    if wanted.run and wanted.project:
+        return "--run names a local stack, and --project a project: give one of them."
+    wanted.local = wanted.local or bool(wanted.run)
+    if not wanted.local and not (wanted.project or os.environ.get("GOOGLE_CLOUD_PROJECT")):
+        return "Which stack? Say --local, or --project P for the cloud."
+    return None
 
 
 def setting(text: str) -> Setting:
@@ -123,9 +134,7 @@ def _problem(wanted: argparse.Namespace) -> str | None:
         return "Why? The audit log wants to know: --reason '...'"
     if wanted.to is not None and wanted.to.percent != 100 and wanted.switch not in PER_USER:
         return f"{wanted.switch} is on or off for everybody."
-    if not wanted.local and not (wanted.project or os.environ.get("GOOGLE_CLOUD_PROJECT")):
-        return "Which stack? Say --local, or --project P for the cloud."
-    return None
+    return problem_of_place(wanted)
 
 
 def connected(wanted: argparse.Namespace) -> Connection:

@@ -14,6 +14,7 @@ version 1 (reference of `namespaces.services`: ServiceStatus, TrafficTarget).
 """
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,11 @@ class Place:
     def options(self) -> Argv:
         """As gcloud wants to be told."""
         return (f"--project={self.project}", f"--region={self.region}")
+
+    def command(self, *words: str) -> str:
+        """A command of `scripts/release` for the functions that are here, to be typed as it is."""
+        where = ("--project", self.project, "--region", self.region)
+        return shlex.join(["scripts/release", *words, *where])
 
 
 def services() -> Sequence[str]:
@@ -107,6 +113,12 @@ class Serving:
         return self.others[0] if is_split and len(self.others) == 1 else self.last_good
 
     @property
+    def is_first(self) -> bool:
+        """Whether the newest revision is surely the only one. Cloud Run numbers them from 1."""
+        number = self.newest.removeprefix(f"{self.service}-").partition("-")[0]
+        return self.unready is None and number.isdecimal() and int(number) == 1
+
+    @property
     def others(self) -> Sequence[str]:
         """The revisions with traffic besides the newest."""
         return [name for name in self.percent if name != self.newest]
@@ -128,9 +140,12 @@ def describe(place: Place, service: str) -> Argv:
     return ("gcloud", "run", "services", "describe", service, *place.options, "--format=json")
 
 
-def unknown(service: str, *, pinned: bool) -> Serving:
-    """A service of which nothing could be asked; the names stand for those that gcloud shows."""
+def unknown(service: str, *, pinned: bool, released: bool = False) -> Serving:
+    """A service of which nothing could be asked; the names stand for those that gcloud shows.
+
+    `released`: the newest revision has the traffic, so there is something to take back.
+    """
     newest, before = f"{service}-NEWEST", f"{service}-LAST-GOOD"
     if not pinned:
         return Serving(service, before, {before: 100}, follows_latest=True)
-    return Serving(service, newest, {before: 100}, last_good=before)
+    return Serving(service, newest, {newest if released else before: 100}, last_good=before)

@@ -52,7 +52,7 @@ def into_a_closed_pipe(
         return subprocess.run(
             command,
             cwd=ROOT,
-            env=ENV,
+            env={**ENV, "PATH": os.environ["PATH"]},  # a test may have put a program there
             stdout=writer,
             stderr=writer if stderr_too else subprocess.PIPE,
             check=False,

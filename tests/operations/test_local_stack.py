@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from infra.ops.local_stack import ADDRESSES, Addresses, NoStack, choose, published, running
+from infra.local import sign_in
+from infra.ops.local_stack import (
+    ADDRESSES,
+    Addresses,
+    NoStack,
+    choose,
+    choose_any,
+    published,
+    running,
+)
 
 
 def addresses(run: str, pid: int | None = None, *, in_memory: bool = False) -> Addresses:
@@ -69,3 +78,27 @@ def test_a_stack_that_can_be_read_is_preferred(tmp_path: Path) -> None:
         published(readable, run_dir(tmp_path, "run-b")),
     ):
         assert choose(tmp_path, None) == readable
+
+
+def test_a_token_can_be_had_of_a_stack_in_memory(tmp_path: Path) -> None:
+    in_memory = addresses("run-a", in_memory=True)
+    with published(in_memory, run_dir(tmp_path, "run-a")):
+        assert choose_any(tmp_path, None) == choose_any(tmp_path, "run-a") == in_memory
+
+
+def test_who_signs_in_is_told_which_stacks_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sign_in, "RUNS", tmp_path)
+
+    def told(*words: str) -> str:
+        assert sign_in.main([*words]) == 1
+        return capsys.readouterr().err
+
+    assert told() == "No local stack runs. Start one with: scripts/dev\n"
+    with published(addresses("run-a"), run_dir(tmp_path, "run-a")):
+        assert told("--run", "run-c") == "No local stack is called run-c. This one runs: run-a.\n"
+        with published(addresses("run-b", in_memory=True), run_dir(tmp_path, "run-b")):
+            said = told()
+    assert said.startswith("Several stacks run: run-")
+    assert said.endswith("Choose one with --run NAME.\n")

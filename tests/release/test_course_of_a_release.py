@@ -150,6 +150,14 @@ def test_measures_that_name_no_revision_do_not_open_the_gate(tmp_path: Path) -> 
     assert main(["gate", "--metrics", str(file)]) == OK
 
 
+def test_the_gate_names_the_service_that_cannot_be_judged(
+    gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gcloud.cloud(lambda cloud: cloud.state.pop("enforce-retention"))
+    assert gate() == NOT_PASSED
+    assert capsys.readouterr().err == "enforce-retention: is not deployed\n"
+
+
 def test_the_gate_of_the_cloud_needs_a_sign_in_or_names(
     gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,21 @@ def test_the_gate_as_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["gate", "--metrics", str(tmp_path / "none.json")]) == USAGE
 
 
+def test_a_file_that_is_no_text_or_cannot_be_written_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, binary = tmp_path / "good.json", tmp_path / "binary.json"
+    good.write_text(json.dumps(measures().to_json()))
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert main(["gate", "--metrics", str(binary)]) == USAGE
+    assert f"The measures of {binary} cannot be read" in capsys.readouterr().err
+    assert main(["compare", str(good), str(binary)]) == USAGE
+    assert f"The measures of {binary} cannot be read" in capsys.readouterr().err
+    nowhere = str(tmp_path / "none" / "kept.json")
+    assert main(["gate", "--metrics", str(good), "--save", nowhere]) == USAGE
+    assert "The measures cannot be kept" in capsys.readouterr().err
+
+
 def test_a_misspelt_measure_is_refused() -> None:
     with pytest.raises(ValidationError):
         Measures.read('{"outcomes": {}, "queueDepth": [3]}')
@@ -131,6 +146,22 @@ def test_a_worse_release_is_rolled_back_with_the_reason(worse: Measures, said: s
 def test_of_few_visits_nobody_can_say() -> None:
     comparison = compare(measures(), measures(3, 3))
     assert comparison.recommendation is Recommendation.WAIT
+
+
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        (measures(visit_durations_ms=[]), "a visit was measured of A"),
+        (measures(stage_delays_ms={"submission": [1_000.0]}), "summary was measured of A"),
+    ],
+)
+def test_a_duration_that_was_not_measured_of_the_new_release_is_waited_for(
+    lacking: Measures, said: str
+) -> None:
+    comparison = compare(measures(), lacking)
+    assert comparison.recommendation is Recommendation.WAIT
+    assert any(said in reason for reason in comparison.reasons), comparison.reasons
+    assert compare(lacking, measures()).recommendation is Recommendation.GO_ON
 
 
 def test_the_comparison_as_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

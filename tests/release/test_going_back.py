@@ -1,8 +1,12 @@
 """`rollback`: to the last good release, and never to one that was rolled back."""
 
+import sys
+
 import pytest
 
-from infra.release.cli import main
+from infra.ops.pipes import CLOSED
+from infra.release.cli import USAGE, main
+from tests.operations.test_cli_ends import into_a_closed_pipe
 from tests.release.gcloud_program import NEW, OLD, SOME, WHERE, Gcloud, do
 
 
@@ -105,3 +109,37 @@ def test_one_service_alone_can_be_moved(deployed: Gcloud) -> None:
     moves = len(deployed.changes())
     assert do("rollback", "--only", "api") == 0
     assert [call[3] for call in deployed.changes()[moves:]] == ["api"]
+
+
+@pytest.mark.parametrize("command", [["rollback"], ["canary", "100"], ["pin"]])
+def test_a_reader_that_closes_the_pipe_stops_no_move(command: list[str], deployed: Gcloud) -> None:
+    """As `| head -1` does; half of a rollback would leave the other half with the fault."""
+    assert do("canary", "10") == 0
+    if command == ["pin"]:
+        assert do("canary", "100") == 0
+    only = [f"--only={service}" for service in SOME]
+    program = [sys.executable, "-m", "infra.release", *command, *only, "--yes", *WHERE]
+    ended = into_a_closed_pipe(program, stderr_too=False)
+    assert (ended.returncode, ended.stderr) == (CLOSED, b"")
+    for service in SOME:
+        assert len(deployed.shares(service)) == 1
+    if command == ["pin"]:
+        assert [deployed.tags(each)["last-good"] for each in SOME] == [NEW] * len(SOME)
+
+
+def test_a_release_that_was_rolled_back_and_is_named_is_good_again(deployed: Gcloud) -> None:
+    assert do("canary", "100") == do("rollback") == 0
+    assert do("rollback", "--only", "api", "--to", f"api-{NEW}") == 0
+    assert deployed.shares("api") == {NEW: 100}
+    assert deployed.tags("api") == {"last-good": NEW, f"not-{OLD}": NEW}
+    assert do("pin", "--only", "api") == do("rollback", "--only", "api") == 0
+    assert deployed.tags("api") == {"last-good": NEW}
+
+
+def test_a_service_goes_back_to_a_revision_of_its_own(
+    deployed: Gcloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = len(deployed.changes())
+    assert do("rollback", "--only", "api", "--to", f"summarize-visit-{OLD}") == USAGE
+    assert "is no revision of api" in capsys.readouterr().err
+    assert len(deployed.changes()) == before

@@ -1,5 +1,8 @@
 """Any course of pins, deployments, canaries and rollbacks, over Cloud Run's traffic settings."""
 
+import re
+import shlex
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from infra.release import moves
+from infra.release.cli import parser
 from infra.release.moves import LeftAlone, NotMoved
 from infra.release.traffic import Argv, Place, Serving
 from tests.release.cloud_run import CloudRun
@@ -92,17 +96,20 @@ class Course(RuleBasedStateMachine):
     @rule(leave=st.sampled_from([0, 0, 10, 50]))
     def rollback(self, leave: int) -> None:
         before = self.shares()
+        kept = min(leave, before.get(self.new, 0)) if self.new else 0
         try:
             self.run(moves.rollback(PLACE, self.serving(), leave=leave))
         except LeftAlone:
-            assert before == {self.good: 100}
+            assert before.get(self.good) == 100 - kept
             return
         except NotMoved:
-            assert not self.pinned
+            assert leave or not self.pinned
             return
-        if self.new is not None and not leave:
-            self.rolled_back.add(self.new)
-        assert self.shares().get(self.good) == 100 - leave
+        lost = before.keys() - self.shares().keys()
+        if not lost and not kept and self.new is not None:
+            lost = {self.new}
+        self.rolled_back |= lost
+        assert self.shares().get(self.good) == 100 - kept
         assert self.good not in self.rolled_back
 
     @invariant()
@@ -185,7 +192,6 @@ def of(newest: str, shares: dict[str, int], good: str | None = None, **more: Any
         (of("api-3", {"api-2": 100}, "api-1"), "api-1"),
         # The newest is the last good one, and a person gave an older one a share.
         (of("api-3", {"api-3": 50, "api-2": 50}, "api-3"), "api-3"),
-        (of("api-3", {"api-2": 100}, "api-3"), "api-3"),
     ],
 )
 def test_a_rollback_goes_to_the_last_good_release(serving: Serving, to: str) -> None:
@@ -198,6 +204,8 @@ def test_a_rollback_goes_to_the_last_good_release(serving: Serving, to: str) -> 
         of("api-4", {"api-4": 100}),
         of("api-4", {"api-4": 10, "api-3": 10, "api-2": 80}),
         of("api-4", {"api-4": 10, "api-3": 90}, "api-3", rolled_back=("api-3",)),
+        # A person went back from the last good release: a move to it would be one forward.
+        of("api-3", {"api-2": 100}, "api-3"),
     ],
 )
 def test_a_rollback_guesses_nothing(serving: Serving) -> None:
@@ -251,3 +259,96 @@ def test_a_gradual_rollback_has_rolled_nothing_back_yet() -> None:
     argv = moves.rollback(PLACE, of("api-3", {"api-3": 100}, "api-2"), leave=50)
     assert "--to-revisions=api-3=50,api-2=50" in argv
     assert "--update-tags=last-good=api-2" in argv
+
+
+@pytest.mark.parametrize(
+    ("shares", "noted"),
+    [
+        # A fix, api-4, was deployed over a canary with a fault.
+        ({"api-3": 10, "api-2": 90}, "not-3=api-2"),
+        ({"api-3": 100}, "not-3=api-2"),
+        ({"api-4": 10, "api-3": 10, "api-2": 80}, "not-4=api-2,not-3=api-2"),
+    ],
+)
+def test_a_rollback_notes_what_loses_its_traffic(shares: dict[str, int], noted: str) -> None:
+    argv = moves.rollback(PLACE, of("api-4", shares, "api-2"))
+    assert f"--update-tags=last-good=api-2,{noted}" in argv
+
+
+def test_a_gradual_rollback_never_gives_the_newest_more_than_it_has() -> None:
+    with pytest.raises(LeftAlone, match="has 10 %"):
+        moves.rollback(PLACE, of("api-3", {"api-3": 10, "api-2": 90}, "api-2"), leave=50)
+    with pytest.raises(LeftAlone, match="has no traffic"):
+        moves.rollback(PLACE, of("api-3", {"api-2": 100}, "api-2"), leave=50)
+    with pytest.raises(NotMoved, match="without --leave"):
+        moves.rollback(PLACE, of("api-4", {"api-3": 10, "api-2": 90}, "api-2"), leave=50)
+    three = of("api-4", {"api-4": 10, "api-3": 10, "api-2": 80}, "api-2")
+    argv = moves.rollback(PLACE, three, leave=25)
+    assert "--to-revisions=api-4=10,api-2=90" in argv
+    assert "--update-tags=last-good=api-2,not-3=api-2" in argv
+
+
+def test_a_revision_that_is_named_is_rolled_back_no_more() -> None:
+    serving = of("api-3", {"api-2": 100}, "api-2", rolled_back=("api-3",))
+    argv = moves.rollback(PLACE, serving, to="api-3")
+    assert "--to-revisions=api-3=100" in argv
+    assert "--update-tags=last-good=api-3,not-2=api-3" in argv
+    assert "--remove-tags=not-3" in argv
+
+
+def test_a_release_under_way_is_named_to_whoever_deploys_over_it() -> None:
+    """A pin would refuse it as well."""
+    serving = of("api-4", {"api-3": 10, "api-2": 90}, "api-2")
+    with pytest.raises(NotMoved, match="api-3 is under way") as told:
+        moves.canary(PLACE, serving, 10)
+    assert "pin" not in str(told.value)
+
+
+def test_going_back_by_hand_is_not_undone_by_a_rollback() -> None:
+    with pytest.raises(NotMoved, match="is the newest") as told:
+        moves.rollback(PLACE, of("api-3", {"api-2": 100}, "api-3"))
+    assert PLACE.command("pin", "--only", "api", "--yes") in str(told.value)
+    argv = moves.rollback(PLACE, of("api-3", {"api-2": 100}, "api-3"), to="api-3")
+    assert "--to-revisions=api-3=100" in argv
+
+
+@pytest.mark.parametrize(
+    ("newest", "unready", "advised"),
+    [
+        ("api-00001-aaa", None, "scripts/release pin --only api --yes"),
+        ("api-00002-bbb", None, "scripts/release rollback --only api --to REVISION --yes"),
+        ("api-00001-aaa", "api-00002-bbb", "scripts/release rollback --only api --to"),
+    ],
+)
+def test_only_a_service_of_one_revision_is_a_new_function(
+    newest: str, unready: str | None, advised: str
+) -> None:
+    serving = of(newest, {newest: 100}, follows_latest=True, unready=unready)
+    with pytest.raises(NotMoved) as told:
+        moves.canary(PLACE, serving, 10)
+    assert advised in str(told.value)
+
+
+HINTING = [
+    lambda: moves.pin(PLACE, of("api-3", {"api-3": 10, "api-2": 90}, "api-2")),
+    lambda: moves.pin(PLACE, of("api-3", {"api-3": 100}, "api-2", rolled_back=("api-3",))),
+    lambda: moves.canary(PLACE, of("api-3", {"api-3": 100}, follows_latest=True), 10),
+    lambda: moves.canary(PLACE, of("api-3", {"api-2": 100}, "api-1"), 10),
+    lambda: moves.canary(PLACE, of("api-3", {"api-2": 50, "api-1": 50}), 10),
+    lambda: moves.canary(PLACE, of("api-4", {"api-3": 10, "api-2": 90}, "api-2"), 10),
+    lambda: moves.canary(PLACE, of("api-3", {"api-3": 100}, "api-2"), 10),
+    lambda: moves.canary(PLACE, of("api-3", {"api-2": 100}, "api-2", rolled_back=("api-3",)), 10),
+    lambda: moves.rollback(PLACE, of("api-3", {"api-3": 100})),
+    lambda: moves.rollback(PLACE, of("api-3", {"api-3": 100}, "api-2", rolled_back=("api-2",))),
+]
+
+
+@pytest.mark.parametrize("move", HINTING)
+def test_a_command_that_is_advised_can_be_typed_as_printed(move: Callable[[], Argv]) -> None:
+    with pytest.raises((LeftAlone, NotMoved)) as told:
+        move()
+    found = re.findall(
+        r"scripts/release (.*? --project demo --region europe-west3)", str(told.value)
+    )
+    assert len(found) == str(told.value).count("scripts/release") == 1
+    parser().parse_args(shlex.split(found[0]))  # exits where it is none

@@ -111,6 +111,19 @@ def test_a_canary_of_no_service_is_no_success(gcloud: Gcloud) -> None:
     assert do("canary", "10") == 1
 
 
+def test_a_canary_that_has_all_traffic_is_no_missing_revision(
+    deployed: Gcloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert do("canary", "100") == 0
+    capsys.readouterr()
+    assert do("canary", "100") == 1
+    assert "has all traffic already: nothing to move" in capsys.readouterr().out
+    assert do("rollback") == 0
+    capsys.readouterr()
+    assert do("canary", "10") == 1
+    assert "was not rolled back: nothing to move" in capsys.readouterr().out
+
+
 def test_without_yes_nothing_is_changed_and_the_commands_are_shown(
     deployed: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +150,7 @@ def test_there_are_four_stages_and_no_other(percent: str, gcloud: Gcloud) -> Non
         (["pin"], "--update-tags=last-good=api-LAST-GOOD"),
         (["canary", "10"], "--to-revisions=api-NEWEST=10,api-LAST-GOOD=90"),
         (["rollback"], "--to-revisions=api-LAST-GOOD=100"),
+        (["rollback", "--leave", "50"], "--to-revisions=api-NEWEST=50,api-LAST-GOOD=50"),
     ],
 )
 def test_before_a_sign_in_nothing_is_changed_and_the_commands_are_shown(
@@ -147,6 +161,12 @@ def test_before_a_sign_in_nothing_is_changed_and_the_commands_are_shown(
     assert main([*words, *WHERE]) == 0
     assert shown in capsys.readouterr().out
     assert gcloud.changes() == []
+
+
+def test_the_environment_names_the_region(gcloud: Gcloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_REGION", "europe-west3")
+    assert main(["pin", "--yes", "--only", "api", "--project", "demo"]) == 0
+    assert "--region=europe-west3" in gcloud.changes()[-1]
 
 
 def test_the_plan_names_what_would_be_deployed_and_pins_before_it(

@@ -1,7 +1,10 @@
 """`scripts/release flags`: everybody learns of it, and the audit log says who and why."""
 
+from pathlib import Path
+
 import pytest
 
+from infra.release import switching
 from infra.release.cli import main
 from infra.release.switching import setting, turn
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
@@ -77,6 +80,21 @@ def test_what_is_not_said_fully_is_refused(
 def test_what_is_no_setting_is_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
         main(["flags", *arguments])
+
+
+@pytest.mark.parametrize("command", ["flags", "order-cap"])
+def test_a_run_is_a_local_stack_whatever_project_the_environment_names(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo")
+    monkeypatch.setattr(switching, "ROOT", tmp_path)
+    assert main([command, "--run", "run-a"]) == 2
+    assert "No local stack is called run-a." in capsys.readouterr().err
+    assert main([command, "--run", "run-a", "--project", "demo"]) == 2
+    assert "give one of them" in capsys.readouterr().err
 
 
 @pytest.mark.emulator
