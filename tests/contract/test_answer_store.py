@@ -104,3 +104,14 @@ async def test_the_answers_that_name_an_id_are_forgotten_and_no_others(store: An
     assert await store.forget("u1", naming="visit-of-k1") == 1
     assert await store.get("k1") is None
     assert await store.get("k2") is not None
+
+
+async def test_all_answers_of_a_user_are_looked_at_page_by_page(
+    store: AnswerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lumimd.adapters.firestore_answers._BATCH", 2)
+    for number in range(7):
+        body = f'{{"visitId": "v{number % 2}"}}'
+        await store.save(None, answer(f"k{number}").model_copy(update={"body": body}))
+    assert await store.forget("u1", naming='"v0"') == 4
+    assert await store.forget("u1") == 3

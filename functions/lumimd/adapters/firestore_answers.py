@@ -51,7 +51,6 @@ class FirestoreAnswerStore:
         """
         collection: Any = self._client.collection(COLLECTION)
         query = collection.where(filter=FieldFilter("userId", "==", user_id)).select(["body"])
-        query = query.order_by("__name__")
         forgotten, after = 0, None
         while True:
             page = query.limit(_BATCH) if after is None else query.limit(_BATCH).start_after(after)
