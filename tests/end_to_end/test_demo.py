@@ -27,6 +27,7 @@ def demo(*arguments: str, path: str | None = None, timeout: float = 300) -> dict
         env["PATH"] = path
         env.pop("JAVA_HOME", None)
         env.pop("CI", None)
+        env.pop("PYTHON", None)  # what made the checkout may not be on that path
     ran = subprocess.run(
         [str(ROOT / "scripts" / "demo"), "--json", *arguments],
         env=env,
