@@ -28,7 +28,7 @@ LEFT_TO_THE_REQUEST: Final = timedelta(minutes=1)
 
 @dataclass
 class Erasure:
-    """What one run has deleted of a user; `held` visits stay until their hold is released.
+    """The outcome of one run for one user; `held` visits stay until their hold is released.
 
     `is_complete` says that nothing is left for another run.
     """
@@ -75,8 +75,8 @@ async def note_erasure(parts: Parts, user_id: str) -> None:
 async def erase(parts: Parts, user_id: str, ends_at: datetime, *, asked: bool = False) -> Erasure:
     """Delete what the user had when the receipt was written, or when `asked` for, all there is now.
 
-    Nothing begins after `ends_at`. What cannot be deleted now stops nothing else, and its turn
-    comes again by itself.
+    Nothing begins after `ends_at`. A visit that cannot be deleted now stops no other one;
+    the poller tries it again.
 
     Raises:
         Transient: the receipt cannot be read or saved.
@@ -202,7 +202,7 @@ async def _each(
                 await work(visit_id)
             except UnreadableDocument:  # the reader has logged it
                 done.has_failed = True
-            except Transient as error:
+            except Exception as error:  # a bug with one visit stops no other one
                 logs.failure("visit_not_erased", error)
                 done.has_failed = True
 

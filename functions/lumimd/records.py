@@ -350,7 +350,7 @@ class Hold(Document):
 
 
 class OfVisit(Document):
-    """A document that belongs to a visit, whatever else it says and whether that can be read."""
+    """The visit that a document belongs to; its other fields are not read."""
 
     visit_id: str
 

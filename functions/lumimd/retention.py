@@ -137,7 +137,7 @@ async def _delete(parts: Parts, stored: Stored) -> bool:
         return False
     try:
         return await begin_deletion(parts, visit.visit_id) is not None
-    except Refused:  # it came back from a backup without its hold, whose mark is there
+    except Refused:  # restored from before its hold: the mark of the hold remains
         return False
 
 

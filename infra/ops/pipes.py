@@ -9,7 +9,7 @@ CLOSED: Final = 141
 
 
 def write_no_more() -> None:
-    """What is still in the buffers goes nowhere, so that the interpreter ends without a word."""
+    """Discard buffered output, so that the interpreter ends without an error message."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nowhere, stream.fileno())

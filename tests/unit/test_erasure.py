@@ -126,19 +126,20 @@ async def test_what_is_held_stays_and_keeps_no_other(monkeypatch: pytest.MonkeyP
     assert visits(parts) == ["held"]
 
 
+@pytest.mark.parametrize("trouble", [Transient(ErrorCode.INTERNAL_ERROR), ValueError()])
 async def test_a_visit_that_fails_keeps_no_other_and_its_turn_comes_again(
-    monkeypatch: pytest.MonkeyPatch,
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = await parts_with(150)
     get = parts.store.get
 
     async def fails(visit_id: str) -> Any:
         if visit_id == "v7":
-            raise Transient(ErrorCode.INTERNAL_ERROR)
+            raise trouble
         return await get(visit_id)
 
-    with monkeypatch.context() as trouble:
-        trouble.setattr(parts.store, "get", fails)
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.store, "get", fails)
         done = await asked_for(parts)
         assert not done.is_complete
         assert visits(parts) == ["v7"]

@@ -57,7 +57,7 @@ class DeletionView(Document):
 
 
 class Erased(Document):
-    """What the deletion of a user came to. The receipt of each visit is at `/v1/deletions`.
+    """The outcome of deleting a user. The receipt of each visit is at `/v1/deletions`.
 
     Where it is not `complete`, the rest is deleted within minutes, without another request.
     """

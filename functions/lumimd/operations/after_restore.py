@@ -94,8 +94,8 @@ async def _delete_again(
 ) -> datetime | None:
     """None when all receipts were dealt with, and else from when on there are more.
 
-    The first page has its turn in any case: every call gets further. What is deleted from now on
-    comes last in the list, and was not restored.
+    The first page has its turn in any case: every call gets further. Receipts of deletions
+    from now on come last in the list, and their visits were not restored.
     """
     parts = operator.parts
     began = parts.clock.now()
