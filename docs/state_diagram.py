@@ -1,4 +1,4 @@
-"""Draws the table of `lumimd.visit` into the README.
+"""Draws the table of `lumimd.domain.state_machine` into the README.
 
 scripts/python docs/state_diagram.py           prints the diagram
 scripts/python docs/state_diagram.py --write   puts it into README.md
@@ -9,8 +9,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
-from lumimd.records import ProcessingStatus
-from lumimd.visit import TRANSITIONS
+from lumimd.domain.state_machine import TRANSITIONS
+from lumimd.domain.visit import ProcessingStatus
 
 README: Final = Path(__file__).parents[1] / "README.md"
 BEGIN: Final = "<!-- states: drawn by docs/state_diagram.py -->\n"

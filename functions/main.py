@@ -8,21 +8,17 @@ from functions_framework import aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lumimd import collecting, logs, pipeline, recovery
-from lumimd.inbound import (
-    WEBHOOK_HEADER,
-    check_webhook_caller,
-    hint_of,
-    summary_task_of,
-    upload_of,
-    whole_header,
-)
-from lumimd.metrics_census import count_visits
-from lumimd.parts import Parts
-from lumimd.replies import acknowledge_event, reply_to_task, reply_to_webhook
-from lumimd.rounds import each_for_itself
-from lumimd.settings import require, settings
-from lumimd.wiring import parts
+from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER, hint_of
+from lumimd.adapters.google.storage_object import upload_of
+from lumimd.pipeline import accept, collect, recover, summarize
+from lumimd.pipeline.rounds import each_for_itself
+from lumimd.pipeline.services import Parts
+from lumimd.runtime.requests import check_webhook_caller, summary_task_of, whole_header
+from lumimd.runtime.responses import acknowledge_event, reply_to_task, reply_to_webhook
+from lumimd.runtime.services import parts
+from lumimd.runtime.settings import require, settings
+from lumimd.telemetry import logs
+from lumimd.telemetry.visit_counts import count_visits
 
 logs.configure()
 require()
@@ -36,7 +32,7 @@ async def on_audio_finalized(event: CloudEvent) -> None:
         logs.event("object_ignored", eventId=str(event["id"]))
         return
     with logs.about(visitId=upload.visit_id, stage="submission", eventId=str(event["id"])):
-        await acknowledge_event(pipeline.accept(parts(), upload))
+        await acknowledge_event(accept.accept(parts(), upload))
 
 
 @aio.http
@@ -55,10 +51,10 @@ async def wake_due_visits(request: Request) -> Response:
 @aio.http
 async def enforce_retention(request: Request) -> Response:
     """Every hour: what was kept for long enough goes."""
-    from lumimd import retention
+    from lumimd.pipeline import retain
 
     with logs.about(stage="retention"):
-        return await reply_to_task(retention.hourly(parts()))
+        return await reply_to_task(retain.hourly(parts()))
 
 
 @aio.http
@@ -69,13 +65,13 @@ async def summarize_visit(request: Request) -> Response:
         logs.event("task_ignored", "error")
         return Response(status_code=200)
     with logs.about(visitId=task.visit_id, attempt=task.attempt, stage="summary"):
-        return await reply_to_task(pipeline.summarize(parts(), task.visit_id, task.attempt))
+        return await reply_to_task(summarize.summarize(parts(), task.visit_id, task.attempt))
 
 
 @aio.http
 async def api(request: Request) -> Any:
     """The REST API for owners and operators: an ASGI app, to which the framework hands over."""
-    from lumimd.api.application import app  # the other functions never load FastAPI
+    from lumimd.runtime.api import app  # the other functions never load FastAPI
 
     return app()
 
@@ -83,7 +79,7 @@ async def api(request: Request) -> Any:
 async def _minute(these: Parts) -> None:
     await each_for_itself(
         "the minute",
-        lambda: recovery.wake_due(these),
+        lambda: recover.wake_due(these),
         lambda: count_visits(these.census, these.clock.now()),
     )
 
@@ -100,7 +96,7 @@ async def _collect(request: Request) -> None:
         logs.event("webhook_ignored", "warning")
         return
     with logs.about(visitId=hint.visit, attempt=hint.attempt, stage="transcription"):
-        await collecting.collect_in_time(parts(), hint.visit, hint.attempt, hint.transcript_id)
+        await collect.collect_in_time(parts(), hint.visit, hint.attempt, hint.transcript_id)
 
 
 def _json(body: bytes) -> object:

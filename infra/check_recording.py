@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from lumimd.audio import Audio, recording_of
-from lumimd.errors import MESSAGES, ErrorCode, Permanent
-from lumimd.measuring.pool import pool
+from lumimd.adapters.measuring.pool import pool
+from lumimd.domain.audio import Audio, recording_of
+from lumimd.domain.errors import MESSAGES, ErrorCode, Permanent
 
 IGNORED: Final = "not_a_recording"
 """The pipeline leaves an object alone whose name has not the ending of a recording."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from infra.local.stack import ROOT
 from lumimd.api.application import make_app
-from lumimd.api.parts import ApiParts
+from lumimd.api.services import ApiParts
 
 DOCUMENT: Final = ROOT / "infra" / "openapi.json"
 

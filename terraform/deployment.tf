@@ -1,5 +1,5 @@
 # The names that Terraform shares with the code and the local stack stand in one file; a test compares
-# it with functions/lumimd/settings.py, functions/main.py, infra/local/stack.py and firebase.json.
+# it with functions/lumimd/runtime/settings.py, functions/main.py, infra/local/stack.py and firebase.json.
 locals {
   deployment = jsondecode(file("${path.module}/../infra/deployment.json"))
   indexes    = jsondecode(file("${path.module}/../infra/firestore.indexes.json"))

@@ -1,5 +1,5 @@
 locals {
-  # What functions/lumimd/settings.py reads, besides the secrets.
+  # What functions/lumimd/runtime/settings.py reads, besides the secrets.
   values = {
     ASSEMBLYAI_BASE_URL          = local.provider.base_url
     AUDIO_BUCKET                 = google_storage_bucket.recordings.name

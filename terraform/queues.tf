@@ -1,4 +1,4 @@
-# The dispatch deadline belongs to a task, not to its queue: functions/lumimd/adapters/cloud_tasks.py
+# The dispatch deadline belongs to a task, not to its queue: functions/lumimd/adapters/google/tasks.py
 # sets it, and a test compares it with the function's timeout.
 resource "google_cloud_tasks_queue" "this" {
   for_each = local.deployment.queues

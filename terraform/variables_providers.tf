@@ -150,7 +150,7 @@ variable "openai_base_url" {
     error_message = "An https:// URL, or null."
   }
 
-  # functions/lumimd/residency.py checks the same when a function starts.
+  # functions/lumimd/policies/residency.py checks the same when a function starts.
   validation {
     condition = var.openai_base_url == null ? true : (
       can(regex("^https://([^/?#@]+[.])?openai[.]com[.]?(:[0-9]+)?([/?#]|$)", lower(var.openai_base_url)))

@@ -14,7 +14,7 @@ from infra.local.emulators import fake_gcs_command, firestore_command
 from infra.local.supervision.ports import free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok, port_open
-from lumimd import logs
+from lumimd.telemetry import logs
 from tests.support.servers import running, skipped_without_emulators
 
 ROOT = Path(__file__).parents[1]

@@ -12,11 +12,11 @@ from google.cloud import firestore, storage  # type: ignore[attr-defined]  # sto
 
 from infra.local.stack import BUCKET, PROJECT
 from infra.local.visit_documents import VisitDocuments
-from lumimd.adapters.firestore import FirestoreVisitStore
+from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.audio import CONSENT_METADATA
-from lumimd.ports import VisitStore
-from lumimd.records import Visit
+from lumimd.domain.audio import CONSENT_METADATA
+from lumimd.domain.visit import Visit
+from lumimd.ports.visit_store import VisitStore
 
 USER_ID: Final = "demo-user"
 CHUNK_BYTES: Final = 1024 * 1024

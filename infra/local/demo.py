@@ -22,8 +22,8 @@ from infra.local.stack import ROOT, Options, can_emulate
 from infra.local.stall import PATIENCE_S, ended_when_blocked
 from infra.local.supervision.processes import ProcessFailed
 from infra.local.visit_documents import VisitDocuments
-from lumimd.audio import recording_of
-from lumimd.records import Status
+from lumimd.domain.audio import recording_of
+from lumimd.domain.visit import Status
 
 SAMPLE: Final = ROOT / "samples" / "visit.m4a"
 

@@ -16,8 +16,8 @@ from infra.local.stack import Options
 from infra.local.stall import Recognition, Signs, until_stalled, waits_untroubled
 from infra.local.symptoms import symptoms
 from infra.local.visit_documents import VisitDocuments
-from lumimd.plurals import times
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.domain.plurals import times
+from lumimd.domain.visit import ProcessingStatus, Visit
 
 T = TypeVar("T")
 

@@ -17,25 +17,26 @@ from functions_framework.aio import create_asgi_app
 
 from infra.local.stack import ENTRY_POINTS, ROOT, Plan
 from infra.local.supervision.ports import LOOPBACK
-from lumimd import logs, wiring
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.answers import MemoryAnswerStore
-from lumimd.adapters.memory.archive import MemoryArchive
-from lumimd.adapters.memory.breakers import MemoryBreakerStore
-from lumimd.adapters.memory.census import MemoryCensus
+from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.flows import MemoryFlows
-from lumimd.adapters.memory.library import MemoryLibrary
+from lumimd.adapters.memory.idempotency_store import MemoryAnswerStore
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
+from lumimd.adapters.memory.owner_queries import MemoryLibrary
+from lumimd.adapters.memory.queued_visits import MemoryWaitingRoom
+from lumimd.adapters.memory.retention_queries import MemoryArchive
 from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.adapters.memory.tiers import MemoryTiers
-from lumimd.adapters.memory.waiting_room import MemoryWaitingRoom
-from lumimd.admission.lanes import Line
-from lumimd.admission.places import Shard
-from lumimd.flags import Flags
-from lumimd.resilience.rate_limit import Bucket
-from lumimd.settings import read
-from lumimd.wiring_api import ApiCloudParts
+from lumimd.adapters.memory.turn_counters import MemoryFlows
+from lumimd.adapters.memory.visit_counts import MemoryCensus
+from lumimd.policies.flags import Flags
+from lumimd.policies.permits import Shard
+from lumimd.policies.priorities import Line
+from lumimd.policies.token_bucket import Bucket
+from lumimd.runtime import services
+from lumimd.runtime.api import ApiCloudParts
+from lumimd.runtime.settings import read
+from lumimd.telemetry import logs
 
 GRACE_S: Final = 10
 """As Cloud Run: a function that hangs does not keep the stack from ending."""
@@ -167,7 +168,7 @@ def _loaded() -> tuple[MemoryStoreParts, dict[str, Any]]:
     create: Any = create_asgi_app  # without types
     try:
         parts = MemoryStoreParts(read())
-        wiring.install(parts)
+        services.install(parts)
         return parts, {name: create(name, source) for name in ENTRY_POINTS}
     except (Exception, SystemExit) as error:  # any error of the functions' import
         raise FunctionsFailed(error) from error

@@ -7,9 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from infra.local.visit_documents import VisitDocuments
-from lumimd.clinical import Medication
-from lumimd.records import Visit
-from lumimd.transcript import Utterance
+from lumimd.domain.clinical import Medication
+from lumimd.domain.transcript import Utterance
+from lumimd.domain.visit import Visit
 
 
 def show(documents: VisitDocuments, console: Console) -> None:

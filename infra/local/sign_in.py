@@ -6,7 +6,7 @@ import sys
 from infra.local.launcher import RUNS
 from infra.ops.local_stack import NoStack, choose_any
 from lumimd.adapters.local_tokens import LocalTokens
-from lumimd.wiring import SystemClock
+from lumimd.runtime.services import SystemClock
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.domain.visit import ProcessingStatus, Visit
 
 PATIENCE_S: Final = 45.0
 """With the start of the stack and its end, a demo that fails ends within two minutes."""

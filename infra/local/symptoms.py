@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from lumimd.plurals import times
+from lumimd.domain.plurals import times
 
 MOST: Final = 8
 

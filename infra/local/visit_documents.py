@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lumimd.records import Action, HistoryEntry, Visit
-from lumimd.transcript import Utterance
+from lumimd.domain.transcript import Utterance
+from lumimd.domain.visit import Action, HistoryEntry, Visit
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from infra.ops.connection import NeedsSetting
 from infra.ops.desk import Desk
-from lumimd.commands import RETRY_GAP
-from lumimd.dead_letter import LetterState
-from lumimd.errors import Permanent, Transient
-from lumimd.operations.lines import VisitLine
-from lumimd.operations.operator_store import is_stuck
+from lumimd.domain.dead_letter import LetterState
+from lumimd.domain.errors import Permanent, Transient
+from lumimd.domain.visit import ProcessingStatus, Visit
+from lumimd.domain.visit_line import VisitLine
 from lumimd.operations.rerun import From
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.pipeline.commands import RETRY_GAP
+from lumimd.ports.operator_store import is_stuck
 
 
 async def steps_after(desk: Desk, visit: Visit) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from infra.ops import asked
 from infra.ops.invocation import DEFAULT_REGION, REGION, default_region
-from lumimd.errors import ErrorCode
+from lumimd.domain.errors import ErrorCode
 
 STAGES: Final = ("submission", "transcription", "summary")
 STEPS: Final = ("submission", "summary")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import isfinite
 from typing import Final
 
-from lumimd.ids import is_id
+from lumimd.domain.ids import is_id
 
 MOST: Final = 100_000
 """More than anybody reads or retries at once; the store counts no further than 31 bits."""

@@ -73,7 +73,7 @@ async def _connected(wanted: argparse.Namespace, project: str | None) -> int:
     from infra.ops.connection import cloud, local
     from infra.ops.endings import console
     from infra.ops.who import operator_name
-    from lumimd import logs
+    from lumimd.telemetry import logs
 
     logs.configure(to=sys.stderr, level=logging.CRITICAL)  # what matters here is said in sentences
     here = cloud(project, wanted.region) if project else local(choose(RUNS, wanted.run))

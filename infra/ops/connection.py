@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from infra.ops.local_stack import Addresses
-from lumimd.operations.operator import Check, OperatorParts
-from lumimd.parts import Policy
-from lumimd.ports import TaskQueue
-from lumimd.settings import Settings, SettingsError, read
-from lumimd.wiring import CloudParts
+from lumimd.operations.operator import OperatorParts
+from lumimd.policies.deployment import Policy
+from lumimd.ports.health_check import Check
+from lumimd.ports.task_queue import TaskQueue
+from lumimd.runtime.services import CloudParts
+from lumimd.runtime.settings import Settings, SettingsError, read
 
 
 class NeedsSetting(Exception):

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from infra.ops.listing import Listing, field_lines
 from infra.ops.tables import COLOURS, ago, lasting, table_of
-from lumimd.operations.lines import VisitLine
+from lumimd.domain.plurals import counted, times
+from lumimd.domain.visit_line import VisitLine
 from lumimd.operations.timeline import RunOutcome, StageRun, Timeline
-from lumimd.plurals import counted, times
 
 WIDTH: Final = 24
 _OUTCOMES: Final = {RunOutcome.STARTED_OVER: "failed, ordered again"}

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from infra.ops.connection import NeedsSetting
 from infra.ops.desk import Desk, Unasked
-from lumimd.errors import REFUSALS, Refused, Transient
-from lumimd.operations.refusals import OperatorRefused
+from lumimd.domain.errors import REFUSALS, Refused, Transient
+from lumimd.domain.operator_refusals import OperatorRefused
 
 PROBLEMS: Final = 1
 USAGE: Final = 2

@@ -4,14 +4,14 @@ import argparse
 
 from infra.ops.desk import Desk
 from infra.ops.tables import lasting, limited, of_bulk, of_discarded, of_letters
-from lumimd.dead_letter import DeadLetter, LetterState
-from lumimd.errors import RETRYABLE
+from lumimd.domain.dead_letter import DeadLetter, LetterState
+from lumimd.domain.errors import RETRYABLE
+from lumimd.domain.plurals import counted
+from lumimd.domain.visit import Stage
 from lumimd.operations import dead_letters
 from lumimd.operations.audit import note_reading
 from lumimd.operations.bulk_retry import BulkItem, BulkSummary, bulk_retry, choose
-from lumimd.operations.operator_store import LetterFilter
-from lumimd.plurals import counted
-from lumimd.records import Stage
+from lumimd.ports.operator_store import LetterFilter
 
 
 def _filter(desk: Desk, wanted: argparse.Namespace, state: LetterState) -> LetterFilter:

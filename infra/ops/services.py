@@ -7,8 +7,8 @@ from infra.ops.desk import Desk
 from infra.ops.listing import Listing
 from infra.ops.tables import ago, lasting, table_of
 from lumimd.operations import breakers, queues, schedules
-from lumimd.operations.controls import QueueState, RunState, ScheduleState
-from lumimd.resilience.breaker_state import Breaker
+from lumimd.policies.breaker import Breaker
+from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
 
 
 async def look_at_queues(desk: Desk, wanted: argparse.Namespace) -> int:

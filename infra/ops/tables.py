@@ -6,12 +6,12 @@ from datetime import datetime
 from rich.markup import escape
 
 from infra.ops.listing import Listing
-from lumimd.dead_letter import DeadLetter
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.plurals import times
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.domain.visit_line import VisitLine
 from lumimd.operations.bulk_retry import BulkSummary
-from lumimd.operations.lines import VisitLine
-from lumimd.operations.operator_store import AuditEntry, is_stuck
-from lumimd.plurals import times
-from lumimd.records import ProcessingStatus, Status
+from lumimd.ports.operator_store import AuditEntry, is_stuck
 
 COLOURS = {
     Status.COMPLETED: "green",

@@ -7,17 +7,17 @@ from infra.ops.advice import rerun_advice, steps_after
 from infra.ops.desk import Desk
 from infra.ops.drawing import drawn
 from infra.ops.tables import limited, of_visits
-from lumimd import commands
-from lumimd.errors import RefusalCode, Refused
+from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.plurals import counted, times
+from lumimd.domain.visit import ProcessingStatus, Visit
+from lumimd.domain.visit_line import VisitLine
 from lumimd.operations import dead_letters, legal_hold, priority
 from lumimd.operations.after_restore import after_restore
 from lumimd.operations.audit import audited, note_reading, standing
-from lumimd.operations.lines import VisitLine
-from lumimd.operations.operator_store import VisitFilter
 from lumimd.operations.rerun import From, rerun
 from lumimd.operations.timeline import timeline
-from lumimd.plurals import counted, times
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.pipeline import commands
+from lumimd.ports.operator_store import VisitFilter
 
 
 async def list_visits(desk: Desk, wanted: argparse.Namespace) -> int:

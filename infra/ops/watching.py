@@ -9,12 +9,12 @@ from rich.markup import escape
 from infra.ops.desk import Desk
 from infra.ops.listing import Listing
 from infra.ops.tables import lasting, of_entries, table_of
+from lumimd.domain.plurals import counted, does
 from lumimd.operations.costs import Costs, Prices, costs
 from lumimd.operations.doctor import Diagnosis, Level, diagnose
 from lumimd.operations.failures import Failures, failures
-from lumimd.operations.operator_store import AuditFilter
 from lumimd.operations.statistics import Statistics, statistics
-from lumimd.plurals import counted, does
+from lumimd.ports.operator_store import AuditFilter
 
 _LEVELS = {
     Level.OK: "[green]ok[/]",

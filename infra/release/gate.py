@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from infra.release.measures import Measures
-from lumimd.records import Stage
+from lumimd.domain.visit import Stage
 
 STAGES: Final = (10, 25, 50, 100)
 """Percent of the traffic; each stage is passed before the next one begins."""

@@ -21,14 +21,14 @@ from infra.release.switching import (
     connected,
     problem_of_place,
 )
-from lumimd import logs
-from lumimd.admission.hourly import Room
-from lumimd.errors import Transient
-from lumimd.flags import KEY, Flags, OrderCap
+from lumimd.coordination.admission.hourly_cap import Room
+from lumimd.coordination.flags import KEPT_FOR
+from lumimd.coordination.shared_document import Shared
+from lumimd.domain.errors import Transient
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
-from lumimd.shared_documents import Shared
-from lumimd.shared_flags import KEPT_FOR
+from lumimd.policies.flags import KEY, Flags, OrderCap
+from lumimd.telemetry import logs
 
 UNCAPPED: Final = OrderCap()
 

@@ -9,7 +9,7 @@ from typing import Final
 from infra.local.stack import ROOT
 from infra.release.gate import STAGES, WATCH_FOR
 from infra.release.traffic import Place, services
-from lumimd.records import SCHEMA_VERSION
+from lumimd.domain.visit import SCHEMA_VERSION
 
 ARCHIVE: Final = ROOT / "dist" / "functions.zip"
 

@@ -16,13 +16,14 @@ from infra.ops.connection import Connection, cloud, local
 from infra.ops.invocation import default_region
 from infra.ops.local_stack import NoStack, choose
 from infra.ops.who import operator_name
-from lumimd import logs
-from lumimd.errors import Transient
-from lumimd.flags import KEY, PER_USER, Flags, Setting, Switch
+from lumimd.coordination.flags import KEPT_FOR
+from lumimd.coordination.shared_document import Shared
+from lumimd.domain.errors import Transient
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator, OperatorParts
-from lumimd.shared_documents import Shared, SharedDocuments
-from lumimd.shared_flags import KEPT_FOR
+from lumimd.policies.flags import KEY, PER_USER, Flags, Setting, Switch
+from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.telemetry import logs
 
 OK: Final = 0
 FAILED: Final = 1

@@ -9,11 +9,11 @@ from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema
 
-from lumimd.client_access import ActionChange, NewVisit, VisitChange
-from lumimd.document import Document
-from lumimd.library import Profile
-from lumimd.records import Action, Deletion, HistoryEntry, Visit
-from lumimd.transcript import TranscriptPage
+from lumimd.domain.client_access import ActionChange, NewVisit, VisitChange
+from lumimd.domain.document import Document
+from lumimd.domain.profile import Profile
+from lumimd.domain.transcript import TranscriptPage
+from lumimd.domain.visit import Action, Deletion, HistoryEntry, Visit
 
 FOLDER: Final = Path(__file__).parent
 

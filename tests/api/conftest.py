@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from lumimd import logs
+from lumimd.telemetry import logs
 from tests.support.api import Api, ApiMemoryParts, api_over
 
 

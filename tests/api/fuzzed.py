@@ -11,8 +11,8 @@ from pathlib import Path
 
 import uvicorn
 
-from lumimd import logs
 from lumimd.operations.bulk_retry import bulk_retry
+from lumimd.telemetry import logs
 from tests.support.api import (
     ApiMemoryParts,
     api_over,

@@ -7,7 +7,7 @@ from typing import Any
 
 import schemathesis
 
-from lumimd.ids import ID
+from lumimd.domain.ids import ID
 
 STATES = ("done", "running", "broken", "waiting", "theirs")
 EACH = 50

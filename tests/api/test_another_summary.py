@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from lumimd.clinical import VisitSummary
-from lumimd.commands import RETRY_GAP
-from lumimd.commit import Commit, Stored
-from lumimd.errors import ErrorCode, Permanent
+from lumimd.domain.clinical import VisitSummary
+from lumimd.domain.commit import Commit, Stored
+from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.transcript import Transcript
 from lumimd.operations.operator import Operator
 from lumimd.operations.rerun import From, rerun
-from lumimd.transcript import Transcript
+from lumimd.pipeline.commands import RETRY_GAP
 from tests.support.api import Api
 from tests.support.parts import CountingSummarizer, transcribed
 from tests.support.summaries import summary_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lumimd.clinical import Medication, Medications
+from lumimd.domain.clinical import Medication, Medications
 from tests.support.api import (
     Api,
     action_of,

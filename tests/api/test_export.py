@@ -13,10 +13,10 @@ import pytest
 
 from lumimd.api import export
 from lumimd.api.listing import cursor_of, place_of_cursor
-from lumimd.errors import ErrorCode, Transient
-from lumimd.library import Place
-from lumimd.queries import Page
-from lumimd.records import Visit
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.visit import Visit
+from lumimd.ports.owner_queries import Place
+from lumimd.ports.paging import Page
 from tests.support.api import Api, ApiMemoryParts, completed, stored, visit_of
 from tests.support.parts import transcript
 

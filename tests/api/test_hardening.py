@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lumimd.adapters.memory.library import MemoryLibrary
+from lumimd.adapters.memory.owner_queries import MemoryLibrary
 from lumimd.api.problems import DETAILS, STATUS, ProblemCode
 from lumimd.api.security import HEADERS, MAX_BODY_BYTES, BrokenOff, Bugs
-from lumimd.errors import ErrorCode, Transient
+from lumimd.domain.errors import ErrorCode, Transient
 from tests.support.api import Api, completed, failed, stored, visit_of
 
 CANARY = "quokka-canary"

@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import pytest
 
-from lumimd.api.answers import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
-from lumimd.errors import ErrorCode, Transient
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.ports.idempotency_store import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
 from tests.support.api import Api, action_of, failed, stored, visit_of
 
 NEW = {"title": "Knee", "consent": True}

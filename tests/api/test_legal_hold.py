@@ -2,9 +2,9 @@
 
 import pytest
 
-from lumimd import recovery
-from lumimd.commit import Commit
-from lumimd.records import Hold, Visit
+from lumimd.domain.commit import Commit
+from lumimd.domain.visit import Hold, Visit
+from lumimd.pipeline import recover
 from tests.support.api import (
     Api,
     ApiMemoryParts,
@@ -99,5 +99,5 @@ async def test_action_items_that_came_back_without_their_visit_go_with_everythin
         await parts.library.add_action(action_of(visit, number))
     assert (await api.call("DELETE", "/v1/me")).status_code == 202
 
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert (await api.get("/v1/actions")).json()["items"] == []

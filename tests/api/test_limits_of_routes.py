@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from lumimd import pipeline
-from lumimd.resilience.limits import Limits
-from lumimd.resilience.pseudonyms import Pseudonyms
-from lumimd.resilience.rate_limit import UNITS
-from lumimd.settings import read
-from lumimd.wiring_api import ApiCloudParts
+from lumimd.coordination.rate_limits import Limits
+from lumimd.pipeline import accept
+from lumimd.policies.pseudonyms import Pseudonyms
+from lumimd.policies.token_bucket import UNITS
+from lumimd.runtime.api import ApiCloudParts
+from lumimd.runtime.settings import read
 from tests.support.api import (
     Api,
     ApiMemoryParts,
@@ -145,7 +145,7 @@ async def test_deleting_the_account_gives_back_no_recording_of_the_day() -> None
             upload = parts.upload(f"visit-{round_}-{number}")
             at = parts.clock.now() + timedelta(milliseconds=1)
             parts.clock.advance(timedelta(milliseconds=1))
-            await pipeline.accept(parts, upload.model_copy(update={"announced_at": at}))
+            await accept.accept(parts, upload.model_copy(update={"announced_at": at}))
         assert (await api.call("DELETE", "/v1/me")).status_code == 202
         parts.clock.advance(timedelta(seconds=1))
     assert len(parts.transcriber.orders) == 20

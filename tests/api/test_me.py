@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 
 from lumimd.api.export import PAGE
-from lumimd.erasure import erasure_of
-from lumimd.errors import ErrorCode, Transient
-from lumimd.resilience.rate_limit import Policy
-from lumimd.resilience.rate_limit_policies import POLICIES, Limited
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.pipeline.erase import erasure_of
+from lumimd.policies.tiers import POLICIES, Limited
+from lumimd.policies.token_bucket import Policy
 from tests.support.api import (
     Api,
     ApiMemoryParts,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from lumimd.ids import is_id
+from lumimd.domain.ids import is_id
 from tests.api.test_who_may_what import EXPECTED, Expected
 from tests.support.api import Api, ApiMemoryParts, api_over
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lumimd import logs
-from lumimd.deletion import AGAIN_AFTER
-from lumimd.recovery import wake_due
+from lumimd.pipeline.delete import AGAIN_AFTER
+from lumimd.pipeline.recover import wake_due
+from lumimd.telemetry import logs
 from tests.support.api import Api, action_of, completed, visit_of
 
 NEWER = {"currentStep": "of_a_newer_release"}

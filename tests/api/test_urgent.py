@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from lumimd.client_access import NewVisit, VisitChange
-from lumimd.resilience.rate_limit_policies import POLICIES, Limited, Tier
+from lumimd.domain.client_access import NewVisit, VisitChange
+from lumimd.policies.tiers import POLICIES, Limited, Tier
 from tests.support.api import Api, ApiMemoryParts, api_over
 
 URGENT = {"consent": True, "urgent": True}

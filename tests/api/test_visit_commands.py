@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.admission.lanes import Lane, first_turn
-from lumimd.errors import ErrorCode
-from lumimd.records import ProcessingError, ProcessingStatus, Stage, Visit
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
+from lumimd.policies.priorities import Lane, first_turn
 from tests.support.api import (
     Api,
     completed,

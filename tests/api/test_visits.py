@@ -2,8 +2,8 @@
 
 import pytest
 
-from lumimd.audio import recording_of
-from lumimd.records import Status
+from lumimd.domain.audio import recording_of
+from lumimd.domain.visit import Status
 from tests.support.api import (
     Api,
     completed,

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from lumimd import commands
+from lumimd.pipeline import commands
 from tests.support.api import (
     Api,
     ApiMemoryParts,

@@ -19,9 +19,9 @@ from infra.local.supervision.ports import free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok
 from lumimd.adapters.memory import ManualClock
-from lumimd.admission.lanes import Lane
-from lumimd.admission.places import Cap, Shard
-from lumimd.admission.slots import COLLECTION, Slots
+from lumimd.coordination.admission.semaphore import COLLECTION, Slots
+from lumimd.policies.permits import Cap, Shard
+from lumimd.policies.priorities import Lane
 from tests.support.parts import START
 from tests.support.servers import running
 from tests.support.shared_documents import Troubled
@@ -51,7 +51,7 @@ async def takes_per_second(cap: int) -> tuple[float, int]:
     """Takes and releases by eight instances at once, and how many got a place."""
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore_shared_documents import FirestoreSharedDocuments
+    from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     documents = FirestoreSharedDocuments(client, COLLECTION, Shard)

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from statistics import median
 from typing import Final
 
-from lumimd.adapters.memory.breakers import MemoryBreakerStore
-from lumimd.resilience.breaker import CircuitBreaker
-from lumimd.resilience.breaker_state import MODEL
-from lumimd.wiring import SystemClock
+from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
+from lumimd.coordination.breaker.breaker import CircuitBreaker
+from lumimd.policies.breaker import MODEL
+from lumimd.runtime.services import SystemClock
 
 CALLS: Final = 20_000
 ROUNDS: Final = 9

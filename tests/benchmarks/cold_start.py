@@ -35,10 +35,10 @@ begun = time.process_time()
 from functions_framework.aio import create_asgi_app
 create_asgi_app(sys.argv[1], "main.py")
 if sys.argv[1] == "api":
-    from lumimd.api.application import app
+    from lumimd.runtime.api import app
     app()
 loaded = time.process_time()
-from lumimd.wiring import parts
+from lumimd.runtime.services import parts
 for part in sys.argv[2:]:
     getattr(parts(), part)
 ready = time.process_time()

@@ -17,12 +17,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lumimd import logs, pipeline
-from lumimd.audio import MAX_SECONDS, MIN_SECONDS
-from lumimd.errors import Permanent
-from lumimd.measuring.limits import LARGE, SLOW
-from lumimd.measuring.process import Process
-from lumimd.measuring.recording import TooCostly
+from lumimd.adapters.measuring.limits import LARGE, SLOW
+from lumimd.adapters.measuring.process import Process
+from lumimd.adapters.measuring.recording import TooCostly
+from lumimd.domain.audio import MAX_SECONDS, MIN_SECONDS
+from lumimd.domain.errors import Permanent
+from lumimd.pipeline import accept
+from lumimd.telemetry import logs
 from tests.support.hostile import BOMBS
 from tests.support.parts import MemoryParts, upload
 
@@ -125,10 +126,10 @@ async def crowd() -> None:
             made = upload(f"bomb-{n}", size_bytes=len(content), user_id=f"mallory-{n % users}")
             parts.audio.put(made.audio, content)
             uploads.append(made)
-        hostile = [asyncio.create_task(pipeline.accept(parts, each)) for each in uploads]
+        hostile = [asyncio.create_task(accept.accept(parts, each)) for each in uploads]
         await asyncio.sleep(0.05)
         began = time.monotonic()
-        await pipeline.accept(parts, healthy)
+        await accept.accept(parts, healthy)
         waited = time.monotonic() - began
         ordered = "healthy" in {order.visit_id for order in parts.transcriber.orders}
         await asyncio.gather(*hostile)

@@ -16,10 +16,11 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any, Final
 
-from lumimd import logs, retention
 from lumimd.adapters.memory.documents import MemoryDocuments
-from lumimd.parts import Policy
-from lumimd.queries import Page
+from lumimd.pipeline import retain
+from lumimd.policies.deployment import Policy
+from lumimd.ports.paging import Page
+from lumimd.telemetry import logs
 from tests.support.api import completed, failed, visit_of
 from tests.support.parts import MemoryParts
 
@@ -90,7 +91,7 @@ async def main(visits: int, seconds: float) -> None:
         reads.count.clear()
         tracemalloc.reset_peak()
         before, began_at, began = tracemalloc.get_traced_memory()[0], parts.clock.now(), time.time()
-        done = await retention.enforce(parts)
+        done = await retain.enforce(parts)
         after, peak = tracemalloc.get_traced_memory()
         print(
             f"run {run}: {done['recordings_erased']} erased, reads {dict(reads.count)}, "

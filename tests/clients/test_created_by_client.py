@@ -10,11 +10,11 @@ from google.cloud import firestore
 from pydantic import TypeAdapter
 
 from infra.schemas.documents import schemas
-from lumimd.adapters.firestore import FirestoreVisitStore
-from lumimd.client_access import NewVisit
-from lumimd.commit import Commit
-from lumimd.pipeline import accept
-from lumimd.records import ProcessingStatus, Status
+from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
+from lumimd.domain.client_access import NewVisit
+from lumimd.domain.commit import Commit
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.pipeline.accept import accept
 from tests.support.parts import START, MemoryParts
 
 pytestmark = pytest.mark.emulator

@@ -9,12 +9,13 @@ import pytest
 
 from infra.schemas import documents
 from infra.schemas.__main__ import main
-from lumimd.collecting import collect
-from lumimd.document import Document
-from lumimd.pipeline import accept, summarize
-from lumimd.ports import Transcribed
-from lumimd.records import Status, Visit
-from lumimd.transcript import Transcript
+from lumimd.domain.document import Document
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import Status, Visit
+from lumimd.pipeline.accept import accept
+from lumimd.pipeline.collect import collect
+from lumimd.pipeline.summarize import summarize
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import START, MemoryParts, transcript
 from tests.support.servers import skipped_without_emulators
 

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 
 from infra.local.stack import ROOT
 from infra.node import installed, node
-from lumimd.audio import recording_of
-from lumimd.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES, NewVisit
-from lumimd.records import ProcessingStatus, Status
+from lumimd.domain.audio import recording_of
+from lumimd.domain.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES, NewVisit
+from lumimd.domain.visit import ProcessingStatus, Status
 from tests.clients.phone_snippets import PAGE, SERVER_TIME, SNIPPETS
 from tests.support.servers import skipped_without_emulators
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from lumimd.adapters.openai import OpenAISummarizer
-from lumimd.resilience import retry
+from lumimd.adapters.openai.summarizer import OpenAISummarizer
+from lumimd.policies import retry
 from tests.support import openai_server as api
 from tests.support.openai_server import KEY, OpenAIServer
 

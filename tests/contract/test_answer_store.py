@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.adapters.memory.answers import MemoryAnswerStore
-from lumimd.api.answers import Answer, AnswerStore
-from lumimd.commit import Conflict
+from lumimd.adapters.memory.idempotency_store import MemoryAnswerStore
+from lumimd.domain.commit import Conflict
+from lumimd.ports.idempotency_store import Answer, AnswerStore
 from tests.support.parts import START
 
 
@@ -22,7 +22,7 @@ async def store(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore_answers import FirestoreAnswerStore
+    from lumimd.adapters.firestore.idempotency_store import FirestoreAnswerStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
@@ -109,7 +109,7 @@ async def test_the_answers_that_name_an_id_are_forgotten_and_no_others(store: An
 async def test_all_answers_of_a_user_are_looked_at_page_by_page(
     store: AnswerStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumimd.adapters.firestore_answers._BATCH", 2)
+    monkeypatch.setattr("lumimd.adapters.firestore.idempotency_store._BATCH", 2)
     for number in range(7):
         body = f'{{"visitId": "v{number % 2}"}}'
         await store.save(None, answer(f"k{number}").model_copy(update={"body": body}))

@@ -4,9 +4,9 @@ import httpx
 import pytest
 
 from infra.local.speech.params import KNOWN_FIELDS, BadRequest, submission
-from lumimd.adapters.assemblyai_order import MODELS, Options, order
-from lumimd.key_terms import MOST, MOST_OF_UNIVERSAL_2, MOST_WORDS, check, key_terms
-from lumimd.settings import Settings, SettingsError, read
+from lumimd.adapters.assemblyai.order import MODELS, Options, order
+from lumimd.policies.key_terms import MOST, MOST_OF_UNIVERSAL_2, MOST_WORDS, check, key_terms
+from lumimd.runtime.settings import Settings, SettingsError, read
 from tests.support.assemblyai_provider import Provider
 
 URL = "https://storage.invalid/b/visits/u/v/a.m4a?generation=1&Signature=x"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumimd import pipeline, recovery
-from lumimd.adapters.assemblyai_transcript import MOST_CHARACTERS, transcript_of
-from lumimd.errors import ErrorCode
-from lumimd.ports import Running, Transcribed
+from lumimd.adapters.assemblyai.transcript import MOST_CHARACTERS, transcript_of
+from lumimd.domain.errors import ErrorCode
+from lumimd.pipeline import accept, recover
+from lumimd.ports.transcriber import Running, Transcribed
 from tests.support.assemblyai_provider import DONE, SAID, WORDS, Provider
 from tests.support.parts import MemoryParts
 from tests.support.visits import visit_of
@@ -132,9 +132,9 @@ SILENT = [
 async def test_silence_is_taken_from_the_providers_report(silent: dict[str, Any]) -> None:
     provider = Provider(state={"status": "completed", **silent})
     parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     parts.clock.advance(timedelta(minutes=1))
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     visit = await visit_of(parts)
     assert visit.processing_error is not None
     assert visit.processing_error.code is ErrorCode.NO_SPEECH

@@ -13,14 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from lumimd.adapters import cloud_storage
-from lumimd.adapters.cloud_storage import cloud_audio_store
+from lumimd.adapters.google import storage
+from lumimd.adapters.google.storage import cloud_audio_store
+from lumimd.adapters.measuring.process import Process
 from lumimd.adapters.memory import MemoryAudioStore
-from lumimd.audio import Audio, Upload, is_below, named_in
-from lumimd.errors import ErrorCode, Permanent, Transient
-from lumimd.measuring.process import Process
-from lumimd.ports import AudioStore
-from lumimd.queries import pages
+from lumimd.domain.audio import Audio, Upload, is_below, named_in
+from lumimd.domain.errors import ErrorCode, Permanent, Transient
+from lumimd.ports.audio_store import AudioStore
+from lumimd.ports.paging import pages
 from tests.support.object_holds import object_holds
 from tests.support.parts import SAMPLE, tone
 from tests.support.user_ids import USER_IDS
@@ -208,14 +208,14 @@ async def test_a_hold_that_comes_between_the_list_and_the_deletion_is_respected(
         async with CloudBucket(url) as bucket:
             folder = f"visits/u1/{uuid.uuid4().hex}/"
             await bucket.put(f"{folder}audio.m4a", b"evidence")
-            delete = cloud_storage.storage.Blob.delete
+            delete = storage.storage.Blob.delete
 
             def held_just_before(blob: Any, **options: Any) -> None:
                 blob.temporary_hold = True
                 blob.patch(retry=None)
                 delete(blob, **options)
 
-            monkeypatch.setattr(cloud_storage.storage.Blob, "delete", held_just_before)
+            monkeypatch.setattr(storage.storage.Blob, "delete", held_just_before)
             with pytest.raises(Transient):
                 await bucket.store.erase(BUCKET, folder)
             assert await bucket.store.has(BUCKET, folder)

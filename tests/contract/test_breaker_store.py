@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.adapters.memory.breakers import MemoryBreakerStore
-from lumimd.commit import Conflict
-from lumimd.records import Claim
-from lumimd.resilience.breaker_state import Breaker, Reason, State
-from lumimd.resilience.breaker_store import BreakerStore
+from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
+from lumimd.domain.commit import Conflict
+from lumimd.domain.visit import Claim
+from lumimd.policies.breaker import Breaker, Reason, State
+from lumimd.ports.breaker_store import BreakerStore
 from tests.support.parts import START
 
 
@@ -24,7 +24,7 @@ async def store(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore_breakers import FirestoreBreakerStore
+    from lumimd.adapters.firestore.breaker_store import FirestoreBreakerStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     # A project of its own is an empty database of its own.

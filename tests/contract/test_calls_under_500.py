@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
-from lumimd import collecting, pipeline, recovery
-from lumimd.adapters.assemblyai import AssemblyAITranscriber
-from lumimd.adapters.guarded import GuardedSummarizer
-from lumimd.adapters.memory.breakers import MemoryBreakerStore
-from lumimd.adapters.openai import OpenAISummarizer
-from lumimd.errors import Held
-from lumimd.ports import Transcribed
-from lumimd.records import Stage, Status, Visit
-from lumimd.resilience import breaker_state, retry
-from lumimd.resilience.backoff import MAX_TRIES
-from lumimd.resilience.breaker import CircuitBreaker
+from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber
+from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
+from lumimd.adapters.openai.summarizer import OpenAISummarizer
+from lumimd.coordination.breaker.breaker import CircuitBreaker
+from lumimd.coordination.breaker.guarded import GuardedSummarizer
+from lumimd.domain.errors import Held
+from lumimd.domain.timing import MAX_TRIES
+from lumimd.domain.visit import Stage, Status, Visit
+from lumimd.pipeline import accept, collect, recover, summarize
+from lumimd.policies import breaker, retry
+from lumimd.ports.transcriber import Transcribed
 from tests.support.openai_server import KEY, completion, error, openai_server
 from tests.support.parts import MemoryParts, transcribed, transcript
 
@@ -46,10 +46,10 @@ async def transcriber(speech_url: str) -> AsyncIterator[AssemblyAITranscriber]:
 async def hours_pass(parts: MemoryParts, hours: int) -> Visit:
     for _ in range(hours * 12):
         parts.clock.advance(timedelta(minutes=5))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         while not parts.tasks.waiting.empty():
             task = parts.tasks.waiting.get_nowait()
-            await pipeline.summarize(parts, task.visit_id, task.attempt)
+            await summarize.summarize(parts, task.visit_id, task.attempt)
     stored = await parts.store.get("visit-1")
     assert stored
     return stored.visit
@@ -71,7 +71,7 @@ async def test_orders_refused_with_500_are_three_and_each_but_the_first_looks_be
 ) -> None:
     await script(speech_url, "submit")
     parts = MemoryParts(transcriber=transcriber)  # type: ignore[arg-type]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     visit = await hours_pass(parts, 24)
     assert visit.status is Status.FAILED
     assert await requests_of(speech_url) == Counter(submit=3, list=3)
@@ -83,7 +83,7 @@ async def test_a_provider_that_answers_500_to_everything_gets_one_order_and_a_da
     """Who cannot even look does not know that there is no transcript, and goes on looking."""
     await script(speech_url, "submit", "list", "get")
     parts = MemoryParts(transcriber=transcriber)  # type: ignore[arg-type]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     visit = await hours_pass(parts, 30)
     assert visit.status is Status.FAILED
     requests = await requests_of(speech_url)
@@ -97,7 +97,7 @@ async def test_a_job_that_cannot_be_fetched_is_asked_about_ever_more_rarely_and_
 ) -> None:
     await script(speech_url, "get")
     parts = MemoryParts(transcriber=transcriber)  # type: ignore[arg-type]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     visit = await hours_pass(parts, 60)
     assert visit.status is Status.FAILED
     requests = await requests_of(speech_url)
@@ -112,9 +112,9 @@ async def test_a_model_that_answers_500_is_called_nine_times_and_then_rules_summ
         server.script(*[error(500)] * 100)
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
         parts = MemoryParts(summarizer=model)  # type: ignore[arg-type]
-        await pipeline.accept(parts, parts.upload())
+        await accept.accept(parts, parts.upload())
         parts.transcriber.finish("job-0", Transcribed(transcript()))
-        await collecting.collect(parts, "visit-1", 1, "job-0")
+        await collect.collect(parts, "visit-1", 1, "job-0")
         visit = await hours_pass(parts, 48)
         await model.aclose()
         assert (visit.status, visit.source) == (Status.COMPLETED, "rules")
@@ -156,9 +156,9 @@ async def test_behind_its_breaker_a_dead_model_is_asked_ever_more_rarely_for_a_d
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
         parts = BehindABreaker()
         parts.summarizer = GuardedSummarizer(model, parts.breaker)  # type: ignore[assignment]
-        await pipeline.accept(parts, parts.upload())
+        await accept.accept(parts, parts.upload())
         parts.transcriber.finish("job-0", Transcribed(transcript()))
-        await collecting.collect(parts, "visit-1", 1, "job-0")
+        await collect.collect(parts, "visit-1", 1, "job-0")
         visit = await hours_pass(parts, 1)
         assert (visit.status, visit.provisional) == (Status.PROCESSING, True)
         within_an_hour = len(server.calls)
@@ -174,9 +174,7 @@ async def test_behind_its_breaker_a_dead_model_is_asked_ever_more_rarely_for_a_d
 class BehindABreaker(MemoryParts):
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.breaker = CircuitBreaker(
-            breaker_state.MODEL, MemoryBreakerStore(), self.clock, self.new_id
-        )
+        self.breaker = CircuitBreaker(breaker.MODEL, MemoryBreakerStore(), self.clock, self.new_id)
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
         return await self.breaker.refusal(unanswered_since)

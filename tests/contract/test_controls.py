@@ -10,8 +10,8 @@ from infra.local.supervision.ports import free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import port_open
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
-from lumimd.operations.controls import QueueControl, RunState, ScheduleControl
-from lumimd.operations.refusals import OperatorCode, OperatorRefused
+from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.ports.service_controls import QueueControl, RunState, ScheduleControl
 from tests.conftest import QUEUE
 from tests.support.servers import running
 
@@ -35,8 +35,8 @@ async def queues(request: pytest.FixtureRequest) -> AsyncIterator[QueueControl]:
     if request.param == "memory":
         yield MemoryQueues(NAME)
         return
-    from lumimd.adapters.cloud_tasks import client
-    from lumimd.adapters.cloud_tasks_queues import CloudTasksQueues
+    from lumimd.adapters.google.task_queues import CloudTasksQueues
+    from lumimd.adapters.google.tasks import client
 
     sdk = client(request.getfixturevalue("tasks_host"))
     control = CloudTasksQueues(sdk, LOCATION)
@@ -50,7 +50,7 @@ async def schedules(request: pytest.FixtureRequest) -> AsyncIterator[ScheduleCon
     if request.param == "memory":
         yield MemorySchedules("wake")
         return
-    from lumimd.adapters.cloud_scheduler import CloudSchedules, client
+    from lumimd.adapters.google.scheduler import CloudSchedules, client
 
     sdk = client(request.getfixturevalue("scheduler_host"))
     yield CloudSchedules(sdk, LOCATION)
@@ -105,8 +105,8 @@ async def test_a_scheduled_call_that_does_not_exist_is_refused(
 async def test_what_waits_in_a_paused_queue_is_counted_and_handed_out_later(
     tasks_host: str,
 ) -> None:
-    from lumimd.adapters.cloud_tasks import CloudTaskQueue, client
-    from lumimd.adapters.cloud_tasks_queues import CloudTasksQueues
+    from lumimd.adapters.google.task_queues import CloudTasksQueues
+    from lumimd.adapters.google.tasks import CloudTaskQueue, client
 
     sdk = client(tasks_host)
     control = CloudTasksQueues(sdk, LOCATION)

@@ -8,12 +8,14 @@ from datetime import timedelta
 import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.archive import MemoryArchive
 from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.commit import Commit, Conflict, Stored
-from lumimd.ports import Archive, Deletions, VisitStore
-from lumimd.queries import Page
-from lumimd.records import Deletion, Hold, ProcessingStatus
+from lumimd.adapters.memory.retention_queries import MemoryArchive
+from lumimd.domain.commit import Commit, Conflict, Stored
+from lumimd.domain.visit import Deletion, Hold, ProcessingStatus
+from lumimd.ports.deletions import Deletions
+from lumimd.ports.paging import Page
+from lumimd.ports.retention_queries import Archive
+from lumimd.ports.visit_store import VisitStore
 from tests.contract.test_visit_store import action, entry, new_visit
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedArchive, SimulatedDeletions, SimulatedVisitStore
@@ -49,9 +51,9 @@ async def stores(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore import FirestoreVisitStore
-    from lumimd.adapters.firestore_archive import FirestoreArchive
-    from lumimd.adapters.firestore_deletions import FirestoreDeletions
+    from lumimd.adapters.firestore.deletions import FirestoreDeletions
+    from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from lumimd import collecting, pipeline, recovery
-from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
-from lumimd.adapters.memory.breakers import MemoryBreakerStore
-from lumimd.errors import DeploymentFault, ErrorCode, Held, ProviderRefuses, Transient
-from lumimd.records import Stage, Status, Visit
-from lumimd.resilience import breaker_state, retry
-from lumimd.resilience.breaker import CircuitBreaker, first_refusal
+from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
+from lumimd.coordination.breaker.breaker import CircuitBreaker, first_refusal
+from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.domain.errors import DeploymentFault, ErrorCode, Held, ProviderRefuses, Transient
+from lumimd.domain.visit import Stage, Status, Visit
+from lumimd.pipeline import accept, collect, recover
+from lumimd.policies import breaker, retry
 from tests.support.assemblyai_provider import DONE, RUNNING, Provider, refusing
 from tests.support.parts import CountingSummarizer, MemoryParts, transcribed
 from tests.support.visits import run_tasks, visit_of
@@ -46,7 +46,7 @@ class Guarded(MemoryParts):
         super().__post_init__()
         orders, everything, model = (
             CircuitBreaker(policy, self.breaker_store, self.clock, self.new_id)
-            for policy in (breaker_state.ORDERS, breaker_state.TRANSCRIPTION, breaker_state.MODEL)
+            for policy in (breaker.ORDERS, breaker.TRANSCRIPTION, breaker.MODEL)
         )
         self.transcriber = GuardedTranscriber(  # type: ignore[assignment]
             self.transcriber, everything, orders
@@ -83,7 +83,7 @@ async def passes(parts: MemoryParts, time: timedelta, tick: timedelta) -> None:
     end = parts.clock.now() + time
     while parts.clock.now() < end:
         parts.clock.advance(tick)
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         await run_tasks(parts)
 
 
@@ -101,7 +101,7 @@ async def test_orders_wait_for_as_long_as_it_lasts(
 ) -> None:
     provider.trouble = dict.fromkeys(calls, FAULTS[fault])
     for number in range(COUNT):
-        await pipeline.accept(parts, parts.upload(f"v{number}"))
+        await accept.accept(parts, parts.upload(f"v{number}"))
     await passes(parts, LONG, timedelta(hours=1))
     assert {visit.status for visit in await visits_of(parts, COUNT)} == {Status.PROCESSING}
     assert provider.asked["order"] <= COUNT + 24 * LONG.days, "one probe at a time"
@@ -117,7 +117,7 @@ async def test_jobs_in_flight_stay_in_flight_for_as_long_as_it_lasts(
 ) -> None:
     provider.state = dict(RUNNING)
     for number in range(COUNT):
-        await pipeline.accept(parts, parts.upload(f"v{number}"))
+        await accept.accept(parts, parts.upload(f"v{number}"))
     provider.trouble = dict.fromkeys(("order", "job", "list"), FAULTS[fault])
     await passes(parts, LONG, timedelta(hours=1))
     visits = await visits_of(parts, COUNT)
@@ -138,7 +138,7 @@ async def test_a_fault_that_passes_within_minutes_costs_no_visit(
     parts: Guarded, provider: Provider, passing: str, call: str
 ) -> None:
     provider.trouble = {call: PASSING[passing]}
-    await pipeline.accept(parts, parts.upload("v0"))
+    await accept.accept(parts, parts.upload("v0"))
     await passes(parts, timedelta(seconds=30), timedelta(seconds=30))
     provider.trouble.clear()
     await passes(parts, timedelta(minutes=30), timedelta(minutes=1))
@@ -149,7 +149,7 @@ async def test_a_fault_that_passes_within_minutes_costs_no_visit(
 async def test_without_a_breaker_around_it_too(provider: Provider, fault: str) -> None:
     parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
     provider.trouble = {"order": FAULTS[fault]}
-    await pipeline.accept(parts, parts.upload("v0"))
+    await accept.accept(parts, parts.upload("v0"))
     await passes(parts, timedelta(days=9), timedelta(hours=1))
     provider.trouble.clear()
     await passes(parts, timedelta(hours=3), timedelta(minutes=1))
@@ -159,10 +159,10 @@ async def test_without_a_breaker_around_it_too(provider: Provider, fault: str) -
 async def test_a_webhook_that_comes_meanwhile_is_said_again_and_loses_nothing(
     parts: Guarded, provider: Provider
 ) -> None:
-    await pipeline.accept(parts, parts.upload("v0"))
+    await accept.accept(parts, parts.upload("v0"))
     provider.trouble = {"job": FAULTS["wrong key"]}
     with pytest.raises(Transient):
-        await collecting.collect_in_time(parts, "v0", 1, "job-0")
+        await collect.collect_in_time(parts, "v0", 1, "job-0")
     assert (await visit_of(parts, "v0")).processing_status == "transcribing"
     provider.trouble.clear()
     await passes(parts, timedelta(minutes=10), timedelta(minutes=1))
@@ -174,13 +174,13 @@ async def test_one_visit_that_is_refused_while_others_are_served_ends_within_two
 ) -> None:
     """Another one is served every three hours, after which this one is refused again."""
     provider.trouble = {"order": FAULTS["unknown"]}
-    await pipeline.accept(parts, parts.upload("bad"))
+    await accept.accept(parts, parts.upload("bad"))
     served = 0
     while (visit := await visit_of(parts, "bad")).status is Status.PROCESSING:
         provider.trouble.clear()
         recording = parts.upload(f"v{served}")
         now = parts.clock.now()
-        await pipeline.accept(parts, recording.model_copy(update={"announced_at": now}))
+        await accept.accept(parts, recording.model_copy(update={"announced_at": now}))
         served += 1
         provider.trouble = {"order": FAULTS["unknown"]}
         await passes(parts, timedelta(hours=3), timedelta(minutes=10))

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from lumimd.adapters.memory import ManualClock
-from lumimd.errors import ErrorCode, Transient
-from lumimd.flags import COLLECTION, KEY, Flags, Setting, Switch
-from lumimd.shared_documents import SharedDocuments
-from lumimd.shared_flags import KEPT_FOR, SharedFlags
+from lumimd.coordination.flags import KEPT_FOR, SharedFlags
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.policies.flags import COLLECTION, KEY, Flags, Setting, Switch
+from lumimd.ports.shared_documents import SharedDocuments
 from tests.support.parts import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE, Troubled, documents_of
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.adapters.memory.flows import MemoryFlows
-from lumimd.admission.lanes import Lane, first_turn
-from lumimd.admission.turns import Flows
+from lumimd.adapters.memory.turn_counters import MemoryFlows
+from lumimd.policies.priorities import Lane, first_turn
+from lumimd.ports.turn_counters import Flows
 from tests.support.parts import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE
 from tests.support.user_ids import USER_IDS
@@ -25,7 +25,7 @@ def flows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore_flows import FirestoreFlows
+    from lumimd.adapters.firestore.turn_counters import FirestoreFlows
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lumimd.adapters import assemblyai
+from lumimd.adapters.assemblyai import transcriber as assemblyai
 from lumimd.adapters.memory import transcriber as memory
-from lumimd.queries import pages
+from lumimd.ports.paging import pages
 from tests.contract.test_transcriber import Provider, provider  # noqa: F401  (a fixture)
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.library import MemoryLibrary
-from lumimd.commit import Commit, Conflict
-from lumimd.library import Group, Library, Place
-from lumimd.ports import VisitStore
-from lumimd.records import Hold, Ledger, Status, Visit
+from lumimd.adapters.memory.owner_queries import MemoryLibrary
+from lumimd.domain.commit import Commit, Conflict
+from lumimd.domain.visit import Hold, Ledger, Status, Visit
+from lumimd.domain.visit_groups import Group
+from lumimd.ports.owner_queries import Library, Place
+from lumimd.ports.visit_store import VisitStore
 from tests.support.api import action_of, completed, failed, transcribing, visit_of
 from tests.support.parts import START
 
@@ -45,8 +46,8 @@ async def shelves(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore import FirestoreVisitStore
-    from lumimd.adapters.firestore_library import FirestoreLibrary
+    from lumimd.adapters.firestore.owner_queries import FirestoreLibrary
+    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     # A project of its own is an empty database of its own.

@@ -10,10 +10,10 @@ from multiprocessing import get_context
 import pytest
 
 from lumimd.adapters.memory import ManualClock
-from lumimd.resilience import limits as rate_limits
-from lumimd.resilience.limits import COLLECTION, Limits, TooMany
-from lumimd.resilience.rate_limit import Bucket, Policy
-from lumimd.resilience.rate_limit_policies import Limited, OfAllUsers, Tier
+from lumimd.coordination import rate_limits
+from lumimd.coordination.rate_limits import COLLECTION, Limits, TooMany
+from lumimd.policies.tiers import Limited, OfAllUsers, Tier
+from lumimd.policies.token_bucket import Bucket, Policy
 
 PROCESSES, CALLS = 4, 25
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -29,7 +29,7 @@ def calls_of_one_process(host: str, project: str, burst: int, together: bool) ->
 async def _calls(project: str, burst: int, together: bool) -> list[str]:
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore_shared_documents import FirestoreSharedDocuments
+    from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
     client = firestore.AsyncClient(project=project)
     policy = Policy(tokens=10, per=timedelta(minutes=1), burst=burst)

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from lumimd.adapters.openai import OpenAISummarizer
-from lumimd.adapters.openai_answers import TABLE, Passing, Row
-from lumimd.errors import (
+from lumimd.adapters.openai.answers import TABLE, Passing, Row
+from lumimd.adapters.openai.summarizer import OpenAISummarizer
+from lumimd.domain import errors
+from lumimd.domain.errors import (
     DeploymentFault,
     ErrorCode,
     NotCharged,
@@ -14,7 +15,6 @@ from lumimd.errors import (
     ProviderRefuses,
     Transient,
 )
-from lumimd.resilience import retry
 from tests.contract.conftest import QUICK
 from tests.support import openai_server as api
 from tests.support.openai_server import OpenAIServer
@@ -39,7 +39,7 @@ def assert_means(error: Exception, meaning: object) -> None:
             assert isinstance(error, NotCharged)
             assert error.code is meaning
         case Passing.MAY_HAVE_ANSWERED:
-            assert isinstance(error, retry.Unanswered)
+            assert isinstance(error, errors.Unanswered)
         case _:
             assert type(error) is Transient
 

@@ -9,15 +9,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lumimd.adapters.openai import OpenAISummarizer
-from lumimd.errors import (
-    BadAnswer,
-    DeploymentFault,
-    ErrorCode,
-    Permanent,
-    ProviderRefuses,
-)
-from lumimd.resilience import retry
+from lumimd.adapters.openai.summarizer import OpenAISummarizer
+from lumimd.domain import errors
+from lumimd.domain.errors import BadAnswer, DeploymentFault, ErrorCode, Permanent, ProviderRefuses
 from tests.support import openai_server as api
 from tests.support.openai_server import KEY, OpenAIServer
 from tests.support.parts import transcript
@@ -157,7 +151,7 @@ async def test_a_page_of_a_gateway_is_no_answer_of_the_model(
     model: OpenAISummarizer, server: OpenAIServer, reply: api.Reply
 ) -> None:
     server.script(reply)
-    with pytest.raises(retry.Unanswered):
+    with pytest.raises(errors.Unanswered):
         await model.summarize(transcript())
     assert len(server.calls) == 1, "it may have been charged"
 

@@ -8,18 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from lumimd import logs
-from lumimd.adapters.openai import OpenAISummarizer
-from lumimd.analysis.visit_summary import check
-from lumimd.clinical import VisitSummary
-from lumimd.errors import (
-    ErrorCode,
-    Permanent,
-    ProviderRefuses,
-    Transient,
-)
-from lumimd.resilience import retry
-from lumimd.transcript import Transcript
+from lumimd.adapters.openai.summarizer import OpenAISummarizer
+from lumimd.domain import errors
+from lumimd.domain.clinical import VisitSummary
+from lumimd.domain.errors import ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.domain.transcript import Transcript
+from lumimd.pipeline.analysis.visit_summary import check
+from lumimd.policies import retry
+from lumimd.telemetry import logs
 from tests.contract.conftest import QUICK
 from tests.monitoring.lines import Lines
 from tests.support import openai_server as api
@@ -105,7 +101,7 @@ async def test_a_provider_that_cannot_be_reached_is_tried_again() -> None:
         await model.summarize(transcript())
     await model.aclose()
     assert model.asked == QUICK.attempts
-    assert not isinstance(raised.value, retry.Unanswered), "nothing was sent"
+    assert not isinstance(raised.value, errors.Unanswered), "nothing was sent"
 
 
 # A call without an answer may have been charged.
@@ -116,7 +112,7 @@ async def test_a_model_that_hangs_is_cut_off_in_time_and_not_asked_twice(
 ) -> None:
     monkeypatch.setattr(retry, "MODEL", dataclasses.replace(QUICK, timeout_s=0.2))
     server.script(api.silence)
-    with pytest.raises(retry.Unanswered):
+    with pytest.raises(errors.Unanswered):
         async with asyncio.timeout(3):
             await model.summarize(transcript())
     assert len(server.calls) == 1
@@ -129,7 +125,7 @@ async def test_an_answer_that_got_lost_is_not_asked_for_again(
     model: OpenAISummarizer, server: OpenAIServer, reply: api.Reply
 ) -> None:
     server.script(reply)
-    with pytest.raises(retry.Unanswered) as raised:
+    with pytest.raises(errors.Unanswered) as raised:
         await model.summarize(transcript())
     assert raised.value.code is ErrorCode.SUMMARY_UNAVAILABLE
     assert len(server.calls) == 1

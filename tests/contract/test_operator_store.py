@@ -9,10 +9,11 @@ import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
-from lumimd.commit import Commit, Conflict
-from lumimd.dead_letter import DeadLetter, LetterState
-from lumimd.errors import ErrorCode
-from lumimd.operations.operator_store import (
+from lumimd.domain.commit import Commit, Conflict
+from lumimd.domain.dead_letter import DeadLetter, LetterState
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
+from lumimd.ports.operator_store import (
     AuditEntry,
     AuditFilter,
     AuditOutcome,
@@ -21,8 +22,7 @@ from lumimd.operations.operator_store import (
     VisitFilter,
     mark_of,
 )
-from lumimd.ports import VisitStore
-from lumimd.records import ProcessingError, ProcessingStatus, Stage, Visit
+from lumimd.ports.visit_store import VisitStore
 from tests.support.parts import START, upload
 
 MINUTE = timedelta(minutes=1)
@@ -65,8 +65,8 @@ async def both(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore import FirestoreVisitStore
-    from lumimd.adapters.firestore_operator_store import FirestoreOperatorStore
+    from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
+    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")

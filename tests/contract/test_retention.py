@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lumimd import retention
-from lumimd.parts import Policy
-from lumimd.queries import pages
+from lumimd.pipeline import retain
+from lumimd.policies.deployment import Policy
+from lumimd.ports.paging import pages
 from tests.support.api import completed, failed, visit_of
 from tests.support.parts import MemoryParts
 
@@ -32,9 +32,9 @@ class EmptyBucket:
 async def parts(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryParts]:
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore import FirestoreVisitStore
-    from lumimd.adapters.firestore_archive import FirestoreArchive
-    from lumimd.adapters.firestore_deletions import FirestoreDeletions
+    from lumimd.adapters.firestore.deletions import FirestoreDeletions
+    from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
@@ -62,7 +62,7 @@ async def parts(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 @pytest.mark.emulator
 async def test_all_that_are_due_are_erased_in_one_run(parts: MemoryParts) -> None:
     parts.clock.advance(timedelta(days=60))
-    done = await retention.enforce(parts)
+    done = await retain.enforce(parts)
     bucket: Any = parts.audio
     wanted = {f"visits/user-1/v{number:04d}/" for number in range(4, VISITS, 2)}
     assert bucket.erased == wanted

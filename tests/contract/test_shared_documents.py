@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.admission.lanes import Lane, Line, first_turn
-from lumimd.admission.places import Place, Shard
-from lumimd.commit import Conflict
-from lumimd.resilience.rate_limit import Bucket
-from lumimd.shared_documents import Shared, SharedDocuments
+from lumimd.coordination.shared_document import Shared
+from lumimd.domain.commit import Conflict
+from lumimd.policies.permits import Place, Shard
+from lumimd.policies.priorities import Lane, Line, first_turn
+from lumimd.policies.token_bucket import Bucket
+from lumimd.ports.shared_documents import SharedDocuments
 from tests.support.parts import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE, documents_of
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from lumimd.adapters.memory import ManualClock
-from lumimd.admission.lanes import Lane
-from lumimd.admission.places import Cap, Shard
-from lumimd.admission.slots import COLLECTION, Slots
-from lumimd.shared_documents import SharedDocuments
+from lumimd.coordination.admission.semaphore import COLLECTION, Slots
+from lumimd.policies.permits import Cap, Shard
+from lumimd.policies.priorities import Lane
+from lumimd.ports.shared_documents import SharedDocuments
 from tests.support.parts import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE, documents_of
 

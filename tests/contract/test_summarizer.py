@@ -5,12 +5,12 @@ from typing import get_args
 
 import pytest
 
-from lumimd.adapters.openai import OpenAISummarizer
-from lumimd.adapters.rules_summarizer import RulesSummarizer
-from lumimd.analysis.visit_summary import check
-from lumimd.clinical import Source
-from lumimd.ports import Summarizer
-from lumimd.transcript import Transcript
+from lumimd.adapters.openai.summarizer import OpenAISummarizer
+from lumimd.domain.clinical import Source
+from lumimd.domain.transcript import Transcript
+from lumimd.pipeline.analysis.visit_summary import check
+from lumimd.ports.summarizer import Summarizer
+from lumimd.rules.summarizer import RulesSummarizer
 from tests.support.parts import transcript
 
 # One client and one loop for the module: loading the certificates takes longer than a test.

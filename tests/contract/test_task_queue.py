@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pytest
 from google.cloud import tasks_v2
 
-from lumimd.adapters.cloud_tasks import CloudTaskQueue, client
+from lumimd.adapters.google.tasks import CloudTaskQueue, client
 from lumimd.adapters.memory import MemoryTaskQueue
-from lumimd.errors import Transient
-from lumimd.ports import TaskQueue
-from lumimd.resilience import retry
+from lumimd.domain.errors import Transient
+from lumimd.policies import retry
+from lumimd.ports.task_queue import TaskQueue
 
 URL = "http://127.0.0.1:9/nobody-listens"
 

@@ -14,11 +14,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from lumimd.adapters.firebase_auth import FirebaseTokens
+from lumimd.adapters.google.auth import FirebaseTokens
 from lumimd.adapters.local_tokens import LocalTokens
-from lumimd.errors import Transient
-from lumimd.tokens import TokenFault, TokenRefused, Tokens, User
-from lumimd.wiring import SystemClock
+from lumimd.domain.errors import Transient
+from lumimd.ports.tokens import TokenFault, TokenRefused, Tokens, User
+from lumimd.runtime.services import SystemClock
 from tests.support.firebase_auth_server import FirebaseAuthServer, firebase_auth_server
 from tests.support.user_ids import USER_IDS
 

@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from lumimd.adapters.assemblyai import AssemblyAITranscriber, Webhook
+from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber, Webhook
+from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER
 from lumimd.adapters.memory import MemoryAudioStore, MemoryTranscriber
-from lumimd.audio import Audio
-from lumimd.errors import DeploymentFault, ErrorCode, ProviderRefuses, Transient
-from lumimd.inbound import WEBHOOK_HEADER
-from lumimd.ports import Failed, Job, JobGone, Running, Transcribed, Transcriber
-from lumimd.resilience import retry
-from lumimd.transcript import Transcript
+from lumimd.domain.audio import Audio
+from lumimd.domain.errors import DeploymentFault, ErrorCode, ProviderRefuses, Transient
+from lumimd.domain.transcript import Transcript
+from lumimd.policies import retry
+from lumimd.ports.transcriber import Failed, Job, JobGone, Running, Transcribed, Transcriber
 from tests.support.parts import DIALOGUE, transcript, upload
 
 SECRET = "a-secret-of-the-webhook"

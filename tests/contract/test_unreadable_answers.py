@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from lumimd import collecting, pipeline, recovery
-from lumimd.adapters.assemblyai_fields import json_object
-from lumimd.errors import ErrorCode, Transient
-from lumimd.job_limit import LONGEST, MARGIN, job_limit
-from lumimd.records import ProcessingStatus, Status
-from lumimd.resilience import retry
-from lumimd.resilience.retry import Unanswered, Unreadable
+from lumimd.adapters.assemblyai.fields import json_object
+from lumimd.domain.errors import ErrorCode, Transient, Unanswered, Unreadable
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.pipeline import accept, collect, recover
+from lumimd.policies import retry
+from lumimd.policies.job_limit import LONGEST, MARGIN, job_limit
 from tests.support.assemblyai_provider import DONE, RUNNING, Provider, saying
 from tests.support.parts import MemoryParts, upload
 from tests.support.visits import run_tasks, visit_of
@@ -50,33 +49,33 @@ UNREADABLE = {
 async def test_a_job_that_cannot_be_read_is_given_up_within_its_limit(case: str) -> None:
     provider = Provider()
     parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     provider.trouble = {"job": saying(UNREADABLE[case])}
     limit = job_limit((await visit_of(parts)).audio.duration_seconds)  # type: ignore[union-attr]
     for _ in range(3 * int(limit.total_seconds() // 600) + 30):
         parts.clock.advance(timedelta(minutes=10))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     visit = await visit_of(parts)
     assert visit.status is Status.FAILED
     assert visit.processing_error is not None
     assert visit.processing_error.code is ErrorCode.TRANSCRIPTION_FAILED
     assert visit.processing_error.retryable
-    assert provider.asked["order"] == 1 + collecting.MAX_RESTARTS
+    assert provider.asked["order"] == 1 + collect.MAX_RESTARTS
     assert provider.asked["job"] < 400, "put aside for longer and longer"
 
 
 async def test_a_job_that_can_be_read_later_is_read() -> None:
     provider = Provider()
     parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     provider.trouble = {"job": saying(UNREADABLE["a web page"])}
     for _ in range(60):
         parts.clock.advance(timedelta(minutes=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     provider.trouble.clear()
     for _ in range(15):
         parts.clock.advance(timedelta(minutes=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         await run_tasks(parts)
     assert (await visit_of(parts)).status is Status.COMPLETED
     assert len(provider.jobs) == 1
@@ -101,14 +100,14 @@ async def test_a_bug_ends_in_time_as_well_and_is_seen(bug: Exception) -> None:
             raise bug
 
     parts = MemoryParts(transcriber=Broken())  # type: ignore[arg-type]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     seen, hours = 0, 0
     while (visit := await visit_of(parts)).status is Status.PROCESSING:
         hours += 1
         assert hours < 6 * 24
         parts.clock.advance(timedelta(minutes=10))
         try:
-            await recovery.wake_due(parts)
+            await recover.wake_due(parts)
         except ExceptionGroup as group:
             seen += len(group.exceptions)
     assert visit.processing_error is not None
@@ -130,10 +129,10 @@ async def test_an_order_whose_answer_cannot_be_read_is_adopted_and_not_repeated(
     adapter._client.http_client._transport.handler = garbled  # type: ignore[attr-defined]
     with pytest.raises(Unanswered):
         await adapter.submit("https://a.invalid/b/c?generation=1", visit_id="v", attempt=1)
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     for _ in range(10):
         parts.clock.advance(timedelta(minutes=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         await run_tasks(parts)
     assert (await visit_of(parts)).status is Status.COMPLETED
     assert provider.asked["order"] == 2
@@ -229,15 +228,15 @@ def test_a_job_has_as_long_as_its_recording_and_a_margin(
 async def test_a_job_that_was_given_up_and_ends_before_the_next_is_ordered_is_taken() -> None:
     provider = Provider(state=dict(RUNNING))
     parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     while (visit := await visit_of(parts)).processing_status is ProcessingStatus.TRANSCRIBING:
         parts.clock.advance(timedelta(minutes=10))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     assert visit.given_up_jobs == ("job-0",)
     provider.jobs["job-0"].update(DONE)
     for _ in range(5):
         parts.clock.advance(timedelta(minutes=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         await run_tasks(parts)
     assert (await visit_of(parts)).status is Status.COMPLETED
     assert provider.asked["order"] == 1

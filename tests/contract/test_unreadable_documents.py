@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from lumimd.commit import Commit, Conflict
-from lumimd.document import Document
-from lumimd.errors import UnreadableDocument
-from lumimd.library import Profile
+from lumimd.domain.commit import Commit, Conflict
+from lumimd.domain.document import Document
+from lumimd.domain.errors import UnreadableDocument
+from lumimd.domain.profile import Profile
 from tests.support.damaged import action, deletion, letter, visit
 from tests.support.parts import START, transcript
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE

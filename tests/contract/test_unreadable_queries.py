@@ -10,17 +10,12 @@ from typing import Any
 
 import pytest
 
-from lumimd import logs
-from lumimd.document import Document
-from lumimd.library import Place
-from lumimd.operations.operator_store import (
-    AuditFilter,
-    LetterFilter,
-    VisitFilter,
-    mark_of,
-)
-from lumimd.queries import Page, pages
-from lumimd.records import Action, Deletion, ProcessingStatus, Visit
+from lumimd.domain.document import Document
+from lumimd.domain.visit import Action, Deletion, ProcessingStatus, Visit
+from lumimd.ports.operator_store import AuditFilter, LetterFilter, VisitFilter, mark_of
+from lumimd.ports.owner_queries import Place
+from lumimd.ports.paging import Page, pages
+from lumimd.telemetry import logs
 from tests.monitoring.lines import Lines
 from tests.support.damaged import action, deletion, entry, letter, line, visit
 from tests.support.parts import START

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from lumimd.adapters.memory.uploads import MemoryUploads
-from lumimd.audio import recording_of
-from lumimd.media_types import TYPES
-from lumimd.uploads import Uploads, recording_path
+from lumimd.domain.audio import recording_of
+from lumimd.domain.media_types import TYPES
+from lumimd.ports.uploads import Uploads, recording_path
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def uploads(request: pytest.FixtureRequest) -> Iterator[Uploads]:
 
 
 def cloud(url: str, bucket: str) -> Uploads:
-    from lumimd.adapters.cloud_storage import storage_client
-    from lumimd.adapters.cloud_uploads import CloudUploads
+    from lumimd.adapters.google.storage import storage_client
+    from lumimd.adapters.google.uploads import CloudUploads
 
     return CloudUploads(storage_client("demo-lumimd", url), bucket)
 

@@ -9,17 +9,17 @@ from datetime import timedelta
 import pytest
 from google.api_core.exceptions import InvalidArgument
 
-from lumimd import events as e
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.store import DocumentTooLarge, RequestTooLarge
-from lumimd.commit import Commit, Conflict, Stored
-from lumimd.dead_letter import DeadLetter
-from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import VisitStore
-from lumimd.queries import Page, pages
-from lumimd.records import Action, HistoryEntry, ProcessingStatus, Visit
-from lumimd.transcript import TranscriptPage
-from lumimd.visit import advance
+from lumimd.adapters.memory.visit_store import DocumentTooLarge, RequestTooLarge
+from lumimd.domain import events as e
+from lumimd.domain.commit import Commit, Conflict, Stored
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.state_machine import advance
+from lumimd.domain.transcript import TranscriptPage
+from lumimd.domain.visit import Action, HistoryEntry, ProcessingStatus, Visit
+from lumimd.ports.paging import Page, pages
+from lumimd.ports.visit_store import VisitStore
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedVisitStore
 from tests.support.parts import START, transcript, upload
@@ -39,7 +39,7 @@ async def store(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore import FirestoreVisitStore
+    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     # A project of its own is an empty database of its own.

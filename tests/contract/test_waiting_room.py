@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.waiting_room import MemoryWaitingRoom
-from lumimd.admission.waiting_room import WaitingRoom
-from lumimd.commit import Commit, Stored
-from lumimd.ports import VisitStore
-from lumimd.records import Visit
+from lumimd.adapters.memory.queued_visits import MemoryWaitingRoom
+from lumimd.domain.commit import Commit, Stored
+from lumimd.domain.visit import Visit
+from lumimd.ports.queued_visits import WaitingRoom
+from lumimd.ports.visit_store import VisitStore
 from tests.support.parts import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE
 
@@ -25,8 +25,8 @@ def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore import FirestoreVisitStore
-    from lumimd.adapters.firestore_waiting_room import FirestoreWaitingRoom
+    from lumimd.adapters.firestore.queued_visits import FirestoreWaitingRoom
+    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")

@@ -10,8 +10,8 @@ import pytest_asyncio
 from infra.local.client import USER_ID, VisitDocuments
 from infra.local.launcher import Stack, running_stack
 from infra.local.stack import Options
-from lumimd.errors import ErrorCode
-from lumimd.records import Status
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.visit import Status
 from tests.end_to_end.recordings import CODECS, convert
 from tests.support.parts import SAMPLE, tone
 

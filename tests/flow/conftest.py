@@ -11,9 +11,10 @@ from functions_framework.aio import create_asgi_app
 
 from infra.local.eventarc.event import finalized
 from infra.local.stack import ENTRY_POINTS, ROOT
-from lumimd import logs, settings, wiring
-from lumimd.audio import Upload
-from lumimd.inbound import WEBHOOK_HEADER
+from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER
+from lumimd.domain.audio import Upload
+from lumimd.runtime import services, settings
+from lumimd.telemetry import logs
 from tests.support.parts import MemoryParts
 
 SECRET = "the-present-webhook-secret"
@@ -118,8 +119,8 @@ async def functions(environment: None) -> AsyncIterator[Functions]:
             )
             for name in ENTRY_POINTS
         }
-        wiring.install(parts)
+        services.install(parts)
         logs.configure()
         yield Functions(parts, clients)
-        wiring.uninstall()
+        services.uninstall()
     os.environ.pop("FUNCTION_TARGET", None)

@@ -9,8 +9,9 @@ import pytest
 from functions_framework.aio import create_asgi_app
 
 from infra.local.stack import ROOT
-from lumimd import logs, wiring
-from lumimd.api.application import app
+from lumimd.runtime import services
+from lumimd.runtime.api import app
+from lumimd.telemetry import logs
 from tests.support.api import ApiMemoryParts
 
 FUNCTIONS = ROOT / "functions"
@@ -22,12 +23,12 @@ async def served(environment: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     app.cache_clear()
     parts = ApiMemoryParts()
     function = create_asgi_app("api", str(FUNCTIONS / "main.py"))
-    wiring.install(parts)
+    services.install(parts)
     logs.configure()
     transport = httpx.ASGITransport(app=function)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
         yield parts, http
-    wiring.uninstall()
+    services.uninstall()
     app.cache_clear()
 
 

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, logs, settings
-from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Transcribed
-from lumimd.records import ProcessingStatus, Status, Visit
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.visit import ProcessingStatus, Status, Visit
+from lumimd.pipeline import collect
+from lumimd.ports.transcriber import Transcribed
+from lumimd.runtime import settings
+from lumimd.telemetry import logs
 from tests.flow.conftest import PREVIOUS_SECRET, Functions
 from tests.support.parts import transcript, upload
 
@@ -132,7 +134,7 @@ async def test_a_webhook_that_would_take_too_long_is_left_to_the_next_wake_up(
 ) -> None:
     await submitted(functions)
     functions.parts.transcriber.fetch = _never  # type: ignore[method-assign,assignment]
-    monkeypatch.setattr(collecting, "COLLECT_WITHIN_S", 0.05)
+    monkeypatch.setattr(collect, "COLLECT_WITHIN_S", 0.05)
     reply = await functions.webhook()
     assert reply.status_code == 200
     assert (await visit_of(functions)).wake_at == functions.parts.clock.now()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.stack import ENTRY_POINTS, ROOT
-from lumimd.settings import SettingsError, read, require, settings
+from lumimd.runtime.settings import SettingsError, read, require, settings
 from tests.flow.conftest import ENVIRONMENT
 
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")

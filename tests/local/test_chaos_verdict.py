@@ -11,8 +11,9 @@ import pytest
 from infra.local.chaos.evidence import Evidence, Heard, Job
 from infra.local.chaos.recordings import recordings
 from infra.local.chaos.verdict import Promise, judge
-from lumimd.errors import ErrorCode
-from lumimd.records import (
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.transcript import TranscriptPage, Utterance
+from lumimd.domain.visit import (
     Action,
     HistoryEntry,
     ProcessingError,
@@ -22,7 +23,6 @@ from lumimd.records import (
     Transcription,
     Visit,
 )
-from lumimd.transcript import TranscriptPage, Utterance
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 VISIT = "chaos-00001"

@@ -18,10 +18,12 @@ from infra.local.client import VisitDocuments
 from infra.local.demo import SAMPLE, brought_to_its_end
 from infra.local.memory_functions import FunctionsFailed
 from infra.local.stack import Options
-from lumimd import logs, pipeline, recovery, settings, wiring
-from lumimd.adapters.assemblyai import AssemblyAITranscriber
-from lumimd.errors import DeploymentFault, ErrorCode, ProviderRefuses
-from lumimd.records import Status
+from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber
+from lumimd.domain.errors import DeploymentFault, ErrorCode, ProviderRefuses
+from lumimd.domain.visit import Status
+from lumimd.pipeline import recover, submit
+from lumimd.runtime import services, settings
+from lumimd.telemetry import logs
 
 CANARY = "a word of the visit"
 PATIENCE_S = 8.0
@@ -65,7 +67,7 @@ async def demo(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Demo]:
     yield Demo()
     for client in clients:  # a process that ends need not; this one goes on
         await client.aclose()
-    wiring.uninstall()
+    services.uninstall()
     settings.settings.cache_clear()
     logs.configure()
 
@@ -95,7 +97,7 @@ async def test_a_demo_that_nothing_hinders_completes(demo: Demo) -> None:
 async def test_a_function_that_fails_each_time_ends_the_demo_with_its_error(
     demo: Demo, monkeypatch: pytest.MonkeyPatch, step: str, reasons: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(pipeline, step, bug)
+    monkeypatch.setattr(submit, step, bug)
     assert await demo.run() is None
     for reason in ("Nothing has moved for 8 s", "functions logged bug", "RuntimeError", *reasons):
         assert reason in demo.told
@@ -105,8 +107,8 @@ async def test_a_function_that_fails_each_time_ends_the_demo_with_its_error(
 async def test_a_scheduled_function_that_fails_is_named(
     demo: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "wake_due", bug)
-    monkeypatch.setattr(pipeline, "accept", hang)
+    monkeypatch.setattr(recover, "wake_due", bug)
+    monkeypatch.setattr(submit, "accept", hang)
     assert await demo.run() is None
     assert "The job wake-due-visits got 500" in demo.told
 
@@ -125,7 +127,7 @@ async def test_a_visit_that_is_held_ends_the_demo_and_says_since_when(
 async def test_a_function_that_hangs_keeps_neither_the_demo_nor_its_end_waiting(
     demo: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "accept", hang)
+    monkeypatch.setattr(submit, "accept", hang)
     assert await demo.run() is None
     assert "No log tells of a failure." in demo.told
 

@@ -18,7 +18,7 @@ from infra.local.supervision.ports import LOOPBACK, free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok
 from infra.node import installed
-from lumimd.audio import MAX_BYTES
+from lumimd.domain.audio import MAX_BYTES
 from tests.support.node_tests import outcomes_of
 from tests.support.servers import running, skipped_without_emulators
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from infra.local.stall import Recognition, Signs, Watch, until_stalled, waits_untroubled
-from lumimd.errors import ErrorCode
-from lumimd.records import Claim, ProcessingStatus, Trouble, Visit
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.visit import Claim, ProcessingStatus, Trouble, Visit
 
 HOUR_S = 3600
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)

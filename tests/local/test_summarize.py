@@ -8,7 +8,7 @@ import pytest
 
 from infra.local.offline.parts import ScriptedModel
 from infra.local.offline.summarize import main, summarized
-from lumimd.errors import BadAnswer
+from lumimd.domain.errors import BadAnswer
 from tests.support.parts import DIALOGUE, MemoryParts, transcribed, transcript
 from tests.support.summaries import summary_of
 from tests.support.visits import run_tasks, visit_of

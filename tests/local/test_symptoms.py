@@ -44,7 +44,7 @@ def test_a_fault_of_the_deployment_is_told_with_its_reason(tmp_path: Path) -> No
         ("scheduler", "12:00 job wake-due-visits: 500", "The job wake-due-visits got 500"),
         ("speech", "12:00 speech webhook id=j attempt=1 answer=None", "The webhook got None"),
         ("api", "ImportError: cannot import name", "api raised ImportError"),
-        ("api", "lumimd.errors.SettingsError: mend", "api raised SettingsError"),
+        ("api", "lumimd.domain.errors.SettingsError: mend", "api raised SettingsError"),
     ],
 )
 def test_an_answer_that_is_no_success_is_told_by_its_caller(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lumimd import logs
+from lumimd.telemetry import logs
 from tests.flow.conftest import environment, functions  # noqa: F401  (fixtures)
 from tests.monitoring.lines import Lines
 

@@ -5,18 +5,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.adapters.memory import MemoryTranscriber
-from lumimd.adapters.memory.breakers import MemoryBreakerStore
-from lumimd.adapters.memory.census import MemoryCensus
-from lumimd.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
-from lumimd.metrics_census import count_visits
-from lumimd.ports import Failed, Transcribed
-from lumimd.recording import record
-from lumimd.records import ProcessingStatus, Visit
-from lumimd.resilience.breaker import CircuitBreaker
-from lumimd.resilience.breaker_state import MODEL, TRANSCRIPTION, BreakerPolicy
-from lumimd.visit import retry_event
+from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
+from lumimd.adapters.memory.visit_counts import MemoryCensus
+from lumimd.coordination.breaker.breaker import CircuitBreaker
+from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.domain.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.domain.state_machine import retry_event
+from lumimd.domain.visit import ProcessingStatus, Visit
+from lumimd.pipeline.save import record
+from lumimd.policies.breaker import MODEL, TRANSCRIPTION, BreakerPolicy
+from lumimd.ports.transcriber import Failed, Transcribed
+from lumimd.telemetry.visit_counts import count_visits
 from tests.flow.conftest import Functions
 from tests.support.parts import CountingSummarizer, transcript
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lumimd.errors import DeploymentFault
+from lumimd.domain.errors import DeploymentFault
 from tests.monitoring.alerting import Series, incidents, policies
 from tests.monitoring.log_metric import USER_METRIC
 from tests.monitoring.series import Point

@@ -9,15 +9,16 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import logs
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.census import MemoryCensus
-from lumimd.commit import Commit
-from lumimd.dead_letter import DeadLetter
-from lumimd.errors import ErrorCode
-from lumimd.metrics_census import Census, count_visits
-from lumimd.ports import VisitStore
-from lumimd.records import ProcessingError, ProcessingStatus, Stage, Visit
+from lumimd.adapters.memory.visit_counts import MemoryCensus
+from lumimd.domain.commit import Commit
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
+from lumimd.ports.visit_counts import Census
+from lumimd.ports.visit_store import VisitStore
+from lumimd.telemetry import logs
+from lumimd.telemetry.visit_counts import count_visits
 from tests.support.parts import START
 
 HOUR = timedelta(hours=1)
@@ -53,8 +54,8 @@ async def counted(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore import FirestoreVisitStore
-    from lumimd.adapters.firestore_census import FirestoreCensus
+    from lumimd.adapters.firestore.visit_counts import FirestoreCensus
+    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")

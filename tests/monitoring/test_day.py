@@ -2,7 +2,7 @@
 
 import pytest
 
-from lumimd import logs
+from lumimd.telemetry import logs
 from tests.flow.conftest import Functions
 from tests.monitoring.alerting import GOOGLES, metric_types, policies
 from tests.monitoring.day import Day, live

@@ -5,8 +5,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-from lumimd import events
-from lumimd.resilience import breaker_shared
+from lumimd.coordination.breaker import shared
+from lumimd.domain import events
 from tests.flow.conftest import Functions
 from tests.monitoring.day import Day
 from tests.monitoring.lines import Lines
@@ -19,7 +19,7 @@ LOGGING = {"event", "failure", "_measure"}
 def in_the_source() -> set[str]:
     """The names that the source gives to what it logs; a name is a constant, or known here."""
     names = {each.name for each in _below(events.Event)}
-    names |= {name for name, _ in breaker_shared._CHANGED.values()}
+    names |= {name for name, _ in shared._CHANGED.values()}
     for path in sorted((ROOT / "functions").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and _is_logging(node.func):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 
-from lumimd import logs
+from lumimd.telemetry import logs
 from tests.monitoring.log_filter import UnknownFilter, entry_of, field, matches
 from tests.monitoring.log_metric import FOLDER, USER_METRIC, ours, parsed, points
 from tests.monitoring.series import Point, percentile

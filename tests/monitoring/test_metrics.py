@@ -5,12 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, events, metrics, pipeline, recovery
-from lumimd.errors import ErrorCode, Permanent, Transient
-from lumimd.ports import Failed, Transcribed
-from lumimd.recording import dead_letter_of, record
-from lumimd.records import Visit
-from lumimd.visit import advance, retry_event
+from lumimd.domain import events
+from lumimd.domain.dead_letter import dead_letter_of
+from lumimd.domain.errors import ErrorCode, Permanent, Transient
+from lumimd.domain.state_machine import advance, retry_event
+from lumimd.domain.visit import Visit
+from lumimd.pipeline import accept, collect, recover, summarize
+from lumimd.pipeline.save import record
+from lumimd.ports.transcriber import Failed, Transcribed
+from lumimd.telemetry import metrics
 from tests.monitoring.lines import Lines
 from tests.support.parts import START, MemoryParts, NothingToSay, transcript, upload
 
@@ -18,13 +21,13 @@ MINUTE = timedelta(minutes=1)
 
 
 async def submitted(parts: MemoryParts, visit_id: str = "visit-1") -> None:
-    await pipeline.accept(parts, parts.upload(visit_id))
+    await accept.accept(parts, parts.upload(visit_id))
 
 
 async def transcribed(parts: MemoryParts, visit_id: str = "visit-1") -> None:
     order = next(order for order in parts.transcriber.orders if order.visit_id == visit_id)
     parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
-    await collecting.collect(parts, visit_id, order.attempt, order.transcript_id)
+    await collect.collect(parts, visit_id, order.attempt, order.transcript_id)
 
 
 async def asked_for_again(parts: MemoryParts) -> None:
@@ -39,7 +42,7 @@ async def test_each_stage_is_measured_from_the_end_of_the_one_before(lines: Line
     parts.clock.advance(3 * MINUTE)
     await transcribed(parts)
     parts.clock.advance(2 * MINUTE)
-    await pipeline.summarize(parts, "visit-1", 1)
+    await summarize.summarize(parts, "visit-1", 1)
     ended = {line["stage"]: line["durationMs"] for line in lines.of("stage_ended")}
     assert ended == {"submission": 0, "transcription": 180_000, "summary": 120_000}
     assert lines.one("visit_ended")["durationMs"] == 300_000
@@ -69,7 +72,7 @@ async def test_webhook_and_poller_that_race_are_one_measurement(lines: Lines) ->
     parts = MemoryParts()
     await submitted(parts)
     parts.clock.advance(MINUTE)
-    await asyncio.gather(*(transcribed(parts) for _ in range(5)), recovery.wake_due(parts))
+    await asyncio.gather(*(transcribed(parts) for _ in range(5)), recover.wake_due(parts))
     stages = [line["stage"] for line in lines.of("stage_ended")]
     assert stages == ["submission", "transcription"]
 
@@ -78,10 +81,10 @@ async def test_a_transcription_that_began_nobody_knows_when_is_not_measured(line
     parts = MemoryParts()
     uploaded = parts.upload()
     parts.transcriber.submit = _answer_lost(parts)  # type: ignore[method-assign]
-    await pipeline.accept(parts, uploaded)
+    await accept.accept(parts, uploaded)
     order = parts.transcriber.orders[0]
     parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
-    await collecting.collect(parts, "visit-1", 1, order.transcript_id)
+    await collect.collect(parts, "visit-1", 1, order.transcript_id)
     assert lines.of("transcript_stored")
     assert lines.of("stage_ended") == []
 
@@ -100,7 +103,7 @@ async def test_a_visit_that_fails_is_a_dead_letter_with_stage_and_code(lines: Li
     parts = MemoryParts()
     await submitted(parts)
     parts.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     letter, ended = lines.one("dead_letter_written"), lines.one("visit_ended")
     assert (letter["stage"], letter["code"]) == ("transcription", "transcription_failed")
     assert (letter["severity"], letter["visitId"]) == ("WARNING", "visit-1")
@@ -131,7 +134,7 @@ async def test_what_happens_to_a_visit_after_its_end_does_not_end_it_again(lines
     parts = MemoryParts()
     await submitted(parts)
     parts.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     stored = await parts.store.get("visit-1")
     assert stored
     for event in (events.VisitEdited(None, {"title": "x"}), events.ConsentGiven(None)):
@@ -145,7 +148,7 @@ async def test_a_new_summary_and_a_late_consent_are_no_retries(lines: Lines) -> 
     parts = MemoryParts()
     await submitted(parts)
     await transcribed(parts)
-    await pipeline.summarize(parts, "visit-1", 1)
+    await summarize.summarize(parts, "visit-1", 1)
     stored = await parts.store.get("visit-1")
     assert stored
     event = events.SummaryRegenerated(stored.visit.attempt)
@@ -169,9 +172,9 @@ async def test_further_attempts_are_counted_on_their_line(lines: Lines) -> None:
     for attempt in (1, 2):
         job = f"job-{attempt - 1}"
         parts.transcriber.finish(job, Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
-        await collecting.collect(parts, "visit-1", attempt, job)
+        await collect.collect(parts, "visit-1", attempt, job)
         await asked_for_again(parts)
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     assert [line["retries"] for line in lines.of("visit_retried")] == [1, 2]
 
 
@@ -179,7 +182,7 @@ async def test_everything_about_an_ended_visit_is_on_one_line(lines: Lines) -> N
     parts = MemoryParts()
     await submitted(parts)
     await transcribed(parts)
-    await pipeline.summarize(parts, "visit-1", 1)
+    await summarize.summarize(parts, "visit-1", 1)
     line = lines.one("visit_ended")
     told = ("durationMs", "audioSeconds", "sizeBytes", "restarts", "retries", "source")
     assert [line[name] for name in told] == [0, 2.0, 64_044, 0, 0, "model"]
@@ -192,9 +195,9 @@ async def test_an_order_after_a_lost_job_is_no_slow_submission(lines: Lines) -> 
     parts = MemoryParts()
     await submitted(parts)
     parts.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     parts.clock.advance(10 * MINUTE)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert len(lines.of("transcription_submitted")) == 2
     assert [line["stage"] for line in lines.of("stage_ended")] == ["submission"]
 
@@ -205,10 +208,10 @@ async def test_a_summary_that_was_asked_for_again_began_when_it_was_asked_for(li
     await transcribed(parts)
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
     parts.fallback = NothingToSay()
-    await pipeline.summarize(parts, "visit-1", 1)
+    await summarize.summarize(parts, "visit-1", 1)
     parts.clock.advance(24 * 60 * MINUTE)
     await asked_for_again(parts)
     parts.clock.advance(MINUTE)
-    await pipeline.summarize(parts, "visit-1", 2)
+    await summarize.summarize(parts, "visit-1", 2)
     line = lines.of("stage_ended")[-1]
     assert (line["stage"], line["durationMs"]) == ("summary", 60_000)

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import metrics, pipeline, recovery
-from lumimd.commit import Stored
-from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.ports import JobGone
-from lumimd.progress import Step
-from lumimd.queries import Page
+from lumimd.domain.commit import Stored
+from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.domain.progress import Step
+from lumimd.pipeline import accept, recover
+from lumimd.ports.paging import Page
+from lumimd.ports.transcriber import JobGone
+from lumimd.telemetry import metrics
 from tests.monitoring.lines import Lines
 from tests.support.parts import MemoryParts
 from tests.unit.test_retry import jumping_loop
@@ -19,11 +20,11 @@ MINUTE = timedelta(minutes=1)
 
 
 async def submitted(parts: MemoryParts, visit_id: str = "visit-1") -> None:
-    await pipeline.accept(parts, parts.upload(visit_id))
+    await accept.accept(parts, parts.upload(visit_id))
 
 
 async def test_a_run_with_nothing_to_do_is_a_heartbeat_all_the_same(lines: Lines) -> None:
-    await recovery.wake_due(MemoryParts())
+    await recover.wake_due(MemoryParts())
     line = lines.one("woke_due_visits")
     assert (line["count"], line["lateMs"], line["overdue"]) == (0, 0, 0)
 
@@ -34,7 +35,7 @@ async def test_a_run_tells_how_late_it_found_the_longest_overdue_visit(lines: Li
     parts.clock.advance(10 * MINUTE)
     await submitted(parts, "visit-2")
     parts.clock.advance(5 * MINUTE)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     line = lines.one("woke_due_visits")
     assert (line["count"], line["lateMs"], line["overdue"]) == (2, 14.25 * 60_000, 0)
 
@@ -46,7 +47,7 @@ async def test_a_visit_is_overdue_after_a_quarter_of_an_hour(
     parts = MemoryParts()
     await submitted(parts)
     parts.clock.advance(minutes * MINUTE)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert lines.one("woke_due_visits")["overdue"] == overdue
 
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 from infra.ops import cli
 from infra.ops.connection import Connection
 from infra.ops.local_stack import Addresses
-from lumimd import logs
+from lumimd.telemetry import logs
 from tests.support.operators import OperatedParts
 
 VISITS = 3

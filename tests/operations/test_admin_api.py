@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from infra.local.stack import ROOT
-from lumimd import commands
 from lumimd.api import admin
 from lumimd.api.admin_letters import WITHIN, ManyRetries
 from lumimd.api.admin_routing import _PROBLEMS
 from lumimd.api.application import make_app
-from lumimd.dead_letter import LetterState
-from lumimd.operations.operator_store import AuditFilter
-from lumimd.operations.refusals import OperatorCode
-from lumimd.records import ProcessingStatus
-from lumimd.resilience.breaker_state import Breaker, State
+from lumimd.domain.dead_letter import LetterState
+from lumimd.domain.operator_refusals import OperatorCode
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.pipeline import commands
+from lumimd.policies.breaker import Breaker, State
+from lumimd.ports.operator_store import AuditFilter
 from tests.support.api import Api, ApiMemoryParts, client_of
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedParts
 

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lumimd import commands, erasure, recovery
-from lumimd.commit import Stored
-from lumimd.errors import ErrorCode, Refused, Transient
+from lumimd.domain.commit import Stored
+from lumimd.domain.errors import ErrorCode, Refused, Transient
 from lumimd.operations import after_restore as restoring
 from lumimd.operations import legal_hold
 from lumimd.operations.after_restore import after_restore
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import AuditFilter, AuditOutcome
-from lumimd.parts import Policy
+from lumimd.pipeline import commands, erase, recover
+from lumimd.policies.deployment import Policy
+from lumimd.ports.operator_store import AuditFilter, AuditOutcome
 from tests.support.operators import OperatedParts, operator
 
 DAY = timedelta(days=1)
@@ -32,7 +32,7 @@ def olga(parts: OperatedParts) -> Operator:
 async def swept(parts: OperatedParts) -> None:
     for _ in range(2):
         parts.clock.advance(timedelta(hours=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
 
 
 def backup(parts: OperatedParts) -> dict[str, dict[str, object]]:
@@ -90,7 +90,7 @@ async def test_the_visits_of_a_user_who_had_everything_deleted_go_again(
 ) -> None:
     """Also one whose own receipt is missing; a visit from after the deletion stays."""
     await parts.completed("old")
-    await erasure.note_erasure(parts, "user-1")
+    await erase.note_erasure(parts, "user-1")
     parts.clock.advance(DAY)
     await parts.completed("new")
     found = await after_restore(olga, parts.clock.now() - 2 * DAY)
@@ -146,7 +146,7 @@ async def test_a_released_visit_of_a_user_who_had_everything_deleted_is_deleted(
 ) -> None:
     await parts.completed("v1")
     await legal_hold.hold(olga, "v1", reason="case 17")
-    await erasure.note_erasure(parts, "user-1")
+    await erase.note_erasure(parts, "user-1")
     with pytest.raises(Refused):
         await commands.delete(parts, "v1")
     await legal_hold.release(olga, "v1", reason="closed")

@@ -7,15 +7,15 @@ from itertools import pairwise
 
 import pytest
 
-from lumimd import pipeline, recovery
 from lumimd.adapters.memory import MemoryAudioStore
-from lumimd.audio import Audio
-from lumimd.commit import Commit
-from lumimd.errors import ErrorCode, Transient
+from lumimd.domain.audio import Audio
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.visit import Stage, Status
 from lumimd.operations.bulk_retry import BulkItem, BulkOutcome, Pace, bulk_retry, choose
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import AuditFilter, AuditOutcome, LetterFilter
-from lumimd.records import Stage, Status
+from lumimd.pipeline import recover, summarize
+from lumimd.ports.operator_store import AuditFilter, AuditOutcome, LetterFilter
 from tests.support.operators import OperatedParts
 
 EVERY = LetterFilter()
@@ -71,9 +71,9 @@ async def test_a_thousand_are_retried_at_the_pace_and_no_transcript_is_paid_twic
     assert await parts.operators.letters(LetterFilter(state=None), 10) == []
 
     parts.clock.advance(timedelta(minutes=5))
-    assert await recovery.wake_due(parts) == 1_000  # the poller looks after every one of them
+    assert await recover.wake_due(parts) == 1_000  # the poller looks after every one of them
     for visit_id in ids[::20]:
-        await pipeline.summarize(parts, visit_id, 2)
+        await summarize.summarize(parts, visit_id, 2)
         assert (await parts.get(visit_id)).status is Status.COMPLETED
     assert len(parts.transcriber.orders) == 1_000  # as before: not one was ordered again
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from infra.ops.cli import OK, PROBLEMS, USAGE, main, parser
-from lumimd import commands
-from lumimd.dead_letter import LetterState
-from lumimd.operations.operator_store import AuditFilter
-from lumimd.records import ProcessingStatus
-from lumimd.resilience.breaker_state import Breaker, State
+from lumimd.domain.dead_letter import LetterState
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.pipeline import commands
+from lumimd.policies.breaker import Breaker, State
+from lumimd.ports.operator_store import AuditFilter
 from tests.operations.conftest import Ops
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedParts
 

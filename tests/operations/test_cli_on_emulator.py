@@ -11,11 +11,18 @@ from rich.console import Console
 
 from infra.ops.cli import OK, PROBLEMS, parser, run
 from infra.ops.connection import Connection, OperatorsParts, cloud
-from lumimd.commit import Commit
-from lumimd.dead_letter import DeadLetter
-from lumimd.errors import ErrorCode, Transient
-from lumimd.records import ProcessingError, ProcessingStatus, Stage, Status, Transcription, Visit
-from lumimd.settings import Settings
+from lumimd.domain.commit import Commit
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.visit import (
+    ProcessingError,
+    ProcessingStatus,
+    Stage,
+    Status,
+    Transcription,
+    Visit,
+)
+from lumimd.runtime.settings import Settings
 from tests.support.object_holds import object_holds
 from tests.support.operators import CANARY
 from tests.support.parts import upload

@@ -12,10 +12,10 @@ import pytest
 
 from infra.local.stack import ROOT
 from infra.ops import arguments
+from lumimd.domain.visit import Stage
 from lumimd.operations import breakers
 from lumimd.operations.bulk_retry import PER_MINUTE
 from lumimd.operations.rerun import From
-from lumimd.records import Stage
 from tests.operations.test_cli_ends import ENV
 
 HEAVY = {
@@ -32,8 +32,8 @@ HEAVY = {
     "grpc",
     "httpx",
     "infra.local.stack",
-    "lumimd.pipeline",
-    "lumimd.records",
+    "lumimd.pipeline.submit",
+    "lumimd.domain.visit",
     "openai",
     "pydantic",
     "requests",
@@ -111,7 +111,7 @@ def test_a_command_loads_the_sdk_of_its_parts_alone(part: str, needed: set[str])
         "google.cloud.scheduler_v1",
         "google.cloud.storage",
         "google.cloud.tasks_v2",
-        "lumimd.pipeline",
+        "lumimd.pipeline.submit",
         "openai",
         "rich.progress",
     } - needed

@@ -7,7 +7,7 @@ import pytest
 
 from infra.ops.cli import USAGE, main
 from infra.ops.connection import NeedsSetting, OperatorsParts, cloud
-from lumimd.settings import Settings
+from lumimd.runtime.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import pipeline
-from lumimd.commit import Commit
-from lumimd.dead_letter import LetterState
-from lumimd.errors import RefusalCode, Refused
+from lumimd.domain.commit import Commit
+from lumimd.domain.dead_letter import LetterState
+from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.operations import dead_letters
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import AuditFilter, AuditOutcome, LetterFilter
-from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.records import ProcessingStatus, Status
+from lumimd.pipeline import summarize
+from lumimd.ports.operator_store import AuditFilter, AuditOutcome, LetterFilter
 from tests.support.operators import OperatedParts
 
 
@@ -23,7 +23,7 @@ async def test_a_retried_item_leaves_the_dead_letters_and_its_transcript_is_used
     visit = await dead_letters.retry(olga, "v1")
     assert (visit.attempt, visit.processing_status) == (2, ProcessingStatus.SUMMARIZING)
     assert await parts.operators.letters(LetterFilter(state=None), 10) == []
-    await pipeline.summarize(parts, "v1", 2)
+    await summarize.summarize(parts, "v1", 2)
     assert (await parts.get("v1")).status is Status.COMPLETED
     assert len(parts.transcriber.orders) == 1
 
@@ -129,9 +129,9 @@ async def test_another_failure_of_the_same_visit_is_a_new_letter_and_open(
     await parts.partial("v1")
     await dead_letters.discard(olga, "v1", "never mind")
     await dead_letters.retry(olga, "v1")
-    from lumimd.errors import ErrorCode, Permanent
+    from lumimd.domain.errors import ErrorCode, Permanent
 
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
-    await pipeline.summarize(parts, "v1", 2)
+    await summarize.summarize(parts, "v1", 2)
     letter = await dead_letters.one(olga, "v1")
     assert (letter.state, letter.discard_reason) == (LetterState.OPEN, None)

@@ -2,12 +2,13 @@
 
 import pytest
 
-from lumimd.errors import DeploymentFault
+from lumimd.domain.errors import DeploymentFault
 from lumimd.operations import checks
 from lumimd.operations.doctor import Level, diagnose
-from lumimd.operations.operator import Operator, Unhealthy
-from lumimd.resilience.breaker_state import ORDERS, Breaker, Reason, opened
-from lumimd.resilience.breaker_suspects import mark, refused
+from lumimd.operations.operator import Operator
+from lumimd.policies.breaker import ORDERS, Breaker, Reason, opened
+from lumimd.policies.breaker_suspects import mark, refused
+from lumimd.ports.health_check import Unhealthy
 from tests.support.operators import OperatedParts
 
 

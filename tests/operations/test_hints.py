@@ -8,9 +8,9 @@ import pytest
 
 from infra.ops.cli import OK, PROBLEMS
 from infra.ops.invocation import CALLED_AS
-from lumimd import commands
-from lumimd.errors import ErrorCode
+from lumimd.domain.errors import ErrorCode
 from lumimd.operations.legal_hold import hold
+from lumimd.pipeline import commands
 from tests.operations.conftest import ops_on
 from tests.support.operators import QUEUE, SCHEDULE, OperatedParts, operator
 

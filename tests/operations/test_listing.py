@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from infra.ops.listing import Listing, print_whole
-from lumimd.resilience.breaker_state import Breaker, Reason, State
+from lumimd.policies.breaker import Breaker, Reason, State
 from tests.operations.conftest import ops_on
 from tests.support.operators import QUEUE, SCHEDULE, OperatedParts
 

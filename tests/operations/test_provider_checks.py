@@ -6,9 +6,9 @@ from threading import Thread
 
 import pytest
 
-from lumimd.adapters.cloud_storage import storage_client
+from lumimd.adapters.google.storage import storage_client
 from lumimd.adapters.provider_checks import bucket_check, model_check, transcriber_check
-from lumimd.operations.operator import Unhealthy
+from lumimd.ports.health_check import Unhealthy
 
 
 @pytest.fixture

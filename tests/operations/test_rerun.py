@@ -2,13 +2,13 @@
 
 import pytest
 
-from lumimd import commands, pipeline, recovery
-from lumimd.errors import RefusalCode, Refused
+from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import AuditFilter
-from lumimd.operations.refusals import OperatorCode, OperatorRefused
 from lumimd.operations.rerun import From, rerun
-from lumimd.records import ProcessingStatus, Status
+from lumimd.pipeline import commands, recover, summarize
+from lumimd.ports.operator_store import AuditFilter
 from tests.support.operators import OperatedParts
 
 
@@ -19,7 +19,7 @@ async def test_from_the_summary_the_transcript_stays_and_only_the_model_is_paid(
     before = await parts.store.transcript("v1")
     visit = await rerun(olga, "v1", From.SUMMARY)
     assert visit.processing_status is ProcessingStatus.SUMMARIZING
-    await pipeline.summarize(parts, "v1", visit.attempt)
+    await summarize.summarize(parts, "v1", visit.attempt)
     assert (await parts.get("v1")).status is Status.COMPLETED
     assert await parts.store.transcript("v1") == before
     assert len(parts.transcriber.orders) == 1
@@ -32,7 +32,7 @@ async def test_from_the_submission_everything_is_made_anew(
     await parts.completed("v1")
     visit = await rerun(olga, "v1", From.SUBMISSION)
     assert (visit.attempt, visit.processing_status) == (2, ProcessingStatus.PENDING)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert len(parts.transcriber.orders) == 2
     assert (await parts.get("v1")).processing_status is ProcessingStatus.TRANSCRIBING
 
@@ -67,9 +67,9 @@ async def test_a_failed_order_is_looked_for_before_anything_is_ordered_again(
         began.append(visit_id)
         return await parts.get(visit_id)
 
-    from lumimd import events as e
-    from lumimd.errors import ErrorCode
-    from lumimd.recording import record
+    from lumimd.domain import events as e
+    from lumimd.domain.errors import ErrorCode
+    from lumimd.pipeline.save import record
 
     await parts.submitted("v1")
     stored = await parts.store.get("v1")

@@ -25,17 +25,17 @@ from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok
 from infra.ops.cli import OK, parser, run
 from infra.ops.connection import Connection
-from lumimd import commands, pipeline, recovery
-from lumimd.adapters.firestore import FirestoreVisitStore
-from lumimd.adapters.firestore_archive import FirestoreArchive
-from lumimd.adapters.firestore_deletions import FirestoreDeletions
-from lumimd.adapters.firestore_operator_store import FirestoreOperatorStore
+from lumimd.adapters.firestore.deletions import FirestoreDeletions
+from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
+from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
+from lumimd.domain.visit import ProcessingStatus
 from lumimd.operations import legal_hold
-from lumimd.operations.controls import RunState
 from lumimd.operations.operator import Operator
-from lumimd.parts import Policy
-from lumimd.records import ProcessingStatus
+from lumimd.pipeline import accept, commands, recover
+from lumimd.policies.deployment import Policy
+from lumimd.ports.service_controls import RunState
 from tests.monitoring.runbooks import FOLDER
 from tests.monitoring.runbooks import commands as lines_of
 from tests.support.operators import OperatedParts
@@ -129,7 +129,7 @@ class Rehearsal:
     async def minutes_pass(self) -> None:
         for _ in range(3):
             self.parts.clock.advance(timedelta(minutes=5))
-            await recovery.wake_due(self.parts)
+            await recover.wake_due(self.parts)
 
     async def documents_of(self, visit_id: str) -> dict[str, Any]:
         stored = await self.parts.store.get(visit_id)
@@ -159,7 +159,7 @@ async def test_the_runbook_restores_what_was_damaged_and_nothing_that_was_delete
     olga = Operator("olga", parts)
     for visit_id in (DAMAGED, DELETED, SWEPT, HELD):
         await parts.completed(visit_id)
-    await pipeline.accept(parts, parts.uploaded_now(UNDER_WAY))
+    await accept.accept(parts, parts.uploaded_now(UNDER_WAY))
     orders = len(parts.transcriber.orders)
     good = await rehearsal.documents_of(DAMAGED)
     await rehearsal.back_up()

@@ -6,15 +6,15 @@ from functools import partial
 
 import pytest
 
-from lumimd.errors import ErrorCode, Transient
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
 from lumimd.operations import audit, breakers, queues, schedules
-from lumimd.operations.controls import RunState
 from lumimd.operations.doctor import Level, diagnose
 from lumimd.operations.health import health
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import AuditFilter, AuditOutcome
-from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.resilience.breaker_state import MODEL, Breaker, Reason, State
+from lumimd.policies.breaker import MODEL, Breaker, Reason, State
+from lumimd.ports.operator_store import AuditFilter, AuditOutcome
+from lumimd.ports.service_controls import RunState
 from tests.support.operators import QUEUE, SCHEDULE, OperatedParts
 from tests.unit.test_retry import jumping_loop
 

@@ -3,15 +3,15 @@
 from collections import Counter
 from datetime import timedelta
 
-from lumimd import collecting, commands, pipeline
-from lumimd.errors import ErrorCode
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.visit import Stage
 from lumimd.operations import dead_letters
 from lumimd.operations.costs import Prices, costs
 from lumimd.operations.failures import failures, hashed
 from lumimd.operations.operator import Operator
 from lumimd.operations.statistics import statistics
-from lumimd.ports import Transcribed
-from lumimd.records import Stage
+from lumimd.pipeline import collect, commands, summarize
+from lumimd.ports.transcriber import Transcribed
 from tests.support.operators import OperatedParts, spoken
 
 HOUR = timedelta(hours=1)
@@ -45,7 +45,7 @@ async def test_the_retry_rate_is_the_share_of_visits_that_were_retried(
     await parts.completed("easy")
     await parts.partial("hard")
     await dead_letters.retry(olga, "hard")
-    await pipeline.summarize(parts, "hard", 2)
+    await summarize.summarize(parts, "hard", 2)
     found = await statistics(olga)
     assert (found.retried, found.retry_rate) == (1, 0.5)
 
@@ -57,9 +57,9 @@ async def test_the_times_of_the_stages_come_from_the_history(
         await parts.submitted(f"v{number}")
         parts.clock.advance(timedelta(seconds=seconds))
         parts.transcriber.finish(f"job-{number}", Transcribed(spoken()))
-        await collecting.collect(parts, f"v{number}", 1, f"job-{number}")
+        await collect.collect(parts, f"v{number}", 1, f"job-{number}")
         parts.clock.advance(timedelta(seconds=2))
-        await pipeline.summarize(parts, f"v{number}", 1)
+        await summarize.summarize(parts, f"v{number}", 1)
     stages = {each.stage: each for each in (await statistics(olga)).stages}
     assert stages[Stage.TRANSCRIPTION].runs == 3
     assert stages[Stage.TRANSCRIPTION].median_seconds == 20
@@ -105,7 +105,7 @@ async def test_costs_tell_repetitions_apart_and_what_keeping_the_transcript_save
     await parts.completed("easy")
     await parts.partial("hard")
     await dead_letters.retry(olga, "hard")
-    await pipeline.summarize(parts, "hard", 2)
+    await summarize.summarize(parts, "hard", 2)
     found = await costs(olga, HOUR, Prices(audio_hour=3600.0, summary=1.0))
     heard_s = 2 * spoken().duration_seconds  # type: ignore[operator]
     assert (found.visits, found.orders, found.summaries) == (2, 2, 2)

@@ -7,11 +7,11 @@ import pytest
 
 from infra.ops.arguments import parser
 from lumimd.api.problems import DETAILS
-from lumimd.errors import MESSAGES, REFUSALS
-from lumimd.events import TranscriptionRestarted
-from lumimd.operations.refusals import SENTENCES
-from lumimd.plurals import counted, does, times
-from lumimd.recording import record
+from lumimd.domain.errors import MESSAGES, REFUSALS
+from lumimd.domain.events import TranscriptionRestarted
+from lumimd.domain.operator_refusals import SENTENCES
+from lumimd.domain.plurals import counted, does, times
+from lumimd.pipeline.save import record
 from tests.operations.conftest import Ops
 from tests.support.operators import QUEUE, SCHEDULE, OperatedParts
 

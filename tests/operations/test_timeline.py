@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from lumimd import collecting, commands, pipeline
-from lumimd.errors import ErrorCode, Permanent
+from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.visit import Stage
+from lumimd.domain.visit_line import VisitLine
 from lumimd.operations import dead_letters
-from lumimd.operations.lines import VisitLine
 from lumimd.operations.operator import Operator
 from lumimd.operations.timeline import RunOutcome, StageRun, timeline
-from lumimd.ports import Transcribed
-from lumimd.records import Stage
+from lumimd.pipeline import accept, collect, commands, summarize
+from lumimd.ports.transcriber import Transcribed
 from tests.support.operators import CANARY, OperatedParts, spoken
 from tests.support.parts import NothingToSay, another, tone
 from tests.support.visits import minutes_pass
@@ -27,7 +27,7 @@ async def walked(parts: OperatedParts) -> None:
     await parts.submitted("v1")
     parts.clock.advance(40 * SECONDS)
     parts.transcriber.finish("job-0", Transcribed(spoken()))
-    await collecting.collect(parts, "v1", 1, "job-0")
+    await collect.collect(parts, "v1", 1, "job-0")
     parts.clock.advance(5 * SECONDS)
 
 
@@ -35,7 +35,7 @@ async def test_each_stage_has_its_duration_its_tries_and_what_went_in_and_out(
     parts: OperatedParts,
 ) -> None:
     await walked(parts)
-    await pipeline.summarize(parts, "v1", 1)
+    await summarize.summarize(parts, "v1", 1)
     submission, transcription, summary = await runs_of(parts)
     assert [submission.stage, transcription.stage, summary.stage] == list(Stage)
     assert [run.seconds for run in (submission, transcription, summary)] == [0, 40, 5]
@@ -64,7 +64,7 @@ async def test_a_failure_and_the_retry_after_it_are_two_runs(
     await walked(parts)
     parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_INVALID)]
     parts.fallback = NothingToSay()
-    await pipeline.summarize(parts, "v1", 1)
+    await summarize.summarize(parts, "v1", 1)
     parts.clock.advance(timedelta(hours=1))
     await dead_letters.retry(olga, "v1")
     parts.clock.advance(7 * SECONDS)
@@ -79,7 +79,7 @@ async def test_a_failure_and_the_retry_after_it_are_two_runs(
 async def test_a_newer_recording_starts_the_visit_over(parts: OperatedParts) -> None:
     await parts.submitted("v1")
     parts.clock.advance(10 * SECONDS)
-    await pipeline.accept(parts, parts.upload("v1", generation=2))
+    await accept.accept(parts, parts.upload("v1", generation=2))
     outcomes = [(run.stage, run.attempt, run.outcome) for run in await runs_of(parts)]
     assert outcomes == [
         (Stage.SUBMISSION, 1, RunOutcome.DONE),
@@ -111,11 +111,11 @@ async def test_the_files_of_a_visit_are_transcribed_one_after_the_other(
     for number, content in ((2, b"not a recording"), (3, tone(seconds=2))):
         uploaded = another(number, "v1")
         parts.audio.put(uploaded.audio, content)
-        await pipeline.accept(parts, uploaded)
+        await accept.accept(parts, uploaded)
     for order in range(2):
         attempt = (await parts.get("v1")).attempt
         parts.transcriber.finish(f"job-{order}", Transcribed(spoken()))
-        await collecting.collect(parts, "v1", attempt, f"job-{order}")
+        await collect.collect(parts, "v1", attempt, f"job-{order}")
         await minutes_pass(parts, 3)
     told = [(run.stage, run.outcome) for run in await runs_of(parts)]
     assert told == [

@@ -22,20 +22,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lumimd import pipeline, recovery
 from lumimd.adapters.memory import ManualClock
 from lumimd.adapters.memory.transcriber import Order
-from lumimd.audio import Audio
-from lumimd.clinical import Source, VisitSummary
-from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.ports import Failed, Running, Transcribed
-from lumimd.progress import Step
-from lumimd.records import ProcessingStatus, Stage, Status, Visit, VisitKind
-from lumimd.transcript import Transcript
+from lumimd.domain.audio import Audio
+from lumimd.domain.clinical import Source, VisitSummary
+from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.domain.progress import Step
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import ProcessingStatus, Stage, Status, Visit, VisitKind
+from lumimd.pipeline import accept, recover, summarize
+from lumimd.ports.transcriber import Failed, Running, Transcribed
 from tests.support.parts import START, MemoryParts, tone, transcript
 
 try:
-    from lumimd.commit import Commit
+    from lumimd.domain.commit import Commit
 except ModuleNotFoundError:  # the first release had it among the ports
     from lumimd.ports import Commit
 
@@ -125,7 +125,7 @@ async def carry(parts: MemoryParts, visit_id: str, steps: int = STEPS) -> Visit:
     for _ in range(steps):
         while not parts.tasks.waiting.empty():
             task = parts.tasks.waiting.get_nowait()
-            await pipeline.summarize(parts, task.visit_id, task.attempt)
+            await summarize.summarize(parts, task.visit_id, task.attempt)
         visit = await the(parts, visit_id)
         if visit.processing_status.is_terminal or visit.wake_at is None:
             return visit
@@ -133,7 +133,7 @@ async def carry(parts: MemoryParts, visit_id: str, steps: int = STEPS) -> Visit:
             if isinstance(order.state, Running):
                 order.state = Transcribed(transcript())
         parts.clock.advance(max(visit.wake_at - parts.clock.now(), timedelta(seconds=1)))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     if steps == STEPS:
         raise AssertionError(f"{visit_id} never ends")
     return await the(parts, visit_id)
@@ -160,7 +160,7 @@ async def claimed(parts: MemoryParts, visit_id: str) -> None:
         raise AssertionError
 
     parts.transcriber.submit = never  # type: ignore[method-assign]
-    accepting = asyncio.create_task(pipeline.accept(parts, parts.upload(visit_id)))
+    accepting = asyncio.create_task(accept.accept(parts, parts.upload(visit_id)))
     await asked.wait()
     accepting.cancel()
     await asyncio.wait([accepting])
@@ -181,13 +181,13 @@ def refused_by_provider(error: Exception) -> Reach:
             raise error
 
         parts.transcriber.submit = refuses  # type: ignore[method-assign]
-        await pipeline.accept(parts, parts.upload(visit_id))
+        await accept.accept(parts, parts.upload(visit_id))
 
     return submission
 
 
 async def transcribing(parts: MemoryParts, visit_id: str) -> None:
-    await pipeline.accept(parts, parts.upload(visit_id))
+    await accept.accept(parts, parts.upload(visit_id))
 
 
 def job_ended(
@@ -201,7 +201,7 @@ def job_ended(
         else:
             order.state = state
         parts.clock.advance(timedelta(minutes=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
 
     return ended
 
@@ -217,7 +217,7 @@ def summarized(*troubles: Exception, after: timedelta = timedelta()) -> Reach:
         parts.summarizer.raises = list(troubles)
         parts.clock.advance(after)
         task = parts.tasks.waiting.get_nowait()
-        await pipeline.summarize(parts, task.visit_id, task.attempt)
+        await summarize.summarize(parts, task.visit_id, task.attempt)
 
     return asked
 
@@ -238,8 +238,8 @@ async def partial(parts: MemoryParts, visit_id: str) -> None:
 
 async def cancelled(parts: MemoryParts, visit_id: str) -> None:
     """By the table, since the command has moved from one release to another."""
-    from lumimd.events import VisitCancelled
-    from lumimd.recording import record
+    from lumimd.domain.events import VisitCancelled
+    from lumimd.pipeline.save import record
 
     await transcribing(parts, visit_id)
     stored = await parts.store.get(visit_id)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infra.release.measures import Measures
-from lumimd.records import Stage
+from lumimd.domain.visit import Stage
 
 QUICK = [1_000.0] * 95 + [5_000.0] * 5
 

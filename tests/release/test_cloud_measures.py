@@ -12,7 +12,7 @@ from google.cloud import monitoring_v3
 
 from infra.release import cloud_measures
 from infra.release.cloud_measures import CloudMeasures
-from lumimd.records import Stage
+from lumimd.domain.visit import Stage
 from tests.release.monitoring import Monitoring, client_of, histogram, user
 from tests.support.parts import START
 

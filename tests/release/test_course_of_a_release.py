@@ -11,7 +11,7 @@ from infra.release.cli import NOT_PASSED, OK, USAGE, main
 from infra.release.compare import Recommendation
 from infra.release.measures import Measures
 from infra.release.traffic import services
-from lumimd.records import Stage
+from lumimd.domain.visit import Stage
 from tests.release.gcloud_program import Gcloud
 from tests.release.monitoring import Monitoring, client_of, histogram, user
 

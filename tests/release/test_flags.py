@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from lumimd.flags import PER_USER, Flags, Setting, Switch, share
+from lumimd.policies.flags import PER_USER, Flags, Setting, Switch, share
 
 USERS = [f"user-{number}" for number in range(100_000)]
 

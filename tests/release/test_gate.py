@@ -12,7 +12,7 @@ from infra.release.cli import NOT_PASSED, OK, USAGE, main
 from infra.release.compare import Recommendation, compare
 from infra.release.gate import STAGES, WATCH_FOR, judge
 from infra.release.measures import Measures, Times
-from lumimd.records import Stage
+from lumimd.domain.visit import Stage
 from tests.release.measured import measures
 
 

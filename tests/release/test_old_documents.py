@@ -11,14 +11,21 @@ from typing import Any
 
 import pytest
 
-from lumimd import commands, pipeline
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.dead_letter import DeadLetter
-from lumimd.document import Document
-from lumimd.errors import ErrorCode
-from lumimd.parts import Policy
-from lumimd.records import SCHEMA_VERSION, Action, HistoryEntry, ProcessingStatus, Status, Visit
-from lumimd.transcript import TranscriptPage
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.document import Document
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.transcript import TranscriptPage
+from lumimd.domain.visit import (
+    SCHEMA_VERSION,
+    Action,
+    HistoryEntry,
+    ProcessingStatus,
+    Status,
+    Visit,
+)
+from lumimd.pipeline import accept, commands
+from lumimd.policies.deployment import Policy
 from tests.release import either_release
 from tests.release.either_release import STATES, Saved, carry, instants, the, world
 from tests.support.admission import MemoryGate
@@ -79,9 +86,9 @@ async def test_the_same_in_firestore(
 ) -> None:
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore import FirestoreVisitStore
-    from lumimd.adapters.firestore_archive import FirestoreArchive
-    from lumimd.adapters.firestore_deletions import FirestoreDeletions
+    from lumimd.adapters.firestore.deletions import FirestoreDeletions
+    from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
@@ -104,7 +111,7 @@ async def carried_to_completion(parts: MemoryParts, saved: Saved) -> None:
     before = await the(parts, visit_id)
     ordered, words = len(parts.transcriber.orders), await parts.store.transcript(visit_id)
     if before.audio is None:
-        await pipeline.accept(parts, parts.upload(visit_id))
+        await accept.accept(parts, parts.upload(visit_id))
     elif before.processing_status is ProcessingStatus.FAILED:
         await commands.retry(parts, visit_id)
     after = await carry(parts, visit_id)
@@ -129,7 +136,7 @@ async def test_an_old_visit_without_consent_waits_for_it_where_it_is_required() 
     saved = Saved.read(DOCUMENTS / "schema-1" / "created-by-client.json")
     parts = world(saved)
     parts.policy = Policy(requires_consent=True)
-    await pipeline.accept(parts, parts.upload(saved.visit_id))
+    await accept.accept(parts, parts.upload(saved.visit_id))
     refused = await the(parts, saved.visit_id)
     assert refused.processing_error
     assert refused.processing_error.code is ErrorCode.CONSENT_MISSING

@@ -5,8 +5,8 @@ import pytest
 from infra.release.cli import main
 from infra.release.order_cap import UNCAPPED, cap, set_cap
 from infra.release.switching import turn
-from lumimd.flags import KEY, Flags, OrderCap, Setting, Switch
 from lumimd.operations.operator import Operator
+from lumimd.policies.flags import KEY, Flags, OrderCap, Setting, Switch
 from tests.release.test_turning_switches import Parts, documents
 
 

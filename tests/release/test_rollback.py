@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lumimd import commands, pipeline
-from lumimd.admission.places import Cap
-from lumimd.audio import Upload
-from lumimd.parts import Policy
-from lumimd.records import Claim, ProcessingStatus, Status, Visit
+from lumimd.domain.audio import Upload
+from lumimd.domain.visit import Claim, ProcessingStatus, Status, Visit
+from lumimd.pipeline import accept, commands
+from lumimd.policies.deployment import Policy
+from lumimd.policies.permits import Cap
 from tests.release import either_release
 from tests.release.conftest import OldRelease
 from tests.release.either_release import STATES, STEPS, Saved, carry, the, world
@@ -29,7 +29,7 @@ async def in_line(parts: MemoryParts, visit_id: str) -> None:
     """No place at the provider: the visit has a turn, of which the release before knows nothing."""
     parts.cap = Cap(places=1, for_batches=1)
     assert await parts.admission.may_submit(visit_of(parts.upload("visit-of-another"))) is None
-    await pipeline.accept(parts, parts.upload(visit_id))
+    await accept.accept(parts, parts.upload(visit_id))
 
 
 def visit_of(upload: Upload) -> Visit:
@@ -45,7 +45,7 @@ def visit_of(upload: Upload) -> Visit:
 
 async def without_consent(parts: MemoryParts, visit_id: str) -> None:
     parts.policy = Policy(requires_consent=True)
-    await pipeline.accept(parts, parts.upload(visit_id))
+    await accept.accept(parts, parts.upload(visit_id))
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, pipeline, recovery
-from lumimd.admission.places import Cap
-from lumimd.flags import Flags, Setting, Switch
-from lumimd.ports import Transcribed
-from lumimd.records import ProcessingStatus, Status, Visit
-from lumimd.switched_off import LOOK_AGAIN, RELEASE_OVER
+from lumimd.domain.visit import ProcessingStatus, Status, Visit
+from lumimd.pipeline import accept, collect, recover, summarize
+from lumimd.pipeline.switches import LOOK_AGAIN, RELEASE_OVER
+from lumimd.policies.flags import Flags, Setting, Switch
+from lumimd.policies.permits import Cap
+from lumimd.ports.transcriber import Transcribed
 from tests.release.either_release import carry, summarizing, the, transcribing
 from tests.support.parts import MemoryParts, transcript
 
@@ -28,10 +28,10 @@ def switch(parts: MemoryParts, name: Switch, setting: Setting) -> None:
 async def hours_pass(parts: MemoryParts, hours: float) -> None:
     for _ in range(round(hours * 4)):
         parts.clock.advance(timedelta(minutes=15))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         while not parts.tasks.waiting.empty():
             task = parts.tasks.waiting.get_nowait()
-            await pipeline.summarize(parts, task.visit_id, task.attempt)
+            await summarize.summarize(parts, task.visit_id, task.attempt)
 
 
 def has_used_up_nothing(visit: Visit) -> bool:
@@ -40,7 +40,7 @@ def has_used_up_nothing(visit: Visit) -> bool:
 
 async def test_processing_off_lets_a_new_recording_wait(parts: MemoryParts) -> None:
     switch(parts, Switch.PROCESSING, OFF)
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await hours_pass(parts, 24)
     visit = await the(parts, "visit-1")
     assert visit.processing_status is ProcessingStatus.PENDING
@@ -79,9 +79,9 @@ async def test_processing_off_collects_what_was_ordered(parts: MemoryParts) -> N
 
 async def test_processing_off_lets_nothing_expire(parts: MemoryParts) -> None:
     switch(parts, Switch.PROCESSING, OFF)
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     parts.clock.advance(parts.policy.expires_after)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert (await the(parts, "visit-1")).status is Status.PROCESSING
 
 
@@ -92,7 +92,7 @@ async def test_processing_off_leaves_who_is_at_work_in_peace(parts: MemoryParts)
     async def meanwhile() -> None:
         claims.append((await the(parts, "visit-1")).claim)
         switch(parts, Switch.PROCESSING, OFF)
-        await pipeline.summarize(parts, "visit-1", 1)  # another task
+        await summarize.summarize(parts, "visit-1", 1)  # another task
         claims.append((await the(parts, "visit-1")).claim)
 
     summarize = parts.summarizer.summarize
@@ -102,14 +102,14 @@ async def test_processing_off_leaves_who_is_at_work_in_peace(parts: MemoryParts)
         return await summarize(heard)  # type: ignore[arg-type]
 
     parts.summarizer.summarize = slowly  # type: ignore[assignment, method-assign]
-    await pipeline.summarize(parts, "visit-1", 1)
+    await summarize.summarize(parts, "visit-1", 1)
     assert claims[0] == claims[1] is not None
     assert (await the(parts, "visit-1")).status is Status.COMPLETED
 
 
 async def test_a_visit_comes_back_within_minutes_of_its_switch(parts: MemoryParts) -> None:
     switch(parts, Switch.PROCESSING, OFF)
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await hours_pass(parts, 24)
     visit = await the(parts, "visit-1")
     assert visit.wake_at is not None
@@ -121,7 +121,7 @@ async def test_processing_for_some_users_leaves_the_others_waiting(parts: Memory
     users = [f"user-{number}" for number in range(40)]
     among = {u for u in users if parts.flags.stand.is_on_for(Switch.PROCESSING, u)}
     for user in users:
-        await pipeline.accept(parts, parts.upload(f"visit-of-{user}", user_id=user))
+        await accept.accept(parts, parts.upload(f"visit-of-{user}", user_id=user))
     assert {order.visit_id for order in parts.transcriber.orders} == {
         f"visit-of-{user}" for user in among
     }
@@ -132,12 +132,12 @@ async def test_who_is_switched_off_takes_no_place_from_the_others(parts: MemoryP
     """A place that a visit was called to from the line is given back."""
     parts.cap = Cap(places=1, for_batches=1)
     for number in (1, 2):
-        await pipeline.accept(parts, parts.upload(f"visit-{number}"))
+        await accept.accept(parts, parts.upload(f"visit-{number}"))
     assert (await the(parts, "visit-2")).turn is not None
     switch(parts, Switch.PROCESSING, OFF)
     parts.transcriber.finish("job-0", Transcribed(transcript()))
     parts.clock.advance(timedelta(minutes=1))
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert (await the(parts, "visit-2")).turn is None
     assert not await parts.gate.holders()
 
@@ -180,10 +180,10 @@ async def test_webhooks_off_leave_the_work_to_the_poller(parts: MemoryParts) -> 
     await transcribing(parts, "visit-1")
     parts.transcriber.finish("job-0", Transcribed(transcript()))
     switch(parts, Switch.WEBHOOKS, OFF)
-    await collecting.collect_in_time(parts, "visit-1", 1, "job-0")
+    await collect.collect_in_time(parts, "visit-1", 1, "job-0")
     assert (await the(parts, "visit-1")).processing_status is ProcessingStatus.TRANSCRIBING
     parts.clock.advance(timedelta(minutes=1))
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert (await the(parts, "visit-1")).processing_status is ProcessingStatus.SUMMARIZING
 
 

@@ -9,9 +9,9 @@ from infra.release.cli import main
 from infra.release.switching import setting, turn
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
 from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
-from lumimd.flags import KEY, Flags, Setting, Switch
+from lumimd.coordination.flags import SharedFlags
 from lumimd.operations.operator import Operator
-from lumimd.shared_flags import SharedFlags
+from lumimd.policies.flags import KEY, Flags, Setting, Switch
 from tests.support.parts import MemoryParts
 
 

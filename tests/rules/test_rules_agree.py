@@ -11,15 +11,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from infra.local.stack import ROOT
 from infra.schemas.documents import READ
-from lumimd import client_access, records, uploads
 from lumimd.api.schemas import ContentType
-from lumimd.audio import MAX_BYTES, recording_of
-from lumimd.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES
-from lumimd.commit import Commit
-from lumimd.dead_letter import DeadLetter
-from lumimd.ids import ID, RESERVED, USER_ID
-from lumimd.media_types import EXTENSIONS, TYPES, essence
-from lumimd.takes import MAX_FILES
+from lumimd.domain import client_access
+from lumimd.domain import visit as records
+from lumimd.domain.audio import MAX_BYTES, recording_of
+from lumimd.domain.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES
+from lumimd.domain.commit import Commit
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.ids import ID, RESERVED, USER_ID
+from lumimd.domain.media_types import EXTENSIONS, TYPES, essence
+from lumimd.domain.takes import MAX_FILES
+from lumimd.ports import uploads
 from tests.support.parts import START, transcript
 
 DOCUMENTS = (ROOT / "firestore.rules").read_text()

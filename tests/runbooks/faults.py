@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from lumimd import commands
-from lumimd.adapters.memory.archive import MemoryArchive
-from lumimd.adapters.rules_summarizer import RulesSummarizer
-from lumimd.errors import BadAnswer, DeploymentFault, ErrorCode, ProviderRefuses, Transient
-from lumimd.events import SummaryFailed
-from lumimd.recording import record
-from lumimd.records import ProcessingStatus, Status
+from lumimd.adapters.memory.retention_queries import MemoryArchive
+from lumimd.domain.errors import BadAnswer, DeploymentFault, ErrorCode, ProviderRefuses, Transient
+from lumimd.domain.events import SummaryFailed
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.pipeline import commands
+from lumimd.pipeline.save import record
+from lumimd.rules.summarizer import RulesSummarizer
 from tests.runbooks.live import RETENTION, LiveParts
 from tests.support.operators import QUEUE, SCHEDULE
 from tests.support.parts import NothingToSay

@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
-from lumimd import pipeline, recovery, retention
-from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
 from lumimd.adapters.memory.transcriber import MemoryTranscriber
-from lumimd.errors import Held
-from lumimd.operations.controls import QueueState, RunState, ScheduleState
-from lumimd.ports import Summarizer, Transcribed
-from lumimd.records import Stage, Visit
-from lumimd.resilience.breaker import CircuitBreaker, first_refusal
-from lumimd.resilience.breaker_state import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
-from lumimd.transcript import Transcript
+from lumimd.coordination.breaker.breaker import CircuitBreaker, first_refusal
+from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.domain.errors import Held
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import Stage, Visit
+from lumimd.pipeline import accept, recover, retain, summarize
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
+from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
+from lumimd.ports.summarizer import Summarizer
+from lumimd.ports.transcriber import Transcribed
 from tests.support.operators import QUEUE, SCHEDULE, OperatedParts, spoken
 from tests.support.parts import CountingSummarizer, transcript
 
@@ -102,8 +103,8 @@ class LiveParts(OperatedParts):
         self.summarizer = self.guarded
         self.queues: MemoryQueues = LiveQueues(self)
         self.schedules = LiveSchedules(
-            wake_due_visits=lambda: recovery.wake_due(self),
-            enforce_retention=lambda: retention.hourly(self),
+            wake_due_visits=lambda: recover.wake_due(self),
+            enforce_retention=lambda: retain.hourly(self),
         )
 
     @cached_property
@@ -119,7 +120,7 @@ class LiveParts(OperatedParts):
     async def uploaded(self, *visit_ids: str) -> None:
         """Recordings arrive; the event of each is delivered."""
         for visit_id in visit_ids:
-            await pipeline.accept(self, self.uploaded_now(visit_id))
+            await accept.accept(self, self.uploaded_now(visit_id))
 
     async def minutes(self, count: int = 1) -> None:
         """Each minute the scheduled call is made and the tasks are dispatched, if not paused."""
@@ -139,7 +140,7 @@ class LiveParts(OperatedParts):
             return
         for _ in range(self.tasks.waiting.qsize()):
             task = self.tasks.waiting.get_nowait()
-            await pipeline.summarize(self, task.visit_id, task.attempt)
+            await summarize.summarize(self, task.visit_id, task.attempt)
 
     async def ended(self, *visit_ids: str) -> list[Visit]:
         """The visits once all are at their end; it fails when a day does not do."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from lumimd.errors import DeploymentFault
+from lumimd.domain.errors import DeploymentFault
 
 _F = DeploymentFault
 

@@ -1,10 +1,10 @@
 """Invariants of the model's answers: their number, and what they leave in the visit's documents."""
 
-from lumimd.errors import ErrorCode
-from lumimd.records import ProcessingStatus, Stage, Status, Visit
-from lumimd.resilience.backoff import MAX_TRIES
-from lumimd.takes import takes_of
-from lumimd.transcript import joined
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.takes import takes_of
+from lumimd.domain.timing import MAX_TRIES
+from lumimd.domain.transcript import joined
+from lumimd.domain.visit import ProcessingStatus, Stage, Status, Visit
 from tests.simulation.cloud import Cloud
 from tests.simulation.model import Answer
 from tests.simulation.saves import is_transcribed

@@ -9,7 +9,7 @@ from itertools import count, islice
 from multiprocessing import get_context
 from typing import Any, Final
 
-from lumimd import logs
+from lumimd.telemetry import logs
 from tests.simulation.faults import Dependency
 from tests.simulation.levels import LEVELS
 from tests.simulation.report import Report

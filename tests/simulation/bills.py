@@ -12,11 +12,11 @@ A nightly run that went well leaves no job that it had to note, and no copy that
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lumimd.commit import Commit
-from lumimd.ledger import JOBS_REMEMBERED
-from lumimd.ports import Failed, Running, Transcribed
-from lumimd.reconciliation import KEPT_FOR_RETRY, SETTLED
-from lumimd.records import Status, Visit
+from lumimd.domain.commit import Commit
+from lumimd.domain.ledger import JOBS_REMEMBERED
+from lumimd.domain.visit import Status, Visit
+from lumimd.pipeline.reconcile import KEPT_FOR_RETRY, SETTLED
+from lumimd.ports.transcriber import Failed, Running, Transcribed
 from tests.simulation.cloud import Cloud
 from tests.simulation.invocation import Invocation, current
 from tests.simulation.transcription import OrderedJob, is_of_held_file

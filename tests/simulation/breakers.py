@@ -4,10 +4,10 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Final
 
-from lumimd.commit import Conflict
-from lumimd.resilience import retry
-from lumimd.resilience.breaker_shared import CACHE_FOR
-from lumimd.resilience.breaker_state import Breaker
+from lumimd.coordination.breaker.shared import CACHE_FOR
+from lumimd.domain.commit import Conflict
+from lumimd.policies import retry
+from lumimd.policies.breaker import Breaker
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import current
 from tests.simulation.world import START, World

@@ -4,12 +4,11 @@ from collections import Counter
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from lumimd.audio import Audio, Upload
-from lumimd.errors import ErrorCode, Permanent, Transient
-from lumimd.measuring.died import MeasuringDied
-from lumimd.queries import Cursor, Page
-from lumimd.resilience import retry
-from lumimd.resilience.backoff import MAX_TRIES
+from lumimd.domain.audio import Audio, Upload
+from lumimd.domain.errors import ErrorCode, MeasuringDied, Permanent, Transient
+from lumimd.domain.timing import MAX_TRIES
+from lumimd.policies import retry
+from lumimd.ports.paging import Cursor, Page
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import current
 from tests.simulation.world import World

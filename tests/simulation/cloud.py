@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import datetime
 from itertools import count
 
-from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
-from lumimd.errors import Held
-from lumimd.flags import Flags
-from lumimd.records import Stage
-from lumimd.resilience import breaker_state
-from lumimd.resilience.breaker import CircuitBreaker, first_refusal
-from lumimd.shutdown import GracefulShutdown
+from lumimd.coordination.breaker.breaker import CircuitBreaker, first_refusal
+from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.coordination.shutdown import GracefulShutdown
+from lumimd.domain.errors import Held
+from lumimd.domain.visit import Stage
+from lumimd.policies import breaker
+from lumimd.policies.flags import Flags
 from tests.simulation.breakers import Breakers
 from tests.simulation.bucket import Bucket
 from tests.simulation.gate import Gate
@@ -67,15 +67,15 @@ class Instance:
         self.audio = cloud.bucket
         self.tasks = cloud.tasks
         self.fallback = cloud.rules
-        self._orders = self._breaker(cloud, breaker_state.ORDERS)
-        self._transcription = self._breaker(cloud, breaker_state.TRANSCRIPTION)
-        self._model = self._breaker(cloud, breaker_state.MODEL)
+        self._orders = self._breaker(cloud, breaker.ORDERS)
+        self._transcription = self._breaker(cloud, breaker.TRANSCRIPTION)
+        self._model = self._breaker(cloud, breaker.MODEL)
         self.transcriber = GuardedTranscriber(
             cloud.transcriptions, self._transcription, self._orders
         )
         self.summarizer = GuardedSummarizer(cloud.model, self._model)
 
-    def _breaker(self, cloud: Cloud, policy: breaker_state.BreakerPolicy) -> CircuitBreaker:
+    def _breaker(self, cloud: Cloud, policy: breaker.BreakerPolicy) -> CircuitBreaker:
         return CircuitBreaker(policy, cloud.breakers, cloud.world, self.new_id)
 
     def new_id(self) -> str:

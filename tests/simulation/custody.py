@@ -14,15 +14,15 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
-from lumimd import commands
-from lumimd.commit import Commit
-from lumimd.erasure import erase, note_erasure
-from lumimd.errors import ErrorCode, Refused, Transient
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import ErrorCode, Refused, Transient
+from lumimd.domain.visit import Visit
 from lumimd.operations import legal_hold
 from lumimd.operations.after_restore import after_restore
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import AuditEntry, VisitFilter
-from lumimd.records import Visit
+from lumimd.pipeline import commands
+from lumimd.pipeline.erase import erase, note_erasure
+from lumimd.ports.operator_store import AuditEntry, VisitFilter
 from tests.simulation.cloud import Cloud
 from tests.simulation.phones import USER, Phones, folder_of
 from tests.simulation.replying import reply_to_owner

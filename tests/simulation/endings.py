@@ -3,13 +3,13 @@
 from collections import Counter
 from typing import Final
 
-from lumimd.errors import ErrorCode
-from lumimd.owners_work import is_worked_on
-from lumimd.ports import Transcribed
-from lumimd.records import ProcessingStatus, Status, Visit
-from lumimd.resilience.backoff import MAX_TRIES
-from lumimd.takes import generation_known, takes_of
-from lumimd.transcript import joined
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.owners_work import is_worked_on
+from lumimd.domain.takes import generation_known, takes_of
+from lumimd.domain.timing import MAX_TRIES
+from lumimd.domain.transcript import joined
+from lumimd.domain.visit import ProcessingStatus, Status, Visit
+from lumimd.ports.transcriber import Transcribed
 from tests.simulation.answers import Answers
 from tests.simulation.bills import Bills
 from tests.simulation.cloud import Cloud

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from lumimd.records import Visit
+from lumimd.domain.visit import Visit
 from tests.simulation.cloud import Cloud
 from tests.simulation.phones import folder_of
 from tests.simulation.world import World

@@ -6,7 +6,7 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
-from lumimd.errors import DeploymentFault
+from lumimd.domain.errors import DeploymentFault
 from tests.simulation.account import HOURS, Refusal, drawn
 from tests.simulation.levels import Level
 

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from lumimd.commit import Commit
-from lumimd.records import Status, Visit
+from lumimd.domain.commit import Commit
+from lumimd.domain.visit import Status, Visit
 from tests.simulation.cloud import Cloud
 from tests.simulation.invocation import Invocation, current
 from tests.simulation.phones import Phones, path_of

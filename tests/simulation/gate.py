@@ -5,19 +5,19 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Final, Generic, TypeVar
 
-from lumimd.admission.admit import Admission, Quota
-from lumimd.admission.hourly import HourlyCap, Orders
-from lumimd.admission.lanes import Lane, Line
-from lumimd.admission.places import Cap, Shard
-from lumimd.admission.quota import TierQuota
-from lumimd.admission.slots import Slots
-from lumimd.commit import Conflict, Stored
-from lumimd.document import Document
-from lumimd.flags import Flags, OrderCap
-from lumimd.resilience import retry
-from lumimd.resilience.limits import Limits
-from lumimd.resilience.rate_limit import Bucket, Policy
-from lumimd.resilience.rate_limit_policies import Limited, Tier
+from lumimd.coordination.admission.admit import Admission, Quota
+from lumimd.coordination.admission.hourly_cap import HourlyCap, Orders
+from lumimd.coordination.admission.quota import TierQuota
+from lumimd.coordination.admission.semaphore import Slots
+from lumimd.coordination.rate_limits import Limits
+from lumimd.domain.commit import Conflict, Stored
+from lumimd.domain.document import Document
+from lumimd.policies import retry
+from lumimd.policies.flags import Flags, OrderCap
+from lumimd.policies.permits import Cap, Shard
+from lumimd.policies.priorities import Lane, Line
+from lumimd.policies.tiers import Limited, Tier
+from lumimd.policies.token_bucket import Bucket, Policy
 from tests.simulation.faults import Dependency
 from tests.simulation.world import World
 

@@ -3,12 +3,12 @@
 from datetime import timedelta
 from typing import Final
 
-from lumimd.commit import Commit
-from lumimd.errors import ErrorCode
-from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER
-from lumimd.records import ProcessingStatus, Visit
-from lumimd.resilience.backoff import MAX_TRIES
-from lumimd.takes import takes_of
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.takes import takes_of
+from lumimd.domain.timing import MAX_TRIES
+from lumimd.domain.visit import ProcessingStatus, Visit
+from lumimd.policies.waiting import GIVE_UP_AFTER, PROVISIONAL_AFTER
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import Invocation, current
 from tests.simulation.model import Model, Rules

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from lumimd.clinical import Source, Statement, VisitSummary
-from lumimd.errors import BadAnswer, ErrorCode, Permanent
-from lumimd.resilience import breaker_state, retry
-from lumimd.transcript import Transcript
+from lumimd.domain.clinical import Source, Statement, VisitSummary
+from lumimd.domain.errors import BadAnswer, ErrorCode, Permanent
+from lumimd.domain.transcript import Transcript
+from lumimd.policies import breaker as breaker_state
+from lumimd.policies import retry
 from tests.simulation.breakers import Breakers
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import Invocation, current

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from lumimd.errors import ErrorCode, ProviderRefuses, Transient
-from lumimd.resilience import retry
-from lumimd.resilience.retry import RetryPolicy, Unanswered
+from lumimd.domain.errors import ErrorCode, ProviderRefuses, Transient, Unanswered
+from lumimd.policies import retry
+from lumimd.policies.retry import RetryPolicy
 from tests.simulation.faults import Dependency, Fate
 from tests.simulation.invocation import Invocation, about_visit, current
 

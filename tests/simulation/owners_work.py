@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final
 
-from lumimd.commit import Commit
-from lumimd.records import Action, Visit
+from lumimd.domain.commit import Commit
+from lumimd.domain.visit import Action, Visit
 from tests.simulation.world import World
 
 SHARE: Final = 0.7

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lumimd import commands
-from lumimd.audio import Audio, Upload
-from lumimd.commit import Conflict
-from lumimd.errors import ErrorCode, Refused
-from lumimd.records import Visit
+from lumimd.domain.audio import Audio, Upload
+from lumimd.domain.commit import Conflict
+from lumimd.domain.errors import ErrorCode, Refused
+from lumimd.domain.visit import Visit
+from lumimd.pipeline import commands
 from tests.simulation.cloud import Cloud
 from tests.simulation.platform import StorageEvents
 from tests.simulation.replying import reply_to_owner

@@ -10,11 +10,12 @@ from typing import Final
 
 from starlette.exceptions import HTTPException
 
-from lumimd import collecting, pipeline, recovery, replies, retention
-from lumimd.audio import Upload
-from lumimd.ports import Running
-from lumimd.reconciliation import AT_HOUR
-from lumimd.records import ProcessingStatus
+from lumimd.domain.audio import Upload
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.pipeline import accept, collect, recover, retain, summarize
+from lumimd.pipeline.reconcile import AT_HOUR
+from lumimd.ports.transcriber import Running
+from lumimd.runtime import responses
 from tests.simulation.cloud import Cloud
 from tests.simulation.faults import Dependency
 from tests.simulation.transcription import OrderedJob
@@ -53,7 +54,7 @@ class StorageEvents:
 
         world.invoke(
             "accept",
-            lambda parts: _event(pipeline.accept(parts, upload)),
+            lambda parts: _event(accept.accept(parts, upload)),
             visit_id=upload.visit_id,
             limit_s=FINALIZE_LIMIT_S,
             patience_s=FINALIZE_LIMIT_S,
@@ -102,7 +103,7 @@ class Webhook:
         world.invoke(
             "webhook",
             lambda parts: _webhook(
-                collecting.collect_in_time(parts, visit_id, attempt, job.transcript_id)
+                collect.collect_in_time(parts, visit_id, attempt, job.transcript_id)
             ),
             visit_id=visit_id,
             attempt=attempt,
@@ -176,7 +177,7 @@ class Queue:
 
         world.invoke(
             "summarize",
-            lambda parts: _task(pipeline.summarize(parts, visit_id, attempt)),
+            lambda parts: _task(summarize.summarize(parts, visit_id, attempt)),
             visit_id=visit_id,
             attempt=attempt,
             on_reply=on_reply,
@@ -209,7 +210,7 @@ class Scheduler:
         self._next_minute = None
         if not self._world.faults.chance("tick_skipped"):
             for _ in range(2 if self._world.faults.chance("tick_repeated") else 1):
-                self._world.invoke("wake", lambda parts: _task(recovery.wake_due(parts)))
+                self._world.invoke("wake", lambda parts: _task(recover.wake_due(parts)))
         self._arm()
 
 
@@ -224,20 +225,20 @@ class Retention:
                 world.loop.call_at(at, self._come_by, world)
 
     def _come_by(self, world: World) -> None:
-        world.invoke("retention", lambda parts: _task(retention.hourly(parts)))
+        world.invoke("retention", lambda parts: _task(retain.hourly(parts)))
 
 
 async def _task(work: Awaitable[object]) -> int:
-    return (await replies.reply_to_task(work)).status_code
+    return (await responses.reply_to_task(work)).status_code
 
 
 async def _webhook(work: Awaitable[object]) -> int:
-    return (await replies.reply_to_webhook(work)).status_code
+    return (await responses.reply_to_webhook(work)).status_code
 
 
 async def _event(work: Awaitable[None]) -> int:
     try:
-        await replies.acknowledge_event(work)
+        await responses.acknowledge_event(work)
     except HTTPException as error:
         return error.status_code
     return 200

@@ -1,7 +1,7 @@
 """What an owner was promised is done: checked when it is promised, and at the end."""
 
-from lumimd.errors import ErrorCode
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.visit import ProcessingStatus, Visit
 from tests.simulation.phones import Ask, Phones
 from tests.simulation.world import World
 

@@ -12,8 +12,8 @@ can, and meanwhile nothing of it is written over.
 from random import Random
 from typing import Final
 
-from lumimd.commit import Commit
-from lumimd.records import Visit
+from lumimd.domain.commit import Commit
+from lumimd.domain.visit import Visit
 from tests.simulation.cloud import Cloud
 from tests.simulation.invocation import current
 from tests.simulation.phones import Phones

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable
 from typing import Final
 
-from lumimd import replies
-from lumimd.errors import Refused
+from lumimd.domain.errors import Refused
+from lumimd.runtime import responses
 
 REFUSED: Final = 409
 
@@ -20,5 +20,5 @@ async def reply_to_owner(work: Awaitable[object]) -> int:
             refused = True
 
     refused = False
-    status = (await replies.reply_to_task(unless_refused())).status_code
+    status = (await responses.reply_to_task(unless_refused())).status_code
     return REFUSED if refused else status

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lumimd.commit import Stored
-from lumimd.records import Visit
+from lumimd.domain.commit import Stored
+from lumimd.domain.visit import Visit
 from tests.simulation.world import Breach
 
 LINES: Final = 70

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from tenacity import _utils as tenacity_utils
 
-from lumimd import logs, recovery
-from lumimd.errors import Transient
+from lumimd.domain.errors import Transient
+from lumimd.domain.state_machine import IllegalTransition
+from lumimd.domain.transcript import Transcript
 from lumimd.operations import after_restore
-from lumimd.transcript import Transcript
-from lumimd.visit import IllegalTransition
+from lumimd.pipeline import recover
+from lumimd.telemetry import logs
 from tests.simulation.cloud import Cloud, Instance
 from tests.simulation.custody import Custody
 from tests.simulation.figures import Course, Recovery, statuses, success
@@ -59,7 +60,7 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
     releases = Releases(world, cloud, phones)
     custody = Custody(world, cloud, phones)
     endings = watch(world, cloud, phones, releases)
-    course, recovery = Course(world), Recovery(world)
+    course, recover = Course(world), Recovery(world)
     with _observed(world):
         phones.plan()
         releases.plan()
@@ -78,7 +79,7 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
         history=course.history,
         max_minutes=max(course.minutes_to_terminal(), default=0.0),
     )
-    report.recovery_s, report.recoveries = recovery.longest_s, recovery.number
+    report.recovery_s, report.recoveries = recover.longest_s, recover.number
     done = success(world, cloud, phones)
     report.good, report.at_once = done.good, done.at_once
     report.calls.update(world.network.calls)
@@ -99,7 +100,7 @@ def _observed(world: World) -> Iterator[None]:
     """Have the pipeline's own log lines in the trace, and its bugs among the breaches."""
     real = (logs.event, logs.failure, logs.about)
     is_coroutine = tenacity_utils.is_coroutine_callable
-    pages, batch = Transcript.pages.__defaults__, recovery.BATCH
+    pages, batch = Transcript.pages.__defaults__, recover.BATCH
     receipts, after_restore.PAGE = after_restore.PAGE, FEW_RECEIPTS  # type: ignore[misc]
 
     def event(name: str, severity: str = "info", **fields: Any) -> None:
@@ -113,7 +114,7 @@ def _observed(world: World) -> Iterator[None]:
     logs.event, logs.failure, logs.about = event, failure, _About  # type: ignore[assignment,misc]
     Transcript.pages.__defaults__ = (SMALL_PAGE_BYTES,)
     if world.options.level.unreadable:
-        recovery.BATCH = SMALL_BATCH  # type: ignore[misc]
+        recover.BATCH = SMALL_BATCH  # type: ignore[misc]
     tenacity_utils.is_coroutine_callable = _is_coroutine_callable
     collects = gc.isenabled()
     gc.disable()  # who is cleaned up when must not depend on how much else there is
@@ -125,7 +126,7 @@ def _observed(world: World) -> Iterator[None]:
         tenacity_utils.is_coroutine_callable = is_coroutine
         logs.event, logs.failure, logs.about = real  # type: ignore[misc]
         Transcript.pages.__defaults__ = pages
-        recovery.BATCH = batch  # type: ignore[misc]
+        recover.BATCH = batch  # type: ignore[misc]
         after_restore.PAGE = receipts  # type: ignore[misc]
 
 

@@ -10,23 +10,15 @@ from datetime import timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
-from lumimd import (
-    claims,
-    collecting,
-    commands,
-    events,
-    fallback,
-    pipeline,
-    recording,
-    recovery,
-    replies,
-)
-from lumimd import visit as table
-from lumimd.audio import Audio
-from lumimd.commit import Stored
-from lumimd.events import submission, summary
-from lumimd.records import Claim, Visit
-from lumimd.resilience import breaker_state, retry
+from lumimd.domain import events, state_machine
+from lumimd.domain.audio import Audio
+from lumimd.domain.commit import Stored
+from lumimd.domain.events import submission, summary
+from lumimd.domain.visit import Claim, Visit
+from lumimd.pipeline import collect, commands, lease, recover, save, submit, without_model
+from lumimd.policies import breaker as breaker_state
+from lumimd.policies import retry
+from lumimd.runtime import responses
 from tests.simulation.guard import Guard, put
 from tests.simulation.sabotage_of_account import ACCOUNT
 from tests.simulation.sabotage_of_answers import ANSWERS
@@ -54,22 +46,22 @@ async def _without_end(*args: Any) -> Any:
     yield
 
 
-_advance = table.advance
+_advance = state_machine.advance
 
 
-def _advance_any_attempt(visit: Visit, event: events.Event, now: Any) -> table.Advance:
+def _advance_any_attempt(visit: Visit, event: events.Event, now: Any) -> state_machine.Advance:
     if event.attempt is not None:
         event = replace(event, attempt=visit.attempt)
     return _advance(visit, event, now)
 
 
-_record = recording.record
+_record = save.record
 
 
 async def _effects_first(parts: Any, stored: Stored, event: events.Event, **more: Any) -> Any:
     step = _advance(stored.visit, event, parts.clock.now())
     if step.changed:
-        await recording.perform(parts, step.visit, step)
+        await save.perform(parts, step.visit, step)
     return await _record(parts, stored, event, **more)
 
 
@@ -120,7 +112,7 @@ def _everybody_probes(breaker: Any, holder: str, now: Any, policy: Any) -> Any:
     return breaker.model_copy(update=changes)
 
 
-_EVERYWHERE: Final = (collecting, fallback, pipeline, recovery)
+_EVERYWHERE: Final = (collect, without_model, submit, recover)
 
 GUARDS: Final[Mapping[str, Guard]] = {
     "claim": Guard(
@@ -129,12 +121,12 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "claim-expiry-gap": Guard(
         "no call of a dead holder is still on its way when the next one looks",
-        put((claims, "GAP", timedelta(0))),
+        put((lease, "GAP", timedelta(0))),
         level="crowded",
     ),
     "work-ends-with-the-claim": Guard(
         "who lost its claim must not pay any more",
-        put((pipeline, "while_claimed", _without_end)),
+        put((submit, "while_claimed", _without_end)),
     ),
     "put-aside-is-a-claim": Guard(
         "a repeated task does not ask the model before the time that it asked for",
@@ -171,7 +163,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "job-identity": Guard(
         "a hint cannot slip one visit the transcript of another",
-        put((collecting, "_is_of", lambda job, visit: True)),
+        put((collect, "_is_of", lambda job, visit: True)),
     ),
     "generation-in-the-url": Guard(
         "the job of an older recording is not adopted",
@@ -179,25 +171,25 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "newest-generation-wins": Guard(
         "an event that comes late does not bring an old recording back",
-        put((pipeline, "audio_event", _any_difference_is_news)),
+        put((submit, "audio_event", _any_difference_is_news)),
     ),
     "attempt-fencing": Guard(
         "what an earlier attempt still brings is refused",
         put(
-            (pipeline, "advance", _advance_any_attempt),
-            (recording, "advance", _advance_any_attempt),
-            (claims, "advance", _advance_any_attempt),
+            (submit, "advance", _advance_any_attempt),
+            (save, "advance", _advance_any_attempt),
+            (lease, "advance", _advance_any_attempt),
         ),
     ),
     "overlapping-ticks": Guard(
         "of two ticks one creates the task, and none takes a claim away",
-        put((recovery, "_is_due", lambda parts, visit: True)),
+        put((recover, "_is_due", lambda parts, visit: True)),
     ),
     "decisions-are-the-holders": Guard(
         "who lost its claim, or has decided already, does not decide again",
         put(
-            (pipeline, "still_held", lambda claimed: lambda visit: True),
-            (fallback, "still_held", lambda claimed: lambda visit: True),
+            (submit, "still_held", lambda claimed: lambda visit: True),
+            (without_model, "still_held", lambda claimed: lambda visit: True),
         ),
     ),
     "effects-after-save": Guard(
@@ -206,7 +198,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "errors-decide-the-reply": Guard(
         "what failed is not acknowledged",
-        put((replies, "_status_of", _always_200)),
+        put((responses, "_status_of", _always_200)),
     ),
     "retry-keeps-the-transcript": Guard(
         "another attempt does not transcribe again what is transcribed",
@@ -214,12 +206,12 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "dead-letters": Guard(
         "every visit that failed is an operator's business",
-        put((recording, "dead_letter_of", lambda visit, now: None)),
+        put((save, "dead_letter_of", lambda visit, now: None)),
     ),
     "breaker-election": Guard(
         "a dependency that is down is asked by one probe at a time",
         lambda stack: stack.enter_context(
-            patch("lumimd.resilience.breaker.probing", _everybody_probes)
+            patch("lumimd.coordination.breaker.breaker.probing", _everybody_probes)
         ),
     ),
     **ANSWERS,

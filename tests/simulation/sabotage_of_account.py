@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lumimd import collecting, fallback, job_limit, pipeline, recovery
-from lumimd.audio import Audio
-from lumimd.errors import DeploymentFault, Permanent, ProviderRefuses, RefusedAlone
-from lumimd.records import Visit
-from lumimd.resilience import breaker_state, breaker_suspects
+from lumimd.domain.audio import Audio
+from lumimd.domain.errors import DeploymentFault, Permanent, ProviderRefuses, RefusedAlone
+from lumimd.domain.visit import Visit
+from lumimd.pipeline import collect, recover, submit, without_model
+from lumimd.policies import breaker, breaker_suspects, job_limit
 from tests.simulation.guard import Guard, put
 from tests.simulation.transcription import Transcriptions
 
@@ -46,11 +46,11 @@ async def _found_again(self: Transcriptions, audio: Audio, without: Any = ()) ->
 
 def _suspected_at_once(known: Any, subject: str, now: Any) -> Any:
     fault = DeploymentFault.REQUEST_REFUSED
-    reason = breaker_state.Reason.REFUSED
-    return breaker_state.opened(known, known.changed_at, reason, now, fault)
+    reason = breaker.Reason.REFUSED
+    return breaker.opened(known, known.changed_at, reason, now, fault)
 
 
-_held = pipeline._held
+_held = submit._held
 
 
 def _held_for_ever(parts: Any, visit: Visit, error: Any, **more: Any) -> Any:
@@ -75,7 +75,7 @@ ACCOUNT: Final[Mapping[str, Guard]] = {
         put(
             *(
                 (module, "is_fault", _taken_for_an_outage)
-                for module in (collecting, fallback, pipeline, recovery)
+                for module in (collect, without_model, submit, recover)
             )
         ),
         level="unpaid",
@@ -85,7 +85,7 @@ ACCOUNT: Final[Mapping[str, Guard]] = {
         put(
             *(
                 (module, "since_fault", _from_its_beginning)
-                for module in (fallback, job_limit, pipeline, recovery)
+                for module in (without_model, job_limit, submit, recover)
             )
         ),
         level="unpaid",
@@ -102,7 +102,7 @@ ACCOUNT: Final[Mapping[str, Guard]] = {
     ),
     "an-odd-visit-ends": Guard(
         "a visit that alone is refused does not wait for ever",
-        put((pipeline, "_held", _held_for_ever)),
+        put((submit, "_held", _held_for_ever)),
         level="odd",
     ),
 }

@@ -3,19 +3,20 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lumimd import events, fallback, pipeline
-from lumimd.analysis import visit_summary
-from lumimd.analysis.evidence import Supported
-from lumimd.claims import still_held
-from lumimd.clinical import VisitSummary
-from lumimd.commit import Stored
-from lumimd.errors import ErrorCode
-from lumimd.events import summary
-from lumimd.ledger import NOTHING, Settlement
-from lumimd.parts import Parts
-from lumimd.recording import record
-from lumimd.records import Visit
-from lumimd.transcript import Transcript
+from lumimd.domain import events
+from lumimd.domain.clinical import VisitSummary
+from lumimd.domain.commit import Stored
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.events import summary
+from lumimd.domain.ledger import NOTHING, Settlement
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import Visit
+from lumimd.pipeline import submit, without_model
+from lumimd.pipeline.analysis import visit_summary
+from lumimd.pipeline.analysis.evidence import Supported
+from lumimd.pipeline.lease import still_held
+from lumimd.pipeline.save import record
+from lumimd.pipeline.services import Parts
 from tests.simulation.guard import Guard, put
 
 
@@ -44,8 +45,8 @@ ANSWERS: Final[Mapping[str, Guard]] = {
     "rules-write-what-the-model-cannot": Guard(
         "a visit that has a transcript is partial only where the rules have nothing to say",
         put(
-            (pipeline, "end_without_model", _ends_as_partial),
-            (fallback, "end_without_model", _ends_as_partial),
+            (submit, "end_without_model", _ends_as_partial),
+            (without_model, "end_without_model", _ends_as_partial),
         ),
     ),
     "bad-statements-are-left-out": Guard(

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from lumimd import ledger, reconciliation
-from lumimd.commit import Stored
-from lumimd.events import event
-from lumimd.ledger import Settlement
-from lumimd.parts import Parts
-from lumimd.records import Ledger, LedgerJob, ProcessingStatus, Visit
+from lumimd.domain import ledger
+from lumimd.domain.commit import Stored
+from lumimd.domain.events import event
+from lumimd.domain.ledger import Settlement
+from lumimd.domain.visit import Ledger, LedgerJob, ProcessingStatus, Visit
+from lumimd.pipeline import reconcile
+from lumimd.pipeline.services import Parts
 from tests.simulation.guard import Guard, put
 
-_settled, _may_be_looked_for = ledger.settled, reconciliation._may_be_looked_for
+_settled, _may_be_looked_for = ledger.settled, reconcile._may_be_looked_for
 
 
 def _without_answers(visit: Visit, outcome: Settlement) -> Ledger:
@@ -68,11 +69,11 @@ BILLS: Final[Mapping[str, Guard]] = {
     ),
     "jobs-are-charged-before-they-go": Guard(
         "the cost of a job that no visit waited for is noted while the provider still has it",
-        put((reconciliation, "_is_settled", _settled_uncharged)),
+        put((reconcile, "_is_settled", _settled_uncharged)),
     ),
     "copies-of-failed-visits-go": Guard(
         "the provider keeps no transcript of a visit that is at its end, however it ended",
-        put((reconciliation, "_may_be_looked_for", _failed_for_ever)),
+        put((reconcile, "_may_be_looked_for", _failed_for_ever)),
         level="fruitless",
     ),
 }

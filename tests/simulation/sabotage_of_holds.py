@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lumimd import commands, erasure, legal_hold, pipeline, reconciliation, visit
-from lumimd.audio import Audio
-from lumimd.commit import Conflict, Stored
-from lumimd.operations import after_restore as restoring
+from lumimd.domain import state_machine
+from lumimd.domain.audio import Audio
+from lumimd.domain.commit import Conflict, Stored
+from lumimd.domain.visit import Deletion, Visit
+from lumimd.operations import after_restore
 from lumimd.operations import legal_hold as operators_hold
-from lumimd.records import Deletion, Visit
+from lumimd.pipeline import commands, erase, legal_hold, reconcile, submit
 from tests.simulation.guard import Guard, put
 from tests.simulation.store import Documents
 
@@ -51,23 +52,23 @@ async def _not_erased(*args: Any) -> bool:
     return False
 
 
-_audio_event, _begin = pipeline.audio_event, Documents.begin_deletion
+_audio_event, _begin = submit.audio_event, Documents.begin_deletion
 _released = legal_hold.released
 
 HOLDS: Final[Mapping[str, Guard]] = {
     "held-recordings-wait": Guard(
         "a recording that comes for a held visit replaces nothing",
         put(
-            (pipeline, "audio_event", _as_if_free),
-            (visit, "under_hold", _whatever_is_held),
+            (submit, "audio_event", _as_if_free),
+            (state_machine, "under_hold", _whatever_is_held),
         ),
         level="holding",
     ),
     "hold-stops-work": Guard(
         "work that is under way when a hold comes replaces nothing that is stored",
         put(
-            (visit, "_held_now", _nothing_is_stopped),
-            (visit, "under_hold", _whatever_is_held),
+            (state_machine, "_held_now", _nothing_is_stopped),
+            (state_machine, "under_hold", _whatever_is_held),
         ),
         level="holding",
     ),
@@ -85,13 +86,13 @@ HOLDS: Final[Mapping[str, Guard]] = {
         "the bucket's own rule deletes no recording of a held visit",
         put(
             (legal_hold, "protect_recordings", _not_protected),
-            (pipeline, "protect_recordings", _not_protected),
+            (submit, "protect_recordings", _not_protected),
         ),
         level="holding",
     ),
     "copies-of-held-files-stay": Guard(
         "a file that waits for a release is not ordered again",
-        put((reconciliation, "_is_of_held_file", _is_of_none)),
+        put((reconcile, "_is_of_held_file", _is_of_none)),
         level="holding",
     ),
     "erased-with-the-release": Guard(
@@ -101,7 +102,7 @@ HOLDS: Final[Mapping[str, Guard]] = {
     ),
     "erasure-goes-on": Guard(
         "what a request to delete everything had no time for goes by itself",
-        put((erasure, "user_of", lambda receipt: None)),
+        put((erase, "user_of", lambda receipt: None)),
         level="holding",
     ),
     "restored-visits-go-again": Guard(
@@ -111,7 +112,7 @@ HOLDS: Final[Mapping[str, Guard]] = {
     ),
     "restored-remains-go-again": Guard(
         "documents that came back without their visit go as well",
-        put((erasure, "delete_remains", _no_remains), (restoring, "delete_remains", _no_remains)),
+        put((erase, "delete_remains", _no_remains), (after_restore, "delete_remains", _no_remains)),
         level="holding",
     ),
 }

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lumimd import events
-from lumimd.records import Visit
+from lumimd.domain import events
+from lumimd.domain.visit import Visit
 from tests.simulation.guard import Guard, put
 
 _deferred = events.SubmissionDeferred.changes

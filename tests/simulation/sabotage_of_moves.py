@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lumimd import events
-from lumimd import visit as table
-from lumimd.commit import Stored
-from lumimd.records import ProcessingStatus
+from lumimd.domain import events, state_machine
+from lumimd.domain.commit import Stored
+from lumimd.domain.visit import ProcessingStatus
 from tests.simulation.faults import Dependency
 from tests.simulation.guard import Guard, Remove, put
 from tests.simulation.sabotage_of_waiting import TWO_HOURS
@@ -23,10 +22,10 @@ def _never_due(status: ProcessingStatus) -> Remove:
 
 
 def _without(pair: tuple[ProcessingStatus, type[events.Event]]) -> Remove:
-    rows = {key: row for key, row in table.TRANSITIONS.items() if key != pair}
+    rows = {key: row for key, row in state_machine.TRANSITIONS.items() if key != pair}
     return put(
-        (table, "TRANSITIONS", rows),
-        (table, "LATE_OR_REPEATED", table.LATE_OR_REPEATED | {pair}),
+        (state_machine, "TRANSITIONS", rows),
+        (state_machine, "LATE_OR_REPEATED", state_machine.LATE_OR_REPEATED | {pair}),
     )
 
 
@@ -76,7 +75,7 @@ MOVES: Final[Mapping[str, Guard]] = {
             _without((source, event)),
             **_SHOWS_AT.get(event, {}),
         )
-        for source, event in table.TRANSITIONS
+        for source, event in state_machine.TRANSITIONS
         if event not in SHOWN_BY_UNIT_TESTS
     },
 }

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from lumimd import owners_work, recording
-from lumimd.commit import Commit, Stored, StoredAction
-from lumimd.records import Action
+from lumimd.domain import owners_work
+from lumimd.domain.commit import Commit, Stored, StoredAction
+from lumimd.domain.visit import Action
+from lumimd.pipeline import save
 from tests.simulation.guard import Guard, put
 from tests.simulation.store import Documents
 
@@ -27,7 +28,7 @@ def _save_over_any_item(self: Documents, read: Stored, commit: Commit) -> Stored
 OWNERS_WORK: Final[Mapping[str, Guard]] = {
     "owners-work-survives": Guard(
         "another summary keeps what the owner did to the action items",
-        put((recording, "merged", _replaced)),
+        put((save, "merged", _replaced)),
     ),
     "items-as-they-were-read": Guard(
         "a change of an item while the summary is saved is merged, and not overwritten",

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from lumimd.admission import slots, sweep
-from lumimd.admission.admit import Admission
-from lumimd.commit import Stored
-from lumimd.records import Visit
+from lumimd.coordination.admission import reclaim, semaphore
+from lumimd.coordination.admission.admit import Admission
+from lumimd.domain.commit import Stored
+from lumimd.domain.visit import Visit
 from tests.simulation.gate import SimulatedDocuments
 from tests.simulation.guard import Guard, put
 
-_taken = slots.taken
+_taken = semaphore.taken
 
 
 def _taken_without_room(shard: Any, place: Any, room: Any, now: Any) -> Any:
@@ -43,7 +43,7 @@ async def _runs_no_more(parts: Any, visit: Visit | None) -> bool:
 PLACES: Final[Mapping[str, Guard]] = {
     "places-are-counted": Guard(
         "a shard that is full takes nobody in",
-        put((slots, "taken", _taken_without_room)),
+        put((semaphore, "taken", _taken_without_room)),
     ),
     "places-by-precondition": Guard(
         "of two who want the last place one gets it",
@@ -56,7 +56,7 @@ PLACES: Final[Mapping[str, Guard]] = {
     ),
     "abandoned-jobs-keep-their-place": Guard(
         "a job runs on, whether its visit still wants it or not",
-        put((sweep, "_runs", _runs_no_more)),
+        put((reclaim, "_runs", _runs_no_more)),
         level="fickle",
     ),
     "line-is-called": Guard(

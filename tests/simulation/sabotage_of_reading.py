@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from lumimd import pipeline, recovery
-from lumimd.errors import Transient, UnreadableDocument
-from lumimd.events import summary
-from lumimd.queries import Cursor, Page, pages
-from lumimd.rounds import Run
+from lumimd.domain.errors import Transient, UnreadableDocument
+from lumimd.domain.events import summary
+from lumimd.pipeline import recover, submit
+from lumimd.pipeline.rounds import Run
+from lumimd.ports.paging import Cursor, Page, pages
 from tests.simulation.guard import Guard, put
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedVisitStore
@@ -50,7 +50,7 @@ async def _nothing_there(self: SimulatedVisitStore, visit_id: str) -> Any:
 READING: Final[Mapping[str, Guard]] = {
     "pages-go-by-cursor": Guard(
         "pages of visits that cannot be read hide none that can",
-        put((recovery, "pages", _as_long_as_something_is_found)),
+        put((recover, "pages", _as_long_as_something_is_found)),
         level="unreadable",
     ),
     "a-query-gives-what-can-be-read": Guard(
@@ -65,7 +65,7 @@ READING: Final[Mapping[str, Guard]] = {
     ),
     "a-part-of-a-transcript-is-none": Guard(
         "a transcript that cannot be read is waited for, and uses up no try",
-        put((pipeline, "UnreadableDocument", _NeverRaised)),
+        put((submit, "UnreadableDocument", _NeverRaised)),
         level="unreadable",
     ),
     "what-cannot-be-read-is-not-written-over": Guard(

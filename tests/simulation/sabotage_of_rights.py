@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lumimd import collecting, commands, deletion, events, pipeline, reconciliation
-from lumimd.audio import Upload
-from lumimd.claims import SUBMISSION
-from lumimd.commit import Commit, Conflict, Stored
-from lumimd.records import Deletion, Visit
+from lumimd.domain import events
+from lumimd.domain.audio import Upload
+from lumimd.domain.commit import Commit, Conflict, Stored
+from lumimd.domain.visit import Deletion, Visit
+from lumimd.pipeline import collect, commands, delete, reconcile, submit
+from lumimd.policies.lease import SUBMISSION
 from tests.simulation.guard import Guard, put
 from tests.simulation.store import Documents
 from tests.simulation.transcription import Transcriptions
@@ -55,7 +56,7 @@ def _counted_by_nobody(parts: Any, visit: Visit) -> Deletion:
     return _of(parts, visit).model_copy(update={"counts": {"visits": 1}})
 
 
-def _done_whatever_is_left(receipt: Deletion, done: deletion.Sweep, now: Any) -> Deletion:
+def _done_whatever_is_left(receipt: Deletion, done: delete.Sweep, now: Any) -> Deletion:
     done.again_after = None
     return _after(receipt, done, now)
 
@@ -75,22 +76,24 @@ async def _forget_at_once(parts: Any, visit: Visit, stored: Any) -> None:
 async def _delete_what_is_held(parts: Any, visit_id: str) -> Deletion | None:
     stored = await parts.store.get(visit_id)
     if stored is None:
-        return await deletion.begin_deletion(parts, visit_id)
+        return await delete.begin_deletion(parts, visit_id)
     receipt = _of(parts, stored.visit)
     try:
         await parts.deletions.begin(stored, receipt)
     except Conflict:
-        return await deletion.begin_deletion(parts, visit_id)
+        return await delete.begin_deletion(parts, visit_id)
     return receipt
 
 
 async def _nobody_asks(parts: Any, upload: Upload, visit: Visit) -> events.Event:
-    return events.SubmissionClaimed(visit.attempt, SUBMISSION.claim(parts))
+    return events.SubmissionClaimed(
+        visit.attempt, SUBMISSION.claim(parts.new_id(), parts.clock.now())
+    )
 
 
 _begin, _save = Documents.begin_deletion, Documents.save_deletion
-_of, _after = deletion._of, deletion._after
-_forget = collecting._forget_copy
+_of, _after = delete._of, delete._after
+_forget = collect._forget_copy
 
 RIGHTS: Final[Mapping[str, Guard]] = {
     "deleted-stays-deleted": Guard(
@@ -109,20 +112,20 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     ),
     "receipt-is-merged": Guard(
         "what a sweep deleted is counted, also when it has lost a race",
-        put((deletion, "CONFLICTS", 1)),
+        put((delete, "CONFLICTS", 1)),
         level="erasing",
     ),
     "late-recordings-are-erased": Guard(
         "a recording that comes for a deleted visit goes, too",
-        put((pipeline, "was_deleted", _deleted_and_that_is_all)),
+        put((submit, "was_deleted", _deleted_and_that_is_all)),
     ),
     "second-sweep": Guard(
         "what a holder ordered with its last breath is deleted, too",
-        put((deletion, "_of", _settled_at_once)),
+        put((delete, "_of", _settled_at_once)),
     ),
     "deletion-goes-on": Guard(
         "a job that still runs is deleted later",
-        put((deletion, "_after", _done_whatever_is_left)),
+        put((delete, "_after", _done_whatever_is_left)),
     ),
     "deletion-is-due": Guard(
         "who began a deletion may die, and the sweep comes all the same",
@@ -134,16 +137,16 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     ),
     "documents-are-counted": Guard(
         "the receipt counts what was deleted although the answer was lost",
-        put((deletion, "_of", _counted_by_nobody)),
+        put((delete, "_of", _counted_by_nobody)),
     ),
     "copies-are-deleted": Guard(
         "the provider keeps no transcript that is safe with us",
-        put((collecting, "_forget_copy", _keep), (reconciliation, "_settle_job", _keep)),
+        put((collect, "_forget_copy", _keep), (reconcile, "_settle_job", _keep)),
         level="none",
     ),
     "copies-are-kept-for-who-looks": Guard(
         "who looks for a job before paying finds it, although its transcript is stored by now",
-        put((collecting, "_forget_copy", _forget_at_once)),
+        put((collect, "_forget_copy", _forget_at_once)),
         level="searching",
     ),
     "legal-hold": Guard(
@@ -156,7 +159,7 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     ),
     "consent": Guard(
         "nothing is sent to anybody before the patient agrees",
-        put((pipeline, "_next_event", _nobody_asks)),
+        put((submit, "_next_event", _nobody_asks)),
     ),
     "retry-gap": Guard(
         "who clicks a hundred times is served once",

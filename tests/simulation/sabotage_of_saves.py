@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from lumimd.commit import Commit, Conflict, Stored
+from lumimd.domain.commit import Commit, Conflict, Stored
 from tests.simulation.guard import Guard, put
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedVisitStore

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lumimd import collecting, events, pipeline, visit
-from lumimd.audio import Audio
-from lumimd.events import submission, takes
-from lumimd.records import Visit
+from lumimd.domain import events, state_machine
+from lumimd.domain.audio import Audio
+from lumimd.domain.events import submission, takes
+from lumimd.domain.visit import Visit
+from lumimd.pipeline import collect, submit
 from tests.simulation.guard import Guard, put
 
 _begun_with = submission.begun_with
@@ -14,13 +15,13 @@ _begun_with = submission.begun_with
 
 def _begun_with_nothing(visit: Visit, *more: Any) -> dict[str, Any]:
     shown = ("source", "summary", "medications")
-    return {**_begun_with(visit, *more), **dict.fromkeys(shown)}
+    return {**_begun_with(state_machine, *more), **dict.fromkeys(shown)}
 
 
 def _any_file_is_the_recording(visit: Visit, audio: Audio) -> events.Event:
-    if visit.audio is None:
+    if state_machine.audio is None:
         return events.AudioAccepted(None, audio)
-    if audio.generation > visit.audio.generation:
+    if audio.generation > state_machine.audio.generation:
         return events.AudioReplaced(None, audio)
     return events.AudioRepeated(None)
 
@@ -36,22 +37,22 @@ TAKES: Final[Mapping[str, Guard]] = {
     ),
     "files-are-takes": Guard(
         "a second file does not replace the first",
-        put((pipeline, "audio_event", _any_file_is_the_recording)),
+        put((submit, "audio_event", _any_file_is_the_recording)),
         level="takes",
     ),
     "one-file-is-not-the-visit": Guard(
         "the end of the work on one file is not the end of a visit of several",
-        put((visit, "in_view_of", lambda visit, event: event)),
+        put((state_machine, "in_view_of", lambda visit, event: event)),
         level="takes",
     ),
     "takes-are-joined": Guard(
         "the words of a file stand beside those of the others",
-        put((collecting, "joined_takes", lambda visit, stored, heard: heard)),
+        put((collect, "joined_takes", lambda visit, stored, heard: heard)),
         level="takes",
     ),
     "stopped-jobs-keep-their-places": Guard(
         "the job of a file that was stopped has its place until it ends",
-        put((visit, "_effects_of", lambda told, transition: transition.effects)),
+        put((state_machine, "_effects_of", lambda told, transition: transition.effects)),
         level="stopped_takes",
     ),
 }

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from lumimd.admission import hourly
-from lumimd.admission.hourly import HourlyCap, Room
+from lumimd.coordination.admission import hourly_cap
+from lumimd.coordination.admission.hourly_cap import HourlyCap, Room
 from tests.simulation.guard import Guard, put
 
 _takes = Room.takes
@@ -33,7 +33,7 @@ CAP: Final[Mapping[str, Guard]] = {
     ),
     "orders-count-for-a-lease-longer": Guard(
         "an order arrives later than it was noted",
-        put((hourly, "COUNTED_FOR", timedelta(hours=1))),
+        put((hourly_cap, "COUNTED_FOR", timedelta(hours=1))),
         level="capped_heavy",
     ),
 }

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from lumimd import events, fallback, pipeline, recovery
-from lumimd.audio import Audio
-from lumimd.parts import Parts
-from lumimd.records import Visit
+from lumimd.domain import events
+from lumimd.domain.audio import Audio
+from lumimd.domain.visit import Visit
+from lumimd.pipeline import recover, submit, without_model
+from lumimd.pipeline.services import Parts
+from lumimd.policies import waiting
 from tests.simulation.faults import Dependency
 from tests.simulation.guard import Guard, put
 
@@ -37,13 +39,13 @@ async def _measured_again(parts: Parts, visit: Visit, audio: Audio) -> Audio:
     return await parts.audio.measure(audio)
 
 
-_put_aside = pipeline._put_aside
+_put_aside = submit._put_aside
 _held = events.SubmissionHeld.changes
 
 WAITING: Final[Mapping[str, Guard]] = {
     "looking-uses-no-try": Guard(
         "who cannot look at the provider's list does not know that there is no transcript",
-        put((pipeline, "_put_aside", _put_aside_after_a_try)),
+        put((submit, "_put_aside", _put_aside_after_a_try)),
     ),
     "holding-gives-the-try-back": Guard(
         "waiting for a dependency that is down uses up no try",
@@ -53,32 +55,32 @@ WAITING: Final[Mapping[str, Guard]] = {
     ),
     "known-down-model": Guard(
         "an outage that few notice costs no visit its last try",
-        put((fallback, "known_down", _nobody_knows)),
+        put((without_model, "known_down", _nobody_knows)),
         level="none",
         outages=((Dependency.MODEL, TWO_HOURS),),
     ),
     "waiting-in-line-is-not-idling": Guard(
         "who waits for the quota is not expired like somebody who never records",
-        put((recovery, "IN_LINE", 1)),
+        put((recover, "IN_LINE", 1)),
         level="rationed",
     ),
     "who-waited-is-not-old": Guard(
         "what goes on after a long wait does not expire on the way",
-        put((recovery, "_stage_began_at", lambda visit: visit.timings.processing_started_at)),
+        put((recover, "_stage_began_at", lambda visit: visit.timings.processing_started_at)),
         level="rationed",
     ),
     "suspects-are-alone": Guard(
         "a recording that kills whoever opens it takes no other visit along",
-        put((recovery, "_may_have_killed", lambda visit, now: False)),
+        put((recover, "_may_have_killed", lambda visit, now: False)),
         level="poisoned",
     ),
     "poison-is-left-alone": Guard(
         "a recording that kills whoever opens it is not opened for ever",
-        put((pipeline, "_measured", _measured_again)),
+        put((submit, "_measured", _measured_again)),
         level="poisoned",
     ),
     "patience-begins-with-the-attempt": Guard(
         "a summary that is wanted a day later gets as many tries as any other",
-        put((fallback, "_wanted_since", fallback._transcribed_at)),
+        put((without_model, "_wanted_since", waiting._transcribed_at)),
     ),
 }

@@ -4,19 +4,20 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
-from lumimd import visit as table
-from lumimd.commands import RETRY_GAP
-from lumimd.commit import Commit
-from lumimd.errors import ErrorCode
-from lumimd.records import ProcessingStatus, Status, Visit
-from lumimd.takes import newest_generation, takes_of
-from lumimd.transcript import Utterance, joined
+from lumimd.domain import state_machine
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.takes import newest_generation, takes_of
+from lumimd.domain.transcript import Utterance, joined
+from lumimd.domain.visit import ProcessingStatus, Status, Visit
+from lumimd.pipeline.commands import RETRY_GAP
 from tests.simulation.invocation import current
 from tests.simulation.words import heard_in
 from tests.simulation.world import World
 
 LEGAL_STEPS: Final = frozenset(
-    (source, event.name, transition.to) for (source, event), transition in table.TRANSITIONS.items()
+    (source, event.name, transition.to)
+    for (source, event), transition in state_machine.TRANSITIONS.items()
 )
 """As the table was before anybody tampered with it."""
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from itertools import count
 from typing import Any, TypeVar
 
-from lumimd.adapters.memory.store import MAX_DOCUMENT_BYTES, DocumentTooLarge
-from lumimd.commit import Commit, Conflict, Stored
-from lumimd.errors import UnreadableDocument
-from lumimd.queries import Cursor, Page
-from lumimd.records import Action, Deletion, HistoryEntry, Hold, Visit
-from lumimd.transcript import TranscriptPage, Utterance, joined
+from lumimd.adapters.memory.visit_store import MAX_DOCUMENT_BYTES, DocumentTooLarge
+from lumimd.domain.commit import Commit, Conflict, Stored
+from lumimd.domain.errors import UnreadableDocument
+from lumimd.domain.transcript import TranscriptPage, Utterance, joined
+from lumimd.domain.visit import Action, Deletion, HistoryEntry, Hold, Visit
+from lumimd.ports.paging import Cursor, Page
 
 T = TypeVar("T")
 

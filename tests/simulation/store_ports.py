@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from lumimd.commit import Commit, Stored, StoredAction
-from lumimd.dead_letter import DeadLetter
-from lumimd.queries import Cursor, Page
-from lumimd.records import Action, Deletion, HistoryEntry, Hold, ProcessingStatus, Visit
-from lumimd.transcript import Utterance
+from lumimd.domain.commit import Commit, Stored, StoredAction
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.transcript import Utterance
+from lumimd.domain.visit import Action, Deletion, HistoryEntry, Hold, ProcessingStatus, Visit
+from lumimd.ports.paging import Cursor, Page
 from tests.simulation.store import Documents
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from lumimd.resilience import retry
+from lumimd.policies import retry
 from tests.simulation.faults import Dependency
 from tests.simulation.world import World
 

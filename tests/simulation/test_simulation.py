@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lumimd.errors import DeploymentFault
-from lumimd.records import ProcessingStatus
+from lumimd.domain.errors import DeploymentFault
+from lumimd.domain.visit import ProcessingStatus
 from tests.simulation.batches import batches, hunt, run_batch, simulate, workers
 from tests.simulation.command import main
 from tests.simulation.faults import Dependency

@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from lumimd.admission.hourly import USER_SHARE
-from lumimd.audio import Audio
-from lumimd.commit import Commit
-from lumimd.errors import DeploymentFault, ErrorCode, ProviderRefuses, Transient
-from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
-from lumimd.queries import Cursor, Page
-from lumimd.records import Visit
-from lumimd.resilience import retry
+from lumimd.coordination.admission.hourly_cap import USER_SHARE
+from lumimd.domain.audio import Audio
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import DeploymentFault, ErrorCode, ProviderRefuses, Transient
+from lumimd.domain.visit import Visit
+from lumimd.policies import retry
+from lumimd.ports.paging import Cursor, Page
+from lumimd.ports.transcriber import Failed, Job, JobGone, KnownJob, Running, Transcribed
 from tests.simulation.bucket import Bucket, Erased
 from tests.simulation.faults import Dependency
 from tests.simulation.gate import CAP_AN_HOUR, cap_of

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from lumimd.clinical import ActionItem, Medications, Statement, VisitSummary
-from lumimd.transcript import Transcript, Utterance
+from lumimd.domain.clinical import ActionItem, Medications, Statement, VisitSummary
+from lumimd.domain.transcript import Transcript, Utterance
 
 
 def spoken(visit_id: str, generation: int, job_id: str) -> str:

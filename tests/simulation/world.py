@@ -9,10 +9,10 @@ from itertools import count
 from random import Random
 from typing import Any, Final
 
-from lumimd.commit import Commit
-from lumimd.parts import Policy
-from lumimd.records import Visit
-from lumimd.resilience import retry
+from lumimd.domain.commit import Commit
+from lumimd.domain.visit import Visit
+from lumimd.policies import retry
+from lumimd.policies.deployment import Policy
 from tests.simulation.faults import Dependency, Faults
 from tests.simulation.invocation import Invocation, about_visit, current
 from tests.simulation.levels import Level

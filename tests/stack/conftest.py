@@ -20,7 +20,7 @@ from grpc import insecure_channel
 from infra.local.client import USER_ID, VisitDocuments
 from infra.local.launcher import Stack, running_stack
 from infra.local.stack import Options, can_emulate
-from lumimd.records import Visit
+from lumimd.domain.visit import Visit
 
 PATIENCE_S = 120
 JOB = "projects/demo-lumimd/locations/us-central1/jobs/wake-due-visits"

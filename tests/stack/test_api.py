@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lumimd.adapters.local_tokens import LocalTokens
-from lumimd.wiring import SystemClock
+from lumimd.runtime.services import SystemClock
 from tests.stack.conftest import Pipeline
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

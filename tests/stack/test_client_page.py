@@ -15,8 +15,8 @@ import pytest
 from infra.local.stack import BUCKET, ROOT, WEB_ORIGINS
 from infra.node import installed, node
 from lumimd.adapters.local_tokens import LocalTokens
-from lumimd.records import ProcessingStatus, Status
-from lumimd.wiring import SystemClock
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.runtime.services import SystemClock
 from tests.clients.phone_snippets import PAGE, SNIPPETS, PhoneSnippet
 from tests.stack.conftest import Pipeline
 from tests.support.generated_client import PACKAGE, generated

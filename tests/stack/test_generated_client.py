@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from lumimd.adapters.local_tokens import LocalTokens
-from lumimd.wiring import SystemClock
+from lumimd.runtime.services import SystemClock
 from tests.stack.conftest import PATIENCE_S, Pipeline
 from tests.support.generated_client import GeneratedClient, generated, signed_in
 from tests.support.servers import skipped_without_emulators

@@ -17,9 +17,9 @@ from infra.local.client import USER_ID
 from infra.local.stack import PROJECT, QUEUE, ROOT
 from infra.local.supervision.ports import LOOPBACK
 from infra.node import installed, node
-from lumimd.adapters.cloud_tasks import client as tasks_client
-from lumimd.progress import Step
-from lumimd.records import ProcessingStatus, Status
+from lumimd.adapters.google.tasks import client
+from lumimd.domain.progress import Step
+from lumimd.domain.visit import ProcessingStatus, Status
 from tests.stack.conftest import Pipeline
 from tests.support.parts import tone
 from tests.support.servers import skipped_without_emulators
@@ -185,7 +185,7 @@ async def test_after_a_cut_connection_the_final_state_is_seen(
 @asynccontextmanager
 async def paused_tasks(pipeline: Pipeline) -> AsyncIterator[Callable[[], Any]]:
     """No summary is begun before the function that is handed out was called."""
-    tasks = tasks_client(pipeline.stack.plan.function_env["CLOUD_TASKS_EMULATOR_HOST"])
+    tasks = client(pipeline.stack.plan.function_env["CLOUD_TASKS_EMULATOR_HOST"])
     await tasks.pause_queue(name=QUEUE)
 
     async def resume() -> None:

@@ -16,13 +16,13 @@ from infra.local.client import USER_ID
 from infra.local.stack import PROJECT, QUEUE, ROOT
 from infra.ops.connection import Connection, local
 from infra.ops.local_stack import Addresses, published
-from lumimd.commit import Commit
-from lumimd.errors import ErrorCode
-from lumimd.events import SummaryFailed
-from lumimd.operations.controls import RunState
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.events import SummaryFailed
+from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.operations.operator import OperatorParts
-from lumimd.recording import record
-from lumimd.records import ProcessingStatus, Status
+from lumimd.pipeline.save import record
+from lumimd.ports.service_controls import RunState
 from tests.monitoring.runbooks import FOLDER, SECTIONS, blocks
 from tests.stack.conftest import JOB, Pipeline
 from tests.support.parts import tone

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lumimd.records import ProcessingStatus
+from lumimd.domain.visit import ProcessingStatus
 from tests.stack.conftest import Pipeline
 from tests.support.parts import tone
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.stack import ENTRY_POINTS
-from lumimd.records import Status
+from lumimd.domain.visit import Status
 from tests.stack.conftest import Pipeline
 from tests.support.parts import tone
 

@@ -10,10 +10,10 @@ from google.cloud import tasks_v2
 
 from infra.local.eventarc.event import finalized
 from infra.local.stack import BUCKET, ENTRY_POINTS, QUEUE
-from lumimd.adapters.cloud_tasks import client as tasks_client
-from lumimd.errors import ErrorCode
-from lumimd.records import Status
-from lumimd.visit import TRANSITIONS
+from lumimd.adapters.google.tasks import client
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.state_machine import TRANSITIONS
+from lumimd.domain.visit import Status
 from tests.stack.conftest import JOB, Pipeline
 from tests.support.parts import SAMPLE, tone
 
@@ -41,7 +41,7 @@ async def test_a_visit_is_completed_and_no_word_of_it_leaves_its_documents(
 ) -> None:
     visit_id = pipeline.new_visit()
     await pipeline.script(visit_id, utterances=DIALOGUE)
-    tasks = tasks_client(pipeline.stack.plan.function_env["CLOUD_TASKS_EMULATOR_HOST"])
+    tasks = client(pipeline.stack.plan.function_env["CLOUD_TASKS_EMULATOR_HOST"])
     await tasks.pause_queue(name=QUEUE)  # so that the task can be looked at
     await pipeline.upload(recording, visit_id)
     asked = tasks_v2.ListTasksRequest(parent=QUEUE, response_view=tasks_v2.Task.View.FULL)

@@ -4,20 +4,20 @@ from collections import Counter
 from itertools import count
 
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.flows import MemoryFlows
+from lumimd.adapters.memory.queued_visits import MemoryWaitingRoom
 from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.adapters.memory.tiers import MemoryTiers
-from lumimd.adapters.memory.waiting_room import MemoryWaitingRoom
-from lumimd.admission.admit import Admission
-from lumimd.admission.hourly import HourlyCap, Orders
-from lumimd.admission.lanes import Line
-from lumimd.admission.places import Cap, Shard
-from lumimd.admission.quota import TierQuota
-from lumimd.admission.slots import Slots
-from lumimd.flags import FlagReader
-from lumimd.ports import Clock
-from lumimd.resilience.limits import Limits
-from lumimd.resilience.rate_limit import Bucket
+from lumimd.adapters.memory.turn_counters import MemoryFlows
+from lumimd.coordination.admission.admit import Admission
+from lumimd.coordination.admission.hourly_cap import HourlyCap, Orders
+from lumimd.coordination.admission.quota import TierQuota
+from lumimd.coordination.admission.semaphore import Slots
+from lumimd.coordination.rate_limits import Limits
+from lumimd.policies.permits import Cap, Shard
+from lumimd.policies.priorities import Line
+from lumimd.policies.token_bucket import Bucket
+from lumimd.ports.clock import Clock
+from lumimd.ports.flags import FlagReader
 from tests.support.shared_documents import Troubled
 
 

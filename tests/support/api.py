@@ -9,18 +9,19 @@ import httpx
 from fastapi import FastAPI
 
 from lumimd.adapters.local_tokens import LocalTokens
-from lumimd.adapters.memory.answers import MemoryAnswerStore
-from lumimd.adapters.memory.library import MemoryLibrary
+from lumimd.adapters.memory.idempotency_store import MemoryAnswerStore
+from lumimd.adapters.memory.owner_queries import MemoryLibrary
 from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.adapters.memory.uploads import MemoryUploads
 from lumimd.api.application import make_app
-from lumimd.audio import Audio
-from lumimd.clinical import Medication, Medications, Statement
-from lumimd.commit import Commit, Stored
-from lumimd.dead_letter import DeadLetter
-from lumimd.errors import ErrorCode
-from lumimd.progress import PERCENT, Step
-from lumimd.records import (
+from lumimd.coordination.rate_limits import Limits
+from lumimd.domain.audio import Audio
+from lumimd.domain.clinical import Medication, Medications, Statement
+from lumimd.domain.commit import Commit, Stored
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.progress import PERCENT, Step
+from lumimd.domain.visit import (
     Action,
     HistoryEntry,
     Ledger,
@@ -32,9 +33,8 @@ from lumimd.records import (
     Transcription,
     Visit,
 )
-from lumimd.resilience.limits import Limits
-from lumimd.resilience.rate_limit import Bucket, Policy
-from lumimd.resilience.rate_limit_policies import Limited, Tier
+from lumimd.policies.tiers import Limited, Tier
+from lumimd.policies.token_bucket import Bucket, Policy
 from tests.support.operators import OperatorTools
 from tests.support.parts import START, MemoryParts, transcript
 

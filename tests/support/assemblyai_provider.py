@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from lumimd.adapters.assemblyai import AssemblyAITranscriber
-from lumimd.adapters.assemblyai_order import Options
+from lumimd.adapters.assemblyai.order import Options
+from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber
 
 SAID = "Good morning. I have had a cough for two weeks."
 WORDS = [

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from lumimd import logs
 from lumimd.adapters.memory import ManualClock
-from lumimd.adapters.memory.breakers import MemoryBreakerStore
-from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Clock
-from lumimd.resilience.breaker import BreakerOpen, CircuitBreaker
-from lumimd.resilience.breaker_state import MODEL, Breaker, BreakerPolicy, State
-from lumimd.resilience.breaker_store import BreakerStore
+from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
+from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.policies.breaker import MODEL, Breaker, BreakerPolicy, State
+from lumimd.ports.breaker_store import BreakerStore
+from lumimd.ports.clock import Clock
+from lumimd.telemetry import logs
 from tests.support.parts import START
 from tests.unit.test_retry import jumping_loop
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from lumimd.dead_letter import DeadLetter
-from lumimd.errors import ErrorCode
-from lumimd.operations.operator_store import AuditEntry
-from lumimd.records import Action, Deletion, HistoryEntry, ProcessingStatus, Stage, Visit
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.visit import Action, Deletion, HistoryEntry, ProcessingStatus, Stage, Visit
+from lumimd.ports.operator_store import AuditEntry
 from tests.support.parts import START, upload
 
 

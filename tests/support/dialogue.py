@@ -1,6 +1,6 @@
 """Transcripts of a few lines, written as people write a dialogue."""
 
-from lumimd.transcript import Role, Transcript, Utterance
+from lumimd.domain.transcript import Role, Transcript, Utterance
 
 _ROLES = {"D": Role.CLINICIAN, "P": Role.PATIENT, "?": Role.UNKNOWN}
 

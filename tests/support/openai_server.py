@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lumimd.transcript import Transcript, Utterance
+from lumimd.domain.transcript import Transcript, Utterance
 from tests.support.summaries import summary_of
 
 KEY = "sk-canary-of-the-key"

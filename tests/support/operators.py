@@ -4,21 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from lumimd import collecting, pipeline
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.breakers import MemoryBreakerStore
+from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
-from lumimd.audio import Upload
-from lumimd.errors import ErrorCode, NotCharged, Permanent
-from lumimd.events import SummaryFailed
+from lumimd.domain.audio import Upload
+from lumimd.domain.errors import ErrorCode, NotCharged, Permanent
+from lumimd.domain.events import SummaryFailed
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import Visit
 from lumimd.operations import checks
-from lumimd.operations.operator import Check, Operator
-from lumimd.ports import Transcribed
-from lumimd.recording import record
-from lumimd.records import Visit
-from lumimd.resilience.breaker_state import MODEL, ORDERS, TRANSCRIPTION
-from lumimd.transcript import Transcript
+from lumimd.operations.operator import Operator
+from lumimd.pipeline import accept, collect, summarize
+from lumimd.pipeline.save import record
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION
+from lumimd.ports.health_check import Check
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import MemoryParts, NothingToSay, transcript
 
 QUEUE = "summaries"
@@ -70,7 +71,7 @@ class OperatedParts(OperatorTools, MemoryParts):
 
     async def submitted(self, visit_id: str) -> None:
         """A visit whose transcript is ordered."""
-        await pipeline.accept(self, self.uploaded_now(visit_id))
+        await accept.accept(self, self.uploaded_now(visit_id))
 
     async def transcribed(self, visit_id: str) -> None:
         """A visit whose transcript is there, with the canary in it."""
@@ -81,12 +82,12 @@ class OperatedParts(OperatorTools, MemoryParts):
         """The transcript of a visit whose transcript is ordered."""
         (job,) = [each for each in self.transcriber.orders if each.visit_id == visit_id]
         self.transcriber.finish(job.transcript_id, Transcribed(spoken()))
-        await collecting.collect(self, visit_id, 1, job.transcript_id)
+        await collect.collect(self, visit_id, 1, job.transcript_id)
 
     async def completed(self, visit_id: str) -> None:
         """A visit with its summary."""
         await self.transcribed(visit_id)
-        await pipeline.summarize(self, visit_id, 1)
+        await summarize.summarize(self, visit_id, 1)
 
     async def given_up(self, visit_id: str) -> None:
         """The failure of a visit whose transcript is there, on record without another try."""
@@ -104,26 +105,26 @@ class OperatedParts(OperatorTools, MemoryParts):
     ) -> None:
         """The failure of a visit whose transcript is there: the rules say nothing either."""
         self.summarizer.raises, self.fallback = [NotCharged(code)], NothingToSay()
-        await pipeline.summarize(self, visit_id, 1)
+        await summarize.summarize(self, visit_id, 1)
 
     async def not_summarized_again(self, visit_id: str) -> None:
         """The failure of the second attempt at a summary."""
         self.summarizer.raises = [Permanent(ErrorCode.SUMMARY_INVALID)]
         self.fallback = NothingToSay()
-        await pipeline.summarize(self, visit_id, 2)
+        await summarize.summarize(self, visit_id, 2)
 
     async def unreadable(self, visit_id: str) -> None:
         """A visit whose recording is none."""
         upload = self.uploaded_now(visit_id)
         self.audio.put(upload.audio, b"not a recording")
-        await pipeline.accept(self, upload)
+        await accept.accept(self, upload)
 
     async def silent(self, visit_id: str) -> None:
         """A visit whose recording can be read, and holds no speech."""
         await self.submitted(visit_id)
         (job,) = [each for each in self.transcriber.orders if each.visit_id == visit_id]
         self.transcriber.finish(job.transcript_id, Transcribed(transcript(())))
-        await collecting.collect(self, visit_id, 1, job.transcript_id)
+        await collect.collect(self, visit_id, 1, job.transcript_id)
 
 
 def spoken() -> Transcript:

@@ -7,7 +7,6 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from lumimd import collecting, pipeline
 from lumimd.adapters.memory import (
     ManualClock,
     MemoryAudioStore,
@@ -15,21 +14,23 @@ from lumimd.adapters.memory import (
     MemoryTranscriber,
     MemoryVisitStore,
 )
-from lumimd.adapters.memory.archive import MemoryArchive
-from lumimd.adapters.memory.census import MemoryCensus
 from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.rules_summarizer import RulesSummarizer
-from lumimd.admission.admit import Admission
-from lumimd.admission.places import Cap
-from lumimd.audio import Audio, Upload
-from lumimd.clinical import Source, VisitSummary
-from lumimd.errors import ErrorCode, Held, Permanent
-from lumimd.flags import Flags
-from lumimd.parts import Policy
-from lumimd.ports import Summarizer, Transcribed
-from lumimd.records import Stage
-from lumimd.shutdown import GracefulShutdown
-from lumimd.transcript import Transcript, Utterance
+from lumimd.adapters.memory.retention_queries import MemoryArchive
+from lumimd.adapters.memory.visit_counts import MemoryCensus
+from lumimd.coordination.admission.admit import Admission
+from lumimd.coordination.shutdown import GracefulShutdown
+from lumimd.domain.audio import Audio, Upload
+from lumimd.domain.clinical import Source, VisitSummary
+from lumimd.domain.errors import ErrorCode, Held, Permanent
+from lumimd.domain.transcript import Transcript, Utterance
+from lumimd.domain.visit import Stage
+from lumimd.pipeline import accept, collect
+from lumimd.policies.deployment import Policy
+from lumimd.policies.flags import Flags
+from lumimd.policies.permits import Cap
+from lumimd.ports.summarizer import Summarizer
+from lumimd.ports.transcriber import Transcribed
+from lumimd.rules.summarizer import RulesSummarizer
 from tests.support.admission import MemoryGate
 from tests.support.summaries import summary_of
 
@@ -120,10 +121,10 @@ class MemoryParts:
 
 async def transcribed(parts: MemoryParts, visit_id: str = "visit-1") -> None:
     """A recording has come, and so has its transcript."""
-    await pipeline.accept(parts, parts.upload(visit_id))
+    await accept.accept(parts, parts.upload(visit_id))
     job = parts.transcriber.orders[-1].transcript_id
     parts.transcriber.finish(job, Transcribed(transcript()))
-    await collecting.collect(parts, visit_id, 1, job)
+    await collect.collect(parts, visit_id, 1, job)
 
 
 def upload(

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from lumimd import pipeline, recovery
 from lumimd.adapters.memory import MemoryTranscriber
-from lumimd.admission.places import Cap
-from lumimd.commit import Commit
-from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Running, Transcribed
-from lumimd.records import Visit
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.visit import Visit
+from lumimd.pipeline import accept, recover
+from lumimd.policies.permits import Cap
+from lumimd.ports.transcriber import Running, Transcribed
 from tests.support.parts import MemoryParts, transcript
 from tests.support.visits import MINUTE
 
@@ -49,7 +49,7 @@ async def upload(parts: MemoryParts, visit_id: str, **marks: object) -> None:
     uploaded = parts.upload(visit_id, user_id=visit_id.split("-")[0])
     if marks:
         await create(parts, visit_id, **marks)
-    await pipeline.accept(parts, uploaded)
+    await accept.accept(parts, uploaded)
 
 
 async def create(parts: MemoryParts, visit_id: str, **marks: object) -> None:
@@ -66,4 +66,4 @@ async def minute_passes(parts: MemoryParts, finish: Iterable[str] | None = None)
     for job in [*provider.running()] if finish is None else finish:
         provider.finish(job, Transcribed(transcript()))
     parts.clock.advance(MINUTE)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)

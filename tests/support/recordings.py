@@ -10,9 +10,9 @@ from pathlib import Path
 import av
 import numpy
 
-from lumimd.errors import Permanent
-from lumimd.measuring.length import seconds_of
-from lumimd.measuring.recording import Budget, Recording
+from lumimd.adapters.measuring.length import seconds_of
+from lumimd.adapters.measuring.recording import Budget, Recording
+from lumimd.domain.errors import Permanent
 
 PLENTY = Budget(cpu_s=5, bytes=2**32, jumps=10**6)
 

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 import pytest
 
 from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
-from lumimd.document import Document
-from lumimd.shared_documents import SharedDocuments
+from lumimd.domain.document import Document
+from lumimd.ports.shared_documents import SharedDocuments
 
 D = TypeVar("D", bound=Document)
 
@@ -26,7 +26,7 @@ def documents_of(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore_shared_documents import FirestoreSharedDocuments
+    from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))

@@ -1,7 +1,7 @@
 """Summaries that are valid for any transcript."""
 
-from lumimd.clinical import ActionItem, Medication, Medications, Statement, VisitSummary
-from lumimd.transcript import Transcript
+from lumimd.domain.clinical import ActionItem, Medication, Medications, Statement, VisitSummary
+from lumimd.domain.transcript import Transcript
 
 
 def summary_of(transcript: Transcript) -> VisitSummary:

@@ -1,13 +1,11 @@
 """A visit of several files, in memory: files arrive, and jobs end."""
 
-from lumimd import collecting, pipeline
-from lumimd.audio import Upload
-from lumimd.ports import Failed, Transcribed
-from lumimd.records import (
-    Status,
-    Visit,
-)
-from lumimd.transcript import Utterance
+from lumimd.domain.audio import Upload
+from lumimd.domain.transcript import Utterance
+from lumimd.domain.visit import Status, Visit
+from lumimd.pipeline import accept as accepting
+from lumimd.pipeline import collect
+from lumimd.ports.transcriber import Failed, Transcribed
 from tests.support.parts import MemoryParts, tone, transcript, upload
 from tests.support.visits import minutes_pass, run_tasks, visit_of
 
@@ -21,7 +19,7 @@ def put(parts: MemoryParts, uploaded: Upload, content: bytes | None = None) -> U
 
 
 async def accept(parts: MemoryParts, uploaded: Upload, content: bytes | None = None) -> None:
-    await pipeline.accept(parts, put(parts, uploaded, content))
+    await accepting.accept(parts, put(parts, uploaded, content))
 
 
 async def finish(
@@ -31,7 +29,7 @@ async def finish(
     job = parts.transcriber.orders[-1].transcript_id
     parts.transcriber.finish(job, state or Transcribed(transcript(FIRST)))
     visit = await visit_of(parts)
-    await collecting.collect(parts, "visit-1", visit.attempt, job)
+    await collect.collect(parts, "visit-1", visit.attempt, job)
     await run_tasks(parts)
     await minutes_pass(parts, minutes)
     return await visit_of(parts)

@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.archive import MemoryArchive
-from lumimd.adapters.memory.census import MemoryCensus
 from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.library import MemoryLibrary
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
-from lumimd.adapters.memory.waiting_room import MemoryWaitingRoom
-from lumimd.admission.waiting_room import WaitingRoom
-from lumimd.library import Library
-from lumimd.metrics_census import Census
-from lumimd.operations.operator_store import OperatorStore
-from lumimd.ports import Archive, Deletions, VisitStore
+from lumimd.adapters.memory.owner_queries import MemoryLibrary
+from lumimd.adapters.memory.queued_visits import MemoryWaitingRoom
+from lumimd.adapters.memory.retention_queries import MemoryArchive
+from lumimd.adapters.memory.visit_counts import MemoryCensus
+from lumimd.ports.deletions import Deletions
+from lumimd.ports.operator_store import OperatorStore
+from lumimd.ports.owner_queries import Library
+from lumimd.ports.queued_visits import WaitingRoom
+from lumimd.ports.retention_queries import Archive
+from lumimd.ports.visit_counts import Census
+from lumimd.ports.visit_store import VisitStore
 
 Stored = dict[str, Any]
 
@@ -69,13 +71,13 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore import FirestoreVisitStore
-    from lumimd.adapters.firestore_archive import FirestoreArchive
-    from lumimd.adapters.firestore_census import FirestoreCensus
-    from lumimd.adapters.firestore_deletions import FirestoreDeletions
-    from lumimd.adapters.firestore_library import FirestoreLibrary
-    from lumimd.adapters.firestore_operator_store import FirestoreOperatorStore
-    from lumimd.adapters.firestore_waiting_room import FirestoreWaitingRoom
+    from lumimd.adapters.firestore.deletions import FirestoreDeletions
+    from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
+    from lumimd.adapters.firestore.owner_queries import FirestoreLibrary
+    from lumimd.adapters.firestore.queued_visits import FirestoreWaitingRoom
+    from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+    from lumimd.adapters.firestore.visit_counts import FirestoreCensus
+    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))

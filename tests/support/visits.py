@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from lumimd import pipeline, recovery
-from lumimd.records import Visit
+from lumimd.domain.visit import Visit
+from lumimd.pipeline import recover, summarize
 from tests.support.parts import MemoryParts
 
 MINUTE = timedelta(minutes=1)
@@ -18,12 +18,12 @@ async def visit_of(parts: MemoryParts, visit_id: str = "visit-1") -> Visit:
 async def run_tasks(parts: MemoryParts) -> None:
     while not parts.tasks.waiting.empty():
         task = parts.tasks.waiting.get_nowait()
-        await pipeline.summarize(parts, task.visit_id, task.attempt)
+        await summarize.summarize(parts, task.visit_id, task.attempt)
 
 
 async def wake_after(parts: MemoryParts, wait: timedelta) -> None:
     parts.clock.advance(wait)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
 
 
 async def minutes_pass(parts: MemoryParts, minutes: float) -> None:
@@ -31,5 +31,5 @@ async def minutes_pass(parts: MemoryParts, minutes: float) -> None:
     end = parts.clock.now() + minutes * MINUTE
     while parts.clock.now() < end:
         parts.clock.advance(MINUTE)
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         await run_tasks(parts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.local.stack import ENTRY_POINTS, QUEUE, Options, plan
-from lumimd.settings import Settings
+from lumimd.runtime.settings import Settings
 from tests.terraform.offline import ROOT
 
 FILES_OF_RULES = ("firestore.rules", "storage.rules")

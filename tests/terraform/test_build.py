@@ -57,7 +57,7 @@ def test_another_checkout_with_other_times_modes_and_caches_gives_the_same_bytes
 def test_the_upload_holds_what_the_cloud_needs_and_nothing_of_a_developer(tmp_path: Path) -> None:
     build(tmp_path / "functions.zip")
     names = zipfile.ZipFile(tmp_path / "functions.zip").namelist()
-    assert {"main.py", "requirements.txt", "lumimd/pipeline.py"} <= set(names)
+    assert {"main.py", "requirements.txt", "lumimd/pipeline/submit.py"} <= set(names)
     assert names == sorted(names)
     assert not [name for name in names if "__pycache__" in name or "/." in f"/{name}"]
 
@@ -125,7 +125,7 @@ LOADED = """
 import json, sys
 from functions_framework.aio import create_asgi_app
 create_asgi_app(sys.argv[1], "main.py")
-from lumimd.wiring import parts
+from lumimd.runtime.services import parts
 for part in sys.argv[2:]:
     getattr(parts(), part)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))

@@ -10,20 +10,20 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
-from lumimd.adapters.firestore import FirestoreVisitStore
-from lumimd.adapters.firestore_answers import FirestoreAnswerStore
-from lumimd.adapters.firestore_archive import FirestoreArchive
-from lumimd.adapters.firestore_census import FirestoreCensus
-from lumimd.adapters.firestore_deletions import FirestoreDeletions
-from lumimd.adapters.firestore_library import FirestoreLibrary
-from lumimd.adapters.firestore_operator_store import FirestoreOperatorStore
-from lumimd.adapters.firestore_shared_documents import FirestoreSharedDocuments
-from lumimd.adapters.firestore_waiting_room import FirestoreWaitingRoom
-from lumimd.dead_letter import DeadLetter, LetterState
-from lumimd.errors import ErrorCode
-from lumimd.library import Group
-from lumimd.operations.operator_store import AuditFilter, LetterFilter, VisitFilter
-from lumimd.records import ProcessingStatus, Stage
+from lumimd.adapters.firestore.deletions import FirestoreDeletions
+from lumimd.adapters.firestore.idempotency_store import FirestoreAnswerStore
+from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
+from lumimd.adapters.firestore.owner_queries import FirestoreLibrary
+from lumimd.adapters.firestore.queued_visits import FirestoreWaitingRoom
+from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+from lumimd.adapters.firestore.visit_counts import FirestoreCensus
+from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
+from lumimd.domain.dead_letter import DeadLetter, LetterState
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.visit import ProcessingStatus, Stage
+from lumimd.domain.visit_groups import Group
+from lumimd.ports.operator_store import AuditFilter, LetterFilter, VisitFilter
 from tests.terraform.offline import ROOT
 from tests.terraform.queries import Query, declared, is_served, recorded, unindexed
 

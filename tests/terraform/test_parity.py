@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from lumimd import settings
-from lumimd.adapters.cloud_tasks import DISPATCH_DEADLINE
+from lumimd.adapters.google.tasks import DISPATCH_DEADLINE
 from lumimd.api import health
-from lumimd.audio import recording_of
-from lumimd.claims import SUMMARY
+from lumimd.domain.audio import recording_of
+from lumimd.policies.lease import SUMMARY
+from lumimd.runtime import settings
 from tests.terraform.names import Names, differences, said
 from tests.terraform.offline import ENVIRONMENTS
 

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, deletion, pipeline, recovery
-from lumimd import events as e
-from lumimd.errors import ErrorCode
-from lumimd.ports import Failed, Transcribed
-from lumimd.progress import Step
-from lumimd.recording import record
-from lumimd.records import ProcessingStatus
+from lumimd.domain import events as e
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.progress import Step
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.pipeline import accept, collect, delete, recover
+from lumimd.pipeline.save import record
+from lumimd.ports.transcriber import Failed, Transcribed
 from tests.support.parts import transcript
 from tests.support.places import DOWN, minute_passes, parts_with, provider_of, upload
 from tests.support.visits import MINUTE, visit_of
@@ -72,13 +72,13 @@ async def test_two_instances_that_accept_and_tick_at_once_stay_within_the_cap() 
     other.__dict__ |= {"gate": parts.gate, "deletions": parts.deletions}
     uploads = [parts.upload(f"user{n}-1", user_id=f"user{n}") for n in range(12)]
     both = (parts, other)
-    await asyncio.gather(*(pipeline.accept(both[n % 2], each) for n, each in enumerate(uploads)))
+    await asyncio.gather(*(accept.accept(both[n % 2], each) for n, each in enumerate(uploads)))
     provider = provider_of(parts)
     for _ in range(10):
         for job in [*provider.running()]:
             provider.finish(job, Transcribed(transcript()))
         parts.clock.advance(MINUTE)
-        await asyncio.gather(recovery.wake_due(parts), recovery.wake_due(other))
+        await asyncio.gather(recover.wake_due(parts), recover.wake_due(other))
     assert provider.most_at_once == 3
     assert sorted(provider.ordered_for()) == sorted(f"user{n}-1" for n in range(12))
 
@@ -127,7 +127,7 @@ async def test_who_comes_anew_does_not_take_the_place_of_those_who_wait() -> Non
     await upload(parts, "bob-1")
     provider = provider_of(parts)
     provider.finish("job-0", Transcribed(transcript()))
-    await collecting.collect(parts, "ann-1", 1, "job-0")
+    await collect.collect(parts, "ann-1", 1, "job-0")
     assert await parts.gate.holders() == {}
     await upload(parts, "cem-1")
     assert provider.ordered_for() == ["ann-1"]
@@ -182,7 +182,7 @@ async def test_a_job_that_has_ended_leaves_its_place(
     await upload(parts, "ann-1")
     assert await parts.gate.holders() == {"ann-1/1": 1}
     provider_of(parts).finish("job-0", outcome)
-    await collecting.collect(parts, "ann-1", 1, "job-0")
+    await collect.collect(parts, "ann-1", 1, "job-0")
     assert events in [entry.event for entry in await parts.store.history("ann-1")]
     assert await parts.gate.holders() == {}
 
@@ -191,7 +191,7 @@ async def test_a_recording_that_cannot_be_read_never_has_a_place() -> None:
     parts = parts_with(1)
     uploaded = parts.upload("ann-1", user_id="ann")
     parts.audio.put(uploaded.audio, b"no recording")
-    await pipeline.accept(parts, uploaded)
+    await accept.accept(parts, uploaded)
     assert (await visit_of(parts, "ann-1")).processing_status is ProcessingStatus.FAILED
     assert parts.gate.shards.writes == 0
 
@@ -201,7 +201,7 @@ async def test_a_place_whose_return_was_lost_is_found_when_others_wait() -> None
     await upload(parts, "ann-1")
     provider_of(parts).finish("job-0", Transcribed(transcript()))
     parts.gate.shards.trouble = DOWN
-    await collecting.collect(parts, "ann-1", 1, "job-0")
+    await collect.collect(parts, "ann-1", 1, "job-0")
     parts.gate.shards.trouble = None
     assert await parts.gate.holders() == {"ann-1/1": 1}
     await upload(parts, "bob-1")
@@ -219,7 +219,7 @@ async def test_a_job_that_nobody_waits_for_any_more_keeps_its_place_until_it_has
     stored = await parts.store.get("ann-1")
     assert stored is not None
     await record(parts, stored, e.VisitCancelled(None))
-    await pipeline.accept(parts, parts.upload("bob-1", generation=2, user_id="bob"))
+    await accept.accept(parts, parts.upload("bob-1", generation=2, user_id="bob"))
     await upload(parts, "cem-1")
     for _ in range(20):
         await minute_passes(parts, finish=())
@@ -270,7 +270,7 @@ async def test_a_deleted_visit_keeps_its_place_until_the_provider_has_forgotten_
     parts = parts_with(1)
     await upload(parts, "ann-1")
     await upload(parts, "bob-1")
-    await deletion.begin_deletion(parts, "ann-1")
+    await delete.begin_deletion(parts, "ann-1")
     for _ in range(15):
         await minute_passes(parts, finish=())
     assert provider_of(parts).ordered_for() == ["ann-1"], "its job is still running"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.adapters.assemblyai_answers import (
+from lumimd.adapters.assemblyai.answers import (
     FAILED_JOBS,
     TABLE,
     Call,
@@ -16,8 +16,8 @@ from lumimd.adapters.assemblyai_answers import (
     refusal,
     sentence_of,
 )
-from lumimd.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
-from lumimd.ports import JobGone
+from lumimd.domain.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.ports.transcriber import JobGone
 
 F, M = DeploymentFault, Meaning
 EVERY = tuple(Call)

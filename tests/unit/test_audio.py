@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lumimd.adapters.memory import MemoryAudioStore
-from lumimd.audio import MAX_BYTES, Audio, recording_of
-from lumimd.errors import ErrorCode, Permanent
-from lumimd.ids import is_user_id
-from lumimd.media_types import EXTENSIONS
+from lumimd.domain.audio import MAX_BYTES, Audio, recording_of
+from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.ids import is_user_id
+from lumimd.domain.media_types import EXTENSIONS
 from tests.support.parts import upload
 from tests.support.user_ids import USER_IDS
 

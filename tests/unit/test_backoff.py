@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.resilience.backoff import FIRST, LONGEST, MOST_PATIENT, put_aside
+from lumimd.policies.waiting import FIRST, LONGEST, MOST_PATIENT, put_aside
 
 TRIES = st.integers(min_value=0, max_value=10**6)
 ASKED = st.none() | st.floats(min_value=0, allow_nan=False)

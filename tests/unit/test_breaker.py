@@ -5,21 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.adapters.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.adapters.memory import MemoryTranscriber
-from lumimd.errors import ErrorCode, Held, Permanent, Transient
-from lumimd.ports import JobGone
-from lumimd.resilience.breaker import BreakerOpen, CircuitBreaker
-from lumimd.resilience.breaker_shared import CACHE_FOR
-from lumimd.resilience.breaker_state import (
-    MODEL,
-    TRANSCRIPTION,
-    WHILE_PROBED,
-    BreakerPolicy,
-    Reason,
-    State,
-)
-from lumimd.resilience.retry import Unanswered
+from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
+from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.coordination.breaker.shared import CACHE_FOR
+from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient, Unanswered
+from lumimd.policies.breaker import MODEL, TRANSCRIPTION, WHILE_PROBED, BreakerPolicy, Reason, State
+from lumimd.ports.transcriber import JobGone
 from tests.support.breakers import CODE, DEAD, SECOND, Instances, ask, logged, open_
 from tests.support.parts import CountingSummarizer, transcript, upload
 

@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.adapters.guarded import GuardedTranscriber
 from lumimd.adapters.memory import ManualClock, MemoryTranscriber
-from lumimd.errors import (
+from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
+from lumimd.coordination.breaker.guarded import GuardedTranscriber
+from lumimd.domain.errors import (
     DeploymentFault,
     ErrorCode,
     Held,
     ProviderRefuses,
     RefusedAlone,
     Transient,
+    Unreadable,
 )
-from lumimd.resilience.breaker import BreakerOpen, CircuitBreaker
-from lumimd.resilience.breaker_state import MODEL, ORDERS, TRANSCRIPTION, Breaker, State
-from lumimd.resilience.breaker_suspects import REMEMBERED, SEVERAL, mark, refused, served
-from lumimd.resilience.retry import Unreadable
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker, State
+from lumimd.policies.breaker_suspects import REMEMBERED, SEVERAL, mark, refused, served
 from tests.support.breakers import DEAD, SECOND, Instances, ask, logged, open_
 from tests.support.parts import START
 

@@ -5,17 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.claims import SUBMISSION, SUMMARY, Lease
-from lumimd.resilience import retry
-from lumimd.resilience.breaker import BreakerOpen, CircuitBreaker
-from lumimd.resilience.breaker_state import (
-    MODEL,
-    TRANSCRIPTION,
-    WHILE_PROBED,
-    BreakerPolicy,
-    State,
-)
-from lumimd.resilience.retry import TimedOut
+from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
+from lumimd.domain.errors import TimedOut
+from lumimd.policies import retry
+from lumimd.policies.breaker import MODEL, TRANSCRIPTION, WHILE_PROBED, BreakerPolicy, State
+from lumimd.policies.lease import SUBMISSION, SUMMARY, Lease
 from tests.support.breakers import DEAD, SECOND, Instances, ask, open_, played
 
 FIFTY = 50

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.commit import Conflict
-from lumimd.errors import ErrorCode, Transient
-from lumimd.resilience.breaker import BreakerOpen, CircuitBreaker
-from lumimd.resilience.breaker_shared import CACHE_FOR, COMPLAIN_EVERY, STORE_WITHIN_S
-from lumimd.resilience.breaker_state import State
+from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
+from lumimd.coordination.breaker.shared import CACHE_FOR, COMPLAIN_EVERY, STORE_WITHIN_S
+from lumimd.domain.commit import Conflict
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.policies.breaker import State
 from tests.support.breakers import DEAD, SECOND, Instances, ask, logged, open_, played
 
 FIFTY = 50

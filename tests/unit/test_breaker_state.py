@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lumimd.resilience import breaker_state as pure
-from lumimd.resilience.breaker_state import MODEL, Breaker, Reason, State
+from lumimd.policies import breaker as pure
+from lumimd.policies.breaker import MODEL, Breaker, Reason, State
 from tests.support.parts import START
 
 SECOND = timedelta(seconds=1)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from infra import check_recording
-from lumimd import pipeline
-from lumimd.errors import ErrorCode
+from lumimd.domain.errors import ErrorCode
+from lumimd.pipeline import accept
 from tests.support.hostile import TEXTS
 from tests.support.parts import SAMPLE, MemoryParts, tone, upload
 from tests.support.recordings import FORMATS, recorded
@@ -54,7 +54,7 @@ async def test_it_gives_the_verdict_of_the_pipeline(name: str, check: Check) -> 
         update={"storage_path": f"visits/user-1/visit-1/{name}"}
     )
     parts.audio.put(audio, content)
-    await pipeline.accept(parts, upload().model_copy(update={"audio": audio}))
+    await accept.accept(parts, upload().model_copy(update={"audio": audio}))
     error = (await visit_of(parts)).processing_error
     assert (error.code if error else None) == code
     exit_code, (told,) = await in_thread(check, name)
@@ -92,7 +92,7 @@ def test_a_name_that_is_no_recordings_is_ignored_as_the_pipeline_does(
 def test_a_file_that_is_too_large_is_not_read(
     check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumimd.audio.MAX_BYTES", 1_000)
+    monkeypatch.setattr("lumimd.domain.audio.MAX_BYTES", 1_000)
     assert check("good.wav")[1][0]["code"] == "audio_too_large"
 
 

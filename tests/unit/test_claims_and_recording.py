@@ -5,16 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, pipeline, recovery
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.claims import GAP, SUMMARY, claim, while_claimed
-from lumimd.commit import Commit, Conflict, Stored
-from lumimd.errors import ErrorCode, Transient
-from lumimd.events import SummaryClaimed, TranscriptionPolled
-from lumimd.ports import Transcribed
-from lumimd.recording import CONFLICTS, record
-from lumimd.records import ProcessingStatus, Status
-from lumimd.resilience.retry import TimedOut
+from lumimd.domain.commit import Commit, Conflict, Stored
+from lumimd.domain.errors import ErrorCode, TimedOut, Transient
+from lumimd.domain.events import SummaryClaimed, TranscriptionPolled
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.pipeline import accept, collect, recover, summarize
+from lumimd.pipeline.lease import claim, while_claimed
+from lumimd.pipeline.save import CONFLICTS, record
+from lumimd.policies.lease import GAP, SUMMARY
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import MemoryParts, transcript
 
 CODE = ErrorCode.SUMMARY_UNAVAILABLE
@@ -68,14 +68,14 @@ def parts(store: ContestedStore) -> MemoryParts:
 
 
 async def transcribing(parts: MemoryParts) -> Stored:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     return await present(parts)
 
 
 async def summarizing(parts: MemoryParts) -> Stored:
     await transcribing(parts)
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     return await present(parts)
 
 
@@ -122,7 +122,7 @@ async def test_a_summary_is_paid_once_however_often_its_save_loses(
 ) -> None:
     await summarizing(parts)
     store.lost_races = CONFLICTS - 1
-    await pipeline.summarize(parts, "visit-1", 1)
+    await summarize.summarize(parts, "visit-1", 1)
     assert (await present(parts)).visit.status is Status.COMPLETED
     assert parts.summarizer.calls == 1
 
@@ -133,8 +133,8 @@ async def test_a_save_whose_answer_is_lost_is_not_recorded_twice(
 ) -> None:
     await summarizing(parts)
     store.lost_answers = lost
-    await pipeline.summarize(parts, "visit-1", 1)
-    await recovery.wake_due(parts)
+    await summarize.summarize(parts, "visit-1", 1)
+    await recover.wake_due(parts)
     assert (await present(parts)).visit.status is Status.COMPLETED
     history = await events(parts)
     assert [history.count(each) for each in ("summary_claimed", "summary_stored")] == [1, 1]
@@ -147,11 +147,11 @@ async def test_an_effect_that_went_with_a_lost_answer_is_made_up_for_later(
     await transcribing(parts)
     parts.transcriber.finish("job-0", Transcribed(transcript()))
     store.lost_answers = 1
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     assert (await present(parts)).visit.processing_status is ProcessingStatus.SUMMARIZING
     assert parts.tasks.created == []
     parts.clock.advance(timedelta(minutes=3))
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert len(parts.tasks.created) == 1
 
 
@@ -179,7 +179,7 @@ async def test_an_upload_that_finds_the_visit_ever_changing_must_come_again(
 ) -> None:
     store.lost_races = 1_000
     with pytest.raises(Transient):
-        await pipeline.accept(parts, parts.upload())
+        await accept.accept(parts, parts.upload())
     assert parts.transcriber.orders == [], "nothing is paid without a claim"
 
 
@@ -244,7 +244,7 @@ async def test_a_claim_is_free_again_when_it_ends(parts: MemoryParts) -> None:
 
 async def test_a_finished_stage_cannot_be_claimed(parts: MemoryParts) -> None:
     await summarizing(parts)
-    await pipeline.summarize(parts, "visit-1", 1)
+    await summarize.summarize(parts, "visit-1", 1)
     assert await claim(parts, await present(parts), SummaryClaimed) is None
 
 

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, pipeline, recovery
-from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Failed, Job, Running, Transcribed
-from lumimd.records import ProcessingStatus, Status
-from lumimd.transcript import Transcript
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.pipeline import accept, collect, recover
+from lumimd.ports.transcriber import Failed, Job, Running, Transcribed
 from tests.support.parts import MemoryParts, transcript
 from tests.support.visits import minutes_pass, run_tasks, visit_of, wake_after
 
@@ -21,27 +21,27 @@ def parts() -> MemoryParts:
 async def test_of_overlapping_polls_the_one_that_was_told_to_wait_is_not_overruled(
     parts: MemoryParts,
 ) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     parts.clock.advance(timedelta(minutes=1))
     stored, asked = await parts.store.get("visit-1"), parts.transcriber
     assert stored
     parts.transcriber = AskedToWait(seconds=600)  # type: ignore[assignment]
-    await collecting.poll(parts, stored)
+    await collect.poll(parts, stored)
     parts.transcriber = asked
-    await collecting.poll(parts, stored)  # began at the same time, and saves later
+    await collect.poll(parts, stored)  # began at the same time, and saves later
     assert (await visit_of(parts)).wake_at == parts.clock.now() + timedelta(seconds=600)
 
 
 async def test_a_poll_that_was_told_to_wait_is_heeded_though_another_one_was_answered(
     parts: MemoryParts,
 ) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     parts.clock.advance(timedelta(minutes=1))
     stored, asked = await parts.store.get("visit-1"), parts.transcriber
     assert stored
-    await collecting.poll(parts, stored)
+    await collect.poll(parts, stored)
     parts.transcriber = AskedToWait(seconds=600)  # type: ignore[assignment]
-    await collecting.poll(parts, stored)  # began at the same time, and saves later
+    await collect.poll(parts, stored)  # began at the same time, and saves later
     parts.transcriber = asked
     assert (await visit_of(parts)).wake_at == parts.clock.now() + timedelta(seconds=600)
 
@@ -59,16 +59,16 @@ class AskedToWait:
 @pytest.mark.no_cover  # traced, so many visits take twice as long or more
 async def test_of_a_thousand_jobs_each_is_asked_about_in_every_round(parts: MemoryParts) -> None:
     for number in range(1_000):
-        await pipeline.accept(parts, parts.upload(f"visit-{number}"))
+        await accept.accept(parts, parts.upload(f"visit-{number}"))
     for order in parts.transcriber.orders:
         parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
     parts.clock.advance(timedelta(hours=2))
-    assert await recovery.wake_due(parts) == 1_000
+    assert await recover.wake_due(parts) == 1_000
     assert len(parts.tasks.created) == 1_000
 
 
 async def test_a_job_of_two_hours_is_still_asked_about(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     for _ in range(120):
         await wake_after(parts, timedelta(minutes=1))
     parts.transcriber.finish("job-0", Transcribed(transcript()))
@@ -77,22 +77,22 @@ async def test_a_job_of_two_hours_is_still_asked_about(parts: MemoryParts) -> No
 
 
 async def test_a_hint_about_a_running_job_changes_nothing(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     before = parts.store.documents()
-    await collecting.collect(parts, "visit-1", 1, "job-0")
-    await collecting.collect(parts, "visit-1", 1, "some-other-job")
-    await collecting.collect(parts, "visit-1", 7, "job-0")
-    await collecting.collect(parts, "no-such-visit", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "some-other-job")
+    await collect.collect(parts, "visit-1", 7, "job-0")
+    await collect.collect(parts, "no-such-visit", 1, "job-0")
     assert parts.store.documents() == before
 
 
 async def test_a_hint_cannot_slip_one_visit_the_transcript_of_another(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload("visit-1"))
+    await accept.accept(parts, parts.upload("visit-1"))
     parts.transcriber.finish("job-0", Transcribed(transcript()))
     pending = MemoryTranscriberThatCrashes()
     parts.transcriber = pending  # type: ignore[assignment]
     with pytest.raises(ZeroDivisionError):
-        await pipeline.accept(parts, parts.upload("visit-2"))
+        await accept.accept(parts, parts.upload("visit-2"))
     assert (await visit_of(parts, "visit-2")).processing_status is ProcessingStatus.PENDING
     parts.transcriber = MemoryParts().transcriber
     await parts.transcriber.submit(
@@ -101,7 +101,7 @@ async def test_a_hint_cannot_slip_one_visit_the_transcript_of_another(parts: Mem
         attempt=1,
     )
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await collecting.collect(parts, "visit-2", 1, "job-0")
+    await collect.collect(parts, "visit-2", 1, "job-0")
     assert (await visit_of(parts, "visit-2")).processing_status is ProcessingStatus.PENDING
 
 
@@ -121,7 +121,7 @@ async def test_the_webhook_may_beat_our_own_note_of_the_job(parts: MemoryParts) 
         async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
             job = await transcriber.submit(audio_url, visit_id=visit_id, attempt=attempt)
             transcriber.finish(job, Transcribed(transcript()))
-            await collecting.collect(parts, visit_id, attempt, job)
+            await collect.collect(parts, visit_id, attempt, job)
             return job
 
         fetch = transcriber.fetch
@@ -129,16 +129,16 @@ async def test_the_webhook_may_beat_our_own_note_of_the_job(parts: MemoryParts) 
         delete = transcriber.delete
 
     parts.transcriber = Quick()  # type: ignore[assignment]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     visit = await visit_of(parts)
     assert visit.processing_status is ProcessingStatus.SUMMARIZING
     assert len(transcriber.orders) == 1
 
 
 async def test_silence_ends_as_no_speech_without_a_call_to_the_model(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     parts.transcriber.finish("job-0", Transcribed(Transcript(utterances=())))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     await run_tasks(parts)
     visit = await visit_of(parts)
     assert visit.processing_error
@@ -149,18 +149,18 @@ async def test_silence_ends_as_no_speech_without_a_call_to_the_model(parts: Memo
 async def test_a_job_that_the_provider_lost_is_ordered_again_a_few_times(
     parts: MemoryParts,
 ) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     for _ in range(40):
         for order in parts.transcriber.orders:
             order.state = Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
         await wake_after(parts, timedelta(minutes=2))
     visit = await visit_of(parts)
     assert visit.status is Status.FAILED
-    assert len(parts.transcriber.orders) == 1 + collecting.MAX_RESTARTS
+    assert len(parts.transcriber.orders) == 1 + collect.MAX_RESTARTS
 
 
 async def test_a_refused_recording_is_not_ordered_again(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     refused = Failed(ErrorCode.AUDIO_TOO_SHORT, is_transient=False)
     parts.transcriber.finish("job-0", refused)
     await wake_after(parts, timedelta(minutes=1))
@@ -171,7 +171,7 @@ async def test_a_refused_recording_is_not_ordered_again(parts: MemoryParts) -> N
 
 
 async def test_a_job_that_never_ends_is_taken_for_lost(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     for _ in range(80):
         await minutes_pass(parts, 60)
     visit = await visit_of(parts)

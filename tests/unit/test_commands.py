@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import commands, pipeline, recovery
-from lumimd import events as e
-from lumimd.commit import Conflict
-from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused
-from lumimd.parts import Policy
-from lumimd.records import ProcessingStatus, Status
-from lumimd.visit import advance
+from lumimd.domain import events as e
+from lumimd.domain.commit import Conflict
+from lumimd.domain.errors import ErrorCode, Permanent, RefusalCode, Refused
+from lumimd.domain.state_machine import advance
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.pipeline import accept, commands, recover
+from lumimd.policies.deployment import Policy
 from tests.support.parts import START, MemoryParts, NothingToSay, transcribed, upload
 from tests.support.visits import run_tasks, visit_of
 
@@ -62,7 +62,7 @@ async def test_a_retry_within_thirty_seconds_is_told_how_long_to_wait(parts: Mem
 
 async def test_what_cannot_get_better_is_not_tried_again(parts: MemoryParts) -> None:
     empty = upload(size_bytes=0)
-    await pipeline.accept(parts, empty)
+    await accept.accept(parts, empty)
     assert (await visit_of(parts)).status is Status.FAILED
     assert await refused(commands.retry(parts, "visit-1")) == (RefusalCode.NOTHING_TO_RETRY, None)
 
@@ -112,7 +112,7 @@ async def test_where_no_other_summary_can_be_made_the_one_before_stays(parts: Me
 
 
 async def test_without_a_transcript_there_is_nothing_to_summarize(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, upload(size_bytes=0))
+    await accept.accept(parts, upload(size_bytes=0))
     told = await refused(commands.regenerate(parts, "visit-1"))
     assert told == (RefusalCode.NO_TRANSCRIPT, None)
 
@@ -124,7 +124,7 @@ async def test_without_consent_nothing_is_processed_and_with_it_everything(
     parts: MemoryParts,
 ) -> None:
     parts.policy = Policy(requires_consent=True)
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     visit = await visit_of(parts)
     assert visit.processing_error
     assert visit.processing_error.code is ErrorCode.CONSENT_MISSING
@@ -133,16 +133,16 @@ async def test_without_consent_nothing_is_processed_and_with_it_everything(
 
     given = await commands.give_consent(parts, "visit-1")
     assert given.consent
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert len(parts.transcriber.orders) == 1
 
 
 async def test_consent_may_come_with_the_upload_or_with_the_visit(parts: MemoryParts) -> None:
     parts.policy = Policy(requires_consent=True)
     with_upload = parts.upload("visit-1").model_copy(update={"consented": True})
-    await pipeline.accept(parts, with_upload)
+    await accept.accept(parts, with_upload)
     await commands.create(parts, visit_id="visit-2", user_id="user-1", consent=True)
-    await pipeline.accept(parts, parts.upload("visit-2"))
+    await accept.accept(parts, parts.upload("visit-2"))
     assert len(parts.transcriber.orders) == 2
 
 
@@ -218,7 +218,7 @@ async def test_retries_are_counted_and_nothing_else_is(parts: MemoryParts) -> No
     parts.clock.advance(commands.RETRY_GAP)
     await commands.regenerate(parts, "visit-1")
     await run_tasks(parts)
-    await pipeline.accept(parts, parts.upload(generation=2))
+    await accept.accept(parts, parts.upload(generation=2))
     visit = await visit_of(parts)
     assert visit.attempt > 3
     assert visit.retry_count == 1, "another summary, another recording"

@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from lumimd import collecting, pipeline, recovery
 from lumimd.adapters.memory import MemoryTranscriber, MemoryVisitStore
-from lumimd.admission.places import Cap
-from lumimd.audio import Audio
-from lumimd.commit import Commit, Stored
-from lumimd.metrics_census import count_visits
-from lumimd.ports import Job, Transcribed
-from lumimd.queries import Cursor, Page
-from lumimd.transcript import Utterance
+from lumimd.domain.audio import Audio
+from lumimd.domain.commit import Commit, Stored
+from lumimd.domain.transcript import Utterance
+from lumimd.pipeline import accept, collect, recover, summarize
+from lumimd.policies.permits import Cap
+from lumimd.ports.paging import Cursor, Page
+from lumimd.ports.transcriber import Job, Transcribed
+from lumimd.telemetry.visit_counts import count_visits
 from tests.support.parts import MemoryParts, transcript
 
 README = Path(__file__).parents[2] / "README.md"
@@ -112,10 +112,10 @@ async def test_a_visit_from_upload_to_completed_costs_what_the_readme_says() -> 
         await work  # type: ignore[misc]
         stages[name] = store.count.copy()
 
-    await stage("on_audio_finalized", pipeline.accept(parts, parts.upload()))
+    await stage("on_audio_finalized", accept.accept(parts, parts.upload()))
     transcriber.finish("job-0", Transcribed(transcript()))
-    await stage("on_transcription_webhook", collecting.collect(parts, "visit-1", 1, "job-0"))
-    await stage("summarize_visit", pipeline.summarize(parts, "visit-1", 1))
+    await stage("on_transcription_webhook", collect.collect(parts, "visit-1", 1, "job-0"))
+    await stage("summarize_visit", summarize.summarize(parts, "visit-1", 1))
     actions = len(await parts.store.actions("visit-1"))
 
     readme = README.read_text()
@@ -133,10 +133,10 @@ async def test_a_visit_from_upload_to_completed_costs_what_the_readme_says() -> 
 
 async def test_a_poll_costs_one_read_and_one_write_and_one_request() -> None:
     parts, store, transcriber = counted()
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     parts.clock.advance(timedelta(minutes=1))
     store.count.clear()
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     # The visit, which the first of the minute's four queries finds, and the other three.
     assert store.count == Counter({"reads": 1 + 3, "writes": 1})
     assert transcriber.count == Counter({"fetch": 1})
@@ -146,6 +146,6 @@ async def test_a_minute_in_which_nothing_is_due_costs_eight_reads() -> None:
     """Due visits, overdue ones, deletions, the line; and four counts for the dashboards."""
     parts, store, _ = counted()
     meter(parts.census, store.count, reads=("visits", "open_dead_letters"))
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     await count_visits(parts.census, parts.clock.now())
     assert store.count == Counter({"reads": 8})

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, commands, pipeline, recovery
-from lumimd.claims import SUBMISSION
-from lumimd.commit import Conflict
-from lumimd.deletion import SETTLED_AFTER
-from lumimd.erasure import note_erasure
-from lumimd.errors import RefusalCode
-from lumimd.ports import Transcribed
-from lumimd.records import Deletion, ProcessingStatus
+from lumimd.domain.commit import Conflict
+from lumimd.domain.errors import RefusalCode
+from lumimd.domain.visit import Deletion, ProcessingStatus
+from lumimd.pipeline import accept, collect, commands, recover
+from lumimd.pipeline.delete import SETTLED_AFTER
+from lumimd.pipeline.erase import note_erasure
+from lumimd.policies.lease import SUBMISSION
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import MemoryParts, transcript
 from tests.support.user_ids import USER_IDS
 from tests.support.visits import visit_of
@@ -33,7 +33,7 @@ async def receipt_of(parts: MemoryParts) -> Deletion:
 async def settle(parts: MemoryParts) -> None:
     for _ in range(int(SETTLED_AFTER / timedelta(minutes=1)) + 8):
         parts.clock.advance(timedelta(minutes=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         await run_tasks(parts)
 
 
@@ -79,13 +79,13 @@ async def test_a_failed_visit_takes_its_dead_letter_along(parts: MemoryParts) ->
 async def test_a_transcript_under_way_is_not_stored_and_its_copy_is_deleted_when_it_is_done(
     parts: MemoryParts,
 ) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await commands.delete(parts, "visit-1")
     await settle(parts)
     assert traces(parts) == ["job-0"], "a job that runs cannot be deleted"
     assert (await receipt_of(parts)).completed_at is None
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     await settle(parts)
     assert traces(parts) == []
     assert (await receipt_of(parts)).counts["providerCopies"] == 1
@@ -96,14 +96,14 @@ async def test_an_order_sent_after_the_deletion_is_found_and_deleted(parts: Memo
 
     async def deleted_meanwhile(url: str, *, visit_id: str, attempt: int) -> str:
         await commands.delete(parts, "visit-1")
-        await recovery.wake_due(parts)  # the first sweep finds no job yet
+        await recover.wake_due(parts)  # the first sweep finds no job yet
         parts.clock.advance(SUBMISSION.work - timedelta(seconds=1))
         job = await ordering(url, visit_id=visit_id, attempt=attempt)
         parts.transcriber.finish(job, Transcribed(transcript()))
         return job
 
     parts.transcriber.submit = deleted_meanwhile  # type: ignore[method-assign]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await settle(parts)
     assert traces(parts) == []
 
@@ -114,7 +114,7 @@ async def test_a_summary_under_way_creates_nothing(parts: MemoryParts) -> None:
 
     async def deleted_meanwhile(heard: object) -> object:
         await commands.delete(parts, "visit-1")
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         return await working(heard)  # type: ignore[arg-type]
 
     parts.summarizer.summarize = deleted_meanwhile  # type: ignore[method-assign,assignment]
@@ -125,11 +125,11 @@ async def test_a_summary_under_way_creates_nothing(parts: MemoryParts) -> None:
 
 async def test_an_event_that_comes_late_brings_nothing_back(parts: MemoryParts) -> None:
     uploaded = parts.upload()
-    await pipeline.accept(parts, uploaded)
+    await accept.accept(parts, uploaded)
     parts.transcriber.finish("job-0", Transcribed(transcript()))
     await commands.delete(parts, "visit-1")
     await settle(parts)
-    await pipeline.accept(parts, uploaded)
+    await accept.accept(parts, uploaded)
     assert traces(parts) == []
 
 
@@ -139,7 +139,7 @@ async def test_what_is_uploaded_for_a_deleted_visit_is_erased(parts: MemoryParts
     await settle(parts)
     again = parts.upload(generation=2)
     assert traces(parts) != []
-    await pipeline.accept(parts, again)
+    await accept.accept(parts, again)
     await settle(parts)
     assert traces(parts) == []
     assert (await receipt_of(parts)).counts["recordings"] == 2
@@ -149,7 +149,7 @@ async def test_what_a_deleted_user_had_uploaded_brings_nothing_back(parts: Memor
     uploaded = parts.upload()
     parts.clock.advance(timedelta(minutes=1))
     await note_erasure(parts, "user-1")
-    await pipeline.accept(parts, uploaded)  # its event comes late
+    await accept.accept(parts, uploaded)  # its event comes late
     assert await parts.store.get("visit-1") is None
     await settle(parts)
     assert traces(parts) == []
@@ -159,13 +159,13 @@ async def test_the_receipt_of_a_visit_outlives_the_deletion_of_its_user(
     parts: MemoryParts,
 ) -> None:
     uploaded = parts.upload()
-    await pipeline.accept(parts, uploaded)
+    await accept.accept(parts, uploaded)
     parts.transcriber.finish("job-0", Transcribed(transcript()))
     await commands.delete(parts, "visit-1")
     await settle(parts)
     counted = (await receipt_of(parts)).counts
     await note_erasure(parts, "user-1")
-    await pipeline.accept(parts, uploaded)  # once more
+    await accept.accept(parts, uploaded)  # once more
     await settle(parts)
     assert (await receipt_of(parts)).counts == counted
     assert traces(parts) == []
@@ -175,7 +175,7 @@ async def test_whoever_comes_back_after_their_deletion_is_served(parts: MemoryPa
     await note_erasure(parts, "user-1")
     parts.clock.advance(timedelta(minutes=1))
     new = parts.upload().model_copy(update={"announced_at": parts.clock.now()})
-    await pipeline.accept(parts, new)
+    await accept.accept(parts, new)
     assert len(parts.transcriber.orders) == 1
 
 
@@ -216,14 +216,14 @@ async def test_a_user_of_any_sign_in_provider_is_served_and_erased(
     parts: MemoryParts, user_id: str
 ) -> None:
     uploaded = parts.upload(user_id=user_id)
-    await pipeline.accept(parts, uploaded)
+    await accept.accept(parts, uploaded)
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     await run_tasks(parts)
     assert (await visit_of(parts)).processing_status is ProcessingStatus.COMPLETED
     await note_erasure(parts, user_id)
     await commands.delete(parts, "visit-1")
     await settle(parts)
     assert traces(parts) == []
-    await pipeline.accept(parts, parts.upload("visit-2", user_id=user_id))
+    await accept.accept(parts, parts.upload("visit-2", user_id=user_id))
     assert await parts.store.get("visit-2") is None, "it was uploaded before the deletion"

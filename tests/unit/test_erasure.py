@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from lumimd import logs, recovery
-from lumimd.commit import Commit
-from lumimd.deletion import AGAIN_AFTER, SETTLED_AFTER
-from lumimd.erasure import LEFT_TO_THE_REQUEST, Erasure, erase, erasure_of, note_erasure
-from lumimd.errors import ErrorCode, Transient
-from lumimd.records import Deletion, Visit
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.visit import Deletion, Visit
+from lumimd.pipeline import recover
+from lumimd.pipeline.delete import AGAIN_AFTER, SETTLED_AFTER
+from lumimd.pipeline.erase import LEFT_TO_THE_REQUEST, Erasure, erase, erasure_of, note_erasure
+from lumimd.telemetry import logs
 from tests.contract.test_visit_store import action
 from tests.support.parts import MemoryParts
 
@@ -66,7 +67,7 @@ def visits(parts: MemoryParts) -> list[str]:
 async def minutes(parts: MemoryParts, number: int) -> None:
     for _ in range(number):
         parts.clock.advance(timedelta(minutes=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
 
 
 async def test_thousands_of_visits_go_with_one_request() -> None:
@@ -102,7 +103,7 @@ async def test_a_request_that_dies_is_gone_on_with(monkeypatch: pytest.MonkeyPat
     parts = await parts_with(20)
     await note_erasure(parts, "u1")  # and no more
     parts.clock.advance(LEFT_TO_THE_REQUEST - SECOND)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert len(visits(parts)) == 20, "the request may still be at work"
     await minutes(parts, 1)
     assert visits(parts) == []

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lumimd.errors import (
+from lumimd.domain.errors import (
     MESSAGES,
     REFUSALS,
     RETRYABLE,
@@ -13,7 +13,7 @@ from lumimd.errors import (
     RefusalCode,
     Transient,
 )
-from lumimd.records import ProcessingError, Stage
+from lumimd.domain.visit import ProcessingError, Stage
 
 JARGON = re.compile(
     r"api|assembly|backend|code|error|exception|fail|http|id\b|invalid|json|llm|model|null|openai|"

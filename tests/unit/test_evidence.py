@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.analysis.evidence import MAX_EVIDENCE, Ids, supported
-from lumimd.clinical import ActionItem, Diagnosis, Medication, Statement
-from lumimd.transcript import Transcript
+from lumimd.domain.clinical import ActionItem, Diagnosis, Medication, Statement
+from lumimd.domain.transcript import Transcript
+from lumimd.pipeline.analysis.evidence import MAX_EVIDENCE, Ids, supported
 from tests.support.parts import transcript
 from tests.support.summaries import summary_of
 

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import claims, commands, pipeline
-from lumimd.claims import Lease
-from lumimd.clinical import Statement, VisitSummary
-from lumimd.errors import BadAnswer, ErrorCode, Held, NotCharged, Permanent, Transient
-from lumimd.fallback import GIVE_UP_AFTER, PROVISIONAL_AFTER
-from lumimd.records import ProcessingStatus, Stage, Status
-from lumimd.resilience.backoff import MAX_TRIES
-from lumimd.transcript import Transcript
+from lumimd.domain.clinical import Statement, VisitSummary
+from lumimd.domain.errors import BadAnswer, ErrorCode, Held, NotCharged, Permanent, Transient
+from lumimd.domain.timing import MAX_TRIES
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import ProcessingStatus, Stage, Status
+from lumimd.pipeline import commands, lease, summarize
+from lumimd.policies.lease import Lease
+from lumimd.policies.waiting import GIVE_UP_AFTER, PROVISIONAL_AFTER
 from tests.support.parts import START, MemoryParts, NothingToSay, transcribed
 from tests.support.summaries import summary_of
 from tests.support.visits import MINUTE, minutes_pass, run_tasks, visit_of, wake_after
@@ -101,7 +101,7 @@ async def test_a_task_that_comes_again_asks_no_earlier_though_something_is_shown
     await run_tasks(parts)
     assert (await visit_of(parts)).provisional
     parts.clock.advance(timedelta(seconds=299))
-    await pipeline.summarize(parts, "visit-1", 1)
+    await summarize.summarize(parts, "visit-1", 1)
     assert parts.summarizer.calls == 1
     await wake_after(parts, timedelta(seconds=1))
     await run_tasks(parts)
@@ -198,7 +198,7 @@ async def test_an_answer_with_a_bad_statement_is_kept_where_time_is_up_for_anoth
             bad = Statement(text="Invented.", evidence=["u99"])
             return summary_of(heard).model_copy(update={"education": [bad]})
 
-    monkeypatch.setattr(claims, "SUMMARY", Lease(work=timedelta(seconds=0.2)))
+    monkeypatch.setattr(lease, "SUMMARY", Lease(work=timedelta(seconds=0.2)))
     parts.summarizer = Slow()  # type: ignore[assignment]
     await transcribed(parts)
     await run_tasks(parts)

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from lumimd import events as e
-from lumimd.deployment import is_fault, since_fault
-from lumimd.errors import DeploymentFault, ErrorCode, Held, ProviderRefuses, RefusedAlone
-from lumimd.fallback import LONGEST_HOLD_FOR_FAULT, RELEASE_OVER, held_until
-from lumimd.records import Claim, Visit
-from lumimd.visit import advance
+from lumimd.domain import events as e
+from lumimd.domain.errors import DeploymentFault, ErrorCode, Held, ProviderRefuses, RefusedAlone
+from lumimd.domain.state_machine import advance
+from lumimd.domain.visit import Claim, Visit
+from lumimd.policies.deployment_faults import is_fault, since_fault
+from lumimd.policies.waiting import LONGEST_HOLD_FOR_FAULT, RELEASE_OVER, held_until
 from tests.support.parts import START, upload
 
 LATER = START + timedelta(minutes=5)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lumimd.errors import ErrorCode, Permanent
-from lumimd.measuring.limits import FIRST_LOOK, OVERRUN_S, SLOW
-from lumimd.measuring.process import Process
-from lumimd.measuring.recording import Budget, TooCostly
+from lumimd.adapters.measuring.limits import FIRST_LOOK, OVERRUN_S, SLOW
+from lumimd.adapters.measuring.process import Process
+from lumimd.adapters.measuring.recording import Budget, TooCostly
+from lumimd.domain.errors import ErrorCode, Permanent
 from tests.support.hostile import BOMBS, TEXTS
 from tests.support.recordings import FORMATS, recorded
 

@@ -9,12 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lumimd.adapters.memory import ManualClock
-from lumimd.admission import admit
-from lumimd.admission.hourly import COUNTED_FOR, USER_SHARE, HourlyCap, Orders, Room
-from lumimd.claims import GAP, SUBMISSION
-from lumimd.flags import Flags, OrderCap
-from lumimd.progress import Step
-from lumimd.records import ProcessingStatus
+from lumimd.coordination.admission import admit
+from lumimd.coordination.admission.hourly_cap import (
+    COUNTED_FOR,
+    USER_SHARE,
+    HourlyCap,
+    Orders,
+    Room,
+)
+from lumimd.domain.progress import Step
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.policies.flags import Flags, OrderCap
+from lumimd.policies.lease import GAP, SUBMISSION
 from tests.support.parts import START, FixedFlags, MemoryParts
 from tests.support.places import minute_passes, parts_with, provider_of, upload
 from tests.support.shared_documents import Troubled

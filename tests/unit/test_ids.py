@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError
 
-from lumimd.ids import ID, RESERVED, is_id
+from lumimd.domain.ids import ID, RESERVED, is_id
 
 NEAR = st.text(st.sampled_from("_a-."), max_size=12)
 LONG = st.builds(

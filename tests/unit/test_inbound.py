@@ -12,17 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd import inbound
-from lumimd.errors import Rejected
-from lumimd.inbound import (
-    Hint,
-    SummaryTask,
-    check_webhook_caller,
-    hint_of,
-    summary_task_of,
-    upload_of,
-    whole_header,
-)
+from lumimd.adapters.assemblyai.webhook import Hint, hint_of
+from lumimd.adapters.google.storage_object import upload_of
+from lumimd.domain.errors import Rejected
+from lumimd.runtime import requests
+from lumimd.runtime.requests import SummaryTask, check_webhook_caller, summary_task_of, whole_header
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = Path(os.environ.get("LUMIMD_REFERENCE_DIR", ROOT.parent / "shared" / "reference"))
@@ -253,7 +247,7 @@ def test_every_secret_is_compared_whole_whichever_matches(
             compared.append((one, other))
             return hmac.compare_digest(one, other)
 
-    monkeypatch.setattr(inbound, "hmac", Watched)
+    monkeypatch.setattr(requests, "hmac", Watched)
     is_let_in(told, secrets=(SECRET, PREVIOUS))
     assert compared == [(told.encode(), SECRET.encode()), (told.encode(), PREVIOUS.encode())]
 

@@ -7,15 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd import collecting, commands, ledger, pipeline, reconciliation, recovery
-from lumimd.analysis.visit_summary import ASKS
-from lumimd.errors import BadAnswer, ErrorCode, Held, NotCharged, Permanent, Transient
-from lumimd.ledger import Settlement
-from lumimd.parts import Policy
-from lumimd.ports import Failed, Transcribed
-from lumimd.records import Ledger, Status, Transcription, Visit
-from lumimd.resilience.retry import TimedOut, Unanswered
-from lumimd.transcript import Transcript
+from lumimd.domain import ledger
+from lumimd.domain.errors import (
+    BadAnswer,
+    ErrorCode,
+    Held,
+    NotCharged,
+    Permanent,
+    TimedOut,
+    Transient,
+    Unanswered,
+)
+from lumimd.domain.ledger import Settlement
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import Ledger, Status, Transcription, Visit
+from lumimd.pipeline import accept, collect, commands, reconcile, recover
+from lumimd.pipeline.analysis.visit_summary import ASKS
+from lumimd.policies.deployment import Policy
+from lumimd.ports.transcriber import Failed, Transcribed
 from tests.support.parts import START, MemoryParts, another, tone, transcribed, transcript
 from tests.support.visits import run_tasks, visit_of
 
@@ -124,7 +133,7 @@ async def test_the_calls_of_a_worker_that_crashed_stay_reserved(parts: MemoryPar
     assert (await visit_of(parts)).ledger.summaries_unsettled == ASKS
     for _ in range(10):
         parts.clock.advance(timedelta(minutes=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         await run_tasks(parts)
     visit = await visit_of(parts)
     assert (visit.status, visit.ledger.summaries) == (Status.COMPLETED, 1)
@@ -134,7 +143,7 @@ async def test_the_calls_of_a_worker_that_crashed_stay_reserved(parts: MemoryPar
 async def test_a_call_that_is_cancelled_at_the_end_of_its_lease_stays_unsettled(
     parts: MemoryParts,
 ) -> None:
-    from lumimd.analysis.visit_summary import Bill, summarize
+    from lumimd.pipeline.analysis.visit_summary import Bill, summarize
 
     class Slow:
         source = "model"
@@ -160,9 +169,9 @@ async def test_rules_reserve_nothing(parts: MemoryParts) -> None:
 async def test_a_job_that_brings_nothing_is_charged_and_its_copy_deleted_at_once(
     parts: MemoryParts, state: Transcribed | Failed, seconds: float
 ) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     parts.transcriber.finish("job-0", state)
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     visit = await visit_of(parts)
     assert visit.status is Status.FAILED
     assert (visit.ledger.orders, visit.ledger.audio_seconds) == (1, seconds)
@@ -171,18 +180,18 @@ async def test_a_job_that_brings_nothing_is_charged_and_its_copy_deleted_at_once
 
 async def test_a_silent_file_among_others_is_charged(parts: MemoryParts) -> None:
     """For each way in which a file that brings nothing is passed over."""
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     for number in (2, 3):
         upload = another(number)
         parts.audio.put(upload.audio, tone(seconds=2))
-        await pipeline.accept(parts, upload)
+        await accept.accept(parts, upload)
     for number in range(3):
         for _ in range(2):
             parts.clock.advance(timedelta(minutes=1))
-            await recovery.wake_due(parts)
+            await recover.wake_due(parts)
         parts.transcriber.finish(f"job-{number}", HEARD if number == 1 else SILENT)
         attempt = (await visit_of(parts)).attempt
-        await collecting.collect(parts, "visit-1", attempt, f"job-{number}")
+        await collect.collect(parts, "visit-1", attempt, f"job-{number}")
     visit = await visit_of(parts)
     assert (visit.ledger.orders, visit.ledger.audio_seconds) == (3, 1260.0)
 
@@ -190,30 +199,30 @@ async def test_a_silent_file_among_others_is_charged(parts: MemoryParts) -> None
 async def test_where_a_second_worker_may_look_for_the_job_its_copy_stays_for_the_night(
     parts: MemoryParts,
 ) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     stored = await parts.store.get("visit-1")
     assert stored
     parts.store.raw["visits/visit-1"]["orders"] = 2
     parts.transcriber.finish("job-0", SILENT)
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     assert not parts.transcriber.orders[0].is_deleted
     parts.clock.advance(HOUR)
-    assert (await reconciliation.reconcile(parts))["provider_copies_deleted"] == 1
+    assert (await reconcile.reconcile(parts))["provider_copies_deleted"] == 1
 
 
 async def unheard_of(parts: MemoryParts, how: str) -> None:
     """The visit ends without its job, which the provider finishes afterwards."""
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     if how == "cancelled":
         await commands.cancel(parts, "visit-1")
     elif how == "expired":
         parts.clock.advance(parts.policy.expires_after)
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     else:
         stored = await parts.store.get("visit-1")
         assert stored
-        from lumimd import events as e
-        from lumimd.recording import record
+        from lumimd.domain import events as e
+        from lumimd.pipeline.save import record
 
         failed = e.TranscriptionFailed(1, ErrorCode.TRANSCRIPTION_UNAVAILABLE, given_up=True)
         await record(parts, stored, failed)
@@ -223,9 +232,9 @@ async def unheard_of(parts: MemoryParts, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "kept_for"),
     [
-        ("cancelled", reconciliation.SETTLED),
-        ("expired", reconciliation.SETTLED),
-        ("failed", reconciliation.KEPT_FOR_RETRY),
+        ("cancelled", reconcile.SETTLED),
+        ("expired", reconcile.SETTLED),
+        ("failed", reconcile.KEPT_FOR_RETRY),
     ],
 )
 async def test_a_job_that_ends_after_its_visit_is_charged_and_then_deleted(
@@ -233,24 +242,24 @@ async def test_a_job_that_ends_after_its_visit_is_charged_and_then_deleted(
 ) -> None:
     await unheard_of(parts, how)
     parts.clock.advance(kept_for - timedelta(seconds=1))
-    assert "provider_copies_deleted" not in await reconciliation.reconcile(parts)
+    assert "provider_copies_deleted" not in await reconcile.reconcile(parts)
     parts.clock.advance(timedelta(seconds=1))
-    assert (await reconciliation.reconcile(parts))["provider_copies_deleted"] == 1
+    assert (await reconcile.reconcile(parts))["provider_copies_deleted"] == 1
     visit = await visit_of(parts)
     assert (visit.ledger.orders, visit.ledger.audio_seconds) == (1, 60.0)
     assert parts.transcriber.orders[0].is_deleted
-    await reconciliation.reconcile(parts)
+    await reconcile.reconcile(parts)
     assert (await visit_of(parts)).ledger == visit.ledger
 
 
 async def test_a_retry_within_a_day_adopts_the_job_and_pays_nothing(parts: MemoryParts) -> None:
     await unheard_of(parts, "failed")
-    parts.clock.advance(reconciliation.KEPT_FOR_RETRY - HOUR)
-    await reconciliation.reconcile(parts)
+    parts.clock.advance(reconcile.KEPT_FOR_RETRY - HOUR)
+    await reconcile.reconcile(parts)
     await commands.retry(parts, "visit-1")
     for _ in range(3):
         parts.clock.advance(timedelta(minutes=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     await run_tasks(parts)
     visit = await visit_of(parts)
     assert visit.status is Status.COMPLETED
@@ -261,7 +270,7 @@ async def test_a_retry_that_comes_before_the_cost_is_noted_keeps_the_job(
     parts: MemoryParts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await unheard_of(parts, "failed")
-    parts.clock.advance(reconciliation.KEPT_FOR_RETRY)
+    parts.clock.advance(reconcile.KEPT_FOR_RETRY)
     fetch = parts.transcriber.fetch
 
     async def meanwhile(transcript_id: str) -> object:
@@ -270,15 +279,15 @@ async def test_a_retry_that_comes_before_the_cost_is_noted_keeps_the_job(
         return await fetch(transcript_id)
 
     monkeypatch.setattr(parts.transcriber, "fetch", meanwhile)
-    assert "provider_copies_deleted" not in await reconciliation.reconcile(parts)
+    assert "provider_copies_deleted" not in await reconcile.reconcile(parts)
     assert not parts.transcriber.orders[0].is_deleted
 
 
 def test_the_list_is_read_as_far_back_as_a_job_may_be_waited_for() -> None:
     """Given up after a day, kept for a retry, and one nightly run that fails."""
     night = timedelta(days=1)
-    longest = timedelta(days=1) + reconciliation.KEPT_FOR_RETRY + 2 * night
-    assert longest <= reconciliation.JOBS_WINDOW
+    longest = timedelta(days=1) + reconcile.KEPT_FOR_RETRY + 2 * night
+    assert longest <= reconcile.JOBS_WINDOW
 
 
 def test_a_job_that_was_counted_without_its_id_stays_counted_when_others_have_theirs() -> None:

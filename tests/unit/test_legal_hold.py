@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from lumimd import collecting, commands, pipeline, retention
-from lumimd import events as e
-from lumimd.audio import Upload
-from lumimd.errors import ErrorCode, Held, RefusalCode, Refused, Transient
-from lumimd.fallback import lacks_provisional
-from lumimd.parts import Policy
-from lumimd.ports import Transcribed
-from lumimd.records import ProcessingStatus, Status, Visit
-from lumimd.visit import advance
+from lumimd.domain import events as e
+from lumimd.domain.audio import Upload
+from lumimd.domain.errors import ErrorCode, Held, RefusalCode, Refused, Transient
+from lumimd.domain.state_machine import advance
+from lumimd.domain.visit import ProcessingStatus, Status, Visit
+from lumimd.pipeline import accept, collect, commands, retain
+from lumimd.policies.deployment import Policy
+from lumimd.policies.waiting import lacks_provisional
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import MemoryParts, another, tone, transcribed, transcript, upload
 from tests.support.summaries import summary_of
 from tests.support.visits import MINUTE, minutes_pass, run_tasks, visit_of
@@ -57,7 +57,7 @@ async def completed(parts: MemoryParts) -> None:
 async def arrives(parts: MemoryParts, uploaded: Upload) -> None:
     now = parts.clock.now()
     parts.audio.put(uploaded.audio, tone(seconds=2), now)
-    await pipeline.accept(parts, uploaded.model_copy(update={"announced_at": now}))
+    await accept.accept(parts, uploaded.model_copy(update={"announced_at": now}))
 
 
 async def collected(parts: MemoryParts, said: Any = SAID_LATER) -> Visit:
@@ -65,7 +65,7 @@ async def collected(parts: MemoryParts, said: Any = SAID_LATER) -> Visit:
     job = parts.transcriber.orders[-1].transcript_id
     parts.transcriber.finish(job, Transcribed(transcript(said)))
     visit = await visit_of(parts)
-    await collecting.collect(parts, "visit-1", visit.attempt, job)
+    await collect.collect(parts, "visit-1", visit.attempt, job)
     await minutes_pass(parts, 5)
     return await visit_of(parts)
 
@@ -141,7 +141,7 @@ async def test_a_first_recording_of_a_held_visit_waits_without_expiring(parts: M
     assert (await visit_of(parts)).wake_at is None, "it is not read every minute for months"
     parts.clock.advance(30 * DAY)
     await minutes_pass(parts, 1)
-    await retention.enforce(parts)
+    await retain.enforce(parts)
     await arrives(parts, upload())
     visit = await visit_of(parts)
     assert (visit.processing_status, visit.audio) == (P.PENDING, None)
@@ -152,7 +152,7 @@ async def test_a_first_recording_of_a_held_visit_waits_without_expiring(parts: M
 
 
 async def test_work_on_first_results_goes_on_under_a_hold(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await commands.hold(parts, "visit-1", legally=True)
     visit = await collected(parts)
     assert (visit.status, visit.legal_hold) == (Status.COMPLETED, True)
@@ -162,7 +162,7 @@ async def test_work_on_first_results_goes_on_under_a_hold(parts: MemoryParts) ->
 async def test_a_file_in_line_behind_the_first_one_waits_for_the_release(
     parts: MemoryParts,
 ) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await arrives(parts, another(2))
     await commands.hold(parts, "visit-1", legally=True)
     visit = await collected(parts)
@@ -187,7 +187,7 @@ async def test_a_job_that_would_replace_results_stops_and_is_not_paid_for_again(
     if is_done:
         parts.transcriber.finish(job, Transcribed(transcript(SAID_LATER)))
     for each in (attempt - 1, attempt):
-        await collecting.collect(parts, "visit-1", each, job)
+        await collect.collect(parts, "visit-1", each, job)
     await minutes_pass(parts, 10)
     after = documents(parts)
     assert after["visit"] | {"audio": None} == shown
@@ -291,7 +291,7 @@ async def test_action_items_of_replaced_words_stay_until_the_release(parts: Memo
     await arrives(parts, upload(generation=2))
     job = parts.transcriber.orders[-1].transcript_id
     parts.transcriber.finish(job, Transcribed(transcript(SAID_LATER)))
-    await collecting.collect(parts, "visit-1", (await visit_of(parts)).attempt, job)
+    await collect.collect(parts, "visit-1", (await visit_of(parts)).attempt, job)
     assert (await visit_of(parts)).source is None
     before = await parts.store.actions("visit-1")
     assert before
@@ -330,7 +330,7 @@ async def test_a_visit_held_by_an_earlier_release_is_not_overwritten(parts: Memo
 
 async def test_consent_given_under_a_hold_is_kept_and_works_after_the_release() -> None:
     parts = MemoryParts(policy=Policy(bucket="recordings", requires_consent=True))
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await commands.hold(parts, "visit-1", legally=True)
     await commands.give_consent(parts, "visit-1")
     given = (await visit_of(parts)).consent
@@ -374,7 +374,7 @@ async def test_the_hourly_run_sets_an_object_hold_that_is_missing(parts: MemoryP
     await commands.hold(parts, "visit-1", legally=True)
     parts.audio.held = set()  # its command broke off between the visit and the bucket
     parts.clock.advance(parts.policy.audio_retention + DAY)
-    await retention.enforce(parts)
+    await retain.enforce(parts)
     assert parts.audio.held == {(upload().audio.storage_path, 1)}
 
 
@@ -389,7 +389,7 @@ async def test_a_hold_that_comes_while_a_recording_is_erased_keeps_it(parts: Mem
 
     parts.audio.erase = held_just_before  # type: ignore[method-assign]
     with pytest.raises(Transient):
-        await retention.enforce(parts)
+        await retain.enforce(parts)
     assert await parts.audio.has("recordings", "visits/user-1/visit-1/")
     assert (await visit_of(parts)).audio_erased_at is None
 

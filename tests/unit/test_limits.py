@@ -8,14 +8,13 @@ from itertools import count
 import pytest
 
 from lumimd.adapters.memory import ManualClock
-from lumimd.commit import Conflict
-from lumimd.errors import ErrorCode, Transient
-from lumimd.resilience.limits import WITHIN_S, Limits, TooMany
-from lumimd.resilience.pseudonyms import Pseudonyms
-from lumimd.resilience.rate_limit import Bucket, Policy
-from lumimd.resilience.rate_limit_policies import Limited, OfAllUsers, Tier
-from lumimd.resilience.retry import TimedOut
-from lumimd.shared_documents import Contended
+from lumimd.coordination.rate_limits import WITHIN_S, Limits, TooMany
+from lumimd.coordination.shared_document import Contended
+from lumimd.domain.commit import Conflict
+from lumimd.domain.errors import ErrorCode, TimedOut, Transient
+from lumimd.policies.pseudonyms import Pseudonyms
+from lumimd.policies.tiers import Limited, OfAllUsers, Tier
+from lumimd.policies.token_bucket import Bucket, Policy
 from tests.support.parts import START
 from tests.support.shared_documents import Troubled
 from tests.unit.test_retry import jumping_loop

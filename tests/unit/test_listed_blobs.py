@@ -7,7 +7,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[attr-defined]  # it ships no types
 
-from lumimd.adapters.cloud_storage import CloudAudioStore
+from lumimd.adapters.google.storage import CloudAudioStore
 
 SINCE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 ORDINARY: Final = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lumimd import logs
+from lumimd.telemetry import logs
 from tests.support.parts import transcript
 
 CANARY = "xylophone-of-the-patient"

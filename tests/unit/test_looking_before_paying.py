@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, pipeline, recovery
-from lumimd.audio import Audio
-from lumimd.ports import Transcribed
+from lumimd.domain.audio import Audio
+from lumimd.pipeline import accept, collect, recover
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import MemoryParts, transcript
 
 
@@ -25,15 +25,15 @@ async def test_a_job_whose_transcript_is_stored_while_somebody_looks_is_not_orde
 
     async def is_overtaken(audio: Audio) -> str | None:
         parts.transcriber.finish("job-0", Transcribed(transcript()))
-        await collecting.collect(parts, "visit-1", 1, "job-0")
+        await collect.collect(parts, "visit-1", 1, "job-0")
         return await find(audio)
 
     parts.transcriber.submit = dies_after_ordering  # type: ignore[method-assign]
     with pytest.raises(Killed):
-        await pipeline.accept(parts, parts.upload())
+        await accept.accept(parts, parts.upload())
     parts.transcriber.submit = submit  # type: ignore[method-assign]
     parts.transcriber.find = is_overtaken  # type: ignore[method-assign]
     parts.clock.advance(timedelta(minutes=2))
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert len(parts.transcriber.orders) == 1
     assert await parts.store.transcript("visit-1")

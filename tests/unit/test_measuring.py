@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from lumimd.errors import ErrorCode, Permanent, Transient
-from lumimd.measuring import pool as pools
-from lumimd.measuring import process as processes
-from lumimd.measuring.died import MeasuringDied
-from lumimd.measuring.limits import ADDRESS_SPACE, LARGE, MIB, WORKERS
-from lumimd.measuring.pool import Pool
-from lumimd.measuring.process import Process
-from lumimd.measuring.recording import Budget, TooCostly
+from lumimd.adapters.measuring import pool as pools
+from lumimd.adapters.measuring import process as processes
+from lumimd.adapters.measuring.limits import ADDRESS_SPACE, LARGE, MIB, WORKERS
+from lumimd.adapters.measuring.pool import Pool
+from lumimd.adapters.measuring.process import Process
+from lumimd.adapters.measuring.recording import Budget, TooCostly
+from lumimd.domain.errors import ErrorCode, MeasuringDied, Permanent, Transient
 from tests.support.parts import tone
 from tests.support.recordings import FORMATS, recorded
 
@@ -121,7 +120,7 @@ async def test_a_recording_that_is_no_longer_wanted_delays_no_other(pool: Pool) 
 
 def stand_in(reader: str) -> Process:
     """The worker, with another reader in place of the real one."""
-    code = f"from lumimd.measuring import worker\n{reader}\nworker.main()"
+    code = f"from lumimd.adapters.measuring import worker\n{reader}\nworker.main()"
     return Process([sys.executable, "-c", code])
 
 
@@ -209,7 +208,7 @@ def test_a_process_knows_no_key_and_no_way_out(monkeypatch: pytest.MonkeyPatch) 
 
 PARENT = """
 import asyncio, os, signal, sys
-from lumimd.measuring.pool import pool
+from lumimd.adapters.measuring.pool import pool
 data = open(sys.argv[1], "rb").read()
 def read(offset, length):
     return data[offset : offset + length]

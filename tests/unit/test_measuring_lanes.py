@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.measuring.lanes import Job, Lanes
-from lumimd.measuring.limits import SLOW_AT_ONCE, WORKERS
+from lumimd.adapters.measuring.lanes import Job, Lanes
+from lumimd.adapters.measuring.limits import SLOW_AT_ONCE, WORKERS
 
 
 def job(user: str, *, is_slow: bool = False) -> Job:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.adapters.model_answers import MAX_CHARACTERS, read_summary
-from lumimd.clinical import Medications, Statement, VisitSummary
-from lumimd.errors import BadAnswer, ErrorCode
+from lumimd.adapters.openai.model_answers import MAX_CHARACTERS, read_summary
+from lumimd.domain.clinical import Medications, Statement, VisitSummary
+from lumimd.domain.errors import BadAnswer, ErrorCode
 from tests.support.parts import transcript
 from tests.support.summaries import summary_of
 

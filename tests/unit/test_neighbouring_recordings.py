@@ -4,9 +4,9 @@ import struct
 
 import pytest
 
-from lumimd.measuring.length import seconds_of
-from lumimd.measuring.limits import FIRST_LOOK
-from lumimd.measuring.recording import Recording
+from lumimd.adapters.measuring.length import seconds_of
+from lumimd.adapters.measuring.limits import FIRST_LOOK
+from lumimd.adapters.measuring.recording import Recording
 from tests.support.containers import (
     EBML,
     FIXED,

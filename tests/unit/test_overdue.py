@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import commands, pipeline, recovery
-from lumimd.admission.places import Cap
-from lumimd.errors import ErrorCode, Held
-from lumimd.progress import LONG
-from lumimd.records import ProcessingStatus, Stage
+from lumimd.domain.errors import ErrorCode, Held
+from lumimd.domain.timing import LONG
+from lumimd.domain.visit import ProcessingStatus, Stage
+from lumimd.pipeline import accept, commands, recover
+from lumimd.policies.permits import Cap
 from tests.support.parts import MemoryParts, transcribed
 from tests.support.visits import run_tasks, visit_of
 
@@ -17,13 +17,13 @@ MINUTE = timedelta(minutes=1)
 
 
 async def at_the_provider(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
 
 
 async def in_line(parts: MemoryParts) -> None:
     parts.cap = Cap(1, 1)
-    await pipeline.accept(parts, parts.upload("visit-0"))
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload("visit-0"))
+    await accept.accept(parts, parts.upload())
     assert (await visit_of(parts)).turn is not None
 
 
@@ -32,7 +32,7 @@ async def held(parts: MemoryParts) -> None:
         raise Held(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=86_400.0)
 
     parts.transcriber.submit = down  # type: ignore[method-assign, assignment]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     wake_at = (await visit_of(parts)).wake_at
     assert wake_at is not None
     assert wake_at - parts.clock.now() > LONG, "nothing else happens to it meanwhile"
@@ -49,11 +49,11 @@ async def test_a_delay_is_written_into_the_visit_whatever_it_waits_for(
     parts = MemoryParts()
     await wait(parts)
     parts.clock.advance(LONG - MINUTE)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     before = await visit_of(parts)
     assert not before.taking_longer_than_expected
     parts.clock.advance(MINUTE)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     after = await visit_of(parts)
     assert after.taking_longer_than_expected
     assert after.overdue_at is None, "it is noted once"
@@ -65,7 +65,7 @@ async def test_the_end_of_a_visit_ends_its_delay() -> None:
     parts = MemoryParts()
     await transcribed(parts)
     parts.clock.advance(LONG)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert (await visit_of(parts)).taking_longer_than_expected
     await run_tasks(parts)
     visit = await visit_of(parts)
@@ -88,7 +88,7 @@ async def test_a_visit_that_waits_for_its_recording_is_not_late() -> None:
     parts = MemoryParts()
     await commands.create(parts, visit_id="visit-1", user_id="user-1", consent=True)
     parts.clock.advance(LONG)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert not (await visit_of(parts)).taking_longer_than_expected
 
 
@@ -100,7 +100,7 @@ async def test_a_worker_that_holds_the_visit_goes_on_when_the_delay_is_noted() -
     summarize, noted = parts.summarizer.summarize, []
 
     async def while_it_works(transcript: object) -> object:
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         noted.append((await visit_of(parts)).taking_longer_than_expected)
         return await summarize(transcript)  # type: ignore[arg-type]
 

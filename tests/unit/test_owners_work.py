@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.commit import StoredAction
-from lumimd.owners_work import is_worked_on, merged
-from lumimd.records import Action
+from lumimd.domain.commit import StoredAction
+from lumimd.domain.owners_work import is_worked_on, merged
+from lumimd.domain.visit import Action
 from tests.support.parts import START
 
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, pipeline, recovery
-from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Transcribed
-from lumimd.records import ProcessingStatus, Status
-from lumimd.resilience.backoff import MAX_TRIES
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.timing import MAX_TRIES
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.pipeline import accept, collect, recover, summarize
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import MemoryParts, transcribed, transcript, upload
 from tests.support.visits import run_tasks, visit_of, wake_after
 
@@ -20,10 +20,10 @@ def parts() -> MemoryParts:
 
 
 async def test_a_recording_becomes_a_summary_with_action_items(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     (order,) = parts.transcriber.orders
     parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
-    await collecting.collect(parts, "visit-1", 1, order.transcript_id)
+    await collect.collect(parts, "visit-1", 1, order.transcript_id)
     await run_tasks(parts)
 
     visit = await visit_of(parts)
@@ -46,23 +46,23 @@ async def test_a_recording_becomes_a_summary_with_action_items(parts: MemoryPart
 
 async def test_the_same_upload_twenty_times_at_once_is_one_order(parts: MemoryParts) -> None:
     uploaded = parts.upload()
-    await asyncio.gather(*(pipeline.accept(parts, uploaded) for _ in range(20)))
+    await asyncio.gather(*(accept.accept(parts, uploaded) for _ in range(20)))
     assert len(parts.transcriber.orders) == 1
     assert (await visit_of(parts)).processing_status is ProcessingStatus.TRANSCRIBING
 
 
 async def test_webhook_poller_and_tasks_racing_pay_for_one_summary(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     (order,) = parts.transcriber.orders
     parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
     parts.clock.advance(timedelta(minutes=1))
     racers = [
-        *(collecting.collect(parts, "visit-1", 1, order.transcript_id) for _ in range(20)),
-        *(recovery.wake_due(parts) for _ in range(20)),
-        *(pipeline.summarize(parts, "visit-1", 1) for _ in range(20)),
+        *(collect.collect(parts, "visit-1", 1, order.transcript_id) for _ in range(20)),
+        *(recover.wake_due(parts) for _ in range(20)),
+        *(summarize.summarize(parts, "visit-1", 1) for _ in range(20)),
     ]
     await asyncio.gather(*racers)
-    await asyncio.gather(*(pipeline.summarize(parts, "visit-1", 1) for _ in range(10)))
+    await asyncio.gather(*(summarize.summarize(parts, "visit-1", 1) for _ in range(10)))
     await run_tasks(parts)
     assert parts.summarizer.calls == 1
     assert len(await parts.store.actions("visit-1")) == 2
@@ -70,7 +70,7 @@ async def test_webhook_poller_and_tasks_racing_pay_for_one_summary(parts: Memory
 
 
 async def test_the_poller_alone_finishes_a_visit(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     (order,) = parts.transcriber.orders
     await wake_after(parts, timedelta(minutes=1))
     assert (await visit_of(parts)).processing_status is ProcessingStatus.TRANSCRIBING
@@ -96,7 +96,7 @@ async def test_an_order_whose_answer_was_lost_is_adopted_and_not_repeated(
         find = transcriber.find
 
     parts.transcriber = AnswerLost()  # type: ignore[assignment]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     assert (await visit_of(parts)).processing_status is ProcessingStatus.PENDING
     await wake_after(parts, timedelta(minutes=2))
     visit = await visit_of(parts)
@@ -121,7 +121,7 @@ async def test_a_transcription_that_stays_away_fails_after_a_bounded_number_of_o
 
     away = Away()
     parts.transcriber = away  # type: ignore[assignment]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     for _ in range(10):
         await wake_after(parts, timedelta(minutes=10))
     visit = await visit_of(parts)
@@ -158,7 +158,7 @@ async def test_a_dead_holder_of_a_claim_is_replaced_when_its_claim_ends(
     parts.summarizer.raises = [ZeroDivisionError()]  # as good as a process that dies
     with pytest.raises(ZeroDivisionError):
         await run_tasks(parts)
-    await pipeline.summarize(parts, "visit-1", 1)
+    await summarize.summarize(parts, "visit-1", 1)
     assert parts.summarizer.calls == 1, "the claim is still held"
     await wake_after(parts, timedelta(minutes=5))
     await run_tasks(parts)
@@ -170,11 +170,11 @@ async def test_new_audio_for_the_same_visit_is_a_new_attempt_without_traces_of_t
 ) -> None:
     await transcribed(parts)
     await run_tasks(parts)
-    await pipeline.accept(parts, parts.upload(generation=2))
+    await accept.accept(parts, parts.upload(generation=2))
     heard = transcript((("A", "How is the knee?"), ("B", "My knee is better, doctor.")))
     parts.transcriber.finish("job-1", Transcribed(heard))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
-    await collecting.collect(parts, "visit-1", 2, "job-1")
+    await collect.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 2, "job-1")
     await run_tasks(parts)
     visit = await visit_of(parts)
     assert (visit.attempt, visit.status) == (2, Status.COMPLETED)
@@ -188,18 +188,18 @@ async def test_one_visit_in_trouble_does_not_keep_the_others_from_their_turn(
     parts: MemoryParts,
 ) -> None:
     for number in range(5):
-        await pipeline.accept(parts, parts.upload(f"visit-{number}"))
+        await accept.accept(parts, parts.upload(f"visit-{number}"))
         parts.transcriber.finish(f"job-{number}", Transcribed(transcript()))
     del parts.transcriber.orders[0].state
     parts.clock.advance(timedelta(minutes=1))
     with pytest.raises(ExceptionGroup):
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     assert len(parts.tasks.created) == 4
 
 
 async def test_an_upload_into_somebody_elses_visit_is_left_alone(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     foreign = upload(generation=9).model_copy(update={"user_id": "user-2"})
     before = parts.store.documents()
-    await pipeline.accept(parts, foreign)
+    await accept.accept(parts, foreign)
     assert parts.store.documents() == before

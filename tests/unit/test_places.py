@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lumimd.admission.lanes import Lane
-from lumimd.admission.places import Cap, Place, Room, Shard, left, released, spilled, taken
+from lumimd.policies.permits import Cap, Place, Room, Shard, left, released, spilled, taken
+from lumimd.policies.priorities import Lane
 from tests.support.parts import START
 
 MINUTE = timedelta(minutes=1)

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import pipeline, recovery
-from lumimd.audio import Audio
-from lumimd.commit import Stored
-from lumimd.errors import ErrorCode, Transient
-from lumimd.measuring.died import MeasuringDied
-from lumimd.records import ProcessingStatus
-from lumimd.resilience.backoff import MAX_TRIES
+from lumimd.domain.audio import Audio
+from lumimd.domain.commit import Stored
+from lumimd.domain.errors import ErrorCode, MeasuringDied, Transient
+from lumimd.domain.timing import MAX_TRIES
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.pipeline import accept, recover
+from lumimd.pipeline import submit as pipeline
 from tests.support.parts import MemoryParts
 from tests.support.places import minute_passes, parts_with, provider_of, upload
 from tests.support.visits import visit_of
@@ -52,7 +52,7 @@ class Opening:
 
 async def killed_while_opening(parts: MemoryParts, visit_id: str) -> None:
     with pytest.raises(Killed):
-        await pipeline.accept(parts, parts.upload(visit_id))
+        await accept.accept(parts, parts.upload(visit_id))
 
 
 async def test_whose_holder_died_is_opened_last_and_alone(parts: MemoryParts) -> None:
@@ -61,12 +61,12 @@ async def test_whose_holder_died_is_opened_last_and_alone(parts: MemoryParts) ->
     submit, parts.transcriber.submit = parts.transcriber.submit, is_down  # type: ignore[method-assign]
     await killed_while_opening(parts, "poison")
     for n in (1, 2):
-        await pipeline.accept(parts, parts.upload(f"innocent-{n}"))
+        await accept.accept(parts, parts.upload(f"innocent-{n}"))
     parts.transcriber.submit = submit  # type: ignore[method-assign]
     opening.opened.clear()
     parts.clock.advance(CLAIM_ENDS)
     with pytest.raises(Killed):
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     assert opening.opened == [("innocent-1", 1), ("innocent-2", 2), ("poison", 1)]
     for n in (1, 2):
         visit = await visit_of(parts, f"innocent-{n}")
@@ -87,7 +87,7 @@ async def test_a_line_that_cannot_be_called_keeps_no_suspect_from_its_turn(
     parts.admission.admit_waiting = unavailable  # type: ignore[method-assign]
     parts.clock.advance(CLAIM_ENDS)
     with pytest.raises(Transient):
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     visit = await visit_of(parts, "visit-1")
     assert visit.processing_status is ProcessingStatus.TRANSCRIBING
 
@@ -104,9 +104,9 @@ async def test_after_three_deaths_it_is_ordered_unopened(parts: MemoryParts) -> 
     for _ in range(MAX_TRIES - 1):
         parts.clock.advance(CLAIM_ENDS)
         with pytest.raises(Killed):
-            await recovery.wake_due(parts)
+            await recover.wake_due(parts)
     parts.clock.advance(CLAIM_ENDS)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert len(opening.opened) == MAX_TRIES
     visit = await visit_of(parts, "poison")
     assert visit.processing_status is ProcessingStatus.TRANSCRIBING
@@ -124,9 +124,9 @@ async def test_whoever_goes_on_dying_is_given_up_and_an_operator_is_told(
     for _ in range(pipeline.MAX_DEATHS):
         parts.clock.advance(CLAIM_ENDS)
         with pytest.raises(Killed):
-            await recovery.wake_due(parts)
+            await recover.wake_due(parts)
     parts.clock.advance(CLAIM_ENDS)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     letter = await parts.store.dead_letter("visit-1")
     assert letter
     assert letter.code is ErrorCode.TRANSCRIPTION_UNAVAILABLE
@@ -145,7 +145,7 @@ async def test_a_job_is_adopted_whatever_has_become_of_its_recording(parts: Memo
     ordered = await parts.transcriber.submit(url, visit_id="visit-1", attempt=1)
     await parts.audio.erase(audio.bucket, "visits/")
     parts.clock.advance(CLAIM_ENDS)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     visit = await visit_of(parts, "visit-1")
     assert visit.processing_status is ProcessingStatus.TRANSCRIBING
     assert visit.transcription
@@ -169,13 +169,13 @@ async def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_un
 ) -> None:
     """The worker lives on: it puts the visit aside, and after three deaths opens it no more."""
     opened = measuring_dies(parts)
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     for deaths in range(1, MAX_TRIES + 1):
         visit = await visit_of(parts)
         assert (visit.deaths, visit.stage_tries, len(opened)) == (deaths, 0, deaths)
         assert visit.wake_at
         parts.clock.advance(visit.wake_at - parts.clock.now())
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     visit = await visit_of(parts)
     assert visit.processing_status is ProcessingStatus.TRANSCRIBING
     assert (len(opened), len(parts.transcriber.orders)) == (MAX_TRIES, 1)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.audio import MAX_SECONDS
-from lumimd.progress import (
+from lumimd.domain.audio import MAX_SECONDS
+from lumimd.domain.progress import (
     PERCENT,
     Step,
     expected_transcription_s,

@@ -7,15 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, job_limit, recovery
-from lumimd.audio import Audio
-from lumimd.errors import ErrorCode, Transient
-from lumimd.measuring.died import MeasuringDied
-from lumimd.ports import Failed, Transcribed
-from lumimd.progress import Step
-from lumimd.records import ProcessingStatus
-from lumimd.resilience.pseudonyms import Pseudonyms
-from lumimd.resilience.rate_limit_policies import Tier
+from lumimd.domain.audio import Audio
+from lumimd.domain.errors import ErrorCode, MeasuringDied, Transient
+from lumimd.domain.progress import Step
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.pipeline import collect, recover
+from lumimd.policies import job_limit
+from lumimd.policies.pseudonyms import Pseudonyms
+from lumimd.policies.tiers import Tier
+from lumimd.ports.transcriber import Failed, Transcribed
 from tests.support.parts import MemoryParts, transcript
 from tests.support.places import minute_passes, parts_with, provider_of, upload
 from tests.support.visits import visit_of
@@ -51,7 +51,7 @@ async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> Non
     history = await parts.store.history("ann-21")
     assert history[-1].detail == "over_quota"
     parts.clock.advance(2 * one_more)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert len(provider_of(parts).orders) == 22
 
 
@@ -65,7 +65,7 @@ async def test_the_longer_a_visit_waits_for_the_quota_the_more_rarely_it_asks() 
     claims = 0
     for _ in range(7 * 24):
         parts.clock.advance(timedelta(hours=1))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         if len(provider_of(parts).orders) == 120:
             break
     for n in range(20, 120):
@@ -98,7 +98,7 @@ async def test_a_job_that_the_provider_lost_does_not_count_again() -> None:
     lost = Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
     await minute_passes(parts, finish=())
     provider_of(parts).finish("job-7", lost)
-    await collecting.collect(parts, "ann-07", 1, "job-7")
+    await collect.collect(parts, "ann-07", 1, "job-7")
     for _ in range(3):
         await minute_passes(parts, finish=())
     assert provider_of(parts).ordered_for().count("ann-07") == 2
@@ -112,7 +112,7 @@ async def test_who_waits_for_the_quota_is_not_expired_like_who_never_records() -
         await upload(parts, f"ann-{n:02d}")
     for _ in range(6):
         parts.clock.advance(timedelta(hours=1, minutes=12))
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     assert len(provider_of(parts).orders) == 26
 
 
@@ -128,7 +128,7 @@ async def test_who_waited_for_long_is_not_expired_when_the_first_order_fails(pla
         provider.finish(job, Transcribed(transcript()))
     parts.clock.advance(parts.policy.expires_after * 2)
     provider.is_down = True
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     last = (await visit_of(parts, "ann-20")).current_step
     assert last is (Step.QUEUED if places == 1 else Step.SUBMITTING)
     provider.is_down = False
@@ -192,7 +192,7 @@ async def test_a_recording_counts_once_however_often_it_is_opened(
     for _ in range(2):
         parts.clock.advance(timedelta(minutes=3))
         with suppress(Killed):
-            await recovery.wake_due(parts)
+            await recover.wake_due(parts)
     parts.audio.measure = measure  # type: ignore[method-assign]
     for _ in range(10):
         await minute_passes(parts)

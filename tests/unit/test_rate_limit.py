@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumimd.resilience.rate_limit import (
+from lumimd.policies.tiers import OF_ALL_USERS, POLICIES, Limited, OfAllUsers, Tier
+from lumimd.policies.token_bucket import (
     UNITS,
     Bucket,
     Policy,
@@ -17,7 +18,6 @@ from lumimd.resilience.rate_limit import (
     take,
     usage,
 )
-from lumimd.resilience.rate_limit_policies import OF_ALL_USERS, POLICIES, Limited, OfAllUsers, Tier
 from tests.support.parts import START
 
 MINUTE = timedelta(minutes=1)

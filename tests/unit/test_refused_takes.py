@@ -4,13 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import commands
-from lumimd.audio import Upload
-from lumimd.errors import ErrorCode, RefusalCode, Refused
-from lumimd.ports import Failed, Transcribed
-from lumimd.records import (
-    Status,
-)
+from lumimd.domain.audio import Upload
+from lumimd.domain.errors import ErrorCode, RefusalCode, Refused
+from lumimd.domain.visit import Status
+from lumimd.pipeline import commands
+from lumimd.ports.transcriber import Failed, Transcribed
 from tests.support.parts import START, MemoryParts, another, tone, transcript, upload
 from tests.support.takes import FIRST, SECOND, accept, completed, finish, shown, texts
 from tests.support.visits import minutes_pass, visit_of

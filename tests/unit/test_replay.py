@@ -2,10 +2,10 @@
 
 import pytest
 
-from lumimd import collecting, commands, pipeline
-from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused, Transient
-from lumimd.ports import Transcribed
-from lumimd.records import Status
+from lumimd.domain.errors import ErrorCode, Permanent, RefusalCode, Refused, Transient
+from lumimd.domain.visit import Status
+from lumimd.pipeline import accept, collect, commands
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import MemoryParts, NothingToSay, transcribed, transcript
 from tests.support.visits import minutes_pass, run_tasks, visit_of
 
@@ -44,7 +44,7 @@ async def test_a_replay_without_a_transcript_looks_before_it_orders(parts: Memor
     found = parts.transcriber.find
     parts.transcriber.submit = lost  # type: ignore[method-assign]
     parts.transcriber.find = hidden  # type: ignore[method-assign,assignment]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await minutes_pass(parts, 60)
     assert (await visit_of(parts)).status is Status.FAILED
     parts.transcriber.submit = working  # type: ignore[method-assign]
@@ -72,10 +72,10 @@ async def test_a_second_click_on_retry_changes_nothing(parts: MemoryParts, click
 
 
 async def test_a_cancelled_visit_costs_nothing_more(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await commands.cancel(parts, "visit-1")
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await collecting.collect(parts, "visit-1", 1, "job-0")
+    await collect.collect(parts, "visit-1", 1, "job-0")
     await minutes_pass(parts, 10)
     visit = await visit_of(parts)
     assert (visit.status, visit.wake_at) == (Status.CANCELLED, None)

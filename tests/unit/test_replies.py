@@ -5,10 +5,9 @@ import asyncio
 import pytest
 from starlette.exceptions import HTTPException
 
-from lumimd import logs
-from lumimd.errors import ErrorCode, Permanent, Rejected, Transient
-from lumimd.replies import acknowledge_event, reply_to_task, reply_to_webhook
-from lumimd.resilience.retry import TimedOut
+from lumimd.domain.errors import ErrorCode, Permanent, Rejected, TimedOut, Transient
+from lumimd.runtime.responses import acknowledge_event, reply_to_task, reply_to_webhook
+from lumimd.telemetry import logs
 from tests.monitoring.lines import Lines
 
 CODE = ErrorCode.SUMMARY_UNAVAILABLE

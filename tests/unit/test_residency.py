@@ -5,8 +5,8 @@ from typing import Protocol
 
 import pytest
 
-from lumimd.residency import misplaced
-from lumimd.settings import Settings, SettingsError, read
+from lumimd.policies.residency import misplaced
+from lumimd.runtime.settings import Settings, SettingsError, read
 
 GOOD = {
     "GOOGLE_CLOUD_PROJECT": "demo",

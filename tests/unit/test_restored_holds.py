@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import commands, pipeline, retention
-from lumimd.errors import RefusalCode, Refused, Transient
+from lumimd.domain.errors import RefusalCode, Refused, Transient
 from lumimd.operations.rerun import From, rerun
-from lumimd.parts import Policy
+from lumimd.pipeline import accept, commands, retain
+from lumimd.policies.deployment import Policy
 from tests.support.operators import OperatedParts, operator
 from tests.support.parts import MemoryParts, another, tone, transcribed
 from tests.support.visits import run_tasks, visit_of
@@ -58,7 +58,7 @@ async def test_a_recording_that_comes_for_it_waits_for_the_release() -> None:
     await restored(parts)
     newer, before = another(2), documents(parts)
     parts.audio.put(newer.audio, tone(seconds=2), parts.clock.now())
-    await pipeline.accept(parts, newer)
+    await accept.accept(parts, newer)
     visit = await visit_of(parts)
     assert (visit.legal_hold, visit.held_takes) == (True, (newer.audio,))
     assert documents(parts) == before
@@ -69,7 +69,7 @@ async def test_retention_erases_and_deletes_nothing_of_it() -> None:
     await restored(parts)
     before = documents(parts)
     parts.clock.advance(YEAR)
-    done = await retention.enforce(parts)
+    done = await retain.enforce(parts)
     assert (done["deleted"], done["recordings_erased"]) == (0, 0)
     assert documents(parts) == before
     assert len(parts.audio.held) == 1
@@ -83,8 +83,8 @@ async def test_an_object_hold_that_outlived_its_release_keeps_no_recording_for_e
     await parts.audio.hold("recordings", "visits/user-1/visit-1/", held=True)
     parts.clock.advance(YEAR)
     with pytest.raises(Transient):
-        await retention.enforce(parts)
-    assert (await retention.enforce(parts))["recordings_erased"] == 1
+        await retain.enforce(parts)
+    assert (await retain.enforce(parts))["recordings_erased"] == 1
 
 
 async def test_retention_protects_no_recording_of_a_visit_that_was_released_meanwhile(
@@ -104,5 +104,5 @@ async def test_retention_protects_no_recording_of_a_visit_that_was_released_mean
         return page
 
     monkeypatch.setattr(parts.archive, "with_audio", as_read_before)
-    await retention.enforce(parts)
+    await retain.enforce(parts)
     assert parts.audio.held == set()

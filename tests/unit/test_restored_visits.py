@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumimd import commands, deletion, pipeline, recovery, retention
-from lumimd.deletion import delete_remains
-from lumimd.errors import ErrorCode, Permanent, RefusalCode, Refused
-from lumimd.parts import Policy
-from lumimd.records import Deletion, ProcessingStatus
+from lumimd.domain.errors import ErrorCode, Permanent, RefusalCode, Refused
+from lumimd.domain.visit import Deletion, ProcessingStatus
+from lumimd.pipeline import accept, commands, delete, recover, retain
+from lumimd.pipeline.delete import delete_remains
+from lumimd.policies.deployment import Policy
 from tests.support.parts import MemoryParts, tone, transcribed, upload
 from tests.support.visits import minutes_pass, run_tasks, visit_of
 
@@ -53,7 +53,7 @@ def restore(parts: MemoryParts, backup: dict[str, dict[str, object]], *kinds: st
 async def swept(parts: MemoryParts) -> None:
     for _ in range(3):
         parts.clock.advance(HOUR)
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
 
 
 def left(parts: MemoryParts) -> list[str]:
@@ -133,7 +133,7 @@ async def test_two_at_once_delete_a_restored_visit_once(parts: MemoryParts) -> N
     await commands.delete(parts, "visit-1")
     await swept(parts)
     restore(parts, backup)
-    await asyncio.gather(*(deletion.begin_deletion(parts, "visit-1") for _ in range(5)))
+    await asyncio.gather(*(delete.begin_deletion(parts, "visit-1") for _ in range(5)))
     await swept(parts)
     assert (await receipt(parts)).counts["visits"] == 2
 
@@ -148,7 +148,7 @@ async def test_a_restored_visit_whose_recording_is_gone_stays_usable(parts: Memo
         await parts.audio.measure((await visit_of(parts)).audio or upload().audio)
     assert missing.value.code is ErrorCode.AUDIO_MISSING
     parts.clock.advance(timedelta(days=40))
-    await retention.enforce(parts)
+    await retain.enforce(parts)
     assert (await visit_of(parts)).audio_erased_at, "noted, so that the next run passes it over"
     await commands.delete(parts, "visit-1")
     await swept(parts)
@@ -162,7 +162,7 @@ async def test_retention_deletes_a_restored_visit_like_any_other() -> None:
     await swept(parts)
     restore(parts, backup)
     parts.clock.advance(timedelta(days=61))
-    assert (await retention.enforce(parts))["deleted"] == 1
+    assert (await retain.enforce(parts))["deleted"] == 1
     await swept(parts)
     assert left(parts) == []
 
@@ -201,7 +201,7 @@ async def test_a_sweep_takes_nothing_of_a_visit_that_came_back_under_hold(
 async def test_a_restored_visit_that_was_under_way_goes_on_and_orders_nothing_again(
     parts: MemoryParts,
 ) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     backup = {path: copy.deepcopy(each) for path, each in parts.store.raw.items()}
     job = parts.transcriber.orders[-1].transcript_id
     restore(parts, backup)

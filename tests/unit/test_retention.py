@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import commands, pipeline, recovery, retention
-from lumimd.errors import ErrorCode, Held
-from lumimd.parts import Policy
-from lumimd.records import ProcessingStatus, Status
+from lumimd.domain.errors import ErrorCode, Held
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.pipeline import accept, commands, recover, retain
+from lumimd.policies.deployment import Policy
 from tests.support.parts import MemoryParts
 from tests.unit.test_commands import run_tasks, transcribed, visit_of
 from tests.unit.test_deletion import settle
@@ -27,14 +27,14 @@ async def test_a_recording_is_erased_after_thirty_days_and_what_was_made_of_it_s
     await transcribed(parts)
     await run_tasks(parts)
     parts.clock.advance(30 * DAY - timedelta(seconds=1))
-    assert (await retention.enforce(parts))["recordings_erased"] == 0
+    assert (await retain.enforce(parts))["recordings_erased"] == 0
     parts.clock.advance(DAY)
-    assert (await retention.enforce(parts))["recordings_erased"] == 1
+    assert (await retain.enforce(parts))["recordings_erased"] == 1
     assert not parts.audio._content
     visit = await visit_of(parts)
     assert (visit.status, visit.audio_erased_at) == (Status.COMPLETED, parts.clock.now())
     assert await parts.store.transcript("visit-1")
-    assert (await retention.enforce(parts))["recordings_erased"] == 0, "once is enough"
+    assert (await retain.enforce(parts))["recordings_erased"] == 0, "once is enough"
 
 
 async def test_a_recording_that_has_just_come_is_not_erased_with_the_one_before(
@@ -46,8 +46,8 @@ async def test_a_recording_that_has_just_come_is_not_erased_with_the_one_before(
     parts.clock.advance(31 * DAY)
     uploaded = parts.upload(generation=2)
     again = uploaded.model_copy(update={"announced_at": parts.clock.now()})
-    await retention.enforce(parts)
-    await pipeline.accept(parts, again)
+    await retain.enforce(parts)
+    await accept.accept(parts, again)
     visit = await visit_of(parts)
     assert (visit.attempt, visit.processing_status) == (2, ProcessingStatus.TRANSCRIBING)
 
@@ -56,10 +56,10 @@ async def test_transcripts_are_kept_unless_a_setting_ends_that(parts: MemoryPart
     await transcribed(parts)
     await run_tasks(parts)
     parts.clock.advance(400 * DAY)
-    await retention.enforce(parts)
+    await retain.enforce(parts)
     assert await parts.store.transcript("visit-1")
     parts.policy = replace(parts.policy, transcript_retention=365 * DAY)
-    assert (await retention.enforce(parts))["deleted"] == 1
+    assert (await retain.enforce(parts))["deleted"] == 1
     await settle(parts)
     assert list(parts.store.documents()) == ["deletions/visit-1"]
 
@@ -70,7 +70,7 @@ async def test_a_visit_held_for_legal_reasons_survives(parts: MemoryParts) -> No
     await run_tasks(parts)
     await commands.hold(parts, "visit-1", legally=True)
     parts.clock.advance(400 * DAY)
-    done = await retention.enforce(parts)
+    done = await retain.enforce(parts)
     assert (done["deleted"], done["recordings_erased"]) == (0, 0)
     assert parts.audio._content
 
@@ -78,9 +78,9 @@ async def test_a_visit_held_for_legal_reasons_survives(parts: MemoryParts) -> No
 async def test_a_visit_without_a_recording_expires(parts: MemoryParts) -> None:
     await commands.create(parts, visit_id="visit-1", user_id="user-1", consent=True)
     parts.clock.advance(7 * DAY - timedelta(seconds=1))
-    assert (await retention.enforce(parts))["expired"] == 0
+    assert (await retain.enforce(parts))["expired"] == 0
     parts.clock.advance(timedelta(seconds=1))
-    assert (await retention.enforce(parts))["expired"] == 1
+    assert (await retain.enforce(parts))["expired"] == 1
     visit = await visit_of(parts)
     assert visit.status is Status.EXPIRED
     assert await parts.store.dead_letter("visit-1") is None
@@ -91,9 +91,9 @@ async def test_a_visit_that_waits_for_a_provider_for_a_week_expires(parts: Memor
         raise Held(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=60)
 
     parts.transcriber.submit = held  # type: ignore[method-assign]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     for _ in range(8 * 24):
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
         parts.clock.advance(timedelta(hours=1))
     visit = await visit_of(parts)
     assert (visit.status, visit.wake_at) == (Status.EXPIRED, None)
@@ -111,7 +111,7 @@ async def test_one_visit_that_makes_trouble_stops_no_other(parts: MemoryParts) -
 
     parts.audio.erase = broken  # type: ignore[method-assign]
     with pytest.raises(ExceptionGroup):
-        await retention.enforce(parts)
+        await retain.enforce(parts)
     stored = await parts.store.get("visit-2")
     assert stored
     assert stored.visit.status is Status.EXPIRED

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from lumimd import commands, pipeline, retention
-from lumimd.parts import Policy
-from lumimd.queries import Page
-from lumimd.records import ProcessingStatus, Status
+from lumimd.domain.visit import ProcessingStatus, Status
+from lumimd.pipeline import accept, commands, retain
+from lumimd.policies.deployment import Policy
+from lumimd.ports.paging import Page
 from tests.support.api import completed, failed, visit_of
 from tests.support.parts import START, MemoryParts, tone
 from tests.support.visits import visit_of as stored_visit
 
 DAY = timedelta(days=1)
-MANY = 2 * retention.PAGE + 50
+MANY = 2 * retain.PAGE + 50
 """Of each kind, so that whole pages of them stand in front."""
 
 
@@ -86,13 +86,13 @@ async def test_no_number_of_visits_in_front_keeps_one_from_its_end(
     put(parts, "ordinary", minutes=1)
     parts.clock.advance(100 * DAY)
     reads = Reads(parts.archive)
-    await retention.enforce(parts)
+    await retain.enforce(parts)
     assert not await parts.audio.has("recordings", "visits/user-1/ordinary/") or kept
     if kept:
         assert "deletions/ordinary" in parts.store.raw
     else:
         assert (await stored_visit(parts, "ordinary")).audio_erased_at
-    assert reads.most <= retention.PAGE, "as much is in memory, however many there are"
+    assert reads.most <= retain.PAGE, "as much is in memory, however many there are"
 
 
 async def test_half_of_them_need_nothing_and_one_run_is_all(parts: MemoryParts) -> None:
@@ -101,11 +101,11 @@ async def test_half_of_them_need_nothing_and_one_run_is_all(parts: MemoryParts) 
         put(parts, f"old-{number:04d}", minutes=number)
     parts.clock.advance(40 * DAY)
     reads = Reads(parts.archive)
-    assert (await retention.enforce(parts))["recordings_erased"] == MANY
+    assert (await retain.enforce(parts))["recordings_erased"] == MANY
     assert reads.count["with_audio"] == 2 * MANY, "each is read once"
     assert not parts.audio._content
     reads.count.clear()
-    assert (await retention.enforce(parts))["recordings_erased"] == 0
+    assert (await retain.enforce(parts))["recordings_erased"] == 0
     assert reads.count["with_audio"] == 0, "what needs nothing is not read again"
 
 
@@ -113,17 +113,17 @@ async def test_a_recording_that_comes_after_all_is_erased_in_its_time(parts: Mem
     """That there was nothing to erase does not hold for what comes later."""
     never_recorded(parts, "late", minutes=0)
     parts.clock.advance(40 * DAY)
-    await retention.enforce(parts)
+    await retain.enforce(parts)
     assert (await stored_visit(parts, "late")).audio_erased_at
     announced = {"announced_at": parts.clock.now()}
-    await pipeline.accept(parts, parts.upload("late").model_copy(update=announced))
+    await accept.accept(parts, parts.upload("late").model_copy(update=announced))
     visit = await stored_visit(parts, "late")
     assert (visit.audio_erased_at, visit.audio is None) == (None, False)
     await commands.cancel(parts, "late")
     parts.clock.advance(29 * DAY)
-    assert (await retention.enforce(parts))["recordings_erased"] == 0
+    assert (await retain.enforce(parts))["recordings_erased"] == 0
     parts.clock.advance(DAY)
-    assert (await retention.enforce(parts))["recordings_erased"] == 1
+    assert (await retain.enforce(parts))["recordings_erased"] == 1
 
 
 async def test_a_hold_that_comes_while_a_page_is_worked_through_is_heeded(
@@ -139,7 +139,7 @@ async def test_a_hold_that_comes_while_a_page_is_worked_through_is_heeded(
         return page
 
     parts.archive.with_audio = held_meanwhile  # type: ignore[method-assign]
-    assert (await retention.enforce(parts))["recordings_erased"] == 0
+    assert (await retain.enforce(parts))["recordings_erased"] == 0
     assert parts.audio._content
 
 
@@ -148,5 +148,5 @@ async def test_many_that_never_come_expire_in_one_run(parts: MemoryParts) -> Non
         idle = visit_of("user-1", f"v{number:04d}", minutes=0, wake_at=None)
         parts.store.raw[f"visits/{idle.visit_id}"] = idle.to_stored()
     parts.clock.advance(8 * DAY)
-    assert (await retention.enforce(parts))["expired"] == MANY
+    assert (await retain.enforce(parts))["expired"] == MANY
     assert parts.clock.now() > START

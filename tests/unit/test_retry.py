@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
-from lumimd.errors import (
+from lumimd.domain.errors import (
     DeploymentFault,
     ErrorCode,
     Held,
     Permanent,
     ProviderRefuses,
+    TimedOut,
     Transient,
+    Unanswered,
 )
-from lumimd.resilience import retry
-from lumimd.resilience.backoff import MAX_TRIES
-from lumimd.resilience.retry import RetryPolicy, TimedOut, Unanswered
+from lumimd.domain.timing import MAX_TRIES
+from lumimd.policies import retry
+from lumimd.policies.retry import RetryPolicy
 
 CODE = ErrorCode.SUMMARY_UNAVAILABLE
 POLICY = RetryPolicy(attempts=4, timeout_s=10, initial_s=1, max_wait_s=20, jitter_s=0.5)

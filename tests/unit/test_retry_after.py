@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.resilience.backoff import MOST_PATIENT
-from lumimd.resilience.retry import seconds_asked
+from lumimd.policies.retry import seconds_asked
+from lumimd.policies.waiting import MOST_PATIENT
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 DAY = MOST_PATIENT.total_seconds()

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.roles import assign_roles
-from lumimd.transcript import Role, Utterance
+from lumimd.domain.speaker_roles import assign_roles
+from lumimd.domain.transcript import Role, Utterance
 
 
 def spoken(*turns: tuple[str, str]) -> list[Utterance]:

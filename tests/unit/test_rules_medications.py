@@ -2,8 +2,8 @@
 
 import pytest
 
-from lumimd.adapters.rules_summarizer import summary_by_rules
-from lumimd.clinical import Medication
+from lumimd.domain.clinical import Medication
+from lumimd.rules.summarizer import summary_by_rules
 from tests.support.dialogue import visit
 
 

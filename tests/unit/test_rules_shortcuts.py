@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lumimd.adapters.rules import plan_phrases, prescribing
+from lumimd.rules import plan_phrases, prescribing
 
 SHORTCUTS = [
     *plan_phrases.NEEDS.items(),

@@ -6,14 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumimd.adapters.rules_summarizer import (
-    MAX_EVIDENCE,
-    MAX_ITEMS,
-    RulesSummarizer,
-    summary_by_rules,
-)
-from lumimd.clinical import Medication, VisitSummary
-from lumimd.transcript import Role, Transcript
+from lumimd.domain.clinical import Medication, VisitSummary
+from lumimd.domain.transcript import Role, Transcript
+from lumimd.rules.summarizer import MAX_EVIDENCE, MAX_ITEMS, RulesSummarizer, summary_by_rules
 from tests.support.dialogue import visit
 
 

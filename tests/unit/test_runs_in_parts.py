@@ -9,21 +9,13 @@ from typing import Any
 
 import pytest
 
-from lumimd import (
-    collecting,
-    commands,
-    deletion,
-    logs,
-    pipeline,
-    reconciliation,
-    recovery,
-    retention,
-)
-from lumimd.admission.places import Cap
-from lumimd.errors import ErrorCode, Transient
-from lumimd.parts import Policy
-from lumimd.ports import Transcribed
-from lumimd.records import Status
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.visit import Status
+from lumimd.pipeline import accept, collect, commands, delete, reconcile, recover, retain
+from lumimd.policies.deployment import Policy
+from lumimd.policies.permits import Cap
+from lumimd.ports.transcriber import Transcribed
+from lumimd.telemetry import logs
 from tests.monitoring.lines import Lines
 from tests.support.parts import MemoryParts, transcribed, transcript, upload
 from tests.support.visits import run_tasks, visit_of, wake_after
@@ -63,7 +55,7 @@ def broken(raises: Exception) -> Any:
 async def wake(parts: MemoryParts) -> type[BaseException] | None:
     parts.clock.advance(MINUTE)
     try:
-        await recovery.wake_due(parts)
+        await recover.wake_due(parts)
     except Exception as raised:
         return type(raised)
     return None
@@ -77,7 +69,7 @@ async def died_once(parts: MemoryParts, visit_id: str) -> None:
 
     whole, parts.audio.measure = parts.audio.measure, dies  # type: ignore[method-assign]
     with pytest.raises(Killed):
-        await pipeline.accept(parts, parts.upload(visit_id))
+        await accept.accept(parts, parts.upload(visit_id))
     parts.audio.measure = whole  # type: ignore[method-assign]
 
 
@@ -92,7 +84,7 @@ async def test_a_part_of_the_minute_that_fails_keeps_no_other_from_its_turn(
     parts = MemoryParts(cap=Cap(2, 2))
     await died_once(parts, "suspect")
     for name in ("one", "two", "waits"):
-        await pipeline.accept(parts, parts.upload(name, user_id=name))
+        await accept.accept(parts, parts.upload(name, user_id=name))
     await transcribed_elsewhere(parts, "deleted")
     await commands.cancel(parts, "one")
     await parts.admission.left("one", 1)
@@ -122,7 +114,7 @@ async def transcribed_elsewhere(parts: MemoryParts, visit_id: str) -> None:
     assert stored
     audio = parts.upload(visit_id).audio
     changed = stored.visit.model_copy(update={"audio": audio})
-    receipt = deletion._of(parts, changed)
+    receipt = delete._of(parts, changed)
     await parts.deletions.begin(stored, receipt)
 
 
@@ -144,13 +136,13 @@ async def test_reconciliation_that_fails_does_not_stop_the_retention(
 ) -> None:
     await transcribed(parts)
     await run_tasks(parts)
-    parts.clock.advance(31 * DAY + timedelta(hours=reconciliation.AT_HOUR - 9))
-    assert parts.clock.now().hour == reconciliation.AT_HOUR
+    parts.clock.advance(31 * DAY + timedelta(hours=reconcile.AT_HOUR - 9))
+    assert parts.clock.now().hour == reconcile.AT_HOUR
     for method in ("uploads", "has"):
         setattr(parts.audio, method, broken(AWAY))
     parts.transcriber.listed = broken(ValueError())  # type: ignore[method-assign]
     with pytest.raises(ExceptionGroup):
-        await retention.hourly(parts)
+        await retain.hourly(parts)
     assert (await visit_of(parts)).audio_erased_at
     (partial,) = lines.of("run_was_partial")
     assert (partial["operation"], partial["count"]) == ("reconcile", 2)
@@ -172,7 +164,7 @@ async def test_one_recording_or_job_that_fails_stops_no_other_comparison(
     parts.store.get = get  # type: ignore[method-assign]
     parts.clock.advance(2 * HOUR)
     with pytest.raises(ExceptionGroup):
-        await reconciliation.reconcile(parts)
+        await reconcile.reconcile(parts)
     assert "visits/good" in parts.store.raw
     assert lines.one("reconciliation_failed")["visitId"] == "bad"
     assert lines.one("run_was_partial")["count"] == 1
@@ -182,7 +174,7 @@ async def test_retention_that_has_no_time_left_says_so_and_the_next_run_goes_on(
     parts: MemoryParts, lines: Lines
 ) -> None:
     parts.policy = replace(parts.policy, transcript_retention=None)
-    names = [f"v{number}" for number in range(4 * retention.AT_ONCE)]
+    names = [f"v{number}" for number in range(4 * retain.AT_ONCE)]
     for name in names:
         await transcribed(parts, name)
     await run_tasks(parts)
@@ -195,9 +187,9 @@ async def test_retention_that_has_no_time_left_says_so_and_the_next_run_goes_on(
 
     parts.audio.erase = slow  # type: ignore[method-assign]
     began_at = parts.clock.now()
-    first = await retention.enforce(parts)
+    first = await retain.enforce(parts)
     assert 0 < first["recordings_erased"] < len(names)
-    assert parts.clock.now() - began_at < timedelta(minutes=13) + retention.AT_ONCE * (
+    assert parts.clock.now() - began_at < timedelta(minutes=13) + retain.AT_ONCE * (
         timedelta(seconds=20)
     )
     partial = lines.one("run_was_partial")
@@ -205,7 +197,7 @@ async def test_retention_that_has_no_time_left_says_so_and_the_next_run_goes_on(
     runs = [first["recordings_erased"]]
     while sum(runs) < len(names):
         parts.clock.advance(HOUR)
-        runs.append((await retention.enforce(parts))["recordings_erased"])
+        runs.append((await retain.enforce(parts))["recordings_erased"])
         assert runs[-1] > 0
     assert not parts.audio._content
 
@@ -217,9 +209,9 @@ async def test_a_query_of_the_archive_that_fails_stops_no_other_rule(
     await commands.create(parts, visit_id="idle", user_id="user-1", consent=True)
     parts.clock.advance(60 * DAY)
     announced = {"announced_at": parts.clock.now()}
-    await pipeline.accept(parts, parts.upload("recorded").model_copy(update=announced))
+    await accept.accept(parts, parts.upload("recorded").model_copy(update=announced))
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await collecting.collect(parts, "recorded", 1, "job-0")
+    await collect.collect(parts, "recorded", 1, "job-0")
     await run_tasks(parts)
     parts.store.raw["visits/old"] = {
         **parts.store.raw["visits/recorded"],
@@ -230,7 +222,7 @@ async def test_a_query_of_the_archive_that_fails_stops_no_other_rule(
     for kind in kinds:
         setattr(parts.archive, kind, broken(AWAY))
     with pytest.raises(Transient):
-        await retention.enforce(parts)
+        await retain.enforce(parts)
     idle = await parts.store.get("idle")
     done = {
         "waiting": idle is None or idle.visit.status is Status.EXPIRED,
@@ -243,9 +235,9 @@ async def test_a_query_of_the_archive_that_fails_stops_no_other_rule(
 async def test_a_minute_with_too_much_to_do_ends_in_order(
     parts: MemoryParts, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "BATCH", 2)
+    monkeypatch.setattr(recover, "BATCH", 2)
     for number in range(6):
-        await pipeline.accept(parts, parts.upload(f"v{number}"))
+        await accept.accept(parts, parts.upload(f"v{number}"))
     whole = parts.transcriber.fetch
 
     async def slow(transcript_id: str) -> Any:
@@ -257,14 +249,14 @@ async def test_a_minute_with_too_much_to_do_ends_in_order(
     assert lines.one("run_was_partial")["outcome"] == "out_of_time"
     polled = {line["visitId"] for line in lines.of("transcription_polled")}
     assert polled == {"v0", "v1"}
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     polled = {line["visitId"] for line in lines.of("transcription_polled")}
     assert {"v2", "v3"} <= polled, "the next run begins with those that are longest overdue"
 
 
 @pytest.mark.parametrize(
     ("function", "within"),
-    [("wake_due_visits", recovery.WITHIN), ("enforce_retention", retention.WITHIN)],
+    [("wake_due_visits", recover.WITHIN), ("enforce_retention", retain.WITHIN)],
 )
 def test_a_run_ends_a_minute_before_its_function_is_stopped(
     function: str, within: timedelta
@@ -273,4 +265,4 @@ def test_a_run_ends_a_minute_before_its_function_is_stopped(
 
 
 def test_reconciliation_leaves_the_retention_time() -> None:
-    assert reconciliation.WITHIN + 5 * MINUTE <= retention.WITHIN
+    assert reconcile.WITHIN + 5 * MINUTE <= retain.WITHIN

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from lumimd.settings import Settings, SettingsError, read
+from lumimd.runtime.settings import Settings, SettingsError, read
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 CANARY = "canary value"

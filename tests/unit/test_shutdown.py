@@ -10,8 +10,9 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import pipeline, shutdown
-from lumimd.records import ProcessingStatus, Visit
+from lumimd.coordination import shutdown
+from lumimd.domain.visit import ProcessingStatus, Visit
+from lumimd.pipeline import accept, summarize
 from tests.support.parts import MemoryParts, transcribed
 
 SOON = timedelta(minutes=3)
@@ -51,7 +52,7 @@ async def test_an_order_that_was_cut_short_is_looked_for_soon_and_uses_up_no_try
 ) -> None:
     parts = MemoryParts()
     monkeypatch.setattr(parts.transcriber, "submit", provider := Unanswered())
-    visit = await interrupted(parts, pipeline.accept(parts, parts.upload()), provider)
+    visit = await interrupted(parts, accept.accept(parts, parts.upload()), provider)
     assert visit.processing_status is ProcessingStatus.PENDING
     assert visit.stage_tries == 0
     assert visit.orders == 1, "whoever comes next looks before it pays"
@@ -66,7 +67,7 @@ async def test_a_summary_that_was_cut_short_is_made_by_another_and_uses_up_no_tr
     parts = MemoryParts()
     await transcribed(parts)
     monkeypatch.setattr(parts.summarizer, "summarize", provider := Unanswered())
-    visit = await interrupted(parts, pipeline.summarize(parts, "visit-1", 1), provider)
+    visit = await interrupted(parts, summarize.summarize(parts, "visit-1", 1), provider)
     assert visit.processing_status is ProcessingStatus.SUMMARIZING
     assert visit.stage_tries == 0
     assert visit.wake_at is not None
@@ -97,7 +98,7 @@ async def test_nobody_is_given_more_time_than_there_was(monkeypatch: pytest.Monk
 def test_where_nobody_listens_sigterm_ends_the_process_as_ever() -> None:
     program = """
 import asyncio, os, signal
-from lumimd.shutdown import GracefulShutdown
+from lumimd.coordination.shutdown import GracefulShutdown
 
 async def main():
     GracefulShutdown().begin_on_sigterm()
@@ -119,7 +120,7 @@ def test_the_servers_own_handler_of_sigterm_is_called_as_well() -> None:
     """In a process of its own: signals are nothing to play with in this one."""
     program = """
 import asyncio, signal
-from lumimd.shutdown import GracefulShutdown
+from lumimd.coordination.shutdown import GracefulShutdown
 
 async def main():
     over = asyncio.Event()

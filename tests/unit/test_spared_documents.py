@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from lumimd import collecting, pipeline
-from lumimd.adapters.memory.breakers import MemoryBreakerStore
+from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
-from lumimd.admission.places import Cap, Shard
-from lumimd.errors import UnreadableDocument
-from lumimd.flags import KEY, Flags
-from lumimd.ports import Transcribed
-from lumimd.resilience.breaker_shared import SharedBreaker
-from lumimd.resilience.pseudonyms import Pseudonyms
-from lumimd.shared_documents import SPARE, Shared, Spared
-from lumimd.shared_flags import SharedFlags
+from lumimd.coordination.breaker.shared import SharedBreaker
+from lumimd.coordination.flags import SharedFlags
+from lumimd.coordination.shared_document import SPARE, Shared, Spared
+from lumimd.domain.errors import UnreadableDocument
+from lumimd.pipeline import accept, collect
+from lumimd.policies.flags import KEY, Flags
+from lumimd.policies.permits import Cap, Shard
+from lumimd.policies.pseudonyms import Pseudonyms
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import MemoryParts, transcript
 from tests.support.visits import minutes_pass
 
@@ -28,7 +28,7 @@ def damage(documents: MemorySharedDocuments[Any], key: str) -> None:
 
 async def accepted(parts: MemoryParts, *names: str) -> None:
     for name in names:
-        await pipeline.accept(parts, parts.upload(name, user_id=name))
+        await accept.accept(parts, parts.upload(name, user_id=name))
 
 
 @pytest.mark.parametrize("cap", [Cap(2, 2), Cap(6, 4, per_shard=3)])
@@ -40,7 +40,7 @@ async def test_places_that_cannot_be_read_stop_no_order(cap: Cap) -> None:
     for _ in range(8):
         for order in list(parts.transcriber.orders):
             parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
-            await collecting.collect(parts, order.visit_id, 1, order.transcript_id)
+            await collect.collect(parts, order.visit_id, 1, order.transcript_id)
         await minutes_pass(parts, 1)
     assert len(parts.transcriber.orders) == 8
     assert parts.gate.shards.kept._documents["0000"][0] == NEWER, "it is as it was"
@@ -54,7 +54,7 @@ async def test_a_line_that_cannot_be_read_goes_on() -> None:
     for name in ("a", "b", "c"):
         (order,) = [o for o in parts.transcriber.orders if o.visit_id == name]
         parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
-        await collecting.collect(parts, name, 1, order.transcript_id)
+        await collect.collect(parts, name, 1, order.transcript_id)
         await minutes_pass(parts, 1)
     assert [order.visit_id for order in parts.transcriber.orders] == ["a", "b", "c"]
     assert parts.gate.lines._documents["turns"][0] == NEWER
@@ -65,7 +65,7 @@ async def test_a_quota_that_cannot_be_read_is_counted_anew() -> None:
     parts.gate.has_quota = True
     damage(parts.gate.buckets.kept, f"visits-{Pseudonyms().of('u')}")
     for number in range(25):
-        await pipeline.accept(parts, parts.upload(f"v{number}", user_id="u"))
+        await accept.accept(parts, parts.upload(f"v{number}", user_id="u"))
     assert len(parts.transcriber.orders) == 20, "as many as the tier allows"
 
 

@@ -2,10 +2,9 @@
 
 import pytest
 
-from lumimd import commands, pipeline
-from lumimd.errors import ErrorCode, Held, Transient
-from lumimd.fallback import RELEASE_OVER
-from lumimd.resilience.backoff import FIRST
+from lumimd.domain.errors import ErrorCode, Held, Transient
+from lumimd.pipeline import accept, commands
+from lumimd.policies.waiting import FIRST, RELEASE_OVER
 from tests.support.parts import MemoryParts
 from tests.support.visits import MINUTE, minutes_pass, visit_of
 
@@ -21,7 +20,7 @@ async def test_held_submissions_come_back_one_after_another(parts: MemoryParts) 
 
     parts.transcriber.submit = held  # type: ignore[method-assign]
     for number in range(50):
-        await pipeline.accept(parts, parts.upload(f"visit-{number}"))
+        await accept.accept(parts, parts.upload(f"visit-{number}"))
     wake_ups = [(await visit_of(parts, f"visit-{n}")).wake_at for n in range(50)]
     assert None not in wake_ups
     spread = max(wake_ups) - min(wake_ups)  # type: ignore[type-var,operator]
@@ -39,7 +38,7 @@ async def test_a_bucket_that_is_away_for_an_hour_uses_up_no_try(
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
     setattr(parts.audio, unavailable, away)
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await minutes_pass(parts, 60)
     assert (await visit_of(parts)).stage_tries == 0
     setattr(parts.audio, unavailable, working)
@@ -60,7 +59,7 @@ async def test_a_list_that_cannot_be_looked_at_uses_up_no_try(parts: MemoryParts
 
     parts.transcriber.submit = answer_lost  # type: ignore[method-assign]
     parts.transcriber.find = away  # type: ignore[method-assign,assignment]
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     await minutes_pass(parts, 60)
     assert (await visit_of(parts)).stage_tries == 1, "the order that was sent"
     parts.transcriber.find = looking  # type: ignore[method-assign]
@@ -80,7 +79,7 @@ async def test_an_order_that_may_have_arrived_is_not_repeated_before_the_list_sh
 
     parts.transcriber.submit = sent_and_not_answered  # type: ignore[method-assign]
     for number in range(20):
-        await pipeline.accept(parts, parts.upload(f"visit-{number}"))
+        await accept.accept(parts, parts.upload(f"visit-{number}"))
     for number in range(20):
         wake_at = (await visit_of(parts, f"visit-{number}")).wake_at
         assert wake_at
@@ -91,8 +90,8 @@ async def test_an_event_that_went_round_for_hours_ends_as_a_dead_letter(
     parts: MemoryParts,
 ) -> None:
     uploaded = parts.upload()
-    parts.clock.advance(pipeline.EVENT_CAP + MINUTE)
-    await pipeline.accept(parts, uploaded)
+    parts.clock.advance(accept.EVENT_CAP + MINUTE)
+    await accept.accept(parts, uploaded)
     visit = await visit_of(parts)
     assert visit.processing_error
     assert visit.processing_error.code is ErrorCode.RECEIVED_TOO_LATE

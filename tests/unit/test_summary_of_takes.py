@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd import collecting, commands, pipeline
-from lumimd.audio import Upload
-from lumimd.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
-from lumimd.ports import Transcribed
-from lumimd.records import ProcessingStatus, Status, Visit
+from lumimd.domain.audio import Upload
+from lumimd.domain.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.domain.visit import ProcessingStatus, Status, Visit
+from lumimd.pipeline import accept, collect, commands
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import MemoryParts, another, tone, transcribed, transcript, upload
 from tests.support.visits import minutes_pass, run_tasks, visit_of
 
@@ -34,10 +34,10 @@ async def summarized(parts: MemoryParts) -> Visit:
 async def hears(parts: MemoryParts, uploaded: Upload) -> None:
     """A later file comes and is transcribed; its summary is not made yet."""
     parts.audio.put(uploaded.audio, tone(seconds=2))
-    await pipeline.accept(parts, uploaded)
+    await accept.accept(parts, uploaded)
     job = parts.transcriber.orders[-1].transcript_id
     parts.transcriber.finish(job, Transcribed(transcript(LATER)))
-    await collecting.collect(parts, "visit-1", (await visit_of(parts)).attempt, job)
+    await collect.collect(parts, "visit-1", (await visit_of(parts)).attempt, job)
 
 
 async def cites_what_is_stored(parts: MemoryParts, visit: Visit) -> bool:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd import commands, recovery
-from lumimd.events.transcription import LONGEST_GRACE, REQUEST_GRACE, request_grace
-from lumimd.records import Status
+from lumimd.domain.timing import LONGEST_GRACE, REQUEST_GRACE, request_grace
+from lumimd.domain.visit import Status
+from lumimd.pipeline import commands, recover
 from tests.support.parts import MemoryParts, transcribed
 from tests.support.visits import MINUTE, run_tasks, visit_of, wake_after
 
@@ -58,7 +58,7 @@ async def test_a_task_that_a_worker_took_up_counts_for_nothing_later(parts: Memo
     parts.tasks.waiting.get_nowait()  # lost
     before = len(parts.tasks.created)
     parts.clock.advance(REQUEST_GRACE)
-    await recovery.wake_due(parts)
+    await recover.wake_due(parts)
     assert len(parts.tasks.created) == before + 1
 
 

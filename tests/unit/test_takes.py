@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd import collecting, commands
-from lumimd.errors import ErrorCode
-from lumimd.ports import Transcribed
-from lumimd.reconciliation import reconcile
-from lumimd.records import (
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.takes import joined_takes, with_take
+from lumimd.domain.transcript import Utterance
+from lumimd.domain.visit import (
     ProcessingError,
     ProcessingStatus,
     Stage,
@@ -18,9 +17,10 @@ from lumimd.records import (
     Transcription,
     Visit,
 )
-from lumimd.retention import enforce
-from lumimd.takes import joined_takes, with_take
-from lumimd.transcript import Utterance
+from lumimd.pipeline import collect, commands
+from lumimd.pipeline.reconcile import reconcile
+from lumimd.pipeline.retain import enforce
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import START, MemoryParts, another, tone, transcript, upload
 from tests.support.takes import FIRST, SECOND, accept, completed, finish, shown, texts
 from tests.support.visits import minutes_pass, run_tasks, visit_of
@@ -40,7 +40,7 @@ async def test_two_files_are_one_visit_whenever_the_second_comes(
         await accept(parts, another(2))
     job = parts.transcriber.orders[-1].transcript_id
     parts.transcriber.finish(job, Transcribed(transcript(FIRST)))
-    await collecting.collect(parts, "visit-1", 1, job)
+    await collect.collect(parts, "visit-1", 1, job)
     if moment == "completed":
         await run_tasks(parts)
     if moment != "transcribing":

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.adapters.memory.store import MAX_DOCUMENT_BYTES, MAX_REQUEST_BYTES, MAX_WRITES
-from lumimd.commit import Commit
-from lumimd.records import Visit
-from lumimd.text_pieces import divided_text
-from lumimd.transcript import (
+from lumimd.adapters.memory.visit_store import MAX_DOCUMENT_BYTES, MAX_REQUEST_BYTES, MAX_WRITES
+from lumimd.domain.commit import Commit
+from lumimd.domain.text_pieces import divided_text
+from lumimd.domain.transcript import (
     MAX_PAGE_BYTES,
     Role,
     Transcript,
@@ -21,6 +20,7 @@ from lumimd.transcript import (
     joined,
     pieces,
 )
+from lumimd.domain.visit import Visit
 from tests.support.parts import START, transcript
 
 UTTERANCES = st.builds(

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumimd.adapters.memory.flows import MemoryFlows
-from lumimd.admission.lanes import (
+from lumimd.adapters.memory.turn_counters import MemoryFlows
+from lumimd.coordination.admission.fair_queue import draw_turn
+from lumimd.policies.priorities import (
     LANE_WIDTH,
     STRIDES,
     Lane,
@@ -18,7 +19,6 @@ from lumimd.admission.lanes import (
     next_lane,
     served,
 )
-from lumimd.admission.turns import draw_turn
 from tests.support.parts import START
 
 unhurried = settings(deadline=None)  # others work on this machine as well

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from lumimd import collecting, commands, pipeline, reconciliation, recovery, replies, retention
-from lumimd.admission.places import Cap
-from lumimd.errors import UnreadableDocument
-from lumimd.parts import Policy
-from lumimd.ports import Transcribed
-from lumimd.records import Status
+from lumimd.domain.errors import UnreadableDocument
+from lumimd.domain.visit import Status
+from lumimd.pipeline import accept, collect, commands, reconcile, recover, retain, summarize
+from lumimd.policies.deployment import Policy
+from lumimd.policies.permits import Cap
+from lumimd.ports.transcriber import Transcribed
+from lumimd.runtime import responses
 from tests.support.parts import MemoryParts, transcribed, transcript
 from tests.support.visits import minutes_pass, run_tasks, visit_of
 
@@ -34,20 +35,20 @@ async def due(parts: MemoryParts, number: int) -> list[str]:
     """Visits whose transcripts are ready, but for which no webhook came."""
     names = [f"v{each:04d}" for each in range(number)]
     for name in names:
-        await pipeline.accept(parts, parts.upload(name))
+        await accept.accept(parts, parts.upload(name))
         job = parts.transcriber.orders[-1].transcript_id
         parts.transcriber.finish(job, Transcribed(transcript()))
     return names
 
 
-@pytest.mark.parametrize("number", [1, recovery.BATCH, recovery.BATCH + 1])
+@pytest.mark.parametrize("number", [1, recover.BATCH, recover.BATCH + 1])
 async def test_pages_of_due_visits_that_cannot_be_read_hide_no_other(
     parts: MemoryParts, number: int
 ) -> None:
     before = {}
     for name in await due(parts, number):
         before[name] = damage(parts, f"visits/{name}")
-    await pipeline.accept(parts, parts.upload("v9999"))
+    await accept.accept(parts, parts.upload("v9999"))
     parts.transcriber.finish(parts.transcriber.orders[-1].transcript_id, Transcribed(transcript()))
     await minutes_pass(parts, 1)
     assert (await visit_of(parts, "v9999")).status is Status.COMPLETED
@@ -63,12 +64,12 @@ async def test_pages_of_due_visits_that_cannot_be_read_hide_no_other(
 async def test_a_visit_in_line_that_cannot_be_read_is_passed_over(at: str) -> None:
     parts = MemoryParts(cap=Cap(1, 1))
     for name in ("running", "a", "b", "c"):
-        await pipeline.accept(parts, parts.upload(name, user_id=name))
+        await accept.accept(parts, parts.upload(name, user_id=name))
     damage(parts, "visits/a" if at == "first" else "visits/b")
     for _ in range(4):
         job = parts.transcriber.orders[-1]
         parts.transcriber.finish(job.transcript_id, Transcribed(transcript()))
-        await collecting.collect(parts, job.visit_id, 1, job.transcript_id)
+        await collect.collect(parts, job.visit_id, 1, job.transcript_id)
         await minutes_pass(parts, 1)
     ordered = {order.visit_id for order in parts.transcriber.orders}
     assert ordered == {"running", "a", "b", "c"} - {"a" if at == "first" else "b"}
@@ -77,11 +78,11 @@ async def test_a_visit_in_line_that_cannot_be_read_is_passed_over(at: str) -> No
 async def test_a_new_visit_in_line_does_not_stand_behind_unreadable_ones() -> None:
     parts = MemoryParts(cap=Cap(2, 2))
     for name in ("one", "two", "waits"):
-        await pipeline.accept(parts, parts.upload(name, user_id=name))
+        await accept.accept(parts, parts.upload(name, user_id=name))
     damage(parts, "visits/waits")
     parts.transcriber.finish("job-0", Transcribed(transcript()))
-    await collecting.collect(parts, "one", 1, "job-0")
-    await pipeline.accept(parts, parts.upload("new", user_id="new"))
+    await collect.collect(parts, "one", 1, "job-0")
+    await accept.accept(parts, parts.upload("new", user_id="new"))
     assert parts.transcriber.orders[-1].visit_id == "new"
 
 
@@ -107,26 +108,28 @@ async def test_the_archive_is_read_past_unreadable_documents(
         await run_tasks(parts)
     damage(parts, "visits/bad")
     parts.clock.advance(100 * DAY)
-    done = await retention.enforce(parts)
+    done = await retain.enforce(parts)
     assert done["unreadable"] == (2 if damaged == "older" else 1)
     assert done["deleted" if damaged == "older" else "recordings_erased"] == 1
     assert parts.store.raw["visits/bad"]["currentStep"] == "of_a_newer_release"
 
 
 async def reply(work: Any) -> Response:
-    return await replies.reply_to_webhook(work)
+    return await responses.reply_to_webhook(work)
 
 
 async def test_the_provider_and_the_queue_are_asked_to_come_again(parts: MemoryParts) -> None:
-    await pipeline.accept(parts, parts.upload())
+    await accept.accept(parts, parts.upload())
     parts.transcriber.finish("job-0", Transcribed(transcript()))
     before = damage(parts, "visits/visit-1")
-    assert (await reply(collecting.collect(parts, "visit-1", 1, "job-0"))).status_code == 503
-    assert (await replies.reply_to_task(pipeline.summarize(parts, "visit-1", 1))).status_code == 503
+    assert (await reply(collect.collect(parts, "visit-1", 1, "job-0"))).status_code == 503
+    assert (
+        await responses.reply_to_task(summarize.summarize(parts, "visit-1", 1))
+    ).status_code == 503
     with pytest.raises(UnreadableDocument):
-        await pipeline.accept(parts, parts.upload(generation=2))
+        await accept.accept(parts, parts.upload(generation=2))
     parts.store.raw["visits/visit-1"] = before
-    assert (await reply(collecting.collect(parts, "visit-1", 1, "job-0"))).status_code == 200
+    assert (await reply(collect.collect(parts, "visit-1", 1, "job-0"))).status_code == 200
 
 
 async def test_a_transcript_with_an_unreadable_page_is_neither_summarized_nor_given_up(
@@ -160,10 +163,10 @@ async def test_reconciliation_passes_over_a_visit_that_cannot_be_read(parts: Mem
     """Its recording is neither taken for an orphan nor its job for nobody's; that is no failure."""
     parts.policy = Policy(bucket="recordings", requires_consent=False)
     uploaded = parts.upload("bad")
-    await pipeline.accept(parts, uploaded)
+    await accept.accept(parts, uploaded)
     parts.transcriber.finish("job-0", Transcribed(transcript()))
     parts.audio._uploads[uploaded.audio.storage_path] = uploaded
     damage(parts, "visits/bad")
     parts.clock.advance(timedelta(hours=2))
-    assert await reconciliation.reconcile(parts) == {}
+    assert await reconcile.reconcile(parts) == {}
     assert not parts.transcriber.orders[0].is_deleted

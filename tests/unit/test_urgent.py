@@ -2,11 +2,11 @@
 
 import pytest
 
-from lumimd import collecting, commands
-from lumimd.admission.lanes import Lane, lane_of_turn
-from lumimd.errors import RefusalCode, Refused
-from lumimd.ports import Transcribed
-from lumimd.records import ProcessingStatus
+from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.pipeline import collect, commands
+from lumimd.policies.priorities import Lane, lane_of_turn
+from lumimd.ports.transcriber import Transcribed
 from tests.support.parts import MemoryParts, transcript
 from tests.support.places import minute_passes, parts_with, provider_of, upload
 from tests.support.visits import MINUTE, run_tasks, visit_of
@@ -17,7 +17,7 @@ async def ends(parts: MemoryParts) -> None:
     (job,) = provider_of(parts).running()
     visit_id = next(o.visit_id for o in provider_of(parts).orders if o.transcript_id == job)
     provider_of(parts).finish(job, Transcribed(transcript()))
-    await collecting.collect(parts, visit_id, 1, job)
+    await collect.collect(parts, visit_id, 1, job)
 
 
 async def test_a_visit_in_line_that_becomes_urgent_is_called_next() -> None:

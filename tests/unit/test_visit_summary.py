@@ -7,10 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lumimd import logs
-from lumimd.adapters.memory.store import MAX_DOCUMENT_BYTES
-from lumimd.adapters.rules_summarizer import summary_by_rules
-from lumimd.analysis.visit_summary import (
+from lumimd.adapters.memory.visit_store import MAX_DOCUMENT_BYTES
+from lumimd.domain.clinical import Statement, VisitSummary
+from lumimd.domain.errors import BadAnswer, ErrorCode, Held, NotCharged, Permanent, Transient
+from lumimd.domain.events.summary import SummaryStored
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.pipeline.analysis.visit_summary import (
     ASKS,
     MAX_ITEMS,
     MAX_STORED_BYTES,
@@ -19,11 +22,8 @@ from lumimd.analysis.visit_summary import (
     stored_bytes,
     summarize,
 )
-from lumimd.clinical import Statement, VisitSummary
-from lumimd.errors import BadAnswer, ErrorCode, Held, NotCharged, Permanent, Transient
-from lumimd.events.summary import SummaryStored
-from lumimd.records import ProcessingStatus
-from lumimd.transcript import Transcript
+from lumimd.rules.summarizer import summary_by_rules
+from lumimd.telemetry import logs
 from tests.monitoring.lines import Lines
 from tests.support.parts import START, transcript
 from tests.support.summaries import summary_of

@@ -1,4 +1,4 @@
-"""The table of `lumimd.visit` is total, and its invariants hold along every path."""
+"""The table of `lumimd.domain.state_machine` is total, and its invariants hold along every path."""
 
 from datetime import timedelta
 from itertools import product
@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd import events as e
-from lumimd.errors import ErrorCode
-from lumimd.records import (
+from lumimd.domain import events as e
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.state_machine import (
+    LATE_OR_REPEATED,
+    TRANSITIONS,
+    IllegalTransition,
+    advance,
+    audio_event,
+)
+from lumimd.domain.visit import (
     Claim,
     HistoryEntry,
     ProcessingStatus,
@@ -17,13 +24,6 @@ from lumimd.records import (
     Take,
     Transcription,
     Visit,
-)
-from lumimd.visit import (
-    LATE_OR_REPEATED,
-    TRANSITIONS,
-    IllegalTransition,
-    advance,
-    audio_event,
 )
 from tests.support.parts import START, another, transcript, upload
 from tests.support.summaries import summary_of

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import jwt
 
-from lumimd.client_access import ADMIN_CLAIM
-from lumimd.ports import Clock
-from lumimd.tokens import TokenFault, TokenRefused, User, user_of
+from lumimd.domain.client_access import ADMIN_CLAIM
+from lumimd.ports.clock import Clock
+from lumimd.ports.tokens import TokenFault, TokenRefused, User, user_of
 
 _ISSUER: Final = "https://securetoken.google.com/"
 _ALGORITHM: Final = "HS256"

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import httpx
 
-from lumimd.operations.operator import Check, Unhealthy
+from lumimd.ports.health_check import Check, Unhealthy
 
 TIMEOUT_S: Final = 4.0
 

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from lumimd.document import Document
-from lumimd.records import Deletion
-from lumimd.resilience.rate_limit import Usage
+from lumimd.domain.document import Document
+from lumimd.domain.visit import Deletion
+from lumimd.policies.token_bucket import Usage
 
 
 class Me(Document):

@@ -8,16 +8,16 @@ from lumimd.api.idempotency import new_id
 from lumimd.api.identity import CurrentUser
 from lumimd.api.limits import Write
 from lumimd.api.listing import Page, Paged
-from lumimd.api.owning import ChangeableAction, OwnAction, not_held
-from lumimd.api.parts import PartsOfApi
+from lumimd.api.ownership import ChangeableAction, OwnAction, not_held
 from lumimd.api.problems import Problem
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
 from lumimd.api.schemas import ActionChange, NewAction
+from lumimd.api.services import PartsOfApi
 from lumimd.api.views import ActionView, MedicationLine
-from lumimd.commit import Conflict
-from lumimd.library import Place
-from lumimd.records import Action, Visit
+from lumimd.domain.commit import Conflict
+from lumimd.domain.visit import Action, Visit
+from lumimd.ports.owner_queries import Place
 
 router = signed_in_router("actions")
 

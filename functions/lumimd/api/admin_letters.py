@@ -17,15 +17,14 @@ from lumimd.api.listing import Page, Paged
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST
 from lumimd.api.schemas import Instant, Sent, UserId, VisitId
-from lumimd.dead_letter import DeadLetter, LetterState
-from lumimd.errors import ErrorCode
-from lumimd.operations import bulk_retry as many
-from lumimd.operations import dead_letters
+from lumimd.domain.dead_letter import DeadLetter, LetterState
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.visit import Stage
+from lumimd.domain.visit_line import VisitLine
+from lumimd.operations import bulk_retry, dead_letters
 from lumimd.operations.audit import note_reading
 from lumimd.operations.failures import Failures, failures
-from lumimd.operations.lines import VisitLine
-from lumimd.operations.operator_store import LetterFilter, mark_of
-from lumimd.records import Stage
+from lumimd.ports.operator_store import LetterFilter, mark_of
 
 router = admin_router()
 
@@ -86,15 +85,17 @@ async def count_dead_letters(
 
 
 @router.post("/dead-letters/bulk-retry", responses=admin_may_answer(*OF_A_POST))
-async def retry_many(wanted: ManyRetries, operator: AsOperator) -> many.BulkSummary:
+async def retry_many(wanted: ManyRetries, operator: AsOperator) -> bulk_retry.BulkSummary:
     """Retry many, at a steady pace. The answer comes when all had their turn.
 
     After 40 seconds the rest is `left`; the same request goes on with it.
     """
     ends_at = operator.parts.clock.now() + WITHIN
     which = LetterFilter(wanted.stage, wanted.code, wanted.user_id)
-    chosen = await many.choose(operator, which, wanted.limit)
-    return await many.bulk_retry(operator, chosen, per_minute=wanted.per_minute, ends_at=ends_at)
+    chosen = await bulk_retry.choose(operator, which, wanted.limit)
+    return await bulk_retry.bulk_retry(
+        operator, chosen, per_minute=wanted.per_minute, ends_at=ends_at
+    )
 
 
 @router.get("/dead-letters/{visitId}", responses=admin_may_answer(P.NOT_FOUND))

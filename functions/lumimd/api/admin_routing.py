@@ -7,14 +7,14 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from lumimd.api.identity import AdminUser
 from lumimd.api.listing import Paging
-from lumimd.api.parts import PartsOfApi
 from lumimd.api.problems import Problem, ProblemCode
 from lumimd.api.routing import SignedInRoute, may_answer
-from lumimd.ids import ID
-from lumimd.library import Place
+from lumimd.api.services import PartsOfApi
+from lumimd.domain.ids import ID
+from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
 from lumimd.operations.operator import Operator, OperatorParts
-from lumimd.operations.operator_store import Mark
-from lumimd.operations.refusals import OperatorCode, OperatorRefused
+from lumimd.ports.operator_store import Mark
+from lumimd.ports.owner_queries import Place
 
 _PROBLEMS: Final = {
     OperatorCode.NO_DEAD_LETTER: ProblemCode.NOT_FOUND,

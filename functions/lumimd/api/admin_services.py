@@ -18,17 +18,17 @@ from lumimd.api.listing import Page, Paged
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST
 from lumimd.api.schemas import UserId
-from lumimd.document import Document
+from lumimd.domain.document import Document
 from lumimd.operations import breakers, queues, schedules
 from lumimd.operations.breakers import Breakers
-from lumimd.operations.controls import QueueState, ScheduleState
 from lumimd.operations.costs import Costs, costs
 from lumimd.operations.health import HealthReport, health
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import AuditEntry, AuditFilter, mark_of
 from lumimd.operations.queues import Queues
 from lumimd.operations.statistics import Statistics, statistics
-from lumimd.resilience.breaker_state import Breaker
+from lumimd.policies.breaker import Breaker
+from lumimd.ports.operator_store import AuditEntry, AuditFilter, mark_of
+from lumimd.ports.service_controls import QueueState, ScheduleState
 
 router = admin_router()
 

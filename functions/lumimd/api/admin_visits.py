@@ -19,16 +19,16 @@ from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST
 from lumimd.api.schemas import Instant, Sent, UserId, VisitId
 from lumimd.api.views import VisitView
-from lumimd.document import Document
-from lumimd.errors import RefusalCode, Refused
+from lumimd.domain.document import Document
+from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.domain.visit_line import VisitLine
 from lumimd.operations import legal_hold
 from lumimd.operations.after_restore import AfterRestore, after_restore
 from lumimd.operations.audit import note_reading, read_visit
-from lumimd.operations.lines import VisitLine
-from lumimd.operations.operator_store import VisitFilter, mark_of
 from lumimd.operations.rerun import From, rerun
 from lumimd.operations.timeline import Timeline, timeline
-from lumimd.records import ProcessingStatus
+from lumimd.ports.operator_store import VisitFilter, mark_of
 
 router = admin_router()
 

@@ -5,7 +5,6 @@ asks `commands.py` for what changes a visit or the library for what is to be rea
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -16,17 +15,17 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from lumimd import logs
 from lumimd.api import actions, admin, batches, health, me, visit_commands, visits
 from lumimd.api.faults import faults_of
 from lumimd.api.idempotency import KEY_HEADER, REPLAYED_HEADER
 from lumimd.api.openapi import API_VERSION, openapi, operation_id
-from lumimd.api.parts import ApiParts
 from lumimd.api.problems import REFUSED, Problem, ProblemCode
 from lumimd.api.security import BodyLimit, Bugs, SecurityHeaders
-from lumimd.commit import Conflict
-from lumimd.errors import Refused, Transient, UnreadableDocument
-from lumimd.resilience.limits import TooMany
+from lumimd.api.services import ApiParts
+from lumimd.coordination.rate_limits import TooMany
+from lumimd.domain.commit import Conflict
+from lumimd.domain.errors import Refused, Transient, UnreadableDocument
+from lumimd.telemetry import logs
 
 ROUTERS: Final = (
     visits.router,
@@ -75,15 +74,6 @@ def make_app(parts: Callable[[], ApiParts], origins: Sequence[str] = ()) -> Fast
     for error, handler in HANDLERS.items():
         app.add_exception_handler(error, handler)
     return app
-
-
-@cache
-def app() -> FastAPI:
-    """The app of this process, over its real parts."""
-    from lumimd.settings import settings
-    from lumimd.wiring_api import api_parts
-
-    return make_app(api_parts, settings().web_origins)
 
 
 async def _problem(_request: Request, error: Any) -> Response:

@@ -22,15 +22,16 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from lumimd import logs
 from lumimd.api.listing import cursor_of
-from lumimd.api.parts import ApiParts
+from lumimd.api.services import ApiParts
 from lumimd.api.views import ActionView, VisitView
-from lumimd.document import Document
-from lumimd.errors import Transient, UnreadableDocument
-from lumimd.library import Place, Profile
-from lumimd.records import HistoryEntry, Ledger, Visit
-from lumimd.transcript import Utterance
+from lumimd.domain.document import Document
+from lumimd.domain.errors import Transient, UnreadableDocument
+from lumimd.domain.profile import Profile
+from lumimd.domain.transcript import Utterance
+from lumimd.domain.visit import HistoryEntry, Ledger, Visit
+from lumimd.ports.owner_queries import Place
+from lumimd.telemetry import logs
 
 PAGE: Final = 20
 """Visits that are read at once; each may be near 1 MiB, and an instance serves forty requests."""

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from lumimd.document import Document
+from lumimd.domain.document import Document
 
 router = APIRouter(tags=["health"])
 

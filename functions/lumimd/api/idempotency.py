@@ -19,12 +19,12 @@ from typing import Annotated, Final
 
 from fastapi import Header, Request, Response
 
-from lumimd import logs
-from lumimd.api.answers import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
-from lumimd.api.parts import ApiParts, api_parts
 from lumimd.api.problems import Fault, Problem, ProblemCode
-from lumimd.commit import Conflict
-from lumimd.errors import Transient
+from lumimd.api.services import ApiParts, api_parts
+from lumimd.domain.commit import Conflict
+from lumimd.domain.errors import Transient
+from lumimd.ports.idempotency_store import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
+from lumimd.telemetry import logs
 
 KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"

@@ -5,9 +5,9 @@ from typing import Annotated, Final
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from lumimd.api.parts import api_parts
 from lumimd.api.problems import Problem, ProblemCode
-from lumimd.tokens import TokenFault, TokenRefused, User
+from lumimd.api.services import api_parts
+from lumimd.ports.tokens import TokenFault, TokenRefused, User
 
 _BEARER: Final = HTTPBearer(
     auto_error=False,

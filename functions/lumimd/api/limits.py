@@ -14,11 +14,11 @@ from typing import Annotated, Any
 from fastapi import Depends
 
 from lumimd.api.identity import CurrentUser
-from lumimd.api.parts import ApiParts, PartsOfApi
 from lumimd.api.problems import Problem, ProblemCode
-from lumimd.library import Profile
-from lumimd.resilience.rate_limit_policies import Limited, OfAllUsers, Tier
-from lumimd.tokens import User
+from lumimd.api.services import ApiParts, PartsOfApi
+from lumimd.domain.profile import Profile
+from lumimd.policies.tiers import Limited, OfAllUsers, Tier
+from lumimd.ports.tokens import User
 
 
 async def tier_of(parts: ApiParts, user_id: str) -> Tier:

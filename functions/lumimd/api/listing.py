@@ -7,9 +7,9 @@ from typing import Annotated, Final, Generic, TypeVar
 from fastapi import Depends, Query
 from pydantic import Field
 
-from lumimd.document import Document
-from lumimd.ids import ID
-from lumimd.library import Place
+from lumimd.domain.document import Document
+from lumimd.domain.ids import ID
+from lumimd.ports.owner_queries import Place
 
 T = TypeVar("T")
 V = TypeVar("V")

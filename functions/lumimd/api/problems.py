@@ -13,8 +13,8 @@ from typing import Any, Final
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from lumimd.document import Document
-from lumimd.errors import REFUSALS, RefusalCode
+from lumimd.domain.document import Document
+from lumimd.domain.errors import REFUSALS, RefusalCode
 
 MEDIA_TYPE: Final = "application/problem+json"
 

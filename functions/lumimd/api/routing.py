@@ -9,8 +9,8 @@ from fastapi.routing import APIRoute
 from lumimd.api.idempotency import KEY_HEADER, key_header, once
 from lumimd.api.identity import authenticate
 from lumimd.api.limits import limited
-from lumimd.api.parts import api_parts
 from lumimd.api.problems import ProblemCode, documented
+from lumimd.api.services import api_parts
 
 EVERYWHERE: Final = (
     ProblemCode.UNAUTHENTICATED,

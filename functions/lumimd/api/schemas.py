@@ -8,9 +8,9 @@ from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from lumimd.client_access import ActionText, Tag, Title
-from lumimd.ids import ID, USER_ID
-from lumimd.media_types import TYPES
+from lumimd.domain.client_access import ActionText, Tag, Title
+from lumimd.domain.ids import ID, USER_ID
+from lumimd.domain.media_types import TYPES
 
 MAX_BATCH: Final = 100
 """Visits in one request: as many as are created well inside a client's patience."""

@@ -6,8 +6,8 @@ from typing import Any, Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lumimd import logs
 from lumimd.api.problems import Problem, ProblemCode
+from lumimd.telemetry import logs
 
 MAX_BODY_BYTES: Final = 256 * 1024
 """A batch of 100 visits with the longest titles and tags is under 100 KB."""

@@ -8,13 +8,13 @@ from typing import Final, Literal, Self
 
 from pydantic import Field
 
-from lumimd.clinical import Diagnosis, Medication, Medications, Source, Statement
-from lumimd.commands import RETRY_GAP
-from lumimd.document import Document
-from lumimd.errors import ErrorCode
-from lumimd.library import Group, group_of
-from lumimd.progress import LONG, Step
-from lumimd.records import (
+from lumimd.domain.clinical import Diagnosis, Medication, Medications, Source, Statement
+from lumimd.domain.document import Document
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.progress import Step
+from lumimd.domain.timing import LONG
+from lumimd.domain.transcript import Utterance
+from lumimd.domain.visit import (
     Consent,
     HistoryEntry,
     ProcessingError,
@@ -24,8 +24,9 @@ from lumimd.records import (
     Visit,
     VisitKind,
 )
-from lumimd.transcript import Utterance
-from lumimd.uploads import UploadPlace
+from lumimd.domain.visit_groups import Group, group_of
+from lumimd.pipeline.commands import RETRY_GAP
+from lumimd.ports.uploads import UploadPlace
 
 MILESTONES: Final = (0, 25, 50, 75, 100)
 

@@ -1,13 +1,13 @@
 """What an owner may ask of a visit: try again, another summary, stop, consent."""
 
-from lumimd import commands
 from lumimd.api.limits import Expensive, OnDemand, Write
-from lumimd.api.owning import OwnVisit
-from lumimd.api.parts import ApiParts, PartsOfApi
+from lumimd.api.ownership import OwnVisit
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
+from lumimd.api.services import ApiParts, PartsOfApi
 from lumimd.api.views import Progress
-from lumimd.records import Visit
+from lumimd.domain.visit import Visit
+from lumimd.pipeline import commands
 
 router = signed_in_router("visits")
 

@@ -4,18 +4,17 @@ from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
 
-from lumimd import commands
 from lumimd.api.account_views import DeletionView
 from lumimd.api.idempotency import new_id
 from lumimd.api.identity import CurrentUser
 from lumimd.api.limits import Expensive, Write, may_be_urgent
 from lumimd.api.listing import Page, Paged
-from lumimd.api.owning import OwnVisit
-from lumimd.api.parts import ApiParts, PartsOfApi
+from lumimd.api.ownership import OwnVisit
 from lumimd.api.problems import Problem
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
 from lumimd.api.schemas import Announced, NewVisit, VisitChange
+from lumimd.api.services import ApiParts, PartsOfApi
 from lumimd.api.views import (
     ActionsView,
     ActionView,
@@ -26,9 +25,11 @@ from lumimd.api.views import (
     VisitCard,
     VisitView,
 )
-from lumimd.library import Group, Place
-from lumimd.takes import takes_of
-from lumimd.uploads import recording_path
+from lumimd.domain.takes import takes_of
+from lumimd.domain.visit_groups import Group
+from lumimd.pipeline import commands
+from lumimd.ports.owner_queries import Place
+from lumimd.ports.uploads import recording_path
 
 router = signed_in_router("visits")
 

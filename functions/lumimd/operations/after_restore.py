@@ -10,16 +10,17 @@ from typing import Final
 
 from pydantic.alias_generators import to_camel
 
-from lumimd import commands, logs
-from lumimd.deletion import delete_remains
-from lumimd.document import Document
-from lumimd.erasure import user_of
-from lumimd.errors import RefusalCode, Refused, Transient
+from lumimd.domain.document import Document
+from lumimd.domain.errors import RefusalCode, Refused, Transient
+from lumimd.domain.visit import Deletion
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
-from lumimd.queries import pages
-from lumimd.records import Deletion
-from lumimd.rounds import several_at_once
+from lumimd.pipeline import commands
+from lumimd.pipeline.delete import delete_remains
+from lumimd.pipeline.erase import user_of
+from lumimd.pipeline.rounds import several_at_once
+from lumimd.ports.paging import pages
+from lumimd.telemetry import logs
 
 PAGE: Final = 100
 

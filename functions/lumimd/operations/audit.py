@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lumimd import logs
-from lumimd.errors import RefusalCode, Refused, Transient
+from lumimd.domain.errors import RefusalCode, Refused, Transient
+from lumimd.domain.operator_refusals import OperatorRefused
+from lumimd.domain.visit import Visit
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import AuditEntry, AuditOutcome
-from lumimd.operations.refusals import OperatorRefused
-from lumimd.records import Visit
+from lumimd.ports.operator_store import AuditEntry, AuditOutcome
+from lumimd.telemetry import logs
 
 
 @dataclass

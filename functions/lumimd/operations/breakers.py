@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from lumimd.commit import Conflict
-from lumimd.document import Document
+from lumimd.domain.commit import Conflict
+from lumimd.domain.document import Document
+from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
-from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.resilience.breaker_state import MODEL, ORDERS, TRANSCRIPTION, Breaker
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker
 
 NAMES: Final = (TRANSCRIPTION.name, ORDERS.name, MODEL.name)
 

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from lumimd.dead_letter import DeadLetter
-from lumimd.document import Document
-from lumimd.errors import Refused, Transient
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.document import Document
+from lumimd.domain.errors import Refused, Transient
 from lumimd.operations import dead_letters
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import LetterFilter, mark_of
-from lumimd.ports import Clock
+from lumimd.ports.clock import Clock
+from lumimd.ports.operator_store import LetterFilter, mark_of
 
 PAGE: Final = 300
 PER_MINUTE: Final = 60

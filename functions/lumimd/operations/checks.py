@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from lumimd.errors import DeploymentFault
-from lumimd.operations.controls import QueueControl, RunState, ScheduleControl
-from lumimd.operations.operator import Check, Unhealthy
-from lumimd.plurals import counted
-from lumimd.ports import VisitStore
-from lumimd.resilience.breaker_state import Breaker, State
-from lumimd.resilience.breaker_store import BreakerStore
+from lumimd.domain.errors import DeploymentFault
+from lumimd.domain.plurals import counted
+from lumimd.policies.breaker import Breaker, State
+from lumimd.ports.breaker_store import BreakerStore
+from lumimd.ports.health_check import Check, Unhealthy
+from lumimd.ports.service_controls import QueueControl, RunState, ScheduleControl
+from lumimd.ports.visit_store import VisitStore
 
 NOBODY: Final = "health-check"
 """A visit that does not exist: one read, and nothing of anybody's."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from lumimd.document import Document
-from lumimd.operations.lines import VisitLine
+from lumimd.domain.document import Document
+from lumimd.domain.visit_line import VisitLine
 from lumimd.operations.operator import Operator
 from lumimd.operations.statistics import MOST, changed_since
 

@@ -1,13 +1,13 @@
 """The visits that failed for good: look, try again, or put away with a reason."""
 
-from lumimd import commands
-from lumimd.commit import Conflict
-from lumimd.dead_letter import DeadLetter, LetterState
+from lumimd.domain.commit import Conflict
+from lumimd.domain.dead_letter import DeadLetter, LetterState
+from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.visit import Visit
 from lumimd.operations.audit import audited, standing
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import FoundLetter
-from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.records import Visit
+from lumimd.pipeline import commands
+from lumimd.ports.operator_store import FoundLetter
 
 
 async def one(operator: Operator, visit_id: str) -> DeadLetter:

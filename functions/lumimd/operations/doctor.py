@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Sized
 from enum import StrEnum
 from typing import Final
 
-from lumimd.document import Document
+from lumimd.domain.document import Document
+from lumimd.domain.plurals import counted, does
 from lumimd.operations.health import health
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import OVERDUE_AFTER, LetterFilter
 from lumimd.operations.statistics import statistics
-from lumimd.plurals import counted, does
+from lumimd.ports.operator_store import OVERDUE_AFTER, LetterFilter
 
 MOST: Final = 300
 """More than these are not counted out."""

@@ -6,12 +6,12 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-from lumimd.dead_letter import DeadLetter, LetterState
-from lumimd.document import Document
-from lumimd.errors import RETRYABLE
+from lumimd.domain.dead_letter import DeadLetter, LetterState
+from lumimd.domain.document import Document
+from lumimd.domain.errors import RETRYABLE
 from lumimd.operations.bulk_retry import choose
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import LetterFilter
+from lumimd.ports.operator_store import LetterFilter
 
 MOST: Final = 20_000
 """Dead letters that are counted; what is beyond is said to be missing."""

@@ -3,9 +3,10 @@
 import asyncio
 from typing import Final
 
-from lumimd.document import Document
-from lumimd.errors import Transient
-from lumimd.operations.operator import Check, Operator, Unhealthy
+from lumimd.domain.document import Document
+from lumimd.domain.errors import Transient
+from lumimd.operations.operator import Operator
+from lumimd.ports.health_check import Check, Unhealthy
 
 WITHIN_S: Final = 5.0
 """Whoever does not answer in this time is not well, whatever it would have said."""

@@ -1,11 +1,11 @@
 """Protect a visit from every change and deletion, and end that: with a reason, and on record."""
 
-from lumimd import commands
-from lumimd.erasure import was_user_erased
-from lumimd.errors import RefusalCode, Refused
+from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.visit import Visit
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
-from lumimd.records import Visit
+from lumimd.pipeline import commands
+from lumimd.pipeline.erase import was_user_erased
 
 
 async def hold(operator: Operator, visit_id: str, *, reason: str) -> Visit:

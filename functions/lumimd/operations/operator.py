@@ -1,23 +1,14 @@
 """Somebody at the controls: who they are, and what they work with."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lumimd.operations.controls import QueueControl, ScheduleControl
-from lumimd.operations.operator_store import OperatorStore
-from lumimd.parts import Parts
-from lumimd.resilience.breaker_store import BreakerStore
-
-Check = Callable[[], Awaitable[str]]
-"""Asks a dependency whether it works; the answer is a few words for a person.
-
-Raises whatever is wrong; `Unhealthy` where the dependency answers and is not well.
-"""
-
-
-class Unhealthy(Exception):
-    """The dependency answers and says something that is wrong; the message is for a person."""
+from lumimd.pipeline.services import Parts
+from lumimd.ports.breaker_store import BreakerStore
+from lumimd.ports.health_check import Check
+from lumimd.ports.operator_store import OperatorStore
+from lumimd.ports.service_controls import QueueControl, ScheduleControl
 
 
 class OperatorParts(Parts, Protocol):

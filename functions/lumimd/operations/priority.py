@@ -1,9 +1,9 @@
 """Let a visit overtake the others in the line for the provider, and end that: on record."""
 
-from lumimd import commands
+from lumimd.domain.visit import Visit
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
-from lumimd.records import Visit
+from lumimd.pipeline import commands
 
 
 async def prioritize(operator: Operator, visit_id: str, *, urgent: bool) -> Visit:

@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
-from lumimd.document import Document
+from lumimd.domain.document import Document
+from lumimd.domain.visit import ProcessingStatus
 from lumimd.operations.audit import audited
-from lumimd.operations.controls import QueueState
 from lumimd.operations.operator import Operator
-from lumimd.records import ProcessingStatus
+from lumimd.ports.service_controls import QueueState
 
 
 class VisitCounts(Document):

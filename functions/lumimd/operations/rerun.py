@@ -2,15 +2,15 @@
 
 from enum import StrEnum
 
-from lumimd import commands
-from lumimd import events as e
-from lumimd.errors import Permanent, RefusalCode, Refused
-from lumimd.legal_hold import as_marked
+from lumimd.domain import events as e
+from lumimd.domain.errors import Permanent, RefusalCode, Refused
+from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.visit import Visit
 from lumimd.operations.audit import audited, standing
 from lumimd.operations.operator import Operator
-from lumimd.operations.refusals import OperatorCode, OperatorRefused
-from lumimd.recording import record
-from lumimd.records import Visit
+from lumimd.pipeline import commands
+from lumimd.pipeline.legal_hold import as_marked
+from lumimd.pipeline.save import record
 
 
 class From(StrEnum):

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from lumimd.operations.audit import audited
-from lumimd.operations.controls import ScheduleState
 from lumimd.operations.operator import Operator
+from lumimd.ports.service_controls import ScheduleState
 
 
 async def look(operator: Operator) -> Sequence[ScheduleState]:

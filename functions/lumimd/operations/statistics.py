@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from statistics import median, quantiles
 from typing import Final
 
-from lumimd.document import Document
-from lumimd.operations.lines import VisitLine
+from lumimd.domain.document import Document
+from lumimd.domain.visit import ProcessingStatus, Stage
+from lumimd.domain.visit_line import VisitLine
 from lumimd.operations.operator import Operator
-from lumimd.operations.operator_store import VisitFilter, mark_of
 from lumimd.operations.timeline import RunOutcome, stage_runs
-from lumimd.records import ProcessingStatus, Stage
+from lumimd.ports.operator_store import VisitFilter, mark_of
 
 DAY: Final = timedelta(days=1)
 PAGE: Final = 300

@@ -6,9 +6,9 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
-from lumimd.document import Document
-from lumimd.operations.lines import VisitLine
-from lumimd.records import HistoryEntry, ProcessingStatus, Stage
+from lumimd.domain.document import Document
+from lumimd.domain.visit import HistoryEntry, ProcessingStatus, Stage
+from lumimd.domain.visit_line import VisitLine
 
 _STAGES: Final = {
     ProcessingStatus.PENDING: Stage.SUBMISSION,

@@ -12,8 +12,8 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from infra.local.stack import PROJECT
-from lumimd.records import Action, HistoryEntry, ProcessingStatus, Visit
-from lumimd.transcript import TranscriptPage
+from lumimd.domain.transcript import TranscriptPage
+from lumimd.domain.visit import Action, HistoryEntry, ProcessingStatus, Visit
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from infra.local.chaos.run import Outcome
 from infra.local.chaos.verdict import Promise
-from lumimd.records import HistoryEntry, Status
+from lumimd.domain.visit import HistoryEntry, Status
 
 SHOWN_VISITS: Final = 10
 """Visits whose history is printed; what broke them is mostly one and the same."""

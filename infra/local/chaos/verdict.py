@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Final
 
 from infra.local.chaos.evidence import Evidence, Heard, Job
-from lumimd.records import Action, HistoryEntry, ProcessingStatus, Status, Visit
-from lumimd.transcript import joined
-from lumimd.visit import TRANSITIONS
+from lumimd.domain.state_machine import TRANSITIONS
+from lumimd.domain.transcript import joined
+from lumimd.domain.visit import Action, HistoryEntry, ProcessingStatus, Status, Visit
 
 LEGAL: Final = {
     (status, event.name): transition.to for (status, event), transition in TRANSITIONS.items()

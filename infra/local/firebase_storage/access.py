@@ -9,9 +9,9 @@ from typing import Final
 
 import jwt
 
-from lumimd.audio import MAX_BYTES
-from lumimd.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES, TAKES_OF_A_CLIENT
-from lumimd.ids import ID, is_user_id
+from lumimd.domain.audio import MAX_BYTES
+from lumimd.domain.client_access import RECORDING_EXTENSIONS, RECORDING_TYPES, TAKES_OF_A_CLIENT
+from lumimd.domain.ids import ID, is_user_id
 
 _SCHEMES: Final = ("firebase", "bearer")
 _TAKES: Final = "|".join(map(str, range(2, TAKES_OF_A_CLIENT + 1)))

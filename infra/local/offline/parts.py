@@ -12,20 +12,21 @@ from lumimd.adapters.memory import (
     MemoryTranscriber,
     MemoryVisitStore,
 )
-from lumimd.adapters.memory.archive import MemoryArchive
-from lumimd.adapters.memory.census import MemoryCensus
 from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.model_answers import read_summary
-from lumimd.adapters.rules_summarizer import RulesSummarizer
-from lumimd.audio import MAX_SECONDS, Audio
-from lumimd.clinical import Source, VisitSummary
-from lumimd.errors import Held
-from lumimd.flags import Flags
-from lumimd.parts import Policy
-from lumimd.ports import Summarizer, Transcribed
-from lumimd.records import Stage
-from lumimd.shutdown import GracefulShutdown
-from lumimd.transcript import Transcript
+from lumimd.adapters.memory.retention_queries import MemoryArchive
+from lumimd.adapters.memory.visit_counts import MemoryCensus
+from lumimd.adapters.openai.model_answers import read_summary
+from lumimd.coordination.shutdown import GracefulShutdown
+from lumimd.domain.audio import MAX_SECONDS, Audio
+from lumimd.domain.clinical import Source, VisitSummary
+from lumimd.domain.errors import Held
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import Stage
+from lumimd.policies.deployment import Policy
+from lumimd.policies.flags import Flags
+from lumimd.ports.summarizer import Summarizer
+from lumimd.ports.transcriber import Transcribed
+from lumimd.rules.summarizer import RulesSummarizer
 
 
 class ScriptedModel:

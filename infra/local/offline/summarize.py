@@ -20,11 +20,12 @@ from infra.local.offline.parts import OfflineParts, ScriptedModel
 from infra.local.offline.transcripts import BadTranscript, read_transcript
 from infra.local.show import show
 from infra.local.visit_documents import VisitDocuments
-from lumimd import collecting, commands, logs, pipeline
 from lumimd.adapters.memory import ManualClock
-from lumimd.audio import Audio, Upload
-from lumimd.ports import Summarizer
-from lumimd.transcript import Transcript
+from lumimd.domain.audio import Audio, Upload
+from lumimd.domain.transcript import Transcript
+from lumimd.pipeline import accept, collect, commands, summarize
+from lumimd.ports.summarizer import Summarizer
+from lumimd.telemetry import logs
 
 USER_ID: Final = "offline"
 
@@ -91,12 +92,12 @@ async def summarized(
     parts = OfflineParts(transcript, ManualClock(datetime.now(UTC)), model)
     title = title.encode(errors="replace").decode()[:MAX_TITLE]
     await commands.create(parts, visit_id=visit_id, user_id=USER_ID, consent=True, title=title)
-    await pipeline.accept(parts, _upload(visit_id))
+    await accept.accept(parts, _upload(visit_id))
     (order,) = parts.transcriber.orders
-    await collecting.collect(parts, visit_id, 1, order.transcript_id)
+    await collect.collect(parts, visit_id, 1, order.transcript_id)
     while not parts.tasks.waiting.empty():
         task = parts.tasks.waiting.get_nowait()
-        await pipeline.summarize(parts, task.visit_id, task.attempt)
+        await summarize.summarize(parts, task.visit_id, task.attempt)
     stored = await parts.store.get(visit_id)
     assert stored is not None
     assert stored.visit.processing_status.is_terminal

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from lumimd.transcript import Transcript, Utterance
+from lumimd.domain.transcript import Transcript, Utterance
 
 MS_A_WORD: Final = 400
 """Ordinary speech: 150 words a minute. For utterances whose times are not known."""

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
-from lumimd.audio import Audio, Upload, upload_of
-from lumimd.errors import ErrorCode, Permanent, Transient
-from lumimd.measuring.pool import pool
-from lumimd.queries import Cursor, Page
+from lumimd.adapters.measuring.pool import pool
+from lumimd.domain.audio import Audio, Upload, upload_of
+from lumimd.domain.errors import ErrorCode, Permanent, Transient
+from lumimd.ports.paging import Cursor, Page
 
 PAGE: Final = 1_000
 """Objects of a page of the listing, as in Cloud Storage."""

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from lumimd.operations.controls import QueueState, RunState, ScheduleState
-from lumimd.operations.refusals import OperatorCode, OperatorRefused
+from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
 
 
 class MemoryQueues:

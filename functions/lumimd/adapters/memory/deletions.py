@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from lumimd.adapters.memory.queries import Listing, equal, until
-from lumimd.adapters.memory.store import MemoryVisitStore
-from lumimd.commit import Conflict, Stored
-from lumimd.queries import Cursor, Page
-from lumimd.reading import read
-from lumimd.records import Deletion, Hold, OfVisit, Visit
+from lumimd.adapters.memory.visit_store import MemoryVisitStore
+from lumimd.adapters.reading import read
+from lumimd.domain.commit import Conflict, Stored
+from lumimd.domain.visit import Deletion, Hold, OfVisit, Visit
+from lumimd.ports.paging import Cursor, Page
 
 
 class MemoryDeletions:

@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from lumimd.adapters.memory.index import Index
-from lumimd.queries import Cursor
+from lumimd.ports.paging import Cursor
 
 Document = dict[str, Any]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from lumimd.queries import Cursor
+from lumimd.ports.paging import Cursor
 
 Key = tuple[int, Any, str]
 

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from lumimd.adapters.memory.queries import equal
-from lumimd.adapters.memory.store import MemoryVisitStore
-from lumimd.commit import Conflict
-from lumimd.dead_letter import DeadLetter
-from lumimd.operations.lines import VisitLine
-from lumimd.operations.operator_store import (
+from lumimd.adapters.memory.visit_store import MemoryVisitStore
+from lumimd.adapters.reading import readable
+from lumimd.domain.commit import Conflict
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.domain.visit_line import VisitLine
+from lumimd.ports.operator_store import (
     COMPLETED_FIELDS,
     AuditEntry,
     AuditFilter,
@@ -22,8 +24,6 @@ from lumimd.operations.operator_store import (
     is_stuck,
     mark_of,
 )
-from lumimd.reading import readable
-from lumimd.records import ProcessingStatus
 
 T = TypeVar("T", VisitLine, DeadLetter, AuditEntry)
 

@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from lumimd.adapters.memory.documents import MemoryDocuments
 from lumimd.adapters.memory.index import has
-from lumimd.document import Document
-from lumimd.queries import Cursor, Page
-from lumimd.reading import readable
+from lumimd.adapters.reading import readable
+from lumimd.domain.document import Document
+from lumimd.ports.paging import Cursor, Page
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from lumimd.commit import Conflict
-from lumimd.document import Document
-from lumimd.reading import read, readable
+from lumimd.adapters.reading import read, readable
+from lumimd.domain.commit import Conflict
+from lumimd.domain.document import Document
 
 D = TypeVar("D", bound=Document)
 

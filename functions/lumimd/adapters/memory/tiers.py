@@ -2,7 +2,7 @@
 
 import asyncio
 
-from lumimd.resilience.rate_limit_policies import Tier
+from lumimd.policies.tiers import Tier
 
 
 class MemoryTiers:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lumimd.audio import Audio, is_below
-from lumimd.errors import ErrorCode, Transient
-from lumimd.ports import Failed, Job, JobGone, KnownJob, Running, Transcribed
-from lumimd.queries import Cursor, Page
+from lumimd.domain.audio import Audio, is_below
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.ports.paging import Cursor, Page
+from lumimd.ports.transcriber import Failed, Job, JobGone, KnownJob, Running, Transcribed
 
 PAGE: Final = 100
 

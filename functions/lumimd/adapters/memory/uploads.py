@@ -2,7 +2,7 @@
 
 import asyncio
 
-from lumimd.uploads import UploadPlace
+from lumimd.ports.uploads import UploadPlace
 
 
 class MemoryUploads:

@@ -1,0 +1,1 @@
+"""AssemblyAI: transcripts with speaker labels."""

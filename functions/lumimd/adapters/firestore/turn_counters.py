@@ -1,0 +1,39 @@
+"""The flows of those who wait, on Cloud Firestore: `ops/turns/flows/{lane}-{uid}`."""
+
+from datetime import datetime
+
+from google.cloud import firestore
+
+from lumimd.adapters.firestore.calls import called
+from lumimd.policies.priorities import Lane
+
+
+class FirestoreFlows:
+    """A turn is drawn by two transforms in one commit: nothing is read, and nobody loses a race."""
+
+    def __init__(self, client: firestore.AsyncClient) -> None:
+        self._client = client
+
+    async def draw(self, user_id: str, lane: Lane, after: int, expires_at: datetime) -> int:
+        """One more than the flow's last turn and than `after`. Two writes."""
+        flow = self._flow(user_id, lane)
+
+        async def drawn() -> int:
+            batch = self._client.batch()
+            batch.set(flow, {"last": firestore.Maximum(after)}, merge=True)
+            drawn = {"last": firestore.Increment(1), "expiresAt": expires_at}
+            batch.set(flow, drawn, merge=True)
+            *_, result = await batch.commit(retry=None)
+            return int(result.transform_results[0].integer_value)
+
+        return await called(drawn)
+
+    async def forget(self, user_id: str) -> None:
+        """Delete the flows of a user. One write a lane."""
+        batch = self._client.batch()
+        for lane in Lane:
+            batch.delete(self._flow(user_id, lane))
+        await called(lambda: batch.commit(retry=None))
+
+    def _flow(self, user_id: str, lane: Lane) -> firestore.AsyncDocumentReference:
+        return self._client.document(f"ops/turns/flows/{lane}-{user_id}")

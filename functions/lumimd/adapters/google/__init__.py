@@ -1,0 +1,1 @@
+"""Cloud Tasks, Cloud Scheduler, Cloud Storage and Firebase Auth."""

@@ -1,0 +1,60 @@
+"""ID tokens, verified by Firebase: signature, audience, issuer, expiry, revocation, user."""
+
+import asyncio
+from typing import Any, Final
+
+import firebase_admin  # type: ignore[import-untyped]
+from firebase_admin import auth, exceptions
+
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.ports.clock import Clock
+from lumimd.ports.tokens import SKEW_S, TokenFault, TokenRefused, User, user_of
+
+_REFUSALS: Final = (
+    (auth.ExpiredIdTokenError, TokenFault.EXPIRED),
+    (auth.RevokedIdTokenError, TokenFault.REVOKED),
+    (auth.UserDisabledError, TokenFault.DISABLED),
+    (auth.InvalidIdTokenError, TokenFault.INVALID),
+    # Its user was deleted since: nothing that they held is good any more.
+    (auth.UserNotFoundError, TokenFault.REVOKED),
+)
+
+
+class FirebaseTokens:
+    """Asks Firebase about the user at every request: who was signed out is out at once.
+
+    The claims are the token's own, so a role that is taken away lasts until the token expires, an
+    hour at most, unless the tokens of the user are revoked as well.
+    """
+
+    def __init__(self, app: firebase_admin.App, clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def verify(self, token: str) -> User:
+        """The user whom the token was issued to."""
+        return user_of(await asyncio.to_thread(self._claims, token), self._clock)
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            claims: dict[str, Any] = auth.verify_id_token(
+                token, app=self._app, check_revoked=True, clock_skew_seconds=SKEW_S
+            )
+            return claims
+        except ValueError as error:
+            raise TokenRefused(TokenFault.INVALID) from error
+        except exceptions.FirebaseError as error:
+            for refusal, fault in _REFUSALS:
+                if isinstance(error, refusal):
+                    raise TokenRefused(fault) from error
+            # The certificates or the user could not be fetched: the token may well be good.
+            raise Transient(ErrorCode.INTERNAL_ERROR) from error
+
+
+def firebase_app(project: str) -> firebase_admin.App:
+    """The app of this process for a project, made once."""
+    name = f"lumimd-{project}"
+    try:
+        return firebase_admin.get_app(name)
+    except ValueError:
+        return firebase_admin.initialize_app(options={"projectId": project}, name=name)

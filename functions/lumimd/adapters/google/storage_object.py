@@ -1,0 +1,87 @@
+"""A Cloud Storage object, read from an event or a list."""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
+
+from lumimd.adapters.inbound import _Inbound
+from lumimd.domain.audio import Audio, Upload, says_consent
+from lumimd.domain.audio import upload_of as audio_upload
+
+_INSTANT: Final = TypeAdapter(AwareDatetime)
+
+
+UNKNOWN_TYPE: Final = "application/octet-stream"
+
+
+_PRINTABLE: Final = re.compile(r"[ -~]{1,255}")
+
+
+def _size(value: object) -> int | None:
+    """A number of bytes, which is a string in protobuf's JSON; None for whatever is none."""
+    try:
+        size = int(value)  # type: ignore[call-overload]  # the TypeError below says what it is not
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return size if 0 <= size < 2**63 else None
+
+
+def _content_type(value: object) -> str:
+    """The type that a client gave; a store must be able to hold it, and a log to print it."""
+    known = isinstance(value, str) and _PRINTABLE.fullmatch(value)
+    return str(value) if known else UNKNOWN_TYPE
+
+
+def _texts(value: object) -> dict[str, str]:
+    """Custom metadata: texts. A client library may send numbers, or null for what is not there."""
+    if not isinstance(value, dict):
+        return {}
+    told = {name: each for name, each in value.items() if isinstance(name, str)}
+    return {name: str(each) for name, each in told.items() if isinstance(each, str | int | float)}
+
+
+class StorageObject(_Inbound):
+    """The part of google.events.cloud.storage.v1.StorageObjectData that we need.
+
+    `bucket`, `name` and `generation` identify a recording. No other field is worth losing one: what
+    is null, missing or of another type counts as not known.
+    """
+
+    bucket: str = Field(min_length=1)
+    name: str
+    generation: int = Field(ge=0, lt=2**63)
+    size: Annotated[int | None, BeforeValidator(_size)] = None
+    content_type: Annotated[str, BeforeValidator(_content_type)] = UNKNOWN_TYPE
+    metadata: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
+
+
+def upload_of(data: object, time: object) -> Upload | None:
+    """The recording that a finalize event announces; None for any other object.
+
+    Args:
+        data: google.events.cloud.storage.v1.StorageObjectData.
+        time: the event's time (RFC 3339), or an instant.
+    """
+    try:
+        stored = StorageObject.model_validate(data)
+    except ValidationError:
+        return None
+    try:
+        announced_at = _INSTANT.validate_python(time)
+    except ValidationError:
+        announced_at = None  # a recording is not ignored for the sake of a clock
+    audio = Audio(
+        bucket=stored.bucket,
+        storage_path=stored.name,
+        generation=stored.generation,
+        content_type=stored.content_type,
+        size_bytes=stored.size,
+    )
+    return audio_upload(audio, announced_at, consented=says_consent(stored.metadata))

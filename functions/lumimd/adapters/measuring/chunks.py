@@ -1,0 +1,132 @@
+"""Recordings made of chunks with a name and a size: AIFF and CAF here, WAV in its own file."""
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from lumimd.adapters.measuring.ending import whole
+from lumimd.adapters.measuring.recording import Recording
+from lumimd.domain.errors import ErrorCode, Permanent
+
+Chunk = tuple[bytes, int, int]
+"""Its name, where its content begins, and how long that claims to be."""
+
+STREAMED_FROM: Final = 0x7FFF_0000
+"""Recorders that cannot go back write a size that is as large as possible, or none."""
+
+STREAMED_SHARE: Final = 200
+"""And some write any large one: no upload ends after so small a part of what was recorded."""
+
+CHUNKS: Final = 10_000
+"""Before the sound; a file of more is none that a recorder wrote."""
+
+_W64_NAME: Final = 16
+
+_UNPADDED: Final = {b"data", b"fact", b"LIST", b"SSND", b"COMM"}
+"""Chunks that some recorders write behind one of an odd size without the byte between."""
+
+_AIFC_BLOCKS: Final = {b"ima4": (64, 34), b"GSM ": (160, 33), b"MAC3": (6, 2), b"MAC6": (6, 1)}
+"""Codecs of AIFC that count in blocks: samples and bytes of each."""
+
+
+def aiff_seconds(file: Recording) -> float:
+    """The length of an AIFF or AIFC file."""
+    form: tuple[float, float] | None = None
+    sound: tuple[int, int] | None = None
+    for name, offset, size in chunks(file, 12, ">4sI", even=True):
+        if name == b"COMM":
+            form = _frames_and_rate(file.at(offset, 22))
+        elif name == b"SSND":
+            sound = offset, size
+        if form is not None and sound is not None:
+            break
+    if form is None or sound is None:
+        raise nothing_there(form is not None)
+    (seconds, byte_rate), (offset, size) = form, sound
+    held = max(0, file.size - offset)
+    if not seconds:  # streamed: the sound goes on to the end of the file
+        return max(0, held - 8) / byte_rate
+    return whole(seconds, seconds * min(1.0, held / size if size else 0.0))
+
+
+def _frames_and_rate(common: bytes) -> tuple[float, float]:
+    """The seconds that an AIFF file announces, and its bytes a second."""
+    channels, frames, bits = struct.unpack(">hIh", common[:8])
+    rate = _extended(common[8:18])
+    if rate <= 0 or channels <= 0:
+        raise Permanent(ErrorCode.AUDIO_UNREADABLE)
+    samples, block = _AIFC_BLOCKS.get(common[18:22], (1, -(-bits // 8)))
+    return frames * samples / rate, rate / samples * block * channels
+
+
+def caf_seconds(file: Recording) -> float:
+    """The length of a Core Audio file: of a fixed size a packet, or with a table of packets."""
+    rate = packet_bytes = packet_frames = 0
+    announced_s: float | None = None
+    share: float | None = None
+    for name, offset, size in chunks(file, 8, ">4sq", even=False):
+        if name == b"desc":
+            rate, packet_bytes, packet_frames = struct.unpack(">d8xII", file.at(offset, 24))
+        elif name == b"pakt":
+            packets, frames = struct.unpack(">qq", file.at(offset, 16))
+            announced_s = (frames or packets * packet_frames) / rate
+        elif name == b"data":
+            held = max(0, file.size - offset - 4)
+            if packet_bytes and packet_frames:
+                second = packet_bytes / packet_frames * rate
+                return held / second if size < 0 else _whole_of(size - 4, held, second)
+            share = min(1.0, held / (size - 4)) if size > 4 else 1.0
+        if announced_s is not None and share is not None:
+            return whole(announced_s, announced_s * share)
+    raise nothing_there(rate > 0)
+
+
+def _whole_of(size: int, held: int, second: float) -> float:
+    """The length of `size` bytes at so many a second, of which the file holds some."""
+    return whole(size / second, min(size, held) / second)
+
+
+def chunks(file: Recording, offset: int, header: str, *, even: bool) -> Iterator[Chunk]:
+    """The chunks from `offset` on; in W64 the size counts the header and is a multiple of eight."""
+    length = struct.calcsize(header)
+    is_w64 = length > _W64_NAME
+    for _ in range(CHUNKS):
+        head = file.at(offset, length)
+        if len(head) < length:
+            return
+        name, size = struct.unpack(header, head)
+        size -= length if is_w64 else 0
+        yield name, offset + length, size
+        if size < 0:
+            return
+        offset += length + size
+        if is_w64:
+            offset += -size % 8
+        elif even and size % 2 and file.at(offset, 4) not in _UNPADDED:
+            offset += 1
+    raise Permanent(ErrorCode.AUDIO_UNREADABLE)
+
+
+def sound(
+    file: Recording, offset: int, size: int, rate: float, streamed_from: int = STREAMED_FROM
+) -> float:
+    """The length of `size` bytes of sound, if that is what the recorder knew when it wrote it."""
+    if not rate:
+        raise Permanent(ErrorCode.AUDIO_UNREADABLE)
+    held = max(0, file.size - offset)
+    is_streamed = size == 0 or (held < size and size >= streamed_from)
+    if is_streamed or held < size / STREAMED_SHARE:
+        return held / rate
+    return _whole_of(size, held, rate)
+
+
+def _extended(ten: bytes) -> float:
+    """A number as AIFF writes it: 80 bits, of which 64 are the fraction."""
+    exponent, fraction = struct.unpack(">HQ", ten)
+    power = (exponent & 0x7FFF) - 16383 - 63
+    return float(fraction) * 2.0**power if -200 < power < 200 else 0.0
+
+
+def nothing_there(is_recording: bool) -> Permanent:
+    """The file ends before the sound begins: it was cut off, unless it is no recording."""
+    return Permanent(ErrorCode.AUDIO_TRUNCATED if is_recording else ErrorCode.AUDIO_UNREADABLE)

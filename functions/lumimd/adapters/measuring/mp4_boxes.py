@@ -1,0 +1,39 @@
+"""The boxes that an MP4 file is made of, and the tables in them."""
+
+import struct
+from collections.abc import Iterator
+
+from lumimd.adapters.measuring.recording import BLOCK, Recording
+
+Box = tuple[bytes, int, int]
+"""Its name, where its content begins, and where it ends, be that behind the end of the file."""
+
+
+def boxes(file: Recording, offset: int, end: int) -> Iterator[Box]:
+    """The boxes between two places."""
+    while offset + 8 <= min(end, file.size):
+        head = file.at(offset, 16)
+        size, name = struct.unpack(">I4s", head[:8])
+        body = offset + 8
+        if size == 1 and len(head) == 16:
+            size, body = struct.unpack(">Q", head[8:])[0], body + 8
+        elif size == 0:
+            size = end - offset
+        if size < body - offset:
+            return
+        yield name, body, offset + size
+        offset += size
+
+
+def numbers(file: Recording, offset: int, end: int, kind: str, count: int) -> Iterator[int]:
+    """A table of numbers of a width; it ends where its box does."""
+    width = struct.calcsize(f">{kind}")
+    end = min(end, offset + width * count)
+    while offset < end:
+        block = file.at(offset, min(BLOCK, end - offset))
+        block = block[: len(block) // width * width]
+        if not block:
+            return
+        yield from struct.unpack(f">{len(block) // width}{kind}", block)
+        offset += len(block)
+        file.check()

@@ -1,0 +1,74 @@
+"""The clock of a track of an MP4 that was written in fragments."""
+
+import struct
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from lumimd.adapters.measuring.mp4_boxes import boxes, numbers
+from lumimd.adapters.measuring.recording import Recording
+
+
+class Clock:
+    """Where the fragments of a track began and where they end, in its own units."""
+
+    def __init__(self, timescale: int, default: int) -> None:
+        self.default = default
+        self.has_begun = False
+        self._timescale = timescale
+        self._begins = 0
+        self._ends = 0
+        self._now = 0
+
+    @property
+    def seconds(self) -> float:
+        """From the begin of the first fragment to the end of the last."""
+        return (self._ends - self._begins) / self._timescale if self._timescale else 0.0
+
+    def go(self, begins: int | None, lasts: int) -> None:
+        """A fragment that begins then, or where the one before ended."""
+        start = self._now if begins is None else begins
+        self._now = start + lasts
+        self._begins = min(self._begins, start) if self.has_begun else start
+        self._ends = max(self._ends, self._now)
+        self.has_begun = True
+
+
+def fragments(
+    file: Recording, body: int, end: int, clocks: Mapping[int, Clock]
+) -> Iterator[tuple[int, int | None, int]]:
+    """The track, the begin (None: where the one before ended) and the length of each fragment."""
+    for name, begins, ends in boxes(file, body, end):
+        if name != b"traf":
+            continue
+        track, start, lasts, each = 0, None, 0, 0
+        for kind, place, stops in boxes(file, begins, ends):
+            if kind == b"tfhd":
+                flags, track = struct.unpack(">II", file.at(place, 8))
+                default = clocks[track].default if track in clocks else 0
+                each = _default(file, place, flags) or default
+            elif kind == b"tfdt":
+                wide = file.at(place, 1) == b"\x01"
+                start = int.from_bytes(file.at(place + 4, 8 if wide else 4))
+            elif kind == b"trun" and track in clocks:
+                lasts += _run(file, place, stops, each)
+        if track in clocks and lasts:
+            yield track, start, lasts
+
+
+def _default(file: Recording, place: int, flags: int) -> int:
+    """The duration of a sample that the header of the fragment gives; 0 where it gives none."""
+    if not flags & 0x8:
+        return 0
+    offset = place + 8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0)
+    return int.from_bytes(file.at(offset, 4))
+
+
+def _run(file: Recording, place: int, stops: int, each: int) -> int:
+    """The duration of a run of samples."""
+    flags, count = struct.unpack(">II", file.at(place, 8))
+    if not flags & 0x100:
+        return int(count * each)
+    offset = place + 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
+    fields = 1 + sum(bool(flags & bit) for bit in (0x200, 0x400, 0x800))
+    table = numbers(file, offset, min(stops, file.size), "I", count * fields)
+    return sum(islice(table, 0, None, fields))

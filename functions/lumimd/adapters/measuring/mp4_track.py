@@ -1,0 +1,77 @@
+"""A track of sound as the index of an MP4 describes it, and how much of it the file holds."""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from lumimd.adapters.measuring.mp4_boxes import numbers
+from lumimd.adapters.measuring.recording import Recording
+
+
+@dataclass
+class Track:
+    """Samples lie in `chunks` (places in the file); `runs` tell how many: (first chunk, samples).
+
+    `size` is that of every sample, or 0: then `sizes` is where their table is, and how long.
+    """
+
+    number: int = 0
+    timescale: int = 0
+    is_sound: bool = False
+    duration: int = 0
+    edits: list[tuple[int, int]] = field(default_factory=list)
+    size: int = 0
+    sizes: tuple[int, int, int] = (0, 0, 0)
+    runs: list[tuple[int, int]] = field(default_factory=list)
+    chunks: "array[int]" = field(default_factory=lambda: array("Q"))
+
+    @property
+    def seconds(self) -> float:
+        """The length that the index announces; 0.0 without a timescale."""
+        return self.duration / self.timescale if self.timescale else 0.0
+
+    def heard(self, movie_timescale: int) -> float:
+        """What players let hear of it: the parts that the edit list names, if there is one.
+
+        An edit is (length in the movie's units, begin in the track's); an empty one, before the
+        sound begins, has no begin.
+        """
+        if not movie_timescale or not all(lasts for lasts, _ in self.edits):
+            return self.seconds
+        parts = [
+            min(lasts / movie_timescale, max(0.0, self.seconds - begins / self.timescale))
+            for lasts, begins in self.edits
+            if begins >= 0
+        ]
+        return sum(parts) if parts else self.seconds
+
+    def held(self, file: Recording) -> float:
+        """The share of the samples that is in the file."""
+        total = there = 0
+        last_place, last_first, last_samples = -1, 0, 0
+        for place, samples in zip(self.chunks, self._samples(), strict=False):
+            if place < file.size:
+                there += samples
+                if place > last_place:
+                    last_place, last_first, last_samples = place, total, samples
+            total += samples
+        if not total:
+            return 1.0
+        if there and (size := self._bytes(file, last_first, last_samples)):
+            there -= round(last_samples * max(0.0, 1 - (file.size - last_place) / size))
+        return there / total
+
+    def _samples(self) -> Iterator[int]:
+        """How many samples each chunk has."""
+        for (first, samples), (after, _) in zip(
+            self.runs, [*self.runs[1:], (len(self.chunks) + 1, 0)], strict=True
+        ):
+            for _ in range(min(after, len(self.chunks) + 1) - first):
+                yield samples
+
+    def _bytes(self, file: Recording, first: int, count: int) -> int:
+        if self.size:
+            return self.size * count
+        offset, end, entries = self.sizes
+        return sum(islice(numbers(file, offset + 4 * first, end, "I", entries - first), count))

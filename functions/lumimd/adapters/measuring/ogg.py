@@ -1,0 +1,147 @@
+"""Ogg: Opus, Vorbis, Speex or FLAC; one recording, or several joined one after the other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from lumimd.adapters.measuring.recording import Recording
+from lumimd.domain.errors import ErrorCode, Permanent
+
+_HEADER: Final = 27
+_FIRST: Final = 2
+
+_PACKET_S: Final = 0.020
+"""Length of a packet where the file is too short to tell."""
+
+STREAMS: Final = 64
+"""Side by side; a file of more is none that a recorder wrote."""
+
+_PLAUSIBLE_PAGE_S: Final = 60.0
+"""A page holds at most 255 packets of a quarter of a second at most."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """`packets` end on it; `granule` is the position in samples at the end of the last of them."""
+
+    serial: int
+    is_first: bool
+    granule: int
+    packets: int
+    body: int
+    is_whole: bool
+
+
+@dataclass
+class Stream:
+    """One stream of sound: its clock at the ends of its first pages and of its last."""
+
+    rate: int
+    skip: int = 0
+    pages: list[Page] = field(default_factory=list)
+    last: int = 0
+
+    def add(self, page: Page) -> None:
+        """Note a page whose packets are sound."""
+        if page.granule > 0 and page.packets:
+            if len(self.pages) < 2:
+                self.pages.append(page)
+            self.last = page.granule
+
+    @property
+    def seconds(self) -> float:
+        """From where the clock stood at first to where it stood at last."""
+        return max(0, self.last - self._start() - self.skip) / self.rate
+
+    def _start(self) -> int:
+        """Where the clock stood before the first page.
+
+        That is written nowhere: the packets of the first page are as long as those of the second.
+        """
+        if not self.pages:
+            return 0
+        first = self.pages[0]
+        packet = self.rate * _PACKET_S
+        if len(self.pages) == 2 and self.pages[1].granule > first.granule:
+            second = self.pages[1]
+            packet = (second.granule - first.granule) / second.packets
+        elif first.granule < _PLAUSIBLE_PAGE_S * self.rate:
+            return 0
+        held = packet * first.packets
+        start = first.granule - held
+        # So close to zero the estimate is no better than zero itself.
+        return 0 if start < held / 5 else round(start)
+
+
+def ogg_seconds(file: Recording) -> float:
+    """The lengths of all recordings in the file together."""
+    total, streams, may_begin = 0.0, dict[int, Stream | None](), True
+    heard = False
+    for page in _pages(file):
+        if page.is_first:
+            if not may_begin:  # the recording before has ended: another one is joined to it
+                total += _longest(streams)
+                streams = {}
+            may_begin = True
+            if len(streams) == STREAMS:
+                raise Permanent(ErrorCode.AUDIO_UNREADABLE)
+            streams[page.serial] = _stream(file.at(page.body, 64))
+            heard = heard or streams[page.serial] is not None
+            continue
+        may_begin = False
+        stream = streams.get(page.serial)
+        if stream is not None and page.is_whole:
+            stream.add(page)
+    if not heard:
+        raise Permanent(ErrorCode.AUDIO_UNREADABLE)
+    return total + _longest(streams)
+
+
+def _longest(streams: dict[int, Stream | None]) -> float:
+    return max((each.seconds for each in streams.values() if each is not None), default=0.0)
+
+
+def _stream(packet: bytes) -> Stream | None:
+    """The stream that begins with `packet`; None for pictures, indexes and unknown codecs."""
+    rate, skip = 0, 0
+    if packet.startswith(b"OpusHead"):
+        rate, skip = 48_000, int.from_bytes(packet[10:12], "little")
+    elif packet.startswith(b"\x01vorbis"):
+        rate = int.from_bytes(packet[12:16], "little")
+    elif packet.startswith(b"Speex   "):
+        rate = int.from_bytes(packet[36:40], "little")
+    elif packet.startswith(b"\x7fFLAC"):
+        rate = int.from_bytes(packet[27:30]) >> 4
+    return Stream(rate, skip) if rate else None
+
+
+def _pages(file: Recording) -> Iterator[Page]:
+    offset = 0
+    while offset + _HEADER <= file.size:
+        head = file.at(offset, _HEADER)
+        if head[:4] != b"OggS":
+            found = _next_page(file, offset + 1)
+            if found is None:
+                return
+            offset = found
+            continue
+        lacing = file.at(offset + _HEADER, head[26])
+        body = offset + _HEADER + head[26]
+        end = body + sum(lacing)
+        yield Page(
+            serial=int.from_bytes(head[14:18], "little"),
+            is_first=bool(head[5] & _FIRST),
+            granule=int.from_bytes(head[6:14], "little", signed=True),
+            packets=sum(each < 255 for each in lacing),
+            body=body,
+            is_whole=len(lacing) == head[26] and end <= file.size,
+        )
+        offset = end
+
+
+def _next_page(file: Recording, offset: int) -> int | None:
+    for begins, data in file.blocks(offset, file.size, overlap=3):
+        place = data.find(b"OggS")
+        if place >= 0:
+            return begins + place
+    return None

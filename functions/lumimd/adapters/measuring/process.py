@@ -1,0 +1,162 @@
+"""One measuring process, as its parent sees it."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, Final
+
+from lumimd.adapters.measuring.limits import SILENT_FOR_S
+from lumimd.adapters.measuring.recording import Budget, TooCostly
+from lumimd.adapters.measuring.worker import ABANDON, LENGTH, NICE, REQUEST, START
+from lumimd.domain.errors import ErrorCode, MeasuringDied, Permanent, Transient
+
+Read = Callable[[int, int], bytes]
+
+WORKER: Final = (sys.executable, "-m", "lumimd.adapters.measuring.worker")
+LAST: Final = (*WORKER, NICE)
+"""A worker that lets all others go first."""
+
+_KEPT: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH")
+"""Of the environment: no key of a provider, and no way to the cloud's credentials."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The verdict of a process, and its cost."""
+
+    seconds: float | None
+    cpu_s: float = 0.0
+    peak_kib: int = 0
+
+
+class Process:
+    """A process that is kept from recording to recording, and replaced when it was killed."""
+
+    def __init__(self, command: Sequence[str] = WORKER) -> None:
+        self._command = command
+        self._running: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that is kept at the moment."""
+        return self._running.pid if self._running else None
+
+    def measure(self, read: Read, size: int, budget: Budget) -> Measured:
+        """The length of a recording of `size` bytes; `read(offset, length)` gives its bytes.
+
+        Raises:
+            Permanent: `audio_unreadable` or `audio_truncated`.
+            TooCostly: the budget was used up; the process was killed, if need be.
+            MeasuringDied: the process is gone for another reason.
+            Exception: any error of `read`.
+        """
+        running = self._start()
+        try:
+            return self._served(running, read, size, budget)
+        except (EOFError, BrokenPipeError) as error:
+            code = self.stop()
+            if code == -signal.SIGPROF:
+                raise TooCostly from error
+            raise MeasuringDied(ErrorCode.INTERNAL_ERROR) from error
+        except TimeoutError as error:
+            self.stop()
+            raise Transient(ErrorCode.INTERNAL_ERROR) from error
+
+    def stop(self) -> int | None:
+        """End the process, if there is one; how it ended."""
+        running, self._running = self._running, None
+        if running is None:
+            return None
+        to, come_from = _pipes(running)
+        with suppress(BrokenPipeError):
+            to.close()
+        come_from.close()
+        try:
+            return running.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            return running.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._running is None or self._running.poll() is not None:
+            self.stop()
+            self.starts += 1
+            self._running = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env=_environment(),
+            )
+        return self._running
+
+    def _served(
+        self, running: subprocess.Popen[bytes], read: Read, size: int, budget: Budget
+    ) -> Measured:
+        to, come_from = _pipes(running)
+        failure: Exception | None = None
+        _write(to, START.pack(size, budget.cpu_s, budget.bytes, budget.jumps))
+        while True:
+            kind, offset, length = REQUEST.unpack(_exactly(come_from, REQUEST.size))
+            if kind == b"A":
+                break
+            try:
+                data = read(offset, length)
+            except Exception as error:  # raised once the process is ready for another recording
+                failure = error
+                _write(to, LENGTH.pack(ABANDON))
+            else:
+                _write(to, LENGTH.pack(len(data)) + data)
+        answer = json.loads(_exactly(come_from, length))
+        if failure is not None:
+            raise failure
+        if "is_costly" in answer:
+            raise TooCostly
+        if "code" in answer:
+            raise Permanent(ErrorCode(answer["code"]))
+        return Measured(answer["seconds"], answer["cpu_s"], answer["peak_kib"])
+
+
+def _environment() -> dict[str, str]:
+    """The variables with which an interpreter finds this package; none that holds a key."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or (name.startswith("PYTHON") and name != "PYTHONPATH")
+    }
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _pipes(running: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    assert running.stdin is not None
+    assert running.stdout is not None
+    return running.stdin, running.stdout
+
+
+def _write(to: IO[bytes], data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[to.write(view) :]
+
+
+def _exactly(come_from: IO[bytes], length: int) -> bytes:
+    parts = []
+    poll = select.poll()
+    poll.register(come_from, select.POLLIN)
+    while length:
+        if not poll.poll(SILENT_FOR_S * 1000):
+            raise TimeoutError
+        part = come_from.read(length)
+        if not part:
+            raise EOFError
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)

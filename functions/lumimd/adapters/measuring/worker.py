@@ -1,0 +1,115 @@
+"""The main program of a measuring process: `python -m lumimd.adapters.measuring.worker`.
+
+It has its standard input and output, and may open nothing else: no file, no socket. It asks its
+parent for the bytes that it needs, and ends when the parent closes the pipe, or is gone.
+
+    parent   -> START   the size of the recording, and the budget
+    process  -> b"R"    offset and length of the bytes it wants
+    parent   -> LENGTH  how many there are, and the bytes; or ABANDON
+    process  -> b"A"    LENGTH and the answer, as JSON
+"""
+
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+from contextlib import suppress
+from typing import Any, Final
+
+from lumimd.adapters.measuring import limits
+from lumimd.adapters.measuring.length import seconds_of
+from lumimd.adapters.measuring.recording import Budget, Recording, TooCostly
+from lumimd.domain.errors import Permanent
+
+START: Final = struct.Struct("!QdQQ")
+REQUEST: Final = struct.Struct("!cQI")
+LENGTH: Final = struct.Struct("!I")
+ABANDON: Final = 0xFFFF_FFFF
+
+NICE: Final = "--nice"
+_NICENESS: Final = 10
+
+_STDIN, _STDOUT, _DESCRIPTORS = 0, 1, 3
+
+
+class Abandoned(Exception):
+    """The parent no longer wants the answer."""
+
+
+class ParentGone(Exception):
+    """The pipe is closed."""
+
+
+def main() -> None:
+    """Measure recordings until the parent is gone."""
+    if NICE in sys.argv:
+        os.nice(_NICENESS)
+    _confine()
+    with suppress(ParentGone, BrokenPipeError):
+        while True:
+            size, cpu_s, size_bytes, jumps = START.unpack(_exactly(START.size))
+            # The kernel kills the process at that time, even inside a call that never returns.
+            signal.setitimer(signal.ITIMER_PROF, cpu_s + limits.OVERRUN_S)
+            answer = _answer(size, Budget(cpu_s, size_bytes, jumps))
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            text = json.dumps(answer).encode()
+            _write(REQUEST.pack(b"A", 0, len(text)) + text)
+
+
+def _confine() -> None:
+    """No descriptor but the three that are open, no file, no core, no more memory than needed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, by closing the pipe
+    for name, value in (
+        ("RLIMIT_NOFILE", _DESCRIPTORS),
+        ("RLIMIT_FSIZE", 0),
+        ("RLIMIT_CORE", 0),
+        ("RLIMIT_AS", limits.ADDRESS_SPACE),
+    ):
+        with suppress(ValueError, OSError):  # macOS has no limit of the address space
+            resource.setrlimit(getattr(resource, name), (value, value))
+
+
+def _answer(size: int, budget: Budget) -> dict[str, Any]:
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    answer: dict[str, Any]
+    try:
+        answer = {"seconds": seconds_of(Recording(_read, size, budget))}
+    except Permanent as error:
+        answer = {"code": error.code.value}
+    except (TooCostly, MemoryError):
+        answer = {"is_costly": True}
+    except Abandoned:
+        answer = {"is_abandoned": True}
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {**answer, "cpu_s": used, "peak_kib": after.ru_maxrss}
+
+
+def _read(offset: int, length: int) -> bytes:
+    _write(REQUEST.pack(b"R", offset, length))
+    (found,) = LENGTH.unpack(_exactly(LENGTH.size))
+    if found == ABANDON:
+        raise Abandoned
+    return _exactly(found)
+
+
+def _exactly(length: int) -> bytes:
+    parts = []
+    while length:
+        part = os.read(_STDIN, length)
+        if not part:
+            raise ParentGone
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
+
+
+def _write(data: bytes) -> None:
+    while data:
+        data = data[os.write(_STDOUT, data) :]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The visits by age, over the visits in memory."""
+
+import asyncio
+from datetime import datetime
+
+from lumimd.adapters.memory.queries import Listing, Where, between, equal, until
+from lumimd.adapters.memory.visit_store import MemoryVisitStore
+from lumimd.domain.commit import Stored
+from lumimd.domain.visit import ProcessingStatus, Visit
+from lumimd.ports.paging import Cursor, Page
+
+
+class MemoryArchive:
+    """Goes by the store's index of `createdAt`."""
+
+    def __init__(self, store: MemoryVisitStore) -> None:
+        self._store = store
+
+    async def with_audio(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """Visits so old on which no erasure is on record, the oldest first."""
+        old = until("createdAt", created_before)
+        return await self._page(limit, after, lambda v: old(v) and equal(v, audioErasedAt=None))
+
+    async def between(
+        self, created_after: datetime, before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """Visits that were created in that time, the oldest first."""
+        return await self._page(limit, after, between("createdAt", created_after, before))
+
+    async def waiting(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """Visits so old that are still `pending`, the oldest first."""
+        old, pending = until("createdAt", created_before), ProcessingStatus.PENDING
+        return await self._page(
+            limit, after, lambda v: old(v) and equal(v, processingStatus=pending)
+        )
+
+    async def older(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """Visits so old, the oldest first."""
+        return await self._page(limit, after, until("createdAt", created_before))
+
+    async def _page(self, limit: int, after: Cursor | None, where: Where) -> Page[Stored]:
+        await asyncio.sleep(0)
+        store = self._store
+        return Listing(store.raw, Visit, "visits", "createdAt", store.stored, where).page(
+            limit, after
+        )

@@ -1,0 +1,1 @@
+"""OpenAI: summaries by a language model."""

@@ -1,0 +1,89 @@
+"""Reading stored documents, of which some may be of a newer release, or damaged.
+
+A document that cannot be read is named in the log by its collection and id, and by the field and
+the rule that it breaks; never by what it holds. Alerts count these lines.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from lumimd.domain.document import Document
+from lumimd.domain.errors import UnreadableDocument
+from lumimd.domain.profile import Profile
+from lumimd.telemetry import logs
+
+D = TypeVar("D", bound=Document)
+E = TypeVar("E")
+
+MOST_NAMED: Final = 20
+"""Documents of one page that are named one by one; after a rollback there may be thousands."""
+
+
+def read(kind: type[D], collection: str, document_id: str, stored: Any) -> D:
+    """The document.
+
+    Raises:
+        UnreadableDocument: this release cannot read it; it was logged.
+    """
+    try:
+        return kind.from_stored(stored)
+    except (ValueError, TypeError) as error:
+        _name(collection, document_id, error)
+        raise UnreadableDocument(
+            collection, document_id
+        ) from None  # the cause may quote the document
+
+
+def readable(
+    kind: type[D], collection: str, found: Iterable[tuple[str, Any, E]]
+) -> tuple[list[tuple[D, E]], tuple[str, ...]]:
+    """The readable documents of `(id, stored, extra)`, each with its extra; the ids passed over."""
+    documents: list[tuple[D, E]] = []
+    passed_over: list[str] = []
+    for document_id, stored, extra in found:
+        try:
+            documents.append((kind.from_stored(stored), extra))
+        except (ValueError, TypeError) as error:
+            if len(passed_over) < MOST_NAMED:
+                _name(collection, document_id, error)
+            passed_over.append(document_id)
+    if passed_over:
+        count = len(passed_over)
+        logs.event("documents_passed_over", "warning", collection=collection, count=count)
+    return documents, tuple(passed_over)
+
+
+def profile_of(user_id: str, stored: object) -> Profile:
+    """The profile as it is stored; a field that cannot be read counts as unset, and is logged.
+
+    Owners write their preferences themselves: unreadable ones stop no upload.
+    """
+    fields = stored if isinstance(stored, dict) else {}
+    try:
+        return read(Profile, "users", user_id, {**fields, "userId": user_id})
+    except UnreadableDocument:
+        tier = fields.get("tier")
+        return Profile(user_id=user_id, tier=tier if isinstance(tier, str) else None)
+
+
+def _name(collection: str, document_id: str, error: Exception) -> None:
+    # The id of a user may be an e-mail address, and a receipt for everything has it in its own.
+    names_a_user = collection == "users" or document_id.startswith("~")
+    logs.event(
+        "document_unreadable",
+        "error",
+        collection=collection,
+        documentId=None if names_a_user else document_id,
+        reason=_reason(error),
+    )
+
+
+def _reason(error: Exception) -> str:
+    """The field, by its name in our own record, and the rule: `currentStep enum`."""
+    if not isinstance(error, ValidationError):
+        return type(error).__name__
+    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    field = first["loc"][0] if first["loc"] else "document"
+    return f"{field} {first['type']}"

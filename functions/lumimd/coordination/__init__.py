@@ -1,0 +1,1 @@
+"""State that all instances share: breaker, admission, rate limits, flags, shutdown."""

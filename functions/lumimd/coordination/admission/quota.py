@@ -1,0 +1,25 @@
+"""The quota of recordings: who is over it waits until more are allowed; nothing is refused."""
+
+from lumimd.coordination.rate_limits import Limits, TooMany
+from lumimd.policies.tiers import Limited
+from lumimd.ports.tiers import Tiers
+
+
+class TierQuota:
+    """What the tier of the user allows; see `rate_limit_policies.py`."""
+
+    def __init__(self, limits: Limits, tiers: Tiers) -> None:
+        self._limits = limits
+        self._tiers = tiers
+
+    async def take(self, user_id: str) -> float | None:
+        """Count one recording; None, or the seconds until another one is allowed.
+
+        Raises:
+            Transient: the store is not available.
+        """
+        try:
+            await self._limits.allow(user_id, await self._tiers.of(user_id), Limited.VISITS)
+        except TooMany as refusal:
+            return refusal.retry_after_s
+        return None

@@ -1,0 +1,119 @@
+"""Places that nobody gave back: who died before it could, or was asked to stop meanwhile.
+
+Called when somebody waits and no place is free. A place whose visit says that its job has ended is
+free. Where the visit has gone on without the job (another recording came, its owner cancelled it,
+it expired), the provider is asked whether any job for it still runs.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+
+from lumimd.coordination.admission.semaphore import Slots
+from lumimd.domain.errors import Transient
+from lumimd.domain.visit import ProcessingStatus, Status, Visit
+from lumimd.policies.permits import Place
+from lumimd.ports.clock import Clock
+from lumimd.ports.transcriber import JobGone, Running, Transcriber
+from lumimd.ports.visit_store import VisitStore
+from lumimd.telemetry import logs
+
+OLD: Final = timedelta(minutes=10)
+"""Most jobs have ended by then, and who holds such a place is worth a look."""
+
+SETTLED: Final = timedelta(minutes=5)
+"""After that, whoever was about to order for an earlier attempt has stopped for certain, and the
+provider's list, which lags, shows what was ordered."""
+
+LOOKS_AT_ONCE: Final = 20
+
+
+class Jobs(Protocol):
+    """The sources that tell whether a job still runs."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def store(self) -> VisitStore: ...
+
+    @property
+    def transcriber(self) -> Transcriber: ...
+
+
+class Fate(StrEnum):
+    """What has become of the job for which a place is held."""
+
+    MAY_RUN = "may_run"
+    ENDED = "ended"
+    ABANDONED = "abandoned"
+
+
+def fate(visit: Visit | None, attempt: int, now: datetime) -> Fate:
+    """What the visit tells of the job of that attempt.
+
+    A visit that is gone tells nothing: its deletion gives the places back.
+    """
+    if visit is None:
+        return Fate.MAY_RUN
+    if visit.attempt != attempt or visit.status in (Status.CANCELLED, Status.EXPIRED):
+        return Fate.ABANDONED if _is_settled(visit, now) else Fate.MAY_RUN
+    match visit.processing_status:
+        case ProcessingStatus.PENDING | ProcessingStatus.TRANSCRIBING:
+            return Fate.MAY_RUN
+        case _:
+            return Fate.ENDED
+
+
+def _is_settled(visit: Visit, now: datetime) -> bool:
+    times = visit.timings
+    if times is None:
+        return False
+    return now - (times.processing_completed_at or times.processing_started_at) > SETTLED
+
+
+async def sweep(jobs: Jobs, slots: Slots) -> int:
+    """Free the places of those whose job has ended; how many.
+
+    Raises:
+        Transient: the places could not be read.
+    """
+    now, gate = jobs.clock.now(), asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    async def freed(place: Place) -> bool:
+        visit_id, _, attempt = place.holder.rpartition("/")
+        async with gate:
+            try:
+                stored = await jobs.store.get(visit_id)
+                visit = stored.visit if stored else None
+                found = fate(visit, int(attempt), now)
+                if found is Fate.ABANDONED and not await _runs(jobs, visit):
+                    found = Fate.ENDED
+                if found is Fate.ENDED:
+                    await slots.release(place.holder)
+            except Transient as error:
+                logs.failure("place_not_looked_at", error, visitId=visit_id)
+                return False
+        return found is Fate.ENDED
+
+    old = [place for place in await slots.holders() if now - place.since > OLD]
+    count = sum(await asyncio.gather(*(freed(place) for place in old)))
+    if count:
+        logs.event("places_found", "warning", count=count)
+    return count
+
+
+async def _runs(jobs: Jobs, visit: Visit | None) -> bool:
+    """Whether the provider is still at work on any recording of the visit."""
+    if visit is None or visit.audio is None:
+        return False
+    folder = visit.audio.storage_path.rpartition("/")[0] + "/"
+    for transcript_id in await jobs.transcriber.jobs_below(visit.audio.bucket, folder):
+        try:
+            job = await jobs.transcriber.fetch(transcript_id)
+        except JobGone:
+            continue
+        if isinstance(job.state, Running):
+            return True
+    return False

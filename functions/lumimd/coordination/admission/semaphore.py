@@ -1,0 +1,145 @@
+"""Places at the provider, shared by all instances: never more are taken than the cap allows."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+from zlib import crc32
+
+from lumimd.coordination.shared_document import Shared
+from lumimd.policies.permits import Cap, Place, Shard, left, released, spilled, taken
+from lumimd.policies.priorities import Lane
+from lumimd.ports.clock import Clock
+from lumimd.ports.shared_documents import SharedDocuments
+
+COLLECTION: Final = "ops/slots/shards"
+
+
+class Slots:
+    """The places as one instance takes and releases them.
+
+    A holder looks into its home shard first, which its name gives; only when there is no room does
+    it look at all of them. That is a read and a write, as long as there is room.
+
+    After the cap was lowered, what runs in shards that are gone is not counted until it has ended.
+    """
+
+    def __init__(self, shards: SharedDocuments[Shard], cap: Cap, clock: Clock) -> None:
+        self.cap: Final = cap
+        self._shards = Shared(shards)
+        self._clock = clock
+
+    async def take(self, holder: str, lane: Lane, until: datetime) -> bool:
+        """Have a place until then, or keep the one that the holder has; False: there is none.
+
+        Raises:
+            Contended: too many wanted places at once.
+            Transient: the store is not available.
+        """
+        home = self._home(holder)
+        place = Place(holder=holder, lane=lane, since=self._clock.now(), until=until)
+        outcome = await self._shards.change(_key(home), lambda shard: self._at_home(shard, place))
+        if outcome is not None:
+            return outcome
+        for number in self._elsewhere(home, await self._all(), place):
+            if number != home:
+                await self._shards.change(_key(home), lambda shard: self._spilled(shard, place))
+            if await self._shards.change(_key(number), self._into(number, place)):
+                return True
+        return False
+
+    async def has(self, holder: str) -> bool:
+        """Whether the holder has a place.
+
+        Raises:
+            Transient: the store is not available.
+        """
+        now = self._clock.now()
+        found = await self._shards.documents.get(_key(self._home(holder)))
+        home = found[0] if found else Shard()
+        shards = (await self._all()).values() if home.spills(now) else [home]
+        places = (shard.of(holder) for shard in shards)
+        return any(place is not None and place.until > now for place in places)
+
+    async def release(self, holder: str) -> None:
+        """Give the place back; nothing happens when there is none.
+
+        Raises:
+            Contended: too many gave back places at once.
+            Transient: the store is not available.
+        """
+        home = self._home(holder)
+
+        def leave(shard: Shard | None) -> tuple[Shard | None, bool]:
+            if shard is None:
+                return None, False
+            return released(shard, holder), shard.spills(self._clock.now())
+
+        if await self._shards.change(_key(home), leave):
+            for number, shard in (await self._all()).items():
+                if shard.of(holder) is not None:
+                    await self._shards.change(_key(number), leave)
+
+    async def holders(self) -> tuple[Place, ...]:
+        """Every place that is taken.
+
+        Raises:
+            Transient: the store is not available.
+        """
+        now = self._clock.now()
+        shards = (await self._all()).values()
+        return tuple(place for shard in shards for place in shard.places if place.until > now)
+
+    async def free(self) -> dict[Lane, int]:
+        """How many places each lane could have now.
+
+        Raises:
+            Transient: the store is not available.
+        """
+        shards, now = await self._all(), self._clock.now()
+        rooms = [
+            left(shards.get(number, Shard()), self.cap.room(number), now)
+            for number in range(self.cap.shards)
+        ]
+        return {lane: sum(room[lane] for room in rooms) for lane in Lane}
+
+    def _at_home(self, shard: Shard | None, place: Place) -> tuple[Shard | None, bool | None]:
+        """None for an outcome: the holder may have, or may find, a place elsewhere."""
+        now, shard = self._clock.now(), shard or Shard()
+        if shard.of(place.holder) is None and shard.spills(now):
+            return None, None
+        after = taken(shard, place, self.cap.room(self._home(place.holder)), now)
+        if after is None:
+            return None, False if self.cap.shards == 1 else None
+        return after, True
+
+    def _spilled(self, shard: Shard | None, place: Place) -> tuple[Shard, None]:
+        return spilled(shard or Shard(), place.until), None
+
+    def _into(
+        self, number: int, place: Place
+    ) -> Callable[[Shard | None], tuple[Shard | None, bool]]:
+        def into(shard: Shard | None) -> tuple[Shard | None, bool]:
+            after = taken(shard or Shard(), place, self.cap.room(number), self._clock.now())
+            return after, after is not None
+
+        return into
+
+    def _elsewhere(self, home: int, shards: Mapping[int, Shard], place: Place) -> list[int]:
+        """Where to look: where the holder is, else wherever there is room, home first."""
+        at = [number for number, shard in shards.items() if shard.of(place.holder) is not None]
+        now, numbers = self._clock.now(), range(self.cap.shards)
+        return at or [
+            number
+            for number in (*numbers[home:], *numbers[:home])
+            if left(shards.get(number, Shard()), self.cap.room(number), now)[place.lane]
+        ]
+
+    async def _all(self) -> dict[int, Shard]:
+        return {int(key): shard for key, shard in (await self._shards.documents.all()).items()}
+
+    def _home(self, holder: str) -> int:
+        return crc32(holder.encode()) % self.cap.shards
+
+
+def _key(shard: int) -> str:
+    return f"{shard:04d}"

@@ -1,0 +1,109 @@
+"""A breaker as one instance knows it: read every few seconds, changed by conditional saves."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from lumimd.domain.commit import Conflict
+from lumimd.policies.breaker import Breaker, State
+from lumimd.ports.breaker_store import BreakerStore
+from lumimd.ports.clock import Clock
+from lumimd.telemetry import logs
+
+CACHE_FOR: Final = timedelta(seconds=5)
+"""How long an instance relies on what it read, and how long it leaves a store alone that failed."""
+
+STORE_WITHIN_S: Final = 1.0
+"""What a call may lose to the breaker's store before it is made, and once more when it ends."""
+
+COMPLAIN_EVERY: Final = timedelta(minutes=1)
+
+CONFLICTS: Final = 3
+"""Who loses a race reads again and nearly always finds that there is nothing left to do."""
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+_CHANGED: Final = {
+    State.OPEN: ("breaker_opened", "error"),
+    State.HALF_OPEN: ("breaker_half_opened", "info"),
+    State.CLOSED: ("breaker_closed", "info"),
+}
+
+
+class SharedBreaker:
+    """`known` is the breaker as it was read or written last; None while its store is down."""
+
+    def __init__(self, name: str, store: BreakerStore, clock: Clock) -> None:
+        self._name = name
+        self._store = store
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self.known: Breaker | None = None
+        self._version: object | None = None
+        self._look_at = _LONG_AGO
+        self._complain_at = _LONG_AGO
+
+    @property
+    def lets_all_pass(self) -> bool:
+        """Whether it was closed, or its store down, a moment ago."""
+        is_fresh = self._clock.now() < self._look_at
+        return is_fresh and (self.known is None or self.known.is_closed)
+
+    def look_again(self) -> None:
+        """Read the store at the next opportunity."""
+        self._look_at = _LONG_AGO
+
+    async def become(self, change: Callable[[Breaker], Breaker]) -> Breaker | None:
+        """The breaker after `change`, stored; None when its store is down or slow."""
+        try:
+            async with asyncio.timeout(STORE_WITHIN_S), self._one_at_a_time:
+                return await self._changed(change)
+        except Exception as error:  # Whatever ails the breaker's store must not stop a call.
+            now = self._clock.now()
+            self.known, self._look_at = None, now + CACHE_FOR
+            if now >= self._complain_at:
+                self._complain_at = now + COMPLAIN_EVERY
+                logs.failure("breaker_store_failed", error, dependency=self._name)
+            return None
+
+    async def _changed(self, change: Callable[[Breaker], Breaker]) -> Breaker | None:
+        before: Breaker | None = None
+        wanted: Breaker | None = None
+        for _ in range(CONFLICTS):
+            breaker = await self._look()
+            if breaker is None:
+                return None
+            if before is not None and breaker == wanted:
+                _announce(before, breaker)  # our own save, whose answer was lost
+                return breaker
+            before, wanted = breaker, change(breaker)
+            if wanted == breaker:
+                return breaker
+            try:
+                version = await self._store.save(self._version, wanted)
+            except Conflict:
+                self.look_again()
+                continue
+            self._keep(wanted, version)
+            _announce(before, wanted)
+            return wanted
+        return await self._look()
+
+    async def _look(self) -> Breaker | None:
+        if self._clock.now() >= self._look_at:
+            found = await self._store.get(self._name)
+            self._keep(*(found or (Breaker(name=self._name), None)))
+        return self.known
+
+    def _keep(self, breaker: Breaker, version: object | None) -> None:
+        self.known, self._version = breaker, version
+        self._look_at = self._clock.now() + CACHE_FOR
+
+
+def _announce(before: Breaker, after: Breaker) -> None:
+    if after.state is not before.state or after.fault is not before.fault:
+        event, severity = _CHANGED[after.state]
+        is_refused = after.state is State.OPEN and after.fault is not None
+        reason = after.fault if is_refused else after.reason
+        logs.event(event, severity, dependency=after.name, reason=reason)

@@ -1,0 +1,50 @@
+"""The flags as one instance knows them: read from the store, and kept for some seconds."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+from lumimd.domain.errors import Transient
+from lumimd.policies.flags import KEY, Flags
+from lumimd.ports.clock import Clock
+from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.telemetry import logs
+
+KEPT_FOR: Final = timedelta(seconds=15)
+"""How long an instance goes by what it has read: so late does a change reach everybody."""
+
+
+class SharedFlags:
+    """While the store does not answer, or what it holds cannot be read, the last answer holds good.
+
+    An instance that knows nothing yet has everything on.
+    """
+
+    def __init__(self, documents: SharedDocuments[Flags], clock: Clock) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._known: Flags | None = None
+        self._asked_at: datetime | None = None
+        self._first = asyncio.Lock()
+
+    async def now(self) -> Flags:
+        """How the switches stand, as of some seconds ago at most."""
+        if self._known is None:
+            async with self._first:  # who comes during the first read waits for its answer
+                return await self._fresh()
+        return await self._fresh()
+
+    async def _fresh(self) -> Flags:
+        now = self._clock.now()
+        if self._asked_at is None or now - self._asked_at >= KEPT_FOR:
+            self._asked_at = now  # before the read: who comes meanwhile goes by what is known
+            await self._ask()
+        return self._known or Flags()
+
+    async def _ask(self) -> None:
+        try:
+            found = await self._documents.get(KEY)
+        except Transient as error:
+            logs.failure("flags_unreadable", error)
+        else:
+            self._known = found[0] if found else Flags()

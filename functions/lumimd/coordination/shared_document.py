@@ -1,0 +1,125 @@
+"""Small documents that all instances share, changed by compare-and-set.
+
+Rate limits, places at the provider and the order of those who wait are decided here: read, compute,
+save on the condition that nobody was quicker, and else read again. No transaction is held open, so
+nobody waits for a lock of somebody who has died.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final, Generic, TypeVar
+from weakref import WeakValueDictionary
+
+from tenacity import (
+    AsyncRetrying,
+    RetryError,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from lumimd.domain.commit import Conflict
+from lumimd.domain.errors import ErrorCode, Transient, UnreadableDocument
+from lumimd.ports.shared_documents import D, SharedDocuments
+
+T = TypeVar("T")
+
+LOST_RACES: Final = 12
+"""Each lost race means that another instance has written; twelve in a row, with pauses of some
+hundred milliseconds between them, that the document is written as fast as it can be."""
+
+SPARE: Final = "~"
+"""Suffix of the key of a spare; no id of a user, a lane or a shard ends so."""
+
+
+class Spared(Generic[D]):
+    """Shared documents; an unreadable one has a spare beside it until it can be read again.
+
+    A shared document that a newer release wrote must neither stop its readers nor be written over.
+    Its spare begins empty: a limit counts from zero, and places at the provider that the unreadable
+    document holds are not counted.
+    """
+
+    def __init__(self, documents: SharedDocuments[D]) -> None:
+        self._documents = documents
+        self._set_aside: set[str] = set()
+
+    async def get(self, key: str) -> tuple[D, object] | None:
+        """The document and its version, or its spare's; None when there is none."""
+        try:
+            found = await self._documents.get(key)
+        except UnreadableDocument:
+            self._set_aside.add(key)
+            return await self._documents.get(_spare(key))
+        self._set_aside.discard(key)
+        return found
+
+    async def save(self, key: str, read_version: object | None, document: D) -> object:
+        """Write the document, or its spare, that was read last; raises Conflict as `save` does."""
+        key = _spare(key) if key in self._set_aside else key
+        return await self._documents.save(key, read_version, document)
+
+    async def delete(self, key: str) -> None:
+        """Remove the document and its spare."""
+        await self._documents.delete(key)
+        await self._documents.delete(_spare(key))
+
+    async def all(self) -> Mapping[str, D]:
+        """Every document that can be read, and the spares of the others."""
+        found = await self._documents.all()
+        spares = {key.removesuffix(SPARE): each for key, each in found.items() if _is_spare(key)}
+        return spares | {key: each for key, each in found.items() if not _is_spare(key)}
+
+
+def _spare(key: str) -> str:
+    return f"{key}{SPARE}"
+
+
+def _is_spare(key: str) -> bool:
+    return key.endswith(SPARE)
+
+
+class Contended(Transient):
+    """Too many instances changed the document at once; nothing of ours was written."""
+
+
+class Shared(Generic[D]):
+    """The documents as one instance changes them.
+
+    Callers of one instance take turns for a document, so that it is contended by instances only:
+    a hundred requests to four instances are four writers, not a hundred.
+    """
+
+    def __init__(self, documents: SharedDocuments[D]) -> None:
+        self.documents: Final[SharedDocuments[D]] = Spared(documents)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def change(self, key: str, change: Callable[[D | None], tuple[D | None, T]]) -> T:
+        """Store what `change` makes of the document, and return what else it says.
+
+        `change` is called once more after each lost race. It gets None for a document that does not
+        exist; it gives back what it got, or None, to have nothing written.
+
+        Raises:
+            Contended: `LOST_RACES` were lost in a row.
+            Transient: the store is not available.
+        """
+
+        async def once() -> T:
+            found = await self.documents.get(key)
+            before, version = found or (None, None)
+            after, outcome = change(before)
+            if after is not None and after != before:
+                await self.documents.save(key, version, after)
+            return outcome
+
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        async with turn:
+            try:
+                return await AsyncRetrying(
+                    retry=retry_if_exception_type(Conflict),
+                    stop=stop_after_attempt(LOST_RACES),
+                    wait=wait_random_exponential(multiplier=0.02, max=0.4),
+                )(once)
+            except RetryError as error:
+                raise Contended(ErrorCode.INTERNAL_ERROR, retry_after_s=1.0) from error

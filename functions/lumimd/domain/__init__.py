@@ -1,0 +1,1 @@
+"""Documents, events and the transition table. Imports no other room."""

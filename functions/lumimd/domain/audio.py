@@ -1,0 +1,153 @@
+"""A recording in the bucket: which objects are recordings, and whose."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Self
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from lumimd.domain.document import Document
+from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.ids import is_id, is_user_id
+from lumimd.domain.media_types import EXTENSIONS
+
+MAX_BYTES: Final = 5 * 1024**3
+MIN_SECONDS: Final = 0.160
+MAX_SECONDS: Final = 10 * 3600
+"""The provider's limits (AssemblyAI: 5 GB or 10 h a file, at least 160 ms)."""
+
+# `visits/{uid}/{visitId}/{file}`: ids as sign-in providers and our clients make them, but none
+# that Firestore keeps for itself (`__.*__`); the file name is the user's own (spaces and any script
+# are welcome), but no path inside it and no control characters.
+_PATH: Final = re.compile(
+    r"visits/(?P<user_id>[!-$&-.0-~]{1,128})/(?P<visit_id>[\w-]{1,128})/"
+    r"(?P<file>[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}"
+    rf"\.(?i:{'|'.join(EXTENSIONS)}))",
+    re.ASCII,
+)
+
+
+CONSENT_METADATA: Final = "consent"
+"""A recording may bring the patient's consent along: `consent: given` in its custom metadata."""
+
+
+class Audio(Document):
+    """One generation of a recording: its length as measured by us, its size where it is known."""
+
+    bucket: str
+    storage_path: str
+    generation: int
+    content_type: str
+    size_bytes: int | None
+    duration_seconds: float | None = None
+
+    @property
+    def url(self) -> str:
+        """The stable, not public, address of the recording."""
+        return f"gs://{self.bucket}/{self.storage_path}"
+
+    @property
+    def owner(self) -> str:
+        """The id of the user whose recording it is; the whole path where it is no recording's."""
+        owner = recording_of(self.storage_path)
+        return owner[0] if owner else self.storage_path
+
+    def is_named_by(self, url: str) -> bool:
+        """Whether a signed URL, of any age, leads to exactly this generation of this recording."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # the provider lists whatever anybody had it fetch
+            return False
+        wanted = quote(self.storage_path, safe="/~")
+        return parts.path.endswith(f"/{self.bucket}/{wanted}") and (
+            parse_qs(parts.query).get("generation") == [str(self.generation)]
+        )
+
+    def check_size(self) -> None:
+        """Refuse what need not even be opened.
+
+        Raises:
+            Permanent: `audio_empty` or `audio_too_large`.
+        """
+        if self.size_bytes == 0:
+            raise Permanent(ErrorCode.AUDIO_EMPTY)
+        if self.size_bytes is not None and self.size_bytes > MAX_BYTES:
+            raise Permanent(ErrorCode.AUDIO_TOO_LARGE)
+
+    def with_size(self, size_bytes: int) -> Self:
+        """This recording with the size that its announcement did not tell.
+
+        Raises:
+            Permanent: `audio_empty` or `audio_too_large`.
+        """
+        sized = self.model_copy(update={"size_bytes": size_bytes})
+        sized.check_size()
+        return sized
+
+    def with_duration(self, seconds: float | None) -> Self:
+        """This recording with its length; None means longer than was worth counting.
+
+        Raises:
+            Permanent: `audio_too_short` or `audio_too_long`.
+        """
+        if seconds is not None and seconds < MIN_SECONDS:
+            raise Permanent(ErrorCode.AUDIO_TOO_SHORT)
+        if seconds is not None and seconds > MAX_SECONDS:
+            raise Permanent(ErrorCode.AUDIO_TOO_LONG)
+        return self.model_copy(update={"duration_seconds": seconds})
+
+
+def is_below(url: str, bucket: str, folder: str) -> bool:
+    """Whether a signed URL of any age leads to an object below `folder`, which ends in a slash."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return False
+    return f"/{bucket}/{quote(folder, safe='/~')}" in path
+
+
+def named_in(url: str, bucket: str | None) -> str | None:
+    """The path in `bucket` that a signed URL of any age leads to; None where it leads elsewhere."""
+    try:
+        path = unquote(urlsplit(url).path)
+    except ValueError:
+        return None
+    _, found, below = path.partition(f"/{bucket}/")
+    return below if found else None
+
+
+def says_consent(metadata: Mapping[str, str] | None) -> bool:
+    """Whether the custom metadata of a recording says that the patient agreed."""
+    return (metadata or {}).get(CONSENT_METADATA) == "given"
+
+
+class Upload(Document):
+    """A finished upload: whose it is, of which visit, the recording, and since when it is known.
+
+    `consented`: it came with the word that the patient agreed.
+    """
+
+    user_id: str
+    visit_id: str
+    audio: Audio
+    announced_at: datetime | None = None
+    consented: bool = False
+
+
+def recording_of(storage_path: str) -> tuple[str, str] | None:
+    """`(user_id, visit_id)` of a recording's path; None for every other object of the bucket."""
+    match = _PATH.fullmatch(storage_path)
+    if match is None or not (is_user_id(match["user_id"]) and is_id(match["visit_id"])):
+        return None
+    return match["user_id"], match["visit_id"]
+
+
+def upload_of(audio: Audio, at: datetime | None, *, consented: bool = False) -> Upload | None:
+    """The upload that brought `audio`; None for an object that is no recording."""
+    owner = recording_of(audio.storage_path)
+    if owner is None:
+        return None
+    user_id, visit_id = owner
+    return Upload(
+        user_id=user_id, visit_id=visit_id, audio=audio, announced_at=at, consented=consented
+    )

@@ -1,0 +1,95 @@
+"""What is written to the store together, or not at all: a visit and the documents around it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.transcript import TranscriptPage
+from lumimd.domain.visit import Action, HistoryEntry, Hold, Visit
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A visit as it was read or written. `version` means something to the store alone."""
+
+    visit: Visit
+    version: object
+
+
+@dataclass(frozen=True)
+class StoredAction:
+    """An action item as it was read. `version` means something to its store alone."""
+
+    action: Action
+    version: object
+
+
+class Conflict(Exception):
+    """The document changed since it was read, or exists already. Read again and decide again."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What is written together, or not at all.
+
+    `pages` replace the pages of the visit (`stale_pages` of them existed before); None leaves them
+    alone. `actions` are written and `stale_actions` deleted; those in `action_versions` must still
+    be as they were read, since their owner writes to them as well. A visit that fails gets a
+    `dead_letter`; one that is worked on again has none any more. A `hold` is written with the visit
+    that it protects, and goes with it (`no_hold`).
+    """
+
+    visit: Visit
+    entries: Sequence[HistoryEntry] = ()
+    pages: Sequence[TranscriptPage] | None = None
+    stale_pages: int = 0
+    actions: Sequence[Action] | None = None
+    stale_actions: Sequence[str] = ()
+    action_versions: Mapping[str, object] = field(default_factory=dict)
+    dead_letter: DeadLetter | None = None
+    no_dead_letter: bool = False
+    hold: Hold | None = None
+    no_hold: bool = False
+
+    def writes(self) -> dict[str, dict[str, Any]]:
+        """The documents to write, by path; the visit comes first."""
+        visit_path = f"visits/{self.visit.visit_id}"
+        writes = {visit_path: self.visit.to_stored()}
+        for entry in self.entries:
+            writes[f"{visit_path}/history/{entry.position:06d}"] = entry.to_stored()
+        for page in self.pages or ():
+            writes[_page_path(visit_path, page.page)] = page.to_stored()
+        for action in self.actions or ():
+            writes[f"actions/{action.action_id}"] = action.to_stored()
+        if self.dead_letter is not None:
+            writes[_dead_letter_path(self.visit)] = self.dead_letter.to_stored()
+        if self.hold is not None:
+            writes[f"holds/{self.visit.visit_id}"] = self.hold.to_stored()
+        return writes
+
+    def versions(self) -> dict[str, object]:
+        """The versions that action items must still have, by path."""
+        return {f"actions/{name}": version for name, version in self.action_versions.items()}
+
+    def deletes(self) -> list[str]:
+        """The paths of documents that an earlier attempt left and this one does not have."""
+        visit_path = f"visits/{self.visit.visit_id}"
+        obsolete: list[str] = []
+        if self.pages is not None:
+            numbers = range(len(self.pages), self.stale_pages)
+            obsolete += [_page_path(visit_path, number) for number in numbers]
+        obsolete += [f"actions/{stale}" for stale in self.stale_actions]
+        if self.no_dead_letter:
+            obsolete.append(_dead_letter_path(self.visit))
+        if self.no_hold:
+            obsolete.append(f"holds/{self.visit.visit_id}")
+        return obsolete
+
+
+def _dead_letter_path(visit: Visit) -> str:
+    return f"deadLetters/{visit.visit_id}"
+
+
+def _page_path(visit_path: str, number: int) -> str:
+    return f"{visit_path}/transcript/{number:06d}"

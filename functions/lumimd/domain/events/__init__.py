@@ -1,0 +1,123 @@
+"""What has happened to a visit: past tense, one frozen value an event, a module a stage.
+
+Each event knows which fields it sets (`changes`); which status follows, and whether the event is
+still news, is the table's business (`visit.py`). `recorded` events appear in the history.
+"""
+
+from lumimd.domain.events.event import Changes, Charge, Event, holder_died
+from lumimd.domain.events.holds import (
+    STOPPED_BY_HOLD,
+    HoldReleased,
+    HoldSet,
+    SummaryResumed,
+    SummaryStoppedByHold,
+    TakeHeld,
+    TakeStoppedByHold,
+    TranscriptKeptByHold,
+)
+from lumimd.domain.events.owner import (
+    ConsentGiven,
+    ConsentGivenLate,
+    SubmissionRetried,
+    SummaryRegenerated,
+    SummaryRetried,
+    VisitCancelled,
+    VisitDelayed,
+    VisitEdited,
+    VisitExpired,
+    VisitPrioritized,
+)
+from lumimd.domain.events.submission import (
+    AudioAccepted,
+    AudioRejected,
+    AudioRepeated,
+    AudioReplaced,
+    SubmissionClaimed,
+    SubmissionDeferred,
+    SubmissionHeld,
+    SubmissionQueued,
+    TranscriptionSubmitted,
+)
+from lumimd.domain.events.summary import (
+    ProvisionalSummaryStored,
+    SummaryClaimed,
+    SummaryDeferred,
+    SummaryFailed,
+    SummaryHeld,
+    SummaryRequested,
+    SummaryStored,
+)
+from lumimd.domain.events.takes import (
+    MEANT,
+    ResultsKept,
+    TakeAccepted,
+    TakeAdded,
+    TakeRefused,
+    TakeTranscribed,
+    TranscriptKept,
+)
+from lumimd.domain.events.transcription import (
+    JobCharged,
+    TranscriptionFailed,
+    TranscriptionGivenUp,
+    TranscriptionPolled,
+    TranscriptionRestarted,
+    TranscriptStored,
+)
+from lumimd.domain.timing import POLL_EVERY, REQUEST_GRACE
+
+__all__ = [
+    "MEANT",
+    "POLL_EVERY",
+    "REQUEST_GRACE",
+    "STOPPED_BY_HOLD",
+    "AudioAccepted",
+    "AudioRejected",
+    "AudioRepeated",
+    "AudioReplaced",
+    "Changes",
+    "Charge",
+    "ConsentGiven",
+    "ConsentGivenLate",
+    "Event",
+    "HoldReleased",
+    "HoldSet",
+    "JobCharged",
+    "ProvisionalSummaryStored",
+    "ResultsKept",
+    "SubmissionClaimed",
+    "SubmissionDeferred",
+    "SubmissionHeld",
+    "SubmissionQueued",
+    "SubmissionRetried",
+    "SummaryClaimed",
+    "SummaryDeferred",
+    "SummaryFailed",
+    "SummaryHeld",
+    "SummaryRegenerated",
+    "SummaryRequested",
+    "SummaryResumed",
+    "SummaryRetried",
+    "SummaryStoppedByHold",
+    "SummaryStored",
+    "TakeAccepted",
+    "TakeAdded",
+    "TakeHeld",
+    "TakeRefused",
+    "TakeStoppedByHold",
+    "TakeTranscribed",
+    "TranscriptKept",
+    "TranscriptKeptByHold",
+    "TranscriptStored",
+    "TranscriptionFailed",
+    "TranscriptionGivenUp",
+    "TranscriptionPolled",
+    "TranscriptionRestarted",
+    "TranscriptionSubmitted",
+    "VisitCancelled",
+    "VisitDelayed",
+    "VisitEdited",
+    "VisitExpired",
+    "VisitPrioritized",
+    "holder_died",
+]

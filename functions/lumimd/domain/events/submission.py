@@ -1,0 +1,322 @@
+"""A recording arrives, is checked, and its transcript is ordered."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final
+
+from lumimd.domain import ledger
+from lumimd.domain.audio import Audio
+from lumimd.domain.errors import MESSAGES, ErrorCode
+from lumimd.domain.events.event import (
+    Changes,
+    Charge,
+    Event,
+    claimed,
+    holder_died,
+    nobodys_before,
+    trouble,
+)
+from lumimd.domain.progress import Step
+from lumimd.domain.takes import in_turn, takes_of, unfinished
+from lumimd.domain.timing import MAX_TRIES, POLL_EVERY
+from lumimd.domain.visit import (
+    Claim,
+    ProcessingError,
+    ProcessingStatus,
+    RefusedTake,
+    Stage,
+    Timings,
+    Transcription,
+    Visit,
+)
+
+GIVEN_UP_REMEMBERED: Final = 10
+"""The newest of them: an attempt gives up three jobs at most."""
+
+
+@dataclass(frozen=True)
+class AudioAccepted(Event):
+    """The first recording of the visit has arrived."""
+
+    step = Step.AUDIO_RECEIVED
+    audio: Audio
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            "audio": self.audio,
+            "audio_url": self.audio.url,
+            "audio_erased_at": None,
+            "processing_error": None,
+            "wake_at": now,
+            "timings": Timings(processing_started_at=now),
+        }
+
+
+@dataclass(frozen=True)
+class AudioReplaced(AudioAccepted):
+    """A newer generation of a recording has arrived: its transcription starts over.
+
+    Results of the earlier one stay shown until the new one is transcribed, and for good if it
+    brings nothing.
+    """
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        if visit.processing_status in (ProcessingStatus.PENDING, ProcessingStatus.TRANSCRIBING):
+            return begun_with(visit, self.audio, visit.waiting_takes, now)
+        stopped = visit.processing_status is ProcessingStatus.CANCELLED
+        left = (*unfinished(visit), *visit.waiting_takes)
+        line = in_turn(() if stopped else left, self.audio)
+        return {
+            **begun_with(visit, line[0], line[1:], now),
+            # A transcript of a file that had no end may have been ordered: look before paying.
+            "orders": visit.orders if line[0] == visit.audio != self.audio else 0,
+            "refused_takes": _with_the_failed(visit, self.audio, now, left if stopped else ()),
+            "kept": _kept(visit),
+        }
+
+
+def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: datetime) -> Changes:
+    """The work on one file begins, in an attempt of its own; results that are there stay."""
+    return {
+        "audio": audio,
+        "audio_url": audio.url,
+        "audio_erased_at": None,
+        "takes": takes_of(visit),
+        "waiting_takes": waiting,
+        "wake_at": now,
+        "timings": Timings(processing_started_at=now),
+        "transcription": None,
+        "attempt": visit.attempt + 1,
+        "counted": False,
+        "queued_at": None,
+        "deaths": 0,
+        "stage_tries": 0,
+        "orders": 0,
+        "restarts": 0,
+        "requests": 0,
+        "unanswered_requests": 0,
+        "claim": None,
+        "trouble": None,
+        "held_since": None,
+        "processing_error": None,
+    }
+
+
+def refused(
+    visit: Visit, code: ErrorCode, now: datetime, files: tuple[Audio, ...]
+) -> tuple[RefusedTake, ...]:
+    """The refused files, and those of `files`."""
+    takes = (
+        RefusedTake(
+            storage_path=file.storage_path,
+            generation=file.generation,
+            code=code,
+            message=MESSAGES[code],
+            at=now,
+        )
+        for file in files
+    )
+    return (*visit.refused_takes, *takes)
+
+
+def with_given_up(visit: Visit) -> tuple[str, ...]:
+    """The jobs that were given up, and the present one."""
+    job = (visit.transcription.transcript_id,) if visit.transcription else ()
+    return (*visit.given_up_jobs, *job)[-GIVEN_UP_REMEMBERED:]
+
+
+def _with_the_failed(
+    visit: Visit, audio: Audio, now: datetime, stopped: tuple[Audio, ...]
+) -> tuple[RefusedTake, ...]:
+    """The refused files when the work on `audio` begins, with those stopped or failed before."""
+    others = tuple(each for each in stopped if each.storage_path != audio.storage_path)
+    if others:
+        return refused(visit, ErrorCode.CANCELLED, now, others)
+    error, present = visit.processing_error, visit.audio
+    if error is None or present is None or present.storage_path == audio.storage_path:
+        return visit.refused_takes
+    if unfinished(visit) or any(take.audio == present for take in takes_of(visit)):
+        return visit.refused_takes
+    return refused(visit, error.code, now, (present,))
+
+
+def _kept(visit: Visit) -> ProcessingStatus | None:
+    """Where the visit goes back to when the file that begins now brings nothing."""
+    completed = ProcessingStatus.COMPLETED
+    if visit.processing_status is completed or visit.kept is completed:
+        return completed
+    return ProcessingStatus.SUMMARIZING if takes_of(visit) else None
+
+
+@dataclass(frozen=True)
+class AudioRepeated(Event):
+    """An event for a generation that the visit already has, or for an older one."""
+
+
+@dataclass(frozen=True)
+class SubmissionClaimed(Event):
+    """Somebody is about to check the recording and to pay for its transcription.
+
+    Whoever held it before and has said nothing is counted apart: it may not have come to an order.
+    """
+
+    step = Step.SUBMITTING
+    claim: Claim
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        died = holder_died(visit)
+        return {
+            **claimed(visit, self.claim),
+            "stage_tries": visit.stage_tries + (0 if died else 1),
+            "deaths": visit.deaths + died,
+            "orders": visit.orders + 1,
+            "turn": None,
+        }
+
+
+def _still_unopened(visit: Visit) -> int:
+    """`deaths` after a wait: 0, as deploys end workers too; unopened recordings stay so."""
+    return MAX_TRIES if visit.deaths >= MAX_TRIES else 0
+
+
+@dataclass(frozen=True)
+class SubmissionDeferred(Event):
+    """The submission failed, or its outcome is unknown; the visit is due again at `until`.
+
+    `counted`: against the quota. `died`: the process that had opened the recording did.
+    """
+
+    until: datetime
+    code: ErrorCode
+    used_a_try: bool = True
+    counted: bool = False
+    died: bool = False
+
+    @property
+    def detail(self) -> str:
+        return self.code
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            "claim": nobodys_before(self.until),
+            "wake_at": self.until,
+            "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
+            "deaths": visit.deaths + self.died,
+            "counted": visit.counted or self.counted,
+            "trouble": trouble(visit, self.code, now),
+        }
+
+
+@dataclass(frozen=True)
+class SubmissionHeld(Event):
+    """The provider is known to be down, or the work switched off: no try is used up.
+
+    `had_claimed`: the try of the lease is given back. A visit in line leaves it. `counted`: against
+    the quota. `for_fault` of the deployment: no time is used up either, and a lease that expired
+    meanwhile has used up no try, since its call was refused.
+    """
+
+    recorded = False
+    until: datetime
+    had_claimed: bool = True
+    for_fault: bool = False
+    counted: bool = False
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        gives_back = self.had_claimed or (self.for_fault and holder_died(visit))
+        return {
+            "claim": nobodys_before(self.until),
+            "wake_at": self.until,
+            "held_since": visit.held_since or now,
+            "fault_at": now if self.for_fault else visit.fault_at,
+            "turn": None,
+            "deaths": _still_unopened(visit) if self.for_fault else visit.deaths,
+            "counted": visit.counted or self.counted,
+            "stage_tries": visit.stage_tries - (1 if gives_back else 0),
+        }
+
+
+@dataclass(frozen=True)
+class SubmissionQueued(Event):
+    """There is no place at the provider: nobody was asked, and no try is used up.
+
+    `turn` is the visit's turn in the line; without one its user is over the quota until `until`.
+    `had_claimed` as if for one.
+    """
+
+    step = Step.QUEUED
+    turn: int | None
+    until: datetime
+    had_claimed: bool = True
+
+    @property
+    def detail(self) -> str:
+        return "over_quota" if self.turn is None else "in_line"
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        used = 1 if self.had_claimed else 0
+        return {
+            "turn": self.turn,
+            "queued_at": visit.queued_at or now,
+            "counted": visit.counted or self.turn is not None,
+            "claim": None,
+            "wake_at": self.until,
+            "stage_tries": visit.stage_tries - used,
+            "deaths": _still_unopened(visit),
+            "orders": visit.orders - used,
+        }
+
+
+@dataclass(frozen=True)
+class AudioRejected(Event):
+    """The recording cannot be transcribed.
+
+    Where its job was `given_up` and may still run, another try does not adopt it. A job that heard
+    no speech is a `charge` all the same.
+    """
+
+    code: ErrorCode
+    given_up: bool = False
+    charge: Charge | None = None
+    stage: ClassVar[Stage] = Stage.SUBMISSION
+
+    @property
+    def detail(self) -> str:
+        return self.code
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            "processing_error": ProcessingError.of(self.code, self.stage),
+            **self.job(visit),
+        }
+
+    def job(self, visit: Visit) -> Changes:
+        """What is remembered of the job with every outcome: that it was given up, and its cost."""
+        noted: Changes = {"given_up_jobs": with_given_up(visit)} if self.given_up else {}
+        return {**noted, **self.charge.changes(visit)} if self.charge else noted
+
+
+@dataclass(frozen=True)
+class TranscriptionSubmitted(Event):
+    """The provider has the job."""
+
+    step = Step.TRANSCRIBING
+    provider: str
+    transcript_id: str
+    audio: Audio
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            "audio": self.audio,
+            "transcription": Transcription(
+                provider=self.provider, transcript_id=self.transcript_id, submitted_at=now
+            ),
+            "counted": True,
+            "deaths": 0,
+            "stage_tries": 0,
+            "trouble": None,
+            "held_since": None,
+            "ledger": ledger.ordered(visit, self.transcript_id),
+            "claim": None,
+            "wake_at": now + POLL_EVERY,
+        }

@@ -1,0 +1,158 @@
+"""The summary is asked for, made, put aside or given up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from lumimd.domain import ledger
+from lumimd.domain.clinical import Source, VisitSummary
+from lumimd.domain.events.event import Changes, Event, claimed, nobodys_before
+from lumimd.domain.events.submission import AudioRejected, SubmissionDeferred, SubmissionHeld
+from lumimd.domain.ledger import NOTHING, Settlement
+from lumimd.domain.progress import Step
+from lumimd.domain.timing import request_grace
+from lumimd.domain.visit import Claim, Stage, Visit
+
+RETIRED_KNOWN: Final = 200
+"""Ids of items that are gone, the newest: those of the last ten summaries or so."""
+
+
+@dataclass(frozen=True)
+class SummaryRequested(Event):
+    """The task that was to summarize seems lost; another one is created.
+
+    Each that no worker takes up doubles the time until the next, so that a queue with a backlog of
+    hours gets a few tasks a visit and not one every two minutes.
+    """
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        unanswered = visit.unanswered_requests + 1
+        return {
+            "requests": visit.requests + 1,
+            "unanswered_requests": unanswered,
+            "claim": None,
+            "wake_at": now + request_grace(unanswered),
+        }
+
+
+@dataclass(frozen=True)
+class SummaryClaimed(Event):
+    """Somebody is about to pay for the summary."""
+
+    step = Step.SUMMARIZING
+    claim: Claim
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            **claimed(visit, self.claim),
+            "unanswered_requests": 0,
+            "ledger": ledger.reserved(visit, self.claim.reserved),
+        }
+
+
+@dataclass(frozen=True)
+class SummaryDeferred(SubmissionDeferred):
+    """The summary did not work out; try again at `until`.
+
+    `paid`, here and below, is what became of the calls of this try.
+    """
+
+    paid: Settlement = NOTHING
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**super().changes(visit, now), "ledger": ledger.settled(visit, self.paid)}
+
+
+@dataclass(frozen=True)
+class SummaryHeld(SubmissionHeld):
+    """The model is known to be down: no try is used up."""
+
+    paid: Settlement = NOTHING
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**super().changes(visit, now), "ledger": ledger.settled(visit, self.paid)}
+
+
+@dataclass(frozen=True)
+class ProvisionalSummaryStored(Event):
+    """The model stays away: a summary by rules is shown until it can be replaced, at `until`."""
+
+    step = Step.PROVISIONAL
+    until: datetime
+    source: Source
+    summary: VisitSummary
+    used_a_try: bool
+    paid: Settlement = NOTHING
+    for_fault: bool = False
+
+    @property
+    def detail(self) -> str:
+        return self.source
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            **_results(self.source, self.summary),
+            "provisional": True,
+            "claim": nobodys_before(self.until),
+            "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
+            "held_since": visit.held_since if self.used_a_try else visit.held_since or now,
+            "fault_at": now if self.for_fault else visit.fault_at,
+            "wake_at": self.until,
+            "ledger": ledger.settled(visit, self.paid),
+        }
+
+
+@dataclass(frozen=True)
+class SummaryStored(Event):
+    """The summary and the action items are committed together with this event.
+
+    One by rules is as final as one by the model: its owner may have another one made. The save
+    fills in `action_ids`, and the ids of earlier items that are `retired` (`recording.py`).
+    """
+
+    step = Step.COMPLETED
+    source: Source
+    summary: VisitSummary
+    action_ids: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    paid: Settlement = NOTHING
+
+    @property
+    def detail(self) -> str:
+        return self.source
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            **_results(self.source, self.summary),
+            "provisional": False,
+            "action_ids": self.action_ids,
+            # Beside items that a hold keeps; one summary for good follows the release.
+            "summary_owed": visit.legal_hold and bool(visit.action_ids),
+            "retired_action_ids": (*visit.retired_action_ids, *self.retired)[-RETIRED_KNOWN:],
+            "kept": None,
+            "ledger": ledger.settled(visit, self.paid),
+        }
+
+
+@dataclass(frozen=True)
+class SummaryFailed(AudioRejected):
+    """Neither the model nor the rules have a summary; the transcript stays."""
+
+    stage = Stage.SUMMARY
+    paid: Settlement = NOTHING
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**super().changes(visit, now), "ledger": ledger.settled(visit, self.paid)}
+
+
+def _results(source: Source, summary: VisitSummary) -> Changes:
+    return {
+        "source": source,
+        "summary": " ".join(statement.text for statement in summary.summary),
+        "summary_statements": tuple(summary.summary),
+        "diagnoses": tuple(summary.diagnoses),
+        "medications": summary.medications,
+        "imaging": tuple(summary.imaging),
+        "next_steps": tuple(summary.next_steps),
+        "education": tuple(summary.education),
+    }

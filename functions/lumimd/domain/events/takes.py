@@ -1,0 +1,109 @@
+"""A visit is recorded in several files: another one comes, and one of them brings nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from lumimd.domain.audio import Audio
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.events.event import Changes, Event
+from lumimd.domain.events.submission import AudioRejected, AudioReplaced, begun_with, refused
+from lumimd.domain.events.transcription import TranscriptStored
+from lumimd.domain.progress import Step
+from lumimd.domain.takes import in_turn, takes_of
+from lumimd.domain.timing import REQUEST_GRACE
+from lumimd.domain.visit import Timings, Visit
+
+
+@dataclass(frozen=True)
+class TakeAdded(Event):
+    """Another file of the visit has come while one is worked on: it waits for its turn."""
+
+    audio: Audio
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {"waiting_takes": in_turn(visit.waiting_takes, self.audio)}
+
+
+@dataclass(frozen=True)
+class TakeAccepted(AudioReplaced):
+    """Another file of the visit has come while none is worked on; results stay shown."""
+
+
+@dataclass(frozen=True)
+class TakeTranscribed(TranscriptStored):
+    """The words of a file are stored, and the next one has its turn."""
+
+    step = Step.AUDIO_RECEIVED
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        stored = super().changes(visit, now)
+        return {**stored, **_next_begun(visit.model_copy(update=stored), now)}
+
+
+@dataclass(frozen=True)
+class TakeRefused(AudioRejected):
+    """A file brought nothing, and the next one has its turn."""
+
+    step = Step.AUDIO_RECEIVED
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        assert visit.audio is not None
+        noted = refused(visit, self.code, now, (visit.audio,))
+        return {**_next_begun(visit, now), "refused_takes": noted, **self.job(visit)}
+
+
+@dataclass(frozen=True)
+class TranscriptKept(AudioRejected):
+    """A file brought nothing; the transcripts of the others are to be summarized."""
+
+    step = Step.TRANSCRIPT_READY
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {
+            **_as_before(visit, self.code, now),
+            **self.job(visit),
+            "requests": 1,
+            "timings": Timings(processing_started_at=now),
+            "wake_at": now + REQUEST_GRACE,
+        }
+
+
+@dataclass(frozen=True)
+class ResultsKept(AudioRejected):
+    """A file brought nothing; the visit is as complete as it was before."""
+
+    step = Step.COMPLETED
+
+    def changes(self, visit: Visit, now: datetime) -> Changes:
+        return {**_as_before(visit, self.code, now), **self.job(visit)}
+
+
+MEANT: Final = (TakeTranscribed, TakeRefused, TranscriptKept, ResultsKept)
+"""Events that replace one that ends the work on a single file (`visit.in_view_of`)."""
+
+
+def _next_begun(visit: Visit, now: datetime) -> Changes:
+    following, *others = visit.waiting_takes
+    return begun_with(visit, following, tuple(others), now)
+
+
+def _as_before(visit: Visit, code: ErrorCode, now: datetime) -> Changes:
+    assert visit.audio is not None
+    last = takes_of(visit)[-1]
+    return {
+        # A new attempt, so that late results of the file are refused.
+        "attempt": visit.attempt + 1,
+        "audio": last.audio,
+        "audio_url": last.audio.url,
+        "transcription": last.transcription,
+        "waiting_takes": (),
+        "refused_takes": refused(visit, code, now, (visit.audio, *visit.waiting_takes)),
+        "kept": None,
+        "processing_error": None,
+        "stage_tries": 0,
+        "deaths": 0,
+        "claim": None,
+        "trouble": None,
+        "held_since": None,
+    }

@@ -1,0 +1,159 @@
+"""Another summary keeps the owner's work: completed marks, days and edits of action items. Pure.
+
+An item of the new summary takes over the document, and so the id, of the earlier item with the same
+content. Content is the same where the extracted texts are, or where both items cite the same spoken
+words and their texts share words. An earlier item that nothing takes over stays if its owner has
+worked on it; else it is retired. Items that the owner added are not touched (decision 0024).
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lumimd.domain.commit import StoredAction
+from lumimd.domain.visit import Action
+
+ALIKE: Final = 0.5
+"""Share of common words from which one of several items with the same evidence counts as the same:
+a dose that changes leaves more in common, another task about the same sentence less."""
+
+TELLING: Final = 4
+"""Letters of a word that tells what an item is about; shorter ones are mostly grammar."""
+
+_WORD: Final = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The action items of a visit after another summary.
+
+    `ids` are all of them in order, `write` the documents that change, `retired` the ids that go.
+    `versions` are those of the documents that change or go: they must still be as they were read.
+    """
+
+    ids: tuple[str, ...]
+    write: tuple[Action, ...]
+    retired: tuple[str, ...]
+    versions: dict[str, object]
+
+
+def merged(earlier: Sequence[StoredAction], made: Sequence[Action]) -> Merged:
+    """What becomes of the `earlier` items of the last summary when `made` are those of the next."""
+    taken_over = dict(_pairs([each.action for each in earlier], made))
+    successors = {earlier[number].action.action_id: each for each, number in taken_over.items()}
+    items = [
+        _carried_over(earlier[taken_over[number]].action, each) if number in taken_over else each
+        for number, each in enumerate(made)
+    ]
+    left = [each.action for each in earlier if each.action.action_id not in successors]
+    kept = [each for each in left if is_worked_on(each)]
+    retired = tuple(each.action_id for each in left if not is_worked_on(each))
+    before = {each.action.action_id: each for each in earlier}
+    write = tuple(
+        each
+        for each in items
+        if each.action_id not in before or before[each.action_id].action != each
+    )
+    changed = {*retired, *(each.action_id for each in write)}
+    return Merged(
+        ids=tuple(each.action_id for each in (*items, *kept)),
+        write=write,
+        retired=retired,
+        versions={name: each.version for name, each in before.items() if name in changed},
+    )
+
+
+def beside(earlier: Sequence[str], made: Sequence[Action]) -> Merged:
+    """The items with these ids, which a legal hold keeps as they are, and the new ones."""
+    new = tuple(each for each in made if each.action_id not in earlier)
+    ids = (*earlier, *(each.action_id for each in new))
+    return Merged(ids=ids, write=new, retired=(), versions={})
+
+
+def is_worked_on(action: Action) -> bool:
+    """Whether the owner has completed, dated or edited the item.
+
+    Items of releases that did not store the extracted text may have been edited.
+    """
+    return action.completed or action.due_date is not None or action.text != action.extracted_text
+
+
+def _carried_over(earlier: Action, made: Action) -> Action:
+    """The new item in the earlier one's document: what is the owner's stays."""
+    text = made.text if earlier.text == earlier.extracted_text else earlier.text
+    return earlier.model_copy(
+        update={
+            "text": text,
+            "extracted_text": made.text,
+            "said": made.said,
+            "evidence": made.evidence,
+            "due": made.due,
+        }
+    )
+
+
+def _pairs(earlier: Sequence[Action], made: Sequence[Action]) -> Iterator[tuple[int, int]]:
+    """Numbers of the items that are the same: `(made, earlier)`, each at most once."""
+    free = dict(enumerate(earlier))
+    waiting = dict(enumerate(made))
+    same: tuple[Callable[[Action, Action], bool], ...] = (
+        lambda old, new: _plain(old.extracted_text or old.text) == _plain(new.text),
+        lambda old, new: _plain(old.text) == _plain(new.text),
+    )
+    for is_same in same:
+        for number, new in list(waiting.items()):
+            found = next((each for each, old in free.items() if is_same(old, new)), None)
+            if found is not None:
+                del free[found], waiting[number]
+                yield number, found
+    for number, found in _by_evidence(free, waiting):
+        if found in free and number in waiting:
+            del free[found], waiting[number]
+            yield number, found
+
+
+def _by_evidence(free: dict[int, Action], waiting: dict[int, Action]) -> list[tuple[int, int]]:
+    """Pairs that cite the same words, the most alike first."""
+    pairs = [
+        (number, found)
+        for number, new in waiting.items()
+        for found, old in free.items()
+        if _cite_the_same(old, new)
+    ]
+    alike = {pair: _alike(free[pair[1]], waiting[pair[0]]) for pair in pairs}
+
+    def is_sure(pair: tuple[int, int]) -> bool:
+        is_only_one = all(pair[0] != n and pair[1] != f for n, f in pairs if (n, f) != pair)
+        if is_only_one and waiting[pair[0]].said is not None and free[pair[1]].said is not None:
+            return bool(_telling(free[pair[1]]) & _telling(waiting[pair[0]]))
+        return alike[pair] >= ALIKE
+
+    return sorted(filter(is_sure, pairs), key=lambda pair: (-alike[pair], pair))
+
+
+def _cite_the_same(old: Action, new: Action) -> bool:
+    """Whether both cite the same words; of earlier releases only the places are known."""
+    if old.said is None or new.said is None:
+        return bool(new.evidence) and old.evidence == new.evidence
+    return old.said == new.said
+
+
+def _alike(old: Action, new: Action) -> float:
+    one, other = _words(old.extracted_text or old.text), _words(new.text)
+    return len(one & other) / max(1, len(one | other))
+
+
+def _telling(action: Action) -> set[str]:
+    words = _words(action.extracted_text or action.text)
+    return {word for word in words if len(word) >= TELLING}
+
+
+def _words(text: str) -> set[str]:
+    return set(_plain(text).split())
+
+
+def _plain(text: str) -> str:
+    """The words of a text in one spelling: no case, no punctuation, one space."""
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))

@@ -1,0 +1,200 @@
+"""A visit that was recorded in several files: its takes, in the order of their upload.
+
+`visit.audio` is the one file that is worked on; `takes` are the files whose words are in the stored
+transcript, `waiting_takes` those whose turn comes next, `refused_takes` those that brought nothing,
+`held_takes` those that wait for the end of a legal hold.
+A newer generation under the same path takes the place of the older one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lumimd.domain.audio import MAX_SECONDS, Audio
+from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.transcript import Role, Transcript, Utterance
+from lumimd.domain.visit import Take, Transcription, Visit
+
+MAX_FILES: Final = 50
+"""Files of one visit; clients have fewer names to upload under."""
+
+_FAULTS_OF_A_FILE: Final = frozenset(
+    {
+        *(ErrorCode.AUDIO_EMPTY, ErrorCode.AUDIO_MISSING, ErrorCode.AUDIO_TOO_LARGE),
+        *(ErrorCode.AUDIO_TOO_LONG, ErrorCode.AUDIO_TOO_SHORT, ErrorCode.AUDIO_TRUNCATED),
+        *(ErrorCode.AUDIO_UNREADABLE, ErrorCode.NO_SPEECH),
+    }
+)
+
+
+def takes_of(visit: Visit) -> tuple[Take, ...]:
+    """The takes in the stored transcript; a visit from before there were takes has one."""
+    job = visit.transcription
+    if visit.takes or visit.audio is None or job is None or job.completed_at is None:
+        return visit.takes
+    seconds = visit.audio.duration_seconds or 0.0
+    return (Take(audio=visit.audio, transcription=job, seconds=seconds, order=0),)
+
+
+def generation_known(visit: Visit, storage_path: str) -> int:
+    """The newest generation of this path that the visit has dealt with, or will; 0 for none."""
+    files = [(each.storage_path, each.generation) for each in _files(visit)]
+    files += [(each.storage_path, each.generation) for each in visit.refused_takes]
+    return max((of for path, of in files if path == storage_path), default=0)
+
+
+def newest_generation(visit: Visit) -> int:
+    """The newest generation of any file of the visit."""
+    refused = (each.generation for each in visit.refused_takes)
+    return max((*(each.generation for each in _files(visit)), *refused), default=0)
+
+
+def has_room(visit: Visit) -> bool:
+    """Whether the visit takes one more file."""
+    files = (visit.takes, visit.waiting_takes, visit.refused_takes, visit.held_takes)
+    return sum(map(len, files)) < MAX_FILES
+
+
+def in_turn(files: Iterable[Audio], newest: Audio) -> tuple[Audio, ...]:
+    """`files` and the `newest` one in the order of their upload, one a path."""
+    others = (each for each in files if each.storage_path != newest.storage_path)
+    return tuple(sorted((*others, newest), key=lambda each: each.generation))
+
+
+def unfinished(visit: Visit) -> tuple[Audio, ...]:
+    """The file at which the work stopped, unless it is done with, for better or worse."""
+    if visit.audio is None or any(take.audio == visit.audio for take in takes_of(visit)):
+        return ()
+    error = visit.processing_error
+    return () if error is not None and error.code in _FAULTS_OF_A_FILE else (visit.audio,)
+
+
+def with_take(visit: Visit, heard: Transcript, job: Transcription) -> tuple[Take, ...]:
+    """The takes once the words of the present file are in the transcript."""
+    before = takes_of(visit)
+    if visit.audio is None:
+        return before
+    same = [take for take in before if take.audio.storage_path == visit.audio.storage_path]
+    take = Take(
+        audio=visit.audio,
+        transcription=job,
+        utterances=len(heard.utterances),
+        seconds=_length(visit.audio, heard),
+        order=same[0].order if same else visit.audio.generation,
+    )
+    others = (each for each in before if each not in same)
+    return tuple(sorted((*others, take), key=lambda each: each.order))
+
+
+def check_together(visit: Visit, measured: Audio) -> None:
+    """Refuse a file that would make the visit longer than any recording may be.
+
+    Raises:
+        Permanent: `audio_too_long`.
+    """
+    others = (t for t in takes_of(visit) if t.audio.storage_path != measured.storage_path)
+    total = sum(take.seconds for take in others) + (measured.duration_seconds or 0.0)
+    if total > MAX_SECONDS:
+        raise Permanent(ErrorCode.AUDIO_TOO_LONG)
+
+
+@dataclass(frozen=True)
+class _Told:
+    take: Take
+    utterances: Sequence[Utterance]
+    starts_s: float = 0.0
+
+
+def joined_takes(visit: Visit, stored: Sequence[Utterance], heard: Transcript) -> Transcript:
+    """`heard`, with what the other takes of the visit say before and after it.
+
+    Times count from the start of the first take. Ids stay, and those of the new take go on after
+    them. Speakers of two takes are the same only where their roles say so.
+    """
+    before = takes_of(visit)
+    if visit.audio is None or not before:
+        return heard
+    path = visit.audio.storage_path
+    others = [told for told in _told(before, stored) if told.take.audio.storage_path != path]
+    if not others:
+        return heard
+    said = [each for told in others for each in told.utterances]
+    job = Transcription(provider="", transcript_id="", submitted_at=visit.created_at)
+    (new,) = (t for t in with_take(visit, heard, job) if t.audio.storage_path == path)
+    groups = [*others, _Told(new, _continued(heard.utterances, said))]
+    starts_s = 0.0
+    utterances: list[Utterance] = []
+    for told in sorted(groups, key=lambda each: each.take.order):
+        shift_ms = round((starts_s - told.starts_s) * 1000)
+        utterances += (_shifted(each, shift_ms) for each in told.utterances)
+        starts_s += told.take.seconds
+    return heard.model_copy(update={"utterances": tuple(utterances)})
+
+
+def _files(visit: Visit) -> list[Audio]:
+    present = (visit.audio,) if visit.audio else ()
+    takes = (take.audio for take in visit.takes)
+    return [*present, *takes, *visit.waiting_takes, *visit.held_takes]
+
+
+def _told(takes: Sequence[Take], stored: Sequence[Utterance]) -> list[_Told]:
+    """The stored utterances by take."""
+    found: list[_Told] = []
+    first, starts_s = 0, 0.0
+    for take in takes:
+        count = len(stored) - first if take.utterances is None else take.utterances
+        said = stored[first : first + count]
+        last_s = said[-1].end_ms / 1000 - starts_s if said else 0.0
+        take = take.model_copy(update={"seconds": max(take.seconds, last_s)})
+        found.append(_Told(take, said, starts_s))
+        first, starts_s = first + count, starts_s + take.seconds
+    return found
+
+
+def _length(audio: Audio, heard: Transcript) -> float:
+    last_s = max((each.end_ms / 1000 for each in heard.utterances), default=0.0)
+    return max(audio.duration_seconds or heard.duration_seconds or 0.0, last_s)
+
+
+def _shifted(utterance: Utterance, by_ms: int) -> Utterance:
+    times = {"start_ms": utterance.start_ms + by_ms, "end_ms": utterance.end_ms + by_ms}
+    return utterance.model_copy(update=times) if by_ms else utterance
+
+
+def _continued(heard: Sequence[Utterance], said: Sequence[Utterance]) -> list[Utterance]:
+    """The utterances of a new take, with ids and speakers that no other take has."""
+    numbers = (each.id.partition(".")[0].removeprefix("u") for each in said)
+    first = max((int(n) for n in numbers if n.isdecimal()), default=len(said)) + 1
+    speakers = _speakers(heard, said)
+    return [
+        each.model_copy(update={"id": f"u{number}", "speaker": speakers[each.speaker]})
+        for number, each in enumerate(heard, start=first)
+    ]
+
+
+def _speakers(heard: Sequence[Utterance], said: Sequence[Utterance]) -> dict[str, str]:
+    """How the speakers of a new take are called beside those of the others."""
+    taken = {each.speaker for each in said}
+    named: dict[str, str] = {}
+    for speaker in dict.fromkeys(each.speaker for each in heard):
+        roles = {each.role for each in heard if each.speaker == speaker}
+        known = _only_speaker(roles, heard, said)
+        if known is None:
+            number = 2
+            while f"{speaker}{number}" in taken:
+                number += 1
+            known = f"{speaker}{number}"
+            taken.add(known)
+        named[speaker] = known
+    return named
+
+
+def _only_speaker(
+    roles: set[Role], heard: Sequence[Utterance], said: Sequence[Utterance]
+) -> str | None:
+    """The speaker with this role in the other takes, where one has it there, and one here."""
+    if len(roles) != 1 or Role.UNKNOWN in roles:
+        return None
+    there = {each.speaker for each in said if each.role in roles}
+    here = {each.speaker for each in heard if each.role in roles}
+    return next(iter(there)) if len(there) == len(here) == 1 else None

@@ -1,0 +1,38 @@
+"""The lists in which an owner finds a visit."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from lumimd.domain.visit import Status, Visit
+
+
+class Group(StrEnum):
+    """The lists in which an owner finds a visit; each visit is in exactly one."""
+
+    NEEDS_ATTENTION = "needs_attention"
+    PROCESSING = "processing"
+    READY = "ready"
+    ARCHIVED = "archived"
+
+
+STATUSES: Final[Mapping[Group, tuple[Status, ...]]] = {
+    # Nothing more comes by itself: the owner retries, uploads again, archives or deletes.
+    Group.NEEDS_ATTENTION: (Status.FAILED, Status.PARTIAL, Status.CANCELLED, Status.EXPIRED),
+    Group.PROCESSING: (Status.PROCESSING,),
+    Group.READY: (Status.COMPLETED,),
+}
+
+
+def group_of(visit: Visit) -> Group:
+    """The group of a visit."""
+    if visit.archived:
+        return Group.ARCHIVED
+    return next(group for group, statuses in STATUSES.items() if visit.status in statuses)
+
+
+def is_listed(visit: Visit, group: Group | None, leave_out_archived: bool) -> bool:
+    """Whether a list of `group`, or of all groups, has the visit."""
+    if group is None:
+        return not (leave_out_archived and visit.archived)
+    return group is group_of(visit)

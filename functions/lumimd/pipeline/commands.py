@@ -1,0 +1,248 @@
+"""What the owner of a visit, or an operator, may ask of it.
+
+Each command reads the visit, decides, asks the table and saves on the condition that nobody else
+has written meanwhile; whoever loses a race reads and decides again. So of a hundred clicks at once
+one counts, and the others are told why not.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from lumimd.domain import events as e
+from lumimd.domain.commit import Commit, Conflict
+from lumimd.domain.errors import ErrorCode, RefusalCode, Refused, Transient
+from lumimd.domain.state_machine import retry_event
+from lumimd.domain.visit import Consent, Deletion, ProcessingStatus, Visit
+from lumimd.pipeline import legal_hold
+from lumimd.pipeline.delete import begin_deletion
+from lumimd.pipeline.save import CONFLICTS, record_once
+from lumimd.pipeline.services import Parts
+from lumimd.telemetry import logs
+
+RETRY_GAP: Final = timedelta(seconds=30)
+"""Between two retries of one visit (S1: a retry within 30 s is refused with the seconds left)."""
+
+
+class VisitNotFound(Refused):
+    """There is no such visit."""
+
+    def __init__(self) -> None:
+        super().__init__(RefusalCode.VISIT_NOT_FOUND)
+
+
+async def create(
+    parts: Parts,
+    *,
+    visit_id: str,
+    user_id: str,
+    consent: bool,
+    title: str | None = None,
+    tags: Sequence[str] = (),
+    batch_id: str | None = None,
+    urgent: bool = False,
+) -> Visit:
+    """A visit that waits for its recording.
+
+    Raises:
+        Conflict: it exists, or existed and was deleted.
+        Transient: the store is not available.
+    """
+    now = parts.clock.now()
+    visit = Visit(
+        visit_id=visit_id,
+        user_id=user_id,
+        title=title,
+        tags=tuple(tags),
+        batch_id=batch_id,
+        urgent=urgent,
+        consent=Consent(given_at=now) if consent else None,
+        wake_at=now + parts.policy.expires_after,
+        created_at=now,
+        updated_at=now,
+        trace=parts.new_id(),
+    )
+    return (await parts.store.create(Commit(visit))).visit
+
+
+async def retry(parts: Parts, visit_id: str) -> Visit:
+    """Begin another attempt at a failed visit, from the stage that failed.
+
+    What was transcribed is not transcribed again.
+
+    Raises:
+        Refused: `legal_hold`, `still_processing`, `retry_too_soon`, `nothing_to_retry` or
+            `visit_not_found`.
+        Transient: the store is not available.
+    """
+
+    def decide(visit: Visit, now: datetime) -> e.Event:
+        not_held(visit)
+        _at_its_end(visit)
+        error = visit.processing_error
+        failed = visit.processing_status is ProcessingStatus.FAILED
+        if not failed or visit.audio is None or error is None or not error.retryable:
+            raise Refused(RefusalCode.NOTHING_TO_RETRY)
+        _not_too_soon(visit, now)
+        return retry_event(visit)
+
+    return await _command(parts, visit_id, decide)
+
+
+async def regenerate(parts: Parts, visit_id: str) -> Visit:
+    """Have another summary made of the stored transcript; the one before stays until then.
+
+    Raises:
+        Refused: `legal_hold`, `still_processing`, `retry_too_soon`, `no_transcript` or
+            `visit_not_found`.
+        Transient: the store is not available.
+    """
+
+    def decide(visit: Visit, now: datetime) -> e.Event:
+        not_held(visit)
+        _at_its_end(visit)
+        if visit.transcription is None or visit.transcription.completed_at is None:
+            raise Refused(RefusalCode.NO_TRANSCRIPT)
+        if visit.processing_status is ProcessingStatus.CANCELLED:
+            raise Refused(RefusalCode.ALREADY_OVER)
+        _not_too_soon(visit, now)
+        completed = visit.processing_status is ProcessingStatus.COMPLETED
+        return (e.SummaryRegenerated if completed else e.SummaryRetried)(visit.attempt)
+
+    return await _command(parts, visit_id, decide)
+
+
+async def cancel(parts: Parts, visit_id: str) -> Visit:
+    """Stop the work on a visit that is not at its end yet; nothing more is paid for it.
+
+    Raises:
+        Refused: `legal_hold`, `already_over` or `visit_not_found`.
+        Transient: the store is not available.
+    """
+
+    def decide(visit: Visit, now: datetime) -> e.Event:
+        not_held(visit)
+        if visit.processing_status.is_terminal:
+            raise Refused(RefusalCode.ALREADY_OVER)
+        return e.VisitCancelled(None)
+
+    return await _command(parts, visit_id, decide)
+
+
+async def give_consent(parts: Parts, visit_id: str) -> Visit:
+    """Note that the patient agrees; a recording that was refused for want of it is processed.
+
+    Under legal hold the consent is noted as well, and the recording waits for the release.
+
+    Raises:
+        Refused: `visit_not_found`.
+        Transient: the store is not available.
+    """
+
+    def decide(visit: Visit, now: datetime) -> e.Event:
+        error = visit.processing_error
+        failed = visit.processing_status is ProcessingStatus.FAILED
+        missing = error is not None and error.code is ErrorCode.CONSENT_MISSING
+        if failed and missing and not visit.legal_hold:
+            return e.ConsentGivenLate(visit.attempt)
+        return e.ConsentGiven(None)
+
+    return await _command(parts, visit_id, decide)
+
+
+async def change(parts: Parts, visit_id: str, **fields: Any) -> Visit:
+    """Change what is the owner's: `title`, `archived`, `tags`.
+
+    Raises:
+        Refused: `legal_hold` or `visit_not_found`.
+        Transient: the store is not available.
+    """
+    unknown = set(fields) - {"title", "archived", "tags"}
+    if unknown:
+        raise TypeError(f"not the owner's: {sorted(unknown)}")
+
+    def decide(visit: Visit, now: datetime) -> e.Event:
+        not_held(visit)
+        return e.VisitEdited(None, fields)
+
+    return await _command(parts, visit_id, decide)
+
+
+async def prioritize(parts: Parts, visit_id: str, *, urgent: bool) -> Visit:
+    """Let a visit overtake the others in the line for the provider, or end that.
+
+    Raises:
+        Refused: `already_over` or `visit_not_found`.
+        Transient: the store is not available.
+    """
+
+    def decide(visit: Visit, now: datetime) -> e.Event:
+        if visit.processing_status.is_terminal:
+            raise Refused(RefusalCode.ALREADY_OVER)
+        return e.VisitPrioritized(None, urgent)
+
+    return await _command(parts, visit_id, decide)
+
+
+async def hold(parts: Parts, visit_id: str, *, legally: bool) -> Visit:
+    """Protect a visit from every change and deletion, or end that (`legal_hold.py`).
+
+    Raises:
+        Refused: `visit_not_found`.
+        Transient: the store or the bucket is not available.
+    """
+    return await (legal_hold.hold if legally else legal_hold.release)(parts, visit_id)
+
+
+async def delete(parts: Parts, visit_id: str) -> Deletion:
+    """Delete a visit and all that was made of it, also while it is being processed.
+
+    It is gone at once. Recording, tasks and the provider's copies follow, and are counted in the
+    receipt, which is complete when whoever was at work on the visit has stopped for certain.
+
+    Raises:
+        Refused: `legal_hold` or `visit_not_found`.
+        Transient: the store is not available.
+    """
+    deletion = await begin_deletion(parts, visit_id)
+    if deletion is None:
+        raise VisitNotFound
+    return deletion
+
+
+async def _command(
+    parts: Parts, visit_id: str, decide: Callable[[Visit, datetime], e.Event]
+) -> Visit:
+    for _ in range(CONFLICTS):
+        stored = await parts.store.get(visit_id)
+        if stored is None:
+            raise VisitNotFound
+        stored = await legal_hold.as_marked(parts, stored)
+        with logs.about(visitId=visit_id, trace=stored.visit.trace):
+            event = decide(stored.visit, parts.clock.now())
+            try:
+                return (await record_once(parts, stored, event)).visit
+            except Conflict:
+                continue
+    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+def not_held(visit: Visit) -> None:
+    """Refuse what would change a visit under legal hold.
+
+    Raises:
+        Refused: `legal_hold`.
+    """
+    if visit.legal_hold:
+        raise Refused(RefusalCode.LEGAL_HOLD)
+
+
+def _at_its_end(visit: Visit) -> None:
+    if not visit.processing_status.is_terminal:
+        raise Refused(RefusalCode.STILL_PROCESSING)
+
+
+def _not_too_soon(visit: Visit, now: datetime) -> None:
+    if visit.last_retry_at is not None and now - visit.last_retry_at < RETRY_GAP:
+        left = visit.last_retry_at + RETRY_GAP - now
+        raise Refused(RefusalCode.RETRY_TOO_SOON, retry_after_s=left.total_seconds())

@@ -1,0 +1,183 @@
+"""Legal hold: nothing of a held visit changes or goes, and what comes meanwhile waits beside it.
+
+| while held                              | then                                                  |
+|-----------------------------------------|-------------------------------------------------------|
+| work on first results                   | goes on: it adds what is not there                    |
+| work that would replace stored results  | is stopped; its file or summary waits for the release |
+| a recording arrives                     | waits beside (`held_takes`), its object under hold    |
+| a command, a client's write, a deletion | is refused: `legal_hold`                              |
+
+The mark `holds/{visitId}` is written with the visit. Commits that must not succeed under a hold
+depend on its absence, so that no check can be overtaken. See docs/decisions/0022.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from lumimd.domain import events as e
+from lumimd.domain.commit import Commit, Conflict, Stored
+from lumimd.domain.dead_letter import dead_letter_of, works_again
+from lumimd.domain.errors import ErrorCode, RefusalCode, Refused, Transient
+from lumimd.domain.state_machine import Advance, advance, audio_event
+from lumimd.domain.visit import Hold, ProcessingStatus, Visit
+from lumimd.pipeline.save import CONFLICTS, announce, perform
+from lumimd.pipeline.services import Parts
+from lumimd.policies.deployment import Policy
+from lumimd.telemetry import logs
+
+Step = tuple[e.Event, Advance]
+
+
+async def hold(parts: Parts, visit_id: str) -> Visit:
+    """Protect the visit with its recordings; repeated, it protects what was left out.
+
+    Raises:
+        Refused: `visit_not_found`.
+        Transient: the store or the bucket is not available; repeat it.
+    """
+    for _ in range(CONFLICTS):
+        stored = await _there(parts, visit_id)
+        now = parts.clock.now()
+        mark = Hold(visit_id=visit_id, user_id=stored.visit.user_id, held_at=now)
+        event = e.HoldSet(None)
+        step = event, advance(stored.visit, event, now)
+        saved = await _saved(parts, stored, [step], mark)
+        if saved is not None:
+            await protect_recordings(parts, saved)
+            return saved
+    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+async def release(parts: Parts, visit_id: str) -> Visit:
+    """End the hold of the visit and of its recordings; what has waited for that is due at once.
+
+    The recordings come first: a release that breaks off leaves the visit held.
+
+    Raises:
+        Refused: `visit_not_found`.
+        Transient: the store or the bucket is not available; repeat it.
+    """
+    for _ in range(CONFLICTS):
+        stored = await _there(parts, visit_id)
+        await protect_recordings(parts, stored.visit, held=False)
+        steps = released(stored.visit, parts.policy, parts.clock.now())
+        saved = await _saved(parts, stored, steps, None)
+        if saved is not None:
+            return saved
+    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+async def as_marked(parts: Parts, stored: Stored) -> Stored:
+    """The visit, held again where a backup brought it back from before its hold.
+
+    Raises:
+        Transient: the store or the bucket is not available.
+    """
+    visit_id = stored.visit.visit_id
+    if stored.visit.legal_hold or await parts.deletions.hold_of(visit_id) is None:
+        return stored
+    logs.event("hold_was_restored")
+    await hold(parts, visit_id)
+    return await _there(parts, visit_id)
+
+
+async def erase_recordings(
+    parts: Parts, visit_id: str, bucket: str, folder: str, up_to: int | None = None
+) -> int:
+    """Erase the recordings of a visit that is not held, up to a generation; how many.
+
+    The legal hold of the visit decides, and not an object hold that outlived it: one that an
+    operator's call or an earlier run set late keeps no recording of a visit that is not held.
+
+    Raises:
+        Transient: the bucket is not available, or a recording was under hold; try again.
+    """
+    try:
+        return await parts.audio.erase(bucket, folder, up_to=up_to)
+    except Transient:
+        if await parts.deletions.hold_of(visit_id) is None:
+            await parts.audio.hold(bucket, folder, held=False)
+            if await parts.deletions.hold_of(visit_id) is not None:  # it came in between
+                await parts.audio.hold(bucket, folder, held=True)
+        raise
+
+
+async def protect_recordings(parts: Parts, visit: Visit, *, held: bool = True) -> int:
+    """Set or release the object hold of every file of the visit; how many are there.
+
+    Raises:
+        Transient: the bucket is not available.
+    """
+    bucket = visit.audio.bucket if visit.audio else parts.policy.bucket
+    if bucket is None:
+        return 0
+    folder = f"visits/{visit.user_id}/{visit.visit_id}/"
+    return await parts.audio.hold(bucket, folder, held=held)
+
+
+def released(visit: Visit, policy: Policy, now: datetime) -> list[Step]:
+    """The steps of a visit whose hold ends: what was put off begins, as if it came now."""
+    steps: list[Step] = []
+
+    def on(event: e.Event) -> Visit:
+        step = advance(steps[-1][1].visit if steps else visit, event, now)
+        if step.changed:
+            steps.append((event, step))
+        return steps[-1][1].visit
+
+    now_is = on(e.HoldReleased(None))
+    if visit.summary_owed and visit.processing_status is ProcessingStatus.COMPLETED:
+        now_is = on(e.SummaryResumed(now_is.attempt))
+    for file in visit.held_takes:
+        now_is = on(audio_event(now_is, file))
+    consented = now_is.consent is not None or not policy.requires_consent
+    if any(isinstance(event, e.AudioAccepted) for event, _ in steps):
+        if not consented:
+            on(e.AudioRejected(now_is.attempt, ErrorCode.CONSENT_MISSING))
+        else:
+            steps[-1] = _looked_for(steps[-1])
+        return steps
+    error = now_is.processing_error
+    if error is not None and error.code is ErrorCode.CONSENT_MISSING and consented:
+        on(e.ConsentGivenLate(now_is.attempt))
+    return steps
+
+
+def _looked_for(last: Step) -> Step:
+    """The hold may have stopped an order of the file that begins now: look before paying."""
+    event, step = last
+    visit = step.visit.model_copy(update={"orders": max(1, step.visit.orders)})
+    return event, replace(step, visit=visit)
+
+
+async def _there(parts: Parts, visit_id: str) -> Stored:
+    stored = await parts.store.get(visit_id)
+    if stored is None:
+        raise Refused(RefusalCode.VISIT_NOT_FOUND)
+    return stored
+
+
+async def _saved(
+    parts: Parts, stored: Stored, steps: Sequence[Step], mark: Hold | None
+) -> Visit | None:
+    """The visit after `steps`, saved with the mark of its hold or without one; None: overtaken."""
+    (_, last), before = steps[-1], stored.visit
+    after = last.visit
+    commit = Commit(
+        after,
+        entries=tuple(step.entry for _, step in steps if step.entry),
+        dead_letter=dead_letter_of(before, after, parts.clock.now()),
+        no_dead_letter=works_again(before, after),
+        hold=mark,
+        no_hold=mark is None,
+    )
+    with logs.about(visitId=after.visit_id, trace=after.trace):
+        try:
+            saved = await parts.store.save(stored, commit)
+        except Conflict:
+            return None
+        for event, step in steps:
+            announce(step, event)
+        await perform(parts, saved.visit, last, before.attempt)
+    return saved.visit

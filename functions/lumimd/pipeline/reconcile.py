@@ -1,0 +1,240 @@
+"""Once a day: what is in the bucket, at the provider and in the store is compared.
+
+| found                                          | then                                           |
+|------------------------------------------------|------------------------------------------------|
+| a recording without a visit                    | its event was lost for good: it is accepted now |
+| a recording of a deleted visit                 | it is erased                                   |
+| a visit whose recording is gone                | reported; the next step that needs it says so  |
+| a job that no visit waits for any more         | it is put on the visit's ledger, and deleted    |
+| a job that no visit knows                      | reported, and deleted                          |
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from lumimd.domain import events as e
+from lumimd.domain.audio import Upload, named_in, recording_of
+from lumimd.domain.commit import Stored
+from lumimd.domain.errors import Permanent, Transient, Unreadable
+from lumimd.domain.ledger import is_charged
+from lumimd.domain.takes import generation_known
+from lumimd.domain.visit import ProcessingStatus, Visit
+from lumimd.pipeline import accept
+from lumimd.pipeline.late_uploads import was_deleted
+from lumimd.pipeline.rounds import Run
+from lumimd.pipeline.save import record
+from lumimd.pipeline.services import Parts
+from lumimd.ports.paging import pages
+from lumimd.ports.transcriber import Failed, JobGone, KnownJob, Transcribed
+from lumimd.telemetry import logs
+
+AT_HOUR: Final = 3
+"""The hour of the day (UTC) at which the hourly run reconciles as well."""
+
+WINDOW: Final = timedelta(hours=48)
+"""How far back each daily run looks: twice as far as it would have to."""
+
+SETTLED: Final = timedelta(hours=1)
+"""What is younger may be under way."""
+
+KEPT_FOR_RETRY: Final = timedelta(days=1)
+"""A failed visit may be tried again, and adopts a job whose transcript it has not heard of: for so
+long the job stays, and is not paid for a second time."""
+
+JOBS_WINDOW: Final = timedelta(hours=96)
+"""How far back the provider's list is read. A job may be waited for, and ordered again, for a day
+and a half; then it may be kept for a retry; and one nightly run may fail."""
+
+WITHIN: Final = timedelta(minutes=5)
+"""After that a run begins nothing more: the retention comes next, in the same invocation."""
+
+PAGE: Final = 300
+
+AT_ONCE: Final = 32
+
+
+async def reconcile(parts: Parts) -> Mapping[str, int]:
+    """Compare, mend what can be mended, and count what was found.
+
+    Each of the three comparisons goes on where another one fails.
+
+    Raises:
+        Transient: something is not available; tomorrow's run looks as far back.
+        ExceptionGroup: the errors of single recordings, visits and jobs.
+    """
+    now = parts.clock.now()
+    run = Run(parts.clock, _log_failure, at_once=AT_ONCE, ends_at=now + WITHIN)
+    found: Counter[str] = Counter()
+    if parts.policy.bucket is not None:
+        there: set[int] = set()
+        await run.part("recordings", _recordings(parts, run, parts.policy.bucket, there, found))
+        if not run.failed_parts:
+            await run.part("missing", _missing(parts, run, there, now, found))
+    await run.part("jobs", _jobs(parts, run, now, found))
+    logs.event("reconciled", count=sum(found.values()), unreadable=run.unreadable)
+    run.end("reconcile")
+    return dict(found)
+
+
+async def _recordings(
+    parts: Parts, run: Run, bucket: str, there: set[int], found: Counter[str]
+) -> None:
+    """Adopt what has no visit; `there` gets the hash of each path, some 70 bytes a recording."""
+    now = parts.clock.now()
+
+    async def adopt(upload: Upload) -> None:
+        await _adopt_orphan(parts, upload, found)
+
+    async for page in pages(lambda after: parts.audio.uploads(bucket, now - WINDOW, after)):
+        settled = [up for up in page.items if up.announced_at and up.announced_at < now - SETTLED]
+        there.update(hash(upload.audio.storage_path) for upload in settled)
+        await run.at_once(settled, adopt)
+        if page.cursor is not None and run.is_over():
+            return
+
+
+async def _adopt_orphan(parts: Parts, upload: Upload, found: Counter[str]) -> None:
+    stored = await parts.store.get(upload.visit_id)
+    path, generation = upload.audio.storage_path, upload.audio.generation
+    if stored is not None and generation_known(stored.visit, path) >= generation:
+        return
+    if stored is None and await was_deleted(parts, upload):
+        found["recordings_of_deleted_visits"] += 1
+        return
+    logs.event("recording_without_a_visit", "warning")
+    found["recordings_without_a_visit"] += 1
+    # As if it had just been announced: its event was lost, which is not the owner's fault.
+    await accept.accept(parts, upload.model_copy(update={"announced_at": None}))
+
+
+async def _missing(
+    parts: Parts, run: Run, there: set[int], now: datetime, found: Counter[str]
+) -> None:
+    after, before = now - WINDOW + SETTLED, now - SETTLED
+
+    async def report(stored: Stored) -> None:
+        visit = stored.visit
+        if visit.audio is None or visit.audio_erased_at is not None:
+            return
+        if hash(visit.audio.storage_path) not in there and not await _is_there(parts, visit):
+            logs.event("visit_without_its_recording", "warning")
+            found["visits_without_their_recording"] += 1
+
+    async for page in pages(lambda at: parts.archive.between(after, before, PAGE, at)):
+        await run.at_once(run.passed_over(page).items, report)
+        if page.cursor is not None and run.is_over():
+            return
+
+
+async def _jobs(parts: Parts, run: Run, now: datetime, found: Counter[str]) -> None:
+    """The provider's list, back to the beginning of its window."""
+
+    async def settle(job: KnownJob) -> None:
+        await _settle_job(parts, job, found)
+
+    async for page in pages(parts.transcriber.listed):
+        recent = [job for job in page.items if not _is_older(job, now - JOBS_WINDOW)]
+        await run.at_once(recent, settle)
+        if len(recent) < len(page.items) or (page.cursor is not None and run.is_over()):
+            return
+
+
+def _is_older(job: KnownJob, than: datetime) -> bool:
+    return job.ordered_at is not None and job.ordered_at < than
+
+
+async def _is_there(parts: Parts, visit: Visit) -> bool:
+    """Whether the recording is in the bucket after all; it may have come later than the visit."""
+    assert visit.audio is not None
+    folder = f"visits/{visit.user_id}/{visit.visit_id}/"
+    return await parts.audio.has(visit.audio.bucket, folder)
+
+
+async def _settle_job(parts: Parts, job: KnownJob, found: Counter[str]) -> None:
+    path = named_in(job.audio_url, parts.policy.bucket)
+    owner = recording_of(path) if path else None
+    if owner is None or not job.is_over:
+        return  # not one of our recordings, or still at work
+    _, visit_id = owner
+    with logs.about(visitId=visit_id):
+        stored = await parts.store.get(visit_id)
+        try:
+            if stored is not None:
+                if _is_of_held_file(stored.visit, job):
+                    return
+                if not await _is_settled(parts, stored, job.transcript_id):
+                    return
+            elif (deletion := await parts.deletions.get(visit_id)) is None:
+                logs.event("job_without_a_visit", "warning")
+                found["jobs_without_a_visit"] += 1
+            elif deletion[0].completed_at is None:
+                return  # its own sweep deletes the job, when whoever may look for it has stopped
+            deleted = await parts.transcriber.delete(job.transcript_id)
+            found["provider_copies_deleted"] += deleted
+        except Transient as error:
+            logs.failure("provider_copy_kept", error)
+
+
+def _is_of_held_file(visit: Visit, job: KnownJob) -> bool:
+    """Whether its file waits for the end of a hold: the job is adopted then, and paid once."""
+    return any(file.is_named_by(job.audio_url) for file in visit.held_takes)
+
+
+async def _is_settled(parts: Parts, stored: Stored, transcript_id: str) -> bool:
+    """Whether the job may go: no worker looks for it, and its cost is on the visit's ledger.
+
+    The save that notes the cost is conditional on the visit: a retry that came first keeps the job.
+    """
+    if _may_be_looked_for(stored.visit, parts.clock.now()):
+        return False
+    if is_charged(stored.visit, transcript_id):
+        return True
+    if not stored.visit.processing_status.is_terminal:
+        return False
+    try:
+        job = await parts.transcriber.fetch(transcript_id)
+    except JobGone:
+        return False
+    except (Permanent, Unreadable) as error:
+        logs.failure("job_not_charged", error)  # it cannot be read, and is not kept for that
+        seconds = 0.0
+    else:
+        if not isinstance(job.state, Transcribed):
+            return isinstance(job.state, Failed)  # which costs nothing
+        seconds = job.state.transcript.duration_seconds or 0.0
+    charged = e.JobCharged(None, e.Charge(transcript_id, seconds))
+    saved = await record(parts, stored, charged, still_wanted=_is_as(stored.visit))
+    return saved is not None and is_charged(saved.visit, transcript_id)
+
+
+def _is_as(read: Visit) -> Callable[[Visit], bool]:
+    """Tells whether the visit has neither begun anew nor ended in another way since it was read."""
+    return lambda now: (
+        now.attempt == read.attempt and now.processing_status is read.processing_status
+    )
+
+
+def _may_be_looked_for(visit: Visit, now: datetime) -> bool:
+    """Whether a worker may want the job: to fetch its transcript, or to see that it was ordered.
+
+    A worker that looks for a job that is gone orders another one, and that is paid again. So it
+    stays until the workers of the time have stopped, when the transcript was stored or the visit
+    ended; and for longer where another try of the visit would adopt it.
+    """
+    if visit.refused_takes and now - visit.refused_takes[-1].at < SETTLED:
+        return True
+    if visit.transcription is not None and visit.transcription.completed_at is not None:
+        return now - visit.transcription.completed_at < SETTLED
+    if not visit.processing_status.is_terminal:
+        return True
+    ended_at = visit.timings.processing_completed_at if visit.timings else None
+    error = visit.processing_error
+    failed = visit.processing_status is ProcessingStatus.FAILED
+    kept_for = KEPT_FOR_RETRY if failed and error and error.retryable else SETTLED
+    return now - (ended_at or visit.updated_at) < kept_for
+
+
+def _log_failure(trouble: Exception) -> None:
+    logs.failure("reconciliation_failed", trouble)

@@ -1,0 +1,140 @@
+"""Saving what has happened: ask the table, save conditionally, then perform the effects."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from lumimd.domain.commit import Commit, Conflict, Stored, StoredAction
+from lumimd.domain.dead_letter import dead_letter_of, works_again
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.events import Event, HoldSet, SummaryStored
+from lumimd.domain.owners_work import Merged, beside, merged
+from lumimd.domain.state_machine import Advance, Effect, advance
+from lumimd.domain.transcript import TranscriptPage
+from lumimd.domain.visit import Action, Visit
+from lumimd.pipeline.services import Parts
+from lumimd.telemetry import logs, metrics
+
+CONFLICTS: Final = 5
+"""Lost races before a save gives up for now; each means that somebody else made progress."""
+
+
+async def record(
+    parts: Parts,
+    stored: Stored,
+    event: Event,
+    *,
+    pages: Sequence[TranscriptPage] | None = None,
+    actions: Sequence[Action] | None = None,
+    still_wanted: Callable[[Visit], bool] = lambda visit: True,
+) -> Stored | None:
+    """Save what `event` makes of the visit, together with `pages` and `actions`.
+
+    `actions` take over the documents of earlier items with the same content (`owners_work.py`). On
+    a conflict the visit is read again and the table asked again; whatever was paid for before
+    is not repeated. An event that is a decision rather than a fact may be `still_wanted` then or
+    not. Returns the visit as it is then, or None when it is gone.
+
+    Raises:
+        Transient: the store is not available, or the visit changes faster than it can be read.
+    """
+    for _ in range(CONFLICTS):
+        try:
+            return await record_once(parts, stored, event, pages=pages, actions=actions)
+        except Conflict:
+            again = await parts.store.get(stored.visit.visit_id)
+            if again is None:
+                logs.event("visit_is_gone")
+                return None
+            stored = again
+            if not still_wanted(stored.visit):
+                logs.event("event_not_wanted_any_more", code=event.name)
+                return stored
+    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+
+async def record_once(
+    parts: Parts,
+    stored: Stored,
+    event: Event,
+    *,
+    pages: Sequence[TranscriptPage] | None = None,
+    actions: Sequence[Action] | None = None,
+) -> Stored:
+    """Save what `event` makes of the visit as it was `stored`; a late event changes nothing.
+
+    Raises:
+        Conflict: the visit changed since it was read, or is gone.
+        Transient: the store is not available.
+    """
+    now = parts.clock.now()
+    merged_with = await _with_earlier(parts, stored.visit, actions)
+    if merged_with is not None and isinstance(event, SummaryStored):
+        event = replace(event, action_ids=merged_with.ids, retired=merged_with.retired)
+    step = advance(stored.visit, event, now)
+    if not step.changed:
+        logs.event("event_was_late", code=event.name)
+        return stored
+    items = None if step.withheld else merged_with
+    commit = Commit(
+        step.visit,
+        entries=(step.entry,) if step.entry else (),
+        pages=None if step.withheld else pages,
+        stale_pages=stored.visit.transcript_pages,
+        actions=items.write if items else (),
+        stale_actions=items.retired if items else (),
+        action_versions=items.versions if items else {},
+        dead_letter=dead_letter_of(stored.visit, step.visit, now),
+        no_dead_letter=works_again(stored.visit, step.visit),
+    )
+    saved = await parts.store.save(stored, commit)
+    announce(step, event)
+    await perform(parts, saved.visit, step, stored.visit.attempt)
+    return saved
+
+
+async def _with_earlier(
+    parts: Parts, visit: Visit, actions: Sequence[Action] | None
+) -> Merged | None:
+    """New action items, merged with those of the summary before as they are stored now."""
+    if actions is None:
+        return None
+    if visit.legal_hold:
+        return beside(visit.action_ids, actions)
+    earlier: Sequence[StoredAction] = ()
+    if visit.action_ids:
+        found = await parts.store.stored_actions(visit.visit_id)
+        earlier = [each for each in found if each.action.action_id in visit.action_ids]
+    return merged(earlier, actions)
+
+
+def announce(step: Advance, event: Event) -> None:
+    """Log that `event` is now on record."""
+    error = step.visit.processing_error if step.visit.processing_status.is_terminal else None
+    logs.event(
+        step.entry.event if step.entry else event.name,  # as the table understood it
+        "warning" if error else "info",
+        attempt=step.visit.attempt,
+        trace=step.visit.trace,
+        processingStatus=step.visit.processing_status,
+        status=step.visit.status,
+        tries=step.visit.stage_tries,
+        **({"code": error.code} if error else {}),
+    )
+    if not step.withheld and not isinstance(event, HoldSet):  # which stops work, and ends none
+        metrics.advanced(step, event)
+
+
+async def perform(parts: Parts, visit: Visit, step: Advance, attempt: int) -> None:
+    """Perform the effects of a saved step; whatever of it gets lost comes back by `wake_at`.
+
+    `attempt` is the one that the event was about; `visit` may have gone on to the next.
+    """
+    if Effect.REQUEST_SUMMARY in step.effects:
+        try:
+            await parts.tasks.request_summary(visit.visit_id, visit.attempt, visit.requests)
+        except Transient as error:
+            # The visit is due again shortly, and that creates another task.
+            logs.failure("summary_not_requested", error)
+    if Effect.GIVE_PLACE_BACK in step.effects:
+        await parts.admission.left(visit.visit_id, attempt)

@@ -1,0 +1,108 @@
+"""Feature flags: the fate of a visit that a kill switch or a percentage rollout leaves out.
+
+| switched off         | a visit                                                                 |
+|----------------------|-------------------------------------------------------------------------|
+| `processing`         | waits and looks every few minutes; nothing is paid, used up or expires  |
+| `summaries_by_model` | waits as if the model was away: a provisional summary by rules, which   |
+|                      | is final after a day                                                    |
+
+A visit whose user is outside of the percentage of `processing` waits as well; outside of that of
+`summaries_by_model`, the rules write its summary for good. Jobs at the provider are collected in
+any case, since the provider forgets them.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from lumimd.domain import events as e
+from lumimd.domain.commit import Stored
+from lumimd.domain.errors import ErrorCode, Held
+from lumimd.domain.visit import ProcessingStatus, Stage, Visit
+from lumimd.pipeline.save import record
+from lumimd.pipeline.services import Parts
+from lumimd.policies.flags import Switch, share
+from lumimd.ports.summarizer import Summarizer
+from lumimd.telemetry import logs
+
+LOOK_AGAIN: Final = timedelta(minutes=4)
+RELEASE_OVER: Final = timedelta(minutes=2)
+"""Visits that waited come back spread over this time, not all in the same minute."""
+
+_HELD: Final = {
+    ProcessingStatus.PENDING: e.SubmissionHeld,
+    ProcessingStatus.SUMMARIZING: e.SummaryHeld,
+}
+
+
+async def held_by_switch(parts: Parts, visit: Visit) -> e.SubmissionHeld | None:
+    """That the visit waits, if processing is switched off for it; None where it is on.
+
+    A visit that is being transcribed is never held: its job is paid for.
+    """
+    held = _HELD.get(visit.processing_status)
+    flags = await parts.flags.now()
+    if held is None or flags.is_on_for(Switch.PROCESSING, visit.user_id):
+        return None
+    logs.event("switched_off", code=Switch.PROCESSING)
+    return held(visit.attempt, _look_again_at(visit, parts.clock.now()), had_claimed=False)
+
+
+async def waits_for_switch(parts: Parts, stored: Stored) -> bool:
+    """Let the visit wait, if processing is switched off for it; whether it does.
+
+    Who has begun to work on it may finish.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    visit = stored.visit
+    if visit.is_claimed(parts.clock.now()):
+        return False
+    held = await held_by_switch(parts, visit)
+    if held is None:
+        return False
+    await record(
+        parts, stored, held, still_wanted=lambda now: not now.is_claimed(parts.clock.now())
+    )
+    if visit.turn is not None:
+        # It has left the line: a place that it was called to is for somebody else.
+        await parts.admission.left(visit.visit_id, visit.attempt)
+    return True
+
+
+async def summarizer_for(parts: Parts, visit: Visit) -> Summarizer:
+    """Who is to summarize the visit.
+
+    Raises:
+        Held: the model is switched off.
+    """
+    flags = await parts.flags.now()
+    if flags.is_on_for(Switch.SUMMARIES_BY_MODEL, visit.user_id):
+        return parts.summarizer
+    _refuse_if_off(parts, flags.is_on(Switch.SUMMARIES_BY_MODEL))
+    return parts.fallback
+
+
+async def refusal(parts: Parts, stage: Stage) -> Held | None:
+    """What a call for the stage would be refused with, by a switch or since its dependency is down.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    if stage is Stage.SUMMARY:
+        flags = await parts.flags.now()
+        try:
+            _refuse_if_off(parts, flags.is_on(Switch.SUMMARIES_BY_MODEL))
+        except Held as held:
+            return held
+    return await parts.refusal(stage)
+
+
+def _refuse_if_off(parts: Parts, is_on: bool) -> None:
+    """A deployment without a model has nothing to switch off."""
+    if not is_on and parts.summarizer.source == "model":
+        raise Held(ErrorCode.SUMMARY_UNAVAILABLE)
+
+
+def _look_again_at(visit: Visit, now: datetime) -> datetime:
+    return now + LOOK_AGAIN + share("look again", visit.visit_id) * RELEASE_OVER

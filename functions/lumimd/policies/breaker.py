@@ -1,0 +1,211 @@
+"""The shared state of a circuit breaker and its transitions: pure, no clock and no I/O.
+
+    closed ──► open            too many failures, answers that take too long, a visit whose tries
+                               all failed while no call was answered, or a fault of the deployment
+    open ──► half_open         after a pause, by the first caller: it takes the lease of the probe
+    half_open ──► closed       after two probes in a row that were answered in time
+    half_open ──► open         after a probe that was not
+
+Each function returns the breaker to store; it returns the same one where the transition does not
+apply, for instance the outcome of a probe that has been replaced since.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from lumimd.domain.document import Document
+from lumimd.domain.errors import DeploymentFault, ErrorCode
+from lumimd.domain.visit import Claim
+
+
+class State(StrEnum):
+    """Whether calls are let through."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Reason(StrEnum):
+    """Why the state changed."""
+
+    FAILURES_IN_A_ROW = "failures_in_a_row"
+    ERROR_RATE = "error_rate"
+    SLOW = "slow"
+    UNANSWERED = "unanswered"
+    REFUSED = "refused"
+    PAUSE_OVER = "pause_over"
+    PROBE_FAILED = "probe_failed"
+    PROBE_SLOW = "probe_slow"
+    PROBES_ANSWERED = "probes_answered"
+
+
+class Breaker(Document):
+    """One document a dependency, written at transitions only.
+
+    `probe` is the lease of the probing caller while it is half open, `successes` the probes in a
+    row that were answered. `opened_at` is unset while it is closed, `changed_at` before it has ever
+    opened. `fault` is for an operator to mend, and is set from the refusal until the breaker
+    closes. `suspects` are digests of requests that were refused for an unknown reason since the
+    last served call (see `breaker_suspects.py`); `cleared` are former suspects after which others
+    were served.
+    """
+
+    name: str
+    state: State = State.CLOSED
+    opened_at: datetime | None = None
+    probe: Claim | None = None
+    successes: int = 0
+    reason: Reason | None = None
+    changed_at: datetime | None = None
+    fault: DeploymentFault | None = None
+    suspects: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether every call is let through."""
+        return self.state is State.CLOSED
+
+    def is_probed_by(self, holder: str) -> bool:
+        """Whether `holder` is the one that was elected."""
+        return self.probe is not None and self.probe.holder == holder
+
+
+@dataclass(frozen=True)
+class BreakerPolicy:
+    """When the breaker called `name` opens and closes; its refusals have the `code`.
+
+    It opens after `failures` in a row, or when of the last `calls` within `window` (at least
+    `least_calls` of them) a share of `error_rate` failed or the median took longer than `slow`.
+    A probe is cut off after `probe_for`, when its lease ends. That is less than the time limit of
+    the work on a stage, which would end the probe without an outcome. The window has room for
+    `least_calls` slow calls one after the other, as a quiet instance makes them. A breaker that
+    does not count failures opens for faults of the deployment only.
+    """
+
+    name: str
+    code: ErrorCode
+    slow: timedelta
+    window: timedelta
+    probe_for: timedelta
+    counts_failures: bool = True
+    failures: int = 5
+    calls: int = 20
+    least_calls: int = 10
+    error_rate: float = 0.5
+    pause: timedelta = timedelta(seconds=60)
+    successes: int = 2
+
+
+TRANSCRIPTION: Final = BreakerPolicy(
+    name="transcription",
+    code=ErrorCode.TRANSCRIPTION_UNAVAILABLE,
+    slow=timedelta(seconds=15),
+    window=timedelta(minutes=3),
+    probe_for=timedelta(seconds=45),  # an order of 30 s, or what a good look takes thrice over
+)
+ORDERS: Final = BreakerPolicy(
+    name="orders",
+    code=ErrorCode.TRANSCRIPTION_UNAVAILABLE,
+    slow=timedelta(seconds=45),
+    window=timedelta(minutes=3),
+    probe_for=timedelta(seconds=45),
+    counts_failures=False,
+)
+"""Orders alone: an unpaid account, or a retired model, refuses orders and answers every poll. All
+other failures of an order count in `TRANSCRIPTION`."""
+MODEL: Final = BreakerPolicy(
+    name="model",
+    code=ErrorCode.SUMMARY_UNAVAILABLE,
+    slow=timedelta(seconds=90),
+    window=timedelta(minutes=20),
+    probe_for=timedelta(seconds=130),  # one call of 120 s: a paid call is not cut off
+)
+
+WHILE_PROBED: Final = timedelta(seconds=10)
+"""How soon to ask again while a probe is under way: most end long before their claim does."""
+
+
+def opened(
+    breaker: Breaker,
+    since: datetime | None,
+    reason: Reason,
+    now: datetime,
+    fault: DeploymentFault | None = None,
+) -> Breaker:
+    """A closed breaker opens, if what speaks for it was seen `since` it last changed.
+
+    A `fault` is worth knowing where it is open already.
+    """
+    if breaker.changed_at != since:
+        return breaker
+    if breaker.is_closed:
+        return _open(breaker, reason, now, fault)
+    return breaker if fault is None else breaker.model_copy(update={"fault": fault})
+
+
+def probing(breaker: Breaker, holder: str, now: datetime, policy: BreakerPolicy) -> Breaker:
+    """`holder` is elected, if it is time for a probe and nobody else is at it."""
+    if breaker.is_closed or now < _next_probe_at(breaker, now, policy):
+        return breaker
+    claim = Claim(holder=holder, until=now + policy.probe_for)
+    if breaker.state is State.HALF_OPEN:
+        return breaker.model_copy(update={"probe": claim})
+    changes = {"state": State.HALF_OPEN, "reason": Reason.PAUSE_OVER, "changed_at": now}
+    return breaker.model_copy(update={**changes, "probe": claim})
+
+
+def probe_answered(breaker: Breaker, holder: str, now: datetime, policy: BreakerPolicy) -> Breaker:
+    """The probe of `holder` was answered in time."""
+    if not breaker.is_probed_by(holder):
+        return breaker
+    successes = breaker.successes + 1
+    if successes < policy.successes:
+        return breaker.model_copy(update={"probe": None, "successes": successes})
+    closed = Breaker(name=breaker.name, reason=Reason.PROBES_ANSWERED, changed_at=now)
+    return closed.model_copy(update={"suspects": breaker.suspects, "cleared": breaker.cleared})
+
+
+def probe_failed(
+    breaker: Breaker,
+    holder: str,
+    reason: Reason,
+    now: datetime,
+    fault: DeploymentFault | None = None,
+) -> Breaker:
+    """The probe of `holder` was not answered, not in time, or refused: another pause.
+
+    A fault that was known is not mended by a probe that failed for another reason.
+    """
+    if not breaker.is_probed_by(holder):
+        return breaker
+    return _open(breaker, reason, now, fault or breaker.fault)
+
+
+def probe_given_up(breaker: Breaker, holder: str) -> Breaker:
+    """Nobody knows what became of the probe of `holder`; the next one may be elected."""
+    if not breaker.is_probed_by(holder):
+        return breaker
+    return breaker.model_copy(update={"probe": None})
+
+
+def ask_again_in(breaker: Breaker, now: datetime, policy: BreakerPolicy) -> timedelta:
+    """How long somebody who was refused has to wait before it may be elected."""
+    left = max(_next_probe_at(breaker, now, policy) - now, timedelta(0))
+    return left if breaker.state is State.OPEN else min(left, WHILE_PROBED)
+
+
+def _open(
+    breaker: Breaker, reason: Reason, now: datetime, fault: DeploymentFault | None
+) -> Breaker:
+    changes = {"state": State.OPEN, "opened_at": now, "reason": reason, "changed_at": now}
+    return breaker.model_copy(update={**changes, "probe": None, "successes": 0, "fault": fault})
+
+
+def _next_probe_at(breaker: Breaker, now: datetime, policy: BreakerPolicy) -> datetime:
+    if breaker.state is State.OPEN and breaker.opened_at is not None:
+        return breaker.opened_at + policy.pause
+    return breaker.probe.until if breaker.probe else now

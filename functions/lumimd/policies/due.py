@@ -1,0 +1,56 @@
+"""The next step of a visit whose `wake_at` has come."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from lumimd.domain.visit import ProcessingStatus, Visit
+from lumimd.policies.deployment_faults import since_fault
+
+IN_LINE: Final = 8
+"""Factor of the expiry of visits that wait for a place or their quota, and not for their owner."""
+
+
+class Need(StrEnum):
+    """The one thing that moves a due visit on."""
+
+    NOTHING = "nothing"
+    EXPIRE = "expire"
+    SUBMIT = "submit"
+    STAY_IN_LINE = "stay_in_line"
+    COLLECT = "collect"
+    REQUEST_SUMMARY = "request_summary"
+
+
+def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
+    """What to do for `visit` at `now`.
+
+    A due visit may have been claimed or finished since the query found it; then it needs nothing.
+    """
+    if visit.is_claimed(now):
+        return Need.NOTHING
+    if visit.queued_at is not None and visit.processing_status is ProcessingStatus.PENDING:
+        expires_after *= IN_LINE
+    if visit.legal_hold and visit.audio is None:
+        return Need.NOTHING
+    if not visit.processing_status.is_terminal and now - _stage_began_at(visit) >= expires_after:
+        return Need.EXPIRE
+    match visit.processing_status:
+        case ProcessingStatus.PENDING if visit.turn is not None:
+            return Need.STAY_IN_LINE
+        case ProcessingStatus.PENDING if visit.audio is not None:
+            return Need.SUBMIT
+        case ProcessingStatus.TRANSCRIBING:
+            return Need.COLLECT
+        case ProcessingStatus.SUMMARIZING:
+            return Need.REQUEST_SUMMARY
+        case _:
+            return Need.NOTHING
+
+
+def _stage_began_at(visit: Visit) -> datetime:
+    """Since when the visit is where it is: who waited for weeks is not old when it goes on."""
+    began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
+    job = visit.transcription
+    began_at = max(began_at, job.completed_at or job.submitted_at) if job else began_at
+    return since_fault(visit, began_at)

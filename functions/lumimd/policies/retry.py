@@ -1,0 +1,147 @@
+"""How a call to a dependency is tried again: named policies, one place.
+
+SDK retries are off everywhere, so the calls that a visit can cause are `attempts` here times the
+tries of its stage, and no more.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+    wait_random,
+)
+
+from lumimd.domain.errors import ErrorCode, Held, TimedOut, Transient, Unanswered
+from lumimd.policies.waiting import MOST_PATIENT
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """At most `attempts` calls of `timeout_s` each, `initial_s` apart and doubling, plus jitter.
+
+    A dependency that asks for more patience than `max_wait_s` is not waited for here: the visit is
+    put aside until then. `repeats_unanswered` is False where a call without an answer may have been
+    charged: that is for the stage to repeat, which counts its tries.
+    """
+
+    attempts: int
+    timeout_s: float
+    initial_s: float
+    max_wait_s: float
+    jitter_s: float
+    repeats_unanswered: bool = True
+
+
+STORE: Final = RetryPolicy(attempts=4, timeout_s=10, initial_s=0.1, max_wait_s=2, jitter_s=0.1)
+TASKS: Final = RetryPolicy(attempts=3, timeout_s=10, initial_s=0.2, max_wait_s=2, jitter_s=0.2)
+AUDIO: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=0.5, max_wait_s=4, jitter_s=0.5)
+MEASURE: Final = RetryPolicy(
+    attempts=3, timeout_s=45, initial_s=0.5, max_wait_s=4, jitter_s=0.5, repeats_unanswered=False
+)
+"""The recording has its turn within it, or is put aside; one that kills is counted by its stage."""
+TRANSCRIPTION: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=1, max_wait_s=8, jitter_s=1)
+ORDER: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
+"""For what costs money and has no idempotency key: one call, then look before the next."""
+LOOK: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
+"""For what is done again by itself some minutes later: one call, and no more."""
+MODEL: Final = RetryPolicy(
+    attempts=3, timeout_s=120, initial_s=1, max_wait_s=20, jitter_s=1, repeats_unanswered=False
+)
+"""An answer is charged whether it is heard or not; a refusal to answer (429, 5xx) is free."""
+
+
+async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitable[T]]) -> T:
+    """The result of `make()`, called again by `policy` while it raises `Transient`.
+
+    Raises:
+        TimedOut: the last call took longer than the policy allows, and was cancelled.
+        Transient: the last call failed so, or it is not to be repeated here.
+    """
+
+    async def once() -> T:
+        try:
+            async with asyncio.timeout(policy.timeout_s):
+                return await make()
+        except TimeoutError as error:
+            raise TimedOut(code) from error
+
+    return await AsyncRetrying(
+        retry=retry_if_exception(lambda error: _may_repeat(policy, error)),
+        stop=stop_after_attempt(policy.attempts),
+        wait=lambda state: _wait_s(policy, state),
+        reraise=True,
+    )(once)
+
+
+def seconds_asked(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """The pause that the answer's headers ask for, in seconds, up to a day; None without one.
+
+    `retry-after-ms` is the more exact one. A date in `Retry-After` counts from the answer's own
+    `Date`, so that a clock that is wrong does not matter, and without one from `now`.
+    """
+    asked_ms = _number(headers.get("retry-after-ms", ""))
+    if asked_ms is not None:
+        return _bounded(asked_ms / 1000)
+    asked = headers.get("retry-after", "")
+    seconds = _number(asked)
+    if seconds is not None:
+        return _bounded(seconds)
+    until = _instant(asked)
+    if until is None:
+        return None
+    return _bounded((until - _answered_at(headers, now)).total_seconds())
+
+
+def _answered_at(headers: Mapping[str, str], now: datetime | None) -> datetime:
+    # An adapter has no clock, and nearly every answer has a `Date`.
+    return _instant(headers.get("date", "")) or now or datetime.now(UTC)  # noqa: TID251
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(seconds, 0.0), MOST_PATIENT.total_seconds())
+
+
+def _number(text: str) -> float | None:
+    text = text.strip()
+    return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text) else None
+
+
+def _instant(text: str) -> datetime | None:
+    """An HTTP date; None for anything else. One without a zone is UTC."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+
+
+def _may_repeat(policy: RetryPolicy, error: BaseException) -> bool:
+    if isinstance(error, Unanswered) and not policy.repeats_unanswered:
+        return False
+    if isinstance(error, Held):
+        return False  # the same again would be refused again
+    return isinstance(error, Transient) and (error.retry_after_s or 0.0) <= policy.max_wait_s
+
+
+def _wait_s(policy: RetryPolicy, state: RetryCallState) -> float:
+    backoff = wait_exponential_jitter(
+        multiplier=policy.initial_s, max=policy.max_wait_s, jitter=policy.jitter_s
+    )
+    error = state.outcome.exception() if state.outcome else None
+    asked_s = error.retry_after_s if isinstance(error, Transient) else None
+    if asked_s is None:
+        return backoff(state)
+    # Whoever was told the same number must not all come back at the same moment.
+    return max(backoff(state), asked_s + wait_random(0, policy.jitter_s)(state))

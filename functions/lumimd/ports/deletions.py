@@ -1,0 +1,84 @@
+"""Receipts of deletions, and the erasing of a visit's documents."""
+
+from datetime import datetime
+from typing import Protocol
+
+from lumimd.domain.commit import Stored
+from lumimd.domain.visit import Deletion, Hold, Visit
+from lumimd.ports.paging import Cursor, Page
+
+
+class Deletions(Protocol):
+    """The receipts of deletions, and what the store has to forget for them.
+
+    Every save is conditional on the version that was read.
+    """
+
+    async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
+        """The receipt and its version; None where nothing was deleted."""
+        ...
+
+    async def begin(self, read: Stored, deletion: Deletion, again: object = None) -> None:
+        """Delete the visit, still as it was `read`, and note the deletion in the same commit.
+
+        `again` is the version of the receipt of an earlier deletion, whose place this one takes.
+
+        Raises:
+            Conflict: the visit or the earlier receipt is not as it was, or the visit is held.
+        """
+        ...
+
+    async def create(self, deletion: Deletion) -> None:
+        """Write a receipt of what never was a visit.
+
+        Raises:
+            Conflict: there is a receipt of that id.
+        """
+        ...
+
+    async def save(self, read_version: object, deletion: Deletion) -> None:
+        """Write a receipt that is still as it was read.
+
+        Raises:
+            Conflict: it is not.
+        """
+        ...
+
+    async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
+        """The next `limit` deletions with `wake_at <= now`, the longest overdue first."""
+        ...
+
+    async def since(
+        self, requested_at: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Deletion]:
+        """The next `limit` deletions that were requested then or later, the oldest first."""
+        ...
+
+    async def hold_of(self, visit_id: str) -> Hold | None:
+        """The mark of the legal hold of a visit, or None."""
+        ...
+
+    async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
+        """The next `limit` marks of legal holds, the oldest first."""
+        ...
+
+    async def visits_of(self, user_id: str, limit: int, after: Cursor | None = None) -> Page[Visit]:
+        """The next `limit` visits of a user, the newest first."""
+        ...
+
+    async def visits_named(
+        self, user_id: str, limit: int, after: Cursor | None = None
+    ) -> Page[str]:
+        """The visits that the next `limit` action items of a user belong to, the newest first."""
+        ...
+
+    async def remains(self, visit_id: str) -> bool:
+        """Whether there are documents of a visit, apart from the visit itself."""
+        ...
+
+    async def erase(self, visit_id: str) -> dict[str, int]:
+        """Delete all documents of a visit that is gone itself; how many of each kind.
+
+        The kinds: `transcript`, `history`, `actions`, `deadLetters`.
+        """
+        ...

@@ -1,0 +1,35 @@
+"""Visits by age, for retention and reconciliation."""
+
+from datetime import datetime
+from typing import Protocol
+
+from lumimd.domain.commit import Stored
+from lumimd.ports.paging import Cursor, Page
+
+
+class Archive(Protocol):
+    """The visits by age, page by page, the oldest first: for retention and reconciliation."""
+
+    async def with_audio(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """The next `limit` visits so old on which no erasure of the recording is on record."""
+        ...
+
+    async def between(
+        self, created_after: datetime, before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """The next `limit` visits that were created in that time."""
+        ...
+
+    async def waiting(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """The next `limit` visits so old that are still `pending`."""
+        ...
+
+    async def older(
+        self, created_before: datetime, limit: int, after: Cursor | None = None
+    ) -> Page[Stored]:
+        """The next `limit` visits so old."""
+        ...

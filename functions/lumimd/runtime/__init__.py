@@ -1,0 +1,1 @@
+"""Settings, composition, requests and responses of one instance."""

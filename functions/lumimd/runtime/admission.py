@@ -1,0 +1,106 @@
+"""The gate to the provider, built when it is first needed: places, line and quota in Firestore."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lumimd.coordination.admission.admit import Admission
+from lumimd.coordination.admission.hourly_cap import COLLECTION as HOURS
+from lumimd.coordination.admission.hourly_cap import HourlyCap, Orders
+from lumimd.coordination.admission.quota import TierQuota
+from lumimd.coordination.admission.semaphore import COLLECTION as SHARDS
+from lumimd.coordination.admission.semaphore import Slots
+from lumimd.coordination.flags import SharedFlags
+from lumimd.coordination.rate_limits import COLLECTION as BUCKETS
+from lumimd.coordination.rate_limits import Limits
+from lumimd.policies.permits import Cap, Shard
+from lumimd.policies.priorities import Line
+from lumimd.policies.pseudonyms import Pseudonyms
+from lumimd.policies.token_bucket import Bucket
+from lumimd.ports.clock import Clock
+from lumimd.ports.queued_visits import WaitingRoom
+from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.ports.tiers import Tiers
+from lumimd.ports.turn_counters import Flows
+from lumimd.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+
+class AdmissionWiring:
+    """Mixed into the parts of a deployment."""
+
+    if TYPE_CHECKING:  # whoever it is mixed into has these
+        clock: Clock
+        new_id: Callable[[], str]
+
+        @property
+        def _settings(self) -> Settings: ...
+
+        @property
+        def flags(self) -> SharedFlags: ...
+
+        @property
+        def _firestore(self) -> "firestore.AsyncClient": ...
+
+    @cached_property
+    def admission(self) -> Admission:
+        """Who may have a job at the provider."""
+        limits = Limits(self._buckets, self.clock, self.new_id, pseudonyms=self._pseudonyms)
+        return Admission(
+            Slots(self._shards, Cap.of(self._settings.transcription_concurrency), self.clock),
+            self._lines,
+            self._flows,
+            self._waiting_room,
+            TierQuota(limits, self._tiers),
+            self.clock,
+            HourlyCap(self.flags, self._hours, self.clock, self._pseudonyms),
+        )
+
+    @cached_property
+    def _pseudonyms(self) -> Pseudonyms:
+        """Under a secret that every function has, and that is not in the store."""
+        return Pseudonyms(self._settings.webhook_secret.get_secret_value())
+
+    @cached_property
+    def _buckets(self) -> SharedDocuments[Bucket]:
+        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+
+        return FirestoreSharedDocuments(self._firestore, BUCKETS, Bucket)
+
+    @cached_property
+    def _shards(self) -> SharedDocuments[Shard]:
+        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+
+        return FirestoreSharedDocuments(self._firestore, SHARDS, Shard)
+
+    @cached_property
+    def _hours(self) -> SharedDocuments[Orders]:
+        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+
+        return FirestoreSharedDocuments(self._firestore, HOURS, Orders)
+
+    @cached_property
+    def _lines(self) -> SharedDocuments[Line]:
+        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+
+        return FirestoreSharedDocuments(self._firestore, "ops", Line)
+
+    @cached_property
+    def _flows(self) -> Flows:
+        from lumimd.adapters.firestore.turn_counters import FirestoreFlows
+
+        return FirestoreFlows(self._firestore)
+
+    @cached_property
+    def _waiting_room(self) -> WaitingRoom:
+        from lumimd.adapters.firestore.queued_visits import FirestoreWaitingRoom
+
+        return FirestoreWaitingRoom(self._firestore)
+
+    @cached_property
+    def _tiers(self) -> Tiers:
+        from lumimd.adapters.firestore.tiers import FirestoreTiers
+
+        return FirestoreTiers(self._firestore, self._settings.default_tier)

@@ -1,0 +1,86 @@
+"""The real parts of the API, each built when it is first needed."""
+
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, cast
+
+from lumimd.api.services import ApiParts
+from lumimd.coordination.rate_limits import Limits
+from lumimd.ports.idempotency_store import AnswerStore
+from lumimd.ports.owner_queries import Library
+from lumimd.ports.tokens import Tokens
+from lumimd.ports.uploads import Uploads
+from lumimd.runtime import services
+from lumimd.runtime.settings import settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+class ApiCloudParts(services.CloudParts):
+    """The adapters of Google Cloud that the API needs besides those of the pipeline."""
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Firebase Auth, or the shared secret of a local stack."""
+        secret = self._settings.local_token_secret
+        if secret is not None:
+            from lumimd.adapters.local_tokens import LocalTokens
+
+            project = self._settings.google_cloud_project
+            return LocalTokens(secret.get_secret_value(), project, self.clock)
+        from lumimd.adapters.google.auth import FirebaseTokens, firebase_app
+
+        return FirebaseTokens(firebase_app(self._settings.google_cloud_project), self.clock)
+
+    @cached_property
+    def library(self) -> Library:
+        """Firestore, over the same connection as the visits."""
+        from lumimd.adapters.firestore.owner_queries import FirestoreLibrary
+
+        return FirestoreLibrary(self._firestore)
+
+    @cached_property
+    def answers(self) -> AnswerStore:
+        """Firestore as well."""
+        from lumimd.adapters.firestore.idempotency_store import FirestoreAnswerStore
+
+        return FirestoreAnswerStore(self._firestore)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Token buckets, in the same store as those of the gate to the provider."""
+        return Limits(self._buckets, self.clock, self.new_id, pseudonyms=self._pseudonyms)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Cloud Storage."""
+        from lumimd.adapters.google.storage import storage_client
+        from lumimd.adapters.google.uploads import CloudUploads
+
+        client = storage_client(
+            self._settings.google_cloud_project, self._settings.storage_emulator_host
+        )
+        return CloudUploads(client, self._settings.audio_bucket)
+
+
+def api_parts() -> ApiParts:
+    """The parts of this process: those that were installed, or the real ones.
+
+    Raises:
+        SettingsError: the environment does not describe a deployment.
+    """
+    installed = services.installed()
+    return cast(ApiParts, installed) if installed is not None else _cloud_parts()
+
+
+@cache
+def _cloud_parts() -> ApiParts:
+    return ApiCloudParts(settings())
+
+
+@cache
+def app() -> "FastAPI":
+    """The REST API of this process, over its real services."""
+    from lumimd.api.application import make_app
+
+    return make_app(api_parts, settings().web_origins)

@@ -1,0 +1,34 @@
+"""The switches, built when they are first needed: one document in Firestore."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lumimd.coordination.flags import SharedFlags
+from lumimd.policies.flags import COLLECTION, Flags
+from lumimd.ports.clock import Clock
+from lumimd.ports.shared_documents import SharedDocuments
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+
+class FlagWiring:
+    """Mixed into the parts of a deployment."""
+
+    if TYPE_CHECKING:  # whoever it is mixed into has these
+        clock: Clock
+
+        @property
+        def _firestore(self) -> "firestore.AsyncClient": ...
+
+    @cached_property
+    def flags(self) -> SharedFlags:
+        """How the switches stand, as this instance knows it."""
+        return SharedFlags(self.flag_documents, self.clock)
+
+    @cached_property
+    def flag_documents(self) -> SharedDocuments[Flags]:
+        """Firestore, over the same connection as the visits."""
+        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+
+        return FirestoreSharedDocuments(self._firestore, COLLECTION, Flags)

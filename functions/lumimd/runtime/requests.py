@@ -1,0 +1,69 @@
+"""What callers send, read into our terms. Whatever makes no sense is None: it is not for us."""
+
+import hmac
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+from pydantic import (
+    Field,
+    ValidationError,
+)
+
+from lumimd.adapters.inbound import _Inbound
+from lumimd.domain.errors import Rejected
+from lumimd.domain.ids import ID
+
+
+class SummaryTask(_Inbound):
+    """The body of a task: ids only."""
+
+    visit_id: str = Field(pattern=ID)
+    attempt: int = Field(ge=1)
+
+
+def summary_task_of(body: object) -> SummaryTask | None:
+    """The ids in a task's body; None when there are none."""
+    try:
+        return SummaryTask.model_validate(body)
+    except ValidationError:
+        return None
+
+
+def check_webhook_caller(
+    secret: str | None,
+    forwarded_for: str | None,
+    *,
+    accepted_secrets: Iterable[str],
+    allowed_ips: frozenset[IPv4Address | IPv6Address],
+) -> None:
+    """Let nobody in who does not know a secret, or comes from elsewhere than the provider.
+
+    The platform appends the caller's address to X-Forwarded-For, so only the last one counts, and
+    `forwarded_for` holds every line of that header (`whole_header`). Every comparison takes the
+    same time however much of the secret is right.
+
+    Raises:
+        Rejected: the caller is not the provider.
+    """
+    told = (secret or "").encode()
+    matches = [hmac.compare_digest(told, accepted.encode()) for accepted in accepted_secrets]
+    if not any(matches):
+        raise Rejected
+    if allowed_ips and _last_address(forwarded_for) not in allowed_ips:
+        raise Rejected
+
+
+def whole_header(lines: Iterable[str]) -> str | None:
+    """One value of all lines of a header, in their order; None where there is no line.
+
+    A header may come in several lines, which mean the same as one with commas (RFC 9110, 5.3).
+    """
+    return ", ".join(lines) or None
+
+
+def _last_address(forwarded_for: str | None) -> Any:
+    try:
+        return ip_address((forwarded_for or "").rpartition(",")[2].strip())
+    except ValueError:
+        return None

@@ -1,0 +1,243 @@
+"""The real parts of one instance, each built when it is first needed.
+
+An SDK is imported where its part is built: the webhook never loads openai, nor the storage client.
+"""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Final
+
+from lumimd.coordination.breaker.breaker import CircuitBreaker, first_refusal
+from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.coordination.shutdown import GracefulShutdown
+from lumimd.domain.errors import Held
+from lumimd.domain.visit import Stage
+from lumimd.pipeline.services import Parts
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
+from lumimd.policies.deployment import Policy
+from lumimd.ports.audio_store import AudioStore
+from lumimd.ports.breaker_store import BreakerStore
+from lumimd.ports.clock import Clock
+from lumimd.ports.deletions import Deletions
+from lumimd.ports.retention_queries import Archive
+from lumimd.ports.summarizer import Summarizer
+from lumimd.ports.task_queue import TaskQueue
+from lumimd.ports.transcriber import Transcriber
+from lumimd.ports.visit_counts import Census
+from lumimd.ports.visit_store import VisitStore
+from lumimd.runtime.admission import AdmissionWiring
+from lumimd.runtime.flags import FlagWiring
+from lumimd.runtime.operators import OperatorWiring
+from lumimd.runtime.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+
+class SystemClock:
+    """The time of day of this machine."""
+
+    def now(self) -> datetime:
+        """The present instant, in UTC."""
+        return datetime.now(UTC)
+
+
+class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
+    """The adapters of Google Cloud and of the providers, as `settings` describe them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings: Final = settings
+        self.clock: Clock = SystemClock()
+
+    def new_id(self) -> str:
+        """A random id."""
+        return uuid.uuid4().hex
+
+    @cached_property
+    def shutdown(self) -> GracefulShutdown:
+        """Of this process; built when the first visit is worked on."""
+        shutdown = GracefulShutdown()
+        shutdown.begin_on_sigterm()
+        return shutdown
+
+    @cached_property
+    def store(self) -> VisitStore:
+        """Firestore; the SDK itself heeds FIRESTORE_EMULATOR_HOST."""
+        from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
+
+        return FirestoreVisitStore(self._firestore)
+
+    @cached_property
+    def deletions(self) -> Deletions:
+        """Firestore as well."""
+        from lumimd.adapters.firestore.deletions import FirestoreDeletions
+
+        return FirestoreDeletions(self._firestore)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """Firestore as well."""
+        from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+
+        return FirestoreArchive(self._firestore)
+
+    @cached_property
+    def census(self) -> Census:
+        """Firestore as well."""
+        from lumimd.adapters.firestore.visit_counts import FirestoreCensus
+
+        return FirestoreCensus(self._firestore)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What the settings say."""
+        days = self._settings.transcript_retention_days
+        return Policy(
+            bucket=self._settings.audio_bucket,
+            default_tier=self._settings.default_tier,
+            requires_consent=self._settings.require_consent,
+            expires_after=timedelta(days=self._settings.expire_unfinished_after_days),
+            audio_retention=timedelta(days=self._settings.audio_retention_days),
+            transcript_retention=timedelta(days=days) if days else None,
+        )
+
+    @cached_property
+    def breakers(self) -> BreakerStore:
+        """Firestore as well, over the same connection."""
+        from lumimd.adapters.firestore.breaker_store import FirestoreBreakerStore
+
+        return FirestoreBreakerStore(self._firestore)
+
+    @cached_property
+    def tasks(self) -> TaskQueue:
+        """Cloud Tasks."""
+        from lumimd.adapters.google.tasks import CloudTaskQueue, client
+
+        return CloudTaskQueue(
+            client(self._settings.cloud_tasks_emulator_host),
+            queue=self._settings.summary_queue,
+            summarize_url=self._settings.summarize_url,
+            service_account=self._settings.tasks_service_account,
+        )
+
+    @cached_property
+    def audio(self) -> AudioStore:
+        """Cloud Storage."""
+        from lumimd.adapters.google.storage import cloud_audio_store
+
+        store = cloud_audio_store(
+            self._settings.google_cloud_project, self._settings.storage_emulator_host
+        )
+        if self._settings.audio_handover == "signed_url":
+            return store
+        from lumimd.adapters.assemblyai.upload import UploadedAudioStore
+
+        return UploadedAudioStore(
+            store,
+            api_key=self._settings.assemblyai_api_key.get_secret_value(),
+            base_url=self._settings.assemblyai_base_url,
+        )
+
+    @cached_property
+    def transcriber(self) -> Transcriber:
+        """AssemblyAI, or the server that speaks its API."""
+        from lumimd.adapters.assemblyai.order import Options
+        from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber, Webhook
+
+        url = self._settings.webhook_url
+        secret = self._settings.webhook_secret.get_secret_value()
+        transcriber = AssemblyAITranscriber(
+            api_key=self._settings.assemblyai_api_key.get_secret_value(),
+            base_url=self._settings.assemblyai_base_url,
+            webhook=Webhook(url, secret) if url else None,
+            options=Options(
+                models=self._settings.transcription_models,
+                domain=self._settings.transcription_domain,
+                key_terms=self._settings.transcription_key_terms,
+                languages=self._settings.transcription_languages,
+            ),
+        )
+        orders, breaker = self._breakers[Stage.SUBMISSION]
+        return GuardedTranscriber(transcriber, breaker, orders)
+
+    @cached_property
+    def fallback(self) -> Summarizer:
+        """The rules that need no key."""
+        from lumimd.rules.summarizer import RulesSummarizer
+
+        return RulesSummarizer()
+
+    @cached_property
+    def summarizer(self) -> Summarizer:
+        """OpenAI, or the rules that need no key."""
+        key = self._settings.openai_api_key
+        if self._settings.summarizer == "rules" or key is None:
+            return self.fallback
+        from lumimd.adapters.openai.summarizer import OpenAISummarizer
+
+        summarizer = OpenAISummarizer(
+            api_key=key.get_secret_value(),
+            base_url=self._settings.openai_base_url,
+            model=self._settings.openai_model,
+            answer_tokens=self._settings.openai_answer_tokens,
+            reasoning_effort=self._settings.openai_reasoning_effort,
+        )
+        (breaker,) = self._breakers[Stage.SUMMARY]
+        return GuardedSummarizer(summarizer, breaker)
+
+    @cached_property
+    def _firestore(self) -> "firestore.AsyncClient":
+        from google.cloud import firestore
+
+        return firestore.AsyncClient(project=self._settings.google_cloud_project)
+
+    @cached_property
+    def _breakers(self) -> dict[Stage, tuple[CircuitBreaker, ...]]:
+        """The breakers of the dependencies of a stage."""
+
+        def breaker(policy: BreakerPolicy) -> CircuitBreaker:
+            return CircuitBreaker(policy, self.breakers, self.clock, self.new_id)
+
+        transcription = breaker(TRANSCRIPTION)
+        return {
+            Stage.SUBMISSION: (breaker(ORDERS), transcription),
+            Stage.TRANSCRIPTION: (transcription,),
+            Stage.SUMMARY: (breaker(MODEL),),
+        }
+
+    async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
+        """What a call would be refused with."""
+        return await first_refusal(self._breakers[stage], unanswered_since)
+
+
+_installed: list[Parts] = []
+
+
+def install(parts: Parts) -> None:
+    """Use `parts` in this process: a process that holds the whole stack in memory, or a test."""
+    _installed[:] = [parts]
+
+
+def uninstall() -> None:
+    """Go back to the real parts."""
+    _installed.clear()
+
+
+def installed() -> Parts | None:
+    """What `install` was given, if anything."""
+    return _installed[0] if _installed else None
+
+
+def parts() -> Parts:
+    """The parts of this process.
+
+    Raises:
+        SettingsError: the environment does not describe a deployment.
+    """
+    return _installed[0] if _installed else _cloud_parts()
+
+
+@cache
+def _cloud_parts() -> Parts:
+    return CloudParts(settings())

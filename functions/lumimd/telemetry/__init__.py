@@ -1,0 +1,1 @@
+"""Log lines and the metrics that are made of them."""

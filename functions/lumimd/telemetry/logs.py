@@ -1,0 +1,187 @@
+"""Structured logs, one JSON object a line, from an allow-list of fields.
+
+Never a word of a visit: only the fields below are written, the event is a static name, and an
+exception is named by its class. What a library logs is reduced to where it was logged, since its
+message may quote anything.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, Final, TextIO
+
+import structlog
+
+from lumimd.domain.errors import Transient
+
+FIELDS: Final = frozenset(
+    {
+        "visitId",
+        "attempt",
+        "stage",
+        "trace",
+        "code",
+        "event",
+        "severity",
+        "timestamp",
+        "status",
+        "processingStatus",
+        "provider",
+        "dependency",
+        "reason",
+        "source",
+        "count",
+        "durationMs",
+        "audioSeconds",
+        "sizeBytes",
+        "tries",
+        "request",
+        "retryAfterSeconds",
+        "errorClass",
+        "errorAt",
+        "logger",
+        "module",
+        "line",
+        "eventId",
+        "function",
+        "delayMs",
+        "lateMs",
+        "overdue",
+        "operation",
+        "outcome",
+        "utterances",
+        "characters",
+        "orders",
+        "paidSeconds",
+        "summaries",
+        "restarts",
+        "retries",
+        "droppedFields",
+        "collection",
+        "documentId",
+        "unreadable",
+    }
+)
+
+_SEVERITY: Final = {"warn": "WARNING", "exception": "ERROR"}
+
+
+def configure(to: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Send our events and every library's records through one pipeline, to standard output."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _severity,
+            only_allowed,
+            # An object says its class: its text might be anything, even a visit's.
+            structlog.processors.JSONRenderer(default=lambda value: type(value).__name__),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(to or sys.stdout),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers = [LibraryHandler()]
+    root.setLevel(logging.WARNING)
+    # A web server brings handlers of its own, before or after this call, and prints tracebacks.
+    logging.setLogRecordFactory(_without_error)
+    logging.captureWarnings(True)  # pydantic's quote the value
+    threading.excepthook = _thread_failed
+    sys.unraisablehook = _not_raised
+
+
+def event(name: str, severity: str = "info", **fields: Any) -> None:
+    """Log that `name` happened. `fields` are camelCase and must be in `FIELDS`."""
+    getattr(structlog.get_logger(), severity)(name, **fields)
+
+
+def failure(name: str, error: BaseException, **fields: Any) -> None:
+    """Log an error by its class and the place that raised it; its message stays here.
+
+    What is tried again by itself is a warning; everything else is an error.
+    """
+    severity = "warning" if isinstance(error, Transient) else "error"
+    event(name, severity, errorClass=type(error).__name__, errorAt=_place(error), **fields)
+
+
+@contextmanager
+def about(**fields: Any) -> Iterator[None]:
+    """Add `fields` (visitId, attempt, stage, trace) to every line that is logged inside."""
+    known = {key: value for key, value in fields.items() if value is not None}
+    with structlog.contextvars.bound_contextvars(**known):
+        yield
+
+
+def only_allowed(
+    _logger: Any, _method: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Drop every field that is not on the list, and say so."""
+    dropped = sorted(set(line) - FIELDS)
+    for field in dropped:
+        del line[field]
+    if dropped:
+        line["droppedFields"] = len(dropped)
+    return line
+
+
+def _without_error(*arguments: Any, **named: Any) -> logging.LogRecord:
+    """A record that keeps of its error the class and the place, whichever handler prints it."""
+    record = logging.LogRecord(*arguments, **named)
+    if record.exc_info and record.exc_info[1] is not None:
+        vars(record).update(_named(record.exc_info[1]))
+        record.exc_info = None
+    return record
+
+
+def _named(error: BaseException) -> dict[str, str | None]:
+    return {"errorClass": type(error).__name__, "errorAt": _place(error)}
+
+
+def _thread_failed(failed: Any) -> None:
+    if failed.exc_value is not None:
+        failure("thread_failed", failed.exc_value)
+
+
+def _not_raised(failed: Any) -> None:
+    """An error in a finalizer, which Python prints."""
+    if failed.exc_value is not None:
+        failure("error_not_raised", failed.exc_value)
+
+
+class LibraryHandler(logging.Handler):
+    """Says that a library logged, and where; not what, which might be a URL or a sentence."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line for `record`."""
+        # The framework formats the exception of a function by itself, while it handles it.
+        error = record.exc_info[1] if record.exc_info else sys.exception()
+        named = _named(error) if error else {}
+        event(
+            "library_logged",
+            "error" if record.levelno >= logging.ERROR else "warning",
+            logger=record.name,
+            module=record.module,
+            line=record.lineno,
+            errorClass=getattr(record, "errorClass", named.get("errorClass")),
+            errorAt=getattr(record, "errorAt", named.get("errorAt")),
+        )
+
+
+def _severity(
+    _logger: Any, method: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    line["severity"] = _SEVERITY.get(method, method.upper())
+    return line
+
+
+def _place(error: BaseException) -> str | None:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return None
+    code = trace.tb_frame.f_code
+    return f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"

@@ -1,0 +1,242 @@
+"""Metrics as log lines, for dashboards and alerts. Only this module names them and their fields.
+
+| line                  | when                           | fields besides the ids                  |
+|-----------------------|--------------------------------|-----------------------------------------|
+| `stage_ended`         | a stage was passed             | stage, durationMs, delayMs; for a       |
+|                       |                                | transcript also its length              |
+| `visit_ended`         | nothing more happens by itself | outcome, status, code, stage,           |
+|                       |                                | durationMs, and what it took            |
+| `transcript_ordered`  | the provider took an order     | its length                              |
+| `dead_letter_written` | a visit failed                 | stage, code, tries                      |
+| `visit_retried`       | another attempt was asked for  | retries                                 |
+| `provider_called`     | a call to a provider ended     | dependency, operation, outcome,         |
+|                       |                                | durationMs                              |
+| `woke_due_visits`     | each run of the scheduler      | count, lateMs, overdue, unreadable      |
+
+Cloud Logging makes metrics of them (`infra/monitoring/metrics`; why: docs/decisions/0009). Counts
+of stored documents are in `metrics_census.py`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from lumimd.domain import events as e
+from lumimd.domain.commit import Stored
+from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.domain.progress import Step, expected_transcription_s
+from lumimd.domain.state_machine import Advance
+from lumimd.domain.visit import ProcessingStatus, Stage, Visit
+from lumimd.ports.paging import Page
+from lumimd.ports.transcriber import JobGone
+from lumimd.telemetry import logs
+
+OVERDUE_AFTER: Final = timedelta(minutes=15)
+"""An hour's recording is usually done in a few minutes: what takes longer is worth a look."""
+
+UP_TO_OWNER: Final = "up_to_owner"
+
+_RETRIED: Final = (e.SubmissionRetried, e.SummaryRetried)
+"""Somebody wants more of what failed; a new summary and a late consent are no complaint."""
+
+
+def advanced(step: Advance, event: e.Event) -> None:
+    """Measure what `event`, which is on record now, has brought to its end."""
+    _measure_stage(step, event)
+    if _has_just_ended(step):
+        _measure(step.visit, "visit_ended", **_of_whole(step.visit))
+        _measure_failure(step.visit)
+    if isinstance(event, e.TranscriptionSubmitted):
+        _measure_order(step.visit)
+    if type(event) in _RETRIED:
+        _measure(step.visit, "visit_retried", retries=step.visit.retry_count)
+
+
+def _measure_order(visit: Visit) -> None:
+    """Spend is watched as it is ordered; recordings that were not measured have no length."""
+    seconds = visit.audio.duration_seconds if visit.audio else None
+    fields: dict[str, Any] = {} if seconds is None else {"audioSeconds": seconds}
+    _measure(visit, "transcript_ordered", **fields)
+
+
+def _has_just_ended(step: Advance) -> bool:
+    entry = step.entry
+    return entry is not None and entry.to_status.is_terminal and not entry.from_status.is_terminal
+
+
+def _measure_failure(visit: Visit) -> None:
+    error = visit.processing_error
+    if error is None or _outcome(visit) != ProcessingStatus.FAILED:
+        return
+    _measure(
+        visit,
+        "dead_letter_written",
+        "warning",
+        stage=error.stage,
+        code=error.code,
+        tries=visit.stage_tries,
+    )
+
+
+def _outcome(visit: Visit) -> str:
+    """How a visit ended. That its owner has to do something is no failure, nor a dead letter."""
+    error = visit.processing_error
+    if visit.processing_status is ProcessingStatus.FAILED and (
+        visit.audio is None or (error is not None and error.code is ErrorCode.CONSENT_MISSING)
+    ):
+        return UP_TO_OWNER
+    return visit.processing_status
+
+
+def _measure_stage(step: Advance, event: e.Event) -> None:
+    visit, entry = step.visit, step.entry
+    if entry is None or visit.timings is None:
+        return
+    started_at = visit.timings.processing_started_at
+    audio_s = visit.audio.duration_seconds if visit.audio else None
+    match event:
+        # After a lost job the stage began nobody knows when; only the whole is measured then.
+        case e.TranscriptionSubmitted() if visit.restarts == 0:
+            _stage_ended(visit, Stage.SUBMISSION, entry.at - started_at)
+        case e.TranscriptStored(transcript=transcript) if (
+            entry.from_status is ProcessingStatus.TRANSCRIBING and visit.transcription is not None
+        ):
+            _stage_ended(
+                visit,
+                Stage.TRANSCRIPTION,
+                entry.at - visit.transcription.submitted_at,
+                expected_s=expected_transcription_s(audio_s),
+                audioSeconds=audio_s,
+                utterances=len(transcript.utterances),
+                characters=sum(len(utterance.text) for utterance in transcript.utterances),
+            )
+        case e.SummaryStored() if visit.transcription and visit.transcription.completed_at:
+            began_at = max(started_at, visit.transcription.completed_at)
+            _stage_ended(visit, Stage.SUMMARY, entry.at - began_at)
+        case _:
+            pass
+
+
+def _stage_ended(
+    visit: Visit, stage: Stage, took: timedelta, *, expected_s: float = 0.0, **fields: Any
+) -> None:
+    """`delayMs` is what a stage took beyond what the length of the recording explains."""
+    took_ms = _ms(took)
+    delay_ms = max(0, took_ms - round(expected_s * 1000))
+    _measure(visit, "stage_ended", stage=stage, durationMs=took_ms, delayMs=delay_ms, **fields)
+
+
+def _of_whole(visit: Visit) -> dict[str, Any]:
+    """What a visit came to, and what it took."""
+    audio, error = visit.audio, visit.processing_error
+    failed = visit.processing_status is ProcessingStatus.FAILED
+    fields = {
+        "processingStatus": visit.processing_status,
+        "status": visit.status,
+        "outcome": _outcome(visit),
+        "code": error.code if error and failed else None,
+        "stage": error.stage if error and failed else None,
+        "durationMs": visit.timings.processing_time_ms if visit.timings else None,
+        "audioSeconds": audio.duration_seconds if audio else None,
+        "sizeBytes": audio.size_bytes if audio else None,
+        "source": visit.source,
+        "orders": visit.ledger.orders,
+        "paidSeconds": visit.ledger.audio_seconds,
+        "summaries": visit.ledger.summaries,
+        "restarts": visit.restarts,
+        "retries": visit.retry_count,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+class Outcome(StrEnum):
+    """How a call to a provider ended."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    FAILED = "failed"
+    NOT_CALLED = "not_called"
+    CANCELLED = "cancelled"
+
+
+@asynccontextmanager
+async def provider_call(dependency: str, operation: str) -> AsyncIterator[None]:
+    """Measure one call. `not_called`: its breaker was open. `cancelled`: ours, or a bug of ours."""
+    loop = asyncio.get_running_loop()  # whose clock a simulation moves
+    began, outcome = loop.time(), Outcome.CANCELLED
+    try:
+        yield
+        outcome = Outcome.ANSWERED
+    except (Permanent, JobGone):
+        outcome = Outcome.REFUSED
+        raise
+    except Held as held:
+        # A call that failed and opened the breaker is refused afterwards, and was made.
+        outcome = Outcome.FAILED if held.__cause__ else Outcome.NOT_CALLED
+        raise
+    except Transient:
+        outcome = Outcome.FAILED
+        raise
+    finally:
+        logs.event(
+            "provider_called",
+            dependency=dependency,
+            operation=operation,
+            outcome=outcome,
+            durationMs=round((loop.time() - began) * 1000),
+        )
+
+
+class Tick:
+    """One run of the scheduled function: that it ran at all, and how late it found its visits."""
+
+    def __init__(self, now: datetime) -> None:
+        self.count = 0
+        self._now = now
+        self._overdue = 0
+        self._unreadable = 0
+        self._latest = timedelta()
+
+    def found(self, due: Page[Stored]) -> None:
+        """Note a page of due visits."""
+        self._unreadable += len(due.unreadable)
+        for visit in (stored.visit for stored in due.items):
+            self.count += 1
+            if visit.wake_at is not None:
+                self._latest = max(self._latest, self._now - visit.wake_at)
+            self._overdue += _is_overdue(visit, self._now)
+
+    def ended(self) -> None:
+        """Log the run; that this line is missing is how one sees that nothing runs."""
+        logs.event(
+            "woke_due_visits",
+            count=self.count,
+            lateMs=_ms(self._latest),
+            overdue=self._overdue,
+            unreadable=self._unreadable,
+        )
+
+
+def _is_overdue(visit: Visit, now: datetime) -> bool:
+    """Who waits in line for the provider, or for a quota, does so by design."""
+    if visit.timings is None or visit.current_step is Step.QUEUED:
+        return False
+    return now - visit.timings.processing_started_at > OVERDUE_AFTER
+
+
+def _measure(visit: Visit, line: str, severity: str = "info", **fields: Any) -> None:
+    logs.event(
+        line,
+        severity,
+        visitId=visit.visit_id,
+        attempt=visit.attempt,
+        trace=visit.trace,
+        **fields,
+    )
+
+
+def _ms(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
