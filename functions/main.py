@@ -12,10 +12,10 @@ from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER, hint_of
 from lumimd.adapters.google.storage_object import upload_of
 from lumimd.pipeline import accept, collect, recover, summarize
 from lumimd.pipeline.rounds import each_for_itself
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.services import Services
 from lumimd.runtime.requests import check_webhook_caller, summary_task_of, whole_header
 from lumimd.runtime.responses import acknowledge_event, reply_to_task, reply_to_webhook
-from lumimd.runtime.services import parts
+from lumimd.runtime.services import services
 from lumimd.runtime.settings import require, settings
 from lumimd.telemetry import logs
 from lumimd.telemetry.visit_counts import count_visits
@@ -32,7 +32,7 @@ async def on_audio_finalized(event: CloudEvent) -> None:
         logs.event("object_ignored", eventId=str(event["id"]))
         return
     with logs.about(visitId=upload.visit_id, stage="submission", eventId=str(event["id"])):
-        await acknowledge_event(accept.accept(parts(), upload))
+        await acknowledge_event(accept.accept(services(), upload))
 
 
 @aio.http
@@ -45,7 +45,7 @@ async def on_transcription_webhook(request: Request) -> Response:
 async def wake_due_visits(request: Request) -> Response:
     """Every minute: give each due visit what it needs."""
     with logs.about(stage="recovery"):
-        return await reply_to_task(_minute(parts()))
+        return await reply_to_task(_minute(services()))
 
 
 @aio.http
@@ -54,7 +54,7 @@ async def enforce_retention(request: Request) -> Response:
     from lumimd.pipeline import retain
 
     with logs.about(stage="retention"):
-        return await reply_to_task(retain.hourly(parts()))
+        return await reply_to_task(retain.hourly(services()))
 
 
 @aio.http
@@ -65,7 +65,7 @@ async def summarize_visit(request: Request) -> Response:
         logs.event("task_ignored", "error")
         return Response(status_code=200)
     with logs.about(visitId=task.visit_id, attempt=task.attempt, stage="summary"):
-        return await reply_to_task(summarize.summarize(parts(), task.visit_id, task.attempt))
+        return await reply_to_task(summarize.summarize(services(), task.visit_id, task.attempt))
 
 
 @aio.http
@@ -76,11 +76,11 @@ async def api(request: Request) -> Any:
     return app()
 
 
-async def _minute(these: Parts) -> None:
+async def _minute(these: Services) -> None:
     await each_for_itself(
         "the minute",
         lambda: recover.wake_due(these),
-        lambda: count_visits(these.census, these.clock.now()),
+        lambda: count_visits(these.visit_counts, these.clock.now()),
     )
 
 
@@ -96,7 +96,7 @@ async def _collect(request: Request) -> None:
         logs.event("webhook_ignored", "warning")
         return
     with logs.about(visitId=hint.visit, attempt=hint.attempt, stage="transcription"):
-        await collect.collect_in_time(parts(), hint.visit, hint.attempt, hint.transcript_id)
+        await collect.collect_in_time(services(), hint.visit, hint.attempt, hint.transcript_id)
 
 
 def _json(body: bytes) -> object:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from infra.local.stack import ROOT
 from lumimd.api.application import make_app
-from lumimd.api.services import ApiParts
+from lumimd.api.services import ApiServices
 
 DOCUMENT: Final = ROOT / "infra" / "openapi.json"
 
@@ -39,10 +39,10 @@ def text() -> str:
 
 def document() -> dict[str, Any]:
     """The OpenAPI document of the API."""
-    return make_app(_no_parts).openapi()
+    return make_app(_no_services).openapi()
 
 
-def _no_parts() -> ApiParts:
+def _no_services() -> ApiServices:
     raise AssertionError("the document is made of the routes alone")
 
 

@@ -20,21 +20,21 @@ from infra.local.supervision.ports import LOOPBACK
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.idempotency_store import MemoryAnswerStore
+from lumimd.adapters.memory.idempotency_store import MemoryIdempotencyStore
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
-from lumimd.adapters.memory.owner_queries import MemoryLibrary
-from lumimd.adapters.memory.queued_visits import MemoryWaitingRoom
-from lumimd.adapters.memory.retention_queries import MemoryArchive
+from lumimd.adapters.memory.owner_queries import MemoryOwnerQueries
+from lumimd.adapters.memory.queued_visits import MemoryQueuedVisits
+from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
 from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.adapters.memory.tiers import MemoryTiers
-from lumimd.adapters.memory.turn_counters import MemoryFlows
-from lumimd.adapters.memory.visit_counts import MemoryCensus
+from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
+from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.policies.flags import Flags
 from lumimd.policies.permits import Shard
-from lumimd.policies.priorities import Line
+from lumimd.policies.priorities import QueueState
 from lumimd.policies.token_bucket import Bucket
-from lumimd.runtime import services
-from lumimd.runtime.api import ApiCloudParts
+from lumimd.runtime import services as runtime_services
+from lumimd.runtime.api import ApiCloudServices
 from lumimd.runtime.settings import read
 from lumimd.telemetry import logs
 
@@ -51,7 +51,7 @@ class FunctionsFailed(Exception):
         super().__init__(f"The functions do not start: {kind}: {error} ({where[0]}:{where[1]})")
 
 
-class MemoryStoreParts(ApiCloudParts):
+class MemoryStoreServices(ApiCloudServices):
     """The parts of the cloud, but for the stores."""
 
     @cached_property
@@ -65,14 +65,14 @@ class MemoryStoreParts(ApiCloudParts):
         return MemoryDeletions(self.store)
 
     @cached_property
-    def census(self) -> MemoryCensus:
+    def visit_counts(self) -> MemoryVisitCounts:
         """The visits of this process, counted."""
-        return MemoryCensus(self.store)
+        return MemoryVisitCounts(self.store)
 
     @cached_property
-    def archive(self) -> MemoryArchive:
+    def retention_queries(self) -> MemoryRetentionQueries:
         """The visits of this process, by age."""
-        return MemoryArchive(self.store)
+        return MemoryRetentionQueries(self.store)
 
     @cached_property
     def breakers(self) -> MemoryBreakerStore:
@@ -93,16 +93,16 @@ class MemoryStoreParts(ApiCloudParts):
         return MemorySharedDocuments(Shard)
 
     @cached_property
-    def _lines(self) -> MemorySharedDocuments[Line]:
-        return MemorySharedDocuments(Line)
+    def _queue_states(self) -> MemorySharedDocuments[QueueState]:
+        return MemorySharedDocuments(QueueState)
 
     @cached_property
-    def _flows(self) -> MemoryFlows:
-        return MemoryFlows()
+    def _turn_counters(self) -> MemoryTurnCounters:
+        return MemoryTurnCounters()
 
     @cached_property
-    def _waiting_room(self) -> MemoryWaitingRoom:
-        return MemoryWaitingRoom(self.store)
+    def _queued_visits(self) -> MemoryQueuedVisits:
+        return MemoryQueuedVisits(self.store)
 
     @cached_property
     def _tiers(self) -> MemoryTiers:
@@ -114,14 +114,14 @@ class MemoryStoreParts(ApiCloudParts):
         return MemoryOperatorStore(self.store)
 
     @cached_property
-    def library(self) -> MemoryLibrary:
+    def owner_queries(self) -> MemoryOwnerQueries:
         """The owners' queries over the visits of this process."""
-        return MemoryLibrary(self.store)
+        return MemoryOwnerQueries(self.store)
 
     @cached_property
-    def answers(self) -> MemoryAnswerStore:
+    def idempotency(self) -> MemoryIdempotencyStore:
         """The answers that this process has given."""
-        return MemoryAnswerStore()
+        return MemoryIdempotencyStore()
 
 
 @asynccontextmanager
@@ -131,7 +131,7 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
     Raises:
         FunctionsFailed: they cannot be loaded.
     """
-    parts, apps = _loaded()
+    services, apps = _loaded()
 
     async def dispatch(scope: Any, receive: Any, send: Any) -> None:
         name = scope["path"].split("/")[1]
@@ -155,21 +155,21 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
         try:
             while not server.started and not serving.done():  # noqa: ASYNC110  # it has no event
                 await asyncio.sleep(0.01)
-            yield parts.store
+            yield services.store
         finally:
             server.should_exit = True
             await serving
             logs.configure()
 
 
-def _loaded() -> tuple[MemoryStoreParts, dict[str, Any]]:
+def _loaded() -> tuple[MemoryStoreServices, dict[str, Any]]:
     """The parts of this process, and the app of each entry point."""
     source = str(ROOT / "functions" / "main.py")
     create: Any = create_asgi_app  # without types
     try:
-        parts = MemoryStoreParts(read())
-        services.install(parts)
-        return parts, {name: create(name, source) for name in ENTRY_POINTS}
+        services = MemoryStoreServices(read())
+        runtime_services.install(services)
+        return services, {name: create(name, source) for name in ENTRY_POINTS}
     except (Exception, SystemExit) as error:  # any error of the functions' import
         raise FunctionsFailed(error) from error
 

@@ -98,7 +98,7 @@ def waits_untroubled(visit: Visit, now: datetime) -> bool:
         return False
     if visit.processing_status is ProcessingStatus.TRANSCRIBING:
         return visit.wake_at is not None and now - visit.wake_at < LATE
-    return visit.is_claimed(now)
+    return visit.is_leased(now)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from lumimd.ports.operator_store import is_stuck
 
 async def steps_after(desk: Desk, visit: Visit) -> list[str]:
     """What can be done with a visit that failed or is stuck; empty for any other."""
-    now = desk.operator.parts.clock.now()
+    now = desk.operator.services.clock.now()
     if visit.processing_status is ProcessingStatus.FAILED:
         return ["", *await _after_failure(desk, visit)]
     if is_stuck(VisitLine.of(visit), now):
@@ -32,7 +32,7 @@ async def _after_failure(desk: Desk, visit: Visit) -> list[str]:
             said.append(_line(desk, "retry", visit.visit_id))
     else:
         said = ["Another attempt would fail again: the recording is the trouble."]
-    found = await desk.operator.parts.operators.letter(visit.visit_id)
+    found = await desk.operator.services.operators.letter(visit.visit_id)
     if found is not None and found.letter.state is LetterState.OPEN:
         said.append("To put its dead letter away, with your reason:")
         said.append(_line(desk, "discard", visit.visit_id, "--reason", "no attempt helps"))
@@ -50,7 +50,7 @@ async def rerun_advice(desk: Desk, visit: Visit) -> list[str]:
 async def _is_readable(desk: Desk, visit: Visit) -> bool:
     assert visit.audio is not None
     try:
-        await desk.operator.parts.audio.measure(visit.audio)
+        await desk.operator.services.audio.measure(visit.audio)
     except (Permanent, Transient, NeedsSetting):
         return False
     return True
@@ -59,7 +59,7 @@ async def _is_readable(desk: Desk, visit: Visit) -> bool:
 def _wait_s(desk: Desk, visit: Visit) -> float:
     if visit.last_retry_at is None:
         return 0
-    now = desk.operator.parts.clock.now()
+    now = desk.operator.services.clock.now()
     return (visit.last_retry_at + RETRY_GAP - now).total_seconds()
 
 

@@ -90,7 +90,7 @@ async def run(
     from lumimd.operations.operator import Operator
 
     desk = Desk(
-        operator=Operator(name, connection.parts),
+        operator=Operator(name, connection.services),
         where=connection.where,
         configuration=connection.configuration,
         invocation=Invocation.of(wanted),

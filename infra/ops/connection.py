@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import Any
 
 from infra.ops.local_stack import Addresses
-from lumimd.operations.operator import OperatorParts
+from lumimd.operations.operator import OperatorServices
 from lumimd.policies.deployment import Policy
 from lumimd.ports.health_check import Check
 from lumimd.ports.task_queue import TaskQueue
-from lumimd.runtime.services import CloudParts
+from lumimd.runtime.services import CloudServices
 from lumimd.runtime.settings import Settings, SettingsError, read
 
 
@@ -28,7 +28,7 @@ class NeedsSetting(Exception):
 class Connection:
     """The parts, where they are for a person, and what is wrong with the configuration."""
 
-    parts: OperatorParts
+    services: OperatorServices
     where: str
     configuration: Sequence[str]
 
@@ -36,7 +36,7 @@ class Connection:
 def local(addresses: Addresses) -> Connection:
     """The stack on this machine, as its own functions see it."""
     os.environ.update(addresses.env)
-    return Connection(CloudParts(read()), f"local stack {addresses.run}", ())
+    return Connection(CloudServices(read()), f"local stack {addresses.run}", ())
 
 
 def cloud(project: str, region: str) -> Connection:
@@ -48,7 +48,7 @@ def cloud(project: str, region: str) -> Connection:
     """
     os.environ["GOOGLE_CLOUD_PROJECT"] = project
     try:
-        return Connection(CloudParts(read()), f"project {project}", ())
+        return Connection(CloudServices(read()), f"project {project}", ())
     except SettingsError as error:
         problems = [line.strip() for line in str(error).splitlines()[1:]]
     location = f"projects/{project}/locations/{region}"
@@ -62,8 +62,8 @@ def cloud(project: str, region: str) -> Connection:
         "cloud_tasks_emulator_host": os.environ.get("CLOUD_TASKS_EMULATOR_HOST") or None,
         "cloud_scheduler_emulator_host": os.environ.get("CLOUD_SCHEDULER_EMULATOR_HOST") or None,
     }
-    parts = OperatorsParts(PartialSettings.model_construct(**known))
-    return Connection(parts, f"project {project}", problems)
+    services = OperatorsServices(PartialSettings.model_construct(**known))
+    return Connection(services, f"project {project}", problems)
 
 
 class PartialSettings(Settings):
@@ -89,7 +89,7 @@ class LeftToTheScheduler:
         return False
 
 
-class OperatorsParts(CloudParts):
+class OperatorsServices(CloudServices):
     """What an operator can do with a project, knowing none of its secrets."""
 
     @cached_property

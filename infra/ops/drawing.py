@@ -69,8 +69,8 @@ def _facts(visit: VisitLine, now: datetime) -> Iterator[tuple[str, Text]]:
         late = (now - visit.wake_at).total_seconds()
         when = f"{lasting(late)} overdue" if late > 0 else f"in {lasting(-late)}"
         yield "next check", Text(f"at {_time(visit.wake_at)} UTC, {when}")
-    if visit.is_claimed_at(now) and visit.claim is not None:
-        yield "worked on", Text(f"by a lease until {_time(visit.claim.until)} UTC")
+    if visit.is_claimed_at(now) and visit.lease is not None:
+        yield "worked on", Text(f"by a lease until {_time(visit.lease.until)} UTC")
 
 
 def _bars(runs: tuple[StageRun, ...]) -> Listing:

@@ -15,7 +15,7 @@ from lumimd.ports.operator_store import LetterFilter
 
 
 def _filter(desk: Desk, wanted: argparse.Namespace, state: LetterState) -> LetterFilter:
-    since = desk.operator.parts.clock.now() - wanted.since if wanted.since else None
+    since = desk.operator.services.clock.now() - wanted.since if wanted.since else None
     stage = Stage(wanted.stage) if wanted.stage else None
     return LetterFilter(stage, wanted.code, wanted.user, since, state)
 
@@ -25,7 +25,7 @@ async def list_letters(desk: Desk, wanted: argparse.Namespace) -> int:
     state = LetterState.DISCARDED if wanted.discarded else LetterState.OPEN
     await note_reading(desk.operator, "list_dead_letters", wanted.user or str(state))
     found = await choose(desk.operator, _filter(desk, wanted, state), wanted.limit)
-    now = desk.operator.parts.clock.now()
+    now = desk.operator.services.clock.now()
     table = of_discarded(found) if wanted.discarded else of_letters(found, now)
     desk.show({"deadLetters": found}, table)
     if not desk.as_json and len(found) == wanted.limit:

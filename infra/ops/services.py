@@ -68,7 +68,7 @@ async def reset_breaker(desk: Desk, wanted: argparse.Namespace) -> int:
 
 
 def _of_queues(desk: Desk, found: Sequence[QueueState]) -> Listing:
-    now = desk.operator.parts.clock.now()
+    now = desk.operator.services.clock.now()
     table = table_of(
         "queue",
         "state",
@@ -92,7 +92,7 @@ def _of_queues(desk: Desk, found: Sequence[QueueState]) -> Listing:
 
 
 def _of_schedules(desk: Desk, found: Sequence[ScheduleState]) -> Listing:
-    now = desk.operator.parts.clock.now()
+    now = desk.operator.services.clock.now()
     table = table_of("scheduled call", "state", "schedule", "last run", "outcome", "next run")
     for each in found:
         ended = {None: "-", 0: "[green]succeeded[/]"}.get(
@@ -111,7 +111,7 @@ def _of_schedules(desk: Desk, found: Sequence[ScheduleState]) -> Listing:
 
 
 def _of_breakers(desk: Desk, found: Sequence[Breaker]) -> Listing:
-    now = desk.operator.parts.clock.now()
+    now = desk.operator.services.clock.now()
     table = table_of("breaker", "state", "because", "changed")
     for breaker in found:
         colour = "green" if breaker.is_closed else "red"

@@ -22,19 +22,19 @@ from lumimd.ports.operator_store import VisitFilter
 
 async def list_visits(desk: Desk, wanted: argparse.Namespace) -> int:
     """Where the visits stand. No title and no word of a visit is read for it."""
-    parts = desk.operator.parts
+    services = desk.operator.services
     await note_reading(desk.operator, "list_visits", wanted.user or _group(wanted))
     found: Sequence[VisitLine]
     if wanted.stuck:
-        found = await parts.operators.stuck(parts.clock.now(), wanted.limit)
+        found = await services.operators.stuck(services.clock.now(), wanted.limit)
     elif wanted.high_retry:
-        found = await parts.operators.much_retried(wanted.high_retry, wanted.limit)
+        found = await services.operators.much_retried(wanted.high_retry, wanted.limit)
     else:
         status = ProcessingStatus.FAILED if wanted.failed else None
-        found = await parts.operators.visits(VisitFilter(status, wanted.user), wanted.limit)
+        found = await services.operators.visits(VisitFilter(status, wanted.user), wanted.limit)
     if wanted.user:
         found = [visit for visit in found if visit.user_id == wanted.user]
-    desk.show({"visits": found}, of_visits(found, parts.clock.now()))
+    desk.show({"visits": found}, of_visits(found, services.clock.now()))
     if not desk.as_json and len(found) == wanted.limit:
         desk.say(limited(wanted.limit))
     return 0
@@ -42,15 +42,15 @@ async def list_visits(desk: Desk, wanted: argparse.Namespace) -> int:
 
 async def show(desk: Desk, wanted: argparse.Namespace) -> int:
     """The timeline of a visit; the reading is on record before it is shown."""
-    parts = desk.operator.parts
+    services = desk.operator.services
     await note_reading(desk.operator, "read_timeline", wanted.visit)
-    stored = await parts.store.get(wanted.visit)
+    stored = await services.store.get(wanted.visit)
     if stored is None:
         raise Refused(RefusalCode.VISIT_NOT_FOUND)
-    history = await parts.store.history(wanted.visit)
-    found = timeline(VisitLine.of(stored.visit), history, parts.clock.now())
+    history = await services.store.history(wanted.visit)
+    found = timeline(VisitLine.of(stored.visit), history, services.clock.now())
     advice = [] if desk.as_json else await steps_after(desk, stored.visit)
-    desk.show(found, *drawn(found, parts.clock.now()), *advice)
+    desk.show(found, *drawn(found, services.clock.now()), *advice)
     return 0
 
 
@@ -68,7 +68,7 @@ async def retry(desk: Desk, wanted: argparse.Namespace) -> int:
 
 
 async def _say_why(desk: Desk, visit_id: str) -> None:
-    stored = await desk.operator.parts.store.get(visit_id)
+    stored = await desk.operator.services.store.get(visit_id)
     error = stored.visit.processing_error if stored else None
     if stored is not None and error is not None and not error.retryable:
         desk.say(f"{error.code} does not go away by trying the same recording again.")
@@ -115,13 +115,13 @@ async def prioritize(desk: Desk, wanted: argparse.Namespace) -> int:
 
 async def delete(desk: Desk, wanted: argparse.Namespace) -> int:
     """Everything of a visit, in every store; the receipt says how much that was."""
-    parts = desk.operator.parts
+    services = desk.operator.services
     if not desk.confirm(f"Delete everything of {wanted.visit}, for good?"):
         return 1
-    stored = await parts.store.get(wanted.visit)
+    stored = await services.store.get(wanted.visit)
     before = standing(stored.visit if stored else None)
     async with audited(desk.operator, "delete", wanted.visit, before=before):
-        receipt = await commands.delete(parts, wanted.visit)
+        receipt = await commands.delete(services, wanted.visit)
     desk.show(receipt, f"Deleted {wanted.visit}.")
     return 0
 
@@ -130,7 +130,7 @@ async def repeat(desk: Desk, wanted: argparse.Namespace) -> int:
     """What was deleted since the backup goes again, and what was held is held again."""
     if not desk.confirm("Delete again what was deleted since, and hold again what was held?"):
         return 1
-    since = desk.operator.parts.clock.now() - wanted.since
+    since = desk.operator.services.clock.now() - wanted.since
     found = await after_restore(desk.operator, since)
     lines = [
         f"{counted(len(found.deleted), 'visit')} deleted again, {len(found.swept)} swept again, "

@@ -25,7 +25,7 @@ _LEVELS = {
 
 async def show_statistics(desk: Desk, wanted: argparse.Namespace) -> int:
     """How it goes, and what failed for good."""
-    now = desk.operator.parts.clock.now()
+    now = desk.operator.services.clock.now()
     found = await statistics(desk.operator, wanted.since)
     failed = await failures(desk.operator, now - wanted.since)
     desk.show(
@@ -68,7 +68,7 @@ async def consult_doctor(desk: Desk, wanted: argparse.Namespace) -> int:
 async def show_log(desk: Desk, wanted: argparse.Namespace) -> int:
     """The newest entries first."""
     asked_for = AuditFilter(wanted.by, wanted.of)
-    found = await desk.operator.parts.operators.audit(asked_for, wanted.limit)
+    found = await desk.operator.services.operators.audit(asked_for, wanted.limit)
     desk.show({"entries": found}, of_entries(found))
     return 0
 

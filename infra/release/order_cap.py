@@ -16,7 +16,7 @@ from infra.release.switching import (
     FAILED,
     OK,
     USAGE,
-    FlagParts,
+    FlagServices,
     add_place,
     connected,
     problem_of_place,
@@ -57,7 +57,7 @@ async def set_cap(operator: Operator, to: OrderCap, *, reason: str) -> Flags:
     Raises:
         Transient: the store is not available.
     """
-    documents = cast(FlagParts, operator.parts).flag_documents
+    documents = cast(FlagServices, operator.services).flag_documents
     found = await documents.get(KEY)
     before = (found[0] if found else Flags()).order_cap
 
@@ -80,7 +80,7 @@ def _command(wanted: argparse.Namespace) -> int:
         return USAGE
     try:
         connection = connected(wanted)
-        operator = Operator(operator_name(in_cloud=not wanted.local), connection.parts)
+        operator = Operator(operator_name(in_cloud=not wanted.local), connection.services)
         flags = asyncio.run(_capped(operator, wanted))
     except NoStack as error:
         print(error, file=sys.stderr)
@@ -97,7 +97,7 @@ def _command(wanted: argparse.Namespace) -> int:
 async def _capped(operator: Operator, wanted: argparse.Namespace) -> Flags:
     if wanted.to is not None:
         return await set_cap(operator, wanted.to, reason=wanted.reason)
-    found = await cast(FlagParts, operator.parts).flag_documents.get(KEY)
+    found = await cast(FlagServices, operator.services).flag_documents.get(KEY)
     return found[0] if found else Flags()
 
 

@@ -20,7 +20,7 @@ from lumimd.coordination.flags import KEPT_FOR
 from lumimd.coordination.shared_document import Shared
 from lumimd.domain.errors import Transient
 from lumimd.operations.audit import audited
-from lumimd.operations.operator import Operator, OperatorParts
+from lumimd.operations.operator import Operator, OperatorServices
 from lumimd.policies.flags import KEY, PER_USER, Flags, Setting, Switch
 from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
@@ -30,8 +30,8 @@ FAILED: Final = 1
 USAGE: Final = 2
 
 
-class FlagParts(OperatorParts, Protocol):
-    """The parts that somebody who turns switches needs."""
+class FlagServices(OperatorServices, Protocol):
+    """The services that somebody who turns switches needs."""
 
     @property
     def flag_documents(self) -> SharedDocuments[Flags]: ...
@@ -82,7 +82,7 @@ async def turn(operator: Operator, switch: Switch, to: Setting, *, reason: str) 
     Raises:
         Transient: the store is not available.
     """
-    documents = cast(FlagParts, operator.parts).flag_documents
+    documents = cast(FlagServices, operator.services).flag_documents
     found = await documents.get(KEY)
     before = (found[0] if found else Flags()).of(switch)
 
@@ -105,7 +105,7 @@ def _command(wanted: argparse.Namespace) -> int:
         return USAGE
     try:
         connection = connected(wanted)
-        operator = Operator(operator_name(in_cloud=not wanted.local), connection.parts)
+        operator = Operator(operator_name(in_cloud=not wanted.local), connection.services)
         flags = asyncio.run(_turned(operator, wanted))
     except NoStack as error:
         print(error, file=sys.stderr)
@@ -124,7 +124,7 @@ def _command(wanted: argparse.Namespace) -> int:
 async def _turned(operator: Operator, wanted: argparse.Namespace) -> Flags:
     if wanted.to is not None:
         return await turn(operator, Switch(wanted.switch), wanted.to, reason=wanted.reason)
-    found = await cast(FlagParts, operator.parts).flag_documents.get(KEY)
+    found = await cast(FlagServices, operator.services).flag_documents.get(KEY)
     return found[0] if found else Flags()
 
 

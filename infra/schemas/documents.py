@@ -37,7 +37,7 @@ WRITTEN: Final[Mapping[str, tuple[Any, str]]] = {
 INTERNAL: Final[Mapping[type[Document], frozenset[str]]] = {
     Visit: frozenset(
         {
-            *("stage_tries", "orders", "restarts", "requests", "wake_at", "claim"),
+            *("stage_tries", "possible_orders", "restarts", "requests", "wake_at", "lease"),
             *("trace", "trouble", "held_since", "history_length"),
         }
     ),

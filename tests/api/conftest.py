@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from lumimd.telemetry import logs
-from tests.support.api import Api, ApiMemoryParts, api_over
+from tests.support.api import Api, ApiMemoryServices, api_over
 
 
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
-    api = api_over(ApiMemoryParts())
+    api = api_over(ApiMemoryServices())
     async with api.http:
         yield api
 

@@ -14,7 +14,7 @@ import uvicorn
 from lumimd.operations.bulk_retry import bulk_retry
 from lumimd.telemetry import logs
 from tests.support.api import (
-    ApiMemoryParts,
+    ApiMemoryServices,
     api_over,
     completed,
     failed,
@@ -37,18 +37,18 @@ async def serve(port: int, token_file: Path) -> None:
     """Until the process is ended."""
     logs.configure()
     bulk_retry.__kwdefaults__["sleep"] = _at_once
-    parts = ApiMemoryParts()
-    api = api_over(parts)
+    services = ApiMemoryServices()
+    api = api_over(services)
     for number in range(EACH):
         await stored(
-            parts,
+            services,
             completed(visit_of(USER, f"done-{number}", batch_id="batch")),
             transcribing(visit_of(USER, f"running-{number}", batch_id="batch")),
             failed(visit_of(USER, f"broken-{number}")),
             visit_of(USER, f"waiting-{number}"),
             completed(visit_of("somebody-else", f"theirs-{number}")),
         )
-    token_file.write_text(parts.tokens.issue(USER, admin=True))
+    token_file.write_text(services.tokens.issue(USER, admin=True))
     config = uvicorn.Config(api.app, host="127.0.0.1", port=port, log_config=None, access_log=False)
     await uvicorn.Server(config).serve()
 

@@ -14,7 +14,7 @@ from lumimd.operations.operator import Operator
 from lumimd.operations.rerun import From, rerun
 from lumimd.pipeline.commands import RETRY_GAP
 from tests.support.api import Api
-from tests.support.parts import CountingSummarizer, transcribed
+from tests.support.services import CountingSummarizer, transcribed
 from tests.support.summaries import summary_of
 from tests.support.visits import run_tasks
 
@@ -39,13 +39,13 @@ AGAIN = (("Rest.", "u2"), ("Start amoxicillin, three times daily", "u3"), ("Drin
 
 
 async def summarized(api: Api, *items: tuple[str, str]) -> None:
-    api.parts.summarizer = Telling(*items)  # type: ignore[assignment]
-    await run_tasks(api.parts)
+    api.services.summarizer = Telling(*items)  # type: ignore[assignment]
+    await run_tasks(api.services)
 
 
 async def begun(api: Api) -> list[str]:
     """The ids of the action items of a completed visit, in its order."""
-    await transcribed(api.parts)
+    await transcribed(api.services)
     await summarized(api, *FIRST)
     return [each["actionId"] for each in await actions(api)]
 
@@ -59,16 +59,16 @@ async def by_owner(api: Api) -> None:
 
 
 async def by_operator(api: Api) -> None:
-    await rerun(Operator("op-1", api.parts), "visit-1", From.SUMMARY)
+    await rerun(Operator("op-1", api.services), "visit-1", From.SUMMARY)
 
 
 async def after_a_refusal(api: Api) -> None:
     """The model refuses, and the summary before stays; then the owner asks once more."""
     await by_owner(api)
-    api.parts.summarizer = CountingSummarizer()
-    api.parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
-    await run_tasks(api.parts)
-    api.parts.clock.advance(RETRY_GAP)
+    api.services.summarizer = CountingSummarizer()
+    api.services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    await run_tasks(api.services)
+    api.services.clock.advance(RETRY_GAP)
     await by_owner(api)
 
 
@@ -121,7 +121,7 @@ async def test_a_change_while_the_summary_is_being_saved_is_not_lost(
 ) -> None:
     items = await begun(api)
     await by_owner(api)
-    save, late = api.parts.store.save, list(items)
+    save, late = api.services.store.save, list(items)
 
     async def saved_after_the_owner(stored: Stored, commit: Commit) -> Stored:
         if commit.action_versions and late:
@@ -129,13 +129,13 @@ async def test_a_change_while_the_summary_is_being_saved_is_not_lost(
             assert (await api.call("PATCH", path, json=change)).status_code == 200
         return await save(stored, commit)
 
-    monkeypatch.setattr(api.parts.store, "save", saved_after_the_owner)
+    monkeypatch.setattr(api.services.store, "save", saved_after_the_owner)
     await summarized(api, *AGAIN)
     assert late == []
     for item in items:
         found = (await api.get(f"/v1/actions/{item}")).json()
         assert {name: found[name] for name in change} == change
-    visit = await api.parts.store.get("visit-1")
+    visit = await api.services.store.get("visit-1")
     assert visit is not None
     assert visit.visit.summary, "it is stored all the same"
 
@@ -143,15 +143,15 @@ async def test_a_change_while_the_summary_is_being_saved_is_not_lost(
 async def test_a_transcript_made_anew_finds_the_items_by_their_words(api: Api) -> None:
     amoxicillin, *_ = await begun(api)
     await api.call("PATCH", f"/v1/actions/{amoxicillin}", json={"completed": True})
-    stored = await api.parts.store.get("visit-1")
+    stored = await api.services.store.get("visit-1")
     assert stored is not None
-    said = await api.parts.store.transcript("visit-1")
+    said = await api.services.store.transcript("visit-1")
     moved = Transcript(
         utterances=tuple(each.model_copy(update={"id": f"w{n}"}) for n, each in enumerate(said))
     )
     pages = moved.pages()
-    await api.parts.store.save(stored, Commit(stored.visit, pages=pages, stale_pages=len(pages)))
-    api.parts.clock.advance(timedelta(minutes=1))
+    await api.services.store.save(stored, Commit(stored.visit, pages=pages, stale_pages=len(pages)))
+    api.services.clock.advance(timedelta(minutes=1))
     await by_owner(api)
     await summarized(api, ("Start amoxicillin, three times daily", "w2"))
     found = {each["actionId"]: each["completed"] for each in await actions(api)}

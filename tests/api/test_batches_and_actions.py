@@ -36,7 +36,7 @@ async def test_a_batch_has_one_to_a_hundred_visits(api: Api, number: int) -> Non
 
 async def test_the_counts_of_a_batch_are_those_of_its_members(api: Api) -> None:
     await stored(
-        api.parts,
+        api.services,
         visit_of("user-1", "waiting", batch_id="b"),
         transcribing(visit_of("user-1", "running", batch_id="b"), progress_percent=50),
         completed(visit_of("user-1", "done", batch_id="b")),
@@ -58,7 +58,7 @@ async def test_the_counts_of_a_batch_are_those_of_its_members(api: Api) -> None:
 
 async def test_a_batch_is_over_when_its_last_visit_is(api: Api) -> None:
     await stored(
-        api.parts,
+        api.services,
         completed(visit_of("user-1", "done", batch_id="b")),
         failed(visit_of("user-1", "broken", batch_id="b")),
     )
@@ -67,7 +67,7 @@ async def test_a_batch_is_over_when_its_last_visit_is(api: Api) -> None:
 
 
 async def test_an_action_of_ones_own_is_added_edited_completed_and_removed(api: Api) -> None:
-    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    await stored(api.services, completed(visit_of("user-1", "v1")))
     added = await api.post(
         "/v1/actions",
         json={"visitId": "v1", "text": "Walk.", "dueDate": "2026-03-08T10:00:00+02:00"},
@@ -103,14 +103,14 @@ async def test_an_action_of_ones_own_is_added_edited_completed_and_removed(api: 
     ],
 )
 async def test_an_edit_that_is_not_as_it_must_be_is_refused(api: Api, body: Any) -> None:
-    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    await stored(api.services, completed(visit_of("user-1", "v1")))
     before = (await api.get("/v1/actions/v1-000")).json()
     assert (await api.call("PATCH", "/v1/actions/v1-000", json=body)).status_code == 422
     assert (await api.get("/v1/actions/v1-000")).json() == before
 
 
 async def test_an_action_belongs_to_a_visit_of_ones_own(api: Api) -> None:
-    await stored(api.parts, completed(visit_of("user-2", "theirs")))
+    await stored(api.services, completed(visit_of("user-2", "theirs")))
     for visit_id in ("theirs", "nothing"):
         answer = await api.post("/v1/actions", json={"visitId": visit_id, "text": "Walk."})
         assert answer.status_code == 404
@@ -119,7 +119,7 @@ async def test_an_action_belongs_to_a_visit_of_ones_own(api: Api) -> None:
 async def test_actions_are_listed_by_whether_they_are_completed(api: Api) -> None:
     visit = visit_of("user-1", "v1")
     for number in range(3):
-        await api.parts.library.add_action(action_of(visit, number))
+        await api.services.owner_queries.add_action(action_of(visit, number))
     await api.call("PATCH", "/v1/actions/v1-001", json={"completed": True})
 
     async def listed(query: str) -> list[str]:
@@ -137,7 +137,7 @@ async def test_medications_come_with_the_visit_that_changed_them(api: Api) -> No
     first = Medications(started=[drug("Ibuprofen")], stopped=[], changed=[])
     later = Medications(started=[], stopped=[drug("Ibuprofen")], changed=[drug("Aspirin")])
     await stored(
-        api.parts,
+        api.services,
         completed(visit_of("user-1", "first", minutes=0, title="Knee"), medications=first),
         completed(visit_of("user-1", "later", minutes=1), medications=later, archived=True),
         transcribing(visit_of("user-1", "running", minutes=2)),

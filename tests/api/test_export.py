@@ -15,10 +15,10 @@ from lumimd.api import export
 from lumimd.api.listing import cursor_of, place_of_cursor
 from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.domain.visit import Visit
-from lumimd.ports.owner_queries import Place
+from lumimd.ports.owner_queries import ListPosition
 from lumimd.ports.paging import Page
-from tests.support.api import Api, ApiMemoryParts, completed, stored, visit_of
-from tests.support.parts import transcript
+from tests.support.api import Api, ApiMemoryServices, completed, stored, visit_of
+from tests.support.services import transcript
 
 ROOT = Path(__file__).parents[2]
 EXPORT = "/v1/me/export"
@@ -31,7 +31,7 @@ def opened(content: bytes) -> dict[str, Any]:
         return {name: json.loads(archive.read(name)) for name in archive.namelist()}
 
 
-async def parts_of(api: Api) -> AsyncIterator[dict[str, Any]]:
+async def services_of(api: Api) -> AsyncIterator[dict[str, Any]]:
     """The parts of an export, asked for as a client does; a refused or broken one is repeated."""
     cursor: str | None = ""
     for _ in range(100):
@@ -50,7 +50,7 @@ async def parts_of(api: Api) -> AsyncIterator[dict[str, Any]]:
 async def ids_of(api: Api) -> list[str]:
     """The visits of all parts; each part counts what it has."""
     found: list[str] = []
-    async for files in parts_of(api):
+    async for files in services_of(api):
         visits = [name[7:-5] for name in files if name.startswith("visits/")]
         assert files["manifest.json"]["counts"]["visits"] == len(visits)
         found += visits
@@ -60,7 +60,7 @@ async def ids_of(api: Api) -> list[str]:
 async def has_visits(api: Api, count: int) -> list[str]:
     """Visits, some of the same instant, newest first."""
     await stored(
-        api.parts, *(visit_of("user-1", f"v{n:05d}", minutes=n // 3) for n in range(count))
+        api.services, *(visit_of("user-1", f"v{n:05d}", minutes=n // 3) for n in range(count))
     )
     return [f"v{n:05d}" for n in reversed(range(count))]
 
@@ -79,14 +79,14 @@ async def test_a_part_ends_when_its_time_is_up_and_holds_one_visit_at_least(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = await has_visits(api, 12)
-    read = api.parts.store.transcript
+    read = api.services.store.transcript
 
     async def slow(visit_id: str) -> Any:
-        api.parts.clock.advance(export.PART_FOR / 4 if visit_id > "v00005" else export.PART_FOR)
+        api.services.clock.advance(export.PART_FOR / 4 if visit_id > "v00005" else export.PART_FOR)
         return await read(visit_id)
 
-    monkeypatch.setattr(api.parts.store, "transcript", slow)
-    sizes = [files["manifest.json"]["counts"]["visits"] async for files in parts_of(api)]
+    monkeypatch.setattr(api.services.store, "transcript", slow)
+    sizes = [files["manifest.json"]["counts"]["visits"] async for files in services_of(api)]
     assert sizes == [4, 2 + 1, *[1] * 5]
     assert await ids_of(api) == wanted
 
@@ -102,7 +102,7 @@ async def test_a_store_that_stops_answering_ends_the_part_and_the_export_goes_on
     api: Api, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     wanted = await has_visits(api, 20)
-    read, calls = getattr(api.parts.store, operation), 0
+    read, calls = getattr(api.services.store, operation), 0
 
     async def fails_now_and_then(visit_id: str) -> Any:
         nonlocal calls
@@ -111,7 +111,7 @@ async def test_a_store_that_stops_answering_ends_the_part_and_the_export_goes_on
             raise Transient(ErrorCode.INTERNAL_ERROR)
         return await read(visit_id)
 
-    monkeypatch.setattr(api.parts.store, operation, fails_now_and_then)
+    monkeypatch.setattr(api.services.store, operation, fails_now_and_then)
     assert await ids_of(api) == wanted
     assert calls < 30, "what was exported is not read again"
 
@@ -124,7 +124,7 @@ async def test_a_part_that_cannot_begin_is_refused_with_a_code(
     async def away(visit_id: str) -> Any:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
-    monkeypatch.setattr(api.parts.store, "transcript", away)
+    monkeypatch.setattr(api.services.store, "transcript", away)
     answer = await api.get(EXPORT)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
@@ -134,7 +134,7 @@ async def test_a_part_that_is_broken_off_has_no_manifest_and_is_repeated(
 ) -> None:
     monkeypatch.setattr(export, "PART", 8)
     wanted = await has_visits(api, 20)
-    read, broken = api.parts.store.transcript, {"v00010"}
+    read, broken = api.services.store.transcript, {"v00010"}
 
     async def bug_once(visit_id: str) -> Any:
         if visit_id in broken:
@@ -142,15 +142,15 @@ async def test_a_part_that_is_broken_off_has_no_manifest_and_is_repeated(
             raise ZeroDivisionError
         return await read(visit_id)
 
-    monkeypatch.setattr(api.parts.store, "transcript", bug_once)
+    monkeypatch.setattr(api.services.store, "transcript", bug_once)
     assert await ids_of(api) == wanted
     assert broken == set()
 
 
 async def test_a_cursor_leads_to_visits_of_the_caller_alone(api: Api) -> None:
     await has_visits(api, 3)
-    await stored(api.parts, visit_of("user-2", "theirs", minutes=1))
-    place = Place(visit_of("user-2", "theirs", minutes=5).created_at, "theirs")
+    await stored(api.services, visit_of("user-2", "theirs", minutes=1))
+    place = ListPosition(visit_of("user-2", "theirs", minutes=5).created_at, "theirs")
     files = opened((await api.get(EXPORT, params={"cursor": cursor_of(place)})).content)
     assert set(files) == {"manifest.json", "schema.json"} | {
         f"visits/v{n:05d}.json" for n in range(3)
@@ -165,9 +165,9 @@ class ManyVisits:
         self.count = count
 
     async def profile(self, user_id: str) -> Any:
-        return await ApiMemoryParts().library.profile(user_id)
+        return await ApiMemoryServices().owner_queries.profile(user_id)
 
-    async def visits(self, user_id: str, *, limit: int, after: Place | None) -> Page[Visit]:
+    async def visits(self, user_id: str, *, limit: int, after: ListPosition | None) -> Page[Visit]:
         first = int(after.id[1:]) + 1 if after else 0
         numbers = range(first, min(first + limit, self.count))
         return Page(tuple(completed(visit_of(user_id, f"v{n}", minutes=-n)) for n in numbers))
@@ -175,18 +175,18 @@ class ManyVisits:
 
 async def peak_of(count: int, file: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     """The peak of memory, in bytes, while so many visits are exported to a file, all of them."""
-    parts, words = ApiMemoryParts(), transcript([("A", f"Word {n}.") for n in range(10)])
-    monkeypatch.setitem(vars(parts), "library", ManyVisits(count))
+    services, words = ApiMemoryServices(), transcript([("A", f"Word {n}.") for n in range(10)])
+    monkeypatch.setitem(vars(services), "owner_queries", ManyVisits(count))
 
     async def utterances(visit_id: str) -> Any:
         return words.utterances
 
-    monkeypatch.setattr(parts.store, "transcript", utterances)
+    monkeypatch.setattr(services.store, "transcript", utterances)
     peak, visits, cursor = 0, 0, None
     while True:
         tracemalloc.start()
         with file.open("wb") as written:
-            async for piece in export.part(parts, "user-1", place_of_cursor(cursor)):
+            async for piece in export.part(services, "user-1", place_of_cursor(cursor)):
                 written.write(piece)
         peak = max(peak, tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()

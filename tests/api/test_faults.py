@@ -38,8 +38,10 @@ async def test_an_unknown_field_is_named(
     api: Api, method: str, path: str, body: object, where: str
 ) -> None:
     visit = visit_of("user-1", "v")
-    await stored(api.parts, visit)
-    await api.parts.library.add_action(action_of(visit).model_copy(update={"action_id": "a"}))
+    await stored(api.services, visit)
+    await api.services.owner_queries.add_action(
+        action_of(visit).model_copy(update={"action_id": "a"})
+    )
     answer = await api.call(method, path, json=body)
     assert answer.status_code == 422
     assert answer.json()["faults"] == [{"where": where, "rule": "extra_forbidden"}]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lumimd.adapters.memory.owner_queries import MemoryLibrary
+from lumimd.adapters.memory.owner_queries import MemoryOwnerQueries
 from lumimd.api.problems import DETAILS, STATUS, ProblemCode
 from lumimd.api.security import HEADERS, MAX_BODY_BYTES, BrokenOff, Bugs
 from lumimd.domain.errors import ErrorCode, Transient
@@ -56,7 +56,7 @@ async def test_a_bug_is_a_500_that_says_nothing_and_has_the_headers(
     async def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError(CANARY)
 
-    monkeypatch.setattr(MemoryLibrary, "visits", broken)
+    monkeypatch.setattr(MemoryOwnerQueries, "visits", broken)
     answer = await api.get("/v1/visits")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -70,7 +70,7 @@ async def test_what_is_down_is_a_503_that_says_when_to_ask_again(
     async def down(*_: object, **__: object) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR, retry_after_s=7)
 
-    monkeypatch.setattr(MemoryLibrary, "visits", down)
+    monkeypatch.setattr(MemoryOwnerQueries, "visits", down)
     answer = await api.get("/v1/visits")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "7"
@@ -82,7 +82,7 @@ async def test_who_verifies_tokens_being_down_is_no_reason_to_sign_out(
     async def down(_: str) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
-    monkeypatch.setattr(api.parts.tokens, "verify", down)
+    monkeypatch.setattr(api.services.tokens, "verify", down)
     assert (await api.get("/v1/visits")).status_code == 503
 
 
@@ -150,7 +150,7 @@ async def test_no_problem_and_no_line_of_the_log_quotes_a_request(
 async def test_no_words_of_a_visit_are_logged_whatever_is_asked(api: Api, log: io.StringIO) -> None:
     canary = {"title": CANARY, "summary": CANARY, "tags": (CANARY,)}
     await stored(
-        api.parts,
+        api.services,
         completed(visit_of("user-1", "done", batch_id="b"), **canary),
         failed(visit_of("user-1", "broken"), **canary),
     )

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.api import Api, ApiMemoryParts, api_over, failed, stored, visit_of
+from tests.support.api import Api, ApiMemoryServices, api_over, failed, stored, visit_of
 
 CLICKS = 100
 
@@ -16,9 +16,9 @@ CLICKS = 100
 async def api(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Api]:
-    parts = ApiMemoryParts()
+    services = ApiMemoryServices()
     if request.param == "memory":
-        yield api_over(parts)
+        yield api_over(services)
         return
     from google.cloud import firestore
 
@@ -26,14 +26,14 @@ async def api(
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    assert parts.library  # the profiles stay in memory
-    parts.store = FirestoreVisitStore(client)  # type: ignore[assignment]
-    yield api_over(parts)
+    assert services.owner_queries  # the profiles stay in memory
+    services.store = FirestoreVisitStore(client)  # type: ignore[assignment]
+    yield api_over(services)
     client.close()
 
 
 async def test_of_a_hundred_retries_at_once_one_is_accepted(api: Api) -> None:
-    await stored(api.parts, failed(visit_of("user-1", "v1")))
+    await stored(api.services, failed(visit_of("user-1", "v1")))
     answers = await asyncio.gather(*(api.post("/v1/visits/v1/retry") for _ in range(CLICKS)))
     codes = Counter(
         "accepted" if answer.status_code == 202 else answer.json()["code"] for answer in answers
@@ -46,13 +46,15 @@ async def test_of_a_hundred_retries_at_once_one_is_accepted(api: Api) -> None:
             assert int(answer.headers["Retry-After"]) == answer.json()["retryAfterSeconds"] >= 1
     (accepted,) = (answer for answer in answers if answer.status_code == 202)
     assert accepted.json()["attempt"] == 2
-    kept = await api.parts.store.get("v1")
+    kept = await api.services.store.get("v1")
     assert kept is not None
     assert (kept.visit.attempt, kept.visit.retry_count) == (2, 1)
 
 
 async def test_a_visit_that_fails_again_at_once_is_not_retried_before_its_time(api: Api) -> None:
-    await stored(api.parts, failed(visit_of("user-1", "v1"), last_retry_at=api.parts.clock.now()))
+    await stored(
+        api.services, failed(visit_of("user-1", "v1"), last_retry_at=api.services.clock.now())
+    )
     answers = await asyncio.gather(*(api.post("/v1/visits/v1/retry") for _ in range(CLICKS)))
     assert {answer.status_code for answer in answers} == {429}
     assert {answer.headers["Retry-After"] for answer in answers} == {"30"}

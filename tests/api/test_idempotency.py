@@ -71,11 +71,13 @@ async def test_of_many_at_once_one_is_done_and_the_others_wait_or_get_its_answer
 
 
 async def test_a_refusal_is_not_kept(api: Api) -> None:
-    await stored(api.parts, failed(visit_of("user-1", "v1"), last_retry_at=api.parts.clock.now()))
+    await stored(
+        api.services, failed(visit_of("user-1", "v1"), last_retry_at=api.services.clock.now())
+    )
     headers = key()
     refused = await api.post("/v1/visits/v1/retry", headers=headers)
     assert refused.status_code == 429
-    api.parts.clock.advance(timedelta(seconds=30))
+    api.services.clock.advance(timedelta(seconds=30))
     accepted = await api.post("/v1/visits/v1/retry", headers=headers)
     assert accepted.status_code == 202
     replayed = await api.post("/v1/visits/v1/retry", headers=headers)
@@ -95,7 +97,7 @@ async def test_a_bug_does_not_use_up_the_key(api: Api, monkeypatch: pytest.Monke
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(api.parts.uploads, "place", broken)
+        patch.setattr(api.services.uploads, "place", broken)
         assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 500
     # The visit was there already: it is found, and not created again.
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 201
@@ -105,7 +107,7 @@ async def test_a_bug_does_not_use_up_the_key(api: Api, monkeypatch: pytest.Monke
 async def test_an_answer_that_could_not_be_kept_is_given_and_nothing_is_done_twice(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    headers, save = key(), api.parts.answers.save
+    headers, save = key(), api.services.idempotency.save
 
     async def fails_later(version: object | None, answer: Answer) -> object:
         if answer.status is not None:
@@ -113,12 +115,12 @@ async def test_an_answer_that_could_not_be_kept_is_given_and_nothing_is_done_twi
         return await save(version, answer)
 
     with monkeypatch.context() as patch:
-        patch.setattr(api.parts.answers, "save", fails_later)
+        patch.setattr(api.services.idempotency, "save", fails_later)
         first = await api.post("/v1/visits", json=NEW, headers=headers)
     assert first.status_code == 201
     # Nobody knows yet whether the first one is still at work.
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 409
-    api.parts.clock.advance(WORKED_ON_FOR)
+    api.services.clock.advance(WORKED_ON_FOR)
     again = await api.post("/v1/visits", json=NEW, headers=headers)
     assert again.json()["visit"]["visitId"] == first.json()["visit"]["visitId"]
     assert await visits(api) == 1
@@ -126,15 +128,15 @@ async def test_an_answer_that_could_not_be_kept_is_given_and_nothing_is_done_twi
 
 async def test_who_died_at_work_does_not_hold_a_key_for_ever(api: Api) -> None:
     headers = key()
-    now = api.parts.clock.now()
+    now = api.services.clock.now()
     first = await api.post("/v1/visits", json=NEW, headers=headers)
-    kept = await api.parts.answers.get(key_of("user-1", headers["Idempotency-Key"]))
+    kept = await api.services.idempotency.get(key_of("user-1", headers["Idempotency-Key"]))
     assert kept is not None
     answer, version = kept
     died = {"status": None, "body": "", "until": now + WORKED_ON_FOR}
-    await api.parts.answers.save(version, answer.model_copy(update=died))
+    await api.services.idempotency.save(version, answer.model_copy(update=died))
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 409
-    api.parts.clock.advance(WORKED_ON_FOR)
+    api.services.clock.advance(WORKED_ON_FOR)
     again = await api.post("/v1/visits", json=NEW, headers=headers)
     assert again.json()["visit"]["visitId"] == first.json()["visit"]["visitId"]
 
@@ -143,7 +145,7 @@ async def test_after_a_day_a_key_means_nothing(api: Api) -> None:
     headers = key()
     await api.post("/v1/actions", json={}, headers=headers)
     await api.post("/v1/visits", json=NEW, headers=headers)
-    api.parts.clock.advance(KEPT_FOR)
+    api.services.clock.advance(KEPT_FOR)
     other = await api.post("/v1/visits", json={**NEW, "title": "Hip"}, headers=headers)
     assert other.status_code == 201
 
@@ -184,7 +186,7 @@ def id_made_of(headers: dict[str, str], path: str, user: str = "user-1") -> str:
 async def test_a_key_does_not_claim_the_visit_of_another_user(api: Api) -> None:
     headers = key()
     squatted = id_made_of(headers, "/v1/visits")
-    await stored(api.parts, visit_of("user-2", squatted, title="Theirs"))
+    await stored(api.services, visit_of("user-2", squatted, title="Theirs"))
     answer = await api.post("/v1/visits", json=NEW, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
     assert squatted not in answer.text
@@ -196,7 +198,7 @@ async def test_a_key_does_not_claim_a_visit_of_another_user_for_a_batch(api: Api
     headers = key()
     batch_id = id_made_of(headers, "/v1/batches")
     squatted = sha256(f"{batch_id}/1".encode()).hexdigest()[:32]
-    await stored(api.parts, visit_of("user-2", squatted, title="Theirs"))
+    await stored(api.services, visit_of("user-2", squatted, title="Theirs"))
     body = {"consent": True, "visits": [{}, {}]}
     answer = await api.post("/v1/batches", json=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
@@ -210,9 +212,9 @@ async def test_a_key_does_not_claim_an_action_of_another_user_or_visit(
     headers = key()
     owner, visit_id = other
     visit = visit_of(owner, visit_id)
-    await stored(api.parts, visit_of("user-1", "v1"), visit)
+    await stored(api.services, visit_of("user-1", "v1"), visit)
     made = {"action_id": id_made_of(headers, "/v1/actions"), "text": "Not yours."}
-    await api.parts.library.add_action(action_of(visit).model_copy(update=made))
+    await api.services.owner_queries.add_action(action_of(visit).model_copy(update=made))
     body = {"visitId": "v1", "text": "Walk."}
     answer = await api.post("/v1/actions", json=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
@@ -223,10 +225,10 @@ async def test_an_action_whose_answer_was_lost_is_found_again(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = key()
-    await stored(api.parts, visit_of("user-1", "v1"))
+    await stored(api.services, visit_of("user-1", "v1"))
     body = {"visitId": "v1", "text": "Walk."}
     first = await api.post("/v1/actions", json=body, headers=headers)
-    await api.parts.answers.forget("user-1")
+    await api.services.idempotency.forget("user-1")
     again = await api.post("/v1/actions", json=body, headers=headers)
     assert (again.status_code, again.json()) == (201, first.json())
 

@@ -7,14 +7,14 @@ from lumimd.domain.visit import Hold, Visit
 from lumimd.pipeline import recover
 from tests.support.api import (
     Api,
-    ApiMemoryParts,
+    ApiMemoryServices,
     action_of,
     commit_of,
     completed,
     stored,
     visit_of,
 )
-from tests.support.parts import START
+from tests.support.services import START
 
 TEXT = {"text": "rewritten"}
 
@@ -24,7 +24,7 @@ async def held(api: Api, *, by_mark: bool = True, by_field: bool = True) -> Visi
     visit = completed(visit_of("user-1", "v1"), legal_hold=by_field)
     mark = Hold(visit_id="v1", user_id="user-1", held_at=START) if by_mark else None
     commit = commit_of(visit)
-    await api.parts.store.create(
+    await api.services.store.create(
         Commit(visit, commit.entries, commit.pages, actions=(action_of(visit),), hold=mark)
     )
     return visit
@@ -47,10 +47,10 @@ async def test_every_change_of_a_held_visit_is_refused_by_the_code_of_the_hold(
     api: Api, change: tuple[str, str]
 ) -> None:
     await held(api)
-    before = api.parts.store.documents()
+    before = api.services.store.documents()
     answer = await api.call(*change, json=CHANGES[change])
     assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold")
-    assert api.parts.store.documents() == before
+    assert api.services.store.documents() == before
 
 
 @pytest.mark.parametrize("change", [each for each in CHANGES if "actions" in each[1]], ids=" ".join)
@@ -77,13 +77,13 @@ async def test_a_held_visit_is_read_and_exported(api: Api) -> None:
 
 
 async def test_a_restored_visit_is_deleted_and_so_is_everything(api: Api) -> None:
-    parts: ApiMemoryParts = api.parts
-    await stored(parts, *(completed(visit_of("user-1", f"v{n}", minutes=n)) for n in range(5)))
-    backup = {path: dict(each) for path, each in parts.store.raw.items()}
+    services: ApiMemoryServices = api.services
+    await stored(services, *(completed(visit_of("user-1", f"v{n}", minutes=n)) for n in range(5)))
+    backup = {path: dict(each) for path, each in services.store.raw.items()}
     assert (await api.call("DELETE", "/v1/visits/v2")).status_code == 202
-    parts.store.raw.update({path: each for path, each in backup.items() if "v2" in path})
+    services.store.raw.update({path: each for path, each in backup.items() if "v2" in path})
     assert (await api.call("DELETE", "/v1/visits/v2")).status_code == 202
-    parts.store.raw.update({path: each for path, each in backup.items() if "v2" in path})
+    services.store.raw.update({path: each for path, each in backup.items() if "v2" in path})
     erased = await api.call("DELETE", "/v1/me")
     assert erased.status_code == 202
     assert len(erased.json()["deletedVisits"]) == 5
@@ -93,11 +93,11 @@ async def test_a_restored_visit_is_deleted_and_so_is_everything(api: Api) -> Non
 async def test_action_items_that_came_back_without_their_visit_go_with_everything(
     api: Api,
 ) -> None:
-    parts: ApiMemoryParts = api.parts
+    services: ApiMemoryServices = api.services
     visit = completed(visit_of("user-1", "v1"))
     for number in range(60):
-        await parts.library.add_action(action_of(visit, number))
+        await services.owner_queries.add_action(action_of(visit, number))
     assert (await api.call("DELETE", "/v1/me")).status_code == 202
 
-    await recover.wake_due(parts)
+    await recover.wake_due(services)
     assert (await api.get("/v1/actions")).json()["items"] == []

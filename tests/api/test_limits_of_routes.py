@@ -12,11 +12,11 @@ from lumimd.coordination.rate_limits import Limits
 from lumimd.pipeline import accept
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.policies.token_bucket import UNITS
-from lumimd.runtime.api import ApiCloudParts
+from lumimd.runtime.api import ApiCloudServices
 from lumimd.runtime.settings import read
 from tests.support.api import (
     Api,
-    ApiMemoryParts,
+    ApiMemoryServices,
     api_over,
     completed,
     failed,
@@ -24,7 +24,7 @@ from tests.support.api import (
     transcribing,
     visit_of,
 )
-from tests.unit.test_settings import GOOD
+from tests.unit.runtime.test_settings import GOOD
 
 EXPENSIVE, ON_DEMAND, WRITE = {"expensive"}, {"expensive", "on_demand"}, {"write"}
 
@@ -55,7 +55,7 @@ ROUTES: dict[tuple[str, str], tuple[set[str], Any, Sequence[Any]]] = {
 """What a call takes from, a valid body, and invalid ones."""
 
 
-class LimitedParts(ApiMemoryParts):
+class LimitedServices(ApiMemoryServices):
     """The product's own policies, over the buckets that the gate to the provider uses as well."""
 
     @cached_property
@@ -72,15 +72,15 @@ class LimitedParts(ApiMemoryParts):
         return found
 
 
-async def limited_api() -> tuple[Api, LimitedParts]:
-    parts = LimitedParts()
+async def limited_api() -> tuple[Api, LimitedServices]:
+    services = LimitedServices()
     visits = [
         completed(visit_of("user-1", "done")),
         failed(visit_of("user-1", "failed")),
         transcribing(visit_of("user-1", "running")),
     ]
-    await stored(parts, *visits)
-    return api_over(parts), parts
+    await stored(services, *visits)
+    return api_over(services), services
 
 
 def call_of(body: Any) -> dict[str, Any]:
@@ -92,17 +92,17 @@ def call_of(body: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_a_valid_call_takes_one_token_and_an_invalid_one_none(method: str, path: str) -> None:
     buckets, valid, invalid = ROUTES[method, path]
-    api, parts = await limited_api()
+    api, services = await limited_api()
     for body in invalid:
         answer = await api.call(method, path, **call_of(body))
-        assert (answer.status_code, await parts.taken()) == (422, {})
+        assert (answer.status_code, await services.taken()) == (422, {})
     answer = await api.call(method, path, **call_of(valid))
     assert answer.is_success
-    assert await parts.taken() == dict.fromkeys(buckets, 1.0)
+    assert await services.taken() == dict.fromkeys(buckets, 1.0)
 
 
 def test_the_table_has_every_route_that_changes_something() -> None:
-    api = api_over(LimitedParts())
+    api = api_over(LimitedServices())
     routes = {
         (method, context.path)
         for context in iter_route_contexts(api.app.routes)
@@ -126,29 +126,29 @@ async def test_strangers_who_use_up_all_they_may_keep_nobody_from_creating_or_de
 
 
 async def test_exports_and_regenerations_of_all_users_together_have_a_limit() -> None:
-    api, parts = await limited_api()
+    api, services = await limited_api()
     for stranger in range(10):
         for _ in range(10):
             assert (await api.get("/v1/me/export", f"stranger-{stranger}")).status_code == 200
     assert (await api.get("/v1/me/export")).status_code == 429
     assert (await api.post("/v1/visits/done/regenerate")).status_code == 429
-    parts.clock.advance(timedelta(seconds=1))
+    services.clock.advance(timedelta(seconds=1))
     assert (await api.get("/v1/me/export")).status_code == 200
 
 
 async def test_deleting_the_account_gives_back_no_recording_of_the_day() -> None:
-    parts = LimitedParts()
-    parts.gate.has_quota = True
-    api = api_over(parts)
+    services = LimitedServices()
+    services.gate.has_quota = True
+    api = api_over(services)
     for round_ in range(4):
         for number in range(25):
-            upload = parts.upload(f"visit-{round_}-{number}")
-            at = parts.clock.now() + timedelta(milliseconds=1)
-            parts.clock.advance(timedelta(milliseconds=1))
-            await accept.accept(parts, upload.model_copy(update={"announced_at": at}))
+            upload = services.upload(f"visit-{round_}-{number}")
+            at = services.clock.now() + timedelta(milliseconds=1)
+            services.clock.advance(timedelta(milliseconds=1))
+            await accept.accept(services, upload.model_copy(update={"announced_at": at}))
         assert (await api.call("DELETE", "/v1/me")).status_code == 202
-        parts.clock.advance(timedelta(seconds=1))
-    assert len(parts.transcriber.orders) == 20
+        services.clock.advance(timedelta(seconds=1))
+    assert len(services.transcriber.orders) == 20
 
 
 async def test_deleting_the_account_gives_back_no_call_of_the_minute() -> None:
@@ -162,11 +162,11 @@ async def test_deleting_the_account_gives_back_no_call_of_the_minute() -> None:
 
 
 async def test_a_deleted_account_leaves_no_user_id_in_the_limits() -> None:
-    api, parts = await limited_api()
+    api, services = await limited_api()
     await api.post("/v1/visits", json=VISIT)
     await api.call("PATCH", "/v1/visits/done", json={"title": "x"})
     await api.call("DELETE", "/v1/me")
-    kept = await parts.gate.buckets.all()
+    kept = await services.gate.buckets.all()
     assert {key.partition("-")[2] for key in kept} == {Pseudonyms().of("user-1")}
     assert all(bucket.expires_at for bucket in kept.values())
 
@@ -175,7 +175,7 @@ def test_the_limits_of_a_deployment_are_under_its_secret(monkeypatch: pytest.Mon
     """Those of the API and those of the gate are the same buckets."""
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
-    parts = ApiCloudParts(read())
+    services = ApiCloudServices(read())
     pseudonym = Pseudonyms(GOOD["WEBHOOK_SECRET"]).of("user-1")
-    assert parts._pseudonyms.of("user-1") == pseudonym != Pseudonyms().of("user-1")
-    assert parts._pseudonyms is parts._pseudonyms
+    assert services._pseudonyms.of("user-1") == pseudonym != Pseudonyms().of("user-1")
+    assert services._pseudonyms is services._pseudonyms

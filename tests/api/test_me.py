@@ -16,7 +16,7 @@ from lumimd.policies.tiers import POLICIES, Limited
 from lumimd.policies.token_bucket import Policy
 from tests.support.api import (
     Api,
-    ApiMemoryParts,
+    ApiMemoryServices,
     action_of,
     api_over,
     completed,
@@ -34,8 +34,8 @@ async def test_me_is_who_the_token_says(api: Api) -> None:
 
 
 async def test_usage_shows_what_is_used_what_is_left_and_when_it_is_back() -> None:
-    api = api_over(ApiMemoryParts(policies=dict(POLICIES)))
-    await stored(api.parts, completed(visit_of("user-1", "v1")), visit_of("user-1", "v2"))
+    api = api_over(ApiMemoryServices(policies=dict(POLICIES)))
+    await stored(api.services, completed(visit_of("user-1", "v1")), visit_of("user-1", "v2"))
     await api.post("/v1/visits", json={"consent": True})
     usage = (await api.get("/v1/me/usage")).json()
     assert (usage["visits"], usage["audioSeconds"], usage["tier"]) == (3, 60.0, "free")
@@ -47,7 +47,7 @@ async def test_usage_shows_what_is_used_what_is_left_and_when_it_is_back() -> No
 
 
 async def test_the_eleventh_costly_call_of_a_minute_has_to_wait() -> None:
-    api = api_over(ApiMemoryParts(policies=dict(POLICIES)))
+    api = api_over(ApiMemoryServices(policies=dict(POLICIES)))
     for _ in range(10):
         assert (await api.post("/v1/visits", json={"consent": True})).status_code == 201
     refused = await api.post("/v1/visits", json={"consent": True})
@@ -55,7 +55,7 @@ async def test_the_eleventh_costly_call_of_a_minute_has_to_wait() -> None:
     assert refused.headers["Retry-After"] == "6"
     assert (await api.get("/v1/visits")).status_code == 200
     assert (await api.post("/v1/visits", "user-2", json={"consent": True})).status_code == 201
-    api.parts.clock.advance(timedelta(seconds=6))
+    api.services.clock.advance(timedelta(seconds=6))
     assert (await api.post("/v1/visits", json={"consent": True})).status_code == 201
 
 
@@ -63,15 +63,15 @@ async def test_a_change_of_tier_counts_from_the_next_call() -> None:
     one, many = (Policy(n, timedelta(minutes=1), n) for n in (1, 100))
     free, paid = POLICIES[Limited.EXPENSIVE]
     policies = {**POLICIES, Limited.EXPENSIVE: {free: one, paid: many}}
-    api = api_over(ApiMemoryParts(policies=policies))
+    api = api_over(ApiMemoryServices(policies=policies))
     await api.post("/v1/visits", json={"consent": True})
     assert (await api.post("/v1/visits", json={"consent": True})).status_code == 429
-    api.parts.store.raw["users/user-1"] = {"tier": "paid"}
+    api.services.store.raw["users/user-1"] = {"tier": "paid"}
     assert (await api.post("/v1/visits", json={"consent": True})).status_code == 201
 
 
 async def test_a_replay_costs_nothing() -> None:
-    api = api_over(ApiMemoryParts(policies=dict(POLICIES)))
+    api = api_over(ApiMemoryServices(policies=dict(POLICIES)))
     headers = {"Idempotency-Key": "the-same-for-all"}
     for _ in range(20):
         answer = await api.post("/v1/visits", json={"consent": True}, headers=headers)
@@ -92,7 +92,7 @@ async def test_fifty_visits_are_exported_as_the_schema_says_and_as_many_as_there
 ) -> None:
     makers = (completed, failed, transcribing, lambda visit: visit)
     mine = [makers[n % 4](visit_of("user-1", f"v{n:02d}", minutes=n)) for n in range(50)]
-    await stored(api.parts, *mine, completed(visit_of("user-2", "theirs")))
+    await stored(api.services, *mine, completed(visit_of("user-2", "theirs")))
     archive = await exported(api)
 
     schemas, manifest = archive.pop("schema.json"), archive.pop("manifest.json")
@@ -103,12 +103,12 @@ async def test_fifty_visits_are_exported_as_the_schema_says_and_as_many_as_there
     assert not schema.is_valid({**visit, "visit": {}})
     assert set(archive) == {f"visits/v{n:02d}.json" for n in range(50)}
 
-    kept = api.parts.store.documents()
+    kept = api.services.store.documents()
     theirs = {path for path, document in kept.items() if document.get("userId") == "user-2"}
     assert theirs
 
-    def count(*parts: str) -> int:
-        return sum(all(part in path for part in parts) and "theirs" not in path for path in kept)
+    def count(*services: str) -> int:
+        return sum(all(part in path for part in services) and "theirs" not in path for path in kept)
 
     words = sum(
         len(document["utterances"])
@@ -141,33 +141,33 @@ async def test_nobody_has_an_empty_export(api: Api) -> None:
 
 async def test_a_deleted_user_leaves_receipts_alone(api: Api) -> None:
     await stored(
-        api.parts,
+        api.services,
         *(completed(visit_of("user-1", f"v{n}", minutes=n)) for n in range(60)),
         transcribing(visit_of("user-1", "running")),
         completed(visit_of("user-2", "theirs")),
     )
-    api.parts.store.raw["users/user-1"] = {"tier": "paid"}
+    api.services.store.raw["users/user-1"] = {"tier": "paid"}
     headers = {"Idempotency-Key": "a-key-of-user-1"}
     await api.post("/v1/visits", json={"consent": True, "title": "Knee"}, headers=headers)
     erased = await api.call("DELETE", "/v1/me")
     assert erased.status_code == 202
     assert len(erased.json()["deletedVisits"]) == 62
     assert (await api.get("/v1/visits")).json()["items"] == []
-    assert not await api.parts.answers.forget("user-1")
+    assert not await api.services.idempotency.forget("user-1")
     left = {
         path.split("/")[0]
-        for path, document in api.parts.store.documents().items()
+        for path, document in api.services.store.documents().items()
         if document.get("userId") == "user-1" and "/history/" not in path
     }
     # The sweep of each visit takes its action items; who asks for the receipts gets them.
     assert left <= {"deletions", "actions"}
-    assert "users/user-1" not in api.parts.store.raw
+    assert "users/user-1" not in api.services.store.raw
     assert len((await api.get("/v1/visits", "user-2")).json()["items"]) == 1
 
 
 async def test_what_is_kept_for_legal_reasons_is_told(api: Api) -> None:
     await stored(
-        api.parts,
+        api.services,
         completed(visit_of("user-1", "v1")),
         completed(visit_of("user-1", "held"), legal_hold=True),
     )
@@ -180,22 +180,22 @@ async def test_what_is_kept_for_legal_reasons_is_told(api: Api) -> None:
 
 
 async def test_an_action_goes_with_its_visit(api: Api) -> None:
-    await stored(api.parts, completed(visit_of("user-1", "v1")))
-    await api.parts.library.add_action(action_of(visit_of("user-1", "v1"), 7))
+    await stored(api.services, completed(visit_of("user-1", "v1")))
+    await api.services.owner_queries.add_action(action_of(visit_of("user-1", "v1"), 7))
     await api.call("DELETE", "/v1/me")
-    await api.parts.deletions.erase("v1")
+    await api.services.deletions.erase("v1")
     assert (await api.get("/v1/actions")).json()["items"] == []
 
 
 async def test_more_visits_than_are_read_at_once_are_exported_all(api: Api) -> None:
     await stored(
-        api.parts, *(visit_of("user-1", f"v{n}", minutes=n // 5) for n in range(2 * PAGE + 1))
+        api.services, *(visit_of("user-1", f"v{n}", minutes=n // 5) for n in range(2 * PAGE + 1))
     )
     archive = await exported(api)
     assert archive["manifest.json"]["counts"]["visits"] == 2 * PAGE + 1
 
 
-@pytest.mark.parametrize("part", ["answers", "admission", "library"])
+@pytest.mark.parametrize("part", ["idempotency", "admission", "owner_queries"])
 async def test_an_erasure_that_cannot_forget_the_user_does_not_say_that_it_is_under_way(
     api: Api, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,9 +204,9 @@ async def test_an_erasure_that_cannot_forget_the_user_does_not_say_that_it_is_un
     async def down(user_id: str) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
-    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    await stored(api.services, completed(visit_of("user-1", "v1")))
     with monkeypatch.context() as trouble:
-        trouble.setattr(getattr(api.parts, part), "forget", down)
+        trouble.setattr(getattr(api.services, part), "forget", down)
         assert (await api.call("DELETE", "/v1/me")).status_code == 503
-    assert await erasure_of(api.parts, "user-1") is None
+    assert await erasure_of(api.services, "user-1") is None
     assert (await api.call("DELETE", "/v1/me")).json()["deletedVisits"] == ["v1"]

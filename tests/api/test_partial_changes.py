@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.openapi import document
-from tests.support.api import Api, ApiMemoryParts, action_of, api_over, stored, visit_of
+from tests.support.api import Api, ApiMemoryServices, action_of, api_over, stored, visit_of
 
 DOCUMENT = document()
 PATCHED = sorted(path for path, operations in DOCUMENT["paths"].items() if "patch" in operations)
@@ -84,13 +84,13 @@ def test_every_field_of_every_change_is_tried_below() -> None:
 
 async def patched_api() -> Api:
     """The API with a visit and an action item whose every changeable field is set."""
-    parts = ApiMemoryParts()
+    services = ApiMemoryServices()
     visit = visit_of("user-1", "seen", title="Knee", archived=True, tags=("heart", "knee"))
-    await stored(parts, visit)
+    await stored(services, visit)
     action = action_of(visit, text="Call the clinic")
     owners = {"action_id": "a", "completed": True, "due_date": visit.created_at}
-    await parts.library.add_action(action.model_copy(update=owners))
-    return api_over(parts)
+    await services.owner_queries.add_action(action.model_copy(update=owners))
+    return api_over(services)
 
 
 def url_of(path: str) -> str:

@@ -8,7 +8,7 @@ from fastapi.routing import iter_route_contexts
 
 from lumimd.domain.ids import is_id
 from tests.api.test_who_may_what import EXPECTED, Expected
-from tests.support.api import Api, ApiMemoryParts, api_over
+from tests.support.api import Api, ApiMemoryServices, api_over
 
 RESERVED = ("__x__", "____", "__name__", "__id7__")
 
@@ -21,7 +21,7 @@ IN_BODIES = {
 
 def _paged() -> list[str]:
     """The routes whose cursors name documents."""
-    routes = iter_route_contexts(api_over(ApiMemoryParts()).app.routes)
+    routes = iter_route_contexts(api_over(ApiMemoryServices()).app.routes)
     return [
         route.path
         for route in routes
@@ -53,7 +53,7 @@ PAGED = _paged()
 async def test_no_route_asks_the_store_for_a_reserved_id(
     reserved: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api = api_over(ApiMemoryParts())
+    api = api_over(ApiMemoryServices())
     asked: list[str] = []
 
     def watched(target: object, name: str) -> None:
@@ -65,9 +65,9 @@ async def test_no_route_asks_the_store_for_a_reserved_id(
 
         monkeypatch.setattr(target, name, method)
 
-    watched(api.parts.store, "get")
-    watched(api.parts.deletions, "get")
-    watched(api.parts.library, "action")
+    watched(api.services.store, "get")
+    watched(api.services.deletions, "get")
+    watched(api.services.owner_queries, "action")
     for method, path, body in _requests(reserved):
         answer = await api.call(method, path, admin=True, json=body)
         assert answer.status_code in (404, 422), f"{method} {path}: {answer.status_code}"

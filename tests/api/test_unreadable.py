@@ -22,15 +22,15 @@ def visits(api: Api) -> Api:
     for minutes, name in enumerate(("old", "bad", "new")):
         visit = completed(visit_of("user-1", name, minutes=minutes))
         action = action_of(visit).to_stored()
-        api.parts.store.raw[f"visits/{name}"] = visit.to_stored()
-        api.parts.store.raw[f"actions/{name}-000"] = action
+        api.services.store.raw[f"visits/{name}"] = visit.to_stored()
+        api.services.store.raw[f"actions/{name}-000"] = action
     damage(api, "visits/bad", **NEWER)
     damage(api, "actions/bad-000", evidence=7)
     return api
 
 
 def damage(api: Api, path: str, **fields: Any) -> None:
-    raw = api.parts.store.raw
+    raw = api.services.store.raw
     raw[path] = {**raw[path], **fields}
 
 
@@ -81,25 +81,25 @@ async def test_an_export_has_the_others_and_names_the_missing_visits(visits: Api
 async def test_an_erasure_deletes_the_others_at_once_and_the_rest_when_it_can_be_read(
     visits: Api,
 ) -> None:
-    visits.parts.clock.advance(timedelta(hours=1))
+    visits.services.clock.advance(timedelta(hours=1))
     answer = await visits.call("DELETE", "/v1/me")
     assert answer.status_code == 202
     assert answer.json()["complete"] is False
     assert sorted(answer.json()["deletedVisits"]) == ["new", "old"]
-    raw, clock = visits.parts.store.raw, visits.parts.clock
+    raw, clock = visits.services.store.raw, visits.services.clock
     assert [path for path, _ in raw.under("visits")] == ["visits/bad"]
     clock.advance(AGAIN_AFTER)
-    await wake_due(visits.parts)
+    await wake_due(visits.services)
     assert [path for path, _ in raw.under("visits")] == ["visits/bad"]
     damage(visits, "visits/bad", currentStep="completed")
     clock.advance(AGAIN_AFTER)
-    await wake_due(visits.parts)
+    await wake_due(visits.services)
     assert raw.under("visits") == []
 
 
 async def test_no_log_line_says_who_the_user_of_an_unreadable_document_is(visits: Api) -> None:
     user_id = "erika@example.com"
-    raw = visits.parts.store.raw
+    raw = visits.services.store.raw
     raw[f"users/{user_id}"] = {"tier": 7}
     logs.configure(to=(written := io.StringIO()))
     await visits.get("/v1/me", user_id)

@@ -7,7 +7,7 @@ import pytest
 
 from lumimd.domain.client_access import NewVisit, VisitChange
 from lumimd.policies.tiers import POLICIES, Limited, Tier
-from tests.support.api import Api, ApiMemoryParts, api_over
+from tests.support.api import Api, ApiMemoryServices, api_over
 
 URGENT = {"consent": True, "urgent": True}
 
@@ -15,17 +15,17 @@ URGENT = {"consent": True, "urgent": True}
 @pytest.fixture
 async def limited() -> AsyncIterator[Api]:
     """The API with the limits of the product for urgent visits."""
-    parts = ApiMemoryParts()
-    parts.policies = {**parts.policies, Limited.URGENT: dict(POLICIES[Limited.URGENT])}
-    api = api_over(parts)
-    parts.store.raw["users/payer"] = {"tier": "paid"}
+    services = ApiMemoryServices()
+    services.policies = {**services.policies, Limited.URGENT: dict(POLICIES[Limited.URGENT])}
+    api = api_over(services)
+    services.store.raw["users/payer"] = {"tier": "paid"}
     async with api.http:
         yield api
 
 
 async def stored_as_urgent(api: Api, answer: httpx.Response) -> bool:
     assert answer.status_code == 201
-    stored = await api.parts.store.get(answer.json()["visit"]["visitId"])
+    stored = await api.services.store.get(answer.json()["visit"]["visitId"])
     assert stored is not None
     assert answer.json()["visit"]["urgent"] is stored.visit.urgent
     return stored.visit.urgent
@@ -46,7 +46,7 @@ async def test_a_visit_is_urgent_only_where_that_is_asked_for(limited: Api, body
 async def test_a_free_user_is_told_and_no_visit_is_created(limited: Api) -> None:
     answer = await limited.post("/v1/visits", json=URGENT)
     assert (answer.status_code, answer.json()["code"]) == (403, "urgent_not_included")
-    assert limited.parts.store.raw.under("visits") == []
+    assert limited.services.store.raw.under("visits") == []
     assert (await limited.post("/v1/visits", json={"consent": True})).status_code == 201
 
 
@@ -90,5 +90,5 @@ async def test_a_creation_that_is_repeated_counts_as_one_urgent_visit(limited: A
     for _ in range(most + 2):
         answer = await limited.post("/v1/visits", "payer", json=URGENT, headers=headers)
         assert answer.status_code == 201
-        await limited.parts.answers.forget("payer")  # the answer was not kept
+        await limited.services.idempotency.forget("payer")  # the answer was not kept
     assert (await limited.post("/v1/visits", "payer", json=URGENT)).status_code == 201

@@ -6,7 +6,7 @@ import pytest
 
 from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
-from lumimd.policies.priorities import Lane, first_turn
+from lumimd.policies.priorities import Priority, first_turn
 from tests.support.api import (
     Api,
     completed,
@@ -15,7 +15,7 @@ from tests.support.api import (
     transcribing,
     visit_of,
 )
-from tests.support.parts import START
+from tests.support.services import START
 
 
 def half_way(visit: Visit) -> Visit:
@@ -23,8 +23,8 @@ def half_way(visit: Visit) -> Visit:
 
 
 async def test_the_status_tells_how_far_it_is_and_how_long_it_takes(api: Api) -> None:
-    await stored(api.parts, half_way(visit_of("user-1", "v1")))
-    api.parts.clock.advance(timedelta(seconds=20))
+    await stored(api.services, half_way(visit_of("user-1", "v1")))
+    api.services.clock.advance(timedelta(seconds=20))
     status = (await api.get("/v1/visits/v1/status")).json()
     assert status == {
         "visitId": "v1",
@@ -44,10 +44,10 @@ async def test_the_status_tells_how_far_it_is_and_how_long_it_takes(api: Api) ->
 
 
 async def test_what_takes_over_half_an_hour_takes_longer_than_expected(api: Api) -> None:
-    await stored(api.parts, half_way(visit_of("user-1", "v1")))
-    api.parts.clock.advance(timedelta(minutes=30, seconds=-1))
+    await stored(api.services, half_way(visit_of("user-1", "v1")))
+    api.services.clock.advance(timedelta(minutes=30, seconds=-1))
     assert not (await api.get("/v1/visits/v1/status")).json()["takingLongerThanExpected"]
-    api.parts.clock.advance(timedelta(seconds=1))
+    api.services.clock.advance(timedelta(seconds=1))
     status = (await api.get("/v1/visits/v1/status")).json()
     assert status["takingLongerThanExpected"]
     assert status["estimatedSecondsRemaining"] == 0
@@ -61,7 +61,7 @@ async def test_every_state_has_a_status(api: Api, processing_status: ProcessingS
     made = transcribing(
         visit_of("user-1", "v1"), processing_status=processing_status, processing_error=error
     )
-    await stored(api.parts, made)
+    await stored(api.services, made)
     status = (await api.get("/v1/visits/v1/status")).json()
     assert status["processingStatus"] == processing_status
     assert status["takingLongerThanExpected"] is False
@@ -71,23 +71,23 @@ async def test_every_state_has_a_status(api: Api, processing_status: ProcessingS
 
 
 async def test_at_the_end_the_time_stands_still(api: Api) -> None:
-    await stored(api.parts, completed(visit_of("user-1", "v1")))
-    api.parts.clock.advance(timedelta(days=1))
+    await stored(api.services, completed(visit_of("user-1", "v1")))
+    api.services.clock.advance(timedelta(days=1))
     status = (await api.get("/v1/visits/v1/status")).json()
     assert (status["elapsedSeconds"], status["estimatedSecondsRemaining"]) == (45, 0)
     assert (status["progressPercent"], status["milestone"]) == (100, 100)
 
 
 async def test_retry_tells_a_client_when_its_button_works_again(api: Api) -> None:
-    await stored(api.parts, failed(visit_of("user-1", "v1"), last_retry_at=START))
-    api.parts.clock.advance(timedelta(seconds=29, milliseconds=1))
+    await stored(api.services, failed(visit_of("user-1", "v1"), last_retry_at=START))
+    api.services.clock.advance(timedelta(seconds=29, milliseconds=1))
     assert (await api.get("/v1/visits/v1/status")).json()["retryInSeconds"] == 1
     refused = await api.post("/v1/visits/v1/retry")
     assert refused.status_code == 429
     assert refused.headers["Retry-After"] == "1"
     assert refused.json()["code"] == "retry_too_soon"
     assert refused.json()["retryAfterSeconds"] == 1
-    api.parts.clock.advance(timedelta(milliseconds=999))
+    api.services.clock.advance(timedelta(milliseconds=999))
     assert (await api.get("/v1/visits/v1/status")).json()["retryInSeconds"] == 0
     accepted = await api.post("/v1/visits/v1/retry")
     assert (accepted.status_code, accepted.json()["attempt"]) == (202, 2)
@@ -95,7 +95,7 @@ async def test_retry_tells_a_client_when_its_button_works_again(api: Api) -> Non
 
 async def test_what_is_not_possible_says_why(api: Api) -> None:
     await stored(
-        api.parts,
+        api.services,
         transcribing(visit_of("user-1", "running")),
         completed(visit_of("user-1", "done")),
         failed(visit_of("user-1", "broken")),
@@ -112,20 +112,20 @@ async def test_what_is_not_possible_says_why(api: Api) -> None:
 
 
 async def test_another_summary_orders_no_other_transcript(api: Api) -> None:
-    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    await stored(api.services, completed(visit_of("user-1", "v1")))
     answer = await api.post("/v1/visits/v1/regenerate")
     assert (answer.status_code, answer.json()["processingStatus"]) == (202, "summarizing")
-    assert not api.parts.transcriber.orders
+    assert not api.services.transcriber.orders
 
 
 async def test_a_cancelled_visit_is_over(api: Api) -> None:
-    await stored(api.parts, transcribing(visit_of("user-1", "v1")))
+    await stored(api.services, transcribing(visit_of("user-1", "v1")))
     answer = await api.post("/v1/visits/v1/cancel")
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
 
 
 async def test_a_deleted_visit_is_gone_and_leaves_a_receipt(api: Api) -> None:
-    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    await stored(api.services, completed(visit_of("user-1", "v1")))
     receipt = await api.call("DELETE", "/v1/visits/v1")
     assert receipt.status_code == 202
     assert receipt.json()["counts"]["visits"] == 1
@@ -136,23 +136,23 @@ async def test_a_deleted_visit_is_gone_and_leaves_a_receipt(api: Api) -> None:
 
 
 async def test_what_must_be_kept_for_legal_reasons_is_not_deleted(api: Api) -> None:
-    await stored(api.parts, completed(visit_of("user-1", "v1"), legal_hold=True))
+    await stored(api.services, completed(visit_of("user-1", "v1"), legal_hold=True))
     answer = await api.call("DELETE", "/v1/visits/v1")
     assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold")
     assert (await api.get("/v1/visits/v1")).status_code == 200
 
 
 async def test_who_waits_in_line_is_told_the_place(api: Api) -> None:
-    first = first_turn(Lane.LIVE)
+    first = first_turn(Priority.LIVE)
     await stored(
-        api.parts,
+        api.services,
         visit_of("user-2", "theirs", turn=first + 1),
         visit_of("user-1", "mine", turn=first + 2),
         visit_of("user-1", "later", turn=first + 3),
-        visit_of("user-1", "urgent", turn=first_turn(Lane.URGENT) + 1),
+        visit_of("user-1", "urgent", turn=first_turn(Priority.URGENT) + 1),
     )
-    places = {
+    permits = {
         visit_id: (await api.get(f"/v1/visits/{visit_id}/status")).json()["queuePosition"]
         for visit_id in ("mine", "later", "urgent")
     }
-    assert places == {"mine": 2, "later": 3, "urgent": 1}
+    assert permits == {"mine": 2, "later": 3, "urgent": 1}

@@ -13,7 +13,7 @@ from tests.support.api import (
     transcribing,
     visit_of,
 )
-from tests.support.parts import DIALOGUE
+from tests.support.services import DIALOGUE
 
 NEW = {"title": "Knee", "consent": True}
 
@@ -26,7 +26,7 @@ async def test_a_created_visit_says_where_its_recording_goes(api: Api) -> None:
     assert visit["group"] == "processing"
     assert recording_of(upload["path"]) == ("user-1", visit["visitId"])
     assert upload["bucket"] == "recordings"
-    kept = await api.parts.store.get(visit["visitId"])
+    kept = await api.services.store.get(visit["visitId"])
     assert kept is not None
     assert kept.visit.title == "Knee"
     assert kept.visit.consent is not None
@@ -35,7 +35,7 @@ async def test_a_created_visit_says_where_its_recording_goes(api: Api) -> None:
 async def test_without_consent_a_visit_is_kept_and_has_none(api: Api) -> None:
     answer = await api.post("/v1/visits", json={"consent": False})
     visit_id = answer.json()["visit"]["visitId"]
-    kept = await api.parts.store.get(visit_id)
+    kept = await api.services.store.get(visit_id)
     assert kept is not None
     assert kept.visit.consent is None
     given = await api.post(f"/v1/visits/{visit_id}/consent")
@@ -73,7 +73,7 @@ async def test_a_visit_that_is_not_as_it_must_be_is_refused_by_where_and_why(
 
 async def test_each_group_lists_its_own_visits_newest_first(api: Api) -> None:
     await stored(
-        api.parts,
+        api.services,
         visit_of("user-1", "waiting", minutes=0),
         transcribing(visit_of("user-1", "running", minutes=1)),
         completed(visit_of("user-1", "done", minutes=2)),
@@ -102,7 +102,8 @@ async def test_each_group_lists_its_own_visits_newest_first(api: Api) -> None:
 async def test_pages_hold_every_visit_once(api: Api) -> None:
     # Several of the same instant: the id decides.
     await stored(
-        api.parts, *(visit_of("user-1", f"v{number}", minutes=number // 3) for number in range(7))
+        api.services,
+        *(visit_of("user-1", f"v{number}", minutes=number // 3) for number in range(7)),
     )
     seen: list[str] = []
     cursor = ""
@@ -136,21 +137,21 @@ async def test_a_list_that_makes_no_sense_is_refused(api: Api, query: str) -> No
 async def test_a_result_is_202_while_it_runs_and_200_at_its_end(
     api: Api, make: object, status: int
 ) -> None:
-    await stored(api.parts, make("user-1", "v1"))  # type: ignore[operator]
+    await stored(api.services, make("user-1", "v1"))  # type: ignore[operator]
     answer = await api.get("/v1/visits/v1")
     assert answer.status_code == status
     assert answer.json()["visitId"] == "v1"
 
 
 async def test_a_failed_visit_says_why(api: Api) -> None:
-    await stored(api.parts, failed(visit_of("user-1", "v1")))
+    await stored(api.services, failed(visit_of("user-1", "v1")))
     error = (await api.get("/v1/visits/v1")).json()["processingError"]
     assert error["code"] == "transcription_failed"
     assert error["retryable"] is True
 
 
 async def test_a_visit_shows_what_was_understood_and_nothing_of_the_machinery(api: Api) -> None:
-    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    await stored(api.services, completed(visit_of("user-1", "v1")))
     shown = (await api.get("/v1/visits/v1")).json()
     assert shown["medications"]["started"][0]["name"] == "Aspirin"
     assert shown["summary"] == "The patient coughs."
@@ -158,7 +159,7 @@ async def test_a_visit_shows_what_was_understood_and_nothing_of_the_machinery(ap
 
 
 async def test_transcript_history_and_actions_are_those_of_the_visit(api: Api) -> None:
-    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    await stored(api.services, completed(visit_of("user-1", "v1")))
     said = (await api.get("/v1/visits/v1/transcript")).json()["utterances"]
     assert [line["text"] for line in said] == [text for _, text in DIALOGUE]
     history = (await api.get("/v1/visits/v1/history")).json()["entries"]
@@ -168,13 +169,13 @@ async def test_transcript_history_and_actions_are_those_of_the_visit(api: Api) -
 
 
 async def test_before_there_is_a_transcript_asking_for_it_is_a_conflict(api: Api) -> None:
-    await stored(api.parts, transcribing(visit_of("user-1", "v1")))
+    await stored(api.services, transcribing(visit_of("user-1", "v1")))
     answer = await api.get("/v1/visits/v1/transcript")
     assert (answer.status_code, answer.json()["code"]) == (409, "no_transcript")
 
 
 async def test_the_owner_changes_title_tags_and_archives(api: Api) -> None:
-    await stored(api.parts, completed(visit_of("user-1", "v1")))
+    await stored(api.services, completed(visit_of("user-1", "v1")))
     changed = await api.call("PATCH", "/v1/visits/v1", json={"archived": True, "tags": ["knee"]})
     assert changed.status_code == 200
     assert changed.json()["group"] == "archived"
@@ -185,9 +186,9 @@ async def test_the_owner_changes_title_tags_and_archives(api: Api) -> None:
 @pytest.mark.parametrize("field", ["status", "processingStatus", "userId", "summary", "legalHold"])
 async def test_nothing_else_of_a_visit_can_be_changed(api: Api, field: str) -> None:
     before = completed(visit_of("user-1", "v1"))
-    await stored(api.parts, before)
+    await stored(api.services, before)
     answer = await api.call("PATCH", "/v1/visits/v1", json={field: "completed"})
     assert answer.status_code == 422
-    kept = await api.parts.store.get("v1")
+    kept = await api.services.store.get("v1")
     assert kept is not None
     assert kept.visit.status is before.status

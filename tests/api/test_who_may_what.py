@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from lumimd.pipeline import commands
 from tests.support.api import (
     Api,
-    ApiMemoryParts,
+    ApiMemoryServices,
     api_over,
     completed,
     failed,
@@ -24,7 +24,7 @@ from tests.support.operators import QUEUE, SCHEDULE
 
 PUBLIC = {("GET", "/health")}
 
-NOBODY = {
+NO_WORKER = {
     "no token": "unauthenticated",
     "not a bearer": "unauthenticated",
     "forged": "unauthenticated",
@@ -127,20 +127,20 @@ EXPECTED: dict[tuple[str, str], Expected] = {
 
 async def world() -> Api:
     """The API, and what the owner has."""
-    api = api_over(ApiMemoryParts())
+    api = api_over(ApiMemoryServices())
     await stored(
-        api.parts,
+        api.services,
         completed(visit_of("owner", "done", batch_id="batch")),
         transcribing(visit_of("owner", "running")),
         failed(visit_of("owner", "broken")),
         completed(visit_of("owner", "deleted")),
     )
-    await commands.delete(api.parts, "deleted")
+    await commands.delete(api.services, "deleted")
     return api
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    app = api_over(ApiMemoryParts()).app
+    app = api_over(ApiMemoryServices()).app
     for each in iter_route_contexts(app.routes):
         if isinstance(each.route, APIRoute):
             yield from ((method, each.path) for method in each.methods)
@@ -151,7 +151,7 @@ ONES_OWN = [each for each in OWNERS if EXPECTED[each].ids and EXPECTED[each].oth
 
 
 def token_of(api: Api, caller: str) -> str | None:
-    tokens = api.parts.tokens
+    tokens = api.services.tokens
     match caller:
         case "no token":
             return None
@@ -196,15 +196,15 @@ async def test_who_is_let_in(route: tuple[str, str], caller: str) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("caller", NOBODY)
+@pytest.mark.parametrize("caller", NO_WORKER)
 @pytest.mark.parametrize("route", OWNERS, ids=" ".join)
 async def test_who_is_not(route: tuple[str, str], caller: str) -> None:
     api = await world()
-    before = api.parts.store.documents()
+    before = api.services.store.documents()
     answer = await asked(api, route, caller)
     assert answer.status_code == (403 if caller == "disabled" else 401)
-    assert answer.json()["code"] == NOBODY[caller]
-    assert api.parts.store.documents() == before
+    assert answer.json()["code"] == NO_WORKER[caller]
+    assert api.services.store.documents() == before
 
 
 @pytest.mark.parametrize("caller", ["other", "admin"])
@@ -217,9 +217,9 @@ async def test_what_is_anothers_looks_like_what_is_not_there(
     route: tuple[str, str], caller: str
 ) -> None:
     api = await world()
-    before = api.parts.store.documents()
+    before = api.services.store.documents()
     theirs = await asked(api, route, caller)
-    assert api.parts.store.documents() == before
+    assert api.services.store.documents() == before
     method, template = route
     path = template.format(**dict.fromkeys(EXPECTED[route].ids, "nothing"))
     nothing = await api.http.request(

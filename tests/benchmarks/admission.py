@@ -19,11 +19,11 @@ from infra.local.supervision.ports import free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok
 from lumimd.adapters.memory import ManualClock
-from lumimd.coordination.admission.semaphore import COLLECTION, Slots
+from lumimd.coordination.admission.semaphore import COLLECTION, Semaphore
 from lumimd.policies.permits import Cap, Shard
-from lumimd.policies.priorities import Lane
-from tests.support.parts import START
+from lumimd.policies.priorities import Priority
 from tests.support.servers import running
+from tests.support.services import START
 from tests.support.shared_documents import Troubled
 
 TAKERS: Final = 8
@@ -34,17 +34,17 @@ END: Final = START + timedelta(hours=1)
 async def operations(cap: int, already: int) -> tuple[Counter[str], Counter[str]]:
     """Of one take and one release, where `already` have a place."""
     shards = Troubled(Shard)
-    slots = Slots(shards, Cap.of(cap), ManualClock(START))
+    semaphore = Semaphore(shards, Cap.of(cap), ManualClock(START))
     for number in range(already):
-        await slots.take(f"other{number}/1", Lane.LIVE, END)
+        await semaphore.take(f"other{number}/1", Priority.LIVE, END)
 
     async def counted(work: object) -> Counter[str]:
         reads, writes = shards.reads, shards.writes
         await work  # type: ignore[misc]
         return Counter(reads=shards.reads - reads, writes=shards.writes - writes)
 
-    take = await counted(slots.take("visit/1", Lane.LIVE, END))
-    return take, await counted(slots.release("visit/1"))
+    take = await counted(semaphore.take("visit/1", Priority.LIVE, END))
+    return take, await counted(semaphore.release("visit/1"))
 
 
 async def takes_per_second(cap: int) -> tuple[float, int]:
@@ -57,10 +57,10 @@ async def takes_per_second(cap: int) -> tuple[float, int]:
     documents = FirestoreSharedDocuments(client, COLLECTION, Shard)
 
     async def taker(name: int) -> int:
-        slots = Slots(documents, Cap.of(cap), ManualClock(START))
+        semaphore = Semaphore(documents, Cap.of(cap), ManualClock(START))
         taken = 0
         for number in range(EACH):
-            taken += await slots.take(f"v{name}-{number}/1", Lane.LIVE, END)
+            taken += await semaphore.take(f"v{name}-{number}/1", Priority.LIVE, END)
         return taken
 
     began = time.perf_counter()

@@ -3,9 +3,9 @@
     scripts/python tests/benchmarks/cold_start.py [--runs 5] [--markdown]
 
 The upload is built, unpacked and given its own packages, as the cloud does; each run is a new
-process that loads the entry point by functions-framework, and then builds the parts that its first
-call needs. Bytecode is there, as in the cloud's image. Time is the processor's, which others on the
-machine do not change much; of the runs the median is told.
+process that loads the entry point by functions-framework, and then builds the services that its
+first call needs. Bytecode is there, as in the cloud's image. Time is processor time, which other
+processes change little; the median of the runs is shown.
 """
 
 import argparse
@@ -38,14 +38,14 @@ if sys.argv[1] == "api":
     from lumimd.runtime.api import app
     app()
 loaded = time.process_time()
-from lumimd.runtime.services import parts
+from lumimd.runtime.services import services
 for part in sys.argv[2:]:
-    getattr(parts(), part)
+    getattr(services(), part)
 ready = time.process_time()
 there = {name.partition(".")[0] for name in sys.modules}
 print(json.dumps({
     "load": loaded - begun,
-    "parts": ready - loaded,
+    "services": ready - loaded,
     "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     "heavy": sorted(there & {"openai", "fastapi", "assemblyai", "firebase_admin", "av"}),
 }))
@@ -54,11 +54,11 @@ print(json.dumps({
 
 def measured(uploaded: Uploaded, entry_point: str, runs: int) -> tuple[str, ...]:
     """A line of the table."""
-    parts = PARTS.get(entry_point, ())
-    uploaded.python(MEASURED, entry_point, *parts)  # writes the bytecode
-    results = [json.loads(uploaded.python(MEASURED, entry_point, *parts)) for _ in range(runs)]
+    services = PARTS.get(entry_point, ())
+    uploaded.python(MEASURED, entry_point, *services)  # writes the bytecode
+    results = [json.loads(uploaded.python(MEASURED, entry_point, *services)) for _ in range(runs)]
     load, first, mb = (
-        statistics.median(result[name] for result in results) for name in ("load", "parts", "mb")
+        statistics.median(result[name] for result in results) for name in ("load", "services", "mb")
     )
     heavy = ", ".join(results[0]["heavy"])
     return (
@@ -74,7 +74,7 @@ def measured(uploaded: Uploaded, entry_point: str, runs: int) -> tuple[str, ...]
 HEADINGS = (
     "entry point",
     "load (CPU)",
-    "build its parts",
+    "build its services",
     "together",
     "memory",
     "of the heavy packages",

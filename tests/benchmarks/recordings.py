@@ -25,7 +25,7 @@ from lumimd.domain.errors import Permanent
 from lumimd.pipeline import accept
 from lumimd.telemetry import logs
 from tests.support.hostile import BOMBS
-from tests.support.parts import MemoryParts, upload
+from tests.support.services import MemoryServices, upload
 
 TOLERANCE_S = 0.2
 BESIDE = 20
@@ -118,20 +118,20 @@ async def crowd() -> None:
     logs.configure(to=io.StringIO())
     bombs = sorted(BOMBS.values(), key=len)
     for users in (1, BESIDE):
-        parts = MemoryParts()
-        healthy = parts.upload("healthy", user_id="ann")
+        services = MemoryServices()
+        healthy = services.upload("healthy", user_id="ann")
         uploads = []
         for n in range(BESIDE):
             content = bombs[n % len(bombs)]
             made = upload(f"bomb-{n}", size_bytes=len(content), user_id=f"mallory-{n % users}")
-            parts.audio.put(made.audio, content)
+            services.audio.put(made.audio, content)
             uploads.append(made)
-        hostile = [asyncio.create_task(accept.accept(parts, each)) for each in uploads]
+        hostile = [asyncio.create_task(accept.accept(services, each)) for each in uploads]
         await asyncio.sleep(0.05)
         began = time.monotonic()
-        await accept.accept(parts, healthy)
+        await accept.accept(services, healthy)
         waited = time.monotonic() - began
-        ordered = "healthy" in {order.visit_id for order in parts.transcriber.orders}
+        ordered = "healthy" in {order.visit_id for order in services.transcriber.orders}
         await asyncio.gather(*hostile)
         whole = time.monotonic() - began
         print(

@@ -22,7 +22,7 @@ from lumimd.policies.deployment import Policy
 from lumimd.ports.paging import Page
 from lumimd.telemetry import logs
 from tests.support.api import completed, failed, visit_of
-from tests.support.parts import MemoryParts
+from tests.support.services import MemoryServices
 
 THREADS: Final = 5
 """Of the storage SDK in a function with one CPU: so many deletions take the time of one."""
@@ -31,13 +31,13 @@ THREADS: Final = 5
 class Bucket:
     """Deletes at once, and moves the clock."""
 
-    def __init__(self, parts: MemoryParts, seconds: float) -> None:
-        self._parts, self._step = parts, timedelta(seconds=seconds / THREADS)
+    def __init__(self, services: MemoryServices, seconds: float) -> None:
+        self._services, self._step = services, timedelta(seconds=seconds / THREADS)
         self.erased = 0
 
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
         await asyncio.sleep(0)
-        self._parts.clock.advance(self._step)
+        self._services.clock.advance(self._step)
         self.erased += 1
         return 1
 
@@ -45,11 +45,15 @@ class Bucket:
 class CountedReads:
     """Counts the documents that the store reads: those of pages, and single ones."""
 
-    def __init__(self, parts: MemoryParts) -> None:
+    def __init__(self, services: MemoryServices) -> None:
         self.count: Counter[str] = Counter()
         for name in ("waiting", "older", "with_audio"):
-            setattr(parts.archive, name, self._pages(getattr(parts.archive, name)))
-        parts.store.get = self._single(parts.store.get)  # type: ignore[method-assign]
+            setattr(
+                services.retention_queries,
+                name,
+                self._pages(getattr(services.retention_queries, name)),
+            )
+        services.store.get = self._single(services.store.get)  # type: ignore[method-assign]
 
     def _pages(self, ask: Any) -> Any:
         async def asked(*args: Any) -> Page[Any]:
@@ -78,30 +82,34 @@ def fill(raw: MemoryDocuments, visits: int) -> None:
 
 async def main(visits: int, seconds: float) -> None:
     logs.configure(to=io.StringIO())
-    parts = MemoryParts(policy=Policy(requires_consent=False))
-    bucket = Bucket(parts, seconds)
-    parts.audio = bucket  # type: ignore[assignment]
-    fill(parts.store.raw, visits)
-    reads = CountedReads(parts)
-    parts.clock.advance(timedelta(days=200))
+    services = MemoryServices(policy=Policy(requires_consent=False))
+    bucket = Bucket(services, seconds)
+    services.audio = bucket  # type: ignore[assignment]
+    fill(services.store.raw, visits)
+    reads = CountedReads(services)
+    services.clock.advance(timedelta(days=200))
     tracemalloc.start()
     run = 0
     while True:
         run += 1
         reads.count.clear()
         tracemalloc.reset_peak()
-        before, began_at, began = tracemalloc.get_traced_memory()[0], parts.clock.now(), time.time()
-        done = await retain.enforce(parts)
+        before, began_at, began = (
+            tracemalloc.get_traced_memory()[0],
+            services.clock.now(),
+            time.time(),
+        )
+        done = await retain.enforce(services)
         after, peak = tracemalloc.get_traced_memory()
         print(
             f"run {run}: {done['recordings_erased']} erased, reads {dict(reads.count)}, "
-            f"{parts.clock.now() - began_at} by its clock, {time.time() - began:.0f} s here, "
+            f"{services.clock.now() - began_at} by its clock, {time.time() - began:.0f} s here, "
             f"peak {(peak - max(before, after)) / 2**20:.1f} MiB above what the store keeps",
             flush=True,
         )
         if not done["recordings_erased"]:
             break
-        parts.clock.advance(timedelta(hours=1))
+        services.clock.advance(timedelta(hours=1))
     assert bucket.erased == visits - visits // 2, bucket.erased
 
 

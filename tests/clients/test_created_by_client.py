@@ -15,7 +15,7 @@ from lumimd.domain.client_access import NewVisit
 from lumimd.domain.commit import Commit
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline.accept import accept
-from tests.support.parts import START, MemoryParts
+from tests.support.services import START, MemoryServices
 
 pytestmark = pytest.mark.emulator
 
@@ -54,10 +54,10 @@ async def test_its_recording_is_accepted_and_what_its_owner_wrote_is_kept(
         ProcessingStatus.PENDING,
     )
 
-    parts = MemoryParts()
-    await parts.store.create(Commit(read.visit))
-    await accept(parts, parts.upload())
-    accepted = await parts.store.get("visit-1")
+    services = MemoryServices()
+    await services.store.create(Commit(read.visit))
+    await accept(services, services.upload())
+    accepted = await services.store.get("visit-1")
     assert accepted
     await store.save(read, Commit(accepted.visit))
 

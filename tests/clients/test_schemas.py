@@ -16,8 +16,8 @@ from lumimd.pipeline.accept import accept
 from lumimd.pipeline.collect import collect
 from lumimd.pipeline.summarize import summarize
 from lumimd.ports.transcriber import Transcribed
-from tests.support.parts import START, MemoryParts, transcript
 from tests.support.servers import skipped_without_emulators
+from tests.support.services import START, MemoryServices, transcript
 
 
 def test_the_schemas_are_what_the_models_say(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,34 +57,34 @@ def test_a_change_has_no_defaults(name: str) -> None:
 
 
 async def test_what_the_pipeline_stores_at_every_step_keeps_the_contract() -> None:
-    parts = MemoryParts()
-    await accept(parts, parts.upload())
-    await check(parts)
-    (order,) = parts.transcriber.orders
-    parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
-    await collect(parts, "visit-1", 1, order.transcript_id)
-    await check(parts)
-    await summarize(parts, "visit-1", 1)
-    assert (await check(parts)).status is Status.COMPLETED
+    services = MemoryServices()
+    await accept(services, services.upload())
+    await check(services)
+    (order,) = services.transcriber.orders
+    services.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    await collect(services, "visit-1", 1, order.transcript_id)
+    await check(services)
+    await summarize(services, "visit-1", 1)
+    assert (await check(services)).status is Status.COMPLETED
 
 
 async def test_a_failed_visit_keeps_the_contract() -> None:
-    parts = MemoryParts()
-    announced = parts.upload()
-    parts.audio.put(announced.audio, b"no recording")
-    await accept(parts, announced)
-    assert (await check(parts)).status is Status.FAILED
+    services = MemoryServices()
+    announced = services.upload()
+    services.audio.put(announced.audio, b"no recording")
+    await accept(services, announced)
+    assert (await check(services)).status is Status.FAILED
 
 
-async def check(parts: MemoryParts) -> Visit:
-    stored = await parts.store.get("visit-1")
+async def check(services: MemoryServices) -> Visit:
+    stored = await services.store.get("visit-1")
     assert stored
     validate("visit", stored.visit)
-    for page in Transcript(utterances=await parts.store.transcript("visit-1")).pages():
+    for page in Transcript(utterances=await services.store.transcript("visit-1")).pages():
         validate("transcript-page", page)
-    for entry in await parts.store.history("visit-1"):
+    for entry in await services.store.history("visit-1"):
         validate("history-entry", entry)
-    for action in await parts.store.actions("visit-1"):
+    for action in await services.store.actions("visit-1"):
         validate("action", action)
     return stored.visit
 

@@ -13,7 +13,7 @@ from lumimd.domain.errors import ErrorCode
 from lumimd.pipeline import accept, recover
 from lumimd.ports.transcriber import Running, Transcribed
 from tests.support.assemblyai_provider import DONE, SAID, WORDS, Provider
-from tests.support.parts import MemoryParts
+from tests.support.services import MemoryServices
 from tests.support.visits import visit_of
 
 
@@ -131,11 +131,11 @@ SILENT = [
 @pytest.mark.parametrize("silent", SILENT)
 async def test_silence_is_taken_from_the_providers_report(silent: dict[str, Any]) -> None:
     provider = Provider(state={"status": "completed", **silent})
-    parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
-    await accept.accept(parts, parts.upload())
-    parts.clock.advance(timedelta(minutes=1))
-    await recover.wake_due(parts)
-    visit = await visit_of(parts)
+    services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
+    await accept.accept(services, services.upload())
+    services.clock.advance(timedelta(minutes=1))
+    await recover.wake_due(services)
+    visit = await visit_of(services)
     assert visit.processing_error is not None
     assert visit.processing_error.code is ErrorCode.NO_SPEECH
 

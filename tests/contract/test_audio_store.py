@@ -22,7 +22,7 @@ from lumimd.domain.errors import ErrorCode, Permanent, Transient
 from lumimd.ports.audio_store import AudioStore
 from lumimd.ports.paging import pages
 from tests.support.object_holds import object_holds
-from tests.support.parts import SAMPLE, tone
+from tests.support.services import SAMPLE, tone
 from tests.support.user_ids import USER_IDS
 
 BUCKET = "recordings"

@@ -9,10 +9,10 @@ import pytest
 
 from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.domain.commit import Conflict
-from lumimd.domain.visit import Claim
+from lumimd.domain.visit import Lease
 from lumimd.policies.breaker import Breaker, Reason, State
 from lumimd.ports.breaker_store import BreakerStore
-from tests.support.parts import START
+from tests.support.services import START
 
 
 @pytest.fixture(params=["memory", pytest.param("firestore", marks=pytest.mark.emulator)])
@@ -39,7 +39,7 @@ def half_open(holder: str = "somebody", name: str = "model") -> Breaker:
         name=name,
         state=State.HALF_OPEN,
         opened_at=START,
-        probe=Claim(holder=holder, until=START + timedelta(microseconds=1)),
+        probe=Lease(holder=holder, until=START + timedelta(microseconds=1)),
         successes=1,
         reason=Reason.PAUSE_OVER,
         changed_at=START,

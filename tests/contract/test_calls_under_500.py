@@ -23,7 +23,7 @@ from lumimd.pipeline import accept, collect, recover, summarize
 from lumimd.policies import breaker, retry
 from lumimd.ports.transcriber import Transcribed
 from tests.support.openai_server import KEY, completion, error, openai_server
-from tests.support.parts import MemoryParts, transcribed, transcript
+from tests.support.services import MemoryServices, transcribed, transcript
 
 
 @pytest.fixture(autouse=True)
@@ -43,14 +43,14 @@ async def transcriber(speech_url: str) -> AsyncIterator[AssemblyAITranscriber]:
         await http.post("/_local/reset")
 
 
-async def hours_pass(parts: MemoryParts, hours: int) -> Visit:
+async def hours_pass(services: MemoryServices, hours: int) -> Visit:
     for _ in range(hours * 12):
-        parts.clock.advance(timedelta(minutes=5))
-        await recover.wake_due(parts)
-        while not parts.tasks.waiting.empty():
-            task = parts.tasks.waiting.get_nowait()
-            await summarize.summarize(parts, task.visit_id, task.attempt)
-    stored = await parts.store.get("visit-1")
+        services.clock.advance(timedelta(minutes=5))
+        await recover.wake_due(services)
+        while not services.tasks.waiting.empty():
+            task = services.tasks.waiting.get_nowait()
+            await summarize.summarize(services, task.visit_id, task.attempt)
+    stored = await services.store.get("visit-1")
     assert stored
     return stored.visit
 
@@ -70,9 +70,9 @@ async def test_orders_refused_with_500_are_three_and_each_but_the_first_looks_be
     transcriber: AssemblyAITranscriber, speech_url: str
 ) -> None:
     await script(speech_url, "submit")
-    parts = MemoryParts(transcriber=transcriber)  # type: ignore[arg-type]
-    await accept.accept(parts, parts.upload())
-    visit = await hours_pass(parts, 24)
+    services = MemoryServices(transcriber=transcriber)  # type: ignore[arg-type]
+    await accept.accept(services, services.upload())
+    visit = await hours_pass(services, 24)
     assert visit.status is Status.FAILED
     assert await requests_of(speech_url) == Counter(submit=3, list=3)
 
@@ -82,9 +82,9 @@ async def test_a_provider_that_answers_500_to_everything_gets_one_order_and_a_da
 ) -> None:
     """Who cannot even look does not know that there is no transcript, and goes on looking."""
     await script(speech_url, "submit", "list", "get")
-    parts = MemoryParts(transcriber=transcriber)  # type: ignore[arg-type]
-    await accept.accept(parts, parts.upload())
-    visit = await hours_pass(parts, 30)
+    services = MemoryServices(transcriber=transcriber)  # type: ignore[arg-type]
+    await accept.accept(services, services.upload())
+    visit = await hours_pass(services, 30)
     assert visit.status is Status.FAILED
     requests = await requests_of(speech_url)
     assert requests["submit"] == 1
@@ -96,9 +96,9 @@ async def test_a_job_that_cannot_be_fetched_is_asked_about_ever_more_rarely_and_
     transcriber: AssemblyAITranscriber, speech_url: str
 ) -> None:
     await script(speech_url, "get")
-    parts = MemoryParts(transcriber=transcriber)  # type: ignore[arg-type]
-    await accept.accept(parts, parts.upload())
-    visit = await hours_pass(parts, 60)
+    services = MemoryServices(transcriber=transcriber)  # type: ignore[arg-type]
+    await accept.accept(services, services.upload())
+    visit = await hours_pass(services, 60)
     assert visit.status is Status.FAILED
     requests = await requests_of(speech_url)
     # Three calls a poll, a poll every ten minutes for two hours; then the job is given up, and it
@@ -111,11 +111,11 @@ async def test_a_model_that_answers_500_is_called_nine_times_and_then_rules_summ
     with openai_server() as server:
         server.script(*[error(500)] * 100)
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
-        parts = MemoryParts(summarizer=model)  # type: ignore[arg-type]
-        await accept.accept(parts, parts.upload())
-        parts.transcriber.finish("job-0", Transcribed(transcript()))
-        await collect.collect(parts, "visit-1", 1, "job-0")
-        visit = await hours_pass(parts, 48)
+        services = MemoryServices(summarizer=model)  # type: ignore[arg-type]
+        await accept.accept(services, services.upload())
+        services.transcriber.finish("job-0", Transcribed(transcript()))
+        await collect.collect(services, "visit-1", 1, "job-0")
+        visit = await hours_pass(services, 48)
         await model.aclose()
         assert (visit.status, visit.source) == (Status.COMPLETED, "rules")
         assert len(server.calls) == 9
@@ -125,9 +125,9 @@ async def test_a_model_that_answers_badly_is_asked_twice_and_the_rules_write_the
     with openai_server() as server:
         server.script(*[completion("", finish_reason="length")] * 100)
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
-        parts = MemoryParts(summarizer=model)  # type: ignore[arg-type]
-        await transcribed(parts)
-        visit = await hours_pass(parts, 48)
+        services = MemoryServices(summarizer=model)  # type: ignore[arg-type]
+        await transcribed(services)
+        visit = await hours_pass(services, 48)
         await model.aclose()
         assert (visit.status, visit.source) == (Status.COMPLETED, "rules")
         assert [call.body["max_completion_tokens"] for call in server.calls] == [16_000, 32_000]
@@ -140,9 +140,9 @@ async def test_bad_answers_between_refusals_cost_no_more_than_two_answers_a_try(
         bad, busy = completion(" "), error(503)
         server.script(*[busy, busy, bad, busy, busy, busy] * 10)
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
-        parts = MemoryParts(summarizer=model)  # type: ignore[arg-type]
-        await transcribed(parts)
-        visit = await hours_pass(parts, 48)
+        services = MemoryServices(summarizer=model)  # type: ignore[arg-type]
+        await transcribed(services)
+        visit = await hours_pass(services, 48)
         await model.aclose()
         assert (visit.status, visit.source) == (Status.COMPLETED, "rules")
         assert len(server.calls) == MAX_TRIES * 2 * retry.MODEL.attempts
@@ -154,15 +154,15 @@ async def test_behind_its_breaker_a_dead_model_is_asked_ever_more_rarely_for_a_d
     with openai_server() as server:
         server.script(*[error(500)] * 1_000)
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
-        parts = BehindABreaker()
-        parts.summarizer = GuardedSummarizer(model, parts.breaker)  # type: ignore[assignment]
-        await accept.accept(parts, parts.upload())
-        parts.transcriber.finish("job-0", Transcribed(transcript()))
-        await collect.collect(parts, "visit-1", 1, "job-0")
-        visit = await hours_pass(parts, 1)
+        services = BehindABreaker()
+        services.summarizer = GuardedSummarizer(model, services.breaker)  # type: ignore[assignment]
+        await accept.accept(services, services.upload())
+        services.transcriber.finish("job-0", Transcribed(transcript()))
+        await collect.collect(services, "visit-1", 1, "job-0")
+        visit = await hours_pass(services, 1)
         assert (visit.status, visit.provisional) == (Status.PROCESSING, True)
         within_an_hour = len(server.calls)
-        visit = await hours_pass(parts, 47)
+        visit = await hours_pass(services, 47)
         await model.aclose()
         assert (visit.status, visit.source) == (Status.COMPLETED, "rules")
         # Three tries of three calls; then, of three calls each, a probe after one, two, four and
@@ -171,7 +171,7 @@ async def test_behind_its_breaker_a_dead_model_is_asked_ever_more_rarely_for_a_d
         assert len(server.calls) <= 3 * (3 + 60)  # 159 here
 
 
-class BehindABreaker(MemoryParts):
+class BehindABreaker(MemoryServices):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.breaker = CircuitBreaker(breaker.MODEL, MemoryBreakerStore(), self.clock, self.new_id)

@@ -9,17 +9,17 @@ import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.retention_queries import MemoryArchive
+from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
 from lumimd.domain.commit import Commit, Conflict, Stored
 from lumimd.domain.visit import Deletion, Hold, ProcessingStatus
 from lumimd.ports.deletions import Deletions
 from lumimd.ports.paging import Page
-from lumimd.ports.retention_queries import Archive
+from lumimd.ports.retention_queries import RetentionQueries
 from lumimd.ports.visit_store import VisitStore
 from tests.contract.test_visit_store import action, entry, new_visit
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedArchive, SimulatedDeletions, SimulatedVisitStore
-from tests.support.parts import START, transcript
+from tests.support.services import START, transcript
 
 HOUR = timedelta(hours=1)
 
@@ -28,7 +28,7 @@ HOUR = timedelta(hours=1)
 class Stores:
     visits: VisitStore
     deletions: Deletions
-    archive: Archive
+    archive: RetentionQueries
 
 
 @pytest.fixture(
@@ -39,7 +39,7 @@ async def stores(
 ) -> AsyncIterator[Stores]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield Stores(store, MemoryDeletions(store), MemoryArchive(store))
+        yield Stores(store, MemoryDeletions(store), MemoryRetentionQueries(store))
         return
     if request.param == "simulated":
         documents = Documents()
@@ -52,12 +52,14 @@ async def stores(
     from google.cloud import firestore
 
     from lumimd.adapters.firestore.deletions import FirestoreDeletions
-    from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+    from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
     from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield Stores(FirestoreVisitStore(client), FirestoreDeletions(client), FirestoreArchive(client))
+    yield Stores(
+        FirestoreVisitStore(client), FirestoreDeletions(client), FirestoreRetentionQueries(client)
+    )
     client.close()
 
 

@@ -18,7 +18,7 @@ from lumimd.domain.visit import Stage, Status, Visit
 from lumimd.pipeline import accept, collect, recover
 from lumimd.policies import breaker, retry
 from tests.support.assemblyai_provider import DONE, RUNNING, Provider, refusing
-from tests.support.parts import CountingSummarizer, MemoryParts, transcribed
+from tests.support.services import CountingSummarizer, MemoryServices, transcribed
 from tests.support.visits import run_tasks, visit_of
 
 BALANCE = "Your current account balance is negative. Please top up to continue using the API."
@@ -37,7 +37,7 @@ LONG = timedelta(days=10)
 
 
 @dataclass
-class Guarded(MemoryParts):
+class Guarded(MemoryServices):
     """The parts in memory behind the real breakers."""
 
     breaker_store: MemoryBreakerStore = field(default_factory=MemoryBreakerStore)
@@ -75,20 +75,20 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-def parts(provider: Provider) -> Guarded:
+def services(provider: Provider) -> Guarded:
     return Guarded(transcriber=provider.transcriber())  # type: ignore[arg-type]
 
 
-async def passes(parts: MemoryParts, time: timedelta, tick: timedelta) -> None:
-    end = parts.clock.now() + time
-    while parts.clock.now() < end:
-        parts.clock.advance(tick)
-        await recover.wake_due(parts)
-        await run_tasks(parts)
+async def passes(services: MemoryServices, time: timedelta, tick: timedelta) -> None:
+    end = services.clock.now() + time
+    while services.clock.now() < end:
+        services.clock.advance(tick)
+        await recover.wake_due(services)
+        await run_tasks(services)
 
 
-async def visits_of(parts: MemoryParts, count: int) -> list[Visit]:
-    return [await visit_of(parts, f"v{number}") for number in range(count)]
+async def visits_of(services: MemoryServices, count: int) -> list[Visit]:
+    return [await visit_of(services, f"v{number}") for number in range(count)]
 
 
 COUNT = 4
@@ -97,100 +97,100 @@ COUNT = 4
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("calls", [("order",), ("order", "job", "list")])
 async def test_orders_wait_for_as_long_as_it_lasts(
-    parts: Guarded, provider: Provider, fault: str, calls: tuple[str, ...]
+    services: Guarded, provider: Provider, fault: str, calls: tuple[str, ...]
 ) -> None:
     provider.trouble = dict.fromkeys(calls, FAULTS[fault])
     for number in range(COUNT):
-        await accept.accept(parts, parts.upload(f"v{number}"))
-    await passes(parts, LONG, timedelta(hours=1))
-    assert {visit.status for visit in await visits_of(parts, COUNT)} == {Status.PROCESSING}
+        await accept.accept(services, services.upload(f"v{number}"))
+    await passes(services, LONG, timedelta(hours=1))
+    assert {visit.status for visit in await visits_of(services, COUNT)} == {Status.PROCESSING}
     assert provider.asked["order"] <= COUNT + 24 * LONG.days, "one probe at a time"
     provider.trouble.clear()
-    await passes(parts, timedelta(hours=2), timedelta(minutes=1))
-    assert {visit.status for visit in await visits_of(parts, COUNT)} == {Status.COMPLETED}
+    await passes(services, timedelta(hours=2), timedelta(minutes=1))
+    assert {visit.status for visit in await visits_of(services, COUNT)} == {Status.COMPLETED}
     assert len(provider.jobs) == COUNT, "each is ordered once"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_jobs_in_flight_stay_in_flight_for_as_long_as_it_lasts(
-    parts: Guarded, provider: Provider, fault: str
+    services: Guarded, provider: Provider, fault: str
 ) -> None:
     provider.state = dict(RUNNING)
     for number in range(COUNT):
-        await accept.accept(parts, parts.upload(f"v{number}"))
+        await accept.accept(services, services.upload(f"v{number}"))
     provider.trouble = dict.fromkeys(("order", "job", "list"), FAULTS[fault])
-    await passes(parts, LONG, timedelta(hours=1))
-    visits = await visits_of(parts, COUNT)
+    await passes(services, LONG, timedelta(hours=1))
+    visits = await visits_of(services, COUNT)
     assert {(visit.status, visit.current_step, visit.restarts) for visit in visits} == {
         (Status.PROCESSING, "transcribing", 0)
     }
     for job in provider.jobs.values():
         job.update(DONE)
     provider.trouble.clear()
-    await passes(parts, timedelta(hours=2), timedelta(minutes=1))
-    assert {visit.status for visit in await visits_of(parts, COUNT)} == {Status.COMPLETED}
+    await passes(services, timedelta(hours=2), timedelta(minutes=1))
+    assert {visit.status for visit in await visits_of(services, COUNT)} == {Status.COMPLETED}
     assert len(provider.jobs) == COUNT
 
 
 @pytest.mark.parametrize("passing", PASSING)
 @pytest.mark.parametrize("call", ["order", "job"])
 async def test_a_fault_that_passes_within_minutes_costs_no_visit(
-    parts: Guarded, provider: Provider, passing: str, call: str
+    services: Guarded, provider: Provider, passing: str, call: str
 ) -> None:
     provider.trouble = {call: PASSING[passing]}
-    await accept.accept(parts, parts.upload("v0"))
-    await passes(parts, timedelta(seconds=30), timedelta(seconds=30))
+    await accept.accept(services, services.upload("v0"))
+    await passes(services, timedelta(seconds=30), timedelta(seconds=30))
     provider.trouble.clear()
-    await passes(parts, timedelta(minutes=30), timedelta(minutes=1))
-    assert (await visit_of(parts, "v0")).status is Status.COMPLETED
+    await passes(services, timedelta(minutes=30), timedelta(minutes=1))
+    assert (await visit_of(services, "v0")).status is Status.COMPLETED
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_without_a_breaker_around_it_too(provider: Provider, fault: str) -> None:
-    parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
+    services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     provider.trouble = {"order": FAULTS[fault]}
-    await accept.accept(parts, parts.upload("v0"))
-    await passes(parts, timedelta(days=9), timedelta(hours=1))
+    await accept.accept(services, services.upload("v0"))
+    await passes(services, timedelta(days=9), timedelta(hours=1))
     provider.trouble.clear()
-    await passes(parts, timedelta(hours=3), timedelta(minutes=1))
-    assert (await visit_of(parts, "v0")).status is Status.COMPLETED
+    await passes(services, timedelta(hours=3), timedelta(minutes=1))
+    assert (await visit_of(services, "v0")).status is Status.COMPLETED
 
 
 async def test_a_webhook_that_comes_meanwhile_is_said_again_and_loses_nothing(
-    parts: Guarded, provider: Provider
+    services: Guarded, provider: Provider
 ) -> None:
-    await accept.accept(parts, parts.upload("v0"))
+    await accept.accept(services, services.upload("v0"))
     provider.trouble = {"job": FAULTS["wrong key"]}
     with pytest.raises(Transient):
-        await collect.collect_in_time(parts, "v0", 1, "job-0")
-    assert (await visit_of(parts, "v0")).processing_status == "transcribing"
+        await collect.collect_in_time(services, "v0", 1, "job-0")
+    assert (await visit_of(services, "v0")).processing_status == "transcribing"
     provider.trouble.clear()
-    await passes(parts, timedelta(minutes=10), timedelta(minutes=1))
-    assert (await visit_of(parts, "v0")).status is Status.COMPLETED
+    await passes(services, timedelta(minutes=10), timedelta(minutes=1))
+    assert (await visit_of(services, "v0")).status is Status.COMPLETED
 
 
 async def test_one_visit_that_is_refused_while_others_are_served_ends_within_two_days(
-    parts: Guarded, provider: Provider
+    services: Guarded, provider: Provider
 ) -> None:
     """Another one is served every three hours, after which this one is refused again."""
     provider.trouble = {"order": FAULTS["unknown"]}
-    await accept.accept(parts, parts.upload("bad"))
+    await accept.accept(services, services.upload("bad"))
     served = 0
-    while (visit := await visit_of(parts, "bad")).status is Status.PROCESSING:
+    while (visit := await visit_of(services, "bad")).status is Status.PROCESSING:
         provider.trouble.clear()
-        recording = parts.upload(f"v{served}")
-        now = parts.clock.now()
-        await accept.accept(parts, recording.model_copy(update={"announced_at": now}))
+        recording = services.upload(f"v{served}")
+        now = services.clock.now()
+        await accept.accept(services, recording.model_copy(update={"announced_at": now}))
         served += 1
         provider.trouble = {"order": FAULTS["unknown"]}
-        await passes(parts, timedelta(hours=3), timedelta(minutes=10))
+        await passes(services, timedelta(hours=3), timedelta(minutes=10))
         assert served < 16
     assert visit.processing_error is not None
     assert visit.processing_error.code is ErrorCode.TRANSCRIPTION_FAILED
     assert visit.processing_error.retryable
     provider.trouble.clear()
-    await passes(parts, timedelta(minutes=10), timedelta(minutes=1))
-    assert {each.status for each in await visits_of(parts, served)} == {Status.COMPLETED}
+    await passes(services, timedelta(minutes=10), timedelta(minutes=1))
+    assert {each.status for each in await visits_of(services, served)} == {Status.COMPLETED}
 
 
 # Summaries
@@ -215,21 +215,21 @@ async def test_a_summary_by_rules_is_shown_until_the_model_serves_again(
     fault: DeploymentFault, guarded: bool
 ) -> None:
     model = Refused(fault)
-    parts = (Guarded if guarded else MemoryParts)(summarizer=model)
-    plain = MemoryParts().transcriber
-    parts.transcriber = plain
-    await transcribed(parts)
-    await run_tasks(parts)
-    await passes(parts, timedelta(minutes=30), timedelta(minutes=1))
-    visit = await visit_of(parts)
+    services = (Guarded if guarded else MemoryServices)(summarizer=model)
+    plain = MemoryServices().transcriber
+    services.transcriber = plain
+    await transcribed(services)
+    await run_tasks(services)
+    await passes(services, timedelta(minutes=30), timedelta(minutes=1))
+    visit = await visit_of(services)
     assert (visit.source, visit.provisional, visit.status) == ("rules", True, Status.PROCESSING)
-    await passes(parts, LONG, timedelta(hours=1))
-    visit = await visit_of(parts)
+    await passes(services, LONG, timedelta(hours=1))
+    visit = await visit_of(services)
     assert (visit.source, visit.status, visit.stage_tries) == ("rules", Status.PROCESSING, 0)
     assert model.calls == 0
     model.fault = None
-    await passes(parts, timedelta(hours=2), timedelta(minutes=1))
-    visit = await visit_of(parts)
+    await passes(services, timedelta(hours=2), timedelta(minutes=1))
+    visit = await visit_of(services)
     assert (visit.source, visit.provisional, visit.status) == ("model", False, Status.COMPLETED)
     assert model.calls == 1
 
@@ -237,14 +237,14 @@ async def test_a_summary_by_rules_is_shown_until_the_model_serves_again(
 async def test_after_it_a_visit_has_all_of_its_time_again() -> None:
     """Thirty days of a wrong key, and then an outage, which a visit waits for a day."""
     model = Refused(DeploymentFault.KEY_REFUSED)
-    parts = MemoryParts(summarizer=model)
-    await transcribed(parts)
-    await run_tasks(parts)
-    await passes(parts, timedelta(days=30), timedelta(hours=2))
+    services = MemoryServices(summarizer=model)
+    await transcribed(services)
+    await run_tasks(services)
+    await passes(services, timedelta(days=30), timedelta(hours=2))
     model.fault = None
     model.raises = [Held(ErrorCode.SUMMARY_UNAVAILABLE)] * 10_000
-    await passes(parts, timedelta(hours=20), timedelta(minutes=10))
-    assert (await visit_of(parts)).status is Status.PROCESSING
-    await passes(parts, timedelta(hours=16), timedelta(minutes=10))
-    visit = await visit_of(parts)
+    await passes(services, timedelta(hours=20), timedelta(minutes=10))
+    assert (await visit_of(services)).status is Status.PROCESSING
+    await passes(services, timedelta(hours=16), timedelta(minutes=10))
+    visit = await visit_of(services)
     assert (visit.source, visit.provisional, visit.status) == ("rules", False, Status.COMPLETED)

@@ -11,7 +11,7 @@ from lumimd.coordination.flags import KEPT_FOR, SharedFlags
 from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.policies.flags import COLLECTION, KEY, Flags, Setting, Switch
 from lumimd.ports.shared_documents import SharedDocuments
-from tests.support.parts import START
+from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE, Troubled, documents_of
 
 OFF = Flags(processing=Setting(on=False, percent=12.5))

@@ -18,7 +18,7 @@ from lumimd.domain.errors import (
 from tests.contract.conftest import QUICK
 from tests.support import openai_server as api
 from tests.support.openai_server import OpenAIServer
-from tests.support.parts import transcript
+from tests.support.services import transcript
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -14,7 +14,7 @@ from lumimd.domain import errors
 from lumimd.domain.errors import BadAnswer, DeploymentFault, ErrorCode, Permanent, ProviderRefuses
 from tests.support import openai_server as api
 from tests.support.openai_server import KEY, OpenAIServer
-from tests.support.parts import transcript
+from tests.support.services import transcript
 from tests.support.summaries import summary_of
 
 # One client and one loop for the module: loading the certificates takes longer than a test.
@@ -131,8 +131,8 @@ async def test_a_whole_answer_is_read_with_any_finish_reason(
 
 async def test_an_answer_in_parts_is_joined(model: OpenAISummarizer, server: OpenAIServer) -> None:
     whole = json.dumps(summary_of(transcript()).to_stored())
-    parts = [{"type": "text", "text": each} for each in (whole[:40], whole[40:])]
-    server.script(api.completion(parts))
+    services = [{"type": "text", "text": each} for each in (whole[:40], whole[40:])]
+    server.script(api.completion(services))
     assert await model.summarize(transcript()) == summary_of(transcript())
 
 

@@ -20,7 +20,7 @@ from tests.contract.conftest import QUICK
 from tests.monitoring.lines import Lines
 from tests.support import openai_server as api
 from tests.support.openai_server import KEY, OpenAIServer
-from tests.support.parts import transcript
+from tests.support.services import transcript
 
 # One client and one loop for the module: loading the certificates takes longer than a test.
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -23,7 +23,7 @@ from lumimd.ports.operator_store import (
     mark_of,
 )
 from lumimd.ports.visit_store import VisitStore
-from tests.support.parts import START, upload
+from tests.support.services import START, upload
 
 MINUTE = timedelta(minutes=1)
 

@@ -11,7 +11,7 @@ from lumimd.pipeline import retain
 from lumimd.policies.deployment import Policy
 from lumimd.ports.paging import pages
 from tests.support.api import completed, failed, visit_of
-from tests.support.parts import MemoryParts
+from tests.support.services import MemoryServices
 
 VISITS = 2_000
 A_BATCH = 400
@@ -29,11 +29,13 @@ class EmptyBucket:
 
 
 @pytest.fixture
-async def parts(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryParts]:
+async def services(
+    firestore_host: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[MemoryServices]:
     from google.cloud import firestore
 
     from lumimd.adapters.firestore.deletions import FirestoreDeletions
-    from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+    from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
     from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
@@ -50,9 +52,9 @@ async def parts(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         for path, stored in documents[first : first + A_BATCH]:
             batch.set(client.document(path), stored)
         await batch.commit()
-    made_of = MemoryParts(policy=Policy(requires_consent=False))
+    made_of = MemoryServices(policy=Policy(requires_consent=False))
     made_of.store = FirestoreVisitStore(client)  # type: ignore[assignment]
-    made_of.archive = FirestoreArchive(client)  # type: ignore[assignment]
+    made_of.archive = FirestoreRetentionQueries(client)  # type: ignore[assignment]
     made_of.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
     made_of.audio = EmptyBucket()  # type: ignore[assignment]
     yield made_of
@@ -60,15 +62,17 @@ async def parts(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
 
 @pytest.mark.emulator
-async def test_all_that_are_due_are_erased_in_one_run(parts: MemoryParts) -> None:
-    parts.clock.advance(timedelta(days=60))
-    done = await retain.enforce(parts)
-    bucket: Any = parts.audio
+async def test_all_that_are_due_are_erased_in_one_run(services: MemoryServices) -> None:
+    services.clock.advance(timedelta(days=60))
+    done = await retain.enforce(services)
+    bucket: Any = services.audio
     wanted = {f"visits/user-1/v{number:04d}/" for number in range(4, VISITS, 2)}
     assert bucket.erased == wanted
     assert (done["recordings_erased"], done["unreadable"]) == (len(wanted), 3)
     left = [
         page
-        async for page in pages(lambda at: parts.archive.with_audio(parts.clock.now(), 300, at))
+        async for page in pages(
+            lambda at: services.retention_queries.with_audio(services.clock.now(), 300, at)
+        )
     ]
     assert sum(page.read for page in left) == 3, "what needs nothing is not read again"

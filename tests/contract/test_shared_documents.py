@@ -8,11 +8,11 @@ import pytest
 
 from lumimd.coordination.shared_document import Shared
 from lumimd.domain.commit import Conflict
-from lumimd.policies.permits import Place, Shard
-from lumimd.policies.priorities import Lane, Line, first_turn
+from lumimd.policies.permits import Permit, Shard
+from lumimd.policies.priorities import Priority, QueueState, first_turn
 from lumimd.policies.token_bucket import Bucket
 from lumimd.ports.shared_documents import SharedDocuments
-from tests.support.parts import START
+from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE, documents_of
 
 LATER = START + timedelta(microseconds=1)
@@ -31,8 +31,8 @@ def shards(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Shard]]:
 
 
 @pytest.fixture(params=MEMORY_AND_FIRESTORE)
-def lines(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Line]]:
-    with documents_of(Line, "ops", request) as documents:
+def lines(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[QueueState]]:
+    with documents_of(QueueState, "ops", request) as documents:
         yield documents
 
 
@@ -58,15 +58,17 @@ async def test_a_bucket_is_read_whole(buckets: SharedDocuments[Bucket]) -> None:
 
 
 async def test_a_shard_is_read_whole(shards: SharedDocuments[Shard]) -> None:
-    place = Place(holder="visit/1", lane=Lane.BATCH, since=START, until=LATER)
-    wanted = Shard(places=(place, place), spilled_until=LATER)
+    permit = Permit(holder="visit/1", priority=Priority.BATCH, since=START, until=LATER)
+    wanted = Shard(permits=(permit, permit), spilled_until=LATER)
     await shards.save("0000", None, wanted)
     assert await shards.all() == {"0000": wanted}
 
 
-async def test_a_line_is_read_whole(lines: SharedDocuments[Line]) -> None:
-    wanted = Line(
-        turns={lane: first_turn(lane) + 7 for lane in Lane}, ahead={Lane.BATCH: 16}, now=4
+async def test_a_line_is_read_whole(lines: SharedDocuments[QueueState]) -> None:
+    wanted = QueueState(
+        turns={priority: first_turn(priority) + 7 for priority in Priority},
+        ahead={Priority.BATCH: 16},
+        now=4,
     )
     await lines.save("turns", None, wanted)
     found = await lines.get("turns")
@@ -74,12 +76,14 @@ async def test_a_line_is_read_whole(lines: SharedDocuments[Line]) -> None:
     assert found[0] == wanted
 
 
-async def test_a_save_leaves_nothing_of_the_one_before(lines: SharedDocuments[Line]) -> None:
-    version = await lines.save("turns", None, Line(turns={Lane.LIVE: 7}, ahead={Lane.LIVE: 1}))
-    await lines.save("turns", version, Line(turns={Lane.BATCH: 9}))
+async def test_a_save_leaves_nothing_of_the_one_before(lines: SharedDocuments[QueueState]) -> None:
+    version = await lines.save(
+        "turns", None, QueueState(turns={Priority.LIVE: 7}, ahead={Priority.LIVE: 1})
+    )
+    await lines.save("turns", version, QueueState(turns={Priority.BATCH: 9}))
     found = await lines.get("turns")
     assert found is not None
-    assert found[0] == Line(turns={Lane.BATCH: 9})
+    assert found[0] == QueueState(turns={Priority.BATCH: 9})
 
 
 async def test_a_save_wants_the_version_that_was_read(buckets: SharedDocuments[Bucket]) -> None:

@@ -11,7 +11,7 @@ from lumimd.domain.transcript import Transcript
 from lumimd.pipeline.analysis.visit_summary import check
 from lumimd.ports.summarizer import Summarizer
 from lumimd.rules.summarizer import RulesSummarizer
-from tests.support.parts import transcript
+from tests.support.services import transcript
 
 # One client and one loop for the module: loading the certificates takes longer than a test.
 pytestmark = pytest.mark.asyncio(loop_scope="module")

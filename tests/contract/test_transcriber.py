@@ -17,7 +17,7 @@ from lumimd.domain.errors import DeploymentFault, ErrorCode, ProviderRefuses, Tr
 from lumimd.domain.transcript import Transcript
 from lumimd.policies import retry
 from lumimd.ports.transcriber import Failed, Job, JobGone, Running, Transcribed, Transcriber
-from tests.support.parts import DIALOGUE, transcript, upload
+from tests.support.services import DIALOGUE, transcript, upload
 
 SECRET = "a-secret-of-the-webhook"
 UTTERANCES = [{"speaker": speaker, "text": text} for speaker, text in DIALOGUE]

@@ -15,7 +15,7 @@ from lumimd.pipeline import accept, collect, recover
 from lumimd.policies import retry
 from lumimd.policies.job_limit import LONGEST, MARGIN, job_limit
 from tests.support.assemblyai_provider import DONE, RUNNING, Provider, saying
-from tests.support.parts import MemoryParts, upload
+from tests.support.services import MemoryServices, upload
 from tests.support.visits import run_tasks, visit_of
 
 
@@ -48,14 +48,14 @@ UNREADABLE = {
 @pytest.mark.parametrize("case", UNREADABLE)
 async def test_a_job_that_cannot_be_read_is_given_up_within_its_limit(case: str) -> None:
     provider = Provider()
-    parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
-    await accept.accept(parts, parts.upload())
+    services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
+    await accept.accept(services, services.upload())
     provider.trouble = {"job": saying(UNREADABLE[case])}
-    limit = job_limit((await visit_of(parts)).audio.duration_seconds)  # type: ignore[union-attr]
+    limit = job_limit((await visit_of(services)).audio.duration_seconds)  # type: ignore[union-attr]
     for _ in range(3 * int(limit.total_seconds() // 600) + 30):
-        parts.clock.advance(timedelta(minutes=10))
-        await recover.wake_due(parts)
-    visit = await visit_of(parts)
+        services.clock.advance(timedelta(minutes=10))
+        await recover.wake_due(services)
+    visit = await visit_of(services)
     assert visit.status is Status.FAILED
     assert visit.processing_error is not None
     assert visit.processing_error.code is ErrorCode.TRANSCRIPTION_FAILED
@@ -66,18 +66,18 @@ async def test_a_job_that_cannot_be_read_is_given_up_within_its_limit(case: str)
 
 async def test_a_job_that_can_be_read_later_is_read() -> None:
     provider = Provider()
-    parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
-    await accept.accept(parts, parts.upload())
+    services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
+    await accept.accept(services, services.upload())
     provider.trouble = {"job": saying(UNREADABLE["a web page"])}
     for _ in range(60):
-        parts.clock.advance(timedelta(minutes=1))
-        await recover.wake_due(parts)
+        services.clock.advance(timedelta(minutes=1))
+        await recover.wake_due(services)
     provider.trouble.clear()
     for _ in range(15):
-        parts.clock.advance(timedelta(minutes=1))
-        await recover.wake_due(parts)
-        await run_tasks(parts)
-    assert (await visit_of(parts)).status is Status.COMPLETED
+        services.clock.advance(timedelta(minutes=1))
+        await recover.wake_due(services)
+        await run_tasks(services)
+    assert (await visit_of(services)).status is Status.COMPLETED
     assert len(provider.jobs) == 1
 
 
@@ -99,15 +99,15 @@ async def test_a_bug_ends_in_time_as_well_and_is_seen(bug: Exception) -> None:
         async def fetch(self, transcript_id: str) -> object:
             raise bug
 
-    parts = MemoryParts(transcriber=Broken())  # type: ignore[arg-type]
-    await accept.accept(parts, parts.upload())
+    services = MemoryServices(transcriber=Broken())  # type: ignore[arg-type]
+    await accept.accept(services, services.upload())
     seen, hours = 0, 0
-    while (visit := await visit_of(parts)).status is Status.PROCESSING:
+    while (visit := await visit_of(services)).status is Status.PROCESSING:
         hours += 1
         assert hours < 6 * 24
-        parts.clock.advance(timedelta(minutes=10))
+        services.clock.advance(timedelta(minutes=10))
         try:
-            await recover.wake_due(parts)
+            await recover.wake_due(services)
         except ExceptionGroup as group:
             seen += len(group.exceptions)
     assert visit.processing_error is not None
@@ -118,23 +118,23 @@ async def test_a_bug_ends_in_time_as_well_and_is_seen(bug: Exception) -> None:
 @pytest.mark.parametrize("case", ["a web page", "truncated", "a list", "nothing"])
 async def test_an_order_whose_answer_cannot_be_read_is_adopted_and_not_repeated(case: str) -> None:
     provider = Provider()
-    parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
+    services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     answer = provider.answer
 
     def garbled(request: Any) -> Any:
         answered = answer(request)
         return saying(UNREADABLE[case])() if request.method == "POST" else answered
 
-    adapter = parts.transcriber
+    adapter = services.transcriber
     adapter._client.http_client._transport.handler = garbled  # type: ignore[attr-defined]
     with pytest.raises(Unanswered):
         await adapter.submit("https://a.invalid/b/c?generation=1", visit_id="v", attempt=1)
-    await accept.accept(parts, parts.upload())
+    await accept.accept(services, services.upload())
     for _ in range(10):
-        parts.clock.advance(timedelta(minutes=1))
-        await recover.wake_due(parts)
-        await run_tasks(parts)
-    assert (await visit_of(parts)).status is Status.COMPLETED
+        services.clock.advance(timedelta(minutes=1))
+        await recover.wake_due(services)
+        await run_tasks(services)
+    assert (await visit_of(services)).status is Status.COMPLETED
     assert provider.asked["order"] == 2
 
 
@@ -227,16 +227,16 @@ def test_a_job_has_as_long_as_its_recording_and_a_margin(
 
 async def test_a_job_that_was_given_up_and_ends_before_the_next_is_ordered_is_taken() -> None:
     provider = Provider(state=dict(RUNNING))
-    parts = MemoryParts(transcriber=provider.transcriber())  # type: ignore[arg-type]
-    await accept.accept(parts, parts.upload())
-    while (visit := await visit_of(parts)).processing_status is ProcessingStatus.TRANSCRIBING:
-        parts.clock.advance(timedelta(minutes=10))
-        await recover.wake_due(parts)
+    services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
+    await accept.accept(services, services.upload())
+    while (visit := await visit_of(services)).processing_status is ProcessingStatus.TRANSCRIBING:
+        services.clock.advance(timedelta(minutes=10))
+        await recover.wake_due(services)
     assert visit.given_up_jobs == ("job-0",)
     provider.jobs["job-0"].update(DONE)
     for _ in range(5):
-        parts.clock.advance(timedelta(minutes=1))
-        await recover.wake_due(parts)
-        await run_tasks(parts)
-    assert (await visit_of(parts)).status is Status.COMPLETED
+        services.clock.advance(timedelta(minutes=1))
+        await recover.wake_due(services)
+        await run_tasks(services)
+    assert (await visit_of(services)).status is Status.COMPLETED
     assert provider.asked["order"] == 1

@@ -10,7 +10,7 @@ from lumimd.domain.document import Document
 from lumimd.domain.errors import UnreadableDocument
 from lumimd.domain.profile import Profile
 from tests.support.damaged import action, deletion, letter, visit
-from tests.support.parts import START, transcript
+from tests.support.services import START, transcript
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE
 from tests.support.unreadable import DAMAGES, Database, database
 
@@ -28,7 +28,7 @@ GETS: dict[str, tuple[str, Document, Get]] = {
     "store.dead_letter": ("deadLetters/v", letter("v", START), lambda d: d.store.dead_letter("v")),
     "deletions.get": ("deletions/v", deletion("v", START), lambda d: d.deletions.get("v")),
     "operators.letter": ("deadLetters/v", letter("v", START), lambda d: d.operators.letter("v")),
-    "library.action": ("actions/a", action("a", START), lambda d: d.library.action("a")),
+    "library.action": ("actions/a", action("a", START), lambda d: d.owner_queries.action("a")),
 }
 
 
@@ -85,4 +85,4 @@ async def test_the_readable_fields_of_a_profile_count(
     db: Database, stored: dict[str, Any], tier: str | None
 ) -> None:
     await db.put("users/u", stored)
-    assert await db.library.profile("u") == Profile(user_id="u", tier=tier)
+    assert await db.owner_queries.profile("u") == Profile(user_id="u", tier=tier)

@@ -13,12 +13,12 @@ import pytest
 from lumimd.domain.document import Document
 from lumimd.domain.visit import Action, Deletion, ProcessingStatus, Visit
 from lumimd.ports.operator_store import AuditFilter, LetterFilter, VisitFilter, mark_of
-from lumimd.ports.owner_queries import Place
+from lumimd.ports.owner_queries import ListPosition
 from lumimd.ports.paging import Page, pages
 from lumimd.telemetry import logs
 from tests.monitoring.lines import Lines
 from tests.support.damaged import action, deletion, entry, letter, line, visit
-from tests.support.parts import START
+from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE
 from tests.support.unreadable import DAMAGES, Database, database
 
@@ -46,23 +46,23 @@ async def names(ask: Callable[[Any], Awaitable[Page[Any]]]) -> list[str]:
 
 async def owned(d: Database) -> list[str]:
     found: list[Visit] = []
-    while page := (await d.library.visits("u", limit=2, after=_place(found))).items:
+    while page := (await d.owner_queries.visits("u", limit=2, after=_place(found))).items:
         found += page
     return [each.visit_id for each in found]
 
 
 async def items(d: Database) -> list[str]:
     found: list[Action] = []
-    while page := await d.library.actions("u", limit=2, after=_place(found)):
+    while page := await d.owner_queries.actions("u", limit=2, after=_place(found)):
         found += page
     return [each.action_id for each in found]
 
 
-def _place(found: list[Any]) -> Place | None:
+def _place(found: list[Any]) -> ListPosition | None:
     if not found:
         return None
     last = found[-1]
-    return Place(last.created_at, getattr(last, "action_id", last.visit_id))
+    return ListPosition(last.created_at, getattr(last, "action_id", last.visit_id))
 
 
 async def listed(ask: Callable[[Any], Awaitable[Any]]) -> list[str]:
@@ -113,7 +113,7 @@ QUERIES = {
     ),
     "room.waiting": Query("visits", visit, lambda d: ids_of(d.room.waiting(0, 10**6, 10))),
     "library.visits": Query("visits", visit, owned, newest_first=True),
-    "library.batch": Query("visits", visit, lambda d: ids_of(d.library.batch("u", "batch"))),
+    "library.batch": Query("visits", visit, lambda d: ids_of(d.owner_queries.batch("u", "batch"))),
     "library.actions": Query("actions", action, items, newest_first=True),
     "store.actions": Query("actions", action, lambda d: ids_of(d.store.actions("v"), "action_id")),
     "store.history": Query(
@@ -182,10 +182,10 @@ async def test_counts_include_unreadable_documents(db: Database) -> None:
         newer = {"currentStep": "of_a_newer_release"} if name == "b" else {}
         await db.put(f"visits/{name}", {**made, **newer})
         await db.put(f"deadLetters/{name}", {**letter(name, at).to_stored(), "tries": name})
-    assert await db.census.visits(ProcessingStatus.PENDING) == 2
-    assert await db.census.open_dead_letters(LATER) == 2
+    assert await db.visit_counts.visits(ProcessingStatus.PENDING) == 2
+    assert await db.visit_counts.open_dead_letters(LATER) == 2
     assert (await db.operators.counts())[ProcessingStatus.PENDING] == 2
-    assert (await db.library.used("u", START)).visits == 2
+    assert (await db.owner_queries.used("u", START)).visits == 2
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from lumimd.ports.paging import Page, pages
 from lumimd.ports.visit_store import VisitStore
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedVisitStore
-from tests.support.parts import START, transcript, upload
+from tests.support.services import START, transcript, upload
 
 
 @pytest.fixture(

@@ -13,7 +13,7 @@ from infra.local.stack import Options
 from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import Status
 from tests.end_to_end.recordings import CODECS, convert
-from tests.support.parts import SAMPLE, tone
+from tests.support.services import SAMPLE, tone
 
 pytestmark = [
     pytest.mark.stack,

@@ -13,9 +13,10 @@ from infra.local.eventarc.event import finalized
 from infra.local.stack import ENTRY_POINTS, ROOT
 from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER
 from lumimd.domain.audio import Upload
-from lumimd.runtime import services, settings
+from lumimd.runtime import settings
+from lumimd.runtime.services import install, uninstall
 from lumimd.telemetry import logs
-from tests.support.parts import MemoryParts
+from tests.support.services import MemoryServices
 
 SECRET = "the-present-webhook-secret"
 PREVIOUS_SECRET = "the-webhook-secret-before"
@@ -48,7 +49,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 class Functions:
     """The entry points, called as the platform calls them."""
 
-    parts: MemoryParts
+    services: MemoryServices
     clients: dict[str, httpx.AsyncClient]
 
     async def finalize(self, upload: Upload, event_id: str = "event-1") -> httpx.Response:
@@ -100,14 +101,14 @@ class Functions:
         )
 
     async def run_tasks(self) -> None:
-        while not self.parts.tasks.waiting.empty():
-            task = self.parts.tasks.waiting.get_nowait()
+        while not self.services.tasks.waiting.empty():
+            task = self.services.tasks.waiting.get_nowait()
             assert (await self.summarize(task.visit_id, task.attempt)).status_code == 200
 
 
 @pytest.fixture
 async def functions(environment: None) -> AsyncIterator[Functions]:
-    parts = MemoryParts()
+    services = MemoryServices()
     source = str(ROOT / "functions" / "main.py")
     async with AsyncExitStack() as closing:
         clients = {
@@ -119,8 +120,8 @@ async def functions(environment: None) -> AsyncIterator[Functions]:
             )
             for name in ENTRY_POINTS
         }
-        services.install(parts)
+        install(services)
         logs.configure()
-        yield Functions(parts, clients)
-        services.uninstall()
+        yield Functions(services, clients)
+        uninstall()
     os.environ.pop("FUNCTION_TARGET", None)

@@ -9,10 +9,10 @@ import pytest
 from functions_framework.aio import create_asgi_app
 
 from infra.local.stack import ROOT
-from lumimd.runtime import services
 from lumimd.runtime.api import app
+from lumimd.runtime.services import install, uninstall
 from lumimd.telemetry import logs
-from tests.support.api import ApiMemoryParts
+from tests.support.api import ApiMemoryServices
 
 FUNCTIONS = ROOT / "functions"
 
@@ -21,20 +21,20 @@ FUNCTIONS = ROOT / "functions"
 async def served(environment: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple]:
     monkeypatch.setenv("WEB_ORIGINS", "https://app.example.com")
     app.cache_clear()
-    parts = ApiMemoryParts()
+    services = ApiMemoryServices()
     function = create_asgi_app("api", str(FUNCTIONS / "main.py"))
-    services.install(parts)
+    install(services)
     logs.configure()
     transport = httpx.ASGITransport(app=function)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
-        yield parts, http
-    services.uninstall()
+        yield services, http
+    uninstall()
     app.cache_clear()
 
 
 async def test_the_platform_hands_every_path_and_method_over(served: tuple) -> None:
-    parts, http = served
-    http.headers["Authorization"] = f"Bearer {parts.tokens.issue('user-1')}"
+    services, http = served
+    http.headers["Authorization"] = f"Bearer {services.tokens.issue('user-1')}"
     created = await http.post("/v1/visits", json={"consent": True})
     assert created.status_code == 201
     path = f"/v1/visits/{created.json()['visit']['visitId']}"

@@ -13,20 +13,20 @@ from lumimd.ports.transcriber import Transcribed
 from lumimd.runtime import settings
 from lumimd.telemetry import logs
 from tests.flow.conftest import PREVIOUS_SECRET, Functions
-from tests.support.parts import transcript, upload
+from tests.support.services import transcript, upload
 
 PROVIDER = "44.238.19.20"
 
 
 async def visit_of(functions: Functions, visit_id: str = "visit-1") -> Visit:
-    stored = await functions.parts.store.get(visit_id)
+    stored = await functions.services.store.get(visit_id)
     assert stored
     return stored.visit
 
 
 async def submitted(functions: Functions) -> None:
-    assert (await functions.finalize(functions.parts.upload())).status_code == 200
-    functions.parts.transcriber.finish("job-0", Transcribed(transcript()))
+    assert (await functions.finalize(functions.services.upload())).status_code == 200
+    functions.services.transcriber.finish("job-0", Transcribed(transcript()))
 
 
 async def test_a_visit_goes_from_upload_to_summary(functions: Functions) -> None:
@@ -39,11 +39,11 @@ async def test_a_visit_goes_from_upload_to_summary(functions: Functions) -> None
 async def test_the_event_delivered_twenty_times_in_parallel_is_one_order_and_one_visit(
     functions: Functions,
 ) -> None:
-    uploaded = functions.parts.upload()
+    uploaded = functions.services.upload()
     replies = await asyncio.gather(*(functions.finalize(uploaded) for _ in range(20)))
     assert {reply.status_code for reply in replies} == {200}
-    assert len(functions.parts.transcriber.orders) == 1
-    visits = [path for path in functions.parts.store.documents() if path.count("/") == 1]
+    assert len(functions.services.transcriber.orders) == 1
+    visits = [path for path in functions.services.store.documents() if path.count("/") == 1]
     assert visits == ["visits/visit-1"]
 
 
@@ -51,7 +51,7 @@ async def test_webhook_poller_and_a_repeated_task_racing_are_one_summary(
     functions: Functions,
 ) -> None:
     await submitted(functions)
-    functions.parts.clock.advance(timedelta(minutes=1))
+    functions.services.clock.advance(timedelta(minutes=1))
     replies = await asyncio.gather(
         *(functions.webhook() for _ in range(17)),
         *(functions.wake() for _ in range(17)),
@@ -59,8 +59,8 @@ async def test_webhook_poller_and_a_repeated_task_racing_are_one_summary(
     )
     assert {reply.status_code for reply in replies} == {200}
     await functions.run_tasks()
-    assert functions.parts.summarizer.calls == 1
-    assert len(await functions.parts.store.actions("visit-1")) == 2
+    assert functions.services.summarizer.calls == 1
+    assert len(await functions.services.store.actions("visit-1")) == 2
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", "the-present-webhook-secreT"])
@@ -68,7 +68,7 @@ async def test_a_webhook_without_our_secret_is_turned_away_before_anything_is_re
     functions: Functions, secret: str | None
 ) -> None:
     await submitted(functions)
-    functions.parts.store.get = _must_not_be_called  # type: ignore[method-assign,assignment]
+    functions.services.store.get = _must_not_be_called  # type: ignore[method-assign,assignment]
     assert (await functions.webhook(secret=secret)).status_code == 401
 
 
@@ -103,8 +103,8 @@ async def test_while_the_secret_rotates_the_one_before_is_still_good(functions: 
 
 
 async def test_a_forged_webhook_changes_nothing(functions: Functions) -> None:
-    await functions.finalize(functions.parts.upload())
-    before = functions.parts.store.documents()
+    await functions.finalize(functions.services.upload())
+    before = functions.services.store.documents()
     for forged in (
         {},  # "completed", while the job runs
         {"transcript_id": "somebody-elses-job"},
@@ -114,14 +114,14 @@ async def test_a_forged_webhook_changes_nothing(functions: Functions) -> None:
         {"transcript_id": "a/b"},
     ):
         assert (await functions.webhook(**forged)).status_code == 200
-    assert functions.parts.store.documents() == before
+    assert functions.services.store.documents() == before
 
 
 async def test_a_webhook_that_cannot_be_served_now_is_asked_to_come_again(
     functions: Functions,
 ) -> None:
     await submitted(functions)
-    functions.parts.transcriber.fetch = _unavailable  # type: ignore[method-assign,assignment]
+    functions.services.transcriber.fetch = _unavailable  # type: ignore[method-assign,assignment]
     assert (await functions.webhook()).status_code == 503
 
 
@@ -133,11 +133,11 @@ async def test_a_webhook_that_would_take_too_long_is_left_to_the_next_wake_up(
     functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await submitted(functions)
-    functions.parts.transcriber.fetch = _never  # type: ignore[method-assign,assignment]
+    functions.services.transcriber.fetch = _never  # type: ignore[method-assign,assignment]
     monkeypatch.setattr(collect, "COLLECT_WITHIN_S", 0.05)
     reply = await functions.webhook()
     assert reply.status_code == 200
-    assert (await visit_of(functions)).wake_at == functions.parts.clock.now()
+    assert (await visit_of(functions)).wake_at == functions.services.clock.now()
 
 
 async def _never(*_: object) -> None:
@@ -164,8 +164,8 @@ async def _never(*_: object) -> None:
 async def test_what_is_no_recording_of_a_visit_is_ignored(functions: Functions, name: str) -> None:
     stored = {"bucket": "recordings", "name": name, "generation": 1, "size": 10}
     assert (await functions.announce(stored)).status_code == 200
-    assert functions.parts.store.documents() == {}
-    assert functions.parts.transcriber.orders == []
+    assert functions.services.store.documents() == {}
+    assert functions.services.transcriber.orders == []
 
 
 @pytest.mark.parametrize("file", ["my visit (3).m4a", "визит №1.wav", "..m4a", "Tag.M4A"])
@@ -173,7 +173,7 @@ async def test_the_users_own_file_name_is_welcome(functions: Functions, file: st
     uploaded = upload()
     audio = uploaded.audio.model_copy(update={"storage_path": f"visits/user-1/visit-1/{file}"})
     uploaded = uploaded.model_copy(update={"audio": audio})
-    functions.parts.audio.put(audio, b"not a recording")
+    functions.services.audio.put(audio, b"not a recording")
     assert (await functions.finalize(uploaded)).status_code == 200
     visit = await visit_of(functions)
     assert visit.processing_error
@@ -185,18 +185,18 @@ async def test_an_empty_recording_fails_without_an_order(functions: Functions) -
     visit = await visit_of(functions)
     assert visit.processing_error
     assert visit.processing_error.code is ErrorCode.AUDIO_EMPTY
-    assert functions.parts.transcriber.orders == []
+    assert functions.services.transcriber.orders == []
 
 
 async def test_an_event_is_delivered_again_when_nothing_could_be_saved(
     functions: Functions,
 ) -> None:
-    working = functions.parts.store.create
-    functions.parts.store.create = _unavailable  # type: ignore[method-assign,assignment]
-    assert (await functions.finalize(functions.parts.upload())).status_code == 503
-    functions.parts.store.create = working  # type: ignore[method-assign]
-    assert (await functions.finalize(functions.parts.upload())).status_code == 200
-    assert len(functions.parts.transcriber.orders) == 1
+    working = functions.services.store.create
+    functions.services.store.create = _unavailable  # type: ignore[method-assign,assignment]
+    assert (await functions.finalize(functions.services.upload())).status_code == 503
+    functions.services.store.create = working  # type: ignore[method-assign]
+    assert (await functions.finalize(functions.services.upload())).status_code == 200
+    assert len(functions.services.transcriber.orders) == 1
 
 
 async def test_a_bug_is_answered_with_500_and_never_with_success(
@@ -208,8 +208,8 @@ async def test_a_bug_is_answered_with_500_and_never_with_success(
     def bug(*_: object) -> None:
         raise ZeroDivisionError("the patient said something")
 
-    functions.parts.store.get = bug  # type: ignore[method-assign,assignment]
-    assert (await functions.finalize(functions.parts.upload())).status_code == 500
+    functions.services.store.get = bug  # type: ignore[method-assign,assignment]
+    assert (await functions.finalize(functions.services.upload())).status_code == 500
     assert (await functions.webhook()).status_code == 500
     assert (await functions.summarize()).status_code == 500
     printed = written.getvalue() + "".join(capfd.readouterr())
@@ -223,4 +223,4 @@ async def test_a_task_that_makes_no_sense_is_not_tried_for_ever(
 ) -> None:
     reply = await functions.clients["summarize_visit"].post("/", content=body)
     assert reply.status_code == 200
-    assert functions.parts.summarizer.calls == 0
+    assert functions.services.summarizer.calls == 0

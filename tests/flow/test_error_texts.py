@@ -24,20 +24,21 @@ CANARY = "{CANARY}"
 SERVED = """
 import httpx, uvicorn
 from functions_framework.aio import create_asgi_app
-from lumimd import logs, wiring
-from tests.support.api import ApiMemoryParts, api_over, stored, visit_of
+from lumimd.runtime import services as runtime_services
+from lumimd.telemetry import logs
+from tests.support.api import ApiMemoryServices, api_over, stored, visit_of
 
 async def main(server, broken):
-    parts = ApiMemoryParts()
-    api = api_over(parts)
+    services = ApiMemoryServices()
+    api = api_over(services)
     if server == "framework":
         app = create_asgi_app("api", "functions/main.py")
-        wiring.install(parts)
+        runtime_services.install(services)
     else:
         app = api.app
         logs.configure()
-    await stored(parts, *(visit_of("user-1", f"v{n}", minutes=n) for n in range(5)))
-    read = parts.store.transcript
+    await stored(services, *(visit_of("user-1", f"v{n}", minutes=n) for n in range(5)))
+    read = services.store.transcript
 
     async def transcript(visit_id):
         if visit_id == broken:
@@ -47,7 +48,7 @@ async def main(server, broken):
                 raise LookupError(CANARY, [CANARY]) from error
         return await read(visit_id)
 
-    parts.store.transcript = transcript
+    services.store.transcript = transcript
     # As functions-framework starts it: with uvicorn's own handlers, which print tracebacks.
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error")
     served = uvicorn.Server(config)
@@ -55,7 +56,7 @@ async def main(server, broken):
     while not served.started:
         await asyncio.sleep(0.01)
     port = served.servers[0].sockets[0].getsockname()[1]
-    headers = {"Authorization": "Bearer " + parts.tokens.issue("user-1")}
+    headers = {"Authorization": "Bearer " + services.tokens.issue("user-1")}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as http:
         try:
             answer = await http.get("/v1/me/export")
@@ -145,6 +146,6 @@ warnings.warn(CANARY)
 
 @pytest.mark.parametrize("place", ELSEWHERE)
 def test_an_error_elsewhere_is_named_without_its_text(place: str) -> None:
-    output = printed("from lumimd import logs\nlogs.configure()\n" + ELSEWHERE[place])
+    output = printed("from lumimd.telemetry import logs\nlogs.configure()\n" + ELSEWHERE[place])
     assert output.strip(), "it is logged"
     assert CANARY not in output

@@ -22,7 +22,8 @@ from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber
 from lumimd.domain.errors import DeploymentFault, ErrorCode, ProviderRefuses
 from lumimd.domain.visit import Status
 from lumimd.pipeline import recover, submit
-from lumimd.runtime import services, settings
+from lumimd.runtime import settings
+from lumimd.runtime.services import uninstall
 from lumimd.telemetry import logs
 
 CANARY = "a word of the visit"
@@ -67,7 +68,7 @@ async def demo(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Demo]:
     yield Demo()
     for client in clients:  # a process that ends need not; this one goes on
         await client.aclose()
-    services.uninstall()
+    uninstall()
     settings.settings.cache_clear()
     logs.configure()
 

@@ -7,7 +7,7 @@ import pytest
 
 from infra.local.stall import Recognition, Signs, Watch, until_stalled, waits_untroubled
 from lumimd.domain.errors import ErrorCode
-from lumimd.domain.visit import Claim, ProcessingStatus, Trouble, Visit
+from lumimd.domain.visit import Lease, ProcessingStatus, Trouble, Visit
 
 HOUR_S = 3600
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -87,7 +87,7 @@ TROUBLE = Trouble(
     last_at=NOW,
 )
 CLAIMED = PENDING.model_copy(
-    update={"claim": Claim(holder="h", until=NOW + timedelta(minutes=1)), "wake_at": NOW}
+    update={"lease": Lease(holder="h", until=NOW + timedelta(minutes=1)), "wake_at": NOW}
 )
 
 
@@ -100,7 +100,7 @@ CLAIMED = PENDING.model_copy(
         (TRANSCRIBING.model_copy(update={"held_since": NOW}), False),
         (TRANSCRIBING.model_copy(update={"wake_at": NOW - timedelta(minutes=1)}), False),
         (CLAIMED.model_copy(update={"held_since": NOW}), False),
-        (CLAIMED.model_copy(update={"claim": None}), False),
+        (CLAIMED.model_copy(update={"lease": None}), False),
     ],
 )
 def test_a_provider_works_while_the_pipeline_waits_for_it_untroubled(

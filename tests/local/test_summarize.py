@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from infra.local.offline.parts import ScriptedModel
+from infra.local.offline.services import ScriptedModel
 from infra.local.offline.summarize import main, summarized
 from lumimd.domain.errors import BadAnswer
-from tests.support.parts import DIALOGUE, MemoryParts, transcribed, transcript
+from tests.support.services import DIALOGUE, MemoryServices, transcribed, transcript
 from tests.support.summaries import summary_of
 from tests.support.visits import run_tasks, visit_of
 
@@ -61,11 +61,11 @@ def test_json_has_the_documents_as_clients_read_them(
 
 
 async def test_it_equals_the_pipelines_summary_of_the_same_words() -> None:
-    parts = MemoryParts()
-    await transcribed(parts)
-    parts.summarizer = parts.fallback  # type: ignore[assignment]
-    await run_tasks(parts)
-    there = await visit_of(parts)
+    services = MemoryServices()
+    await transcribed(services)
+    services.summarizer = services.fallback  # type: ignore[assignment]
+    await run_tasks(services)
+    there = await visit_of(services)
     here = (await summarized(transcript(), "visit-1", "visit")).visit
     results = ("status", "source", "provisional", "summary", "diagnoses", "medications")
     assert [getattr(here, name) for name in results] == [getattr(there, name) for name in results]

@@ -14,9 +14,9 @@ def logged(event: str, severity: str, **fields: object) -> str:
     return json.dumps({"event": event, "severity": severity, **fields})
 
 
-def told(run_dir: Path, **parts: list[str]) -> list[str]:
+def told(run_dir: Path, **services: list[str]) -> list[str]:
     """The symptoms of a run whose parts have logged these lines."""
-    for part, lines in parts.items():
+    for part, lines in services.items():
         (run_dir / f"{part}.log").write_text("\n".join(lines))
     return symptoms(run_dir)
 

@@ -7,18 +7,18 @@ from datetime import timedelta
 
 from lumimd.adapters.memory import MemoryTranscriber
 from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
-from lumimd.adapters.memory.visit_counts import MemoryCensus
+from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.coordination.breaker.breaker import CircuitBreaker
 from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.domain.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
 from lumimd.domain.state_machine import retry_event
 from lumimd.domain.visit import ProcessingStatus, Visit
-from lumimd.pipeline.save import record
+from lumimd.pipeline.save import save_event
 from lumimd.policies.breaker import MODEL, TRANSCRIPTION, BreakerPolicy
 from lumimd.ports.transcriber import Failed, Transcribed
 from lumimd.telemetry.visit_counts import count_visits
 from tests.flow.conftest import Functions
-from tests.support.parts import CountingSummarizer, transcript
+from tests.support.services import CountingSummarizer, transcript
 
 MINUTE = timedelta(minutes=1)
 HEARD = Transcribed(transcript())
@@ -35,27 +35,27 @@ class Day:
 
     @classmethod
     def begun(cls, functions: Functions) -> "Day":
-        parts, breakers = functions.parts, MemoryBreakerStore()
+        services, breakers = functions.services, MemoryBreakerStore()
 
         def breaker(policy: BreakerPolicy) -> CircuitBreaker:
-            return CircuitBreaker(policy, breakers, parts.clock, parts.new_id)
+            return CircuitBreaker(policy, breakers, services.clock, services.new_id)
 
-        day = cls(functions, parts.transcriber, parts.summarizer)
-        parts.transcriber = GuardedTranscriber(  # type: ignore[assignment]
+        day = cls(functions, services.transcriber, services.summarizer)
+        services.transcriber = GuardedTranscriber(  # type: ignore[assignment]
             day.transcriber, breaker(TRANSCRIPTION)
         )
-        parts.summarizer = GuardedSummarizer(  # type: ignore[assignment]
+        services.summarizer = GuardedSummarizer(  # type: ignore[assignment]
             day.summarizer, breaker(MODEL)
         )
         return day
 
     async def visit(self, visit_id: str) -> Visit:
-        stored = await self.functions.parts.store.get(visit_id)
+        stored = await self.functions.services.store.get(visit_id)
         assert stored
         return stored.visit
 
     async def uploads(self, visit_id: str) -> None:
-        await self.functions.finalize(self.functions.parts.upload(visit_id), f"event-{visit_id}")
+        await self.functions.finalize(self.functions.services.upload(visit_id), f"event-{visit_id}")
 
     async def job_ends(self, visit_id: str, state: Transcribed | Failed = HEARD) -> None:
         """The provider finishes the newest job of the visit and says so."""
@@ -65,18 +65,18 @@ class Day:
 
     async def minutes_pass(self, minutes: int, *, scheduler: bool = True) -> None:
         """The scheduler ticks every minute, and waiting tasks are run."""
-        parts = self.functions.parts
+        services = self.functions.services
         for _ in range(minutes):
-            parts.clock.advance(MINUTE)
+            services.clock.advance(MINUTE)
             if scheduler:
                 await self.functions.wake()
-                await count_visits(MemoryCensus(parts.store), parts.clock.now())
+                await count_visits(MemoryVisitCounts(services.store), services.clock.now())
             await self.functions.run_tasks()
 
     async def asked_for_again(self, visit_id: str) -> None:
-        stored = await self.functions.parts.store.get(visit_id)
+        stored = await self.functions.services.store.get(visit_id)
         assert stored
-        await record(self.functions.parts, stored, retry_event(stored.visit))
+        await save_event(self.functions.services, stored, retry_event(stored.visit))
 
     @asynccontextmanager
     async def model_is_away(self) -> AsyncIterator[None]:
@@ -93,17 +93,17 @@ class Day:
 
     async def is_written_by_a_newer_release(self, visit_id: str) -> None:
         """The visit is due, in a step that this release does not know."""
-        parts = self.functions.parts
-        stored = parts.store.raw[f"visits/{visit_id}"]
-        newer = {"currentStep": "of_a_newer_release", "wakeAt": parts.clock.now()}
-        parts.store.raw[f"visits/{visit_id}"] = {**stored, **newer}
+        services = self.functions.services
+        stored = services.store.raw[f"visits/{visit_id}"]
+        newer = {"currentStep": "of_a_newer_release", "wakeAt": services.clock.now()}
+        services.store.raw[f"visits/{visit_id}"] = {**stored, **newer}
 
     @asynccontextmanager
     async def line_is_broken(self) -> AsyncIterator[None]:
         async def broken(*_: object) -> list[object]:
             raise ValueError
 
-        admission = self.functions.parts.admission
+        admission = self.functions.services.admission
         whole = admission.admit_waiting
         admission.admit_waiting = broken  # type: ignore[assignment]
         yield

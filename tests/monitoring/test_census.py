@@ -10,16 +10,16 @@ from datetime import timedelta
 import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.visit_counts import MemoryCensus
+from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.domain.commit import Commit
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
-from lumimd.ports.visit_counts import Census
+from lumimd.ports.visit_counts import VisitCounts
 from lumimd.ports.visit_store import VisitStore
 from lumimd.telemetry import logs
 from lumimd.telemetry.visit_counts import count_visits
-from tests.support.parts import START
+from tests.support.services import START
 
 HOUR = timedelta(hours=1)
 
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 @dataclass
 class Counted:
     store: VisitStore
-    census: Census
+    visit_counts: VisitCounts
 
     async def put(self, visit_id: str, status: ProcessingStatus, age: timedelta = HOUR) -> None:
         at = START - age
@@ -50,16 +50,16 @@ async def counted(
 ) -> AsyncIterator[Counted]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield Counted(store, MemoryCensus(store))
+        yield Counted(store, MemoryVisitCounts(store))
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.visit_counts import FirestoreCensus
+    from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
     from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield Counted(FirestoreVisitStore(client), FirestoreCensus(client))
+    yield Counted(FirestoreVisitStore(client), FirestoreVisitCounts(client))
     client.close()
 
 
@@ -67,15 +67,15 @@ async def test_visits_are_counted_by_status(counted: Counted) -> None:
     await counted.put("visit-1", ProcessingStatus.SUMMARIZING)
     await counted.put("visit-2", ProcessingStatus.SUMMARIZING)
     await counted.put("visit-3", ProcessingStatus.PENDING)
-    assert await counted.census.visits(ProcessingStatus.SUMMARIZING) == 2
-    assert await counted.census.visits(ProcessingStatus.TRANSCRIBING) == 0
+    assert await counted.visit_counts.visits(ProcessingStatus.SUMMARIZING) == 2
+    assert await counted.visit_counts.visits(ProcessingStatus.TRANSCRIBING) == 0
 
 
 async def test_dead_letters_are_counted_once_they_are_old_enough(counted: Counted) -> None:
     await counted.put("visit-1", ProcessingStatus.FAILED, age=HOUR)
     await counted.put("visit-2", ProcessingStatus.FAILED, age=HOUR - timedelta(seconds=1))
     await counted.put("visit-3", ProcessingStatus.COMPLETED, age=2 * HOUR)
-    assert await counted.census.open_dead_letters(START - HOUR) == 1
+    assert await counted.visit_counts.open_dead_letters(START - HOUR) == 1
 
 
 async def test_a_discarded_dead_letter_waits_for_nobody(counted: Counted) -> None:
@@ -86,7 +86,7 @@ async def test_a_discarded_dead_letter_waits_for_nobody(counted: Counted) -> Non
     assert letter
     discarded = letter.discarded("operator-1", "a test recording", START)
     await counted.store.save(stored, Commit(stored.visit, dead_letter=discarded))
-    assert await counted.census.open_dead_letters(START) == 0
+    assert await counted.visit_counts.open_dead_letters(START) == 0
 
 
 async def test_the_numbers_are_logged_a_line_a_number(counted: Counted) -> None:
@@ -94,7 +94,7 @@ async def test_the_numbers_are_logged_a_line_a_number(counted: Counted) -> None:
     await counted.put("visit-2", ProcessingStatus.FAILED)
     await counted.put("visit-3", ProcessingStatus.FAILED, age=HOUR / 2)
     logs.configure(to=(written := io.StringIO()))
-    await count_visits(counted.census, START)
+    await count_visits(counted.visit_counts, START)
     logs.configure()
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     assert [(x["event"], x.get("processingStatus"), x["count"]) for x in lines] == [

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 def stored_in() -> set[str]:
     """The collections that the product names, and the names of its subcollections."""
     places = set()
-    for path in (ROOT / "functions" / "lumimd" / "adapters").glob("firestore*.py"):
+    for path in (ROOT / "functions/lumimd/adapters/firestore").glob("*.py"):
         source = path.read_text()
         named = re.findall(r'(?:collection|document)\(f?"([^"]+)"', source)
         named += re.findall(r'(?:COLLECTION|AUDIT)\w*: Final = "([^"]+)"', source)

@@ -10,7 +10,7 @@ from tests.monitoring.lines import Lines
 from tests.monitoring.log_filter import entry_of
 from tests.monitoring.log_metric import ours, points
 from tests.monitoring.test_dashboards import metrics_read
-from tests.support.parts import DIALOGUE
+from tests.support.services import DIALOGUE
 
 
 @pytest.fixture

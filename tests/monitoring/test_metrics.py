@@ -11,56 +11,56 @@ from lumimd.domain.errors import ErrorCode, Permanent, Transient
 from lumimd.domain.state_machine import advance, retry_event
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import accept, collect, recover, summarize
-from lumimd.pipeline.save import record
+from lumimd.pipeline.save import save_event
 from lumimd.ports.transcriber import Failed, Transcribed
 from lumimd.telemetry import metrics
 from tests.monitoring.lines import Lines
-from tests.support.parts import START, MemoryParts, NothingToSay, transcript, upload
+from tests.support.services import START, MemoryServices, NothingToSay, transcript, upload
 
 MINUTE = timedelta(minutes=1)
 
 
-async def submitted(parts: MemoryParts, visit_id: str = "visit-1") -> None:
-    await accept.accept(parts, parts.upload(visit_id))
+async def submitted(services: MemoryServices, visit_id: str = "visit-1") -> None:
+    await accept.accept(services, services.upload(visit_id))
 
 
-async def transcribed(parts: MemoryParts, visit_id: str = "visit-1") -> None:
-    order = next(order for order in parts.transcriber.orders if order.visit_id == visit_id)
-    parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
-    await collect.collect(parts, visit_id, order.attempt, order.transcript_id)
+async def transcribed(services: MemoryServices, visit_id: str = "visit-1") -> None:
+    order = next(order for order in services.transcriber.orders if order.visit_id == visit_id)
+    services.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    await collect.collect(services, visit_id, order.attempt, order.transcript_id)
 
 
-async def asked_for_again(parts: MemoryParts) -> None:
-    stored = await parts.store.get("visit-1")
+async def asked_for_again(services: MemoryServices) -> None:
+    stored = await services.store.get("visit-1")
     assert stored
-    await record(parts, stored, retry_event(stored.visit))
+    await save_event(services, stored, retry_event(stored.visit))
 
 
 async def test_each_stage_is_measured_from_the_end_of_the_one_before(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    parts.clock.advance(3 * MINUTE)
-    await transcribed(parts)
-    parts.clock.advance(2 * MINUTE)
-    await summarize.summarize(parts, "visit-1", 1)
+    services = MemoryServices()
+    await submitted(services)
+    services.clock.advance(3 * MINUTE)
+    await transcribed(services)
+    services.clock.advance(2 * MINUTE)
+    await summarize.summarize(services, "visit-1", 1)
     ended = {line["stage"]: line["durationMs"] for line in lines.of("stage_ended")}
     assert ended == {"submission": 0, "transcription": 180_000, "summary": 120_000}
     assert lines.one("visit_ended")["durationMs"] == 300_000
 
 
 async def test_what_the_length_of_the_recording_explains_is_no_delay(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)  # two seconds of recording: 15.5 s are to be expected
-    parts.clock.advance(MINUTE)
-    await transcribed(parts)
+    services = MemoryServices()
+    await submitted(services)  # two seconds of recording: 15.5 s are to be expected
+    services.clock.advance(MINUTE)
+    await transcribed(services)
     line = lines.of("stage_ended")[-1]
     assert (line["durationMs"], line["delayMs"]) == (60_000, 44_500)
 
 
 async def test_the_line_of_a_transcript_tells_its_length_and_no_word_of_it(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    await transcribed(parts)
+    services = MemoryServices()
+    await submitted(services)
+    await transcribed(services)
     line = lines.of("stage_ended")[-1]
     spoken = [utterance.text for utterance in transcript().utterances]
     assert (line["utterances"], line["characters"]) == (4, sum(map(len, spoken)))
@@ -69,28 +69,28 @@ async def test_the_line_of_a_transcript_tells_its_length_and_no_word_of_it(lines
 
 
 async def test_webhook_and_poller_that_race_are_one_measurement(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    parts.clock.advance(MINUTE)
-    await asyncio.gather(*(transcribed(parts) for _ in range(5)), recover.wake_due(parts))
+    services = MemoryServices()
+    await submitted(services)
+    services.clock.advance(MINUTE)
+    await asyncio.gather(*(transcribed(services) for _ in range(5)), recover.wake_due(services))
     stages = [line["stage"] for line in lines.of("stage_ended")]
     assert stages == ["submission", "transcription"]
 
 
 async def test_a_transcription_that_began_nobody_knows_when_is_not_measured(lines: Lines) -> None:
-    parts = MemoryParts()
-    uploaded = parts.upload()
-    parts.transcriber.submit = _answer_lost(parts)  # type: ignore[method-assign]
-    await accept.accept(parts, uploaded)
-    order = parts.transcriber.orders[0]
-    parts.transcriber.finish(order.transcript_id, Transcribed(transcript()))
-    await collect.collect(parts, "visit-1", 1, order.transcript_id)
+    services = MemoryServices()
+    uploaded = services.upload()
+    services.transcriber.submit = _answer_lost(services)  # type: ignore[method-assign]
+    await accept.accept(services, uploaded)
+    order = services.transcriber.orders[0]
+    services.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+    await collect.collect(services, "visit-1", 1, order.transcript_id)
     assert lines.of("transcript_stored")
     assert lines.of("stage_ended") == []
 
 
-def _answer_lost(parts: MemoryParts):  # type: ignore[no-untyped-def]
-    submit = parts.transcriber.submit
+def _answer_lost(services: MemoryServices):  # type: ignore[no-untyped-def]
+    submit = services.transcriber.submit
 
     async def lost(*args: str, **fields: object) -> str:
         await submit(*args, **fields)  # type: ignore[arg-type]
@@ -100,10 +100,10 @@ def _answer_lost(parts: MemoryParts):  # type: ignore[no-untyped-def]
 
 
 async def test_a_visit_that_fails_is_a_dead_letter_with_stage_and_code(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    parts.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
-    await collect.collect(parts, "visit-1", 1, "job-0")
+    services = MemoryServices()
+    await submitted(services)
+    services.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
+    await collect.collect(services, "visit-1", 1, "job-0")
     letter, ended = lines.one("dead_letter_written"), lines.one("visit_ended")
     assert (letter["stage"], letter["code"]) == ("transcription", "transcription_failed")
     assert (letter["severity"], letter["visitId"]) == ("WARNING", "visit-1")
@@ -131,11 +131,11 @@ def test_a_dead_letter_is_measured_where_one_is_written(
 
 
 async def test_what_happens_to_a_visit_after_its_end_does_not_end_it_again(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    parts.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
-    await collect.collect(parts, "visit-1", 1, "job-0")
-    stored = await parts.store.get("visit-1")
+    services = MemoryServices()
+    await submitted(services)
+    services.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
+    await collect.collect(services, "visit-1", 1, "job-0")
+    stored = await services.store.get("visit-1")
     assert stored
     for event in (events.VisitEdited(None, {"title": "x"}), events.ConsentGiven(None)):
         step = advance(stored.visit, event, START)
@@ -145,11 +145,11 @@ async def test_what_happens_to_a_visit_after_its_end_does_not_end_it_again(lines
 
 
 async def test_a_new_summary_and_a_late_consent_are_no_retries(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    await transcribed(parts)
-    await summarize.summarize(parts, "visit-1", 1)
-    stored = await parts.store.get("visit-1")
+    services = MemoryServices()
+    await submitted(services)
+    await transcribed(services)
+    await summarize.summarize(services, "visit-1", 1)
+    stored = await services.store.get("visit-1")
     assert stored
     event = events.SummaryRegenerated(stored.visit.attempt)
     metrics.advanced(advance(stored.visit, event, START), event)
@@ -157,32 +157,32 @@ async def test_a_new_summary_and_a_late_consent_are_no_retries(lines: Lines) -> 
 
 
 async def test_a_cancelled_visit_ends_without_a_dead_letter(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    stored = await parts.store.get("visit-1")
+    services = MemoryServices()
+    await submitted(services)
+    stored = await services.store.get("visit-1")
     assert stored
-    await record(parts, stored, events.VisitCancelled(None))
+    await save_event(services, stored, events.VisitCancelled(None))
     assert lines.one("visit_ended")["outcome"] == "cancelled"
     assert lines.of("dead_letter_written") == []
 
 
 async def test_further_attempts_are_counted_on_their_line(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
+    services = MemoryServices()
+    await submitted(services)
     for attempt in (1, 2):
         job = f"job-{attempt - 1}"
-        parts.transcriber.finish(job, Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
-        await collect.collect(parts, "visit-1", attempt, job)
-        await asked_for_again(parts)
-        await recover.wake_due(parts)
+        services.transcriber.finish(job, Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
+        await collect.collect(services, "visit-1", attempt, job)
+        await asked_for_again(services)
+        await recover.wake_due(services)
     assert [line["retries"] for line in lines.of("visit_retried")] == [1, 2]
 
 
 async def test_everything_about_an_ended_visit_is_on_one_line(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    await transcribed(parts)
-    await summarize.summarize(parts, "visit-1", 1)
+    services = MemoryServices()
+    await submitted(services)
+    await transcribed(services)
+    await summarize.summarize(services, "visit-1", 1)
     line = lines.one("visit_ended")
     told = ("durationMs", "audioSeconds", "sizeBytes", "restarts", "retries", "source")
     assert [line[name] for name in told] == [0, 2.0, 64_044, 0, 0, "model"]
@@ -192,26 +192,26 @@ async def test_everything_about_an_ended_visit_is_on_one_line(lines: Lines) -> N
 
 
 async def test_an_order_after_a_lost_job_is_no_slow_submission(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    parts.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True))
-    await collect.collect(parts, "visit-1", 1, "job-0")
-    parts.clock.advance(10 * MINUTE)
-    await recover.wake_due(parts)
+    services = MemoryServices()
+    await submitted(services)
+    services.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True))
+    await collect.collect(services, "visit-1", 1, "job-0")
+    services.clock.advance(10 * MINUTE)
+    await recover.wake_due(services)
     assert len(lines.of("transcription_submitted")) == 2
     assert [line["stage"] for line in lines.of("stage_ended")] == ["submission"]
 
 
 async def test_a_summary_that_was_asked_for_again_began_when_it_was_asked_for(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    await transcribed(parts)
-    parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
-    parts.fallback = NothingToSay()
-    await summarize.summarize(parts, "visit-1", 1)
-    parts.clock.advance(24 * 60 * MINUTE)
-    await asked_for_again(parts)
-    parts.clock.advance(MINUTE)
-    await summarize.summarize(parts, "visit-1", 2)
+    services = MemoryServices()
+    await submitted(services)
+    await transcribed(services)
+    services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    services.fallback = NothingToSay()
+    await summarize.summarize(services, "visit-1", 1)
+    services.clock.advance(24 * 60 * MINUTE)
+    await asked_for_again(services)
+    services.clock.advance(MINUTE)
+    await summarize.summarize(services, "visit-1", 2)
     line = lines.of("stage_ended")[-1]
     assert (line["stage"], line["durationMs"]) == ("summary", 60_000)

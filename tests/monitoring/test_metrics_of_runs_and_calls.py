@@ -13,29 +13,29 @@ from lumimd.ports.paging import Page
 from lumimd.ports.transcriber import JobGone
 from lumimd.telemetry import metrics
 from tests.monitoring.lines import Lines
-from tests.support.parts import MemoryParts
-from tests.unit.test_retry import jumping_loop
+from tests.support.services import MemoryServices
+from tests.unit.policies.test_retry import jumping_loop
 
 MINUTE = timedelta(minutes=1)
 
 
-async def submitted(parts: MemoryParts, visit_id: str = "visit-1") -> None:
-    await accept.accept(parts, parts.upload(visit_id))
+async def submitted(services: MemoryServices, visit_id: str = "visit-1") -> None:
+    await accept.accept(services, services.upload(visit_id))
 
 
 async def test_a_run_with_nothing_to_do_is_a_heartbeat_all_the_same(lines: Lines) -> None:
-    await recover.wake_due(MemoryParts())
+    await recover.wake_due(MemoryServices())
     line = lines.one("woke_due_visits")
     assert (line["count"], line["lateMs"], line["overdue"]) == (0, 0, 0)
 
 
 async def test_a_run_tells_how_late_it_found_the_longest_overdue_visit(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts, "visit-1")
-    parts.clock.advance(10 * MINUTE)
-    await submitted(parts, "visit-2")
-    parts.clock.advance(5 * MINUTE)
-    await recover.wake_due(parts)
+    services = MemoryServices()
+    await submitted(services, "visit-1")
+    services.clock.advance(10 * MINUTE)
+    await submitted(services, "visit-2")
+    services.clock.advance(5 * MINUTE)
+    await recover.wake_due(services)
     line = lines.one("woke_due_visits")
     assert (line["count"], line["lateMs"], line["overdue"]) == (2, 14.25 * 60_000, 0)
 
@@ -44,19 +44,19 @@ async def test_a_run_tells_how_late_it_found_the_longest_overdue_visit(lines: Li
 async def test_a_visit_is_overdue_after_a_quarter_of_an_hour(
     lines: Lines, minutes: int, overdue: int
 ) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    parts.clock.advance(minutes * MINUTE)
-    await recover.wake_due(parts)
+    services = MemoryServices()
+    await submitted(services)
+    services.clock.advance(minutes * MINUTE)
+    await recover.wake_due(services)
     assert lines.one("woke_due_visits")["overdue"] == overdue
 
 
 async def test_who_waits_in_line_is_not_overdue(lines: Lines) -> None:
-    parts = MemoryParts()
-    await submitted(parts)
-    stored = await parts.store.get("visit-1")
+    services = MemoryServices()
+    await submitted(services)
+    stored = await services.store.get("visit-1")
     assert stored
-    tick = metrics.Tick(parts.clock.now() + 60 * MINUTE)
+    tick = metrics.Tick(services.clock.now() + 60 * MINUTE)
     for step in (Step.QUEUED, Step.TRANSCRIBING):
         visit = stored.visit.model_copy(update={"current_step": step})
         tick.found(Page((Stored(visit, stored.version),)))

@@ -8,7 +8,7 @@ from infra.ops.cli import parser, run
 from infra.ops.connection import Connection
 from infra.ops.endings import console
 from lumimd.operations.operator import Operator
-from tests.support.operators import OperatedParts, operator
+from tests.support.operators import OperatedServices, operator
 
 
 class Ended(NamedTuple):
@@ -27,21 +27,23 @@ Ops = Callable[..., Awaitable[Ended]]
 
 
 @pytest.fixture
-def parts() -> OperatedParts:
-    return OperatedParts()
+def services() -> OperatedServices:
+    return OperatedServices()
 
 
 @pytest.fixture
-def olga(parts: OperatedParts) -> Operator:
-    return operator(parts)
+def olga(services: OperatedServices) -> Operator:
+    return operator(services)
 
 
-def ops_on(parts: OperatedParts, capsys: pytest.CaptureFixture[str], name: str = "olga") -> Ops:
+def ops_on(
+    services: OperatedServices, capsys: pytest.CaptureFixture[str], name: str = "olga"
+) -> Ops:
     """Runs one command on `parts`, as an operator who has no terminal."""
 
     async def run_one(*arguments: str) -> Ended:
         wanted = parser().parse_args(list(arguments))
-        connection = Connection(parts, "the test", ())
+        connection = Connection(services, "the test", ())
         code = await run(wanted, connection, name, console(stderr=True))
         return Ended(code, *capsys.readouterr())
 
@@ -50,8 +52,8 @@ def ops_on(parts: OperatedParts, capsys: pytest.CaptureFixture[str], name: str =
 
 @pytest.fixture
 def ops(
-    parts: OperatedParts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    services: OperatedServices, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Ops:
     """Runs one command, at a wide terminal."""
     monkeypatch.setenv("COLUMNS", "200")
-    return ops_on(parts, capsys)
+    return ops_on(services, capsys)

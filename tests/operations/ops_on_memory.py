@@ -10,25 +10,25 @@ from infra.ops import cli
 from infra.ops.connection import Connection
 from infra.ops.local_stack import Addresses
 from lumimd.telemetry import logs
-from tests.support.operators import OperatedParts
+from tests.support.operators import OperatedServices
 
 VISITS = 3
 
 
-async def _parts() -> OperatedParts:
-    parts = OperatedParts()
+async def _services() -> OperatedServices:
+    services = OperatedServices()
     for number in range(VISITS):
-        await parts.submitted(f"visit-{number:022}")
-    return parts
+        await services.submitted(f"visit-{number:022}")
+    return services
 
 
 def main() -> int:
     logs.configure(to=sys.stderr, level=logging.CRITICAL)
-    parts = asyncio.run(_parts())
+    services = asyncio.run(_services())
     here = Addresses("run-memory", os.getpid(), False, {}, {})
     with (
         patch.object(cli, "choose", lambda _runs, _wanted: here),
-        patch("infra.ops.connection.local", lambda _: Connection(parts, "the test", ())),
+        patch("infra.ops.connection.local", lambda _: Connection(services, "the test", ())),
     ):
         return cli.main()
 

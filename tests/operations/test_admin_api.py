@@ -25,33 +25,33 @@ from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import commands
 from lumimd.policies.breaker import Breaker, State
 from lumimd.ports.operator_store import AuditFilter
-from tests.support.api import Api, ApiMemoryParts, client_of
-from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedParts
+from tests.support.api import Api, ApiMemoryServices, client_of
+from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedServices
 
 DEPLOYMENT = json.loads((ROOT / "infra" / "deployment.json").read_text())
 ROUTES = [route for router in admin.ROUTERS for route in router.routes]
 
 
 @dataclass
-class AdminParts(OperatedParts, ApiMemoryParts):
+class AdminServices(OperatedServices, ApiMemoryServices):
     """Everything that the operators' routes work with, in memory."""
 
 
 @cache
 def _app() -> FastAPI:
-    return make_app(AdminParts)
+    return make_app(AdminServices)
 
 
 @pytest.fixture
-def parts() -> AdminParts:
-    return AdminParts()
+def services() -> AdminServices:
+    return AdminServices()
 
 
 @pytest.fixture
-async def api(parts: AdminParts) -> AsyncIterator[Api]:
+async def api(services: AdminServices) -> AsyncIterator[Api]:
     app = _app()
-    app.state.parts = lambda: parts
-    api = Api(parts, app, client_of(app))
+    app.state.services = lambda: services
+    api = Api(services, app, client_of(app))
     async with api.http:
         yield api
 
@@ -72,22 +72,24 @@ async def code_of(api: Api, method: str, path: str, **options: object) -> tuple[
 async def test_nobody_but_an_operator_gets_anywhere(route: APIRoute, api: Api) -> None:
     path = route.path.format(visitId="v1", name="model", action="pause")
     (method,) = route.methods
-    before = api.parts.store.documents()
+    before = api.services.store.documents()
     for user, status in ((None, 401), ("user-1", 403)):
         answer = await api.call(method, path, user)
         assert answer.status_code == status, answer.text
-    assert api.parts.store.documents() == before
+    assert api.services.store.documents() == before
 
 
 def test_every_refusal_to_an_operator_has_its_problem() -> None:
     assert set(_PROBLEMS) == set(OperatorCode)
 
 
-async def test_dead_letters_are_listed_in_pages_and_filtered(api: Api, parts: AdminParts) -> None:
+async def test_dead_letters_are_listed_in_pages_and_filtered(
+    api: Api, services: AdminServices
+) -> None:
     for number in range(3):
-        await parts.partial(f"v{number}")
-        parts.clock.advance(timedelta(minutes=1))
-    await parts.unreadable("noise")
+        await services.partial(f"v{number}")
+        services.clock.advance(timedelta(minutes=1))
+    await services.unreadable("noise")
     first = await asked(api, "GET", "/dead-letters?limit=2")
     assert [letter["visitId"] for letter in first["items"]] == ["noise", "v2"]
     rest = await asked(api, "GET", f"/dead-letters?limit=2&cursor={first['nextCursor']}")
@@ -99,9 +101,9 @@ async def test_dead_letters_are_listed_in_pages_and_filtered(api: Api, parts: Ad
     assert await code_of(api, "GET", "/dead-letters/nobody") == (404, "not_found")
 
 
-async def test_one_is_retried_and_one_is_discarded(api: Api, parts: AdminParts) -> None:
-    await parts.partial("v1")
-    await parts.unreadable("v2")
+async def test_one_is_retried_and_one_is_discarded(api: Api, services: AdminServices) -> None:
+    await services.partial("v1")
+    await services.unreadable("v2")
     retried = await asked(api, "POST", "/dead-letters/v1/retry")
     assert (retried["attempt"], retried["processingStatus"]) == (2, "summarizing")
     assert await code_of(api, "POST", "/dead-letters/v1/retry") == (409, "still_processing")
@@ -120,17 +122,17 @@ async def test_one_is_retried_and_one_is_discarded(api: Api, parts: AdminParts) 
         422,
         "invalid_request",
     )
-    assert len(parts.transcriber.orders) == 1
+    assert len(services.transcriber.orders) == 1
 
 
-async def test_many_are_retried_with_a_summary(api: Api, parts: AdminParts) -> None:
-    await parts.partial("v1")
-    await parts.unreadable("v2")
+async def test_many_are_retried_with_a_summary(api: Api, services: AdminServices) -> None:
+    await services.partial("v1")
+    await services.unreadable("v2")
     body = {"perMinute": 6000}
     summary = await asked(api, "POST", "/dead-letters/bulk-retry", json=body)
     assert (summary["retried"], summary["refused"]) == (1, 1)
     assert summary["codes"] == {"nothing_to_retry": 1}
-    assert len(parts.transcriber.orders) == 1
+    assert len(services.transcriber.orders) == 1
 
 
 @given(st.integers(1, 1000), st.integers(1, 6000))
@@ -155,9 +157,9 @@ def test_the_platform_ends_no_bulk_retry() -> None:
 
 
 async def test_more_than_one_request_can_do_is_refused_and_changes_nothing(
-    api: Api, parts: AdminParts
+    api: Api, services: AdminServices
 ) -> None:
-    await parts.partial("v1")
+    await services.partial("v1")
     body = {"limit": 1000, "perMinute": 667}
     refused = await code_of(api, "POST", "/dead-letters/bulk-retry", json=body)
     assert refused == (422, "invalid_request")
@@ -165,24 +167,24 @@ async def test_more_than_one_request_can_do_is_refused_and_changes_nothing(
 
 
 async def test_a_request_whose_time_is_up_tells_how_many_are_left(
-    api: Api, parts: AdminParts, monkeypatch: pytest.MonkeyPatch
+    api: Api, services: AdminServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await parts.partial("v1")
-    await parts.partial("v2")
-    letters = parts.operators.letters
+    await services.partial("v1")
+    await services.partial("v2")
+    letters = services.operators.letters
 
     async def slow(*wanted: Any) -> Any:
-        parts.clock.advance(WITHIN)
+        services.clock.advance(WITHIN)
         return await letters(*wanted)
 
-    monkeypatch.setattr(parts.operators, "letters", slow)
+    monkeypatch.setattr(services.operators, "letters", slow)
     summary = await asked(api, "POST", "/dead-letters/bulk-retry", json={"perMinute": 6000})
     assert (summary["chosen"], summary["retried"], summary["left"]) == (2, 0, 2)
 
 
-async def test_failures_and_figures_are_counted(api: Api, parts: AdminParts) -> None:
-    await parts.completed("good")
-    await parts.partial("bad")
+async def test_failures_and_figures_are_counted(api: Api, services: AdminServices) -> None:
+    await services.completed("good")
+    await services.partial("bad")
     failed = await asked(api, "GET", "/dead-letters/statistics")
     assert (failed["total"], failed["byStage"]) == (1, {"summary": 1})
     figures = await asked(api, "GET", "/statistics")
@@ -190,8 +192,8 @@ async def test_failures_and_figures_are_counted(api: Api, parts: AdminParts) -> 
     assert (await asked(api, "GET", "/costs"))["orders"] == 2
 
 
-async def test_whoever_reads_a_visit_is_on_record(api: Api, parts: AdminParts) -> None:
-    await parts.completed("v1")
+async def test_whoever_reads_a_visit_is_on_record(api: Api, services: AdminServices) -> None:
+    await services.completed("v1")
     visit = await asked(api, "GET", "/visits/v1")
     assert visit["summary"]
     found = await asked(api, "GET", "/visits/v1/timeline")
@@ -199,15 +201,15 @@ async def test_whoever_reads_a_visit_is_on_record(api: Api, parts: AdminParts) -
     assert await code_of(api, "GET", "/visits/nobody") == (404, "not_found")
     assert await code_of(api, "GET", "/visits/nobody/timeline") == (404, "not_found")
     for target in ("v1", "nobody"):
-        entries = await parts.operators.audit(AuditFilter("olga", target), 10)
+        entries = await services.operators.audit(AuditFilter("olga", target), 10)
         assert sorted(entry.action for entry in entries) == ["read_timeline", "read_visit"]
 
 
-async def test_the_lists_of_visits_have_no_word_of_them(api: Api, parts: AdminParts) -> None:
-    await parts.partial("v1")
-    await parts.submitted("v2")
-    await commands.change(parts, "v1", title=CANARY, tags=(CANARY,))
-    parts.clock.advance(timedelta(hours=1))
+async def test_the_lists_of_visits_have_no_word_of_them(api: Api, services: AdminServices) -> None:
+    await services.partial("v1")
+    await services.submitted("v2")
+    await commands.change(services, "v1", title=CANARY, tags=(CANARY,))
+    services.clock.advance(timedelta(hours=1))
     for path, wanted in (
         ("/visits", {"v1", "v2"}),
         ("/visits?processingStatus=failed", {"v1"}),
@@ -220,8 +222,8 @@ async def test_the_lists_of_visits_have_no_word_of_them(api: Api, parts: AdminPa
         assert CANARY not in str(found)
 
 
-async def test_a_visit_is_run_again_from_a_step(api: Api, parts: AdminParts) -> None:
-    await parts.completed("v1")
+async def test_a_visit_is_run_again_from_a_step(api: Api, services: AdminServices) -> None:
+    await services.completed("v1")
     again = await asked(api, "POST", "/visits/v1/rerun", json={"from": "summary"})
     assert again["processingStatus"] == ProcessingStatus.SUMMARIZING
     refused = await code_of(api, "POST", "/visits/v1/rerun", json={"from": "submission"})
@@ -229,26 +231,26 @@ async def test_a_visit_is_run_again_from_a_step(api: Api, parts: AdminParts) -> 
 
 
 async def test_a_held_visit_cannot_be_deleted_until_it_is_released(
-    api: Api, parts: AdminParts
+    api: Api, services: AdminServices
 ) -> None:
-    await parts.completed("v1")
+    await services.completed("v1")
     body = {"held": True, "reason": "case 17"}
     assert (await asked(api, "POST", "/visits/v1/legal-hold", json=body))["legalHold"]
     assert (await api.call("DELETE", "/v1/visits/v1")).json()["code"] == "legal_hold"
     released = {"held": False, "reason": "case 17 is closed"}
     assert not (await asked(api, "POST", "/visits/v1/legal-hold", json=released))["legalHold"]
-    reasons = [entry.reason for entry in await parts.operators.audit(AuditFilter(), 10)]
+    reasons = [entry.reason for entry in await services.operators.audit(AuditFilter(), 10)]
     assert sorted(filter(None, reasons)) == ["case 17", "case 17 is closed"]
 
 
-async def test_queues_schedules_and_breakers_obey(api: Api, parts: AdminParts) -> None:
-    await parts.breakers.save(None, Breaker(name="model", state=State.OPEN))
+async def test_queues_schedules_and_breakers_obey(api: Api, services: AdminServices) -> None:
+    await services.breakers.save(None, Breaker(name="model", state=State.OPEN))
     assert (await asked(api, "POST", f"/queues/{QUEUE}/pause"))["state"] == "paused"
     assert (await asked(api, "GET", "/queues"))["queues"][0]["state"] == "paused"
     assert (await asked(api, "POST", f"/queues/{QUEUE}/resume"))["state"] == "running"
     assert await code_of(api, "POST", "/queues/nothing/pause") == (404, "not_found")
     await asked(api, "POST", f"/schedules/{SCHEDULE}/run")
-    assert parts.schedules.runs == [SCHEDULE]
+    assert services.schedules.runs == [SCHEDULE]
     assert (await asked(api, "POST", f"/schedules/{SCHEDULE}/pause"))["state"] == "paused"
     assert (await asked(api, "GET", "/schedules"))["schedules"][0]["state"] == "paused"
     assert await code_of(api, "POST", "/schedules/nothing/run") == (404, "not_found")
@@ -258,17 +260,19 @@ async def test_queues_schedules_and_breakers_obey(api: Api, parts: AdminParts) -
     assert await code_of(api, "POST", "/breakers/toaster/reset") == (404, "not_found")
 
 
-async def test_health_colours_each_dependency_by_itself(api: Api, parts: AdminParts) -> None:
+async def test_health_colours_each_dependency_by_itself(api: Api, services: AdminServices) -> None:
     assert (await asked(api, "GET", "/health"))["ok"]
-    await parts.queues.pause(QUEUE)
+    await services.queues.pause(QUEUE)
     found = await asked(api, "GET", "/health")
     assert not found["ok"]
     assert [each["name"] for each in found["dependencies"] if not each["ok"]] == ["queues"]
 
 
-async def test_every_change_is_in_the_log_with_its_operator(api: Api, parts: AdminParts) -> None:
-    await parts.partial("v1")
-    await parts.unreadable("v2")
+async def test_every_change_is_in_the_log_with_its_operator(
+    api: Api, services: AdminServices
+) -> None:
+    await services.partial("v1")
+    await services.unreadable("v2")
     await asked(api, "POST", "/dead-letters/v1/retry")
     await asked(api, "POST", "/dead-letters/v2/discard", json={"reason": "only noise"})
     await asked(api, "POST", f"/queues/{QUEUE}/pause")

@@ -16,7 +16,7 @@ from lumimd.operations.bulk_retry import BulkItem, BulkOutcome, Pace, bulk_retry
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import recover, summarize
 from lumimd.ports.operator_store import AuditFilter, AuditOutcome, LetterFilter
-from tests.support.operators import OperatedParts
+from tests.support.operators import OperatedServices
 
 EVERY = LetterFilter()
 
@@ -28,34 +28,36 @@ class Measured(MemoryAudioStore):
         return audio.with_duration(2.0)
 
 
-def sleeper(parts: OperatedParts) -> Callable[[float], Awaitable[None]]:
+def sleeper(services: OperatedServices) -> Callable[[float], Awaitable[None]]:
     """Sleeps by moving the clock on: virtual time."""
 
     async def sleep(seconds: float) -> None:
-        parts.clock.advance(timedelta(seconds=seconds))
+        services.clock.advance(timedelta(seconds=seconds))
 
     return sleep
 
 
 @pytest.mark.no_cover  # traced, so many visits take twice as long or more
 async def test_a_thousand_are_retried_at_the_pace_and_no_transcript_is_paid_twice(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    parts.audio = Measured()
+    services.audio = Measured()
     ids = [f"v{number:04d}" for number in range(1_000)]
-    await asyncio.gather(*map(parts.submitted, ids))
+    await asyncio.gather(*map(services.submitted, ids))
     for visit_id in ids:
-        await parts.collected(visit_id)
-        await parts.given_up(visit_id)
-    assert len(parts.transcriber.orders) == 1_000
+        await services.collected(visit_id)
+        await services.given_up(visit_id)
+    assert len(services.transcriber.orders) == 1_000
     letters = await choose(olga, EVERY, limit=2_000)
     assert len(letters) == 1_000
-    began, retried_at = parts.clock.now(), dict[str, datetime]()
+    began, retried_at = services.clock.now(), dict[str, datetime]()
 
     def on_item(item: BulkItem) -> None:
-        retried_at[item.visit_id] = parts.clock.now()
+        retried_at[item.visit_id] = services.clock.now()
 
-    summary = await bulk_retry(olga, letters, per_minute=120, sleep=sleeper(parts), on_item=on_item)
+    summary = await bulk_retry(
+        olga, letters, per_minute=120, sleep=sleeper(services), on_item=on_item
+    )
 
     assert (summary.chosen, summary.retried, summary.refused, summary.failed, summary.left) == (
         1_000,
@@ -67,24 +69,24 @@ async def test_a_thousand_are_retried_at_the_pace_and_no_transcript_is_paid_twic
     moments = sorted(retried_at.values())
     assert len(moments) == 1_000
     assert {after - before for before, after in pairwise(moments)} == {timedelta(seconds=0.5)}
-    assert summary.took_seconds == 999 * 0.5 == (parts.clock.now() - began).total_seconds()
-    assert await parts.operators.letters(LetterFilter(state=None), 10) == []
+    assert summary.took_seconds == 999 * 0.5 == (services.clock.now() - began).total_seconds()
+    assert await services.operators.letters(LetterFilter(state=None), 10) == []
 
-    parts.clock.advance(timedelta(minutes=5))
-    assert await recover.wake_due(parts) == 1_000  # the poller looks after every one of them
+    services.clock.advance(timedelta(minutes=5))
+    assert await recover.wake_due(services) == 1_000  # the poller looks after every one of them
     for visit_id in ids[::20]:
-        await summarize.summarize(parts, visit_id, 2)
-        assert (await parts.get(visit_id)).status is Status.COMPLETED
-    assert len(parts.transcriber.orders) == 1_000  # as before: not one was ordered again
+        await summarize.summarize(services, visit_id, 2)
+        assert (await services.get(visit_id)).status is Status.COMPLETED
+    assert len(services.transcriber.orders) == 1_000  # as before: not one was ordered again
 
 
 async def test_what_was_refused_is_counted_with_its_code(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.partial("well")
-    await parts.unreadable("broken")
+    await services.partial("well")
+    await services.unreadable("broken")
     letters = await choose(olga, EVERY, limit=10)
-    summary = await bulk_retry(olga, letters, sleep=sleeper(parts))
+    summary = await bulk_retry(olga, letters, sleep=sleeper(services))
     assert (summary.retried, summary.refused) == (1, 1)
     assert summary.codes == {"nothing_to_retry": 1}
     assert {item.visit_id: item.outcome for item in summary.items} == {
@@ -94,12 +96,12 @@ async def test_what_was_refused_is_counted_with_its_code(
 
 
 async def test_every_visit_and_the_whole_are_in_the_log(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.partial("v1")
-    await parts.partial("v2")
-    await bulk_retry(olga, await choose(olga, EVERY, 10), sleep=sleeper(parts))
-    entries = await parts.operators.audit(AuditFilter(), 10)
+    await services.partial("v1")
+    await services.partial("v2")
+    await bulk_retry(olga, await choose(olga, EVERY, 10), sleep=sleeper(services))
+    entries = await services.operators.audit(AuditFilter(), 10)
     assert sorted((entry.action, entry.target) for entry in entries) == [
         ("bulk_retry", "dead letters"),
         ("retry", "v1"),
@@ -112,55 +114,55 @@ async def test_every_visit_and_the_whole_are_in_the_log(
 
 
 async def test_it_retries_what_the_list_shows_and_no_more(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
     for number in range(5):
-        await parts.partial(f"v{number}")
-        parts.clock.advance(timedelta(minutes=1))
-    shown = await parts.operators.letters(EVERY, 2)
+        await services.partial(f"v{number}")
+        services.clock.advance(timedelta(minutes=1))
+    shown = await services.operators.letters(EVERY, 2)
     chosen = await choose(olga, EVERY, limit=2)
     assert chosen == list(shown)
     assert await choose(olga, LetterFilter(stage=Stage.SUBMISSION), limit=5) == []
 
 
 async def test_it_goes_page_by_page_to_the_last_letter(
-    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+    services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lumimd.operations.bulk_retry.PAGE", 2)
     for number in range(5):
-        await parts.partial(f"v{number}")
+        await services.partial(f"v{number}")
     chosen = await choose(olga, EVERY, limit=100)
     assert sorted(letter.visit_id for letter in chosen) == ["v0", "v1", "v2", "v3", "v4"]
 
 
 async def test_when_the_store_is_down_the_rest_is_left_for_later(
-    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+    services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(8):
-        await parts.partial(f"v{number}")
+        await services.partial(f"v{number}")
     letters = await choose(olga, EVERY, limit=10)
 
     async def down(read: object, commit: Commit) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
-    monkeypatch.setattr(parts.store, "save", down)
-    summary = await bulk_retry(olga, letters, sleep=sleeper(parts))
+    monkeypatch.setattr(services.store, "save", down)
+    summary = await bulk_retry(olga, letters, sleep=sleeper(services))
     assert (summary.retried, summary.failed, summary.left) == (0, 5, 3)
     assert summary.codes == {"internal_error": 5}
-    entries = await parts.operators.audit(AuditFilter(target=letters[0].visit_id), 10)
+    entries = await services.operators.audit(AuditFilter(target=letters[0].visit_id), 10)
     assert [entry.outcome for entry in entries] == [AuditOutcome.FAILED]
 
 
-async def test_time_that_was_lost_is_not_made_up_for_by_a_burst(parts: OperatedParts) -> None:
+async def test_time_that_was_lost_is_not_made_up_for_by_a_burst(services: OperatedServices) -> None:
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
-        parts.clock.advance(timedelta(seconds=seconds))
+        services.clock.advance(timedelta(seconds=seconds))
 
-    pace = Pace(60, parts.clock, sleep)
+    pace = Pace(60, services.clock, sleep)
     await pace.turn()
-    parts.clock.advance(timedelta(seconds=10))  # a slow retry
+    services.clock.advance(timedelta(seconds=10))  # a slow retry
     await pace.turn()
     await pace.turn()
     await pace.turn()
@@ -168,12 +170,12 @@ async def test_time_that_was_lost_is_not_made_up_for_by_a_burst(parts: OperatedP
 
 
 async def test_no_turn_begins_after_the_end_and_the_next_call_goes_on(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
     for number in range(5):
-        await parts.partial(f"v{number}")
-    sleep = sleeper(parts)
-    ends_at = parts.clock.now() + timedelta(seconds=40)
+        await services.partial(f"v{number}")
+    sleep = sleeper(services)
+    ends_at = services.clock.now() + timedelta(seconds=40)
     letters = await choose(olga, EVERY, limit=5)
     summary = await bulk_retry(olga, letters, per_minute=4, ends_at=ends_at, sleep=sleep)
     assert (summary.retried, summary.left) == (3, 2)  # after 0, 15 and 30 s; not after 45
@@ -183,20 +185,20 @@ async def test_no_turn_begins_after_the_end_and_the_next_call_goes_on(
 
 
 async def test_slow_retries_end_in_time_whatever_the_pace(
-    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+    services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pace says how fast a request may be, never how fast it is."""
     for number in range(5):
-        await parts.partial(f"v{number}")
-    save, sleep = parts.store.save, sleeper(parts)
+        await services.partial(f"v{number}")
+    save, sleep = services.store.save, sleeper(services)
 
     async def slow(read: object, commit: Commit) -> object:
         await sleep(15)
         return await save(read, commit)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(parts.store, "save", slow)
+    monkeypatch.setattr(services.store, "save", slow)
     letters = await choose(olga, EVERY, limit=5)
-    ends_at = parts.clock.now() + timedelta(seconds=40)
+    ends_at = services.clock.now() + timedelta(seconds=40)
     summary = await bulk_retry(olga, letters, per_minute=6000, ends_at=ends_at, sleep=sleep)
     assert summary.left > 0
     assert summary.retried + summary.left == 5

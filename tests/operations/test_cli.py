@@ -11,21 +11,21 @@ from lumimd.pipeline import commands
 from lumimd.policies.breaker import Breaker, State
 from lumimd.ports.operator_store import AuditFilter
 from tests.operations.conftest import Ops
-from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedParts
+from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedServices
 
 
-async def a_bit_of_everything(parts: OperatedParts) -> None:
-    await parts.completed("good")
-    await parts.partial("no-summary")
-    await parts.unreadable("noise")
-    await parts.submitted("hanging")
+async def a_bit_of_everything(services: OperatedServices) -> None:
+    await services.completed("good")
+    await services.partial("no-summary")
+    await services.unreadable("noise")
+    await services.submitted("hanging")
     for visit_id in ("good", "no-summary", "noise", "hanging"):
-        await commands.change(parts, visit_id, title=f"{CANARY} visit", tags=(CANARY,))
-    parts.clock.advance(timedelta(hours=1))
+        await commands.change(services, visit_id, title=f"{CANARY} visit", tags=(CANARY,))
+    services.clock.advance(timedelta(hours=1))
 
 
-async def test_visits_are_listed_and_filtered(parts: OperatedParts, ops: Ops) -> None:
-    await a_bit_of_everything(parts)
+async def test_visits_are_listed_and_filtered(services: OperatedServices, ops: Ops) -> None:
+    await a_bit_of_everything(services)
 
     async def ids(*arguments: str) -> set[str]:
         ended = await ops("visits", "--json", *arguments)
@@ -47,9 +47,9 @@ async def test_visits_are_listed_and_filtered(parts: OperatedParts, ops: Ops) ->
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 async def test_no_output_has_a_word_of_a_visit(
-    form: tuple[str, ...], parts: OperatedParts, ops: Ops
+    form: tuple[str, ...], services: OperatedServices, ops: Ops
 ) -> None:
-    await a_bit_of_everything(parts)
+    await a_bit_of_everything(services)
     for command in (
         ("visits",),
         ("visits", "--stuck"),
@@ -73,9 +73,9 @@ async def test_no_output_has_a_word_of_a_visit(
 
 
 async def test_show_draws_the_stages_and_says_what_can_be_done(
-    parts: OperatedParts, ops: Ops
+    services: OperatedServices, ops: Ops
 ) -> None:
-    await a_bit_of_everything(parts)
+    await a_bit_of_everything(services)
     shown = await ops("show", "no-summary")
     assert shown.code == OK
     for stage in ("submission", "transcription", "summary"):
@@ -86,10 +86,10 @@ async def test_show_draws_the_stages_and_says_what_can_be_done(
     assert [run["outcome"] for run in as_json["runs"]] == ["done", "done", "failed"]
 
 
-async def test_who_looks_at_a_visit_is_on_record(parts: OperatedParts, ops: Ops) -> None:
-    await parts.completed("good")
+async def test_who_looks_at_a_visit_is_on_record(services: OperatedServices, ops: Ops) -> None:
+    await services.completed("good")
     await ops("show", "good")
-    (entry,) = await parts.operators.audit(AuditFilter(target="good"), 10)
+    (entry,) = await services.operators.audit(AuditFilter(target="good"), 10)
     assert (entry.actor, entry.action) == ("olga", "read_timeline")
     assert "read timeline" in (await ops("audit", "--of", "good")).out
 
@@ -115,43 +115,43 @@ async def test_who_looks_at_a_visit_is_on_record(parts: OperatedParts, ops: Ops)
     ],
 )
 async def test_nothing_is_changed_without_a_yes_where_nobody_can_be_asked(
-    command: tuple[str, ...], parts: OperatedParts, ops: Ops
+    command: tuple[str, ...], services: OperatedServices, ops: Ops
 ) -> None:
-    await a_bit_of_everything(parts)
-    before = parts.store.documents()
+    await a_bit_of_everything(services)
+    before = services.store.documents()
     ended = await ops(*command)
     assert ended.code == USAGE
     assert "--yes" in ended.told
-    assert parts.store.documents() == before
-    assert parts.schedules.runs == []
+    assert services.store.documents() == before
+    assert services.schedules.runs == []
 
 
-async def test_retry_begins_the_failed_stage_again(parts: OperatedParts, ops: Ops) -> None:
-    await parts.partial("v1")
+async def test_retry_begins_the_failed_stage_again(services: OperatedServices, ops: Ops) -> None:
+    await services.partial("v1")
     ended = await ops("--yes", "retry", "v1")
     assert ended.code == OK
     assert "attempt 2, summarizing" in ended.out
-    assert (await parts.get("v1")).processing_status is ProcessingStatus.SUMMARIZING
+    assert (await services.get("v1")).processing_status is ProcessingStatus.SUMMARIZING
 
 
 async def test_a_refused_retry_names_the_code_and_a_rerun_only_of_a_readable_recording(
-    parts: OperatedParts, ops: Ops
+    services: OperatedServices, ops: Ops
 ) -> None:
-    await parts.unreadable("noise")
+    await services.unreadable("noise")
     refused = await ops("retry", "noise", "--yes")
     assert refused.code == PROBLEMS
     assert "audio_unreadable does not go away" in refused.told
     assert "rerun" not in refused.told
     assert "1 of 1 will be refused" in (await ops("bulk-retry", "--yes")).told
-    await parts.silent("quiet")
+    await services.silent("quiet")
     refused = await ops("retry", "quiet", "--yes")
     assert "scripts/ops rerun quiet --from submission" in refused.told
 
 
 async def test_what_is_refused_is_a_sentence_and_exit_code_1(
-    parts: OperatedParts, ops: Ops
+    services: OperatedServices, ops: Ops
 ) -> None:
-    await parts.completed("v1")
+    await services.completed("v1")
     ended = await ops("retry", "v1", "--yes")
     assert ended.code == PROBLEMS
     assert ended.told == "There is nothing to try again. (nothing_to_retry)\n"
@@ -160,9 +160,9 @@ async def test_what_is_refused_is_a_sentence_and_exit_code_1(
 
 
 async def test_dead_letters_are_listed_by_stage_code_and_state(
-    parts: OperatedParts, ops: Ops
+    services: OperatedServices, ops: Ops
 ) -> None:
-    await a_bit_of_everything(parts)
+    await a_bit_of_everything(services)
 
     async def ids(*arguments: str) -> set[str]:
         found = (await ops("dead-letters", "--json", *arguments)).json["deadLetters"]
@@ -179,31 +179,33 @@ async def test_dead_letters_are_listed_by_stage_code_and_state(
 
 
 async def test_bulk_retry_sums_up_and_says_by_its_code_that_some_were_refused(
-    parts: OperatedParts, ops: Ops
+    services: OperatedServices, ops: Ops
 ) -> None:
-    await parts.partial("v1")
-    await parts.partial("v2")
+    await services.partial("v1")
+    await services.partial("v2")
     ended = await ops("bulk-retry", "--code", "summary_invalid", "--per-minute", "6000", "--yes")
     assert ended.code == OK
     assert "2/2" in ended.told
-    await parts.unreadable("v3")
+    await services.unreadable("v3")
     as_json = await ops("bulk-retry", "--json", "--yes")
     assert as_json.code == PROBLEMS
     assert as_json.json["codes"] == {"nothing_to_retry": 1}
     assert (await ops("bulk-retry", "--stage", "transcription", "--yes")).code == OK
 
 
-async def test_discard_keeps_the_reason_and_who_gave_it(parts: OperatedParts, ops: Ops) -> None:
-    await parts.unreadable("v1")
+async def test_discard_keeps_the_reason_and_who_gave_it(
+    services: OperatedServices, ops: Ops
+) -> None:
+    await services.unreadable("v1")
     assert (await ops("discard", "v1", "--reason", "a test call", "--yes")).code == OK
-    found = await parts.operators.letter("v1")
+    found = await services.operators.letter("v1")
     assert found is not None
     assert found.letter.state is LetterState.DISCARDED
     assert (found.letter.discard_reason, found.letter.discarded_by) == ("a test call", "olga")
 
 
-async def test_a_held_visit_is_not_deleted(parts: OperatedParts, ops: Ops) -> None:
-    await parts.completed("v1")
+async def test_a_held_visit_is_not_deleted(services: OperatedServices, ops: Ops) -> None:
+    await services.completed("v1")
     assert (await ops("hold", "v1", "--reason", "case 17", "--yes")).code == OK
     refused = await ops("delete", "v1", "--yes")
     assert (refused.code, "legal_hold" in refused.told) == (PROBLEMS, True)
@@ -212,23 +214,23 @@ async def test_a_held_visit_is_not_deleted(parts: OperatedParts, ops: Ops) -> No
     assert (await ops("delete", "v1", "--yes")).code == OK
 
 
-async def test_delete_gives_a_receipt(parts: OperatedParts, ops: Ops) -> None:
-    await parts.completed("v1")
+async def test_delete_gives_a_receipt(services: OperatedServices, ops: Ops) -> None:
+    await services.completed("v1")
     ended = await ops("delete", "v1", "--json", "--yes")
     assert ended.code == OK
     assert ended.json["visitId"] == "v1"
-    assert await parts.store.get("v1") is None
+    assert await services.store.get("v1") is None
 
 
 async def test_queues_schedules_and_breakers_are_shown_and_changed(
-    parts: OperatedParts, ops: Ops
+    services: OperatedServices, ops: Ops
 ) -> None:
-    await parts.breakers.save(None, Breaker(name="model", state=State.OPEN))
+    await services.breakers.save(None, Breaker(name="model", state=State.OPEN))
     assert (await ops("queues", "--json")).json["queues"][0]["state"] == "running"
     assert "paused" in (await ops("queues", "pause", QUEUE, "--yes")).out
     assert (await ops("queues", "--json")).json["queues"][0]["state"] == "paused"
     assert (await ops("schedule", "run", SCHEDULE, "--yes")).code == OK
-    assert parts.schedules.runs == [SCHEDULE]
+    assert services.schedules.runs == [SCHEDULE]
     assert "paused" in (await ops("schedule", "pause", SCHEDULE, "--yes")).out
     assert (await ops("schedule", "list", "--json")).json["schedules"][0]["state"] == "paused"
     assert "open" in (await ops("breakers")).out
@@ -240,17 +242,17 @@ async def test_queues_schedules_and_breakers_are_shown_and_changed(
 
 
 async def test_the_doctors_exit_code_tells_whether_something_is_wrong(
-    parts: OperatedParts, ops: Ops
+    services: OperatedServices, ops: Ops
 ) -> None:
     assert (await ops("doctor")).code == OK
-    await parts.queues.pause(QUEUE)
+    await services.queues.pause(QUEUE)
     ended = await ops("doctor", "--json")
     assert ended.code == PROBLEMS
     assert not ended.json["ok"]
 
 
-async def test_stats_and_costs_are_printed(parts: OperatedParts, ops: Ops) -> None:
-    await a_bit_of_everything(parts)
+async def test_stats_and_costs_are_printed(services: OperatedServices, ops: Ops) -> None:
+    await a_bit_of_everything(services)
     found = (await ops("stats", "--json")).json
     assert found["statistics"]["completed"] == 1
     assert found["failures"]["byCode"] == {"audio_unreadable": 1, "summary_invalid": 1}
@@ -298,16 +300,16 @@ def test_options_may_stand_before_the_command_or_after_it() -> None:
 
 
 async def test_a_visit_is_made_urgent_and_ordinary_again_on_record(
-    parts: OperatedParts, ops: Ops
+    services: OperatedServices, ops: Ops
 ) -> None:
-    await parts.submitted("v1")
+    await services.submitted("v1")
     made = await ops("urgent", "v1", "--json", "--yes")
     assert made.code == OK
-    stored = await parts.store.get("v1")
+    stored = await services.store.get("v1")
     assert stored is not None
     assert stored.visit.urgent
     assert (await ops("urgent", "v1", "--off", "--yes")).code == OK
-    stored = await parts.store.get("v1")
+    stored = await services.store.get("v1")
     assert stored is not None
     assert not stored.visit.urgent
     assert (await ops("urgent", "none", "--yes")).code == PROBLEMS

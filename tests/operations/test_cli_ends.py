@@ -16,7 +16,7 @@ from infra.ops import cli
 from infra.ops.cli import CLOSED, USAGE, main
 from infra.ops.local_stack import ADDRESSES, Addresses, published
 
-NOBODY = 65534
+NO_WORKER = 65534
 ENV = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}", "PYTHONUNBUFFERED": ""}
 REAL = (sys.executable, "-m", "infra.ops")
 ON_MEMORY = (sys.executable, "-m", "tests.operations.ops_on_memory")
@@ -167,7 +167,7 @@ def read_only() -> Iterator[Path]:
 def test_a_read_only_checkout_without_an_environment_is_a_sentence(read_only: Path) -> None:
     ended = subprocess.run(
         [read_only / "scripts" / "ops", "--local", "visits"],
-        user=NOBODY if os.getuid() == 0 else None,  # no folder is read-only for root
+        user=NO_WORKER if os.getuid() == 0 else None,  # no folder is read-only for root
         capture_output=True,
         text=True,
         check=False,

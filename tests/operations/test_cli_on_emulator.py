@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from infra.ops.cli import OK, PROBLEMS, parser, run
-from infra.ops.connection import Connection, OperatorsParts, cloud
+from infra.ops.connection import Connection, OperatorsServices, cloud
 from lumimd.domain.commit import Commit
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.errors import ErrorCode, Transient
@@ -25,7 +25,7 @@ from lumimd.domain.visit import (
 from lumimd.runtime.settings import Settings
 from tests.support.object_holds import object_holds
 from tests.support.operators import CANARY
-from tests.support.parts import upload
+from tests.support.services import upload
 
 NOW = datetime.now(UTC)
 
@@ -66,10 +66,10 @@ async def test_an_operator_without_secrets_holds_releases_and_repeats_deletions(
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     with object_holds(storage_url) as url:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
-        parts = cloud(f"demo-{uuid.uuid4().hex[:12]}", "us-central1").parts
+        services = cloud(f"demo-{uuid.uuid4().hex[:12]}", "us-central1").services
         visit = partial()
         assert visit.audio
-        await parts.store.create(Commit(visit))
+        await services.store.create(Commit(visit))
         folder = f"visits/{visit.user_id}/{visit.visit_id}/"
         path = f"visits/{visit.user_id}/{visit.visit_id}/audio.m4a"
         async with httpx.AsyncClient(base_url=url) as http:
@@ -82,7 +82,7 @@ async def test_an_operator_without_secrets_holds_releases_and_repeats_deletions(
 
         async def ops(*arguments: str, code: int = OK) -> dict[str, object]:
             wanted = parser().parse_args([*arguments, "--json", "--yes"])
-            connection = Connection(parts, "the test", ())
+            connection = Connection(services, "the test", ())
             ended = await run(wanted, connection, "olga", Console(stderr=True))
             printed = capsys.readouterr()
             assert ended == code, printed.err
@@ -92,12 +92,12 @@ async def test_an_operator_without_secrets_holds_releases_and_repeats_deletions(
         await ops("retry", "v1", code=PROBLEMS)
         await ops("delete", "v1", code=PROBLEMS)
         with pytest.raises(Transient):
-            await parts.audio.erase(visit.audio.bucket, folder)
+            await services.audio.erase(visit.audio.bucket, folder)
         assert not (await ops("release", "v1", "--reason", "closed"))["legalHold"]
         await ops("delete", "v1")
-        await parts.store._client.document("visits/v1").set(visit.to_stored())  # type: ignore[attr-defined]
+        await services.store._client.document("visits/v1").set(visit.to_stored())  # type: ignore[attr-defined]
         assert (await ops("after-restore", "--since", "1d"))["deleted"] == ["v1"]
-        assert await parts.audio.erase(visit.audio.bucket, folder) == 1
+        assert await services.audio.erase(visit.audio.bucket, folder) == 1
 
 
 @pytest.mark.emulator
@@ -115,12 +115,12 @@ async def test_an_operator_without_secrets_looks_retries_and_discards(
     monkeypatch.setenv("CLOUD_TASKS_EMULATOR_HOST", tasks_host)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
     connection = cloud(f"demo-{uuid.uuid4().hex[:12]}", "us-central1")
-    parts = connection.parts
-    assert isinstance(parts, OperatorsParts)
+    services = connection.services
+    assert isinstance(services, OperatorsServices)
     visit = partial()
     other = visit.model_copy(update={"visit_id": "v2"})
     for each in (visit, other):
-        await parts.store.create(Commit(each, dead_letter=DeadLetter.of(each, each.updated_at)))
+        await services.store.create(Commit(each, dead_letter=DeadLetter.of(each, each.updated_at)))
 
     async def ops(*arguments: str, code: int = OK) -> dict[str, object]:
         wanted = parser().parse_args([*arguments, "--json"])

@@ -59,7 +59,7 @@ env = {
 }
 cli.choose = lambda runs, wanted: Addresses("run-a", 1, False, env, {})
 async def run(wanted, connection, name, told):
-    getattr(connection.parts, sys.argv[1])
+    getattr(connection.services, sys.argv[1])
     return 0
 cli.run = run
 cli.main(["--local", "visits"])

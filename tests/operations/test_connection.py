@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.ops.cli import USAGE, main
-from infra.ops.connection import NeedsSetting, OperatorsParts, cloud
+from infra.ops.connection import NeedsSetting, OperatorsServices, cloud
 from lumimd.runtime.settings import Settings
 
 
@@ -21,7 +21,7 @@ def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_settings_the_doctor_can_name_what_is_missing() -> None:
     connection = cloud("my-project", "europe-west3")
-    assert isinstance(connection.parts, OperatorsParts)
+    assert isinstance(connection.services, OperatorsServices)
     assert connection.where == "project my-project"
     missing = {problem.partition(":")[0] for problem in connection.configuration}
     assert {"ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "SUMMARY_QUEUE"} <= missing
@@ -29,13 +29,13 @@ def test_without_settings_the_doctor_can_name_what_is_missing() -> None:
 
 
 def test_what_needs_a_key_says_which_one() -> None:
-    parts = cloud("my-project", "europe-west3").parts
+    services = cloud("my-project", "europe-west3").services
     with pytest.raises(NeedsSetting, match=r"WEBHOOK_SECRET|ASSEMBLYAI_API_KEY"):
-        _ = parts.transcriber
+        _ = services.transcriber
 
 
 def test_only_what_can_be_asked_without_a_key_is_checked() -> None:
-    assert set(cloud("my-project", "europe-west3").parts.checks) == {
+    assert set(cloud("my-project", "europe-west3").services.checks) == {
         "store",
         "queues",
         "scheduler",
@@ -55,9 +55,9 @@ def test_who_is_not_signed_in_is_told_how(
 
 
 async def test_a_missing_task_is_left_to_the_scheduler() -> None:
-    parts = cloud("my-project", "europe-west3").parts
-    await parts.tasks.request_summary("v1", 1, 1)
-    assert not await parts.tasks.forget("v1", 1, 1)
+    services = cloud("my-project", "europe-west3").services
+    await services.tasks.request_summary("v1", 1, 1)
+    assert not await services.tasks.forget("v1", 1, 1)
 
 
 def test_with_all_settings_everything_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +73,8 @@ def test_with_all_settings_everything_can_be_done(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, value)
     connection = cloud("my-project", "us-central1")
     assert connection.configuration == ()
-    assert not isinstance(connection.parts, OperatorsParts)
-    assert "transcriber" in connection.parts.checks
+    assert not isinstance(connection.services, OperatorsServices)
+    assert "transcriber" in connection.services.checks
 
 
 def test_a_stack_that_does_not_run_is_a_sentence_and_exit_code_2(

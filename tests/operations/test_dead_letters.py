@@ -13,29 +13,29 @@ from lumimd.operations import dead_letters
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import summarize
 from lumimd.ports.operator_store import AuditFilter, AuditOutcome, LetterFilter
-from tests.support.operators import OperatedParts
+from tests.support.operators import OperatedServices
 
 
 async def test_a_retried_item_leaves_the_dead_letters_and_its_transcript_is_used_again(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.partial("v1")
+    await services.partial("v1")
     visit = await dead_letters.retry(olga, "v1")
     assert (visit.attempt, visit.processing_status) == (2, ProcessingStatus.SUMMARIZING)
-    assert await parts.operators.letters(LetterFilter(state=None), 10) == []
-    await summarize.summarize(parts, "v1", 2)
-    assert (await parts.get("v1")).status is Status.COMPLETED
-    assert len(parts.transcriber.orders) == 1
+    assert await services.operators.letters(LetterFilter(state=None), 10) == []
+    await summarize.summarize(services, "v1", 2)
+    assert (await services.get("v1")).status is Status.COMPLETED
+    assert len(services.transcriber.orders) == 1
 
 
 async def test_the_log_says_who_retried_what_when_and_what_changed(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.partial("v1")
+    await services.partial("v1")
     await dead_letters.retry(olga, "v1")
-    (entry,) = await parts.operators.audit(AuditFilter(), 10)
+    (entry,) = await services.operators.audit(AuditFilter(), 10)
     assert (entry.actor, entry.action, entry.target) == ("olga", "retry", "v1")
-    assert (entry.at, entry.outcome) == (parts.clock.now(), AuditOutcome.DONE)
+    assert (entry.at, entry.outcome) == (services.clock.now(), AuditOutcome.DONE)
     assert entry.before == {
         "status": "partial",
         "processingStatus": "failed",
@@ -50,18 +50,18 @@ async def test_the_log_says_who_retried_what_when_and_what_changed(
     }
 
 
-async def test_a_refusal_is_in_the_log_as_well(parts: OperatedParts, olga: Operator) -> None:
-    await parts.completed("v1")
+async def test_a_refusal_is_in_the_log_as_well(services: OperatedServices, olga: Operator) -> None:
+    await services.completed("v1")
     with pytest.raises(Refused):
         await dead_letters.retry(olga, "v1")
-    (entry,) = await parts.operators.audit(AuditFilter(), 10)
+    (entry,) = await services.operators.audit(AuditFilter(), 10)
     assert (entry.outcome, entry.code) == (AuditOutcome.REFUSED, "nothing_to_retry")
 
 
 async def test_the_second_of_two_quick_retries_is_refused(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.partial("v1")
+    await services.partial("v1")
     await dead_letters.retry(olga, "v1")
     with pytest.raises(Refused) as refused:
         await dead_letters.retry(olga, "v1")
@@ -69,20 +69,20 @@ async def test_the_second_of_two_quick_retries_is_refused(
 
 
 async def test_a_discarded_letter_keeps_its_reason_and_the_visit_stays_as_it_is(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.unreadable("v1")
-    before = await parts.store.get("v1")
-    parts.clock.advance(timedelta(hours=1))
+    await services.unreadable("v1")
+    before = await services.store.get("v1")
+    services.clock.advance(timedelta(hours=1))
     letter = await dead_letters.discard(olga, "v1", "the phone recorded noise")
     assert letter == await dead_letters.one(olga, "v1")
     assert (letter.state, letter.discard_reason) == (
         LetterState.DISCARDED,
         "the phone recorded noise",
     )
-    assert (letter.discarded_by, letter.discarded_at) == ("olga", parts.clock.now())
-    assert await parts.store.get("v1") == before  # even its version
-    (entry,) = await parts.operators.audit(AuditFilter(), 10)
+    assert (letter.discarded_by, letter.discarded_at) == ("olga", services.clock.now())
+    assert await services.store.get("v1") == before  # even its version
+    (entry,) = await services.operators.audit(AuditFilter(), 10)
     assert (entry.reason, entry.before, entry.after) == (
         "the phone recorded noise",
         {"state": "open"},
@@ -91,9 +91,9 @@ async def test_a_discarded_letter_keeps_its_reason_and_the_visit_stays_as_it_is(
 
 
 async def test_what_is_not_there_or_put_away_already_cannot_be_discarded(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.unreadable("v1")
+    await services.unreadable("v1")
     await dead_letters.discard(olga, "v1", "noise")
     with pytest.raises(OperatorRefused) as again:
         await dead_letters.discard(olga, "v1", "noise, again")
@@ -105,33 +105,33 @@ async def test_what_is_not_there_or_put_away_already_cannot_be_discarded(
 
 
 async def test_a_letter_that_changed_under_the_operators_eyes_is_not_discarded(
-    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+    services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await parts.partial("v1")
-    save = parts.operators.save_letter
+    await services.partial("v1")
+    save = services.operators.save_letter
 
     async def beaten(*arguments: object) -> None:
-        stored = await parts.store.get("v1")
+        stored = await services.store.get("v1")
         assert stored is not None
-        await parts.store.save(stored, Commit(stored.visit, no_dead_letter=True))
+        await services.store.save(stored, Commit(stored.visit, no_dead_letter=True))
         await save(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(parts.operators, "save_letter", beaten)
+    monkeypatch.setattr(services.operators, "save_letter", beaten)
     with pytest.raises(OperatorRefused) as refused:
         await dead_letters.discard(olga, "v1", "noise")
     assert refused.value.code is OperatorCode.CHANGED_MEANWHILE
-    assert await parts.operators.letter("v1") is None
+    assert await services.operators.letter("v1") is None
 
 
 async def test_another_failure_of_the_same_visit_is_a_new_letter_and_open(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.partial("v1")
+    await services.partial("v1")
     await dead_letters.discard(olga, "v1", "never mind")
     await dead_letters.retry(olga, "v1")
     from lumimd.domain.errors import ErrorCode, Permanent
 
-    parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
-    await summarize.summarize(parts, "v1", 2)
+    services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
+    await summarize.summarize(services, "v1", 2)
     letter = await dead_letters.one(olga, "v1")
     assert (letter.state, letter.discard_reason) == (LetterState.OPEN, None)

@@ -9,19 +9,19 @@ from lumimd.operations.operator import Operator
 from lumimd.policies.breaker import ORDERS, Breaker, Reason, opened
 from lumimd.policies.breaker_suspects import mark, refused
 from lumimd.ports.health_check import Unhealthy
-from tests.support.operators import OperatedParts
+from tests.support.operators import OperatedServices
 
 
-def refusing(parts: OperatedParts, fault: DeploymentFault) -> Breaker:
+def refusing(services: OperatedServices, fault: DeploymentFault) -> Breaker:
     breaker = Breaker(name=ORDERS.name)
-    return opened(breaker, None, Reason.REFUSED, parts.clock.now(), fault)
+    return opened(breaker, None, Reason.REFUSED, services.clock.now(), fault)
 
 
 @pytest.mark.parametrize("fault", DeploymentFault)
 async def test_doctor_names_the_fault_and_its_remedy(
-    parts: OperatedParts, olga: Operator, fault: DeploymentFault
+    services: OperatedServices, olga: Operator, fault: DeploymentFault
 ) -> None:
-    await parts.breakers.save(None, refusing(parts, fault))
+    await services.breakers.save(None, refusing(services, fault))
     found = await diagnose(olga, tuple)
     (finding,) = [each for each in found.findings if each.subject == "breaker: orders"]
     assert finding.level is Level.PROBLEM
@@ -30,18 +30,18 @@ async def test_doctor_names_the_fault_and_its_remedy(
     assert "however long" in finding.sentence
 
 
-async def test_a_single_visit_that_is_refused_is_mentioned(parts: OperatedParts) -> None:
-    now = parts.clock.now()
-    await parts.breakers.save(None, refused(Breaker(name=ORDERS.name), mark("v1"), now))
-    said = await checks.breaker_check(parts.breakers, ORDERS.name)()
+async def test_a_single_visit_that_is_refused_is_mentioned(services: OperatedServices) -> None:
+    now = services.clock.now()
+    await services.breakers.save(None, refused(Breaker(name=ORDERS.name), mark("v1"), now))
+    said = await checks.breaker_check(services.breakers, ORDERS.name)()
     assert "a visit was refused" in said
     with pytest.raises(Unhealthy):
-        await checks.breaker_check(_Open(parts), ORDERS.name)()
+        await checks.breaker_check(_Open(services), ORDERS.name)()
 
 
 class _Open:
-    def __init__(self, parts: OperatedParts) -> None:
-        self._breaker = refusing(parts, DeploymentFault.UNPAID)
+    def __init__(self, services: OperatedServices) -> None:
+        self._breaker = refusing(services, DeploymentFault.UNPAID)
 
     async def get(self, name: str) -> tuple[Breaker, object]:
         return self._breaker, 1

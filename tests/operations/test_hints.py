@@ -12,55 +12,55 @@ from lumimd.domain.errors import ErrorCode
 from lumimd.operations.legal_hold import hold
 from lumimd.pipeline import commands
 from tests.operations.conftest import ops_on
-from tests.support.operators import QUEUE, SCHEDULE, OperatedParts, operator
+from tests.support.operators import QUEUE, SCHEDULE, OperatedServices, operator
 
 PROGRAM = "../checkout/scripts/ops"
-Given = Callable[[OperatedParts], Awaitable[None]]
+Given = Callable[[OperatedServices], Awaitable[None]]
 
 
-async def failed_for_now(parts: OperatedParts) -> None:
-    await parts.partial("v1", ErrorCode.SUMMARY_UNAVAILABLE)
+async def failed_for_now(services: OperatedServices) -> None:
+    await services.partial("v1", ErrorCode.SUMMARY_UNAVAILABLE)
 
 
-async def failed_for_good(parts: OperatedParts) -> None:
-    await parts.unreadable("v1")
+async def failed_for_good(services: OperatedServices) -> None:
+    await services.unreadable("v1")
 
 
-async def silent(parts: OperatedParts) -> None:
-    await parts.silent("v1")
+async def silent(services: OperatedServices) -> None:
+    await services.silent("v1")
 
 
-async def retried_a_moment_ago(parts: OperatedParts) -> None:
-    await parts.partial("v1")
-    await commands.retry(parts, "v1")
-    await parts.not_summarized_again("v1")
+async def retried_a_moment_ago(services: OperatedServices) -> None:
+    await services.partial("v1")
+    await commands.retry(services, "v1")
+    await services.not_summarized_again("v1")
 
 
-async def discarded(parts: OperatedParts) -> None:
-    await parts.unreadable("v1")
-    ended = await operator(parts).parts.operators.letter("v1")
+async def discarded(services: OperatedServices) -> None:
+    await services.unreadable("v1")
+    ended = await operator(services).services.operators.letter("v1")
     assert ended is not None
-    letter = ended.letter.discarded("otto", "only noise", parts.clock.now())
-    await parts.operators.save_letter(ended, letter)
+    letter = ended.letter.discarded("otto", "only noise", services.clock.now())
+    await services.operators.save_letter(ended, letter)
 
 
-async def held(parts: OperatedParts) -> None:
-    await parts.unreadable("v1")
-    await hold(operator(parts), "v1", reason="case 17")
+async def held(services: OperatedServices) -> None:
+    await services.unreadable("v1")
+    await hold(operator(services), "v1", reason="case 17")
 
 
-async def stuck(parts: OperatedParts) -> None:
-    await parts.submitted("v1")
-    parts.clock.advance(timedelta(hours=1))
+async def stuck(services: OperatedServices) -> None:
+    await services.submitted("v1")
+    services.clock.advance(timedelta(hours=1))
 
 
-async def completed(parts: OperatedParts) -> None:
-    await parts.completed("v1")
+async def completed(services: OperatedServices) -> None:
+    await services.completed("v1")
 
 
-async def all_paused(parts: OperatedParts) -> None:
-    await parts.queues.pause(QUEUE)
-    await parts.schedules.pause(SCHEDULE)
+async def all_paused(services: OperatedServices) -> None:
+    await services.queues.pause(QUEUE)
+    await services.schedules.pause(SCHEDULE)
 
 
 GIVEN = (
@@ -104,18 +104,18 @@ async def test_advised_commands_run_as_printed(
     monkeypatch.setenv(CALLED_AS, PROGRAM)
     monkeypatch.setenv("COLUMNS", "40")  # a command that is broken in two cannot be typed
 
-    async def after(command: tuple[str, ...], place: tuple[str, ...]) -> OperatedParts:
-        parts = OperatedParts()
-        await given(parts)
-        await ops_on(parts, capsys)(*place, *command, "--yes")
-        return parts
+    async def after(command: tuple[str, ...], place: tuple[str, ...]) -> OperatedServices:
+        services = OperatedServices()
+        await given(services)
+        await ops_on(services, capsys)(*place, *command, "--yes")
+        return services
 
     everything = [(PLACES[0], command) for command in ASKED]
     everywhere = [(place, ASKED[0]) for place in PLACES[1:]]
     for place, command in [*everything, *everywhere]:
-        parts = OperatedParts()
-        await given(parts)
-        ended = await ops_on(parts, capsys)(*place, *command, "--yes")
+        services = OperatedServices()
+        await given(services)
+        ended = await ops_on(services, capsys)(*place, *command, "--yes")
         for words in advised(ended.out + ended.told):
             assert words[: len(place)] == list(place)
             again = await ops_on(await after(command, place), capsys)(*words, "--yes")
@@ -124,10 +124,10 @@ async def test_advised_commands_run_as_printed(
 
 
 async def test_a_failed_visit_is_helped_by_what_is_printed(
-    parts: OperatedParts, capsys: pytest.CaptureFixture[str]
+    services: OperatedServices, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ops = ops_on(parts, capsys)
-    await parts.partial("v1", ErrorCode.SUMMARY_UNAVAILABLE)
+    ops = ops_on(services, capsys)
+    await services.partial("v1", ErrorCode.SUMMARY_UNAVAILABLE)
     shown = await ops("--local", "--run", "run-a", "show", "v1")
     assert "scripts/ops --local --run run-a retry v1" in shown.out
     assert "scripts/ops --local --run run-a discard v1 --reason" in shown.out
@@ -136,10 +136,10 @@ async def test_a_failed_visit_is_helped_by_what_is_printed(
 
 
 async def test_nothing_is_advised_that_would_be_refused(
-    parts: OperatedParts, capsys: pytest.CaptureFixture[str]
+    services: OperatedServices, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ops = ops_on(parts, capsys)
-    await failed_for_good(parts)
+    ops = ops_on(services, capsys)
+    await failed_for_good(services)
     shown = await ops("show", "v1")
     assert "retry v1" not in shown.out
     await ops("discard", "v1", "--reason", "only noise", "--yes")
@@ -147,11 +147,11 @@ async def test_nothing_is_advised_that_would_be_refused(
 
 
 async def test_the_doctor_names_the_command_that_shows_more(
-    parts: OperatedParts, capsys: pytest.CaptureFixture[str]
+    services: OperatedServices, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ops = ops_on(parts, capsys)
-    await stuck(parts)
-    await parts.unreadable("v2")
+    ops = ops_on(services, capsys)
+    await stuck(services)
+    await services.unreadable("v2")
     ended = await ops("--local", "doctor")
     assert "scripts/ops --local visits --stuck" in ended.out
     assert "scripts/ops --local dead-letters" in ended.out

@@ -12,7 +12,7 @@ from rich.console import Console
 from infra.ops.listing import Listing, print_whole
 from lumimd.policies.breaker import Breaker, Reason, State
 from tests.operations.conftest import ops_on
-from tests.support.operators import QUEUE, SCHEDULE, OperatedParts
+from tests.support.operators import QUEUE, SCHEDULE, OperatedServices
 
 IDS = {name: f"{name}-{'x7Kq' * 7}"[:28] for name in ("good", "partial", "noise", "hanging")}
 USER = "kQ3vB9mZ2pR7tY5wX1cN8dF4gH6j"
@@ -61,20 +61,20 @@ def headings(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return found
 
 
-async def visits_of_one_user(parts: OperatedParts) -> None:
-    parts.owner = USER
-    await parts.completed(IDS["good"])
-    await parts.partial(IDS["partial"])
-    await parts.unreadable(IDS["noise"])
-    await parts.submitted(IDS["hanging"])
+async def visits_of_one_user(services: OperatedServices) -> None:
+    services.owner = USER
+    await services.completed(IDS["good"])
+    await services.partial(IDS["partial"])
+    await services.unreadable(IDS["noise"])
+    await services.submitted(IDS["hanging"])
     opened = Breaker(
         name="model",
         state=State.OPEN,
         reason=Reason.FAILURES_IN_A_ROW,
-        changed_at=parts.clock.now(),
+        changed_at=services.clock.now(),
     )
-    await parts.breakers.save(None, opened)
-    parts.clock.advance(timedelta(hours=1))
+    await services.breakers.save(None, opened)
+    services.clock.advance(timedelta(hours=1))
 
 
 Printed = Callable[[str | None], Awaitable[str]]
@@ -92,15 +92,15 @@ async def assert_whole(printed: Printed, headings: set[str]) -> None:
 @pytest.mark.parametrize("command", READINGS, ids=" ".join)
 async def test_a_narrow_terminal_shows_every_word_whole(
     command: tuple[str, ...],
-    parts: OperatedParts,
+    services: OperatedServices,
     headings: set[str],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await visits_of_one_user(parts)
-    otto = ops_on(parts, capsys, name="otto")
+    await visits_of_one_user(services)
+    otto = ops_on(services, capsys, name="otto")
     await otto("discard", IDS["noise"], "--reason", "only noise, owner told", "--yes")
-    ops = ops_on(parts, capsys)
+    ops = ops_on(services, capsys)
 
     async def printed(columns: str | None) -> str:
         set_width(monkeypatch, columns)
@@ -118,9 +118,9 @@ async def test_a_change_is_told_whole_at_every_width(
 ) -> None:
     async def printed(columns: str | None) -> str:
         set_width(monkeypatch, columns)
-        parts = OperatedParts()
-        await visits_of_one_user(parts)
-        return (await ops_on(parts, capsys)(*command, "--yes")).out
+        services = OperatedServices()
+        await visits_of_one_user(services)
+        return (await ops_on(services, capsys)(*command, "--yes")).out
 
     await assert_whole(printed, headings)
 
@@ -135,13 +135,13 @@ def set_width(monkeypatch: pytest.MonkeyPatch, columns: str | None) -> None:
 @pytest.mark.parametrize("width", [40, 60, 80])
 async def test_no_line_is_wider_than_the_terminal_unless_one_word_is(
     width: int,
-    parts: OperatedParts,
+    services: OperatedServices,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    await visits_of_one_user(parts)
-    ops = ops_on(parts, capsys)
+    await visits_of_one_user(services)
+    ops = ops_on(services, capsys)
     for command in READINGS:
         for line in (await ops(*command)).out.splitlines():
             if line.startswith("  scripts/ops"):  # a command to be copied is one line

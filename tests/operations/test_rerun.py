@@ -9,88 +9,94 @@ from lumimd.operations.operator import Operator
 from lumimd.operations.rerun import From, rerun
 from lumimd.pipeline import commands, recover, summarize
 from lumimd.ports.operator_store import AuditFilter
-from tests.support.operators import OperatedParts
+from tests.support.operators import OperatedServices
 
 
 async def test_from_the_summary_the_transcript_stays_and_only_the_model_is_paid(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.completed("v1")
-    before = await parts.store.transcript("v1")
+    await services.completed("v1")
+    before = await services.store.transcript("v1")
     visit = await rerun(olga, "v1", From.SUMMARY)
     assert visit.processing_status is ProcessingStatus.SUMMARIZING
-    await summarize.summarize(parts, "v1", visit.attempt)
-    assert (await parts.get("v1")).status is Status.COMPLETED
-    assert await parts.store.transcript("v1") == before
-    assert len(parts.transcriber.orders) == 1
-    assert parts.summarizer.calls == 2
+    await summarize.summarize(services, "v1", visit.attempt)
+    assert (await services.get("v1")).status is Status.COMPLETED
+    assert await services.store.transcript("v1") == before
+    assert len(services.transcriber.orders) == 1
+    assert services.summarizer.calls == 2
 
 
 async def test_from_the_submission_everything_is_made_anew(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.completed("v1")
+    await services.completed("v1")
     visit = await rerun(olga, "v1", From.SUBMISSION)
     assert (visit.attempt, visit.processing_status) == (2, ProcessingStatus.PENDING)
-    await recover.wake_due(parts)
-    assert len(parts.transcriber.orders) == 2
-    assert (await parts.get("v1")).processing_status is ProcessingStatus.TRANSCRIBING
+    await recover.wake_due(services)
+    assert len(services.transcriber.orders) == 2
+    assert (await services.get("v1")).processing_status is ProcessingStatus.TRANSCRIBING
 
 
-async def test_what_is_at_work_is_not_begun_again(parts: OperatedParts, olga: Operator) -> None:
-    await parts.submitted("v1")
+async def test_what_is_at_work_is_not_begun_again(
+    services: OperatedServices, olga: Operator
+) -> None:
+    await services.submitted("v1")
     for begin in From:
         with pytest.raises(Refused) as refused:
             await rerun(olga, "v1", begin)
         assert refused.value.code is RefusalCode.STILL_PROCESSING
-    assert len(parts.transcriber.orders) == 1
+    assert len(services.transcriber.orders) == 1
 
 
 async def test_without_its_recording_a_visit_keeps_what_was_made_of_it(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.completed("v1")
-    before = await parts.get("v1")
-    parts.audio._content.clear()  # retention has removed it
+    await services.completed("v1")
+    before = await services.get("v1")
+    services.audio._content.clear()  # retention has removed it
     with pytest.raises(OperatorRefused) as refused:
         await rerun(olga, "v1", From.SUBMISSION)
     assert refused.value.code is OperatorCode.NO_RECORDING
-    assert await parts.get("v1") == before
+    assert await services.get("v1") == before
 
 
 async def test_a_failed_order_is_looked_for_before_anything_is_ordered_again(
-    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+    services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began: list[str] = []
 
-    async def retried(_parts: object, visit_id: str) -> object:
+    async def retried(_services: object, visit_id: str) -> object:
         began.append(visit_id)
-        return await parts.get(visit_id)
+        return await services.get(visit_id)
 
     from lumimd.domain import events as e
     from lumimd.domain.errors import ErrorCode
-    from lumimd.pipeline.save import record
+    from lumimd.pipeline.save import save_event
 
-    await parts.submitted("v1")
-    stored = await parts.store.get("v1")
+    await services.submitted("v1")
+    stored = await services.store.get("v1")
     assert stored is not None
-    await record(parts, stored, e.TranscriptionFailed(1, ErrorCode.TRANSCRIPTION_UNAVAILABLE))
+    await save_event(
+        services, stored, e.TranscriptionFailed(1, ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+    )
     monkeypatch.setattr(commands, "retry", retried)
     await rerun(olga, "v1", From.SUBMISSION)
     assert began == ["v1"]
 
 
-async def test_the_log_says_where_it_was_begun(parts: OperatedParts, olga: Operator) -> None:
-    await parts.completed("v1")
+async def test_the_log_says_where_it_was_begun(services: OperatedServices, olga: Operator) -> None:
+    await services.completed("v1")
     await rerun(olga, "v1", From.SUMMARY)
-    (entry,) = await parts.operators.audit(AuditFilter(target="v1"), 10)
+    (entry,) = await services.operators.audit(AuditFilter(target="v1"), 10)
     assert entry.action == "rerun_from_summary"
     assert entry.before is not None
     assert entry.after is not None
     assert (entry.before["status"], entry.after["status"]) == ("completed", "processing")
 
 
-async def test_a_visit_that_is_not_there_is_refused(parts: OperatedParts, olga: Operator) -> None:
+async def test_a_visit_that_is_not_there_is_refused(
+    services: OperatedServices, olga: Operator
+) -> None:
     for begin in From:
         with pytest.raises(Refused) as refused:
             await rerun(olga, "nobody", begin)

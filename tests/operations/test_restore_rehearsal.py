@@ -27,7 +27,7 @@ from infra.ops.cli import OK, parser, run
 from infra.ops.connection import Connection
 from lumimd.adapters.firestore.deletions import FirestoreDeletions
 from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
-from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
 from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
 from lumimd.domain.visit import ProcessingStatus
@@ -38,9 +38,9 @@ from lumimd.policies.deployment import Policy
 from lumimd.ports.service_controls import RunState
 from tests.monitoring.runbooks import FOLDER
 from tests.monitoring.runbooks import commands as lines_of
-from tests.support.operators import OperatedParts
-from tests.support.parts import tone
+from tests.support.operators import OperatedServices
 from tests.support.servers import running
+from tests.support.services import tone
 
 pytestmark = pytest.mark.emulator
 
@@ -55,14 +55,14 @@ class Rehearsal:
         self.host, self.folder, self._stack = host, folder, stack
         self.project = f"demo-{uuid.uuid4().hex[:12]}"
         self.client = firestore.AsyncClient(project=self.project)
-        self.parts = OperatedParts(policy=Policy(bucket="recordings", requires_consent=False))
-        assert self.parts.admission  # over the store in memory: there is room for every visit
-        self.parts.store = FirestoreVisitStore(self.client)  # type: ignore[assignment]
-        self.parts.deletions = FirestoreDeletions(self.client)  # type: ignore[assignment]
-        self.parts.archive = FirestoreArchive(self.client)  # type: ignore[assignment]
-        self.parts.__dict__["operators"] = FirestoreOperatorStore(self.client)
-        self.parts.queues = MemoryQueues("summaries")
-        self.parts.schedules = MemorySchedules("wake-due-visits", "enforce-retention")
+        self.services = OperatedServices(policy=Policy(bucket="recordings", requires_consent=False))
+        assert self.services.admission  # over the store in memory: there is room for every visit
+        self.services.store = FirestoreVisitStore(self.client)  # type: ignore[assignment]
+        self.services.deletions = FirestoreDeletions(self.client)  # type: ignore[assignment]
+        self.services.retention_queries = FirestoreRetentionQueries(self.client)  # type: ignore[assignment]
+        self.services.__dict__["operators"] = FirestoreOperatorStore(self.client)
+        self.services.queues = MemoryQueues("summaries")
+        self.services.schedules = MemorySchedules("wake-due-visits", "enforce-retention")
         self.beside: firestore.AsyncClient | None = None
         self.stood_in: list[str] = []
 
@@ -102,8 +102,8 @@ class Rehearsal:
                 await self.client.document(found.reference.path).set(found.to_dict())
 
     async def restore_recording(self) -> None:
-        audio = self.parts.upload(DAMAGED).audio
-        self.parts.audio.put(audio, tone(seconds=2))
+        audio = self.services.upload(DAMAGED).audio
+        self.services.audio.put(audio, tone(seconds=2))
 
     async def nothing(self) -> None:
         """Looks, or clears away what the test's own folder holds."""
@@ -128,16 +128,16 @@ class Rehearsal:
 
     async def minutes_pass(self) -> None:
         for _ in range(3):
-            self.parts.clock.advance(timedelta(minutes=5))
-            await recover.wake_due(self.parts)
+            self.services.clock.advance(timedelta(minutes=5))
+            await recover.wake_due(self.services)
 
     async def documents_of(self, visit_id: str) -> dict[str, Any]:
-        stored = await self.parts.store.get(visit_id)
+        stored = await self.services.store.get(visit_id)
         assert stored
         return {
             "visit": stored.visit,
-            "transcript": await self.parts.store.transcript(visit_id),
-            "actions": await self.parts.store.actions(visit_id),
+            "transcript": await self.services.store.transcript(visit_id),
+            "actions": await self.services.store.actions(visit_id),
         }
 
 
@@ -155,20 +155,20 @@ async def rehearsal(
 async def test_the_runbook_restores_what_was_damaged_and_nothing_that_was_deleted(
     rehearsal: Rehearsal, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parts = rehearsal.parts
-    olga = Operator("olga", parts)
+    services = rehearsal.services
+    olga = Operator("olga", services)
     for visit_id in (DAMAGED, DELETED, SWEPT, HELD):
-        await parts.completed(visit_id)
-    await accept.accept(parts, parts.uploaded_now(UNDER_WAY))
-    orders = len(parts.transcriber.orders)
+        await services.completed(visit_id)
+    await accept.accept(services, services.uploaded_now(UNDER_WAY))
+    orders = len(services.transcriber.orders)
     good = await rehearsal.documents_of(DAMAGED)
     await rehearsal.back_up()
 
-    parts.clock.advance(timedelta(minutes=30))
+    services.clock.advance(timedelta(minutes=30))
     await legal_hold.hold(olga, HELD, reason="case 17")
-    await commands.delete(parts, SWEPT)
+    await commands.delete(services, SWEPT)
     await rehearsal.minutes_pass()
-    await commands.delete(parts, DELETED)  # and its sweep is still to come
+    await commands.delete(services, DELETED)  # and its sweep is still to come
     nonsense = {"summary": "nonsense", "title": "nonsense"}
     await rehearsal.client.document(f"visits/{DAMAGED}").update(nonsense)
     await rehearsal.client.document(f"visits/{DAMAGED}/transcript/000000").delete()
@@ -178,7 +178,7 @@ async def test_the_runbook_restores_what_was_damaged_and_nothing_that_was_delete
             await rehearsal.stand_in(command.line)()
             continue
         wanted = parser().parse_args(["--yes", *command.arguments(VISIT=DAMAGED)])
-        connection = Connection(parts, "the rehearsal", ())
+        connection = Connection(services, "the rehearsal", ())
         ended = await run(wanted, connection, "olga", Console(stderr=True))
         printed = capsys.readouterr()
         assert ended == OK, f"{shlex.join([command.line])}: {printed.err}"
@@ -189,16 +189,16 @@ async def test_the_runbook_restores_what_was_damaged_and_nothing_that_was_delete
     restored = await rehearsal.documents_of(DAMAGED)
     assert restored == good
     for visit_id in (DELETED, SWEPT):
-        assert await parts.store.get(visit_id) is None
-        assert not await parts.deletions.remains(visit_id)
-        found = await parts.deletions.get(visit_id)
+        assert await services.store.get(visit_id) is None
+        assert not await services.deletions.remains(visit_id)
+        found = await services.deletions.get(visit_id)
         assert found
         assert found[0].completed_at
     held = (await rehearsal.documents_of(HELD))["visit"]
     assert held.legal_hold
-    assert (held.audio.storage_path, held.audio.generation) in parts.audio.held
+    assert (held.audio.storage_path, held.audio.generation) in services.audio.held
     under_way = (await rehearsal.documents_of(UNDER_WAY))["visit"]
     assert under_way.processing_status is ProcessingStatus.TRANSCRIBING
-    assert len(parts.transcriber.orders) == orders
-    assert {each.state for each in await parts.schedules.all()} == {RunState.RUNNING}
-    assert {each.state for each in await parts.queues.all()} == {RunState.RUNNING}
+    assert len(services.transcriber.orders) == orders
+    assert {each.state for each in await services.schedules.all()} == {RunState.RUNNING}
+    assert {each.state for each in await services.queues.all()} == {RunState.RUNNING}

@@ -15,30 +15,30 @@ from lumimd.operations.operator import Operator
 from lumimd.policies.breaker import MODEL, Breaker, Reason, State
 from lumimd.ports.operator_store import AuditFilter, AuditOutcome
 from lumimd.ports.service_controls import RunState
-from tests.support.operators import QUEUE, SCHEDULE, OperatedParts
-from tests.unit.test_retry import jumping_loop
+from tests.support.operators import QUEUE, SCHEDULE, OperatedServices
+from tests.unit.policies.test_retry import jumping_loop
 
 NONE: tuple[str, ...] = ()
 
 
 async def test_the_counts_of_the_queue_equal_the_store(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.submitted("v1")
-    await parts.transcribed("v2")
-    await parts.completed("v3")
-    await parts.partial("v4")
+    await services.submitted("v1")
+    await services.transcribed("v2")
+    await services.completed("v3")
+    await services.partial("v4")
     found = (await queues.look(olga)).visits
     assert (found.waiting, found.active, found.completed, found.failed) == (0, 2, 1, 1)
 
 
 async def test_a_queue_is_paused_and_resumed_and_the_log_says_so(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
     assert (await queues.pause(olga, QUEUE)).state is RunState.PAUSED
-    parts.clock.advance(timedelta(minutes=1))
+    services.clock.advance(timedelta(minutes=1))
     assert (await queues.resume(olga, QUEUE)).state is RunState.RUNNING
-    resumed, paused = await parts.operators.audit(AuditFilter(target=QUEUE), 10)
+    resumed, paused = await services.operators.audit(AuditFilter(target=QUEUE), 10)
     assert (paused.action, paused.before, paused.after) == (
         "pause_queue",
         {"state": "running"},
@@ -52,17 +52,17 @@ async def test_a_queue_is_paused_and_resumed_and_the_log_says_so(
 
 
 async def test_scheduled_calls_are_run_paused_and_resumed(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
     await schedules.run(olga, SCHEDULE)
-    assert parts.schedules.runs == [SCHEDULE]
+    assert services.schedules.runs == [SCHEDULE]
     assert (await schedules.pause(olga, SCHEDULE)).state is RunState.PAUSED
     assert (await schedules.resume(olga, SCHEDULE)).state is RunState.RUNNING
-    assert len(await parts.operators.audit(AuditFilter(target=SCHEDULE), 10)) == 3
+    assert len(await services.operators.audit(AuditFilter(target=SCHEDULE), 10)) == 3
 
 
 async def test_what_does_not_exist_is_refused_and_that_is_in_the_log(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
     with pytest.raises(OperatorRefused) as queue:
         await queues.pause(olga, "nothing")
@@ -70,12 +70,12 @@ async def test_what_does_not_exist_is_refused_and_that_is_in_the_log(
         await schedules.run(olga, "nothing")
     assert queue.value.code is OperatorCode.NO_SUCH_QUEUE
     assert schedule.value.code is OperatorCode.NO_SUCH_SCHEDULE
-    entries = await parts.operators.audit(AuditFilter(target="nothing"), 10)
+    entries = await services.operators.audit(AuditFilter(target="nothing"), 10)
     assert {entry.outcome for entry in entries} == {AuditOutcome.REFUSED}
 
 
-async def opened(parts: OperatedParts) -> None:
-    now = parts.clock.now()
+async def opened(services: OperatedServices) -> None:
+    now = services.clock.now()
     breaker = Breaker(
         name=MODEL.name,
         state=State.OPEN,
@@ -83,23 +83,23 @@ async def opened(parts: OperatedParts) -> None:
         changed_at=now,
         reason=Reason.FAILURES_IN_A_ROW,
     )
-    await parts.breakers.save(None, breaker)
+    await services.breakers.save(None, breaker)
 
 
 async def test_an_open_breaker_is_shown_and_can_be_closed_by_hand(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await opened(parts)
+    await opened(services)
     states = {each.name: each.state for each in (await breakers.look(olga)).breakers}
     assert states == {
         "transcription": State.CLOSED,
         "orders": State.CLOSED,
         "model": State.OPEN,
     }
-    parts.clock.advance(timedelta(minutes=1))
-    assert (await breakers.reset(olga, "model")).changed_at == parts.clock.now()
+    services.clock.advance(timedelta(minutes=1))
+    assert (await breakers.reset(olga, "model")).changed_at == services.clock.now()
     assert all(each.is_closed for each in (await breakers.look(olga)).breakers)
-    (entry,) = await parts.operators.audit(AuditFilter(target="model"), 10)
+    (entry,) = await services.operators.audit(AuditFilter(target="model"), 10)
     assert entry.before == {"state": "open", "reason": "failures_in_a_row"}
     assert entry.after == {"state": "closed", "reason": None}
     with pytest.raises(OperatorRefused):
@@ -107,26 +107,26 @@ async def test_an_open_breaker_is_shown_and_can_be_closed_by_hand(
 
 
 async def test_nothing_is_done_that_the_log_cannot_tell_of(
-    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+    services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def down(entry: object) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
-    await parts.completed("v1")
-    monkeypatch.setattr(parts.operators, "append_audit", down)
+    await services.completed("v1")
+    monkeypatch.setattr(services.operators, "append_audit", down)
     with pytest.raises(Transient):
         await queues.pause(olga, QUEUE)
-    assert (await parts.queues.all())[0].state is RunState.RUNNING
+    assert (await services.queues.all())[0].state is RunState.RUNNING
     with pytest.raises(Transient):
         await audit.read_visit(olga, "v1")
 
 
 async def test_that_somebody_reads_a_visit_is_on_record_before_it_is_shown(
-    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+    services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await parts.completed("v1")
+    await services.completed("v1")
     order: list[str] = []
-    append, get = parts.operators.append_audit, parts.store.get
+    append, get = services.operators.append_audit, services.store.get
 
     async def noted(entry: object) -> None:
         order.append("noted")
@@ -136,30 +136,30 @@ async def test_that_somebody_reads_a_visit_is_on_record_before_it_is_shown(
         order.append("read")
         return await get(visit_id)
 
-    monkeypatch.setattr(parts.operators, "append_audit", noted)
-    monkeypatch.setattr(parts.store, "get", read)
+    monkeypatch.setattr(services.operators, "append_audit", noted)
+    monkeypatch.setattr(services.store, "get", read)
     await audit.read_visit(olga, "v1")
     assert order == ["noted", "read"]
-    (entry,) = await parts.operators.audit(AuditFilter(), 10)
+    (entry,) = await services.operators.audit(AuditFilter(), 10)
     assert (entry.actor, entry.action, entry.target) == ("olga", "read_visit", "v1")
 
 
 async def test_a_bug_in_the_middle_leaves_a_failed_entry(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
     with pytest.raises(ZeroDivisionError):
         async with audit.audited(olga, "try", "something"):
             raise ZeroDivisionError
-    (entry,) = await parts.operators.audit(AuditFilter(), 10)
+    (entry,) = await services.operators.audit(AuditFilter(), 10)
     assert (entry.outcome, entry.code) == (AuditOutcome.FAILED, "ZeroDivisionError")
 
 
 async def test_a_process_that_ends_in_the_middle_leaves_an_entry_that_was_begun(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
     doing = audit.audited(olga, "try", "something")
     await doing.__aenter__()
-    (entry,) = await parts.operators.audit(AuditFilter(), 10)
+    (entry,) = await services.operators.audit(AuditFilter(), 10)
     assert (entry.outcome, entry.ended_at) == (AuditOutcome.BEGUN, None)
 
 
@@ -171,26 +171,26 @@ async def test_everything_is_green(olga: Operator) -> None:
     assert set((await colours(olga)).values()) == {True}
 
 
-async def break_the_store(parts: OperatedParts, patch: pytest.MonkeyPatch) -> None:
+async def break_the_store(services: OperatedServices, patch: pytest.MonkeyPatch) -> None:
     async def down(visit_id: str) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
-    patch.setattr(parts.store, "get", down)
+    patch.setattr(services.store, "get", down)
 
 
-async def break_the_queue(parts: OperatedParts, patch: pytest.MonkeyPatch) -> None:
-    await parts.queues.pause(QUEUE)
+async def break_the_queue(services: OperatedServices, patch: pytest.MonkeyPatch) -> None:
+    await services.queues.pause(QUEUE)
 
 
-async def break_the_scheduler(parts: OperatedParts, patch: pytest.MonkeyPatch) -> None:
+async def break_the_scheduler(services: OperatedServices, patch: pytest.MonkeyPatch) -> None:
     async def wrong() -> None:
         raise ConnectionResetError("with words that nobody knows")
 
-    patch.setattr(parts.schedules, "all", wrong)
+    patch.setattr(services.schedules, "all", wrong)
 
 
-async def break_the_model(parts: OperatedParts, patch: pytest.MonkeyPatch) -> None:
-    await opened(parts)
+async def break_the_model(services: OperatedServices, patch: pytest.MonkeyPatch) -> None:
+    await opened(services)
 
 
 @pytest.mark.parametrize(
@@ -205,11 +205,11 @@ async def break_the_model(parts: OperatedParts, patch: pytest.MonkeyPatch) -> No
 async def test_who_is_down_is_red_and_all_others_are_green(
     break_it: partial[None],
     name: str,
-    parts: OperatedParts,
+    services: OperatedServices,
     olga: Operator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await break_it(parts, monkeypatch)
+    await break_it(services, monkeypatch)
     found = await health(olga)
     assert [each.name for each in found.dependencies if not each.ok] == [name]
     assert not found.ok
@@ -217,12 +217,12 @@ async def test_who_is_down_is_red_and_all_others_are_green(
 
 
 def test_who_hangs_is_red_after_a_moment_and_holds_up_nobody(
-    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+    services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(visit_id: str) -> None:
         await asyncio.sleep(3600)
 
-    monkeypatch.setattr(parts.store, "get", hang)
+    monkeypatch.setattr(services.store, "get", hang)
     loop = jumping_loop()
     try:
         found = loop.run_until_complete(health(olga))
@@ -235,21 +235,21 @@ def test_who_hangs_is_red_after_a_moment_and_holds_up_nobody(
 
 
 async def test_the_doctor_finds_nothing_wrong_where_nothing_is(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.completed("v1")
+    await services.completed("v1")
     found = await diagnose(olga, lambda: NONE)
     assert found.ok
     assert {each.level for each in found.findings} == {Level.OK}
 
 
 async def test_the_doctor_says_each_thing_that_is_wrong(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.partial("v1")
-    await parts.submitted("v2")
-    await parts.queues.pause(QUEUE)
-    parts.clock.advance(timedelta(hours=1))
+    await services.partial("v1")
+    await services.submitted("v2")
+    await services.queues.pause(QUEUE)
+    services.clock.advance(timedelta(hours=1))
     found = await diagnose(olga, lambda: ["WEBHOOK_SECRET: Field required"])
     assert not found.ok
     said = {each.subject: (each.level, each.sentence) for each in found.findings}
@@ -265,9 +265,9 @@ async def test_the_doctor_says_each_thing_that_is_wrong(
 
 
 async def test_without_a_store_the_doctor_still_says_the_rest(
-    parts: OperatedParts, olga: Operator, monkeypatch: pytest.MonkeyPatch
+    services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await break_the_store(parts, monkeypatch)
+    await break_the_store(services, monkeypatch)
     found = await diagnose(olga, lambda: NONE)
     said = {each.subject: each.level for each in found.findings}
     assert said["store"] is Level.PROBLEM

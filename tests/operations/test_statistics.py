@@ -12,21 +12,21 @@ from lumimd.operations.operator import Operator
 from lumimd.operations.statistics import statistics
 from lumimd.pipeline import collect, commands, summarize
 from lumimd.ports.transcriber import Transcribed
-from tests.support.operators import OperatedParts, spoken
+from tests.support.operators import OperatedServices, spoken
 
 HOUR = timedelta(hours=1)
 
 
 async def test_the_success_rate_counts_what_ended_in_the_window(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.completed("too-old")
-    parts.clock.advance(timedelta(hours=25))
-    await commands.change(parts, "too-old", title="edited today")  # it changed, it did not end
+    await services.completed("too-old")
+    services.clock.advance(timedelta(hours=25))
+    await commands.change(services, "too-old", title="edited today")  # it changed, it did not end
     for number in range(3):
-        await parts.completed(f"good-{number}")
-    await parts.partial("bad")
-    await parts.submitted("at-work")
+        await services.completed(f"good-{number}")
+    await services.partial("bad")
+    await services.submitted("at-work")
     found = await statistics(olga)
     assert (found.completed, found.failed, found.running) == (3, 1, 1)
     assert found.success_rate == 0.75
@@ -40,26 +40,26 @@ async def test_without_visits_there_is_no_rate(olga: Operator) -> None:
 
 
 async def test_the_retry_rate_is_the_share_of_visits_that_were_retried(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.completed("easy")
-    await parts.partial("hard")
+    await services.completed("easy")
+    await services.partial("hard")
     await dead_letters.retry(olga, "hard")
-    await summarize.summarize(parts, "hard", 2)
+    await summarize.summarize(services, "hard", 2)
     found = await statistics(olga)
     assert (found.retried, found.retry_rate) == (1, 0.5)
 
 
 async def test_the_times_of_the_stages_come_from_the_history(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
     for number, seconds in enumerate((10, 20, 60)):
-        await parts.submitted(f"v{number}")
-        parts.clock.advance(timedelta(seconds=seconds))
-        parts.transcriber.finish(f"job-{number}", Transcribed(spoken()))
-        await collect.collect(parts, f"v{number}", 1, f"job-{number}")
-        parts.clock.advance(timedelta(seconds=2))
-        await summarize.summarize(parts, f"v{number}", 1)
+        await services.submitted(f"v{number}")
+        services.clock.advance(timedelta(seconds=seconds))
+        services.transcriber.finish(f"job-{number}", Transcribed(spoken()))
+        await collect.collect(services, f"v{number}", 1, f"job-{number}")
+        services.clock.advance(timedelta(seconds=2))
+        await summarize.summarize(services, f"v{number}", 1)
     stages = {each.stage: each for each in (await statistics(olga)).stages}
     assert stages[Stage.TRANSCRIPTION].runs == 3
     assert stages[Stage.TRANSCRIPTION].median_seconds == 20
@@ -67,16 +67,16 @@ async def test_the_times_of_the_stages_come_from_the_history(
     assert stages[Stage.SUMMARY].median_seconds == 2
 
 
-async def test_failures_equal_the_dead_letters(parts: OperatedParts, olga: Operator) -> None:
-    await parts.partial("v1")
-    parts.clock.advance(20 * HOUR)  # the next day, 05:00
-    await parts.partial("v2", ErrorCode.SUMMARY_REFUSED)
-    await parts.unreadable("v3")
+async def test_failures_equal_the_dead_letters(services: OperatedServices, olga: Operator) -> None:
+    await services.partial("v1")
+    services.clock.advance(20 * HOUR)  # the next day, 05:00
+    await services.partial("v2", ErrorCode.SUMMARY_REFUSED)
+    await services.unreadable("v3")
     await dead_letters.discard(olga, "v3", "noise")
     found = await failures(olga)
     raw = [
         document
-        for path, document in parts.store.documents().items()
+        for path, document in services.store.documents().items()
         if path.startswith("deadLetters/")
     ]
     assert found.total == len(raw) == 3
@@ -86,13 +86,15 @@ async def test_failures_equal_the_dead_letters(parts: OperatedParts, olga: Opera
     assert found.by_class == {"permanent": 1, "retryable": 2}
     assert found.by_day == {"2026-03-01": 1, "2026-03-02": 2}
     assert found.by_hour == {"05": 2, "09": 1}
-    recent = await failures(olga, since=parts.clock.now() - HOUR)
+    recent = await failures(olga, since=services.clock.now() - HOUR)
     assert recent.total == 2
 
 
-async def test_users_and_visits_in_trouble_are_hashed(parts: OperatedParts, olga: Operator) -> None:
-    await parts.partial("v1")
-    await parts.partial("v2")
+async def test_users_and_visits_in_trouble_are_hashed(
+    services: OperatedServices, olga: Operator
+) -> None:
+    await services.partial("v1")
+    await services.partial("v2")
     found = await failures(olga)
     assert [(each.who, each.count) for each in found.users] == [(hashed("user-1"), 2)]
     assert "user-1" not in str(found)
@@ -100,12 +102,12 @@ async def test_users_and_visits_in_trouble_are_hashed(parts: OperatedParts, olga
 
 
 async def test_costs_tell_repetitions_apart_and_what_keeping_the_transcript_saved(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await parts.completed("easy")
-    await parts.partial("hard")
+    await services.completed("easy")
+    await services.partial("hard")
     await dead_letters.retry(olga, "hard")
-    await summarize.summarize(parts, "hard", 2)
+    await summarize.summarize(services, "hard", 2)
     found = await costs(olga, HOUR, Prices(audio_hour=3600.0, summary=1.0))
     heard_s = 2 * spoken().duration_seconds  # type: ignore[operator]
     assert (found.visits, found.orders, found.summaries) == (2, 2, 2)

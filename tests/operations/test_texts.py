@@ -11,9 +11,9 @@ from lumimd.domain.errors import MESSAGES, REFUSALS
 from lumimd.domain.events import TranscriptionRestarted
 from lumimd.domain.operator_refusals import SENTENCES
 from lumimd.domain.plurals import counted, does, times
-from lumimd.pipeline.save import record
+from lumimd.pipeline.save import save_event
 from tests.operations.conftest import Ops
-from tests.support.operators import QUEUE, SCHEDULE, OperatedParts
+from tests.support.operators import QUEUE, SCHEDULE, OperatedServices
 
 COMMANDS = (
     ("visits",),
@@ -43,19 +43,19 @@ CONFUSING = re.compile(
 """Words of the interface that new operators did not understand."""
 
 
-async def given(parts: OperatedParts, visits: int) -> None:
+async def given(services: OperatedServices, visits: int) -> None:
     for number in range(1, visits + 1):
-        await parts.partial(f"v{number}")
-        await parts.submitted(f"w{number}")
-    parts.clock.advance(timedelta(hours=1))
+        await services.partial(f"v{number}")
+        await services.submitted(f"w{number}")
+    services.clock.advance(timedelta(hours=1))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("visits", [0, 1, 2])
 async def test_counts_agree_with_their_nouns(
-    command: tuple[str, ...], visits: int, parts: OperatedParts, ops: Ops
+    command: tuple[str, ...], visits: int, services: OperatedServices, ops: Ops
 ) -> None:
-    await given(parts, visits)
+    await given(services, visits)
     ended = await ops(*command)
     for text in (ended.out, ended.told):
         plurals = {word for word in ONE.findall(text) if word not in NOT_PLURAL}
@@ -77,9 +77,9 @@ def test_nouns_verbs_and_times_follow_their_count() -> None:
 
 
 async def test_the_texts_that_confused_a_new_operator_are_gone(
-    parts: OperatedParts, ops: Ops
+    services: OperatedServices, ops: Ops
 ) -> None:
-    await parts.completed("v1")
+    await services.completed("v1")
     costs = (await ops("costs")).out
     assert (
         "Saved: 0.00 h of audio were not transcribed twice, because the transcript was kept."
@@ -93,17 +93,17 @@ async def test_the_texts_that_confused_a_new_operator_are_gone(
     doctor = (await ops("doctor")).out
     assert "None is overdue by more than 5 minutes." in doctor
     assert "No open dead letters." in doctor
-    await parts.unreadable("v2")
+    await services.unreadable("v2")
     assert "check " in (await ops("doctor")).out
 
 
 async def test_a_job_that_failed_at_the_provider_is_told_with_its_code(
-    parts: OperatedParts, ops: Ops
+    services: OperatedServices, ops: Ops
 ) -> None:
-    await parts.submitted("v1")
-    stored = await parts.store.get("v1")
+    await services.submitted("v1")
+    stored = await services.store.get("v1")
     assert stored is not None
-    await record(parts, stored, TranscriptionRestarted(1, parts.clock.now()))
+    await save_event(services, stored, TranscriptionRestarted(1, services.clock.now()))
     shown = (await ops("show", "v1")).out
     assert "failed, ordered again" in shown
     assert "transcription_failed" in shown
@@ -140,9 +140,9 @@ def test_each_code_has_plain_sentences(table: dict[object, str]) -> None:
         assert len(sentence) <= 120, sentence
 
 
-async def test_the_names_of_paused_things_are_told(parts: OperatedParts, ops: Ops) -> None:
-    await parts.queues.pause(QUEUE)
-    await parts.schedules.pause(SCHEDULE)
+async def test_the_names_of_paused_things_are_told(services: OperatedServices, ops: Ops) -> None:
+    await services.queues.pause(QUEUE)
+    await services.schedules.pause(SCHEDULE)
     doctor = (await ops("doctor")).out
     assert f"Not running: {QUEUE}; tasks wait." in doctor
     assert f"Not running: {SCHEDULE}; due visits wait." in doctor

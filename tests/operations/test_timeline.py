@@ -10,33 +10,33 @@ from lumimd.operations.operator import Operator
 from lumimd.operations.timeline import RunOutcome, StageRun, timeline
 from lumimd.pipeline import accept, collect, commands, summarize
 from lumimd.ports.transcriber import Transcribed
-from tests.support.operators import CANARY, OperatedParts, spoken
-from tests.support.parts import NothingToSay, another, tone
+from tests.support.operators import CANARY, OperatedServices, spoken
+from tests.support.services import NothingToSay, another, tone
 from tests.support.visits import minutes_pass
 
 SECONDS = timedelta(seconds=1)
 
 
-async def runs_of(parts: OperatedParts, visit_id: str = "v1") -> tuple[StageRun, ...]:
-    visit = VisitLine.of(await parts.get(visit_id))
-    return timeline(visit, await parts.store.history(visit_id), parts.clock.now()).runs
+async def runs_of(services: OperatedServices, visit_id: str = "v1") -> tuple[StageRun, ...]:
+    visit = VisitLine.of(await services.get(visit_id))
+    return timeline(visit, await services.store.history(visit_id), services.clock.now()).runs
 
 
-async def walked(parts: OperatedParts) -> None:
+async def walked(services: OperatedServices) -> None:
     """Ordered at once, transcribed in 40 s; 5 s until the summary is tried."""
-    await parts.submitted("v1")
-    parts.clock.advance(40 * SECONDS)
-    parts.transcriber.finish("job-0", Transcribed(spoken()))
-    await collect.collect(parts, "v1", 1, "job-0")
-    parts.clock.advance(5 * SECONDS)
+    await services.submitted("v1")
+    services.clock.advance(40 * SECONDS)
+    services.transcriber.finish("job-0", Transcribed(spoken()))
+    await collect.collect(services, "v1", 1, "job-0")
+    services.clock.advance(5 * SECONDS)
 
 
 async def test_each_stage_has_its_duration_its_tries_and_what_went_in_and_out(
-    parts: OperatedParts,
+    services: OperatedServices,
 ) -> None:
-    await walked(parts)
-    await summarize.summarize(parts, "v1", 1)
-    submission, transcription, summary = await runs_of(parts)
+    await walked(services)
+    await summarize.summarize(services, "v1", 1)
+    submission, transcription, summary = await runs_of(services)
     assert [submission.stage, transcription.stage, summary.stage] == list(Stage)
     assert [run.seconds for run in (submission, transcription, summary)] == [0, 40, 5]
     assert {run.outcome for run in (submission, transcription, summary)} == {RunOutcome.DONE}
@@ -48,27 +48,31 @@ async def test_each_stage_has_its_duration_its_tries_and_what_went_in_and_out(
 
 
 async def test_the_same_input_has_the_same_hash_and_another_one_has_not(
-    parts: OperatedParts,
+    services: OperatedServices,
 ) -> None:
-    await parts.completed("v1")
-    await parts.completed("v2")
-    first, again, other = await runs_of(parts), await runs_of(parts), await runs_of(parts, "v2")
+    await services.completed("v1")
+    await services.completed("v2")
+    first, again, other = (
+        await runs_of(services),
+        await runs_of(services),
+        await runs_of(services, "v2"),
+    )
     assert [run.input_hash for run in first] == [run.input_hash for run in again]
     assert None not in [run.input_hash for run in first]
     assert {run.input_hash for run in first}.isdisjoint(run.input_hash for run in other)
 
 
 async def test_a_failure_and_the_retry_after_it_are_two_runs(
-    parts: OperatedParts, olga: Operator
+    services: OperatedServices, olga: Operator
 ) -> None:
-    await walked(parts)
-    parts.summarizer.raises = [Permanent(ErrorCode.SUMMARY_INVALID)]
-    parts.fallback = NothingToSay()
-    await summarize.summarize(parts, "v1", 1)
-    parts.clock.advance(timedelta(hours=1))
+    await walked(services)
+    services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_INVALID)]
+    services.fallback = NothingToSay()
+    await summarize.summarize(services, "v1", 1)
+    services.clock.advance(timedelta(hours=1))
     await dead_letters.retry(olga, "v1")
-    parts.clock.advance(7 * SECONDS)
-    *_, failed, running = await runs_of(parts)
+    services.clock.advance(7 * SECONDS)
+    *_, failed, running = await runs_of(services)
     assert (failed.stage, failed.attempt, failed.outcome) == (Stage.SUMMARY, 1, RunOutcome.FAILED)
     assert failed.trouble == ("summary_invalid",)
     assert failed.seconds == 5  # the hour in between is nobody's work
@@ -76,11 +80,11 @@ async def test_a_failure_and_the_retry_after_it_are_two_runs(
     assert (running.outcome, running.ended_at, running.seconds) == (RunOutcome.RUNNING, None, 7)
 
 
-async def test_a_newer_recording_starts_the_visit_over(parts: OperatedParts) -> None:
-    await parts.submitted("v1")
-    parts.clock.advance(10 * SECONDS)
-    await accept.accept(parts, parts.upload("v1", generation=2))
-    outcomes = [(run.stage, run.attempt, run.outcome) for run in await runs_of(parts)]
+async def test_a_newer_recording_starts_the_visit_over(services: OperatedServices) -> None:
+    await services.submitted("v1")
+    services.clock.advance(10 * SECONDS)
+    await accept.accept(services, services.upload("v1", generation=2))
+    outcomes = [(run.stage, run.attempt, run.outcome) for run in await runs_of(services)]
     assert outcomes == [
         (Stage.SUBMISSION, 1, RunOutcome.DONE),
         (Stage.TRANSCRIPTION, 1, RunOutcome.STARTED_OVER),
@@ -89,35 +93,35 @@ async def test_a_newer_recording_starts_the_visit_over(parts: OperatedParts) -> 
     ]
 
 
-async def test_a_cancelled_visit_has_a_cancelled_run(parts: OperatedParts) -> None:
-    await parts.submitted("v1")
-    await commands.cancel(parts, "v1")
-    assert (await runs_of(parts))[-1].outcome is RunOutcome.CANCELLED
+async def test_a_cancelled_visit_has_a_cancelled_run(services: OperatedServices) -> None:
+    await services.submitted("v1")
+    await commands.cancel(services, "v1")
+    assert (await runs_of(services))[-1].outcome is RunOutcome.CANCELLED
 
 
-async def test_no_word_of_the_visit_is_in_its_timeline(parts: OperatedParts) -> None:
-    await parts.completed("v1")
-    visit = await commands.change(parts, "v1", title=f"about {CANARY}")
-    said = str(await parts.store.transcript("v1"))
+async def test_no_word_of_the_visit_is_in_its_timeline(services: OperatedServices) -> None:
+    await services.completed("v1")
+    visit = await commands.change(services, "v1", title=f"about {CANARY}")
+    said = str(await services.store.transcript("v1"))
     assert CANARY in said  # or this test would look for what is not there
-    found = timeline(VisitLine.of(visit), await parts.store.history("v1"), parts.clock.now())
+    found = timeline(VisitLine.of(visit), await services.store.history("v1"), services.clock.now())
     assert CANARY not in str(found.to_stored())
 
 
 async def test_the_files_of_a_visit_are_transcribed_one_after_the_other(
-    parts: OperatedParts,
+    services: OperatedServices,
 ) -> None:
-    await parts.submitted("v1")
+    await services.submitted("v1")
     for number, content in ((2, b"not a recording"), (3, tone(seconds=2))):
         uploaded = another(number, "v1")
-        parts.audio.put(uploaded.audio, content)
-        await accept.accept(parts, uploaded)
+        services.audio.put(uploaded.audio, content)
+        await accept.accept(services, uploaded)
     for order in range(2):
-        attempt = (await parts.get("v1")).attempt
-        parts.transcriber.finish(f"job-{order}", Transcribed(spoken()))
-        await collect.collect(parts, "v1", attempt, f"job-{order}")
-        await minutes_pass(parts, 3)
-    told = [(run.stage, run.outcome) for run in await runs_of(parts)]
+        attempt = (await services.get("v1")).attempt
+        services.transcriber.finish(f"job-{order}", Transcribed(spoken()))
+        await collect.collect(services, "v1", attempt, f"job-{order}")
+        await minutes_pass(services, 3)
+    told = [(run.stage, run.outcome) for run in await runs_of(services)]
     assert told == [
         (Stage.SUBMISSION, RunOutcome.DONE),
         (Stage.TRANSCRIPTION, RunOutcome.DONE),

@@ -32,7 +32,7 @@ from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import ProcessingStatus, Stage, Status, Visit, VisitKind
 from lumimd.pipeline import accept, recover, summarize
 from lumimd.ports.transcriber import Failed, Running, Transcribed
-from tests.support.parts import START, MemoryParts, tone, transcript
+from tests.support.services import START, MemoryServices, tone, transcript
 
 try:
     from lumimd.domain.commit import Commit
@@ -44,7 +44,7 @@ NOT_NOW = ErrorCode.TRANSCRIPTION_UNAVAILABLE
 STEPS = 200
 """Wake-ups after which a visit that is not at its end never will be."""
 
-Reach = Callable[[MemoryParts, str], Awaitable[None]]
+Reach = Callable[[MemoryServices, str], Awaitable[None]]
 """Brings a visit of that id into a state."""
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
@@ -71,7 +71,7 @@ class Saved:
         path.write_text(text + "\n")
 
 
-def of(parts: MemoryParts) -> Saved:
+def of(services: MemoryServices) -> Saved:
     """What is there now."""
     orders = [
         {
@@ -81,32 +81,32 @@ def of(parts: MemoryParts) -> Saved:
             "attempt": order.attempt,
             "state": type(order.state).__name__,
         }
-        for order in parts.transcriber.orders
+        for order in services.transcriber.orders
     ]
-    documents = json.loads(json.dumps(dict(_database(parts)), default=_plain))
+    documents = json.loads(json.dumps(dict(_database(services)), default=_plain))
     return Saved(documents, orders)
 
 
-def world(saved: Saved) -> MemoryParts:
+def world(saved: Saved) -> MemoryServices:
     """A world in which the visit is as it was saved, a moment later; its recording is there."""
     documents = {path: instants(stored) for path, stored in saved.documents.items()}
     visit = documents[f"visits/{saved.visit_id}"]
-    parts = MemoryParts(clock=ManualClock(visit["updatedAt"]))
+    services = MemoryServices(clock=ManualClock(visit["updatedAt"]))
     for path, stored in documents.items():
-        _database(parts)[path] = stored
-        if hasattr(parts.store, "_versions"):  # earlier releases kept them beside the documents
-            parts.store._versions[path] = next(parts.store._next_version)
+        _database(services)[path] = stored
+        if hasattr(services.store, "_versions"):  # earlier releases kept them beside the documents
+            services.store._versions[path] = next(services.store._next_version)
     if visit["audio"] is not None:
-        parts.audio.put(Audio.from_stored(visit["audio"]), tone(seconds=2))
+        services.audio.put(Audio.from_stored(visit["audio"]), tone(seconds=2))
     for order in saved.orders:
         told = order["transcriptId"], order["audioUrl"], order["visitId"], order["attempt"]
-        parts.transcriber.orders.append(Order(*told, _state(order["state"])))
-    return parts
+        services.transcriber.orders.append(Order(*told, _state(order["state"])))
+    return services
 
 
-def _database(parts: MemoryParts) -> Any:
+def _database(services: MemoryServices) -> Any:
     """All documents by path, where this release has them."""
-    return parts.store.raw if hasattr(parts.store, "raw") else parts.store._documents
+    return services.store.raw if hasattr(services.store, "raw") else services.store._documents
 
 
 def instants(stored: Any) -> Any:
@@ -120,37 +120,37 @@ def instants(stored: Any) -> Any:
     return stored
 
 
-async def carry(parts: MemoryParts, visit_id: str, steps: int = STEPS) -> Visit:
+async def carry(services: MemoryServices, visit_id: str, steps: int = STEPS) -> Visit:
     """Let the providers answer and the scheduler run, until the visit is at its end."""
     for _ in range(steps):
-        while not parts.tasks.waiting.empty():
-            task = parts.tasks.waiting.get_nowait()
-            await summarize.summarize(parts, task.visit_id, task.attempt)
-        visit = await the(parts, visit_id)
+        while not services.tasks.waiting.empty():
+            task = services.tasks.waiting.get_nowait()
+            await summarize.summarize(services, task.visit_id, task.attempt)
+        visit = await the(services, visit_id)
         if visit.processing_status.is_terminal or visit.wake_at is None:
             return visit
-        for order in parts.transcriber.orders:
+        for order in services.transcriber.orders:
             if isinstance(order.state, Running):
                 order.state = Transcribed(transcript())
-        parts.clock.advance(max(visit.wake_at - parts.clock.now(), timedelta(seconds=1)))
-        await recover.wake_due(parts)
+        services.clock.advance(max(visit.wake_at - services.clock.now(), timedelta(seconds=1)))
+        await recover.wake_due(services)
     if steps == STEPS:
         raise AssertionError(f"{visit_id} never ends")
-    return await the(parts, visit_id)
+    return await the(services, visit_id)
 
 
-async def the(parts: MemoryParts, visit_id: str) -> Visit:
-    stored = await parts.store.get(visit_id)
+async def the(services: MemoryServices, visit_id: str) -> Visit:
+    stored = await services.store.get(visit_id)
     assert stored is not None
     return stored.visit
 
 
-async def created(parts: MemoryParts, visit_id: str) -> None:
+async def created(services: MemoryServices, visit_id: str) -> None:
     visit = Visit(visit_id=visit_id, user_id="user-1", created_at=START, updated_at=START)
-    await parts.store.create(Commit(visit))
+    await services.store.create(Commit(visit))
 
 
-async def claimed(parts: MemoryParts, visit_id: str) -> None:
+async def leased(services: MemoryServices, visit_id: str) -> None:
     """The instance died between its claim and the order."""
     asked = asyncio.Event()
 
@@ -159,65 +159,65 @@ async def claimed(parts: MemoryParts, visit_id: str) -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    parts.transcriber.submit = never  # type: ignore[method-assign]
-    accepting = asyncio.create_task(accept.accept(parts, parts.upload(visit_id)))
+    services.transcriber.submit = never  # type: ignore[method-assign]
+    accepting = asyncio.create_task(accept.accept(services, services.upload(visit_id)))
     await asked.wait()
     accepting.cancel()
     await asyncio.wait([accepting])
 
 
-async def claimed_and_ordered(parts: MemoryParts, visit_id: str) -> None:
+async def claimed_and_ordered(services: MemoryServices, visit_id: str) -> None:
     """The instance died after the order, before it could note the job."""
-    await claimed(parts, visit_id)
-    audio = (await the(parts, visit_id)).audio
+    await leased(services, visit_id)
+    audio = (await the(services, visit_id)).audio
     assert audio is not None
-    url = await parts.audio.signed_url(audio, timedelta(hours=1))
-    parts.transcriber.orders.append(Order("job-0", url, visit_id, 1, Running()))
+    url = await services.audio.signed_url(audio, timedelta(hours=1))
+    services.transcriber.orders.append(Order("job-0", url, visit_id, 1, Running()))
 
 
 def refused_by_provider(error: Exception) -> Reach:
-    async def submission(parts: MemoryParts, visit_id: str) -> None:
+    async def submission(services: MemoryServices, visit_id: str) -> None:
         async def refuses(*_: object, **__: object) -> str:
             raise error
 
-        parts.transcriber.submit = refuses  # type: ignore[method-assign]
-        await accept.accept(parts, parts.upload(visit_id))
+        services.transcriber.submit = refuses  # type: ignore[method-assign]
+        await accept.accept(services, services.upload(visit_id))
 
     return submission
 
 
-async def transcribing(parts: MemoryParts, visit_id: str) -> None:
-    await accept.accept(parts, parts.upload(visit_id))
+async def transcribing(services: MemoryServices, visit_id: str) -> None:
+    await accept.accept(services, services.upload(visit_id))
 
 
 def job_ended(
     state: Transcribed | Failed | None,
 ) -> Reach:
-    async def ended(parts: MemoryParts, visit_id: str) -> None:
-        await transcribing(parts, visit_id)
-        (order,) = parts.transcriber.orders
+    async def ended(services: MemoryServices, visit_id: str) -> None:
+        await transcribing(services, visit_id)
+        (order,) = services.transcriber.orders
         if state is None:
-            parts.transcriber.orders.clear()  # the provider has lost the job
+            services.transcriber.orders.clear()  # the provider has lost the job
         else:
             order.state = state
-        parts.clock.advance(timedelta(minutes=1))
-        await recover.wake_due(parts)
+        services.clock.advance(timedelta(minutes=1))
+        await recover.wake_due(services)
 
     return ended
 
 
-async def summarizing(parts: MemoryParts, visit_id: str) -> None:
+async def summarizing(services: MemoryServices, visit_id: str) -> None:
     """The task is lost: whoever goes on finds an empty queue."""
-    await job_ended(Transcribed(transcript()))(parts, visit_id)
+    await job_ended(Transcribed(transcript()))(services, visit_id)
 
 
 def summarized(*troubles: Exception, after: timedelta = timedelta()) -> Reach:
-    async def asked(parts: MemoryParts, visit_id: str) -> None:
-        await summarizing(parts, visit_id)
-        parts.summarizer.raises = list(troubles)
-        parts.clock.advance(after)
-        task = parts.tasks.waiting.get_nowait()
-        await summarize.summarize(parts, task.visit_id, task.attempt)
+    async def asked(services: MemoryServices, visit_id: str) -> None:
+        await summarizing(services, visit_id)
+        services.summarizer.raises = list(troubles)
+        services.clock.advance(after)
+        task = services.tasks.waiting.get_nowait()
+        await summarize.summarize(services, task.visit_id, task.attempt)
 
     return asked
 
@@ -231,25 +231,25 @@ class NothingToSay:
         raise Permanent(ErrorCode.SUMMARY_INVALID)
 
 
-async def partial(parts: MemoryParts, visit_id: str) -> None:
-    parts.fallback = NothingToSay()
-    await summarized(Permanent(ErrorCode.SUMMARY_REFUSED))(parts, visit_id)
+async def partial(services: MemoryServices, visit_id: str) -> None:
+    services.fallback = NothingToSay()
+    await summarized(Permanent(ErrorCode.SUMMARY_REFUSED))(services, visit_id)
 
 
-async def cancelled(parts: MemoryParts, visit_id: str) -> None:
+async def cancelled(services: MemoryServices, visit_id: str) -> None:
     """By the table, since the command has moved from one release to another."""
     from lumimd.domain.events import VisitCancelled
-    from lumimd.pipeline.save import record
+    from lumimd.pipeline.save import save_event
 
-    await transcribing(parts, visit_id)
-    stored = await parts.store.get(visit_id)
+    await transcribing(services, visit_id)
+    stored = await services.store.get(visit_id)
     assert stored is not None
-    await record(parts, stored, VisitCancelled(None))
+    await save_event(services, stored, VisitCancelled(None))
 
 
 STATES: dict[str, Reach] = {
     "created-by-client": created,
-    "claimed": claimed,
+    "leased": leased,
     "claimed-and-ordered": claimed_and_ordered,
     "submission-deferred": refused_by_provider(Transient(NOT_NOW)),
     "submission-held": refused_by_provider(Held(NOT_NOW)),
@@ -269,9 +269,9 @@ STATES: dict[str, Reach] = {
 async def write(folder: Path) -> None:
     """A visit in every state."""
     for state, reach in STATES.items():
-        parts = MemoryParts()
-        await reach(parts, f"visit-{state}")
-        of(parts).write(folder / f"{state}.json")
+        services = MemoryServices()
+        await reach(services, f"visit-{state}")
+        of(services).write(folder / f"{state}.json")
 
 
 async def carry_file(path: Path, steps: int) -> None:
@@ -281,12 +281,12 @@ async def carry_file(path: Path, steps: int) -> None:
     that it cannot read is passed over.
     """
     before = Saved.read(path)
-    parts = world(before)
+    services = world(before)
     try:
-        await carry(parts, before.visit_id, steps)
+        await carry(services, before.visit_id, steps)
     except ValidationError:
         return
-    after = of(parts)
+    after = of(services)
     visit = f"visits/{before.visit_id}"
     after.documents[visit] = before.documents[visit] | after.documents[visit]
     after.write(path)

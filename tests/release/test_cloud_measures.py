@@ -14,7 +14,7 @@ from infra.release import cloud_measures
 from infra.release.cloud_measures import CloudMeasures
 from lumimd.domain.visit import Stage
 from tests.release.monitoring import Monitoring, client_of, histogram, user
-from tests.support.parts import START
+from tests.support.services import START
 
 METRICS = Path(__file__).parents[2] / "infra" / "monitoring" / "metrics"
 AFTER, BEFORE = START, START + timedelta(hours=1)

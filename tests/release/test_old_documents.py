@@ -29,7 +29,7 @@ from lumimd.policies.deployment import Policy
 from tests.release import either_release
 from tests.release.either_release import STATES, Saved, carry, instants, the, world
 from tests.support.admission import MemoryGate
-from tests.support.parts import MemoryParts
+from tests.support.services import MemoryServices
 
 DOCUMENTS = Path(__file__).parents[1] / "fixtures" / "documents"
 FIXTURES = sorted(DOCUMENTS.glob("schema-*/*.json"))
@@ -73,8 +73,8 @@ def test_every_document_is_read_and_nothing_of_it_is_lost(path: Path) -> None:
 @OF_EVERY_STATE
 async def test_every_visit_is_carried_to_its_end(path: Path) -> None:
     saved = Saved.read(path)
-    parts = world(saved)
-    await carried_to_completion(parts, saved)
+    services = world(saved)
+    await carried_to_completion(services, saved)
 
 
 @pytest.mark.emulator
@@ -87,7 +87,7 @@ async def test_the_same_in_firestore(
     from google.cloud import firestore
 
     from lumimd.adapters.firestore.deletions import FirestoreDeletions
-    from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+    from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
     from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
@@ -95,38 +95,38 @@ async def test_the_same_in_firestore(
     saved = Saved.read(DOCUMENTS / f"schema-{SCHEMA_VERSION}" / f"{state}.json")
     for path, stored in saved.documents.items():
         await client.document(path).set(instants(stored))
-    parts = world(saved)
-    gate = MemoryGate(MemoryVisitStore(), parts.clock)
-    parts.__dict__["gate"] = gate  # places and turns are not what is tested here
-    parts.store = FirestoreVisitStore(client)  # type: ignore[assignment]
-    parts.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
-    parts.archive = FirestoreArchive(client)  # type: ignore[assignment]
-    await carried_to_completion(parts, saved)
+    services = world(saved)
+    gate = MemoryGate(MemoryVisitStore(), services.clock)
+    services.__dict__["gate"] = gate  # places and turns are not what is tested here
+    services.store = FirestoreVisitStore(client)  # type: ignore[assignment]
+    services.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
+    services.retention_queries = FirestoreRetentionQueries(client)  # type: ignore[assignment]
+    await carried_to_completion(services, saved)
     client.close()
 
 
-async def carried_to_completion(parts: MemoryParts, saved: Saved) -> None:
+async def carried_to_completion(services: MemoryServices, saved: Saved) -> None:
     """What the owner or an operator would ask for is asked; nothing is paid for twice."""
     visit_id = saved.visit_id
-    before = await the(parts, visit_id)
-    ordered, words = len(parts.transcriber.orders), await parts.store.transcript(visit_id)
+    before = await the(services, visit_id)
+    ordered, words = len(services.transcriber.orders), await services.store.transcript(visit_id)
     if before.audio is None:
-        await accept.accept(parts, parts.upload(visit_id))
+        await accept.accept(services, services.upload(visit_id))
     elif before.processing_status is ProcessingStatus.FAILED:
-        await commands.retry(parts, visit_id)
-    after = await carry(parts, visit_id)
+        await commands.retry(services, visit_id)
+    after = await carry(services, visit_id)
 
     if before.status is Status.CANCELLED:
         assert after == before
         return
     assert (after.status, after.source) == (Status.COMPLETED, "model")
-    assert len(await parts.store.actions(visit_id)) == 2
-    assert await parts.store.dead_letter(visit_id) is None
-    history = await parts.store.history(visit_id)
+    assert len(await services.store.actions(visit_id)) == 2
+    assert await services.store.dead_letter(visit_id) is None
+    history = await services.store.history(visit_id)
     assert [entry.position for entry in history] == list(range(after.history_length))
     if words:
-        assert await parts.store.transcript(visit_id) == words
-    new_orders = len(parts.transcriber.orders) - ordered
+        assert await services.store.transcript(visit_id) == words
+    new_orders = len(services.transcriber.orders) - ordered
     needs_one = not words and all(order["state"] == "Failed" for order in saved.orders)
     assert new_orders == (1 if needs_one else 0)
 
@@ -134,22 +134,22 @@ async def carried_to_completion(parts: MemoryParts, saved: Saved) -> None:
 async def test_an_old_visit_without_consent_waits_for_it_where_it_is_required() -> None:
     """A release that knew no consent has asked nobody."""
     saved = Saved.read(DOCUMENTS / "schema-1" / "created-by-client.json")
-    parts = world(saved)
-    parts.policy = Policy(requires_consent=True)
-    await accept.accept(parts, parts.upload(saved.visit_id))
-    refused = await the(parts, saved.visit_id)
+    services = world(saved)
+    services.policy = Policy(requires_consent=True)
+    await accept.accept(services, services.upload(saved.visit_id))
+    refused = await the(services, saved.visit_id)
     assert refused.processing_error
     assert refused.processing_error.code is ErrorCode.CONSENT_MISSING
-    await commands.give_consent(parts, saved.visit_id)
-    assert (await carry(parts, saved.visit_id)).status is Status.COMPLETED
+    await commands.give_consent(services, saved.visit_id)
+    assert (await carry(services, saved.visit_id)).status is Status.COMPLETED
 
 
 @pytest.mark.parametrize("of_today", sorted(STATES))
 async def test_documents_of_a_newer_release_are_read(of_today: str) -> None:
     """After a rollback: fields that this release does not know are no reason to fail."""
-    parts = MemoryParts()
-    await STATES[of_today](parts, "visit-1")
-    for path, stored in either_release.of(parts).documents.items():
+    services = MemoryServices()
+    await STATES[of_today](services, "visit-1")
+    for path, stored in either_release.of(services).documents.items():
         kind_of(path).from_stored({**instants(stored), "ofTheNextRelease": {"a": [1]}})
 
 

@@ -7,12 +7,12 @@ from infra.release.order_cap import UNCAPPED, cap, set_cap
 from infra.release.switching import turn
 from lumimd.operations.operator import Operator
 from lumimd.policies.flags import KEY, Flags, OrderCap, Setting, Switch
-from tests.release.test_turning_switches import Parts, documents
+from tests.release.test_turning_switches import Services, documents
 
 
 @pytest.fixture
 def operator() -> Operator:
-    return Operator("ann@example.com", Parts())  # type: ignore[arg-type]
+    return Operator("ann@example.com", Services())  # type: ignore[arg-type]
 
 
 async def test_the_cap_leaves_the_switches_as_they_are_and_they_leave_it(
@@ -32,7 +32,7 @@ async def test_the_cap_leaves_the_switches_as_they_are_and_they_leave_it(
 
 async def test_the_audit_log_has_the_operator_the_reason_and_both_caps(operator: Operator) -> None:
     await set_cap(operator, OrderCap(per_hour=200), reason="too many orders")
-    written = operator.parts.store.documents()  # type: ignore[attr-defined]
+    written = operator.services.store.documents()  # type: ignore[attr-defined]
     (entry,) = (each for path, each in written.items() if "audit" in path)
     assert (entry["actor"], entry["action"]) == ("ann@example.com", "set_order_cap")
     assert (entry["target"], entry["reason"]) == ("order_cap", "too many orders")

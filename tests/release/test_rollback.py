@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from lumimd.domain.audio import Upload
-from lumimd.domain.visit import Claim, ProcessingStatus, Status, Visit
+from lumimd.domain.visit import Lease, ProcessingStatus, Status, Visit
 from lumimd.pipeline import accept, commands
 from lumimd.policies.deployment import Policy
 from lumimd.policies.permits import Cap
 from tests.release import either_release
 from tests.release.conftest import OldRelease
 from tests.release.either_release import STATES, STEPS, Saved, carry, the, world
-from tests.support.parts import START, MemoryParts
+from tests.support.services import START, MemoryServices
 
 AT_ITS_END = {
     "cancelled": Status.CANCELLED,
@@ -25,11 +25,13 @@ AT_ITS_END = {
 }
 
 
-async def in_line(parts: MemoryParts, visit_id: str) -> None:
+async def in_line(services: MemoryServices, visit_id: str) -> None:
     """No place at the provider: the visit has a turn, of which the release before knows nothing."""
-    parts.cap = Cap(places=1, for_batches=1)
-    assert await parts.admission.may_submit(visit_of(parts.upload("visit-of-another"))) is None
-    await accept.accept(parts, parts.upload(visit_id))
+    services.cap = Cap(permits=1, for_batches=1)
+    assert (
+        await services.admission.may_submit(visit_of(services.upload("visit-of-another"))) is None
+    )
+    await accept.accept(services, services.upload(visit_id))
 
 
 def visit_of(upload: Upload) -> Visit:
@@ -39,13 +41,13 @@ def visit_of(upload: Upload) -> Visit:
         created_at=START,
         updated_at=START,
         audio=upload.audio,
-        claim=Claim(holder="worker-1", until=START),
+        lease=Lease(holder="worker-1", until=START),
     )
 
 
-async def without_consent(parts: MemoryParts, visit_id: str) -> None:
-    parts.policy = Policy(requires_consent=True)
-    await accept.accept(parts, parts.upload(visit_id))
+async def without_consent(services: MemoryServices, visit_id: str) -> None:
+    services.policy = Policy(requires_consent=True)
+    await accept.accept(services, services.upload(visit_id))
 
 
 @pytest.fixture
@@ -53,20 +55,20 @@ async def in_flight(tmp_path: Path) -> list[Path]:
     """A visit of this release in every state but the one in which nothing can happen."""
     paths = []
     for state in sorted(set(STATES) - {"created-by-client"}):
-        parts = MemoryParts()
-        await STATES[state](parts, f"visit-{state}")
+        services = MemoryServices()
+        await STATES[state](services, f"visit-{state}")
         if state not in AT_ITS_END:
-            await commands.give_consent(parts, f"visit-{state}")
+            await commands.give_consent(services, f"visit-{state}")
         paths.append(tmp_path / f"{state}.json")
-        either_release.of(parts).write(paths[-1])
+        either_release.of(services).write(paths[-1])
     return paths
 
 
-async def carried_here(path: Path, steps: int = STEPS) -> MemoryParts:
-    parts = world(Saved.read(path))
-    await carry(parts, Saved.read(path).visit_id, steps)
-    either_release.of(parts).write(path)
-    return parts
+async def carried_here(path: Path, steps: int = STEPS) -> MemoryServices:
+    services = world(Saved.read(path))
+    await carry(services, Saved.read(path).visit_id, steps)
+    either_release.of(services).write(path)
+    return services
 
 
 @pytest.mark.parametrize("steps", [1, 2], ids=["every other step", "every third step"])
@@ -94,9 +96,9 @@ async def test_the_release_before_finishes_what_this_one_began(
             assert saved.documents[f"visits/{saved.visit_id}"]["consent"], "what it cannot know"
 
 
-async def assert_is_done(parts: MemoryParts, path: Path) -> None:
+async def assert_is_done(services: MemoryServices, path: Path) -> None:
     saved = Saved.read(path)
-    visit = await the(parts, saved.visit_id)
+    visit = await the(services, saved.visit_id)
     assert visit.status is AT_ITS_END.get(path.stem, Status.COMPLETED)
     assert len({order["transcriptId"] for order in saved.orders}) == 1, "ordered once"
 
@@ -107,9 +109,9 @@ async def test_what_the_release_before_cannot_read_is_left_for_this_one(
 ) -> None:
     """Values that it does not know (docs/releases.md); the store passes such a visit over."""
     path = tmp_path / "visit.json"
-    parts = MemoryParts()
-    await reach(parts, "visit-1")
-    either_release.of(parts).write(path)
+    services = MemoryServices()
+    await reach(services, "visit-1")
+    either_release.of(services).write(path)
     before = path.read_text()
     release_before("carry", STEPS, path)
     assert path.read_text() == before
@@ -128,9 +130,9 @@ async def test_a_visit_in_line_can_be_made_readable_for_the_release_before(
 ) -> None:
     """What docs/releases.md tells an operator to do, where this release does not come back."""
     path = tmp_path / "visit.json"
-    parts = MemoryParts()
-    await in_line(parts, "visit-1")
-    saved = either_release.of(parts)
+    services = MemoryServices()
+    await in_line(services, "visit-1")
+    saved = either_release.of(services)
     saved.documents["visits/visit-1"] |= {"turn": None, "currentStep": "audio_received"}
     saved.write(path)
     release_before("carry", STEPS, path)

@@ -12,10 +12,10 @@ from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.coordination.flags import SharedFlags
 from lumimd.operations.operator import Operator
 from lumimd.policies.flags import KEY, Flags, Setting, Switch
-from tests.support.parts import MemoryParts
+from tests.support.services import MemoryServices
 
 
-class Parts(MemoryParts):
+class Services(MemoryServices):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.flag_documents = MemorySharedDocuments(Flags)
@@ -24,11 +24,11 @@ class Parts(MemoryParts):
 
 @pytest.fixture
 def operator() -> Operator:
-    return Operator("ann@example.com", Parts())  # type: ignore[arg-type]
+    return Operator("ann@example.com", Services())  # type: ignore[arg-type]
 
 
 def documents(operator: Operator) -> MemorySharedDocuments[Flags]:
-    return operator.parts.flag_documents  # type: ignore[attr-defined, no-any-return]
+    return operator.services.flag_documents  # type: ignore[attr-defined, no-any-return]
 
 
 async def test_a_switch_that_is_turned_leaves_the_others_as_they_are(operator: Operator) -> None:
@@ -37,12 +37,12 @@ async def test_a_switch_that_is_turned_leaves_the_others_as_they_are(operator: O
     found = await documents(operator).get(KEY)
     assert found is not None
     assert found[0] == Flags(webhooks=Setting(on=False), processing=Setting(percent=10))
-    assert await SharedFlags(documents(operator), operator.parts.clock).now() == found[0]
+    assert await SharedFlags(documents(operator), operator.services.clock).now() == found[0]
 
 
 async def test_it_is_on_record_who_turned_it_and_why(operator: Operator) -> None:
     await turn(operator, Switch.PROCESSING, Setting(on=False), reason="they ask us to stop")
-    written = operator.parts.store.documents()  # type: ignore[attr-defined]
+    written = operator.services.store.documents()  # type: ignore[attr-defined]
     (entry,) = (each for path, each in written.items() if "audit" in path)
     assert (entry["actor"], entry["action"]) == ("ann@example.com", "turn_switch")
     assert (entry["target"], entry["reason"]) == ("processing", "they ask us to stop")

@@ -22,7 +22,7 @@ from lumimd.domain.ids import ID, RESERVED, USER_ID
 from lumimd.domain.media_types import EXTENSIONS, TYPES, essence
 from lumimd.domain.takes import MAX_FILES
 from lumimd.ports import uploads
-from tests.support.parts import START, transcript
+from tests.support.services import START, transcript
 
 DOCUMENTS = (ROOT / "firestore.rules").read_text()
 RECORDINGS = (ROOT / "storage.rules").read_text()

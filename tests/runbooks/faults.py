@@ -3,30 +3,30 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from lumimd.adapters.memory.retention_queries import MemoryArchive
+from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
 from lumimd.domain.errors import BadAnswer, DeploymentFault, ErrorCode, ProviderRefuses, Transient
 from lumimd.domain.events import SummaryFailed
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline import commands
-from lumimd.pipeline.save import record
+from lumimd.pipeline.save import save_event
 from lumimd.rules.summarizer import RulesSummarizer
-from tests.runbooks.live import RETENTION, LiveParts
+from tests.runbooks.live import RETENTION, LiveServices
 from tests.support.operators import QUEUE, SCHEDULE
-from tests.support.parts import NothingToSay
+from tests.support.services import NothingToSay
 
 VISIT = "visit-4f7c19d2a06b4c1e9d35"
 OTHER = "visit-8a1be54c7f2d4960b113"
 
-Step = Callable[[LiveParts], Awaitable[None]]
+Step = Callable[[LiveServices], Awaitable[None]]
 
 
-async def nothing(parts: LiveParts) -> None:
+async def nothing(services: LiveServices) -> None:
     """No change."""
 
 
-async def settled(parts: LiveParts) -> None:
+async def settled(services: LiveServices) -> None:
     """Half an hour: held visits are back, and those that were due are done."""
-    await parts.minutes(30)
+    await services.minutes(30)
 
 
 @dataclass(frozen=True)
@@ -49,98 +49,98 @@ class Rehearsal:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-async def _failed(parts: LiveParts, *ids: str, code: ErrorCode) -> None:
+async def _failed(services: LiveServices, *ids: str, code: ErrorCode) -> None:
     """Visits whose transcript is there and whose summary failed for good, by the model's fault."""
-    await parts.queues.pause(QUEUE)
-    await parts.uploaded(*ids)
-    await parts.minutes(3)
-    await parts.queues.resume(QUEUE)
-    while not parts.tasks.waiting.empty():
-        parts.tasks.waiting.get_nowait()
+    await services.queues.pause(QUEUE)
+    await services.uploaded(*ids)
+    await services.minutes(3)
+    await services.queues.resume(QUEUE)
+    while not services.tasks.waiting.empty():
+        services.tasks.waiting.get_nowait()
     for visit_id in ids:
-        stored = await parts.store.get(visit_id)
+        stored = await services.store.get(visit_id)
         assert stored is not None
         assert stored.visit.processing_status is ProcessingStatus.SUMMARIZING
-        await record(parts, stored, SummaryFailed(stored.visit.attempt, code))
-        assert (await parts.get(visit_id)).status is Status.PARTIAL
+        await save_event(services, stored, SummaryFailed(stored.visit.attempt, code))
+        assert (await services.get(visit_id)).status is Status.PARTIAL
 
 
-async def _silent(parts: LiveParts, visit_id: str) -> None:
-    parts.provider.silent.add(visit_id)
-    await parts.uploaded(visit_id)
-    await parts.ended(visit_id)
+async def _silent(services: LiveServices, visit_id: str) -> None:
+    services.provider.silent.add(visit_id)
+    await services.uploaded(visit_id)
+    await services.ended(visit_id)
 
 
 def many(count: int) -> list[str]:
     return [f"visit-{number:020}" for number in range(count)]
 
 
-async def one_letter_of_each_kind(parts: LiveParts) -> None:
-    await _failed(parts, VISIT, code=ErrorCode.SUMMARY_INVALID)
-    await _silent(parts, OTHER)
-    await parts.minutes(2)
+async def one_letter_of_each_kind(services: LiveServices) -> None:
+    await _failed(services, VISIT, code=ErrorCode.SUMMARY_INVALID)
+    await _silent(services, OTHER)
+    await services.minutes(2)
 
 
-async def model_down(parts: LiveParts) -> None:
-    parts.model.trouble = Transient(ErrorCode.SUMMARY_UNAVAILABLE)
-    await parts.uploaded(VISIT, *many(5))
-    await parts.minutes(4)
+async def model_down(services: LiveServices) -> None:
+    services.model.trouble = Transient(ErrorCode.SUMMARY_UNAVAILABLE)
+    await services.uploaded(VISIT, *many(5))
+    await services.minutes(4)
 
 
-async def model_back(parts: LiveParts) -> None:
-    parts.model.trouble = None
+async def model_back(services: LiveServices) -> None:
+    services.model.trouble = None
 
 
-async def transcription_down(parts: LiveParts) -> None:
-    parts.provider.trouble = Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
-    await parts.uploaded(VISIT, *many(5))
-    await parts.minutes(4)
+async def transcription_down(services: LiveServices) -> None:
+    services.provider.trouble = Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+    await services.uploaded(VISIT, *many(5))
+    await services.minutes(4)
 
 
-async def provider_back(parts: LiveParts) -> None:
-    parts.provider.trouble = None
+async def provider_back(services: LiveServices) -> None:
+    services.provider.trouble = None
 
 
-async def provider_back_and_settled(parts: LiveParts) -> None:
-    parts.provider.trouble = None
-    await parts.minutes(30)
+async def provider_back_and_settled(services: LiveServices) -> None:
+    services.provider.trouble = None
+    await services.minutes(30)
 
 
-async def key_refused(parts: LiveParts) -> None:
-    parts.provider.trouble = ProviderRefuses(
+async def key_refused(services: LiveServices) -> None:
+    services.provider.trouble = ProviderRefuses(
         ErrorCode.TRANSCRIPTION_UNAVAILABLE, DeploymentFault.KEY_REFUSED
     )
-    await parts.uploaded(VISIT)
-    await parts.minutes(2)
+    await services.uploaded(VISIT)
+    await services.minutes(2)
 
 
-async def schedule_paused(parts: LiveParts) -> None:
-    await parts.schedules.pause(SCHEDULE)
-    await parts.uploaded(VISIT)
-    await parts.minutes(20)
+async def schedule_paused(services: LiveServices) -> None:
+    await services.schedules.pause(SCHEDULE)
+    await services.uploaded(VISIT)
+    await services.minutes(20)
 
 
-async def queue_paused(parts: LiveParts) -> None:
-    await parts.queues.pause(QUEUE)
-    await parts.uploaded(VISIT, *many(3))
-    await parts.minutes(20)
+async def queue_paused(services: LiveServices) -> None:
+    await services.queues.pause(QUEUE)
+    await services.uploaded(VISIT, *many(3))
+    await services.minutes(20)
 
 
-async def queue_and_schedule_paused(parts: LiveParts) -> None:
-    await parts.schedules.pause(SCHEDULE)
-    await queue_paused(parts)
+async def queue_and_schedule_paused(services: LiveServices) -> None:
+    await services.schedules.pause(SCHEDULE)
+    await queue_paused(services)
 
 
-async def retention_paused(parts: LiveParts) -> None:
-    await parts.schedules.pause(RETENTION)
-    await parts.minutes(5)
+async def retention_paused(services: LiveServices) -> None:
+    await services.schedules.pause(RETENTION)
+    await services.minutes(5)
 
 
-async def retention_fails(parts: LiveParts) -> None:
-    await parts.uploaded(VISIT)
-    await parts.ended(VISIT)
-    parts.archive = _Unavailable()
-    await parts.schedules.run(RETENTION)
+async def retention_fails(services: LiveServices) -> None:
+    await services.uploaded(VISIT)
+    await services.ended(VISIT)
+    services.retention_queries = _Unavailable()
+    await services.schedules.run(RETENTION)
 
 
 class _Unavailable:
@@ -148,87 +148,87 @@ class _Unavailable:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
-async def archive_back(parts: LiveParts) -> None:
-    parts.archive = MemoryArchive(parts.store)
+async def archive_back(services: LiveServices) -> None:
+    services.retention_queries = MemoryRetentionQueries(services.store)
 
 
-async def repeated_work(parts: LiveParts) -> None:
-    await parts.uploaded(VISIT)
-    await parts.ended(VISIT)
+async def repeated_work(services: LiveServices) -> None:
+    await services.uploaded(VISIT)
+    await services.ended(VISIT)
     for _ in range(3):
-        await parts.minutes(2)
-        await commands.regenerate(parts, VISIT)
-        await parts.ended(VISIT)
+        await services.minutes(2)
+        await commands.regenerate(services, VISIT)
+        await services.ended(VISIT)
 
 
-async def an_outage_and_two_others(parts: LiveParts) -> None:
-    await _failed(parts, *many(3), code=ErrorCode.SUMMARY_UNAVAILABLE)
-    await one_letter_of_each_kind(parts)
-    await parts.minutes(70)
+async def an_outage_and_two_others(services: LiveServices) -> None:
+    await _failed(services, *many(3), code=ErrorCode.SUMMARY_UNAVAILABLE)
+    await one_letter_of_each_kind(services)
+    await services.minutes(70)
 
 
-async def many_failures_and_a_silent_one(parts: LiveParts) -> None:
-    await _failed(parts, VISIT, *many(6), code=ErrorCode.SUMMARY_UNAVAILABLE)
-    await _silent(parts, OTHER)
-    await parts.minutes(2)
+async def many_failures_and_a_silent_one(services: LiveServices) -> None:
+    await _failed(services, VISIT, *many(6), code=ErrorCode.SUMMARY_UNAVAILABLE)
+    await _silent(services, OTHER)
+    await services.minutes(2)
 
 
-async def many_failures(parts: LiveParts) -> None:
-    await _failed(parts, VISIT, *many(11), code=ErrorCode.INTERNAL_ERROR)
-    await parts.minutes(2)
+async def many_failures(services: LiveServices) -> None:
+    await _failed(services, VISIT, *many(11), code=ErrorCode.INTERNAL_ERROR)
+    await services.minutes(2)
 
 
-async def long_outage(parts: LiveParts) -> None:
-    await _failed(parts, *many(12), code=ErrorCode.TRANSCRIPTION_UNAVAILABLE)
-    parts.provider.trouble = Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
-    await parts.uploaded(VISIT, *(f"late-{number}" for number in range(5)))
-    await parts.minutes(10)
+async def long_outage(services: LiveServices) -> None:
+    await _failed(services, *many(12), code=ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+    services.provider.trouble = Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+    await services.uploaded(VISIT, *(f"late-{number}" for number in range(5)))
+    await services.minutes(10)
 
 
-async def retried_four_times(parts: LiveParts) -> None:
-    await _failed(parts, VISIT, OTHER, code=ErrorCode.SUMMARY_INVALID)
-    parts.model.trouble = BadAnswer(ErrorCode.SUMMARY_INVALID, may_get_better=False)
-    parts.fallback = NothingToSay()
+async def retried_four_times(services: LiveServices) -> None:
+    await _failed(services, VISIT, OTHER, code=ErrorCode.SUMMARY_INVALID)
+    services.model.trouble = BadAnswer(ErrorCode.SUMMARY_INVALID, may_get_better=False)
+    services.fallback = NothingToSay()
     for _ in range(4):
-        await parts.minutes(2)
+        await services.minutes(2)
         for visit_id in (VISIT, OTHER):
-            await commands.retry(parts, visit_id)
-        await parts.ended(VISIT, OTHER)
-    await parts.minutes(2)
+            await commands.retry(services, visit_id)
+        await services.ended(VISIT, OTHER)
+    await services.minutes(2)
 
 
-async def model_changed(parts: LiveParts) -> None:
-    parts.model.trouble = None
-    parts.fallback = RulesSummarizer()
+async def model_changed(services: LiveServices) -> None:
+    services.model.trouble = None
+    services.fallback = RulesSummarizer()
 
 
-async def slow_submission(parts: LiveParts) -> None:
-    parts.provider.trouble = Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
-    await parts.uploaded(VISIT)
-    parts.provider.trouble = None
-    await parts.ended(VISIT)
+async def slow_submission(services: LiveServices) -> None:
+    services.provider.trouble = Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
+    await services.uploaded(VISIT)
+    services.provider.trouble = None
+    await services.ended(VISIT)
 
 
-async def rules_wrote_summaries(parts: LiveParts) -> None:
-    parts.model.trouble = BadAnswer(ErrorCode.SUMMARY_REFUSED, may_get_better=False)
-    await parts.uploaded(VISIT, *many(6))
-    await parts.ended(VISIT, *many(6))
+async def rules_wrote_summaries(services: LiveServices) -> None:
+    services.model.trouble = BadAnswer(ErrorCode.SUMMARY_REFUSED, may_get_better=False)
+    await services.uploaded(VISIT, *many(6))
+    await services.ended(VISIT, *many(6))
 
 
-async def unreadable_visit(parts: LiveParts) -> None:
-    await parts.uploaded(VISIT, OTHER)
-    await parts.ended(VISIT, OTHER)
+async def unreadable_visit(services: LiveServices) -> None:
+    await services.uploaded(VISIT, OTHER)
+    await services.ended(VISIT, OTHER)
 
 
-async def first_visits(parts: LiveParts) -> None:
-    await parts.uploaded(VISIT)
-    await parts.ended(VISIT)
-    await _silent(parts, OTHER)
+async def first_visits(services: LiveServices) -> None:
+    await services.uploaded(VISIT)
+    await services.ended(VISIT)
+    await _silent(services, OTHER)
 
 
-async def one_visit(parts: LiveParts) -> None:
-    await parts.uploaded(VISIT)
-    await parts.ended(VISIT)
+async def one_visit(services: LiveServices) -> None:
+    await services.uploaded(VISIT)
+    await services.ended(VISIT)
 
 
 _STUCK = ("stuck", "overdue or stand")

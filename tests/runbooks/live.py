@@ -21,8 +21,8 @@ from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
 from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.transcriber import Transcribed
-from tests.support.operators import QUEUE, SCHEDULE, OperatedParts, spoken
-from tests.support.parts import CountingSummarizer, transcript
+from tests.support.operators import QUEUE, SCHEDULE, OperatedServices, spoken
+from tests.support.services import CountingSummarizer, transcript
 
 MINUTE = timedelta(minutes=1)
 RETENTION = "enforce-retention"
@@ -84,7 +84,7 @@ class LiveSchedules(MemorySchedules):
 
 
 @dataclass
-class LiveParts(OperatedParts):
+class LiveServices(OperatedServices):
     """The parts, with the day's course: `minutes` lets time pass."""
 
     provider: Provider = field(default_factory=Provider)
@@ -108,7 +108,7 @@ class LiveParts(OperatedParts):
         )
 
     @cached_property
-    def library(self) -> None:  # no route of the API is called here
+    def owner_queries(self) -> None:  # no route of the API is called here
         return None
 
     def _breaker(self, policy: BreakerPolicy) -> CircuitBreaker:
@@ -155,10 +155,10 @@ class LiveParts(OperatedParts):
 class LiveQueues(MemoryQueues):
     """The one queue, whose waiting tasks are counted."""
 
-    def __init__(self, parts: LiveParts) -> None:
+    def __init__(self, services: LiveServices) -> None:
         super().__init__(QUEUE)
-        self._parts = parts
+        self._services = services
 
     async def all(self) -> list[QueueState]:
-        waiting = self._parts.tasks.waiting.qsize()
+        waiting = self._services.tasks.waiting.qsize()
         return [each.model_copy(update={"waiting": waiting}) for each in await super().all()]

@@ -11,7 +11,7 @@ import pytest
 from tests.monitoring.runbooks import FOLDER, SECTIONS, Block, blocks, runbooks
 from tests.operations.conftest import Ops, ops_on
 from tests.runbooks.faults import OTHER, REHEARSALS, VISIT
-from tests.runbooks.live import LiveParts
+from tests.runbooks.live import LiveServices
 
 CLOUD_ONLY_BLOCKS = 39
 """Blocks that no local stack can run. The number grows when a runbook gains one, by intent."""
@@ -52,18 +52,18 @@ async def test_a_runbook_is_followed_to_its_last_check(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     rehearsal = REHEARSALS[name]
-    parts = LiveParts()
-    await rehearsal.fault(parts)
+    services = LiveServices()
+    await rehearsal.fault(services)
     capsys.readouterr()
-    ops = ops_on(parts, capsys)
+    ops = ops_on(services, capsys)
     words = {**WORDS, **rehearsal.words}
     here = [block for block in blocks(FOLDER / f"{name}.md") if not block.cloud_only]
     printed: dict[str, str] = {}
     for section in ("", CAUSE, REMEDY, OVER):
         if section == REMEDY:
-            await rehearsal.mended(parts)
+            await rehearsal.mended(services)
         if section == OVER:
-            await rehearsal.passes(parts)
+            await rehearsal.passes(services)
             capsys.readouterr()
         lines = [line for block in here if block.section == section for line in block.lines]
         doctor = rehearsal.doctor if section == CAUSE else 0

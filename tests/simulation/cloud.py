@@ -30,7 +30,7 @@ class Cloud:
         """Of the instances: the odd ones are of the newer release where there are two."""
         self.store = SimulatedVisitStore(world.documents, world.through_store)
         self.deletions = SimulatedDeletions(world.documents, world.through_store)
-        self.archive = SimulatedArchive(world.documents, world.through_store)
+        self.retention_queries = SimulatedArchive(world.documents, world.through_store)
         self.bucket = Bucket(world)
         self.transcriptions = Transcriptions(world, self.bucket)
         self.tasks = Tasks(world)
@@ -60,7 +60,7 @@ class Instance:
         self.policy = cloud.world.policy
         self.store = cloud.store
         self.deletions = cloud.deletions
-        self.archive = cloud.archive
+        self.retention_queries = cloud.retention_queries
         self.admission = cloud.gate.instance()
         self.flags = EverythingOn()
         self.shutdown = GracefulShutdown()

@@ -139,12 +139,12 @@ class Custody:
             async def work(olga: Operator) -> None:
                 await legal_hold.release(olga, visit_id, reason="closed")
                 with suppress(Refused):
-                    await commands.delete(olga.parts, visit_id)
+                    await commands.delete(olga.services, visit_id)
 
             return work
 
         async def repeat(olga: Operator) -> None:
-            ends_at = olga.parts.clock.now() + REPEATING_WITHIN
+            ends_at = olga.services.clock.now() + REPEATING_WITHIN
             found = await after_restore(olga, self._repeated_until, ends_at)
             for visit_id in found.held_deleted:  # they decide that its hold has ended
                 self._held.discard(visit_id)
@@ -163,8 +163,8 @@ class Custody:
     def _erase_everything(self) -> None:
         async def request(olga: Operator) -> None:
             """As `DELETE /v1/me`, with little time: what is left goes by itself."""
-            await note_erasure(olga.parts, USER)
-            await erase(olga.parts, USER, olga.parts.clock.now() + ERASING_WITHIN, asked=True)
+            await note_erasure(olga.services, USER)
+            await erase(olga.services, USER, olga.services.clock.now() + ERASING_WITHIN, asked=True)
 
         self._do("erase_everything", None, request)
 
@@ -180,9 +180,9 @@ class Custody:
                 world.after(120.0, self._do, kind, visit_id, work, done, tries + 1)
 
         def by_operator(instance: Any) -> Any:
-            parts = copy(instance)
-            parts.operators = NoLog()
-            return reply_to_owner(work(Operator("olga", parts)))
+            services = copy(instance)
+            services.operators = NoLog()
+            return reply_to_owner(work(Operator("olga", services)))
 
         world.invoke(kind, by_operator, visit_id=visit_id, patience_s=300.0, on_reply=on_reply)
 

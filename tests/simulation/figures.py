@@ -55,7 +55,7 @@ class Recovery:
 
     def _at_save(self, before: Visit | None, commit: Commit) -> None:
         visit, now = commit.visit, self._world.loop.time()
-        if before is not None and not commit.entries and before.claim == visit.claim:
+        if before is not None and not commit.entries and before.lease == visit.lease:
             return  # the owner's business
         crashed_at = self._crashed_at.pop(visit.visit_id, None)
         if crashed_at is not None:

@@ -8,14 +8,14 @@ from typing import Any, Final, Generic, TypeVar
 from lumimd.coordination.admission.admit import Admission, Quota
 from lumimd.coordination.admission.hourly_cap import HourlyCap, Orders
 from lumimd.coordination.admission.quota import TierQuota
-from lumimd.coordination.admission.semaphore import Slots
+from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.coordination.rate_limits import Limits
 from lumimd.domain.commit import Conflict, Stored
 from lumimd.domain.document import Document
 from lumimd.policies import retry
 from lumimd.policies.flags import Flags, OrderCap
 from lumimd.policies.permits import Cap, Shard
-from lumimd.policies.priorities import Lane, Line
+from lumimd.policies.priorities import Priority, QueueState
 from lumimd.policies.tiers import Limited, Tier
 from lumimd.policies.token_bucket import Bucket, Policy
 from tests.simulation.faults import Dependency
@@ -31,7 +31,7 @@ CAP_AN_HOUR: Final = 20
 
 PLENTY: Final = Cap.of(200)
 
-SCARCE: Final = Cap(places=6, for_batches=4, per_shard=3)
+SCARCE: Final = Cap(permits=6, for_batches=4, per_shard=3)
 """Two shards, and so few places that some have to wait in line."""
 
 
@@ -79,11 +79,11 @@ class SimulatedFlows:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._last: dict[tuple[str, Lane], int] = {}
+        self._last: dict[tuple[str, Priority], int] = {}
 
-    async def draw(self, user_id: str, lane: Lane, after: int, expires_at: datetime) -> int:
+    async def draw(self, user_id: str, priority: Priority, after: int, expires_at: datetime) -> int:
         def effect() -> int:
-            flow = user_id, lane
+            flow = user_id, priority
             self._last[flow] = max(self._last.get(flow, 0), after) + 1
             return self._last[flow]
 
@@ -150,16 +150,18 @@ class Gate:
         self.shards: SimulatedDocuments[Shard] = SimulatedDocuments(world, "shard")
         self._buckets: SimulatedDocuments[Bucket] = SimulatedDocuments(world, "bucket")
         self._hours: SimulatedDocuments[Orders] = SimulatedDocuments(world, "hour")
-        self._lines: SimulatedDocuments[Line] = SimulatedDocuments(world, "line")
-        self._flows = SimulatedFlows(world)
+        self._queue_states: SimulatedDocuments[QueueState] = SimulatedDocuments(world, "line")
+        self._turn_counters = SimulatedFlows(world)
         self._room = SimulatedWaitingRoom(world)
 
     def instance(self) -> Admission:
         """The gate as one instance sees it."""
-        slots = Slots(self.shards, cap_of(self._world), self._world)
+        semaphore = Semaphore(self.shards, cap_of(self._world), self._world)
         quota = self._quota() if self._world.is_rationed else NoQuota()
         cap = HourlyCap(CappedFlags(self._world), self._hours, self._world)
-        return Admission(slots, self._lines, self._flows, self._room, quota, self._world, cap)
+        return Admission(
+            semaphore, self._queue_states, self._turn_counters, self._room, quota, self._world, cap
+        )
 
     def _quota(self) -> Quota:
         limits = Limits(
@@ -175,4 +177,4 @@ class Gate:
         """Who has a place now."""
         now = self._world.now()
         shards = [shard for shard, _ in self.shards.kept.values()]
-        return [each.holder for shard in shards for each in shard.places if each.until > now]
+        return [each.holder for shard in shards for each in shard.permits if each.until > now]

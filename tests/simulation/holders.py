@@ -44,7 +44,7 @@ class Holders:
         if (
             before is not visit
             and before.attempt == visit.attempt
-            and before.is_claimed(now)
+            and before.is_leased(now)
             and (takes or "summary_requested" in events)
         ):
             self._world.breach("liveClaimTaken", visit.visit_id, f"by {current.get().name}")

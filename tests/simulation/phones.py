@@ -148,10 +148,10 @@ class Phones:
     def _create(self, visit_id: str) -> None:
         consent = self._world.rng.random() < 0.5
 
-        async def create(parts: Any) -> None:
+        async def create(services: Any) -> None:
             try:
                 await commands.create(
-                    parts, visit_id=visit_id, user_id=user_of(visit_id), consent=consent
+                    services, visit_id=visit_id, user_id=user_of(visit_id), consent=consent
                 )
             except Conflict as conflict:
                 raise Refused(commands.RefusalCode.STILL_PROCESSING) from conflict
@@ -211,7 +211,9 @@ class Phones:
 
     def _ask(self, visit_id: str, action: str, **fields: Any) -> None:
         command = getattr(commands, action)
-        self._invoke(visit_id, action, lambda parts: command(parts, visit_id, **fields), fields)
+        self._invoke(
+            visit_id, action, lambda services: command(services, visit_id, **fields), fields
+        )
 
     def _invoke(self, visit_id: str, action: str, work: Any, fields: dict[str, Any]) -> None:
         world = self._world
@@ -228,7 +230,7 @@ class Phones:
 
         world.invoke(
             action,
-            lambda parts: reply_to_owner(work(parts)),
+            lambda services: reply_to_owner(work(services)),
             visit_id=visit_id,
             limit_s=60.0,
             patience_s=60.0,

@@ -54,7 +54,7 @@ class StorageEvents:
 
         world.invoke(
             "accept",
-            lambda parts: _event(accept.accept(parts, upload)),
+            lambda services: _event(accept.accept(services, upload)),
             visit_id=upload.visit_id,
             limit_s=FINALIZE_LIMIT_S,
             patience_s=FINALIZE_LIMIT_S,
@@ -102,8 +102,8 @@ class Webhook:
 
         world.invoke(
             "webhook",
-            lambda parts: _webhook(
-                collect.collect_in_time(parts, visit_id, attempt, job.transcript_id)
+            lambda services: _webhook(
+                collect.collect_in_time(services, visit_id, attempt, job.transcript_id)
             ),
             visit_id=visit_id,
             attempt=attempt,
@@ -177,7 +177,7 @@ class Queue:
 
         world.invoke(
             "summarize",
-            lambda parts: _task(summarize.summarize(parts, visit_id, attempt)),
+            lambda services: _task(summarize.summarize(services, visit_id, attempt)),
             visit_id=visit_id,
             attempt=attempt,
             on_reply=on_reply,
@@ -210,7 +210,7 @@ class Scheduler:
         self._next_minute = None
         if not self._world.faults.chance("tick_skipped"):
             for _ in range(2 if self._world.faults.chance("tick_repeated") else 1):
-                self._world.invoke("wake", lambda parts: _task(recover.wake_due(parts)))
+                self._world.invoke("wake", lambda services: _task(recover.wake_due(services)))
         self._arm()
 
 
@@ -225,7 +225,7 @@ class Retention:
                 world.loop.call_at(at, self._come_by, world)
 
     def _come_by(self, world: World) -> None:
-        world.invoke("retention", lambda parts: _task(retain.hourly(parts)))
+        world.invoke("retention", lambda services: _task(retain.hourly(services)))
 
 
 async def _task(work: Awaitable[object]) -> int:

@@ -128,12 +128,12 @@ def _text(detail: Any) -> str:
     if isinstance(detail, Stored):
         return f"(version {detail.version})"
     if isinstance(detail, Visit):
-        claim = f" claimed by {detail.claim.holder}" if detail.claim else ""
+        lease = f" claimed by {detail.lease.holder}" if detail.lease else ""
         wake = f" wakeAt {detail.wake_at:%H:%M:%S}" if detail.wake_at else ""
         job = f" {detail.transcription.transcript_id}" if detail.transcription else ""
         return (
             f"{detail.processing_status} attempt {detail.attempt} tries {detail.stage_tries}"
-            f"{job}{claim}{wake}"
+            f"{job}{lease}{wake}"
         )
     if isinstance(detail, BaseException):
         return f"raises {type(detail).__name__}({detail})"

@@ -14,8 +14,18 @@ from lumimd.domain import events, state_machine
 from lumimd.domain.audio import Audio
 from lumimd.domain.commit import Stored
 from lumimd.domain.events import submission, summary
-from lumimd.domain.visit import Claim, Visit
-from lumimd.pipeline import collect, commands, lease, recover, save, submit, without_model
+from lumimd.domain.visit import Lease, Visit
+from lumimd.pipeline import (
+    accept,
+    collect,
+    commands,
+    lease,
+    recover,
+    save,
+    submit,
+    summarize,
+    without_model,
+)
 from lumimd.policies import breaker as breaker_state
 from lumimd.policies import retry
 from lumimd.runtime import responses
@@ -55,14 +65,14 @@ def _advance_any_attempt(visit: Visit, event: events.Event, now: Any) -> state_m
     return _advance(visit, event, now)
 
 
-_record = save.record
+_record = save.save_event
 
 
-async def _effects_first(parts: Any, stored: Stored, event: events.Event, **more: Any) -> Any:
-    step = _advance(stored.visit, event, parts.clock.now())
+async def _effects_first(services: Any, stored: Stored, event: events.Event, **more: Any) -> Any:
+    step = _advance(stored.visit, event, services.clock.now())
     if step.changed:
-        await save.perform(parts, step.visit, step)
-    return await _record(parts, stored, event, **more)
+        await save.perform(services, step.visit, step)
+    return await _record(services, stored, event, **more)
 
 
 async def _always_200(work: Any, *, rejected: int) -> int:
@@ -85,15 +95,15 @@ def _any_difference_is_news(visit: Visit, audio: Audio) -> events.Event:
     return events.AudioRepeated(None)
 
 
-def _claimed_uncounted(visit: Visit, claim: Any) -> dict[str, Any]:
-    return {"claim": claim, "wake_at": claim.until}
+def _claimed_uncounted(visit: Visit, lease: Any) -> dict[str, Any]:
+    return {"lease": lease, "wake_at": lease.until}
 
 
 _claims = events.SubmissionClaimed.changes
 
 
 def _deaths_uncounted(self: events.SubmissionClaimed, visit: Visit, now: Any) -> dict[str, Any]:
-    return {**_claims(self, visit, now), "deaths": visit.deaths}
+    return {**_claims(self, visit, now), "expired_leases": visit.expired_leases}
 
 
 def _submissions_uncounted(
@@ -105,19 +115,19 @@ def _submissions_uncounted(
 def _everybody_probes(breaker: Any, holder: str, now: Any, policy: Any) -> Any:
     if breaker.is_closed:
         return breaker
-    claim = Claim(holder=holder, until=now + policy.probe_for)
-    changes: dict[str, Any] = {"probe": claim}
+    lease = Lease(holder=holder, until=now + policy.probe_for)
+    changes: dict[str, Any] = {"probe": lease}
     if breaker.state is breaker_state.State.OPEN:
         changes |= {"state": breaker_state.State.HALF_OPEN, "changed_at": now}
     return breaker.model_copy(update=changes)
 
 
-_EVERYWHERE: Final = (collect, without_model, submit, recover)
+_EVERYWHERE: Final = (collect, without_model, submit, summarize, recover)
 
 GUARDS: Final[Mapping[str, Guard]] = {
     "claim": Guard(
         "one holder at a time may pay",
-        put((Visit, "is_claimed", lambda self, now: False)),
+        put((Visit, "is_leased", lambda self, now: False)),
     ),
     "claim-expiry-gap": Guard(
         "no call of a dead holder is still on its way when the next one looks",
@@ -126,13 +136,13 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "work-ends-with-the-claim": Guard(
         "who lost its claim must not pay any more",
-        put((submit, "while_claimed", _without_end)),
+        put((submit, "within_lease", _without_end), (summarize, "within_lease", _without_end)),
     ),
     "put-aside-is-a-claim": Guard(
         "a repeated task does not ask the model before the time that it asked for",
         put(
-            (submission, "nobodys_before", lambda until: None),
-            (summary, "nobodys_before", lambda until: None),
+            (submission, "paused_until", lambda until: None),
+            (summary, "paused_until", lambda until: None),
         ),
         level="repeating",
     ),
@@ -142,7 +152,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "summary-tries-are-counted": Guard(
         "the calls of the model that one visit can cause are bounded",
-        put((summary, "claimed", _claimed_uncounted)),
+        put((summary, "leased", _claimed_uncounted)),
     ),
     "deaths-are-counted": Guard(
         "a recording that kills whoever opens it is not opened for ever",
@@ -171,30 +181,31 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "newest-generation-wins": Guard(
         "an event that comes late does not bring an old recording back",
-        put((submit, "audio_event", _any_difference_is_news)),
+        put((accept, "audio_event", _any_difference_is_news)),
     ),
     "attempt-fencing": Guard(
         "what an earlier attempt still brings is refused",
         put(
-            (submit, "advance", _advance_any_attempt),
+            (accept, "advance", _advance_any_attempt),
             (save, "advance", _advance_any_attempt),
             (lease, "advance", _advance_any_attempt),
         ),
     ),
     "overlapping-ticks": Guard(
         "of two ticks one creates the task, and none takes a claim away",
-        put((recover, "_is_due", lambda parts, visit: True)),
+        put((recover, "_is_due", lambda services, visit: True)),
     ),
     "decisions-are-the-holders": Guard(
         "who lost its claim, or has decided already, does not decide again",
         put(
-            (submit, "still_held", lambda claimed: lambda visit: True),
-            (without_model, "still_held", lambda claimed: lambda visit: True),
+            (submit, "still_held", lambda leased: lambda visit: True),
+            (summarize, "still_held", lambda leased: lambda visit: True),
+            (without_model, "still_held", lambda leased: lambda visit: True),
         ),
     ),
     "effects-after-save": Guard(
         "a task never comes before the state that it is about",
-        put(*((module, "record", _effects_first) for module in _EVERYWHERE)),
+        put(*((module, "save_event", _effects_first) for module in _EVERYWHERE)),
     ),
     "errors-decide-the-reply": Guard(
         "what failed is not acknowledged",

@@ -7,7 +7,7 @@ from lumimd.domain.audio import Audio
 from lumimd.domain.errors import DeploymentFault, Permanent, ProviderRefuses, RefusedAlone
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import collect, recover, submit, without_model
-from lumimd.policies import breaker, breaker_suspects, job_limit
+from lumimd.policies import breaker, breaker_suspects, due, job_limit, waiting
 from tests.simulation.guard import Guard, put
 from tests.simulation.transcription import Transcriptions
 
@@ -53,10 +53,10 @@ def _suspected_at_once(known: Any, subject: str, now: Any) -> Any:
 _held = submit._held
 
 
-def _held_for_ever(parts: Any, visit: Visit, error: Any, **more: Any) -> Any:
+def _held_for_ever(services: Any, visit: Visit, error: Any, **more: Any) -> Any:
     if isinstance(error, RefusedAlone):
         error = ProviderRefuses(error.code, DeploymentFault.REQUEST_REFUSED)
-    return _held(parts, visit, error, **more)
+    return _held(services, visit, error, **more)
 
 
 ACCOUNT: Final[Mapping[str, Guard]] = {
@@ -75,7 +75,7 @@ ACCOUNT: Final[Mapping[str, Guard]] = {
         put(
             *(
                 (module, "is_fault", _taken_for_an_outage)
-                for module in (collect, without_model, submit, recover)
+                for module in (collect, without_model, submit, recover, waiting)
             )
         ),
         level="unpaid",
@@ -85,7 +85,7 @@ ACCOUNT: Final[Mapping[str, Guard]] = {
         put(
             *(
                 (module, "since_fault", _from_its_beginning)
-                for module in (without_model, job_limit, submit, recover)
+                for module in (waiting, due, job_limit, submit, recover)
             )
         ),
         level="unpaid",

@@ -11,20 +11,20 @@ from lumimd.domain.events import summary
 from lumimd.domain.ledger import NOTHING, Settlement
 from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import Visit
-from lumimd.pipeline import submit, without_model
+from lumimd.pipeline import summarize, without_model
 from lumimd.pipeline.analysis import visit_summary
 from lumimd.pipeline.analysis.evidence import Supported
 from lumimd.pipeline.lease import still_held
-from lumimd.pipeline.save import record
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.save import save_event
+from lumimd.pipeline.services import Services
 from tests.simulation.guard import Guard, put
 
 
 async def _ends_as_partial(
-    parts: Parts, claimed: Stored, code: ErrorCode, paid: Settlement = NOTHING
+    services: Services, leased: Stored, code: ErrorCode, paid: Settlement = NOTHING
 ) -> None:
-    failed = events.SummaryFailed(claimed.visit.attempt, code, paid=paid)
-    await record(parts, claimed, failed, still_wanted=still_held(claimed))
+    failed = events.SummaryFailed(leased.visit.attempt, code, paid=paid)
+    await save_event(services, leased, failed, still_wanted=still_held(leased))
 
 
 def _all_of_it(answer: VisitSummary, transcript: Transcript) -> Supported:
@@ -45,7 +45,7 @@ ANSWERS: Final[Mapping[str, Guard]] = {
     "rules-write-what-the-model-cannot": Guard(
         "a visit that has a transcript is partial only where the rules have nothing to say",
         put(
-            (submit, "end_without_model", _ends_as_partial),
+            (summarize, "end_without_model", _ends_as_partial),
             (without_model, "end_without_model", _ends_as_partial),
         ),
     ),

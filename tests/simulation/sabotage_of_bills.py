@@ -10,7 +10,7 @@ from lumimd.domain.events import event
 from lumimd.domain.ledger import Settlement
 from lumimd.domain.visit import Ledger, LedgerJob, ProcessingStatus, Visit
 from lumimd.pipeline import reconcile
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.services import Services
 from tests.simulation.guard import Guard, put
 
 _settled, _may_be_looked_for = ledger.settled, reconcile._may_be_looked_for
@@ -36,8 +36,8 @@ def _charged_each_time(visit: Visit, transcript_id: str, seconds: float) -> Ledg
     )
 
 
-async def _settled_uncharged(parts: Parts, stored: Stored, transcript_id: str) -> bool:
-    return not _may_be_looked_for(stored.visit, parts.clock.now())
+async def _settled_uncharged(services: Services, stored: Stored, transcript_id: str) -> bool:
+    return not _may_be_looked_for(stored.visit, services.clock.now())
 
 
 def _failed_for_ever(visit: Visit, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from lumimd.domain.commit import Conflict, Stored
 from lumimd.domain.visit import Deletion, Visit
 from lumimd.operations import after_restore
 from lumimd.operations import legal_hold as operators_hold
-from lumimd.pipeline import commands, erase, legal_hold, reconcile, submit
+from lumimd.pipeline import accept, commands, erase, legal_hold, reconcile
 from tests.simulation.guard import Guard, put
 from tests.simulation.store import Documents
 
@@ -52,14 +52,14 @@ async def _not_erased(*args: Any) -> bool:
     return False
 
 
-_audio_event, _begin = submit.audio_event, Documents.begin_deletion
+_audio_event, _begin = accept.audio_event, Documents.begin_deletion
 _released = legal_hold.released
 
 HOLDS: Final[Mapping[str, Guard]] = {
     "held-recordings-wait": Guard(
         "a recording that comes for a held visit replaces nothing",
         put(
-            (submit, "audio_event", _as_if_free),
+            (accept, "audio_event", _as_if_free),
             (state_machine, "under_hold", _whatever_is_held),
         ),
         level="holding",
@@ -86,7 +86,7 @@ HOLDS: Final[Mapping[str, Guard]] = {
         "the bucket's own rule deletes no recording of a held visit",
         put(
             (legal_hold, "protect_recordings", _not_protected),
-            (submit, "protect_recordings", _not_protected),
+            (accept, "protect_recordings", _not_protected),
         ),
         level="holding",
     ),

@@ -13,7 +13,7 @@ _deferred = events.SubmissionDeferred.changes
 def _deaths_of_measuring_uncounted(
     self: events.SubmissionDeferred, visit: Visit, now: Any
 ) -> dict[str, Any]:
-    return {**_deferred(self, visit, now), "deaths": visit.deaths}
+    return {**_deferred(self, visit, now), "expired_leases": visit.expired_leases}
 
 
 MEASURING: Final[Mapping[str, Guard]] = {

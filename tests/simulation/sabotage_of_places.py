@@ -14,8 +14,8 @@ from tests.simulation.guard import Guard, put
 _taken = semaphore.taken
 
 
-def _taken_without_room(shard: Any, place: Any, room: Any, now: Any) -> Any:
-    return _taken(shard, place, replace(room, places=10**6, for_batches=10**6), now)
+def _taken_without_room(shard: Any, permit: Any, room: Any, now: Any) -> Any:
+    return _taken(shard, permit, replace(room, permits=10**6, for_batches=10**6), now)
 
 
 async def _save_document_whatever(
@@ -32,11 +32,11 @@ async def _admits_everybody(self: Admission, visit: Visit) -> None:
     return None
 
 
-async def _calls_nobody(self: Admission, parts: Any) -> list[Stored]:
+async def _calls_nobody(self: Admission, services: Any) -> list[Stored]:
     return []
 
 
-async def _runs_no_more(parts: Any, visit: Visit | None) -> bool:
+async def _runs_no_more(services: Any, visit: Visit | None) -> bool:
     return False
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from lumimd.domain.errors import Transient, UnreadableDocument
 from lumimd.domain.events import summary
-from lumimd.pipeline import recover, submit
+from lumimd.pipeline import recover, summarize
 from lumimd.pipeline.rounds import Run
 from lumimd.ports.paging import Cursor, Page, pages
 from tests.simulation.guard import Guard, put
@@ -65,7 +65,7 @@ READING: Final[Mapping[str, Guard]] = {
     ),
     "a-part-of-a-transcript-is-none": Guard(
         "a transcript that cannot be read is waited for, and uses up no try",
-        put((submit, "UnreadableDocument", _NeverRaised)),
+        put((summarize, "UnreadableDocument", _NeverRaised)),
         level="unreadable",
     ),
     "what-cannot-be-read-is-not-written-over": Guard(

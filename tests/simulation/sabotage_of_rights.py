@@ -7,7 +7,7 @@ from lumimd.domain import events
 from lumimd.domain.audio import Upload
 from lumimd.domain.commit import Commit, Conflict, Stored
 from lumimd.domain.visit import Deletion, Visit
-from lumimd.pipeline import collect, commands, delete, reconcile, submit
+from lumimd.pipeline import accept, collect, commands, delete, reconcile
 from lumimd.policies.lease import SUBMISSION
 from tests.simulation.guard import Guard, put
 from tests.simulation.store import Documents
@@ -43,17 +43,17 @@ def _save_any_receipt(self: Documents, read_version: object, receipt: Deletion) 
     _save(self, present, receipt)
 
 
-async def _deleted_and_that_is_all(parts: Any, upload: Upload) -> bool:
-    return await parts.deletions.get(upload.visit_id) is not None
+async def _deleted_and_that_is_all(services: Any, upload: Upload) -> bool:
+    return await services.deletions.get(upload.visit_id) is not None
 
 
-def _settled_at_once(parts: Any, visit: Visit) -> Deletion:
-    receipt = _of(parts, visit)
+def _settled_at_once(services: Any, visit: Visit) -> Deletion:
+    receipt = _of(services, visit)
     return receipt.model_copy(update={"settled_at": receipt.requested_at})
 
 
-def _counted_by_nobody(parts: Any, visit: Visit) -> Deletion:
-    return _of(parts, visit).model_copy(update={"counts": {"visits": 1}})
+def _counted_by_nobody(services: Any, visit: Visit) -> Deletion:
+    return _of(services, visit).model_copy(update={"counts": {"visits": 1}})
 
 
 def _done_whatever_is_left(receipt: Deletion, done: delete.Sweep, now: Any) -> Deletion:
@@ -69,25 +69,25 @@ async def _keep(*args: Any) -> None:
     return None
 
 
-async def _forget_at_once(parts: Any, visit: Visit, stored: Any) -> None:
-    await _forget(parts, visit.model_copy(update={"orders": 1}), stored)
+async def _forget_at_once(services: Any, visit: Visit, stored: Any) -> None:
+    await _forget(services, visit.model_copy(update={"possible_orders": 1}), stored)
 
 
-async def _delete_what_is_held(parts: Any, visit_id: str) -> Deletion | None:
-    stored = await parts.store.get(visit_id)
+async def _delete_what_is_held(services: Any, visit_id: str) -> Deletion | None:
+    stored = await services.store.get(visit_id)
     if stored is None:
-        return await delete.begin_deletion(parts, visit_id)
-    receipt = _of(parts, stored.visit)
+        return await delete.begin_deletion(services, visit_id)
+    receipt = _of(services, stored.visit)
     try:
-        await parts.deletions.begin(stored, receipt)
+        await services.deletions.begin(stored, receipt)
     except Conflict:
-        return await delete.begin_deletion(parts, visit_id)
+        return await delete.begin_deletion(services, visit_id)
     return receipt
 
 
-async def _nobody_asks(parts: Any, upload: Upload, visit: Visit) -> events.Event:
+async def _nobody_asks(services: Any, upload: Upload, visit: Visit) -> events.Event:
     return events.SubmissionClaimed(
-        visit.attempt, SUBMISSION.claim(parts.new_id(), parts.clock.now())
+        visit.attempt, SUBMISSION.lease(services.new_id(), services.clock.now())
     )
 
 
@@ -117,7 +117,7 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     ),
     "late-recordings-are-erased": Guard(
         "a recording that comes for a deleted visit goes, too",
-        put((submit, "was_deleted", _deleted_and_that_is_all)),
+        put((accept, "was_deleted", _deleted_and_that_is_all)),
     ),
     "second-sweep": Guard(
         "what a holder ordered with its last breath is deleted, too",
@@ -159,7 +159,7 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     ),
     "consent": Guard(
         "nothing is sent to anybody before the patient agrees",
-        put((submit, "_next_event", _nobody_asks)),
+        put((accept, "_next_event", _nobody_asks)),
     ),
     "retry-gap": Guard(
         "who clicks a hundred times is served once",

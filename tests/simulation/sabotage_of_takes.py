@@ -7,7 +7,7 @@ from lumimd.domain import events, state_machine
 from lumimd.domain.audio import Audio
 from lumimd.domain.events import submission, takes
 from lumimd.domain.visit import Visit
-from lumimd.pipeline import collect, submit
+from lumimd.pipeline import accept, collect
 from tests.simulation.guard import Guard, put
 
 _begun_with = submission.begun_with
@@ -37,7 +37,7 @@ TAKES: Final[Mapping[str, Guard]] = {
     ),
     "files-are-takes": Guard(
         "a second file does not replace the first",
-        put((submit, "audio_event", _any_file_is_the_recording)),
+        put((accept, "audio_event", _any_file_is_the_recording)),
         level="takes",
     ),
     "one-file-is-not-the-visit": Guard(

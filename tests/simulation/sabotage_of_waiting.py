@@ -12,8 +12,8 @@ from lumimd.domain import events
 from lumimd.domain.audio import Audio
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import recover, submit, without_model
-from lumimd.pipeline.services import Parts
-from lumimd.policies import waiting
+from lumimd.pipeline.services import Services
+from lumimd.policies import due, waiting
 from tests.simulation.faults import Dependency
 from tests.simulation.guard import Guard, put
 
@@ -35,8 +35,8 @@ def _held_for_a_try(self: events.SubmissionHeld, visit: Visit, now: Any) -> dict
     return {**_held(self, visit, now), "stage_tries": visit.stage_tries}
 
 
-async def _measured_again(parts: Parts, visit: Visit, audio: Audio) -> Audio:
-    return await parts.audio.measure(audio)
+async def _measured_again(services: Services, visit: Visit, audio: Audio) -> Audio:
+    return await services.audio.measure(audio)
 
 
 _put_aside = submit._put_aside
@@ -61,12 +61,12 @@ WAITING: Final[Mapping[str, Guard]] = {
     ),
     "waiting-in-line-is-not-idling": Guard(
         "who waits for the quota is not expired like somebody who never records",
-        put((recover, "IN_LINE", 1)),
+        put((due, "IN_LINE", 1)),
         level="rationed",
     ),
     "who-waited-is-not-old": Guard(
         "what goes on after a long wait does not expire on the way",
-        put((recover, "_stage_began_at", lambda visit: visit.timings.processing_started_at)),
+        put((due, "_stage_began_at", lambda visit: visit.timings.processing_started_at)),
         level="rationed",
     ),
     "suspects-are-alone": Guard(
@@ -81,6 +81,6 @@ WAITING: Final[Mapping[str, Guard]] = {
     ),
     "patience-begins-with-the-attempt": Guard(
         "a summary that is wanted a day later gets as many tries as any other",
-        put((without_model, "_wanted_since", waiting._transcribed_at)),
+        put((waiting, "wanted_since", waiting._transcribed_at)),
     ),
 }

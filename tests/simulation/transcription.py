@@ -227,7 +227,7 @@ class Transcriptions:
         self._check_hourly(job)
         self.jobs[job.transcript_id] = job
         self.running += 1
-        if self.running > cap_of(self._world).places:
+        if self.running > cap_of(self._world).permits:
             world.breach("capExceeded", visit_id, f"{self.running} jobs at once")
         self.jobs_of.setdefault(path, []).append(job)
         takes_s = world.rng.choice((2.0, 20.0, 60.0, 240.0)) * (0.5 + world.rng.random())

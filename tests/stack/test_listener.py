@@ -21,8 +21,8 @@ from lumimd.adapters.google.tasks import client
 from lumimd.domain.progress import Step
 from lumimd.domain.visit import ProcessingStatus, Status
 from tests.stack.conftest import Pipeline
-from tests.support.parts import tone
 from tests.support.servers import skipped_without_emulators
+from tests.support.services import tone
 from tests.support.wire import Wire, wire_to
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

@@ -20,12 +20,12 @@ from lumimd.domain.commit import Commit
 from lumimd.domain.errors import ErrorCode
 from lumimd.domain.events import SummaryFailed
 from lumimd.domain.visit import ProcessingStatus, Status
-from lumimd.operations.operator import OperatorParts
-from lumimd.pipeline.save import record
+from lumimd.operations.operator import OperatorServices
+from lumimd.pipeline.save import save_event
 from lumimd.ports.service_controls import RunState
 from tests.monitoring.runbooks import FOLDER, SECTIONS, blocks
 from tests.stack.conftest import JOB, Pipeline
-from tests.support.parts import tone
+from tests.support.services import tone
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
@@ -40,7 +40,7 @@ class Shift:
     """An operator's shell on the stack. `words` are the words in capitals."""
 
     pipeline: Pipeline
-    parts: OperatorParts
+    services: OperatorServices
     folder: Path
 
     async def typed(self, text: str, words: Mapping[str, str]) -> tuple[int, str]:
@@ -70,18 +70,18 @@ class Shift:
     async def until(self, visit_id: str, *wanted: ProcessingStatus) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                stored = await self.parts.store.get(visit_id)
+                stored = await self.services.store.get(visit_id)
                 if stored is not None and stored.visit.processing_status in wanted:
                     return
                 await asyncio.sleep(0.2)  # the store has no event to wait for here
 
     async def twenty_minutes_pass(self, visit_id: str) -> None:
         """The visit's times are put back, as if it had stood still since then."""
-        stored = await self.parts.store.get(visit_id)
+        stored = await self.services.store.get(visit_id)
         assert stored is not None
-        ago = self.parts.clock.now() - timedelta(minutes=20)
+        ago = self.services.clock.now() - timedelta(minutes=20)
         visit = stored.visit.model_copy(update={"updated_at": ago, "wake_at": ago})
-        await self.parts.store.save(stored, Commit(visit))
+        await self.services.store.save(stored, Commit(visit))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -102,13 +102,13 @@ async def shift(
     program.write_text(f'#!/bin/sh\nexec {ROOT}/scripts/ops --local --run {run} --yes "$@"\n')
     program.chmod(0o755)
     with published(addresses, pipeline.stack.run_dir):
-        yield Shift(pipeline, made.parts, tmp_path)
-    for schedule in await made.parts.schedules.all():
+        yield Shift(pipeline, made.services, tmp_path)
+    for schedule in await made.services.schedules.all():
         if schedule.state is RunState.PAUSED:
-            await made.parts.schedules.resume(schedule.name)
-    for queue in await made.parts.queues.all():
+            await made.services.schedules.resume(schedule.name)
+    for queue in await made.services.queues.all():
         if queue.state is RunState.PAUSED:
-            await made.parts.queues.resume(queue.name)
+            await made.services.queues.resume(queue.name)
 
 
 async def emptied(emulator: httpx.AsyncClient) -> None:
@@ -125,7 +125,7 @@ Words = Mapping[str, str]
 
 
 async def schedule_paused(shift: Shift) -> Words:
-    await shift.parts.schedules.pause(SCHEDULE)
+    await shift.services.schedules.pause(SCHEDULE)
     visit_id = await shift.uploaded(utterances=[{"text": "Good morning."}], webhook=False)
     await shift.until(visit_id, ProcessingStatus.TRANSCRIBING)
     await shift.twenty_minutes_pass(visit_id)
@@ -133,7 +133,7 @@ async def schedule_paused(shift: Shift) -> Words:
 
 
 async def queue_paused(shift: Shift) -> Words:
-    await shift.parts.queues.pause(SUMMARIES)
+    await shift.services.queues.pause(SUMMARIES)
     visit_id = await shift.uploaded(utterances=[{"text": "Good morning."}])
     await shift.until(visit_id, ProcessingStatus.SUMMARIZING)
     return {"VISIT": visit_id}
@@ -143,10 +143,10 @@ async def two_dead_letters(shift: Shift) -> Words:
     silent = await shift.uploaded(utterances=[])
     assert (await shift.pipeline.ended(silent)).status is Status.FAILED
     given_up = (await queue_paused(shift))["VISIT"]
-    stored = await shift.parts.store.get(given_up)
+    stored = await shift.services.store.get(given_up)
     assert stored is not None
-    await record(shift.parts, stored, SummaryFailed(1, ErrorCode.SUMMARY_UNAVAILABLE))
-    await shift.parts.queues.resume(SUMMARIES)
+    await save_event(shift.services, stored, SummaryFailed(1, ErrorCode.SUMMARY_UNAVAILABLE))
+    await shift.services.queues.resume(SUMMARIES)
     return {"VISIT": given_up, "OTHER_VISIT": silent}
 
 
@@ -184,8 +184,8 @@ async def test_a_runbook_typed_by_the_letter_ends_its_fault(name: str, shift: Sh
             assert code == (doctor if is_doctor else 0), f"{text}: {code}\n{said}"
             printed += said
     assert "paused" not in printed
-    assert await shift.parts.operators.stuck(shift.parts.clock.now(), 10) == []
+    assert await shift.services.operators.stuck(shift.services.clock.now(), 10) == []
     if name == "data-deletion-request":
-        assert await shift.parts.store.get(words["VISIT"]) is None
+        assert await shift.services.store.get(words["VISIT"]) is None
     else:
         assert (await shift.pipeline.ended(words["VISIT"])).status is Status.COMPLETED

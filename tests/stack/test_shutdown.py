@@ -8,7 +8,7 @@ import pytest
 
 from lumimd.domain.visit import ProcessingStatus
 from tests.stack.conftest import Pipeline
-from tests.support.parts import tone
+from tests.support.services import tone
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 

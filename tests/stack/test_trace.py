@@ -9,7 +9,7 @@ import pytest
 from infra.local.stack import ENTRY_POINTS
 from lumimd.domain.visit import Status
 from tests.stack.conftest import Pipeline
-from tests.support.parts import tone
+from tests.support.services import tone
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 

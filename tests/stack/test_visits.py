@@ -15,7 +15,7 @@ from lumimd.domain.errors import ErrorCode
 from lumimd.domain.state_machine import TRANSITIONS
 from lumimd.domain.visit import Status
 from tests.stack.conftest import JOB, Pipeline
-from tests.support.parts import SAMPLE, tone
+from tests.support.services import SAMPLE, tone
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 

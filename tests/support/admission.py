@@ -4,17 +4,17 @@ from collections import Counter
 from itertools import count
 
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.queued_visits import MemoryWaitingRoom
+from lumimd.adapters.memory.queued_visits import MemoryQueuedVisits
 from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.adapters.memory.tiers import MemoryTiers
-from lumimd.adapters.memory.turn_counters import MemoryFlows
+from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
 from lumimd.coordination.admission.admit import Admission
 from lumimd.coordination.admission.hourly_cap import HourlyCap, Orders
 from lumimd.coordination.admission.quota import TierQuota
-from lumimd.coordination.admission.semaphore import Slots
+from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.coordination.rate_limits import Limits
 from lumimd.policies.permits import Cap, Shard
-from lumimd.policies.priorities import Line
+from lumimd.policies.priorities import QueueState
 from lumimd.policies.token_bucket import Bucket
 from lumimd.ports.clock import Clock
 from lumimd.ports.flags import FlagReader
@@ -48,18 +48,18 @@ class MemoryGate:
         self.tiers = MemoryTiers()
         self.shards = Troubled(Shard)
         self.buckets = Troubled(Bucket)
-        self.lines = MemorySharedDocuments(Line)
-        self.flows = MemoryFlows()
-        self._room = MemoryWaitingRoom(store)
+        self.lines = MemorySharedDocuments(QueueState)
+        self.turn_counters = MemoryTurnCounters()
+        self._room = MemoryQueuedVisits(store)
         self._clock = clock
         self._ids = count(1)
 
     def instance(self) -> Admission:
         limits = Limits(self.buckets, self._clock, lambda: f"call-{next(self._ids)}")
         return Admission(
-            Slots(self.shards, self.cap, self._clock),
+            Semaphore(self.shards, self.cap, self._clock),
             self.lines,
-            self.flows,
+            self.turn_counters,
             self._room,
             TierQuota(limits, self.tiers) if self.has_quota else NoQuota(),
             self._clock,
@@ -68,5 +68,5 @@ class MemoryGate:
 
     async def holders(self) -> Counter[str]:
         """Who has a place, by name."""
-        slots = Slots(self.shards, self.cap, self._clock)
-        return Counter(place.holder for place in await slots.holders())
+        semaphore = Semaphore(self.shards, self.cap, self._clock)
+        return Counter(permit.holder for permit in await semaphore.holders())

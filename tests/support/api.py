@@ -9,8 +9,8 @@ import httpx
 from fastapi import FastAPI
 
 from lumimd.adapters.local_tokens import LocalTokens
-from lumimd.adapters.memory.idempotency_store import MemoryAnswerStore
-from lumimd.adapters.memory.owner_queries import MemoryLibrary
+from lumimd.adapters.memory.idempotency_store import MemoryIdempotencyStore
+from lumimd.adapters.memory.owner_queries import MemoryOwnerQueries
 from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.adapters.memory.uploads import MemoryUploads
 from lumimd.api.application import make_app
@@ -36,7 +36,7 @@ from lumimd.domain.visit import (
 from lumimd.policies.tiers import Limited, Tier
 from lumimd.policies.token_bucket import Bucket, Policy
 from tests.support.operators import OperatorTools
-from tests.support.parts import START, MemoryParts, transcript
+from tests.support.services import START, MemoryServices, transcript
 
 PROJECT = "demo-lumimd"
 SECRET = "a secret of the tests, and of nobody else"
@@ -46,11 +46,11 @@ UNLIMITED = {
 
 
 @dataclass
-class ApiMemoryParts(OperatorTools, MemoryParts):
+class ApiMemoryServices(OperatorTools, MemoryServices):
     """Everything that the API works with, in memory."""
 
     uploads: MemoryUploads = field(default_factory=MemoryUploads)
-    answers: MemoryAnswerStore = field(default_factory=MemoryAnswerStore)
+    idempotency: MemoryIdempotencyStore = field(default_factory=MemoryIdempotencyStore)
     policies: dict[Limited, dict[Tier, Policy]] = field(default_factory=lambda: UNLIMITED)
 
     @cached_property
@@ -58,8 +58,8 @@ class ApiMemoryParts(OperatorTools, MemoryParts):
         return LocalTokens(SECRET, PROJECT, self.clock)
 
     @cached_property
-    def library(self) -> MemoryLibrary:
-        return MemoryLibrary(self.store)
+    def owner_queries(self) -> MemoryOwnerQueries:
+        return MemoryOwnerQueries(self.store)
 
     @cached_property
     def limits(self) -> Limits:
@@ -71,7 +71,7 @@ class ApiMemoryParts(OperatorTools, MemoryParts):
 class Api:
     """The app, its parts, and a way to call it as somebody."""
 
-    parts: ApiMemoryParts
+    services: ApiMemoryServices
     app: FastAPI
     http: httpx.AsyncClient
 
@@ -86,7 +86,7 @@ class Api:
     ) -> httpx.Response:
         headers = dict(options.pop("headers", None) or {})
         if user is not None:
-            headers["Authorization"] = f"Bearer {self.parts.tokens.issue(user, admin=admin)}"
+            headers["Authorization"] = f"Bearer {self.services.tokens.issue(user, admin=admin)}"
         return await self.http.request(method, path, headers=headers, **options)
 
     async def get(
@@ -109,14 +109,14 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 @cache
 def _app() -> FastAPI:
     """Made once: FastAPI takes a while to look at all routes."""
-    return make_app(ApiMemoryParts, origins=["https://app.example.com"])
+    return make_app(ApiMemoryServices, origins=["https://app.example.com"])
 
 
-def api_over(parts: ApiMemoryParts) -> Api:
+def api_over(services: ApiMemoryServices) -> Api:
     """The API over `parts`, one at a time."""
     app = _app()
-    app.state.parts = lambda: parts
-    return Api(parts, app, client_of(app))
+    app.state.services = lambda: services
+    return Api(services, app, client_of(app))
 
 
 def visit_of(user_id: str, visit_id: str, *, minutes: int = 0, **fields: object) -> Visit:
@@ -242,6 +242,6 @@ def commit_of(visit: Visit) -> Commit:
     )
 
 
-async def stored(parts: ApiMemoryParts, *visits: Visit) -> list[Stored]:
+async def stored(services: ApiMemoryServices, *visits: Visit) -> list[Stored]:
     """The visits, in the store."""
-    return [await parts.store.create(commit_of(visit)) for visit in visits]
+    return [await services.store.create(commit_of(visit)) for visit in visits]

@@ -17,8 +17,8 @@ from lumimd.policies.breaker import MODEL, Breaker, BreakerPolicy, State
 from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.clock import Clock
 from lumimd.telemetry import logs
-from tests.support.parts import START
-from tests.unit.test_retry import jumping_loop
+from tests.support.services import START
+from tests.unit.policies.test_retry import jumping_loop
 
 SECOND = timedelta(seconds=1)
 CODE = ErrorCode.SUMMARY_UNAVAILABLE

@@ -8,7 +8,7 @@ import av
 import numpy
 
 from tests.support.hostile import box
-from tests.support.parts import tone
+from tests.support.services import tone
 
 CLUSTER, SEGMENT, TIME, SIMPLE, GROUP = 0x1F43B675, 0x18538067, 0xE7, 0xA3, 0xA0
 FIXED, EBML = 4, 6

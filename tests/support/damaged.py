@@ -6,7 +6,7 @@ from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import Action, Deletion, HistoryEntry, ProcessingStatus, Stage, Visit
 from lumimd.ports.operator_store import AuditEntry
-from tests.support.parts import START, upload
+from tests.support.services import START, upload
 
 
 def visit(name: str, at: datetime) -> Visit:

@@ -3,8 +3,8 @@
 import struct
 from itertools import repeat
 
-from tests.support.parts import tone
 from tests.support.recordings import FORMATS, recorded
+from tests.support.services import tone
 
 TEXTS = {
     "sdp": b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"

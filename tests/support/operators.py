@@ -16,11 +16,11 @@ from lumimd.domain.visit import Visit
 from lumimd.operations import checks
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import accept, collect, summarize
-from lumimd.pipeline.save import record
+from lumimd.pipeline.save import save_event
 from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION
 from lumimd.ports.health_check import Check
 from lumimd.ports.transcriber import Transcribed
-from tests.support.parts import MemoryParts, NothingToSay, transcript
+from tests.support.services import MemoryServices, NothingToSay, transcript
 
 QUEUE = "summaries"
 SCHEDULE = "wake-due-visits"
@@ -54,7 +54,7 @@ class OperatorTools:
 
 
 @dataclass
-class OperatedParts(OperatorTools, MemoryParts):
+class OperatedServices(OperatorTools, MemoryServices):
     """The pipeline's parts in memory, with those that operators need, and visits in any state."""
 
     owner: str = "user-1"
@@ -93,7 +93,7 @@ class OperatedParts(OperatorTools, MemoryParts):
         """The failure of a visit whose transcript is there, on record without another try."""
         stored = await self.store.get(visit_id)
         assert stored is not None
-        await record(self, stored, SummaryFailed(1, ErrorCode.SUMMARY_INVALID))
+        await save_event(self, stored, SummaryFailed(1, ErrorCode.SUMMARY_INVALID))
 
     async def partial(self, visit_id: str, code: ErrorCode = ErrorCode.SUMMARY_INVALID) -> None:
         """A visit with a transcript, whose summary failed for good."""
@@ -131,5 +131,5 @@ def spoken() -> Transcript:
     return transcript((("A", f"Good morning, {CANARY}."), ("B", f"I have a {CANARY} cough.")))
 
 
-def operator(parts: OperatedParts, name: str = "olga") -> Operator:
-    return Operator(name, parts)
+def operator(services: OperatedServices, name: str = "olga") -> Operator:
+    return Operator(name, services)

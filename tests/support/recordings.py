@@ -84,12 +84,12 @@ class Pipe(io.RawIOBase):
 class Sound:
     """Seconds of noise (True) or silence; how loud makes a difference to how many bytes."""
 
-    parts: tuple[tuple[float, bool], ...] = field(default=((12.0, True),))
+    services: tuple[tuple[float, bool], ...] = field(default=((12.0, True),))
 
     def samples(self, rate: int) -> numpy.ndarray:
         noise = numpy.random.default_rng(7).normal
         return numpy.concatenate(
-            [noise(0, 3_000 if loud else 0, int(each * rate)) for each, loud in self.parts]
+            [noise(0, 3_000 if loud else 0, int(each * rate)) for each, loud in self.services]
         ).astype("int16")
 
 

@@ -6,38 +6,38 @@ from lumimd.domain.visit import Status, Visit
 from lumimd.pipeline import accept as accepting
 from lumimd.pipeline import collect
 from lumimd.ports.transcriber import Failed, Transcribed
-from tests.support.parts import MemoryParts, tone, transcript, upload
+from tests.support.services import MemoryServices, tone, transcript, upload
 from tests.support.visits import minutes_pass, run_tasks, visit_of
 
 FIRST = (("A", "Good morning."), ("B", "I have a cough, doctor."))
 SECOND = (("A", "Take amoxicillin."), ("B", "Thank you."))
 
 
-def put(parts: MemoryParts, uploaded: Upload, content: bytes | None = None) -> Upload:
-    parts.audio.put(uploaded.audio, tone(seconds=2) if content is None else content)
+def put(services: MemoryServices, uploaded: Upload, content: bytes | None = None) -> Upload:
+    services.audio.put(uploaded.audio, tone(seconds=2) if content is None else content)
     return uploaded
 
 
-async def accept(parts: MemoryParts, uploaded: Upload, content: bytes | None = None) -> None:
-    await accepting.accept(parts, put(parts, uploaded, content))
+async def accept(services: MemoryServices, uploaded: Upload, content: bytes | None = None) -> None:
+    await accepting.accept(services, put(services, uploaded, content))
 
 
 async def finish(
-    parts: MemoryParts, state: Transcribed | Failed | None = None, minutes: float = 3
+    services: MemoryServices, state: Transcribed | Failed | None = None, minutes: float = 3
 ) -> Visit:
     """The job that was ordered last ends, and everything goes on by itself."""
-    job = parts.transcriber.orders[-1].transcript_id
-    parts.transcriber.finish(job, state or Transcribed(transcript(FIRST)))
-    visit = await visit_of(parts)
-    await collect.collect(parts, "visit-1", visit.attempt, job)
-    await run_tasks(parts)
-    await minutes_pass(parts, minutes)
-    return await visit_of(parts)
+    job = services.transcriber.orders[-1].transcript_id
+    services.transcriber.finish(job, state or Transcribed(transcript(FIRST)))
+    visit = await visit_of(services)
+    await collect.collect(services, "visit-1", visit.attempt, job)
+    await run_tasks(services)
+    await minutes_pass(services, minutes)
+    return await visit_of(services)
 
 
-async def completed(parts: MemoryParts) -> Visit:
-    await accept(parts, upload())
-    visit = await finish(parts)
+async def completed(services: MemoryServices) -> Visit:
+    await accept(services, upload())
+    visit = await finish(services)
     assert visit.status is Status.COMPLETED
     return visit
 

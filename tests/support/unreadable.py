@@ -11,16 +11,16 @@ import pytest
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.deletions import MemoryDeletions
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
-from lumimd.adapters.memory.owner_queries import MemoryLibrary
-from lumimd.adapters.memory.queued_visits import MemoryWaitingRoom
-from lumimd.adapters.memory.retention_queries import MemoryArchive
-from lumimd.adapters.memory.visit_counts import MemoryCensus
+from lumimd.adapters.memory.owner_queries import MemoryOwnerQueries
+from lumimd.adapters.memory.queued_visits import MemoryQueuedVisits
+from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
+from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.ports.deletions import Deletions
 from lumimd.ports.operator_store import OperatorStore
-from lumimd.ports.owner_queries import Library
-from lumimd.ports.queued_visits import WaitingRoom
-from lumimd.ports.retention_queries import Archive
-from lumimd.ports.visit_counts import Census
+from lumimd.ports.owner_queries import OwnerQueries
+from lumimd.ports.queued_visits import QueuedVisits
+from lumimd.ports.retention_queries import RetentionQueries
+from lumimd.ports.visit_counts import VisitCounts
 from lumimd.ports.visit_store import VisitStore
 
 Stored = dict[str, Any]
@@ -40,12 +40,12 @@ class Database:
     """Every query of the product, over the same documents; `put` writes any of them."""
 
     store: VisitStore
-    archive: Archive
+    archive: RetentionQueries
     deletions: Deletions
-    room: WaitingRoom
-    library: Library
+    room: QueuedVisits
+    owner_queries: OwnerQueries
     operators: OperatorStore
-    census: Census
+    visit_counts: VisitCounts
     put: Callable[[str, Stored], Awaitable[None]]
 
 
@@ -60,12 +60,12 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
         yield Database(
             memory,
-            MemoryArchive(memory),
+            MemoryRetentionQueries(memory),
             MemoryDeletions(memory),
-            MemoryWaitingRoom(memory),
-            MemoryLibrary(memory),
+            MemoryQueuedVisits(memory),
+            MemoryOwnerQueries(memory),
             MemoryOperatorStore(memory),
-            MemoryCensus(memory),
+            MemoryVisitCounts(memory),
             keep,
         )
         return
@@ -73,10 +73,10 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
     from lumimd.adapters.firestore.deletions import FirestoreDeletions
     from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
-    from lumimd.adapters.firestore.owner_queries import FirestoreLibrary
-    from lumimd.adapters.firestore.queued_visits import FirestoreWaitingRoom
-    from lumimd.adapters.firestore.retention_queries import FirestoreArchive
-    from lumimd.adapters.firestore.visit_counts import FirestoreCensus
+    from lumimd.adapters.firestore.owner_queries import FirestoreOwnerQueries
+    from lumimd.adapters.firestore.queued_visits import FirestoreQueuedVisits
+    from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
+    from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
     from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     with pytest.MonkeyPatch.context() as environment:
@@ -88,12 +88,12 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
     yield Database(
         FirestoreVisitStore(client),
-        FirestoreArchive(client),
+        FirestoreRetentionQueries(client),
         FirestoreDeletions(client),
-        FirestoreWaitingRoom(client),
-        FirestoreLibrary(client),
+        FirestoreQueuedVisits(client),
+        FirestoreOwnerQueries(client),
         FirestoreOperatorStore(client),
-        FirestoreCensus(client),
+        FirestoreVisitCounts(client),
         write,
     )
     client.close()

@@ -4,32 +4,32 @@ from datetime import timedelta
 
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import recover, summarize
-from tests.support.parts import MemoryParts
+from tests.support.services import MemoryServices
 
 MINUTE = timedelta(minutes=1)
 
 
-async def visit_of(parts: MemoryParts, visit_id: str = "visit-1") -> Visit:
-    stored = await parts.store.get(visit_id)
+async def visit_of(services: MemoryServices, visit_id: str = "visit-1") -> Visit:
+    stored = await services.store.get(visit_id)
     assert stored
     return stored.visit
 
 
-async def run_tasks(parts: MemoryParts) -> None:
-    while not parts.tasks.waiting.empty():
-        task = parts.tasks.waiting.get_nowait()
-        await summarize.summarize(parts, task.visit_id, task.attempt)
+async def run_tasks(services: MemoryServices) -> None:
+    while not services.tasks.waiting.empty():
+        task = services.tasks.waiting.get_nowait()
+        await summarize.summarize(services, task.visit_id, task.attempt)
 
 
-async def wake_after(parts: MemoryParts, wait: timedelta) -> None:
-    parts.clock.advance(wait)
-    await recover.wake_due(parts)
+async def wake_after(services: MemoryServices, wait: timedelta) -> None:
+    services.clock.advance(wait)
+    await recover.wake_due(services)
 
 
-async def minutes_pass(parts: MemoryParts, minutes: float) -> None:
+async def minutes_pass(services: MemoryServices, minutes: float) -> None:
     """The scheduler's ticks and the tasks that they create."""
-    end = parts.clock.now() + minutes * MINUTE
-    while parts.clock.now() < end:
-        parts.clock.advance(MINUTE)
-        await recover.wake_due(parts)
-        await run_tasks(parts)
+    end = services.clock.now() + minutes * MINUTE
+    while services.clock.now() < end:
+        services.clock.advance(MINUTE)
+        await recover.wake_due(services)
+        await run_tasks(services)

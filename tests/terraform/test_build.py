@@ -125,25 +125,25 @@ LOADED = """
 import json, sys
 from functions_framework.aio import create_asgi_app
 create_asgi_app(sys.argv[1], "main.py")
-from lumimd.runtime.services import parts
+from lumimd.runtime.services import services
 for part in sys.argv[2:]:
-    getattr(parts(), part)
+    getattr(services(), part)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
 
 @pytest.mark.parametrize(
-    ("entry_point", "parts"),
+    ("entry_point", "services"),
     [
         ("on_transcription_webhook", ("store", "breakers", "transcriber", "tasks")),
         ("on_audio_finalized", ("store", "breakers", "audio", "transcriber")),
     ],
 )
 def test_who_has_no_use_for_the_model_or_the_api_never_loads_them(
-    uploaded: Uploaded, entry_point: str, parts: tuple[str, ...]
+    uploaded: Uploaded, entry_point: str, services: tuple[str, ...]
 ) -> None:
-    loaded = set(json.loads(uploaded.python(LOADED, entry_point, *parts)))
-    assert "assemblyai" in loaded, "the parts were built"
+    loaded = set(json.loads(uploaded.python(LOADED, entry_point, *services)))
+    assert "assemblyai" in loaded, "the services were built"
     assert not loaded & {"openai", "fastapi", "firebase_admin"}
 
 

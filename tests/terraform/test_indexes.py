@@ -11,13 +11,13 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
 from lumimd.adapters.firestore.deletions import FirestoreDeletions
-from lumimd.adapters.firestore.idempotency_store import FirestoreAnswerStore
+from lumimd.adapters.firestore.idempotency_store import FirestoreIdempotencyStore
 from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
-from lumimd.adapters.firestore.owner_queries import FirestoreLibrary
-from lumimd.adapters.firestore.queued_visits import FirestoreWaitingRoom
-from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+from lumimd.adapters.firestore.owner_queries import FirestoreOwnerQueries
+from lumimd.adapters.firestore.queued_visits import FirestoreQueuedVisits
+from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
 from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
-from lumimd.adapters.firestore.visit_counts import FirestoreCensus
+from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
 from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.errors import ErrorCode
@@ -47,14 +47,14 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "actions": [lambda s: s.actions("v")],
         "stored_actions": [lambda s: s.stored_actions("v")],
     },
-    FirestoreAnswerStore: {"forget": [lambda s: s.forget("u")]},
-    FirestoreArchive: {
+    FirestoreIdempotencyStore: {"forget": [lambda s: s.forget("u")]},
+    FirestoreRetentionQueries: {
         "with_audio": [lambda s: s.with_audio(NOW, 10)],
         "between": [lambda s: s.between(NOW, NOW, 10)],
         "waiting": [lambda s: s.waiting(NOW, 10)],
         "older": [lambda s: s.older(NOW, 10)],
     },
-    FirestoreCensus: {
+    FirestoreVisitCounts: {
         "visits": [lambda s: s.visits(ProcessingStatus.PENDING)],
         "open_dead_letters": [lambda s: s.open_dead_letters(NOW)],
     },
@@ -67,7 +67,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "visits_named": [lambda s: s.visits_named("u", 10)],
         "visits_of": [lambda s: s.visits_of("u", 10)],
     },
-    FirestoreLibrary: {
+    FirestoreOwnerQueries: {
         "visits": each(
             lambda group: lambda s: s.visits("u", limit=10, group=group), (None, *Group)
         ),
@@ -101,7 +101,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
             lambda *wanted: lambda s: s.audit(AuditFilter(*wanted), 10), (None, "a"), (None, "t")
         ),
     },
-    FirestoreWaitingRoom: {
+    FirestoreQueuedVisits: {
         "waiting": [lambda s: s.waiting(0, 10, 10)],
         "before": [lambda s: s.before(0, 10, "v")],
     },

@@ -10,27 +10,27 @@ from pathlib import Path
 
 from tests.terraform.offline import ROOT, build
 
-NOBODY = "127.0.0.1:9"
+NO_WORKER = "127.0.0.1:9"
 """The discard port: whoever is called there does not answer."""
 
 ENVIRONMENT: Mapping[str, str] = {
     "GOOGLE_CLOUD_PROJECT": "demo-lumimd",
     "AUDIO_BUCKET": "demo-lumimd-recordings",
-    "FIRESTORE_EMULATOR_HOST": NOBODY,
-    "STORAGE_EMULATOR_HOST": f"http://{NOBODY}",
-    "CLOUD_TASKS_EMULATOR_HOST": NOBODY,
-    "CLOUD_SCHEDULER_EMULATOR_HOST": NOBODY,
+    "FIRESTORE_EMULATOR_HOST": NO_WORKER,
+    "STORAGE_EMULATOR_HOST": f"http://{NO_WORKER}",
+    "CLOUD_TASKS_EMULATOR_HOST": NO_WORKER,
+    "CLOUD_SCHEDULER_EMULATOR_HOST": NO_WORKER,
     "LOCAL_TOKEN_SECRET": "a-secret-that-tokens-are-signed-with",
     "SUMMARY_QUEUE": "projects/demo-lumimd/locations/us-central1/queues/summaries",
-    "SUMMARIZE_URL": f"http://{NOBODY}/",
+    "SUMMARIZE_URL": f"http://{NO_WORKER}/",
     "TASKS_SERVICE_ACCOUNT": "tasks@lumimd.invalid",
     "ASSEMBLYAI_API_KEY": "a-key-that-opens-nothing",
-    "ASSEMBLYAI_BASE_URL": f"http://{NOBODY}",
+    "ASSEMBLYAI_BASE_URL": f"http://{NO_WORKER}",
     "WEBHOOK_SECRET": "a-secret-of-some-length",
-    "WEBHOOK_URL": f"http://{NOBODY}/",
+    "WEBHOOK_URL": f"http://{NO_WORKER}/",
     "SUMMARIZER": "openai",
     "OPENAI_API_KEY": "a-key-that-opens-nothing",
-    "OPENAI_BASE_URL": f"http://{NOBODY}/v1",
+    "OPENAI_BASE_URL": f"http://{NO_WORKER}/v1",
 }
 
 

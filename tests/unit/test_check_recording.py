@@ -13,8 +13,8 @@ from infra import check_recording
 from lumimd.domain.errors import ErrorCode
 from lumimd.pipeline import accept
 from tests.support.hostile import TEXTS
-from tests.support.parts import SAMPLE, MemoryParts, tone, upload
 from tests.support.recordings import FORMATS, recorded
+from tests.support.services import SAMPLE, MemoryServices, tone, upload
 from tests.support.visits import visit_of
 
 Check = Callable[..., tuple[int, list[dict[str, Any]]]]
@@ -49,13 +49,13 @@ def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
 @pytest.mark.parametrize("name", FILES)
 async def test_it_gives_the_verdict_of_the_pipeline(name: str, check: Check) -> None:
     content, code = FILES[name]
-    parts = MemoryParts()
+    services = MemoryServices()
     audio = upload(size_bytes=len(content)).audio.model_copy(
         update={"storage_path": f"visits/user-1/visit-1/{name}"}
     )
-    parts.audio.put(audio, content)
-    await accept.accept(parts, upload().model_copy(update={"audio": audio}))
-    error = (await visit_of(parts)).processing_error
+    services.audio.put(audio, content)
+    await accept.accept(services, upload().model_copy(update={"audio": audio}))
+    error = (await visit_of(services)).processing_error
     assert (error.code if error else None) == code
     exit_code, (told,) = await in_thread(check, name)
     assert (told["code"], exit_code) == (code, 0 if code is None else 1)

@@ -13,11 +13,11 @@ from lumimd.api.problems import Problem
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
 from lumimd.api.schemas import ActionChange, NewAction
-from lumimd.api.services import PartsOfApi
+from lumimd.api.services import RequestServices
 from lumimd.api.views import ActionView, MedicationLine
 from lumimd.domain.commit import Conflict
 from lumimd.domain.visit import Action, Visit
-from lumimd.ports.owner_queries import Place
+from lumimd.ports.owner_queries import ListPosition
 
 router = signed_in_router("actions")
 
@@ -25,28 +25,28 @@ router = signed_in_router("actions")
 @router.get("/actions", responses=may_answer())
 async def list_actions(
     user: CurrentUser,
-    parts: PartsOfApi,
+    services: RequestServices,
     paging: Paged,
     completed: Annotated[bool | None, Query(description="All of them without it.")] = None,
 ) -> Page[ActionView]:
     """Your action items, newest first."""
-    found = await parts.library.actions(
+    found = await services.owner_queries.actions(
         user.user_id, limit=paging.limit + 1, completed=completed, after=paging.after
     )
-    return paging.page(found, lambda a: Place(a.created_at, a.action_id), ActionView.of)
+    return paging.page(found, lambda a: ListPosition(a.created_at, a.action_id), ActionView.of)
 
 
 @router.post(
     "/actions", status_code=201, responses=may_answer(*OF_A_POST, P.NOT_FOUND, P.LEGAL_HOLD)
 )
 async def create_action(
-    new: NewAction, request: Request, user: CurrentUser, parts: PartsOfApi, _limit: Write
+    new: NewAction, request: Request, user: CurrentUser, services: RequestServices, _limit: Write
 ) -> ActionView:
     """Add an action item of your own to a visit."""
-    stored = await parts.store.get(new.visit_id)
+    stored = await services.store.get(new.visit_id)
     if stored is None or stored.visit.user_id != user.user_id:
         raise Problem(P.NOT_FOUND)
-    await not_held(parts, new.visit_id)
+    await not_held(services, new.visit_id)
     action = Action(
         action_id=new_id(request),
         visit_id=new.visit_id,
@@ -54,12 +54,12 @@ async def create_action(
         text=new.text,
         evidence=(),
         due_date=new.due_date,
-        created_at=parts.clock.now(),
+        created_at=services.clock.now(),
     )
     try:
-        added = await parts.library.add_action(action)
+        added = await services.owner_queries.add_action(action)
     except Conflict:  # a repeated request, whose first answer was lost
-        found = await parts.library.action(action.action_id)
+        found = await services.owner_queries.action(action.action_id)
         if found is None:
             raise
         made = found.action
@@ -83,14 +83,14 @@ async def read_action(found: OwnAction) -> ActionView:
     ),
 )
 async def change_action(
-    found: ChangeableAction, change: ActionChange, parts: PartsOfApi, _limit: Write
+    found: ChangeableAction, change: ActionChange, services: RequestServices, _limit: Write
 ) -> ActionView:
     """Edit or complete an action item. What is left out stays."""
     changes = change.changes()
     if not changes:
         return ActionView.of(found.action)
     changed = found.action.model_copy(update=changes)
-    return ActionView.of((await parts.library.save_action(found, changed)).action)
+    return ActionView.of((await services.owner_queries.save_action(found, changed)).action)
 
 
 @router.delete(
@@ -100,22 +100,26 @@ async def change_action(
         *(P.NOT_FOUND, P.ACTION_REPLACED, P.LEGAL_HOLD), *(P.CHANGED_MEANWHILE, P.RATE_LIMITED)
     ),
 )
-async def delete_action(found: ChangeableAction, parts: PartsOfApi, _limit: Write) -> Response:
+async def delete_action(
+    found: ChangeableAction, services: RequestServices, _limit: Write
+) -> Response:
     """Remove an action item."""
-    await parts.library.remove_action(found)
+    await services.owner_queries.remove_action(found)
     return Response(status_code=204)
 
 
 @router.get("/medications", responses=may_answer(), tags=["medications"])
 async def list_medications(
-    user: CurrentUser, parts: PartsOfApi, paging: Paged
+    user: CurrentUser, services: RequestServices, paging: Paged
 ) -> Page[MedicationLine]:
     """What your visits started, stopped or changed, newest visit first.
 
     `limit` counts visits: one page shows what so many visits say, which may be nothing.
     """
-    visits = await parts.library.visits(user.user_id, limit=paging.limit + 1, after=paging.after)
-    page = paging.page(visits.items, lambda v: Place(v.created_at, v.visit_id), _lines)
+    visits = await services.owner_queries.visits(
+        user.user_id, limit=paging.limit + 1, after=paging.after
+    )
+    page = paging.page(visits.items, lambda v: ListPosition(v.created_at, v.visit_id), _lines)
     items = tuple(line for lines in page.items for line in lines)
     return Page[MedicationLine](items=items, next_cursor=page.next_cursor)
 

@@ -72,7 +72,7 @@ async def list_dead_letters(
     """What failed for good, newest first."""
     await note_reading(operator, "list_dead_letters", user_id or state.value)
     wanted = LetterFilter(stage, code, user_id, since, state)
-    found = await operator.parts.operators.letters(wanted, paged.limit + 1, mark_of_page(paged))
+    found = await operator.services.operators.letters(wanted, paged.limit + 1, mark_of_page(paged))
     return paged.page(found, lambda letter: place_of(mark_of(letter)), lambda letter: letter)
 
 
@@ -90,7 +90,7 @@ async def retry_many(wanted: ManyRetries, operator: AsOperator) -> bulk_retry.Bu
 
     After 40 seconds the rest is `left`; the same request goes on with it.
     """
-    ends_at = operator.parts.clock.now() + WITHIN
+    ends_at = operator.services.clock.now() + WITHIN
     which = LetterFilter(wanted.stage, wanted.code, wanted.user_id)
     chosen = await bulk_retry.choose(operator, which, wanted.limit)
     return await bulk_retry.bulk_retry(

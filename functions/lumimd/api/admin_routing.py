@@ -9,12 +9,12 @@ from lumimd.api.identity import AdminUser
 from lumimd.api.listing import Paging
 from lumimd.api.problems import Problem, ProblemCode
 from lumimd.api.routing import SignedInRoute, may_answer
-from lumimd.api.services import PartsOfApi
+from lumimd.api.services import RequestServices
 from lumimd.domain.ids import ID
 from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
-from lumimd.operations.operator import Operator, OperatorParts
+from lumimd.operations.operator import Operator, OperatorServices
 from lumimd.ports.operator_store import Mark
-from lumimd.ports.owner_queries import Place
+from lumimd.ports.owner_queries import ListPosition
 
 _PROBLEMS: Final = {
     OperatorCode.NO_DEAD_LETTER: ProblemCode.NOT_FOUND,
@@ -54,8 +54,8 @@ def admin_may_answer(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
     return may_answer(ProblemCode.FORBIDDEN, *codes)
 
 
-def _operator(user: AdminUser, parts: PartsOfApi) -> Operator:
-    return Operator(user.user_id, cast(OperatorParts, parts))
+def _operator(user: AdminUser, services: RequestServices) -> Operator:
+    return Operator(user.user_id, cast(OperatorServices, services))
 
 
 AsOperator = Annotated[Operator, Depends(_operator)]
@@ -69,6 +69,6 @@ def mark_of_page(paged: Paging) -> Mark | None:
     return Mark(paged.after.created_at, paged.after.id) if paged.after else None
 
 
-def place_of(mark: Mark) -> Place:
+def place_of(mark: Mark) -> ListPosition:
     """The same, as lists of the API have it."""
-    return Place(mark.at, mark.id)
+    return ListPosition(mark.at, mark.id)

@@ -119,5 +119,5 @@ async def read_audit(
 ) -> Page[AuditEntry]:
     """Who did what, and who read what, newest first."""
     wanted = AuditFilter(actor, target)
-    found = await operator.parts.operators.audit(wanted, paged.limit + 1, mark_of_page(paged))
+    found = await operator.services.operators.audit(wanted, paged.limit + 1, mark_of_page(paged))
     return paged.page(found, lambda entry: place_of(mark_of(entry)), lambda entry: entry)

@@ -74,7 +74,7 @@ async def list_visits(
     """Where visits stand, the last changed first. No title and no word of a visit is read."""
     await note_reading(operator, "list_visits", user_id or (status.value if status else "all"))
     wanted = VisitFilter(status, user_id, since)
-    found = await operator.parts.operators.visits(wanted, paged.limit + 1, mark_of_page(paged))
+    found = await operator.services.operators.visits(wanted, paged.limit + 1, mark_of_page(paged))
     return paged.page(found, lambda visit: place_of(mark_of(visit)), lambda visit: visit)
 
 
@@ -86,11 +86,11 @@ async def list_troubled(
 ) -> VisitLines:
     """Visits that ought to move and do not, or that were retried again and again."""
     await note_reading(operator, "list_visits", group)
-    parts = operator.parts
+    services = operator.services
     if group == "stuck":
-        found = await parts.operators.stuck(parts.clock.now(), MOST)
+        found = await services.operators.stuck(services.clock.now(), MOST)
     else:
-        found = await parts.operators.much_retried(retries, MOST)
+        found = await services.operators.much_retried(retries, MOST)
     return VisitLines(items=tuple(found))
 
 
@@ -104,12 +104,12 @@ async def read_one(visit_id: VisitId, operator: AsOperator) -> VisitView:
 async def read_timeline(visit_id: VisitId, operator: AsOperator) -> Timeline:
     """How a visit went: each stage with its duration, what went in and what came out."""
     await note_reading(operator, "read_timeline", visit_id)
-    parts = operator.parts
-    stored = await parts.store.get(visit_id)
+    services = operator.services
+    stored = await services.store.get(visit_id)
     if stored is None:
         raise Refused(RefusalCode.VISIT_NOT_FOUND)
-    history = await parts.store.history(visit_id)
-    return timeline(VisitLine.of(stored.visit), history, parts.clock.now())
+    history = await services.store.history(visit_id)
+    return timeline(VisitLine.of(stored.visit), history, services.clock.now())
 
 
 @router.post(
@@ -139,4 +139,4 @@ async def repeat_after_restore(restored: Restored, operator: AsOperator) -> Afte
 
     Where `resumeSince` is set there was no time for all: send it as `since`.
     """
-    return await after_restore(operator, restored.since, operator.parts.clock.now() + WITHIN)
+    return await after_restore(operator, restored.since, operator.services.clock.now() + WITHIN)

@@ -21,7 +21,7 @@ from lumimd.api.idempotency import KEY_HEADER, REPLAYED_HEADER
 from lumimd.api.openapi import API_VERSION, openapi, operation_id
 from lumimd.api.problems import REFUSED, Problem, ProblemCode
 from lumimd.api.security import BodyLimit, Bugs, SecurityHeaders
-from lumimd.api.services import ApiParts
+from lumimd.api.services import ApiServices
 from lumimd.coordination.rate_limits import TooMany
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import Refused, Transient, UnreadableDocument
@@ -37,11 +37,11 @@ ROUTERS: Final = (
 )
 
 
-def make_app(parts: Callable[[], ApiParts], origins: Sequence[str] = ()) -> FastAPI:
-    """The app over whatever parts `parts()` gives for a request.
+def make_app(services: Callable[[], ApiServices], origins: Sequence[str] = ()) -> FastAPI:
+    """The app over the services of each request.
 
     Args:
-        parts: asked at every request.
+        services: called at every request.
         origins: the web pages that may call, as `https://host`.
     """
     app = FastAPI(
@@ -53,7 +53,7 @@ def make_app(parts: Callable[[], ApiParts], origins: Sequence[str] = ()) -> Fast
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
     )
-    app.state.parts = parts
+    app.state.services = services
     for router in (*ROUTERS, health.router):
         app.include_router(router)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]

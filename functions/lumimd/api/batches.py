@@ -13,7 +13,7 @@ from lumimd.api.problems import Problem
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
 from lumimd.api.schemas import Announced, BatchId, NewBatch
-from lumimd.api.services import PartsOfApi
+from lumimd.api.services import RequestServices
 from lumimd.api.views import BatchStatus, NewBatchView, NewVisitView
 from lumimd.api.visits import created
 
@@ -25,7 +25,7 @@ _AT_ONCE: Final = 10
 
 @router.post("/batches", status_code=201, responses=may_answer(*OF_A_POST))
 async def create_batch(
-    new: NewBatch, request: Request, user: CurrentUser, parts: PartsOfApi, _limit: Expensive
+    new: NewBatch, request: Request, user: CurrentUser, services: RequestServices, _limit: Expensive
 ) -> NewBatchView:
     """Create visits that belong together, and say where each recording goes."""
     batch_id = new_id(request)
@@ -34,7 +34,7 @@ async def create_batch(
     async def one(number: int, announced: Announced) -> NewVisitView:
         async with slots:
             return await created(
-                parts,
+                services,
                 request,
                 user.user_id,
                 announced,
@@ -48,9 +48,11 @@ async def create_batch(
 
 
 @router.get("/batches/{batchId}/status", responses=may_answer(P.NOT_FOUND))
-async def read_batch_status(batch_id: BatchId, user: CurrentUser, parts: PartsOfApi) -> BatchStatus:
+async def read_batch_status(
+    batch_id: BatchId, user: CurrentUser, services: RequestServices
+) -> BatchStatus:
     """How many visits of a batch stand where, and how far it is as a whole."""
-    visits = await parts.library.batch(user.user_id, batch_id)
+    visits = await services.owner_queries.batch(user.user_id, batch_id)
     if not visits:
         raise Problem(P.NOT_FOUND)
     return BatchStatus.of(batch_id, visits)

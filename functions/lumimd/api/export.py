@@ -23,14 +23,14 @@ from typing import Any, Final
 from pydantic import Field
 
 from lumimd.api.listing import cursor_of
-from lumimd.api.services import ApiParts
+from lumimd.api.services import ApiServices
 from lumimd.api.views import ActionView, VisitView
 from lumimd.domain.document import Document
 from lumimd.domain.errors import Transient, UnreadableDocument
 from lumimd.domain.profile import Profile
 from lumimd.domain.transcript import Utterance
 from lumimd.domain.visit import HistoryEntry, Ledger, Visit
-from lumimd.ports.owner_queries import Place
+from lumimd.ports.owner_queries import ListPosition
 from lumimd.telemetry import logs
 
 PAGE: Final = 20
@@ -92,7 +92,7 @@ class ExportManifest(Document):
 class _Course:
     """How far a part is: its last visit, what it holds, and whether the export ends with it."""
 
-    def __init__(self, after: Place | None) -> None:
+    def __init__(self, after: ListPosition | None) -> None:
         self.after = after
         self.counts = ExportCounts()
         self.unreadable: list[str] = []
@@ -100,22 +100,24 @@ class _Course:
         self.is_last = False
 
 
-async def part(parts: ApiParts, user_id: str, after: Place | None = None) -> AsyncIterator[bytes]:
+async def part(
+    services: ApiServices, user_id: str, after: ListPosition | None = None
+) -> AsyncIterator[bytes]:
     """The part of the export that begins behind `after`, piece by piece.
 
     Raises:
         Transient: the store does not answer, and no visit of the part was read yet.
     """
-    profile = await parts.library.profile(user_id)
+    profile = await services.owner_queries.profile(user_id)
     sink, course = _Sink(), _Course(after)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as file:
-        async for exported in _until_put_aside(parts, user_id, course):
+        async for exported in _until_put_aside(services, user_id, course):
             file.writestr(f"visits/{exported.visit.visit_id}.json", _json(exported))
             yield sink.taken()
         file.writestr("schema.json", json.dumps(_schema(), indent=1))
         manifest = ExportManifest(
             user_id=user_id,
-            exported_at=parts.clock.now(),
+            exported_at=services.clock.now(),
             profile=profile,
             counts=course.counts,
             unreadable_visits=tuple(dict.fromkeys(course.unreadable)),
@@ -126,11 +128,11 @@ async def part(parts: ApiParts, user_id: str, after: Place | None = None) -> Asy
 
 
 async def _until_put_aside(
-    parts: ApiParts, user_id: str, course: _Course
+    services: ApiServices, user_id: str, course: _Course
 ) -> AsyncIterator[ExportedVisit]:
     """The visits of the part. One that has begun ends in order when the store stops answering."""
     try:
-        async for exported in _visits(parts, user_id, course):
+        async for exported in _visits(services, user_id, course):
             yield exported
     except Transient as error:
         if course.read == 0:
@@ -138,18 +140,20 @@ async def _until_put_aside(
         logs.failure("export_put_aside", error, count=course.read)
 
 
-async def _visits(parts: ApiParts, user_id: str, course: _Course) -> AsyncIterator[ExportedVisit]:
+async def _visits(
+    services: ApiServices, user_id: str, course: _Course
+) -> AsyncIterator[ExportedVisit]:
     """The visits that can be read; the ids of the others are noted."""
-    ends_at = parts.clock.now() + PART_FOR
+    ends_at = services.clock.now() + PART_FOR
     while True:
-        page = await parts.library.visits(user_id, limit=PAGE, after=course.after)
+        page = await services.owner_queries.visits(user_id, limit=PAGE, after=course.after)
         course.unreadable += page.unreadable
         for visit in page.items:
-            if course.read and (course.read >= PART or parts.clock.now() >= ends_at):
+            if course.read and (course.read >= PART or services.clock.now() >= ends_at):
                 return
-            exported = await _exported(parts, visit)
+            exported = await _exported(services, visit)
             course.read += 1
-            course.after = Place(visit.created_at, visit.visit_id)
+            course.after = ListPosition(visit.created_at, visit.visit_id)
             if exported is None:
                 course.unreadable.append(visit.visit_id)
                 continue
@@ -160,9 +164,9 @@ async def _visits(parts: ApiParts, user_id: str, course: _Course) -> AsyncIterat
             return
 
 
-async def _exported(parts: ApiParts, visit: Visit) -> ExportedVisit | None:
+async def _exported(services: ApiServices, visit: Visit) -> ExportedVisit | None:
     """The visit and all that belongs to it; None where a page of its transcript is unreadable."""
-    store, visit_id = parts.store, visit.visit_id
+    store, visit_id = services.store, visit.visit_id
     try:
         transcript, history, actions = await asyncio.gather(
             store.transcript(visit_id), store.history(visit_id), store.actions(visit_id)

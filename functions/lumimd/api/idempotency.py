@@ -20,7 +20,7 @@ from typing import Annotated, Final
 from fastapi import Header, Request, Response
 
 from lumimd.api.problems import Fault, Problem, ProblemCode
-from lumimd.api.services import ApiParts, api_parts
+from lumimd.api.services import ApiServices, api_services
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import Transient
 from lumimd.ports.idempotency_store import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
@@ -53,7 +53,7 @@ def new_id(request: Request) -> str:
     """An id for what the request creates: the same for the same user, key and path."""
     key = request.headers.get(KEY_HEADER)
     if key is None:
-        return api_parts(request).new_id()
+        return api_services(request).new_id()
     made_of = f"{request.state.user.user_id}/{key}/{request.url.path}"
     return sha256(made_of.encode()).hexdigest()[:32]
 
@@ -65,7 +65,7 @@ def _check(key: str) -> None:
 
 
 async def once(
-    parts: ApiParts, user_id: str, key: str, request: Request, handler: Handler
+    services: ApiServices, user_id: str, key: str, request: Request, handler: Handler
 ) -> Response:
     """The answer to `request` of a user, made by `handler` unless it was made before.
 
@@ -73,17 +73,17 @@ async def once(
         Problem: see above, or what the handler raises.
     """
     _check(key)
-    now = parts.clock.now()
+    now = services.clock.now()
     mine = Answer(
         key=key_of(user_id, key),
         user_id=user_id,
         fingerprint=await _fingerprint(request),
         until=now + WORKED_ON_FOR,
         expires_at=now + KEPT_FOR,
-        holder=parts.new_id(),
+        holder=services.new_id(),
     )
     read_version: object | None = None
-    found = await parts.answers.get(mine.key)
+    found = await services.idempotency.get(mine.key)
     if found is not None:
         answer, read_version = found
         # The TTL removes what has expired within a day or so; until then it counts for nothing.
@@ -95,16 +95,16 @@ async def once(
             if answer.is_worked_on(now):
                 raise Problem(ProblemCode.REQUEST_IN_PROGRESS, retry_after_s=_ASK_AGAIN_S)
     try:
-        version = await parts.answers.save(read_version, mine)
+        version = await services.idempotency.save(read_version, mine)
     except Conflict as conflict:
         raise Problem(ProblemCode.REQUEST_IN_PROGRESS, retry_after_s=_ASK_AGAIN_S) from conflict
     try:
         response = await handler(request)
     except BaseException:
-        await _release(parts, version, mine)
+        await _release(services, version, mine)
         raise
     # What is refused is raised: an answer that is returned is a success.
-    await _keep(parts, version, mine, response)
+    await _keep(services, version, mine, response)
     return response
 
 
@@ -113,20 +113,20 @@ async def _fingerprint(request: Request) -> str:
     return sha256("\n".join(told).encode() + b"\n" + await request.body()).hexdigest()
 
 
-async def _keep(parts: ApiParts, version: object, mine: Answer, response: Response) -> None:
+async def _keep(services: ApiServices, version: object, mine: Answer, response: Response) -> None:
     """Keep a success. What was done stays done when this fails: the client is told of it."""
     body = bytes(response.body).decode()
     done = mine.model_copy(update={"status": response.status_code, "body": body})
     try:
-        await parts.answers.save(version, done)
+        await services.idempotency.save(version, done)
     except (Conflict, Transient) as error:
         logs.failure("answer_not_kept", error)
 
 
-async def _release(parts: ApiParts, version: object, mine: Answer) -> None:
+async def _release(services: ApiServices, version: object, mine: Answer) -> None:
     """Let the key be used again at once; where that fails, `until` does it later."""
     with suppress(Conflict, Transient):
-        await parts.answers.remove(version, mine)
+        await services.idempotency.remove(version, mine)
 
 
 def _replay(answer: Answer) -> Response:

@@ -6,7 +6,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from lumimd.api.problems import Problem, ProblemCode
-from lumimd.api.services import api_parts
+from lumimd.api.services import api_services
 from lumimd.ports.tokens import TokenFault, TokenRefused, User
 
 _BEARER: Final = HTTPBearer(
@@ -39,7 +39,7 @@ async def authenticate(request: Request) -> User:
     if scheme.lower() != "bearer" or not token:
         raise Problem(ProblemCode.UNAUTHENTICATED)
     try:
-        user = await api_parts(request).tokens.verify(token)
+        user = await api_services(request).tokens.verify(token)
     except TokenRefused as refused:
         raise Problem(_PROBLEMS[refused.fault]) from refused
     request.state.user = user

@@ -15,27 +15,27 @@ from fastapi import Depends
 
 from lumimd.api.identity import CurrentUser
 from lumimd.api.problems import Problem, ProblemCode
-from lumimd.api.services import ApiParts, PartsOfApi
+from lumimd.api.services import ApiServices, RequestServices
 from lumimd.domain.profile import Profile
 from lumimd.policies.tiers import Limited, OfAllUsers, Tier
 from lumimd.ports.tokens import User
 
 
-async def tier_of(parts: ApiParts, user_id: str) -> Tier:
+async def tier_of(services: ApiServices, user_id: str) -> Tier:
     """The tier of a user, read each time: a change counts from the next call."""
-    return in_force(parts, await parts.library.profile(user_id))
+    return in_force(services, await services.owner_queries.profile(user_id))
 
 
-def in_force(parts: ApiParts, profile: Profile) -> Tier:
+def in_force(services: ApiServices, profile: Profile) -> Tier:
     """The tier that counts for the user."""
-    return Tier.named(profile.tier, parts.policy.default_tier)
+    return Tier.named(profile.tier, services.policy.default_tier)
 
 
 @dataclass(frozen=True)
 class Token:
     """What one call of a route takes from the bucket of its user, and of all users."""
 
-    parts: ApiParts
+    services: ApiServices
     user: User
     what: Limited
     of_all: OfAllUsers | None = None
@@ -47,8 +47,8 @@ class Token:
             TooMany: there is none.
             Transient: the store is not available.
         """
-        tier = await tier_of(self.parts, self.user.user_id)
-        await self.parts.limits.allow(self.user.user_id, tier, self.what, self.of_all)
+        tier = await tier_of(self.services, self.user.user_id)
+        await self.services.limits.allow(self.user.user_id, tier, self.what, self.of_all)
 
 
 def limited(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -67,7 +67,7 @@ def limited(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
     return once_allowed
 
 
-async def may_be_urgent(parts: ApiParts, user: User) -> None:
+async def may_be_urgent(services: ApiServices, user: User) -> None:
     """Count an urgent visit; operators create them without a limit.
 
     Raises:
@@ -76,22 +76,22 @@ async def may_be_urgent(parts: ApiParts, user: User) -> None:
     """
     if user.is_admin:
         return
-    tier = await tier_of(parts, user.user_id)
+    tier = await tier_of(services, user.user_id)
     if tier is Tier.FREE:
         raise Problem(ProblemCode.URGENT_NOT_INCLUDED)
-    await parts.limits.allow(user.user_id, tier, Limited.URGENT)
+    await services.limits.allow(user.user_id, tier, Limited.URGENT)
 
 
-async def _expensive(user: CurrentUser, parts: PartsOfApi) -> Token:
-    return Token(parts, user, Limited.EXPENSIVE)
+async def _expensive(user: CurrentUser, services: RequestServices) -> Token:
+    return Token(services, user, Limited.EXPENSIVE)
 
 
-async def _on_demand(user: CurrentUser, parts: PartsOfApi) -> Token:
-    return Token(parts, user, Limited.EXPENSIVE, OfAllUsers.ON_DEMAND)
+async def _on_demand(user: CurrentUser, services: RequestServices) -> Token:
+    return Token(services, user, Limited.EXPENSIVE, OfAllUsers.ON_DEMAND)
 
 
-async def _write(user: CurrentUser, parts: PartsOfApi) -> Token:
-    return Token(parts, user, Limited.WRITE)
+async def _write(user: CurrentUser, services: RequestServices) -> Token:
+    return Token(services, user, Limited.WRITE)
 
 
 Expensive = Annotated[Token, Depends(_expensive)]

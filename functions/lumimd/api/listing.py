@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lumimd.domain.document import Document
 from lumimd.domain.ids import ID
-from lumimd.ports.owner_queries import Place
+from lumimd.ports.owner_queries import ListPosition
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -31,10 +31,10 @@ class Paging(Document):
     """Which page of a list is wanted."""
 
     limit: int
-    after: Place | None
+    after: ListPosition | None
 
     def page(
-        self, found: Sequence[T], place: Callable[[T], Place], view: Callable[[T], V]
+        self, found: Sequence[T], place: Callable[[T], ListPosition], view: Callable[[T], V]
     ) -> Page[V]:
         """The page that starts with `found`, of which one more than `limit` was asked for."""
         shown = found[: self.limit]
@@ -50,7 +50,7 @@ Cursor = Annotated[
 ]
 
 
-def place_of_cursor(cursor: str | None) -> Place | None:
+def place_of_cursor(cursor: str | None) -> ListPosition | None:
     """Where the page before ended; None for the first page."""
     return _place(cursor) if cursor else None
 
@@ -62,12 +62,12 @@ def _paging(cursor: Cursor = None, limit: Annotated[int, Query(ge=1, le=100)] = 
 Paged = Annotated[Paging, Depends(_paging)]
 
 
-def cursor_of(place: Place) -> str:
+def cursor_of(place: ListPosition) -> str:
     """The cursor of what comes behind that place."""
     microseconds = (place.created_at - _EPOCH) // timedelta(microseconds=1)
     return f"{microseconds:016d}.{place.id}"
 
 
-def _place(cursor: str) -> Place:
+def _place(cursor: str) -> ListPosition:
     microseconds, _, id_ = cursor.partition(".")
-    return Place(_EPOCH + timedelta(microseconds=int(microseconds)), id_)
+    return ListPosition(_EPOCH + timedelta(microseconds=int(microseconds)), id_)

@@ -15,7 +15,7 @@ from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import may_answer, signed_in_router
 from lumimd.api.schemas import VisitId
 from lumimd.api.security import whole_or_broken_off
-from lumimd.api.services import PartsOfApi
+from lumimd.api.services import RequestServices
 from lumimd.pipeline.erase import erase, note_erasure
 
 router = signed_in_router("me")
@@ -25,25 +25,25 @@ ERASING_WITHIN: Final = timedelta(seconds=30)
 
 
 @router.get("/me", responses=may_answer())
-async def read_me(user: CurrentUser, parts: PartsOfApi) -> Me:
+async def read_me(user: CurrentUser, services: RequestServices) -> Me:
     """Who you are to us."""
-    profile = await parts.library.profile(user.user_id)
+    profile = await services.owner_queries.profile(user.user_id)
     return Me(
         user_id=user.user_id,
         is_admin=user.is_admin,
-        tier=in_force(parts, profile),
+        tier=in_force(services, profile),
         preferences=profile.preferences,
     )
 
 
 @router.get("/me/usage", responses=may_answer())
-async def read_usage(user: CurrentUser, parts: PartsOfApi) -> UsageView:
+async def read_usage(user: CurrentUser, services: RequestServices) -> UsageView:
     """What you used this month, and what is left of each limit."""
-    since = _month_of(parts.clock.now())
-    profile = await parts.library.profile(user.user_id)
-    used = await parts.library.used(user.user_id, since)
-    tier = in_force(parts, profile)
-    limits = await parts.limits.usage(user.user_id, tier)
+    since = _month_of(services.clock.now())
+    profile = await services.owner_queries.profile(user.user_id)
+    used = await services.owner_queries.used(user.user_id, since)
+    tier = in_force(services, profile)
+    limits = await services.limits.usage(user.user_id, tier)
     return UsageView(
         tier=tier,
         since=since,
@@ -68,13 +68,13 @@ async def read_usage(user: CurrentUser, parts: PartsOfApi) -> UsageView:
     },
 )
 async def export_everything(
-    user: CurrentUser, parts: PartsOfApi, _limit: OnDemand, cursor: Cursor = None
+    user: CurrentUser, services: RequestServices, _limit: OnDemand, cursor: Cursor = None
 ) -> StreamingResponse:
     """All that we hold of you: visits, transcripts, summaries, action items, history, ledger.
 
     It comes in parts, newest visits first. A part that was broken off is asked for again.
     """
-    pieces = part(parts, user.user_id, place_of_cursor(cursor))
+    pieces = part(services, user.user_id, place_of_cursor(cursor))
     first = await anext(pieces)  # what cannot begin is refused, with a code
     return StreamingResponse(
         whole_or_broken_off(first, pieces),
@@ -84,17 +84,19 @@ async def export_everything(
 
 
 @router.delete("/me", status_code=202, responses=may_answer(P.RATE_LIMITED))
-async def delete_everything(user: CurrentUser, parts: PartsOfApi, _limit: Expensive) -> Erased:
+async def delete_everything(
+    user: CurrentUser, services: RequestServices, _limit: Expensive
+) -> Erased:
     """Delete all that we hold of you. Your sign-in stays, and is Firebase's to delete.
 
     Limits stay as used up as they are, under a pseudonym, until they are back.
     """
     # Before the receipt: only this request knows of them, and a receipt says that all is going.
-    await parts.answers.forget(user.user_id)
-    await parts.admission.forget(user.user_id)
-    await parts.library.forget(user.user_id)
-    await note_erasure(parts, user.user_id)
-    done = await erase(parts, user.user_id, parts.clock.now() + ERASING_WITHIN, asked=True)
+    await services.idempotency.forget(user.user_id)
+    await services.admission.forget(user.user_id)
+    await services.owner_queries.forget(user.user_id)
+    await note_erasure(services, user.user_id)
+    done = await erase(services, user.user_id, services.clock.now() + ERASING_WITHIN, asked=True)
     return Erased(
         deleted_visits=tuple(done.deleted),
         kept_for_legal_reasons=tuple(done.held),
@@ -103,9 +105,11 @@ async def delete_everything(user: CurrentUser, parts: PartsOfApi, _limit: Expens
 
 
 @router.get("/deletions/{visitId}", responses=may_answer(P.NOT_FOUND))
-async def read_deletion(visit_id: VisitId, user: CurrentUser, parts: PartsOfApi) -> DeletionView:
+async def read_deletion(
+    visit_id: VisitId, user: CurrentUser, services: RequestServices
+) -> DeletionView:
     """The receipt of a visit that you deleted."""
-    found = await parts.deletions.get(visit_id)
+    found = await services.deletions.get(visit_id)
     if found is None or found[0].user_id != user.user_id:
         raise Problem(P.NOT_FOUND)
     return DeletionView.of(found[0])

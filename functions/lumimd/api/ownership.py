@@ -7,40 +7,42 @@ from fastapi import Depends
 from lumimd.api.identity import CurrentUser
 from lumimd.api.problems import Problem, ProblemCode
 from lumimd.api.schemas import ActionId, VisitId
-from lumimd.api.services import ApiParts, PartsOfApi
+from lumimd.api.services import ApiServices, RequestServices
 from lumimd.domain.commit import StoredAction
 from lumimd.domain.errors import RefusalCode, Refused
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import commands
 
 
-async def _own_visit(visit_id: VisitId, user: CurrentUser, parts: PartsOfApi) -> Visit:
-    stored = await parts.store.get(visit_id)
+async def _own_visit(visit_id: VisitId, user: CurrentUser, services: RequestServices) -> Visit:
+    stored = await services.store.get(visit_id)
     if stored is None or stored.visit.user_id != user.user_id:
         raise Problem(ProblemCode.NOT_FOUND)
     return stored.visit
 
 
-async def _own_action(action_id: ActionId, user: CurrentUser, parts: PartsOfApi) -> StoredAction:
-    found = await parts.library.action(action_id)
-    if found is None and await parts.library.was_retired(user.user_id, action_id):
+async def _own_action(
+    action_id: ActionId, user: CurrentUser, services: RequestServices
+) -> StoredAction:
+    found = await services.owner_queries.action(action_id)
+    if found is None and await services.owner_queries.was_retired(user.user_id, action_id):
         raise Problem(ProblemCode.ACTION_REPLACED)
     if found is None or found.action.user_id != user.user_id:
         raise Problem(ProblemCode.NOT_FOUND)
     return found
 
 
-async def not_held(parts: ApiParts, visit_id: str) -> None:
+async def not_held(services: ApiServices, visit_id: str) -> None:
     """Refuse a change of what belongs to a visit under legal hold."""
-    stored = await parts.store.get(visit_id)
+    stored = await services.store.get(visit_id)
     if stored is not None:
         commands.not_held(stored.visit)
-    if await parts.deletions.hold_of(visit_id) is not None:
+    if await services.deletions.hold_of(visit_id) is not None:
         raise Refused(RefusalCode.LEGAL_HOLD)
 
 
-async def _changeable_action(found: "OwnAction", parts: PartsOfApi) -> StoredAction:
-    await not_held(parts, found.action.visit_id)
+async def _changeable_action(found: "OwnAction", services: RequestServices) -> StoredAction:
+    await not_held(services, found.action.visit_id)
     return found
 
 

@@ -10,7 +10,7 @@ from lumimd.api.idempotency import KEY_HEADER, key_header, once
 from lumimd.api.identity import authenticate
 from lumimd.api.limits import limited
 from lumimd.api.problems import ProblemCode, documented
-from lumimd.api.services import api_parts
+from lumimd.api.services import api_services
 
 EVERYWHERE: Final = (
     ProblemCode.UNAUTHENTICATED,
@@ -54,7 +54,7 @@ class SignedInRoute(APIRoute):
             key = request.headers.get(KEY_HEADER)
             if request.method != "POST" or key is None:
                 return await handler(request)
-            return await once(api_parts(request), user.user_id, key, request, handler)
+            return await once(api_services(request), user.user_id, key, request, handler)
 
         return behind_the_door
 

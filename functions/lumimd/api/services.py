@@ -6,24 +6,24 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from lumimd.coordination.rate_limits import Limits
-from lumimd.operations.operator import OperatorParts
-from lumimd.ports.idempotency_store import AnswerStore
-from lumimd.ports.owner_queries import Library
+from lumimd.operations.operator import OperatorServices
+from lumimd.ports.idempotency_store import IdempotencyStore
+from lumimd.ports.owner_queries import OwnerQueries
 from lumimd.ports.tokens import Tokens
 from lumimd.ports.uploads import Uploads
 
 
-class ApiParts(OperatorParts, Protocol):
+class ApiServices(OperatorServices, Protocol):
     """The parts of the pipeline and of its operators, and those that only the API needs."""
 
     @property
     def tokens(self) -> Tokens: ...
 
     @property
-    def library(self) -> Library: ...
+    def owner_queries(self) -> OwnerQueries: ...
 
     @property
-    def answers(self) -> AnswerStore: ...
+    def idempotency(self) -> IdempotencyStore: ...
 
     @property
     def limits(self) -> Limits: ...
@@ -32,10 +32,10 @@ class ApiParts(OperatorParts, Protocol):
     def uploads(self) -> Uploads: ...
 
 
-def api_parts(request: Request) -> ApiParts:
+def api_services(request: Request) -> ApiServices:
     """The parts of the process that serves this request."""
-    provider: Callable[[], ApiParts] = request.app.state.parts
+    provider: Callable[[], ApiServices] = request.app.state.services
     return provider()
 
 
-PartsOfApi = Annotated[ApiParts, Depends(api_parts)]
+RequestServices = Annotated[ApiServices, Depends(api_services)]

@@ -4,7 +4,7 @@ from lumimd.api.limits import Expensive, OnDemand, Write
 from lumimd.api.ownership import OwnVisit
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
-from lumimd.api.services import ApiParts, PartsOfApi
+from lumimd.api.services import ApiServices, RequestServices
 from lumimd.api.views import Progress
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import commands
@@ -20,9 +20,9 @@ router = signed_in_router("visits")
         *(P.NOT_FOUND, P.STILL_PROCESSING, P.RETRY_TOO_SOON, P.NOTHING_TO_RETRY, P.LEGAL_HOLD),
     ),
 )
-async def retry_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Expensive) -> Progress:
+async def retry_visit(visit: OwnVisit, services: RequestServices, _limit: Expensive) -> Progress:
     """Try a failed visit again, from the stage that failed; `attempt` is the new one."""
-    return _progress(parts, await commands.retry(parts, visit.visit_id))
+    return _progress(services, await commands.retry(services, visit.visit_id))
 
 
 @router.post(
@@ -34,25 +34,27 @@ async def retry_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Expensive) -> 
         P.LEGAL_HOLD,
     ),
 )
-async def regenerate_summary(visit: OwnVisit, parts: PartsOfApi, _limit: OnDemand) -> Progress:
+async def regenerate_summary(
+    visit: OwnVisit, services: RequestServices, _limit: OnDemand
+) -> Progress:
     """Make another summary of the stored transcript. Nothing is transcribed again."""
-    return _progress(parts, await commands.regenerate(parts, visit.visit_id))
+    return _progress(services, await commands.regenerate(services, visit.visit_id))
 
 
 @router.post(
     "/visits/{visitId}/cancel",
     responses=may_answer(*OF_A_POST, P.NOT_FOUND, P.ALREADY_OVER, P.LEGAL_HOLD),
 )
-async def cancel_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Write) -> Progress:
+async def cancel_visit(visit: OwnVisit, services: RequestServices, _limit: Write) -> Progress:
     """Stop the work on a visit. Nothing more is paid for it."""
-    return _progress(parts, await commands.cancel(parts, visit.visit_id))
+    return _progress(services, await commands.cancel(services, visit.visit_id))
 
 
 @router.post("/visits/{visitId}/consent", responses=may_answer(*OF_A_POST, P.NOT_FOUND))
-async def give_consent(visit: OwnVisit, parts: PartsOfApi, _limit: Write) -> Progress:
+async def give_consent(visit: OwnVisit, services: RequestServices, _limit: Write) -> Progress:
     """Say that the patient agreed. A recording that was waiting for it is processed."""
-    return _progress(parts, await commands.give_consent(parts, visit.visit_id))
+    return _progress(services, await commands.give_consent(services, visit.visit_id))
 
 
-def _progress(parts: ApiParts, visit: Visit) -> Progress:
-    return Progress.of(visit, parts.clock.now())
+def _progress(services: ApiServices, visit: Visit) -> Progress:
+    return Progress.of(visit, services.clock.now())

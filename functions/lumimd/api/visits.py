@@ -14,7 +14,7 @@ from lumimd.api.problems import Problem
 from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
 from lumimd.api.schemas import Announced, NewVisit, VisitChange
-from lumimd.api.services import ApiParts, PartsOfApi
+from lumimd.api.services import ApiServices, RequestServices
 from lumimd.api.views import (
     ActionsView,
     ActionView,
@@ -28,7 +28,7 @@ from lumimd.api.views import (
 from lumimd.domain.takes import takes_of
 from lumimd.domain.visit_groups import Group
 from lumimd.pipeline import commands
-from lumimd.ports.owner_queries import Place
+from lumimd.ports.owner_queries import ListPosition
 from lumimd.ports.uploads import recording_path
 
 router = signed_in_router("visits")
@@ -40,14 +40,14 @@ _RUNS: Final[dict[int | str, dict[str, Any]]] = {
 
 @router.post("/visits", status_code=201, responses=may_answer(*OF_A_POST, P.URGENT_NOT_INCLUDED))
 async def create_visit(
-    new: NewVisit, request: Request, user: CurrentUser, parts: PartsOfApi, _limit: Expensive
+    new: NewVisit, request: Request, user: CurrentUser, services: RequestServices, _limit: Expensive
 ) -> NewVisitView:
     """Create a visit and say where its recording goes. Processing begins with the upload."""
     visit_id = new_id(request)
-    if new.urgent and await parts.store.get(visit_id) is None:  # repeated, it is counted once
-        await may_be_urgent(parts, user)
+    if new.urgent and await services.store.get(visit_id) is None:  # repeated, it is counted once
+        await may_be_urgent(services, user)
     return await created(
-        parts,
+        services,
         request,
         user.user_id,
         new,
@@ -59,7 +59,7 @@ async def create_visit(
 
 
 async def created(
-    parts: ApiParts,
+    services: ApiServices,
     request: Request,
     user_id: str,
     new: Announced,
@@ -74,14 +74,14 @@ async def created(
     An id that is made of a key can be foretold, and clients that write to Firestore choose ids: a
     document of another user under this id is not given to the caller, who takes another key.
     """
-    earlier = await parts.store.get(visit_id)
+    earlier = await services.store.get(visit_id)
     if earlier is not None:
         visit = earlier.visit
         if visit.user_id != user_id:
             raise Problem(P.IDEMPOTENCY_KEY_REUSED)
     else:
         visit = await commands.create(
-            parts,
+            services,
             visit_id=visit_id,
             user_id=user_id,
             title=new.title,
@@ -91,14 +91,14 @@ async def created(
             urgent=urgent,
         )
     path = recording_path(user_id, visit_id, new.content_type)
-    upload = await parts.uploads.place(path, new.content_type, request.headers.get("origin"))
+    upload = await services.uploads.place(path, new.content_type, request.headers.get("origin"))
     return NewVisitView(visit=VisitCard.of(visit), upload=upload)
 
 
 @router.get("/visits", responses=may_answer())
 async def list_visits(
     user: CurrentUser,
-    parts: PartsOfApi,
+    services: RequestServices,
     paging: Paged,
     group: Annotated[
         Group | None, Query(description="One group; without it, all that is not archived.")
@@ -108,14 +108,14 @@ async def list_visits(
     ] = False,
 ) -> Page[VisitCard]:
     """Your visits, newest first. Archived ones come with `group=archived`, or if included."""
-    found = await parts.library.visits(
+    found = await services.owner_queries.visits(
         user.user_id,
         limit=paging.limit + 1,
         group=group,
         after=paging.after,
         leave_out_archived=group is None and not include_archived,
     )
-    return paging.page(found.items, lambda v: Place(v.created_at, v.visit_id), VisitCard.of)
+    return paging.page(found.items, lambda v: ListPosition(v.created_at, v.visit_id), VisitCard.of)
 
 
 @router.get("/visits/{visitId}", responses={**may_answer(P.NOT_FOUND), **_RUNS})
@@ -131,13 +131,13 @@ async def read_visit(visit: OwnVisit, response: Response) -> VisitView:
 
 
 @router.get("/visits/{visitId}/status", responses=may_answer(P.NOT_FOUND))
-async def read_status(visit: OwnVisit, parts: PartsOfApi) -> Progress:
+async def read_status(visit: OwnVisit, services: RequestServices) -> Progress:
     """How far a visit is, and how long it will take."""
-    return Progress.of(visit, parts.clock.now(), await parts.admission.position(visit))
+    return Progress.of(visit, services.clock.now(), await services.admission.position(visit))
 
 
 @router.get("/visits/{visitId}/transcript", responses=may_answer(P.NOT_FOUND, P.NO_TRANSCRIPT))
-async def read_transcript(visit: OwnVisit, parts: PartsOfApi) -> TranscriptView:
+async def read_transcript(visit: OwnVisit, services: RequestServices) -> TranscriptView:
     """Who said what. 409 while there is none yet."""
     if not visit.has_transcript:
         raise Problem(P.NO_TRANSCRIPT)
@@ -145,22 +145,24 @@ async def read_transcript(visit: OwnVisit, parts: PartsOfApi) -> TranscriptView:
     return TranscriptView(
         visit_id=visit.visit_id,
         language_code=jobs[-1].language_code,
-        utterances=await parts.store.transcript(visit.visit_id),
+        utterances=await services.store.transcript(visit.visit_id),
     )
 
 
 @router.get("/visits/{visitId}/history", responses=may_answer(P.NOT_FOUND))
-async def read_history(visit: OwnVisit, parts: PartsOfApi) -> HistoryView:
+async def read_history(visit: OwnVisit, services: RequestServices) -> HistoryView:
     """What happened to a visit, oldest first."""
-    return HistoryView(visit_id=visit.visit_id, entries=await parts.store.history(visit.visit_id))
+    return HistoryView(
+        visit_id=visit.visit_id, entries=await services.store.history(visit.visit_id)
+    )
 
 
 @router.get("/visits/{visitId}/actions", responses=may_answer(P.NOT_FOUND))
-async def read_actions(visit: OwnVisit, parts: PartsOfApi) -> ActionsView:
+async def read_actions(visit: OwnVisit, services: RequestServices) -> ActionsView:
     """The action items of a visit, in its order."""
     places = {action_id: place for place, action_id in enumerate(visit.action_ids)}
     actions = sorted(  # those that the owner added come last
-        await parts.store.actions(visit.visit_id),
+        await services.store.actions(visit.visit_id),
         key=lambda action: (places.get(action.action_id, len(places)), action.created_at),
     )
     return ActionsView(visit_id=visit.visit_id, actions=tuple(map(ActionView.of, actions)))
@@ -173,13 +175,13 @@ async def read_actions(visit: OwnVisit, parts: PartsOfApi) -> ActionsView:
     ),
 )
 async def change_visit(
-    visit: OwnVisit, change: VisitChange, parts: PartsOfApi, _limit: Write
+    visit: OwnVisit, change: VisitChange, services: RequestServices, _limit: Write
 ) -> VisitView:
     """Change title, tags, or whether it is archived. What is left out stays."""
     changes = change.changes()
     if "tags" in changes:
         changes["tags"] = tuple(change.tags)
-    changed = await commands.change(parts, visit.visit_id, **changes) if changes else visit
+    changed = await commands.change(services, visit.visit_id, **changes) if changes else visit
     return VisitView.of(changed)
 
 
@@ -188,7 +190,7 @@ async def change_visit(
     status_code=202,
     responses=may_answer(P.NOT_FOUND, P.LEGAL_HOLD, P.RATE_LIMITED),
 )
-async def delete_visit(visit: OwnVisit, parts: PartsOfApi, _limit: Write) -> DeletionView:
+async def delete_visit(visit: OwnVisit, services: RequestServices, _limit: Write) -> DeletionView:
     """Delete a visit for good, also while it is being processed. The receipt counts what went."""
-    await parts.answers.forget(visit.user_id, naming=visit.visit_id)
-    return DeletionView.of(await commands.delete(parts, visit.visit_id))
+    await services.idempotency.forget(visit.user_id, naming=visit.visit_id)
+    return DeletionView.of(await commands.delete(services, visit.visit_id))

@@ -60,7 +60,8 @@ class DeadLetter(Document):
             stage=error.stage,
             code=error.code,
             attempt=visit.attempt,
-            tries=visit.stage_tries + (visit.deaths if error.stage is Stage.SUBMISSION else 0),
+            tries=visit.stage_tries
+            + (visit.expired_leases if error.stage is Stage.SUBMISSION else 0),
             first_error=trouble.first_code if trouble else error.code,
             first_seen_at=trouble.first_at if trouble else now,
             last_error=trouble.last_code if trouble else error.code,

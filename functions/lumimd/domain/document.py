@@ -4,6 +4,7 @@ Clients are Swift, Kotlin and JavaScript, so stored names are camelCase; this is
 converts them.
 """
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +23,17 @@ class Document(BaseModel):
         # A validation error must never quote the words of a visit.
         hide_input_in_errors=True,
     )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """This value with other values of some fields.
+
+        Raises:
+            AttributeError: `update` names no field; it would be lost silently.
+        """
+        unknown = (update or {}).keys() - type(self).model_fields.keys()
+        if unknown:
+            raise AttributeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
+        return super().model_copy(update=update, deep=deep)
 
     def to_stored(self) -> dict[str, Any]:
         """This value as plain camelCase data; instants stay `datetime`, unset fields are None."""

@@ -31,7 +31,7 @@ class Effect(StrEnum):
 
     SUBMIT_AUDIO = "submit_audio"
     REQUEST_SUMMARY = "request_summary"
-    GIVE_PLACE_BACK = "give_place_back"
+    RELEASE_PERMIT = "release_permit"
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ _SUBMIT: Final = Transition(_P.PENDING, (Effect.SUBMIT_AUDIO,))
 _STORED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY,))
 _FAILED: Final = Transition(_P.FAILED)
 # The provider is done with the job, one way or the other.
-_TRANSCRIBED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY, Effect.GIVE_PLACE_BACK))
-_NOT_TRANSCRIBED: Final = Transition(_P.FAILED, (Effect.GIVE_PLACE_BACK,))
-_AGAIN: Final = Transition(_P.PENDING, (Effect.GIVE_PLACE_BACK,))
-_KEPT: Final = Transition(_P.COMPLETED, (Effect.GIVE_PLACE_BACK,))
+_TRANSCRIBED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY, Effect.RELEASE_PERMIT))
+_NOT_TRANSCRIBED: Final = Transition(_P.FAILED, (Effect.RELEASE_PERMIT,))
+_AGAIN: Final = Transition(_P.PENDING, (Effect.RELEASE_PERMIT,))
+_KEPT: Final = Transition(_P.COMPLETED, (Effect.RELEASE_PERMIT,))
 _CANCELLED: Final = Transition(_P.CANCELLED)
 _STOPPED: Final = Transition(_P.COMPLETED)  # a stopped job keeps its place until it ends
 
@@ -314,7 +314,7 @@ def _effects_of(told: e.Event, transition: Transition) -> tuple[Effect, ...]:
     """A job outlives the cancelling or expiring of its visit: its place is taken until it ends."""
     if not isinstance(told, e.VisitCancelled | e.VisitExpired):
         return transition.effects
-    return tuple(each for each in transition.effects if each is not Effect.GIVE_PLACE_BACK)
+    return tuple(each for each in transition.effects if each is not Effect.RELEASE_PERMIT)
 
 
 def retry_event(visit: Visit) -> e.Event:
@@ -343,7 +343,7 @@ def _settled(
     if to is not _P.PENDING or after.attempt != before.attempt:
         settled["turn"] = None
     if to.is_terminal:
-        settled |= {"wake_at": None, "claim": None, "estimated_seconds_remaining": 0}
+        settled |= {"wake_at": None, "lease": None, "estimated_seconds_remaining": 0}
         if after.timings is not None and not before.processing_status.is_terminal:
             settled["timings"] = after.timings.ended_at(now)
     settled |= _delay(after, to, now)

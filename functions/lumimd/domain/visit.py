@@ -103,7 +103,7 @@ class Ledger(Document):
     jobs: tuple[LedgerJob, ...] = ()
 
 
-class Claim(Document):
+class Lease(Document):
     """The lease of a worker on the present stage; `reserved` calls of it are on the ledger."""
 
     holder: str
@@ -194,8 +194,8 @@ class Visit(Document):
 
     `attempt` counts from 1 and rises whenever the work starts over; whatever an earlier attempt
     still brings is refused. `stage_tries` counts the tries of the present stage that were used up;
-    waiting for a dependency that is known to be down uses up none. `deaths` counts the submission's
-    leases that expired without an outcome (the worker crashed). `orders` counts the leases under
+    waiting for a dependency that is known to be down uses up none. `expired_leases` counts the
+    submission's leases that expired without an outcome. `possible_orders` counts the leases under
     which a transcript of this recording may have been ordered, `restarts` how often the provider
     lost its job, `requests` the summary tasks created, `unanswered_requests` those of them that no
     worker has taken up since the last one did. `held_since` is when the present stage first had to
@@ -250,13 +250,13 @@ class Visit(Document):
 
     attempt: int = 1
     stage_tries: int = 0
-    deaths: int = 0
-    orders: int = 0
+    expired_leases: int = Field(0, alias="deaths")
+    possible_orders: int = Field(0, alias="orders")
     restarts: int = 0
     requests: int = 0
     unanswered_requests: int = 0
     wake_at: datetime | None = None
-    claim: Claim | None = None
+    lease: Lease | None = Field(None, alias="claim")
     trace: str | None = None
     trouble: Trouble | None = None
     held_since: datetime | None = None
@@ -300,9 +300,9 @@ class Visit(Document):
         """Whether the stored summary, if there is one, is of the stored words."""
         return self.source is not None and self.kept is not ProcessingStatus.SUMMARIZING
 
-    def is_claimed(self, now: datetime) -> bool:
+    def is_leased(self, now: datetime) -> bool:
         """Whether somebody may still be working on the present stage."""
-        return self.claim is not None and self.claim.until > now
+        return self.lease is not None and self.lease.until > now
 
 
 class HistoryEntry(Document):

@@ -6,7 +6,7 @@ from lumimd.domain.audio import Audio
 from lumimd.domain.document import Document
 from lumimd.domain.progress import Step
 from lumimd.domain.visit import (
-    Claim,
+    Lease,
     Ledger,
     ProcessingError,
     ProcessingStatus,
@@ -37,7 +37,7 @@ class VisitLine(Document):
     orders: int = 0
     retry_count: int = 0
     wake_at: datetime | None = None
-    claim: Claim | None = None
+    lease: Lease | None = None
     trouble: Trouble | None = None
     transcription: Transcription | None = None
     provisional: bool = False
@@ -49,7 +49,7 @@ class VisitLine(Document):
 
     def is_claimed_at(self, now: datetime) -> bool:
         """Whether somebody may still be working on the present stage."""
-        return self.claim is not None and self.claim.until > now
+        return self.lease is not None and self.lease.until > now
 
     @classmethod
     def of(cls, visit: Visit) -> "VisitLine":

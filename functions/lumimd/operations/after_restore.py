@@ -78,14 +78,14 @@ async def _hold_again(operator: Operator, found: Found) -> None:
     """
 
     async def hold(visit_id: str) -> None:
-        stored = await operator.parts.store.get(visit_id)
+        stored = await operator.services.store.get(visit_id)
         if stored is None or stored.visit.legal_hold:
             return
         async with audited(operator, "hold", visit_id, reason=WHY):
-            await commands.hold(operator.parts, visit_id, legally=True)
+            await commands.hold(operator.services, visit_id, legally=True)
         found["held"].append(visit_id)
 
-    async for page in pages(lambda at: operator.parts.deletions.holds(PAGE, at)):
+    async for page in pages(lambda at: operator.services.deletions.holds(PAGE, at)):
         marked = (mark.visit_id for mark in page.items)
         await _each(marked, hold, lambda error: logs.failure("hold_not_repeated", error), found)
 
@@ -98,11 +98,11 @@ async def _delete_again(
     The first page has its turn in any case: every call gets further. Receipts of deletions
     from now on come last in the list, and their visits were not restored.
     """
-    parts = operator.parts
-    began = parts.clock.now()
+    services = operator.services
+    began = services.clock.now()
     is_first = True
-    async for page in pages(lambda at: parts.deletions.since(since, PAGE, at)):
-        is_over = ends_at is not None and parts.clock.now() >= ends_at
+    async for page in pages(lambda at: services.deletions.since(since, PAGE, at)):
+        is_over = ends_at is not None and services.clock.now() >= ends_at
         earlier = [receipt for receipt in page.items if receipt.requested_at < began]
         if is_over and not is_first and earlier:
             return earlier[0].requested_at
@@ -147,7 +147,7 @@ async def _visits_of(operator: Operator, receipt: Deletion, found: Found) -> Asy
     if user_id is None:
         yield receipt.visit_id
         return
-    deletions = operator.parts.deletions
+    deletions = operator.services.deletions
     async for page in pages(lambda at: deletions.visits_of(user_id, PAGE, at)):
         found["missed"] += page.unreadable
         for visit in page.items:
@@ -156,13 +156,13 @@ async def _visits_of(operator: Operator, receipt: Deletion, found: Found) -> Asy
 
 
 async def _gone_again(operator: Operator, visit_id: str, user_id: str, found: Found) -> None:
-    if await operator.parts.store.get(visit_id) is None:
-        if await delete_remains(operator.parts, visit_id, user_id):
+    if await operator.services.store.get(visit_id) is None:
+        if await delete_remains(operator.services, visit_id, user_id):
             found["swept"].append(visit_id)
         return
     async with audited(operator, "delete", visit_id, reason=WHY):
         try:
-            await commands.delete(operator.parts, visit_id)
+            await commands.delete(operator.services, visit_id)
         except Refused as refused:
             if refused.code is RefusalCode.LEGAL_HOLD:
                 found["held_deleted"].append(visit_id)

@@ -39,7 +39,7 @@ async def audited(
         Transient: the log is not available, and nothing was done.
     """
     entry = _entry(operator, action, target, reason=reason, before=before)
-    await operator.parts.operators.append_audit(entry)
+    await operator.services.operators.append_audit(entry)
     note, outcome, code = Note(), AuditOutcome.FAILED, None
     try:
         yield note
@@ -52,9 +52,9 @@ async def audited(
         raise
     finally:
         ended: dict[str, Any] = {"after": note.after, "outcome": outcome, "code": code}
-        ended["ended_at"] = operator.parts.clock.now()
+        ended["ended_at"] = operator.services.clock.now()
         try:
-            await operator.parts.operators.complete_audit(entry.model_copy(update=ended))
+            await operator.services.operators.complete_audit(entry.model_copy(update=ended))
         except Transient as error:  # what is done is done; its entry stays `begun`
             logs.failure("audit_not_completed", error)
 
@@ -66,9 +66,9 @@ async def note_reading(operator: Operator, action: str, target: str) -> None:
         Transient: the log is not available; then nothing may be shown.
     """
     entry = _entry(operator, action, target)
-    now = operator.parts.clock.now()
+    now = operator.services.clock.now()
     done = {"outcome": AuditOutcome.DONE, "ended_at": now}
-    await operator.parts.operators.append_audit(entry.model_copy(update=done))
+    await operator.services.operators.append_audit(entry.model_copy(update=done))
 
 
 async def read_visit(operator: Operator, visit_id: str) -> Visit:
@@ -79,7 +79,7 @@ async def read_visit(operator: Operator, visit_id: str) -> Visit:
         Transient: the log or the store is not available.
     """
     await note_reading(operator, "read_visit", visit_id)
-    stored = await operator.parts.store.get(visit_id)
+    stored = await operator.services.store.get(visit_id)
     if stored is None:
         raise Refused(RefusalCode.VISIT_NOT_FOUND)
     return stored.visit
@@ -98,10 +98,10 @@ def standing(visit: Visit | None) -> dict[str, Any] | None:
 
 
 def _entry(operator: Operator, action: str, target: str, **fields: Any) -> AuditEntry:
-    parts = operator.parts
+    services = operator.services
     return AuditEntry(
-        entry_id=parts.new_id(),
-        at=parts.clock.now(),
+        entry_id=services.new_id(),
+        at=services.clock.now(),
         actor=operator.name,
         action=action,
         target=target,

@@ -33,14 +33,14 @@ async def reset(operator: Operator, name: str) -> Breaker:
     """
     if name not in NAMES:
         raise OperatorRefused(OperatorCode.NO_SUCH_BREAKER)
-    found = await operator.parts.breakers.get(name)
+    found = await operator.services.breakers.get(name)
     breaker, version = found or (Breaker(name=name), None)
     async with audited(operator, "reset_breaker", name, before=_told(breaker)) as note:
         if not breaker.is_closed:
-            now = operator.parts.clock.now()
+            now = operator.services.clock.now()
             breaker = Breaker(name=name, changed_at=now)
             try:
-                await operator.parts.breakers.save(version, breaker)
+                await operator.services.breakers.save(version, breaker)
             except Conflict as error:
                 raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE) from error
         note.after = _told(breaker)
@@ -48,7 +48,7 @@ async def reset(operator: Operator, name: str) -> Breaker:
 
 
 async def _read(operator: Operator, name: str) -> Breaker:
-    found = await operator.parts.breakers.get(name)
+    found = await operator.services.breakers.get(name)
     return found[0] if found else Breaker(name=name)
 
 

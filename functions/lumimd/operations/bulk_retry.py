@@ -88,7 +88,7 @@ async def choose(operator: Operator, wanted: LetterFilter, limit: int) -> list[D
     while len(chosen) < limit:
         after = mark_of(chosen[-1]) if chosen else None
         size = min(PAGE, limit - len(chosen))
-        page = await operator.parts.operators.letters(wanted, size, after)
+        page = await operator.services.operators.letters(wanted, size, after)
         chosen += page
         if len(page) < size:
             break
@@ -113,7 +113,7 @@ async def bulk_retry(
     Raises:
         Transient: the audit log is not available, and nothing was done.
     """
-    clock = operator.parts.clock
+    clock = operator.services.clock
     pace, began, troubles = Pace(per_minute, clock, sleep), clock.now(), 0
     items: list[BulkItem] = []
     before = {"chosen": len(letters), "perMinute": per_minute}

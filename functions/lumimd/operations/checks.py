@@ -11,7 +11,7 @@ from lumimd.ports.health_check import Check, Unhealthy
 from lumimd.ports.service_controls import QueueControl, RunState, ScheduleControl
 from lumimd.ports.visit_store import VisitStore
 
-NOBODY: Final = "health-check"
+NO_WORKER: Final = "health-check"
 """A visit that does not exist: one read, and nothing of anybody's."""
 
 
@@ -19,7 +19,7 @@ def store_check(store: VisitStore) -> Check:
     """Whether documents can be read."""
 
     async def check() -> str:
-        await store.get(NOBODY)
+        await store.get(NO_WORKER)
         return "documents can be read"
 
     return check

@@ -64,7 +64,7 @@ class Costs(Document):
 
 async def costs(operator: Operator, window: timedelta, prices: Prices | None = None) -> Costs:
     """What the visits that changed in the last `window` have used, and what that cost."""
-    since = operator.parts.clock.now() - window
+    since = operator.services.clock.now() - window
     visits = await changed_since(operator, since)
     return costs_of(visits, since, prices)
 

@@ -28,11 +28,11 @@ async def retry(operator: Operator, visit_id: str) -> Visit:
     Raises:
         Refused: the visit is at work, was retried a moment ago, has not failed or is not there.
     """
-    parts = operator.parts
-    stored = await parts.store.get(visit_id)
+    services = operator.services
+    stored = await services.store.get(visit_id)
     before = standing(stored.visit if stored else None)
     async with audited(operator, "retry", visit_id, before=before) as note:
-        visit = await commands.retry(parts, visit_id)
+        visit = await commands.retry(services, visit_id)
         note.after = standing(visit)
     return visit
 
@@ -48,10 +48,10 @@ async def discard(operator: Operator, visit_id: str, reason: str) -> DeadLetter:
     async with audited(operator, "discard", visit_id, reason=reason, before=before) as note:
         if found.letter.state is LetterState.DISCARDED:
             raise OperatorRefused(OperatorCode.ALREADY_DISCARDED)
-        now = operator.parts.clock.now()
+        now = operator.services.clock.now()
         discarded = found.letter.discarded(operator.name, reason, now)
         try:
-            await operator.parts.operators.save_letter(found, discarded)
+            await operator.services.operators.save_letter(found, discarded)
         except Conflict as error:  # retried, or failed anew: what was looked at is out of date
             raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE) from error
         note.after = {"state": discarded.state.value}
@@ -59,7 +59,7 @@ async def discard(operator: Operator, visit_id: str, reason: str) -> DeadLetter:
 
 
 async def _found(operator: Operator, visit_id: str) -> FoundLetter:
-    found = await operator.parts.operators.letter(visit_id)
+    found = await operator.services.operators.letter(visit_id)
     if found is None:
         raise OperatorRefused(OperatorCode.NO_DEAD_LETTER)
     return found

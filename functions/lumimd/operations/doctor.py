@@ -73,7 +73,7 @@ async def _dependencies(operator: Operator, within_s: float) -> list[Finding]:
 
 
 async def _stuck(operator: Operator) -> Finding:
-    found = await operator.parts.operators.stuck(operator.parts.clock.now(), MOST)
+    found = await operator.services.operators.stuck(operator.services.clock.now(), MOST)
     if not found:
         minutes = OVERDUE_AFTER.total_seconds() / 60
         well = f"None is overdue by more than {minutes:.0f} minutes."
@@ -84,7 +84,7 @@ async def _stuck(operator: Operator) -> Finding:
 
 
 async def _letters(operator: Operator) -> Finding:
-    found = await operator.parts.operators.letters(LetterFilter(), MOST)
+    found = await operator.services.operators.letters(LetterFilter(), MOST)
     if not found:
         return _finding("dead letters", Level.OK, "No open dead letters.")
     waits = does(len(found), "waits", "wait")

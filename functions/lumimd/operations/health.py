@@ -29,7 +29,7 @@ class HealthReport(Document):
 
 async def health(operator: Operator, within_s: float = WITHIN_S) -> HealthReport:
     """Every dependency, red or green; one that is down, or hangs, colours no other one."""
-    checks = operator.parts.checks
+    checks = operator.services.checks
     found = await asyncio.gather(*(_asked(name, check, within_s) for name, check in checks.items()))
     return HealthReport(ok=all(each.ok for each in found), dependencies=tuple(found))
 

@@ -28,7 +28,7 @@ async def release(operator: Operator, visit_id: str, *, reason: str) -> Visit:
         Transient: the store or the bucket is not available; repeat it.
     """
     visit = await _become(operator, visit_id, legally=False, reason=reason)
-    if await was_user_erased(operator.parts, visit):
+    if await was_user_erased(operator.services, visit):
         why = "its owner had everything deleted while it was held"
         async with audited(operator, "delete", visit_id, reason=why):
             await _deleted(operator, visit_id)
@@ -36,18 +36,18 @@ async def release(operator: Operator, visit_id: str, *, reason: str) -> Visit:
 
 
 async def _become(operator: Operator, visit_id: str, *, legally: bool, reason: str) -> Visit:
-    stored = await operator.parts.store.get(visit_id)
+    stored = await operator.services.store.get(visit_id)
     before = {"legalHold": stored.visit.legal_hold} if stored else None
     action = "hold" if legally else "release"
     async with audited(operator, action, visit_id, reason=reason, before=before) as note:
-        visit = await commands.hold(operator.parts, visit_id, legally=legally)
+        visit = await commands.hold(operator.services, visit_id, legally=legally)
         note.after = {"legalHold": visit.legal_hold}
     return visit
 
 
 async def _deleted(operator: Operator, visit_id: str) -> None:
     try:
-        await commands.delete(operator.parts, visit_id)
+        await commands.delete(operator.services, visit_id)
     except Refused as refused:
         if refused.code is not RefusalCode.VISIT_NOT_FOUND:
             raise

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.services import Services
 from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.health_check import Check
 from lumimd.ports.operator_store import OperatorStore
 from lumimd.ports.service_controls import QueueControl, ScheduleControl
 
 
-class OperatorParts(Parts, Protocol):
+class OperatorServices(Services, Protocol):
     """The parts of the pipeline, and those that only operators need."""
 
     @property
@@ -37,4 +37,4 @@ class Operator:
     """`name` is what the audit log will say: a user id, or an account."""
 
     name: str
-    parts: OperatorParts
+    services: OperatorServices

@@ -12,10 +12,10 @@ async def prioritize(operator: Operator, visit_id: str, *, urgent: bool) -> Visi
     Raises:
         Refused: there is no such visit, or it is at its end.
     """
-    stored = await operator.parts.store.get(visit_id)
+    stored = await operator.services.store.get(visit_id)
     before = {"urgent": stored.visit.urgent} if stored else None
     action = "prioritize" if urgent else "deprioritize"
     async with audited(operator, action, visit_id, before=before) as note:
-        visit = await commands.prioritize(operator.parts, visit_id, urgent=urgent)
+        visit = await commands.prioritize(operator.services, visit_id, urgent=urgent)
         note.after = {"urgent": visit.urgent}
     return visit

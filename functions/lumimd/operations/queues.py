@@ -28,9 +28,9 @@ class Queues(Document):
 
 async def look(operator: Operator) -> Queues:
     """How full the queues are, and how many visits stand where."""
-    counts = await operator.parts.operators.counts()
+    counts = await operator.services.operators.counts()
     return Queues(
-        queues=tuple(await operator.parts.queues.all()),
+        queues=tuple(await operator.services.queues.all()),
         visits=VisitCounts(
             waiting=counts[ProcessingStatus.PENDING],
             active=counts[ProcessingStatus.TRANSCRIBING] + counts[ProcessingStatus.SUMMARIZING],
@@ -43,18 +43,18 @@ async def look(operator: Operator) -> Queues:
 
 async def pause(operator: Operator, name: str) -> QueueState:
     """Hand out no more tasks of a queue; what is created meanwhile waits."""
-    return await _changed(operator, "pause_queue", name, operator.parts.queues.pause)
+    return await _changed(operator, "pause_queue", name, operator.services.queues.pause)
 
 
 async def resume(operator: Operator, name: str) -> QueueState:
     """Hand out the tasks of a queue again."""
-    return await _changed(operator, "resume_queue", name, operator.parts.queues.resume)
+    return await _changed(operator, "resume_queue", name, operator.services.queues.resume)
 
 
 async def _changed(
     operator: Operator, action: str, name: str, change: Callable[[str], Awaitable[QueueState]]
 ) -> QueueState:
-    known = {each.name: each for each in await operator.parts.queues.all()}
+    known = {each.name: each for each in await operator.services.queues.all()}
     before = {"state": known[name].state.value} if name in known else None
     async with audited(operator, action, name, before=before) as note:
         queue = await change(name)

@@ -10,7 +10,7 @@ from lumimd.operations.audit import audited, standing
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import commands
 from lumimd.pipeline.legal_hold import as_marked
-from lumimd.pipeline.save import record
+from lumimd.pipeline.save import save_event
 
 
 class From(StrEnum):
@@ -31,12 +31,12 @@ async def rerun(operator: Operator, visit_id: str, begin: From) -> Visit:
             there.
         OperatorRefused: there is no recording any more; what was made of it stays.
     """
-    parts = operator.parts
-    stored = await parts.store.get(visit_id)
+    services = operator.services
+    stored = await services.store.get(visit_id)
     before = standing(stored.visit if stored else None)
     async with audited(operator, f"rerun_from_{begin}", visit_id, before=before) as note:
         if begin is From.SUMMARY:
-            visit = await commands.regenerate(parts, visit_id)
+            visit = await commands.regenerate(services, visit_id)
         else:
             visit = await _from_submission(operator, visit_id)
         note.after = standing(visit)
@@ -44,11 +44,11 @@ async def rerun(operator: Operator, visit_id: str, begin: From) -> Visit:
 
 
 async def _from_submission(operator: Operator, visit_id: str) -> Visit:
-    parts = operator.parts
-    stored = await parts.store.get(visit_id)
+    services = operator.services
+    stored = await services.store.get(visit_id)
     if stored is None:
         raise Refused(RefusalCode.VISIT_NOT_FOUND)
-    stored = await as_marked(parts, stored)
+    stored = await as_marked(services, stored)
     visit = stored.visit
     commands.not_held(visit)
     if not visit.processing_status.is_terminal:
@@ -59,14 +59,14 @@ async def _from_submission(operator: Operator, visit_id: str) -> Visit:
     error = visit.processing_error
     if error is not None and error.retryable and not has_transcript:
         # An order that may exist is looked for, and not paid twice.
-        return await commands.retry(parts, visit_id)
+        return await commands.retry(services, visit_id)
     try:
-        await parts.audio.measure(visit.audio)
+        await services.audio.measure(visit.audio)
     except Permanent as error:  # starting over would lose what there is, and make nothing
         raise OperatorRefused(OperatorCode.NO_RECORDING) from error
     before = stored.version
-    saved = await record(
-        parts,
+    saved = await save_event(
+        services,
         stored,
         e.AudioReplaced(None, visit.audio),
         still_wanted=lambda now: now.processing_status.is_terminal and not now.legal_hold,

@@ -9,28 +9,28 @@ from lumimd.ports.service_controls import ScheduleState
 
 async def look(operator: Operator) -> Sequence[ScheduleState]:
     """Every scheduled call: when it ran, how that ended, when it runs next."""
-    return await operator.parts.schedules.all()
+    return await operator.services.schedules.all()
 
 
 async def run(operator: Operator, name: str) -> ScheduleState:
     """Make the call now."""
-    return await _changed(operator, "run_schedule", name, operator.parts.schedules.run)
+    return await _changed(operator, "run_schedule", name, operator.services.schedules.run)
 
 
 async def pause(operator: Operator, name: str) -> ScheduleState:
     """Make no more calls until somebody resumes them."""
-    return await _changed(operator, "pause_schedule", name, operator.parts.schedules.pause)
+    return await _changed(operator, "pause_schedule", name, operator.services.schedules.pause)
 
 
 async def resume(operator: Operator, name: str) -> ScheduleState:
     """Make calls again."""
-    return await _changed(operator, "resume_schedule", name, operator.parts.schedules.resume)
+    return await _changed(operator, "resume_schedule", name, operator.services.schedules.resume)
 
 
 async def _changed(
     operator: Operator, action: str, name: str, change: Callable[[str], Awaitable[ScheduleState]]
 ) -> ScheduleState:
-    known = {each.name: each for each in await operator.parts.schedules.all()}
+    known = {each.name: each for each in await operator.services.schedules.all()}
     before = {"state": known[name].state.value} if name in known else None
     async with audited(operator, action, name, before=before) as note:
         schedule = await change(name)

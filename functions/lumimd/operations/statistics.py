@@ -66,7 +66,7 @@ class Statistics(Document):
 
 async def statistics(operator: Operator, window: timedelta = DAY) -> Statistics:
     """The statistics of the last `window`."""
-    now = operator.parts.clock.now()
+    now = operator.services.clock.now()
     since = now - window
     visits = await changed_since(operator, since)
     ended = [visit for visit in visits if _ended_since(visit, since)]
@@ -99,7 +99,7 @@ async def changed_since(operator: Operator, since: datetime, most: int = MOST) -
     visits: list[VisitLine] = []
     while len(visits) < most:
         after = mark_of(visits[-1]) if visits else None
-        page = await operator.parts.operators.visits(wanted, PAGE, after)
+        page = await operator.services.operators.visits(wanted, PAGE, after)
         visits += page
         if len(page) < PAGE:
             break
@@ -116,14 +116,14 @@ def _ended_since(visit: VisitLine, since: datetime) -> bool:
 async def _stage_times(
     operator: Operator, visits: Sequence[VisitLine], since: datetime
 ) -> tuple[StageTime, ...]:
-    parts = operator.parts
+    services = operator.services
     gate = asyncio.Semaphore(AT_ONCE)
     seconds: dict[Stage, list[float]] = {stage: [] for stage in Stage}
 
     async def read(visit: VisitLine) -> None:
         async with gate:
-            history = await parts.store.history(visit.visit_id)
-        for run in stage_runs(history, parts.clock.now()):
+            history = await services.store.history(visit.visit_id)
+        for run in stage_runs(history, services.clock.now()):
             if run.outcome is RunOutcome.DONE and run.ended_at and run.ended_at >= since:
                 seconds[run.stage].append(run.seconds)
 

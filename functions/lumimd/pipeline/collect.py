@@ -15,8 +15,8 @@ from lumimd.domain.speaker_roles import assign_roles
 from lumimd.domain.takes import joined_takes, takes_of
 from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import ProcessingStatus, Visit
-from lumimd.pipeline.save import record
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.save import save_event
+from lumimd.pipeline.services import Services
 from lumimd.policies.deployment_faults import is_fault
 from lumimd.policies.flags import Switch
 from lumimd.policies.job_limit import is_overdue
@@ -31,19 +31,19 @@ MAX_RESTARTS: Final = 2
 """New jobs for a recording whose job the provider lost; lost jobs are not charged."""
 
 
-async def collect(parts: Parts, visit_id: str, attempt: int, transcript_id: str) -> None:
+async def collect(services: Services, visit_id: str, attempt: int, transcript_id: str) -> None:
     """Somebody says that a job of this visit is done. That is a hint: ask the provider itself.
 
     Raises:
         Transient: the provider or the store is not available; say it again.
     """
-    stored = await parts.store.get(visit_id)
+    stored = await services.store.get(visit_id)
     if stored is None or stored.visit.attempt != attempt:
         logs.event("hint_ignored")
         return
     visit = stored.visit
     with logs.about(trace=visit.trace):
-        flags = await parts.flags.now()
+        flags = await services.flags.now()
         if not flags.is_on_for(Switch.WEBHOOKS, visit.user_id):
             logs.event("hint_ignored", code=Switch.WEBHOOKS)
             return  # the poller asks, every minute
@@ -55,17 +55,19 @@ async def collect(parts: Parts, visit_id: str, attempt: int, transcript_id: str)
             logs.event("hint_was_late")
             return
         try:
-            job = await parts.transcriber.fetch(job_id)
+            job = await services.transcriber.fetch(job_id)
         except JobGone:
             logs.event("hint_ignored")
             return
         if isinstance(job.state, Running) or not _is_of(job, visit):
             logs.event("hint_ignored")
             return
-        await _conclude(parts, stored, job)
+        await _conclude(services, stored, job)
 
 
-async def collect_in_time(parts: Parts, visit_id: str, attempt: int, transcript_id: str) -> None:
+async def collect_in_time(
+    services: Services, visit_id: str, attempt: int, transcript_id: str
+) -> None:
     """Collect while the provider waits for the answer; if that is too short, at the next wake-up.
 
     Raises:
@@ -73,23 +75,23 @@ async def collect_in_time(parts: Parts, visit_id: str, attempt: int, transcript_
     """
     try:
         async with asyncio.timeout(COLLECT_WITHIN_S):
-            await collect(parts, visit_id, attempt, transcript_id)
+            await collect(services, visit_id, attempt, transcript_id)
         return
     except TimeoutError:
         logs.event("collection_postponed")
-    stored = await parts.store.get(visit_id)
+    stored = await services.store.get(visit_id)
     if stored is None or stored.visit.attempt != attempt:
         return
     visit = stored.visit
     if visit.processing_status is ProcessingStatus.TRANSCRIBING and visit.trouble is None:
-        await record(parts, stored, e.TranscriptionPolled(attempt, parts.clock.now()))
+        await save_event(services, stored, e.TranscriptionPolled(attempt, services.clock.now()))
     elif visit.processing_status in (ProcessingStatus.PENDING, ProcessingStatus.TRANSCRIBING):
         # The job's id is not on record yet, or a poll was told to wait, which a wake-up at once
         # would not heed: what is said now must be said again.
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
 
-async def poll(parts: Parts, stored: Stored) -> None:
+async def poll(services: Services, stored: Stored) -> None:
     """Ask the provider about the job of a visit that is being transcribed.
 
     The job's time limit holds after a bug as well: the visit is put aside like any other.
@@ -98,38 +100,40 @@ async def poll(parts: Parts, stored: Stored) -> None:
         Transient: the store is not available.
     """
     try:
-        await _poll(parts, stored)
+        await _poll(services, stored)
     except Transient:
         raise
     except Exception as bug:
         broken = Transient(ErrorCode.TRANSCRIPTION_FAILED)
-        again = _unanswered_poll(parts, stored.visit, broken)
+        again = _unanswered_poll(services, stored.visit, broken)
         logs.failure("poll_failed", bug)
-        await record(parts, stored, again, still_wanted=_nobody_asked_since(stored))
+        await save_event(services, stored, again, still_wanted=_nobody_asked_since(stored))
         raise
 
 
-async def _poll(parts: Parts, stored: Stored) -> None:
+async def _poll(services: Services, stored: Stored) -> None:
     visit = stored.visit
     assert visit.transcription is not None
     try:
-        job = await parts.transcriber.fetch(visit.transcription.transcript_id)
+        job = await services.transcriber.fetch(visit.transcription.transcript_id)
     except JobGone:
-        await record(parts, stored, _restarted(parts, visit, ErrorCode.TRANSCRIPTION_FAILED))
+        await save_event(
+            services, stored, _restarted(services, visit, ErrorCode.TRANSCRIPTION_FAILED)
+        )
     except Permanent as error:
-        await record(parts, stored, e.TranscriptionFailed(visit.attempt, error.code))
+        await save_event(services, stored, e.TranscriptionFailed(visit.attempt, error.code))
     except Transient as error:
         logs.failure("poll_failed", error)
-        again = _unanswered_poll(parts, visit, error)
+        again = _unanswered_poll(services, visit, error)
         nobody_asked = _nobody_asked_since(stored)
         asked_to_wait = error.retry_after_s is not None
 
         def still_wanted(now: Visit) -> bool:
             return nobody_asked(now) or (asked_to_wait and _comes_before(now, again))
 
-        await record(parts, stored, again, still_wanted=still_wanted)
+        await save_event(services, stored, again, still_wanted=still_wanted)
     else:
-        await _conclude(parts, stored, job)
+        await _conclude(services, stored, job)
 
 
 def _comes_before(visit: Visit, polled: e.Event) -> bool:
@@ -141,13 +145,13 @@ def _comes_before(visit: Visit, polled: e.Event) -> bool:
     )
 
 
-def _unanswered_poll(parts: Parts, visit: Visit, error: Transient) -> e.Event:
-    now = parts.clock.now()
+def _unanswered_poll(services: Services, visit: Visit, error: Transient) -> e.Event:
+    now = services.clock.now()
     if isinstance(error, Held) and not isinstance(error, RefusedAlone):
         until = held_until(visit, error, now)
         return e.TranscriptionPolled(visit.attempt, until, for_fault=is_fault(error))
     if is_overdue(visit, now):
-        return _restarted(parts, visit, error.code, given_up=True)
+        return _restarted(services, visit, error.code, given_up=True)
     failures = visit.trouble.times + 1 if visit.trouble else 1
     next_poll_at = now + put_aside(failures, error.retry_after_s)
     return e.TranscriptionPolled(visit.attempt, next_poll_at, error.code)
@@ -157,66 +161,70 @@ def _is_of(job: Job, visit: Visit) -> bool:
     return visit.audio is not None and visit.audio.is_named_by(job.audio_url)
 
 
-async def _conclude(parts: Parts, stored: Stored, job: Job) -> None:
+async def _conclude(services: Services, stored: Stored, job: Job) -> None:
     """Save what became of the job; a transcript is stored together with the status."""
     visit = stored.visit
     match job.state:
-        case Running() if is_overdue(visit, parts.clock.now()):
+        case Running() if is_overdue(visit, services.clock.now()):
             logs.event("job_overdue", "warning")
             code = ErrorCode.TRANSCRIPTION_FAILED
-            await record(parts, stored, _restarted(parts, visit, code, given_up=True))
+            await save_event(services, stored, _restarted(services, visit, code, given_up=True))
         case Running():
-            next_poll_at = parts.clock.now() + e.POLL_EVERY
+            next_poll_at = services.clock.now() + e.POLL_EVERY
             polled = e.TranscriptionPolled(visit.attempt, next_poll_at)
-            await record(parts, stored, polled, still_wanted=_nobody_asked_since(stored))
+            await save_event(services, stored, polled, still_wanted=_nobody_asked_since(stored))
         case Failed(code, is_transient=False):
             failed = e.TranscriptionFailed(visit.attempt, code)
-            await _forget_copy(parts, stored, await record(parts, stored, failed), job)
+            await _forget_copy(services, stored, await save_event(services, stored, failed), job)
         case Failed(code):
-            await record(parts, stored, _restarted(parts, visit, code))
+            await save_event(services, stored, _restarted(services, visit, code))
         case Transcribed(transcript) if transcript.is_silent:
             charge = e.Charge(job.transcript_id, transcript.duration_seconds or 0.0)
             silent = e.TranscriptionFailed(visit.attempt, ErrorCode.NO_SPEECH, charge=charge)
-            await _forget_copy(parts, stored, await record(parts, stored, silent), job)
+            await _forget_copy(services, stored, await save_event(services, stored, silent), job)
         case Transcribed(transcript):
-            await _store_transcript(parts, stored, job, transcript)
+            await _store_transcript(services, stored, job, transcript)
 
 
-async def _store_transcript(parts: Parts, stored: Stored, job: Job, heard: Transcript) -> None:
+async def _store_transcript(
+    services: Services, stored: Stored, job: Job, heard: Transcript
+) -> None:
     told = heard.model_copy(update={"utterances": assign_roles(heard.utterances)})
     transcript = told.divided()
-    pages = (await _with_other_takes(parts, stored.visit, transcript)).pages()
-    provider = parts.transcriber.provider
+    pages = (await _with_other_takes(services, stored.visit, transcript)).pages()
+    provider = services.transcriber.provider
     event = e.TranscriptStored(
         stored.visit.attempt, provider, job.transcript_id, transcript, len(pages)
     )
-    await _forget_copy(parts, stored, await record(parts, stored, event, pages=pages), job)
+    await _forget_copy(
+        services, stored, await save_event(services, stored, event, pages=pages), job
+    )
 
 
-async def _with_other_takes(parts: Parts, visit: Visit, heard: Transcript) -> Transcript:
+async def _with_other_takes(services: Services, visit: Visit, heard: Transcript) -> Transcript:
     if not takes_of(visit):
         return heard
-    return joined_takes(visit, await parts.store.transcript(visit.visit_id), heard)
+    return joined_takes(visit, await services.store.transcript(visit.visit_id), heard)
 
 
-async def _forget_copy(parts: Parts, read: Stored, saved: Stored | None, job: Job) -> None:
+async def _forget_copy(services: Services, read: Stored, saved: Stored | None, job: Job) -> None:
     """The job has ended, and its outcome and cost are on record: the provider's copy is deleted.
 
     Where there was a second lease, its worker may be looking for the job just now, and would order
     another one if it were gone; and where the visit goes on with another file, a Retry-After in
     answer to this call would hold for that one as well. Then reconciliation deletes it.
     """
-    if saved is None or max(read.visit.orders, saved.visit.orders) > 1:
+    if saved is None or max(read.visit.possible_orders, saved.visit.possible_orders) > 1:
         return
     if saved.visit.attempt != read.visit.attempt:
         return
     if isinstance(job.state, Transcribed) and not is_charged(saved.visit, job.transcript_id):
         return  # the outcome came too late: reconciliation puts the job on the ledger first
-    flags = await parts.flags.now()
+    flags = await services.flags.now()
     if not flags.is_on(Switch.PROVIDER_COPIES_DELETED):
         return  # the provider forgets it by itself, later
     try:
-        await parts.transcriber.delete(job.transcript_id)
+        await services.transcriber.delete(job.transcript_id)
     except (Transient, Permanent) as error:
         logs.failure("provider_copy_kept", error)
 
@@ -226,10 +234,12 @@ def _nobody_asked_since(stored: Stored) -> Callable[[Visit], bool]:
     return lambda visit: visit.wake_at == stored.visit.wake_at
 
 
-def _restarted(parts: Parts, visit: Visit, code: ErrorCode, *, given_up: bool = False) -> e.Event:
+def _restarted(
+    services: Services, visit: Visit, code: ErrorCode, *, given_up: bool = False
+) -> e.Event:
     """A new job for a recording whose job was lost or given up, a bounded number of times."""
     if visit.restarts >= MAX_RESTARTS:
         return e.TranscriptionFailed(visit.attempt, code, given_up)
-    until = parts.clock.now() + put_aside(visit.restarts + 1, None)
+    until = services.clock.now() + put_aside(visit.restarts + 1, None)
     restarted = e.TranscriptionGivenUp if given_up else e.TranscriptionRestarted
     return restarted(visit.attempt, until, code)

@@ -16,8 +16,8 @@ from lumimd.domain.state_machine import retry_event
 from lumimd.domain.visit import Consent, Deletion, ProcessingStatus, Visit
 from lumimd.pipeline import legal_hold
 from lumimd.pipeline.delete import begin_deletion
-from lumimd.pipeline.save import CONFLICTS, record_once
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.save import CONFLICTS, save_event_once
+from lumimd.pipeline.services import Services
 from lumimd.telemetry import logs
 
 RETRY_GAP: Final = timedelta(seconds=30)
@@ -32,7 +32,7 @@ class VisitNotFound(Refused):
 
 
 async def create(
-    parts: Parts,
+    services: Services,
     *,
     visit_id: str,
     user_id: str,
@@ -48,7 +48,7 @@ async def create(
         Conflict: it exists, or existed and was deleted.
         Transient: the store is not available.
     """
-    now = parts.clock.now()
+    now = services.clock.now()
     visit = Visit(
         visit_id=visit_id,
         user_id=user_id,
@@ -57,15 +57,15 @@ async def create(
         batch_id=batch_id,
         urgent=urgent,
         consent=Consent(given_at=now) if consent else None,
-        wake_at=now + parts.policy.expires_after,
+        wake_at=now + services.policy.expires_after,
         created_at=now,
         updated_at=now,
-        trace=parts.new_id(),
+        trace=services.new_id(),
     )
-    return (await parts.store.create(Commit(visit))).visit
+    return (await services.store.create(Commit(visit))).visit
 
 
-async def retry(parts: Parts, visit_id: str) -> Visit:
+async def retry(services: Services, visit_id: str) -> Visit:
     """Begin another attempt at a failed visit, from the stage that failed.
 
     What was transcribed is not transcribed again.
@@ -86,10 +86,10 @@ async def retry(parts: Parts, visit_id: str) -> Visit:
         _not_too_soon(visit, now)
         return retry_event(visit)
 
-    return await _command(parts, visit_id, decide)
+    return await _command(services, visit_id, decide)
 
 
-async def regenerate(parts: Parts, visit_id: str) -> Visit:
+async def regenerate(services: Services, visit_id: str) -> Visit:
     """Have another summary made of the stored transcript; the one before stays until then.
 
     Raises:
@@ -109,10 +109,10 @@ async def regenerate(parts: Parts, visit_id: str) -> Visit:
         completed = visit.processing_status is ProcessingStatus.COMPLETED
         return (e.SummaryRegenerated if completed else e.SummaryRetried)(visit.attempt)
 
-    return await _command(parts, visit_id, decide)
+    return await _command(services, visit_id, decide)
 
 
-async def cancel(parts: Parts, visit_id: str) -> Visit:
+async def cancel(services: Services, visit_id: str) -> Visit:
     """Stop the work on a visit that is not at its end yet; nothing more is paid for it.
 
     Raises:
@@ -126,10 +126,10 @@ async def cancel(parts: Parts, visit_id: str) -> Visit:
             raise Refused(RefusalCode.ALREADY_OVER)
         return e.VisitCancelled(None)
 
-    return await _command(parts, visit_id, decide)
+    return await _command(services, visit_id, decide)
 
 
-async def give_consent(parts: Parts, visit_id: str) -> Visit:
+async def give_consent(services: Services, visit_id: str) -> Visit:
     """Note that the patient agrees; a recording that was refused for want of it is processed.
 
     Under legal hold the consent is noted as well, and the recording waits for the release.
@@ -147,10 +147,10 @@ async def give_consent(parts: Parts, visit_id: str) -> Visit:
             return e.ConsentGivenLate(visit.attempt)
         return e.ConsentGiven(None)
 
-    return await _command(parts, visit_id, decide)
+    return await _command(services, visit_id, decide)
 
 
-async def change(parts: Parts, visit_id: str, **fields: Any) -> Visit:
+async def change(services: Services, visit_id: str, **fields: Any) -> Visit:
     """Change what is the owner's: `title`, `archived`, `tags`.
 
     Raises:
@@ -165,10 +165,10 @@ async def change(parts: Parts, visit_id: str, **fields: Any) -> Visit:
         not_held(visit)
         return e.VisitEdited(None, fields)
 
-    return await _command(parts, visit_id, decide)
+    return await _command(services, visit_id, decide)
 
 
-async def prioritize(parts: Parts, visit_id: str, *, urgent: bool) -> Visit:
+async def prioritize(services: Services, visit_id: str, *, urgent: bool) -> Visit:
     """Let a visit overtake the others in the line for the provider, or end that.
 
     Raises:
@@ -181,20 +181,20 @@ async def prioritize(parts: Parts, visit_id: str, *, urgent: bool) -> Visit:
             raise Refused(RefusalCode.ALREADY_OVER)
         return e.VisitPrioritized(None, urgent)
 
-    return await _command(parts, visit_id, decide)
+    return await _command(services, visit_id, decide)
 
 
-async def hold(parts: Parts, visit_id: str, *, legally: bool) -> Visit:
+async def hold(services: Services, visit_id: str, *, legally: bool) -> Visit:
     """Protect a visit from every change and deletion, or end that (`legal_hold.py`).
 
     Raises:
         Refused: `visit_not_found`.
         Transient: the store or the bucket is not available.
     """
-    return await (legal_hold.hold if legally else legal_hold.release)(parts, visit_id)
+    return await (legal_hold.hold if legally else legal_hold.release)(services, visit_id)
 
 
-async def delete(parts: Parts, visit_id: str) -> Deletion:
+async def delete(services: Services, visit_id: str) -> Deletion:
     """Delete a visit and all that was made of it, also while it is being processed.
 
     It is gone at once. Recording, tasks and the provider's copies follow, and are counted in the
@@ -204,24 +204,24 @@ async def delete(parts: Parts, visit_id: str) -> Deletion:
         Refused: `legal_hold` or `visit_not_found`.
         Transient: the store is not available.
     """
-    deletion = await begin_deletion(parts, visit_id)
+    deletion = await begin_deletion(services, visit_id)
     if deletion is None:
         raise VisitNotFound
     return deletion
 
 
 async def _command(
-    parts: Parts, visit_id: str, decide: Callable[[Visit, datetime], e.Event]
+    services: Services, visit_id: str, decide: Callable[[Visit, datetime], e.Event]
 ) -> Visit:
     for _ in range(CONFLICTS):
-        stored = await parts.store.get(visit_id)
+        stored = await services.store.get(visit_id)
         if stored is None:
             raise VisitNotFound
-        stored = await legal_hold.as_marked(parts, stored)
+        stored = await legal_hold.as_marked(services, stored)
         with logs.about(visitId=visit_id, trace=stored.visit.trace):
-            event = decide(stored.visit, parts.clock.now())
+            event = decide(stored.visit, services.clock.now())
             try:
-                return (await record_once(parts, stored, event)).visit
+                return (await save_event_once(services, stored, event)).visit
             except Conflict:
                 continue
     raise Transient(ErrorCode.INTERNAL_ERROR)

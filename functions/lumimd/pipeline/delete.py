@@ -20,7 +20,7 @@ from lumimd.domain.errors import ErrorCode, Permanent, RefusalCode, Refused, Tra
 from lumimd.domain.visit import Deletion, Visit
 from lumimd.pipeline.legal_hold import erase_recordings
 from lumimd.pipeline.save import CONFLICTS
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.services import Services
 from lumimd.policies.lease import GAP, SUMMARY
 from lumimd.telemetry import logs
 
@@ -31,7 +31,7 @@ AGAIN_AFTER: Final = timedelta(minutes=5)
 """How soon to try again what could not be deleted: a job that runs, a store that is down."""
 
 
-async def begin_deletion(parts: Parts, visit_id: str) -> Deletion | None:
+async def begin_deletion(services: Services, visit_id: str) -> Deletion | None:
     """Delete the visit and begin to sweep; None where there is none, the receipt of one that was.
 
     Raises:
@@ -39,27 +39,27 @@ async def begin_deletion(parts: Parts, visit_id: str) -> Deletion | None:
         Transient: the store is not available.
     """
     for _ in range(CONFLICTS):
-        stored = await parts.store.get(visit_id)
-        found = await parts.deletions.get(visit_id)
+        stored = await services.store.get(visit_id)
+        found = await services.deletions.get(visit_id)
         if stored is None:
             return found[0] if found else None
         if stored.visit.legal_hold:
             raise Refused(RefusalCode.LEGAL_HOLD)
-        deletion = _of(parts, stored.visit)
+        deletion = _of(services, stored.visit)
         version: object = None
         if found is not None:  # the visit was restored from a backup
             logs.event("restored_visit_deleted")
             deletion, version = _joined(found[0], deletion), found[1]
         try:
-            await parts.deletions.begin(stored, deletion, again=version)
+            await services.deletions.begin(stored, deletion, again=version)
         except Conflict:
             # A visit from before its hold may have been restored: the mark of the hold is newer.
-            if await parts.deletions.hold_of(visit_id) is not None:
+            if await services.deletions.hold_of(visit_id) is not None:
                 raise Refused(RefusalCode.LEGAL_HOLD) from None
             continue
         with logs.about(visitId=visit_id, trace=stored.visit.trace):
             logs.event("visit_deleted")
-            await _forget_tasks(parts, stored.visit)
+            await _forget_tasks(services, stored.visit)
         return deletion
     raise Transient(ErrorCode.INTERNAL_ERROR)
 
@@ -85,24 +85,24 @@ class Sweep:
         return {**counts, **most, **outside}
 
 
-async def sweep(parts: Parts, visit_id: str) -> None:
+async def sweep(services: Services, visit_id: str) -> None:
     """Delete what is left of a deleted visit, and count it; again later where that is not all.
 
     Raises:
         Transient: the receipt cannot be saved.
     """
-    found = await parts.deletions.get(visit_id)
+    found = await services.deletions.get(visit_id)
     if found is None or found[0].wake_at is None:
         return
     deletion, version = found
-    now = parts.clock.now()
-    done = await _swept(parts, deletion, now)
+    now = services.clock.now()
+    done = await _swept(services, deletion, now)
     wanted = _after(deletion, done, now)
     for _ in range(CONFLICTS):
         try:
-            await parts.deletions.save(version, wanted)
+            await services.deletions.save(version, wanted)
         except Conflict:
-            found = await parts.deletions.get(visit_id)
+            found = await services.deletions.get(visit_id)
             if found is None or found[0] == wanted:
                 return  # it is our own save, whose answer was lost
             # Another sweep, or another recording: whether that is all is not for us to say.
@@ -113,12 +113,12 @@ async def sweep(parts: Parts, visit_id: str) -> None:
         else:
             if wanted.completed_at is not None:
                 logs.event("deletion_completed")
-                await parts.admission.gone(visit_id)
+                await services.admission.gone(visit_id)
             return
     raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
-async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:
+async def _swept(services: Services, deletion: Deletion, now: datetime) -> Sweep:
     """Delete what can be deleted now.
 
     Copies at the provider wait until everybody has stopped: whoever looks for a job before paying,
@@ -126,18 +126,18 @@ async def _swept(parts: Parts, deletion: Deletion, now: datetime) -> Sweep:
     """
     done = Sweep()
     try:
-        if await parts.store.get(deletion.visit_id) is not None:
-            await begin_deletion(parts, deletion.visit_id)  # a backup has brought it back
-        done.documents = await parts.deletions.erase(deletion.visit_id)
+        if await services.store.get(deletion.visit_id) is not None:
+            await begin_deletion(services, deletion.visit_id)  # a backup has brought it back
+        done.documents = await services.deletions.erase(deletion.visit_id)
         if deletion.bucket is not None:
             bucket, folder = deletion.bucket, deletion.folder
             done.outside["recordings"] += await erase_recordings(
-                parts, deletion.visit_id, bucket, folder
+                services, deletion.visit_id, bucket, folder
             )
             if now >= deletion.settled_at:
-                below = await parts.transcriber.jobs_below(bucket, folder)
+                below = await services.transcriber.jobs_below(bucket, folder)
                 for job in dict.fromkeys((*deletion.transcript_ids, *below)):
-                    done.outside["providerCopies"] += await parts.transcriber.delete(job)
+                    done.outside["providerCopies"] += await services.transcriber.delete(job)
     except (Transient, Permanent) as error:
         logs.failure("deletion_not_finished", error)
         asked_s = error.retry_after_s if isinstance(error, Transient) else None
@@ -159,15 +159,15 @@ def _after(deletion: Deletion, done: Sweep, now: datetime) -> Deletion:
     return deletion.model_copy(update=changes)
 
 
-async def _forget_tasks(parts: Parts, visit: Visit) -> None:
+async def _forget_tasks(services: Services, visit: Visit) -> None:
     """A task of ids alone; if it stays, it finds no visit and does nothing."""
     try:
-        await parts.tasks.forget(visit.visit_id, visit.attempt, visit.requests)
+        await services.tasks.forget(visit.visit_id, visit.attempt, visit.requests)
     except Transient as error:
         logs.failure("task_not_forgotten", error)
 
 
-async def delete_remains(parts: Parts, visit_id: str, user_id: str) -> bool:
+async def delete_remains(services: Services, visit_id: str, user_id: str) -> bool:
     """Sweep once more for a visit that is gone; whether anything of it is there.
 
     A backup may have brought back documents or recordings of a visit, and not the visit itself.
@@ -177,15 +177,15 @@ async def delete_remains(parts: Parts, visit_id: str, user_id: str) -> bool:
     """
     folder = f"visits/{user_id}/{visit_id}/"
     for _ in range(CONFLICTS):
-        found = await parts.deletions.get(visit_id)
-        bucket = (found[0].bucket if found else None) or parts.policy.bucket
-        in_bucket = bucket is not None and await parts.audio.has(bucket, folder)
-        if not in_bucket and not await parts.deletions.remains(visit_id):
+        found = await services.deletions.get(visit_id)
+        bucket = (found[0].bucket if found else None) or services.policy.bucket
+        in_bucket = bucket is not None and await services.audio.has(bucket, folder)
+        if not in_bucket and not await services.deletions.remains(visit_id):
             return False
-        now = parts.clock.now()
+        now = services.clock.now()
         try:
             if found is None:
-                await parts.deletions.create(
+                await services.deletions.create(
                     Deletion(
                         visit_id=visit_id,
                         user_id=user_id,
@@ -198,7 +198,7 @@ async def delete_remains(parts: Parts, visit_id: str, user_id: str) -> bool:
                 )
             else:
                 again = {"wake_at": now, "completed_at": None, "bucket": bucket}
-                await parts.deletions.save(found[1], found[0].model_copy(update=again))
+                await services.deletions.save(found[1], found[0].model_copy(update=again))
         except Conflict:
             continue
         return True
@@ -222,12 +222,12 @@ def _joined(earlier: Deletion, again: Deletion) -> Deletion:
     )
 
 
-def _of(parts: Parts, visit: Visit) -> Deletion:
-    now = parts.clock.now()
+def _of(services: Services, visit: Visit) -> Deletion:
+    now = services.clock.now()
     audio, job = visit.audio, visit.transcription
     jobs = (*(take.transcription for take in visit.takes), *((job,) if job else ()))
     ids = (*visit.given_up_jobs, *(each.transcript_id for each in (*jobs, *visit.ledger.jobs)))
-    held_until = visit.claim.until if visit.claim else now
+    held_until = visit.lease.until if visit.lease else now
     return Deletion(
         visit_id=visit.visit_id,
         user_id=visit.user_id,

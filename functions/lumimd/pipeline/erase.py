@@ -15,7 +15,7 @@ from lumimd.domain.visit import Deletion, Visit, receipt_of_everything
 from lumimd.pipeline.delete import AGAIN_AFTER, begin_deletion, delete_remains, sweep
 from lumimd.pipeline.rounds import Run, several_at_once
 from lumimd.pipeline.save import CONFLICTS
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.services import Services
 from lumimd.ports.paging import pages
 from lumimd.telemetry import logs
 
@@ -44,13 +44,13 @@ class Erasure:
         return not (self.is_out_of_time or self.has_failed)
 
 
-async def note_erasure(parts: Parts, user_id: str) -> None:
+async def note_erasure(services: Services, user_id: str) -> None:
     """Note that everything of a user is to be deleted, and has no more uploads that count.
 
     Raises:
         Transient: the store is not available.
     """
-    now = parts.clock.now()
+    now = services.clock.now()
     receipt = Deletion(
         visit_id=receipt_of_everything(user_id),
         user_id=user_id,
@@ -60,19 +60,21 @@ async def note_erasure(parts: Parts, user_id: str) -> None:
         folder=f"visits/{user_id}/",
     )
     for _ in range(CONFLICTS):
-        found = await parts.deletions.get(receipt.visit_id)
+        found = await services.deletions.get(receipt.visit_id)
         try:
             if found is None:
-                await parts.deletions.create(receipt)
+                await services.deletions.create(receipt)
             else:
-                await parts.deletions.save(found[1], receipt)
+                await services.deletions.save(found[1], receipt)
         except Conflict:
             continue
         return
     raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
-async def erase(parts: Parts, user_id: str, ends_at: datetime, *, asked: bool = False) -> Erasure:
+async def erase(
+    services: Services, user_id: str, ends_at: datetime, *, asked: bool = False
+) -> Erasure:
     """Delete what the user had when the receipt was written, or when `asked` for, all there is now.
 
     Nothing begins after `ends_at`. A visit that cannot be deleted now stops no other one;
@@ -82,24 +84,24 @@ async def erase(parts: Parts, user_id: str, ends_at: datetime, *, asked: bool = 
         Transient: the receipt cannot be read or saved.
     """
     done = Erasure(ends_at)
-    found = await parts.deletions.get(receipt_of_everything(user_id))
+    found = await services.deletions.get(receipt_of_everything(user_id))
     if found is None:
         return done
     receipt, version = found
     try:
-        await _erase_visits(parts, user_id, None if asked else receipt.requested_at, done)
-        await _erase_remains(parts, user_id, done)
+        await _erase_visits(services, user_id, None if asked else receipt.requested_at, done)
+        await _erase_remains(services, user_id, done)
     except Transient as error:
         logs.failure("erasure_not_finished", error)
         done.has_failed = True
     try:
-        await parts.deletions.save(version, _after(receipt, done, parts.clock.now()))
+        await services.deletions.save(version, _after(receipt, done, services.clock.now()))
     except Conflict:  # everything was deleted once more meanwhile, or by another run as well
         logs.event("deletion_swept_by_another")
     return done
 
 
-async def sweep_due(parts: Parts, now: datetime, run: Run) -> None:
+async def sweep_due(services: Services, now: datetime, run: Run) -> None:
     """Go on with every deletion that is due, to the end of the list, while `run` has time.
 
     Raises:
@@ -109,11 +111,11 @@ async def sweep_due(parts: Parts, now: datetime, run: Run) -> None:
     async def go_on(due: Deletion) -> None:
         user_id = user_of(due)
         if user_id is None:
-            await sweep(parts, due.visit_id)
+            await sweep(services, due.visit_id)
         else:
-            await erase(parts, user_id, run.ends_at)
+            await erase(services, user_id, run.ends_at)
 
-    async for page in pages(lambda after: parts.deletions.due(now, BATCH, after)):
+    async for page in pages(lambda after: services.deletions.due(now, BATCH, after)):
         await run.at_once(run.passed_over(page).items, go_on)
         if page.cursor is not None and run.is_over():
             return
@@ -124,35 +126,35 @@ def user_of(receipt: Deletion) -> str | None:
     return receipt.user_id if receipt.is_of_everything else None
 
 
-async def erasure_of(parts: Parts, user_id: str) -> Deletion | None:
+async def erasure_of(services: Services, user_id: str) -> Deletion | None:
     """The receipt for everything of a user, or None.
 
     Raises:
         Transient: the store is not available.
     """
-    found = await parts.deletions.get(receipt_of_everything(user_id))
+    found = await services.deletions.get(receipt_of_everything(user_id))
     return found[0] if found else None
 
 
-async def was_user_erased(parts: Parts, visit: Visit) -> bool:
+async def was_user_erased(services: Services, visit: Visit) -> bool:
     """Whether the owner had everything deleted when there was this visit.
 
     Raises:
         Transient: the store is not available.
     """
-    erasure = await erasure_of(parts, visit.user_id)
+    erasure = await erasure_of(services, visit.user_id)
     return erasure is not None and visit.created_at <= erasure.requested_at
 
 
 async def _erase_visits(
-    parts: Parts, user_id: str, created_until: datetime | None, done: Erasure
+    services: Services, user_id: str, created_until: datetime | None, done: Erasure
 ) -> None:
     def is_meant(visit: Visit) -> bool:
         return created_until is None or visit.created_at <= created_until
 
     async def delete(visit_id: str) -> None:
         try:
-            await begin_deletion(parts, visit_id)
+            await begin_deletion(services, visit_id)
         except Refused as refused:
             if refused.code is not RefusalCode.LEGAL_HOLD:
                 raise
@@ -160,41 +162,44 @@ async def _erase_visits(
         else:
             done.deleted.append(visit_id)
 
-    async for page in pages(lambda at: parts.deletions.visits_of(user_id, BATCH, at)):
+    async for page in pages(lambda at: services.deletions.visits_of(user_id, BATCH, at)):
         done.has_failed |= bool(page.unreadable)
         meant = [visit.visit_id for visit in page.items if is_meant(visit)]
-        await _each(parts, meant, delete, done)
+        await _each(services, meant, delete, done)
         if done.is_out_of_time:
             return
 
 
-async def _erase_remains(parts: Parts, user_id: str, done: Erasure) -> None:
+async def _erase_remains(services: Services, user_id: str, done: Erasure) -> None:
     """Action items whose visit is gone: a backup may have brought them back without it."""
     seen: set[str] = set()
 
     async def delete(visit_id: str) -> None:
-        found = await parts.deletions.get(visit_id)
+        found = await services.deletions.get(visit_id)
         if found is not None and found[0].wake_at is not None:
             return  # the sweep of that visit takes them along
-        if await parts.store.get(visit_id) is None:
-            await delete_remains(parts, visit_id, user_id)
+        if await services.store.get(visit_id) is None:
+            await delete_remains(services, visit_id, user_id)
 
-    async for page in pages(lambda at: parts.deletions.visits_named(user_id, BATCH, at)):
+    async for page in pages(lambda at: services.deletions.visits_named(user_id, BATCH, at)):
         done.has_failed |= bool(page.unreadable)
         new = set(page.items) - seen
         seen |= new
-        await _each(parts, sorted(new), delete, done)
+        await _each(services, sorted(new), delete, done)
         if done.is_out_of_time:
             return
 
 
 async def _each(
-    parts: Parts, visit_ids: Iterable[str], work: Callable[[str], Awaitable[None]], done: Erasure
+    services: Services,
+    visit_ids: Iterable[str],
+    work: Callable[[str], Awaitable[None]],
+    done: Erasure,
 ) -> None:
     """Do the work for each visit, several at once, while there is time."""
 
     async def one(visit_id: str) -> None:
-        if parts.clock.now() >= done.ends_at:
+        if services.clock.now() >= done.ends_at:
             done.is_out_of_time = True
             return
         with logs.about(visitId=visit_id):

@@ -22,14 +22,14 @@ from lumimd.domain.errors import ErrorCode, RefusalCode, Refused, Transient
 from lumimd.domain.state_machine import Advance, advance, audio_event
 from lumimd.domain.visit import Hold, ProcessingStatus, Visit
 from lumimd.pipeline.save import CONFLICTS, announce, perform
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.services import Services
 from lumimd.policies.deployment import Policy
 from lumimd.telemetry import logs
 
 Step = tuple[e.Event, Advance]
 
 
-async def hold(parts: Parts, visit_id: str) -> Visit:
+async def hold(services: Services, visit_id: str) -> Visit:
     """Protect the visit with its recordings; repeated, it protects what was left out.
 
     Raises:
@@ -37,19 +37,19 @@ async def hold(parts: Parts, visit_id: str) -> Visit:
         Transient: the store or the bucket is not available; repeat it.
     """
     for _ in range(CONFLICTS):
-        stored = await _there(parts, visit_id)
-        now = parts.clock.now()
+        stored = await _there(services, visit_id)
+        now = services.clock.now()
         mark = Hold(visit_id=visit_id, user_id=stored.visit.user_id, held_at=now)
         event = e.HoldSet(None)
         step = event, advance(stored.visit, event, now)
-        saved = await _saved(parts, stored, [step], mark)
+        saved = await _saved(services, stored, [step], mark)
         if saved is not None:
-            await protect_recordings(parts, saved)
+            await protect_recordings(services, saved)
             return saved
     raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
-async def release(parts: Parts, visit_id: str) -> Visit:
+async def release(services: Services, visit_id: str) -> Visit:
     """End the hold of the visit and of its recordings; what has waited for that is due at once.
 
     The recordings come first: a release that breaks off leaves the visit held.
@@ -59,31 +59,31 @@ async def release(parts: Parts, visit_id: str) -> Visit:
         Transient: the store or the bucket is not available; repeat it.
     """
     for _ in range(CONFLICTS):
-        stored = await _there(parts, visit_id)
-        await protect_recordings(parts, stored.visit, held=False)
-        steps = released(stored.visit, parts.policy, parts.clock.now())
-        saved = await _saved(parts, stored, steps, None)
+        stored = await _there(services, visit_id)
+        await protect_recordings(services, stored.visit, held=False)
+        steps = released(stored.visit, services.policy, services.clock.now())
+        saved = await _saved(services, stored, steps, None)
         if saved is not None:
             return saved
     raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
-async def as_marked(parts: Parts, stored: Stored) -> Stored:
+async def as_marked(services: Services, stored: Stored) -> Stored:
     """The visit, held again where a backup brought it back from before its hold.
 
     Raises:
         Transient: the store or the bucket is not available.
     """
     visit_id = stored.visit.visit_id
-    if stored.visit.legal_hold or await parts.deletions.hold_of(visit_id) is None:
+    if stored.visit.legal_hold or await services.deletions.hold_of(visit_id) is None:
         return stored
     logs.event("hold_was_restored")
-    await hold(parts, visit_id)
-    return await _there(parts, visit_id)
+    await hold(services, visit_id)
+    return await _there(services, visit_id)
 
 
 async def erase_recordings(
-    parts: Parts, visit_id: str, bucket: str, folder: str, up_to: int | None = None
+    services: Services, visit_id: str, bucket: str, folder: str, up_to: int | None = None
 ) -> int:
     """Erase the recordings of a visit that is not held, up to a generation; how many.
 
@@ -94,26 +94,26 @@ async def erase_recordings(
         Transient: the bucket is not available, or a recording was under hold; try again.
     """
     try:
-        return await parts.audio.erase(bucket, folder, up_to=up_to)
+        return await services.audio.erase(bucket, folder, up_to=up_to)
     except Transient:
-        if await parts.deletions.hold_of(visit_id) is None:
-            await parts.audio.hold(bucket, folder, held=False)
-            if await parts.deletions.hold_of(visit_id) is not None:  # it came in between
-                await parts.audio.hold(bucket, folder, held=True)
+        if await services.deletions.hold_of(visit_id) is None:
+            await services.audio.hold(bucket, folder, held=False)
+            if await services.deletions.hold_of(visit_id) is not None:  # it came in between
+                await services.audio.hold(bucket, folder, held=True)
         raise
 
 
-async def protect_recordings(parts: Parts, visit: Visit, *, held: bool = True) -> int:
+async def protect_recordings(services: Services, visit: Visit, *, held: bool = True) -> int:
     """Set or release the object hold of every file of the visit; how many are there.
 
     Raises:
         Transient: the bucket is not available.
     """
-    bucket = visit.audio.bucket if visit.audio else parts.policy.bucket
+    bucket = visit.audio.bucket if visit.audio else services.policy.bucket
     if bucket is None:
         return 0
     folder = f"visits/{visit.user_id}/{visit.visit_id}/"
-    return await parts.audio.hold(bucket, folder, held=held)
+    return await services.audio.hold(bucket, folder, held=held)
 
 
 def released(visit: Visit, policy: Policy, now: datetime) -> list[Step]:
@@ -147,19 +147,19 @@ def released(visit: Visit, policy: Policy, now: datetime) -> list[Step]:
 def _looked_for(last: Step) -> Step:
     """The hold may have stopped an order of the file that begins now: look before paying."""
     event, step = last
-    visit = step.visit.model_copy(update={"orders": max(1, step.visit.orders)})
+    visit = step.visit.model_copy(update={"possible_orders": max(1, step.visit.possible_orders)})
     return event, replace(step, visit=visit)
 
 
-async def _there(parts: Parts, visit_id: str) -> Stored:
-    stored = await parts.store.get(visit_id)
+async def _there(services: Services, visit_id: str) -> Stored:
+    stored = await services.store.get(visit_id)
     if stored is None:
         raise Refused(RefusalCode.VISIT_NOT_FOUND)
     return stored
 
 
 async def _saved(
-    parts: Parts, stored: Stored, steps: Sequence[Step], mark: Hold | None
+    services: Services, stored: Stored, steps: Sequence[Step], mark: Hold | None
 ) -> Visit | None:
     """The visit after `steps`, saved with the mark of its hold or without one; None: overtaken."""
     (_, last), before = steps[-1], stored.visit
@@ -167,17 +167,17 @@ async def _saved(
     commit = Commit(
         after,
         entries=tuple(step.entry for _, step in steps if step.entry),
-        dead_letter=dead_letter_of(before, after, parts.clock.now()),
+        dead_letter=dead_letter_of(before, after, services.clock.now()),
         no_dead_letter=works_again(before, after),
         hold=mark,
         no_hold=mark is None,
     )
     with logs.about(visitId=after.visit_id, trace=after.trace):
         try:
-            saved = await parts.store.save(stored, commit)
+            saved = await services.store.save(stored, commit)
         except Conflict:
             return None
         for event, step in steps:
             announce(step, event)
-        await perform(parts, saved.visit, last, before.attempt)
+        await perform(services, saved.visit, last, before.attempt)
     return saved.visit

@@ -24,8 +24,8 @@ from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.pipeline import accept
 from lumimd.pipeline.late_uploads import was_deleted
 from lumimd.pipeline.rounds import Run
-from lumimd.pipeline.save import record
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.save import save_event
+from lumimd.pipeline.services import Services
 from lumimd.ports.paging import pages
 from lumimd.ports.transcriber import Failed, JobGone, KnownJob, Transcribed
 from lumimd.telemetry import logs
@@ -55,7 +55,7 @@ PAGE: Final = 300
 AT_ONCE: Final = 32
 
 
-async def reconcile(parts: Parts) -> Mapping[str, int]:
+async def reconcile(services: Services) -> Mapping[str, int]:
     """Compare, mend what can be mended, and count what was found.
 
     Each of the three comparisons goes on where another one fails.
@@ -64,30 +64,32 @@ async def reconcile(parts: Parts) -> Mapping[str, int]:
         Transient: something is not available; tomorrow's run looks as far back.
         ExceptionGroup: the errors of single recordings, visits and jobs.
     """
-    now = parts.clock.now()
-    run = Run(parts.clock, _log_failure, at_once=AT_ONCE, ends_at=now + WITHIN)
+    now = services.clock.now()
+    run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=now + WITHIN)
     found: Counter[str] = Counter()
-    if parts.policy.bucket is not None:
+    if services.policy.bucket is not None:
         there: set[int] = set()
-        await run.part("recordings", _recordings(parts, run, parts.policy.bucket, there, found))
+        await run.part(
+            "recordings", _recordings(services, run, services.policy.bucket, there, found)
+        )
         if not run.failed_parts:
-            await run.part("missing", _missing(parts, run, there, now, found))
-    await run.part("jobs", _jobs(parts, run, now, found))
+            await run.part("missing", _missing(services, run, there, now, found))
+    await run.part("jobs", _jobs(services, run, now, found))
     logs.event("reconciled", count=sum(found.values()), unreadable=run.unreadable)
     run.end("reconcile")
     return dict(found)
 
 
 async def _recordings(
-    parts: Parts, run: Run, bucket: str, there: set[int], found: Counter[str]
+    services: Services, run: Run, bucket: str, there: set[int], found: Counter[str]
 ) -> None:
     """Adopt what has no visit; `there` gets the hash of each path, some 70 bytes a recording."""
-    now = parts.clock.now()
+    now = services.clock.now()
 
     async def adopt(upload: Upload) -> None:
-        await _adopt_orphan(parts, upload, found)
+        await _adopt_orphan(services, upload, found)
 
-    async for page in pages(lambda after: parts.audio.uploads(bucket, now - WINDOW, after)):
+    async for page in pages(lambda after: services.audio.uploads(bucket, now - WINDOW, after)):
         settled = [up for up in page.items if up.announced_at and up.announced_at < now - SETTLED]
         there.update(hash(upload.audio.storage_path) for upload in settled)
         await run.at_once(settled, adopt)
@@ -95,22 +97,22 @@ async def _recordings(
             return
 
 
-async def _adopt_orphan(parts: Parts, upload: Upload, found: Counter[str]) -> None:
-    stored = await parts.store.get(upload.visit_id)
+async def _adopt_orphan(services: Services, upload: Upload, found: Counter[str]) -> None:
+    stored = await services.store.get(upload.visit_id)
     path, generation = upload.audio.storage_path, upload.audio.generation
     if stored is not None and generation_known(stored.visit, path) >= generation:
         return
-    if stored is None and await was_deleted(parts, upload):
+    if stored is None and await was_deleted(services, upload):
         found["recordings_of_deleted_visits"] += 1
         return
     logs.event("recording_without_a_visit", "warning")
     found["recordings_without_a_visit"] += 1
     # As if it had just been announced: its event was lost, which is not the owner's fault.
-    await accept.accept(parts, upload.model_copy(update={"announced_at": None}))
+    await accept.accept(services, upload.model_copy(update={"announced_at": None}))
 
 
 async def _missing(
-    parts: Parts, run: Run, there: set[int], now: datetime, found: Counter[str]
+    services: Services, run: Run, there: set[int], now: datetime, found: Counter[str]
 ) -> None:
     after, before = now - WINDOW + SETTLED, now - SETTLED
 
@@ -118,23 +120,23 @@ async def _missing(
         visit = stored.visit
         if visit.audio is None or visit.audio_erased_at is not None:
             return
-        if hash(visit.audio.storage_path) not in there and not await _is_there(parts, visit):
+        if hash(visit.audio.storage_path) not in there and not await _is_there(services, visit):
             logs.event("visit_without_its_recording", "warning")
             found["visits_without_their_recording"] += 1
 
-    async for page in pages(lambda at: parts.archive.between(after, before, PAGE, at)):
+    async for page in pages(lambda at: services.retention_queries.between(after, before, PAGE, at)):
         await run.at_once(run.passed_over(page).items, report)
         if page.cursor is not None and run.is_over():
             return
 
 
-async def _jobs(parts: Parts, run: Run, now: datetime, found: Counter[str]) -> None:
+async def _jobs(services: Services, run: Run, now: datetime, found: Counter[str]) -> None:
     """The provider's list, back to the beginning of its window."""
 
     async def settle(job: KnownJob) -> None:
-        await _settle_job(parts, job, found)
+        await _settle_job(services, job, found)
 
-    async for page in pages(parts.transcriber.listed):
+    async for page in pages(services.transcriber.listed):
         recent = [job for job in page.items if not _is_older(job, now - JOBS_WINDOW)]
         await run.at_once(recent, settle)
         if len(recent) < len(page.items) or (page.cursor is not None and run.is_over()):
@@ -145,33 +147,33 @@ def _is_older(job: KnownJob, than: datetime) -> bool:
     return job.ordered_at is not None and job.ordered_at < than
 
 
-async def _is_there(parts: Parts, visit: Visit) -> bool:
+async def _is_there(services: Services, visit: Visit) -> bool:
     """Whether the recording is in the bucket after all; it may have come later than the visit."""
     assert visit.audio is not None
     folder = f"visits/{visit.user_id}/{visit.visit_id}/"
-    return await parts.audio.has(visit.audio.bucket, folder)
+    return await services.audio.has(visit.audio.bucket, folder)
 
 
-async def _settle_job(parts: Parts, job: KnownJob, found: Counter[str]) -> None:
-    path = named_in(job.audio_url, parts.policy.bucket)
+async def _settle_job(services: Services, job: KnownJob, found: Counter[str]) -> None:
+    path = named_in(job.audio_url, services.policy.bucket)
     owner = recording_of(path) if path else None
     if owner is None or not job.is_over:
         return  # not one of our recordings, or still at work
     _, visit_id = owner
     with logs.about(visitId=visit_id):
-        stored = await parts.store.get(visit_id)
+        stored = await services.store.get(visit_id)
         try:
             if stored is not None:
                 if _is_of_held_file(stored.visit, job):
                     return
-                if not await _is_settled(parts, stored, job.transcript_id):
+                if not await _is_settled(services, stored, job.transcript_id):
                     return
-            elif (deletion := await parts.deletions.get(visit_id)) is None:
+            elif (deletion := await services.deletions.get(visit_id)) is None:
                 logs.event("job_without_a_visit", "warning")
                 found["jobs_without_a_visit"] += 1
             elif deletion[0].completed_at is None:
                 return  # its own sweep deletes the job, when whoever may look for it has stopped
-            deleted = await parts.transcriber.delete(job.transcript_id)
+            deleted = await services.transcriber.delete(job.transcript_id)
             found["provider_copies_deleted"] += deleted
         except Transient as error:
             logs.failure("provider_copy_kept", error)
@@ -182,19 +184,19 @@ def _is_of_held_file(visit: Visit, job: KnownJob) -> bool:
     return any(file.is_named_by(job.audio_url) for file in visit.held_takes)
 
 
-async def _is_settled(parts: Parts, stored: Stored, transcript_id: str) -> bool:
+async def _is_settled(services: Services, stored: Stored, transcript_id: str) -> bool:
     """Whether the job may go: no worker looks for it, and its cost is on the visit's ledger.
 
     The save that notes the cost is conditional on the visit: a retry that came first keeps the job.
     """
-    if _may_be_looked_for(stored.visit, parts.clock.now()):
+    if _may_be_looked_for(stored.visit, services.clock.now()):
         return False
     if is_charged(stored.visit, transcript_id):
         return True
     if not stored.visit.processing_status.is_terminal:
         return False
     try:
-        job = await parts.transcriber.fetch(transcript_id)
+        job = await services.transcriber.fetch(transcript_id)
     except JobGone:
         return False
     except (Permanent, Unreadable) as error:
@@ -205,7 +207,7 @@ async def _is_settled(parts: Parts, stored: Stored, transcript_id: str) -> bool:
             return isinstance(job.state, Failed)  # which costs nothing
         seconds = job.state.transcript.duration_seconds or 0.0
     charged = e.JobCharged(None, e.Charge(transcript_id, seconds))
-    saved = await record(parts, stored, charged, still_wanted=_is_as(stored.visit))
+    saved = await save_event(services, stored, charged, still_wanted=_is_as(stored.visit))
     return saved is not None and is_charged(saved.visit, transcript_id)
 
 

@@ -29,8 +29,8 @@ from lumimd.pipeline.delete import begin_deletion
 from lumimd.pipeline.legal_hold import as_marked, erase_recordings, protect_recordings
 from lumimd.pipeline.reconcile import AT_HOUR, reconcile
 from lumimd.pipeline.rounds import Run, each_for_itself
-from lumimd.pipeline.save import record
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.save import save_event
+from lumimd.pipeline.services import Services
 from lumimd.ports.paging import Cursor, Page
 from lumimd.telemetry import logs
 
@@ -44,38 +44,38 @@ WITHIN: Final = timedelta(minutes=13)
 """After that a run begins nothing more: its function is stopped after fifteen minutes."""
 
 Ask = Callable[[datetime, int, Cursor | None], Awaitable[Page[Stored]]]
-Deal = Callable[[Parts, Stored], Awaitable[bool]]
+Deal = Callable[[Services, Stored], Awaitable[bool]]
 
 
-async def hourly(parts: Parts) -> None:
+async def hourly(services: Services) -> None:
     """Enforce the retention, and once a day reconcile before; neither stops the other.
 
     Raises:
         Transient: something is not available; the next hour does it.
         ExceptionGroup: the errors of single visits.
     """
-    ends_at = parts.clock.now() + WITHIN
-    works: list[Callable[[], Awaitable[object]]] = [lambda: enforce(parts, ends_at)]
-    if parts.clock.now().hour == AT_HOUR:
-        works.insert(0, lambda: reconcile(parts))
+    ends_at = services.clock.now() + WITHIN
+    works: list[Callable[[], Awaitable[object]]] = [lambda: enforce(services, ends_at)]
+    if services.clock.now().hour == AT_HOUR:
+        works.insert(0, lambda: reconcile(services))
     await each_for_itself("retention and reconciliation", *works)
 
 
-async def enforce(parts: Parts, ends_at: datetime | None = None) -> dict[str, int]:
+async def enforce(services: Services, ends_at: datetime | None = None) -> dict[str, int]:
     """Erase and expire due visits until `ends_at`; returns the number of each kind.
 
     Raises:
         Transient: the store is not available.
         ExceptionGroup: the errors of single visits, after every visit had its turn.
     """
-    now = parts.clock.now()
-    run = Run(parts.clock, _log_failure, at_once=AT_ONCE, ends_at=ends_at or now + WITHIN)
-    rules = _rules(parts, now)
+    now = services.clock.now()
+    run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=ends_at or now + WITHIN)
+    rules = _rules(services, now)
     done = Counter({rule.name: 0 for rule in rules})
     reading = rules
     while reading and not run.is_over():
         for rule in reading:
-            await run.part(rule.name, rule.page(parts, run, done))
+            await run.part(rule.name, rule.page(services, run, done))
         reading = [rule for rule in reading if not rule.is_done(run)]
     logs.event("retention_enforced", count=sum(done.values()), unreadable=run.unreadable)
     run.end("enforce_retention")
@@ -93,11 +93,11 @@ class _Rule:
     cursor: Cursor | None = None
     is_at_end: bool = False
 
-    async def page(self, parts: Parts, run: Run, done: Counter[str]) -> None:
+    async def page(self, services: Services, run: Run, done: Counter[str]) -> None:
         """Deal with the next page."""
 
         async def deal(stored: Stored) -> None:
-            dealt_with = await self.deal(parts, stored)  # others count meanwhile
+            dealt_with = await self.deal(services, stored)  # others count meanwhile
             done[self.name] += dealt_with
 
         page = run.passed_over(await self.ask(self.before, PAGE, self.cursor))
@@ -108,8 +108,8 @@ class _Rule:
         return self.is_at_end or self.name in run.failed_parts
 
 
-def _rules(parts: Parts, now: datetime) -> list[_Rule]:
-    archive, policy = parts.archive, parts.policy
+def _rules(services: Services, now: datetime) -> list[_Rule]:
+    archive, policy = services.retention_queries, services.policy
     rules = [_Rule("expired", archive.waiting, now - policy.expires_after, _expire)]
     if policy.transcript_retention is not None:
         before = now - policy.transcript_retention
@@ -119,11 +119,11 @@ def _rules(parts: Parts, now: datetime) -> list[_Rule]:
     return rules
 
 
-async def _expire(parts: Parts, stored: Stored) -> bool:
+async def _expire(services: Services, stored: Stored) -> bool:
     """A visit with a recording has a `wake_at` as well: recovery looks after it."""
     if stored.visit.audio is not None or stored.visit.legal_hold:
         return False
-    await record(parts, stored, e.VisitExpired(None), still_wanted=_without_audio)
+    await save_event(services, stored, e.VisitExpired(None), still_wanted=_without_audio)
     return True
 
 
@@ -131,64 +131,66 @@ def _without_audio(visit: Visit) -> bool:
     return visit.audio is None and not visit.legal_hold
 
 
-async def _delete(parts: Parts, stored: Stored) -> bool:
+async def _delete(services: Services, stored: Stored) -> bool:
     visit = stored.visit
     if visit.legal_hold or not visit.processing_status.is_terminal:
         return False
     try:
-        return await begin_deletion(parts, visit.visit_id) is not None
+        return await begin_deletion(services, visit.visit_id) is not None
     except Refused:  # restored from before its hold: the mark of the hold remains
         return False
 
 
-async def _erase_audio(parts: Parts, stored: Stored) -> bool:
+async def _erase_audio(services: Services, stored: Stored) -> bool:
     """Whether there was a recording to erase.
 
     Where there is none, that is noted as well, so that the next run does not read the visit again;
     a recording that comes later takes the note away.
     """
     if stored.visit.legal_hold:
-        held = await parts.store.get(stored.visit.visit_id)  # it may have been released meanwhile
+        held = await services.store.get(
+            stored.visit.visit_id
+        )  # it may have been released meanwhile
         if held is not None and held.visit.legal_hold:
             # Its command may have broken off: the bucket's own rule deletes a week after this run.
-            await protect_recordings(parts, held.visit)
-    if not _may_be_erased(parts, stored.visit):
+            await protect_recordings(services, held.visit)
+    if not _may_be_erased(services, stored.visit):
         return False
     if stored.visit.audio is None:
-        await _note(parts, stored)
+        await _note(services, stored)
         return False
     # Read again: a legal hold may have come since the page was read.
-    again = await parts.store.get(stored.visit.visit_id)
+    again = await services.store.get(stored.visit.visit_id)
     if again is not None:
-        again = await as_marked(parts, again)
-    if again is None or again.visit.audio is None or not _may_be_erased(parts, again.visit):
+        again = await as_marked(services, again)
+    if again is None or again.visit.audio is None or not _may_be_erased(services, again.visit):
         return False
     visit, audio = again.visit, again.visit.audio
     folder = f"visits/{visit.user_id}/{visit.visit_id}/"
     # A newer recording may be there already, and its event still on its way. A hold that comes
     # now has the objects under hold as well, and this fails.
     newest = newest_generation(visit)
-    await erase_recordings(parts, visit.visit_id, audio.bucket, folder, up_to=newest)
-    await _note(parts, again)
+    await erase_recordings(services, visit.visit_id, audio.bucket, folder, up_to=newest)
+    await _note(services, again)
     return True
 
 
-async def _note(parts: Parts, stored: Stored) -> None:
+async def _note(services: Services, stored: Stored) -> None:
     audio = stored.visit.audio
-    erased = e.VisitEdited(None, {"audio_erased_at": parts.clock.now()})
-    await record(parts, stored, erased, still_wanted=lambda now: _is_as_erased(now, audio))
+    erased = e.VisitEdited(None, {"audio_erased_at": services.clock.now()})
+    await save_event(services, stored, erased, still_wanted=lambda now: _is_as_erased(now, audio))
 
 
 def _is_as_erased(now: Visit, audio: Audio | None) -> bool:
     return now.audio == audio and not now.legal_hold
 
 
-def _may_be_erased(parts: Parts, visit: Visit) -> bool:
+def _may_be_erased(services: Services, visit: Visit) -> bool:
     """A recording that came late, or was replaced, is kept for as long as any other."""
     if visit.legal_hold or not visit.processing_status.is_terminal:
         return False
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
-    return parts.clock.now() - began_at >= parts.policy.audio_retention
+    return services.clock.now() - began_at >= services.policy.audio_retention
 
 
 def _log_failure(trouble: Exception) -> None:

@@ -12,15 +12,15 @@ from lumimd.domain.owners_work import Merged, beside, merged
 from lumimd.domain.state_machine import Advance, Effect, advance
 from lumimd.domain.transcript import TranscriptPage
 from lumimd.domain.visit import Action, Visit
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.services import Services
 from lumimd.telemetry import logs, metrics
 
 CONFLICTS: Final = 5
 """Lost races before a save gives up for now; each means that somebody else made progress."""
 
 
-async def record(
-    parts: Parts,
+async def save_event(
+    services: Services,
     stored: Stored,
     event: Event,
     *,
@@ -40,9 +40,9 @@ async def record(
     """
     for _ in range(CONFLICTS):
         try:
-            return await record_once(parts, stored, event, pages=pages, actions=actions)
+            return await save_event_once(services, stored, event, pages=pages, actions=actions)
         except Conflict:
-            again = await parts.store.get(stored.visit.visit_id)
+            again = await services.store.get(stored.visit.visit_id)
             if again is None:
                 logs.event("visit_is_gone")
                 return None
@@ -53,8 +53,8 @@ async def record(
     raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
-async def record_once(
-    parts: Parts,
+async def save_event_once(
+    services: Services,
     stored: Stored,
     event: Event,
     *,
@@ -67,8 +67,8 @@ async def record_once(
         Conflict: the visit changed since it was read, or is gone.
         Transient: the store is not available.
     """
-    now = parts.clock.now()
-    merged_with = await _with_earlier(parts, stored.visit, actions)
+    now = services.clock.now()
+    merged_with = await _with_earlier(services, stored.visit, actions)
     if merged_with is not None and isinstance(event, SummaryStored):
         event = replace(event, action_ids=merged_with.ids, retired=merged_with.retired)
     step = advance(stored.visit, event, now)
@@ -87,14 +87,14 @@ async def record_once(
         dead_letter=dead_letter_of(stored.visit, step.visit, now),
         no_dead_letter=works_again(stored.visit, step.visit),
     )
-    saved = await parts.store.save(stored, commit)
+    saved = await services.store.save(stored, commit)
     announce(step, event)
-    await perform(parts, saved.visit, step, stored.visit.attempt)
+    await perform(services, saved.visit, step, stored.visit.attempt)
     return saved
 
 
 async def _with_earlier(
-    parts: Parts, visit: Visit, actions: Sequence[Action] | None
+    services: Services, visit: Visit, actions: Sequence[Action] | None
 ) -> Merged | None:
     """New action items, merged with those of the summary before as they are stored now."""
     if actions is None:
@@ -103,7 +103,7 @@ async def _with_earlier(
         return beside(visit.action_ids, actions)
     earlier: Sequence[StoredAction] = ()
     if visit.action_ids:
-        found = await parts.store.stored_actions(visit.visit_id)
+        found = await services.store.stored_actions(visit.visit_id)
         earlier = [each for each in found if each.action.action_id in visit.action_ids]
     return merged(earlier, actions)
 
@@ -125,16 +125,16 @@ def announce(step: Advance, event: Event) -> None:
         metrics.advanced(step, event)
 
 
-async def perform(parts: Parts, visit: Visit, step: Advance, attempt: int) -> None:
+async def perform(services: Services, visit: Visit, step: Advance, attempt: int) -> None:
     """Perform the effects of a saved step; whatever of it gets lost comes back by `wake_at`.
 
     `attempt` is the one that the event was about; `visit` may have gone on to the next.
     """
     if Effect.REQUEST_SUMMARY in step.effects:
         try:
-            await parts.tasks.request_summary(visit.visit_id, visit.attempt, visit.requests)
+            await services.tasks.request_summary(visit.visit_id, visit.attempt, visit.requests)
         except Transient as error:
             # The visit is due again shortly, and that creates another task.
             logs.failure("summary_not_requested", error)
-    if Effect.GIVE_PLACE_BACK in step.effects:
-        await parts.admission.left(visit.visit_id, attempt)
+    if Effect.RELEASE_PERMIT in step.effects:
+        await services.admission.left(visit.visit_id, attempt)

@@ -12,15 +12,15 @@ from lumimd.ports.audio_store import AudioStore
 from lumimd.ports.clock import Clock
 from lumimd.ports.deletions import Deletions
 from lumimd.ports.flags import FlagReader
-from lumimd.ports.retention_queries import Archive
+from lumimd.ports.retention_queries import RetentionQueries
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.task_queue import TaskQueue
 from lumimd.ports.transcriber import Transcriber
-from lumimd.ports.visit_counts import Census
+from lumimd.ports.visit_counts import VisitCounts
 from lumimd.ports.visit_store import VisitStore
 
 
-class Parts(Protocol):
+class Services(Protocol):
     """Everything that the pipeline works with; a part may be built when it is first asked for."""
 
     @property
@@ -30,7 +30,7 @@ class Parts(Protocol):
     def deletions(self) -> Deletions: ...
 
     @property
-    def archive(self) -> Archive: ...
+    def retention_queries(self) -> RetentionQueries: ...
 
     @property
     def tasks(self) -> TaskQueue: ...
@@ -51,7 +51,7 @@ class Parts(Protocol):
     def admission(self) -> Admission: ...
 
     @property
-    def census(self) -> Census: ...
+    def visit_counts(self) -> VisitCounts: ...
 
     @property
     def clock(self) -> Clock: ...

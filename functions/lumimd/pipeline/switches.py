@@ -18,8 +18,8 @@ from lumimd.domain import events as e
 from lumimd.domain.commit import Stored
 from lumimd.domain.errors import ErrorCode, Held
 from lumimd.domain.visit import ProcessingStatus, Stage, Visit
-from lumimd.pipeline.save import record
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.save import save_event
+from lumimd.pipeline.services import Services
 from lumimd.policies.flags import Switch, share
 from lumimd.ports.summarizer import Summarizer
 from lumimd.telemetry import logs
@@ -34,20 +34,20 @@ _HELD: Final = {
 }
 
 
-async def held_by_switch(parts: Parts, visit: Visit) -> e.SubmissionHeld | None:
+async def held_by_switch(services: Services, visit: Visit) -> e.SubmissionHeld | None:
     """That the visit waits, if processing is switched off for it; None where it is on.
 
     A visit that is being transcribed is never held: its job is paid for.
     """
     held = _HELD.get(visit.processing_status)
-    flags = await parts.flags.now()
+    flags = await services.flags.now()
     if held is None or flags.is_on_for(Switch.PROCESSING, visit.user_id):
         return None
     logs.event("switched_off", code=Switch.PROCESSING)
-    return held(visit.attempt, _look_again_at(visit, parts.clock.now()), had_claimed=False)
+    return held(visit.attempt, _look_again_at(visit, services.clock.now()), had_lease=False)
 
 
-async def waits_for_switch(parts: Parts, stored: Stored) -> bool:
+async def waits_for_switch(services: Services, stored: Stored) -> bool:
     """Let the visit wait, if processing is switched off for it; whether it does.
 
     Who has begun to work on it may finish.
@@ -56,51 +56,51 @@ async def waits_for_switch(parts: Parts, stored: Stored) -> bool:
         Transient: the store is not available.
     """
     visit = stored.visit
-    if visit.is_claimed(parts.clock.now()):
+    if visit.is_leased(services.clock.now()):
         return False
-    held = await held_by_switch(parts, visit)
+    held = await held_by_switch(services, visit)
     if held is None:
         return False
-    await record(
-        parts, stored, held, still_wanted=lambda now: not now.is_claimed(parts.clock.now())
+    await save_event(
+        services, stored, held, still_wanted=lambda now: not now.is_leased(services.clock.now())
     )
     if visit.turn is not None:
         # It has left the line: a place that it was called to is for somebody else.
-        await parts.admission.left(visit.visit_id, visit.attempt)
+        await services.admission.left(visit.visit_id, visit.attempt)
     return True
 
 
-async def summarizer_for(parts: Parts, visit: Visit) -> Summarizer:
+async def summarizer_for(services: Services, visit: Visit) -> Summarizer:
     """Who is to summarize the visit.
 
     Raises:
         Held: the model is switched off.
     """
-    flags = await parts.flags.now()
+    flags = await services.flags.now()
     if flags.is_on_for(Switch.SUMMARIES_BY_MODEL, visit.user_id):
-        return parts.summarizer
-    _refuse_if_off(parts, flags.is_on(Switch.SUMMARIES_BY_MODEL))
-    return parts.fallback
+        return services.summarizer
+    _refuse_if_off(services, flags.is_on(Switch.SUMMARIES_BY_MODEL))
+    return services.fallback
 
 
-async def refusal(parts: Parts, stage: Stage) -> Held | None:
+async def refusal(services: Services, stage: Stage) -> Held | None:
     """What a call for the stage would be refused with, by a switch or since its dependency is down.
 
     Raises:
         Transient: the store is not available.
     """
     if stage is Stage.SUMMARY:
-        flags = await parts.flags.now()
+        flags = await services.flags.now()
         try:
-            _refuse_if_off(parts, flags.is_on(Switch.SUMMARIES_BY_MODEL))
+            _refuse_if_off(services, flags.is_on(Switch.SUMMARIES_BY_MODEL))
         except Held as held:
             return held
-    return await parts.refusal(stage)
+    return await services.refusal(stage)
 
 
-def _refuse_if_off(parts: Parts, is_on: bool) -> None:
+def _refuse_if_off(services: Services, is_on: bool) -> None:
     """A deployment without a model has nothing to switch off."""
-    if not is_on and parts.summarizer.source == "model":
+    if not is_on and services.summarizer.source == "model":
         raise Held(ErrorCode.SUMMARY_UNAVAILABLE)
 
 

@@ -28,32 +28,32 @@ from lumimd.domain.visit import Action, ProcessingStatus, Stage, Visit
 from lumimd.pipeline.analysis import ANALYSES
 from lumimd.pipeline.analysis.visit_summary import Bill
 from lumimd.pipeline.lease import still_held
-from lumimd.pipeline.save import record
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.save import save_event
+from lumimd.pipeline.services import Services
 from lumimd.policies.deployment_faults import is_fault
 from lumimd.policies.waiting import (
     GIVE_UP_AFTER,
-    _wanted_since,
     held_until,
     lacks_provisional,
     put_aside,
+    wanted_since,
 )
 from lumimd.telemetry import logs
 
 
-async def known_down(parts: Parts, visit: Visit, stage: Stage) -> Held | None:
+async def known_down(services: Services, visit: Visit, stage: Stage) -> Held | None:
     """Whether the last try of the visit failed because of the dependency, and not of the visit.
 
     The benefit of the doubt is given once: a visit that was held already has had its chance.
     """
     if visit.held_since is not None:
         return None
-    since = visit.trouble.first_at if visit.trouble else parts.clock.now()
-    return await parts.refusal(stage, unanswered_since=since)
+    since = visit.trouble.first_at if visit.trouble else services.clock.now()
+    return await services.refusal(stage, unanswered_since=since)
 
 
 async def go_on_without_model(
-    parts: Parts, claimed: Stored, error: Transient, paid: Settlement = NOTHING
+    services: Services, leased: Stored, error: Transient, paid: Settlement = NOTHING
 ) -> None:
     """Decide what becomes of a claimed visit whose summary could not be made now.
 
@@ -62,30 +62,30 @@ async def go_on_without_model(
     Raises:
         Transient: the store is not available.
     """
-    visit, now = claimed.visit, parts.clock.now()
+    visit, now = leased.visit, services.clock.now()
     if not isinstance(error, Held) and visit.stage_tries >= MAX_TRIES:
-        down = await known_down(parts, visit, Stage.SUMMARY)
+        down = await known_down(services, visit, Stage.SUMMARY)
         if down is not None:  # but whoever was asked for patience stays patient
             wait_s = max(down.retry_after_s or 0.0, error.retry_after_s or 0.0)
             error = down
             error.retry_after_s = wait_s
     held = isinstance(error, Held)
     is_last_try = not held and visit.stage_tries >= MAX_TRIES
-    waited_too_long = now - _wanted_since(visit) >= GIVE_UP_AFTER and not is_fault(error)
+    waited_too_long = now - wanted_since(visit) >= GIVE_UP_AFTER and not is_fault(error)
     if is_last_try or waited_too_long:
-        await end_without_model(parts, claimed, ErrorCode.SUMMARY_UNAVAILABLE, paid)
+        await end_without_model(services, leased, ErrorCode.SUMMARY_UNAVAILABLE, paid)
         return
     until = (
         held_until(visit, error, now)
         if isinstance(error, Held)
         else now + put_aside(visit.stage_tries, error.retry_after_s)
     )
-    wanted = still_held(claimed)
+    wanted = still_held(leased)
     if lacks_provisional(visit, now):
-        by_rules = await _by_rules(parts, visit)
+        by_rules = await _by_rules(services, visit)
         if by_rules is not None:
             summary, _ = by_rules
-            source = parts.fallback.source
+            source = services.fallback.source
             provisional = e.ProvisionalSummaryStored(
                 visit.attempt,
                 until,
@@ -95,18 +95,18 @@ async def go_on_without_model(
                 paid=paid,
                 for_fault=is_fault(error),
             )
-            await record(parts, claimed, provisional, still_wanted=wanted)
+            await save_event(services, leased, provisional, still_wanted=wanted)
             return
     waits = (
         e.SummaryHeld(visit.attempt, until, paid=paid, for_fault=is_fault(error))
         if held
         else e.SummaryDeferred(visit.attempt, until, error.code, paid=paid)
     )
-    await record(parts, claimed, waits, still_wanted=wanted)
+    await save_event(services, leased, waits, still_wanted=wanted)
 
 
 async def end_without_model(
-    parts: Parts, claimed: Stored, code: ErrorCode, paid: Settlement = NOTHING
+    services: Services, leased: Stored, code: ErrorCode, paid: Settlement = NOTHING
 ) -> None:
     """End a claimed visit of which the model has no summary: the rules write it, for good.
 
@@ -116,24 +116,24 @@ async def end_without_model(
     Raises:
         Transient: the store is not available.
     """
-    visit = claimed.visit
+    visit = leased.visit
     has_one = visit.source == "model" and visit.kept is not ProcessingStatus.SUMMARIZING
-    by_rules = None if has_one else await _by_rules(parts, visit)
+    by_rules = None if has_one else await _by_rules(services, visit)
     event: e.Event = e.SummaryFailed(visit.attempt, code, paid=paid)
     actions: tuple[Action, ...] | None = None
     if by_rules is not None:
         logs.event("rules_wrote_the_summary", "warning", code=code)
         summary, transcript = by_rules
-        actions = action_items(visit, summary, transcript, parts.clock.now())
-        event = e.SummaryStored(visit.attempt, parts.fallback.source, summary, paid=paid)
-    await record(parts, claimed, event, actions=actions, still_wanted=still_held(claimed))
+        actions = action_items(visit, summary, transcript, services.clock.now())
+        event = e.SummaryStored(visit.attempt, services.fallback.source, summary, paid=paid)
+    await save_event(services, leased, event, actions=actions, still_wanted=still_held(leased))
 
 
-async def _by_rules(parts: Parts, visit: Visit) -> tuple[VisitSummary, Transcript] | None:
+async def _by_rules(services: Services, visit: Visit) -> tuple[VisitSummary, Transcript] | None:
     """A summary by rules and its transcript, or None where the rules find nothing to say."""
-    transcript = Transcript(utterances=await parts.store.transcript(visit.visit_id))
+    transcript = Transcript(utterances=await services.store.transcript(visit.visit_id))
     try:
-        return await ANALYSES[visit.kind](transcript, parts.fallback, Bill()), transcript
+        return await ANALYSES[visit.kind](transcript, services.fallback, Bill()), transcript
     except Permanent as error:
         logs.failure("rules_have_nothing_to_say", error)
         return None

@@ -17,7 +17,7 @@ from typing import Final
 
 from lumimd.domain.document import Document
 from lumimd.domain.errors import DeploymentFault, ErrorCode
-from lumimd.domain.visit import Claim
+from lumimd.domain.visit import Lease
 
 
 class State(StrEnum):
@@ -56,7 +56,7 @@ class Breaker(Document):
     name: str
     state: State = State.CLOSED
     opened_at: datetime | None = None
-    probe: Claim | None = None
+    probe: Lease | None = None
     successes: int = 0
     reason: Reason | None = None
     changed_at: datetime | None = None
@@ -151,11 +151,11 @@ def probing(breaker: Breaker, holder: str, now: datetime, policy: BreakerPolicy)
     """`holder` is elected, if it is time for a probe and nobody else is at it."""
     if breaker.is_closed or now < _next_probe_at(breaker, now, policy):
         return breaker
-    claim = Claim(holder=holder, until=now + policy.probe_for)
+    lease = Lease(holder=holder, until=now + policy.probe_for)
     if breaker.state is State.HALF_OPEN:
-        return breaker.model_copy(update={"probe": claim})
+        return breaker.model_copy(update={"probe": lease})
     changes = {"state": State.HALF_OPEN, "reason": Reason.PAUSE_OVER, "changed_at": now}
-    return breaker.model_copy(update={**changes, "probe": claim})
+    return breaker.model_copy(update={**changes, "probe": lease})
 
 
 def probe_answered(breaker: Breaker, holder: str, now: datetime, policy: BreakerPolicy) -> Breaker:

@@ -27,7 +27,7 @@ def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
 
     A due visit may have been claimed or finished since the query found it; then it needs nothing.
     """
-    if visit.is_claimed(now):
+    if visit.is_leased(now):
         return Need.NOTHING
     if visit.queued_at is not None and visit.processing_status is ProcessingStatus.PENDING:
         expires_after *= IN_LINE

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from pydantic import Field
+
 from lumimd.domain.document import Document
-from lumimd.policies.priorities import Lane
+from lumimd.policies.priorities import Priority
 
 SHARD: Final = 10
 """Places a shard: a job takes half a minute or more, so a shard is written every few seconds."""
 
 
-class Place(Document):
+class Permit(Document):
     """Somebody's place, `until` then at the latest. `holder` is `{visitId}/{attempt}`."""
 
     holder: str
-    lane: Lane
+    priority: Priority = Field(alias="lane")
     since: datetime
     until: datetime
 
@@ -32,12 +34,12 @@ class Shard(Document):
     there was no room in this one.
     """
 
-    places: tuple[Place, ...] = ()
+    permits: tuple[Permit, ...] = Field((), alias="places")
     spilled_until: datetime | None = None
 
-    def of(self, holder: str) -> Place | None:
+    def of(self, holder: str) -> Permit | None:
         """The place of that holder here, or None."""
-        return next((place for place in self.places if place.holder == holder), None)
+        return next((permit for permit in self.permits if permit.holder == holder), None)
 
     def spills(self, now: datetime) -> bool:
         """Whether a holder that is not here may be somewhere else."""
@@ -48,7 +50,7 @@ class Shard(Document):
 class Room:
     """How many places there are; at most `for_batches` of `places` are for batches."""
 
-    places: int
+    permits: int
     for_batches: int
 
 
@@ -62,53 +64,53 @@ class Cap:
         ValueError: there is no place at all, or more for batches than there are.
     """
 
-    places: int
+    permits: int
     for_batches: int
     per_shard: int = SHARD
 
     def __post_init__(self) -> None:
-        if not 1 <= self.for_batches <= self.places:
+        if not 1 <= self.for_batches <= self.permits:
             raise ValueError(f"not a cap: {self}")
 
     @classmethod
-    def of(cls, places: int) -> "Cap":
+    def of(cls, permits: int) -> "Cap":
         """A quarter of the places is kept free of batches."""
-        return cls(places, max(1, places - places // 4))
+        return cls(permits, max(1, permits - permits // 4))
 
     @property
     def shards(self) -> int:
         """How many shards there are."""
-        return -(-self.places // self.per_shard)
+        return -(-self.permits // self.per_shard)
 
     def room(self, shard: int) -> Room:
         """What that shard has room for; the shards' rooms add up to the cap."""
-        return Room(self._share(self.places, shard), self._share(self.for_batches, shard))
+        return Room(self._share(self.permits, shard), self._share(self.for_batches, shard))
 
     def _share(self, total: int, shard: int) -> int:
         return total // self.shards + (shard < total % self.shards)
 
 
-def taken(shard: Shard, place: Place, room: Room, now: datetime) -> Shard | None:
+def taken(shard: Shard, permit: Permit, room: Room, now: datetime) -> Shard | None:
     """The shard in which `place` is taken, or held for longer; None when there is no room."""
     present = _valid(shard, now)
-    mine = present.of(place.holder)
+    mine = present.of(permit.holder)
     if mine is not None:
-        if mine.until >= place.until:
+        if mine.until >= permit.until:
             return shard
-        longer = mine.model_copy(update={"until": place.until})
-        places = tuple(longer if each is mine else each for each in present.places)
-        return present.model_copy(update={"places": places})
-    if left(present, room, now).get(place.lane, 0) == 0:
+        longer = mine.model_copy(update={"until": permit.until})
+        permits = tuple(longer if each is mine else each for each in present.permits)
+        return present.model_copy(update={"permits": permits})
+    if left(present, room, now).get(permit.priority, 0) == 0:
         return None
-    return present.model_copy(update={"places": (*present.places, place)})
+    return present.model_copy(update={"permits": (*present.permits, permit)})
 
 
 def released(shard: Shard, holder: str) -> Shard:
     """The shard without that holder."""
     if shard.of(holder) is None:
         return shard
-    kept = tuple(place for place in shard.places if place.holder != holder)
-    return shard.model_copy(update={"places": kept})
+    kept = tuple(permit for permit in shard.permits if permit.holder != holder)
+    return shard.model_copy(update={"permits": kept})
 
 
 def spilled(shard: Shard, until: datetime) -> Shard:
@@ -118,18 +120,18 @@ def spilled(shard: Shard, until: datetime) -> Shard:
     return shard.model_copy(update={"spilled_until": until})
 
 
-def left(shard: Shard, room: Room, now: datetime) -> dict[Lane, int]:
+def left(shard: Shard, room: Room, now: datetime) -> dict[Priority, int]:
     """The free places for each lane; what is free for a batch is free for the others as well."""
-    places = _valid(shard, now).places
-    free = max(0, room.places - len(places))
-    batches = sum(place.lane is Lane.BATCH for place in places)
+    permits = _valid(shard, now).permits
+    free = max(0, room.permits - len(permits))
+    batches = sum(permit.priority is Priority.BATCH for permit in permits)
     for_batches = min(free, max(0, room.for_batches - batches))
-    return {lane: for_batches if lane is Lane.BATCH else free for lane in Lane}
+    return {priority: for_batches if priority is Priority.BATCH else free for priority in Priority}
 
 
 def _valid(shard: Shard, now: datetime) -> Shard:
-    if all(place.until > now for place in shard.places):
+    if all(permit.until > now for permit in shard.permits):
         return shard
     return shard.model_copy(
-        update={"places": tuple(place for place in shard.places if place.until > now)}
+        update={"permits": tuple(permit for permit in shard.permits if permit.until > now)}
     )

@@ -14,7 +14,7 @@ from pydantic import Field
 from lumimd.domain.document import Document
 
 
-class Lane(StrEnum):
+class Priority(StrEnum):
     """Why somebody waits; the first ones go first."""
 
     URGENT = "urgent"
@@ -22,25 +22,25 @@ class Lane(StrEnum):
     BATCH = "batch"
 
 
-STRIDES: Final[Mapping[Lane, int]] = {Lane.URGENT: 1, Lane.LIVE: 4, Lane.BATCH: 16}
+STRIDES: Final[Mapping[Priority, int]] = {Priority.URGENT: 1, Priority.LIVE: 4, Priority.BATCH: 16}
 """Of 21 places, while all wait: 16 urgent, 4 live, 1 of a batch."""
 
-LANE_WIDTH: Final = 10**15
+PRIORITY_WIDTH: Final = 10**15
 """Turns of one lane lie between two multiples of this, so that ordering by turn orders by lane.
 Three lanes fit into the whole numbers that JavaScript knows exactly."""
 
 
-def first_turn(lane: Lane) -> int:
+def first_turn(priority: Priority) -> int:
     """The number from which the turns of the lane are counted."""
-    return list(Lane).index(lane) * LANE_WIDTH
+    return list(Priority).index(priority) * PRIORITY_WIDTH
 
 
-def lane_of_turn(turn: int) -> Lane:
+def priority_of_turn(turn: int) -> Priority:
     """The lane in which that turn is."""
-    return list(Lane)[turn // LANE_WIDTH]
+    return list(Priority)[turn // PRIORITY_WIDTH]
 
 
-class Line(Document):
+class QueueState(Document):
     """How far the line has come: one document, written about once a minute.
 
     `turns` has the turn that was admitted last, by lane: the virtual time of those who wait there.
@@ -48,39 +48,47 @@ class Line(Document):
     lane that was empty begins there, and has saved up nothing.
     """
 
-    turns: dict[Lane, int] = Field(default_factory=dict)
-    ahead: dict[Lane, int] = Field(default_factory=dict)
+    turns: dict[Priority, int] = Field(default_factory=dict)
+    ahead: dict[Priority, int] = Field(default_factory=dict)
     now: int = 0
 
-    def virtual_time(self, lane: Lane) -> int:
+    def virtual_time(self, priority: Priority) -> int:
         """The turn of `lane` that was admitted last."""
-        return self.turns.get(lane, first_turn(lane))
+        return self.turns.get(priority, first_turn(priority))
 
 
-def next_lane(line: Line, waiting: Iterable[Lane]) -> Lane | None:
+def next_priority(line: QueueState, waiting: Iterable[Priority]) -> Priority | None:
     """The lane whose turn it is among those in which somebody waits; None when nobody does."""
-    order = list(Lane)
-    return min(waiting, key=lambda lane: (_ahead(line, lane), order.index(lane)), default=None)
+    order = list(Priority)
+    return min(
+        waiting, key=lambda priority: (_ahead(line, priority), order.index(priority)), default=None
+    )
 
 
-def served(line: Line, lane: Lane, turn: int) -> Line:
+def served(line: QueueState, priority: Priority, turn: int) -> QueueState:
     """The line after the visit with that turn was admitted."""
-    now = _ahead(line, lane)
-    return Line(
-        turns=line.turns | {lane: max(turn, line.virtual_time(lane))},
-        ahead=line.ahead | {lane: now + STRIDES[lane]},
+    now = _ahead(line, priority)
+    return QueueState(
+        turns=line.turns | {priority: max(turn, line.virtual_time(priority))},
+        ahead=line.ahead | {priority: now + STRIDES[priority]},
         now=now,
     )
 
 
-def merged(one: Line, other: Line) -> Line:
+def merged(one: QueueState, other: QueueState) -> QueueState:
     """What two instances, which both admitted somebody, together know of the line."""
-    return Line(
-        turns={lane: max(one.virtual_time(lane), other.virtual_time(lane)) for lane in Lane},
-        ahead={lane: max(one.ahead.get(lane, 0), other.ahead.get(lane, 0)) for lane in Lane},
+    return QueueState(
+        turns={
+            priority: max(one.virtual_time(priority), other.virtual_time(priority))
+            for priority in Priority
+        },
+        ahead={
+            priority: max(one.ahead.get(priority, 0), other.ahead.get(priority, 0))
+            for priority in Priority
+        },
         now=max(one.now, other.now),
     )
 
 
-def _ahead(line: Line, lane: Lane) -> int:
-    return max(line.now, line.ahead.get(lane, 0))
+def _ahead(line: QueueState, priority: Priority) -> int:
+    return max(line.now, line.ahead.get(priority, 0))

@@ -70,7 +70,7 @@ def lacks_provisional(visit: Visit, now: datetime) -> bool:
     return visit.source is None and now - _transcribed_at(visit) >= PROVISIONAL_AFTER
 
 
-def _wanted_since(visit: Visit) -> datetime:
+def wanted_since(visit: Visit) -> datetime:
     """When the summary could first be made in this attempt; the transcript may be days old."""
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
     return since_fault(visit, max(_transcribed_at(visit), began_at))

@@ -42,7 +42,7 @@ def key_of(user_id: str, idempotency_key: str) -> str:
     return sha256(f"{user_id}/{idempotency_key}".encode()).hexdigest()
 
 
-class AnswerStore(Protocol):
+class IdempotencyStore(Protocol):
     """The kept answers. Every save is conditional on the version that was read."""
 
     async def get(self, key: str) -> tuple[Answer, object] | None:

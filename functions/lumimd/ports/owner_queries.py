@@ -14,7 +14,7 @@ from lumimd.ports.paging import Page
 
 
 @dataclass(frozen=True)
-class Place:
+class ListPosition:
     """Where a page of a list ended: the instant and the id of its last item."""
 
     created_at: datetime
@@ -28,7 +28,7 @@ class Used(Document):
     audio_seconds: float
 
 
-class Library(Protocol):
+class OwnerQueries(Protocol):
     """Reads across the documents of one user, and writes to their action items.
 
     Lists are newest first; `after` is the last item of the page before. A document that cannot be
@@ -41,7 +41,7 @@ class Library(Protocol):
         *,
         limit: int,
         group: Group | None = None,
-        after: Place | None = None,
+        after: ListPosition | None = None,
         leave_out_archived: bool = False,
     ) -> Page[Visit]:
         """At most `limit` visits of a group, or of all, and which were passed over for them."""
@@ -52,7 +52,12 @@ class Library(Protocol):
         ...
 
     async def actions(
-        self, user_id: str, *, limit: int, completed: bool | None = None, after: Place | None = None
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        completed: bool | None = None,
+        after: ListPosition | None = None,
     ) -> Sequence[Action]:
         """At most `limit` action items; those that are (not) completed, or all."""
         ...

@@ -6,7 +6,7 @@ from typing import Protocol
 from lumimd.domain.commit import Stored
 
 
-class WaitingRoom(Protocol):
+class QueuedVisits(Protocol):
     """Questions about the visits that have a turn. May raise `Transient`."""
 
     async def waiting(self, first_turn: int, before: int, limit: int) -> Sequence[Stored]:

@@ -7,7 +7,7 @@ from lumimd.domain.commit import Stored
 from lumimd.ports.paging import Cursor, Page
 
 
-class Archive(Protocol):
+class RetentionQueries(Protocol):
     """The visits by age, page by page, the oldest first: for retention and reconciliation."""
 
     async def with_audio(

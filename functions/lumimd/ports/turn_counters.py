@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Protocol
 
-from lumimd.policies.priorities import Lane
+from lumimd.policies.priorities import Priority
 
 
-class Flows(Protocol):
+class TurnCounters(Protocol):
     """The last turn that each flow was given. May raise `Transient`."""
 
-    async def draw(self, user_id: str, lane: Lane, after: int, expires_at: datetime) -> int:
+    async def draw(self, user_id: str, priority: Priority, after: int, expires_at: datetime) -> int:
         """One more than the flow's last turn and than `after`; it is the flow's last one now.
 
         All at once: a user's five hundred events in the same second draw as many turns. A call

@@ -6,7 +6,7 @@ from typing import Protocol
 from lumimd.domain.visit import ProcessingStatus
 
 
-class Census(Protocol):
+class VisitCounts(Protocol):
     """Numbers of documents, as the store counts them."""
 
     async def visits(self, status: ProcessingStatus) -> int:

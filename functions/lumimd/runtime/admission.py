@@ -9,19 +9,19 @@ from lumimd.coordination.admission.hourly_cap import COLLECTION as HOURS
 from lumimd.coordination.admission.hourly_cap import HourlyCap, Orders
 from lumimd.coordination.admission.quota import TierQuota
 from lumimd.coordination.admission.semaphore import COLLECTION as SHARDS
-from lumimd.coordination.admission.semaphore import Slots
+from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.coordination.flags import SharedFlags
 from lumimd.coordination.rate_limits import COLLECTION as BUCKETS
 from lumimd.coordination.rate_limits import Limits
 from lumimd.policies.permits import Cap, Shard
-from lumimd.policies.priorities import Line
+from lumimd.policies.priorities import QueueState
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.policies.token_bucket import Bucket
 from lumimd.ports.clock import Clock
-from lumimd.ports.queued_visits import WaitingRoom
+from lumimd.ports.queued_visits import QueuedVisits
 from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.tiers import Tiers
-from lumimd.ports.turn_counters import Flows
+from lumimd.ports.turn_counters import TurnCounters
 from lumimd.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class AdmissionWiring:
         """Who may have a job at the provider."""
         limits = Limits(self._buckets, self.clock, self.new_id, pseudonyms=self._pseudonyms)
         return Admission(
-            Slots(self._shards, Cap.of(self._settings.transcription_concurrency), self.clock),
-            self._lines,
-            self._flows,
-            self._waiting_room,
+            Semaphore(self._shards, Cap.of(self._settings.transcription_concurrency), self.clock),
+            self._queue_states,
+            self._turn_counters,
+            self._queued_visits,
             TierQuota(limits, self._tiers),
             self.clock,
             HourlyCap(self.flags, self._hours, self.clock, self._pseudonyms),
@@ -82,22 +82,22 @@ class AdmissionWiring:
         return FirestoreSharedDocuments(self._firestore, HOURS, Orders)
 
     @cached_property
-    def _lines(self) -> SharedDocuments[Line]:
+    def _queue_states(self) -> SharedDocuments[QueueState]:
         from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, "ops", Line)
+        return FirestoreSharedDocuments(self._firestore, "ops", QueueState)
 
     @cached_property
-    def _flows(self) -> Flows:
-        from lumimd.adapters.firestore.turn_counters import FirestoreFlows
+    def _turn_counters(self) -> TurnCounters:
+        from lumimd.adapters.firestore.turn_counters import FirestoreTurnCounters
 
-        return FirestoreFlows(self._firestore)
+        return FirestoreTurnCounters(self._firestore)
 
     @cached_property
-    def _waiting_room(self) -> WaitingRoom:
-        from lumimd.adapters.firestore.queued_visits import FirestoreWaitingRoom
+    def _queued_visits(self) -> QueuedVisits:
+        from lumimd.adapters.firestore.queued_visits import FirestoreQueuedVisits
 
-        return FirestoreWaitingRoom(self._firestore)
+        return FirestoreQueuedVisits(self._firestore)
 
     @cached_property
     def _tiers(self) -> Tiers:

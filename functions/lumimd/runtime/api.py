@@ -3,10 +3,10 @@
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, cast
 
-from lumimd.api.services import ApiParts
+from lumimd.api.services import ApiServices
 from lumimd.coordination.rate_limits import Limits
-from lumimd.ports.idempotency_store import AnswerStore
-from lumimd.ports.owner_queries import Library
+from lumimd.ports.idempotency_store import IdempotencyStore
+from lumimd.ports.owner_queries import OwnerQueries
 from lumimd.ports.tokens import Tokens
 from lumimd.ports.uploads import Uploads
 from lumimd.runtime import services
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-class ApiCloudParts(services.CloudParts):
+class ApiCloudServices(services.CloudServices):
     """The adapters of Google Cloud that the API needs besides those of the pipeline."""
 
     @cached_property
@@ -33,18 +33,18 @@ class ApiCloudParts(services.CloudParts):
         return FirebaseTokens(firebase_app(self._settings.google_cloud_project), self.clock)
 
     @cached_property
-    def library(self) -> Library:
+    def owner_queries(self) -> OwnerQueries:
         """Firestore, over the same connection as the visits."""
-        from lumimd.adapters.firestore.owner_queries import FirestoreLibrary
+        from lumimd.adapters.firestore.owner_queries import FirestoreOwnerQueries
 
-        return FirestoreLibrary(self._firestore)
+        return FirestoreOwnerQueries(self._firestore)
 
     @cached_property
-    def answers(self) -> AnswerStore:
+    def idempotency(self) -> IdempotencyStore:
         """Firestore as well."""
-        from lumimd.adapters.firestore.idempotency_store import FirestoreAnswerStore
+        from lumimd.adapters.firestore.idempotency_store import FirestoreIdempotencyStore
 
-        return FirestoreAnswerStore(self._firestore)
+        return FirestoreIdempotencyStore(self._firestore)
 
     @cached_property
     def limits(self) -> Limits:
@@ -63,19 +63,19 @@ class ApiCloudParts(services.CloudParts):
         return CloudUploads(client, self._settings.audio_bucket)
 
 
-def api_parts() -> ApiParts:
+def api_services() -> ApiServices:
     """The parts of this process: those that were installed, or the real ones.
 
     Raises:
         SettingsError: the environment does not describe a deployment.
     """
     installed = services.installed()
-    return cast(ApiParts, installed) if installed is not None else _cloud_parts()
+    return cast(ApiServices, installed) if installed is not None else _cloud_services()
 
 
 @cache
-def _cloud_parts() -> ApiParts:
-    return ApiCloudParts(settings())
+def _cloud_services() -> ApiServices:
+    return ApiCloudServices(settings())
 
 
 @cache
@@ -83,4 +83,4 @@ def app() -> "FastAPI":
     """The REST API of this process, over its real services."""
     from lumimd.api.application import make_app
 
-    return make_app(api_parts, settings().web_origins)
+    return make_app(api_services, settings().web_origins)

@@ -13,18 +13,18 @@ from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTransc
 from lumimd.coordination.shutdown import GracefulShutdown
 from lumimd.domain.errors import Held
 from lumimd.domain.visit import Stage
-from lumimd.pipeline.services import Parts
+from lumimd.pipeline.services import Services
 from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
 from lumimd.policies.deployment import Policy
 from lumimd.ports.audio_store import AudioStore
 from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.clock import Clock
 from lumimd.ports.deletions import Deletions
-from lumimd.ports.retention_queries import Archive
+from lumimd.ports.retention_queries import RetentionQueries
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.task_queue import TaskQueue
 from lumimd.ports.transcriber import Transcriber
-from lumimd.ports.visit_counts import Census
+from lumimd.ports.visit_counts import VisitCounts
 from lumimd.ports.visit_store import VisitStore
 from lumimd.runtime.admission import AdmissionWiring
 from lumimd.runtime.flags import FlagWiring
@@ -43,7 +43,7 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
+class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
     """The adapters of Google Cloud and of the providers, as `settings` describe them."""
 
     def __init__(self, settings: Settings) -> None:
@@ -76,18 +76,18 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
         return FirestoreDeletions(self._firestore)
 
     @cached_property
-    def archive(self) -> Archive:
+    def retention_queries(self) -> RetentionQueries:
         """Firestore as well."""
-        from lumimd.adapters.firestore.retention_queries import FirestoreArchive
+        from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
 
-        return FirestoreArchive(self._firestore)
+        return FirestoreRetentionQueries(self._firestore)
 
     @cached_property
-    def census(self) -> Census:
+    def visit_counts(self) -> VisitCounts:
         """Firestore as well."""
-        from lumimd.adapters.firestore.visit_counts import FirestoreCensus
+        from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
 
-        return FirestoreCensus(self._firestore)
+        return FirestoreVisitCounts(self._firestore)
 
     @cached_property
     def policy(self) -> Policy:
@@ -211,12 +211,12 @@ class CloudParts(AdmissionWiring, FlagWiring, OperatorWiring):
         return await first_refusal(self._breakers[stage], unanswered_since)
 
 
-_installed: list[Parts] = []
+_installed: list[Services] = []
 
 
-def install(parts: Parts) -> None:
+def install(services: Services) -> None:
     """Use `parts` in this process: a process that holds the whole stack in memory, or a test."""
-    _installed[:] = [parts]
+    _installed[:] = [services]
 
 
 def uninstall() -> None:
@@ -224,20 +224,20 @@ def uninstall() -> None:
     _installed.clear()
 
 
-def installed() -> Parts | None:
+def installed() -> Services | None:
     """What `install` was given, if anything."""
     return _installed[0] if _installed else None
 
 
-def parts() -> Parts:
+def services() -> Services:
     """The parts of this process.
 
     Raises:
         SettingsError: the environment does not describe a deployment.
     """
-    return _installed[0] if _installed else _cloud_parts()
+    return _installed[0] if _installed else _cloud_services()
 
 
 @cache
-def _cloud_parts() -> Parts:
-    return CloudParts(settings())
+def _cloud_services() -> Services:
+    return CloudServices(settings())

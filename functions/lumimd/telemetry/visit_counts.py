@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lumimd.domain.visit import ProcessingStatus
-from lumimd.ports.visit_counts import Census
+from lumimd.ports.visit_counts import VisitCounts
 from lumimd.telemetry import logs
 
 UNATTENDED_AFTER: Final = timedelta(hours=1)
@@ -25,14 +25,14 @@ IN_HAND: Final = (
 )
 
 
-async def count_visits(census: Census, now: datetime) -> None:
+async def count_visits(visit_counts: VisitCounts, now: datetime) -> None:
     """Count, and log the numbers.
 
     Raises:
         Transient: the store is not available.
     """
     for status in IN_HAND:
-        count = await census.visits(status)
+        count = await visit_counts.visits(status)
         logs.event("visits_counted", processingStatus=status, count=count)
-    waiting = await census.open_dead_letters(now - UNATTENDED_AFTER)
+    waiting = await visit_counts.open_dead_letters(now - UNATTENDED_AFTER)
     logs.event("dead_letters_counted", count=waiting)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from infra.local.offline.parts import OfflineParts, ScriptedModel
+from infra.local.offline.services import OfflineServices, ScriptedModel
 from infra.local.offline.transcripts import BadTranscript, read_transcript
 from infra.local.show import show
 from infra.local.visit_documents import VisitDocuments
@@ -89,23 +89,23 @@ async def summarized(
     transcript: Transcript, visit_id: str, title: str, model: Summarizer | None = None
 ) -> VisitDocuments:
     """The documents of a visit of which `transcript` was heard, at its end."""
-    parts = OfflineParts(transcript, ManualClock(datetime.now(UTC)), model)
+    services = OfflineServices(transcript, ManualClock(datetime.now(UTC)), model)
     title = title.encode(errors="replace").decode()[:MAX_TITLE]
-    await commands.create(parts, visit_id=visit_id, user_id=USER_ID, consent=True, title=title)
-    await accept.accept(parts, _upload(visit_id))
-    (order,) = parts.transcriber.orders
-    await collect.collect(parts, visit_id, 1, order.transcript_id)
-    while not parts.tasks.waiting.empty():
-        task = parts.tasks.waiting.get_nowait()
-        await summarize.summarize(parts, task.visit_id, task.attempt)
-    stored = await parts.store.get(visit_id)
+    await commands.create(services, visit_id=visit_id, user_id=USER_ID, consent=True, title=title)
+    await accept.accept(services, _upload(visit_id))
+    (order,) = services.transcriber.orders
+    await collect.collect(services, visit_id, 1, order.transcript_id)
+    while not services.tasks.waiting.empty():
+        task = services.tasks.waiting.get_nowait()
+        await summarize.summarize(services, task.visit_id, task.attempt)
+    stored = await services.store.get(visit_id)
     assert stored is not None
     assert stored.visit.processing_status.is_terminal
     return VisitDocuments(
         stored.visit,
-        await parts.store.transcript(visit_id),
-        await parts.store.actions(visit_id),
-        await parts.store.history(visit_id),
+        await services.store.transcript(visit_id),
+        await services.store.actions(visit_id),
+        await services.store.history(visit_id),
     )
 
 

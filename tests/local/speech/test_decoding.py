@@ -9,8 +9,8 @@ from faster_whisper import decode_audio
 from infra.local.speech.engine import decode
 from infra.local.speech.recognition import RecognitionFailed
 from tests.support.hostile import TEXTS
-from tests.support.parts import SAMPLE, tone
 from tests.support.recordings import FORMATS, recorded
+from tests.support.services import SAMPLE, tone
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -13,7 +13,7 @@ COLLECTION: Final = "idempotencyKeys"
 _BATCH: Final = 500
 
 
-class FirestoreAnswerStore:
+class FirestoreIdempotencyStore:
     """A version is the instant of the last write, which the next one gives as its precondition."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:

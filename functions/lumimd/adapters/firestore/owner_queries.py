@@ -16,13 +16,13 @@ from lumimd.domain.document import Document
 from lumimd.domain.profile import Profile
 from lumimd.domain.visit import Action, Visit
 from lumimd.domain.visit_groups import STATUSES, Group, is_listed
-from lumimd.ports.owner_queries import Place, Used
+from lumimd.ports.owner_queries import ListPosition, Used
 from lumimd.ports.paging import Cursor, Page
 
 D = TypeVar("D", bound=Document)
 
 
-class FirestoreLibrary:
+class FirestoreOwnerQueries:
     """A version is the instant of the last write, which the next one gives as its precondition."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
@@ -34,7 +34,7 @@ class FirestoreLibrary:
         *,
         limit: int,
         group: Group | None = None,
-        after: Place | None = None,
+        after: ListPosition | None = None,
         leave_out_archived: bool = False,
     ) -> Page[Visit]:
         """The next `limit` visits of a group, or of all. One read a visit."""
@@ -61,7 +61,12 @@ class FirestoreLibrary:
         return sorted(visits, key=lambda visit: (visit.created_at, visit.visit_id))
 
     async def actions(
-        self, user_id: str, *, limit: int, completed: bool | None = None, after: Place | None = None
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        completed: bool | None = None,
+        after: ListPosition | None = None,
     ) -> Sequence[Action]:
         """At most `limit` action items. One read an item."""
         query = self._of("actions", user_id)
@@ -148,5 +153,5 @@ def _newest_first(kind: type[D], collection: str, query: Any) -> Listing[D, D]:
     return Listing(kind, collection, query, "createdAt", lambda item, _: item, newest_first=True)
 
 
-def _cursor(place: Place | None) -> Cursor | None:
+def _cursor(place: ListPosition | None) -> Cursor | None:
     return Cursor(place.created_at, place.id) if place else None

@@ -13,7 +13,7 @@ from lumimd.domain.commit import Stored
 from lumimd.domain.visit import Visit
 
 
-class FirestoreWaitingRoom:
+class FirestoreQueuedVisits:
     """Queries by one field, for which Firestore has an index by itself."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:

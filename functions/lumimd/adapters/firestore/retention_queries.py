@@ -13,7 +13,7 @@ from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.ports.paging import Cursor, Page
 
 
-class FirestoreArchive:
+class FirestoreRetentionQueries:
     """Each query is one of `infra/firestore.indexes.json`. One read a visit."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:

@@ -5,18 +5,18 @@ from datetime import datetime
 from google.cloud import firestore
 
 from lumimd.adapters.firestore.calls import called
-from lumimd.policies.priorities import Lane
+from lumimd.policies.priorities import Priority
 
 
-class FirestoreFlows:
+class FirestoreTurnCounters:
     """A turn is drawn by two transforms in one commit: nothing is read, and nobody loses a race."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
 
-    async def draw(self, user_id: str, lane: Lane, after: int, expires_at: datetime) -> int:
+    async def draw(self, user_id: str, priority: Priority, after: int, expires_at: datetime) -> int:
         """One more than the flow's last turn and than `after`. Two writes."""
-        flow = self._flow(user_id, lane)
+        flow = self._flow(user_id, priority)
 
         async def drawn() -> int:
             batch = self._client.batch()
@@ -31,9 +31,9 @@ class FirestoreFlows:
     async def forget(self, user_id: str) -> None:
         """Delete the flows of a user. One write a lane."""
         batch = self._client.batch()
-        for lane in Lane:
-            batch.delete(self._flow(user_id, lane))
+        for priority in Priority:
+            batch.delete(self._flow(user_id, priority))
         await called(lambda: batch.commit(retry=None))
 
-    def _flow(self, user_id: str, lane: Lane) -> firestore.AsyncDocumentReference:
-        return self._client.document(f"ops/turns/flows/{lane}-{user_id}")
+    def _flow(self, user_id: str, priority: Priority) -> firestore.AsyncDocumentReference:
+        return self._client.document(f"ops/turns/flows/{priority}-{user_id}")

@@ -11,7 +11,7 @@ from lumimd.domain.dead_letter import LetterState
 from lumimd.domain.visit import ProcessingStatus
 
 
-class FirestoreCensus:
+class FirestoreVisitCounts:
     """Aggregation queries: the documents themselves are not read."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:

@@ -9,7 +9,7 @@ from lumimd.domain.commit import Conflict
 from lumimd.ports.idempotency_store import Answer
 
 
-class MemoryAnswerStore:
+class MemoryIdempotencyStore:
     """Answers by key."""
 
     def __init__(self) -> None:

@@ -13,13 +13,13 @@ from lumimd.domain.document import Document
 from lumimd.domain.profile import Profile
 from lumimd.domain.visit import Action, Visit
 from lumimd.domain.visit_groups import Group, is_listed
-from lumimd.ports.owner_queries import Place, Used
+from lumimd.ports.owner_queries import ListPosition, Used
 from lumimd.ports.paging import Cursor, Page
 
 D = TypeVar("D", bound=Document)
 
 
-class MemoryLibrary:
+class MemoryOwnerQueries:
     """Reads what `store` holds; the version of an action item is what it said."""
 
     def __init__(self, store: MemoryVisitStore) -> None:
@@ -31,7 +31,7 @@ class MemoryLibrary:
         *,
         limit: int,
         group: Group | None = None,
-        after: Place | None = None,
+        after: ListPosition | None = None,
         leave_out_archived: bool = False,
     ) -> Page[Visit]:
         """At most `limit` visits of a group, or of all."""
@@ -54,7 +54,12 @@ class MemoryLibrary:
         return sorted(visits, key=lambda visit: (visit.created_at, visit.visit_id))
 
     async def actions(
-        self, user_id: str, *, limit: int, completed: bool | None = None, after: Place | None = None
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        completed: bool | None = None,
+        after: ListPosition | None = None,
     ) -> Sequence[Action]:
         """At most `limit` action items; those that are (not) completed, or all."""
         await asyncio.sleep(0)
@@ -146,7 +151,7 @@ def _itself(document: D, _path: str) -> D:
     return document
 
 
-def _cursor(place: Place | None) -> Cursor | None:
+def _cursor(place: ListPosition | None) -> Cursor | None:
     return Cursor(place.created_at, place.id) if place else None
 
 

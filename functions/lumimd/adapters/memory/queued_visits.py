@@ -12,7 +12,7 @@ from lumimd.domain.visit import Visit
 from lumimd.ports.paging import Cursor
 
 
-class MemoryWaitingRoom:
+class MemoryQueuedVisits:
     """Goes by the store's index of `turn`."""
 
     def __init__(self, store: MemoryVisitStore) -> None:

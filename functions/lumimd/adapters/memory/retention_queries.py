@@ -10,7 +10,7 @@ from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.ports.paging import Cursor, Page
 
 
-class MemoryArchive:
+class MemoryRetentionQueries:
     """Goes by the store's index of `createdAt`."""
 
     def __init__(self, store: MemoryVisitStore) -> None:

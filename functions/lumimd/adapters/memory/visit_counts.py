@@ -9,7 +9,7 @@ from lumimd.domain.dead_letter import LetterState
 from lumimd.domain.visit import ProcessingStatus
 
 
-class MemoryCensus:
+class MemoryVisitCounts:
     """Counts the documents of `store` without parsing them: unreadable ones count as well."""
 
     def __init__(self, store: MemoryVisitStore) -> None:

@@ -18,8 +18,8 @@ from typing import Final, Protocol
 
 from lumimd.coordination.admission.fair_queue import draw_turn
 from lumimd.coordination.admission.hourly_cap import HourlyCap
-from lumimd.coordination.admission.reclaim import Jobs, sweep
-from lumimd.coordination.admission.semaphore import Slots
+from lumimd.coordination.admission.reclaim import Jobs, reclaim
+from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.coordination.shared_document import Contended, Shared
 from lumimd.domain.commit import Stored
 from lumimd.domain.errors import Held, Transient
@@ -27,19 +27,19 @@ from lumimd.domain.visit import Visit
 from lumimd.policies.flags import share
 from lumimd.policies.job_limit import LONGEST
 from lumimd.policies.priorities import (
-    LANE_WIDTH,
-    Lane,
-    Line,
+    PRIORITY_WIDTH,
+    Priority,
+    QueueState,
     first_turn,
-    lane_of_turn,
     merged,
-    next_lane,
+    next_priority,
+    priority_of_turn,
     served,
 )
 from lumimd.ports.clock import Clock
-from lumimd.ports.queued_visits import WaitingRoom
+from lumimd.ports.queued_visits import QueuedVisits
 from lumimd.ports.shared_documents import SharedDocuments
-from lumimd.ports.turn_counters import Flows
+from lumimd.ports.turn_counters import TurnCounters
 from lumimd.telemetry import logs
 
 LINE: Final = "turns"
@@ -78,11 +78,11 @@ class Quota(Protocol):
         ...
 
 
-def lane_of(visit: Visit) -> Lane:
+def priority_of(visit: Visit) -> Priority:
     """In which lane the visit waits."""
     if visit.urgent:
-        return Lane.URGENT
-    return Lane.LIVE if visit.batch_id is None else Lane.BATCH
+        return Priority.URGENT
+    return Priority.LIVE if visit.batch_id is None else Priority.BATCH
 
 
 def holder_of(visit: Visit) -> str:
@@ -105,17 +105,17 @@ class Admission:
 
     def __init__(
         self,
-        slots: Slots,
-        lines: SharedDocuments[Line],
-        flows: Flows,
-        room: WaitingRoom,
+        semaphore: Semaphore,
+        lines: SharedDocuments[QueueState],
+        turn_counters: TurnCounters,
+        room: QueuedVisits,
         quota: Quota,
         clock: Clock,
         hourly: HourlyCap | None = None,
     ) -> None:
-        self.slots: Final = slots
-        self._lines = Shared(lines)
-        self._flows = flows
+        self.semaphore: Final = semaphore
+        self._queue_states = Shared(lines)
+        self._turn_counters = turn_counters
         self._room = room
         self._quota = quota
         self._clock = clock
@@ -128,10 +128,10 @@ class Admission:
             Held: the store does not answer; ask again.
         """
         # A worker that crashed under an earlier lease had asked for the quota first of all.
-        if visit.counted or visit.deaths:
+        if visit.counted or visit.expired_leases:
             return None
         try:
-            if await self._has_place(visit):
+            if await self._has_permit(visit):
                 return None
             wait_s = await self._quota.take(visit.user_id)
         except Transient as error:
@@ -158,40 +158,44 @@ class Admission:
         Raises:
             Transient: the store is not available.
         """
-        first = await self._room.waiting(0, len(Lane) * LANE_WIDTH, 1)
+        first = await self._room.waiting(0, len(Priority) * PRIORITY_WIDTH, 1)
         if not first:
             return []
-        free = await self.slots.free()
-        if not free[lane_of(first[0].visit)] and await sweep(jobs, self.slots):
-            free = await self.slots.free()
+        free = await self.semaphore.free()
+        if not free[priority_of(first[0].visit)] and await reclaim(jobs, self.semaphore):
+            free = await self.semaphore.free()
         budget = await self._hourly.budget() if self._hourly else None
         # Users who have their share of the hour are passed over, and those behind them are called.
         limit = AT_ONCE if budget else None
         queues = {
-            lane: deque(await self._waiting_in(lane, limit or min(free[lane], AT_ONCE)))
-            for lane in Lane
-            if free[lane]
+            priority: deque(await self._waiting_in(priority, limit or min(free[priority], AT_ONCE)))
+            for priority in Priority
+            if free[priority]
         }
         before = line = await self._line()
         called: list[Stored] = []
         pages_left = PAGES_BEHIND
-        while (lane := next_lane(line, [each for each in queues if queues[each]])) is not None:
-            stored = queues[lane].popleft()
-            if budget and not queues[lane] and pages_left and budget.has_room:
+        while (
+            priority := next_priority(line, [each for each in queues if queues[each]])
+        ) is not None:
+            stored = queues[priority].popleft()
+            if budget and not queues[priority] and pages_left and budget.has_room:
                 pages_left -= 1
-                queues[lane].extend(await self._waiting_behind(lane, stored.visit))
+                queues[priority].extend(await self._waiting_behind(priority, stored.visit))
             if budget and not budget.allows(stored.visit.user_id):
                 continue
-            if len(called) == AT_ONCE or not await self._take(stored.visit, lane, PROMISED_FOR):
-                del queues[lane]
+            if len(called) == AT_ONCE or not await self._take(stored.visit, priority, PROMISED_FOR):
+                del queues[priority]
                 continue
             assert stored.visit.turn is not None
-            line = served(line, lane, stored.visit.turn)
+            line = served(line, priority, stored.visit.turn)
             called.append(stored)
             if budget:
                 budget.use(stored.visit.user_id)
         if line != before:
-            await self._lines.change(LINE, lambda found: (merged(found or Line(), line), None))
+            await self._queue_states.change(
+                LINE, lambda found: (merged(found or QueueState(), line), None)
+            )
         logs.event("called_from_the_line", count=len(called))
         return called
 
@@ -201,16 +205,16 @@ class Admission:
         Where that cannot be stored, `sweep.py` finds out later.
         """
         try:
-            await self.slots.release(f"{visit_id}/{attempt}")
+            await self.semaphore.release(f"{visit_id}/{attempt}")
         except Transient as error:
             logs.failure("place_not_given_back", error)
 
     async def gone(self, visit_id: str) -> None:
         """No job for the visit is left at the provider, of whatever attempt: nothing is held."""
         try:
-            for place in await self.slots.holders():
-                if place.holder.rpartition("/")[0] == visit_id:
-                    await self.slots.release(place.holder)
+            for permit in await self.semaphore.holders():
+                if permit.holder.rpartition("/")[0] == visit_id:
+                    await self.semaphore.release(permit.holder)
         except Transient as error:
             logs.failure("place_not_given_back", error)
 
@@ -220,7 +224,7 @@ class Admission:
         Raises:
             Transient: the store is not available.
         """
-        await self._flows.forget(user_id)
+        await self._turn_counters.forget(user_id)
 
     async def position(self, visit: Visit) -> int | None:
         """The visit's place in its lane, from 1 on; None when it is not in line.
@@ -232,59 +236,61 @@ class Admission:
         """
         if visit.turn is None:
             return None
-        lane = lane_of_turn(visit.turn)
-        return 1 + await self._room.before(first_turn(lane), visit.turn, visit.visit_id)
+        priority = priority_of_turn(visit.turn)
+        return 1 + await self._room.before(first_turn(priority), visit.turn, visit.visit_id)
 
     async def _may_submit(self, visit: Visit) -> Waits | None:
-        now, lane = self._clock.now(), lane_of(visit)
-        goes_first = await self._has_place(visit) or await self._nobody_waits_before(lane)
-        if goes_first and await self._take(visit, lane, HELD_FOR):
+        now, priority = self._clock.now(), priority_of(visit)
+        goes_first = await self._has_permit(visit) or await self._nobody_waits_before(priority)
+        if goes_first and await self._take(visit, priority, HELD_FOR):
             if await self._within_the_cap(visit):
                 return None
-            await self.slots.release(holder_of(visit))
-        turn = await draw_turn(self._flows, await self._line(), visit.user_id, lane, now)
+            await self.semaphore.release(holder_of(visit))
+        turn = await draw_turn(
+            self._turn_counters, await self._line(), visit.user_id, priority, now
+        )
         return Waits(turn, now + LOOK_AGAIN)
 
     async def _within_the_cap(self, visit: Visit) -> bool:
-        assert visit.claim is not None
-        if self._hourly is None or await self._hourly.take(visit.user_id, visit.claim.holder):
+        assert visit.lease is not None
+        if self._hourly is None or await self._hourly.take(visit.user_id, visit.lease.holder):
             return True
         logs.event("order_cap_reached", "warning")
         return False
 
-    async def _has_place(self, visit: Visit) -> bool:
+    async def _has_permit(self, visit: Visit) -> bool:
         """It may have been called to one, or an earlier holder of the claim has one, and a job."""
-        may_have = visit.queued_at is not None or visit.orders > 1
-        return may_have and await self.slots.has(holder_of(visit))
+        may_have = visit.queued_at is not None or visit.possible_orders > 1
+        return may_have and await self.semaphore.has(holder_of(visit))
 
-    async def _nobody_waits_before(self, lane: Lane) -> bool:
+    async def _nobody_waits_before(self, priority: Priority) -> bool:
         """Newcomers stand behind those who wait in the same lane or in a quicker one.
 
         An urgent newcomer stands behind live ones, too, until the next minute calls it before them.
         There the lanes have their shares (`lanes.py`); without that, urgent visits that keep coming
         would take every place that becomes free between two minutes.
         """
-        last = max(first_turn(lane), first_turn(Lane.LIVE))
-        return not await self._room.waiting(0, last + LANE_WIDTH, 1)
+        last = max(first_turn(priority), first_turn(Priority.LIVE))
+        return not await self._room.waiting(0, last + PRIORITY_WIDTH, 1)
 
-    async def _take(self, visit: Visit, lane: Lane, keep: timedelta) -> bool:
+    async def _take(self, visit: Visit, priority: Priority, keep: timedelta) -> bool:
         try:
-            return await self.slots.take(holder_of(visit), lane, self._clock.now() + keep)
+            return await self.semaphore.take(holder_of(visit), priority, self._clock.now() + keep)
         except Contended:
             return False  # whoever waits in line is called as soon as it is quieter
 
-    async def _waiting_in(self, lane: Lane, limit: int) -> list[Stored]:
-        first = first_turn(lane)
-        return [*await self._room.waiting(first, first + LANE_WIDTH, limit)]
+    async def _waiting_in(self, priority: Priority, limit: int) -> list[Stored]:
+        first = first_turn(priority)
+        return [*await self._room.waiting(first, first + PRIORITY_WIDTH, limit)]
 
-    async def _waiting_behind(self, lane: Lane, last: Visit) -> list[Stored]:
+    async def _waiting_behind(self, priority: Priority, last: Visit) -> list[Stored]:
         """The next ones behind `last`; none where all of a page have its turn."""
         assert last.turn is not None
-        end = first_turn(lane) + LANE_WIDTH
+        end = first_turn(priority) + PRIORITY_WIDTH
         page = await self._room.waiting(last.turn, end, AT_ONCE)
-        place = (last.turn, last.visit_id)
-        return [each for each in page if (each.visit.turn, each.visit.visit_id) > place]
+        permit = (last.turn, last.visit_id)
+        return [each for each in page if (each.visit.turn, each.visit.visit_id) > permit]
 
-    async def _line(self) -> Line:
-        found = await self._lines.documents.get(LINE)
-        return found[0] if found else Line()
+    async def _line(self) -> QueueState:
+        found = await self._queue_states.documents.get(LINE)
+        return found[0] if found else QueueState()

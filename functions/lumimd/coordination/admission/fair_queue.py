@@ -11,17 +11,21 @@ turns is a round robin. Who comes anew begins at the virtual time, beside the ot
 from datetime import datetime, timedelta
 from typing import Final
 
-from lumimd.policies.priorities import Lane, Line
-from lumimd.ports.turn_counters import Flows
+from lumimd.policies.priorities import Priority, QueueState
+from lumimd.ports.turn_counters import TurnCounters
 
 REMEMBERED_FOR: Final = timedelta(days=2)
 """A flow whose last turn is so old has no visit in line; it may begin anew."""
 
 
-async def draw_turn(flows: Flows, line: Line, user_id: str, lane: Lane, now: datetime) -> int:
+async def draw_turn(
+    turn_counters: TurnCounters, line: QueueState, user_id: str, priority: Priority, now: datetime
+) -> int:
     """The turn of a visit that joins `line` now.
 
     Raises:
         Transient: the store is not available.
     """
-    return await flows.draw(user_id, lane, line.virtual_time(lane), now + REMEMBERED_FOR)
+    return await turn_counters.draw(
+        user_id, priority, line.virtual_time(priority), now + REMEMBERED_FOR
+    )

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
-from lumimd.coordination.admission.semaphore import Slots
+from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.domain.errors import Transient
 from lumimd.domain.visit import ProcessingStatus, Status, Visit
-from lumimd.policies.permits import Place
+from lumimd.policies.permits import Permit
 from lumimd.ports.clock import Clock
 from lumimd.ports.transcriber import JobGone, Running, Transcriber
 from lumimd.ports.visit_store import VisitStore
@@ -73,7 +73,7 @@ def _is_settled(visit: Visit, now: datetime) -> bool:
     return now - (times.processing_completed_at or times.processing_started_at) > SETTLED
 
 
-async def sweep(jobs: Jobs, slots: Slots) -> int:
+async def reclaim(jobs: Jobs, semaphore: Semaphore) -> int:
     """Free the places of those whose job has ended; how many.
 
     Raises:
@@ -81,8 +81,8 @@ async def sweep(jobs: Jobs, slots: Slots) -> int:
     """
     now, gate = jobs.clock.now(), asyncio.Semaphore(LOOKS_AT_ONCE)
 
-    async def freed(place: Place) -> bool:
-        visit_id, _, attempt = place.holder.rpartition("/")
+    async def freed(permit: Permit) -> bool:
+        visit_id, _, attempt = permit.holder.rpartition("/")
         async with gate:
             try:
                 stored = await jobs.store.get(visit_id)
@@ -91,14 +91,14 @@ async def sweep(jobs: Jobs, slots: Slots) -> int:
                 if found is Fate.ABANDONED and not await _runs(jobs, visit):
                     found = Fate.ENDED
                 if found is Fate.ENDED:
-                    await slots.release(place.holder)
+                    await semaphore.release(permit.holder)
             except Transient as error:
                 logs.failure("place_not_looked_at", error, visitId=visit_id)
                 return False
         return found is Fate.ENDED
 
-    old = [place for place in await slots.holders() if now - place.since > OLD]
-    count = sum(await asyncio.gather(*(freed(place) for place in old)))
+    old = [permit for permit in await semaphore.holders() if now - permit.since > OLD]
+    count = sum(await asyncio.gather(*(freed(permit) for permit in old)))
     if count:
         logs.event("places_found", "warning", count=count)
     return count

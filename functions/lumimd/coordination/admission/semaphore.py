@@ -6,15 +6,15 @@ from typing import Final
 from zlib import crc32
 
 from lumimd.coordination.shared_document import Shared
-from lumimd.policies.permits import Cap, Place, Shard, left, released, spilled, taken
-from lumimd.policies.priorities import Lane
+from lumimd.policies.permits import Cap, Permit, Shard, left, released, spilled, taken
+from lumimd.policies.priorities import Priority
 from lumimd.ports.clock import Clock
 from lumimd.ports.shared_documents import SharedDocuments
 
 COLLECTION: Final = "ops/slots/shards"
 
 
-class Slots:
+class Semaphore:
     """The places as one instance takes and releases them.
 
     A holder looks into its home shard first, which its name gives; only when there is no room does
@@ -28,7 +28,7 @@ class Slots:
         self._shards = Shared(shards)
         self._clock = clock
 
-    async def take(self, holder: str, lane: Lane, until: datetime) -> bool:
+    async def take(self, holder: str, priority: Priority, until: datetime) -> bool:
         """Have a place until then, or keep the one that the holder has; False: there is none.
 
         Raises:
@@ -36,14 +36,14 @@ class Slots:
             Transient: the store is not available.
         """
         home = self._home(holder)
-        place = Place(holder=holder, lane=lane, since=self._clock.now(), until=until)
-        outcome = await self._shards.change(_key(home), lambda shard: self._at_home(shard, place))
+        permit = Permit(holder=holder, priority=priority, since=self._clock.now(), until=until)
+        outcome = await self._shards.change(_key(home), lambda shard: self._at_home(shard, permit))
         if outcome is not None:
             return outcome
-        for number in self._elsewhere(home, await self._all(), place):
+        for number in self._elsewhere(home, await self._all(), permit):
             if number != home:
-                await self._shards.change(_key(home), lambda shard: self._spilled(shard, place))
-            if await self._shards.change(_key(number), self._into(number, place)):
+                await self._shards.change(_key(home), lambda shard: self._spilled(shard, permit))
+            if await self._shards.change(_key(number), self._into(number, permit)):
                 return True
         return False
 
@@ -57,8 +57,8 @@ class Slots:
         found = await self._shards.documents.get(_key(self._home(holder)))
         home = found[0] if found else Shard()
         shards = (await self._all()).values() if home.spills(now) else [home]
-        places = (shard.of(holder) for shard in shards)
-        return any(place is not None and place.until > now for place in places)
+        permits = (shard.of(holder) for shard in shards)
+        return any(permit is not None and permit.until > now for permit in permits)
 
     async def release(self, holder: str) -> None:
         """Give the place back; nothing happens when there is none.
@@ -79,7 +79,7 @@ class Slots:
                 if shard.of(holder) is not None:
                     await self._shards.change(_key(number), leave)
 
-    async def holders(self) -> tuple[Place, ...]:
+    async def holders(self) -> tuple[Permit, ...]:
         """Every place that is taken.
 
         Raises:
@@ -87,9 +87,9 @@ class Slots:
         """
         now = self._clock.now()
         shards = (await self._all()).values()
-        return tuple(place for shard in shards for place in shard.places if place.until > now)
+        return tuple(permit for shard in shards for permit in shard.permits if permit.until > now)
 
-    async def free(self) -> dict[Lane, int]:
+    async def free(self) -> dict[Priority, int]:
         """How many places each lane could have now.
 
         Raises:
@@ -100,38 +100,38 @@ class Slots:
             left(shards.get(number, Shard()), self.cap.room(number), now)
             for number in range(self.cap.shards)
         ]
-        return {lane: sum(room[lane] for room in rooms) for lane in Lane}
+        return {priority: sum(room[priority] for room in rooms) for priority in Priority}
 
-    def _at_home(self, shard: Shard | None, place: Place) -> tuple[Shard | None, bool | None]:
+    def _at_home(self, shard: Shard | None, permit: Permit) -> tuple[Shard | None, bool | None]:
         """None for an outcome: the holder may have, or may find, a place elsewhere."""
         now, shard = self._clock.now(), shard or Shard()
-        if shard.of(place.holder) is None and shard.spills(now):
+        if shard.of(permit.holder) is None and shard.spills(now):
             return None, None
-        after = taken(shard, place, self.cap.room(self._home(place.holder)), now)
+        after = taken(shard, permit, self.cap.room(self._home(permit.holder)), now)
         if after is None:
             return None, False if self.cap.shards == 1 else None
         return after, True
 
-    def _spilled(self, shard: Shard | None, place: Place) -> tuple[Shard, None]:
-        return spilled(shard or Shard(), place.until), None
+    def _spilled(self, shard: Shard | None, permit: Permit) -> tuple[Shard, None]:
+        return spilled(shard or Shard(), permit.until), None
 
     def _into(
-        self, number: int, place: Place
+        self, number: int, permit: Permit
     ) -> Callable[[Shard | None], tuple[Shard | None, bool]]:
         def into(shard: Shard | None) -> tuple[Shard | None, bool]:
-            after = taken(shard or Shard(), place, self.cap.room(number), self._clock.now())
+            after = taken(shard or Shard(), permit, self.cap.room(number), self._clock.now())
             return after, after is not None
 
         return into
 
-    def _elsewhere(self, home: int, shards: Mapping[int, Shard], place: Place) -> list[int]:
+    def _elsewhere(self, home: int, shards: Mapping[int, Shard], permit: Permit) -> list[int]:
         """Where to look: where the holder is, else wherever there is room, home first."""
-        at = [number for number, shard in shards.items() if shard.of(place.holder) is not None]
+        at = [number for number, shard in shards.items() if shard.of(permit.holder) is not None]
         now, numbers = self._clock.now(), range(self.cap.shards)
         return at or [
             number
             for number in (*numbers[home:], *numbers[:home])
-            if left(shards.get(number, Shard()), self.cap.room(number), now)[place.lane]
+            if left(shards.get(number, Shard()), self.cap.room(number), now)[permit.priority]
         ]
 
     async def _all(self) -> dict[int, Shard]:

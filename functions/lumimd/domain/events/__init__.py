@@ -4,7 +4,7 @@ Each event knows which fields it sets (`changes`); which status follows, and whe
 still news, is the table's business (`visit.py`). `recorded` events appear in the history.
 """
 
-from lumimd.domain.events.event import Changes, Charge, Event, holder_died
+from lumimd.domain.events.event import Changes, Charge, Event, expired_without_outcome
 from lumimd.domain.events.holds import (
     STOPPED_BY_HOLD,
     HoldReleased,
@@ -119,5 +119,5 @@ __all__ = [
     "VisitEdited",
     "VisitExpired",
     "VisitPrioritized",
-    "holder_died",
+    "expired_without_outcome",
 ]

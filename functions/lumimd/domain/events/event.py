@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from lumimd.domain import ledger
 from lumimd.domain.errors import ErrorCode
 from lumimd.domain.progress import Step
-from lumimd.domain.visit import Claim, Trouble, Visit
+from lumimd.domain.visit import Lease, Trouble, Visit
 
 Changes = dict[str, Any]
 
@@ -48,23 +48,23 @@ class Charge:
         return {"ledger": ledger.charged(visit, self.transcript_id, self.seconds)}
 
 
-NOBODY: Final = "nobody"
+NO_WORKER: Final = "nobody"
 """The holder of a claim that only keeps others off for a while."""
 
 
-def nobodys_before(until: datetime) -> Claim:
+def paused_until(until: datetime) -> Lease:
     """Keeps a repeated task, or a tick that lost a race, from asking again before the time."""
-    return Claim(holder=NOBODY, until=until)
+    return Lease(holder=NO_WORKER, until=until)
 
 
-def holder_died(visit: Visit) -> bool:
+def expired_without_outcome(visit: Visit) -> bool:
     """Whether the claim of the visit, once it has ended, is that of somebody who said nothing."""
-    return visit.claim is not None and visit.claim.holder != NOBODY
+    return visit.lease is not None and visit.lease.holder != NO_WORKER
 
 
-def claimed(visit: Visit, claim: Claim) -> Changes:
+def leased(visit: Visit, lease: Lease) -> Changes:
     """A try of the stage begins; if its holder dies, the visit is due when the claim ends."""
-    return {"claim": claim, "stage_tries": visit.stage_tries + 1, "wake_at": claim.until}
+    return {"lease": lease, "stage_tries": visit.stage_tries + 1, "wake_at": lease.until}
 
 
 def trouble(visit: Visit, code: ErrorCode, now: datetime) -> Trouble:

@@ -155,8 +155,8 @@ def _stopped(visit: Visit) -> Changes:
         "attempt": visit.attempt + 1,
         "processing_error": None,
         "stage_tries": 0,
-        "deaths": 0,
-        "claim": None,
+        "expired_leases": 0,
+        "lease": None,
         "trouble": None,
         "held_since": None,
     }

@@ -11,16 +11,16 @@ from lumimd.domain.events.event import (
     Changes,
     Charge,
     Event,
-    claimed,
-    holder_died,
-    nobodys_before,
+    expired_without_outcome,
+    leased,
+    paused_until,
     trouble,
 )
 from lumimd.domain.progress import Step
 from lumimd.domain.takes import in_turn, takes_of, unfinished
 from lumimd.domain.timing import MAX_TRIES, POLL_EVERY
 from lumimd.domain.visit import (
-    Claim,
+    Lease,
     ProcessingError,
     ProcessingStatus,
     RefusedTake,
@@ -69,7 +69,7 @@ class AudioReplaced(AudioAccepted):
         return {
             **begun_with(visit, line[0], line[1:], now),
             # A transcript of a file that had no end may have been ordered: look before paying.
-            "orders": visit.orders if line[0] == visit.audio != self.audio else 0,
+            "possible_orders": visit.possible_orders if line[0] == visit.audio != self.audio else 0,
             "refused_takes": _with_the_failed(visit, self.audio, now, left if stopped else ()),
             "kept": _kept(visit),
         }
@@ -89,13 +89,13 @@ def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: date
         "attempt": visit.attempt + 1,
         "counted": False,
         "queued_at": None,
-        "deaths": 0,
+        "expired_leases": 0,
         "stage_tries": 0,
-        "orders": 0,
+        "possible_orders": 0,
         "restarts": 0,
         "requests": 0,
         "unanswered_requests": 0,
-        "claim": None,
+        "lease": None,
         "trouble": None,
         "held_since": None,
         "processing_error": None,
@@ -161,22 +161,22 @@ class SubmissionClaimed(Event):
     """
 
     step = Step.SUBMITTING
-    claim: Claim
+    lease: Lease
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        died = holder_died(visit)
+        died = expired_without_outcome(visit)
         return {
-            **claimed(visit, self.claim),
+            **leased(visit, self.lease),
             "stage_tries": visit.stage_tries + (0 if died else 1),
-            "deaths": visit.deaths + died,
-            "orders": visit.orders + 1,
+            "expired_leases": visit.expired_leases + died,
+            "possible_orders": visit.possible_orders + 1,
             "turn": None,
         }
 
 
 def _still_unopened(visit: Visit) -> int:
     """`deaths` after a wait: 0, as deploys end workers too; unopened recordings stay so."""
-    return MAX_TRIES if visit.deaths >= MAX_TRIES else 0
+    return MAX_TRIES if visit.expired_leases >= MAX_TRIES else 0
 
 
 @dataclass(frozen=True)
@@ -198,10 +198,10 @@ class SubmissionDeferred(Event):
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
-            "claim": nobodys_before(self.until),
+            "lease": paused_until(self.until),
             "wake_at": self.until,
             "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
-            "deaths": visit.deaths + self.died,
+            "expired_leases": visit.expired_leases + self.died,
             "counted": visit.counted or self.counted,
             "trouble": trouble(visit, self.code, now),
         }
@@ -218,19 +218,19 @@ class SubmissionHeld(Event):
 
     recorded = False
     until: datetime
-    had_claimed: bool = True
+    had_lease: bool = True
     for_fault: bool = False
     counted: bool = False
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        gives_back = self.had_claimed or (self.for_fault and holder_died(visit))
+        gives_back = self.had_lease or (self.for_fault and expired_without_outcome(visit))
         return {
-            "claim": nobodys_before(self.until),
+            "lease": paused_until(self.until),
             "wake_at": self.until,
             "held_since": visit.held_since or now,
             "fault_at": now if self.for_fault else visit.fault_at,
             "turn": None,
-            "deaths": _still_unopened(visit) if self.for_fault else visit.deaths,
+            "expired_leases": _still_unopened(visit) if self.for_fault else visit.expired_leases,
             "counted": visit.counted or self.counted,
             "stage_tries": visit.stage_tries - (1 if gives_back else 0),
         }
@@ -247,23 +247,23 @@ class SubmissionQueued(Event):
     step = Step.QUEUED
     turn: int | None
     until: datetime
-    had_claimed: bool = True
+    had_lease: bool = True
 
     @property
     def detail(self) -> str:
         return "over_quota" if self.turn is None else "in_line"
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        used = 1 if self.had_claimed else 0
+        used = 1 if self.had_lease else 0
         return {
             "turn": self.turn,
             "queued_at": visit.queued_at or now,
             "counted": visit.counted or self.turn is not None,
-            "claim": None,
+            "lease": None,
             "wake_at": self.until,
             "stage_tries": visit.stage_tries - used,
-            "deaths": _still_unopened(visit),
-            "orders": visit.orders - used,
+            "expired_leases": _still_unopened(visit),
+            "possible_orders": visit.possible_orders - used,
         }
 
 
@@ -312,11 +312,11 @@ class TranscriptionSubmitted(Event):
                 provider=self.provider, transcript_id=self.transcript_id, submitted_at=now
             ),
             "counted": True,
-            "deaths": 0,
+            "expired_leases": 0,
             "stage_tries": 0,
             "trouble": None,
             "held_since": None,
             "ledger": ledger.ordered(visit, self.transcript_id),
-            "claim": None,
+            "lease": None,
             "wake_at": now + POLL_EVERY,
         }

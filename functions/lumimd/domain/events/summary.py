@@ -6,12 +6,12 @@ from typing import Final
 
 from lumimd.domain import ledger
 from lumimd.domain.clinical import Source, VisitSummary
-from lumimd.domain.events.event import Changes, Event, claimed, nobodys_before
+from lumimd.domain.events.event import Changes, Event, leased, paused_until
 from lumimd.domain.events.submission import AudioRejected, SubmissionDeferred, SubmissionHeld
 from lumimd.domain.ledger import NOTHING, Settlement
 from lumimd.domain.progress import Step
 from lumimd.domain.timing import request_grace
-from lumimd.domain.visit import Claim, Stage, Visit
+from lumimd.domain.visit import Lease, Stage, Visit
 
 RETIRED_KNOWN: Final = 200
 """Ids of items that are gone, the newest: those of the last ten summaries or so."""
@@ -30,7 +30,7 @@ class SummaryRequested(Event):
         return {
             "requests": visit.requests + 1,
             "unanswered_requests": unanswered,
-            "claim": None,
+            "lease": None,
             "wake_at": now + request_grace(unanswered),
         }
 
@@ -40,13 +40,13 @@ class SummaryClaimed(Event):
     """Somebody is about to pay for the summary."""
 
     step = Step.SUMMARIZING
-    claim: Claim
+    lease: Lease
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
-            **claimed(visit, self.claim),
+            **leased(visit, self.lease),
             "unanswered_requests": 0,
-            "ledger": ledger.reserved(visit, self.claim.reserved),
+            "ledger": ledger.reserved(visit, self.lease.reserved),
         }
 
 
@@ -93,7 +93,7 @@ class ProvisionalSummaryStored(Event):
         return {
             **_results(self.source, self.summary),
             "provisional": True,
-            "claim": nobodys_before(self.until),
+            "lease": paused_until(self.until),
             "stage_tries": visit.stage_tries - (0 if self.used_a_try else 1),
             "held_since": visit.held_since if self.used_a_try else visit.held_since or now,
             "fault_at": now if self.for_fault else visit.fault_at,

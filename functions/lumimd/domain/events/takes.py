@@ -102,8 +102,8 @@ def _as_before(visit: Visit, code: ErrorCode, now: datetime) -> Changes:
         "kept": None,
         "processing_error": None,
         "stage_tries": 0,
-        "deaths": 0,
-        "claim": None,
+        "expired_leases": 0,
+        "lease": None,
         "trouble": None,
         "held_since": None,
     }

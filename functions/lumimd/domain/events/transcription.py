@@ -96,7 +96,7 @@ class TranscriptStored(Event):
             "held_since": None,
             "requests": 1,
             "unanswered_requests": 0,
-            "claim": None,
+            "lease": None,
             "wake_at": now + REQUEST_GRACE,
         }
 
@@ -144,9 +144,9 @@ class TranscriptionRestarted(Event):
             "transcription": None,
             "attempt": visit.attempt + 1,
             "stage_tries": 0,
-            "deaths": 0,
+            "expired_leases": 0,
             "restarts": visit.restarts + 1,
-            "claim": None,
+            "lease": None,
             "wake_at": self.until,
         }
 

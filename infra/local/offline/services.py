@@ -1,0 +1,138 @@
+"""The pipeline's parts for transcripts that are there already: memory, and no waiting."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+from lumimd.adapters.memory import (
+    ManualClock,
+    MemoryTaskQueue,
+    MemoryTranscriber,
+    MemoryVisitStore,
+)
+from lumimd.adapters.memory.deletions import MemoryDeletions
+from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
+from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
+from lumimd.adapters.openai.model_answers import read_summary
+from lumimd.coordination.shutdown import GracefulShutdown
+from lumimd.domain.audio import MAX_SECONDS, Audio
+from lumimd.domain.clinical import Source, VisitSummary
+from lumimd.domain.errors import Held
+from lumimd.domain.transcript import Transcript
+from lumimd.domain.visit import Stage
+from lumimd.policies.deployment import Policy
+from lumimd.policies.flags import Flags
+from lumimd.ports.summarizer import Summarizer
+from lumimd.ports.transcriber import Transcribed
+from lumimd.rules.summarizer import RulesSummarizer
+
+
+class ScriptedModel:
+    """A model whose answers are given beforehand; the last one is given again and again."""
+
+    source: Source = "model"
+
+    def __init__(self, answers: list[str]) -> None:
+        self._answers = answers
+        self._next = 0
+
+    async def summarize(self, transcript: Transcript) -> VisitSummary:
+        """The next answer, read as every model's is."""
+        answer = self._answers[min(self._next, len(self._answers) - 1)]
+        self._next += 1
+        return read_summary(answer)
+
+
+class NoRecording:
+    """A bucket whose recordings are as long as the transcript says; there are none to open."""
+
+    def __init__(self, seconds: float) -> None:
+        # Times of a transcript may be guesses: they refuse no recording.
+        self._seconds = min(max(seconds, 1.0), MAX_SECONDS)
+
+    async def measure(self, audio: Audio) -> Audio:
+        """The recording with its duration."""
+        return audio.with_duration(self._seconds)
+
+    async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
+        """A URL that names the recording, as the transcriber's jobs do."""
+        path = f"{audio.bucket}/{audio.storage_path}"
+        return f"https://storage.invalid/{path}?generation={audio.generation}"
+
+
+class OpenGate:
+    """There is always a place, and no quota."""
+
+    async def over_quota(self, visit: object) -> None:
+        """Never."""
+
+    async def may_submit(self, visit: object) -> None:
+        """At once."""
+
+    async def left(self, visit_id: str, attempt: int) -> None:
+        """No visit waits for a place: there is no line."""
+
+
+class EverythingOn:
+    """Every feature, for all users."""
+
+    async def now(self) -> Flags:
+        """The switches as they are without any document."""
+        return Flags()
+
+
+@dataclass
+class OfflineServices:
+    """The parts for one visit of which `transcript` was heard."""
+
+    transcript: Transcript
+    clock: ManualClock
+    model: Summarizer | None = None
+    store: MemoryVisitStore = field(default_factory=MemoryVisitStore)
+    tasks: MemoryTaskQueue = field(default_factory=MemoryTaskQueue)
+    fallback: Summarizer = field(default_factory=RulesSummarizer)
+    policy: Policy = field(default_factory=Policy)
+    flags: EverythingOn = field(default_factory=EverythingOn)
+    shutdown: GracefulShutdown = field(default_factory=GracefulShutdown)
+    admission: Any = field(default_factory=OpenGate)
+    _ids: Any = field(default_factory=lambda: count(1))
+
+    @cached_property
+    def audio(self) -> Any:
+        """The bucket."""
+        return NoRecording(self.transcript.duration_seconds or 0.0)
+
+    @cached_property
+    def transcriber(self) -> MemoryTranscriber:
+        """A provider whose jobs are done at once, with the transcript."""
+        return MemoryTranscriber(lambda _: Transcribed(self.transcript))
+
+    @cached_property
+    def summarizer(self) -> Summarizer:
+        """The model, or the rules where there is none."""
+        return self.model or self.fallback
+
+    @cached_property
+    def deletions(self) -> MemoryDeletions:
+        """The receipts of deleted visits: none."""
+        return MemoryDeletions(self.store)
+
+    @cached_property
+    def retention_queries(self) -> MemoryRetentionQueries:
+        """The visits by age."""
+        return MemoryRetentionQueries(self.store)
+
+    @cached_property
+    def visit_counts(self) -> MemoryVisitCounts:
+        """The visits, counted."""
+        return MemoryVisitCounts(self.store)
+
+    def new_id(self) -> str:
+        """A unique string."""
+        return f"offline-{next(self._ids)}"
+
+    async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
+        """Nothing is ever down."""
+        return None

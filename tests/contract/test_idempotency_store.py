@@ -1,0 +1,119 @@
+"""The contract of `AnswerStore`: one suite for the memory adapter and for Firestore."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from lumimd.adapters.memory.idempotency_store import MemoryIdempotencyStore
+from lumimd.domain.commit import Conflict
+from lumimd.ports.idempotency_store import Answer, IdempotencyStore
+from tests.support.services import START
+
+
+@pytest.fixture(params=["memory", pytest.param("firestore", marks=pytest.mark.emulator)])
+async def store(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[IdempotencyStore]:
+    if request.param == "memory":
+        yield MemoryIdempotencyStore()
+        return
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore.idempotency_store import FirestoreIdempotencyStore
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
+    client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    yield FirestoreIdempotencyStore(client)
+    client.close()
+
+
+def answer(key: str = "k1", user_id: str = "u1", **fields: object) -> Answer:
+    kept = Answer(
+        key=key,
+        user_id=user_id,
+        fingerprint="f",
+        until=START + timedelta(minutes=2),
+        expires_at=START + timedelta(days=1),
+        holder="somebody",
+    )
+    return kept.model_copy(update=fields)
+
+
+async def test_what_was_never_asked_is_none(store: IdempotencyStore) -> None:
+    assert await store.get("k1") is None
+
+
+async def test_an_answer_is_read_whole(store: IdempotencyStore) -> None:
+    done = answer(status=201, body='{"visit": "Knie, 3 Wochen"}')
+    version = await store.save(None, answer())
+    await store.save(version, done)
+    found = await store.get("k1")
+    assert found is not None
+    assert found[0] == done
+
+
+async def test_of_many_who_want_the_same_key_one_gets_it(store: IdempotencyStore) -> None:
+    saves = (store.save(None, answer(holder=f"h{n}")) for n in range(8))
+    outcomes = await asyncio.gather(*saves, return_exceptions=True)
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 7
+    assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
+
+
+async def test_of_many_who_take_over_the_same_key_one_does(store: IdempotencyStore) -> None:
+    version = await store.save(None, answer())
+    saves = (store.save(version, answer(holder=f"h{n}")) for n in range(8))
+    outcomes = await asyncio.gather(*saves, return_exceptions=True)
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 7
+
+
+async def test_a_key_that_was_released_is_free_again(store: IdempotencyStore) -> None:
+    version = await store.save(None, answer())
+    await store.remove(version, answer())
+    assert await store.get("k1") is None
+    assert await store.save(None, answer())
+
+
+async def test_only_whoever_holds_a_key_releases_it(store: IdempotencyStore) -> None:
+    version = await store.save(None, answer())
+    await store.save(version, answer(holder="another"))
+    with pytest.raises(Conflict):
+        await store.remove(version, answer())
+    assert await store.get("k1") is not None
+
+
+async def test_the_answers_of_one_user_are_forgotten(store: IdempotencyStore) -> None:
+    version = await store.save(None, answer("k1"))
+    await store.save(None, answer("k2"))
+    await store.save(None, answer("k3", "u2"))
+    assert await store.forget("u1") == 2
+    assert await store.get("k1") is None
+    assert await store.get("k3") is not None
+    assert await store.forget("u1") == 0
+    # Whoever was still at work keeps nothing of it.
+    with pytest.raises(Conflict):
+        await store.save(version, answer("k1", status=201))
+
+
+async def test_the_answers_that_name_an_id_are_forgotten_and_no_others(
+    store: IdempotencyStore,
+) -> None:
+    for name in ("k1", "k2"):
+        body = f'{{"visitId": "visit-of-{name}"}}'
+        await store.save(None, answer(name).model_copy(update={"status": 201, "body": body}))
+    assert await store.forget("u1", naming="visit-of-k1") == 1
+    assert await store.get("k1") is None
+    assert await store.get("k2") is not None
+
+
+async def test_all_answers_of_a_user_are_looked_at_page_by_page(
+    store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lumimd.adapters.firestore.idempotency_store._BATCH", 2)
+    for number in range(7):
+        body = f'{{"visitId": "v{number % 2}"}}'
+        await store.save(None, answer(f"k{number}").model_copy(update={"body": body}))
+    assert await store.forget("u1", naming='"v0"') == 4
+    assert await store.forget("u1") == 3

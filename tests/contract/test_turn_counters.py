@@ -1,0 +1,84 @@
+"""The contract of `Flows`: one suite for the memory adapter and for Firestore."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
+from lumimd.policies.priorities import Priority, first_turn
+from lumimd.ports.turn_counters import TurnCounters
+from tests.support.services import START
+from tests.support.shared_documents import MEMORY_AND_FIRESTORE
+from tests.support.user_ids import USER_IDS
+
+END = START + timedelta(days=2)
+BATCHES = first_turn(Priority.BATCH)
+
+
+@pytest.fixture(params=MEMORY_AND_FIRESTORE)
+def turn_counters(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TurnCounters]:
+    if request.param == "memory":
+        yield MemoryTurnCounters()
+        return
+    from google.cloud import firestore
+
+    from lumimd.adapters.firestore.turn_counters import FirestoreTurnCounters
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
+    client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    yield FirestoreTurnCounters(client)
+    client.close()
+
+
+async def test_a_flow_begins_after_what_was_admitted_last(turn_counters: TurnCounters) -> None:
+    assert await turn_counters.draw("ann", Priority.LIVE, 41, END) == 42
+
+
+async def test_turns_of_a_flow_are_one_apart(turn_counters: TurnCounters) -> None:
+    drawn = [await turn_counters.draw("ann", Priority.BATCH, BATCHES, END) for _ in range(3)]
+    assert drawn == [BATCHES + 1, BATCHES + 2, BATCHES + 3]
+
+
+async def test_who_was_away_does_not_come_before_the_others(turn_counters: TurnCounters) -> None:
+    assert await turn_counters.draw("ann", Priority.LIVE, 0, END) == 1
+    assert await turn_counters.draw("ann", Priority.LIVE, 90, END) == 91
+    assert await turn_counters.draw("ann", Priority.LIVE, 5, END) == 92
+
+
+async def test_flows_do_not_know_of_each_other(turn_counters: TurnCounters) -> None:
+    assert await turn_counters.draw("ann", Priority.LIVE, 0, END) == 1
+    assert await turn_counters.draw("bob", Priority.LIVE, 0, END) == 1
+    assert await turn_counters.draw("ann", Priority.URGENT, 0, END) == 1
+
+
+async def test_who_draws_a_hundred_times_at_once_gets_a_hundred_turns(
+    turn_counters: TurnCounters,
+) -> None:
+    drawn = await asyncio.gather(
+        *(turn_counters.draw("ann", Priority.LIVE, 10, END) for _ in range(100))
+    )
+    assert sorted(drawn) == list(range(11, 111))
+
+
+async def test_who_is_forgotten_begins_anew(turn_counters: TurnCounters) -> None:
+    await turn_counters.draw("ann", Priority.LIVE, 10, END)
+    await turn_counters.draw("bob", Priority.LIVE, 10, END)
+    await turn_counters.forget("ann")
+    assert await turn_counters.draw("ann", Priority.LIVE, 0, END) == 1
+    assert await turn_counters.draw("bob", Priority.LIVE, 0, END) == 12
+
+
+@pytest.mark.parametrize("user_id", USER_IDS)
+async def test_an_id_of_any_sign_in_provider_has_a_flow_of_its_own(
+    turn_counters: TurnCounters, user_id: str
+) -> None:
+    assert await turn_counters.draw(user_id, Priority.LIVE, 0, END) == 1
+    assert await turn_counters.draw(user_id, Priority.LIVE, 0, END) == 2
+    assert await turn_counters.draw(f"-{user_id[1:]}", Priority.LIVE, 0, END) == 1
+    await turn_counters.forget(user_id)
+    assert await turn_counters.draw(user_id, Priority.LIVE, 0, END) == 1

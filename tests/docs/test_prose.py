@@ -1,0 +1,25 @@
+"""The language of the repository: short sentences that name their actor."""
+
+from tests.docs.prose import SUBJECTS, counted, sources
+
+MOST = 2.0
+"""Per 1,000 words, over comments, docstrings, test names and Markdown."""
+
+
+def test_sentences_name_their_actor() -> None:
+    results = [counted(path) for path in sources()]
+    words = sum(count for count, _ in results)
+    subjects = sum(len(found) for _, found in results)
+    assert 1000 * subjects / words <= MOST, "scripts/python -m tests.docs.prose lists them"
+
+
+def test_hidden_actors_are_found_where_a_clause_begins() -> None:
+    for sentence in (
+        "Who may pay: a lease.",
+        "whoever asks for more is asked again",
+        "A call ends, and nobody knows why.",
+        "The store keeps what was paid for; what is lost comes again.",
+    ):
+        assert SUBJECTS.search(sentence), sentence
+    for sentence in ("A user who signs in sees the visit.", "The owner decides."):
+        assert not SUBJECTS.search(sentence), sentence

@@ -1,0 +1,69 @@
+"""Few places at the provider: the real pipeline over memory, and what people do with it."""
+
+from collections.abc import Iterable
+
+from lumimd.adapters.memory import MemoryTranscriber
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.visit import Visit
+from lumimd.pipeline import accept, recover
+from lumimd.policies.permits import Cap
+from lumimd.ports.transcriber import Running, Transcribed
+from tests.support.services import MemoryServices, transcript
+from tests.support.visits import MINUTE
+
+DOWN = Transient(ErrorCode.INTERNAL_ERROR)
+
+
+class CappedTranscriber(MemoryTranscriber):
+    """Remembers how many jobs ran at once, and in which order they were ordered."""
+
+    most_at_once = 0
+    is_down = False
+
+    async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
+        if self.is_down:
+            raise DOWN
+        job = await super().submit(audio_url, visit_id=visit_id, attempt=attempt)
+        self.most_at_once = max(self.most_at_once, len(self.running()))
+        return job
+
+    def running(self) -> list[str]:
+        return [o.transcript_id for o in self.orders if isinstance(o.state, Running)]
+
+    def ordered_for(self) -> list[str]:
+        return [order.visit_id for order in self.orders]
+
+
+def services_with(permits: int) -> MemoryServices:
+    return MemoryServices(transcriber=CappedTranscriber(), cap=Cap.of(permits))
+
+
+def provider_of(services: MemoryServices) -> CappedTranscriber:
+    assert isinstance(services.transcriber, CappedTranscriber)
+    return services.transcriber
+
+
+async def upload(services: MemoryServices, visit_id: str, **marks: object) -> None:
+    """A recording of the user that `visit_id` begins with; `marks` are fields of the visit."""
+    uploaded = services.upload(visit_id, user_id=visit_id.split("-")[0])
+    if marks:
+        await create(services, visit_id, **marks)
+    await accept.accept(services, uploaded)
+
+
+async def create(services: MemoryServices, visit_id: str, **marks: object) -> None:
+    """What a client does before it uploads."""
+    now = services.clock.now()
+    user = visit_id.split("-")[0]
+    visit = Visit(visit_id=visit_id, user_id=user, created_at=now, updated_at=now)
+    await services.store.create(Commit(visit.model_copy(update=marks)))
+
+
+async def minute_passes(services: MemoryServices, finish: Iterable[str] | None = None) -> None:
+    """The jobs `finish` end (None: all that run), and then the scheduler comes by."""
+    provider = provider_of(services)
+    for job in [*provider.running()] if finish is None else finish:
+        provider.finish(job, Transcribed(transcript()))
+    services.clock.advance(MINUTE)
+    await recover.wake_due(services)

@@ -1,0 +1,193 @@
+"""The pipeline's parts in memory, and the pieces that tests make visits of."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+
+from lumimd.adapters.memory import (
+    ManualClock,
+    MemoryAudioStore,
+    MemoryTaskQueue,
+    MemoryTranscriber,
+    MemoryVisitStore,
+)
+from lumimd.adapters.memory.deletions import MemoryDeletions
+from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
+from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
+from lumimd.coordination.admission.admit import Admission
+from lumimd.coordination.shutdown import GracefulShutdown
+from lumimd.domain.audio import Audio, Upload
+from lumimd.domain.clinical import Source, VisitSummary
+from lumimd.domain.errors import ErrorCode, Held, Permanent
+from lumimd.domain.transcript import Transcript, Utterance
+from lumimd.domain.visit import Stage
+from lumimd.pipeline import accept, collect
+from lumimd.policies.deployment import Policy
+from lumimd.policies.flags import Flags
+from lumimd.policies.permits import Cap
+from lumimd.ports.summarizer import Summarizer
+from lumimd.ports.transcriber import Transcribed
+from lumimd.rules.summarizer import RulesSummarizer
+from tests.support.admission import MemoryGate
+from tests.support.summaries import summary_of
+
+START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+SAMPLE = Path(__file__).parents[2] / "samples" / "visit.m4a"
+
+
+class CountingSummarizer:
+    """Answers with a summary that cites the first utterance, and counts how often it is paid."""
+
+    source: Source = "model"
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.raises: list[Exception] = []
+
+    async def summarize(self, transcript: Transcript) -> VisitSummary:
+        self.calls += 1
+        if self.raises:
+            raise self.raises.pop(0)
+        return summary_of(transcript)
+
+
+@dataclass
+class FixedFlags:
+    """The switches as a test sets them; known at once."""
+
+    stand: Flags = field(default_factory=Flags)
+
+    async def now(self) -> Flags:
+        return self.stand
+
+
+class NothingToSay:
+    """Rules that find nothing worth a summary in any transcript."""
+
+    source: Source = "rules"
+
+    async def summarize(self, transcript: Transcript) -> VisitSummary:
+        raise Permanent(ErrorCode.SUMMARY_INVALID)
+
+
+@dataclass
+class MemoryServices:
+    """Everything in memory; the clock stands until a test moves it."""
+
+    clock: ManualClock = field(default_factory=lambda: ManualClock(START))
+    store: MemoryVisitStore = field(default_factory=MemoryVisitStore)
+    tasks: MemoryTaskQueue = field(default_factory=MemoryTaskQueue)
+    audio: MemoryAudioStore = field(default_factory=MemoryAudioStore)
+    transcriber: MemoryTranscriber = field(default_factory=MemoryTranscriber)
+    summarizer: CountingSummarizer = field(default_factory=CountingSummarizer)
+    fallback: Summarizer = field(default_factory=RulesSummarizer)
+    policy: Policy = field(default_factory=lambda: Policy(requires_consent=False))
+    flags: FixedFlags = field(default_factory=FixedFlags)
+    shutdown: GracefulShutdown = field(default_factory=GracefulShutdown)
+    refusals: dict[Stage, Held] = field(default_factory=dict)
+    cap: Cap | None = None
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.deletions = MemoryDeletions(self.store)
+        self.retention_queries = MemoryRetentionQueries(self.store)
+        self.visit_counts = MemoryVisitCounts(self.store)
+
+    @cached_property
+    def gate(self) -> MemoryGate:
+        return MemoryGate(self.store, self.clock, self.cap, self.flags)
+
+    @cached_property
+    def admission(self) -> Admission:
+        return self.gate.instance()
+
+    def new_id(self) -> str:
+        return f"id-{next(self._ids)}"
+
+    async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
+        return self.refusals.get(stage)
+
+    def upload(
+        self, visit_id: str = "visit-1", generation: int = 1, user_id: str = "user-1"
+    ) -> Upload:
+        """A recording of two seconds in the bucket, and the event that announces it."""
+        uploaded = upload(visit_id, generation, user_id=user_id)
+        self.audio.put(uploaded.audio, tone(seconds=2))
+        return uploaded
+
+
+async def transcribed(services: MemoryServices, visit_id: str = "visit-1") -> None:
+    """A recording has come, and so has its transcript."""
+    await accept.accept(services, services.upload(visit_id))
+    job = services.transcriber.orders[-1].transcript_id
+    services.transcriber.finish(job, Transcribed(transcript()))
+    await collect.collect(services, visit_id, 1, job)
+
+
+def upload(
+    visit_id: str = "visit-1",
+    generation: int = 1,
+    size_bytes: int = 64_044,
+    user_id: str = "user-1",
+) -> Upload:
+    audio = Audio(
+        bucket="recordings",
+        storage_path=f"visits/{user_id}/{visit_id}/audio.wav",
+        generation=generation,
+        content_type="audio/wav",
+        size_bytes=size_bytes,
+    )
+    return Upload(user_id=user_id, visit_id=visit_id, audio=audio, announced_at=START)
+
+
+def another(number: int, visit_id: str = "visit-1", user_id: str = "user-1") -> Upload:
+    """Another file of the same visit; the higher the number, the later it was uploaded."""
+    first = upload(visit_id, user_id=user_id)
+    path = f"visits/{user_id}/{visit_id}/part {number}.wav"
+    changes = {"storage_path": path, "generation": 10 * number}
+    return first.model_copy(update={"audio": first.audio.model_copy(update=changes)})
+
+
+def tone(seconds: float, rate: int = 16_000) -> bytes:
+    """A WAV file of silence."""
+    import io
+    import wave
+
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(b"\x00\x00" * int(seconds * rate))
+    return content.getvalue()
+
+
+DIALOGUE = (
+    ("A", "Good morning, what brings you in today?"),
+    ("B", "I have had a cough for two weeks, doctor."),
+    ("A", "I am going to start you on amoxicillin, 500 milligrams, three times a day."),
+    ("B", "Okay, thank you."),
+)
+
+
+def transcript(dialogue: Sequence[tuple[str, str]] = DIALOGUE) -> Transcript:
+    """The dialogue as a provider would hand it over, two seconds an utterance."""
+    return Transcript(
+        utterances=tuple(
+            Utterance(
+                id=f"u{number}",
+                speaker=speaker,
+                start_ms=2_000 * number,
+                end_ms=2_000 * number + 1_800,
+                text=text,
+                confidence=0.9,
+            )
+            for number, (speaker, text) in enumerate(dialogue, start=1)
+        ),
+        language_code="en",
+        confidence=0.9,
+        duration_seconds=2.0 * len(dialogue),
+    )

@@ -1,0 +1,279 @@
+"""Who may have a job at the provider: the real pipeline over memory, in virtual time."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from lumimd.domain import events as e
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.progress import Step
+from lumimd.domain.visit import ProcessingStatus
+from lumimd.pipeline import accept, collect, delete, recover
+from lumimd.pipeline.save import save_event
+from lumimd.ports.transcriber import Failed, Transcribed
+from tests.support.permits import DOWN, minute_passes, provider_of, services_with, upload
+from tests.support.services import transcript
+from tests.support.visits import MINUTE, visit_of
+
+
+@pytest.mark.no_cover  # traced, so many visits take twice as long or more
+async def test_user_a_with_500_visits_does_not_keep_b_with_one_waiting_for_more_than_a_round() -> (
+    None
+):
+    """And the jobs at the provider are never more than the cap."""
+    services = services_with(5)
+    provider = provider_of(services)
+    for n in range(500):
+        await upload(services, f"ann-{n:03d}")
+    assert len(provider.running()) == 5
+    for _ in range(3):
+        await minute_passes(services)
+    await upload(services, "bob-1")
+    assert (await visit_of(services, "bob-1")).current_step is Step.QUEUED
+    await minute_passes(services)
+    assert "bob-1" in provider.ordered_for()[20:25], "among the next who were called"
+    for _ in range(100):
+        await minute_passes(services)
+    assert provider.most_at_once == 5
+    assert len(provider.orders) == 501
+    assert len(set(provider.ordered_for())) == 501
+
+
+async def test_of_two_users_each_gets_every_other_place() -> None:
+    services = services_with(1)
+    for n in range(40):
+        await upload(services, f"ann-{n:02d}")
+    for _ in range(7):
+        await minute_passes(services)
+    for n in range(3):
+        await upload(services, f"bob-{n}")
+    for _ in range(6):
+        await minute_passes(services)
+    users = [visit_id.split("-")[0] for visit_id in provider_of(services).ordered_for()]
+    assert users[8:] == ["ann", "bob"] * 3
+
+
+async def test_every_place_that_is_free_is_used_while_somebody_waits() -> None:
+    services = services_with(25)
+    provider = provider_of(services)
+    for n in range(120):
+        await upload(services, f"user{n % 7}-{n:03d}")
+    while len(provider.orders) < 120:
+        assert len(provider.running()) == min(25, 120)
+        await minute_passes(services)
+    assert provider.most_at_once == 25
+
+
+async def test_two_instances_that_accept_and_tick_at_once_stay_within_the_cap() -> None:
+    services = services_with(3)
+    other = replace(services)
+    other.__dict__ |= {"gate": services.gate, "deletions": services.deletions}
+    uploads = [services.upload(f"user{n}-1", user_id=f"user{n}") for n in range(12)]
+    both = (services, other)
+    await asyncio.gather(*(accept.accept(both[n % 2], each) for n, each in enumerate(uploads)))
+    provider = provider_of(services)
+    for _ in range(10):
+        for job in [*provider.running()]:
+            provider.finish(job, Transcribed(transcript()))
+        services.clock.advance(MINUTE)
+        await asyncio.gather(recover.wake_due(services), recover.wake_due(other))
+    assert provider.most_at_once == 3
+    assert sorted(provider.ordered_for()) == sorted(f"user{n}-1" for n in range(12))
+
+
+async def test_live_uploads_start_at_once_beside_a_large_batch() -> None:
+    """5,000 files would do the same; no more than the cap of the provider is ever in flight."""
+    services = services_with(8)
+    provider = provider_of(services)
+    for n in range(60):
+        await upload(services, f"archive-{n:03d}", batch_id="b1")
+    assert len(provider.running()) == 6
+    for user in ("ann", "bob"):
+        await upload(services, f"{user}-1")
+        assert (await visit_of(services, f"{user}-1")).processing_status is (
+            ProcessingStatus.TRANSCRIBING
+        )
+    for _ in range(12):
+        await minute_passes(services)
+    assert provider.most_at_once == 8
+    assert len(provider.orders) == 62
+
+
+async def test_an_urgent_visit_overtakes_five_hundred_others() -> None:
+    services = services_with(1)
+    for n in range(500):
+        await upload(services, f"user{n:03d}-1")
+    await upload(services, "emergency-1", urgent=True)
+    await minute_passes(services)
+    assert provider_of(services).ordered_for()[1] == "emergency-1"
+
+
+async def test_a_batch_goes_on_under_constant_live_load() -> None:
+    services = services_with(1)
+    await upload(services, "busy-000")
+    await upload(services, "archive-1", batch_id="b1")
+    for n in range(1, 30):
+        await upload(services, f"busy-{n:03d}")
+        await upload(services, f"busy-{n:03d}b")
+        await minute_passes(services)
+    assert "archive-1" in provider_of(services).ordered_for()[:22]
+
+
+async def test_who_comes_anew_does_not_take_the_place_of_those_who_wait() -> None:
+    services = services_with(1)
+    await upload(services, "ann-1")
+    await upload(services, "bob-1")
+    provider = provider_of(services)
+    provider.finish("job-0", Transcribed(transcript()))
+    await collect.collect(services, "ann-1", 1, "job-0")
+    assert await services.gate.holders() == {}
+    await upload(services, "cem-1")
+    assert provider.ordered_for() == ["ann-1"]
+    await minute_passes(services)
+    assert provider.ordered_for() == ["ann-1", "bob-1"]
+
+
+async def test_waiting_shows_a_position_that_falls_to_the_front() -> None:
+    services = services_with(1)
+    for user in ("ann", "bob", "cem"):
+        await upload(services, f"{user}-1")
+    seen: list[int | None] = []
+    for _ in range(3):
+        seen.append(await services.admission.position(await visit_of(services, "cem-1")))
+        await minute_passes(services)
+    assert seen == [2, 1, None]
+
+
+async def test_waiting_uses_up_no_try_and_tells_its_story() -> None:
+    services = services_with(1)
+    await upload(services, "ann-1")
+    await upload(services, "bob-1")
+    waiting = await visit_of(services, "bob-1")
+    assert (waiting.stage_tries, waiting.possible_orders, waiting.lease) == (0, 0, None)
+    assert waiting.processing_status is ProcessingStatus.PENDING
+    assert waiting.wake_at == services.clock.now() + timedelta(hours=1)
+    for _ in range(70):
+        await minute_passes(services, finish=())
+    assert (await visit_of(services, "bob-1")).turn == waiting.turn
+    assert (await visit_of(services, "bob-1")).queued_at == waiting.queued_at
+    await minute_passes(services)
+    done = await visit_of(services, "bob-1")
+    assert (done.turn, done.queued_at, done.possible_orders) == (None, waiting.queued_at, 1)
+    assert done.processing_status is ProcessingStatus.TRANSCRIBING
+    told = [(entry.event, entry.detail) for entry in await services.store.history("bob-1")]
+    assert ("submission_queued", "in_line") in told
+
+
+@pytest.mark.parametrize(
+    ("outcome", "events"),
+    [
+        (Transcribed(transcript()), "transcript_stored"),
+        (Transcribed(transcript([("A", "")])), "transcription_failed"),
+        (Failed(ErrorCode.AUDIO_TOO_SHORT, is_transient=False), "transcription_failed"),
+        (Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True), "transcription_restarted"),
+    ],
+)
+async def test_a_job_that_has_ended_leaves_its_place(
+    outcome: Transcribed | Failed, events: str
+) -> None:
+    services = services_with(1)
+    await upload(services, "ann-1")
+    assert await services.gate.holders() == {"ann-1/1": 1}
+    provider_of(services).finish("job-0", outcome)
+    await collect.collect(services, "ann-1", 1, "job-0")
+    assert events in [entry.event for entry in await services.store.history("ann-1")]
+    assert await services.gate.holders() == {}
+
+
+async def test_a_recording_that_cannot_be_read_never_has_a_place() -> None:
+    services = services_with(1)
+    uploaded = services.upload("ann-1", user_id="ann")
+    services.audio.put(uploaded.audio, b"no recording")
+    await accept.accept(services, uploaded)
+    assert (await visit_of(services, "ann-1")).processing_status is ProcessingStatus.FAILED
+    assert services.gate.shards.writes == 0
+
+
+async def test_a_place_whose_return_was_lost_is_found_when_others_wait() -> None:
+    services = services_with(1)
+    await upload(services, "ann-1")
+    provider_of(services).finish("job-0", Transcribed(transcript()))
+    services.gate.shards.trouble = DOWN
+    await collect.collect(services, "ann-1", 1, "job-0")
+    services.gate.shards.trouble = None
+    assert await services.gate.holders() == {"ann-1/1": 1}
+    await upload(services, "bob-1")
+    for _ in range(12):
+        await minute_passes(services)
+    assert provider_of(services).ordered_for() == ["ann-1", "bob-1"]
+
+
+async def test_a_job_that_nobody_waits_for_any_more_keeps_its_place_until_it_has_ended() -> None:
+    """The owner cancelled, or recorded anew: the provider is still at work."""
+    services = services_with(2)
+    provider = provider_of(services)
+    await upload(services, "ann-1")
+    await upload(services, "bob-1")
+    stored = await services.store.get("ann-1")
+    assert stored is not None
+    await save_event(services, stored, e.VisitCancelled(None))
+    await accept.accept(services, services.upload("bob-1", generation=2, user_id="bob"))
+    await upload(services, "cem-1")
+    for _ in range(20):
+        await minute_passes(services, finish=())
+    assert provider.ordered_for() == ["ann-1", "bob-1"]
+    provider.finish("job-0", Transcribed(transcript()))
+    provider.finish("job-1", Transcribed(transcript()))
+    await minute_passes(services, finish=())
+    assert sorted(provider.ordered_for()[2:]) == ["bob-1", "cem-1"]
+    assert provider.most_at_once == 2
+
+
+async def test_who_dies_with_a_place_finds_it_again() -> None:
+    services = services_with(1)
+
+    class Died(BaseException):
+        """The process is gone."""
+
+    async def dies(*args: object, **more: object) -> str:
+        raise Died
+
+    ordering, provider_of(services).submit = provider_of(services).submit, dies  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        await upload(services, "ann-1")
+    provider_of(services).submit = ordering  # type: ignore[method-assign]
+    await upload(services, "bob-1")
+    assert await services.gate.holders() == {"ann-1/1": 1}
+    for _ in range(3):
+        await minute_passes(services, finish=())
+    assert provider_of(services).ordered_for() == ["ann-1"]
+    await minute_passes(services)
+    assert provider_of(services).ordered_for() == ["ann-1", "bob-1"]
+
+
+async def test_while_nobody_can_say_whether_there_is_a_place_nothing_is_ordered() -> None:
+    services = services_with(1)
+    services.gate.shards.trouble = DOWN
+    await upload(services, "ann-1")
+    held = await visit_of(services, "ann-1")
+    assert (held.stage_tries, held.processing_status) == (0, ProcessingStatus.PENDING)
+    assert provider_of(services).orders == []
+    services.gate.shards.trouble = None
+    for _ in range(4):
+        await minute_passes(services, finish=())
+    assert provider_of(services).ordered_for() == ["ann-1"]
+
+
+async def test_a_deleted_visit_keeps_its_place_until_the_provider_has_forgotten_it() -> None:
+    services = services_with(1)
+    await upload(services, "ann-1")
+    await upload(services, "bob-1")
+    await delete.begin_deletion(services, "ann-1")
+    for _ in range(15):
+        await minute_passes(services, finish=())
+    assert provider_of(services).ordered_for() == ["ann-1"], "its job is still running"
+    for _ in range(15):
+        await minute_passes(services)
+    assert provider_of(services).ordered_for() == ["ann-1", "bob-1"]

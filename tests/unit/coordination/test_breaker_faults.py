@@ -1,0 +1,232 @@
+"""A provider that refuses the deployment: the breaker opens at once and remembers why."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lumimd.adapters.memory import ManualClock, MemoryTranscriber
+from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
+from lumimd.coordination.breaker.guarded import GuardedTranscriber
+from lumimd.domain.errors import (
+    DeploymentFault,
+    ErrorCode,
+    Held,
+    ProviderRefuses,
+    RefusedAlone,
+    Transient,
+    Unreadable,
+)
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker, State
+from lumimd.policies.breaker_suspects import REMEMBERED, SEVERAL, mark, refused, served
+from tests.support.breakers import DEAD, SECOND, Instances, ask, logged, open_
+from tests.support.services import START
+
+CODE = ErrorCode.TRANSCRIPTION_UNAVAILABLE
+AT_ONCE = [fault for fault in DeploymentFault if fault is not DeploymentFault.REQUEST_REFUSED]
+UNKNOWN = ProviderRefuses(CODE, DeploymentFault.REQUEST_REFUSED)
+
+
+@pytest.fixture
+def shared() -> Instances:
+    return Instances(ManualClock(START))
+
+
+def refuses(fault: DeploymentFault = DeploymentFault.KEY_REFUSED) -> ProviderRefuses:
+    return ProviderRefuses(CODE, fault)
+
+
+async def told(breaker: CircuitBreaker, error: Exception | None, subject: str = "") -> Exception:
+    """The error that the caller of a call sees when the call ends so."""
+
+    async def made() -> None:
+        if error is not None:
+            raise error
+
+    with pytest.raises(Transient) as raised:
+        await breaker.call(made, subject)
+    return raised.value
+
+
+async def serve(breaker: CircuitBreaker, subject: str) -> None:
+    async def made() -> None:
+        return None
+
+    await breaker.call(made, subject)
+
+
+@pytest.mark.parametrize("fault", AT_ONCE)
+async def test_one_refusal_opens_it_everywhere_and_every_caller_is_told_why(
+    shared: Instances, fault: DeploymentFault
+) -> None:
+    here, there = shared.instance(), shared.instance()
+    with logged() as lines:
+        await told(here, refuses(fault))
+    assert [(line["event"], line["severity"], line["reason"]) for line in lines()] == [
+        ("breaker_opened", "ERROR", fault.value)
+    ]
+    for breaker in (here, there):
+        error = await told(breaker, None)
+        assert isinstance(error, ProviderRefuses)
+        assert error.reason is fault
+        assert await breaker.refusal() is not None
+
+
+async def test_the_fault_lasts_until_two_probes_are_answered(shared: Instances) -> None:
+    breaker = shared.instance()
+    await told(breaker, refuses())
+    for trouble in (refuses(), DEAD, refuses(DeploymentFault.UNPAID)):
+        shared.wait(60 * SECOND)
+        error = await told(breaker, trouble)
+        assert isinstance(error, ProviderRefuses), "another trouble does not mend the fault"
+    assert shared.written[-1].fault is DeploymentFault.UNPAID
+    shared.wait(60 * SECOND)
+    assert await ask(breaker) == "answered"
+    assert shared.written[-1].fault is DeploymentFault.UNPAID
+    assert await ask(breaker) == "answered"
+    closed = shared.written[-1]
+    assert (closed.state, closed.fault) == (State.CLOSED, None)
+
+
+async def test_one_probe_at_a_time_asks_whether_the_account_works_again(
+    shared: Instances,
+) -> None:
+    instances = [shared.instance() for _ in range(10)]
+    await told(instances[0], refuses())
+    shared.wait(60 * SECOND)
+    calls = 0
+
+    def counted() -> None:
+        nonlocal calls
+        calls += 1
+
+    for instance in instances:
+        await ask(instance, refuses(), takes=counted)
+    assert calls == 1
+
+
+async def test_an_answer_that_cannot_be_read_says_nothing(shared: Instances) -> None:
+    breaker = shared.instance()
+    for _ in range(30):
+        assert await ask(breaker, Unreadable(CODE)) == "Unreadable"
+    await open_(shared, breaker)
+    shared.wait(60 * SECOND)
+    assert await ask(breaker, Unreadable(CODE)) == "Unreadable"
+    assert await ask(breaker) == "answered", "the next probe may be elected at once"
+
+
+# Orders
+
+
+async def test_polls_go_on_while_orders_are_refused(shared: Instances) -> None:
+    provider = MemoryTranscriber()
+    job = await provider.submit("https://audio", visit_id="v1", attempt=1)
+
+    async def unpaid(*args: object, **more: object) -> str:
+        raise refuses(DeploymentFault.UNPAID)
+
+    provider.submit = unpaid  # type: ignore[method-assign]
+    breaker, orders = shared.instance(TRANSCRIPTION), shared.instance(ORDERS)
+    guarded = GuardedTranscriber(provider, breaker, orders)
+    for minute in range(30):
+        with pytest.raises(ProviderRefuses):
+            await guarded.submit("https://audio", visit_id=f"v{minute}", attempt=1)
+        assert (await guarded.fetch(job)).transcript_id == job
+        shared.wait(60 * SECOND)
+    assert {each.name for each in shared.written} == {"orders"}
+
+
+async def test_other_failures_of_orders_are_the_providers_trouble(shared: Instances) -> None:
+    provider = MemoryTranscriber()
+
+    async def dead(*args: object, **more: object) -> str:
+        raise Transient(CODE)
+
+    provider.submit = dead  # type: ignore[method-assign]
+    guarded = GuardedTranscriber(provider, shared.instance(TRANSCRIPTION), shared.instance(ORDERS))
+    for number in range(6):
+        with pytest.raises(Transient):
+            await guarded.submit("https://audio", visit_id=f"v{number}", attempt=1)
+    assert {(each.name, each.fault) for each in shared.written} == {("transcription", None)}
+    with pytest.raises(BreakerOpen):
+        await guarded.fetch("job")
+
+
+# Refusals for a reason that is not known
+
+
+async def test_several_requests_that_are_refused_open_it(shared: Instances) -> None:
+    for number in range(SEVERAL):
+        error = await told(shared.instance(), UNKNOWN, f"v{number}")
+        assert isinstance(error, ProviderRefuses), "nobody was served: it may be the deployment"
+        assert (shared.written[-1].state is State.OPEN) is (number == SEVERAL - 1)
+    assert shared.written[-1].fault is DeploymentFault.REQUEST_REFUSED
+
+
+async def test_one_request_that_is_refused_for_ever_opens_nothing(shared: Instances) -> None:
+    breaker = shared.instance()
+    for _ in range(50):
+        assert isinstance(await told(breaker, UNKNOWN, "v1"), ProviderRefuses)
+    assert all(each.is_closed for each in shared.written)
+
+
+async def test_a_request_that_is_refused_while_others_are_served_is_alone(
+    shared: Instances,
+) -> None:
+    breaker = shared.instance()
+    await told(breaker, UNKNOWN, "bad")
+    await serve(shared.instance(), "good")
+    shared.wait(6 * SECOND)
+    assert isinstance(await told(breaker, UNKNOWN, "bad"), RefusedAlone)
+    assert isinstance(await told(breaker, UNKNOWN, "new"), ProviderRefuses)
+    assert not isinstance(RefusedAlone(CODE), ProviderRefuses)
+    assert issubclass(RefusedAlone, Held)
+
+
+async def test_bad_requests_that_are_known_never_open_it_again(shared: Instances) -> None:
+    breaker = shared.instance()
+    for number in range(SEVERAL - 1):
+        await told(breaker, UNKNOWN, f"bad{number}")
+    await serve(breaker, "good")
+    await told(breaker, UNKNOWN, "bad9")
+    await serve(breaker, "good")
+    for _ in range(5):
+        for number in (0, 1, 9):
+            assert isinstance(await told(breaker, UNKNOWN, f"bad{number}"), RefusedAlone)
+    assert all(each.is_closed for each in shared.written)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), max_size=80))
+def test_it_opens_exactly_for_several_new_ones_since_anything_was_served(
+    calls: list[tuple[str, bool]],
+) -> None:
+    breaker, suspects, cleared = Breaker(name="orders"), set[str](), set[str]()
+    for subject, is_served in calls:
+        if is_served:
+            breaker = served(breaker, mark(subject))
+            cleared |= suspects - {subject}
+            suspects = set()
+        else:
+            breaker = refused(breaker, mark(subject), START)
+            suspects |= {subject} - cleared
+        assert breaker.is_closed is (len(suspects) < SEVERAL)
+        if not breaker.is_closed:
+            return
+        assert set(breaker.suspects) == {mark(each) for each in suspects}
+
+
+def test_the_memory_of_refused_requests_is_bounded_and_holds_no_ids() -> None:
+    breaker = Breaker(name="orders")
+    for number in range(3 * REMEMBERED):
+        breaker = served(refused(breaker, mark(f"visit-{number}"), START), mark("good"))
+    assert len(breaker.cleared) == REMEMBERED
+    assert "visit" not in str(breaker.to_stored())
+    assert refused(breaker, mark("x"), START + timedelta(days=1)).is_closed
+
+
+def test_a_document_of_the_release_before_is_read() -> None:
+    stored = Breaker(name=MODEL.name).to_stored()
+    for field in ("fault", "suspects", "cleared"):
+        del stored[field]
+    assert Breaker.from_stored(stored) == Breaker(name=MODEL.name)

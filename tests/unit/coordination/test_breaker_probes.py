@@ -1,0 +1,116 @@
+"""Who probes what is down, for how long, and what becomes of a probe whose holder died."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
+from lumimd.domain.errors import TimedOut
+from lumimd.policies import retry
+from lumimd.policies.breaker import MODEL, TRANSCRIPTION, WHILE_PROBED, BreakerPolicy, State
+from lumimd.policies.lease import SUBMISSION, SUMMARY, LeaseDuration
+from tests.support.breakers import DEAD, SECOND, Instances, ask, open_, played
+
+FIFTY = 50
+
+
+@pytest.fixture
+def shared() -> Instances:
+    return Instances()
+
+
+async def test_of_a_hundred_callers_exactly_one_probes(shared: Instances) -> None:
+    breaker = shared.instance()
+    await open_(shared, breaker)
+    shared.wait(60 * SECOND)
+    ended = await probes_of([breaker] * 100)
+    assert (ended.count("answered"), ended.count("refused")) == (1, 99)
+
+
+async def test_of_fifty_instances_exactly_one_probes_in_each_round(shared: Instances) -> None:
+    await open_(shared, shared.instance())
+    shared.wait(60 * SECOND)
+    instances = [shared.instance() for _ in range(FIFTY)]
+    for successes in (1, 0):
+        ended = await probes_of(instances)
+        assert (ended.count("answered"), ended.count("refused")) == (1, FIFTY - 1)
+        assert shared.states[-1][1] == successes
+        shared.wait(WHILE_PROBED)
+    assert shared.states[-1] == (State.CLOSED, 0)
+    assert await probes_of(instances) == ["answered"] * FIFTY
+
+
+async def probes_of(instances: list[CircuitBreaker]) -> list[str]:
+    """All ask at the same moment, and nobody answers before all have asked."""
+    asked = 0
+    all_have_asked = asyncio.Event()
+
+    async def one(breaker: CircuitBreaker) -> str:
+        nonlocal asked
+        ended = "answered"
+        try:
+            async with breaker.admitted():
+                asked += 1
+                if asked == len(instances):
+                    all_have_asked.set()
+                await all_have_asked.wait()
+        except BreakerOpen:
+            asked += 1
+            ended = "refused"
+            if asked == len(instances):
+                all_have_asked.set()
+        return ended
+
+    return list(await asyncio.gather(*map(one, instances)))
+
+
+async def test_a_probe_whose_holder_died_is_replaced_when_its_claim_ends(
+    shared: Instances,
+) -> None:
+    dying, other = shared.instance(), shared.instance()
+    await open_(shared, dying)
+    shared.wait(60 * SECOND)
+    dead = dying.admitted()
+    await dead.__aenter__()  # and it is never heard of again
+    shared.wait(MODEL.probe_for - SECOND)
+    assert await ask(other) == "refused"
+    shared.wait(SECOND)
+    assert await ask(other) == "answered"
+    assert shared.states[-1] == (State.HALF_OPEN, 1)
+    with pytest.raises(BreakerOpen):
+        await dead.__aexit__(DEAD.__class__, DEAD, None)  # a zombie reports a failure
+    assert shared.states[-1] == (State.HALF_OPEN, 1)
+
+
+def test_a_probe_ends_when_its_claim_does() -> None:
+    async def scene(shared: Instances) -> None:
+        breaker = shared.instance()
+        await open_(shared, breaker)
+        await asyncio.sleep(60)
+        began_at = shared.clock.now()
+        with pytest.raises(BreakerOpen) as ended:
+            await breaker.call(lambda: asyncio.sleep(10_000))
+        assert isinstance(ended.value.__cause__, TimedOut)
+        assert shared.clock.now() - began_at == MODEL.probe_for
+        assert shared.states[-1] == (State.OPEN, 0)
+
+    played(scene)
+
+
+@pytest.mark.parametrize(
+    ("policy", "lease", "paid"),
+    [(MODEL, SUMMARY, retry.MODEL), (TRANSCRIPTION, SUBMISSION, retry.ORDER)],
+)
+def test_a_probe_ends_before_the_claim_does_and_after_a_paid_call_would(
+    policy: BreakerPolicy, lease: LeaseDuration, paid: retry.RetryPolicy
+) -> None:
+    """Ended by its claim, a probe would say nothing, and its visit would lose a try."""
+    assert timedelta(seconds=paid.timeout_s) < policy.probe_for < lease.work
+
+
+def test_an_ordinary_call_may_take_as_long_as_it_takes() -> None:
+    async def scene(shared: Instances) -> None:
+        assert await shared.instance().call(lambda: asyncio.sleep(10_000, "answered"))
+
+    played(scene)

@@ -1,0 +1,221 @@
+"""Who may call now: the buckets of users and of all, and what happens without a store."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from lumimd.adapters.memory import ManualClock
+from lumimd.coordination.rate_limits import WITHIN_S, Limits, TooMany
+from lumimd.coordination.shared_document import Contended
+from lumimd.domain.commit import Conflict
+from lumimd.domain.errors import ErrorCode, TimedOut, Transient
+from lumimd.policies.pseudonyms import Pseudonyms
+from lumimd.policies.tiers import Limited, OfAllUsers, Tier
+from lumimd.policies.token_bucket import Bucket, Policy
+from tests.support.services import START
+from tests.support.shared_documents import Troubled
+from tests.unit.policies.test_retry import jumping_loop
+
+MINUTE = timedelta(minutes=1)
+DOWN = Transient(ErrorCode.INTERNAL_ERROR)
+
+TIERS = {
+    Tier.FREE: Policy(tokens=10, per=MINUTE, burst=10),
+    Tier.PAID: Policy(tokens=60, per=MINUTE, burst=30),
+}
+POLICIES = dict.fromkeys(Limited, TIERS)
+
+
+@dataclass
+class Buckets:
+    """Instances over one store."""
+
+    clock: ManualClock = field(default_factory=lambda: ManualClock(START))
+    store: Troubled[Bucket] = field(default_factory=lambda: Troubled(Bucket))
+    of_all: dict[OfAllUsers, Policy] = field(default_factory=dict)
+    _ids: count = field(default_factory=count)
+
+    def instance(self) -> Limits:
+        return Limits(
+            self.store, self.clock, lambda: f"id-{next(self._ids)}", POLICIES, self.of_all
+        )
+
+
+@pytest.fixture
+def buckets() -> Buckets:
+    return Buckets()
+
+
+async def passes(
+    limits: Limits,
+    user: str = "ann",
+    tier: Tier = Tier.FREE,
+    what: Limited = Limited.EXPENSIVE,
+    of_all: OfAllUsers | None = OfAllUsers.ON_DEMAND,
+) -> bool:
+    try:
+        await limits.allow(user, tier, what, of_all)
+    except TooMany:
+        return False
+    return True
+
+
+async def test_a_hundred_calls_at_once_to_several_instances_pass_as_often_as_allowed(
+    buckets: Buckets,
+) -> None:
+    instances = [buckets.instance() for _ in range(4)]
+    outcomes = await asyncio.gather(*(passes(instances[n % 4]) for n in range(100)))
+    assert sum(outcomes) == 10
+    assert buckets.store.writes == 10
+
+
+async def test_who_is_refused_is_told_when_to_come_back(buckets: Buckets) -> None:
+    limits = buckets.instance()
+    for _ in range(10):
+        assert await passes(limits)
+    with pytest.raises(TooMany) as refusal:
+        await limits.allow("ann", Tier.FREE, Limited.EXPENSIVE)
+    assert (refusal.value.what, refusal.value.retry_after_s) == (Limited.EXPENSIVE, 6.0)
+    buckets.clock.advance(timedelta(seconds=6))
+    assert [await passes(limits) for _ in range(2)] == [True, False]
+
+
+async def test_users_and_kinds_of_calls_are_counted_apart(buckets: Buckets) -> None:
+    limits = buckets.instance()
+    while await passes(limits):
+        pass
+    assert await passes(limits, "bob")
+    assert await passes(limits, what=Limited.WRITE)
+
+
+async def test_another_tier_counts_from_the_next_call(buckets: Buckets) -> None:
+    limits = buckets.instance()
+    while await passes(limits):
+        pass
+    assert await passes(limits, tier=Tier.PAID)
+
+
+async def test_all_users_together_have_a_limit_which_one_of_them_does_not_pay_for(
+    buckets: Buckets,
+) -> None:
+    buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=5)
+    limits = buckets.instance()
+    users = [f"user-{n}" for n in range(8)]
+    assert [await passes(limits, user) for user in users] == [True] * 5 + [False] * 3
+    used = [(await limits.usage(user, Tier.FREE))[Limited.EXPENSIVE].used for user in users]
+    assert used == [1] * 5 + [0] * 3
+    buckets.clock.advance(timedelta(seconds=1))
+    assert [await passes(limits, user) for user in users[5:]] == [True, False, False]
+
+
+async def test_a_user_over_the_limit_takes_nothing_from_the_others(buckets: Buckets) -> None:
+    buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=12)
+    limits = buckets.instance()
+    for _ in range(50):
+        await passes(limits, "noisy")
+    assert [await passes(limits, f"user-{n}") for n in range(3)] == [True, True, False]
+
+
+async def test_no_name_of_a_user_is_the_bucket_of_all(buckets: Buckets) -> None:
+    buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=12)
+    limits = buckets.instance()
+    for user in ("", "all", "expensive", "-"):
+        await limits.allow(user, Tier.FREE, Limited.EXPENSIVE, OfAllUsers.ON_DEMAND)
+    kept = await buckets.store.all()
+    assert len(kept) == 5
+    of_one = {bucket.missing for key, bucket in kept.items() if key != "on_demand"}
+    assert {kept["on_demand"].missing} == {4 * each for each in of_one}
+
+
+async def test_a_call_whose_answer_from_the_store_was_lost_is_counted_once(
+    buckets: Buckets,
+) -> None:
+    buckets.store.lost_answers = [Conflict()]  # what a repeated save is told of its own write
+    limits = buckets.instance()
+    assert [await passes(limits) for _ in range(11)] == [True] * 10 + [False]
+
+
+@pytest.mark.parametrize("what", list(Limited))
+async def test_without_a_store_nothing_that_is_counted_passes(
+    buckets: Buckets, what: Limited
+) -> None:
+    buckets.store.trouble = DOWN
+    with pytest.raises(Transient):
+        await buckets.instance().allow("ann", Tier.FREE, what)
+
+
+def test_a_store_that_does_not_answer_is_not_waited_for_long() -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def scene() -> float:
+        buckets = Buckets()
+        buckets.store.kept.get = lambda key: never()  # type: ignore[assignment,method-assign]
+        with pytest.raises(TimedOut):
+            await buckets.instance().allow("ann", Tier.FREE, Limited.WRITE)
+        return asyncio.get_running_loop().time()
+
+    loop = jumping_loop()
+    assert loop.run_until_complete(scene()) == WITHIN_S
+    loop.close()
+
+
+async def test_a_bucket_that_all_want_to_write_at_once_ends_in_a_refusal(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def somebody_is_always_quicker(*args: object) -> object:
+        raise Conflict
+
+    monkeypatch.setattr(buckets.store.kept, "save", somebody_is_always_quicker)
+    monkeypatch.setattr("asyncio.sleep", no_wait)
+    with pytest.raises(TooMany) as refusal:
+        await buckets.instance().allow("ann", Tier.FREE, Limited.EXPENSIVE)
+    assert refusal.value.retry_after_s == 1.0
+    assert isinstance(refusal.value.__cause__, Contended)
+    assert buckets.store.reads == 12
+
+
+async def no_wait(seconds: float) -> None:
+    """Time that a test does not need."""
+
+
+async def test_usage_of_somebody_new_is_nothing(buckets: Buckets) -> None:
+    told = await buckets.instance().usage("ann", Tier.PAID)
+    assert {(each.limit, each.used, each.left) for each in told.values()} == {(30, 0, 30)}
+    assert set(told) == {Limited.EXPENSIVE, Limited.VISITS}
+
+
+async def test_usage_follows_what_was_done(buckets: Buckets) -> None:
+    limits = buckets.instance()
+    for _ in range(4):
+        await passes(limits)
+    told = (await buckets.instance().usage("ann", Tier.FREE))[Limited.EXPENSIVE]
+    assert (told.used, told.left) == (4, 6)
+    assert told.resets_at == START + timedelta(seconds=24)
+
+
+async def test_a_limit_of_all_users_counts_only_the_calls_that_name_it(buckets: Buckets) -> None:
+    buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=2)
+    limits = buckets.instance()
+    assert all([await passes(limits, f"user-{n}", of_all=None) for n in range(30)])
+    assert [await passes(limits, f"user-{n}") for n in range(3)] == [True, True, False]
+    assert await passes(limits, "ann", of_all=None)
+
+
+async def test_a_bucket_names_no_user_and_expires_when_it_is_full(buckets: Buckets) -> None:
+    limits = buckets.instance()
+    for what in Limited:
+        await limits.allow("ann@example.com", Tier.FREE, what)
+    kept = await buckets.store.all()
+    assert len(kept) == len(Limited)
+    assert not any("ann" in f"{key} {bucket.to_stored()}" for key, bucket in kept.items())
+    assert {bucket.expires_at for bucket in kept.values()} == {START + timedelta(seconds=6)}
+
+
+def test_a_pseudonym_needs_the_secret() -> None:
+    of_ann = [Pseudonyms(secret).of("ann") for secret in ("one secret", "another", "")]
+    assert len(set(of_ann)) == 3
+    assert Pseudonyms("one secret").of("ann") == of_ann[0] != Pseudonyms("one secret").of("bob")

@@ -1,0 +1,148 @@
+"""An instance that is told to end puts aside what it works on; somebody else goes on soon."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Coroutine
+from datetime import timedelta
+
+import pytest
+
+from lumimd.coordination import shutdown
+from lumimd.domain.visit import ProcessingStatus, Visit
+from lumimd.pipeline import accept, summarize
+from tests.support.services import MemoryServices, transcribed
+
+SOON = timedelta(minutes=3)
+
+
+@pytest.fixture(autouse=True)
+def _no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutdown, "GRACE_S", 0.0)
+
+
+class Unanswered:
+    """A provider that has got the call, and does not answer it."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+
+    async def __call__(self, *args: object, **more: object) -> None:
+        self.called.set()
+        await asyncio.Event().wait()
+
+
+async def interrupted(
+    services: MemoryServices, work: Coroutine[object, object, None], provider: Unanswered
+) -> Visit:
+    """The visit after the instance that worked on it was told to end."""
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        tasks.create_task(work)
+        await provider.called.wait()
+        services.shutdown.begin()
+    stored = await services.store.get("visit-1")
+    assert stored is not None
+    return stored.visit
+
+
+async def test_an_order_that_was_cut_short_is_looked_for_soon_and_uses_up_no_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = MemoryServices()
+    monkeypatch.setattr(services.transcriber, "submit", provider := Unanswered())
+    visit = await interrupted(services, accept.accept(services, services.upload()), provider)
+    assert visit.processing_status is ProcessingStatus.PENDING
+    assert visit.stage_tries == 0
+    assert visit.possible_orders == 1, "whoever comes next looks before it pays"
+    assert visit.wake_at is not None
+    # The provider's list, which lags by half a minute, shows the order by then.
+    assert timedelta(seconds=45) < visit.wake_at - services.clock.now() <= SOON
+
+
+async def test_a_summary_that_was_cut_short_is_made_by_another_and_uses_up_no_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = MemoryServices()
+    await transcribed(services)
+    monkeypatch.setattr(services.summarizer, "summarize", provider := Unanswered())
+    visit = await interrupted(services, summarize.summarize(services, "visit-1", 1), provider)
+    assert visit.processing_status is ProcessingStatus.SUMMARIZING
+    assert visit.stage_tries == 0
+    assert visit.wake_at is not None
+    assert visit.wake_at - services.clock.now() <= SOON
+
+
+async def never_ends(ending: shutdown.GracefulShutdown, within_s: float) -> None:
+    async with asyncio.timeout(within_s) as limit:
+        with ending.cuts(limit):
+            await asyncio.Event().wait()
+
+
+async def test_what_begins_after_that_is_cut_short_as_well() -> None:
+    ending = shutdown.GracefulShutdown()
+    ending.begin()
+    with pytest.raises(TimeoutError):
+        await never_ends(ending, 3600)
+
+
+async def test_nobody_is_given_more_time_than_there_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutdown, "GRACE_S", 3600.0)
+    ending = shutdown.GracefulShutdown()
+    ending.begin()
+    with pytest.raises(TimeoutError):
+        await never_ends(ending, 0)
+
+
+def test_where_nobody_listens_sigterm_ends_the_process_as_ever() -> None:
+    program = """
+import asyncio, os, signal
+from lumimd.coordination.shutdown import GracefulShutdown
+
+async def main():
+    GracefulShutdown().begin_on_sigterm()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": ":".join(filter(None, sys.path))},
+        timeout=30,
+        check=False,
+    )
+    assert ran.returncode == -signal.SIGTERM
+
+
+def test_the_servers_own_handler_of_sigterm_is_called_as_well() -> None:
+    """In a process of its own: signals are nothing to play with in this one."""
+    program = """
+import asyncio, signal
+from lumimd.coordination.shutdown import GracefulShutdown
+
+async def main():
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(over.set))
+    ending = GracefulShutdown()
+    ending.begin_on_sigterm()
+    print("up", flush=True)
+    await over.wait()
+    await asyncio.sleep(0)
+    print(ending.has_begun, flush=True)
+
+asyncio.run(main())
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": ":".join(filter(None, sys.path))},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.stdout.read().splitlines()[-1] == "True"
+        assert process.wait(timeout=10) == 0

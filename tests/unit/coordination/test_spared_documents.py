@@ -1,0 +1,108 @@
+"""A shared document that cannot be read stops nothing: a spare beside it is begun anew."""
+
+from typing import Any
+
+import pytest
+
+from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
+from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
+from lumimd.coordination.breaker.shared import SharedBreaker
+from lumimd.coordination.flags import SharedFlags
+from lumimd.coordination.shared_document import SPARE, Shared, Spared
+from lumimd.domain.errors import UnreadableDocument
+from lumimd.pipeline import accept, collect
+from lumimd.policies.flags import KEY, Flags
+from lumimd.policies.permits import Cap, Shard
+from lumimd.policies.pseudonyms import Pseudonyms
+from lumimd.ports.transcriber import Transcribed
+from tests.support.services import MemoryServices, transcript
+from tests.support.visits import minutes_pass
+
+NEWER = {"places": "as of a newer release", "turns": 7, "missing": "many", "processing": "auto"}
+
+
+def damage(documents: MemorySharedDocuments[Any], key: str) -> None:
+    """A newer release writes the document."""
+    documents._documents[key] = dict(NEWER), next(documents._next_version)
+
+
+async def accepted(services: MemoryServices, *names: str) -> None:
+    for name in names:
+        await accept.accept(services, services.upload(name, user_id=name))
+
+
+@pytest.mark.parametrize("cap", [Cap(2, 2), Cap(6, 4, per_shard=3)])
+async def test_places_that_cannot_be_read_stop_no_order(cap: Cap) -> None:
+    services = MemoryServices(cap=cap)
+    damage(services.gate.shards.kept, "0000")
+    await accepted(services, *(f"v{number}" for number in range(8)))
+    assert len(services.transcriber.orders) == cap.permits, "never more than the cap, anew"
+    for _ in range(8):
+        for order in list(services.transcriber.orders):
+            services.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+            await collect.collect(services, order.visit_id, 1, order.transcript_id)
+        await minutes_pass(services, 1)
+    assert len(services.transcriber.orders) == 8
+    assert services.gate.shards.kept._documents["0000"][0] == NEWER, "it is as it was"
+    assert await services.gate.holders() == {}, "and every place is given back"
+
+
+async def test_a_line_that_cannot_be_read_goes_on() -> None:
+    services = MemoryServices(cap=Cap(1, 1))
+    await accepted(services, "a", "b", "c")
+    damage(services.gate.lines, "turns")
+    for name in ("a", "b", "c"):
+        (order,) = [o for o in services.transcriber.orders if o.visit_id == name]
+        services.transcriber.finish(order.transcript_id, Transcribed(transcript()))
+        await collect.collect(services, name, 1, order.transcript_id)
+        await minutes_pass(services, 1)
+    assert [order.visit_id for order in services.transcriber.orders] == ["a", "b", "c"]
+    assert services.gate.lines._documents["turns"][0] == NEWER
+
+
+async def test_a_quota_that_cannot_be_read_is_counted_anew() -> None:
+    services = MemoryServices()
+    services.gate.has_quota = True
+    damage(services.gate.buckets.kept, f"visits-{Pseudonyms().of('u')}")
+    for number in range(25):
+        await accept.accept(services, services.upload(f"v{number}", user_id="u"))
+    assert len(services.transcriber.orders) == 20, "as many as the tier allows"
+
+
+async def test_flags_that_cannot_be_read_stand_as_they_are_known() -> None:
+    services = MemoryServices()
+    documents = MemorySharedDocuments(Flags)
+    damage(documents, KEY)
+    assert await SharedFlags(documents, services.clock).now() == Flags()
+
+
+async def test_a_breaker_that_cannot_be_read_lets_calls_pass() -> None:
+    services = MemoryServices()
+    store = MemoryBreakerStore()
+    store._documents["model"] = {"name": "model", "state": "ajar"}, 1
+    with pytest.raises(UnreadableDocument):
+        await store.get("model")
+    shared = SharedBreaker("model", store, services.clock)
+    assert await shared.become(lambda breaker: breaker) is None
+    assert shared.lets_all_pass
+
+
+async def test_the_document_is_used_again_when_it_can_be_read() -> None:
+    kept = MemorySharedDocuments(Shard)
+    shared, shard = Shared(kept), Shard()
+    await shared.change("k", lambda found: (shard, None))
+    before = kept._documents["k"]
+    damage(kept, "k")
+    await shared.change("k", lambda found: (shard, None))
+    assert f"k{SPARE}" in kept._documents
+    kept._documents["k"] = before
+    assert await Spared(kept).get("k") == (shard, before[1])
+    assert await Spared(kept).all() == {"k": shard}
+
+
+async def test_a_user_who_is_forgotten_leaves_no_spare() -> None:
+    kept = MemorySharedDocuments(Shard)
+    damage(kept, "k")
+    await Shared(kept).change("k", lambda found: (Shard(spilled_until=None), None))
+    await Spared(kept).delete("k")
+    assert kept._documents == {}

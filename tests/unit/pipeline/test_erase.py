@@ -1,0 +1,169 @@
+"""A user with thousands of visits has everything deleted: by the request, or by itself later."""
+
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.visit import Deletion, Visit
+from lumimd.pipeline import recover
+from lumimd.pipeline.delete import AGAIN_AFTER, SETTLED_AFTER
+from lumimd.pipeline.erase import LEFT_TO_THE_REQUEST, Erasure, erase, erasure_of, note_erasure
+from lumimd.telemetry import logs
+from tests.contract.test_visit_store import action
+from tests.support.services import MemoryServices
+
+SECOND = timedelta(seconds=1)
+WITHIN = 30 * SECOND
+MANY = 3_000
+
+
+async def services_with(number: int, **fields: object) -> MemoryServices:
+    services = MemoryServices()
+    for n in range(number):
+        await add(services, f"v{n}", **fields)
+    return services
+
+
+async def add(services: MemoryServices, visit_id: str, **fields: object) -> None:
+    now = services.clock.now()
+    visit = Visit(visit_id=visit_id, user_id="u1", created_at=now, updated_at=now)
+    commit = Commit(
+        visit.model_copy(update={"wake_at": None, **fields}),
+        actions=(action(0, visit_id=visit_id),),
+    )
+    await services.store.create(commit)
+
+
+def slowly(services: MemoryServices, monkeypatch: pytest.MonkeyPatch, each: timedelta) -> None:
+    """Every deletion takes `each` of the clock's time."""
+    begin = services.deletions.begin
+
+    async def begins(*args: Any, **kwargs: Any) -> None:
+        services.clock.advance(each)
+        await begin(*args, **kwargs)
+
+    monkeypatch.setattr(services.deletions, "begin", begins)
+
+
+async def asked_for(services: MemoryServices) -> Erasure:
+    await note_erasure(services, "u1")
+    return await erase(services, "u1", services.clock.now() + WITHIN, asked=True)
+
+
+async def receipt(services: MemoryServices) -> Deletion:
+    found = await erasure_of(services, "u1")
+    assert found
+    return found
+
+
+def visits(services: MemoryServices) -> list[str]:
+    return [path.removeprefix("visits/") for path, _ in services.store.raw.under("visits")]
+
+
+async def minutes(services: MemoryServices, number: int) -> None:
+    for _ in range(number):
+        services.clock.advance(timedelta(minutes=1))
+        await recover.wake_due(services)
+
+
+async def test_thousands_of_visits_go_with_one_request() -> None:
+    services = await services_with(MANY)
+    done = await asked_for(services)
+    assert (len(done.deleted), done.is_complete) == (MANY, True)
+    assert visits(services) == []
+    kept = await receipt(services)
+    assert (kept.wake_at, kept.counts["visits"]) == (None, MANY)
+
+
+async def test_the_documents_of_each_visit_go_with_its_sweep() -> None:
+    services = await services_with(250)
+    await asked_for(services)
+    await minutes(services, int(SETTLED_AFTER / timedelta(minutes=1)) + 2)
+    assert {path.split("/")[0] for path in services.store.documents()} == {"deletions"}
+
+
+async def test_what_a_request_has_no_time_for_goes_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = await services_with(600)
+    slowly(services, monkeypatch, SECOND / 5)
+    done = await asked_for(services)
+    assert not done.is_complete
+    assert 100 < len(done.deleted) < 200
+    await minutes(services, 8)
+    assert visits(services) == []
+    assert (await receipt(services)).counts["visits"] == 600
+
+
+async def test_a_request_that_dies_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = await services_with(20)
+    await note_erasure(services, "u1")  # and no more
+    services.clock.advance(LEFT_TO_THE_REQUEST - SECOND)
+    await recover.wake_due(services)
+    assert len(visits(services)) == 20, "the request may still be at work"
+    await minutes(services, 1)
+    assert visits(services) == []
+
+
+async def test_a_visit_from_after_the_request_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = await services_with(20)
+    await note_erasure(services, "u1")
+    services.clock.advance(SECOND)
+    await add(services, "new")
+    await minutes(services, 2)
+    assert visits(services) == ["new"]
+    assert (await receipt(services)).completed_at
+
+
+async def test_what_is_held_stays_and_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = await services_with(150)
+    await add(services, "held", legal_hold=True)
+    done = await asked_for(services)
+    assert (done.held, done.is_complete) == (["held"], True)
+    assert visits(services) == ["held"]
+
+
+@pytest.mark.parametrize("trouble", [Transient(ErrorCode.INTERNAL_ERROR), ValueError()])
+async def test_a_visit_that_fails_keeps_no_other_and_its_turn_comes_again(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = await services_with(150)
+    get = services.store.get
+
+    async def fails(visit_id: str) -> Any:
+        if visit_id == "v7":
+            raise trouble
+        return await get(visit_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services.store, "get", fails)
+        done = await asked_for(services)
+        assert not done.is_complete
+        assert visits(services) == ["v7"]
+        assert (await receipt(services)).completed_at is None
+    await minutes(services, int(AGAIN_AFTER / timedelta(minutes=1)))
+    assert visits(services) == []
+    assert (await receipt(services)).completed_at
+
+
+async def test_no_log_line_says_who_had_everything_deleted() -> None:
+    services = await services_with(3)
+    await note_erasure(services, "u1")
+    logs.configure(to=(written := io.StringIO()))
+    await minutes(services, 3)
+    logs.configure()
+    assert visits(services) == []
+    assert "visit_deleted" in written.getvalue()
+    assert "u1" not in written.getvalue()
+
+
+async def test_action_items_without_their_visit_go_as_well() -> None:
+    services = await services_with(3)
+    del services.store.raw["visits/v1"]  # a backup brought back its action items alone
+    await asked_for(services)
+    await minutes(services, int(SETTLED_AFTER / timedelta(minutes=1)) + 2)
+    assert {path.split("/")[0] for path in services.store.documents()} == {"deletions"}

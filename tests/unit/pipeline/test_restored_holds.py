@@ -1,0 +1,108 @@
+"""A held visit that a backup brings back from before its hold is held all the same."""
+
+import copy
+from datetime import timedelta
+
+import pytest
+
+from lumimd.domain.errors import RefusalCode, Refused, Transient
+from lumimd.operations.rerun import From, rerun
+from lumimd.pipeline import accept, commands, retain
+from lumimd.policies.deployment import Policy
+from tests.support.operators import OperatedServices, operator
+from tests.support.services import MemoryServices, another, tone, transcribed
+from tests.support.visits import run_tasks, visit_of
+from tests.unit.pipeline.test_legal_hold import COMMANDS, documents
+
+YEAR = timedelta(days=365)
+
+
+def made(**policy: object) -> OperatedServices:
+    return OperatedServices(
+        policy=Policy(bucket="recordings", requires_consent=False, **policy)  # type: ignore[arg-type]
+    )
+
+
+async def restored(services: MemoryServices) -> None:
+    """The mark of the hold is there, and the field of the visit is not set."""
+    await transcribed(services)
+    await run_tasks(services)
+    before = copy.deepcopy(services.store.raw["visits/visit-1"])
+    await commands.hold(services, "visit-1", legally=True)
+    services.store.raw["visits/visit-1"] = before
+    assert not (await visit_of(services)).legal_hold
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_it_refuses_every_command(command: str) -> None:
+    services = made()
+    await restored(services)
+    before = documents(services)
+    with pytest.raises(Refused) as refused:
+        await COMMANDS[command](services)
+    assert refused.value.code is RefusalCode.LEGAL_HOLD
+    assert documents(services) == before
+
+
+@pytest.mark.parametrize("begin", From)
+async def test_it_refuses_an_operators_rerun(begin: From) -> None:
+    services = made()
+    await restored(services)
+    with pytest.raises(Refused) as refused:
+        await rerun(operator(services), "visit-1", begin)
+    assert refused.value.code is RefusalCode.LEGAL_HOLD
+
+
+async def test_a_recording_that_comes_for_it_waits_for_the_release() -> None:
+    services = made()
+    await restored(services)
+    newer, before = another(2), documents(services)
+    services.audio.put(newer.audio, tone(seconds=2), services.clock.now())
+    await accept.accept(services, newer)
+    visit = await visit_of(services)
+    assert (visit.legal_hold, visit.held_takes) == (True, (newer.audio,))
+    assert documents(services) == before
+
+
+async def test_retention_erases_and_deletes_nothing_of_it() -> None:
+    services = made(transcript_retention=timedelta(days=60))
+    await restored(services)
+    before = documents(services)
+    services.clock.advance(YEAR)
+    done = await retain.enforce(services)
+    assert (done["deleted"], done["recordings_erased"]) == (0, 0)
+    assert documents(services) == before
+    assert len(services.audio.held) == 1
+
+
+async def test_an_object_hold_that_outlived_its_release_keeps_no_recording_for_ever() -> None:
+    """A run of retention had read the visit as held, and the release came before its call."""
+    services = made()
+    await transcribed(services)
+    await run_tasks(services)
+    await services.audio.hold("recordings", "visits/user-1/visit-1/", held=True)
+    services.clock.advance(YEAR)
+    with pytest.raises(Transient):
+        await retain.enforce(services)
+    assert (await retain.enforce(services))["recordings_erased"] == 1
+
+
+async def test_retention_protects_no_recording_of_a_visit_that_was_released_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = made()
+    await transcribed(services)
+    await run_tasks(services)
+    await commands.hold(services, "visit-1", legally=True)
+    services.clock.advance(YEAR)
+    with_audio = services.retention_queries.with_audio
+
+    async def as_read_before(*asked: object) -> object:
+        page = await with_audio(*asked)  # type: ignore[arg-type]
+        if page.items:
+            await commands.hold(services, "visit-1", legally=False)
+        return page
+
+    monkeypatch.setattr(services.retention_queries, "with_audio", as_read_before)
+    await retain.enforce(services)
+    assert services.audio.held == set()

@@ -1,0 +1,286 @@
+"""Several files of one visit: one at a time, in the order of their upload, and none does harm."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lumimd.domain.errors import ErrorCode
+from lumimd.domain.takes import joined_takes, with_take
+from lumimd.domain.transcript import Utterance
+from lumimd.domain.visit import (
+    ProcessingError,
+    ProcessingStatus,
+    Stage,
+    Status,
+    Transcription,
+    Visit,
+)
+from lumimd.pipeline import collect, commands
+from lumimd.pipeline.reconcile import reconcile
+from lumimd.pipeline.retain import enforce
+from lumimd.ports.transcriber import Transcribed
+from tests.support.services import START, MemoryServices, another, tone, transcript, upload
+from tests.support.takes import FIRST, SECOND, accept, completed, finish, shown, texts
+from tests.support.visits import minutes_pass, run_tasks, visit_of
+
+
+@pytest.fixture
+def services() -> MemoryServices:
+    return MemoryServices()
+
+
+@pytest.mark.parametrize("moment", ["transcribing", "summarizing", "completed"])
+async def test_two_files_are_one_visit_whenever_the_second_comes(
+    services: MemoryServices, moment: str
+) -> None:
+    await accept(services, upload())
+    if moment == "transcribing":
+        await accept(services, another(2))
+    job = services.transcriber.orders[-1].transcript_id
+    services.transcriber.finish(job, Transcribed(transcript(FIRST)))
+    await collect.collect(services, "visit-1", 1, job)
+    if moment == "completed":
+        await run_tasks(services)
+    if moment != "transcribing":
+        await accept(services, another(2))
+    await minutes_pass(services, 2)
+    visit = await finish(services, Transcribed(transcript(SECOND)))
+    assert visit.status is Status.COMPLETED
+    told = await services.store.transcript("visit-1")
+    assert texts(told) == [text for _, text in (*FIRST, *SECOND)]
+    assert [each.id for each in told] == ["u1", "u2", "u3", "u4"]
+    assert [each.start_ms for each in told] == sorted(each.start_ms for each in told)
+    assert told[1].end_ms <= told[2].start_ms
+    assert len(services.transcriber.orders) == 2, "each file is paid once"
+    assert visit.ledger.orders == 2
+    assert [take.audio.generation for take in visit.takes] == [1, 20]
+
+
+async def test_files_are_joined_in_the_order_of_their_upload_not_of_their_events(
+    services: MemoryServices,
+) -> None:
+    await accept(services, another(2))
+    await accept(services, upload())
+    await finish(services, Transcribed(transcript(SECOND)))
+    await finish(services, Transcribed(transcript(FIRST)))
+    told = await services.store.transcript("visit-1")
+    assert texts(told) == [text for _, text in (*FIRST, *SECOND)]
+    assert [each.start_ms for each in told] == sorted(each.start_ms for each in told)
+
+
+async def test_a_bad_first_file_is_noted_and_the_second_is_the_visit(
+    services: MemoryServices,
+) -> None:
+    await accept(services, upload(), b"not a recording")
+    assert (await visit_of(services)).status is Status.FAILED
+    await accept(services, another(2))
+    visit = await finish(services)
+    assert visit.status is Status.COMPLETED
+    (refused,) = visit.refused_takes
+    assert (refused.code, refused.generation) == (ErrorCode.AUDIO_UNREADABLE, 1)
+
+
+async def test_a_bad_file_among_several_is_skipped(services: MemoryServices) -> None:
+    await accept(services, upload())
+    await accept(services, another(2), b"not a recording")
+    await accept(services, another(3))
+    await finish(services, Transcribed(transcript(FIRST)), minutes=6)
+    visit = await finish(services, Transcribed(transcript(SECOND)))
+    assert visit.status is Status.COMPLETED
+    assert texts(await services.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
+    assert [each.code for each in visit.refused_takes] == [ErrorCode.AUDIO_UNREADABLE]
+    assert services.summarizer.calls == 1, "one summary of all"
+
+
+async def test_a_file_is_replaced_in_its_place(services: MemoryServices) -> None:
+    await accept(services, upload())
+    await finish(services, Transcribed(transcript([("A", "Old words."), ("B", "More of them.")])))
+    await accept(services, another(2))
+    await finish(services, Transcribed(transcript(SECOND)))
+    await accept(services, upload(generation=30))
+    visit = await finish(services, Transcribed(transcript(FIRST)))
+    told = await services.store.transcript("visit-1")
+    assert texts(told) == [text for _, text in (*FIRST, *SECOND)]
+    assert len({each.id for each in told}) == 4
+    assert [each.start_ms for each in told] == sorted(each.start_ms for each in told)
+    assert [take.audio.generation for take in visit.takes] == [30, 20]
+
+
+async def test_a_newer_generation_while_it_waits_replaces_it(services: MemoryServices) -> None:
+    await accept(services, upload())
+    await accept(services, another(2))
+    newer = another(2).audio.model_copy(update={"generation": 21})
+    await accept(services, another(2).model_copy(update={"audio": newer}))
+    assert (await visit_of(services)).waiting_takes == (newer,)
+
+
+async def test_consent_that_is_missing_keeps_every_file_waiting(services: MemoryServices) -> None:
+    services.policy = services.policy.__class__(requires_consent=True)
+    await accept(services, upload())
+    await accept(services, another(2))
+    visit = await visit_of(services)
+    assert visit.processing_error
+    assert visit.processing_error.code is ErrorCode.CONSENT_MISSING
+    await commands.give_consent(services, "visit-1")
+    await minutes_pass(services, 2)
+    await finish(services, Transcribed(transcript(FIRST)))
+    visit = await finish(services, Transcribed(transcript(SECOND)))
+    assert texts(await services.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
+
+
+async def test_together_the_files_are_no_longer_than_one_may_be(services: MemoryServices) -> None:
+    before = await completed(services)
+    (take,) = before.takes
+    long = before.model_copy(update={"takes": (take.model_copy(update={"seconds": 36_000.0}),)})
+    services.store.raw["visits/visit-1"] = long.to_stored()
+    await accept(services, another(2))
+    after = await visit_of(services)
+    assert [each.code for each in after.refused_takes] == [ErrorCode.AUDIO_TOO_LONG]
+    assert shown(after) == shown(before)
+
+
+async def test_a_visit_from_before_there_were_takes_gets_a_second_one(
+    services: MemoryServices,
+) -> None:
+    before = await completed(services)
+    stored = before.to_stored()
+    for field in ("takes", "waitingTakes", "refusedTakes", "kept"):
+        del stored[field]
+    services.store.raw["visits/visit-1"] = stored
+    await accept(services, another(2), b"not a recording")
+    assert shown(await visit_of(services)) == shown(before)
+    await accept(services, another(3))
+    await finish(services, Transcribed(transcript(SECOND)))
+    assert texts(await services.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
+
+
+async def test_a_file_is_not_called_late_for_the_lateness_of_another(
+    services: MemoryServices,
+) -> None:
+    late = upload().model_copy(update={"announced_at": START - timedelta(days=1)})
+    await accept(services, late)
+    assert (await visit_of(services)).status is Status.FAILED
+    second = another(2).model_copy(update={"announced_at": START - timedelta(days=1)})
+    await accept(services, second)
+    await finish(services, Transcribed(transcript(FIRST)))
+    visit = await finish(services, Transcribed(transcript(SECOND)))
+    assert (visit.status, visit.refused_takes) == (Status.COMPLETED, ())
+    assert texts(await services.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
+
+
+# Deletion, retention and export cover all files of a visit.
+
+
+async def test_a_deleted_visit_of_several_files_leaves_no_copy_of_any(
+    services: MemoryServices,
+) -> None:
+    await accept(services, upload())
+    await accept(services, another(2))
+    await finish(services, Transcribed(transcript(FIRST)))
+    await finish(services, Transcribed(transcript(SECOND)))
+    await accept(services, another(3))
+    await commands.delete(services, "visit-1")
+    services.transcriber.finish(
+        services.transcriber.orders[-1].transcript_id, Transcribed(transcript())
+    )
+    await minutes_pass(services, 15)
+    assert all(order.is_deleted for order in services.transcriber.orders)
+    assert not services.audio._content
+
+
+async def test_retention_erases_every_file(services: MemoryServices) -> None:
+    await completed(services)
+    await accept(services, another(2), b"not a recording")
+    services.clock.advance(services.policy.audio_retention + timedelta(days=1))
+    await enforce(services)
+    assert not services.audio._content
+
+
+async def test_a_second_file_whose_event_was_lost_is_found_by_reconciliation(
+    services: MemoryServices,
+) -> None:
+    await completed(services)
+    services.policy = services.policy.__class__(
+        requires_consent=False, bucket=services.audio.bucket
+    )
+    second = another(2)
+    services.audio.put(second.audio, tone(seconds=2), at=services.clock.now())
+    services.clock.advance(timedelta(hours=2))
+    assert (await reconcile(services))["recordings_without_a_visit"] == 1
+    assert (await visit_of(services)).processing_status is ProcessingStatus.TRANSCRIBING
+    assert "recordings_without_a_visit" not in await reconcile(services)
+
+
+async def test_files_that_were_stopped_are_not_begun_anew_with_the_next_one(
+    services: MemoryServices,
+) -> None:
+    await accept(services, upload())
+    await accept(services, another(2))
+    await commands.cancel(services, "visit-1")
+    await accept(services, another(3))
+    visit = await finish(services)
+    assert [take.audio.generation for take in visit.takes] == [30]
+    assert [(each.generation, each.code) for each in visit.refused_takes] == [
+        (1, ErrorCode.CANCELLED),
+        (20, ErrorCode.CANCELLED),
+    ]
+    assert len(services.transcriber.orders) == 2
+
+
+async def test_a_file_that_could_not_be_transcribed_is_looked_for_before_it_is_ordered_again(
+    services: MemoryServices,
+) -> None:
+    """Its job may have been ordered although the answer was lost."""
+    await accept(services, upload())
+    visit = await visit_of(services)
+    failed = visit.model_copy(
+        update={
+            "processing_status": ProcessingStatus.FAILED,
+            "processing_error": ProcessingError.of(
+                ErrorCode.TRANSCRIPTION_UNAVAILABLE, Stage.TRANSCRIPTION
+            ),
+            "transcription": None,
+            "wake_at": None,
+        }
+    )
+    services.store.raw["visits/visit-1"] = failed.to_stored()
+    await accept(services, another(2))
+    assert len(services.transcriber.orders) == 1, "the job was found again"
+    assert (await visit_of(services)).waiting_takes == (another(2).audio,)
+
+
+TAKES = st.lists(
+    st.tuples(st.integers(1, 9), st.lists(st.tuples(st.sampled_from("AB"), st.text()), max_size=4)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(TAKES)
+def test_each_file_is_once_and_in_its_place_in_the_transcript_for_any_order_of_arrival(
+    takes: list[tuple[int, list[tuple[str, str]]]],
+) -> None:
+    """Files come by number; one that comes again, as a newer generation, replaces the older one."""
+    visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
+    stored: tuple[Utterance, ...] = ()
+    said: dict[int, list[str]] = {}
+    first_order: dict[int, int] = {}
+    for generation, (number, words) in enumerate(takes, start=100):
+        audio = another(number).audio
+        newer = audio.generation if number not in said else generation
+        visit = visit.model_copy(update={"audio": audio.model_copy(update={"generation": newer})})
+        heard = transcript(words)
+        joined = joined_takes(visit, stored, heard)
+        job = Transcription(provider="p", transcript_id="j", submitted_at=START, completed_at=START)
+        visit = visit.model_copy(update={"takes": with_take(visit, heard, job)})
+        stored = joined.utterances
+        said[number] = [text for _, text in words]
+        first_order.setdefault(number, audio.generation)
+        wanted = [t for n in sorted(said, key=first_order.__getitem__) for t in said[n]]
+        assert texts(stored) == wanted
+        assert len({each.id for each in stored}) == len(stored)
+        assert [each.start_ms for each in stored] == sorted(each.start_ms for each in stored)
+        assert sum(take.utterances or 0 for take in visit.takes) == len(stored)
+    assert (len({each.speaker for each in stored}) > 2) <= (len(said) > 1)

@@ -1,0 +1,288 @@
+"""The environment of a deployment: every problem at once, by name, and never a value."""
+
+import os
+import re
+import traceback
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from lumimd.runtime.settings import Settings, SettingsError, read
+
+EXAMPLE = Path(__file__).parents[3] / ".env.example"
+CANARY = "canary value"
+VARIABLES = {name.upper() for name in Settings.model_fields}
+
+GOOD = {
+    "GOOGLE_CLOUD_PROJECT": "demo",
+    "AUDIO_BUCKET": "recordings",
+    "SUMMARY_QUEUE": "projects/demo/locations/us-central1/queues/summaries",
+    "SUMMARIZE_URL": "https://summarize.invalid",
+    "TASKS_SERVICE_ACCOUNT": "tasks@demo.invalid",
+    "ASSEMBLYAI_API_KEY": "an-assemblyai-key",
+    "WEBHOOK_SECRET": "a-secret-of-the-webhook",
+    "OPENAI_API_KEY": "an-openai-key",
+}
+
+Reading = Callable[[dict[str, str]], Settings]
+
+
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
+    """Reads the settings of an environment that has nothing else."""
+
+    def read_from(environment: dict[str, str]) -> Settings:
+        for variable in [name for name in os.environ if name.upper() in VARIABLES]:
+            monkeypatch.delenv(variable)
+        for variable, value in environment.items():
+            monkeypatch.setenv(variable, value)
+        return read()
+
+    return read_from
+
+
+def problems(reading: Reading, environment: dict[str, str]) -> set[str]:
+    """The variables that the message names, each on a line of its own."""
+    with pytest.raises(SettingsError) as raised:
+        reading(environment)
+    told = "".join(traceback.format_exception(raised.value))
+    assert CANARY not in told
+    _, *lines = str(raised.value).splitlines()
+    return {line.strip().partition(":")[0] for line in lines}
+
+
+def test_a_deployment_needs_no_more_than_this(reading: Reading) -> None:
+    settings = reading(GOOD)
+    assert settings.webhook_secrets == ("a-secret-of-the-webhook",)
+    assert settings.summarizer == "openai"
+
+
+@pytest.mark.parametrize("missing", GOOD)
+def test_each_of_them_is_needed(reading: Reading, missing: str) -> None:
+    assert problems(reading, {**GOOD, missing: ""}) == {missing}
+
+
+def test_all_that_is_missing_is_named_at_once(reading: Reading) -> None:
+    assert problems(reading, {}) == set(GOOD)
+
+
+def test_all_that_is_bad_is_named_at_once_and_no_value_is_shown(reading: Reading) -> None:
+    bad = {name: CANARY for name in VARIABLES if name.endswith(("_URL", "_IPS", "_QUEUE"))}
+    bad |= dict.fromkeys(("TASKS_SERVICE_ACCOUNT", "SUMMARIZER", "AUDIO_HANDOVER"), CANARY)
+    bad |= dict.fromkeys(("WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"), CANARY)
+    assert problems(reading, {**GOOD, **bad}) == set(bad) & VARIABLES
+
+
+def test_bad_and_missing_ones_are_named_together(reading: Reading) -> None:
+    environment = {**GOOD, "SUMMARY_QUEUE": CANARY, "ASSEMBLYAI_API_KEY": ""}
+    assert problems(reading, environment) == {"SUMMARY_QUEUE", "ASSEMBLYAI_API_KEY"}
+
+
+def test_one_bad_address_in_a_list_is_a_problem_of_the_variable(reading: Reading) -> None:
+    environment = {**GOOD, "WEBHOOK_ALLOWED_IPS": f"203.0.113.9, {CANARY}"}
+    assert problems(reading, environment) == {"WEBHOOK_ALLOWED_IPS"}
+
+
+def test_the_rules_need_no_key_of_a_model(reading: Reading) -> None:
+    settings = reading({**GOOD, "OPENAI_API_KEY": "", "SUMMARIZER": "rules"})
+    assert settings.openai_api_key is None
+
+
+def test_while_the_secret_changes_both_are_accepted(reading: Reading) -> None:
+    settings = reading({**GOOD, "WEBHOOK_SECRET_PREVIOUS": "the-secret-of-before"})
+    assert settings.webhook_secrets == ("a-secret-of-the-webhook", "the-secret-of-before")
+
+
+def test_addresses_are_a_list_with_commas(reading: Reading) -> None:
+    settings = reading({**GOOD, "WEBHOOK_ALLOWED_IPS": " 203.0.113.9,2600:1f14::1, "})
+    assert settings.webhook_allowed_ips == {ip_address("203.0.113.9"), ip_address("2600:1f14::1")}
+
+
+def test_settings_do_not_show_their_secrets(reading: Reading) -> None:
+    shown = f"{reading(GOOD)!r} {reading(GOOD)}"
+    for secret in ("ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "OPENAI_API_KEY"):
+        assert GOOD[secret] not in shown
+
+
+def example() -> dict[str, str]:
+    """The variables of the example, switched off ones too."""
+    found = re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE.read_text(), flags=re.MULTILINE)
+    return dict(found)
+
+
+def test_the_example_lists_every_variable_and_no_other() -> None:
+    assert set(example()) == VARIABLES
+
+
+def test_of_the_example_only_the_secrets_are_left_to_fill_in(reading: Reading) -> None:
+    secrets = {"ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "OPENAI_API_KEY"}
+    assert problems(reading, example()) == secrets
+    assert reading(example() | {name: GOOD[name] for name in secrets})
+
+
+@pytest.mark.parametrize("variable", ["LOCAL_TOKEN_SECRET", "FIREBASE_AUTH_EMULATOR_HOST"])
+def test_what_lets_in_whoever_writes_a_token_is_refused_in_the_cloud(
+    reading: Reading, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = {**GOOD, variable: "x" * 32}
+    assert problems(reading, local) == {variable}
+    beside_an_emulator = {**local, "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8580"}
+    assert reading(beside_an_emulator)
+    monkeypatch.setenv("K_SERVICE", "api")  # Cloud Run sets it, always
+    assert problems(reading, beside_an_emulator) == {variable, "FIRESTORE_EMULATOR_HOST"}
+
+
+LOCAL_ONLY = {
+    "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8580",
+    "STORAGE_EMULATOR_HOST": "http://127.0.0.1:4443",
+    "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:8123",
+    "CLOUD_SCHEDULER_EMULATOR_HOST": "127.0.0.1:8124",
+    "FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099",
+    "LOCAL_TOKEN_SECRET": "x" * 32,
+    # No settings; an SDK heeds them by itself.
+    "PUBSUB_EMULATOR_HOST": "127.0.0.1:8785",
+    "FIREBASE_STORAGE_EMULATOR_HOST": "127.0.0.1:9199",
+}
+ADDRESSES = sorted(name for name in VARIABLES if name.endswith("_URL"))
+
+
+@pytest.fixture
+def in_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("K_SERVICE", "api")
+
+
+def test_every_emulator_in_the_settings_is_in_the_table() -> None:
+    emulators = {name for name in VARIABLES if name.endswith("_EMULATOR_HOST")}
+    assert emulators <= set(LOCAL_ONLY)
+
+
+@pytest.mark.parametrize("variable", LOCAL_ONLY)
+def test_the_cloud_has_no_part_of_a_local_stack(
+    reading: Reading, in_the_cloud: None, variable: str
+) -> None:
+    assert problems(reading, {**GOOD, variable: LOCAL_ONLY[variable]}) == {variable}
+
+
+def test_the_parts_of_a_local_stack_are_named_beside_all_other_problems(
+    reading: Reading, in_the_cloud: None
+) -> None:
+    bad = {"AUDIO_HANDOVER": CANARY, "ASSEMBLYAI_API_KEY": ""}
+    assert problems(reading, {**GOOD, **LOCAL_ONLY, **bad}) == set(LOCAL_ONLY) | set(bad)
+
+
+def test_an_empty_variable_is_no_emulator(reading: Reading, in_the_cloud: None) -> None:
+    assert reading({**GOOD, **dict.fromkeys(LOCAL_ONLY, "")})
+
+
+def test_on_a_persons_machine_every_part_may_be_local(reading: Reading) -> None:
+    assert reading({**GOOD, **LOCAL_ONLY, **dict.fromkeys(ADDRESSES, "http://127.0.0.1:9/v1")})
+
+
+@pytest.mark.parametrize("variable", ADDRESSES)
+def test_the_cloud_speaks_to_no_address_without_tls(
+    reading: Reading, in_the_cloud: None, variable: str
+) -> None:
+    assert problems(reading, {**GOOD, variable: "http://provider.invalid"}) == {variable}
+    assert reading({**GOOD, variable: "https://provider.invalid"})
+
+
+@pytest.mark.parametrize("variable", ADDRESSES)
+@pytest.mark.parametrize("address", ["https://", "https:///path", "https://a b", "ftp://a", "a.b"])
+def test_an_address_names_a_host(reading: Reading, variable: str, address: str) -> None:
+    assert problems(reading, {**GOOD, variable: address}) == {variable}
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "OPENAI_API_KEY"],
+)
+@pytest.mark.parametrize("secret", ["k" * 20 + "\n", "k" * 10 + " " + "k" * 10, "ключ" * 8])
+def test_a_secret_that_fits_no_header_is_named(
+    reading: Reading, variable: str, secret: str
+) -> None:
+    assert problems(reading, {**GOOD, variable: secret}) == {variable}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AUDIO_BUCKET", "gs://recordings"),
+        ("GOOGLE_CLOUD_PROJECT", "projects/demo"),
+        ("AUDIO_RETENTION_DAYS", "1000000000"),
+        ("TRANSCRIPT_RETENTION_DAYS", "1000000000"),
+        ("EXPIRE_UNFINISHED_AFTER_DAYS", "1000000000"),
+    ],
+)
+def test_a_value_that_would_fail_at_its_first_use_is_named(
+    reading: Reading, variable: str, value: str
+) -> None:
+    assert problems(reading, {**GOOD, variable: value}) == {variable}
+
+
+def test_a_secret_for_tokens_is_not_short(reading: Reading) -> None:
+    local = {**GOOD, "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8580", "LOCAL_TOKEN_SECRET": "short"}
+    assert problems(reading, local) == {"LOCAL_TOKEN_SECRET"}
+
+
+def test_web_pages_are_a_list_with_commas(reading: Reading) -> None:
+    settings = reading({**GOOD, "WEB_ORIGINS": "https://a.example.com, http://localhost:3000,"})
+    assert settings.web_origins == ("https://a.example.com", "http://localhost:3000")
+
+
+@pytest.mark.parametrize("origins", ["*", "https://*", "https://a.example.com/", "a.example.com"])
+def test_no_page_may_be_every_page(reading: Reading, origins: str) -> None:
+    assert problems(reading, {**GOOD, "WEB_ORIGINS": origins}) == {"WEB_ORIGINS"}
+
+
+def test_the_model_and_its_budget_are_settings(reading: Reading) -> None:
+    default = reading(GOOD)
+    assert default.openai_answer_tokens >= 8_000
+    assert default.openai_reasoning_effort is None
+    chosen = {
+        "OPENAI_MODEL": "my-model",
+        "OPENAI_ANSWER_TOKENS": "9000",
+        "OPENAI_REASONING_EFFORT": "low",
+    }
+    settings = reading(GOOD | chosen)
+    assert (settings.openai_model, settings.openai_answer_tokens) == ("my-model", 9_000)
+    assert settings.openai_reasoning_effort == "low"
+
+
+@pytest.mark.parametrize(
+    ("variable", "values"),
+    [
+        ("OPENAI_MODEL", ["a model", " "]),
+        ("OPENAI_ANSWER_TOKENS", ["0", "999", "1000000", "many", "-1"]),
+        ("OPENAI_REASONING_EFFORT", ["much", "LOW", "0"]),
+    ],
+)
+def test_options_that_no_model_takes_are_refused_at_start(
+    reading: Reading, variable: str, values: list[str]
+) -> None:
+    for value in values:
+        assert problems(reading, {**GOOD, variable: value}) == {variable}
+
+
+RETIRED = re.compile(r"gpt-(3|4)|gpt-5(-|$)|gpt-5\.1|o[134](-|$)|chatgpt|-preview|-latest")
+"""Models with an announced shutdown (OpenAI's deprecations page, November 2026: decision 0018)."""
+
+
+def test_the_model_is_known_to_the_sdk_and_not_announced_for_shutdown() -> None:
+    from openai.types import ChatModel
+
+    default = Settings.model_fields["openai_model"].default
+    assert default in get_args(ChatModel)
+    assert not RETIRED.match(default)
+
+
+def test_the_efforts_are_those_of_the_sdk() -> None:
+    from openai.types import ReasoningEffort
+
+    def words(annotation: object) -> set[str]:
+        return {word for each in get_args(annotation) for word in get_args(each)}
+
+    ours = Settings.model_fields["openai_reasoning_effort"].annotation
+    assert words(ours) == words(ReasoningEffort)
