@@ -27,6 +27,7 @@ from lumimd.pipeline import (
     without_model,
 )
 from lumimd.policies import breaker as breaker_state
+from lumimd.policies import lease as lease_policy
 from lumimd.policies import retry
 from lumimd.runtime import responses
 from tests.simulation.guard import Guard, put
@@ -131,7 +132,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "claim-expiry-gap": Guard(
         "no call of a dead holder is still on its way when the next one looks",
-        put((lease, "GAP", timedelta(0))),
+        put((lease, "LEASE_GRACE", timedelta(0)), (lease_policy, "LEASE_GRACE", timedelta(0))),
         level="crowded",
     ),
     "work-ends-with-the-claim": Guard(

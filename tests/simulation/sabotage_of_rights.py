@@ -112,7 +112,7 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     ),
     "receipt-is-merged": Guard(
         "what a sweep deleted is counted, also when it has lost a race",
-        put((delete, "CONFLICTS", 1)),
+        put((delete, "until_saved", lambda attempt: attempt())),
         level="erasing",
     ),
     "late-recordings-are-erased": Guard(

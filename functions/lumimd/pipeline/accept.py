@@ -1,110 +1,152 @@
-"""The arrival of a recording: note it, take the submission lease, submit."""
+"""READ FIRST. The arrival of a recording, the first step in the life of a visit.
 
-from datetime import timedelta
-from typing import Final
+    accept      note the recording, take the submission lease, and submit
+    submit      check the recording and order its transcript (`submit.py`)
+    collect     fetch the finished transcript and store it (`collect.py`)
+    summarize   make the summary and its action items, and store them (`summarize.py`)
+
+The transition table is `domain/state_machine.py`. Each step reads the visit, decides, and saves one
+event by compare-and-set. A step that gets lost on the way comes back by `wake_at` (`recover.py`).
+"""
+
+from dataclasses import dataclass
 
 from lumimd.domain import events as e
 from lumimd.domain.audio import Upload
-from lumimd.domain.commit import Commit, Conflict
+from lumimd.domain.commit import Commit, Conflict, Stored
 from lumimd.domain.dead_letter import dead_letter_of
-from lumimd.domain.errors import (
-    ErrorCode,
-    Transient,
-)
+from lumimd.domain.errors import ErrorCode
 from lumimd.domain.state_machine import Advance, Effect, advance, audio_event
 from lumimd.domain.visit import Consent, ProcessingStatus, Visit
+from lumimd.pipeline.compare_and_set import until_saved
 from lumimd.pipeline.late_uploads import was_deleted, was_erased
 from lumimd.pipeline.legal_hold import as_marked, protect_recordings
-from lumimd.pipeline.save import CONFLICTS, announce
+from lumimd.pipeline.save import announce
 from lumimd.pipeline.services import Services
 from lumimd.pipeline.submit import submit
 from lumimd.pipeline.switches import held_by_switch
+from lumimd.policies.due import EVENT_CAP
 from lumimd.policies.lease import SUBMISSION
 from lumimd.telemetry import logs
 
-EVENT_CAP: Final = timedelta(hours=12)
-"""An event that nobody could deal with for so long is not tried for ever: it is a dead letter."""
+
+@dataclass(frozen=True)
+class _Arrival:
+    """The steps that an upload causes: its arrival and, if it can begin now, its lease."""
+
+    before: Visit
+    steps: tuple[tuple[e.Event, Advance], ...]
+
+    @property
+    def after(self) -> Visit:
+        return self.steps[-1][1].visit
+
+    @property
+    def takes_lease(self) -> bool:
+        return isinstance(self.steps[-1][0], e.SubmissionClaimed)
 
 
 async def accept(services: Services, upload: Upload) -> None:
-    """A recording has arrived: note it, claim it, and submit it.
+    """Note a recording, and submit it.
 
-    The same upload announced again, or by several events at once, is submitted once.
+    The same upload, announced again or by several events at once, is submitted once.
 
     Raises:
-        Transient: nothing could be saved; the event must come again.
+        Transient: nothing could be saved; the event must be delivered again.
     """
     is_protected = False
-    for _ in range(CONFLICTS):
+
+    async def attempt() -> Stored | None:
+        nonlocal is_protected
         stored = await services.store.get(upload.visit_id)
         if stored is not None and stored.visit.user_id != upload.user_id:
             logs.event("upload_of_another_user", "warning")
-            return
+            return None
         if stored is None and await was_erased(services, upload):
-            return
-        if stored is not None and stored.visit.audio is not None:  # there is something to keep
+            return None
+        if stored is not None and stored.visit.audio is not None:  # results that a hold may keep
             stored = await as_marked(services, stored)
-        now = services.clock.now()
-        visit = stored.visit if stored else _new_visit(services, upload)
-        if upload.consented and visit.consent is None:
-            visit = visit.model_copy(update={"consent": Consent(given_at=now)})
-        if visit.trace is None:  # its owner created it
-            visit = visit.model_copy(update={"trace": services.new_id()})
-        arrived = audio_event(visit, upload.audio)
-        accepted = advance(visit, arrived, now)
-        if not accepted.changed:
+        arrival = await _arrival(services, stored, upload)
+        if arrival is None:
             logs.event("upload_repeated")
-            return
-        if visit.legal_hold or is_protected:  # the hold may end between two tries
-            await protect_recordings(services, accepted.visit, held=visit.legal_hold)
-            is_protected = visit.legal_hold
-        next_event = await _next_event(services, upload, accepted)
-        leased = advance(accepted.visit, next_event, now) if next_event else accepted
-        steps = (accepted, leased) if next_event else (accepted,)
-        entries = tuple(step.entry for step in steps if step.entry)
-        dead_letter = dead_letter_of(None, leased.visit, now)
-        was_dead = visit.processing_status is ProcessingStatus.FAILED
-        commit = Commit(
-            leased.visit,
-            entries,
-            dead_letter=dead_letter,
-            no_dead_letter=was_dead and dead_letter is None,
-        )
-        try:
-            saved = await (
-                services.store.save(stored, commit) if stored else services.store.create(commit)
-            )
-        except Conflict:
-            if stored is None and await was_deleted(services, upload):
-                return
-            continue
-        announce(accepted, arrived)
-        if next_event is not None:
-            announce(leased, next_event)
-        if isinstance(next_event, e.SubmissionClaimed):
-            with logs.about(attempt=saved.visit.attempt, trace=saved.visit.trace):
-                await submit(services, saved)
-        return
-    raise Transient(ErrorCode.INTERNAL_ERROR)
+            return None
+        if arrival.before.legal_hold or is_protected:  # the hold may end between two attempts
+            held = arrival.before.legal_hold
+            await protect_recordings(services, arrival.after, held=held)
+            is_protected = held
+        saved = await _saved(services, stored, arrival)
+        if saved is None:
+            if await was_deleted(services, upload):
+                return None
+            raise Conflict
+        for event, step in arrival.steps:
+            announce(step, event)
+        return saved if arrival.takes_lease else None
+
+    leased = await until_saved(attempt)
+    if leased is not None:
+        with logs.about(attempt=leased.visit.attempt, trace=leased.visit.trace):
+            await submit(services, leased)
+
+
+async def _arrival(services: Services, stored: Stored | None, upload: Upload) -> _Arrival | None:
+    """The steps of the visit; None where the visit has this recording already."""
+    now = services.clock.now()
+    visit = stored.visit if stored else _new_visit(services, upload)
+    if upload.consented and visit.consent is None:
+        visit = visit.model_copy(update={"consent": Consent(given_at=now)})
+    if visit.trace is None:  # its owner created it
+        visit = visit.model_copy(update={"trace": services.new_id()})
+    arrived = audio_event(visit, upload.audio)
+    accepted = advance(visit, arrived, now)
+    if not accepted.changed:
+        return None
+    following = await _next_event(services, upload, accepted)
+    if following is None:
+        return _Arrival(visit, ((arrived, accepted),))
+    after = advance(accepted.visit, following, now)
+    return _Arrival(visit, ((arrived, accepted), (following, after)))
 
 
 async def _next_event(services: Services, upload: Upload, accepted: Advance) -> e.Event | None:
-    """Claims the submission of an arrived recording, if it may be processed and is not stale.
+    """The lease on an arrived recording, or the reason why it is not processed now.
 
-    None where it waits for its turn. The claim may be for an earlier file that had no end.
+    None where it waits behind another file of the visit. The lease may be for an earlier file that
+    was not finished.
     """
     visit = accepted.visit
     if Effect.SUBMIT_AUDIO not in accepted.effects:
         return None
     if services.policy.requires_consent and visit.consent is None:
         return e.AudioRejected(visit.attempt, ErrorCode.CONSENT_MISSING)
+    now = services.clock.now()
     announced_at = upload.announced_at if visit.audio == upload.audio else None
-    if announced_at is not None and services.clock.now() - announced_at > EVENT_CAP:
+    if announced_at is not None and now - announced_at > EVENT_CAP:
         return e.AudioRejected(visit.attempt, ErrorCode.RECEIVED_TOO_LATE)
     held = await held_by_switch(services, visit)
-    return held or e.SubmissionClaimed(
-        visit.attempt, SUBMISSION.lease(services.new_id(), services.clock.now())
+    return held or e.SubmissionClaimed(visit.attempt, SUBMISSION.lease(services.new_id(), now))
+
+
+async def _saved(services: Services, stored: Stored | None, arrival: _Arrival) -> Stored | None:
+    """The visit with the recording; None where it could not be created.
+
+    Raises:
+        Conflict: the visit changed since it was read.
+    """
+    dead_letter = dead_letter_of(None, arrival.after, services.clock.now())
+    was_dead = arrival.before.processing_status is ProcessingStatus.FAILED
+    commit = Commit(
+        arrival.after,
+        tuple(step.entry for _, step in arrival.steps if step.entry),
+        dead_letter=dead_letter,
+        no_dead_letter=was_dead and dead_letter is None,
     )
+    if stored is not None:
+        return await services.store.save(stored, commit)
+    try:
+        return await services.store.create(commit)
+    except Conflict:
+        return None
 
 
 def _new_visit(services: Services, upload: Upload) -> Visit:

@@ -1,6 +1,7 @@
-"""Fetching what a transcription job has come to, whoever says that it may be done.
+"""Collecting the outcome of a transcription job.
 
-Webhook and poller share one way; the table decides who came first.
+A webhook and the poller both lead here. The job is fetched, its state becomes one `Decision`, and
+the decision is saved once; the transition table refuses the second of two.
 """
 
 import asyncio
@@ -13,9 +14,10 @@ from lumimd.domain.errors import ErrorCode, Held, Permanent, RefusedAlone, Trans
 from lumimd.domain.ledger import is_charged
 from lumimd.domain.speaker_roles import assign_roles
 from lumimd.domain.takes import joined_takes, takes_of
+from lumimd.domain.timing import POLL_EVERY
 from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import ProcessingStatus, Visit
-from lumimd.pipeline.save import save_event
+from lumimd.pipeline.save import Decision, save_decision, save_event
 from lumimd.pipeline.services import Services
 from lumimd.policies.deployment_faults import is_fault
 from lumimd.policies.flags import Switch
@@ -30,48 +32,16 @@ COLLECT_WITHIN_S: Final = 8.0
 MAX_RESTARTS: Final = 2
 """New jobs for a recording whose job the provider lost; lost jobs are not charged."""
 
-
-async def collect(services: Services, visit_id: str, attempt: int, transcript_id: str) -> None:
-    """Somebody says that a job of this visit is done. That is a hint: ask the provider itself.
-
-    Raises:
-        Transient: the provider or the store is not available; say it again.
-    """
-    stored = await services.store.get(visit_id)
-    if stored is None or stored.visit.attempt != attempt:
-        logs.event("hint_ignored")
-        return
-    visit = stored.visit
-    with logs.about(trace=visit.trace):
-        flags = await services.flags.now()
-        if not flags.is_on_for(Switch.WEBHOOKS, visit.user_id):
-            logs.event("hint_ignored", code=Switch.WEBHOOKS)
-            return  # the poller asks, every minute
-        job_id = visit.transcription.transcript_id if visit.transcription else transcript_id
-        if visit.processing_status not in (
-            ProcessingStatus.PENDING,
-            ProcessingStatus.TRANSCRIBING,
-        ):
-            logs.event("hint_was_late")
-            return
-        try:
-            job = await services.transcriber.fetch(job_id)
-        except JobGone:
-            logs.event("hint_ignored")
-            return
-        if isinstance(job.state, Running) or not _is_of(job, visit):
-            logs.event("hint_ignored")
-            return
-        await _conclude(services, stored, job)
+_COLLECTED_FROM: Final = (ProcessingStatus.PENDING, ProcessingStatus.TRANSCRIBING)
 
 
 async def collect_in_time(
     services: Services, visit_id: str, attempt: int, transcript_id: str
 ) -> None:
-    """Collect while the provider waits for the answer; if that is too short, at the next wake-up.
+    """Collect while the provider waits for the answer; after that, leave it to the poller.
 
     Raises:
-        Transient: the provider or the store is not available; say it again.
+        Transient: the provider or the store is not available; the webhook must be repeated.
     """
     try:
         async with asyncio.timeout(COLLECT_WITHIN_S):
@@ -85,16 +55,49 @@ async def collect_in_time(
     visit = stored.visit
     if visit.processing_status is ProcessingStatus.TRANSCRIBING and visit.trouble is None:
         await save_event(services, stored, e.TranscriptionPolled(attempt, services.clock.now()))
-    elif visit.processing_status in (ProcessingStatus.PENDING, ProcessingStatus.TRANSCRIBING):
-        # The job's id is not on record yet, or a poll was told to wait, which a wake-up at once
-        # would not heed: what is said now must be said again.
+    elif visit.processing_status in _COLLECTED_FROM:
+        # The job's id is not on record yet, or a poll received a Retry-After, which polling at
+        # once would ignore. The webhook must be repeated.
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
 
-async def poll(services: Services, stored: Stored) -> None:
-    """Ask the provider about the job of a visit that is being transcribed.
+async def collect(services: Services, visit_id: str, attempt: int, transcript_id: str) -> None:
+    """Fetch the job that a webhook names, and save its outcome.
 
-    The job's time limit holds after a bug as well: the visit is put aside like any other.
+    The webhook is a hint: only the provider's answer to our own request counts.
+
+    Raises:
+        Transient: the provider or the store is not available; the webhook must be repeated.
+    """
+    stored = await services.store.get(visit_id)
+    if stored is None or stored.visit.attempt != attempt:
+        logs.event("hint_ignored")
+        return
+    visit = stored.visit
+    with logs.about(trace=visit.trace):
+        flags = await services.flags.now()
+        if not flags.is_on_for(Switch.WEBHOOKS, visit.user_id):
+            logs.event("hint_ignored", code=Switch.WEBHOOKS)
+            return  # the poller asks, every minute
+        if visit.processing_status not in _COLLECTED_FROM:
+            logs.event("hint_was_late")
+            return
+        job_id = visit.transcription.transcript_id if visit.transcription else transcript_id
+        try:
+            job = await services.transcriber.fetch(job_id)
+        except JobGone:
+            logs.event("hint_ignored")
+            return
+        if isinstance(job.state, Running) or not _is_of(job, visit):
+            logs.event("hint_ignored")
+            return
+        await _save_outcome(services, stored, job)
+
+
+async def poll(services: Services, stored: Stored) -> None:
+    """Fetch the job of a visit that is being transcribed, and save its outcome.
+
+    A bug counts as an unanswered poll, so the job's time limit holds in that case as well.
 
     Raises:
         Transient: the store is not available.
@@ -104,10 +107,9 @@ async def poll(services: Services, stored: Stored) -> None:
     except Transient:
         raise
     except Exception as bug:
-        broken = Transient(ErrorCode.TRANSCRIPTION_FAILED)
-        again = _unanswered_poll(services, stored.visit, broken)
         logs.failure("poll_failed", bug)
-        await save_event(services, stored, again, still_wanted=_nobody_asked_since(stored))
+        broken = Transient(ErrorCode.TRANSCRIPTION_FAILED)
+        await save_decision(services, stored, _unanswered(services, stored, broken))
         raise
 
 
@@ -117,27 +119,82 @@ async def _poll(services: Services, stored: Stored) -> None:
     try:
         job = await services.transcriber.fetch(visit.transcription.transcript_id)
     except JobGone:
-        await save_event(
-            services, stored, _restarted(services, visit, ErrorCode.TRANSCRIPTION_FAILED)
-        )
+        decision = Decision(_restarted(services, visit, ErrorCode.TRANSCRIPTION_FAILED))
     except Permanent as error:
-        await save_event(services, stored, e.TranscriptionFailed(visit.attempt, error.code))
+        decision = Decision(e.TranscriptionFailed(visit.attempt, error.code))
     except Transient as error:
         logs.failure("poll_failed", error)
-        again = _unanswered_poll(services, visit, error)
-        nobody_asked = _nobody_asked_since(stored)
-        asked_to_wait = error.retry_after_s is not None
-
-        def still_wanted(now: Visit) -> bool:
-            return nobody_asked(now) or (asked_to_wait and _comes_before(now, again))
-
-        await save_event(services, stored, again, still_wanted=still_wanted)
+        decision = _unanswered(services, stored, error)
     else:
-        await _conclude(services, stored, job)
+        await _save_outcome(services, stored, job)
+        return
+    await save_decision(services, stored, decision)
 
 
-def _comes_before(visit: Visit, polled: e.Event) -> bool:
-    """Whether the visit would ask before the time that a poll was told to wait for."""
+async def _save_outcome(services: Services, stored: Stored, job: Job) -> None:
+    saved = await save_decision(services, stored, await _outcome(services, stored, job))
+    match job.state:
+        case Transcribed() | Failed(is_transient=False):
+            await _forget_copy(services, stored, saved, job)
+
+
+async def _outcome(services: Services, stored: Stored, job: Job) -> Decision:
+    """The decision that follows from the state of the job."""
+    visit, now = stored.visit, services.clock.now()
+    match job.state:
+        case Running() if is_overdue(visit, now):
+            logs.event("job_overdue", "warning")
+            code = ErrorCode.TRANSCRIPTION_FAILED
+            return Decision(_restarted(services, visit, code, given_up=True))
+        case Running():
+            polled = e.TranscriptionPolled(visit.attempt, now + POLL_EVERY)
+            return Decision(polled, still_wanted=_not_polled_since(stored))
+        case Failed(code, is_transient=False):
+            return Decision(e.TranscriptionFailed(visit.attempt, code))
+        case Failed(code):
+            return Decision(_restarted(services, visit, code))
+        case Transcribed(transcript) if transcript.is_silent:
+            charge = e.Charge(job.transcript_id, transcript.duration_seconds or 0.0)
+            return Decision(
+                e.TranscriptionFailed(visit.attempt, ErrorCode.NO_SPEECH, charge=charge)
+            )
+        case Transcribed(heard):
+            roles = heard.model_copy(update={"utterances": assign_roles(heard.utterances)})
+            transcript = roles.divided()
+            pages = (await _with_other_takes(services, visit, transcript)).pages()
+            provider = services.transcriber.provider
+            return Decision(
+                e.TranscriptStored(
+                    visit.attempt, provider, job.transcript_id, transcript, len(pages)
+                ),
+                pages=pages,
+            )
+
+
+def _unanswered(services: Services, stored: Stored, error: Transient) -> Decision:
+    """Poll again later. Of overlapping polls the longer Retry-After counts."""
+    visit, now = stored.visit, services.clock.now()
+    event: e.Event
+    if isinstance(error, Held) and not isinstance(error, RefusedAlone):
+        until = held_until(visit, error, now)
+        event = e.TranscriptionPolled(visit.attempt, until, for_fault=is_fault(error))
+    elif is_overdue(visit, now):
+        event = _restarted(services, visit, error.code, given_up=True)
+    else:
+        failures = visit.trouble.times + 1 if visit.trouble else 1
+        next_poll_at = now + put_aside(failures, error.retry_after_s)
+        event = e.TranscriptionPolled(visit.attempt, next_poll_at, error.code)
+    not_polled_since = _not_polled_since(stored)
+    has_retry_after = error.retry_after_s is not None
+
+    def still_wanted(visit: Visit) -> bool:
+        return not_polled_since(visit) or (has_retry_after and _is_polled_before(visit, event))
+
+    return Decision(event, still_wanted=still_wanted)
+
+
+def _is_polled_before(visit: Visit, polled: e.Event) -> bool:
+    """Whether the visit would be polled before the time that `polled` sets."""
     return (
         isinstance(polled, e.TranscriptionPolled)
         and visit.wake_at is not None
@@ -145,60 +202,8 @@ def _comes_before(visit: Visit, polled: e.Event) -> bool:
     )
 
 
-def _unanswered_poll(services: Services, visit: Visit, error: Transient) -> e.Event:
-    now = services.clock.now()
-    if isinstance(error, Held) and not isinstance(error, RefusedAlone):
-        until = held_until(visit, error, now)
-        return e.TranscriptionPolled(visit.attempt, until, for_fault=is_fault(error))
-    if is_overdue(visit, now):
-        return _restarted(services, visit, error.code, given_up=True)
-    failures = visit.trouble.times + 1 if visit.trouble else 1
-    next_poll_at = now + put_aside(failures, error.retry_after_s)
-    return e.TranscriptionPolled(visit.attempt, next_poll_at, error.code)
-
-
 def _is_of(job: Job, visit: Visit) -> bool:
     return visit.audio is not None and visit.audio.is_named_by(job.audio_url)
-
-
-async def _conclude(services: Services, stored: Stored, job: Job) -> None:
-    """Save what became of the job; a transcript is stored together with the status."""
-    visit = stored.visit
-    match job.state:
-        case Running() if is_overdue(visit, services.clock.now()):
-            logs.event("job_overdue", "warning")
-            code = ErrorCode.TRANSCRIPTION_FAILED
-            await save_event(services, stored, _restarted(services, visit, code, given_up=True))
-        case Running():
-            next_poll_at = services.clock.now() + e.POLL_EVERY
-            polled = e.TranscriptionPolled(visit.attempt, next_poll_at)
-            await save_event(services, stored, polled, still_wanted=_nobody_asked_since(stored))
-        case Failed(code, is_transient=False):
-            failed = e.TranscriptionFailed(visit.attempt, code)
-            await _forget_copy(services, stored, await save_event(services, stored, failed), job)
-        case Failed(code):
-            await save_event(services, stored, _restarted(services, visit, code))
-        case Transcribed(transcript) if transcript.is_silent:
-            charge = e.Charge(job.transcript_id, transcript.duration_seconds or 0.0)
-            silent = e.TranscriptionFailed(visit.attempt, ErrorCode.NO_SPEECH, charge=charge)
-            await _forget_copy(services, stored, await save_event(services, stored, silent), job)
-        case Transcribed(transcript):
-            await _store_transcript(services, stored, job, transcript)
-
-
-async def _store_transcript(
-    services: Services, stored: Stored, job: Job, heard: Transcript
-) -> None:
-    told = heard.model_copy(update={"utterances": assign_roles(heard.utterances)})
-    transcript = told.divided()
-    pages = (await _with_other_takes(services, stored.visit, transcript)).pages()
-    provider = services.transcriber.provider
-    event = e.TranscriptStored(
-        stored.visit.attempt, provider, job.transcript_id, transcript, len(pages)
-    )
-    await _forget_copy(
-        services, stored, await save_event(services, stored, event, pages=pages), job
-    )
 
 
 async def _with_other_takes(services: Services, visit: Visit, heard: Transcript) -> Transcript:
@@ -208,11 +213,11 @@ async def _with_other_takes(services: Services, visit: Visit, heard: Transcript)
 
 
 async def _forget_copy(services: Services, read: Stored, saved: Stored | None, job: Job) -> None:
-    """The job has ended, and its outcome and cost are on record: the provider's copy is deleted.
+    """Delete the provider's copy of a job whose outcome and cost are on record.
 
-    Where there was a second lease, its worker may be looking for the job just now, and would order
-    another one if it were gone; and where the visit goes on with another file, a Retry-After in
-    answer to this call would hold for that one as well. Then reconciliation deletes it.
+    After a second lease its worker may be looking for the job, and would order another one if it
+    were gone. Where the visit goes on with another file, a Retry-After in answer to this call would
+    delay that file as well. In both cases reconciliation deletes the copy.
     """
     if saved is None or max(read.visit.possible_orders, saved.visit.possible_orders) > 1:
         return
@@ -222,22 +227,22 @@ async def _forget_copy(services: Services, read: Stored, saved: Stored | None, j
         return  # the outcome came too late: reconciliation puts the job on the ledger first
     flags = await services.flags.now()
     if not flags.is_on(Switch.PROVIDER_COPIES_DELETED):
-        return  # the provider forgets it by itself, later
+        return  # the provider deletes it by itself, later
     try:
         await services.transcriber.delete(job.transcript_id)
     except (Transient, Permanent) as error:
         logs.failure("provider_copy_kept", error)
 
 
-def _nobody_asked_since(stored: Stored) -> Callable[[Visit], bool]:
-    """Of overlapping polls, the one that was told to wait must not be overruled."""
+def _not_polled_since(stored: Stored) -> Callable[[Visit], bool]:
+    """Of overlapping polls, the one that received a Retry-After must not be overruled."""
     return lambda visit: visit.wake_at == stored.visit.wake_at
 
 
 def _restarted(
     services: Services, visit: Visit, code: ErrorCode, *, given_up: bool = False
 ) -> e.Event:
-    """A new job for a recording whose job was lost or given up, a bounded number of times."""
+    """A new job for a recording whose job was lost or given up, at most `MAX_RESTARTS` times."""
     if visit.restarts >= MAX_RESTARTS:
         return e.TranscriptionFailed(visit.attempt, code, given_up)
     until = services.clock.now() + put_aside(visit.restarts + 1, None)

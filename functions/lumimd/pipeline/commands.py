@@ -1,8 +1,8 @@
-"""What the owner of a visit, or an operator, may ask of it.
+"""Commands of owners and operators on one visit.
 
-Each command reads the visit, decides, asks the table and saves on the condition that nobody else
-has written meanwhile; whoever loses a race reads and decides again. So of a hundred clicks at once
-one counts, and the others are told why not.
+Each command reads the visit, decides, asks the transition table and saves by compare-and-set; after
+a lost race it reads and decides again. Of concurrent duplicates one succeeds; the others raise
+`Refused`.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lumimd.domain import events as e
-from lumimd.domain.commit import Commit, Conflict
-from lumimd.domain.errors import ErrorCode, RefusalCode, Refused, Transient
+from lumimd.domain.commit import Commit
+from lumimd.domain.errors import ErrorCode, RefusalCode, Refused
 from lumimd.domain.state_machine import retry_event
 from lumimd.domain.visit import Consent, Deletion, ProcessingStatus, Visit
 from lumimd.pipeline import legal_hold
+from lumimd.pipeline.compare_and_set import until_saved
 from lumimd.pipeline.delete import begin_deletion
-from lumimd.pipeline.save import CONFLICTS, save_event_once
+from lumimd.pipeline.save import save_event_once
 from lumimd.pipeline.services import Services
 from lumimd.telemetry import logs
 
@@ -42,7 +43,7 @@ async def create(
     batch_id: str | None = None,
     urgent: bool = False,
 ) -> Visit:
-    """A visit that waits for its recording.
+    """Create a visit that waits for its recording.
 
     Raises:
         Conflict: it exists, or existed and was deleted.
@@ -68,7 +69,7 @@ async def create(
 async def retry(services: Services, visit_id: str) -> Visit:
     """Begin another attempt at a failed visit, from the stage that failed.
 
-    What was transcribed is not transcribed again.
+    A stored transcript is not made again.
 
     Raises:
         Refused: `legal_hold`, `still_processing`, `retry_too_soon`, `nothing_to_retry` or
@@ -130,7 +131,7 @@ async def cancel(services: Services, visit_id: str) -> Visit:
 
 
 async def give_consent(services: Services, visit_id: str) -> Visit:
-    """Note that the patient agrees; a recording that was refused for want of it is processed.
+    """Note the consent of the patient; a recording that was refused without it is processed.
 
     Under legal hold the consent is noted as well, and the recording waits for the release.
 
@@ -151,7 +152,7 @@ async def give_consent(services: Services, visit_id: str) -> Visit:
 
 
 async def change(services: Services, visit_id: str, **fields: Any) -> Visit:
-    """Change what is the owner's: `title`, `archived`, `tags`.
+    """Change the fields that belong to the owner: `title`, `archived`, `tags`.
 
     Raises:
         Refused: `legal_hold` or `visit_not_found`.
@@ -159,7 +160,7 @@ async def change(services: Services, visit_id: str, **fields: Any) -> Visit:
     """
     unknown = set(fields) - {"title", "archived", "tags"}
     if unknown:
-        raise TypeError(f"not the owner's: {sorted(unknown)}")
+        raise TypeError(f"not fields of the owner: {sorted(unknown)}")
 
     def decide(visit: Visit, now: datetime) -> e.Event:
         not_held(visit)
@@ -169,7 +170,7 @@ async def change(services: Services, visit_id: str, **fields: Any) -> Visit:
 
 
 async def prioritize(services: Services, visit_id: str, *, urgent: bool) -> Visit:
-    """Let a visit overtake the others in the line for the provider, or end that.
+    """Give a visit the urgent priority in the fair queue, or take it away.
 
     Raises:
         Refused: `already_over` or `visit_not_found`.
@@ -185,7 +186,7 @@ async def prioritize(services: Services, visit_id: str, *, urgent: bool) -> Visi
 
 
 async def hold(services: Services, visit_id: str, *, legally: bool) -> Visit:
-    """Protect a visit from every change and deletion, or end that (`legal_hold.py`).
+    """Put a visit under legal hold, or release it (`legal_hold.py`).
 
     Raises:
         Refused: `visit_not_found`.
@@ -197,8 +198,8 @@ async def hold(services: Services, visit_id: str, *, legally: bool) -> Visit:
 async def delete(services: Services, visit_id: str) -> Deletion:
     """Delete a visit and all that was made of it, also while it is being processed.
 
-    It is gone at once. Recording, tasks and the provider's copies follow, and are counted in the
-    receipt, which is complete when whoever was at work on the visit has stopped for certain.
+    The visit is gone at once. Recording, tasks and the provider's copies follow, and are counted in
+    the receipt. It is complete when every worker of the visit has certainly stopped.
 
     Raises:
         Refused: `legal_hold` or `visit_not_found`.
@@ -213,22 +214,20 @@ async def delete(services: Services, visit_id: str) -> Deletion:
 async def _command(
     services: Services, visit_id: str, decide: Callable[[Visit, datetime], e.Event]
 ) -> Visit:
-    for _ in range(CONFLICTS):
+    async def attempt() -> Visit:
         stored = await services.store.get(visit_id)
         if stored is None:
             raise VisitNotFound
         stored = await legal_hold.as_marked(services, stored)
         with logs.about(visitId=visit_id, trace=stored.visit.trace):
             event = decide(stored.visit, services.clock.now())
-            try:
-                return (await save_event_once(services, stored, event)).visit
-            except Conflict:
-                continue
-    raise Transient(ErrorCode.INTERNAL_ERROR)
+            return (await save_event_once(services, stored, event)).visit
+
+    return await until_saved(attempt)
 
 
 def not_held(visit: Visit) -> None:
-    """Refuse what would change a visit under legal hold.
+    """Refuse a change of a visit under legal hold.
 
     Raises:
         Refused: `legal_hold`.

@@ -1,11 +1,10 @@
-"""Deleting a visit, whoever is at work on it: gone at once, and nothing comes back.
+"""Deletion of a visit: it is gone at once, and no worker brings it back.
 
-The visit's document goes first, and the receipt comes in the same commit. From then on every save
-of whoever was at work fails, since it is conditional on a document that is not there, and so does
-creating it anew, which is conditional on there being no receipt. What is left is swept as often as
-it takes: pages, action items and the recording at once; copies at the provider when the last claim
-has ended, since its holder may have ordered a transcript with its last breath; and all of it again
-whenever a recording comes for a visit that was deleted.
+One commit deletes the visit's document and writes a receipt (tombstone). From then on the saves of
+every worker fail: a save needs the document, and a creation needs the absence of a receipt. A sweep
+deletes the rest and is repeated until nothing is left: pages, action items and the recording at
+once; the provider's copies after the last lease has expired, since its worker may have ordered a
+transcript at the end. A recording that arrives for a deleted visit starts the sweep again.
 """
 
 from collections import Counter
@@ -16,29 +15,30 @@ from typing import Final
 
 from lumimd.domain.commit import Conflict
 from lumimd.domain.dead_letter import dead_letter_of
-from lumimd.domain.errors import ErrorCode, Permanent, RefusalCode, Refused, Transient
+from lumimd.domain.errors import Permanent, RefusalCode, Refused, Transient
 from lumimd.domain.visit import Deletion, Visit
+from lumimd.pipeline.compare_and_set import until_saved
 from lumimd.pipeline.legal_hold import erase_recordings
-from lumimd.pipeline.save import CONFLICTS
 from lumimd.pipeline.services import Services
-from lumimd.policies.lease import GAP, SUMMARY
+from lumimd.policies.lease import LEASE_GRACE, SUMMARY
 from lumimd.telemetry import logs
 
-SETTLED_AFTER: Final = SUMMARY.work + 2 * GAP
-"""An invocation that began before the deletion has ended by then, or its writes have failed."""
+SETTLED_AFTER: Final = SUMMARY.work + 2 * LEASE_GRACE
+"""Quiescence: every invocation started before the deletion has ended or lost its precondition."""
 
 AGAIN_AFTER: Final = timedelta(minutes=5)
-"""How soon to try again what could not be deleted: a job that runs, a store that is down."""
+"""Pause before the next sweep, after a job that still runs or a dependency that is down."""
 
 
 async def begin_deletion(services: Services, visit_id: str) -> Deletion | None:
-    """Delete the visit and begin to sweep; None where there is none, the receipt of one that was.
+    """Delete the visit and begin the sweep; an earlier receipt if it is gone, None if it never was.
 
     Raises:
         Refused: `legal_hold`.
         Transient: the store is not available.
     """
-    for _ in range(CONFLICTS):
+
+    async def attempt() -> Deletion | None:
         stored = await services.store.get(visit_id)
         found = await services.deletions.get(visit_id)
         if stored is None:
@@ -53,22 +53,23 @@ async def begin_deletion(services: Services, visit_id: str) -> Deletion | None:
         try:
             await services.deletions.begin(stored, deletion, again=version)
         except Conflict:
-            # A visit from before its hold may have been restored: the mark of the hold is newer.
+            # A backup may have restored the visit from before its hold: the mark is newer.
             if await services.deletions.hold_of(visit_id) is not None:
                 raise Refused(RefusalCode.LEGAL_HOLD) from None
-            continue
+            raise
         with logs.about(visitId=visit_id, trace=stored.visit.trace):
             logs.event("visit_deleted")
             await _forget_tasks(services, stored.visit)
         return deletion
-    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    return await until_saved(attempt)
 
 
 @dataclass
 class Sweep:
-    """What one sweep has deleted: `documents`, and what is outside of the store.
+    """The result of one sweep: deleted `documents`, and deletions `outside` of the store.
 
-    `again_after` is set when something is left, since it could not be deleted now.
+    `again_after` is set when something could not be deleted now.
     """
 
     documents: Mapping[str, int] = field(default_factory=dict)
@@ -76,9 +77,9 @@ class Sweep:
     again_after: timedelta | None = None
 
     def added_to(self, counts: Mapping[str, int]) -> dict[str, int]:
-        """The counts of the receipt, and what this sweep has deleted.
+        """The counts of the receipt with those of this sweep.
 
-        The documents were counted when the visit went; nobody has written any since then.
+        The receipt counts the documents already; no document was written since the deletion.
         """
         most = {kind: max(counts.get(kind, 0), found) for kind, found in self.documents.items()}
         outside = {kind: counts.get(kind, 0) + found for kind, found in self.outside.items()}
@@ -86,7 +87,7 @@ class Sweep:
 
 
 async def sweep(services: Services, visit_id: str) -> None:
-    """Delete what is left of a deleted visit, and count it; again later where that is not all.
+    """Delete the rest of a deleted visit, and count it; plan another sweep if something is left.
 
     Raises:
         Transient: the receipt cannot be saved.
@@ -98,31 +99,32 @@ async def sweep(services: Services, visit_id: str) -> None:
     now = services.clock.now()
     done = await _swept(services, deletion, now)
     wanted = _after(deletion, done, now)
-    for _ in range(CONFLICTS):
+
+    async def attempt() -> bool:
+        nonlocal version, wanted
         try:
             await services.deletions.save(version, wanted)
         except Conflict:
             found = await services.deletions.get(visit_id)
             if found is None or found[0] == wanted:
-                return  # it is our own save, whose answer was lost
-            # Another sweep, or another recording: whether that is all is not for us to say.
+                return False  # our own save succeeded, and its answer was lost
+            # Another sweep or recording came first; it decides whether anything is left.
             logs.event("deletion_swept_by_another")
-            deletion, version = found
-            counts = done.added_to(deletion.counts)
-            wanted = deletion.model_copy(update={"counts": counts})
-        else:
-            if wanted.completed_at is not None:
-                logs.event("deletion_completed")
-                await services.admission.gone(visit_id)
-            return
-    raise Transient(ErrorCode.INTERNAL_ERROR)
+            later, version = found
+            wanted = later.model_copy(update={"counts": done.added_to(later.counts)})
+            raise
+        return wanted.completed_at is not None
+
+    if await until_saved(attempt):
+        logs.event("deletion_completed")
+        await services.admission.gone(visit_id)
 
 
 async def _swept(services: Services, deletion: Deletion, now: datetime) -> Sweep:
-    """Delete what can be deleted now.
+    """Delete everything that can be deleted now.
 
-    Copies at the provider wait until everybody has stopped: whoever looks for a job before paying,
-    and does not find it, orders another one.
+    Copies at the provider stay until every worker has stopped: a worker that looks for a job before
+    paying, and does not find it, orders another one.
     """
     done = Sweep()
     try:
@@ -142,7 +144,7 @@ async def _swept(services: Services, deletion: Deletion, now: datetime) -> Sweep
         logs.failure("deletion_not_finished", error)
         asked_s = error.retry_after_s if isinstance(error, Transient) else None
         done.again_after = max(AGAIN_AFTER, timedelta(seconds=asked_s or 0))
-    except Refused as held:  # what was brought back is under legal hold: not before its release
+    except Refused as held:  # the restored visit is under legal hold: after its release
         logs.failure("deletion_not_finished", held)
         done.again_after = AGAIN_AFTER
     return done
@@ -160,7 +162,7 @@ def _after(deletion: Deletion, done: Sweep, now: datetime) -> Deletion:
 
 
 async def _forget_tasks(services: Services, visit: Visit) -> None:
-    """A task of ids alone; if it stays, it finds no visit and does nothing."""
+    """Delete the summary task. A task that stays finds no visit and does nothing."""
     try:
         await services.tasks.forget(visit.visit_id, visit.attempt, visit.requests)
     except Transient as error:
@@ -168,45 +170,44 @@ async def _forget_tasks(services: Services, visit: Visit) -> None:
 
 
 async def delete_remains(services: Services, visit_id: str, user_id: str) -> bool:
-    """Sweep once more for a visit that is gone; whether anything of it is there.
+    """Plan a sweep of a visit that is gone, if it has documents or recordings; whether it has.
 
-    A backup may have brought back documents or recordings of a visit, and not the visit itself.
+    A backup may restore documents or recordings of a visit without the visit itself.
 
     Raises:
         Transient: the store or the bucket is not available.
     """
     folder = f"visits/{user_id}/{visit_id}/"
-    for _ in range(CONFLICTS):
+
+    async def attempt() -> bool:
         found = await services.deletions.get(visit_id)
         bucket = (found[0].bucket if found else None) or services.policy.bucket
         in_bucket = bucket is not None and await services.audio.has(bucket, folder)
         if not in_bucket and not await services.deletions.remains(visit_id):
             return False
         now = services.clock.now()
-        try:
-            if found is None:
-                await services.deletions.create(
-                    Deletion(
-                        visit_id=visit_id,
-                        user_id=user_id,
-                        requested_at=now,
-                        settled_at=now,
-                        wake_at=now,
-                        bucket=bucket,
-                        folder=folder,
-                    )
-                )
-            else:
-                again = {"wake_at": now, "completed_at": None, "bucket": bucket}
-                await services.deletions.save(found[1], found[0].model_copy(update=again))
-        except Conflict:
-            continue
+        if found is not None:
+            again = {"wake_at": now, "completed_at": None, "bucket": bucket}
+            await services.deletions.save(found[1], found[0].model_copy(update=again))
+            return True
+        await services.deletions.create(
+            Deletion(
+                visit_id=visit_id,
+                user_id=user_id,
+                requested_at=now,
+                settled_at=now,
+                wake_at=now,
+                bucket=bucket,
+                folder=folder,
+            )
+        )
         return True
-    raise Transient(ErrorCode.INTERNAL_ERROR)
+
+    return await until_saved(attempt)
 
 
 def _joined(earlier: Deletion, again: Deletion) -> Deletion:
-    """The receipt of a visit that is deleted once more: it counts, and names, what both found."""
+    """The receipt of a visit that is deleted again, with the counts and jobs of both deletions."""
     return again.model_copy(
         update={
             "settled_at": max(earlier.settled_at, again.settled_at),
@@ -232,7 +233,7 @@ def _of(services: Services, visit: Visit) -> Deletion:
         visit_id=visit.visit_id,
         user_id=visit.user_id,
         requested_at=now,
-        settled_at=max(now + SETTLED_AFTER, held_until + GAP),
+        settled_at=max(now + SETTLED_AFTER, held_until + LEASE_GRACE),
         wake_at=now,
         bucket=audio.bucket if audio else None,
         folder=f"visits/{visit.user_id}/{visit.visit_id}/",

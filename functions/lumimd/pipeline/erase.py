@@ -1,7 +1,7 @@
-"""Deleting everything of a user: thousands of visits, one by one, and by itself to the end.
+"""Deletion of everything of a user, thousands of visits, in the background to its end.
 
-The receipt comes first. From then on nothing that was uploaded before brings anything back, and the
-poller goes on from wherever a request was out of time, failed or died.
+The receipt is written first. From then on no earlier upload restores anything, and the poller
+continues after a request that ran out of time, failed or crashed.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import ErrorCode, RefusalCode, Refused, Transient, UnreadableDocument
+from lumimd.domain.errors import RefusalCode, Refused, Transient, UnreadableDocument
 from lumimd.domain.visit import Deletion, Visit, receipt_of_everything
+from lumimd.pipeline.compare_and_set import until_saved
 from lumimd.pipeline.delete import AGAIN_AFTER, begin_deletion, delete_remains, sweep
 from lumimd.pipeline.rounds import Run, several_at_once
-from lumimd.pipeline.save import CONFLICTS
 from lumimd.pipeline.services import Services
 from lumimd.ports.paging import pages
 from lumimd.telemetry import logs
@@ -23,7 +23,7 @@ BATCH: Final = 100
 """Documents of one page; a run reads all pages."""
 
 LEFT_TO_THE_REQUEST: Final = timedelta(minutes=1)
-"""As long as a request may take; the poller does not work beside it."""
+"""Maximum time of a request; the poller starts after it."""
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Erasure:
 
 
 async def note_erasure(services: Services, user_id: str) -> None:
-    """Note that everything of a user is to be deleted, and has no more uploads that count.
+    """Write the receipt for everything of a user; uploads from before it are ignored.
 
     Raises:
         Transient: the store is not available.
@@ -59,26 +59,24 @@ async def note_erasure(services: Services, user_id: str) -> None:
         wake_at=now + LEFT_TO_THE_REQUEST,
         folder=f"visits/{user_id}/",
     )
-    for _ in range(CONFLICTS):
+
+    async def attempt() -> None:
         found = await services.deletions.get(receipt.visit_id)
-        try:
-            if found is None:
-                await services.deletions.create(receipt)
-            else:
-                await services.deletions.save(found[1], receipt)
-        except Conflict:
-            continue
-        return
-    raise Transient(ErrorCode.INTERNAL_ERROR)
+        if found is None:
+            await services.deletions.create(receipt)
+        else:
+            await services.deletions.save(found[1], receipt)
+
+    await until_saved(attempt)
 
 
 async def erase(
     services: Services, user_id: str, ends_at: datetime, *, asked: bool = False
 ) -> Erasure:
-    """Delete what the user had when the receipt was written, or when `asked` for, all there is now.
+    """Delete the visits from before the receipt; all visits of the user if `asked`.
 
-    Nothing begins after `ends_at`. A visit that cannot be deleted now stops no other one;
-    the poller tries it again.
+    Nothing begins after `ends_at`. A visit that cannot be deleted now stops no other; the poller
+    tries it again.
 
     Raises:
         Transient: the receipt cannot be read or saved.
@@ -96,13 +94,13 @@ async def erase(
         done.has_failed = True
     try:
         await services.deletions.save(version, _after(receipt, done, services.clock.now()))
-    except Conflict:  # everything was deleted once more meanwhile, or by another run as well
+    except Conflict:  # a second request, or another run, saved first
         logs.event("deletion_swept_by_another")
     return done
 
 
 async def sweep_due(services: Services, now: datetime, run: Run) -> None:
-    """Go on with every deletion that is due, to the end of the list, while `run` has time.
+    """Continue every due deletion, to the end of the list, within the time budget of `run`.
 
     Raises:
         Transient: the store is not available.
@@ -137,7 +135,7 @@ async def erasure_of(services: Services, user_id: str) -> Deletion | None:
 
 
 async def was_user_erased(services: Services, visit: Visit) -> bool:
-    """Whether the owner had everything deleted when there was this visit.
+    """Whether the owner deleted everything after this visit was created.
 
     Raises:
         Transient: the store is not available.
@@ -171,13 +169,13 @@ async def _erase_visits(
 
 
 async def _erase_remains(services: Services, user_id: str, done: Erasure) -> None:
-    """Action items whose visit is gone: a backup may have brought them back without it."""
+    """Delete action items without a visit, which a backup may have restored."""
     seen: set[str] = set()
 
     async def delete(visit_id: str) -> None:
         found = await services.deletions.get(visit_id)
         if found is not None and found[0].wake_at is not None:
-            return  # the sweep of that visit takes them along
+            return  # the sweep of that visit deletes them
         if await services.store.get(visit_id) is None:
             await delete_remains(services, visit_id, user_id)
 

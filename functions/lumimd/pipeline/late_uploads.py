@@ -1,4 +1,4 @@
-"""Recordings that come for what was deleted: they bring nothing back, and go as well."""
+"""Recordings that arrive for a deleted visit or user: they are erased, and restore nothing."""
 
 from lumimd.domain.audio import Upload
 from lumimd.domain.commit import Conflict
@@ -10,7 +10,7 @@ from lumimd.telemetry import logs
 
 
 async def was_deleted(services: Services, upload: Upload) -> bool:
-    """Whether the recording belongs to a visit, or a user, that was deleted; then it goes, too.
+    """Whether the recording belongs to a deleted visit or user; then a sweep is due.
 
     Raises:
         Transient: the store is not available.
@@ -20,8 +20,8 @@ async def was_deleted(services: Services, upload: Upload) -> bool:
         return await was_erased(services, upload)
     logs.event("upload_of_a_deleted_visit")
     deletion, version = found
-    # Saved in any case: a sweep that is under way may have passed the recording already, and must
-    # not have the last word.
+    # Saved in any case: a sweep under way may have passed the recording already, and its own save
+    # must lose the race.
     changes = {
         "bucket": upload.audio.bucket,
         "wake_at": services.clock.now(),
@@ -35,7 +35,7 @@ async def was_deleted(services: Services, upload: Upload) -> bool:
 
 
 async def was_erased(services: Services, upload: Upload) -> bool:
-    """Whether the user was deleted after the upload; a receipt then has the recording swept.
+    """Whether the user was deleted after the upload; then a receipt makes a sweep due.
 
     Raises:
         Transient: the store is not available.

@@ -1,6 +1,6 @@
-"""Legal hold: nothing of a held visit changes or goes, and what comes meanwhile waits beside it.
+"""Legal hold: a held visit neither changes nor goes, and new recordings wait beside it.
 
-| while held                              | then                                                  |
+| while held                              | result                                                |
 |-----------------------------------------|-------------------------------------------------------|
 | work on first results                   | goes on: it adds what is not there                    |
 | work that would replace stored results  | is stopped; its file or summary waits for the release |
@@ -16,12 +16,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from lumimd.domain import events as e
-from lumimd.domain.commit import Commit, Conflict, Stored
+from lumimd.domain.commit import Commit, Stored
 from lumimd.domain.dead_letter import dead_letter_of, works_again
 from lumimd.domain.errors import ErrorCode, RefusalCode, Refused, Transient
 from lumimd.domain.state_machine import Advance, advance, audio_event
 from lumimd.domain.visit import Hold, ProcessingStatus, Visit
-from lumimd.pipeline.save import CONFLICTS, announce, perform
+from lumimd.pipeline.compare_and_set import until_saved
+from lumimd.pipeline.save import announce, perform
 from lumimd.pipeline.services import Services
 from lumimd.policies.deployment import Policy
 from lumimd.telemetry import logs
@@ -30,27 +31,27 @@ Step = tuple[e.Event, Advance]
 
 
 async def hold(services: Services, visit_id: str) -> Visit:
-    """Protect the visit with its recordings; repeated, it protects what was left out.
+    """Protect the visit with its recordings; a repeated call protects the recordings left out.
 
     Raises:
         Refused: `visit_not_found`.
         Transient: the store or the bucket is not available; repeat it.
     """
-    for _ in range(CONFLICTS):
+
+    async def attempt() -> Visit:
         stored = await _there(services, visit_id)
         now = services.clock.now()
         mark = Hold(visit_id=visit_id, user_id=stored.visit.user_id, held_at=now)
         event = e.HoldSet(None)
-        step = event, advance(stored.visit, event, now)
-        saved = await _saved(services, stored, [step], mark)
-        if saved is not None:
-            await protect_recordings(services, saved)
-            return saved
-    raise Transient(ErrorCode.INTERNAL_ERROR)
+        return await _saved(services, stored, [(event, advance(stored.visit, event, now))], mark)
+
+    held = await until_saved(attempt)
+    await protect_recordings(services, held)
+    return held
 
 
 async def release(services: Services, visit_id: str) -> Visit:
-    """End the hold of the visit and of its recordings; what has waited for that is due at once.
+    """End the hold of the visit and of its recordings; the work that waited is due at once.
 
     The recordings come first: a release that breaks off leaves the visit held.
 
@@ -58,18 +59,18 @@ async def release(services: Services, visit_id: str) -> Visit:
         Refused: `visit_not_found`.
         Transient: the store or the bucket is not available; repeat it.
     """
-    for _ in range(CONFLICTS):
+
+    async def attempt() -> Visit:
         stored = await _there(services, visit_id)
         await protect_recordings(services, stored.visit, held=False)
         steps = released(stored.visit, services.policy, services.clock.now())
-        saved = await _saved(services, stored, steps, None)
-        if saved is not None:
-            return saved
-    raise Transient(ErrorCode.INTERNAL_ERROR)
+        return await _saved(services, stored, steps, None)
+
+    return await until_saved(attempt)
 
 
 async def as_marked(services: Services, stored: Stored) -> Stored:
-    """The visit, held again where a backup brought it back from before its hold.
+    """The visit; under hold again if a backup restored it from before its hold.
 
     Raises:
         Transient: the store or the bucket is not available.
@@ -117,7 +118,7 @@ async def protect_recordings(services: Services, visit: Visit, *, held: bool = T
 
 
 def released(visit: Visit, policy: Policy, now: datetime) -> list[Step]:
-    """The steps of a visit whose hold ends: what was put off begins, as if it came now."""
+    """The steps of a visit whose hold ends: the work that was put off begins now."""
     steps: list[Step] = []
 
     def on(event: e.Event) -> Visit:
@@ -160,8 +161,12 @@ async def _there(services: Services, visit_id: str) -> Stored:
 
 async def _saved(
     services: Services, stored: Stored, steps: Sequence[Step], mark: Hold | None
-) -> Visit | None:
-    """The visit after `steps`, saved with the mark of its hold or without one; None: overtaken."""
+) -> Visit:
+    """The visit after `steps`, saved with the mark of its hold or without one.
+
+    Raises:
+        Conflict: the visit changed since it was read, or is gone.
+    """
     (_, last), before = steps[-1], stored.visit
     after = last.visit
     commit = Commit(
@@ -173,10 +178,7 @@ async def _saved(
         no_hold=mark is None,
     )
     with logs.about(visitId=after.visit_id, trace=after.trace):
-        try:
-            saved = await services.store.save(stored, commit)
-        except Conflict:
-            return None
+        saved = await services.store.save(stored, commit)
         for event, step in steps:
             announce(step, event)
         await perform(services, saved.visit, last, before.attempt)

@@ -1,8 +1,8 @@
-"""Once a day: what is in the bucket, at the provider and in the store is compared.
+"""Reconciliation: once a day the bucket, the provider and the store are compared.
 
 | found                                          | then                                           |
 |------------------------------------------------|------------------------------------------------|
-| a recording without a visit                    | its event was lost for good: it is accepted now |
+| a recording without a visit                    | its event was lost: it is accepted now          |
 | a recording of a deleted visit                 | it is erased                                   |
 | a visit whose recording is gone                | reported; the next step that needs it says so  |
 | a job that no visit waits for any more         | it is put on the visit's ledger, and deleted    |
@@ -34,21 +34,20 @@ AT_HOUR: Final = 3
 """The hour of the day (UTC) at which the hourly run reconciles as well."""
 
 WINDOW: Final = timedelta(hours=48)
-"""How far back each daily run looks: twice as far as it would have to."""
+"""Age of the oldest recording that a daily run compares: twice the time between two runs."""
 
 SETTLED: Final = timedelta(hours=1)
-"""What is younger may be under way."""
+"""Younger recordings and jobs may be in process."""
 
 KEPT_FOR_RETRY: Final = timedelta(days=1)
-"""A failed visit may be tried again, and adopts a job whose transcript it has not heard of: for so
-long the job stays, and is not paid for a second time."""
+"""Time for which the job of a failed visit stays: a retry adopts it, and it is not paid twice."""
 
 JOBS_WINDOW: Final = timedelta(hours=96)
-"""How far back the provider's list is read. A job may be waited for, and ordered again, for a day
-and a half; then it may be kept for a retry; and one nightly run may fail."""
+"""Age of the oldest job that is read from the provider's list. A visit waits for its job, and orders
+another, for up to a day and a half; then the job may stay for a retry; and one nightly run may fail."""
 
 WITHIN: Final = timedelta(minutes=5)
-"""After that a run begins nothing more: the retention comes next, in the same invocation."""
+"""Time budget of reconciliation; retention follows in the same invocation."""
 
 PAGE: Final = 300
 
@@ -56,9 +55,9 @@ AT_ONCE: Final = 32
 
 
 async def reconcile(services: Services) -> Mapping[str, int]:
-    """Compare, mend what can be mended, and count what was found.
+    """Compare, repair, and count the findings.
 
-    Each of the three comparisons goes on where another one fails.
+    A failed comparison does not stop the other two.
 
     Raises:
         Transient: something is not available; tomorrow's run looks as far back.
@@ -83,7 +82,7 @@ async def reconcile(services: Services) -> Mapping[str, int]:
 async def _recordings(
     services: Services, run: Run, bucket: str, there: set[int], found: Counter[str]
 ) -> None:
-    """Adopt what has no visit; `there` gets the hash of each path, some 70 bytes a recording."""
+    """Accept recordings without a visit; `there` gets the hash of each path, 70 bytes a recording."""
     now = services.clock.now()
 
     async def adopt(upload: Upload) -> None:
@@ -107,7 +106,7 @@ async def _adopt_orphan(services: Services, upload: Upload, found: Counter[str])
         return
     logs.event("recording_without_a_visit", "warning")
     found["recordings_without_a_visit"] += 1
-    # As if it had just been announced: its event was lost, which is not the owner's fault.
+    # Without its age: the event was lost, and the owner is not at fault.
     await accept.accept(services, upload.model_copy(update={"announced_at": None}))
 
 
@@ -131,7 +130,7 @@ async def _missing(
 
 
 async def _jobs(services: Services, run: Run, now: datetime, found: Counter[str]) -> None:
-    """The provider's list, back to the beginning of its window."""
+    """Settle the jobs of the provider's list, back to the beginning of the window."""
 
     async def settle(job: KnownJob) -> None:
         await _settle_job(services, job, found)
@@ -172,7 +171,7 @@ async def _settle_job(services: Services, job: KnownJob, found: Counter[str]) ->
                 logs.event("job_without_a_visit", "warning")
                 found["jobs_without_a_visit"] += 1
             elif deletion[0].completed_at is None:
-                return  # its own sweep deletes the job, when whoever may look for it has stopped
+                return  # its own sweep deletes the job, after every worker has stopped
             deleted = await services.transcriber.delete(job.transcript_id)
             found["provider_copies_deleted"] += deleted
         except Transient as error:
@@ -180,7 +179,7 @@ async def _settle_job(services: Services, job: KnownJob, found: Counter[str]) ->
 
 
 def _is_of_held_file(visit: Visit, job: KnownJob) -> bool:
-    """Whether its file waits for the end of a hold: the job is adopted then, and paid once."""
+    """Whether the file of the job waits for the release of a hold; then the job is adopted."""
     return any(file.is_named_by(job.audio_url) for file in visit.held_takes)
 
 
@@ -200,7 +199,7 @@ async def _is_settled(services: Services, stored: Stored, transcript_id: str) ->
     except JobGone:
         return False
     except (Permanent, Unreadable) as error:
-        logs.failure("job_not_charged", error)  # it cannot be read, and is not kept for that
+        logs.failure("job_not_charged", error)  # it is unreadable, and not kept for that reason
         seconds = 0.0
     else:
         if not isinstance(job.state, Transcribed):
@@ -212,7 +211,7 @@ async def _is_settled(services: Services, stored: Stored, transcript_id: str) ->
 
 
 def _is_as(read: Visit) -> Callable[[Visit], bool]:
-    """Tells whether the visit has neither begun anew nor ended in another way since it was read."""
+    """Tells whether the visit has the same attempt and status as when it was read."""
     return lambda now: (
         now.attempt == read.attempt and now.processing_status is read.processing_status
     )
@@ -221,9 +220,9 @@ def _is_as(read: Visit) -> Callable[[Visit], bool]:
 def _may_be_looked_for(visit: Visit, now: datetime) -> bool:
     """Whether a worker may want the job: to fetch its transcript, or to see that it was ordered.
 
-    A worker that looks for a job that is gone orders another one, and that is paid again. So it
-    stays until the workers of the time have stopped, when the transcript was stored or the visit
-    ended; and for longer where another try of the visit would adopt it.
+    A worker that looks for a job that is gone orders another one, and that is paid again. So the
+    job stays until the workers from before the transcript, or the visit's end, have stopped; and
+    longer where a retry would adopt it.
     """
     if visit.refused_takes and now - visit.refused_takes[-1].at < SETTLED:
         return True

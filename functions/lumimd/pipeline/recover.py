@@ -1,7 +1,7 @@
-"""Poller and recovery in one: every visit whose `wake_at` has come gets what it needs.
+"""Recovery, which is the poller as well: every visit whose `wake_at` has come moves on by one step.
 
-There is no second mechanism: whatever was lost (a webhook, a task, the holder of a claim), the
-visit is due sooner or later, and its status says what to do.
+It is the only recovery mechanism. A visit whose webhook, task or worker was lost becomes due, and
+its status determines the next step.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from lumimd.domain import events as e
 from lumimd.domain.commit import Stored
 from lumimd.domain.visit import ProcessingStatus, Stage, Visit
 from lumimd.pipeline import collect, erase, submit
-from lumimd.pipeline.lease import lease
+from lumimd.pipeline.lease import take_lease
 from lumimd.pipeline.rounds import Run
 from lumimd.pipeline.save import save_event
 from lumimd.pipeline.services import Services
@@ -25,13 +25,13 @@ from lumimd.telemetry import logs, metrics
 
 BATCH: Final = 300
 AT_ONCE: Final = 50
-"""Visits that one invocation looks at concurrently; far below the provider's request limit."""
+"""Visits at work concurrently in one invocation; far below the provider's request limit."""
 
 DUE_WITHIN: Final = timedelta(minutes=2)
-"""How long the due visits are read; then the line and the deletions have their turn as well."""
+"""Time budget of the due visits; the fair queue and the deletions follow."""
 
 WITHIN: Final = timedelta(minutes=4)
-"""After that a run begins nothing more: its function is stopped after five minutes."""
+"""Time budget of a run. Its function is stopped after five minutes."""
 
 
 def _is_due(services: Services, visit: Visit) -> bool:
@@ -40,22 +40,22 @@ def _is_due(services: Services, visit: Visit) -> bool:
 
 
 def _may_have_killed(visit: Visit, now: datetime) -> bool:
-    """Whether its recording may have ended the process that had opened it."""
+    """Whether its recording may have crashed the worker that had opened it."""
     is_pending = visit.processing_status is ProcessingStatus.PENDING
     return is_pending and e.expired_without_outcome(visit) and not visit.is_leased(now)
 
 
 async def wake_due(services: Services) -> int:
-    """Look after every due visit, the longest overdue first; returns how many there were.
+    """Wake every due visit, the longest overdue first; the number of due visits.
 
-    Then it admits visits from the line, notes delays and sweeps deleted visits. Poison-pill
-    isolation: a recording that crashes its worker stops the worker's other visits, too; so visits
-    whose last lease expired without an outcome come last, one at a time. Each of the five parts has
-    its turn, also after another one failed.
+    After that, visits are admitted from the fair queue, delays are noted and deleted visits swept.
+    A part that fails stops no other part. Poison-pill isolation: a recording that crashes its
+    worker interrupts the worker's other visits; so visits whose last lease expired without an
+    outcome run last, one at a time.
 
     Raises:
         Transient: the store is not available.
-        ExceptionGroup: bugs, after every visit had its turn.
+        ExceptionGroup: bugs, after all visits.
     """
     now = services.clock.now()
     tick = metrics.Tick(now)
@@ -101,59 +101,60 @@ async def wake_due(services: Services) -> int:
 
 
 async def wake(services: Services, stored: Stored) -> None:
-    """Give one due visit what it needs.
+    """Move one due visit on by one step.
 
     Raises:
         Transient: the store is not available.
     """
     needed = need(stored.visit, services.clock.now(), services.policy.expires_after)
-    if needed is not Need.NOTHING and await waits_for_switch(services, stored):
+    if needed is Need.NOTHING:
+        logs.event("nothing_to_wake")
         return
+    if await waits_for_switch(services, stored):
+        return
+    event = await _event_of(services, stored.visit, needed)
+    if event is not None:
+        # The save decides: of two overlapping runs one counts, and none takes a lease away.
+        await save_event(services, stored, event, still_wanted=lambda v: _is_due(services, v))
+    elif needed is Need.SUBMIT:
+        await submit_called(services, stored)
+    else:
+        await collect.poll(services, stored)
+
+
+async def _event_of(services: Services, visit: Visit, needed: Need) -> e.Event | None:
+    """The event of a due visit; None where a submission or a poll comes next."""
     match needed:
         case Need.EXPIRE:
-            expired = e.VisitExpired(stored.visit.attempt)
-            await save_event(services, stored, expired, still_wanted=lambda v: _is_due(services, v))
-        case Need.SUBMIT:
-            if await _goes_on_waiting(services, stored, Stage.SUBMISSION, e.SubmissionHeld):
-                return
-            await submit_called(services, stored)
+            return e.VisitExpired(visit.attempt)
         case Need.STAY_IN_LINE:
-            now = services.clock.now()
-            # It is called when it is its turn; this is only so that nothing is ever forgotten.
-            stays = e.SubmissionQueued(
-                stored.visit.attempt, stored.visit.turn, now + LOOK_AGAIN, had_lease=False
-            )
-            await save_event(services, stored, stays, still_wanted=lambda v: _is_due(services, v))
-        case Need.COLLECT:
-            await collect.poll(services, stored)
+            # Admission calls the visit; this check is a safety net.
+            until = services.clock.now() + LOOK_AGAIN
+            return e.SubmissionQueued(visit.attempt, visit.turn, until, had_lease=False)
+        case Need.SUBMIT:
+            return await _longer_hold(services, visit, Stage.SUBMISSION, e.SubmissionHeld)
         case Need.REQUEST_SUMMARY:
-            if await _goes_on_waiting(services, stored, Stage.SUMMARY, e.SummaryHeld):
-                return
-            # The save decides: of two overlapping runs, one creates the task. The other one must
-            # not take the claim from whoever has begun to work on it.
-            requested = e.SummaryRequested(stored.visit.attempt)
-            await save_event(
-                services, stored, requested, still_wanted=lambda v: _is_due(services, v)
-            )
-        case Need.NOTHING:
-            logs.event("nothing_to_wake")
+            held = await _longer_hold(services, visit, Stage.SUMMARY, e.SummaryHeld)
+            return held or e.SummaryRequested(visit.attempt)
+        case _:
+            return None
 
 
 async def submit_called(services: Services, stored: Stored) -> None:
-    """Submit a visit whose turn it is.
+    """Take the submission lease of a visit, and submit it.
 
     Raises:
         Transient: the store is not available.
     """
     if await waits_for_switch(services, stored):
         return
-    leased = await lease(services, stored, e.SubmissionClaimed)
+    leased = await take_lease(services, stored, e.SubmissionClaimed)
     if leased is not None:
         await submit.submit(services, leased)
 
 
 async def note_delay(services: Services, stored: Stored) -> None:
-    """Write into a visit that it takes longer than expected, for whoever listens to it.
+    """Mark a visit that takes longer than expected, for the clients that listen to it.
 
     Raises:
         Transient: the store is not available.
@@ -167,27 +168,26 @@ async def note_delay(services: Services, stored: Stored) -> None:
         await save_event(services, stored, delayed, still_wanted=is_overdue)
 
 
-async def _goes_on_waiting(
-    services: Services, stored: Stored, stage: Stage, held: type[e.SubmissionHeld]
-) -> bool:
-    """Whether a held visit has to wait longer: one write, where a task and a claim would be four.
+async def _longer_hold(
+    services: Services, visit: Visit, stage: Stage, held: type[e.SubmissionHeld]
+) -> e.Event | None:
+    """The event of a held visit that has to wait longer; None where it goes on.
 
-    Who is to be shown a provisional summary, or to be given up, gets that from `fallback.py`.
+    A longer hold is one write; a task and a lease would be four. `without_model.py` decides on the
+    provisional summary and on the end of waiting.
     """
-    visit, now = stored.visit, services.clock.now()
+    now = services.clock.now()
     if visit.held_since is None:
-        return False
+        return None
     if now - since_fault(visit, visit.held_since) > GIVE_UP_AFTER:
-        return False
+        return None
     if stage is Stage.SUMMARY and lacks_provisional(visit, now):
-        return False
+        return None
     refused = await refusal(services, stage)
     if refused is None:
-        return False
+        return None
     until = held_until(visit, refused, now)
-    event = held(visit.attempt, until, had_lease=False, for_fault=is_fault(refused))
-    await save_event(services, stored, event, still_wanted=lambda v: _is_due(services, v))
-    return True
+    return held(visit.attempt, until, had_lease=False, for_fault=is_fault(refused))
 
 
 def _log_failure(trouble: Exception) -> None:

@@ -1,16 +1,16 @@
-"""Once an hour: recordings and visits that were kept for long enough go.
+"""Retention: once an hour, recordings and visits past their retention period are deleted.
 
-| what                                        | after                  | becomes                 |
+| document                                    | after                  | becomes                 |
 |---------------------------------------------|------------------------|-------------------------|
 | a visit that never got a recording          | `expires_after`        | `expired`               |
 | the recording of a visit at its end         | `audio_retention`      | erased                  |
-| a visit with all that was made of it        | `transcript_retention` | deleted, with a receipt |
+| a visit with all its results                | `transcript_retention` | deleted, with a receipt |
 
 A visit under legal hold stays as it is. A visit that is being processed is left alone.
 
-Each run reads to the end, page by page, and the three take turns. A visit that has been dealt with
-is not found again; one that stays (held, in process, unreadable) is read and passed over. A run
-that has no time left stops, says so, and the next hour's run goes on with what is left.
+Each run reads to the end, page by page, alternating between the three rules. A visit that is done
+is not found again; one that stays (held, in process, unreadable) is passed over. A run that is out
+of time logs that, and the next hour's run continues.
 """
 
 from collections import Counter
@@ -35,23 +35,23 @@ from lumimd.ports.paging import Cursor, Page
 from lumimd.telemetry import logs
 
 PAGE: Final = 300
-"""Visits in memory at a time, of each of the three."""
+"""Visits in memory at a time, for each of the three rules."""
 
 AT_ONCE: Final = 32
-"""Visits that are dealt with at the same time; each waits for the bucket and the store."""
+"""Visits at work concurrently; each waits for the bucket and the store."""
 
 WITHIN: Final = timedelta(minutes=13)
-"""After that a run begins nothing more: its function is stopped after fifteen minutes."""
+"""Time budget of a run. Its function is stopped after fifteen minutes."""
 
 Ask = Callable[[datetime, int, Cursor | None], Awaitable[Page[Stored]]]
 Deal = Callable[[Services, Stored], Awaitable[bool]]
 
 
 async def hourly(services: Services) -> None:
-    """Enforce the retention, and once a day reconcile before; neither stops the other.
+    """Enforce the retention, and once a day reconcile before; a failure of one stops no other.
 
     Raises:
-        Transient: something is not available; the next hour does it.
+        Transient: a dependency is not available; the next hour's run tries again.
         ExceptionGroup: the errors of single visits.
     """
     ends_at = services.clock.now() + WITHIN
@@ -66,7 +66,7 @@ async def enforce(services: Services, ends_at: datetime | None = None) -> dict[s
 
     Raises:
         Transient: the store is not available.
-        ExceptionGroup: the errors of single visits, after every visit had its turn.
+        ExceptionGroup: the errors of single visits, after all visits.
     """
     now = services.clock.now()
     run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=ends_at or now + WITHIN)
@@ -97,7 +97,7 @@ class _Rule:
         """Deal with the next page."""
 
         async def deal(stored: Stored) -> None:
-            dealt_with = await self.deal(services, stored)  # others count meanwhile
+            dealt_with = await self.deal(services, stored)  # other visits are counted concurrently
             done[self.name] += dealt_with
 
         page = run.passed_over(await self.ask(self.before, PAGE, self.cursor))
@@ -120,7 +120,7 @@ def _rules(services: Services, now: datetime) -> list[_Rule]:
 
 
 async def _expire(services: Services, stored: Stored) -> bool:
-    """A visit with a recording has a `wake_at` as well: recovery looks after it."""
+    """Expire a visit without a recording; one with a recording has a `wake_at` and is recovered."""
     if stored.visit.audio is not None or stored.visit.legal_hold:
         return False
     await save_event(services, stored, e.VisitExpired(None), still_wanted=_without_audio)
@@ -142,24 +142,22 @@ async def _delete(services: Services, stored: Stored) -> bool:
 
 
 async def _erase_audio(services: Services, stored: Stored) -> bool:
-    """Whether there was a recording to erase.
+    """Erase the recording; whether there was one.
 
-    Where there is none, that is noted as well, so that the next run does not read the visit again;
-    a recording that comes later takes the note away.
+    A missing recording is noted as erased, so that the next run does not read the visit again. The
+    note is removed when another recording arrives.
     """
     if stored.visit.legal_hold:
-        held = await services.store.get(
-            stored.visit.visit_id
-        )  # it may have been released meanwhile
+        held = await services.store.get(stored.visit.visit_id)  # a concurrent release is possible
         if held is not None and held.visit.legal_hold:
-            # Its command may have broken off: the bucket's own rule deletes a week after this run.
+            # The hold command may have failed half-way, and the bucket's rule deletes a week later.
             await protect_recordings(services, held.visit)
     if not _may_be_erased(services, stored.visit):
         return False
     if stored.visit.audio is None:
         await _note(services, stored)
         return False
-    # Read again: a legal hold may have come since the page was read.
+    # Read again: a legal hold may have been set since the page was read.
     again = await services.store.get(stored.visit.visit_id)
     if again is not None:
         again = await as_marked(services, again)
@@ -167,8 +165,8 @@ async def _erase_audio(services: Services, stored: Stored) -> bool:
         return False
     visit, audio = again.visit, again.visit.audio
     folder = f"visits/{visit.user_id}/{visit.visit_id}/"
-    # A newer recording may be there already, and its event still on its way. A hold that comes
-    # now has the objects under hold as well, and this fails.
+    # A newer recording may be there already, with its event on the way. A hold set now puts the
+    # objects under hold as well, and the erasure fails.
     newest = newest_generation(visit)
     await erase_recordings(services, visit.visit_id, audio.bucket, folder, up_to=newest)
     await _note(services, again)
@@ -186,7 +184,7 @@ def _is_as_erased(now: Visit, audio: Audio | None) -> bool:
 
 
 def _may_be_erased(services: Services, visit: Visit) -> bool:
-    """A recording that came late, or was replaced, is kept for as long as any other."""
+    """Whether the retention period of the newest recording is over."""
     if visit.legal_hold or not visit.processing_status.is_terminal:
         return False
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at

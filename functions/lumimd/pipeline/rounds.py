@@ -1,7 +1,7 @@
-"""One run over many documents: each for itself, some at once, and only as long as there is time.
+"""One run over many documents, several at once, within a time budget.
 
-A failure of one document, or of one part of the run, keeps no other from its turn. All of them are
-raised when the run has ended, and the log says that the run did only a part of its work.
+A failure of one document, or of one part of the run, stops no other. All failures are raised at the
+end of the run, and the log says that the run was partial.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ MOST_KEPT: Final = 20
 class Run:
     """One run of a scheduled function, or of a part of it.
 
-    `log_failure` logs the failure of one document. Nothing begins after `ends_at`; what is left
-    then is for the next run. `unreadable` documents were passed over.
+    `log_failure` logs the failure of one document. Nothing begins after `ends_at`; the next run
+    continues. `unreadable` counts the documents that were passed over.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Run:
         self.ends_at = ends_at
 
     def is_over(self) -> bool:
-        """Whether there is no time left to begin anything."""
+        """Whether the time budget is used up."""
         if self._clock.now() >= self.ends_at:
             self.is_out_of_time = True
             return True
@@ -62,29 +62,29 @@ class Run:
         return page
 
     async def at_once(self, items: Iterable[T], by: Callable[[T], Awaitable[object]]) -> None:
-        """Give each item its turn, several at a time."""
+        """Work on all items, several at a time."""
         await asyncio.gather(*(self._turn(item, by) for item in items))
 
     async def one_by_one(self, items: Iterable[T], by: Callable[[T], Awaitable[object]]) -> None:
-        """Give each item its turn, and none beside it."""
+        """Work on all items, one at a time."""
         for item in items:
             await self._turn(item, by)
 
     async def part(self, name: str, work: Awaitable[object]) -> None:
-        """Do one part of the run; its failure keeps no other part from its own turn."""
+        """Do one part of the run; its failure stops no other part."""
         try:
             await work
-        except Exception as trouble:  # raised by `end`, after every part had its turn
+        except Exception as trouble:  # raised by `end`, after all parts
             logs.failure("part_failed", trouble, operation=name)
             self.failed_parts.append(name)
             self._keep(trouble)
 
     def end(self, operation: str) -> None:
-        """Log `run_was_partial` where the run did only a part of its work.
+        """Log `run_was_partial` if the run was not complete, and raise its failures.
 
         Raises:
-            Transient: something was not available, and nothing else went wrong.
-            ExceptionGroup: bugs, after everything had its turn.
+            Transient: a dependency was not available, and there was no bug.
+            ExceptionGroup: bugs, after all parts.
         """
         if self.failed or self.failed_parts or self.is_out_of_time:
             logs.event(
@@ -106,7 +106,7 @@ class Run:
                     await by(item)
                 except UnreadableDocument:  # the reader has logged it
                     self.unreadable += 1
-                except Exception as trouble:  # raised by `end`, when every item has had its turn
+                except Exception as trouble:  # raised by `end`, after all items
                     self._log_failure(trouble)
                     self.failed += 1
                     self._keep(trouble)
@@ -117,7 +117,7 @@ class Run:
 
 
 async def several_at_once(ids: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
-    """Do the work for each id, ten at a time; the work deals with its own failures."""
+    """Do the work for each id, ten at a time; the work handles its own failures."""
     gate = asyncio.Semaphore(10)
 
     async def one(each: str) -> None:
@@ -128,11 +128,11 @@ async def several_at_once(ids: Iterable[str], work: Callable[[str], Awaitable[No
 
 
 async def each_for_itself(what: str, *works: Callable[[], Awaitable[object]]) -> None:
-    """Do one after the other; a failed one stops none behind it.
+    """Do one after the other; a failure does not stop the next.
 
     Raises:
-        Transient: something was not available, and nothing else went wrong.
-        ExceptionGroup: bugs, after each had its turn.
+        Transient: a dependency was not available, and there was no bug.
+        ExceptionGroup: bugs, after all of them.
     """
     troubles: list[Exception] = []
     for work in works:
@@ -164,6 +164,6 @@ def _ids(item: Stored | Deletion | Upload | KnownJob) -> dict[str, object]:
         case KnownJob():
             return {}
         case Deletion() if item.is_of_everything:
-            return {}  # its id would tell who the user is
+            return {}  # its id would name the user
         case _:
             return {"visitId": item.visit_id}

@@ -1,22 +1,45 @@
-"""Saving what has happened: ask the table, save conditionally, then perform the effects."""
+"""Saving an event: ask the transition table, save by compare-and-set, then perform the effects."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
 
 from lumimd.domain.commit import Commit, Conflict, Stored, StoredAction
 from lumimd.domain.dead_letter import dead_letter_of, works_again
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.errors import Transient
 from lumimd.domain.events import Event, HoldSet, SummaryStored
 from lumimd.domain.owners_work import Merged, beside, merged
 from lumimd.domain.state_machine import Advance, Effect, advance
 from lumimd.domain.transcript import TranscriptPage
 from lumimd.domain.visit import Action, Visit
+from lumimd.pipeline.compare_and_set import until_saved
 from lumimd.pipeline.services import Services
 from lumimd.telemetry import logs, metrics
 
-CONFLICTS: Final = 5
-"""Lost races before a save gives up for now; each means that somebody else made progress."""
+
+@dataclass(frozen=True)
+class Decision:
+    """The outcome of one look at a visit: the event to save, with its documents.
+
+    `still_wanted` is asked after a lost race, with the visit as another writer left it. A fact is
+    always wanted; a plan (wait, give up) may be out of date.
+    """
+
+    event: Event
+    pages: Sequence[TranscriptPage] | None = None
+    actions: Sequence[Action] | None = None
+    still_wanted: Callable[[Visit], bool] = lambda visit: True
+
+
+async def save_decision(services: Services, stored: Stored, decision: Decision) -> Stored | None:
+    """Save a decision; see `save_event`."""
+    return await save_event(
+        services,
+        stored,
+        decision.event,
+        pages=decision.pages,
+        actions=decision.actions,
+        still_wanted=decision.still_wanted,
+    )
 
 
 async def save_event(
@@ -28,17 +51,18 @@ async def save_event(
     actions: Sequence[Action] | None = None,
     still_wanted: Callable[[Visit], bool] = lambda visit: True,
 ) -> Stored | None:
-    """Save what `event` makes of the visit, together with `pages` and `actions`.
+    """Save the effect of `event` on the visit, together with `pages` and `actions`.
 
-    `actions` take over the documents of earlier items with the same content (`owners_work.py`). On
-    a conflict the visit is read again and the table asked again; whatever was paid for before
-    is not repeated. An event that is a decision rather than a fact may be `still_wanted` then or
-    not. Returns the visit as it is then, or None when it is gone.
+    `actions` take over the documents of earlier items with the same content (`owners_work.py`).
+    After a lost race the visit is read again and the table asked again; a paid call is not
+    repeated. Returns the visit as it is then, or None when it is gone.
 
     Raises:
         Transient: the store is not available, or the visit changes faster than it can be read.
     """
-    for _ in range(CONFLICTS):
+
+    async def attempt() -> Stored | None:
+        nonlocal stored
         try:
             return await save_event_once(services, stored, event, pages=pages, actions=actions)
         except Conflict:
@@ -50,7 +74,9 @@ async def save_event(
             if not still_wanted(stored.visit):
                 logs.event("event_not_wanted_any_more", code=event.name)
                 return stored
-    raise Transient(ErrorCode.INTERNAL_ERROR)
+            raise
+
+    return await until_saved(attempt)
 
 
 async def save_event_once(
@@ -61,7 +87,7 @@ async def save_event_once(
     pages: Sequence[TranscriptPage] | None = None,
     actions: Sequence[Action] | None = None,
 ) -> Stored:
-    """Save what `event` makes of the visit as it was `stored`; a late event changes nothing.
+    """Save the effect of `event` on the visit as it was `stored`; a late event changes nothing.
 
     Raises:
         Conflict: the visit changed since it was read, or is gone.
@@ -96,7 +122,7 @@ async def save_event_once(
 async def _with_earlier(
     services: Services, visit: Visit, actions: Sequence[Action] | None
 ) -> Merged | None:
-    """New action items, merged with those of the summary before as they are stored now."""
+    """New action items, merged with the stored items of the previous summary."""
     if actions is None:
         return None
     if visit.legal_hold:
@@ -126,9 +152,9 @@ def announce(step: Advance, event: Event) -> None:
 
 
 async def perform(services: Services, visit: Visit, step: Advance, attempt: int) -> None:
-    """Perform the effects of a saved step; whatever of it gets lost comes back by `wake_at`.
+    """Perform the effects of a saved step; a lost effect comes back by `wake_at`.
 
-    `attempt` is the one that the event was about; `visit` may have gone on to the next.
+    `attempt` is the attempt of the event; `visit` may be in the next one already.
     """
     if Effect.REQUEST_SUMMARY in step.effects:
         try:

@@ -1,4 +1,4 @@
-"""What the pipeline works with: every port played by somebody, and what a deployment decides."""
+"""The services of the pipeline: an adapter for every port, and the policy of the deployment."""
 
 from datetime import datetime
 from typing import Protocol
@@ -21,7 +21,7 @@ from lumimd.ports.visit_store import VisitStore
 
 
 class Services(Protocol):
-    """Everything that the pipeline works with; a part may be built when it is first asked for."""
+    """All services of the pipeline; each may be built at its first use."""
 
     @property
     def store(self) -> VisitStore: ...
@@ -66,12 +66,12 @@ class Services(Protocol):
     def shutdown(self) -> GracefulShutdown: ...
 
     def new_id(self) -> str:
-        """A string that nobody else has."""
+        """A unique string."""
         ...
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
-        """What a call for the stage would be refused with, if its dependency is known to be down.
+        """The refusal of a call for the stage while its circuit breaker is open, or None.
 
-        From now on it is, if a visit was `unanswered_since` then and nobody was answered after.
+        The breaker opens if a visit was `unanswered_since` then and no other visit was answered.
         """
         ...

@@ -1,12 +1,10 @@
-"""READ FIRST. How a visit goes: accept, submit, collect (`collecting.py`), summarize.
+"""Submission: check the recording under a lease, and order its transcript.
 
-Every step reads the visit, asks the table (`visit.py`) what an event makes of it, saves the answer
-on the condition that nobody else has written, and only then performs the effects. Whatever is lost
-on the way, `wake_at` brings back (`recovery.py`).
+Every outcome is one event, saved once at the end. The order is the only call that costs money; a
+repeated submission first looks for the job of the earlier one.
 """
 
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lumimd.coordination.admission.admit import Waits
@@ -26,66 +24,89 @@ from lumimd.domain.takes import check_together
 from lumimd.domain.timing import MAX_TRIES
 from lumimd.domain.visit import Visit
 from lumimd.pipeline.lease import still_held, within_lease
-from lumimd.pipeline.save import save_event
+from lumimd.pipeline.save import Decision, save_decision
 from lumimd.pipeline.services import Services
 from lumimd.policies.deployment_faults import is_fault, since_fault
-from lumimd.policies.waiting import FIRST, GIVE_UP_AFTER, held_until, put_aside
+from lumimd.policies.waiting import (
+    FIRST,
+    GIVE_UP_AFTER,
+    SIGNED_URL_VALID_FOR,
+    held_until,
+    put_aside,
+)
 from lumimd.ports.transcriber import Transcribed
 from lumimd.telemetry import logs
 
-SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
-"""A queued job must still be able to fetch the recording; the provider starts within minutes."""
-
 MAX_EXPIRED_LEASES: Final = 2 * MAX_TRIES
-"""Holders of a submission that say nothing: most of them have ordered nothing, and nobody knows."""
+"""Submission leases that may expire without an outcome; most of their workers ordered nothing."""
+
+
+@dataclass
+class _Progress:
+    """How far a submission came: `counted` against the quota, and `ordering` since the order."""
+
+    counted: bool = False
+    ordering: bool = False
 
 
 async def submit(services: Services, leased: Stored) -> None:
-    """Check the claimed recording and order its transcript, unless it was ordered already."""
-    visit = leased.visit
-    assert visit.audio is not None
-    event: e.Event
-    ordering = False
-    counted = False
-    waits: Waits | None = None
-    transcript_id: str | None = None
+    """Check the leased recording and order its transcript, unless it was ordered already.
+
+    Raises:
+        Transient: the store is not available, or the visit changes faster than it can be read.
+    """
+    event = await _outcome(services, leased.visit)
+    if isinstance(event, e.SubmissionDeferred | e.SubmissionHeld | e.SubmissionQueued):
+        decision = Decision(event, still_wanted=still_held(leased))
+    else:
+        decision = Decision(event)
+    await save_decision(services, leased, decision)
+
+
+async def _outcome(services: Services, visit: Visit) -> e.Event:
+    progress = _Progress()
     try:
         async with within_lease(services, visit, ErrorCode.TRANSCRIPTION_UNAVAILABLE):
-            visit.audio.check_size()
-            audio = visit.audio
-            transcript_id = await _ordered_before(services, visit, audio)
-            if transcript_id is None:
-                waits = await services.admission.over_quota(visit)
-                counted = waits is None
-            if waits is None and transcript_id is None:
-                audio = await _measured(services, visit, audio)
-                waits = await services.admission.may_submit(visit)
-            if waits is None and transcript_id is None:
-                url = await services.audio.signed_url(audio, SIGNED_URL_VALID_FOR)
-                ordering = True
-                transcript_id = await services.transcriber.submit(
-                    url, visit_id=visit.visit_id, attempt=visit.attempt
-                )
+            return await _submitted(services, visit, progress)
     except Permanent as error:
-        event = e.AudioRejected(visit.attempt, error.code)
+        return e.AudioRejected(visit.attempt, error.code)
     except Held as error:
-        event = _held(services, visit, error, may_have_ordered=ordering)
+        event = _held(services, visit, error, may_have_ordered=progress.ordering)
     except Transient as error:
         logs.failure("submission_failed", error)
-        event = _put_aside(services, visit, error, used_a_try=ordering)
-    else:
-        if waits is not None:
-            event = e.SubmissionQueued(visit.attempt, waits.turn, waits.until)
-        else:
-            assert transcript_id is not None
-            provider = services.transcriber.provider
-            event = e.TranscriptionSubmitted(visit.attempt, provider, transcript_id, audio)
+        event = _put_aside(services, visit, error, used_a_try=progress.ordering)
     if isinstance(event, e.SubmissionDeferred | e.SubmissionHeld):
-        event = replace(event, counted=counted)
-    if isinstance(event, e.SubmissionDeferred | e.SubmissionHeld | e.SubmissionQueued):
-        await save_event(services, leased, event, still_wanted=still_held(leased))
-    else:
-        await save_event(services, leased, event)
+        return replace(event, counted=progress.counted)
+    return event
+
+
+async def _submitted(services: Services, visit: Visit, progress: _Progress) -> e.Event:
+    """The submission step by step: look for an earlier order, quota, check, permit, order."""
+    audio = visit.audio
+    assert audio is not None
+    audio.check_size()
+    provider = services.transcriber.provider
+    transcript_id = await _ordered_before(services, visit, audio)
+    if transcript_id is not None:
+        return e.TranscriptionSubmitted(visit.attempt, provider, transcript_id, audio)
+    waits = await services.admission.over_quota(visit)
+    if waits is not None:
+        return _queued(visit, waits)
+    progress.counted = True
+    audio = await _measured(services, visit, audio)
+    waits = await services.admission.may_submit(visit)
+    if waits is not None:
+        return _queued(visit, waits)
+    url = await services.audio.signed_url(audio, SIGNED_URL_VALID_FOR)
+    progress.ordering = True
+    transcript_id = await services.transcriber.submit(
+        url, visit_id=visit.visit_id, attempt=visit.attempt
+    )
+    return e.TranscriptionSubmitted(visit.attempt, provider, transcript_id, audio)
+
+
+def _queued(visit: Visit, waits: Waits) -> e.Event:
+    return e.SubmissionQueued(visit.attempt, waits.turn, waits.until)
 
 
 async def _measured(services: Services, visit: Visit, audio: Audio) -> Audio:
@@ -101,9 +122,12 @@ async def _measured(services: Services, visit: Visit, audio: Audio) -> Audio:
 
 
 async def _ordered_before(services: Services, visit: Visit, audio: Audio) -> str | None:
-    """Look before you pay: the id of the job that an earlier holder of the claim has ordered.
+    """Look before paying: the id of the job that a worker with an earlier lease has ordered.
 
-    It has the place that was taken for it, and is wanted whatever has become of the recording.
+    The job has the permit that was taken for it, and is adopted whatever happened to the recording.
+
+    Raises:
+        Permanent: there is none, and the tries are used up.
     """
     if visit.possible_orders > 1:
         found = await _ended_after_all(services, visit)
@@ -119,7 +143,7 @@ async def _ordered_before(services: Services, visit: Visit, audio: Audio) -> str
 
 
 async def _ended_after_all(services: Services, visit: Visit) -> str | None:
-    """A job of this recording that was given up and has its transcript now: it is paid for."""
+    """A job of this recording that was given up, ended after all and so is paid for."""
     assert visit.audio is not None
     for transcript_id in reversed(visit.given_up_jobs):
         try:
@@ -127,7 +151,7 @@ async def _ended_after_all(services: Services, visit: Visit) -> str | None:
         except Exception as trouble:
             if isinstance(trouble, Transient) and not isinstance(trouble, Unreadable):
                 raise
-            # It is gone, or cannot be understood, which is why it was given up.
+            # The job is gone or unreadable, the reason why it was given up.
             logs.event("given_up_job_lost", code=type(trouble).__name__)
             continue
         if isinstance(job.state, Transcribed) and visit.audio.is_named_by(job.audio_url):
@@ -136,7 +160,7 @@ async def _ended_after_all(services: Services, visit: Visit) -> str | None:
 
 
 def _held(services: Services, visit: Visit, error: Held, *, may_have_ordered: bool) -> e.Event:
-    """Wait for the provider; long enough for its list to show an order whose answer was lost."""
+    """Wait for the provider, at least until its list shows an order whose answer was lost."""
     now = services.clock.now()
     held_for = now - since_fault(visit, visit.held_since or now)
     if isinstance(error, RefusedAlone) and held_for > GIVE_UP_AFTER:
@@ -150,8 +174,8 @@ def _held(services: Services, visit: Visit, error: Held, *, may_have_ordered: bo
 def _put_aside(services: Services, visit: Visit, error: Transient, *, used_a_try: bool) -> e.Event:
     """Try the submission again later; only an order that was sent uses up a try.
 
-    Whoever cannot reach the recording, or cannot look at the provider's list, does not know that
-    there is no transcript: that goes on for a day, whatever the tries.
+    While the recording or the provider's list cannot be reached, a transcript may exist. So the
+    submission is repeated for a day, whatever the tries.
     """
     now, times = services.clock.now(), visit.trouble.times + 1 if visit.trouble else 1
     troubled_at = since_fault(visit, visit.trouble.first_at) if visit.trouble else now

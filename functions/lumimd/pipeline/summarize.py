@@ -14,8 +14,8 @@ from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline.analysis import ANALYSES
 from lumimd.pipeline.analysis.visit_summary import Bill
-from lumimd.pipeline.lease import lease, still_held, within_lease
-from lumimd.pipeline.save import save_event
+from lumimd.pipeline.lease import still_held, take_lease, within_lease
+from lumimd.pipeline.save import Decision, save_decision
 from lumimd.pipeline.services import Services
 from lumimd.pipeline.switches import summarizer_for, waits_for_switch
 from lumimd.pipeline.without_model import end_without_model, go_on_without_model
@@ -26,7 +26,7 @@ from lumimd.telemetry import logs
 async def summarize(services: Services, visit_id: str, attempt: int) -> None:
     """Make the summary of a transcribed visit and store it with its action items.
 
-    Repeated or late tasks do nothing, and so does a task while another one works on the visit.
+    A repeated or late task does nothing, and neither does a task beside another one at work.
 
     Raises:
         Transient: the store is not available.
@@ -42,12 +42,12 @@ async def summarize(services: Services, visit_id: str, attempt: int) -> None:
     with logs.about(trace=stored.visit.trace):
         if await waits_for_switch(services, stored):
             return
-        leased = await lease(services, stored, e.SummaryClaimed)
+        leased = await take_lease(services, stored, e.SummaryClaimed)
         if leased is not None:
-            await _summarize(services, leased)
+            await save_decision(services, leased, await _outcome(services, leased))
 
 
-async def _summarize(services: Services, leased: Stored) -> None:
+async def _outcome(services: Services, leased: Stored) -> Decision:
     visit = leased.visit
     bill = Bill(reserved=visit.lease.reserved if visit.lease else 0)
     try:
@@ -58,20 +58,17 @@ async def _summarize(services: Services, leased: Stored) -> None:
             transcript = Transcript(utterances=await services.store.transcript(visit.visit_id))
             summary = await ANALYSES[visit.kind](transcript, summarizer, bill)
     except Permanent as error:
-        await end_without_model(services, leased, error.code, bill.settlement)
-        return
+        return await end_without_model(services, leased, error.code, bill.settlement)
     except UnreadableDocument as error:
-        # Of a newer release: its transcript is neither summarized in part nor given up.
+        # A newer release wrote the transcript: it is neither summarized in part nor given up.
         until = held_until(visit, error, services.clock.now())
         held = e.SummaryHeld(visit.attempt, until, paid=bill.settlement)
-        await save_event(services, leased, held, still_wanted=still_held(leased))
-        return
+        return Decision(held, still_wanted=still_held(leased))
     except Transient as error:
         logs.failure("summary_failed_for_now", error)
         if bill.kept is None:
-            await go_on_without_model(services, leased, error, bill.settlement)
-            return
-        summary = bill.kept  # the time was up for the second ask, and not for what was paid
+            return await go_on_without_model(services, leased, error, bill.settlement)
+        summary = bill.kept  # the second ask ran out of time; the first answer is paid for
     actions = action_items(visit, summary, transcript, services.clock.now())
     event = e.SummaryStored(visit.attempt, summarizer.source, summary, paid=bill.settlement)
-    await save_event(services, leased, event, actions=actions)
+    return Decision(event, actions=actions)

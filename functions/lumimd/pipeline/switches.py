@@ -35,7 +35,7 @@ _HELD: Final = {
 
 
 async def held_by_switch(services: Services, visit: Visit) -> e.SubmissionHeld | None:
-    """That the visit waits, if processing is switched off for it; None where it is on.
+    """The event of a visit for which processing is switched off; None where it is on.
 
     A visit that is being transcribed is never held: its job is paid for.
     """
@@ -50,7 +50,7 @@ async def held_by_switch(services: Services, visit: Visit) -> e.SubmissionHeld |
 async def waits_for_switch(services: Services, stored: Stored) -> bool:
     """Let the visit wait, if processing is switched off for it; whether it does.
 
-    Who has begun to work on it may finish.
+    A worker that has the lease may finish.
 
     Raises:
         Transient: the store is not available.
@@ -65,13 +65,13 @@ async def waits_for_switch(services: Services, stored: Stored) -> bool:
         services, stored, held, still_wanted=lambda now: not now.is_leased(services.clock.now())
     )
     if visit.turn is not None:
-        # It has left the line: a place that it was called to is for somebody else.
+        # The visit leaves the fair queue, and gives back the permit that it was called to.
         await services.admission.left(visit.visit_id, visit.attempt)
     return True
 
 
 async def summarizer_for(services: Services, visit: Visit) -> Summarizer:
-    """Who is to summarize the visit.
+    """The summarizer of the visit.
 
     Raises:
         Held: the model is switched off.
@@ -84,7 +84,7 @@ async def summarizer_for(services: Services, visit: Visit) -> Summarizer:
 
 
 async def refusal(services: Services, stage: Stage) -> Held | None:
-    """What a call for the stage would be refused with, by a switch or since its dependency is down.
+    """The refusal of a call for the stage: by a switch, or by the circuit breaker.
 
     Raises:
         Transient: the store is not available.

@@ -7,6 +7,9 @@ from typing import Final
 from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.policies.deployment_faults import since_fault
 
+EVENT_CAP: Final = timedelta(hours=12)
+"""Age of an upload event after which the recording is rejected, and becomes a dead letter."""
+
 IN_LINE: Final = 8
 """Factor of the expiry of visits that wait for a place or their quota, and not for their owner."""
 

@@ -6,25 +6,24 @@ from typing import Final
 
 from lumimd.domain.visit import Lease
 
-GAP: Final = timedelta(seconds=45)
-"""Between the end of a holder's work and the end of its claim: an order that a holder sent with its
-last breath has arrived, and the provider's list, which lags by up to half a minute, shows it."""
+LEASE_GRACE: Final = timedelta(seconds=45)
+"""Time between the work deadline and lease expiry, so that a late order is visible in the
+provider's list, which lags by up to half a minute, before another worker takes over."""
 
 
 @dataclass(frozen=True)
 class LeaseDuration:
-    """How long one holder may work on a stage; less than its function's time-out."""
+    """The time for the work of a stage; less than the time-out of its function."""
 
     work: timedelta
 
     def lease(self, holder: str, now: datetime) -> Lease:
-        """A claim of this length for `holder`, from now on."""
-        return Lease(holder=holder, until=now + self.work + GAP)
+        """A lease for `holder` from now on; it expires `LEASE_GRACE` after the work deadline."""
+        return Lease(holder=holder, until=now + self.work + LEASE_GRACE)
 
 
 SUBMISSION: Final = LeaseDuration(work=timedelta(seconds=50))
 
-
 SUMMARY: Final = LeaseDuration(work=timedelta(seconds=150))
-"""One call of the model may take two minutes; and a visit whose holder died is looked after within
-five: after work and gap, and a tick of the scheduler."""
+"""One call of the model may take two minutes. After a crash the poller looks after the visit within
+five minutes: work, grace and one tick of the scheduler."""

@@ -24,6 +24,9 @@ def put_aside(tries: int, retry_after_s: float | None) -> timedelta:
     return max(min(doubled, LONGEST), asked)
 
 
+SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
+"""A queued job must still be able to fetch the recording; the provider starts within minutes."""
+
 PROVISIONAL_AFTER: Final = timedelta(minutes=10)
 """How long people wait for the model before they are shown what rules can tell."""
 

@@ -20,7 +20,7 @@ from lumimd.coordination.admission.hourly_cap import (
 from lumimd.domain.progress import Step
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.policies.flags import Flags, OrderCap
-from lumimd.policies.lease import GAP, SUBMISSION
+from lumimd.policies.lease import LEASE_GRACE, SUBMISSION
 from tests.support.permits import minute_passes, provider_of, services_with, upload
 from tests.support.services import START, FixedFlags, MemoryServices
 from tests.support.shared_documents import Troubled
@@ -45,7 +45,7 @@ def a_cap(flags: FixedFlags, clock: ManualClock) -> tuple[HourlyCap, Troubled[Or
 
 
 def test_an_order_counts_until_an_hour_after_it_has_arrived_for_certain() -> None:
-    assert HOUR + SUBMISSION.work + GAP <= COUNTED_FOR
+    assert HOUR + SUBMISSION.work + LEASE_GRACE <= COUNTED_FOR
 
 
 @given(st.integers(1, 5_000))

@@ -11,9 +11,10 @@ from lumimd.domain.errors import ErrorCode, TimedOut, Transient
 from lumimd.domain.events import SummaryClaimed, TranscriptionPolled
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline import accept, collect, recover, summarize
-from lumimd.pipeline.lease import lease, within_lease
-from lumimd.pipeline.save import CONFLICTS, save_event
-from lumimd.policies.lease import GAP, SUMMARY
+from lumimd.pipeline.compare_and_set import CONFLICTS
+from lumimd.pipeline.lease import take_lease, within_lease
+from lumimd.pipeline.save import save_event
+from lumimd.policies.lease import LEASE_GRACE, SUMMARY
 from lumimd.ports.transcriber import Transcribed
 from tests.support.services import MemoryServices, transcript
 
@@ -190,7 +191,7 @@ async def test_an_upload_that_finds_the_visit_ever_changing_must_come_again(
 
 async def test_of_many_who_want_to_pay_one_does(services: MemoryServices) -> None:
     read = await summarizing(services)
-    claims = await asyncio.gather(*(lease(services, read, SummaryClaimed) for _ in range(20)))
+    claims = await asyncio.gather(*(take_lease(services, read, SummaryClaimed) for _ in range(20)))
     assert len([each for each in claims if each]) == 1
     assert (await present(services)).visit.stage_tries == 1
 
@@ -200,7 +201,7 @@ async def test_our_own_claim_is_recognized_though_the_answer_was_lost(
 ) -> None:
     read = await summarizing(services)
     store.lost_answers = 1
-    leased = await lease(services, read, SummaryClaimed)
+    leased = await take_lease(services, read, SummaryClaimed)
     assert leased
     assert leased.visit == (await present(services)).visit
     assert leased.visit.stage_tries == 1
@@ -211,15 +212,16 @@ async def test_a_claim_that_loses_races_to_harmless_writes_is_still_taken(
 ) -> None:
     read = await summarizing(services)
     store.lost_races = CONFLICTS - 1
-    assert await lease(services, read, SummaryClaimed)
+    assert await take_lease(services, read, SummaryClaimed)
 
 
-async def test_a_storm_of_conflicts_leaves_the_claim_to_the_next_who_comes(
+async def test_a_storm_of_conflicts_leaves_the_lease_to_a_repeated_task(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await summarizing(services)
     store.lost_races, store.saves = 1_000, 0
-    assert await lease(services, read, SummaryClaimed) is None
+    with pytest.raises(Transient):
+        await take_lease(services, read, SummaryClaimed)
     assert store.saves == CONFLICTS
     visit = (await present(services)).visit
     assert (visit.lease, visit.stage_tries) == (None, 0)
@@ -231,15 +233,15 @@ async def test_a_visit_that_was_deleted_meanwhile_cannot_be_claimed(
 ) -> None:
     read = await summarizing(services)
     store.delete_everything()
-    assert await lease(services, read, SummaryClaimed) is None
+    assert await take_lease(services, read, SummaryClaimed) is None
     assert store.documents() == {}
 
 
 async def test_a_claim_is_free_again_when_it_ends(services: MemoryServices) -> None:
     read = await summarizing(services)
-    assert await lease(services, read, SummaryClaimed)
-    services.clock.advance(SUMMARY.work + GAP)
-    again = await lease(services, await present(services), SummaryClaimed)
+    assert await take_lease(services, read, SummaryClaimed)
+    services.clock.advance(SUMMARY.work + LEASE_GRACE)
+    again = await take_lease(services, await present(services), SummaryClaimed)
     assert again
     assert again.visit.stage_tries == 2, "whoever is next looks before paying"
 
@@ -247,13 +249,13 @@ async def test_a_claim_is_free_again_when_it_ends(services: MemoryServices) -> N
 async def test_a_finished_stage_cannot_be_claimed(services: MemoryServices) -> None:
     await summarizing(services)
     await summarize.summarize(services, "visit-1", 1)
-    assert await lease(services, await present(services), SummaryClaimed) is None
+    assert await take_lease(services, await present(services), SummaryClaimed) is None
 
 
 async def test_a_holder_whose_time_is_over_is_cancelled_before_its_claim_ends(
     services: MemoryServices,
 ) -> None:
-    leased = await lease(services, await summarizing(services), SummaryClaimed)
+    leased = await take_lease(services, await summarizing(services), SummaryClaimed)
     assert leased
     services.clock.advance(SUMMARY.work)
     never = asyncio.get_running_loop().create_future()
@@ -270,7 +272,7 @@ async def test_a_holder_whose_time_is_over_is_cancelled_before_its_claim_ends(
 
 
 async def test_a_holder_in_time_is_left_alone(services: MemoryServices) -> None:
-    leased = await lease(services, await summarizing(services), SummaryClaimed)
+    leased = await take_lease(services, await summarizing(services), SummaryClaimed)
     assert leased
     async with within_lease(services, leased.visit, CODE):
         await asyncio.sleep(0)

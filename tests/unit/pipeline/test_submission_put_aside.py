@@ -4,6 +4,7 @@ import pytest
 
 from lumimd.domain.errors import ErrorCode, Held, Transient
 from lumimd.pipeline import accept, commands
+from lumimd.policies import due
 from lumimd.policies.waiting import FIRST, RELEASE_OVER
 from tests.support.services import MemoryServices
 from tests.support.visits import MINUTE, minutes_pass, visit_of
@@ -90,7 +91,7 @@ async def test_an_event_that_went_round_for_hours_ends_as_a_dead_letter(
     services: MemoryServices,
 ) -> None:
     uploaded = services.upload()
-    services.clock.advance(accept.EVENT_CAP + MINUTE)
+    services.clock.advance(due.EVENT_CAP + MINUTE)
     await accept.accept(services, uploaded)
     visit = await visit_of(services)
     assert visit.processing_error

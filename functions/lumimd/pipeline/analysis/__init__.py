@@ -1,4 +1,4 @@
-"""What is made of a transcript. A visit's `kind` chooses the analysis."""
+"""Analyses of a transcript. The `kind` of a visit chooses one."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final

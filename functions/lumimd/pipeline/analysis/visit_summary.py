@@ -1,15 +1,15 @@
-"""The summary of a visit: asked for, checked, and asked for once more where the answer is bad.
+"""The summary of a visit: request it, check it, and request it once more after a bad answer.
 
-| the answer                          | what follows                                             |
+| the answer                          | the result                                               |
 |-------------------------------------|----------------------------------------------------------|
-| every statement cites what was said | it is the summary                                        |
-| some statements do not              | asked once more; the better one of two such answers is   |
+| every statement cites spoken words  | it is the summary                                        |
+| some statements do not              | a second request; the better one of two such answers is  |
 |                                     | the summary, without its bad statements                  |
-| none, or says nothing, or too large | asked once more; then there is none                      |
+| none, or empty, or too large        | a second request; then there is none                     |
 | the model refuses                   | there is none                                            |
 
 One bad statement never costs a visit its summary. Where there is none, the rules write it
-(`fallback.py`).
+(`without_model.py`).
 """
 
 import json
@@ -26,7 +26,7 @@ from lumimd.ports.summarizer import AskedAgain, Summarizer
 from lumimd.telemetry import logs
 
 ASKS: Final = 2
-"""Answers of the model that one try of a visit may pay for."""
+"""Answers of the model that one try of a visit may cost."""
 
 MAX_STORED_BYTES: Final = 700_000
 """Of the 1 MiB that a document may hold; the other fields of a visit take less than 100 KB. Results
@@ -51,12 +51,12 @@ class Bill:
 
     @property
     def settlement(self) -> Settlement:
-        """What the ledger is told."""
+        """The entry for the ledger."""
         return Settlement(self.answers, self.unheard, self.reserved)
 
 
 async def summarize(transcript: Transcript, summarizer: Summarizer, bill: Bill) -> VisitSummary:
-    """Ask the summarizer and check its answer; a model is asked once more after a bad one.
+    """Request a summary and check it; a model gets a second request after a bad answer.
 
     Raises:
         Transient: the summarizer is not available.
@@ -91,7 +91,7 @@ async def summarize(transcript: Transcript, summarizer: Summarizer, bill: Bill) 
 
 
 def check(summary: VisitSummary, transcript: Transcript) -> None:
-    """Refuse a summary of which a statement would be left out, or that cannot be stored.
+    """Refuse a summary with an unsupported statement, or one that cannot be stored.
 
     Raises:
         BadAnswer: `summary_invalid`.
@@ -119,7 +119,7 @@ async def _answer(transcript: Transcript, summarizer: Summarizer, bill: Bill) ->
     except Transient as error:
         bill.unheard += paid and _may_have_answered(error)
         raise
-    except CancelledError:  # the time of the lease was up
+    except CancelledError:  # the lease is about to expire
         bill.unheard += paid
         raise
     bill.answers += paid
@@ -127,7 +127,7 @@ async def _answer(transcript: Transcript, summarizer: Summarizer, bill: Bill) ->
 
 
 def _may_have_answered(error: BaseException | None) -> bool:
-    """Whether the call was sent and nothing came back; a breaker may have opened on that."""
+    """Whether the call was sent and not answered; a breaker may have opened on that."""
     if error is None or isinstance(error, Unanswered):
         return error is not None
     return _may_have_answered(error.__cause__)
