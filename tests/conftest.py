@@ -3,10 +3,13 @@
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
@@ -15,6 +18,7 @@ from infra.local.supervision.ports import free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok, port_open
 from lumimd.telemetry import logs
+from tests.support.examples import load_profile
 from tests.support.servers import running, skipped_without_emulators
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +36,16 @@ TOGETHER = {
 takes longest begins first."""
 
 
+FAST_WITHOUT = frozenset({"firestore_host", "storage_url", "tasks_host", "speech_url"})
+"""Servers that `--fast` does not start."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="no emulator, stack, speech or simulation")
+
+
 def pytest_configure() -> None:
+    load_profile()
     # A shell without job control starts background commands deaf to Ctrl-C, and so would be all
     # that they start; some tests press it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -40,9 +53,32 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--fast"):
+        slow = [item for item in items if not _is_fast(item)]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if _is_fast(item)]
     order = {group: place for place, group in enumerate(TOGETHER.values())}
     items.sort(key=lambda item: order.get(_group(item.nodeid), len(order)))
+
+
+def _is_fast(item: pytest.Item) -> bool:
+    if any(item.get_closest_marker(mark) for mark in ("emulator", "stack", "speech", "slow")):
+        return False
+    if _group(item.nodeid) in TOGETHER.values():
+        return False
+    return not FAST_WITHOUT & set(getattr(item, "fixturenames", ()))
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """The seconds of each folder, over all workers."""
+    seconds: Counter[str] = Counter()
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            seconds["/".join(report.nodeid.split("/")[:2])] += report.duration
+    terminalreporter.section("seconds by folder")
+    for folder, total in seconds.most_common():
+        terminalreporter.write_line(f"{total:8.1f}  {folder}")
 
 
 @pytest.hookimpl(optionalhook=True)

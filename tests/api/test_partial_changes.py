@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from infra.openapi import document
 from tests.support.api import Api, ApiMemoryServices, action_of, api_over, stored, visit_of
+from tests.support.examples import examples
 
 DOCUMENT = document()
 PATCHED = sorted(path for path, operations in DOCUMENT["paths"].items() if "patch" in operations)
@@ -99,7 +100,7 @@ def url_of(path: str) -> str:
 
 @pytest.mark.parametrize("path", PATCHED)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_any_subset_of_fields_changes_those_and_no_other(path: str, data: st.DataObject) -> None:
     body = data.draw(st.fixed_dictionaries({}, optional=VALUES[path]))
 

@@ -13,6 +13,7 @@ from lumimd.domain.errors import ErrorCode
 from lumimd.pipeline import accept, recover
 from lumimd.ports.transcriber import Running, Transcribed
 from tests.support.assemblyai_provider import DONE, SAID, WORDS, Provider
+from tests.support.examples import examples
 from tests.support.services import MemoryServices
 from tests.support.visits import visit_of
 
@@ -173,7 +174,7 @@ def test_any_answer_about_a_job_can_be_stored_or_is_unreadable(answer: Any) -> N
     assert len({each.id for each in transcript.utterances}) == len(transcript.utterances)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     st.lists(
         st.sampled_from(["yes.", "no", "a" * 50, "\u6211\u5011\u3002" * 400]),

@@ -13,6 +13,7 @@ from lumimd.adapters.openai.summarizer import OpenAISummarizer
 from lumimd.domain import errors
 from lumimd.domain.errors import BadAnswer, DeploymentFault, ErrorCode, Permanent, ProviderRefuses
 from tests.support import openai_server as api
+from tests.support.examples import examples
 from tests.support.openai_server import KEY, OpenAIServer
 from tests.support.services import transcript
 from tests.support.summaries import summary_of
@@ -54,7 +55,7 @@ async def test_each_utterance_is_one_line_of_json_with_its_id(
 
 @hypothesis_settings(
     deadline=None,
-    max_examples=60,
+    max_examples=examples(60),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

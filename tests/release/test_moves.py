@@ -15,6 +15,7 @@ from infra.release.cli import parser
 from infra.release.moves import LeftAlone, NotMoved
 from infra.release.traffic import Argv, Place, Serving
 from tests.release.cloud_run import CloudRun
+from tests.support.examples import examples
 
 PLACE = Place("demo", "europe-west3")
 API = "on-transcription-webhook"  # the longest name: a tag and its service have 46 letters together
@@ -135,7 +136,7 @@ class Course(RuleBasedStateMachine):
 
 
 TestCourse = Course.TestCase
-TestCourse.settings = hypothesis_settings(max_examples=150, stateful_step_count=20)
+TestCourse.settings = hypothesis_settings(max_examples=examples(150), stateful_step_count=20)
 
 
 def described(service: str = "api", newest: str = "2", **status: Any) -> Serving:

@@ -43,8 +43,9 @@ KEPT_FOR_RETRY: Final = timedelta(days=1)
 """Time for which the job of a failed visit stays: a retry adopts it, and it is not paid twice."""
 
 JOBS_WINDOW: Final = timedelta(hours=96)
-"""Age of the oldest job that is read from the provider's list. A visit waits for its job, and orders
-another, for up to a day and a half; then the job may stay for a retry; and one nightly run may fail."""
+"""Age of the oldest job that is read from the provider's list. A visit waits for its job, and
+orders another, for up to a day and a half; then the job may stay for a retry; and one nightly run
+may fail."""
 
 WITHIN: Final = timedelta(minutes=5)
 """Time budget of reconciliation; retention follows in the same invocation."""
@@ -82,7 +83,7 @@ async def reconcile(services: Services) -> Mapping[str, int]:
 async def _recordings(
     services: Services, run: Run, bucket: str, there: set[int], found: Counter[str]
 ) -> None:
-    """Accept recordings without a visit; `there` gets the hash of each path, 70 bytes a recording."""
+    """Accept recordings without a visit; `there` gets a hash of each path, 70 bytes each."""
     now = services.clock.now()
 
     async def adopt(upload: Upload) -> None:

@@ -5,12 +5,17 @@ from pathlib import Path
 import numpy
 import pytest
 from faster_whisper import decode_audio
+from numpy.typing import NDArray
 
 from infra.local.speech.engine import decode
 from infra.local.speech.recognition import RecognitionFailed
+from tests.local.speech.formats import CODECS, convert
 from tests.support.hostile import TEXTS
 from tests.support.recordings import FORMATS, recorded
 from tests.support.services import SAMPLE, tone
+
+RATE = 16_000
+WINDOW = RATE // 50
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -22,6 +27,37 @@ def test_every_format_that_is_measured_is_decoded(name: str, tmp_path: Path) -> 
 
 def test_the_samples_are_those_that_the_engine_was_made_for() -> None:
     assert numpy.array_equal(decode(SAMPLE), decode_audio(str(SAMPLE)))
+
+
+@pytest.mark.parametrize("ending", CODECS)
+def test_the_sample_sounds_the_same_in_every_format(ending: str, tmp_path: Path) -> None:
+    """So one real recognition of it speaks for all formats."""
+    sound = decode(convert(SAMPLE, tmp_path / f"visit.{ending}"))
+    assert len(sound) == pytest.approx(len(decode(SAMPLE)), abs=RATE // 5)
+    assert likeness(sound, decode(SAMPLE)) > 0.95
+
+
+def test_another_sound_is_not_taken_for_the_sample(tmp_path: Path) -> None:
+    sample = decode(SAMPLE)
+    assert likeness(sample[::-1], sample) < 0.5
+    assert likeness(numpy.roll(sample, 5 * RATE), sample) < 0.5
+
+
+def likeness(one: NDArray[numpy.float32], other: NDArray[numpy.float32]) -> float:
+    """Correlation of two spectrograms (20 ms, dB), at the best shift of up to 100 ms."""
+    length = min(len(one), len(other)) // WINDOW * WINDOW
+    first = spectrogram(one[:length])
+    shifts = range(-5, 6)
+    return max(
+        float(numpy.corrcoef(first[8:-8].ravel(), spectrogram(each)[8:-8].ravel())[0, 1])
+        for each in (numpy.roll(other[:length], shift * WINDOW) for shift in shifts)
+    )
+
+
+def spectrogram(sound: NDArray[numpy.float32]) -> NDArray[numpy.float64]:
+    frames = sound.reshape(-1, WINDOW) * numpy.hanning(WINDOW)
+    bands = abs(numpy.fft.rfft(frames))[:, 1:121].reshape(len(frames), 24, 5).mean(axis=2)
+    return 20 * numpy.log10(numpy.maximum(bands, 1e-3))
 
 
 @pytest.mark.parametrize("name", TEXTS)

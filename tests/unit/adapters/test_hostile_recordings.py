@@ -11,6 +11,7 @@ from lumimd.adapters.measuring.limits import FIRST_LOOK, OVERRUN_S, SLOW
 from lumimd.adapters.measuring.process import Process
 from lumimd.adapters.measuring.recording import Budget, TooCostly
 from lumimd.domain.errors import ErrorCode, Permanent
+from tests.support.examples import examples
 from tests.support.hostile import BOMBS, TEXTS
 from tests.support.recordings import FORMATS, recorded
 
@@ -92,7 +93,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @settings(
-    max_examples=300,
+    max_examples=examples(300),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

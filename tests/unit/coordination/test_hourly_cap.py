@@ -21,6 +21,7 @@ from lumimd.domain.progress import Step
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.policies.flags import Flags, OrderCap
 from lumimd.policies.lease import LEASE_GRACE, SUBMISSION
+from tests.support.examples import examples
 from tests.support.permits import minute_passes, provider_of, services_with, upload
 from tests.support.services import START, FixedFlags, MemoryServices
 from tests.support.shared_documents import Troubled
@@ -56,7 +57,7 @@ def test_the_rooms_of_the_shards_add_up_to_the_cap_and_to_a_users_share(cap: int
     assert sum(each.of_a_user for each in rooms) == max(1, cap // USER_SHARE)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.sampled_from("aaab"), st.booleans()), max_size=60),
     st.integers(1, 12),

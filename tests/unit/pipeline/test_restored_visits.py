@@ -13,6 +13,7 @@ from lumimd.domain.visit import Deletion, ProcessingStatus
 from lumimd.pipeline import accept, commands, delete, recover, retain
 from lumimd.pipeline.delete import delete_remains
 from lumimd.policies.deployment import Policy
+from tests.support.examples import examples
 from tests.support.services import MemoryServices, tone, transcribed, upload
 from tests.support.visits import minutes_pass, run_tasks, visit_of
 
@@ -88,7 +89,7 @@ async def test_a_restored_visit_is_deleted_again_and_counted_in_the_same_receipt
         assert twice.counts[kind] == 2 * once.counts[kind], kind
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(
     kinds=st.sets(st.sampled_from(sorted(OF_THE_VISIT)), min_size=1),
     first_swept=st.booleans(),

@@ -25,6 +25,7 @@ from lumimd.pipeline.analysis.visit_summary import (
 from lumimd.rules.summarizer import summary_by_rules
 from lumimd.telemetry import logs
 from tests.monitoring.lines import Lines
+from tests.support.examples import examples
 from tests.support.services import START, transcript
 from tests.support.summaries import summary_of
 from tests.unit.domain.test_state_machine import visit_in
@@ -198,7 +199,7 @@ def document_of(summary: VisitSummary) -> int:
 SCRIPTS = st.sampled_from(["x", "\u00e9", "\u0939", "\u8a3a", "\U0001f48a", '"', "\n"])
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(30), suppress_health_check=[HealthCheck.too_slow])
 @given(
     letter=SCRIPTS,
     letters=st.integers(1, 12_000),
@@ -228,7 +229,7 @@ def test_the_summary_counts_twice_and_in_bytes() -> None:
     check(GOOD.model_copy(update={"education": [longer]}), HEARD)
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(12), suppress_health_check=[HealthCheck.too_slow])
 @given(
     text=st.sampled_from(
         [

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from lumimd.policies import breaker as pure
 from lumimd.policies.breaker import MODEL, Breaker, Reason, State
+from tests.support.examples import examples
 from tests.support.services import START
 
 SECOND = timedelta(seconds=1)
@@ -125,5 +126,7 @@ class PureMachine(RuleBasedStateMachine):
         assert self.breaker.is_closed or is_elected
 
 
-PureMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+PureMachine.TestCase.settings = settings(
+    max_examples=examples(100), stateful_step_count=40, deadline=None
+)
 TestPureMachine = PureMachine.TestCase

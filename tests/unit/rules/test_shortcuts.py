@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lumimd.rules import plan_phrases, prescribing
+from tests.support.examples import examples
 
 SHORTCUTS = [
     *plan_phrases.NEEDS.items(),
@@ -18,7 +19,9 @@ SHORTCUTS = [
 
 
 @pytest.mark.parametrize("number", range(len(SHORTCUTS)))
-@settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck), database=None)
+@settings(
+    deadline=None, max_examples=examples(15), suppress_health_check=list(HealthCheck), database=None
+)
 @given(data=st.data())
 def test_every_match_of_a_pattern_passes_its_prefilter(number: int, data: st.DataObject) -> None:
     pattern, needed = SHORTCUTS[number]

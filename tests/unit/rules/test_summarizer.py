@@ -10,6 +10,7 @@ from lumimd.domain.clinical import Medication, VisitSummary
 from lumimd.domain.transcript import Role, Transcript
 from lumimd.rules.summarizer import MAX_EVIDENCE, MAX_ITEMS, RulesSummarizer, summary_by_rules
 from tests.support.dialogue import visit
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def every_medication(summary: VisitSummary) -> list[Medication]:
     return [*medications.started, *medications.stopped, *medications.changed]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(VISITS)
 def test_any_transcript_has_a_summary_that_rests_on_it(transcript: Transcript) -> None:
     summary = summary_by_rules(transcript)
