@@ -1,4 +1,4 @@
-"""The entry points, one a trigger: parse, call one function of the pipeline, reply."""
+"""The entry points, one per trigger: parse, call one function of the pipeline, reply."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ require()
 
 @aio.cloud_event
 async def on_audio_finalized(event: CloudEvent) -> None:
-    """A recording is in the bucket: note it, submit it, exit."""
+    """A recording is in the bucket: record it, submit it, exit."""
     upload = upload_of(event.get_data(), event.get("time"))
     if upload is None:
         logs.event("object_ignored", eventId=str(event["id"]))
@@ -37,20 +37,20 @@ async def on_audio_finalized(event: CloudEvent) -> None:
 
 @aio.http
 async def on_transcription_webhook(request: Request) -> Response:
-    """The provider says that a job has ended: collect it."""
+    """The provider reports that a job has ended: collect it."""
     return await reply_to_webhook(_collect(request))
 
 
 @aio.http
 async def wake_due_visits(request: Request) -> Response:
-    """Every minute: give each due visit what it needs."""
+    """Every minute: give each due visit the work that it needs."""
     with logs.about(stage="recovery"):
         return await reply_to_task(_minute(services()))
 
 
 @aio.http
 async def enforce_retention(request: Request) -> Response:
-    """Every hour: what was kept for long enough goes."""
+    """Every hour: delete the data whose retention period is over."""
     from lumimd.pipeline import retain
 
     with logs.about(stage="retention"):
@@ -59,7 +59,7 @@ async def enforce_retention(request: Request) -> Response:
 
 @aio.http
 async def summarize_visit(request: Request) -> Response:
-    """A task asks for the summary of a transcribed visit."""
+    """A task requests the summary of a transcribed visit."""
     task = summary_task_of(_json(await request.body()))
     if task is None:
         logs.event("task_ignored", "error")
@@ -70,7 +70,7 @@ async def summarize_visit(request: Request) -> Response:
 
 @aio.http
 async def api(request: Request) -> Any:
-    """The REST API for owners and operators: an ASGI app, to which the framework hands over."""
+    """The REST API for owners and operators: an ASGI app that the framework serves."""
     from lumimd.runtime.api import app  # the other functions never load FastAPI
 
     return app()
@@ -102,5 +102,5 @@ async def _collect(request: Request) -> None:
 def _json(body: bytes) -> object:
     try:
         return json.loads(body)
-    except (ValueError, RecursionError):  # no JSON, or JSON nested to no good end
+    except (ValueError, RecursionError):  # no JSON, or JSON nested too deep
         return None

@@ -1,1 +1,1 @@
-"""What the product runs on."""
+"""The infrastructure of the product."""

@@ -1,8 +1,8 @@
-"""`scripts/check-recording`: the pipeline's verdict on recordings, before they are uploaded.
+"""`scripts/check-recording`: checks recordings as the pipeline does, before their upload.
 
-It prints a line, or with --json a JSON object, for each file: how long it is, and the code with
-which the pipeline would refuse it. The exit code is 0 when all were accepted, 1 when some were
-not, and 2 when some could not be read.
+The command prints one line for each file, or a JSON object with --json: the length, and the error
+code with which the pipeline would refuse the file. The exit code is 0 when all are accepted, 1 when
+some are refused, and 2 when some cannot be read.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from lumimd.domain.audio import Audio, recording_of
 from lumimd.domain.errors import MESSAGES, ErrorCode, Permanent
 
 IGNORED: Final = "not_a_recording"
-"""The pipeline leaves an object alone whose name has not the ending of a recording."""
+"""The pipeline ignores an object whose name does not end like that of a recording."""
 
 _IGNORED_MESSAGE: Final = "The name does not end as that of a recording: it would be ignored."
 

@@ -1,6 +1,6 @@
 """Node and the packages of package.json: for the rules' tests, client code and TypeScript types.
 
-The product needs none of it.
+The product itself does not use Node.
 """
 
 import fcntl
@@ -21,14 +21,14 @@ _STAMP: Final = MODULES / ".installed-lock"  # written last: the hash of the loc
 
 
 class NodeMissing(EmulatorMissing):
-    """Node or its packages are not here; the message says how to get them."""
+    """Node or its packages are not installed; the message says how to install them."""
 
 
 def node() -> Path:
-    """A Node that is new enough.
+    """The path of a Node that is new enough.
 
     Raises:
-        NodeMissing: there is none.
+        NodeMissing: Node is absent or too old.
     """
     found = shutil.which("node")
     if found is None:
@@ -41,12 +41,12 @@ def node() -> Path:
 
 
 def installed() -> Path:
-    """node_modules with exactly what the lock says; installed by `npm ci` when it is not there.
+    """The path of node_modules, with exactly the locked packages; `npm ci` installs them if needed.
 
-    Several processes may ask at once: one installs, the others wait.
+    Of several concurrent processes one installs and the others wait.
 
     Raises:
-        NodeMissing: npm is not here, or cannot install.
+        NodeMissing: npm is not installed, or cannot install the packages.
     """
     wanted = hashlib.sha256(_LOCK.read_bytes()).hexdigest()
     with _LOCK.open("rb") as turn:
@@ -61,7 +61,7 @@ def _install() -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise NodeMissing("npm is missing: install it with Node.")
-    # No scripts of packages: nothing here needs them, and they are the usual way in for malice.
+    # No install scripts: no package here needs them, and malicious packages usually use them.
     command = [npm, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
     done = subprocess.run(
         command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False

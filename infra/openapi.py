@@ -14,7 +14,7 @@ DOCUMENT: Final = ROOT / "infra" / "openapi.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 when the document is current (now), 1 when it was not."""
+    """The exit code: 0 when the document is written or current, 1 when --check finds it stale."""
     parser = argparse.ArgumentParser(prog="scripts/openapi", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail if it is stale")
     wanted = parser.parse_args(arguments)
@@ -23,17 +23,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if is_current(DOCUMENT):
         return 0
-    print(f"{DOCUMENT} is not what the routes say: run scripts/openapi.", file=sys.stderr)
+    print(f"{DOCUMENT} does not match the routes: run scripts/openapi.", file=sys.stderr)
     return 1
 
 
 def is_current(path: Path) -> bool:
-    """Whether that file is what the routes say."""
+    """Whether that file agrees with the routes."""
     return path.exists() and path.read_text() == text()
 
 
 def text() -> str:
-    """The document as it is to be written."""
+    """The document as JSON text."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -43,7 +43,7 @@ def document() -> dict[str, Any]:
 
 
 def _no_services() -> ApiServices:
-    raise AssertionError("the document is made of the routes alone")
+    raise AssertionError("the document needs the routes only")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-# infra/monitoring/alerts/ holds AlertPolicy messages as JSON, one a file. Who is told, and where the
-# runbooks are read, is decided here.
+# infra/monitoring/alerts/ holds AlertPolicy messages as JSON, one a file. This file adds the
+# notification channels and the links to the runbooks.
 locals {
   alerts = {
     for file in fileset("${local.monitoring}/alerts", "*.json") :

@@ -15,7 +15,7 @@ resource "google_project_service" "this" {
     "firebasestorage.googleapis.com",
     "firestore.googleapis.com",
     "iam.googleapis.com",
-    "iamcredentials.googleapis.com", # signs the URLs that lend out a recording
+    "iamcredentials.googleapis.com", # signs the URLs of recordings
     "identitytoolkit.googleapis.com",
     "logging.googleapis.com",
     "monitoring.googleapis.com",
@@ -26,11 +26,11 @@ resource "google_project_service" "this" {
   ])
 
   service = each.key
-  # Switching an API off deletes what it holds; taking this apart must not.
+  # Disabling an API deletes its data; `terraform destroy` must not do that.
   disable_on_destroy = false
 }
 
-# An API that was just switched on refuses its first calls for a while.
+# An API refuses calls for a short time after it was enabled.
 resource "time_sleep" "apis" {
   create_duration = "60s"
 

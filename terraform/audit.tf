@@ -1,4 +1,4 @@
-# Who read or changed what holds visits. Firestore's audit log is Datastore's.
+# Audit log of reads and changes in the stores of visits. Firestore's audit log is Datastore's.
 resource "google_project_iam_audit_config" "this" {
   for_each = toset([
     "cloudkms.googleapis.com",
@@ -21,7 +21,7 @@ resource "google_project_iam_audit_config" "this" {
   depends_on = [time_sleep.apis]
 }
 
-# Kept apart from the application's log, which expires after 30 days.
+# Separate from the application's log, which expires after 30 days.
 resource "google_logging_project_bucket_config" "audit" {
   project        = var.project_id
   location       = var.region

@@ -30,7 +30,7 @@ resource "google_billing_budget" "this" {
   }
 
   all_updates_rule {
-    # A budget takes five channels at most.
+    # A budget has at most five channels.
     monitoring_notification_channels = slice(local.channels, 0, min(5, length(local.channels)))
     disable_default_iam_recipients   = false
   }

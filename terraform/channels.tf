@@ -9,8 +9,8 @@ resource "google_monitoring_notification_channel" "email" {
 }
 
 locals {
-  # Slack and PagerDuty are authorized in the console, where their tokens do not pass through the
-  # state; here they are named by their ids.
+  # Slack and PagerDuty are authorized in the console, so that their tokens are not in the state; their
+  # ids name them here.
   channels = concat(
     [for channel in google_monitoring_notification_channel.email : channel.id],
     var.notification_channels,

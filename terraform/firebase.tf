@@ -38,7 +38,7 @@ resource "google_firebaserules_ruleset" "this" {
     }
   }
 
-  # The release moves to the new set before the old one goes.
+  # The release moves to the new ruleset before the old one is deleted.
   lifecycle {
     create_before_destroy = true
   }

@@ -1,5 +1,5 @@
 resource "google_firestore_database" "this" {
-  name        = "(default)" # the client SDKs' own choice
+  name        = "(default)" # the default of the client SDKs
   location_id = var.firestore_location
   type        = "FIRESTORE_NATIVE"
 
@@ -23,7 +23,7 @@ resource "google_firestore_backup_schedule" "daily" {
   daily_recurrence {}
 }
 
-# infra/firestore.indexes.json is the format of the Firebase tools, so that the emulator and
+# infra/firestore.indexes.json has the format of the Firebase tools, so that the emulator and
 # `firebase deploy` read the same file.
 locals {
   composite_indexes = {
@@ -56,7 +56,8 @@ resource "google_firestore_index" "this" {
   }
 }
 
-# Fields that expire documents, and long texts that nobody searches and that would cost a write each.
+# Fields that expire documents, and long texts without an index: no query needs one, and each index
+# would cost a write.
 resource "google_firestore_field" "this" {
   for_each = local.field_overrides
 

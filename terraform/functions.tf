@@ -1,5 +1,5 @@
 locals {
-  # What functions/lumimd/runtime/settings.py reads, besides the secrets.
+  # The variables that functions/lumimd/runtime/settings.py reads, without the secrets.
   values = {
     ASSEMBLYAI_BASE_URL          = local.provider.base_url
     AUDIO_BUCKET                 = google_storage_bucket.recordings.name
@@ -29,8 +29,8 @@ locals {
     WEB_ORIGINS                  = join(",", var.browser_origins)
   }
 
-  # AssemblyAI keeps a recording in the region whose API received it, and calls back from fixed addresses.
-  # OpenAI works on a transcript in the region of the endpoint (guide "Data residency").
+  # AssemblyAI keeps a recording in the region of the called API, and sends webhooks from fixed addresses.
+  # OpenAI processes a transcript in the region of the endpoint (guide "Data residency").
   provider = {
     us = {
       base_url          = "https://api.assemblyai.com"
@@ -44,7 +44,7 @@ locals {
     }
   }[var.provider_region]
 
-  # What is not given is left out, and the code's own default holds.
+  # Omitted when null, so that the default of the code applies.
   left_out = compact([
     var.openai_reasoning_effort == null ? "OPENAI_REASONING_EFFORT" : "",
     var.openai_server_region == null ? "OPENAI_SERVER_REGION" : "",
@@ -57,9 +57,9 @@ locals {
   }
 }
 
-# `all_traffic_on_latest_revision = false` keeps a service's traffic as it is, and by itself that follows
-# the latest revision (the provider's note on the argument; GoogleCloudPlatform/magic-modules#16981). So a
-# deployment for a canary looks at the traffic of what is deployed.
+# `all_traffic_on_latest_revision = false` leaves a service's traffic unchanged, and by default that
+# follows the latest revision (the provider's note on the argument; GoogleCloudPlatform/magic-modules#16981).
+# So a canary deployment reads the traffic of the deployed services.
 data "google_cloud_run_v2_service" "deployed" {
   for_each = {
     for name, service in local.services : name => service
@@ -83,7 +83,7 @@ locals {
 }
 
 resource "google_cloudfunctions2_function" "this" {
-  #checkov:skip=CKV_GCP_124:two functions are for callers outside: the provider and the clients
+  #checkov:skip=CKV_GCP_124:the provider and the clients call two functions from outside
   for_each = local.functions
 
   name     = local.services[each.key]
@@ -113,7 +113,7 @@ resource "google_cloudfunctions2_function" "this" {
     ingress_settings                 = each.value.public ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
     all_traffic_on_latest_revision   = var.all_traffic_on_latest_revision
 
-    # Only who has the model's key is told of a model; the others never summarize.
+    # Only functions with the model's key use a model; the others never summarize.
     environment_variables = merge(
       local.environment,
       contains(each.value.secrets, "OPENAI_API_KEY") ? {} : { SUMMARIZER = "rules" },
@@ -137,7 +137,7 @@ resource "google_cloudfunctions2_function" "this" {
     content {
       event_type            = "google.cloud.storage.object.v1.finalized"
       trigger_region        = var.region
-      retry_policy          = "RETRY_POLICY_RETRY" # else an event whose delivery fails once is lost
+      retry_policy          = "RETRY_POLICY_RETRY" # otherwise one failed delivery loses the event
       service_account_email = google_service_account.caller["storage"].email
 
       event_filters {

@@ -1,4 +1,4 @@
-# One account a function, with what deployment.json says it may do and nothing else.
+# One account a function, with exactly the permissions in deployment.json.
 resource "google_service_account" "function" {
   for_each = local.services
 
@@ -8,7 +8,7 @@ resource "google_service_account" "function" {
   depends_on = [time_sleep.apis]
 }
 
-# Those who call functions, and nothing else.
+# Accounts that may only call functions.
 resource "google_service_account" "caller" {
   for_each = {
     storage   = "Delivers the events of the recordings' bucket"
@@ -38,7 +38,7 @@ resource "google_project_iam_member" "builder" {
   member  = google_service_account.builder.member
 }
 
-# Only the buckets that hold source code: the recordings are in the same project.
+# Only the buckets with source code, since the recordings are in the same project.
 resource "google_project_iam_member" "builder_source" {
   project = var.project_id
   role    = "roles/storage.objectViewer"
@@ -66,7 +66,7 @@ resource "google_project_iam_member" "use_firestore" {
   }
 }
 
-# Of the bucket itself no more than that it is there, which the health check asks.
+# The bucket's existence is the only other permission; the health check needs it.
 resource "google_project_iam_custom_role" "read_recordings" {
   role_id     = "lumimdRecordingReader"
   title       = "LumiMD: finds and reads recordings"
@@ -99,8 +99,8 @@ resource "google_storage_bucket_iam_member" "delete_recordings" {
   member = google_service_account.function[each.key].member
 }
 
-# An object hold is a field of the object's metadata. Updating includes neither reading the content
-# nor replacing it.
+# An object hold is a field of the object's metadata. The update permission does not include reading
+# or replacing the content.
 resource "google_project_iam_custom_role" "hold_recordings" {
   role_id     = "lumimdRecordingHolder"
   title       = "LumiMD: puts recordings under hold"
@@ -117,7 +117,7 @@ resource "google_storage_bucket_iam_member" "hold_recordings" {
   member = google_service_account.function[each.key].member
 }
 
-# Opens the session by which a client uploads. Creating does not include replacing.
+# Opens the upload session of a client. The permission to create does not include replacing.
 resource "google_storage_bucket_iam_member" "receive_recordings" {
   for_each = local.allowed.receive_recordings
 
@@ -126,7 +126,7 @@ resource "google_storage_bucket_iam_member" "receive_recordings" {
   member = google_service_account.function[each.key].member
 }
 
-# A function has no key: it asks the IAM service to sign in its own name, and in no other.
+# A function has no key: the IAM service signs for it, and only in the function's own name.
 resource "google_service_account_iam_member" "sign_urls" {
   for_each = local.allowed.sign_urls
 
@@ -135,7 +135,7 @@ resource "google_service_account_iam_member" "sign_urls" {
   member             = google_service_account.function[each.key].member
 }
 
-# Whoever creates a task that carries a token must be allowed to act as the account in the token.
+# The creator of a task with a token must be allowed to act as the account in the token.
 resource "google_service_account_iam_member" "create_tasks" {
   for_each = local.allowed.create_tasks
 
@@ -144,7 +144,7 @@ resource "google_service_account_iam_member" "create_tasks" {
   member             = google_service_account.function[each.key].member
 }
 
-# Verifying a token includes asking whether it was revoked.
+# The verification of a token includes a check for its revocation.
 resource "google_project_iam_member" "read_users" {
   for_each = local.allowed.read_users
 
@@ -153,8 +153,8 @@ resource "google_project_iam_member" "read_users" {
   member  = google_service_account.function[each.key].member
 }
 
-# What an operator does through the API: look at queues and scheduled calls, pause, resume and run
-# them; never change or delete one.
+# Actions of an operator through the API: read, pause, resume and run queues and scheduled calls; never
+# change or delete one.
 resource "google_project_iam_custom_role" "operate" {
   role_id = "lumimdOperator"
   title   = "LumiMD: looks at, pauses and resumes queues and scheduled calls"

@@ -1,4 +1,4 @@
-# How users sign in. Only a signed-in user reaches a document, a bucket or the API.
+# Sign-in of users. Only a signed-in user can access a document, a bucket or the API.
 resource "google_identity_platform_config" "this" {
   authorized_domains         = concat(["${var.project_id}.firebaseapp.com"], var.sign_in_domains)
   autodelete_anonymous_users = true
@@ -7,7 +7,7 @@ resource "google_identity_platform_config" "this" {
     allow_duplicate_emails = false
 
     anonymous {
-      enabled = false # nobody could give such a user's visits back, nor delete them on request
+      enabled = false # visits of an anonymous user could be neither returned nor deleted on request
     }
 
     email {
@@ -17,7 +17,7 @@ resource "google_identity_platform_config" "this" {
   }
 
   mfa {
-    state = "ENABLED" # a user may; it is not forced on patients
+    state = "ENABLED" # optional, not mandatory for patients
 
     provider_configs {
       state = "ENABLED"

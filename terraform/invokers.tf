@@ -1,4 +1,4 @@
-# Who may call which function. The platform turns everybody else away before our code runs.
+# The permitted callers of each function. The platform refuses other callers before our code runs.
 locals {
   called_by = {
     for name, f in local.functions : name => google_service_account.caller[f.trigger].member
@@ -15,9 +15,9 @@ resource "google_cloud_run_v2_service_iam_member" "caller" {
   member   = each.value
 }
 
-# The provider authenticates itself with a secret header, clients with an ID token: neither is an
-# account of Google's, so both functions are open at this door and check at the next. Where an
-# organization forbids allUsers, README.md says what to do.
+# The provider authenticates with a secret header, clients with an ID token. Neither is a Google
+# account, so the platform admits all callers to these two functions, and their code checks them.
+# README.md explains the setup under an organization policy that forbids allUsers.
 resource "google_cloud_run_v2_service_iam_member" "public" {
   #checkov:skip=CKV2_LUMIMD_4:only functions that deployment.json marks public, and check their callers themselves
   for_each = toset([for name, f in local.functions : name if f.public && var.open_to_all_users])

@@ -1,5 +1,5 @@
-# A key a store, in the store's own location. What is encrypted with a destroyed key is gone, backups
-# included: hence the guard against destruction.
+# One key per store, in the store's location. The destruction of a key makes the data encrypted with
+# it, also in backups, unreadable; hence the guard against destruction.
 locals {
   # Firestore's multi-regions have other names in Cloud KMS.
   firestore_key_location = lookup(
@@ -27,7 +27,7 @@ resource "google_kms_crypto_key" "this" {
   name            = each.key
   key_ring        = google_kms_key_ring.this[each.key].id
   rotation_period = "7776000s" # 90 days
-  # Room to notice a mistake: a version that is to be destroyed can be restored this long.
+  # Time to notice a mistake: a version scheduled for destruction can be restored during it.
   destroy_scheduled_duration = "2592000s" # 30 days
 
   lifecycle {
@@ -45,7 +45,7 @@ resource "google_kms_crypto_key_iam_member" "this" {
   depends_on = [time_sleep.agents]
 }
 
-# A grant on a key takes a moment, and a store that cannot use its key is not created.
+# A grant on a key takes effect with a delay, and a store that cannot use its key is not created.
 resource "time_sleep" "keys" {
   create_duration = "60s"
 

@@ -1,5 +1,5 @@
 # infra/monitoring/ holds Google's own messages as JSON (LogMetric, Dashboard, AlertPolicy), one a file,
-# taken as they are: a ${...} in them is Monitoring's, not Terraform's.
+# used unchanged: a ${...} in them is Monitoring's, not Terraform's.
 locals {
   monitoring = "${path.module}/../infra/monitoring"
 
@@ -78,10 +78,10 @@ resource "google_monitoring_dashboard" "this" {
   depends_on = [google_logging_metric.this]
 }
 
-# An alert on a metric that Monitoring does not know yet, or on a label of it, is refused (error 404):
-# "If a metric was created recently, it could take up to 10 minutes to become available." Cloud Tasks'
-# metrics and those of an uptime check come with the first queue and the first check of a project. What
-# is added or changed later is waited for as well: the triggers replace the wait.
+# Monitoring refuses an alert on a metric or label that it does not know yet (error 404):
+# "If a metric was created recently, it could take up to 10 minutes to become available." The metrics of
+# Cloud Tasks and of uptime checks come with the first queue and the first check of a project. The
+# triggers replace the wait for metrics that are added or changed later.
 resource "time_sleep" "metrics" {
   create_duration = "600s"
 

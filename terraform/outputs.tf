@@ -1,10 +1,10 @@
 output "api_url" {
-  description = "Where clients reach the API."
+  description = "The URL of the API for clients."
   value       = local.addresses["api"]
 }
 
 output "client_configuration" {
-  description = "What the Firebase SDK of a web, iOS or Android client is initialized with. None of it is secret."
+  description = "The configuration of the Firebase SDK of a web, iOS or Android client. None of it is secret."
   value = {
     projectId     = var.project_id
     appId         = google_firebase_web_app.this.app_id
@@ -15,12 +15,12 @@ output "client_configuration" {
 }
 
 output "upload" {
-  description = "Where a recording goes, by the Firebase Storage SDK as a resumable upload."
+  description = "The upload path of a recording, for a resumable upload with the Firebase Storage SDK."
   value       = "gs://${google_storage_bucket.recordings.name}/visits/{uid}/{visitId}/audio.{extension}"
 }
 
 output "webhook_url" {
-  description = "Where the transcription provider says that a job is done. It is given with each job: nothing to set up."
+  description = "The URL of the transcription provider's webhook. Each order contains it: nothing to set up."
   value       = local.addresses["on_transcription_webhook"]
 }
 
@@ -46,16 +46,16 @@ output "secrets" {
 }
 
 output "source_archive_sha256" {
-  description = "Which source is deployed."
+  description = "The deployed source."
   value       = filesha256(var.source_archive)
 }
 
 output "days_until_deleted_audio_is_gone" {
-  description = "How long after its deletion a recording can still be restored by somebody with the right to."
+  description = "The time after its deletion in which an authorized account can restore a recording."
   value       = var.soft_delete_days
 }
 
 output "days_until_deleted_visit_is_gone" {
-  description = "How long after its deletion a visit is still in point-in-time recovery (7 days) or in a backup."
+  description = "The time after its deletion in which a visit is in point-in-time recovery (7 days) or a backup."
   value       = max(7, var.backup_retention_days)
 }

@@ -1,4 +1,4 @@
-# The dispatch deadline belongs to a task, not to its queue: functions/lumimd/adapters/google/tasks.py
+# The dispatch deadline is a property of a task, not of its queue: functions/lumimd/adapters/google/tasks.py
 # sets it, and a test compares it with the function's timeout.
 resource "google_cloud_tasks_queue" "this" {
   for_each = local.deployment.queues
@@ -11,7 +11,7 @@ resource "google_cloud_tasks_queue" "this" {
     max_concurrent_dispatches = each.value.concurrent_dispatches
   }
 
-  # A task that is given up is no loss: wake_due_visits finds the visit and creates another.
+  # A task may be given up: wake_due_visits finds the visit and creates another task.
   retry_config {
     max_attempts       = each.value.attempts
     max_retry_duration = "${each.value.retry_for_seconds}s"
@@ -32,7 +32,7 @@ locals {
     for grant in flatten([
       for permission, role in {
         create_tasks = "roles/cloudtasks.enqueuer"
-        delete_tasks = "roles/cloudtasks.taskDeleter" # of a visit that is deleted
+        delete_tasks = "roles/cloudtasks.taskDeleter" # for the tasks of a deleted visit
         } : [
         for pair in setproduct(keys(local.deployment.queues), local.allowed[permission]) :
         { permission = permission, role = role, queue = pair[0], function = pair[1] }

@@ -8,7 +8,7 @@ resource "google_cloud_scheduler_job" "this" {
   attempt_deadline = "${each.value.deadline_seconds}s"
 
   retry_config {
-    # The next turn comes by itself; a second run beside a slow one would only be in its way.
+    # No retries: the next run follows anyway, and a second run would only slow down a slow one.
     retry_count = 0
   }
 

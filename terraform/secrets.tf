@@ -1,4 +1,4 @@
-# Containers only: no secret's value ever enters Terraform's state. README.md says how to fill them.
+# Containers only: no secret's value is ever in Terraform's state. README.md explains how to fill them.
 resource "google_secret_manager_secret" "this" {
   for_each = toset(values(local.deployment.secrets))
 
@@ -16,14 +16,14 @@ resource "google_secret_manager_secret" "this" {
     }
   }
 
-  # A version that was destroyed by mistake can be restored this long.
+  # A version destroyed by mistake can be restored for this time.
   version_destroy_ttl = "604800s"
 
   depends_on = [time_sleep.keys]
 }
 
 locals {
-  # Which function gets which secret, as environment variable: only those whose version is pinned.
+  # The secrets of each function, as environment variables: only secrets with a pinned version.
   function_secrets = {
     for name, f in local.functions :
     name => [for variable in f.secrets : variable if contains(keys(var.secret_versions), variable)]

@@ -1,5 +1,5 @@
-# Google's own accounts in this project. In an empty project an agent exists only after it was asked
-# for, and a grant works only some time after that: ask, wait, grant, wait, use.
+# Google's own accounts in this project. In an empty project an agent exists only after a request for
+# it, and a grant takes effect only some time later: request, wait, grant, wait, use.
 resource "google_project_service_identity" "this" {
   provider = google-beta
   for_each = toset([
@@ -16,7 +16,7 @@ resource "google_project_service_identity" "this" {
   depends_on = [time_sleep.apis]
 }
 
-# Cloud Storage's agent is made by asking for its name.
+# A request for its name creates Cloud Storage's agent.
 data "google_storage_project_service_account" "this" {
   depends_on = [time_sleep.apis]
 }
@@ -36,15 +36,15 @@ locals {
 }
 
 resource "google_project_iam_member" "agent" {
-  #checkov:skip=CKV_GCP_49:the roles that Google made for its own agents; they cannot be made smaller
+  #checkov:skip=CKV_GCP_49:the roles that Google made for its own agents; they cannot be restricted
   for_each = {
-    # Reads the bucket's metadata and makes the topic of its events.
+    # Reads the bucket's metadata and creates the topic of its events.
     eventarc = { role = "roles/eventarc.serviceAgent", member = local.agents["eventarc"] }
     # Publishes those events.
     storage = { role = "roles/pubsub.publisher", member = local.storage_agent }
-    # Puts the phones' uploads into the bucket, as storage.rules allow.
+    # Stores the uploads of phones in the bucket, under storage.rules.
     uploads = { role = "roles/firebasestorage.serviceAgent", member = local.agents["firebasestorage"] }
-    # Makes the tokens of the tasks.
+    # Creates the tokens of the tasks.
     tasks = { role = "roles/cloudtasks.serviceAgent", member = local.agents["cloudtasks"] }
   }
 

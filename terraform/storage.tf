@@ -1,7 +1,7 @@
 locals {
-  # enforce_retention deletes recordings on the day and respects legal holds. The bucket's own rule
-  # comes after it, for whatever that function has missed. Cloud Storage does not let a lifecycle rule
-  # delete an object under a hold, and a legal hold on a visit sets one on each of its recordings.
+  # enforce_retention deletes recordings on their day and respects legal holds. The bucket's own rule
+  # follows later, for recordings that the function has missed. A lifecycle rule cannot delete an object
+  # under a hold, and a legal hold on a visit sets one on each of its recordings.
   recordings_backstop_days = var.audio_retention_days + 7
 }
 
@@ -9,7 +9,7 @@ resource "google_storage_bucket" "recordings" {
   #checkov:skip=CKV_GCP_78:an earlier version of a recording would outlive its deletion
   #checkov:skip=CKV_GCP_62:every read and write is in the audit log, with the account; see audit.tf
   name     = "${var.project_id}-recordings"
-  location = var.region # the Eventarc trigger must be in the same place
+  location = var.region # the Eventarc trigger must be in the same location
 
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
@@ -36,7 +36,7 @@ resource "google_storage_bucket" "recordings" {
     }
   }
 
-  # Uploads that were begun and never finished are kept, and paid for, until somebody aborts them.
+  # Without this rule unfinished uploads are kept, and charged, until a client aborts them.
   lifecycle_rule {
     action {
       type = "AbortIncompleteMultipartUpload"
@@ -64,7 +64,7 @@ resource "google_storage_bucket" "recordings" {
   depends_on = [time_sleep.keys]
 }
 
-# Lets phones and browsers upload by the Firebase SDK, as storage.rules allow.
+# Allows phones and browsers to upload with the Firebase SDK, under storage.rules.
 resource "google_firebase_storage_bucket" "recordings" {
   provider = google-beta
 
@@ -74,7 +74,7 @@ resource "google_firebase_storage_bucket" "recordings" {
 }
 
 resource "google_storage_bucket" "source" {
-  #checkov:skip=CKV_GCP_62:holds nothing but the released source code
+  #checkov:skip=CKV_GCP_62:contains only the released source code
   name     = "${var.project_id}-source"
   location = var.region
 
@@ -102,7 +102,7 @@ resource "google_storage_bucket" "source" {
   depends_on = [time_sleep.keys]
 }
 
-# Named by its content: another archive is another object, so a rollback finds the one before.
+# Named by its content: each archive is a separate object, so a rollback finds the previous one.
 resource "google_storage_bucket_object" "source" {
   bucket = google_storage_bucket.source.name
   name   = "functions-${filesha256(var.source_archive)}.zip"

@@ -1,4 +1,4 @@
-# Asked from outside, as a client would.
+# External probes, with the requests of a client.
 resource "google_monitoring_uptime_check_config" "api" {
   display_name       = "api"
   period             = "60s"

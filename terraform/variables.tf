@@ -1,4 +1,4 @@
-# Where, and how it runs. What is kept, who is reached and who works for us: variables_*.tf.
+# Location and operation. Data, people and providers: variables_*.tf.
 variable "project_id" {
   type        = string
   description = "The project to deploy into. It holds nothing else, since its accounts and keys are named after the parts."
@@ -21,7 +21,7 @@ variable "environment" {
 
 variable "region" {
   type        = string
-  description = "Where the functions run and the recordings lie, for example us-central1 or europe-west3."
+  description = "The region of the functions and the recordings, for example us-central1 or europe-west3."
 
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]{1,2}$", var.region))
@@ -31,7 +31,7 @@ variable "region" {
 
 variable "firestore_location" {
   type        = string
-  description = "Where the visits lie: a region, or nam5, nam7 or eur3 (several regions). It can never be changed."
+  description = "The location of the visits: a region, or nam5, nam7 or eur3 (several regions). It can never be changed."
 
   validation {
     condition     = can(regex("^(nam5|nam7|eur3|[a-z]+-[a-z]+[0-9]{1,2})$", var.firestore_location))

@@ -1,4 +1,4 @@
-# What is kept, for how long, and what protects it.
+# Retention and protection of data.
 variable "delete_protection" {
   type        = bool
   description = "Whether the database refuses to be deleted. Only a dev environment may go without, to be taken apart."
@@ -67,7 +67,7 @@ variable "soft_delete_days" {
 
 variable "audit_log_retention_days" {
   type        = number
-  description = "How long it is known who accessed what. 2192 days are the six years of HIPAA (45 CFR 164.316)."
+  description = "Retention of the audit log. 2192 days are the six years of HIPAA (45 CFR 164.316)."
   default     = 400
 
   validation {
@@ -78,7 +78,7 @@ variable "audit_log_retention_days" {
 
 variable "audit_log_locked" {
   type        = bool
-  description = "Whether nobody, the owner included, can shorten the audit log. It cannot be unlocked, and the project cannot be taken apart before it has expired."
+  description = "Whether the retention of the audit log is locked, so that no account can shorten it. It cannot be unlocked, and the project cannot be deleted before the log has expired."
   default     = false
 }
 

@@ -1,4 +1,4 @@
-# Who reaches it, who is told, who pays.
+# Web origins, notifications and billing.
 variable "browser_origins" {
   type        = set(string)
   description = "Web pages that may upload into the bucket and read from it, for example https://app.example.com."
@@ -11,7 +11,7 @@ variable "browser_origins" {
 
   validation {
     condition     = var.environment == "dev" || alltrue([for origin in var.browser_origins : startswith(origin, "https://")])
-    error_message = "Production's pages come by https."
+    error_message = "Production's pages must use https."
   }
 }
 
@@ -23,7 +23,7 @@ variable "sign_in_domains" {
 
 variable "notification_emails" {
   type        = set(string)
-  description = "Who is told by e-mail when an alert fires or the budget runs out."
+  description = "E-mail addresses to notify when an alert fires or the budget is exceeded."
   default     = []
 
   validation {
@@ -44,13 +44,13 @@ variable "notification_channels" {
 
   validation {
     condition     = var.environment == "dev" || length(var.notification_channels) + length(var.notification_emails) > 0
-    error_message = "In production somebody must be told."
+    error_message = "Production needs at least one address or channel to notify."
   }
 }
 
 variable "runbooks_url" {
   type        = string
-  description = "Where the folder infra/runbooks is read in a browser; alerts link to it."
+  description = "The URL of the folder infra/runbooks in a browser; alerts link to it."
 
   validation {
     condition     = can(regex("^https://.+[^/]$", var.runbooks_url))
@@ -60,7 +60,7 @@ variable "runbooks_url" {
 
 variable "billing_account" {
   type        = string
-  description = "The account that pays, XXXXXX-XXXXXX-XXXXXX, for the budget's alerts; null: no budget."
+  description = "The billing account, XXXXXX-XXXXXX-XXXXXX, for the budget's alerts; null: no budget."
   default     = null
 
   validation {
@@ -74,7 +74,7 @@ variable "budget" {
     monthly_amount = number
     currency       = optional(string, "USD")
   })
-  description = "What a month may cost before people are told, at 80 % and at 100 %. Nothing is switched off."
+  description = "The monthly budget; notifications are sent at 80 % and at 100 %. No service is switched off."
   default     = { monthly_amount = 100 }
 
   validation {

@@ -1,4 +1,4 @@
-# Who transcribes and who summarizes.
+# The transcription provider and the model.
 variable "secret_versions" {
   type        = map(string)
   description = "Environment variable -> pinned version of its secret. WEBHOOK_SECRET_PREVIOUS names the version before, while the webhook's secret is being changed."
@@ -24,7 +24,7 @@ variable "secret_versions" {
 
 variable "provider_region" {
   type        = string
-  description = "Where the transcription provider works on recordings: us or eu."
+  description = "The region in which the transcription provider processes recordings: us or eu."
   default     = "us"
 
   validation {
@@ -79,7 +79,7 @@ variable "transcription_languages" {
 
 variable "transcription_key_terms" {
   type        = list(string)
-  description = "Names that are often misheard. They cost more."
+  description = "Terms that are often transcribed wrongly. They cost more."
   default     = []
 
   validation {
@@ -90,7 +90,7 @@ variable "transcription_key_terms" {
 
 variable "default_tier" {
   type        = string
-  description = "The tier of users of whom none is stored: free (20 recordings a day) or paid (2,000)."
+  description = "The tier of users without a stored tier: free (20 recordings a day) or paid (2,000)."
   default     = "free"
 
   validation {
@@ -118,7 +118,7 @@ variable "openai_model" {
 
 variable "openai_answer_tokens" {
   type        = number
-  description = "The most tokens of an answer, thoughts included; one that was cut off is asked for again with twice as many."
+  description = "The most tokens of an answer, with reasoning tokens; a truncated answer is requested again with twice as many."
   default     = 16000
 
   validation {
@@ -129,7 +129,7 @@ variable "openai_answer_tokens" {
 
 variable "openai_reasoning_effort" {
   type        = string
-  description = "How long the model thinks; null: its own default."
+  description = "The reasoning effort of the model; null: its own default."
   default     = null
 
   validation {
@@ -142,7 +142,7 @@ variable "openai_reasoning_effort" {
 
 variable "openai_base_url" {
   type        = string
-  description = "Another server that speaks OpenAI's API; null: OpenAI's endpoint of provider_region."
+  description = "Another server with OpenAI's API; null: OpenAI's endpoint of provider_region."
   default     = null
 
   validation {
@@ -163,7 +163,7 @@ variable "openai_base_url" {
 
 variable "openai_server_region" {
   type        = string
-  description = "Where the server of openai_base_url works, if it is not OpenAI's: us or eu. null: not in Europe."
+  description = "The region of the server of openai_base_url, if it is not OpenAI's: us or eu. null: not in Europe."
   default     = null
 
   validation {

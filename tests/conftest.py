@@ -1,4 +1,4 @@
-"""Servers that several suites share, and what each worker runs."""
+"""Servers that several suites share, and the distribution of tests to workers."""
 
 import os
 import signal
@@ -32,8 +32,8 @@ TOGETHER = {
     "terraform": "terraform",
     "rules": "rules",
 }
-"""Folders whose tests one worker runs, since they share ports, or what takes long to start; what
-takes longest begins first."""
+"""Folders of which one worker runs all tests, since they share ports or slow servers; the slowest
+group begins first."""
 
 
 FAST_WITHOUT = frozenset({"firestore_host", "storage_url", "tasks_host", "speech_url"})
@@ -46,10 +46,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     load_profile()
-    # A shell without job control starts background commands deaf to Ctrl-C, and so would be all
-    # that they start; some tests press it.
+    # A shell without job control starts background commands with SIGINT ignored, and their children
+    # inherit this; some tests send SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Where a supervisor ignores it, the kernel forgets exit codes, and each would seem to be 0.
+    # With SIGCHLD ignored by a supervisor, the kernel drops exit codes, and each one reads as 0.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
@@ -87,7 +87,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class ByGroup(LoadScopeScheduling):
-    """Hands out the tests of a group together; xdist's own groups are lost on this pytest."""
+    """Gives the tests of a group to one worker; xdist's own groups do not work with this pytest."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _group(nodeid)

@@ -2,8 +2,8 @@
 //
 //     node clients/local/visit.js demo-user "$(scripts/sign-in demo-user)" samples/visit.m4a
 //
-// Where a port of the stack was taken, its table shows another: FIRESTORE_PORT, STORAGE_PORT and
-// API_PORT name them.
+// If the table of the stack shows other ports, name them in FIRESTORE_PORT, STORAGE_PORT and
+// API_PORT.
 
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -46,4 +46,4 @@ const answer = await fetch(
   { headers: { Authorization: `Bearer ${token}` } },
 );
 for (const { text } of (await answer.json()).actions) console.log(`- ${text}`);
-process.exit(0); // the listener would go on
+process.exit(0); // the listener keeps the process alive

@@ -7,16 +7,16 @@
 import type { FieldValue, Timestamp } from "firebase/firestore";
 
 /**
- * Where the work on a visit stands.
+ * The status of the work on a visit.
  */
 export type ProcessingStatus =
   "pending" | "transcribing" | "summarizing" | "completed" | "failed" | "cancelled";
 /**
- * Who a speaker is in the visit.
+ * The role of a speaker in the visit.
  */
 export type Role = "clinician" | "patient" | "unknown";
 /**
- * What was recorded; it chooses the analysis that follows the transcript.
+ * The kind of recording, which selects the analysis after the transcript.
  */
 export type VisitKind = "visit";
 /**
@@ -43,13 +43,13 @@ export type ErrorCode =
   | "received_too_late"
   | "internal_error";
 /**
- * What a visit is to its owner.
+ * The status of a visit for its owner.
  *
- * `partial`: the transcript is safe and the summary is not there.
+ * `partial`: the transcript is safe, and there is no summary.
  */
 export type Status = "processing" | "completed" | "partial" | "failed" | "cancelled" | "expired";
 /**
- * What is being done now, in the order in which it happens.
+ * The steps of the work, in their order.
  */
 export type Step =
   | "waiting_for_audio"
@@ -62,7 +62,7 @@ export type Step =
   | "provisional"
   | "completed";
 /**
- * The part of the work in which something failed.
+ * The stage of the work in which a failure occurred.
  */
 export type Stage = "submission" | "transcription" | "summary";
 
@@ -78,11 +78,11 @@ export interface Documents {
   "visits/{visitId}": Visit;
 }
 /**
- * Something the patient has to do. The owner may edit it afterwards.
+ * An action item for the patient. The owner may edit it afterwards.
  *
- * `due` is in the words of the visit; `due_date` is a day that the owner has chosen. Of an item of
- * a summary, `extracted_text` is its text as the summary has it, and `said` a hash of the spoken
- * words that it cites: another summary finds the item by them (`owners_work.py`).
+ * `due` is in the words of the visit; `due_date` is a day that the owner has chosen. An item of a
+ * summary has its original text in `extracted_text`, and in `said` a hash of the spoken words that
+ * it cites: another summary finds the item by them (`owners_work.py`).
  */
 export interface Action {
   actionId: string;
@@ -98,11 +98,11 @@ export interface Action {
   createdAt: Timestamp;
 }
 /**
- * The receipt of a deletion, and until it is complete what is left to do, at `wake_at`.
+ * The receipt of a deletion, which continues at `wake_at` until it is complete.
  *
- * It is all that remains of the visit: ids and counts. `settled_at` is when whoever was at work on
- * the visit has stopped for certain; `counts` are the documents, recordings, tasks and copies at
- * the provider that were deleted.
+ * Only the receipt remains of the visit: ids and counts. At `settled_at` every worker on the visit
+ * has certainly stopped (quiescence). `counts` are the deleted documents, recordings, tasks and
+ * copies at the provider.
  */
 export interface Deletion {
   visitId: string;
@@ -114,7 +114,7 @@ export interface Deletion {
   };
 }
 /**
- * One line of a visit's timeline: codes only, never a word of the visit.
+ * One line of the timeline of a visit: codes only, no words of the visit.
  */
 export interface HistoryEntry {
   position: number;
@@ -126,9 +126,9 @@ export interface HistoryEntry {
   detail?: string | null;
 }
 /**
- * `users/{uid}`: what an operator grants and what the user prefers.
+ * `users/{uid}`: the tier that an operator grants, and the preferences of the user.
  *
- * A user of whom no `tier` is stored has the deployment's default.
+ * Without a stored `tier`, the default of the deployment applies.
  */
 export interface Profile {
   userId: string;
@@ -145,10 +145,10 @@ export interface TranscriptPage {
   utterances: Utterance[];
 }
 /**
- * What one speaker said without a break.
+ * Uninterrupted speech of one speaker.
  *
- * `id` is unique in the transcript and is what evidence refers to. `start_ms` and `end_ms` count
- * from the start of the recording; `confidence` is the recognizer's, from 0 to 1.
+ * `id` is unique in the transcript, and evidence refers to it. `start_ms` and `end_ms` count from
+ * the start of the recording; `confidence` is the recognizer's, from 0 to 1.
  */
 export interface Utterance {
   id: string;
@@ -161,30 +161,6 @@ export interface Utterance {
 }
 /**
  * One recorded visit.
- *
- * `attempt` counts from 1 and rises whenever the work starts over; whatever an earlier attempt
- * still brings is refused. `stage_tries` counts the tries of the present stage that were used up;
- * waiting for a dependency that is known to be down uses up none. `deaths` counts the submission's
- * leases that expired without an outcome (the worker crashed). `orders` counts the leases under
- * which a transcript of this recording may have been ordered, `restarts` how often the provider
- * lost its job, `requests` the summary tasks created, `unanswered_requests` those of them that no
- * worker has taken up since the last one did. `held_since` is when the present stage first had to
- * wait for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
- * fault of the deployment: its times count from then on. `given_up_jobs` are jobs at the provider
- * that ran for too long; they are not adopted, unless they end after all. From
- * `overdue_at` on, a visit that is not at its end takes longer than expected. `retry_count` counts
- * the attempts at what failed that were asked for, and `last_retry_at` is when another attempt, or
- * another summary, last was. `turn` is the visit's
- * turn in the line for the provider while it waits there (`admission/`), `queued_at` when it first
- * had to wait, there or for its user's quota. Once it was in line or at the provider, its
- * recording is `counted` against that quota. An `urgent` visit overtakes the others. A
- * `provisional` summary was made by rules while the model was away; it is replaced once, or the
- * rules' is made final. A visit may have several files, its takes (`takes.py`); `kept` is the
- * status that it goes back to when the present file brings nothing. `action_ids` are the action
- * items of the summary in its order, and those of earlier ones that their owner has worked on;
- * `retired_action_ids` are items of earlier summaries that are gone. While it is under
- * `legal_hold`, recordings that come are `held_takes`, and a summary that would replace the
- * stored one is `summary_owed`: both wait for the release.
  */
 export interface Visit {
   visitId: string;
@@ -250,7 +226,7 @@ export interface Consent {
   givenAt: Timestamp;
 }
 /**
- * One generation of a recording: its length as measured by us, its size where it is known.
+ * One generation of a recording, with its measured length and, if known, its size.
  */
 export interface Audio {
   bucket: string;
@@ -261,7 +237,7 @@ export interface Audio {
   durationSeconds?: number | null;
 }
 /**
- * A file whose words are in the transcript: `utterances` of them, over `seconds`.
+ * A file in the transcript: its audio, its job, and its number of `utterances` over `seconds`.
  *
  * Takes are in the order of their upload, which `order` keeps when a file is replaced.
  */
@@ -273,7 +249,7 @@ export interface Take {
   order: number;
 }
 /**
- * The provider's job and what came of it.
+ * The job at the provider and its result.
  */
 export interface Transcription {
   provider: string;
@@ -285,7 +261,7 @@ export interface Transcription {
   pages?: number;
 }
 /**
- * A file that brought nothing to the visit, and why, in words of the closed list.
+ * A file that brought no transcript, with a reason from the closed list.
  */
 export interface RefusedTake {
   storagePath: string;
@@ -295,7 +271,7 @@ export interface RefusedTake {
   at: Timestamp;
 }
 /**
- * Why a visit failed: a code and a sentence from the closed list, nothing technical.
+ * The failure of a visit: a code and a sentence from the closed list, nothing technical.
  */
 export interface ProcessingError {
   code: ErrorCode;
@@ -362,11 +338,11 @@ export interface Medication {
   frequency: string | null;
 }
 /**
- * What the visit has cost so far, over all its attempts: what the providers charge by.
+ * The cost of the visit so far, over all its attempts, in the units of the providers' bills.
  *
- * `orders` are jobs that the provider took, `summaries` answers of the model, good ones and bad
- * ones. Up to `summaries_unsettled` more answers may have been paid: their workers crashed, or the
- * answers were lost on the way. `jobs` are the newest of the jobs, so that each counts once.
+ * `orders` are jobs that the provider accepted, `summaries` answers of the model, good and bad.
+ * Up to `summaries_unsettled` more answers may have been paid: their workers crashed, or the
+ * answers were lost on the way. `jobs` are the newest jobs, so that each counts once.
  */
 export interface Ledger {
   audioSeconds?: number;
@@ -376,14 +352,14 @@ export interface Ledger {
   jobs?: LedgerJob[];
 }
 /**
- * A job at the provider; `seconds` of audio are charged for it, None where none are so far.
+ * A job at the provider, charged for `seconds` of audio; None: not charged so far.
  */
 export interface LedgerJob {
   transcriptId: string;
   seconds?: number | null;
 }
 /**
- * When the present attempt began and ended.
+ * The start and the end of the present attempt.
  */
 export interface Timings {
   processingStartedAt: Timestamp;
@@ -391,7 +367,7 @@ export interface Timings {
   processingTimeMs?: number | null;
 }
 /**
- * What an owner may change of an action item, each field alone or together.
+ * The fields of an action item that its owner may change, alone or together.
  */
 export interface ActionChange {
   text?: string;
@@ -401,7 +377,7 @@ export interface ActionChange {
 /**
  * A visit as its owner creates it, before there is a recording.
  *
- * What is not here has its default until the recording arrives.
+ * Other fields have their defaults until the recording arrives.
  */
 export interface NewVisit {
   visitId: string;
@@ -422,7 +398,7 @@ export interface ConsentGiven {
   givenAt: FieldValue;
 }
 /**
- * What an owner may change of a visit, each field alone or together.
+ * The fields of a visit that its owner may change, alone or together.
  */
 export interface VisitChange {
   title?: string | null;

@@ -1,7 +1,7 @@
 import { connectFirestoreEmulator } from "firebase/firestore";
 import { connectStorageEmulator } from "firebase/storage";
 
-/** How the SDK is set up for the stack of `scripts/dev`. */
+/** The SDK's settings for the stack of `scripts/dev`. */
 export const LOCAL_APP = {
   projectId: "demo-lumimd",
   storageBucket: "lumimd-recordings",
@@ -13,8 +13,8 @@ export const LOCAL_APP = {
  *
  * @param {import("firebase/firestore").Firestore} db
  * @param {import("firebase/storage").FirebaseStorage} storage
- * @param {string} token what `scripts/sign-in USER` prints; the API takes the same one
- * @param {{ firestore: number, storage: number }} ports where the table of `scripts/dev` differs
+ * @param {string} token the output of `scripts/sign-in USER`; the API takes the same token
+ * @param {{ firestore: number, storage: number }} ports those in the table of `scripts/dev`
  */
 export function connectLocally(db, storage, token, ports = { firestore: 8580, storage: 9199 }) {
   connectFirestoreEmulator(db, "127.0.0.1", ports.firestore, { mockUserToken: token });

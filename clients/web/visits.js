@@ -2,7 +2,7 @@ import { doc, onSnapshot, serverTimestamp, setDoc, updateDoc } from "firebase/fi
 import { ref, uploadBytesResumable } from "firebase/storage";
 
 /**
- * Create a visit, so that it can be listened to before its recording arrives.
+ * Create a visit, so that a client can listen to it before its recording arrives.
  *
  * @param {import("firebase/firestore").Firestore} db
  * @param {{ visitId: string, userId: string, title?: string | null, consent: boolean }} about
@@ -23,14 +23,14 @@ export async function createVisit(db, { visitId, userId, title = null, consent }
 }
 
 /**
- * Upload the recording, once. It goes on by itself where a weak connection interrupted it.
+ * Upload the recording, once. After a lost connection the upload resumes by itself.
  *
  * @param {import("firebase/storage").FirebaseStorage} storage
  * @param {{ visitId: string, userId: string }} visit
- * @param {Blob} recording as the recorder or the file chooser gives it; its `type` may name the
- *   codec (`audio/webm;codecs=opus`), and is empty where the browser does not know the file
+ * @param {Blob} recording from the recorder or the file chooser; its `type` may name the codec
+ *   (`audio/webm;codecs=opus`), and is empty if the browser does not know the file
  * @param {string} extension m4a, m4b, mp4, mov, 3gp, 3g2, aac, mp3, ogg, oga, opus, webm, weba, mka, flac, wav, caf, aiff, aif, aifc or amr
- * @param {number} take 2 and more (up to 20) for a recording that goes on after an interruption
+ * @param {number} take 2 to 20 for a recording that goes on after an interruption
  */
 export function uploadRecording(storage, { visitId, userId }, recording, extension, take = 1) {
   const name = take > 1 ? `audio.${take}` : "audio";
@@ -40,8 +40,8 @@ export function uploadRecording(storage, { visitId, userId }, recording, extensi
 }
 
 /**
- * Have `onVisit` called with the visit as it is, and then after every change, until the function
- * that is returned is called. A lost connection mends itself: what changed meanwhile comes then.
+ * Call `onVisit` with the present visit, and after every change, until the returned function is
+ * called. After a lost connection the listener reconnects and gets the changes since.
  *
  * @param {import("firebase/firestore").Firestore} db
  * @param {string} visitId
@@ -60,7 +60,7 @@ export function listenToVisit(db, visitId, onVisit, onError) {
 }
 
 /**
- * Change what is the owner's to change.
+ * Change the fields that the owner may change.
  *
  * @param {import("firebase/firestore").Firestore} db
  * @param {string} visitId

@@ -1,4 +1,4 @@
 """LumiMD pipeline: a recorded medical visit in, a transcript, a summary and action items out.
 
-Read `pipeline.py` first, then `visit.py`.
+Read `pipeline/__init__.py` first, then `domain/state_machine.py`.
 """

@@ -1,1 +1,1 @@
-"""The cloud on this machine: what the demo, the developers and the tests run the product on."""
+"""The cloud on this machine: the demo, the developers and the tests run the product on it."""

@@ -1,4 +1,4 @@
-"""What a phone does: upload a recording to the bucket, and listen to the visit's documents."""
+"""A client like a phone: uploads a recording to the bucket and listens to the visit's documents."""
 
 import asyncio
 import mimetypes
@@ -28,7 +28,7 @@ class Reader(Protocol):
     store: VisitStore
 
     def watch(self, visit_id: str) -> AsyncIterator[Visit]:
-        """The visit as it is, and then after every change."""
+        """The current visit, and then the visit after every change."""
         ...
 
     async def aclose(self) -> None:
@@ -59,11 +59,11 @@ class Client:
         )
 
     def watch(self, visit_id: str) -> AsyncIterator[Visit]:
-        """The visit as it is, and then after every change."""
+        """The current visit, and then the visit after every change."""
         return self._reader.watch(visit_id)
 
     async def until_ended(self, visit_id: str) -> Visit:
-        """The visit once nothing more happens to it."""
+        """The visit in its terminal status."""
         async with aclosing(self.watch(visit_id)) as updates:  # type: ignore[type-var]
             async for visit in updates:
                 if visit.processing_status.is_terminal:
@@ -71,7 +71,7 @@ class Client:
         raise AssertionError("a listener does not end")
 
     async def documents(self, visit_id: str) -> VisitDocuments:
-        """Everything that is stored of the visit."""
+        """All stored documents of the visit."""
         store = self._reader.store
         stored = await store.get(visit_id)
         assert stored is not None
@@ -99,7 +99,7 @@ class MemoryReader:
 
 
 class FirestoreReader:
-    """Reads the emulator that FIRESTORE_EMULATOR_HOST names, and listens by the SDK's listener."""
+    """Reads the emulator that FIRESTORE_EMULATOR_HOST names; listens with the SDK's listener."""
 
     def __init__(self) -> None:
         self._listener = firestore.Client(project=PROJECT)
@@ -107,7 +107,7 @@ class FirestoreReader:
         self.store: VisitStore = FirestoreVisitStore(self._reader)
 
     async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
-        """The visit as it is, and then after every change."""
+        """The current visit, and then the visit after every change."""
         loop = asyncio.get_running_loop()
         updates: asyncio.Queue[Visit] = asyncio.Queue()
 

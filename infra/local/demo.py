@@ -1,4 +1,4 @@
-"""`scripts/demo`: a recording goes in, and a person sees what becomes of it."""
+"""`scripts/demo`: uploads a recording to a new local stack and shows the processed visit."""
 
 import argparse
 import asyncio
@@ -31,17 +31,17 @@ SAMPLE: Final = ROOT / "samples" / "visit.m4a"
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 only when the visit was completed."""
     wanted = _parser().parse_args(arguments)
-    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     if not wanted.audio.is_file():
-        told.print(f"There is no file {wanted.audio}.", markup=False)
+        console.print(f"There is no file {wanted.audio}.", markup=False)
         return 1
     try:
-        return asyncio.run(_demo(wanted, told))
+        return asyncio.run(_demo(wanted, console))
     except (EmulatorMissing, ProcessFailed, FunctionsFailed) as error:
-        told.print(str(error), markup=False)
+        console.print(str(error), markup=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
-        told.print("Stopped; nothing is left running.")
+        console.print("Stopped; nothing is left running.")
         return 130
 
 
@@ -55,29 +55,29 @@ def _parser() -> argparse.ArgumentParser:
         "--store",
         choices=["auto", "emulator", "memory"],
         default="auto",
-        help="where the visits live; auto takes the emulator when there is one",
+        help="where the visits are stored; auto takes the emulator when there is one",
     )
     parser.add_argument(
         "--patience",
         type=float,
         default=PATIENCE_S,
         metavar="SECONDS",
-        help="end with the reason after so long without progress; default: %(default)g. "
-        "Recognition under way is progress",
+        help="end with the reason after this time without progress; default: %(default)g. "
+        "Running recognition is progress",
     )
     return parser
 
 
-async def _demo(wanted: argparse.Namespace, told: Console) -> int:
+async def _demo(wanted: argparse.Namespace, console: Console) -> int:
     recording: Path = wanted.audio
     visit_id = f"demo-{secrets.token_hex(6)}"
     if recording_of(_object_name(recording, visit_id)) is None:
-        told.print(f"{recording.name} is not named like a recording; the pipeline ignores it.")
+        console.print(f"{recording.name} is not named like a recording; the pipeline ignores it.")
         return 1
-    options = Options(in_memory=choose_memory(wanted.store, told.print))
-    announce_services(options, told.print)
-    documents = await brought_to_its_end(
-        recording, visit_id, options, told, patience_s=wanted.patience
+    options = Options(in_memory=choose_memory(wanted.store, console.print))
+    announce_services(options, console.print)
+    documents = await process_on_new_stack(
+        recording, visit_id, options, console, patience_s=wanted.patience
     )
     if documents is None:
         return 1
@@ -85,24 +85,24 @@ async def _demo(wanted: argparse.Namespace, told: Console) -> int:
     return 0 if documents.visit.status is Status.COMPLETED else 1
 
 
-async def brought_to_its_end(
-    recording: Path, visit_id: str, options: Options, told: Console, *, patience_s: float
+async def process_on_new_stack(
+    recording: Path, visit_id: str, options: Options, console: Console, *, patience_s: float
 ) -> VisitDocuments | None:
-    """The documents that a new stack makes of the recording; None, with the reason, on a stall."""
-    told.print("Starting the stack:")
+    """The documents of the processed visit; after a stall prints the reason and returns None."""
+    console.print("Starting the stack:")
     documents: VisitDocuments | None = None
-    async with running_stack(options, told.print) as stack:
+    async with running_stack(options, console.print) as stack:
         object_name = _object_name(recording, visit_id)
-        told.print(f"Uploading {recording.name} to the bucket as {object_name}")
-        following = Following(stack, options, visit_id, told)
+        console.print(f"Uploading {recording.name} to the bucket as {object_name}")
+        following = Following(stack, options, visit_id, console)
         try:
             with ended_when_blocked(patience_s):
                 await following.upload(recording, object_name)
                 documents = await following.until_ended(patience_s)
         except Stalled as stalled:
-            told.print(str(stalled), markup=False)
-        told.print("Stopping the stack")
-    told.print(f"The logs of every part are in {stack.run_dir.relative_to(ROOT)}/")
+            console.print(str(stalled), markup=False)
+        console.print("Stopping the stack")
+    console.print(f"The logs of every part are in {stack.run_dir.relative_to(ROOT)}/")
     return documents
 
 
@@ -111,10 +111,10 @@ def _object_name(recording: Path, visit_id: str) -> str:
 
 
 def choose_memory(store: str, say: Say) -> bool:
-    """Whether the visits live in memory, by what was asked for and what this machine has.
+    """Whether the visits are kept in memory: by `store`, and by the emulators on this machine.
 
     Raises:
-        EmulatorMissing: the emulator was asked for, or this is CI, and it is not here.
+        EmulatorMissing: the emulator is missing, and `store` or CI requires it.
     """
     if store == "memory":
         return True
@@ -124,12 +124,12 @@ def choose_memory(store: str, say: Say) -> bool:
     if store == "emulator" or os.environ.get("CI") == "true":
         raise missing
     say(f"{missing}")
-    say("NO EMULATOR: the visits live in memory and are gone afterwards; all else is the same.")
+    say("NO EMULATOR: the visits are in memory only and are lost at the end; the rest is the same.")
     return True
 
 
 def announce_services(options: Options, say: Say) -> None:
-    """Say who transcribes and who summarizes, and what leaves this machine."""
+    """Name the transcriber and the summarizer, and the data that leaves this machine."""
     if options.real_speech:
         say("ASSEMBLYAI_API_KEY is set: the recording goes to AssemblyAI, which charges for it.")
     elif not options.scripted:

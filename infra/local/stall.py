@@ -1,14 +1,14 @@
-"""Tells when a visit has stopped moving, however slow the machine is.
+"""Detects a stalled visit, also on a slow machine.
 
-Not a limit of the total time: recognition of an hour may take hours. What counts is progress:
+The total time has no limit: recognition of an hour of speech may take hours. Signs of progress:
 
 | sign                                                 | counts when                           |
 |------------------------------------------------------|---------------------------------------|
-| the visit is further than ever                       | `progressPercent` rises               |
-| the speech server of this machine recognizes a job   | it has used the processor for it      |
-| a provider far away works                            | the pipeline waits for it untroubled  |
+| the visit is further than before                     | `progressPercent` rises               |
+| the local speech server recognizes a job             | the job has used CPU time             |
+| a remote provider works                              | the pipeline waits without a failure  |
 
-A try that is repeated is no progress, nor is a visit that is held.
+A repeated try is no progress, nor is a visit on hold.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ from typing import Final
 from lumimd.domain.visit import ProcessingStatus, Visit
 
 PATIENCE_S: Final = 45.0
-"""With the start of the stack and its end, a demo that fails ends within two minutes."""
+"""With the start and the end of the stack, a demo that fails ends within two minutes."""
 
 LOOKS: Final = 30
-"""How often within its patience a watch looks."""
+"""Looks within the patience."""
 
 LEAST_CPU_S: Final = 0.2
-"""Less than a hundredth of a core; answering how far it is costs the speech server less."""
+"""Less than a hundredth of a core, and more than the speech server needs to answer a look."""
 
 LATE: Final = timedelta(seconds=30)
-"""A visit that should have woken so long ago is not looked after."""
+"""A visit that is overdue by more is not being polled."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Signs:
 
 
 class Watch:
-    """Notes signs of progress; says for how long there were none."""
+    """Records signs of progress and measures the time since the last one."""
 
     def __init__(self, now_s: float) -> None:
         self._moved_at = now_s
@@ -62,7 +62,7 @@ class Watch:
         self._cpu_s = 0.0
 
     def note(self, signs: Signs, now_s: float) -> None:
-        """Take in what was seen at `now_s`."""
+        """Record the signs at `now_s`."""
         recognizes = self._recognizes(signs)
         if signs.percent > self._percent or recognizes or signs.waits_for_provider:
             self._moved_at = now_s
@@ -90,9 +90,9 @@ async def until_stalled(look: Callable[[], Awaitable[Signs]], patience_s: float)
 
 
 def waits_untroubled(visit: Visit, now: datetime) -> bool:
-    """Whether a provider that is not on this machine works for the visit, as the pipeline knows.
+    """Whether a remote provider works for the visit, as far as the pipeline knows.
 
-    It answers polls, or a function has just begun to talk to it.
+    The poller's calls succeed, or a function holds a lease and calls the provider.
     """
     if visit.trouble is not None or visit.held_since is not None:
         return False
@@ -103,10 +103,10 @@ def waits_untroubled(visit: Visit, now: datetime) -> bool:
 
 @contextmanager
 def ended_when_blocked(patience_s: float) -> Iterator[None]:
-    """Within it the process ends when its event loop does nothing for `patience_s`.
+    """Within it the process exits when its event loop is blocked for `patience_s`.
 
-    With the visits in memory the functions share that loop; one that blocks it would stop the watch
-    as well. The parts of the stack end with the process (supervision/leash.py).
+    With the visits in memory the functions share that loop; a function that blocks it would stop
+    the watch as well. The processes of the stack end with this one (supervision/leash.py).
     """
     loop = asyncio.get_running_loop()
     over = threading.Event()

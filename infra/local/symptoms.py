@@ -1,6 +1,6 @@
-"""The failures of a run, from the logs of its parts.
+"""The failures of a run, from the logs of its processes.
 
-Only names, codes, classes, places and statuses are told: a message might quote a visit.
+They contain only names, codes, classes, code locations and statuses: a message might quote a visit.
 """
 
 import json
@@ -14,21 +14,21 @@ from lumimd.domain.plurals import times
 MOST: Final = 8
 
 SERIOUS: Final = ("CRITICAL", "ERROR", "WARNING")
-TOLD: Final = ("stage", "errorClass", "errorAt", "code", "dependency", "reason")
+SHOWN: Final = ("stage", "errorClass", "errorAt", "code", "dependency", "reason")
 
 CALLED: Final = {
-    "The event of the upload": re.compile(r"event \S+: (\S+), will be delivered again"),
+    "The upload event": re.compile(r"event \S+: (\S+), will be delivered again"),
     "A task": re.compile(r"task \S+ attempt \d+: (\S+),"),
     "The webhook": re.compile(r"webhook id=\S+ attempt=\d+ answer=(\S+)"),
     "The job {}": re.compile(r"job (?P<name>\S+): (?P<answer>\S+)$"),
 }
-"""Each call of a function that the stand-ins of the cloud make, as they log it."""
+"""The log line of each function call that a stand-in makes."""
 
 TRACEBACK_END: Final = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit))(?::|$)")
 
 
 def symptoms(run_dir: Path) -> list[str]:
-    """One sentence for each kind of failure, the worst first; no more than a person reads."""
+    """One sentence for each kind of failure, the worst first, at most MOST."""
     counted: Counter[tuple[int, str]] = Counter()
     for log in sorted(run_dir.glob("*.log")):
         for line in log.read_text(errors="replace").splitlines():
@@ -45,21 +45,21 @@ def _symptom(part: str, line: str) -> tuple[int, str] | None:
         return _logged(part, line)
     if ended := TRACEBACK_END.match(line):
         return 1, f"{part} raised {ended[1].rpartition('.')[2]}"
-    for who, pattern in CALLED.items():
+    for call, pattern in CALLED.items():
         if found := pattern.search(line):
             *name, answer = found.groups()
-            return None if answer.startswith("2") else (1, f"{who.format(*name)} got {answer}")
+            return None if answer.startswith("2") else (1, f"{call.format(*name)} got {answer}")
     return None
 
 
 def _logged(part: str, line: str) -> tuple[int, str] | None:
     try:
-        told = json.loads(line)
+        logged = json.loads(line)
     except ValueError:
         return None
-    severity = told.get("severity")
+    severity = logged.get("severity")
     if severity not in SERIOUS:
         return None
-    details = ", ".join(str(told[field]) for field in TOLD if told.get(field))
-    said = f"{part} logged {told.get('event')}" + (f" ({details})" if details else "")
-    return SERIOUS.index(severity), said
+    details = ", ".join(str(logged[field]) for field in SHOWN if logged.get(field))
+    text = f"{part} logged {logged.get('event')}" + (f" ({details})" if details else "")
+    return SERIOUS.index(severity), text

@@ -9,7 +9,7 @@ from lumimd.domain.visit import Action, HistoryEntry, Visit
 
 @dataclass(frozen=True)
 class VisitDocuments:
-    """Everything that a client may read of one visit."""
+    """All documents of one visit that a client may read."""
 
     visit: Visit
     transcript: tuple[Utterance, ...]

@@ -1,4 +1,4 @@
-"""The parts that a command works with: of the local stack, or of a project in the cloud."""
+"""The services that a command uses: those of the local stack, or of a project of the cloud."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class NeedsSetting(Exception):
 
 @dataclass(frozen=True)
 class Connection:
-    """The parts, where they are for a person, and what is wrong with the configuration."""
+    """The services, the name of their stack or project, and the problems of the configuration."""
 
     services: OperatorServices
     where: str
@@ -34,7 +34,7 @@ class Connection:
 
 
 def local(addresses: Addresses) -> Connection:
-    """The stack on this machine, as its own functions see it."""
+    """The stack on this machine, with the environment of its functions."""
     os.environ.update(addresses.env)
     return Connection(CloudServices(read()), f"local stack {addresses.run}", ())
 
@@ -42,9 +42,9 @@ def local(addresses: Addresses) -> Connection:
 def cloud(project: str, region: str) -> Connection:
     """A project of the cloud, by application default credentials.
 
-    With the settings of the deployment in the environment everything can be done. Without them,
-    what needs a key of a provider is refused; the rest needs Firestore, Cloud Tasks and Cloud
-    Scheduler only.
+    With the settings of the deployment in the environment every command works. Without them,
+    commands that need a key of a provider are refused; the others need Firestore, Cloud Tasks and
+    Cloud Scheduler only.
     """
     os.environ["GOOGLE_CLOUD_PROJECT"] = project
     try:
@@ -55,9 +55,9 @@ def cloud(project: str, region: str) -> Connection:
     known: dict[str, Any] = {
         "google_cloud_project": project,
         "summary_queue": f"{location}/queues/summaries",
-        # Terraform names the bucket so (terraform/storage.tf).
+        # The name of the bucket in terraform/storage.tf.
         "audio_bucket": os.environ.get("AUDIO_BUCKET") or f"{project}-recordings",
-        "audio_handover": "signed_url",  # nothing is handed over from here
+        "audio_handover": "signed_url",  # an operator hands no recording over
         "storage_emulator_host": os.environ.get("STORAGE_EMULATOR_HOST") or None,
         "cloud_tasks_emulator_host": os.environ.get("CLOUD_TASKS_EMULATOR_HOST") or None,
         "cloud_scheduler_emulator_host": os.environ.get("CLOUD_SCHEDULER_EMULATOR_HOST") or None,
@@ -67,7 +67,7 @@ def cloud(project: str, region: str) -> Connection:
 
 
 class PartialSettings(Settings):
-    """Settings of which some are not known; asking for one of those says so."""
+    """Settings of which some are unknown; reading an unknown one raises NeedsSetting."""
 
     def __getattr__(self, name: str) -> Any:
         if name in type(self).model_fields:
@@ -75,34 +75,34 @@ class PartialSettings(Settings):
         raise AttributeError(name)
 
 
-class LeftToTheScheduler:
-    """Creates no task: a visit whose task is missing is due shortly, and then gets one.
+class NullTaskQueue:
+    """Creates no task: the poller finds the due visit and creates the missing task.
 
-    So an operator needs no right to create tasks in the name of the pipeline.
+    So an operator needs no permission to create tasks in the name of the pipeline.
     """
 
     async def request_summary(self, visit_id: str, attempt: int, request: int) -> None:
-        """Nothing; `wake_at` brings the visit back."""
+        """Do nothing; `wake_at` makes the visit due."""
 
     async def forget(self, visit_id: str, attempt: int, request: int) -> bool:
-        """Nothing; a task of ids alone finds no visit, and does nothing."""
+        """Do nothing; a task holds ids only, and without its visit it has no effect."""
         return False
 
 
 class OperatorsServices(CloudServices):
-    """What an operator can do with a project, knowing none of its secrets."""
+    """The services of a project for an operator without its secrets."""
 
     @cached_property
     def tasks(self) -> TaskQueue:
-        """Nobody's: the scheduler creates what is missing."""
-        return LeftToTheScheduler()
+        """A queue that creates no task; the poller creates missing ones."""
+        return NullTaskQueue()
 
     @cached_property
     def policy(self) -> Policy:
-        """Where the recordings are; an operator's command decides nothing by the rest."""
+        """A policy with the bucket alone; no command of an operator reads the rest."""
         return Policy(bucket=self._settings.audio_bucket)
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        """What can be asked without any key of a provider."""
+        """The health checks that need no key of a provider."""
         return self.service_checks

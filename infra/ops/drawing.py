@@ -1,4 +1,4 @@
-"""A visit's timeline drawn for a person: the stages as bars on one axis of time."""
+"""The timeline of a visit for people: the stages as bars on one axis of time."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,7 +24,7 @@ _COLOURS: Final = {
 }
 
 
-def drawn(found: Timeline, now: datetime) -> Iterator[RenderableType]:
+def draw_timeline(found: Timeline, now: datetime) -> Iterator[RenderableType]:
     """The visit's facts, its stages as bars, and its history."""
     yield Facts(found.visit, now)
     if found.runs:
@@ -33,7 +33,7 @@ def drawn(found: Timeline, now: datetime) -> Iterator[RenderableType]:
 
 
 class Facts:
-    """The id and the status of a visit, and a line for each thing that is known of it."""
+    """The id and the status of a visit, and a line for each known fact."""
 
     def __init__(self, visit: VisitLine, now: datetime) -> None:
         self._visit: Final = visit
@@ -69,7 +69,7 @@ def _facts(visit: VisitLine, now: datetime) -> Iterator[tuple[str, Text]]:
         late = (now - visit.wake_at).total_seconds()
         when = f"{lasting(late)} overdue" if late > 0 else f"in {lasting(-late)}"
         yield "next check", Text(f"at {_time(visit.wake_at)} UTC, {when}")
-    if visit.is_claimed_at(now) and visit.lease is not None:
+    if visit.is_leased(now) and visit.lease is not None:
         yield "worked on", Text(f"by a lease until {_time(visit.lease.until)} UTC")
 
 
@@ -101,7 +101,7 @@ def _bars(runs: tuple[StageRun, ...]) -> Listing:
 
 
 def _history(found: Timeline) -> Iterator[Text]:
-    """One line an event: when (UTC), in which attempt, what, and the new status."""
+    """One line per event: time (UTC), attempt, event, and new status."""
     events = [
         f"{entry.event} ({entry.detail})" if entry.detail else entry.event
         for entry in found.history

@@ -2,7 +2,7 @@
 
 import argparse
 
-from infra.ops.desk import Desk
+from infra.ops.session import Session
 from infra.ops.tables import lasting, limited, of_bulk, of_discarded, of_letters
 from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.errors import RETRYABLE
@@ -14,44 +14,46 @@ from lumimd.operations.bulk_retry import BulkItem, BulkSummary, bulk_retry, choo
 from lumimd.ports.operator_store import LetterFilter
 
 
-def _filter(desk: Desk, wanted: argparse.Namespace, state: LetterState) -> LetterFilter:
-    since = desk.operator.services.clock.now() - wanted.since if wanted.since else None
-    stage = Stage(wanted.stage) if wanted.stage else None
-    return LetterFilter(stage, wanted.code, wanted.user, since, state)
+def _filter(session: Session, args: argparse.Namespace, state: LetterState) -> LetterFilter:
+    since = session.operator.services.clock.now() - args.since if args.since else None
+    stage = Stage(args.stage) if args.stage else None
+    return LetterFilter(stage, args.code, args.user, since, state)
 
 
-async def list_letters(desk: Desk, wanted: argparse.Namespace) -> int:
-    """The visits that failed, with what is known of the reason."""
-    state = LetterState.DISCARDED if wanted.discarded else LetterState.OPEN
-    await note_reading(desk.operator, "list_dead_letters", wanted.user or str(state))
-    found = await choose(desk.operator, _filter(desk, wanted, state), wanted.limit)
-    now = desk.operator.services.clock.now()
-    table = of_discarded(found) if wanted.discarded else of_letters(found, now)
-    desk.show({"deadLetters": found}, table)
-    if not desk.as_json and len(found) == wanted.limit:
-        desk.say(limited(wanted.limit))
+async def list_letters(session: Session, args: argparse.Namespace) -> int:
+    """The failed visits, each with the reason of its failure."""
+    state = LetterState.DISCARDED if args.discarded else LetterState.OPEN
+    await note_reading(session.operator, "list_dead_letters", args.user or str(state))
+    found = await choose(session.operator, _filter(session, args, state), args.limit)
+    now = session.operator.services.clock.now()
+    table = of_discarded(found) if args.discarded else of_letters(found, now)
+    session.show({"deadLetters": found}, table)
+    if not session.as_json and len(found) == args.limit:
+        session.notify(limited(args.limit))
     return 0
 
 
-async def retry_many(desk: Desk, wanted: argparse.Namespace) -> int:
-    """At a steady pace, with a bar; some that failed make the exit code 1."""
-    chosen = await choose(desk.operator, _filter(desk, wanted, LetterState.OPEN), wanted.limit)
+async def retry_many(session: Session, args: argparse.Namespace) -> int:
+    """Retry dead letters at a steady pace, with a progress bar; 1 where a retry failed."""
+    chosen = await choose(session.operator, _filter(session, args, LetterState.OPEN), args.limit)
     if not chosen:
-        desk.show(_nothing(), "No open dead letter matches.")
+        session.show(_no_retries(), "No open dead letter matches.")
         return 0
     hopeless = sum(letter.code not in RETRYABLE for letter in chosen)
     if hopeless:
-        desk.say(f"{hopeless} of {len(chosen)} will be refused: the recording is the trouble.")
-    took = lasting(len(chosen) / wanted.per_minute * 60)
+        session.notify(
+            f"{hopeless} of {len(chosen)} will be refused: the recording is the trouble."
+        )
+    took = lasting(len(chosen) / args.per_minute * 60)
     visits = counted(len(chosen), "visit")
-    if not desk.confirm(f"Retry {visits}, {wanted.per_minute:g} a minute (about {took})?"):
+    if not session.confirm(f"Retry {visits}, {args.per_minute:g} a minute (about {took})?"):
         return 1
-    summary = await _with_bar(desk, chosen, wanted.per_minute)
-    desk.show(summary, of_bulk(summary))
+    summary = await _with_bar(session, chosen, args.per_minute)
+    session.show(summary, of_bulk(summary))
     return 0 if summary.retried == summary.chosen else 1
 
 
-async def _with_bar(desk: Desk, chosen: list[DeadLetter], per_minute: float) -> BulkSummary:
+async def _with_bar(session: Session, chosen: list[DeadLetter], per_minute: float) -> BulkSummary:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -66,25 +68,25 @@ async def _with_bar(desk: Desk, chosen: list[DeadLetter], per_minute: float) -> 
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=desk.told, disable=desk.as_json) as progress:
+    with Progress(*columns, console=session.err, disable=session.as_json) as progress:
         bar = progress.add_task("", total=len(chosen))
 
         def on_item(_: BulkItem) -> None:
             progress.update(bar, advance=1)
 
-        return await bulk_retry(desk.operator, chosen, per_minute=per_minute, on_item=on_item)
+        return await bulk_retry(session.operator, chosen, per_minute=per_minute, on_item=on_item)
 
 
-async def discard(desk: Desk, wanted: argparse.Namespace) -> int:
-    """The dead letter needs no more attention; the visit stays as it is."""
-    if not desk.confirm(f"Discard the dead letter of {wanted.visit}?"):
+async def discard(session: Session, args: argparse.Namespace) -> int:
+    """Discard a dead letter; the visit stays as it is."""
+    if not session.confirm(f"Discard the dead letter of {args.visit}?"):
         return 1
-    letter = await dead_letters.discard(desk.operator, wanted.visit, wanted.reason)
-    desk.show(letter, f"Discarded. The visit {letter.visit_id} itself stays as it is.")
+    letter = await dead_letters.discard(session.operator, args.visit, args.reason)
+    session.show(letter, f"Discarded. The visit {letter.visit_id} itself stays as it is.")
     return 0
 
 
-def _nothing() -> BulkSummary:
+def _no_retries() -> BulkSummary:
     return BulkSummary(
         chosen=0, retried=0, refused=0, failed=0, left=0, codes={}, took_seconds=0, items=()
     )

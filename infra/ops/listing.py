@@ -1,8 +1,7 @@
-"""Rows for people: a table where it fits, else one field a line. No value is ever cut or broken.
+"""Rows for people: a table where it fits, else one field per line. No value is cut or broken.
 
-An id is there to be copied, so a column of ids has its full width or the rows are shown in the
-expanded display, as psql calls it: `field  value`, one row below the other. Only columns of
-sentences are wrapped, between words.
+Operators copy ids, so a column of ids has its full width, or the rows use the expanded display of
+psql: `field  value`, one row below the other. Only columns of sentences wrap, between words.
 """
 
 import re
@@ -20,11 +19,11 @@ WRAPPED: Final = frozenset(
 """The columns of sentences and of lists of codes."""
 
 LEAST: Final = 16
-"""A column of sentences that is narrower than this is not read but spelt."""
+"""The smallest readable width of a column of sentences."""
 
 
 class Listing:
-    """Rows below named columns. `dropped_first`: a column that is left out before all others."""
+    """Rows below named columns. `dropped_first`: the column to leave out when space is short."""
 
     def __init__(self, *columns: str, dropped_first: str | None = None) -> None:
         self._columns: Final = columns
@@ -34,7 +33,7 @@ class Listing:
         self.caption: str | None = None
 
     def add_row(self, *cells: str | Text) -> None:
-        """One cell a column, in rich's markup."""
+        """Add a row: one cell per column, in rich's markup."""
         found = tuple(Text.from_markup(each) if isinstance(each, str) else each for each in cells)
         assert len(found) == len(self._columns)
         self._rows.append(found)
@@ -65,16 +64,16 @@ class Listing:
             )
 
     def _widths(self, shown: Sequence[int], width: int) -> list[int] | None:
-        """The width of each column of a table that fits, or None."""
+        """The width of each column; None if the table does not fit."""
         natural = [self._natural(i) for i in shown]
         least = [self._least(i) for i in shown]
         free = width - sum(least) - _frame(len(shown))
         if free < 0:
             return None
         widths = list(least)
-        for place, wanted in enumerate(natural):
-            more = min(free, wanted - widths[place])
-            widths[place] += more
+        for i, preferred in enumerate(natural):
+            more = min(free, preferred - widths[i])
+            widths[i] += more
             free -= more
         return widths
 
@@ -101,12 +100,12 @@ class Listing:
 
 
 def _frame(columns: int) -> int:
-    """What the lines and the spaces around `columns` columns take."""
+    """The width of the lines and spaces around the columns."""
     return 2 + 3 * (columns - 1)
 
 
 def field_lines(fields: Sequence[tuple[str, Text]], width: int) -> Iterator[Text]:
-    """`name  value` a line; a value that does not fit beside its name goes below it, whole."""
+    """`name  value` per line; a value that does not fit beside its name goes below it, uncut."""
     indent = max((len(name) for name, _ in fields), default=0) + 2
     for name, value in fields:
         longest = max((len(word) for word in value.plain.split()), default=0)
@@ -124,7 +123,7 @@ def _lines(text: Text, width: int) -> Iterator[Text]:
 
 
 def _wrapped(text: Text, width: int) -> list[Text]:
-    """The lines of `text`, broken between words alone: a longer word has a line of its own."""
+    """The lines of `text`, broken between words only: a longer word has a line of its own."""
     lines: list[list[int]] = []
     for word in re.finditer(r"\S+", text.plain):
         start, end = word.span()
@@ -136,7 +135,7 @@ def _wrapped(text: Text, width: int) -> list[Text]:
 
 
 def _whole(text: Text) -> Text:
-    """A line that rich neither wraps nor cuts; a narrower terminal wraps it itself."""
+    """Mark a line so that rich neither wraps nor cuts it; a narrower terminal wraps it."""
     text.no_wrap = True
     text.overflow = "ignore"
     return text
@@ -149,7 +148,7 @@ def print_whole(console: Console, drawn: Iterable[RenderableType]) -> None:
             each = Text(each)
         if isinstance(each, Text):
             for line in each.split("\n", allow_blank=True):
-                # An indented line is a command to be copied: broken in two it could not be typed.
+                # An indented line is a command to copy; a broken line could not be typed.
                 verbatim = line.plain.startswith("  ")
                 parts = [_whole(line)] if verbatim else _lines(line, console.width)
                 for part in parts:

@@ -1,4 +1,4 @@
-"""The stacks that `scripts/dev` keeps running here: where they say how to reach them."""
+"""The local stacks of `scripts/dev`, and the files in which they publish their addresses."""
 
 import json
 import os
@@ -11,19 +11,19 @@ from typing import Final
 ADDRESSES: Final = "addresses.json"
 
 RUNS: Final = Path(__file__).parents[2] / ".run"
-"""One folder a run of this checkout's stack."""
+"""One folder per running stack of this checkout."""
 
 
 class NoStack(Exception):
-    """There is no stack to talk to; the message says what to do."""
+    """No stack can be used; the message says how to get one."""
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """What a tool of the same machine needs of a running stack.
+    """The addresses of a running stack, for tools on the same machine.
 
     `env` is the environment of its functions. `in_memory`: its visits are in the memory of its
-    process, which nobody else can read.
+    process, which no other process can read.
     """
 
     run: str
@@ -35,7 +35,7 @@ class Addresses:
 
 @contextmanager
 def published(addresses: Addresses, run_dir: Path) -> Iterator[None]:
-    """The addresses can be found as long as this runs; only their owner may read them."""
+    """Publish the addresses for the duration of the context; only the user may read them."""
     path = run_dir / ADDRESSES
     path.touch(mode=0o600)
     path.write_text(json.dumps(asdict(addresses), indent=2))
@@ -46,10 +46,10 @@ def published(addresses: Addresses, run_dir: Path) -> Iterator[None]:
 
 
 def running(runs: Path) -> list[Addresses]:
-    """The stacks that are up, the newest first.
+    """The running stacks, newest first.
 
-    Passed over: what a killed stack left behind, and the stack of another user, whose addresses
-    hold its secrets and cannot be read.
+    Left out: files of killed stacks, and stacks of other users: their addresses hold secrets and
+    cannot be read.
     """
     found = [(_changed_at(file), _read(file)) for file in runs.glob(f"run-*/{ADDRESSES}")]
     readable = [(at, addresses) for at, addresses in found if addresses is not None]
@@ -60,7 +60,7 @@ def running(runs: Path) -> list[Addresses]:
 def _changed_at(file: Path) -> float:
     try:
         return file.stat().st_mtime
-    except OSError:  # the stack ended a moment ago
+    except OSError:  # the stack has just ended
         return 0.0
 
 
@@ -72,10 +72,10 @@ def _read(file: Path) -> Addresses | None:
 
 
 def choose(runs: Path, wanted: str | None) -> Addresses:
-    """The stack called `wanted`, or the only one whose visits can be read.
+    """The stack called `wanted`, or the only one with readable visits.
 
     Raises:
-        NoStack: none, several, or one whose visits cannot be read from outside.
+        NoStack: none, several, or one with visits that other processes cannot read.
     """
     up = running(runs)
     found = [each for each in up if wanted in (None, each.run)]

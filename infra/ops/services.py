@@ -1,74 +1,74 @@
-"""The commands about what works on the visits: queues, scheduled calls, breakers."""
+"""The commands about the task queues, the scheduled calls and the circuit breakers."""
 
 import argparse
 from collections.abc import Sequence
 
-from infra.ops.desk import Desk
 from infra.ops.listing import Listing
+from infra.ops.session import Session
 from infra.ops.tables import ago, lasting, table_of
 from lumimd.operations import breakers, queues, schedules
 from lumimd.policies.breaker import Breaker
 from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
 
 
-async def look_at_queues(desk: Desk, wanted: argparse.Namespace) -> int:
-    """How full the queues are, and how many visits stand where."""
-    found = await queues.look(desk.operator)
+async def show_queues(session: Session, args: argparse.Namespace) -> int:
+    """The depth of the queues, and the number of visits by status."""
+    found = await queues.look(session.operator)
     visits = table_of("visits waiting", "active", "completed", "failed", "cancelled")
     counts = found.visits
     visits.add_row(
         *map(str, (counts.waiting, counts.active, counts.completed, counts.failed)),
         str(counts.cancelled),
     )
-    desk.show(found, _of_queues(desk, found.queues), visits)
+    session.show(found, _of_queues(session, found.queues), visits)
     return 0
 
 
-async def change_queue(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Pause or resume; a pause loses nothing, but nothing is summarized meanwhile."""
-    if not desk.confirm(f"{wanted.action.capitalize()} the queue {wanted.name}?"):
+async def change_queue(session: Session, args: argparse.Namespace) -> int:
+    """Pause or resume a queue; a pause loses no task, but no visit is summarized meanwhile."""
+    if not session.confirm(f"{args.action.capitalize()} the queue {args.name}?"):
         return 1
-    change = queues.pause if wanted.action == "pause" else queues.resume
-    queue = await change(desk.operator, wanted.name)
-    desk.show(queue, _of_queues(desk, [queue]))
+    change = queues.pause if args.action == "pause" else queues.resume
+    queue = await change(session.operator, args.name)
+    session.show(queue, _of_queues(session, [queue]))
     return 0
 
 
-async def look_at_schedules(desk: Desk, wanted: argparse.Namespace) -> int:
-    """When they ran, how that ended, when they run next."""
-    found = await schedules.look(desk.operator)
-    desk.show({"schedules": found}, _of_schedules(desk, found))
+async def show_schedules(session: Session, args: argparse.Namespace) -> int:
+    """The last run of each scheduled call, its outcome, and the next run."""
+    found = await schedules.look(session.operator)
+    session.show({"schedules": found}, _of_schedules(session, found))
     return 0
 
 
-async def change_schedule(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Run now, pause, or resume."""
-    if not desk.confirm(f"{wanted.action.capitalize()} the scheduled call {wanted.name}?"):
+async def change_schedule(session: Session, args: argparse.Namespace) -> int:
+    """Run a scheduled call now, or pause or resume it."""
+    if not session.confirm(f"{args.action.capitalize()} the scheduled call {args.name}?"):
         return 1
     change = {"run": schedules.run, "pause": schedules.pause, "resume": schedules.resume}
-    schedule = await change[wanted.action](desk.operator, wanted.name)
-    desk.show(schedule, _of_schedules(desk, [schedule]))
+    schedule = await change[args.action](session.operator, args.name)
+    session.show(schedule, _of_schedules(session, [schedule]))
     return 0
 
 
-async def look_at_breakers(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Which provider is being skipped, since when and why."""
-    found = await breakers.look(desk.operator)
-    desk.show(found, _of_breakers(desk, found.breakers))
+async def show_breakers(session: Session, args: argparse.Namespace) -> int:
+    """The state of each circuit breaker, with its reason and its last change."""
+    found = await breakers.look(session.operator)
+    session.show(found, _of_breakers(session, found.breakers))
     return 0
 
 
-async def reset_breaker(desk: Desk, wanted: argparse.Namespace) -> int:
-    """If the dependency is not back, it opens again by itself."""
-    if not desk.confirm(f"Let calls to {wanted.name} through again?"):
+async def reset_breaker(session: Session, args: argparse.Namespace) -> int:
+    """Close a breaker; it opens again if the dependency still fails."""
+    if not session.confirm(f"Let calls to {args.name} through again?"):
         return 1
-    breaker = await breakers.reset(desk.operator, wanted.name)
-    desk.show(breaker, _of_breakers(desk, [breaker]))
+    breaker = await breakers.reset(session.operator, args.name)
+    session.show(breaker, _of_breakers(session, [breaker]))
     return 0
 
 
-def _of_queues(desk: Desk, found: Sequence[QueueState]) -> Listing:
-    now = desk.operator.services.clock.now()
+def _of_queues(session: Session, found: Sequence[QueueState]) -> Listing:
+    now = session.operator.services.clock.now()
     table = table_of(
         "queue",
         "state",
@@ -91,8 +91,8 @@ def _of_queues(desk: Desk, found: Sequence[QueueState]) -> Listing:
     return table
 
 
-def _of_schedules(desk: Desk, found: Sequence[ScheduleState]) -> Listing:
-    now = desk.operator.services.clock.now()
+def _of_schedules(session: Session, found: Sequence[ScheduleState]) -> Listing:
+    now = session.operator.services.clock.now()
     table = table_of("scheduled call", "state", "schedule", "last run", "outcome", "next run")
     for each in found:
         ended = {None: "-", 0: "[green]succeeded[/]"}.get(
@@ -110,8 +110,8 @@ def _of_schedules(desk: Desk, found: Sequence[ScheduleState]) -> Listing:
     return table
 
 
-def _of_breakers(desk: Desk, found: Sequence[Breaker]) -> Listing:
-    now = desk.operator.services.clock.now()
+def _of_breakers(session: Session, found: Sequence[Breaker]) -> Listing:
+    now = session.operator.services.clock.now()
     table = table_of("breaker", "state", "because", "changed")
     for breaker in found:
         colour = "green" if breaker.is_closed else "red"

@@ -1,4 +1,4 @@
-"""Lists as tables for people."""
+"""Tables of visits, dead letters and audit entries for people."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ COLOURS = {
 
 
 def of_visits(visits: Sequence[VisitLine], now: datetime) -> Listing:
-    """One line a visit: where it stands, and why it does not move."""
+    """One line per visit: its status, its current step, and its last error."""
     table = table_of("visit", "user", "status", "doing", "changed", "attempt", "trouble")
     for visit in visits:
         colour = COLOURS.get(visit.status, "white")
@@ -41,7 +41,7 @@ def of_visits(visits: Sequence[VisitLine], now: datetime) -> Listing:
 
 
 def of_letters(letters: Sequence[DeadLetter], now: datetime) -> Listing:
-    """One line a dead letter: what failed, why, and since when."""
+    """One line per dead letter: its visit, stage, code and age."""
     table = table_of("visit", "user", "stage", "code", "attempt", "failed")
     for letter in letters:
         table.add_row(
@@ -58,7 +58,7 @@ def of_letters(letters: Sequence[DeadLetter], now: datetime) -> Listing:
 
 
 def of_discarded(letters: Sequence[DeadLetter]) -> Listing:
-    """One line a dead letter that was put away: by whom and why."""
+    """One line per discarded dead letter: the operator and the reason."""
     table = table_of("visit", "user", "code", "discarded by", "because")
     for letter in letters:
         table.add_row(
@@ -74,7 +74,7 @@ def of_discarded(letters: Sequence[DeadLetter]) -> Listing:
 
 
 def of_bulk(summary: BulkSummary) -> Listing:
-    """What came of a bulk retry, in figures."""
+    """The figures of a bulk retry."""
     table = table_of("visits chosen", "retried", "refused", "failed", "left", "took", "why not")
     why = ", ".join(f"{code}: {count}" for code, count in summary.codes.items())
     table.add_row(
@@ -90,19 +90,19 @@ def of_bulk(summary: BulkSummary) -> Listing:
 
 
 def of_entries(entries: Sequence[AuditEntry]) -> Listing:
-    """One line an entry of the audit log."""
+    """One line per entry of the audit log."""
     table = table_of("when (UTC)", "account", "did", "to", "outcome and change")
     for entry in entries:
         code = f" ({entry.code})" if entry.code else ""
         change = _change(entry.before or {}, entry.after or {})
-        told = [f"{entry.outcome}{code}", *([change] if change else [])]
+        result = [f"{entry.outcome}{code}", *([change] if change else [])]
         reason = f" because {entry.reason}" if entry.reason else ""
         table.add_row(
             f"{entry.at:%m-%d %H:%M:%S}",
             escape(entry.actor),
             entry.action.replace("_", " "),
             escape(entry.target),
-            escape(": ".join(told) + reason),
+            escape(": ".join(result) + reason),
         )
     return table
 
@@ -113,7 +113,7 @@ def table_of(*columns: str, dropped_first: str | None = None) -> Listing:
 
 
 def limited(count: int) -> str:
-    """That there may be more than the `count` rows of a list."""
+    """The hint that a list stops at `count` rows."""
     first = "This is the first one" if count == 1 else f"These are the first {count}"
     return f"{first}; --limit N shows more."
 
@@ -153,7 +153,7 @@ def _trouble(visit: VisitLine) -> str:
 
 
 def _change(before: dict[str, object], after: dict[str, object]) -> str:
-    """What became of what: `status failed -> processing`; what stayed the same is not said."""
+    """The changed fields: `status failed -> processing`; unchanged fields are left out."""
     changed = [
         f"{name} {_plain(before.get(name))} -> {_plain(value)}"
         for name, value in sorted(after.items())

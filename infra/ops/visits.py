@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 
 from infra.ops.advice import rerun_advice, steps_after
-from infra.ops.desk import Desk
-from infra.ops.drawing import drawn
+from infra.ops.drawing import draw_timeline
+from infra.ops.session import Session
 from infra.ops.tables import limited, of_visits
 from lumimd.domain.errors import RefusalCode, Refused
 from lumimd.domain.plurals import counted, times
@@ -20,118 +20,118 @@ from lumimd.pipeline import commands
 from lumimd.ports.operator_store import VisitFilter
 
 
-async def list_visits(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Where the visits stand. No title and no word of a visit is read for it."""
-    services = desk.operator.services
-    await note_reading(desk.operator, "list_visits", wanted.user or _group(wanted))
+async def list_visits(session: Session, args: argparse.Namespace) -> int:
+    """The status of visits. The query reads no title and no text of a visit."""
+    services = session.operator.services
+    await note_reading(session.operator, "list_visits", args.user or _filter_name(args))
     found: Sequence[VisitLine]
-    if wanted.stuck:
-        found = await services.operators.stuck(services.clock.now(), wanted.limit)
-    elif wanted.high_retry:
-        found = await services.operators.much_retried(wanted.high_retry, wanted.limit)
+    if args.stuck:
+        found = await services.operators.stuck(services.clock.now(), args.limit)
+    elif args.high_retry:
+        found = await services.operators.much_retried(args.high_retry, args.limit)
     else:
-        status = ProcessingStatus.FAILED if wanted.failed else None
-        found = await services.operators.visits(VisitFilter(status, wanted.user), wanted.limit)
-    if wanted.user:
-        found = [visit for visit in found if visit.user_id == wanted.user]
-    desk.show({"visits": found}, of_visits(found, services.clock.now()))
-    if not desk.as_json and len(found) == wanted.limit:
-        desk.say(limited(wanted.limit))
+        status = ProcessingStatus.FAILED if args.failed else None
+        found = await services.operators.visits(VisitFilter(status, args.user), args.limit)
+    if args.user:
+        found = [visit for visit in found if visit.user_id == args.user]
+    session.show({"visits": found}, of_visits(found, services.clock.now()))
+    if not session.as_json and len(found) == args.limit:
+        session.notify(limited(args.limit))
     return 0
 
 
-async def show(desk: Desk, wanted: argparse.Namespace) -> int:
-    """The timeline of a visit; the reading is on record before it is shown."""
-    services = desk.operator.services
-    await note_reading(desk.operator, "read_timeline", wanted.visit)
-    stored = await services.store.get(wanted.visit)
+async def show(session: Session, args: argparse.Namespace) -> int:
+    """The timeline of a visit; the audit log has the reading before the output."""
+    services = session.operator.services
+    await note_reading(session.operator, "read_timeline", args.visit)
+    stored = await services.store.get(args.visit)
     if stored is None:
         raise Refused(RefusalCode.VISIT_NOT_FOUND)
-    history = await services.store.history(wanted.visit)
+    history = await services.store.history(args.visit)
     found = timeline(VisitLine.of(stored.visit), history, services.clock.now())
-    advice = [] if desk.as_json else await steps_after(desk, stored.visit)
-    desk.show(found, *drawn(found, services.clock.now()), *advice)
+    advice = [] if session.as_json else await steps_after(session, stored.visit)
+    session.show(found, *draw_timeline(found, services.clock.now()), *advice)
     return 0
 
 
-async def retry(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Another attempt from the stage that failed; what was transcribed is not transcribed again."""
-    if not desk.confirm(f"Retry {wanted.visit}?"):
+async def retry(session: Session, args: argparse.Namespace) -> int:
+    """Another attempt from the failed stage; a stored transcript is not ordered again."""
+    if not session.confirm(f"Retry {args.visit}?"):
         return 1
     try:
-        visit = await dead_letters.retry(desk.operator, wanted.visit)
+        visit = await dead_letters.retry(session.operator, args.visit)
     except Refused as refusal:
         if refusal.code is RefusalCode.NOTHING_TO_RETRY:
-            await _say_why(desk, wanted.visit)
+            await _explain_refusal(session, args.visit)
         raise
-    return _told(desk, visit, "It is being processed again")
+    return _show_result(session, visit, "It is being processed again")
 
 
-async def _say_why(desk: Desk, visit_id: str) -> None:
-    stored = await desk.operator.services.store.get(visit_id)
+async def _explain_refusal(session: Session, visit_id: str) -> None:
+    stored = await session.operator.services.store.get(visit_id)
     error = stored.visit.processing_error if stored else None
     if stored is not None and error is not None and not error.retryable:
-        desk.say(f"{error.code} does not go away by trying the same recording again.")
-        for line in await rerun_advice(desk, stored.visit):
-            desk.say(line)
+        session.notify(f"{error.code} does not go away by trying the same recording again.")
+        for line in await rerun_advice(session, stored.visit):
+            session.notify(line)
 
 
-async def run_again(desk: Desk, wanted: argparse.Namespace) -> int:
-    """From the submission: everything anew, and paid for again; from the summary: only that."""
-    begin = From(wanted.begin)
+async def run_again(session: Session, args: argparse.Namespace) -> int:
+    """Run all stages again from the submission, or the summary alone; both are paid for again."""
+    begin = From(args.begin)
     paid = "transcription" if begin is From.SUBMISSION else "summary"
-    if not desk.confirm(
-        f"Run {wanted.visit} again from its {begin}? A {paid} that is there is paid for again."
+    if not session.confirm(
+        f"Run {args.visit} again from its {begin}? A {paid} that is there is paid for again."
     ):
         return 1
-    visit = await rerun(desk.operator, wanted.visit, begin)
-    return _told(desk, visit, f"It is being processed again from its {begin}")
+    visit = await rerun(session.operator, args.visit, begin)
+    return _show_result(session, visit, f"It is being processed again from its {begin}")
 
 
-async def hold(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Nothing of a held visit changes or goes, and neither do its recordings."""
+async def hold(session: Session, args: argparse.Namespace) -> int:
+    """Set or release a legal hold: a held visit and its recordings cannot change or be deleted."""
     question = (
         "Protect {} and its recordings from every change and deletion?"
-        if wanted.held
+        if args.held
         else "Let {} be changed and deleted again?"
     )
-    if not desk.confirm(question.format(wanted.visit)):
+    if not session.confirm(question.format(args.visit)):
         return 1
-    become = legal_hold.hold if wanted.held else legal_hold.release
-    visit = await become(desk.operator, wanted.visit, reason=wanted.reason)
+    change = legal_hold.hold if args.held else legal_hold.release
+    visit = await change(session.operator, args.visit, reason=args.reason)
     line = VisitLine.of(visit)
-    desk.show(line, f"{line.visit_id} is {'held' if line.legal_hold else 'not held any more'}.")
+    session.show(line, f"{line.visit_id} is {'held' if line.legal_hold else 'not held any more'}.")
     return 0
 
 
-async def prioritize(desk: Desk, wanted: argparse.Namespace) -> int:
-    """An urgent visit is called first; of 20 places, live visits still get four."""
-    question = "Make {} ordinary again?" if wanted.off else "Let {} overtake the others in line?"
-    if not desk.confirm(question.format(wanted.visit)):
+async def prioritize(session: Session, args: argparse.Namespace) -> int:
+    """Change the priority: urgent visits are admitted first; live ones keep 4 of 20 permits."""
+    question = "Make {} ordinary again?" if args.off else "Let {} overtake the others in line?"
+    if not session.confirm(question.format(args.visit)):
         return 1
-    visit = await priority.prioritize(desk.operator, wanted.visit, urgent=not wanted.off)
-    return _told(desk, visit, f"It is {'urgent' if visit.urgent else 'ordinary'} now")
+    visit = await priority.prioritize(session.operator, args.visit, urgent=not args.off)
+    return _show_result(session, visit, f"It is {'urgent' if visit.urgent else 'ordinary'} now")
 
 
-async def delete(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Everything of a visit, in every store; the receipt says how much that was."""
-    services = desk.operator.services
-    if not desk.confirm(f"Delete everything of {wanted.visit}, for good?"):
+async def delete(session: Session, args: argparse.Namespace) -> int:
+    """Delete a visit from every store; the receipt counts the deleted items."""
+    services = session.operator.services
+    if not session.confirm(f"Delete everything of {args.visit}, for good?"):
         return 1
-    stored = await services.store.get(wanted.visit)
+    stored = await services.store.get(args.visit)
     before = standing(stored.visit if stored else None)
-    async with audited(desk.operator, "delete", wanted.visit, before=before):
-        receipt = await commands.delete(services, wanted.visit)
-    desk.show(receipt, f"Deleted {wanted.visit}.")
+    async with audited(session.operator, "delete", args.visit, before=before):
+        receipt = await commands.delete(services, args.visit)
+    session.show(receipt, f"Deleted {args.visit}.")
     return 0
 
 
-async def repeat(desk: Desk, wanted: argparse.Namespace) -> int:
-    """What was deleted since the backup goes again, and what was held is held again."""
-    if not desk.confirm("Delete again what was deleted since, and hold again what was held?"):
+async def repeat(session: Session, args: argparse.Namespace) -> int:
+    """Repeat the deletions and the legal holds since the backup."""
+    if not session.confirm("Delete again what was deleted since, and hold again what was held?"):
         return 1
-    since = desk.operator.services.clock.now() - wanted.since
-    found = await after_restore(desk.operator, since)
+    since = session.operator.services.clock.now() - args.since
+    found = await after_restore(session.operator, since)
     lines = [
         f"{counted(len(found.deleted), 'visit')} deleted again, {len(found.swept)} swept again, "
         f"{len(found.held)} held again."
@@ -144,19 +144,19 @@ async def repeat(desk: Desk, wanted: argparse.Namespace) -> int:
     lines += [
         f"{visit_id} could not be read or changed now: repeat this." for visit_id in found.missed
     ]
-    desk.show(found, *lines)
+    session.show(found, *lines)
     return 1 if found.held_deleted or found.missed else 0
 
 
-def _told(desk: Desk, visit: Visit, sentence: str) -> int:
+def _show_result(session: Session, visit: Visit, message: str) -> int:
     line = VisitLine.of(visit)
     standing_at = f"attempt {line.attempt}, {line.processing_status}"
-    follow = f"  {desk.command('show', line.visit_id)}"
-    desk.show(line, f"{sentence}: {standing_at}. Follow it:", follow)
+    follow = f"  {session.command('show', line.visit_id)}"
+    session.show(line, f"{message}: {standing_at}. Follow it:", follow)
     return 0
 
 
-def _group(wanted: argparse.Namespace) -> str:
-    if wanted.high_retry:
-        return f"retried {times(wanted.high_retry)} or more"
-    return "stuck" if wanted.stuck else "failed" if wanted.failed else "all"
+def _filter_name(args: argparse.Namespace) -> str:
+    if args.high_retry:
+        return f"retried {times(args.high_retry)} or more"
+    return "stuck" if args.stuck else "failed" if args.failed else "all"

@@ -1,1 +1,1 @@
-"""How a release gets out, in stages, and back: `scripts/release`."""
+"""Releases in stages, and rollbacks: `scripts/release`."""

@@ -1,4 +1,4 @@
-"""The measures, read from Cloud Monitoring: the metrics of `infra/monitoring/metrics`."""
+"""The measures of a release from Cloud Monitoring: the metrics of `infra/monitoring/metrics`."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ TIMEOUT_S: Final = 30.0
 
 
 class CloudMeasures:
-    """What a project has measured of some revisions of the functions, at least one."""
+    """The measures of some revisions of the functions of a project; at least one revision."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class CloudMeasures:
         self._revisions = revisions
 
     def between(self, after: datetime, before: datetime) -> Measures:
-        """What was measured in that time.
+        """The measures of a span of time.
 
         Raises:
-            google.api_core.exceptions.GoogleAPICallError: Cloud Monitoring does not say.
+            google.api_core.exceptions.GoogleAPICallError: Cloud Monitoring refuses or is down.
         """
         outcomes: Counter[str] = Counter()
         for series in self._of_visits(OUTCOMES, after, before):
@@ -69,18 +69,18 @@ class CloudMeasures:
         self, metric: str, after: datetime, before: datetime
     ) -> Iterable[monitoring_v3.TimeSeries]:
         names = ",".join(f'"{name}"' for name in self._revisions)
-        wanted = (
+        query = (
             f'metric.type="{USER_METRIC}{metric}" AND resource.type="cloud_run_revision"'
             f" AND resource.label.revision_name=one_of({names})"
         )
-        return self._series(wanted, after, before)
+        return self._series(query, after, before)
 
     def _series(
-        self, wanted: str, after: datetime, before: datetime
+        self, query: str, after: datetime, before: datetime
     ) -> Iterable[monitoring_v3.TimeSeries]:
         request = {
             "name": f"projects/{self._project}",
-            "filter": wanted,
+            "filter": query,
             "interval": {"start_time": after, "end_time": before},
             "view": monitoring_v3.ListTimeSeriesRequest.TimeSeriesView.FULL,
         }
@@ -88,7 +88,7 @@ class CloudMeasures:
 
 
 def _histogram(series: Any) -> Counter[float]:
-    """How many values up to each bound. Those beyond the last bound count as twice as much."""
+    """The number of values up to each bound. A value beyond the last bound counts as twice it."""
     counted: Counter[float] = Counter()
     for point in series.points:
         found = point.value.distribution_value

@@ -1,4 +1,4 @@
-"""Two releases, or two arms of a rollout, side by side: what was measured, and what it says."""
+"""The comparison of two releases, or of two arms of a rollout, by their measures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from infra.release.gate import LEAST_SUCCESS, LEAST_VISITS, MOST_DELAY_MS
 from infra.release.measures import Measures, Times
 
 SLOWER_BY: Final = 1.2
-"""A p95 is worse when it is a fifth longer; below that two equal releases differ as well."""
+"""A p95 is worse when it is a fifth longer; two equal releases also differ by less than that."""
 
 FIGURES: Final = {"min": 0.0, "median": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
 
 
 class Recommendation(StrEnum):
-    """What to do with B, which is to replace A."""
+    """The recommendation for B, the replacement of A."""
 
     GO_ON = "go_on"
     WAIT = "wait"
@@ -25,7 +25,7 @@ class Recommendation(StrEnum):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The figures of both, and what they say."""
+    """The figures of both, the recommendation, and its reasons."""
 
     a: dict[str, Any]
     b: dict[str, Any]
@@ -34,7 +34,7 @@ class Comparison:
 
 
 def compare(a: Measures, b: Measures) -> Comparison:
-    """What the measures of B say beside those of A."""
+    """Compare the measures of B with those of A."""
     if min(a.ended, b.ended) < LEAST_VISITS:
         few = f"fewer than {LEAST_VISITS} visits of one of them ended"
         return Comparison(figures(a), figures(b), Recommendation.WAIT, [few])
@@ -46,12 +46,12 @@ def compare(a: Measures, b: Measures) -> Comparison:
         recommended = Recommendation.ROLL_BACK
     else:
         recommended = Recommendation.WAIT if unmeasured else Recommendation.GO_ON
-    said = reasons or unmeasured or ["B is no worse than A"]
-    return Comparison(figures(a), figures(b), recommended, said)
+    explained = reasons or unmeasured or ["B is no worse than A"]
+    return Comparison(figures(a), figures(b), recommended, explained)
 
 
 def _unmeasured(a: Measures, b: Measures) -> list[str]:
-    """The durations of A that B lacks: what was not measured may be anything."""
+    """The durations that were measured of A and not of B; those of B may have any value."""
     of_a, of_b = ({"a visit": each.durations, **each.delays} for each in (a, b))
     return [
         f"p95 of {name} was measured of A, and not of B"
@@ -93,7 +93,7 @@ def _times(name: str, a: Times, b: Times, limit: float | None = None) -> list[st
         return []
     if limit is not None and after >= limit:
         return [f"p95 of {name}: {after / 1000:.1f} s, over {limit / 1000:.0f} s"]
-    # What is quick anyway may well take a little longer.
+    # Up to 1 s more is no reason: short durations vary.
     if before is not None and after > before * SLOWER_BY and after - before > 1_000:
         return [f"p95 of {name}: {after / 1000:.1f} s instead of {before / 1000:.1f} s"]
     return []

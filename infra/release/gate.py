@@ -1,4 +1,4 @@
-"""Whether a release may go on to the next stage: the criteria, and what was measured."""
+"""The gate before the next stage of a release: its criteria, and the measured values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from infra.release.measures import Measures
 from lumimd.domain.visit import Stage
 
 STAGES: Final = (10, 25, 50, 100)
-"""Percent of the traffic; each stage is passed before the next one begins."""
+"""Percent of the traffic; a release passes each stage before the next one begins."""
 
 WATCH_FOR: Final = {
     10: timedelta(hours=1),
@@ -17,18 +17,18 @@ WATCH_FOR: Final = {
     50: timedelta(hours=4),
     100: timedelta(hours=48),
 }
-"""How long a stage is watched at least; after the last one the old path is taken away."""
+"""The shortest watch of a stage; after the last one the old code path is removed."""
 
 LEAST_SUCCESS: Final = 0.95
 MOST_DELAY_MS: Final = 60_000.0
 LESS_DEPTH_THAN: Final = 50
 LEAST_VISITS: Final = 20
-"""Of fewer visits one failure more or less decides: then nobody can say, and the gate is shut."""
+"""With fewer visits a single failure would decide, so the gate stays shut."""
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """One thing that must hold; `measured` is for a person, and says so where nothing was."""
+    """A condition of the gate; `measured` is text for people, `nothing` without a measure."""
 
     name: str
     wanted: str
@@ -37,7 +37,7 @@ class Criterion:
 
 
 def judge(measures: Measures) -> Sequence[Criterion]:
-    """Every criterion. What was not measured does not hold."""
+    """Every criterion; one without a measure does not hold."""
     success = measures.success
     return [
         Criterion(

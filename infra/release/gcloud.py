@@ -1,18 +1,18 @@
-"""gcloud, where there is one: asked freely, told to change something only when that is wanted."""
+"""Calls of the gcloud program, where it is installed."""
 
 import json
 import shutil
 import subprocess
 from typing import Final
 
-from infra.release.traffic import Argv, Place, Serving, describe, unknown
+from infra.release.traffic import Argv, Serving, Target, describe, unknown
 
 TIMEOUT_S: Final = 180
-"""Moving traffic waits until the service says that it has."""
+"""gcloud waits until the service reports the new traffic."""
 
 
 class GcloudFailed(Exception):
-    """gcloud says no; what it says is the message."""
+    """gcloud failed; the message is its standard error."""
 
 
 class NoService(GcloudFailed):
@@ -20,7 +20,7 @@ class NoService(GcloudFailed):
 
 
 def is_ready() -> bool:
-    """Whether gcloud is on this machine and somebody has signed in."""
+    """Whether gcloud is installed and has an active account."""
     if shutil.which("gcloud") is None:
         return False
     try:
@@ -32,10 +32,10 @@ def is_ready() -> bool:
 
 
 def run(argv: Argv) -> str:
-    """Run it; what it wrote to standard output.
+    """Run a command; its standard output.
 
     Raises:
-        GcloudFailed: it ended with an error, or not at all.
+        GcloudFailed: the command failed, timed out, or is not installed.
     """
     try:
         ran = subprocess.run(argv, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
@@ -47,18 +47,18 @@ def run(argv: Argv) -> str:
 
 
 def serving(
-    place: Place, service: str, *, ask: bool, pinned: bool = True, released: bool = False
+    target: Target, service: str, *, ask: bool, pinned: bool = True, released: bool = False
 ) -> Serving:
-    """The traffic of a service; where gcloud is not ready, placeholders (see `unknown`).
+    """The traffic of a service; without `ask`, placeholders (see `unknown`).
 
     Raises:
-        NoService: it is not deployed.
-        GcloudFailed: it cannot be described, or has never been ready.
+        NoService: the service is not deployed.
+        GcloudFailed: the service cannot be described, or has never been ready.
     """
     if not ask:
         return unknown(service, pinned=pinned, released=released)
     try:
-        described = run(describe(place, service))
+        described = run(describe(target, service))
     except GcloudFailed as error:
         if "Cannot find service" in str(error):
             raise NoService("is not deployed") from error

@@ -1,4 +1,4 @@
-"""What was measured of a release in some time: how the visits ended, how long it took, who waits.
+"""The measures of a release in a span of time: outcomes, delays, durations and queue depths.
 
 As JSON (times in milliseconds; every list may be empty):
 
@@ -8,11 +8,11 @@ As JSON (times in milliseconds; every list may be empty):
      "queueDepths": [0, 3, 1],
      "revisions": ["api-00004-new"]}
 
-`revisions` are those that were measured. A task belongs to no revision, so the depths are the
-queue's.
+`revisions` are the measured revisions. A task belongs to no revision, so the depths are those of
+the whole queue.
 
-TIMES are the values themselves, `[812, 1044]`, or a histogram, `[[1000, 17], [2000, 4]]`: so many
-up to so much. A histogram is read against the release: each value counts as the upper bound.
+TIMES are the values themselves, `[812, 1044]`, or a histogram of upper bounds and counts,
+`[[1000, 17], [2000, 4]]`. Each value of a histogram counts as its upper bound: the worst case.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ from pydantic.alias_generators import to_camel
 Counted = tuple[NonNegativeFloat, NonNegativeInt]
 
 COUNTED_OUTCOMES: Final = ("completed", "failed")
-"""What the owner stopped, or has to mend, says nothing about a release."""
+"""Visits that their owner cancelled or has to repair say nothing about a release."""
 
 
 @dataclass(frozen=True)
 class Times:
-    """Durations in milliseconds, each with how often it was seen, the shortest first."""
+    """Durations in milliseconds, each with its count, shortest first."""
 
     counted: Sequence[tuple[float, int]]
 
@@ -42,27 +42,27 @@ class Times:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of values."""
         return sum(count for _, count in self.counted)
 
     @property
     def mean(self) -> float | None:
-        """Their mean; None where there are none."""
+        """The mean; None without values."""
         total = sum(value * count for value, count in self.counted)
         return total / self.count if self.count else None
 
     def percentile(self, percent: float) -> float | None:
         """The smallest value that at least `percent` of them do not exceed; 0 is the shortest."""
-        seen, wanted = 0, self.count * percent / 100
+        seen, rank = 0, self.count * percent / 100
         for value, count in self.counted:
             seen += count
-            if seen >= wanted:
+            if seen >= rank:
                 return value
         return None
 
 
 class Measures(BaseModel):
-    """What was measured of one release."""
+    """The measures of one release."""
 
     model_config = ConfigDict(
         frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid"
@@ -76,17 +76,17 @@ class Measures(BaseModel):
 
     @property
     def ended(self) -> int:
-        """The visits that say something about the release."""
+        """The number of visits with a counted outcome."""
         return sum(self.outcomes.get(outcome, 0) for outcome in COUNTED_OUTCOMES)
 
     @property
     def success(self) -> float | None:
-        """The share of them that was completed; None where there are none."""
+        """The completed share of these visits; None without visits."""
         return self.outcomes.get("completed", 0) / self.ended if self.ended else None
 
     @property
     def delays(self) -> dict[str, Times]:
-        """What each stage took beyond what the length of the recording explains."""
+        """By stage, the time beyond the expected time for the length of the recording."""
         return {stage: Times.of(values) for stage, values in sorted(self.stage_delays_ms.items())}
 
     @property
@@ -96,10 +96,10 @@ class Measures(BaseModel):
 
     @classmethod
     def read(cls, text: str) -> "Measures":
-        """The measures that a file holds.
+        """The measures in a JSON text.
 
         Raises:
-            pydantic.ValidationError: it holds something else.
+            pydantic.ValidationError: the text has another shape.
         """
         return cls.model_validate_json(text)
 

@@ -1,4 +1,4 @@
-"""What a release is made of, and what deploying it takes."""
+"""The archive of a release, and the plan of its deployment."""
 
 import subprocess
 import sys
@@ -8,33 +8,33 @@ from typing import Final
 
 from infra.local.stack import ROOT
 from infra.release.gate import STAGES, WATCH_FOR
-from infra.release.traffic import Place, services
+from infra.release.traffic import Target, services
 from lumimd.domain.visit import SCHEMA_VERSION
 
 ARCHIVE: Final = ROOT / "dist" / "functions.zip"
 
 
 def build(archive: Path = ARCHIVE) -> int:
-    """Make the archive, print its path and its hash; the exit code."""
+    """Build the archive, and print its path and hash; the exit code."""
     made = _built(archive)
     print(made.stdout, end="")
     print(made.stderr, end="", file=sys.stderr)
     return made.returncode
 
 
-def plan(place: Place) -> int:
-    """Print what would be deployed, and the commands in their order; the exit code."""
+def plan(target: Target) -> int:
+    """Print the planned deployment, and its commands in order; the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         made = _built(Path(folder) / "functions.zip")
     if made.returncode != 0:
         print(made.stderr, end="", file=sys.stderr)
         return made.returncode
-    where = f"--project {place.project} --region {place.region}"
+    where = f"--project {target.project} --region {target.region}"
     print(f"source     {_commit()}")
     print(f"archive    sha256 {made.stdout.split()[-1]}")
     print(f"documents  schema version {SCHEMA_VERSION}")
     print(f"functions  {', '.join(services())}")
-    print(f"to         project {place.project}, {place.region}")
+    print(f"to         project {target.project}, {target.region}")
     print()
     print(
         f"scripts/release pin {where} --yes   # before Terraform: else the new one has all traffic"
@@ -64,11 +64,11 @@ def _built(archive: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def _commit() -> str:
-    """The commit, and whether the checkout differs from it; an unpacked archive has none."""
-    asked = subprocess.run(
+    """The commit, with `-dirty` for a changed checkout; an unpacked archive has none."""
+    result = subprocess.run(
         ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
         capture_output=True,
         text=True,
         check=False,
     )
-    return asked.stdout.strip() or "not a checkout"
+    return result.stdout.strip() or "not a checkout"

@@ -1,4 +1,4 @@
-"""What the gate and the comparison say, for a person or as JSON."""
+"""The results of the gate and of the comparison, as tables or as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ SENTENCES: Final = {
 
 
 def of_gate(revisions: Sequence[str], criteria: Sequence[Criterion]) -> str:
-    """The revisions that were measured, every criterion, and whether the gate is open."""
+    """The measured revisions, every criterion, and the state of the gate."""
     judged = "".join(f"judged: {name}\n" for name in revisions)
     table = Table("", "criterion", "wanted", "measured", box=None)
     for each in criteria:
@@ -32,7 +32,7 @@ def of_gate(revisions: Sequence[str], criteria: Sequence[Criterion]) -> str:
 
 
 def of_comparison(comparison: Comparison) -> str:
-    """The figures of both side by side, and the recommendation with its reasons."""
+    """The figures of both releases, and the recommendation with its reasons."""
     table = Table("", "", "A", "B", box=None)
     for name, of_a, of_b in _rows(comparison.a, comparison.b):
         table.add_row(*name, of_a, of_b)
@@ -41,7 +41,7 @@ def of_comparison(comparison: Comparison) -> str:
 
 
 def as_json(comparison: Comparison) -> str:
-    """The same as one document."""
+    """The comparison as one JSON document."""
     return json.dumps(asdict(comparison), indent=1)
 
 

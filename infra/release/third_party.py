@@ -1,7 +1,7 @@
-"""Writes THIRD-PARTY.md: what the deployed functions install, and under which licences.
+"""Writes THIRD-PARTY.md: the packages of the deployed functions, and their licences.
 
     scripts/python -m infra.release.third_party            write it
-    scripts/python -m infra.release.third_party --check    whether it is as it would be written
+    scripts/python -m infra.release.third_party --check    check that it is up to date
 
 The list is functions/requirements.txt; licences are as the installed packages declare them.
 """
@@ -21,7 +21,7 @@ LOCKED: Final = ROOT / "functions" / "requirements.txt"
 
 HEAD: Final = """# Third-party software
 
-What the deployed functions install: the lines of
+The packages that the deployed functions install: the lines of
 [functions/requirements.txt](functions/requirements.txt), each pinned with its hashes. The licences
 are as the packages declare them; the packages carry the texts. Written by
 `scripts/python -m infra.release.third_party`; a test says when it is out of date.
@@ -49,11 +49,11 @@ DEPLOYED: Final = {
     "python_version": "3.12",
     "sys_platform": "linux",
 }
-"""The runtime of the functions (`terraform/`), whatever runs this."""
+"""The runtime of the functions (`terraform/`), on any machine that runs this."""
 
 SAYS_NOTHING: Final = "not declared"
 
-# What a classifier says at length. In a table the usual short name is easier to find.
+# Classifiers with long names. In a table the usual short name is easier to find.
 _SHORT: Final = {
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD",
@@ -66,7 +66,7 @@ _SHORT: Final = {
 
 
 class NotInstalled(Exception):
-    """A locked package is not in this environment, so its licence cannot be read."""
+    """A locked package is not in this environment, so its licence is unknown."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Package:
 
 
 def locked(requirements: str) -> list[tuple[str, str]]:
-    """Names and versions of what a requirements file that pins everything installs in the cloud."""
+    """Names and versions of the packages that a pinned requirements file installs in the cloud."""
     lines = re.findall(r"^([A-Za-z0-9][^\\\n]*==[^\\\n]*)", requirements, re.MULTILINE)
     pinned = [Requirement(line) for line in lines]
     return [
@@ -90,10 +90,10 @@ def locked(requirements: str) -> list[tuple[str, str]]:
 
 
 def described(name: str, version: str) -> Package:
-    """The package with the licence that it declares, in whatever version it is installed here.
+    """The package with the licence that its locally installed version declares.
 
     Raises:
-        NotInstalled: it is not here.
+        NotInstalled: the package is not in this environment.
     """
     try:
         found = metadata.metadata(name)
@@ -111,7 +111,7 @@ def described(name: str, version: str) -> Package:
 
 
 def licence(expression: str | None, classified: list[str], text: str | None) -> str:
-    """The most exact of what a package says; some put a whole text where a name belongs."""
+    """The most exact declaration of a licence; some packages put the whole text in its place."""
     if expression:
         return expression
     if classified:
@@ -121,10 +121,10 @@ def licence(expression: str | None, classified: list[str], text: str | None) -> 
 
 
 def page() -> str:
-    """The page as it must be.
+    """The expected text of THIRD-PARTY.md.
 
     Raises:
-        NotInstalled: a locked package is not here.
+        NotInstalled: a locked package is not in this environment.
     """
     packages = [described(*each) for each in locked(LOCKED.read_text())]
     rows = "".join(f"| {each.name} | {each.version} | {each.licence} |\n" for each in packages)

@@ -1,13 +1,13 @@
-"""Which revision of a service has how much of the traffic, read from gcloud. Pure.
+"""The traffic of a service by revision, as gcloud describes it. Pure.
 
-A second-generation function is a Cloud Run service, and a release of it one revision. Its traffic
-settings say which releases are good (docs/decisions/0025); a change replaces them as a whole:
+A second-generation function is a Cloud Run service, and each release of it is one revision. Its
+traffic settings mark the good releases (docs/decisions/0025); a change replaces them as a whole:
 
 - the share of each revision; a share that follows LATEST moves to every new revision at once;
-- the tag `last-good` at the revision to which a rollback goes. `pin` sets it at the revision that
-  has all traffic;
-- a tag `not-SUFFIX` for the revision SERVICE-SUFFIX, which was rolled back. It is at the last good
-  revision: a tag makes an address, and a revision with a fault shall have none.
+- the tag `last-good` at the target revision of a rollback. `pin` sets it at the revision with all
+  traffic;
+- a tag `not-SUFFIX` for the revision SERVICE-SUFFIX, which was rolled back. The tag is set at the
+  last good revision: a tag creates an address, and a faulty revision must have none.
 
 Shapes: `gcloud run services describe --format=json` prints the service of the Cloud Run Admin API,
 version 1 (reference of `namespaces.services`: ServiceStatus, TrafficTarget).
@@ -29,19 +29,19 @@ ROLLED_BACK: Final = "not-"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the functions are."""
+class Target:
+    """The project and the region of the functions."""
 
     project: str
     region: str
 
     @property
     def options(self) -> Argv:
-        """As gcloud wants to be told."""
+        """The options of gcloud."""
         return (f"--project={self.project}", f"--region={self.region}")
 
     def command(self, *words: str) -> str:
-        """A command of `scripts/release` for the functions that are here, to be typed as it is."""
+        """The command line that runs `words` of `scripts/release` in this project and region."""
         where = ("--project", self.project, "--region", self.region)
         return shlex.join(["scripts/release", *words, *where])
 
@@ -56,7 +56,7 @@ def services() -> Sequence[str]:
 class Serving:
     """The traffic of one service.
 
-    `newest` is the newest revision that is ready; a revision after it, `unready`, is not.
+    `newest` is the newest ready revision; `unready` is a later one that is not ready.
     """
 
     service: str
@@ -69,7 +69,7 @@ class Serving:
 
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> "Serving":
-        """From `gcloud run services describe --format=json`."""
+        """Parse the output of `gcloud run services describe --format=json`."""
         service, status = described["metadata"]["name"], described["status"]
         targets = status.get("traffic", ())
         percent: Counter[str] = Counter()
@@ -97,15 +97,15 @@ class Serving:
 
     @property
     def has_everything(self) -> str | None:
-        """The revision that has all traffic; None while it is split."""
+        """The revision with all traffic; None while the traffic is split."""
         return next(iter(self.percent)) if len(self.percent) == 1 else None
 
     @property
     def before(self) -> str | None:
-        """The release to which the newest goes back; None where there is none.
+        """The target of a rollback of the newest; None if there is none.
 
-        It is the last good one. Where the newest shares its traffic with one other revision, a
-        person may have moved it without a pin: then it is that one, which is known to work.
+        It is the last good release. If the newest shares its traffic with one other revision, a
+        person may have moved traffic without a pin: then it is that revision, which works.
         """
         if self.last_good == self.newest:
             return None
@@ -114,7 +114,7 @@ class Serving:
 
     @property
     def is_first(self) -> bool:
-        """Whether the newest revision is surely the only one. Cloud Run numbers them from 1."""
+        """Whether the newest revision is certainly the only one. Cloud Run counts from 1."""
         number = self.newest.removeprefix(f"{self.service}-").partition("-")[0]
         return self.unready is None and number.isdecimal() and int(number) == 1
 
@@ -125,25 +125,25 @@ class Serving:
 
     @property
     def canary(self) -> str | None:
-        """The newest revision, where it is a release that has traffic and may go back."""
+        """The newest revision, if it has traffic and can be rolled back."""
         is_one = self.before is not None and self.newest in self.percent
         return self.newest if is_one and self.newest not in self.rolled_back else None
 
 
 def tag_of(service: str, rolled_back: str) -> str:
-    """The tag that says of a revision that it was rolled back."""
+    """The tag that marks a revision as rolled back."""
     return ROLLED_BACK + rolled_back.removeprefix(f"{service}-")
 
 
-def describe(place: Place, service: str) -> Argv:
-    """Asks for the traffic of a service."""
-    return ("gcloud", "run", "services", "describe", service, *place.options, "--format=json")
+def describe(target: Target, service: str) -> Argv:
+    """The command that describes a service."""
+    return ("gcloud", "run", "services", "describe", service, *target.options, "--format=json")
 
 
 def unknown(service: str, *, pinned: bool, released: bool = False) -> Serving:
-    """A service of which nothing could be asked; the names stand for those that gcloud shows.
+    """A service with placeholders for the names of its revisions.
 
-    `released`: the newest revision has the traffic, so there is something to take back.
+    `released`: the newest revision has the traffic, so a rollback can be shown.
     """
     newest, before = f"{service}-NEWEST", f"{service}-LAST-GOOD"
     if not pinned:

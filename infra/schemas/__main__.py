@@ -8,12 +8,12 @@ from infra.schemas import documents, typescript
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 when all is current (now), 1 when something was not."""
+    """The exit code: 0 when all files are written or current, 1 when --check finds a stale one."""
     parser = argparse.ArgumentParser(prog="scripts/schemas", description=__doc__)
     parser.add_argument(
-        "--check", action="store_true", help="change nothing; fail if anything is stale"
+        "--check", action="store_true", help="change nothing; fail if a file is stale"
     )
-    parser.add_argument("--json-only", action="store_true", help="leave out what needs Node")
+    parser.add_argument("--json-only", action="store_true", help="without the types: needs no Node")
     wanted = parser.parse_args(arguments)
     if wanted.check:
         return _check(json_only=wanted.json_only)
@@ -28,7 +28,7 @@ def _check(*, json_only: bool) -> int:
     if not json_only and typescript.TYPES.read_text() != typescript.types():
         stale.append(typescript.TYPES)
     for path in stale:
-        print(f"{path} is not what the models say: run scripts/schemas.", file=sys.stderr)
+        print(f"{path} does not match the models: run scripts/schemas.", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of the stored documents, out of the models that the pipeline itself uses."""
+"""JSON Schemas of the stored documents, generated from the models of the pipeline."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema
 
 from lumimd.domain.client_access import ActionChange, NewVisit, VisitChange
@@ -25,14 +24,14 @@ READ: Final[Mapping[str, tuple[type[Document], str]]] = {
     "profile": (Profile, "users/{userId}"),
     "deletion": (Deletion, "deletions/{visitId}"),
 }
-"""What clients read, by the name of the schema, and where."""
+"""The documents that clients read, with their paths, by the name of the schema."""
 
 WRITTEN: Final[Mapping[str, tuple[Any, str]]] = {
     "new-visit": (NewVisit, "visits/{visitId}"),
     "visit-change": (VisitChange, "visits/{visitId}"),
     "action-change": (ActionChange, "actions/{actionId}"),
 }
-"""What clients write, under the security rules."""
+"""The documents that clients write, under the security rules, by the name of the schema."""
 
 INTERNAL: Final[Mapping[type[Document], frozenset[str]]] = {
     Visit: frozenset(
@@ -43,22 +42,22 @@ INTERNAL: Final[Mapping[type[Document], frozenset[str]]] = {
     ),
     Deletion: frozenset({"wake_at", "settled_at", "bucket", "folder", "transcript_ids"}),
 }
-"""Fields by which the pipeline steers itself. An owner may see them, since a document is readable
-as a whole, but they may change with any release: the types for clients leave them out."""
+"""Fields for the pipeline's own use. An owner can read them, since Firestore serves whole
+documents, but they may change with any release: the types for clients omit them."""
 
 ALWAYS_THERE: Final = frozenset({"status", "processingStatus"})
-"""Fields with a default that are nevertheless in every stored visit: the rules demand them."""
+"""Fields with a default that every stored visit has, because the security rules require them."""
 
 
 class _Names(GenerateJsonSchema):
-    """Models have titles; a field's title would only repeat its name."""
+    """Gives titles to models only; the title of a field would repeat its name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """Every schema by name, as it is to be on disk."""
+    """The current schemas by name."""
     made = {name: _schema(model, path) for name, (model, path) in {**READ, **WRITTEN}.items()}
     for name in WRITTEN:
         made[name]["x-written"] = True
@@ -66,12 +65,12 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def text(schema: Mapping[str, Any]) -> str:
-    """The schema as its file holds it."""
+    """The schema as the text of its file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def stale() -> list[Path]:
-    """The files that are not what the models say, or that no model has any more."""
+    """The files that do not match the models, or have no model any more."""
     wanted = {FOLDER / f"{name}.json": text(schema) for name, schema in schemas().items()}
     present = {path: path.read_text() for path in FOLDER.glob("*.json")}
     return sorted(
@@ -80,7 +79,7 @@ def stale() -> list[Path]:
 
 
 def write() -> None:
-    """Bring the files up to date."""
+    """Write the current schemas and delete files without a model."""
     for path in FOLDER.glob("*.json"):
         path.unlink()
     for name, schema in schemas().items():
@@ -92,6 +91,6 @@ def _schema(model: Any, path: str) -> dict[str, Any]:
     if model is Visit:
         made["required"] = sorted({*made["required"], *ALWAYS_THERE})
     for name in INTERNAL.get(model, ()):
-        made["properties"][to_camel(name)]["x-internal"] = True
+        made["properties"][model.model_fields[name].alias]["x-internal"] = True
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "x-path": path}
     return {**head, **made}

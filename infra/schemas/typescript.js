@@ -1,5 +1,5 @@
-// Prints the TypeScript types of all documents. One file, so that a type that two documents share
-// is declared once.
+// Prints the TypeScript types of all documents, in one file: types that documents share are
+// declared once.
 
 import { readFileSync, readdirSync } from "node:fs";
 import { compile } from "json-schema-to-typescript";
@@ -14,8 +14,8 @@ import type { FieldValue, Timestamp } from "firebase/firestore";
 `;
 
 const definitions = {};
-const documents = {}; // what clients read, by path
-const kept = new Set(); // the definitions that are of use to a client
+const documents = {}; // the documents that clients read, by path
+const kept = new Set(); // the definitions for clients
 
 const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".json"));
 for (const file of files.sort()) {
@@ -32,7 +32,7 @@ for (const file of files.sort()) {
   keep(document.title);
 }
 
-/** Keep a definition and what it refers to: a type that only internal fields have is left out. */
+/** Keep a definition and its references: types that only internal fields have are omitted. */
 function keep(name) {
   if (kept.has(name)) return;
   kept.add(name);
@@ -40,13 +40,13 @@ function keep(name) {
   for (const [, other] of references) keep(other);
 }
 
-/** Instants are Firestore's own type in both directions; internal fields are nobody's business. */
+/** The schema with Firestore's own type for instants, and without internal fields. */
 function forFirestore(schema) {
   if (Array.isArray(schema)) return schema.map(forFirestore);
   if (schema === null || typeof schema !== "object") return schema;
   if (schema["x-server-time"]) return { description: schema.description, tsType: "FieldValue" };
   if (schema.format === "date-time") return { description: schema.description, tsType: "Timestamp" };
-  // The longest list would be spelled out as tuples of every length.
+  // With maxItems the generator would write tuples of every length.
   const { default: _, maxItems: __, ...rest } = schema;
   return Object.fromEntries(
     Object.entries(rest)
@@ -69,5 +69,5 @@ const types = await compile(root, "Documents", {
   unreachableDefinitions: true,
   style: { printWidth: 100, trailingComma: "all", bracketSpacing: true },
 });
-// How the generator found a type is of no use to its reader.
+// The generator's notes about references are of no use to a reader.
 process.stdout.write(types.replace(/ \*\n \* This interface was referenced by [^/]*?"\.\n/g, ""));

@@ -1,4 +1,4 @@
-"""The TypeScript types: made of the JSON Schemas by json-schema-to-typescript."""
+"""The TypeScript types, generated from the JSON Schemas by json-schema-to-typescript."""
 
 import subprocess
 from pathlib import Path
@@ -15,7 +15,7 @@ def types() -> str:
     """The text of `lumimd.d.ts`.
 
     Raises:
-        NodeMissing: Node or its packages are not here.
+        NodeMissing: Node or its packages are not installed.
     """
     installed()
     command = [str(node()), str(_GENERATOR)]

@@ -1,5 +1,5 @@
-# The bucket of Terraform's state, once a project. Its own state stays in this folder and holds nothing
-# that could not be found out again: terraform import google_storage_bucket.state NAME.
+# The bucket of Terraform's state, once a project. Its own state stays in this folder and can be
+# restored: terraform import google_storage_bucket.state NAME.
 terraform {
   required_version = ">= 1.11"
 
@@ -24,7 +24,7 @@ variable "project_id" {
 
 variable "region" {
   type        = string
-  description = "Where the state lies."
+  description = "The location of the state."
 }
 
 resource "google_project_service" "this" {
@@ -39,7 +39,7 @@ resource "google_project_service" "this" {
 }
 
 resource "google_storage_bucket" "state" {
-  #checkov:skip=CKV_GCP_62:the state holds no secret and no visit; Cloud Audit Logs tell who changed it
+  #checkov:skip=CKV_GCP_62:the state has no secret and no visit; Cloud Audit Logs record its changes
   name     = "${var.project_id}-terraform-state"
   location = var.region
 

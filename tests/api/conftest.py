@@ -1,4 +1,4 @@
-"""The API over memory, called in this process."""
+"""The API over in-memory services, called in this process."""
 
 import io
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +18,7 @@ async def api() -> AsyncIterator[Api]:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """What is logged from here on."""
+    """Everything logged during the test."""
     written = io.StringIO()
     logs.configure(to=written)
     yield written

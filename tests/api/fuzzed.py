@@ -1,8 +1,8 @@
-"""The API over parts in memory, served on a port: what the fuzzer of `test_openapi.py` talks to.
+"""The API over in-memory services, served on a port for the fuzzer of `test_openapi.py`.
 
     python -m tests.api.fuzzed --port PORT --token-file FILE
 
-The user whose token is written to the file is an operator and has visits in every state.
+The user of the token in the file is an operator and has visits in every state.
 """
 
 import argparse
@@ -30,11 +30,11 @@ EACH = 50
 
 
 async def _at_once(_seconds: float) -> None:
-    """The fuzzer asks for any pace, and has no minutes to spare."""
+    """No pause: the fuzzer asks for any pace."""
 
 
 async def serve(port: int, token_file: Path) -> None:
-    """Until the process is ended."""
+    """Serve until the process is ended."""
     logs.configure()
     bulk_retry.__kwdefaults__["sleep"] = _at_once
     services = ApiMemoryServices()

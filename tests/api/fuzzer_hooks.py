@@ -1,4 +1,4 @@
-"""What the fuzzer must know and no OpenAPI document can say."""
+"""Values that the fuzzer needs and no OpenAPI document can state."""
 
 import random
 import re
@@ -18,9 +18,9 @@ _chance = random.Random(1)
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """Have half of the well-formed ids be those of visits, and each Idempotency-Key be a new one.
+    """Replace half of the well-formed ids by ids of visits, and each Idempotency-Key by another.
 
-    A key of an earlier request with another body would be refused, as it must be.
+    The API refuses a key of an earlier request with another body.
     """
     headers = case.headers or {}
     if KEY.fullmatch(headers.get("Idempotency-Key") or ""):
@@ -28,8 +28,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     for named in (case.path_parameters, case.body):
         if isinstance(named, dict):
             for name, known in (("visitId", _visit()), ("actionId", f"{_visit()}-000")):
-                given = named.get(name)
-                if isinstance(given, str) and re.fullmatch(ID, given) and _chance.random() < 0.5:
+                known = named.get(name)
+                if isinstance(known, str) and re.fullmatch(ID, known) and _chance.random() < 0.5:
                     named[name] = known
             if named.get("batchId") and _chance.random() < 0.5 and named is not case.body:
                 named["batchId"] = "batch"

@@ -1,4 +1,4 @@
-"""Another summary, as its owner sees it: their work on action items stays, and old ids answer."""
+"""Regeneration, as the owner sees it: their work on action items stays, and old ids answer."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -19,8 +19,8 @@ from tests.support.summaries import summary_of
 from tests.support.visits import run_tasks
 
 
-class Telling:
-    """A model that has these action items to tell, each with the words that it cites."""
+class ScriptedModel:
+    """A model that returns these action items, each with the id of the utterance that it cites."""
 
     source = "model"
 
@@ -30,8 +30,8 @@ class Telling:
     async def summarize(self, transcript: Transcript) -> VisitSummary:
         summary = summary_of(transcript)
         one = summary.action_items[0]
-        told = [one.model_copy(update={"text": t, "evidence": [u]}) for t, u in self.items]
-        return summary.model_copy(update={"action_items": told})
+        items = [one.model_copy(update={"text": t, "evidence": [u]}) for t, u in self.items]
+        return summary.model_copy(update={"action_items": items})
 
 
 FIRST = (("Take amoxicillin three times a day", "u3"), ("Rest", "u2"), ("Call on Monday", "u1"))
@@ -39,7 +39,7 @@ AGAIN = (("Rest.", "u2"), ("Start amoxicillin, three times daily", "u3"), ("Drin
 
 
 async def summarized(api: Api, *items: tuple[str, str]) -> None:
-    api.services.summarizer = Telling(*items)  # type: ignore[assignment]
+    api.services.summarizer = ScriptedModel(*items)  # type: ignore[assignment]
     await run_tasks(api.services)
 
 
@@ -63,7 +63,7 @@ async def by_operator(api: Api) -> None:
 
 
 async def after_a_refusal(api: Api) -> None:
-    """The model refuses, and the summary before stays; then the owner asks once more."""
+    """The model refuses, and the summary before stays; then the owner requests another."""
     await by_owner(api)
     api.services.summarizer = CountingSummarizer()
     api.services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
@@ -73,7 +73,7 @@ async def after_a_refusal(api: Api) -> None:
 
 
 @pytest.mark.parametrize("again", [by_owner, by_operator, after_a_refusal])
-async def test_completed_edited_and_added_items_survive_another_summary(
+async def test_completed_edited_and_added_items_survive_a_regeneration(
     api: Api, again: Callable[[Api], Awaitable[None]]
 ) -> None:
     amoxicillin, rest, _ = await begun(api)
@@ -95,7 +95,7 @@ async def test_completed_edited_and_added_items_survive_another_summary(
         assert (answer.status_code, answer.json()["text"]) == (200, text)
 
 
-async def test_an_item_that_is_gone_is_410_for_its_owner_and_404_for_others(api: Api) -> None:
+async def test_a_replaced_item_is_410_for_its_owner_and_404_for_others(api: Api) -> None:
     *_, call = await begun(api)
     await by_owner(api)
     await summarized(api, *AGAIN)
@@ -137,10 +137,10 @@ async def test_a_change_while_the_summary_is_being_saved_is_not_lost(
         assert {name: found[name] for name in change} == change
     visit = await api.services.store.get("visit-1")
     assert visit is not None
-    assert visit.visit.summary, "it is stored all the same"
+    assert visit.visit.summary, "the summary is stored nevertheless"
 
 
-async def test_a_transcript_made_anew_finds_the_items_by_their_words(api: Api) -> None:
+async def test_a_new_transcript_matches_the_items_by_their_words(api: Api) -> None:
     amoxicillin, *_ = await begun(api)
     await api.call("PATCH", f"/v1/actions/{amoxicillin}", json={"completed": True})
     stored = await api.services.store.get("visit-1")

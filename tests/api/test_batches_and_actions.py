@@ -17,7 +17,7 @@ from tests.support.api import (
 )
 
 
-async def test_a_batch_is_created_at_once_each_with_a_place_of_its_own(api: Api) -> None:
+async def test_a_batch_is_created_at_once_with_an_upload_path_per_visit(api: Api) -> None:
     announced = [{"title": f"Visit {n}", "contentType": "audio/mpeg"} for n in range(30)]
     answer = await api.post("/v1/batches", json={"consent": True, "visits": announced})
     assert answer.status_code == 201
@@ -29,12 +29,12 @@ async def test_a_batch_is_created_at_once_each_with_a_place_of_its_own(api: Api)
 
 
 @pytest.mark.parametrize("number", [0, 101])
-async def test_a_batch_has_one_to_a_hundred_visits(api: Api, number: int) -> None:
+async def test_a_batch_must_have_one_to_a_hundred_visits(api: Api, number: int) -> None:
     body = {"consent": True, "visits": [{}] * number}
     assert (await api.post("/v1/batches", json=body)).status_code == 422
 
 
-async def test_the_counts_of_a_batch_are_those_of_its_members(api: Api) -> None:
+async def test_the_counts_of_a_batch_equal_those_of_its_visits(api: Api) -> None:
     await stored(
         api.services,
         visit_of("user-1", "waiting", batch_id="b"),
@@ -56,7 +56,7 @@ async def test_the_counts_of_a_batch_are_those_of_its_members(api: Api) -> None:
     assert (status["progressPercent"], status["isOver"]) == (62, False)
 
 
-async def test_a_batch_is_over_when_its_last_visit_is(api: Api) -> None:
+async def test_a_batch_is_over_when_all_its_visits_have_ended(api: Api) -> None:
     await stored(
         api.services,
         completed(visit_of("user-1", "done", batch_id="b")),
@@ -66,7 +66,7 @@ async def test_a_batch_is_over_when_its_last_visit_is(api: Api) -> None:
     assert (status["progressPercent"], status["isOver"]) == (100, True)
 
 
-async def test_an_action_of_ones_own_is_added_edited_completed_and_removed(api: Api) -> None:
+async def test_an_owner_adds_edits_completes_and_removes_an_action(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     added = await api.post(
         "/v1/actions",
@@ -102,21 +102,21 @@ async def test_an_action_of_ones_own_is_added_edited_completed_and_removed(api: 
         {"evidence": ["u1"]},
     ],
 )
-async def test_an_edit_that_is_not_as_it_must_be_is_refused(api: Api, body: Any) -> None:
+async def test_an_invalid_edit_is_refused(api: Api, body: Any) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     before = (await api.get("/v1/actions/v1-000")).json()
     assert (await api.call("PATCH", "/v1/actions/v1-000", json=body)).status_code == 422
     assert (await api.get("/v1/actions/v1-000")).json() == before
 
 
-async def test_an_action_belongs_to_a_visit_of_ones_own(api: Api) -> None:
+async def test_an_action_can_only_be_added_to_an_own_visit(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-2", "theirs")))
     for visit_id in ("theirs", "nothing"):
         answer = await api.post("/v1/actions", json={"visitId": visit_id, "text": "Walk."})
         assert answer.status_code == 404
 
 
-async def test_actions_are_listed_by_whether_they_are_completed(api: Api) -> None:
+async def test_actions_are_filtered_by_completion(api: Api) -> None:
     visit = visit_of("user-1", "v1")
     for number in range(3):
         await api.services.owner_queries.add_action(action_of(visit, number))
@@ -130,7 +130,7 @@ async def test_actions_are_listed_by_whether_they_are_completed(api: Api) -> Non
     assert len(await listed("")) == 3
 
 
-async def test_medications_come_with_the_visit_that_changed_them(api: Api) -> None:
+async def test_medications_name_the_visit_that_changed_them(api: Api) -> None:
     def drug(name: str) -> Medication:
         return Medication(name=name, dose=None, frequency=None, evidence=["u1"])
 

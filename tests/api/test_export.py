@@ -1,4 +1,4 @@
-"""An export comes whole, in parts, whatever interrupts it, in constant memory."""
+"""An export is complete, in parts, after any interruption, and in constant memory."""
 
 import io
 import json
@@ -25,14 +25,14 @@ EXPORT = "/v1/me/export"
 
 
 def opened(content: bytes) -> dict[str, Any]:
-    """The files of one part. A part that was broken off has no directory and cannot be opened."""
+    """The files of one part. A part that was cut short has no directory and cannot be opened."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         return {name: json.loads(archive.read(name)) for name in archive.namelist()}
 
 
 async def services_of(api: Api) -> AsyncIterator[dict[str, Any]]:
-    """The parts of an export, asked for as a client does; a refused or broken one is repeated."""
+    """The parts of an export, requested as by a client that repeats a refused or cut-short part."""
     cursor: str | None = ""
     for _ in range(100):
         answer = await api.get(EXPORT, params={"cursor": cursor} if cursor else None)
@@ -48,7 +48,7 @@ async def services_of(api: Api) -> AsyncIterator[dict[str, Any]]:
 
 
 async def ids_of(api: Api) -> list[str]:
-    """The visits of all parts; each part counts what it has."""
+    """The visits of all parts; the counts of each part are checked."""
     found: list[str] = []
     async for files in services_of(api):
         visits = [name[7:-5] for name in files if name.startswith("visits/")]
@@ -58,7 +58,7 @@ async def ids_of(api: Api) -> list[str]:
 
 
 async def has_visits(api: Api, count: int) -> list[str]:
-    """Visits, some of the same instant, newest first."""
+    """Create visits, some at the same instant; their ids, newest first."""
     await stored(
         api.services, *(visit_of("user-1", f"v{n:05d}", minutes=n // 3) for n in range(count))
     )
@@ -75,7 +75,7 @@ async def test_parts_hold_every_visit_once_in_order(
     assert await ids_of(api) == wanted
 
 
-async def test_a_part_ends_when_its_time_is_up_and_holds_one_visit_at_least(
+async def test_a_part_ends_after_its_time_limit_with_at_least_one_visit(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = await has_visits(api, 12)
@@ -91,29 +91,29 @@ async def test_a_part_ends_when_its_time_is_up_and_holds_one_visit_at_least(
     assert await ids_of(api) == wanted
 
 
-def test_a_part_has_twice_its_time_before_its_function_is_stopped() -> None:
+def test_the_functions_timeout_is_at_least_twice_the_time_of_a_part() -> None:
     deployment = json.loads((ROOT / "infra" / "deployment.json").read_text())
     timeout = timedelta(seconds=deployment["functions"]["api"]["timeout_seconds"])
     assert timeout >= 2 * export.PART_FOR
 
 
 @pytest.mark.parametrize("operation", ["transcript", "history", "actions"])
-async def test_a_store_that_stops_answering_ends_the_part_and_the_export_goes_on_there(
+async def test_a_store_failure_ends_the_part_and_the_next_part_continues_there(
     api: Api, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     wanted = await has_visits(api, 20)
     read, calls = getattr(api.services.store, operation), 0
 
-    async def fails_now_and_then(visit_id: str) -> Any:
+    async def fails_periodically(visit_id: str) -> Any:
         nonlocal calls
         calls += 1
         if calls % 5 == 0:
             raise Transient(ErrorCode.INTERNAL_ERROR)
         return await read(visit_id)
 
-    monkeypatch.setattr(api.services.store, operation, fails_now_and_then)
+    monkeypatch.setattr(api.services.store, operation, fails_periodically)
     assert await ids_of(api) == wanted
-    assert calls < 30, "what was exported is not read again"
+    assert calls < 30, "exported visits are not read again"
 
 
 async def test_a_part_that_cannot_begin_is_refused_with_a_code(
@@ -129,7 +129,7 @@ async def test_a_part_that_cannot_begin_is_refused_with_a_code(
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
 
-async def test_a_part_that_is_broken_off_has_no_manifest_and_is_repeated(
+async def test_a_part_that_is_cut_short_has_no_manifest_and_can_be_repeated(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "PART", 8)
@@ -147,7 +147,7 @@ async def test_a_part_that_is_broken_off_has_no_manifest_and_is_repeated(
     assert broken == set()
 
 
-async def test_a_cursor_leads_to_visits_of_the_caller_alone(api: Api) -> None:
+async def test_a_cursor_only_leads_to_visits_of_the_caller(api: Api) -> None:
     await has_visits(api, 3)
     await stored(api.services, visit_of("user-2", "theirs", minutes=1))
     place = ListPosition(visit_of("user-2", "theirs", minutes=5).created_at, "theirs")
@@ -159,7 +159,7 @@ async def test_a_cursor_leads_to_visits_of_the_caller_alone(api: Api) -> None:
 
 
 class ManyVisits:
-    """A library of so many visits that are made when they are read, and kept nowhere."""
+    """Visits that are made when they are read, and kept nowhere."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -174,7 +174,7 @@ class ManyVisits:
 
 
 async def peak_of(count: int, file: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The peak of memory, in bytes, while so many visits are exported to a file, all of them."""
+    """The peak of memory, in bytes, during the export of `count` visits to a file."""
     services, words = ApiMemoryServices(), transcript([("A", f"Word {n}.") for n in range(10)])
     monkeypatch.setitem(vars(services), "owner_queries", ManyVisits(count))
 
@@ -199,7 +199,7 @@ async def peak_of(count: int, file: Path, monkeypatch: pytest.MonkeyPatch) -> in
             return peak
 
 
-async def test_ten_thousand_visits_take_no_more_memory_than_one_part(
+async def test_ten_thousand_visits_use_no_more_memory_than_one_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one_part = await peak_of(export.PART, tmp_path / "part.zip", monkeypatch)

@@ -1,4 +1,4 @@
-"""A refused request is told which fields are wrong: known ones, and unknown ones by name."""
+"""A refusal of a request lists the invalid fields: known ones, and unknown ones by name."""
 
 import io
 import json
@@ -47,7 +47,9 @@ async def test_an_unknown_field_is_named(
     assert answer.json()["faults"] == [{"where": where, "rule": "extra_forbidden"}]
 
 
-async def test_values_and_names_that_are_text_are_told_nowhere(api: Api, log: io.StringIO) -> None:
+async def test_values_and_names_that_are_text_are_never_repeated(
+    api: Api, log: io.StringIO
+) -> None:
     text = f"The patient says {CANARY}"
     body = {"consent": True, "unknown": text, text: "x", "visits": [{text: text}]}
     answer = await api.post("/v1/visits", json=body)
@@ -61,21 +63,21 @@ async def test_values_and_names_that_are_text_are_told_nowhere(api: Api, log: io
 
 
 @given(name=st.text() | st.from_regex(FIELD_NAME) | st.from_regex(FIELD_NAME, fullmatch=True))
-def test_only_a_name_that_looks_like_a_field_is_told(name: str) -> None:
+def test_only_a_name_that_looks_like_a_field_is_listed(name: str) -> None:
     (fault,) = faults_of([extra("body", name)])
     assert fault.where in ("body", f"body.{name}")
-    told = fault.where != "body"
-    assert told == bool(FIELD_NAME.fullmatch(name))
-    assert not told or (len(name) <= 40 and name.isascii() and not set(name) & set(" .,:;@/-\n"))
+    listed = fault.where != "body"
+    assert listed == bool(FIELD_NAME.fullmatch(name))
+    assert not listed or (len(name) <= 40 and name.isascii() and not set(name) & set(" .,:;@/-\n"))
 
 
-def test_the_first_faults_are_told_each_once() -> None:
+def test_the_first_faults_are_listed_once_each() -> None:
     errors = [extra("body", f"field{n}") for n in range(1000)]
     assert len(faults_of(errors)) == MOST_FAULTS
     assert len(faults_of([extra("body", "not a name"), extra("body", "nor this")])) == 1
 
 
-def test_every_field_of_the_api_looks_like_one() -> None:
+def test_every_field_of_the_api_looks_like_a_field() -> None:
     names = set()
 
     def collect(schema: Any) -> None:

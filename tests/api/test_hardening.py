@@ -1,4 +1,4 @@
-"""What every answer carries, what no request may, and what no problem tells."""
+"""Security headers, limits of requests, and the silence of problems about their cause."""
 
 import io
 import json
@@ -46,11 +46,11 @@ async def test_every_answer_has_the_security_headers(
         assert answer.json()["status"] == status
 
 
-async def test_what_cannot_be_done_here_says_what_can(api: Api) -> None:
+async def test_a_method_not_allowed_lists_the_allowed_methods(api: Api) -> None:
     assert "GET" in (await api.call("PUT", "/v1/me")).headers["allow"]
 
 
-async def test_a_bug_is_a_500_that_says_nothing_and_has_the_headers(
+async def test_a_bug_is_a_500_without_details_and_with_the_security_headers(
     api: Api, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
     async def broken(*_: object, **__: object) -> None:
@@ -64,7 +64,7 @@ async def test_a_bug_is_a_500_that_says_nothing_and_has_the_headers(
     assert CANARY not in log.getvalue()
 
 
-async def test_what_is_down_is_a_503_that_says_when_to_ask_again(
+async def test_a_dependency_that_is_down_is_a_503_with_retry_after(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def down(*_: object, **__: object) -> None:
@@ -76,7 +76,7 @@ async def test_what_is_down_is_a_503_that_says_when_to_ask_again(
     assert answer.headers["Retry-After"] == "7"
 
 
-async def test_who_verifies_tokens_being_down_is_no_reason_to_sign_out(
+async def test_a_token_verifier_that_is_down_is_a_503_and_not_a_401(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def down(_: str) -> None:
@@ -86,7 +86,7 @@ async def test_who_verifies_tokens_being_down_is_no_reason_to_sign_out(
     assert (await api.get("/v1/visits")).status_code == 503
 
 
-async def test_a_body_over_the_limit_is_refused_announced_or_not(api: Api) -> None:
+async def test_a_body_over_the_limit_is_refused_with_or_without_content_length(api: Api) -> None:
     large = json.dumps({"consent": True, "title": "x" * MAX_BODY_BYTES}).encode()
 
     async def pieces() -> Any:
@@ -105,7 +105,7 @@ async def test_the_largest_batch_fits(api: Api) -> None:
     assert answer.status_code == 201
 
 
-async def test_only_known_pages_may_call(api: Api) -> None:
+async def test_only_configured_origins_may_call(api: Api) -> None:
     async def preflight(origin: str) -> Any:
         return await api.http.options(
             "/v1/visits",
@@ -147,15 +147,15 @@ async def test_no_problem_and_no_line_of_the_log_quotes_a_request(
     assert CANARY not in log.getvalue()
 
 
-async def test_no_words_of_a_visit_are_logged_whatever_is_asked(api: Api, log: io.StringIO) -> None:
+async def test_no_request_logs_words_of_a_visit(api: Api, log: io.StringIO) -> None:
     canary = {"title": CANARY, "summary": CANARY, "tags": (CANARY,)}
     await stored(
         api.services,
         completed(visit_of("user-1", "done", batch_id="b"), **canary),
         failed(visit_of("user-1", "broken"), **canary),
     )
-    logging.getLogger("lumimd").warning("%s", CANARY)  # what a library might do
-    asked = [
+    logging.getLogger("lumimd").warning("%s", CANARY)  # as a library might log
+    requests = [
         ("GET", f"/v1/visits/{CANARY}"),
         ("GET", "/v1/visits/done"),
         ("GET", "/v1/visits"),
@@ -167,13 +167,13 @@ async def test_no_words_of_a_visit_are_logged_whatever_is_asked(api: Api, log: i
         ("DELETE", "/v1/visits/done"),
         ("DELETE", "/v1/me"),
     ]
-    for method, path in asked:
+    for method, path in requests:
         json_body = {"title": CANARY} if method == "PATCH" else None
         answer = await api.call(method, path, json=json_body)
         assert answer.status_code < 500
         if answer.status_code >= 400:
             assert CANARY not in answer.text
-        # Another user learns nothing at all.
+        # Another user learns nothing.
         theirs = await api.call(method, path, "user-2", json=json_body)
         if path != "/v1/me/export":
             assert CANARY not in theirs.text
@@ -182,7 +182,7 @@ async def test_no_words_of_a_visit_are_logged_whatever_is_asked(api: Api, log: i
 
 
 @pytest.mark.parametrize("error", [ValueError(CANARY), Transient(ErrorCode.INTERNAL_ERROR)])
-async def test_an_answer_that_breaks_off_hands_no_error_to_the_server(error: Exception) -> None:
+async def test_an_answer_that_is_cut_short_gives_the_server_no_error_text(error: Exception) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise error from KeyError(CANARY)

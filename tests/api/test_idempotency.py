@@ -1,4 +1,4 @@
-"""The same request under the same key is done once."""
+"""A request that is repeated under the same key is done once."""
 
 import asyncio
 import uuid
@@ -33,7 +33,7 @@ async def test_a_repeated_request_gets_the_same_answer_and_is_done_once(api: Api
     assert await visits(api) == 1
 
 
-async def test_without_a_key_every_request_is_another_one(api: Api) -> None:
+async def test_without_a_key_every_request_is_done(api: Api) -> None:
     for _ in range(2):
         await api.post("/v1/visits", json=NEW)
     assert await visits(api) == 2
@@ -48,7 +48,7 @@ async def test_the_same_key_for_another_request_is_an_error(api: Api) -> None:
     assert await visits(api) == 1
 
 
-async def test_keys_of_users_do_not_meet(api: Api) -> None:
+async def test_the_same_key_of_two_users_is_two_keys(api: Api) -> None:
     headers = key()
     mine = await api.post("/v1/visits", json=NEW, headers=headers)
     theirs = await api.post("/v1/visits", "user-2", json=NEW, headers=headers)
@@ -56,7 +56,7 @@ async def test_keys_of_users_do_not_meet(api: Api) -> None:
     assert "Idempotency-Replayed" not in theirs.headers
 
 
-async def test_of_many_at_once_one_is_done_and_the_others_wait_or_get_its_answer(api: Api) -> None:
+async def test_of_concurrent_repetitions_one_is_done(api: Api) -> None:
     headers = key()
     answers = await asyncio.gather(
         *(api.post("/v1/visits", json=NEW, headers=headers) for _ in range(20))
@@ -99,12 +99,12 @@ async def test_a_bug_does_not_use_up_the_key(api: Api, monkeypatch: pytest.Monke
     with monkeypatch.context() as patch:
         patch.setattr(api.services.uploads, "place", broken)
         assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 500
-    # The visit was there already: it is found, and not created again.
+    # The visit exists already: the repeated request finds it, and does not create another.
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 201
     assert await visits(api) == 1
 
 
-async def test_an_answer_that_could_not_be_kept_is_given_and_nothing_is_done_twice(
+async def test_an_answer_that_could_not_be_kept_is_returned_and_nothing_is_done_twice(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers, save = key(), api.services.idempotency.save
@@ -118,7 +118,7 @@ async def test_an_answer_that_could_not_be_kept_is_given_and_nothing_is_done_twi
         patch.setattr(api.services.idempotency, "save", fails_later)
         first = await api.post("/v1/visits", json=NEW, headers=headers)
     assert first.status_code == 201
-    # Nobody knows yet whether the first one is still at work.
+    # It is not known yet whether the first request is still in progress.
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 409
     api.services.clock.advance(WORKED_ON_FOR)
     again = await api.post("/v1/visits", json=NEW, headers=headers)
@@ -126,7 +126,7 @@ async def test_an_answer_that_could_not_be_kept_is_given_and_nothing_is_done_twi
     assert await visits(api) == 1
 
 
-async def test_who_died_at_work_does_not_hold_a_key_for_ever(api: Api) -> None:
+async def test_a_crashed_request_does_not_hold_its_key_for_ever(api: Api) -> None:
     headers = key()
     now = api.services.clock.now()
     first = await api.post("/v1/visits", json=NEW, headers=headers)
@@ -141,7 +141,7 @@ async def test_who_died_at_work_does_not_hold_a_key_for_ever(api: Api) -> None:
     assert again.json()["visit"]["visitId"] == first.json()["visit"]["visitId"]
 
 
-async def test_after_a_day_a_key_means_nothing(api: Api) -> None:
+async def test_a_key_expires_after_a_day(api: Api) -> None:
     headers = key()
     await api.post("/v1/actions", json={}, headers=headers)
     await api.post("/v1/visits", json=NEW, headers=headers)
@@ -166,24 +166,24 @@ async def test_a_repeated_batch_is_the_same_batch(api: Api) -> None:
     assert await visits(api) == 2
 
 
-async def test_what_a_user_deletes_is_not_replayed(api: Api) -> None:
+async def test_an_answer_with_deleted_data_is_not_replayed(api: Api) -> None:
     headers = key()
     created = await api.post("/v1/visits", json=NEW, headers=headers)
     visit_id = created.json()["visit"]["visitId"]
     assert (await api.call("DELETE", f"/v1/visits/{visit_id}")).status_code == 202
     again = await api.post("/v1/visits", json=NEW, headers=headers)
-    # The same key makes the same id, and what was deleted does not come back.
+    # The same key makes the same id, and the deleted visit does not come back.
     assert (again.status_code, again.json()["code"]) == (409, "changed_meanwhile")
     assert "Knee" not in again.text
     assert await visits(api) == 0
 
 
 def id_made_of(headers: dict[str, str], path: str, user: str = "user-1") -> str:
-    """The id that the API makes of a key: a stranger who learns the key can compute it as well."""
+    """The id that the API derives from a key: a stranger who learns the key can compute it."""
     return sha256(f"{user}/{headers['Idempotency-Key']}/{path}".encode()).hexdigest()[:32]
 
 
-async def test_a_key_does_not_claim_the_visit_of_another_user(api: Api) -> None:
+async def test_a_key_cannot_take_over_the_visit_of_another_user(api: Api) -> None:
     headers = key()
     squatted = id_made_of(headers, "/v1/visits")
     await stored(api.services, visit_of("user-2", squatted, title="Theirs"))
@@ -194,7 +194,7 @@ async def test_a_key_does_not_claim_the_visit_of_another_user(api: Api) -> None:
     assert (await api.post("/v1/visits", json=NEW, headers=key())).status_code == 201
 
 
-async def test_a_key_does_not_claim_a_visit_of_another_user_for_a_batch(api: Api) -> None:
+async def test_a_key_cannot_take_over_a_visit_of_another_user_for_a_batch(api: Api) -> None:
     headers = key()
     batch_id = id_made_of(headers, "/v1/batches")
     squatted = sha256(f"{batch_id}/1".encode()).hexdigest()[:32]
@@ -206,7 +206,7 @@ async def test_a_key_does_not_claim_a_visit_of_another_user_for_a_batch(api: Api
 
 
 @pytest.mark.parametrize("other", [("user-2", "theirs"), ("user-1", "another")])
-async def test_a_key_does_not_claim_an_action_of_another_user_or_visit(
+async def test_a_key_cannot_take_over_an_action_of_another_user_or_visit(
     api: Api, other: tuple[str, str]
 ) -> None:
     headers = key()
@@ -221,7 +221,7 @@ async def test_a_key_does_not_claim_an_action_of_another_user_or_visit(
     assert "Not yours" not in answer.text
 
 
-async def test_an_action_whose_answer_was_lost_is_found_again(
+async def test_a_repeated_action_request_finds_the_action_after_a_lost_answer(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = key()
@@ -236,9 +236,9 @@ async def test_an_action_whose_answer_was_lost_is_found_again(
 async def test_deleting_a_visit_forgets_the_answers_that_name_it_and_no_other(api: Api) -> None:
     mine, others = key(), key()
     body = {"consent": True, "title": "Knee"}
-    gone = (await api.post("/v1/visits", json=body, headers=mine)).json()["visit"]["visitId"]
+    deleted = (await api.post("/v1/visits", json=body, headers=mine)).json()["visit"]["visitId"]
     kept = await api.post("/v1/visits", json=body, headers=others)
-    await api.call("DELETE", f"/v1/visits/{gone}")
+    await api.call("DELETE", f"/v1/visits/{deleted}")
     again = await api.post("/v1/visits", json=body, headers=others)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json() == kept.json()

@@ -1,4 +1,4 @@
-"""Each route's limit: the buckets that a valid call takes from; an invalid one takes nothing."""
+"""Each route's limit: a valid call takes from its buckets; an invalid one takes nothing."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -52,18 +52,18 @@ ROUTES: dict[tuple[str, str], tuple[set[str], Any, Sequence[Any]]] = {
     ("GET", "/v1/me/export"): (ON_DEMAND, None, NO_BODY),
     ("DELETE", "/v1/me"): (EXPENSIVE, None, NO_BODY),
 }
-"""What a call takes from, a valid body, and invalid ones."""
+"""The buckets of a call, a valid body, and invalid ones."""
 
 
 class LimitedServices(ApiMemoryServices):
-    """The product's own policies, over the buckets that the gate to the provider uses as well."""
+    """The product's own policies, over the buckets that admission control uses as well."""
 
     @cached_property
     def limits(self) -> Limits:
         return Limits(self.gate.buckets, self.clock, self.new_id)
 
     async def taken(self) -> dict[str, float]:
-        """Tokens that are missing, by what they are for."""
+        """The tokens taken, by bucket."""
         kept = await self.gate.buckets.all()
         found: dict[str, float] = {}
         for key, bucket in kept.items():
@@ -101,7 +101,7 @@ async def test_a_valid_call_takes_one_token_and_an_invalid_one_none(method: str,
     assert await services.taken() == dict.fromkeys(buckets, 1.0)
 
 
-def test_the_table_has_every_route_that_changes_something() -> None:
+def test_the_table_has_every_route_that_changes_data() -> None:
     api = api_over(LimitedServices())
     routes = {
         (method, context.path)
@@ -113,7 +113,7 @@ def test_the_table_has_every_route_that_changes_something() -> None:
     assert len(changing) == len({key for key in ROUTES if key[0] != "GET"})
 
 
-async def test_strangers_who_use_up_all_they_may_keep_nobody_from_creating_or_deleting() -> None:
+async def test_users_at_their_limits_do_not_keep_others_from_creating_or_deleting() -> None:
     api, _ = await limited_api()
     for stranger in range(15):
         for _ in range(10):
@@ -125,7 +125,7 @@ async def test_strangers_who_use_up_all_they_may_keep_nobody_from_creating_or_de
     assert (await api.call("DELETE", "/v1/me")).status_code == 202
 
 
-async def test_exports_and_regenerations_of_all_users_together_have_a_limit() -> None:
+async def test_exports_and_regenerations_have_a_joint_limit_of_all_users() -> None:
     api, services = await limited_api()
     for stranger in range(10):
         for _ in range(10):
@@ -136,7 +136,7 @@ async def test_exports_and_regenerations_of_all_users_together_have_a_limit() ->
     assert (await api.get("/v1/me/export")).status_code == 200
 
 
-async def test_deleting_the_account_gives_back_no_recording_of_the_day() -> None:
+async def test_deleting_the_account_restores_no_recording_of_the_day() -> None:
     services = LimitedServices()
     services.gate.has_quota = True
     api = api_over(services)
@@ -151,7 +151,7 @@ async def test_deleting_the_account_gives_back_no_recording_of_the_day() -> None
     assert len(services.transcriber.orders) == 20
 
 
-async def test_deleting_the_account_gives_back_no_call_of_the_minute() -> None:
+async def test_deleting_the_account_restores_no_call_of_the_minute() -> None:
     api, _ = await limited_api()
     answers = []
     for _ in range(4):
@@ -171,8 +171,10 @@ async def test_a_deleted_account_leaves_no_user_id_in_the_limits() -> None:
     assert all(bucket.expires_at for bucket in kept.values())
 
 
-def test_the_limits_of_a_deployment_are_under_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the API and those of the gate are the same buckets."""
+def test_bucket_keys_depend_on_the_secret_of_the_deployment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The API and admission control use the same buckets."""
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     services = ApiCloudServices(read())

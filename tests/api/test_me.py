@@ -1,4 +1,4 @@
-"""The caller: who they are, what they used, all that is theirs, and its end."""
+"""The caller's account: profile, usage, export, deletion."""
 
 import io
 import json
@@ -27,13 +27,13 @@ from tests.support.api import (
 )
 
 
-async def test_me_is_who_the_token_says(api: Api) -> None:
+async def test_me_is_the_user_of_the_token(api: Api) -> None:
     me = (await api.get("/v1/me")).json()
     assert me == {"userId": "user-1", "isAdmin": False, "tier": "free", "preferences": None}
     assert (await api.get("/v1/me", "root", admin=True)).json()["isAdmin"] is True
 
 
-async def test_usage_shows_what_is_used_what_is_left_and_when_it_is_back() -> None:
+async def test_usage_shows_used_and_remaining_calls_and_the_time_of_reset() -> None:
     api = api_over(ApiMemoryServices(policies=dict(POLICIES)))
     await stored(api.services, completed(visit_of("user-1", "v1")), visit_of("user-1", "v2"))
     await api.post("/v1/visits", json={"consent": True})
@@ -46,7 +46,7 @@ async def test_usage_shows_what_is_used_what_is_left_and_when_it_is_back() -> No
     assert limits["expensive"]["resetsAt"] == "2026-03-01T09:00:06Z"
 
 
-async def test_the_eleventh_costly_call_of_a_minute_has_to_wait() -> None:
+async def test_the_eleventh_expensive_call_of_a_minute_is_refused() -> None:
     api = api_over(ApiMemoryServices(policies=dict(POLICIES)))
     for _ in range(10):
         assert (await api.post("/v1/visits", json={"consent": True})).status_code == 201
@@ -59,7 +59,7 @@ async def test_the_eleventh_costly_call_of_a_minute_has_to_wait() -> None:
     assert (await api.post("/v1/visits", json={"consent": True})).status_code == 201
 
 
-async def test_a_change_of_tier_counts_from_the_next_call() -> None:
+async def test_a_change_of_tier_applies_from_the_next_call() -> None:
     one, many = (Policy(n, timedelta(minutes=1), n) for n in (1, 100))
     free, paid = POLICIES[Limited.EXPENSIVE]
     policies = {**POLICIES, Limited.EXPENSIVE: {free: one, paid: many}}
@@ -87,9 +87,7 @@ async def exported(api: Api, user: str = "user-1") -> dict[str, Any]:
         return {name: json.loads(archive.read(name)) for name in archive.namelist()}
 
 
-async def test_fifty_visits_are_exported_as_the_schema_says_and_as_many_as_there_are(
-    api: Api,
-) -> None:
+async def test_an_export_of_fifty_visits_is_complete_and_fits_its_schema(api: Api) -> None:
     makers = (completed, failed, transcribing, lambda visit: visit)
     mine = [makers[n % 4](visit_of("user-1", f"v{n:02d}", minutes=n)) for n in range(50)]
     await stored(api.services, *mine, completed(visit_of("user-2", "theirs")))
@@ -134,12 +132,12 @@ async def test_fifty_visits_are_exported_as_the_schema_says_and_as_many_as_there
     }
 
 
-async def test_nobody_has_an_empty_export(api: Api) -> None:
+async def test_the_export_of_an_unknown_user_is_empty(api: Api) -> None:
     archive = await exported(api, "nobody")
     assert archive["manifest.json"]["counts"]["visits"] == 0
 
 
-async def test_a_deleted_user_leaves_receipts_alone(api: Api) -> None:
+async def test_only_receipts_remain_of_a_deleted_user(api: Api) -> None:
     await stored(
         api.services,
         *(completed(visit_of("user-1", f"v{n}", minutes=n)) for n in range(60)),
@@ -159,13 +157,13 @@ async def test_a_deleted_user_leaves_receipts_alone(api: Api) -> None:
         for path, document in api.services.store.documents().items()
         if document.get("userId") == "user-1" and "/history/" not in path
     }
-    # The sweep of each visit takes its action items; who asks for the receipts gets them.
+    # The sweep of each visit deletes its action items; its receipt stays for the user.
     assert left <= {"deletions", "actions"}
     assert "users/user-1" not in api.services.store.raw
     assert len((await api.get("/v1/visits", "user-2")).json()["items"]) == 1
 
 
-async def test_what_is_kept_for_legal_reasons_is_told(api: Api) -> None:
+async def test_the_answer_lists_visits_kept_for_legal_reasons(api: Api) -> None:
     await stored(
         api.services,
         completed(visit_of("user-1", "v1")),
@@ -179,7 +177,7 @@ async def test_what_is_kept_for_legal_reasons_is_told(api: Api) -> None:
     }
 
 
-async def test_an_action_goes_with_its_visit(api: Api) -> None:
+async def test_an_action_is_deleted_with_its_visit(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     await api.services.owner_queries.add_action(action_of(visit_of("user-1", "v1"), 7))
     await api.call("DELETE", "/v1/me")
@@ -187,7 +185,7 @@ async def test_an_action_goes_with_its_visit(api: Api) -> None:
     assert (await api.get("/v1/actions")).json()["items"] == []
 
 
-async def test_more_visits_than_are_read_at_once_are_exported_all(api: Api) -> None:
+async def test_an_export_of_more_than_one_page_has_all_visits(api: Api) -> None:
     await stored(
         api.services, *(visit_of("user-1", f"v{n}", minutes=n // 5) for n in range(2 * PAGE + 1))
     )
@@ -196,10 +194,10 @@ async def test_more_visits_than_are_read_at_once_are_exported_all(api: Api) -> N
 
 
 @pytest.mark.parametrize("part", ["idempotency", "admission", "owner_queries"])
-async def test_an_erasure_that_cannot_forget_the_user_does_not_say_that_it_is_under_way(
+async def test_an_erasure_that_cannot_forget_the_user_is_not_accepted(
     api: Api, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the request knows of these documents: nobody would go on with them."""
+    """Only the request knows of these documents: no other process would delete them."""
 
     async def down(user_id: str) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: kept current, and true of every answer that a fuzzer gets."""
+"""The OpenAPI document is current, and every answer to a fuzzer conforms to it."""
 
 import os
 import re
@@ -17,21 +17,21 @@ from tests.support.servers import running
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "5")
-"""Cases that fuzzing makes for each operation, besides those that cover the schema."""
+"""Cases of the fuzzer for each operation, besides those that cover the schema."""
 
 
-def test_the_document_in_the_repository_is_what_the_routes_say() -> None:
+def test_the_document_in_the_repository_equals_the_generated_one() -> None:
     assert is_current(DOCUMENT), "run scripts/openapi"
 
 
-def test_a_document_that_is_not_current_is_noticed(tmp_path: Path) -> None:
+def test_a_stale_document_is_reported(tmp_path: Path) -> None:
     stale = tmp_path / "openapi.json"
     assert not is_current(stale)
     stale.write_text(text().replace("/v1/me", "/v1/you"))
     assert not is_current(stale)
 
 
-def test_every_operation_says_who_may_call_and_what_it_may_answer() -> None:
+def test_every_operation_documents_its_security_and_its_answers() -> None:
     made = document()
     assert made["openapi"].startswith("3.1")
     for path, operations in made["paths"].items():
@@ -46,23 +46,23 @@ def test_every_operation_says_who_may_call_and_what_it_may_answer() -> None:
                 assert "404" in operation["responses"], where
 
 
-def test_operations_have_names_of_their_own() -> None:
+def test_operation_ids_are_unique() -> None:
     operations = [each for path in document()["paths"].values() for each in path.values()]
     assert len({each["operationId"] for each in operations}) == len(operations)
 
 
-def test_schemas_have_names_of_their_own_in_any_spelling() -> None:
-    """A generator makes a class of each title; of two that it spells alike, it drops one."""
+def test_schema_titles_are_unique_in_any_spelling() -> None:
+    """A generator makes a class of each title, and drops one of two that it spells alike."""
     schemas = document()["components"]["schemas"]
     titles = {name: schema["title"] for name, schema in schemas.items()}
     spelled = [re.sub(r"[^a-z0-9]", "", title.lower()) for title in titles.values()]
     assert len(set(spelled)) == len(spelled)
-    # FastAPI tells classes of one name apart by the modules they come from.
+    # FastAPI distinguishes classes of the same name by their modules.
     assert not [name for name in titles if name.startswith("lumimd")]
 
 
 def test_no_answer_is_undocumented_and_none_is_a_server_error(tmp_path: Path) -> None:
-    """Every check of schemathesis, against the API with everything in memory, on a real port."""
+    """Every check of schemathesis, against the API with in-memory services, on a real port."""
     (port,) = free_ports({"api": 0}).values()
     token = tmp_path / "token"
     argv = (
@@ -104,5 +104,5 @@ def test_no_answer_is_undocumented_and_none_is_a_server_error(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["ProblemDocument", "VisitView", "Progress", "NewVisit"])
-def test_the_document_names_what_clients_work_with(name: str) -> None:
+def test_the_document_contains_the_names_that_clients_use(name: str) -> None:
     assert name in document()["components"]["schemas"]

@@ -1,4 +1,4 @@
-"""PATCH bodies change what they name and nothing else, whatever client made them."""
+"""PATCH bodies change the fields that they name and no other, from any client."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,11 +27,11 @@ VALUES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "completed": st.booleans(),
     },
 }
-"""Of every PATCH, and every field of it, what a client may send."""
+"""The values that a client may send, for every field of every PATCH."""
 
 
 DERIVED = {"updatedAt", "group"}
-"""What a view tells besides, and which follows from the rest."""
+"""Fields of a view that follow from the others."""
 
 
 def own(view: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def schema_of(path: str) -> dict[str, Any]:
 
 
 def resolved(schema: Any) -> Any:
-    """The schema with what it refers to in place."""
+    """The schema with its references resolved in place."""
     if isinstance(schema, list):
         return [resolved(each) for each in schema]
     if not isinstance(schema, dict):
@@ -84,7 +84,7 @@ def test_every_field_of_every_change_is_tried_below() -> None:
 
 
 async def patched_api() -> Api:
-    """The API with a visit and an action item whose every changeable field is set."""
+    """The API with a visit and an action item whose changeable fields are all set."""
     services = ApiMemoryServices()
     visit = visit_of("user-1", "seen", title="Knee", archived=True, tags=("heart", "knee"))
     await stored(services, visit)
@@ -101,7 +101,7 @@ def url_of(path: str) -> str:
 @pytest.mark.parametrize("path", PATCHED)
 @given(data=st.data())
 @settings(max_examples=examples(40), deadline=None)
-def test_any_subset_of_fields_changes_those_and_no_other(path: str, data: st.DataObject) -> None:
+def test_any_subset_of_fields_changes_only_those(path: str, data: st.DataObject) -> None:
     body = data.draw(st.fixed_dictionaries({}, optional=VALUES[path]))
 
     async def change() -> None:
@@ -120,9 +120,7 @@ def test_any_subset_of_fields_changes_those_and_no_other(path: str, data: st.Dat
 @pytest.mark.parametrize(
     ("path", "field"), [(path, field) for path in PATCHED for field in VALUES.get(path, ())]
 )
-async def test_null_clears_what_may_be_empty_and_is_refused_elsewhere(
-    path: str, field: str
-) -> None:
+async def test_null_clears_optional_fields_and_is_refused_for_others(path: str, field: str) -> None:
     api = await patched_api()
     async with api.http:
         before = (await api.get(url_of(path))).json()

@@ -1,4 +1,4 @@
-"""Ids that Firestore keeps for itself are refused by every route, before the store is asked."""
+"""Ids that Firestore reserves are refused by every route, before any read of the store."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from lumimd.domain.ids import is_id
-from tests.api.test_who_may_what import EXPECTED, Expected
+from tests.api.test_authorization import EXPECTED, Expected
 from tests.support.api import Api, ApiMemoryServices, api_over
 
 RESERVED = ("__x__", "____", "__name__", "__id7__")
@@ -16,11 +16,11 @@ IN_BODIES = {
     ("POST", "/v1/visits"): {"consent": True, "batchId": "{id}"},
     ("POST", "/v1/actions"): {"visitId": "{id}", "text": "Rest."},
 }
-"""Routes whose bodies name documents."""
+"""Routes with document ids in their bodies."""
 
 
 def _paged() -> list[str]:
-    """The routes whose cursors name documents."""
+    """Routes with document ids in their cursors."""
     routes = iter_route_contexts(api_over(ApiMemoryServices()).app.routes)
     return [
         route.path
@@ -42,7 +42,7 @@ def _requests(reserved: str) -> Iterator[tuple[str, str, Any]]:
 
 
 def _action_of(expected: Expected) -> dict[str, str]:
-    """What is done to a queue or a schedule; that is no id."""
+    """The action in the path of a queue or a schedule; it is no id."""
     return {name: word for name, word in expected.ids.items() if name == "action"}
 
 
@@ -50,7 +50,7 @@ PAGED = _paged()
 
 
 @pytest.mark.parametrize("reserved", RESERVED)
-async def test_no_route_asks_the_store_for_a_reserved_id(
+async def test_no_route_reads_the_store_for_a_reserved_id(
     reserved: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = api_over(ApiMemoryServices())
@@ -79,7 +79,7 @@ def test_the_table_of_routes_covers_paths_bodies_and_cursors() -> None:
     assert {"/v1/visits", "/v1/actions", "/v1/admin/visits", "/v1/admin/audit"} <= set(PAGED)
 
 
-async def test_ids_with_underscores_elsewhere_are_ids(api: Api) -> None:
+async def test_ids_with_other_underscores_are_valid(api: Api) -> None:
     for name in ("_x", "__x", "x__", "__x_", "_"):
         answer = await api.get(f"/v1/visits/{name}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -1,4 +1,4 @@
-"""An owner's requests where a document cannot be read: clear, and nothing else stops."""
+"""Requests of an owner with an unreadable document: a clear answer, and all else works."""
 
 import io
 import json
@@ -18,7 +18,7 @@ NEWER = {"currentStep": "of_a_newer_release"}
 
 @pytest.fixture
 def visits(api: Api) -> Api:
-    """Three visits with an action item each; the middle one is of a newer release."""
+    """Three visits with an action item each; a newer release wrote the middle one."""
     for minutes, name in enumerate(("old", "bad", "new")):
         visit = completed(visit_of("user-1", name, minutes=minutes))
         action = action_of(visit).to_stored()
@@ -45,7 +45,7 @@ def damage(api: Api, path: str, **fields: Any) -> None:
         ("GET", "/actions/bad-000"),
     ],
 )
-async def test_the_document_itself_is_a_503_with_a_code(
+async def test_an_unreadable_document_is_a_503_with_a_code(
     visits: Api, method: str, path: str
 ) -> None:
     answer = await visits.call(method, f"/v1{path}")
@@ -54,7 +54,7 @@ async def test_the_document_itself_is_a_503_with_a_code(
     assert answer.headers["Retry-After"]
 
 
-async def test_lists_show_the_others_page_by_page(visits: Api) -> None:
+async def test_lists_skip_unreadable_documents_page_by_page(visits: Api) -> None:
     for path, key, shown in (
         ("/visits", "visitId", ["new", "old"]),
         ("/actions", "actionId", ["new-000", "old-000"]),
@@ -69,7 +69,7 @@ async def test_lists_show_the_others_page_by_page(visits: Api) -> None:
         assert found == shown
 
 
-async def test_an_export_has_the_others_and_names_the_missing_visits(visits: Api) -> None:
+async def test_an_export_has_the_readable_visits_and_names_the_others(visits: Api) -> None:
     content = (await visits.get("/v1/me/export")).content
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         manifest = json.loads(archive.read("manifest.json"))
@@ -78,7 +78,7 @@ async def test_an_export_has_the_others_and_names_the_missing_visits(visits: Api
     assert manifest["counts"]["visits"] == 2
 
 
-async def test_an_erasure_deletes_the_others_at_once_and_the_rest_when_it_can_be_read(
+async def test_an_erasure_deletes_readable_visits_at_once_and_the_others_when_readable(
     visits: Api,
 ) -> None:
     visits.services.clock.advance(timedelta(hours=1))
@@ -97,7 +97,7 @@ async def test_an_erasure_deletes_the_others_at_once_and_the_rest_when_it_can_be
     assert raw.under("visits") == []
 
 
-async def test_no_log_line_says_who_the_user_of_an_unreadable_document_is(visits: Api) -> None:
+async def test_no_log_line_names_the_user_of_an_unreadable_document(visits: Api) -> None:
     user_id = "erika@example.com"
     raw = visits.services.store.raw
     raw[f"users/{user_id}"] = {"tier": 7}

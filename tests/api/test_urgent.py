@@ -1,4 +1,4 @@
-"""Urgent visits: for paying users and operators, within a limit; others are told why not."""
+"""Urgent visits: for paying users and operators, within a limit; others get the reason."""
 
 from collections.abc import AsyncIterator
 
@@ -14,7 +14,7 @@ URGENT = {"consent": True, "urgent": True}
 
 @pytest.fixture
 async def limited() -> AsyncIterator[Api]:
-    """The API with the limits of the product for urgent visits."""
+    """The API with the product's limits for urgent visits."""
     services = ApiMemoryServices()
     services.policies = {**services.policies, Limited.URGENT: dict(POLICIES[Limited.URGENT])}
     api = api_over(services)
@@ -38,19 +38,19 @@ async def test_a_paying_user_and_an_operator_create_urgent_visits(limited: Api) 
 
 
 @pytest.mark.parametrize("body", [{"consent": True}, {"consent": True, "urgent": False}])
-async def test_a_visit_is_urgent_only_where_that_is_asked_for(limited: Api, body: dict) -> None:
+async def test_a_visit_is_urgent_only_on_request(limited: Api, body: dict) -> None:
     answer = await limited.post("/v1/visits", "payer", json=body)
     assert not await stored_as_urgent(limited, answer)
 
 
-async def test_a_free_user_is_told_and_no_visit_is_created(limited: Api) -> None:
+async def test_an_urgent_visit_of_a_free_user_is_refused_and_not_created(limited: Api) -> None:
     answer = await limited.post("/v1/visits", json=URGENT)
     assert (answer.status_code, answer.json()["code"]) == (403, "urgent_not_included")
     assert limited.services.store.raw.under("visits") == []
     assert (await limited.post("/v1/visits", json={"consent": True})).status_code == 201
 
 
-async def test_urgent_visits_are_limited_and_ordinary_ones_are_not_touched(limited: Api) -> None:
+async def test_the_limit_of_urgent_visits_does_not_affect_ordinary_ones(limited: Api) -> None:
     most = POLICIES[Limited.URGENT][Tier.PAID].burst
     for _ in range(most):
         assert (await limited.post("/v1/visits", "payer", json=URGENT)).status_code == 201
@@ -79,16 +79,16 @@ async def test_no_other_route_makes_a_visit_urgent(
     assert (await limited.call(method, path, "payer", json=body)).status_code == 422
 
 
-def test_clients_that_write_to_firestore_make_no_visit_urgent() -> None:
+def test_clients_that_write_to_firestore_cannot_make_a_visit_urgent() -> None:
     assert "urgent" not in NewVisit.model_fields
     assert "urgent" not in VisitChange.__annotations__
 
 
-async def test_a_creation_that_is_repeated_counts_as_one_urgent_visit(limited: Api) -> None:
+async def test_a_repeated_creation_counts_as_one_urgent_visit(limited: Api) -> None:
     most = POLICIES[Limited.URGENT][Tier.PAID].burst
     headers = {"Idempotency-Key": "the-same-key"}
     for _ in range(most + 2):
         answer = await limited.post("/v1/visits", "payer", json=URGENT, headers=headers)
         assert answer.status_code == 201
-        await limited.services.idempotency.forget("payer")  # the answer was not kept
+        await limited.services.idempotency.forget("payer")  # the store has lost the answer
     assert (await limited.post("/v1/visits", "payer", json=URGENT)).status_code == 201

@@ -1,4 +1,4 @@
-"""How far a visit is, and what its owner may ask of it."""
+"""The progress of a visit, and the commands of its owner."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ def half_way(visit: Visit) -> Visit:
     return transcribing(visit, progress_percent=50)
 
 
-async def test_the_status_tells_how_far_it_is_and_how_long_it_takes(api: Api) -> None:
+async def test_the_status_shows_progress_and_remaining_time(api: Api) -> None:
     await stored(api.services, half_way(visit_of("user-1", "v1")))
     api.services.clock.advance(timedelta(seconds=20))
     status = (await api.get("/v1/visits/v1/status")).json()
@@ -43,7 +43,7 @@ async def test_the_status_tells_how_far_it_is_and_how_long_it_takes(api: Api) ->
     }
 
 
-async def test_what_takes_over_half_an_hour_takes_longer_than_expected(api: Api) -> None:
+async def test_a_visit_takes_longer_than_expected_after_half_an_hour(api: Api) -> None:
     await stored(api.services, half_way(visit_of("user-1", "v1")))
     api.services.clock.advance(timedelta(minutes=30, seconds=-1))
     assert not (await api.get("/v1/visits/v1/status")).json()["takingLongerThanExpected"]
@@ -66,11 +66,11 @@ async def test_every_state_has_a_status(api: Api, processing_status: ProcessingS
     assert status["processingStatus"] == processing_status
     assert status["takingLongerThanExpected"] is False
     assert status["estimatedSecondsRemaining"] >= 0
-    # Nobody speaks in it, however often it is tried.
+    # No try finds speech in the recording.
     assert status["retryInSeconds"] is None
 
 
-async def test_at_the_end_the_time_stands_still(api: Api) -> None:
+async def test_the_elapsed_time_stops_at_the_end(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     api.services.clock.advance(timedelta(days=1))
     status = (await api.get("/v1/visits/v1/status")).json()
@@ -78,7 +78,7 @@ async def test_at_the_end_the_time_stands_still(api: Api) -> None:
     assert (status["progressPercent"], status["milestone"]) == (100, 100)
 
 
-async def test_retry_tells_a_client_when_its_button_works_again(api: Api) -> None:
+async def test_the_status_says_when_a_retry_will_be_accepted(api: Api) -> None:
     await stored(api.services, failed(visit_of("user-1", "v1"), last_retry_at=START))
     api.services.clock.advance(timedelta(seconds=29, milliseconds=1))
     assert (await api.get("/v1/visits/v1/status")).json()["retryInSeconds"] == 1
@@ -93,7 +93,7 @@ async def test_retry_tells_a_client_when_its_button_works_again(api: Api) -> Non
     assert (accepted.status_code, accepted.json()["attempt"]) == (202, 2)
 
 
-async def test_what_is_not_possible_says_why(api: Api) -> None:
+async def test_a_refused_command_states_its_reason(api: Api) -> None:
     await stored(
         api.services,
         transcribing(visit_of("user-1", "running")),
@@ -111,20 +111,20 @@ async def test_what_is_not_possible_says_why(api: Api) -> None:
         assert (answer.status_code, answer.json()["code"]) == (409, code), path
 
 
-async def test_another_summary_orders_no_other_transcript(api: Api) -> None:
+async def test_a_regeneration_orders_no_transcript(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     answer = await api.post("/v1/visits/v1/regenerate")
     assert (answer.status_code, answer.json()["processingStatus"]) == (202, "summarizing")
     assert not api.services.transcriber.orders
 
 
-async def test_a_cancelled_visit_is_over(api: Api) -> None:
+async def test_a_cancelled_visit_has_ended(api: Api) -> None:
     await stored(api.services, transcribing(visit_of("user-1", "v1")))
     answer = await api.post("/v1/visits/v1/cancel")
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
 
 
-async def test_a_deleted_visit_is_gone_and_leaves_a_receipt(api: Api) -> None:
+async def test_a_deleted_visit_leaves_only_a_receipt(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     receipt = await api.call("DELETE", "/v1/visits/v1")
     assert receipt.status_code == 202
@@ -135,14 +135,14 @@ async def test_a_deleted_visit_is_gone_and_leaves_a_receipt(api: Api) -> None:
     assert (await api.get("/v1/deletions/v1", "user-2")).status_code == 404
 
 
-async def test_what_must_be_kept_for_legal_reasons_is_not_deleted(api: Api) -> None:
+async def test_a_visit_under_legal_hold_is_not_deleted(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1"), legal_hold=True))
     answer = await api.call("DELETE", "/v1/visits/v1")
     assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold")
     assert (await api.get("/v1/visits/v1")).status_code == 200
 
 
-async def test_who_waits_in_line_is_told_the_place(api: Api) -> None:
+async def test_the_status_of_a_queued_visit_shows_its_position(api: Api) -> None:
     first = first_turn(Priority.LIVE)
     await stored(
         api.services,

@@ -18,7 +18,7 @@ from tests.support.services import DIALOGUE
 NEW = {"title": "Knee", "consent": True}
 
 
-async def test_a_created_visit_says_where_its_recording_goes(api: Api) -> None:
+async def test_a_created_visit_has_an_upload_path(api: Api) -> None:
     answer = await api.post("/v1/visits", json=NEW)
     assert answer.status_code == 201
     visit, upload = answer.json()["visit"], answer.json()["upload"]
@@ -32,7 +32,7 @@ async def test_a_created_visit_says_where_its_recording_goes(api: Api) -> None:
     assert kept.visit.consent is not None
 
 
-async def test_without_consent_a_visit_is_kept_and_has_none(api: Api) -> None:
+async def test_a_visit_without_consent_is_kept_and_has_none(api: Api) -> None:
     answer = await api.post("/v1/visits", json={"consent": False})
     visit_id = answer.json()["visit"]["visitId"]
     kept = await api.services.store.get(visit_id)
@@ -61,9 +61,7 @@ async def test_without_consent_a_visit_is_kept_and_has_none(api: Api) -> None:
         "visit",
     ],
 )
-async def test_a_visit_that_is_not_as_it_must_be_is_refused_by_where_and_why(
-    api: Api, body: object
-) -> None:
+async def test_an_invalid_visit_is_refused_with_field_and_rule(api: Api, body: object) -> None:
     answer = await api.post("/v1/visits", json=body)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -100,7 +98,7 @@ async def test_each_group_lists_its_own_visits_newest_first(api: Api) -> None:
 
 
 async def test_pages_hold_every_visit_once(api: Api) -> None:
-    # Several of the same instant: the id decides.
+    # Several visits of the same instant: the id decides.
     await stored(
         api.services,
         *(visit_of("user-1", f"v{number}", minutes=number // 3) for number in range(7)),
@@ -119,7 +117,7 @@ async def test_pages_hold_every_visit_once(api: Api) -> None:
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=101", "limit=x", "cursor=!", "cursor=1.v", "group=mine"]
 )
-async def test_a_list_that_makes_no_sense_is_refused(api: Api, query: str) -> None:
+async def test_an_invalid_list_query_is_refused(api: Api, query: str) -> None:
     answer = await api.get(f"/v1/visits?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
@@ -150,7 +148,7 @@ async def test_a_failed_visit_says_why(api: Api) -> None:
     assert error["retryable"] is True
 
 
-async def test_a_visit_shows_what_was_understood_and_nothing_of_the_machinery(api: Api) -> None:
+async def test_a_visit_shows_its_summary_and_no_internal_field(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     shown = (await api.get("/v1/visits/v1")).json()
     assert shown["medications"]["started"][0]["name"] == "Aspirin"
@@ -158,7 +156,7 @@ async def test_a_visit_shows_what_was_understood_and_nothing_of_the_machinery(ap
     assert not {"wakeAt", "claim", "trace", "trouble", "userId", "audioUrl"} & set(shown)
 
 
-async def test_transcript_history_and_actions_are_those_of_the_visit(api: Api) -> None:
+async def test_transcript_history_and_actions_belong_to_the_visit(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     said = (await api.get("/v1/visits/v1/transcript")).json()["utterances"]
     assert [line["text"] for line in said] == [text for _, text in DIALOGUE]
@@ -168,7 +166,7 @@ async def test_transcript_history_and_actions_are_those_of_the_visit(api: Api) -
     assert [action["text"] for action in actions] == ["Rest."]
 
 
-async def test_before_there_is_a_transcript_asking_for_it_is_a_conflict(api: Api) -> None:
+async def test_reading_a_missing_transcript_is_a_conflict(api: Api) -> None:
     await stored(api.services, transcribing(visit_of("user-1", "v1")))
     answer = await api.get("/v1/visits/v1/transcript")
     assert (answer.status_code, answer.json()["code"]) == (409, "no_transcript")
@@ -184,7 +182,7 @@ async def test_the_owner_changes_title_tags_and_archives(api: Api) -> None:
 
 
 @pytest.mark.parametrize("field", ["status", "processingStatus", "userId", "summary", "legalHold"])
-async def test_nothing_else_of_a_visit_can_be_changed(api: Api, field: str) -> None:
+async def test_no_other_field_of_a_visit_can_be_changed(api: Api, field: str) -> None:
     before = completed(visit_of("user-1", "v1"))
     await stored(api.services, before)
     answer = await api.call("PATCH", "/v1/visits/v1", json={field: "completed"})

@@ -1,7 +1,7 @@
-"""What the gate costs: `scripts/python -m tests.benchmarks.admission` (needs the emulator).
+"""The cost of admission control: `scripts/python -m tests.benchmarks.admission`.
 
-Firestore operations a visit, counted over the memory adapters, and places taken per second by
-eight takers at once, each an instance of its own, over the emulator.
+Counts Firestore operations a visit over the memory adapters, and measures permits taken per second
+by eight concurrent instances over the emulator, which it needs.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ END: Final = START + timedelta(hours=1)
 
 
 async def operations(cap: int, already: int) -> tuple[Counter[str], Counter[str]]:
-    """Of one take and one release, where `already` have a place."""
+    """The operations of one take and one release while `already` permits are taken."""
     shards = Troubled(Shard)
     semaphore = Semaphore(shards, Cap.of(cap), ManualClock(START))
     for number in range(already):
@@ -48,7 +48,7 @@ async def operations(cap: int, already: int) -> tuple[Counter[str], Counter[str]
 
 
 async def takes_per_second(cap: int) -> tuple[float, int]:
-    """Takes and releases by eight instances at once, and how many got a place."""
+    """The rate of takes by eight concurrent instances, and the number of permits taken."""
     from google.cloud import firestore
 
     from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
@@ -71,7 +71,7 @@ async def takes_per_second(cap: int) -> tuple[float, int]:
 
 
 def main() -> None:
-    print("Firestore operations for the place of one visit")
+    print("Firestore operations for the permit of one visit")
     for cap, already in ((200, 0), (200, 100), (200, 180), (200, 199), (5, 4)):
         take, release = asyncio.run(operations(cap, already))
         print(
@@ -93,7 +93,7 @@ def main() -> None:
         print(f"Takes a second by {TAKERS} instances at once, {EACH} each")
         for cap in (5, 200, 2000):
             rate, taken = asyncio.run(takes_per_second(cap))
-            print(f"  cap {cap:>4}   {rate:6.0f} a second   {taken:>3} of {TAKERS * EACH} placed")
+            print(f"  cap {cap:>4}   {rate:6.0f} a second   {taken:>3} of {TAKERS * EACH} taken")
 
 
 if __name__ == "__main__":

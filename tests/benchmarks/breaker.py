@@ -1,4 +1,4 @@
-"""What a call through a closed breaker costs: `scripts/python -m tests.benchmarks.breaker`."""
+"""The cost of a call through a closed breaker: `scripts/python -m tests.benchmarks.breaker`."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ async def answer() -> str:
 
 
 async def microseconds(call: Callable[[], Awaitable[object]]) -> float:
-    """The median over some rounds, since others work on this machine as well."""
+    """The median over `ROUNDS`, since other processes share the machine."""
     rounds = []
     for _ in range(ROUNDS):
         began = time.perf_counter()

@@ -1,11 +1,11 @@
-"""How much time each entry point takes to load, and how much memory it then holds.
+"""The time to load each entry point, and the memory that it then uses.
 
     scripts/python tests/benchmarks/cold_start.py [--runs 5] [--markdown]
 
-The upload is built, unpacked and given its own packages, as the cloud does; each run is a new
-process that loads the entry point by functions-framework, and then builds the services that its
-first call needs. Bytecode is there, as in the cloud's image. Time is processor time, which other
-processes change little; the median of the runs is shown.
+The benchmark builds and unpacks the upload and installs its packages, as the cloud does. Each run
+is a new process that loads the entry point by functions-framework and then builds the services of
+its first call. Bytecode exists, as in the cloud's image. The table shows the median of processor
+time, on which other processes have little influence.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tests.terraform.names import entry_points
 from tests.terraform.offline import ROOT
 from tests.terraform.uploaded import Uploaded, upload
 
-PARTS = {
+SERVICES = {
     "on_audio_finalized": ("store", "breakers", "audio", "transcriber"),
     "on_transcription_webhook": ("store", "breakers", "transcriber", "tasks"),
     "wake_due_visits": ("store", "breakers", "audio", "transcriber", "tasks"),
@@ -39,8 +39,8 @@ if sys.argv[1] == "api":
     app()
 loaded = time.process_time()
 from lumimd.runtime.services import services
-for part in sys.argv[2:]:
-    getattr(services(), part)
+for name in sys.argv[2:]:
+    getattr(services(), name)
 ready = time.process_time()
 there = {name.partition(".")[0] for name in sys.modules}
 print(json.dumps({
@@ -53,8 +53,8 @@ print(json.dumps({
 
 
 def measured(uploaded: Uploaded, entry_point: str, runs: int) -> tuple[str, ...]:
-    """A line of the table."""
-    services = PARTS.get(entry_point, ())
+    """One line of the table."""
+    services = SERVICES.get(entry_point, ())
     uploaded.python(MEASURED, entry_point, *services)  # writes the bytecode
     results = [json.loads(uploaded.python(MEASURED, entry_point, *services)) for _ in range(runs)]
     load, first, mb = (

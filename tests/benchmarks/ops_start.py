@@ -1,10 +1,9 @@
-"""How much processor time a call of `scripts/ops` takes before it asks anything.
+"""The processor time of a call of `scripts/ops` before its first query.
 
     scripts/python tests/benchmarks/ops_start.py [--runs 5]
 
-Each run is a new process that ends where the first query would be sent. Time is the processor's, of
-the process and its children; of the runs the median is told. The first run of each kind writes the
-bytecode and is not counted.
+Each run is a new process that ends before the first query. Prints the median processor time of the
+process and its children. The first run of each kind writes the bytecode and is not counted.
 """
 
 import argparse

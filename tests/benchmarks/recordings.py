@@ -1,11 +1,11 @@
-"""The cost of measuring recordings, and the delay of a healthy one beside a crowd of hostile ones.
+"""The cost of measuring recordings, and the delay of a healthy one beside many hostile ones.
 
     scripts/python -m tests.benchmarks.recordings FOLDER    a table of the folder's recordings
     scripts/python -m tests.benchmarks.recordings --crowd   a healthy upload beside twenty bombs
 
 FOLDER/expected.json lists `{"file", "right"}`, where `right` is `{"seconds"}`, `{"code"}` or a
-sentence, which every answer is right by. Each recording is measured in a process of its own; the
-CPU time is all of that process, its start included.
+sentence (every answer is then right). Each recording is measured in its own process; the CPU time
+covers the whole process, including its start.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def table(folder: Path) -> None:
 
 
 def measured(file: Path) -> tuple[float | str | None, float, float, int]:
-    """The answer and its cost: seconds of CPU, MiB, descriptors besides the three pipes."""
+    """The answer and its cost: CPU seconds, MiB, and descriptors other than the three pipes."""
     content, process = file.read_bytes(), Process()
 
     def read(offset: int, length: int) -> bytes:
@@ -114,7 +114,7 @@ def agrees(answer: float | str | None, right: Any) -> bool:
 
 
 async def crowd() -> None:
-    """One user's bombs, and those of twenty users; the healthy upload comes last."""
+    """Measure the delay of a healthy upload after the bombs of one user, and of twenty users."""
     logs.configure(to=io.StringIO())
     bombs = sorted(BOMBS.values(), key=len)
     for users in (1, BESIDE):

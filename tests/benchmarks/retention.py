@@ -1,10 +1,10 @@
-"""The retention of 100,000 visits of which half need nothing: one run, or as many as it takes.
+"""The retention of 100,000 visits, half of which need no deletion, in as many runs as needed.
 
     scripts/python -m tests.benchmarks.retention [--visits 100000] [--seconds-a-deletion 0.1]
 
-On the memory store, with a clock that moves by what a deletion in the bucket takes, so that runs
-end as they do in the cloud. Prints, for each run, what was erased, what was read and the peak of
-the memory that the run needed, without what the memory store itself keeps of its writes.
+Uses the memory store, and a clock that advances by the time of each deletion in the bucket, so that
+runs reach their time limit as in the cloud. Prints for each run the numbers of deletions and reads
+and the peak memory of the run, without the memory that the store keeps for its writes.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from tests.support.api import completed, failed, visit_of
 from tests.support.services import MemoryServices
 
 THREADS: Final = 5
-"""Of the storage SDK in a function with one CPU: so many deletions take the time of one."""
+"""Threads of the storage SDK in a function with one CPU; their deletions run concurrently."""
 
 
 class Bucket:
-    """Deletes at once, and moves the clock."""
+    """Deletes at once, and advances the clock."""
 
     def __init__(self, services: MemoryServices, seconds: float) -> None:
         self._services, self._step = services, timedelta(seconds=seconds / THREADS)
@@ -43,7 +43,7 @@ class Bucket:
 
 
 class CountedReads:
-    """Counts the documents that the store reads: those of pages, and single ones."""
+    """Counts the documents that the store reads, in pages and one by one."""
 
     def __init__(self, services: MemoryServices) -> None:
         self.count: Counter[str] = Counter()
@@ -72,7 +72,7 @@ class CountedReads:
 
 
 def fill(raw: MemoryDocuments, visits: int) -> None:
-    """Every other visit never got a recording."""
+    """Store `visits` visits, every other one without a recording."""
     for number in range(visits):
         visit = visit_of("user-1", f"v{number:06d}", minutes=number // 100)
         recorded = number % 2 == 0
@@ -104,7 +104,7 @@ async def main(visits: int, seconds: float) -> None:
         print(
             f"run {run}: {done['recordings_erased']} erased, reads {dict(reads.count)}, "
             f"{services.clock.now() - began_at} by its clock, {time.time() - began:.0f} s here, "
-            f"peak {(peak - max(before, after)) / 2**20:.1f} MiB above what the store keeps",
+            f"peak {(peak - max(before, after)) / 2**20:.1f} MiB above the store's own memory",
             flush=True,
         )
         if not done["recordings_erased"]:

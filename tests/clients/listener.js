@@ -1,5 +1,5 @@
-// A web client in a process of its own: creates a visit, listens to it, and prints every update as
-// one line of JSON. It ends when its standard input does.
+// A web client in its own process: creates a visit, listens to it, and prints every update as one
+// line of JSON. It ends at the end of its standard input.
 
 import { initializeApp } from "firebase/app";
 import { connectFirestoreEmulator, getFirestore, setLogLevel } from "firebase/firestore";
@@ -9,7 +9,7 @@ const { project, host, port, userId, visitId } = JSON.parse(process.argv[2]);
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-setLogLevel("silent"); // it warns of the connection that the test cuts
+setLogLevel("silent"); // the SDK would warn about the connection that the test cuts
 const db = getFirestore(initializeApp({ projectId: project, apiKey: "none" }));
 connectFirestoreEmulator(db, host, port, { mockUserToken: { sub: userId } });
 

@@ -1,4 +1,4 @@
-// Does what a snippet of docs/clients.md for phones does: writes its document, uploads to its path.
+// Acts like a phone snippet of docs/clients.md: writes its document and uploads to its path.
 
 import { readFileSync } from "node:fs";
 import { initializeApp } from "firebase/app";
@@ -6,8 +6,8 @@ import { doc, getFirestore, serverTimestamp, setDoc } from "firebase/firestore";
 import { getStorage, ref, uploadBytesResumable } from "firebase/storage";
 import { LOCAL_APP, connectLocally } from "../../clients/web/local.js";
 
-const [token, told] = process.argv.slice(2);
-const { document, path, contentType, recording } = JSON.parse(told);
+const [token, snippet] = process.argv.slice(2);
+const { document, path, contentType, recording } = JSON.parse(snippet);
 
 const app = initializeApp(LOCAL_APP);
 const [db, storage] = [getFirestore(app), getStorage(app)];

@@ -1,4 +1,4 @@
-"""What the Swift and Kotlin snippets of docs/clients.md write and upload, read from their text."""
+"""The documents and uploads of the Swift and Kotlin snippets of docs/clients.md."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PATH: Final = re.compile(r'"(visits/[^"]+)"')
 
 @dataclass(frozen=True)
 class PhoneSnippet:
-    """One language's code."""
+    """The code in one language."""
 
     code: str
 
@@ -39,7 +39,7 @@ class PhoneSnippet:
         return document
 
     def path(self, visit_id: str, user_id: str) -> str:
-        """Where `uploadRecording` uploads to."""
+        """The path to which `uploadRecording` uploads."""
         (written,) = set(_PATH.findall(self.code))
         for before, after in (
             *((r"\(userId)", user_id), (r"\(visitId)", visit_id)),  # Swift
@@ -50,7 +50,7 @@ class PhoneSnippet:
 
     @property
     def content_type(self) -> str:
-        """What it announces."""
+        """The declared content type."""
         (written,) = set(re.findall(r'"(audio/[a-z0-9]+)"', self.code))
         return written
 

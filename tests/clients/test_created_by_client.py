@@ -1,4 +1,4 @@
-"""A visit that a client created under the rules, and nobody else, is worked on like any other."""
+"""The pipeline processes a visit that a client has created in Firestore under the rules."""
 
 import uuid
 from datetime import datetime
@@ -37,7 +37,7 @@ MOST = {
 
 
 @pytest.mark.parametrize("created", [LEAST, MOST], ids=["the least", "the most"])
-async def test_its_recording_is_accepted_and_what_its_owner_wrote_is_kept(
+async def test_the_recording_is_accepted_and_the_fields_of_the_owner_are_kept(
     created: dict[str, Any], firestore_host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     TypeAdapter(NewVisit).validate_python(created)
@@ -71,8 +71,8 @@ async def test_its_recording_is_accepted_and_what_its_owner_wrote_is_kept(
     client.close()
 
 
-def test_the_rules_demand_no_less_and_allow_no_more() -> None:
-    """That these are the least and the most, tests/rules asks the rules themselves."""
+def test_the_schema_requires_the_least_and_allows_the_most() -> None:
+    """tests/rules checks the same two documents against the rules themselves."""
     schema = schemas()["new-visit"]
     assert set(LEAST) == set(schema["required"])
     assert set(MOST) == set(schema["properties"])

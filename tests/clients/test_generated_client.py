@@ -1,4 +1,4 @@
-"""A client that a public generator makes of the OpenAPI document does what it is asked, no more."""
+"""A client generated from the OpenAPI document by a public tool makes exactly the given changes."""
 
 import importlib
 import pkgutil
@@ -38,7 +38,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 def client(
     package: ModuleType, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GeneratedClient]:
-    """Of an API on a real port, with visits in every state in its memory."""
+    """A client of an API on a real port, with visits in every state in memory."""
     folder = tmp_path_factory.mktemp("api")
     (port,) = free_ports({"api": 0}).values()
     url, token = f"http://{LOOPBACK}:{port}", folder / "token"
@@ -68,13 +68,13 @@ def test_every_operation_is_in_the_client(package: ModuleType) -> None:
 
 
 def created(client: GeneratedClient) -> Any:
-    """A visit with everything that its owner may set."""
+    """A visit with all fields that its owner may set."""
     new = client.model("NewVisit")(consent=True, title="Knee", tags=["heart", "left"])
     return client.call("visits.create_visit", body=new).visit
 
 
 def added(client: GeneratedClient, visit_id: str) -> Any:
-    """An action item with everything that its owner may set."""
+    """An action item with all fields that its owner may set."""
     new = client.model("NewAction")(visit_id=visit_id, text="See the specialist", due_date=DAY)
     return client.call("actions.create_action", body=new)
 
@@ -125,7 +125,7 @@ def test_a_repeated_creation_is_one_visit(client: GeneratedClient) -> None:
     assert once == twice
 
 
-def test_retry_and_delete(client: GeneratedClient) -> None:
+def test_a_failed_visit_can_be_retried_and_a_visit_can_be_deleted(client: GeneratedClient) -> None:
     retried = client.call("visits.retry_visit", visit_id="broken-0")
     assert (retried.status, retried.attempt) == ("processing", 2)
     refused = client.call("visits.retry_visit", visit_id="done-0")

@@ -1,4 +1,4 @@
-"""The Node packages are the same everywhere, from whatever registry they come."""
+"""The Node packages are the same on every machine and from every registry."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The contract for clients is what the models say, and what is stored keeps it."""
+"""The schemas for clients match the models, and stored documents are valid under them."""
 
 import json
 from pathlib import Path
@@ -20,16 +20,16 @@ from tests.support.servers import skipped_without_emulators
 from tests.support.services import START, MemoryServices, transcript
 
 
-def test_the_schemas_are_what_the_models_say(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_schemas_match_the_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check", "--json-only"]) == 0, capsys.readouterr().err
 
 
-def test_the_typescript_types_are_what_the_schemas_say(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_typescript_types_match_the_schemas(capsys: pytest.CaptureFixture[str]) -> None:
     with skipped_without_emulators():
         assert main(["--check"]) == 0, capsys.readouterr().err
 
 
-def test_a_stale_schema_and_one_that_no_model_has_are_found(
+def test_a_stale_schema_and_one_without_a_model_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(documents, "FOLDER", tmp_path)
@@ -41,7 +41,7 @@ def test_a_stale_schema_and_one_that_no_model_has_are_found(
     assert [path.name for path in documents.stale()] == ["action.json", "gone.json", "visit.json"]
 
 
-def test_every_field_of_a_visit_is_in_its_schema_and_what_is_internal_is_marked() -> None:
+def test_every_field_of_a_visit_is_in_its_schema_and_internal_fields_are_marked() -> None:
     properties = schema("visit")["properties"]
     assert len(properties) == len(Visit.model_fields)
     internal = {name for name, field in properties.items() if field.get("x-internal")}
@@ -51,12 +51,12 @@ def test_every_field_of_a_visit_is_in_its_schema_and_what_is_internal_is_marked(
 
 @pytest.mark.parametrize("name", ["visit-change", "action-change"])
 def test_a_change_has_no_defaults(name: str) -> None:
-    """A client that sends them along would overwrite what it does not name."""
+    """A client that sends defaults would overwrite fields that the change does not name."""
     assert '"default"' not in json.dumps(schema(name))
     assert "required" not in schema(name)
 
 
-async def test_what_the_pipeline_stores_at_every_step_keeps_the_contract() -> None:
+async def test_documents_of_every_pipeline_step_are_valid() -> None:
     services = MemoryServices()
     await accept(services, services.upload())
     await check(services)
@@ -68,7 +68,7 @@ async def test_what_the_pipeline_stores_at_every_step_keeps_the_contract() -> No
     assert (await check(services)).status is Status.COMPLETED
 
 
-async def test_a_failed_visit_keeps_the_contract() -> None:
+async def test_the_document_of_a_failed_visit_is_valid() -> None:
     services = MemoryServices()
     announced = services.upload()
     services.audio.put(announced.audio, b"no recording")
@@ -89,7 +89,7 @@ async def check(services: MemoryServices) -> Visit:
     return stored.visit
 
 
-def test_the_contract_refuses_what_is_not_such_a_document() -> None:
+def test_the_schema_refuses_an_invalid_document() -> None:
     visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
     validate("visit", visit)
     for broken in (

@@ -1,4 +1,4 @@
-"""The client code that we hand out: the page shows what runs, and its types fit the contract."""
+"""The published client code: docs/clients.md shows the tested code, and its types are correct."""
 
 import re
 import subprocess
@@ -30,7 +30,7 @@ def test_the_page_shows_the_code_that_the_tests_run() -> None:
 
 
 def test_every_snippet_of_the_page_is_run_by_a_test() -> None:
-    """Of each language as many as the tests take: here, and in tests/stack/test_client_page.py."""
+    """This file and tests/stack/test_client_page.py run this number of snippets per language."""
     languages = re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)
     assert Counter(languages) == {"js": 2, "swift": 1, "kotlin": 1, "bash": 2, "python": 1}
 
@@ -39,7 +39,7 @@ GRAMMARS = {"swift": tree_sitter_swift, "kotlin": tree_sitter_kotlin}
 
 
 @pytest.mark.parametrize("language", GRAMMARS)
-def test_the_snippets_for_phones_are_code(language: str) -> None:
+def test_the_snippets_for_phones_can_be_parsed(language: str) -> None:
     parser = tree_sitter.Parser(tree_sitter.Language(GRAMMARS[language].language()))
     code = SNIPPETS[language].code
     assert not parser.parse(code.encode()).root_node.has_error
@@ -47,7 +47,7 @@ def test_the_snippets_for_phones_are_code(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", SNIPPETS)
-def test_phones_write_a_visit_as_the_rules_want_it(language: str) -> None:
+def test_the_snippets_for_phones_write_a_visit_that_the_rules_allow(language: str) -> None:
     document = SNIPPETS[language].document("visit-1", "user-1")
     now = datetime.now(UTC)
     written = {name: now if value == SERVER_TIME else value for name, value in document.items()}
@@ -58,13 +58,13 @@ def test_phones_write_a_visit_as_the_rules_want_it(language: str) -> None:
     assert re.fullmatch(RECORDING_TYPES, SNIPPETS[language].content_type)
 
 
-def test_the_page_names_every_state_a_visit_can_be_in() -> None:
+def test_the_page_names_every_status_of_a_visit() -> None:
     rows = set(re.findall(r"^\| `([a-z]+)` \| `([a-z]+)` \|", PAGE, re.MULTILINE))
     assert {processing for processing, _ in rows} == set(ProcessingStatus)
     assert {status for _, status in rows} == set(Status)
 
 
-def test_the_code_names_the_recordings_that_the_rules_let_in() -> None:
+def test_the_code_names_the_recordings_that_the_rules_allow() -> None:
     for extension in RECORDING_EXTENSIONS:
         assert re.search(rf"extension .*\b{extension}\b", CODE)
 

@@ -1,4 +1,4 @@
-"""An order names every option that decides its result, and the local server takes all of them."""
+"""An order names every option that affects its result; the local server accepts all of them."""
 
 import httpx
 import pytest
@@ -18,7 +18,7 @@ ALL = Options(
 )
 
 
-def test_the_defaults_cost_nothing_more_and_leave_nothing_to_the_provider() -> None:
+def test_the_defaults_add_no_cost_and_name_every_option() -> None:
     body = order(URL, Options(), {})
     assert body == {
         "audio_url": URL,
@@ -33,7 +33,7 @@ def test_the_defaults_cost_nothing_more_and_leave_nothing_to_the_provider() -> N
     }
 
 
-def test_no_share_of_speech_is_asked_for() -> None:
+def test_an_order_has_no_speech_threshold() -> None:
     """Two percent of ten hours are twelve minutes of a visit."""
     assert "speech_threshold" not in order(URL, ALL, {})
 
@@ -49,7 +49,7 @@ async def test_the_options_of_a_deployment_are_in_the_order() -> None:
 
 
 @pytest.mark.parametrize("options", [Options(), ALL])
-async def test_the_local_server_takes_it(speech_url: str, options: Options) -> None:
+async def test_the_local_server_accepts_every_order(speech_url: str, options: Options) -> None:
     body = order(URL, options, {})
     assert body.keys() <= KNOWN_FIELDS
     assert submission(body) == body
@@ -109,7 +109,7 @@ def test_terms_are_read_from_one_variable() -> None:
     assert settings.transcription_languages == ("en", "es")
 
 
-def test_the_defaults_are_those_of_an_order() -> None:
+def test_the_default_settings_equal_the_default_options() -> None:
     settings, defaults = with_settings(), Options()
     assert settings.transcription_models == defaults.models
     assert settings.transcription_domain is defaults.domain

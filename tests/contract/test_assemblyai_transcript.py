@@ -1,4 +1,4 @@
-"""Tolerant reader of AssemblyAI's transcripts: readable fields are read, and can be stored."""
+"""Tolerant reader of AssemblyAI's transcripts: it keeps every readable field in storable form."""
 
 import json
 from datetime import timedelta
@@ -83,7 +83,7 @@ async def test_readable_fields_of_an_answer_are_read(case: str) -> None:
     assert transcript.utterances
     spoken = " ".join(utterance.text for utterance in transcript.utterances)
     assert "cough" in spoken
-    spoken.encode()  # as the store does
+    spoken.encode()  # like the store
     for utterance in transcript.utterances:
         assert 0 <= utterance.start_ms <= utterance.end_ms < 2**53
         assert 0.0 <= utterance.confidence <= 1.0
@@ -91,7 +91,7 @@ async def test_readable_fields_of_an_answer_are_read(case: str) -> None:
     assert transcript.pages()
 
 
-async def test_a_new_status_is_taken_for_running() -> None:
+async def test_an_unknown_status_counts_as_running() -> None:
     for status in ("terminated", "paused", "", None, 5):
         assert isinstance(await fetched(Provider(state={**DONE, "status": status})), Running)
 
@@ -102,7 +102,7 @@ async def test_a_new_status_is_taken_for_running() -> None:
 SPEAKERS = [{**word, "speaker": "A" if n < 2 else "B"} for n, word in enumerate(WORDS)]
 
 
-async def test_words_are_put_together_by_speaker() -> None:
+async def test_words_are_joined_by_speaker() -> None:
     state = await fetched(Provider(state={**DONE, "utterances": None, "words": SPEAKERS}))
     spoken = [(each.id, each.speaker, each.text) for each in state.transcript.utterances]
     assert spoken == [
@@ -115,7 +115,7 @@ async def test_words_are_put_together_by_speaker() -> None:
     ]
 
 
-async def test_few_words_beside_a_long_text_do_not_stand_for_it() -> None:
+async def test_a_long_text_replaces_incomplete_words() -> None:
     few = [{**word, "speaker": None} for word in WORDS[:2]]
     state = await fetched(Provider(state={**DONE, "utterances": None, "words": few}))
     assert " ".join(each.text for each in state.transcript.utterances) == SAID
@@ -130,7 +130,7 @@ SILENT = [
 
 
 @pytest.mark.parametrize("silent", SILENT)
-async def test_silence_is_taken_from_the_providers_report(silent: dict[str, Any]) -> None:
+async def test_a_recording_is_silent_only_by_the_providers_report(silent: dict[str, Any]) -> None:
     provider = Provider(state={"status": "completed", **silent})
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     await accept.accept(services, services.upload())
@@ -166,7 +166,7 @@ def test_any_answer_about_a_job_can_be_stored_or_is_unreadable(answer: Any) -> N
     text = answer.get("text")
     if isinstance(text, str) and text.strip():
         assert transcript is not None
-        assert not transcript.is_silent, "what was heard is never thrown away"
+        assert not transcript.is_silent, "recognized words are never dropped"
     if transcript is None:
         return
     json.dumps(transcript.to_stored(), allow_nan=False, ensure_ascii=False).encode()
@@ -182,7 +182,7 @@ def test_any_answer_about_a_job_can_be_stored_or_is_unreadable(answer: Any) -> N
         max_size=40,
     )
 )
-def test_a_long_text_is_divided_and_nothing_of_it_lost(words: list[str]) -> None:
+def test_a_long_text_is_divided_without_loss(words: list[str]) -> None:
     transcript = transcript_of({"text": " ".join(words), "audio_duration": 60})
     assert transcript is not None
     spoken = "".join(each.text for each in transcript.utterances)

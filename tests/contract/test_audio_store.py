@@ -126,7 +126,7 @@ async def test_a_bad_recording_has_its_own_code(
     assert raised.value.code is code
 
 
-async def test_a_recording_that_is_gone_is_missing(bucket: Bucket) -> None:
+async def test_a_deleted_recording_is_missing(bucket: Bucket) -> None:
     await bucket.put(path(), tone(seconds=1))
     with pytest.raises(Permanent) as raised:
         await bucket.store.measure(recording(path(), generation=1, size=10))
@@ -163,20 +163,20 @@ async def test_measuring_does_not_hold_up_the_event_loop(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audio = await bucket.put(path(), SAMPLE.read_bytes())
-    loop, the_loop_turns = asyncio.get_running_loop(), threading.Event()
+    loop, the_loop_runs = asyncio.get_running_loop(), threading.Event()
     measured = Process.measure
 
-    def measured_once_the_loop_turns(*arguments: Any) -> Any:
-        loop.call_soon_threadsafe(the_loop_turns.set)
-        assert the_loop_turns.wait(10), "the event loop stands still while a file is read"
+    def measured_after_the_loop_runs(*arguments: Any) -> Any:
+        loop.call_soon_threadsafe(the_loop_runs.set)
+        assert the_loop_runs.wait(10), "the event loop stands still while a file is read"
         return measured(*arguments)
 
-    monkeypatch.setattr(Process, "measure", measured_once_the_loop_turns)
+    monkeypatch.setattr(Process, "measure", measured_after_the_loop_runs)
     await bucket.store.measure(audio)
-    assert the_loop_turns.is_set()
+    assert the_loop_runs.is_set()
 
 
-async def test_a_folder_is_erased_with_every_generation_and_its_neighbour_stays(
+async def test_erase_deletes_every_generation_of_a_folder_and_no_other_folder(
     bucket: Bucket,
 ) -> None:
     folder = f"visits/u1/{uuid.uuid4().hex}/"
@@ -192,7 +192,7 @@ async def test_a_folder_is_erased_with_every_generation_and_its_neighbour_stays(
 
 @pytest.fixture(params=["memory", "cloud_storage"])
 async def with_holds(request: pytest.FixtureRequest) -> AsyncIterator[Bucket]:
-    """The local storage server keeps no holds: another one in front of it does."""
+    """A proxy adds object holds, which the local storage server does not support."""
     if request.param == "memory":
         yield _memory_bucket()
         return
@@ -201,7 +201,7 @@ async def with_holds(request: pytest.FixtureRequest) -> AsyncIterator[Bucket]:
             yield bucket
 
 
-async def test_a_hold_that_comes_between_the_list_and_the_deletion_is_respected(
+async def test_a_hold_set_between_the_list_and_the_deletion_is_respected(
     storage_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with object_holds(storage_url) as url:
@@ -221,7 +221,7 @@ async def test_a_hold_that_comes_between_the_list_and_the_deletion_is_respected(
             assert await bucket.store.has(BUCKET, folder)
 
 
-async def test_what_is_under_hold_is_not_erased_and_its_neighbours_are(with_holds: Bucket) -> None:
+async def test_erase_skips_held_objects_and_deletes_the_others(with_holds: Bucket) -> None:
     bucket = with_holds
     folder, other = (f"visits/u1/{uuid.uuid4().hex}/" for _ in range(2))
     for name in ("audio.m4a", "audio.2.m4a"):
@@ -235,19 +235,19 @@ async def test_what_is_under_hold_is_not_erased_and_its_neighbours_are(with_hold
     assert await bucket.store.has(BUCKET, folder)
     with pytest.raises(Permanent) as gone:
         await bucket.store.measure(late)
-    assert gone.value.code is ErrorCode.AUDIO_MISSING, "what is not held goes all the same"
+    assert gone.value.code is ErrorCode.AUDIO_MISSING, "an object without a hold is erased"
     assert await bucket.store.erase(BUCKET, other) == 1
     assert await bucket.store.hold(BUCKET, folder, held=False) == 2
     assert await bucket.store.erase(BUCKET, folder) == 2
     assert await bucket.store.hold(BUCKET, folder, held=True) == 0
 
 
-async def test_nothing_is_held_in_a_bucket_that_is_not_there(storage_url: str) -> None:
+async def test_a_missing_bucket_holds_no_object(storage_url: str) -> None:
     async with CloudBucket(storage_url) as bucket:
         assert await bucket.store.hold("no-such-bucket", "visits/u1/v1/", held=True) == 0
 
 
-async def test_a_recording_that_is_newer_than_what_is_erased_stays(bucket: Bucket) -> None:
+async def test_erase_keeps_a_newer_generation(bucket: Bucket) -> None:
     folder = f"visits/u1/{uuid.uuid4().hex}/"
     old = await bucket.put(f"{folder}audio.wav", tone(seconds=1))
     new = await bucket.put(f"{folder}again.wav", tone(seconds=2))
@@ -257,7 +257,7 @@ async def test_a_recording_that_is_newer_than_what_is_erased_stays(bucket: Bucke
         await bucket.store.measure(old)
 
 
-async def test_the_recordings_since_a_moment_are_listed_as_they_were_announced(
+async def test_uploads_since_an_instant_equal_their_events(
     bucket: Bucket,
 ) -> None:
     visit_id = uuid.uuid4().hex
@@ -277,7 +277,7 @@ async def test_the_recordings_since_a_moment_are_listed_as_they_were_announced(
 
 
 @pytest.mark.parametrize("user_id", USER_IDS)
-async def test_the_recording_of_a_user_of_any_sign_in_provider_is_found_lent_and_erased(
+async def test_a_user_id_of_any_sign_in_provider_is_found_signed_and_erased(
     bucket: Bucket, user_id: str
 ) -> None:
     folder = f"visits/{user_id}/{uuid.uuid4().hex}/"
@@ -294,7 +294,7 @@ async def test_the_recording_of_a_user_of_any_sign_in_provider_is_found_lent_and
     assert not await bucket.store.has(BUCKET, folder)
 
 
-async def test_a_recording_whose_size_was_not_told_is_measured_with_its_size(
+async def test_measuring_adds_a_missing_size(
     bucket: Bucket,
 ) -> None:
     content = tone(seconds=1)

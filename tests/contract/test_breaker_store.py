@@ -27,13 +27,13 @@ async def store(
     from lumimd.adapters.firestore.breaker_store import FirestoreBreakerStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
-    # A project of its own is an empty database of its own.
+    # A new project is an empty database.
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     yield FirestoreBreakerStore(client)
     client.close()
 
 
-def half_open(holder: str = "somebody", name: str = "model") -> Breaker:
+def half_open(holder: str = "first", name: str = "model") -> Breaker:
     """A breaker with every field set."""
     return Breaker(
         name=name,
@@ -56,18 +56,18 @@ async def test_a_breaker_that_was_never_saved_is_none(store: BreakerStore) -> No
     assert await store.get("model") is None
 
 
-async def test_what_was_saved_is_read_whole(store: BreakerStore) -> None:
+async def test_a_saved_breaker_is_read_complete(store: BreakerStore) -> None:
     await store.save(None, half_open())
     assert (await read(store))[0] == half_open()
 
 
-async def test_a_save_leaves_nothing_of_the_one_before(store: BreakerStore) -> None:
+async def test_a_save_replaces_the_whole_document(store: BreakerStore) -> None:
     version = await store.save(None, half_open())
     await store.save(version, Breaker(name="model"))
     assert (await read(store))[0] == Breaker(name="model")
 
 
-async def test_a_save_wants_the_version_that_was_read(store: BreakerStore) -> None:
+async def test_a_save_requires_the_version_that_was_read(store: BreakerStore) -> None:
     await store.save(None, Breaker(name="model"))
     (_, first), (_, second) = await read(store), await read(store)
     await store.save(first, half_open("first"))
@@ -76,38 +76,38 @@ async def test_a_save_wants_the_version_that_was_read(store: BreakerStore) -> No
     assert (await read(store))[0] == half_open("first")
 
 
-async def test_the_version_that_a_save_returns_is_good_for_the_next(store: BreakerStore) -> None:
+async def test_the_next_save_accepts_the_version_of_the_last_save(store: BreakerStore) -> None:
     version = await store.save(None, Breaker(name="model"))
     version = await store.save(version, half_open("one"))
     await store.save(version, half_open("two"))
     assert (await read(store))[0] == half_open("two")
 
 
-async def test_what_exists_is_not_created_again(store: BreakerStore) -> None:
+async def test_an_existing_document_is_not_created_again(store: BreakerStore) -> None:
     await store.save(None, half_open())
     with pytest.raises(Conflict):
         await store.save(None, Breaker(name="model"))
     assert (await read(store))[0] == half_open()
 
 
-async def test_what_is_gone_cannot_be_saved(store: BreakerStore) -> None:
+async def test_a_deleted_document_cannot_be_saved(store: BreakerStore) -> None:
     version = await store.save(None, half_open(name="transcription"))
     with pytest.raises(Conflict):
         await store.save(version, half_open(name="model"))
     assert await store.get("model") is None
 
 
-async def test_of_many_that_want_to_be_elected_one_is(store: BreakerStore) -> None:
+async def test_one_of_many_concurrent_probe_elections_succeeds(store: BreakerStore) -> None:
     version: object | None = None
     for round_ in range(2):  # the first round creates the document, the second changes it
-        # No instance writes what is there already: Firestore leaves such a document its version.
+        # Every instance writes another value: Firestore keeps the version of an unchanged document.
         saves = (store.save(version, half_open(f"{round_}-{n}")) for n in range(8))
         outcomes = await asyncio.gather(*saves, return_exceptions=True)
         (version,) = [each for each in outcomes if not isinstance(each, BaseException)]
         assert sum(isinstance(each, Conflict) for each in outcomes) == 7
 
 
-async def test_breakers_do_not_know_of_each_other(store: BreakerStore) -> None:
+async def test_breakers_are_independent(store: BreakerStore) -> None:
     await store.save(None, half_open(name="model"))
     assert await store.get("transcription") is None
     await store.save(None, Breaker(name="transcription"))

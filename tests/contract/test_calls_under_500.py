@@ -1,6 +1,6 @@
-"""Under a permanent 500 the calls that one visit can cause are counted, and the visit ends.
+"""Under a permanent 500 the number of calls of one visit is bounded, and the visit ends.
 
-Real adapters against servers that answer 500; the clock is in hand and back-offs are short.
+Real adapters against servers that answer 500, with a manual clock and short backoffs.
 """
 
 from collections import Counter
@@ -66,7 +66,7 @@ async def script(speech_url: str, *routes: str) -> None:
         await http.post("/_local/scripts", json={"match": "", "http": faults})
 
 
-async def test_orders_refused_with_500_are_three_and_each_but_the_first_looks_before(
+async def test_three_orders_are_refused_with_500_and_each_retry_looks_for_the_job_first(
     transcriber: AssemblyAITranscriber, speech_url: str
 ) -> None:
     await script(speech_url, "submit")
@@ -77,10 +77,10 @@ async def test_orders_refused_with_500_are_three_and_each_but_the_first_looks_be
     assert await requests_of(speech_url) == Counter(submit=3, list=3)
 
 
-async def test_a_provider_that_answers_500_to_everything_gets_one_order_and_a_day_of_looks(
+async def test_a_provider_that_always_answers_500_gets_one_order_and_a_day_of_lookups(
     transcriber: AssemblyAITranscriber, speech_url: str
 ) -> None:
-    """Who cannot even look does not know that there is no transcript, and goes on looking."""
+    """Without the provider's list the pipeline cannot rule out a transcript, so it looks again."""
     await script(speech_url, "submit", "list", "get")
     services = MemoryServices(transcriber=transcriber)  # type: ignore[arg-type]
     await accept.accept(services, services.upload())
@@ -88,11 +88,11 @@ async def test_a_provider_that_answers_500_to_everything_gets_one_order_and_a_da
     assert visit.status is Status.FAILED
     requests = await requests_of(speech_url)
     assert requests["submit"] == 1
-    # Three calls a look, a look every ten minutes for a day.
+    # Three calls per lookup, one lookup every ten minutes for a day.
     assert requests["list"] <= 3 * (6 * 24 + 6)
 
 
-async def test_a_job_that_cannot_be_fetched_is_asked_about_ever_more_rarely_and_not_for_ever(
+async def test_polls_of_an_unreadable_job_become_rarer_and_end(
     transcriber: AssemblyAITranscriber, speech_url: str
 ) -> None:
     await script(speech_url, "get")
@@ -101,8 +101,8 @@ async def test_a_job_that_cannot_be_fetched_is_asked_about_ever_more_rarely_and_
     visit = await hours_pass(services, 60)
     assert visit.status is Status.FAILED
     requests = await requests_of(speech_url)
-    # Three calls a poll, a poll every ten minutes for two hours; then the job is given up, and it
-    # is asked about every ten minutes for a day, since another order may be a second charge.
+    # Three calls per poll, one poll every ten minutes for two hours. Then the job is given up, and
+    # polled every ten minutes for a day, because another order may be a second charge.
     assert requests["submit"] == 1
     assert requests["get"] <= 3 * 3 * 80
 
@@ -121,7 +121,7 @@ async def test_a_model_that_answers_500_is_called_nine_times_and_then_rules_summ
         assert len(server.calls) == 9
 
 
-async def test_a_model_that_answers_badly_is_asked_twice_and_the_rules_write_the_summary() -> None:
+async def test_after_two_bad_answers_the_rules_write_the_summary() -> None:
     with openai_server() as server:
         server.script(*[completion("", finish_reason="length")] * 100)
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
@@ -134,8 +134,8 @@ async def test_a_model_that_answers_badly_is_asked_twice_and_the_rules_write_the
         assert visit.ledger.summaries == 2
 
 
-async def test_bad_answers_between_refusals_cost_no_more_than_two_answers_a_try() -> None:
-    """The worst: each ask is refused twice before it is answered badly, and then not at all."""
+async def test_bad_answers_between_refusals_cost_at_most_two_answers_per_try() -> None:
+    """The worst case: each request is refused twice before a bad answer, and then unanswered."""
     with openai_server() as server:
         bad, busy = completion(" "), error(503)
         server.script(*[busy, busy, bad, busy, busy, busy] * 10)
@@ -149,8 +149,8 @@ async def test_bad_answers_between_refusals_cost_no_more_than_two_answers_a_try(
         assert visit.ledger.summaries == MAX_TRIES
 
 
-async def test_behind_its_breaker_a_dead_model_is_asked_ever_more_rarely_for_a_day() -> None:
-    """A visit that is alone opens the breaker with its last try, and then probes for everybody."""
+async def test_an_open_breaker_probes_a_dead_model_ever_more_rarely_for_a_day() -> None:
+    """The only visit opens the breaker with its last try, and then makes the half-open probes."""
     with openai_server() as server:
         server.script(*[error(500)] * 1_000)
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
@@ -165,8 +165,8 @@ async def test_behind_its_breaker_a_dead_model_is_asked_ever_more_rarely_for_a_d
         visit = await hours_pass(services, 47)
         await model.aclose()
         assert (visit.status, visit.source) == (Status.COMPLETED, "rules")
-        # Three tries of three calls; then, of three calls each, a probe after one, two, four and
-        # eight minutes, and from then on every eight minutes or after a sixteenth of the time.
+        # Three tries of three calls; then probes of three calls each, after one, two, four and
+        # eight minutes, and later every eight minutes or after a sixteenth of the elapsed time.
         assert within_an_hour <= 3 * (3 + 3 + 60 // 8)  # 24 here
         assert len(server.calls) <= 3 * (3 + 60)  # 159 here
 

@@ -1,4 +1,4 @@
-"""The contract of `Deletions` and of `Archive`: one suite for memory and for Firestore."""
+"""The contract of `Deletions` and `RetentionQueries`: one suite for memory and for Firestore."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable
@@ -87,7 +87,7 @@ async def visit_with_everything(stores: Stores, visit_id: str = "v1") -> Stored:
     return await stores.visits.create(commit)
 
 
-async def test_a_visit_that_was_deleted_is_not_created_again(stores: Stores) -> None:
+async def test_a_deleted_visit_is_not_created_again(stores: Stores) -> None:
     stored = await visit_with_everything(stores)
     await stores.deletions.begin(stored, deletion())
     with pytest.raises(Conflict):
@@ -97,7 +97,7 @@ async def test_a_visit_that_was_deleted_is_not_created_again(stores: Stores) -> 
     await stores.visits.create(Commit(new_visit("v2"), entries=(entry(0),)))
 
 
-async def test_a_visit_goes_and_its_receipt_comes_together(stores: Stores) -> None:
+async def test_a_visit_and_its_receipt_change_in_one_commit(stores: Stores) -> None:
     stored = await visit_with_everything(stores)
     assert await stores.deletions.get("v1") is None
     await stores.deletions.begin(stored, deletion())
@@ -107,7 +107,7 @@ async def test_a_visit_goes_and_its_receipt_comes_together(stores: Stores) -> No
     assert found[0] == deletion()
 
 
-async def test_a_visit_that_changed_meanwhile_is_not_deleted(stores: Stores) -> None:
+async def test_a_concurrently_changed_visit_is_not_deleted(stores: Stores) -> None:
     stored = await visit_with_everything(stores)
     await stores.visits.save(stored, Commit(new_visit(title="changed")))
     with pytest.raises(Conflict):
@@ -116,7 +116,7 @@ async def test_a_visit_that_changed_meanwhile_is_not_deleted(stores: Stores) -> 
     assert await stores.deletions.get("v1") is None
 
 
-async def test_a_restored_visit_goes_and_the_new_receipt_takes_the_place_of_the_old(
+async def test_deleting_a_restored_visit_replaces_its_old_receipt(
     stores: Stores,
 ) -> None:
     restored = await restored_visit(stores)
@@ -132,7 +132,9 @@ async def test_a_restored_visit_goes_and_the_new_receipt_takes_the_place_of_the_
     assert await stores.visits.get("v1") is None
 
 
-async def test_a_receipt_that_changed_meanwhile_keeps_a_restored_visit(stores: Stores) -> None:
+async def test_a_changed_receipt_stops_the_deletion_of_a_restored_visit(
+    stores: Stores,
+) -> None:
     restored = await restored_visit(stores)
     old = await stores.deletions.get("v1")
     assert old
@@ -143,7 +145,7 @@ async def test_a_receipt_that_changed_meanwhile_keeps_a_restored_visit(stores: S
 
 
 async def restored_visit(stores: Stores) -> Stored:
-    """A visit with a receipt, as a backup leaves it: its document is written whatever there is."""
+    """A visit with a receipt, as after a restored backup: the write has no precondition."""
     await stores.deletions.create(deletion())
     if isinstance(stores.visits, SimulatedVisitStore):
         return stores.visits.documents.write(Commit(new_visit()))
@@ -162,7 +164,9 @@ async def held_visit(stores: Stores) -> Stored:
     return await stores.visits.save(stored, Commit(new_visit(legal_hold=True), hold=mark))
 
 
-async def test_a_visit_is_not_deleted_while_the_mark_of_its_hold_is_there(stores: Stores) -> None:
+async def test_a_visit_is_not_deleted_while_its_legal_hold_exists(
+    stores: Stores,
+) -> None:
     stored = await held_visit(stores)
     mark = await stores.deletions.hold_of("v1")
     assert mark
@@ -176,7 +180,7 @@ async def test_a_visit_is_not_deleted_while_the_mark_of_its_hold_is_there(stores
     assert await stores.visits.get("v1") is None
 
 
-async def test_the_marks_of_holds_are_listed_the_oldest_first(stores: Stores) -> None:
+async def test_legal_holds_are_listed_oldest_first(stores: Stores) -> None:
     for hours, visit_id in enumerate(("b", "a", "c")):
         stored = await visit_with_everything(stores, visit_id)
         mark = Hold(visit_id=visit_id, user_id="u1", held_at=START + hours * HOUR)
@@ -186,7 +190,7 @@ async def test_the_marks_of_holds_are_listed_the_oldest_first(stores: Stores) ->
     assert [each.visit_id for page in (first, rest) for each in page.items] == ["b", "a", "c"]
 
 
-async def test_deletions_since_a_moment_are_listed_the_oldest_first(stores: Stores) -> None:
+async def test_deletions_since_an_instant_are_listed_oldest_first(stores: Stores) -> None:
     for hours, visit_id in enumerate(("before", "b", "a")):
         await stores.deletions.create(deletion(visit_id, requested_at=START + hours * HOUR))
     first = await stores.deletions.since(START + HOUR, 1)
@@ -194,7 +198,7 @@ async def test_deletions_since_a_moment_are_listed_the_oldest_first(stores: Stor
     assert [each.visit_id for page in (first, rest) for each in page.items] == ["b", "a"]
 
 
-async def test_remains_are_documents_of_the_visit_and_of_no_other(stores: Stores) -> None:
+async def test_remains_finds_only_documents_of_the_visit(stores: Stores) -> None:
     stored = await visit_with_everything(stores)
     await visit_with_everything(stores, "v2")
     await stores.deletions.begin(stored, deletion())
@@ -204,7 +208,7 @@ async def test_remains_are_documents_of_the_visit_and_of_no_other(stores: Stores
     assert await stores.deletions.remains("v2")
 
 
-async def test_visits_of_a_user_are_listed_page_by_page_and_those_of_no_other(
+async def test_only_visits_of_the_user_are_listed_page_by_page(
     stores: Stores,
 ) -> None:
     for hours, (visit_id, user_id) in enumerate(
@@ -229,7 +233,7 @@ async def test_action_items_name_the_visits_of_their_user_page_by_page(stores: S
     assert sorted((*first.items, *rest.items)) == ["v1", "v1", "v2", "v2"]
 
 
-async def test_nobody_saves_a_visit_that_is_gone(stores: Stores) -> None:
+async def test_a_deleted_visit_cannot_be_saved(stores: Stores) -> None:
     stored = await visit_with_everything(stores)
     await stores.deletions.begin(stored, deletion())
     with pytest.raises(Conflict):
@@ -237,7 +241,7 @@ async def test_nobody_saves_a_visit_that_is_gone(stores: Stores) -> None:
     assert await stores.visits.get("v1") is None
 
 
-async def test_all_documents_of_a_visit_are_erased_and_nobody_elses(stores: Stores) -> None:
+async def test_only_the_documents_of_the_visit_are_erased(stores: Stores) -> None:
     stored = await visit_with_everything(stores)
     await visit_with_everything(stores, "v2")
     await stores.deletions.begin(stored, deletion())
@@ -251,7 +255,7 @@ async def test_all_documents_of_a_visit_are_erased_and_nobody_elses(stores: Stor
     assert len(await stores.visits.actions("v2")) == 2
 
 
-async def test_a_receipt_that_changed_meanwhile_is_not_overwritten(stores: Stores) -> None:
+async def test_a_concurrently_changed_receipt_is_not_overwritten(stores: Stores) -> None:
     await stores.deletions.begin(await visit_with_everything(stores), deletion())
     found = await stores.deletions.get("v1")
     assert found
@@ -263,7 +267,7 @@ async def test_a_receipt_that_changed_meanwhile_is_not_overwritten(stores: Store
     assert after[0].counts == {"visits": 1, "recordings": 1}
 
 
-async def test_a_receipt_of_what_was_no_visit_is_created_once(stores: Stores) -> None:
+async def test_a_receipt_without_a_visit_is_created_once(stores: Stores) -> None:
     await stores.deletions.create(deletion(counts={"visits": 1}))
     with pytest.raises(Conflict):
         await stores.deletions.create(deletion(counts={"visits": 2}))
@@ -272,7 +276,7 @@ async def test_a_receipt_of_what_was_no_visit_is_created_once(stores: Stores) ->
     assert found[0].counts == {"visits": 1}
 
 
-async def test_due_are_those_whose_time_has_come_the_oldest_first(stores: Stores) -> None:
+async def test_due_deletions_are_listed_longest_overdue_first(stores: Stores) -> None:
     times = {"v1": START + HOUR, "v2": START, "v3": START + 2 * HOUR, "v4": None}
     for visit_id, wake_at in times.items():
         stored = await visit_with_everything(stores, visit_id)
@@ -284,7 +288,7 @@ async def test_due_are_those_whose_time_has_come_the_oldest_first(stores: Stores
     assert [each.visit_id for page in (first, rest) for each in page.items] == ["v2", "v1"]
 
 
-async def test_the_archive_tells_by_age_what_is_kept(stores: Stores) -> None:
+async def test_retention_queries_list_visits_by_age(stores: Stores) -> None:
     for hours, visit_id in enumerate(("old", "middle", "new")):
         fields = {"created_at": START + hours * HOUR, "audio_erased_at": None}
         if visit_id == "middle":

@@ -1,6 +1,6 @@
-"""A fault of the deployment holds visits for as long as it lasts, and costs none of them.
+"""A fault of the deployment holds visits for as long as it lasts, and fails none of them.
 
-The real adapter and the real breakers, a provider that answers as a test says, and a clock in hand.
+The real adapter and the real breakers, a scripted provider, and a manual clock.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ LONG = timedelta(days=10)
 
 @dataclass
 class Guarded(MemoryServices):
-    """The parts in memory behind the real breakers."""
+    """The services in memory behind the real breakers."""
 
     breaker_store: MemoryBreakerStore = field(default_factory=MemoryBreakerStore)
 
@@ -96,7 +96,7 @@ COUNT = 4
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("calls", [("order",), ("order", "job", "list")])
-async def test_orders_wait_for_as_long_as_it_lasts(
+async def test_orders_wait_until_the_fault_ends(
     services: Guarded, provider: Provider, fault: str, calls: tuple[str, ...]
 ) -> None:
     provider.trouble = dict.fromkeys(calls, FAULTS[fault])
@@ -112,7 +112,7 @@ async def test_orders_wait_for_as_long_as_it_lasts(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_jobs_in_flight_stay_in_flight_for_as_long_as_it_lasts(
+async def test_jobs_in_flight_stay_in_flight_until_the_fault_ends(
     services: Guarded, provider: Provider, fault: str
 ) -> None:
     provider.state = dict(RUNNING)
@@ -134,7 +134,7 @@ async def test_jobs_in_flight_stay_in_flight_for_as_long_as_it_lasts(
 
 @pytest.mark.parametrize("passing", PASSING)
 @pytest.mark.parametrize("call", ["order", "job"])
-async def test_a_fault_that_passes_within_minutes_costs_no_visit(
+async def test_a_fault_of_some_minutes_fails_no_visit(
     services: Guarded, provider: Provider, passing: str, call: str
 ) -> None:
     provider.trouble = {call: PASSING[passing]}
@@ -146,7 +146,7 @@ async def test_a_fault_that_passes_within_minutes_costs_no_visit(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_without_a_breaker_around_it_too(provider: Provider, fault: str) -> None:
+async def test_a_fault_holds_visits_without_a_breaker_too(provider: Provider, fault: str) -> None:
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     provider.trouble = {"order": FAULTS[fault]}
     await accept.accept(services, services.upload("v0"))
@@ -156,7 +156,7 @@ async def test_without_a_breaker_around_it_too(provider: Provider, fault: str) -
     assert (await visit_of(services, "v0")).status is Status.COMPLETED
 
 
-async def test_a_webhook_that_comes_meanwhile_is_said_again_and_loses_nothing(
+async def test_a_webhook_during_the_fault_is_delivered_again_without_loss(
     services: Guarded, provider: Provider
 ) -> None:
     await accept.accept(services, services.upload("v0"))
@@ -169,10 +169,10 @@ async def test_a_webhook_that_comes_meanwhile_is_said_again_and_loses_nothing(
     assert (await visit_of(services, "v0")).status is Status.COMPLETED
 
 
-async def test_one_visit_that_is_refused_while_others_are_served_ends_within_two_days(
+async def test_a_visit_refused_while_others_succeed_ends_within_two_days(
     services: Guarded, provider: Provider
 ) -> None:
-    """Another one is served every three hours, after which this one is refused again."""
+    """Every three hours another visit succeeds, and then this one is refused again."""
     provider.trouble = {"order": FAULTS["unknown"]}
     await accept.accept(services, services.upload("bad"))
     served = 0
@@ -197,7 +197,7 @@ async def test_one_visit_that_is_refused_while_others_are_served_ends_within_two
 
 
 class Refused(CountingSummarizer):
-    """A model whose provider refuses the deployment, until it is mended."""
+    """A model behind a provider that refuses the deployment until a test clears the fault."""
 
     def __init__(self, fault: DeploymentFault) -> None:
         super().__init__()
@@ -211,7 +211,7 @@ class Refused(CountingSummarizer):
 
 @pytest.mark.parametrize("fault", DeploymentFault)
 @pytest.mark.parametrize("guarded", [True, False])
-async def test_a_summary_by_rules_is_shown_until_the_model_serves_again(
+async def test_a_summary_by_rules_is_shown_until_the_model_recovers(
     fault: DeploymentFault, guarded: bool
 ) -> None:
     model = Refused(fault)
@@ -234,8 +234,8 @@ async def test_a_summary_by_rules_is_shown_until_the_model_serves_again(
     assert model.calls == 1
 
 
-async def test_after_it_a_visit_has_all_of_its_time_again() -> None:
-    """Thirty days of a wrong key, and then an outage, which a visit waits for a day."""
+async def test_after_the_fault_a_visit_has_its_full_time_again() -> None:
+    """Thirty days of a wrong key, and then an outage, during which a visit waits for a day."""
     model = Refused(DeploymentFault.KEY_REFUSED)
     services = MemoryServices(summarizer=model)
     await transcribed(services)

@@ -1,4 +1,4 @@
-"""The flags as instances read them, from memory and from Firestore."""
+"""The feature flags of an instance, read from memory and from Firestore."""
 
 import asyncio
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ async def test_without_a_document_everything_is_on(
 async def test_a_change_reaches_every_instance_within_seconds(
     documents: SharedDocuments[Flags], clock: ManualClock
 ) -> None:
-    """Without a deployment, and there and back again."""
+    """Off and on again, without a deployment."""
     instances = [SharedFlags(documents, clock) for _ in range(2)]
     for instance in instances:
         assert (await instance.now()).is_on(Switch.PROCESSING)
@@ -49,7 +49,7 @@ async def test_a_change_reaches_every_instance_within_seconds(
     assert [await instance.now() for instance in instances] == [Flags(), Flags()]
 
 
-async def test_the_store_is_asked_every_few_seconds_at_most(clock: ManualClock) -> None:
+async def test_an_instance_reads_the_store_every_few_seconds_at_most(clock: ManualClock) -> None:
     documents = Troubled(Flags)
     instance = SharedFlags(documents, clock)
     for _ in range(5):
@@ -60,15 +60,15 @@ async def test_the_store_is_asked_every_few_seconds_at_most(clock: ManualClock) 
     assert documents.reads == 2
 
 
-async def test_who_comes_during_the_first_read_waits_for_its_answer(clock: ManualClock) -> None:
-    """An instance that has just started must not begin what was switched off."""
+async def test_callers_during_the_first_read_wait_for_its_answer(clock: ManualClock) -> None:
+    """A cold start must not begin work that a flag has switched off."""
     documents = Troubled(Flags)
     await documents.save(KEY, None, OFF)
     instance = SharedFlags(documents, clock)
     assert await asyncio.gather(*(instance.now() for _ in range(20))) == [OFF] * 20
 
 
-async def test_without_the_store_the_last_answer_holds_good(clock: ManualClock) -> None:
+async def test_without_the_store_the_last_flags_stay_valid(clock: ManualClock) -> None:
     documents = Troubled(Flags)
     await documents.save(KEY, None, OFF)
     instance = SharedFlags(documents, clock)
@@ -78,7 +78,7 @@ async def test_without_the_store_the_last_answer_holds_good(clock: ManualClock) 
     assert await instance.now() == OFF
 
 
-async def test_who_knows_nothing_yet_has_everything_on_and_asks_again(clock: ManualClock) -> None:
+async def test_an_instance_without_flags_has_all_on_and_reads_again(clock: ManualClock) -> None:
     documents = Troubled(Flags)
     await documents.save(KEY, None, OFF)
     documents.trouble = Transient(ErrorCode.INTERNAL_ERROR)
@@ -89,7 +89,7 @@ async def test_who_knows_nothing_yet_has_everything_on_and_asks_again(clock: Man
     assert await instance.now() == OFF
 
 
-async def test_what_somebody_mistyped_in_the_console_changes_nothing(clock: ManualClock) -> None:
+async def test_a_mistyped_document_keeps_the_last_flags(clock: ManualClock) -> None:
     documents = Troubled(Flags)
     version = await documents.save(KEY, None, OFF)
     instance = SharedFlags(documents, clock)

@@ -1,4 +1,4 @@
-"""The contract of `AnswerStore`: one suite for the memory adapter and for Firestore."""
+"""The contract of `IdempotencyStore`: one suite for the memory adapter and for Firestore."""
 
 import asyncio
 import uuid
@@ -37,16 +37,16 @@ def answer(key: str = "k1", user_id: str = "u1", **fields: object) -> Answer:
         fingerprint="f",
         until=START + timedelta(minutes=2),
         expires_at=START + timedelta(days=1),
-        holder="somebody",
+        holder="first",
     )
     return kept.model_copy(update=fields)
 
 
-async def test_what_was_never_asked_is_none(store: IdempotencyStore) -> None:
+async def test_an_unknown_key_is_none(store: IdempotencyStore) -> None:
     assert await store.get("k1") is None
 
 
-async def test_an_answer_is_read_whole(store: IdempotencyStore) -> None:
+async def test_an_answer_is_read_complete(store: IdempotencyStore) -> None:
     done = answer(status=201, body='{"visit": "Knie, 3 Wochen"}')
     version = await store.save(None, answer())
     await store.save(version, done)
@@ -55,14 +55,14 @@ async def test_an_answer_is_read_whole(store: IdempotencyStore) -> None:
     assert found[0] == done
 
 
-async def test_of_many_who_want_the_same_key_one_gets_it(store: IdempotencyStore) -> None:
+async def test_one_of_many_concurrent_requests_gets_the_key(store: IdempotencyStore) -> None:
     saves = (store.save(None, answer(holder=f"h{n}")) for n in range(8))
     outcomes = await asyncio.gather(*saves, return_exceptions=True)
     assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 7
     assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
 
 
-async def test_of_many_who_take_over_the_same_key_one_does(store: IdempotencyStore) -> None:
+async def test_one_of_many_concurrent_takeovers_of_a_key_succeeds(store: IdempotencyStore) -> None:
     version = await store.save(None, answer())
     saves = (store.save(version, answer(holder=f"h{n}")) for n in range(8))
     outcomes = await asyncio.gather(*saves, return_exceptions=True)
@@ -76,7 +76,7 @@ async def test_a_key_that_was_released_is_free_again(store: IdempotencyStore) ->
     assert await store.save(None, answer())
 
 
-async def test_only_whoever_holds_a_key_releases_it(store: IdempotencyStore) -> None:
+async def test_only_the_holder_of_a_key_releases_it(store: IdempotencyStore) -> None:
     version = await store.save(None, answer())
     await store.save(version, answer(holder="another"))
     with pytest.raises(Conflict):
@@ -92,7 +92,7 @@ async def test_the_answers_of_one_user_are_forgotten(store: IdempotencyStore) ->
     assert await store.get("k1") is None
     assert await store.get("k3") is not None
     assert await store.forget("u1") == 0
-    # Whoever was still at work keeps nothing of it.
+    # A request still in progress cannot store its answer.
     with pytest.raises(Conflict):
         await store.save(version, answer("k1", status=201))
 
@@ -108,7 +108,7 @@ async def test_the_answers_that_name_an_id_are_forgotten_and_no_others(
     assert await store.get("k2") is not None
 
 
-async def test_all_answers_of_a_user_are_looked_at_page_by_page(
+async def test_all_answers_of_a_user_are_searched_page_by_page(
     store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lumimd.adapters.firestore.idempotency_store._BATCH", 2)

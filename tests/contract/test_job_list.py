@@ -11,7 +11,7 @@ from lumimd.ports.paging import pages
 from tests.contract.test_transcriber import Provider, provider  # noqa: F401  (a fixture)
 
 
-async def test_every_job_is_on_one_page_the_newest_first(
+async def test_every_job_is_on_one_page_newest_first(
     provider: Provider,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

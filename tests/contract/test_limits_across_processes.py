@@ -17,12 +17,12 @@ from lumimd.policies.token_bucket import Bucket, Policy
 
 PROCESSES, CALLS = 4, 25
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-"""The clock stands still, so that nothing comes back meanwhile and the number is exact."""
+"""The clock stands still: no token is refilled, so the number is exact."""
 
 
 def calls_of_one_process(host: str, project: str, burst: int, together: bool) -> list[str]:
     os.environ["FIRESTORE_EMULATOR_HOST"] = host
-    rate_limits.WITHIN_S = 60.0  # type: ignore[misc]  # how busy this machine is, is not the matter
+    rate_limits.WITHIN_S = 60.0  # type: ignore[misc]  # independent of the load of the machine
     return asyncio.run(_calls(project, burst, together))
 
 

@@ -53,7 +53,7 @@ async def test_every_row_gives_the_meaning_of_an_error(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422, 429])
-async def test_a_name_says_more_than_the_status_and_the_type_is_a_name_too(
+async def test_a_name_outranks_the_status_and_the_type_is_a_name_too(
     model: OpenAISummarizer, server: OpenAIServer, status: int
 ) -> None:
     reply = api.error(status, type_="insufficient_quota")
@@ -71,7 +71,7 @@ async def test_a_name_says_more_than_the_status_and_the_type_is_a_name_too(
         (422, "reasoning_effort", DeploymentFault.REQUEST_REFUSED),
     ],
 )
-async def test_a_named_parameter_says_whose_fault_it_is(
+async def test_a_named_parameter_decides_the_fault(
     model: OpenAISummarizer, server: OpenAIServer, status: int, param: str, meaning: object
 ) -> None:
     reply = api.error(status, code="invalid_value", param=param)
@@ -84,7 +84,7 @@ async def test_an_unknown_4xx_is_a_fault_of_the_deployment(
 ) -> None:
     error = await raised_by(model, server, api.error(status))
     assert_means(error, DeploymentFault.REQUEST_REFUSED)
-    assert len(server.calls) == 1, "what an operator has to mend is not asked again"
+    assert len(server.calls) == 1, "a fault for the operator is not retried"
 
 
 @pytest.mark.parametrize("body", ["", "<html>No</html>", "null", "[]", '{"error": "no"}'])

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 # Requests.
 
 
-async def test_one_strict_schema_is_asked_for_and_a_bounded_answer(
+async def test_a_request_has_one_strict_schema_and_a_bounded_answer(
     model: OpenAISummarizer, server: OpenAIServer
 ) -> None:
     await model.summarize(transcript())
@@ -148,7 +148,7 @@ async def test_an_answer_in_parts_is_joined(model: OpenAISummarizer, server: Ope
         api.page("[" * 100_000, "application/json"),
     ],
 )
-async def test_a_page_of_a_gateway_is_no_answer_of_the_model(
+async def test_a_gateways_page_counts_as_unanswered(
     model: OpenAISummarizer, server: OpenAIServer, reply: api.Reply
 ) -> None:
     server.script(reply)
@@ -167,14 +167,14 @@ async def test_a_wrong_key_is_the_deployments_fault_and_refused_once(server: Ope
     assert len(server.calls) == 1
 
 
-# Asked once more.
+# The second request.
 
 
 @pytest.mark.parametrize(
     ("effort", "less"),
     [(None, None), ("none", "none"), ("low", "low"), ("high", "low"), ("max", "medium")],
 )
-async def test_a_model_that_was_cut_off_gets_more_room_and_thinks_less(
+async def test_after_a_cut_off_answer_the_second_request_has_more_tokens_and_less_effort(
     server: OpenAIServer, effort: Any, less: str | None
 ) -> None:
     model = OpenAISummarizer(
@@ -193,7 +193,7 @@ async def test_a_model_that_was_cut_off_gets_more_room_and_thinks_less(
     assert (first.get("reasoning_effort"), second.get("reasoning_effort")) == (effort, less)
 
 
-async def test_a_model_that_has_no_more_room_is_no_fault_of_the_deployment(
+async def test_a_models_token_limit_is_no_fault_of_the_deployment(
     model: OpenAISummarizer, server: OpenAIServer
 ) -> None:
     server.script(*[api.error(400, code="invalid_value", param="max_completion_tokens")] * 2)
@@ -203,7 +203,7 @@ async def test_a_model_that_has_no_more_room_is_no_fault_of_the_deployment(
         await model.after(BadAnswer(ErrorCode.SUMMARY_TRUNCATED)).summarize(transcript())
 
 
-async def test_after_any_other_bad_answer_the_same_is_asked(
+async def test_after_any_other_bad_answer_the_same_request_is_sent(
     model: OpenAISummarizer, server: OpenAIServer
 ) -> None:
     await model.summarize(transcript())

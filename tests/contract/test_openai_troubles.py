@@ -26,14 +26,14 @@ from tests.support.services import transcript
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-# Troubles that pass.
+# Transient trouble.
 
 
 PASSING = [400, 408, 409, 422, 425, 429, 500, 502, 503, 529]
 
 
 @pytest.mark.parametrize("status", PASSING)
-async def test_a_trouble_that_passes_is_waited_out(
+async def test_transient_trouble_is_retried(
     model: OpenAISummarizer, server: OpenAIServer, status: int
 ) -> None:
     server.script(*[api.error(status)] * (QUICK.attempts - 1))
@@ -42,7 +42,7 @@ async def test_a_trouble_that_passes_is_waited_out(
 
 
 @pytest.mark.parametrize("status", PASSING)
-async def test_a_trouble_that_stays_is_given_up_after_the_policys_attempts(
+async def test_lasting_trouble_ends_after_the_policys_attempts(
     model: OpenAISummarizer, server: OpenAIServer, status: int
 ) -> None:
     server.script(*[api.error(status)] * 10)
@@ -52,9 +52,7 @@ async def test_a_trouble_that_stays_is_given_up_after_the_policys_attempts(
     assert len(server.calls) == QUICK.attempts, "the SDK adds no tries of its own"
 
 
-async def test_a_provider_that_asks_for_patience_is_not_asked_earlier(
-    model: OpenAISummarizer, server: OpenAIServer
-) -> None:
+async def test_a_retry_waits_for_retry_after(model: OpenAISummarizer, server: OpenAIServer) -> None:
     loop = asyncio.get_running_loop()
     server.script(api.error(429, headers={"retry-after": "0.3"}))
     began = loop.time()
@@ -64,7 +62,7 @@ async def test_a_provider_that_asks_for_patience_is_not_asked_earlier(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_more_patience_than_there_is_puts_the_visit_aside_at_once(
+async def test_a_retry_after_beyond_the_policy_holds_the_visit_at_once(
     model: OpenAISummarizer, server: OpenAIServer, status: int
 ) -> None:
     server.script(api.error(status, headers={"retry-after": "300"}))
@@ -85,7 +83,7 @@ async def test_an_unreadable_retry_after_is_ignored(
 
 
 class Counted(OpenAISummarizer):
-    """Counts what no server can: the tries that reach none."""
+    """Counts the tries that reach no server."""
 
     asked = 0
 
@@ -95,7 +93,7 @@ class Counted(OpenAISummarizer):
 
 
 @pytest.mark.usefixtures("model")
-async def test_a_provider_that_cannot_be_reached_is_tried_again() -> None:
+async def test_an_unreachable_provider_is_retried() -> None:
     model = Counted(api_key=KEY, base_url="http://127.0.0.1:9", model="gpt-6-luna")
     with pytest.raises(Transient) as raised:
         await model.summarize(transcript())
@@ -107,7 +105,7 @@ async def test_a_provider_that_cannot_be_reached_is_tried_again() -> None:
 # A call without an answer may have been charged.
 
 
-async def test_a_model_that_hangs_is_cut_off_in_time_and_not_asked_twice(
+async def test_a_hanging_model_times_out_and_is_not_retried(
     model: OpenAISummarizer, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "MODEL", dataclasses.replace(QUICK, timeout_s=0.2))
@@ -121,7 +119,7 @@ async def test_a_model_that_hangs_is_cut_off_in_time_and_not_asked_twice(
 
 
 @pytest.mark.parametrize("reply", [api.reset, api.error(504), api.error(524)])
-async def test_an_answer_that_got_lost_is_not_asked_for_again(
+async def test_a_lost_answer_is_not_retried(
     model: OpenAISummarizer, server: OpenAIServer, reply: api.Reply
 ) -> None:
     server.script(reply)
@@ -131,7 +129,7 @@ async def test_an_answer_that_got_lost_is_not_asked_for_again(
     assert len(server.calls) == 1
 
 
-async def test_the_policy_of_the_model_repeats_nothing_unanswered() -> None:
+async def test_the_models_policy_retries_no_unanswered_call() -> None:
     assert not retry.MODEL.repeats_unanswered
 
 
@@ -161,9 +159,9 @@ async def test_no_error_quotes_the_visit_or_the_key(
     server.script(*[reply] * QUICK.attempts)
     with pytest.raises((Transient, Permanent)) as raised:
         await model.summarize(transcript([("A", f"Do you play the {CANARY}?")]))
-    told = "".join(traceback.format_exception(raised.value)) + "".join(_reprs(raised.value))
-    assert CANARY not in told
-    assert KEY not in told
+    shown = "".join(traceback.format_exception(raised.value)) + "".join(_reprs(raised.value))
+    assert CANARY not in shown
+    assert KEY not in shown
 
 
 async def test_a_refused_request_is_logged_by_its_status_and_its_reason_alone(

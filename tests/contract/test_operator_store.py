@@ -30,7 +30,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Both:
-    """The same documents, as the pipeline writes them and as operators ask for them."""
+    """The same documents behind the pipeline's store and the operators' store."""
 
     visits: VisitStore
     operators: OperatorStore
@@ -101,7 +101,7 @@ async def test_visits_are_filtered_by_status_user_and_time(both: Both) -> None:
     assert await ids(both, pending) == ["b"]
 
 
-async def test_the_next_page_begins_where_the_last_one_ended_even_at_one_instant(
+async def test_pages_neither_overlap_nor_skip_visits_of_the_same_instant(
     both: Both,
 ) -> None:
     for number in range(5):
@@ -128,7 +128,7 @@ async def test_the_visits_that_were_retried_most_come_first(both: Both) -> None:
     assert [visit.visit_id for visit in await both.operators.much_retried(0, 1)] == ["v3"]
 
 
-async def test_stuck_is_what_is_overdue_or_quiet_and_nothing_else(both: Both) -> None:
+async def test_only_overdue_or_quiet_visits_are_stuck(both: Both) -> None:
     now = START + timedelta(hours=1)
     soon = now + MINUTE
     await both.visit("overdue", wake_at=now - 5 * MINUTE, updated_at=now - 2 * MINUTE)
@@ -144,7 +144,7 @@ async def test_stuck_is_what_is_overdue_or_quiet_and_nothing_else(both: Both) ->
     assert [visit.visit_id for visit in await both.operators.stuck(now, 1)] == ["both"]
 
 
-async def test_visits_that_wait_for_a_recording_hide_none_that_is_stuck(both: Both) -> None:
+async def test_visits_that_wait_for_a_recording_hide_no_stuck_visit(both: Both) -> None:
     for number in range(310):  # more than one page of the query
         await both.visit(f"w{number:03d}", audio=None, wake_at=START + 9 * timedelta(hours=1))
     await both.visit("stuck", wake_at=START + 9 * timedelta(hours=1), updated_at=START + MINUTE)
@@ -189,7 +189,7 @@ async def test_dead_letters_are_filtered_by_every_field_and_all_at_once(both: Bo
     assert [letter.visit_id for letter in rest] == ["b", "a"]
 
 
-async def test_a_letter_is_written_only_as_it_was_read(both: Both) -> None:
+async def test_a_dead_letter_is_replaced_by_compare_and_set(both: Both) -> None:
     await both.failed("a", ErrorCode.SUMMARY_INVALID, Stage.SUMMARY)
     assert await both.operators.letter("no-such-visit") is None
     read = await both.operators.letter("a")
@@ -205,7 +205,7 @@ async def test_a_letter_is_written_only_as_it_was_read(both: Both) -> None:
     assert len(await both.operators.letters(LetterFilter(state=None), 10)) == 1
 
 
-async def test_a_letter_that_is_gone_is_not_written_again(both: Both) -> None:
+async def test_a_deleted_dead_letter_is_not_written_again(both: Both) -> None:
     await both.failed("a", ErrorCode.SUMMARY_INVALID, Stage.SUMMARY)
     read = await both.operators.letter("a")
     stored = await both.visits.get("a")
@@ -250,7 +250,7 @@ async def test_an_entry_is_written_once_and_completed_once(both: Both) -> None:
     forged = entry("e1", actor="somebody-else", **done)
     await both.operators.complete_audit(forged)
     (kept,) = await both.operators.audit(AuditFilter(), 10)
-    assert kept == entry("e1", **done)  # who, when and what are as they were
+    assert kept == entry("e1", **done)  # actor, instant and action are unchanged
     with pytest.raises(Conflict):
         await both.operators.complete_audit(entry("e1", outcome=AuditOutcome.FAILED))
     with pytest.raises(Conflict):

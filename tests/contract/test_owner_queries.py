@@ -1,4 +1,4 @@
-"""The contract of `Library`: one suite for the memory adapter and for Firestore."""
+"""The contract of `OwnerQueries`: one suite for the memory adapter and for Firestore."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -20,8 +20,8 @@ from tests.support.services import START
 
 
 @dataclass
-class Shelves:
-    """A library, the store that fills it, and a way to write what a client writes."""
+class OwnerData:
+    """The owner queries, the visit store, and raw writes in the way of a client."""
 
     owner_queries: OwnerQueries
     store: VisitStore
@@ -33,16 +33,16 @@ class Shelves:
 
 
 @pytest.fixture(params=["memory", pytest.param("firestore", marks=pytest.mark.emulator)])
-async def shelves(
+async def data(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Shelves]:
+) -> AsyncIterator[OwnerData]:
     if request.param == "memory":
         store = MemoryVisitStore()
 
         async def put(path: str, document: dict[str, Any]) -> None:
             store.raw[path] = document
 
-        yield Shelves(MemoryOwnerQueries(store), store, put)
+        yield OwnerData(MemoryOwnerQueries(store), store, put)
         return
     from google.cloud import firestore
 
@@ -50,44 +50,42 @@ async def shelves(
     from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
-    # A project of its own is an empty database of its own.
+    # A new project is an empty database.
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
 
     async def write(path: str, document: dict[str, Any]) -> None:
         await client.document(path).set(document)
 
-    yield Shelves(FirestoreOwnerQueries(client), FirestoreVisitStore(client), write)
+    yield OwnerData(FirestoreOwnerQueries(client), FirestoreVisitStore(client), write)
     client.close()
 
 
-async def test_no_action_item_of_a_held_visit_is_written_or_removed(shelves: Shelves) -> None:
-    """The hold counts in the commit itself: what was read before it does not matter."""
-    await shelves.has(completed(visit_of("u", "held")), completed(visit_of("u", "free")))
-    held = await shelves.owner_queries.add_action(action_of(visit_of("u", "held"), 1))
-    free = await shelves.owner_queries.add_action(action_of(visit_of("u", "free"), 2))
+async def test_no_action_item_of_a_held_visit_is_written_or_removed(data: OwnerData) -> None:
+    """The commit itself checks the hold: an earlier read does not matter."""
+    await data.has(completed(visit_of("u", "held")), completed(visit_of("u", "free")))
+    held = await data.owner_queries.add_action(action_of(visit_of("u", "held"), 1))
+    free = await data.owner_queries.add_action(action_of(visit_of("u", "free"), 2))
     mark = Hold(visit_id="held", user_id="u", held_at=START)
-    await shelves.raw("holds/held", mark.to_stored())
+    await data.raw("holds/held", mark.to_stored())
     changed = held.action.model_copy(update={"text": "rewritten"})
     with pytest.raises(Conflict):
-        await shelves.owner_queries.save_action(held, changed)
+        await data.owner_queries.save_action(held, changed)
     with pytest.raises(Conflict):
-        await shelves.owner_queries.remove_action(held)
+        await data.owner_queries.remove_action(held)
     with pytest.raises(Conflict):
-        await shelves.owner_queries.add_action(action_of(visit_of("u", "held"), 3))
-    assert await shelves.owner_queries.action("held-001") == held
-    assert await shelves.owner_queries.action("held-003") is None
-    saved = await shelves.owner_queries.save_action(
-        free, free.action.model_copy(update={"text": "x"})
-    )
-    await shelves.owner_queries.remove_action(saved)
+        await data.owner_queries.add_action(action_of(visit_of("u", "held"), 3))
+    assert await data.owner_queries.action("held-001") == held
+    assert await data.owner_queries.action("held-003") is None
+    saved = await data.owner_queries.save_action(free, free.action.model_copy(update={"text": "x"}))
+    await data.owner_queries.remove_action(saved)
 
 
 def ids(visits: Any) -> list[str]:
     return [visit.visit_id for visit in visits]
 
 
-async def test_every_visit_is_in_one_group_newest_first(shelves: Shelves) -> None:
-    await shelves.has(
+async def test_every_visit_is_in_one_group_newest_first(data: OwnerData) -> None:
+    await data.has(
         visit_of("u", "new", minutes=0),
         transcribing(visit_of("u", "running", minutes=1)),
         completed(visit_of("u", "done", minutes=2)),
@@ -100,7 +98,7 @@ async def test_every_visit_is_in_one_group_newest_first(shelves: Shelves) -> Non
         completed(visit_of("other", "theirs", minutes=9)),
     )
     found = {
-        group: ids((await shelves.owner_queries.visits("u", limit=10, group=group)).items)
+        group: ids((await data.owner_queries.visits("u", limit=10, group=group)).items)
         for group in Group
     }
     assert found == {
@@ -109,9 +107,9 @@ async def test_every_visit_is_in_one_group_newest_first(shelves: Shelves) -> Non
         Group.READY: ["done"],
         Group.ARCHIVED: ["old and broken", "old"],
     }
-    everything = ids((await shelves.owner_queries.visits("u", limit=10)).items)
+    everything = ids((await data.owner_queries.visits("u", limit=10)).items)
     assert sorted(everything) == sorted(each for group in found.values() for each in group)
-    listed = (await shelves.owner_queries.visits("u", limit=10, leave_out_archived=True)).items
+    listed = (await data.owner_queries.visits("u", limit=10, leave_out_archived=True)).items
     assert ids(listed) == [each for each in everything if each not in found[Group.ARCHIVED]]
 
 
@@ -120,53 +118,51 @@ async def test_every_visit_is_in_one_group_newest_first(shelves: Shelves) -> Non
     [(None, False), (None, True), (Group.PROCESSING, False), (Group.READY, False)],
 )
 async def test_pages_hold_every_visit_once_even_of_the_same_instant(
-    shelves: Shelves, group: Group | None, without: bool
+    data: OwnerData, group: Group | None, without: bool
 ) -> None:
     make = completed if group is Group.READY else transcribing
-    # Every other one is archived, and belongs to no page of a group.
-    await shelves.has(
+    # Every second visit is archived, and belongs to no page of a group.
+    await data.has(
         *(make(visit_of("u", f"v{n}", minutes=n // 3), archived=n % 2 == 1) for n in range(9))
     )
     seen: list[str] = []
     after: ListPosition | None = None
     wanted_of: dict[str, Any] = {"limit": 2, "group": group, "leave_out_archived": without}
-    while page := (await shelves.owner_queries.visits("u", after=after, **wanted_of)).items:
+    while page := (await data.owner_queries.visits("u", after=after, **wanted_of)).items:
         seen += ids(page)
         after = ListPosition(page[-1].created_at, page[-1].visit_id)
     wanted = [f"v{n}" for n in reversed(range(9)) if (group is None and not without) or n % 2 == 0]
     assert seen == wanted
 
 
-async def test_a_visit_as_its_owner_created_it_is_found(shelves: Shelves) -> None:
+async def test_a_visit_written_by_its_owner_is_found(data: OwnerData) -> None:
     created = visit_of("u", "v1")
     known = {"visitId", "userId", "status", "processingStatus", "createdAt", "updatedAt"}
-    await shelves.raw("visits/v1", {k: v for k, v in created.to_stored().items() if k in known})
-    assert ids(
-        (await shelves.owner_queries.visits("u", limit=10, group=Group.PROCESSING)).items
-    ) == ["v1"]
+    await data.raw("visits/v1", {k: v for k, v in created.to_stored().items() if k in known})
+    assert ids((await data.owner_queries.visits("u", limit=10, group=Group.PROCESSING)).items) == [
+        "v1"
+    ]
 
 
-async def test_a_batch_is_its_visits_of_that_user_oldest_first(shelves: Shelves) -> None:
-    await shelves.has(
+async def test_a_batch_has_its_visits_of_that_user_oldest_first(data: OwnerData) -> None:
+    await data.has(
         *(visit_of("u", f"v{n}", minutes=9 - n, batch_id="b") for n in range(3)),
         visit_of("u", "single"),
         visit_of("u", "another", batch_id="c"),
         visit_of("other", "theirs", batch_id="b"),
     )
-    assert ids(await shelves.owner_queries.batch("u", "b")) == ["v2", "v1", "v0"]
-    assert ids(await shelves.owner_queries.batch("u", "none")) == []
+    assert ids(await data.owner_queries.batch("u", "b")) == ["v2", "v1", "v0"]
+    assert ids(await data.owner_queries.batch("u", "none")) == []
 
 
-async def test_actions_are_listed_by_whether_they_are_completed(shelves: Shelves) -> None:
+async def test_actions_are_filtered_by_completion(data: OwnerData) -> None:
     for number in range(4):
         made = action_of(visit_of("u", "v1", minutes=number), number)
-        await shelves.owner_queries.add_action(
-            made.model_copy(update={"completed": number % 2 == 1})
-        )
-    await shelves.owner_queries.add_action(action_of(visit_of("other", "v2")))
+        await data.owner_queries.add_action(made.model_copy(update={"completed": number % 2 == 1}))
+    await data.owner_queries.add_action(action_of(visit_of("other", "v2")))
 
     async def listed(**options: Any) -> list[str]:
-        return [each.action_id for each in await shelves.owner_queries.actions("u", **options)]
+        return [each.action_id for each in await data.owner_queries.actions("u", **options)]
 
     assert await listed(limit=10) == ["v1-003", "v1-002", "v1-001", "v1-000"]
     assert await listed(limit=10, completed=True) == ["v1-003", "v1-001"]
@@ -175,87 +171,87 @@ async def test_actions_are_listed_by_whether_they_are_completed(shelves: Shelves
     assert await listed(limit=1, after=after) == ["v1-001"]
 
 
-async def test_an_action_is_read_as_it_was_written(shelves: Shelves) -> None:
+async def test_an_action_is_read_as_it_was_written(data: OwnerData) -> None:
     action = action_of(visit_of("u", "v1"))
-    assert await shelves.owner_queries.action(action.action_id) is None
-    await shelves.owner_queries.add_action(action)
-    found = await shelves.owner_queries.action(action.action_id)
+    assert await data.owner_queries.action(action.action_id) is None
+    await data.owner_queries.add_action(action)
+    found = await data.owner_queries.action(action.action_id)
     assert found is not None
     assert found.action == action
 
 
-async def test_an_action_is_added_once(shelves: Shelves) -> None:
+async def test_an_action_is_added_once(data: OwnerData) -> None:
     action = action_of(visit_of("u", "v1"))
-    await shelves.owner_queries.add_action(action)
+    await data.owner_queries.add_action(action)
     with pytest.raises(Conflict):
-        await shelves.owner_queries.add_action(action)
+        await data.owner_queries.add_action(action)
 
 
-async def test_of_two_edits_of_the_same_action_one_counts(shelves: Shelves) -> None:
+async def test_one_of_two_concurrent_edits_of_an_action_succeeds(data: OwnerData) -> None:
     action = action_of(visit_of("u", "v1"))
-    read = await shelves.owner_queries.add_action(action)
+    read = await data.owner_queries.add_action(action)
     mine = action.model_copy(update={"text": "Walk."})
-    saved = await shelves.owner_queries.save_action(read, mine)
+    saved = await data.owner_queries.save_action(read, mine)
     with pytest.raises(Conflict):
-        await shelves.owner_queries.save_action(read, action.model_copy(update={"text": "Run."}))
+        await data.owner_queries.save_action(read, action.model_copy(update={"text": "Run."}))
     with pytest.raises(Conflict):
-        await shelves.owner_queries.remove_action(read)
-    found = await shelves.owner_queries.action(action.action_id)
+        await data.owner_queries.remove_action(read)
+    found = await data.owner_queries.action(action.action_id)
     assert found is not None
     assert found.action == mine
-    await shelves.owner_queries.remove_action(saved)
-    assert await shelves.owner_queries.action(action.action_id) is None
+    await data.owner_queries.remove_action(saved)
+    assert await data.owner_queries.action(action.action_id) is None
 
 
-async def test_an_edit_does_not_bring_back_what_was_removed(shelves: Shelves) -> None:
+async def test_an_edit_does_not_restore_a_removed_action(data: OwnerData) -> None:
     action = action_of(visit_of("u", "v1"))
-    read = await shelves.owner_queries.add_action(action)
-    await shelves.owner_queries.remove_action(read)
+    read = await data.owner_queries.add_action(action)
+    await data.owner_queries.remove_action(read)
     with pytest.raises(Conflict):
-        await shelves.owner_queries.save_action(read, action.model_copy(update={"text": "Walk."}))
-    assert await shelves.owner_queries.action(action.action_id) is None
+        await data.owner_queries.save_action(read, action.model_copy(update={"text": "Walk."}))
+    assert await data.owner_queries.action(action.action_id) is None
 
 
-async def test_who_is_not_known_has_the_defaults(shelves: Shelves) -> None:
-    profile = await shelves.owner_queries.profile("u")
+async def test_an_unknown_user_has_the_default_profile(data: OwnerData) -> None:
+    profile = await data.owner_queries.profile("u")
     assert (profile.user_id, profile.tier, profile.preferences) == ("u", None, None)
 
 
-async def test_a_profile_is_what_is_stored_of_that_user_until_it_is_forgotten(
-    shelves: Shelves,
+async def test_a_profile_is_stored_per_user_until_it_is_forgotten(
+    data: OwnerData,
 ) -> None:
-    await shelves.raw("users/u", {"tier": "paid", "preferences": {"language": "de"}})
-    profile = await shelves.owner_queries.profile("u")
+    await data.raw("users/u", {"tier": "paid", "preferences": {"language": "de"}})
+    profile = await data.owner_queries.profile("u")
     assert (profile.tier, profile.preferences) == ("paid", {"language": "de"})
-    assert (await shelves.owner_queries.profile("other")).tier is None
-    await shelves.owner_queries.forget("u")
-    assert (await shelves.owner_queries.profile("u")).tier is None
+    assert (await data.owner_queries.profile("other")).tier is None
+    await data.owner_queries.forget("u")
+    assert (await data.owner_queries.profile("u")).tier is None
 
 
-async def test_use_counts_visits_and_the_audio_that_was_transcribed(shelves: Shelves) -> None:
-    await shelves.has(
+async def test_use_counts_visits_and_the_audio_that_was_transcribed(data: OwnerData) -> None:
+    await data.has(
         visit_of("u", "before", minutes=-1),
         visit_of("u", "waiting"),
         completed(visit_of("u", "done", minutes=1)),
         completed(visit_of("u", "long", minutes=2), ledger=Ledger(audio_seconds=90.5)),
         completed(visit_of("other", "theirs", minutes=3)),
     )
-    # As its owner created it: without a ledger, and a visit all the same.
+    # A visit written by its owner has no ledger, and counts too.
     created = visit_of("u", "created", minutes=4).to_stored()
     del created["ledger"]
-    await shelves.raw("visits/created", created)
-    used = await shelves.owner_queries.used("u", START)
+    await data.raw("visits/created", created)
+    used = await data.owner_queries.used("u", START)
     assert (used.visits, used.audio_seconds) == (4, 150.5)
-    nobody = await shelves.owner_queries.used("nobody", START)
-    assert (nobody.visits, nobody.audio_seconds) == (0, 0.0)
+    unknown = await data.owner_queries.used("unknown", START)
+    assert (unknown.visits, unknown.audio_seconds) == (0, 0.0)
 
 
-async def test_an_action_item_of_an_earlier_summary_is_known_to_its_owner(shelves: Shelves) -> None:
-    await shelves.has(
+async def test_an_action_item_of_an_earlier_summary_is_known_to_its_owner(data: OwnerData) -> None:
+    await data.has(
         completed(visit_of("u", "v1"), retired_action_ids=("a-000", "a-001")),
         completed(visit_of("other", "v2"), retired_action_ids=("b-000",)),
     )
     known = [
-        await shelves.owner_queries.was_retired("u", each) for each in ("a-001", "b-000", "v1-000")
+        await data.owner_queries.was_retired("u", each) for each in ("a-001", "b-000", "v1-000")
     ]
     assert known == [True, False, False]

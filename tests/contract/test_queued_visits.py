@@ -1,4 +1,4 @@
-"""The contract of `WaitingRoom`: over the visits in memory, in Firestore and in the simulator."""
+"""The contract of `QueuedVisits`: over the visits in memory and in Firestore."""
 
 import uuid
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from lumimd.ports.visit_store import VisitStore
 from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE
 
-Room = tuple[VisitStore, QueuedVisits]
+Queue = tuple[VisitStore, QueuedVisits]
 
 
 @pytest.fixture(params=MEMORY_AND_FIRESTORE)
-def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+def queue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     if request.param == "memory":
         store = MemoryVisitStore()
         yield store, MemoryQueuedVisits(store)
@@ -34,30 +34,30 @@ def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     client.close()
 
 
-async def join(room: Room, visit_id: str, turn: int | None) -> Stored:
+async def join(queue: Queue, visit_id: str, turn: int | None) -> Stored:
     visit = Visit(
         visit_id=visit_id, user_id="u", turn=turn, wake_at=START, created_at=START, updated_at=START
     )
-    return await room[0].create(Commit(visit))
+    return await queue[0].create(Commit(visit))
 
 
-async def waiting(room: Room, first: int, before: int, limit: int = 100) -> list[str]:
-    return [stored.visit.visit_id for stored in await room[1].waiting(first, before, limit)]
+async def waiting(queue: Queue, first: int, before: int, limit: int = 100) -> list[str]:
+    return [stored.visit.visit_id for stored in await queue[1].waiting(first, before, limit)]
 
 
-async def test_at_first_nobody_waits(room: Room) -> None:
-    assert await waiting(room, 0, 10**15) == []
-    assert await room[1].before(0, 7, "v1") == 0
+async def test_at_first_no_visit_is_queued(queue: Queue) -> None:
+    assert await waiting(queue, 0, 10**15) == []
+    assert await queue[1].before(0, 7, "v1") == 0
 
 
-async def test_who_waits_is_found_in_order_of_turns_and_then_of_ids(room: Room) -> None:
+async def test_queued_visits_are_ordered_by_turn_and_then_by_id(queue: Queue) -> None:
     for visit_id, turn in (("c", 2), ("a", 10), ("b", 2), ("e", 1), ("no", None)):
-        await join(room, visit_id, turn)
-    assert await waiting(room, 0, 100) == ["e", "b", "c", "a"]
-    assert await waiting(room, 0, 100, limit=2) == ["e", "b"]
+        await join(queue, visit_id, turn)
+    assert await waiting(queue, 0, 100) == ["e", "b", "c", "a"]
+    assert await waiting(queue, 0, 100, limit=2) == ["e", "b"]
 
 
-async def test_only_turns_of_the_lane_are_found(room: Room) -> None:
+async def test_only_turns_of_the_priority_are_found(queue: Queue) -> None:
     priority = 10**15
     for visit_id, turn in (
         ("a", priority - 1),
@@ -65,20 +65,20 @@ async def test_only_turns_of_the_lane_are_found(room: Room) -> None:
         ("c", 2 * priority - 1),
         ("d", 2 * priority),
     ):
-        await join(room, visit_id, turn)
-    assert await waiting(room, priority, 2 * priority) == ["b", "c"]
+        await join(queue, visit_id, turn)
+    assert await waiting(queue, priority, 2 * priority) == ["b", "c"]
 
 
-async def test_what_is_found_may_be_saved(room: Room) -> None:
-    await join(room, "a", 3)
-    (stored,) = await room[1].waiting(0, 10, 1)
-    await room[0].save(stored, Commit(stored.visit.model_copy(update={"turn": None})))
-    assert await waiting(room, 0, 10) == []
+async def test_a_found_visit_can_be_saved(queue: Queue) -> None:
+    await join(queue, "a", 3)
+    (stored,) = await queue[1].waiting(0, 10, 1)
+    await queue[0].save(stored, Commit(stored.visit.model_copy(update={"turn": None})))
+    assert await waiting(queue, 0, 10) == []
 
 
-async def test_before_counts_those_who_are_called_first(room: Room) -> None:
+async def test_before_counts_the_visits_ahead(queue: Queue) -> None:
     for visit_id, turn in (("a", 10), ("b", 11), ("c", 11), ("d", 11), ("e", 12), ("x", 5)):
-        await join(room, visit_id, turn)
-    counts = [await room[1].before(10, turn, name) for name, turn in (("a", 10), ("c", 11))]
+        await join(queue, visit_id, turn)
+    counts = [await queue[1].before(10, turn, name) for name, turn in (("a", 10), ("c", 11))]
     assert counts == [0, 2]
-    assert await room[1].before(10, 12, "e") == 4
+    assert await queue[1].before(10, 12, "e") == 4

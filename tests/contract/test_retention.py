@@ -1,4 +1,4 @@
-"""The retention over Firestore: 2,000 visits of which half need nothing, and one run is all."""
+"""Retention over Firestore: one run handles 2,000 visits, of which half have no recording."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ A_BATCH = 400
 
 
 class EmptyBucket:
-    """Erases what it is told, and counts."""
+    """Counts the erased folders."""
 
     def __init__(self) -> None:
         self.erased: set[str] = set()
@@ -54,7 +54,7 @@ async def services(
         await batch.commit()
     made_of = MemoryServices(policy=Policy(requires_consent=False))
     made_of.store = FirestoreVisitStore(client)  # type: ignore[assignment]
-    made_of.archive = FirestoreRetentionQueries(client)  # type: ignore[assignment]
+    made_of.retention_queries = FirestoreRetentionQueries(client)  # type: ignore[assignment]
     made_of.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
     made_of.audio = EmptyBucket()  # type: ignore[assignment]
     yield made_of
@@ -62,7 +62,7 @@ async def services(
 
 
 @pytest.mark.emulator
-async def test_all_that_are_due_are_erased_in_one_run(services: MemoryServices) -> None:
+async def test_one_run_erases_all_due_recordings(services: MemoryServices) -> None:
     services.clock.advance(timedelta(days=60))
     done = await retain.enforce(services)
     bucket: Any = services.audio
@@ -75,4 +75,4 @@ async def test_all_that_are_due_are_erased_in_one_run(services: MemoryServices) 
             lambda at: services.retention_queries.with_audio(services.clock.now(), 300, at)
         )
     ]
-    assert sum(page.read for page in left) == 3, "what needs nothing is not read again"
+    assert sum(page.read for page in left) == 3, "the next run does not read the others again"

@@ -1,4 +1,4 @@
-"""Places at the provider, over the memory adapter and over Firestore."""
+"""The semaphore of permits at the provider, over the memory adapter and over Firestore."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -39,12 +39,12 @@ async def names(semaphore: Semaphore) -> list[str]:
     return sorted(permit.holder for permit in await semaphore.holders())
 
 
-async def test_at_first_all_places_are_free(instance: Callable[..., Semaphore]) -> None:
+async def test_at_first_all_permits_are_free(instance: Callable[..., Semaphore]) -> None:
     assert await instance().holders() == ()
     assert await instance().free() == {Priority.URGENT: 25, Priority.LIVE: 25, Priority.BATCH: 19}
 
 
-async def test_a_place_is_taken_until_it_is_released(instance: Callable[..., Semaphore]) -> None:
+async def test_a_permit_is_held_until_it_is_released(instance: Callable[..., Semaphore]) -> None:
     semaphore = instance()
     assert await semaphore.take("v1/1", Priority.LIVE, END)
     assert await names(instance()) == ["v1/1"]
@@ -53,13 +53,13 @@ async def test_a_place_is_taken_until_it_is_released(instance: Callable[..., Sem
     assert await semaphore.holders() == ()
 
 
-async def test_who_takes_again_has_one_place(instance: Callable[..., Semaphore]) -> None:
+async def test_a_holder_that_takes_again_has_one_permit(instance: Callable[..., Semaphore]) -> None:
     for _ in range(3):
         assert await instance().take("v1/1", Priority.LIVE, END)
     assert await names(instance()) == ["v1/1"]
 
 
-async def test_who_takes_again_holds_it_for_longer_never_for_less(
+async def test_taking_again_extends_a_permit_and_never_shortens_it(
     instance: Callable[..., Semaphore],
 ) -> None:
     for hours in (2, 3, 1):
@@ -68,7 +68,7 @@ async def test_who_takes_again_holds_it_for_longer_never_for_less(
     assert (permit.since, permit.until) == (START, START + 3 * HOUR)
 
 
-async def test_releasing_twice_or_what_was_never_taken_does_nothing(
+async def test_releasing_twice_or_without_a_permit_does_nothing(
     instance: Callable[..., Semaphore],
 ) -> None:
     await instance().release("v0/1")
@@ -79,7 +79,7 @@ async def test_releasing_twice_or_what_was_never_taken_does_nothing(
     assert await names(instance()) == ["v2/1"]
 
 
-async def test_of_many_instances_at_once_as_many_get_places_as_there_are(
+async def test_concurrent_instances_take_exactly_the_available_permits(
     instance: Callable[..., Semaphore],
 ) -> None:
     instances = [instance() for _ in range(4)]
@@ -89,7 +89,7 @@ async def test_of_many_instances_at_once_as_many_get_places_as_there_are(
     assert (await instance().free())[Priority.LIVE] == 0
 
 
-async def test_who_found_no_room_at_home_has_one_place_elsewhere(
+async def test_a_holder_without_room_in_its_home_shard_has_one_permit_elsewhere(
     instance: Callable[..., Semaphore],
 ) -> None:
     semaphore = instance()
@@ -103,7 +103,7 @@ async def test_who_found_no_room_at_home_has_one_place_elsewhere(
     assert await semaphore.holders() == ()
 
 
-async def test_who_sits_elsewhere_is_known_when_there_is_room_at_home_again(
+async def test_a_permit_in_another_shard_is_found_after_the_home_shard_has_room_again(
     instance: Callable[..., Semaphore],
 ) -> None:
     semaphore = instance()
@@ -117,7 +117,7 @@ async def test_who_sits_elsewhere_is_known_when_there_is_room_at_home_again(
     assert await names(semaphore) == sorted(taken[12:])
 
 
-async def test_the_place_of_one_who_died_is_free_in_the_end(
+async def test_the_permit_of_a_crashed_holder_expires(
     instance: Callable[..., Semaphore], clock: ManualClock
 ) -> None:
     one = Cap(1, 1)
@@ -128,7 +128,7 @@ async def test_the_place_of_one_who_died_is_free_in_the_end(
     assert await names(instance(one)) == ["v1/1"]
 
 
-async def test_batches_leave_places_for_those_who_wait_now(
+async def test_batches_leave_permits_for_live_visits(
     instance: Callable[..., Semaphore],
 ) -> None:
     semaphore = instance()
@@ -138,7 +138,7 @@ async def test_batches_leave_places_for_those_who_wait_now(
     assert sum(live) == 6
 
 
-async def test_a_lower_cap_admits_nobody_until_enough_have_left(
+async def test_a_lower_cap_admits_no_holder_until_enough_permits_are_released(
     instance: Callable[..., Semaphore],
 ) -> None:
     for n in range(10):

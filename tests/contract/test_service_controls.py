@@ -85,7 +85,7 @@ async def test_a_scheduled_call_is_listed_run_paused_and_resumed(
     assert (await schedules.resume("wake")).state is RunState.RUNNING
 
 
-async def test_what_is_so_already_stays_so(schedules: ScheduleControl) -> None:
+async def test_pausing_and_resuming_are_idempotent(schedules: ScheduleControl) -> None:
     assert (await schedules.resume("wake")).state is RunState.RUNNING
     for _ in range(2):
         assert (await schedules.pause("wake")).state is RunState.PAUSED
@@ -102,7 +102,7 @@ async def test_a_scheduled_call_that_does_not_exist_is_refused(
         assert refused.value.code is OperatorCode.NO_SUCH_SCHEDULE
 
 
-async def test_what_waits_in_a_paused_queue_is_counted_and_handed_out_later(
+async def test_tasks_of_a_paused_queue_are_counted_and_handed_out_later(
     tasks_host: str,
 ) -> None:
     from lumimd.adapters.google.task_queues import CloudTasksQueues

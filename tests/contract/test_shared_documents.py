@@ -31,12 +31,12 @@ def shards(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Shard]]:
 
 
 @pytest.fixture(params=MEMORY_AND_FIRESTORE)
-def lines(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[QueueState]]:
+def queue_states(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[QueueState]]:
     with documents_of(QueueState, "ops", request) as documents:
         yield documents
 
 
-def bucket(missing: int = 1, taker: str = "somebody") -> Bucket:
+def bucket(missing: int = 1, taker: str = "first") -> Bucket:
     return Bucket(missing=missing, at=START, taker=taker, expires_at=LATER)
 
 
@@ -46,47 +46,49 @@ async def read(documents: SharedDocuments[Bucket], key: str = "k") -> tuple[Buck
     return found
 
 
-async def test_what_was_never_saved_is_none(buckets: SharedDocuments[Bucket]) -> None:
+async def test_an_unknown_key_is_none(buckets: SharedDocuments[Bucket]) -> None:
     assert await buckets.get("k") is None
     assert await buckets.all() == {}
 
 
-async def test_a_bucket_is_read_whole(buckets: SharedDocuments[Bucket]) -> None:
+async def test_a_bucket_is_read_complete(buckets: SharedDocuments[Bucket]) -> None:
     wanted = bucket(missing=10_000 * 86_400_000_000)
     await buckets.save("k", None, wanted)
     assert (await read(buckets))[0] == wanted
 
 
-async def test_a_shard_is_read_whole(shards: SharedDocuments[Shard]) -> None:
+async def test_a_shard_is_read_complete(shards: SharedDocuments[Shard]) -> None:
     permit = Permit(holder="visit/1", priority=Priority.BATCH, since=START, until=LATER)
     wanted = Shard(permits=(permit, permit), spilled_until=LATER)
     await shards.save("0000", None, wanted)
     assert await shards.all() == {"0000": wanted}
 
 
-async def test_a_line_is_read_whole(lines: SharedDocuments[QueueState]) -> None:
+async def test_a_queue_state_is_read_complete(queue_states: SharedDocuments[QueueState]) -> None:
     wanted = QueueState(
         turns={priority: first_turn(priority) + 7 for priority in Priority},
         ahead={Priority.BATCH: 16},
         now=4,
     )
-    await lines.save("turns", None, wanted)
-    found = await lines.get("turns")
+    await queue_states.save("turns", None, wanted)
+    found = await queue_states.get("turns")
     assert found is not None
     assert found[0] == wanted
 
 
-async def test_a_save_leaves_nothing_of_the_one_before(lines: SharedDocuments[QueueState]) -> None:
-    version = await lines.save(
+async def test_a_save_replaces_the_whole_document(
+    queue_states: SharedDocuments[QueueState],
+) -> None:
+    version = await queue_states.save(
         "turns", None, QueueState(turns={Priority.LIVE: 7}, ahead={Priority.LIVE: 1})
     )
-    await lines.save("turns", version, QueueState(turns={Priority.BATCH: 9}))
-    found = await lines.get("turns")
+    await queue_states.save("turns", version, QueueState(turns={Priority.BATCH: 9}))
+    found = await queue_states.get("turns")
     assert found is not None
     assert found[0] == QueueState(turns={Priority.BATCH: 9})
 
 
-async def test_a_save_wants_the_version_that_was_read(buckets: SharedDocuments[Bucket]) -> None:
+async def test_a_save_requires_the_version_that_was_read(buckets: SharedDocuments[Bucket]) -> None:
     await buckets.save("k", None, bucket(1))
     (_, first), (_, second) = await read(buckets), await read(buckets)
     await buckets.save("k", first, bucket(2))
@@ -95,7 +97,7 @@ async def test_a_save_wants_the_version_that_was_read(buckets: SharedDocuments[B
     assert (await read(buckets))[0] == bucket(2)
 
 
-async def test_the_version_that_a_save_returns_is_good_for_the_next(
+async def test_the_next_save_accepts_the_version_of_the_last_save(
     buckets: SharedDocuments[Bucket],
 ) -> None:
     version = await buckets.save("k", None, bucket(1))
@@ -104,15 +106,15 @@ async def test_the_version_that_a_save_returns_is_good_for_the_next(
     assert (await read(buckets))[0] == bucket(3)
 
 
-async def test_what_exists_is_not_created_again(buckets: SharedDocuments[Bucket]) -> None:
+async def test_an_existing_document_is_not_created_again(buckets: SharedDocuments[Bucket]) -> None:
     await buckets.save("k", None, bucket(1))
     with pytest.raises(Conflict):
         await buckets.save("k", None, bucket(2))
     assert (await read(buckets))[0] == bucket(1)
 
 
-async def test_what_is_gone_cannot_be_saved(buckets: SharedDocuments[Bucket]) -> None:
-    """As when a document has expired between the read and the save."""
+async def test_a_deleted_document_cannot_be_saved(buckets: SharedDocuments[Bucket]) -> None:
+    """For example if the document expires between the read and the save."""
     version = await buckets.save("k", None, bucket(1))
     await buckets.delete("k")
     with pytest.raises(Conflict):
@@ -120,18 +122,20 @@ async def test_what_is_gone_cannot_be_saved(buckets: SharedDocuments[Bucket]) ->
     assert await buckets.get("k") is None
 
 
-async def test_what_is_not_there_may_be_deleted(buckets: SharedDocuments[Bucket]) -> None:
+async def test_deleting_a_missing_document_does_nothing(buckets: SharedDocuments[Bucket]) -> None:
     await buckets.delete("k")
     assert await buckets.get("k") is None
 
 
-async def test_all_are_in_order_of_their_keys(buckets: SharedDocuments[Bucket]) -> None:
+async def test_all_documents_are_in_order_of_their_keys(
+    buckets: SharedDocuments[Bucket],
+) -> None:
     for key in ("0010", "0002", "0001"):
         await buckets.save(key, None, bucket(int(key)))
     assert [each.missing for each in (await buckets.all()).values()] == [1, 2, 10]
 
 
-async def test_of_many_that_save_at_once_one_does(buckets: SharedDocuments[Bucket]) -> None:
+async def test_one_of_many_concurrent_saves_succeeds(buckets: SharedDocuments[Bucket]) -> None:
     version: object | None = None
     for round_ in range(2):  # the first round creates the document, the second changes it
         saves = (buckets.save("k", version, bucket(n, f"{round_}-{n}")) for n in range(8))
@@ -140,7 +144,7 @@ async def test_of_many_that_save_at_once_one_does(buckets: SharedDocuments[Bucke
         assert sum(isinstance(each, Conflict) for each in outcomes) == 7
 
 
-async def test_no_change_is_lost_among_several_instances(buckets: SharedDocuments[Bucket]) -> None:
+async def test_concurrent_instances_lose_no_change(buckets: SharedDocuments[Bucket]) -> None:
     instances = [Shared(buckets) for _ in range(4)]
 
     async def one_more(instance: Shared[Bucket], number: int) -> int:

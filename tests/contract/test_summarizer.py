@@ -25,14 +25,14 @@ def summarizer(request: pytest.FixtureRequest) -> Summarizer:
     return request.getfixturevalue("model")
 
 
-async def test_a_summary_rests_on_what_was_said(summarizer: Summarizer) -> None:
+async def test_a_summary_is_supported_by_its_evidence(summarizer: Summarizer) -> None:
     heard = transcript()
     summary = await summarizer.summarize(heard)
     check(summary, heard)
     assert [each.name for each in summary.medications.started] == ["amoxicillin"]
 
 
-async def test_a_summarizer_says_who_it_is() -> None:
+async def test_a_summarizer_names_its_source() -> None:
     assert (OpenAISummarizer.source, RulesSummarizer.source) == get_args(Source)
 
 
@@ -48,7 +48,7 @@ async def test_a_summarizer_says_who_it_is() -> None:
         (("A", '{"id": "u9", "text": "quoted"}'),),
     ],
 )
-async def test_of_next_to_nothing_there_is_a_summary_all_the_same(
+async def test_a_minimal_transcript_has_a_summary(
     summarizer: Summarizer, dialogue: tuple[tuple[str, str], ...]
 ) -> None:
     heard = transcript(dialogue)
@@ -62,7 +62,7 @@ async def test_the_same_transcript_has_the_same_summary(summarizer: Summarizer) 
     assert await summarizer.summarize(transcript()) == await summarizer.summarize(transcript())
 
 
-async def test_visits_summarized_at_the_same_time_do_not_mix(summarizer: Summarizer) -> None:
+async def test_concurrent_summaries_do_not_mix(summarizer: Summarizer) -> None:
     heard = [_renamed(transcript(), visit) for visit in "abcdefgh"]
     summaries = await asyncio.gather(*map(summarizer.summarize, heard))
     for summary, its_transcript in zip(summaries, heard, strict=True):

@@ -14,7 +14,7 @@ from lumimd.domain.errors import Transient
 from lumimd.policies import retry
 from lumimd.ports.task_queue import TaskQueue
 
-URL = "http://127.0.0.1:9/nobody-listens"
+URL = "http://127.0.0.1:9/unreachable"
 
 
 @dataclass
@@ -84,7 +84,7 @@ async def test_another_attempt_or_request_is_another_task(queue: Queue) -> None:
     assert (await queue.count("v1"), await queue.count("v2")) == (3, 1)
 
 
-async def test_a_task_holds_ids_only_and_a_name_that_tells_nothing(tasks_host: str) -> None:
+async def test_a_task_holds_only_ids_and_has_an_opaque_name(tasks_host: str) -> None:
     sdk, name = await paused_queue(tasks_host)
     await adapter(sdk, name).request_summary("visit-7", 2, 1)
     (task,) = await _listed(sdk, name)
@@ -96,7 +96,7 @@ async def test_a_task_holds_ids_only_and_a_name_that_tells_nothing(tasks_host: s
     await sdk.transport.close()
 
 
-async def test_a_queue_that_cannot_be_reached_is_a_transient_trouble(
+async def test_an_unreachable_queue_is_transient(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
@@ -110,7 +110,7 @@ async def test_a_queue_that_cannot_be_reached_is_a_transient_trouble(
     await sdk.transport.close()
 
 
-async def test_a_task_that_waits_is_forgotten_and_another_one_is_not(queue: Queue) -> None:
+async def test_only_the_named_waiting_task_is_deleted(queue: Queue) -> None:
     await queue.tasks.request_summary("v1", 1, 1)
     await queue.tasks.request_summary("v1", 1, 2)
     assert await queue.tasks.forget("v1", 1, 1)

@@ -42,7 +42,7 @@ OUTCOMES: dict[str, tuple[dict[str, Any], Running | Transcribed | Failed]] = {
 
 @dataclass
 class Provider:
-    """A transcriber, and a way to say beforehand how the next job of a visit ends."""
+    """A transcriber, and a script for the outcome of the next job of a visit."""
 
     transcriber: Transcriber
     speech_url: str | None = None
@@ -71,7 +71,7 @@ async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
     adapter = AssemblyAITranscriber(
         api_key="key",
         base_url=speech_url,
-        webhook=Webhook("http://127.0.0.1:9/nobody-listens", SECRET),
+        webhook=Webhook("http://127.0.0.1:9/unreachable", SECRET),
     )
     yield Provider(adapter, speech_url)
     await adapter.aclose()
@@ -92,13 +92,13 @@ async def ended(transcriber: Transcriber, transcript_id: str) -> Job:
     async with asyncio.timeout(10):
         while isinstance(
             (job := await transcriber.fetch(transcript_id)).state, Running
-        ):  # the server's pace
+        ):  # the server sets the pace
             await asyncio.sleep(0.02)
     return job
 
 
 @pytest.mark.parametrize("outcome", [name for name in OUTCOMES if name != "running"])
-async def test_a_job_ends_as_it_must(provider: Provider, visit_id: str, outcome: str) -> None:
+async def test_a_job_ends_as_scripted(provider: Provider, visit_id: str, outcome: str) -> None:
     await provider.will_be(visit_id, outcome)
     audio = upload(visit_id).audio
     url = await url_of(audio)
@@ -115,14 +115,14 @@ async def test_a_job_ends_as_it_must(provider: Provider, visit_id: str, outcome:
         assert job.state == expected
 
 
-async def test_a_job_that_runs_is_running(provider: Provider, visit_id: str) -> None:
+async def test_a_started_job_is_running(provider: Provider, visit_id: str) -> None:
     await provider.will_be(visit_id, "running")
     url = await url_of(upload(visit_id).audio)
     job_id = await provider.transcriber.submit(url, visit_id=visit_id, attempt=1)
     assert isinstance((await provider.transcriber.fetch(job_id)).state, Running)
 
 
-async def test_a_job_that_nobody_ordered_is_gone(provider: Provider) -> None:
+async def test_a_job_that_was_never_ordered_is_gone(provider: Provider) -> None:
     with pytest.raises(JobGone):
         await provider.transcriber.fetch(str(uuid.uuid4()))
 
@@ -152,7 +152,7 @@ async def test_a_job_that_was_given_up_is_not_found_again(
     assert await provider.transcriber.find(audio, without=jobs) is None
 
 
-async def test_a_failed_job_is_not_worth_finding(provider: Provider, visit_id: str) -> None:
+async def test_a_failed_job_is_not_found(provider: Provider, visit_id: str) -> None:
     await provider.will_be(visit_id, "provider's fault")
     audio = upload(visit_id).audio
     url = await url_of(audio)
@@ -165,12 +165,12 @@ def _words(heard: Transcript) -> list[tuple[str, str, str]]:
     return [(each.id, each.speaker, each.text) for each in heard.utterances]
 
 
-# What only a server can get wrong.
+# Faults that only a server can have.
 
 
 @pytest.fixture
 async def adapter(speech_url: str) -> AsyncIterator[AssemblyAITranscriber]:
-    webhook = Webhook("http://127.0.0.1:9/nobody-listens", SECRET)
+    webhook = Webhook("http://127.0.0.1:9/unreachable", SECRET)
     adapter = AssemblyAITranscriber(api_key="key", base_url=speech_url, webhook=webhook)
     yield adapter
     await adapter.aclose()
@@ -194,14 +194,14 @@ async def test_an_order_names_visit_and_attempt_and_carries_our_secret(
     job_id = await order(adapter, visit_id)
     async with httpx.AsyncClient(base_url=speech_url) as http:
         found = (await http.get(f"/v2/transcript/{job_id}", headers={"authorization": "k"})).json()
-    assert found["webhook_url"] == (f"http://127.0.0.1:9/nobody-listens?visit={visit_id}&attempt=3")
+    assert found["webhook_url"] == (f"http://127.0.0.1:9/unreachable?visit={visit_id}&attempt=3")
     assert found["webhook_auth_header_name"] == WEBHOOK_HEADER
     assert found["speaker_labels"] is True
 
 
 @pytest.mark.parametrize("asked_s", [None, 7])
 @pytest.mark.parametrize("status", [429, 500, 503])
-async def test_an_order_is_never_repeated_by_itself(
+async def test_the_adapter_never_retries_an_order(
     adapter: AssemblyAITranscriber,
     speech_url: str,
     visit_id: str,
@@ -219,7 +219,7 @@ async def test_an_order_is_never_repeated_by_itself(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_asking_is_repeated_until_it_works(
+async def test_a_lookup_is_retried_until_it_succeeds(
     adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
 ) -> None:
     await script(speech_url, visit_id, http=[{"route": "get", "status": 500, "times": 2}])
@@ -227,7 +227,7 @@ async def test_asking_is_repeated_until_it_works(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_asking_gives_up_after_the_policys_attempts(
+async def test_a_lookup_ends_after_the_policys_attempts(
     adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
 ) -> None:
     await script(speech_url, visit_id, http=[{"route": "get", "status": 500, "times": 3}])
@@ -237,7 +237,7 @@ async def test_asking_gives_up_after_the_policys_attempts(
     assert await adapter.fetch(job_id), "three calls used up the three faults"
 
 
-async def test_what_the_provider_refuses_is_not_tried_again(
+async def test_a_refused_order_is_not_retried(
     adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
 ) -> None:
     await script(speech_url, visit_id, http=[{"route": "submit", "status": 400, "times": 1}])
@@ -246,7 +246,7 @@ async def test_what_the_provider_refuses_is_not_tried_again(
     assert refused.value.reason is DeploymentFault.REQUEST_REFUSED
 
 
-async def test_a_provider_that_cannot_be_reached_is_a_transient_trouble() -> None:
+async def test_an_unreachable_provider_is_transient() -> None:
     adapter = AssemblyAITranscriber(api_key="key", base_url="http://127.0.0.1:9", webhook=None)
     with pytest.raises(Transient):
         await order(adapter, "v1")
@@ -273,7 +273,7 @@ async def test_no_error_quotes_a_signed_url(
     assert "Signature" not in f"{raised.value!r} {raised.value.__cause__!r}"
 
 
-async def test_the_jobs_of_a_folder_are_found_and_forgotten(
+async def test_the_jobs_of_a_folder_are_found_and_deleted(
     provider: Provider, visit_id: str
 ) -> None:
     transcriber, other_id = provider.transcriber, f"{visit_id}-x"
@@ -295,7 +295,7 @@ async def test_the_jobs_of_a_folder_are_found_and_forgotten(
     assert (await transcriber.fetch(kept)).transcript_id == kept
 
 
-async def test_a_job_that_runs_cannot_be_forgotten_yet(provider: Provider, visit_id: str) -> None:
+async def test_a_running_job_cannot_be_deleted_yet(provider: Provider, visit_id: str) -> None:
     await provider.will_be(visit_id, "running")
     url = await url_of(upload(visit_id).audio)
     job = await provider.transcriber.submit(url, visit_id=visit_id, attempt=1)
@@ -304,5 +304,5 @@ async def test_a_job_that_runs_cannot_be_forgotten_yet(provider: Provider, visit
     assert (await provider.transcriber.fetch(job)).transcript_id == job
 
 
-async def test_a_job_that_never_was_is_forgotten_already(provider: Provider) -> None:
-    assert not await provider.transcriber.delete("nobody-ordered-this")
+async def test_deleting_an_unknown_job_does_nothing(provider: Provider) -> None:
+    assert not await provider.transcriber.delete("never-ordered")

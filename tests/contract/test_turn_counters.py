@@ -1,4 +1,4 @@
-"""The contract of `Flows`: one suite for the memory adapter and for Firestore."""
+"""The contract of `TurnCounters`: one suite for the memory adapter and for Firestore."""
 
 import asyncio
 import uuid
@@ -35,7 +35,7 @@ def turn_counters(
     client.close()
 
 
-async def test_a_flow_begins_after_what_was_admitted_last(turn_counters: TurnCounters) -> None:
+async def test_a_flow_begins_after_the_last_admitted_turn(turn_counters: TurnCounters) -> None:
     assert await turn_counters.draw("ann", Priority.LIVE, 41, END) == 42
 
 
@@ -44,19 +44,19 @@ async def test_turns_of_a_flow_are_one_apart(turn_counters: TurnCounters) -> Non
     assert drawn == [BATCHES + 1, BATCHES + 2, BATCHES + 3]
 
 
-async def test_who_was_away_does_not_come_before_the_others(turn_counters: TurnCounters) -> None:
+async def test_an_idle_flow_does_not_overtake_the_others(turn_counters: TurnCounters) -> None:
     assert await turn_counters.draw("ann", Priority.LIVE, 0, END) == 1
     assert await turn_counters.draw("ann", Priority.LIVE, 90, END) == 91
     assert await turn_counters.draw("ann", Priority.LIVE, 5, END) == 92
 
 
-async def test_flows_do_not_know_of_each_other(turn_counters: TurnCounters) -> None:
+async def test_flows_are_independent(turn_counters: TurnCounters) -> None:
     assert await turn_counters.draw("ann", Priority.LIVE, 0, END) == 1
     assert await turn_counters.draw("bob", Priority.LIVE, 0, END) == 1
     assert await turn_counters.draw("ann", Priority.URGENT, 0, END) == 1
 
 
-async def test_who_draws_a_hundred_times_at_once_gets_a_hundred_turns(
+async def test_a_hundred_concurrent_draws_give_a_hundred_turns(
     turn_counters: TurnCounters,
 ) -> None:
     drawn = await asyncio.gather(
@@ -65,7 +65,7 @@ async def test_who_draws_a_hundred_times_at_once_gets_a_hundred_turns(
     assert sorted(drawn) == list(range(11, 111))
 
 
-async def test_who_is_forgotten_begins_anew(turn_counters: TurnCounters) -> None:
+async def test_a_forgotten_flow_starts_again(turn_counters: TurnCounters) -> None:
     await turn_counters.draw("ann", Priority.LIVE, 10, END)
     await turn_counters.draw("bob", Priority.LIVE, 10, END)
     await turn_counters.forget("ann")
@@ -74,7 +74,7 @@ async def test_who_is_forgotten_begins_anew(turn_counters: TurnCounters) -> None
 
 
 @pytest.mark.parametrize("user_id", USER_IDS)
-async def test_an_id_of_any_sign_in_provider_has_a_flow_of_its_own(
+async def test_an_id_of_any_sign_in_provider_has_a_separate_flow(
     turn_counters: TurnCounters, user_id: str
 ) -> None:
     assert await turn_counters.draw(user_id, Priority.LIVE, 0, END) == 1

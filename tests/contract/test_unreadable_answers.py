@@ -46,7 +46,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("case", UNREADABLE)
-async def test_a_job_that_cannot_be_read_is_given_up_within_its_limit(case: str) -> None:
+async def test_an_unreadable_job_is_given_up_within_its_limit(case: str) -> None:
     provider = Provider()
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     await accept.accept(services, services.upload())
@@ -64,7 +64,7 @@ async def test_a_job_that_cannot_be_read_is_given_up_within_its_limit(case: str)
     assert provider.asked["job"] < 400, "put aside for longer and longer"
 
 
-async def test_a_job_that_can_be_read_later_is_read() -> None:
+async def test_a_job_that_becomes_readable_is_read() -> None:
     provider = Provider()
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     await accept.accept(services, services.upload())
@@ -84,7 +84,7 @@ async def test_a_job_that_can_be_read_later_is_read() -> None:
 @pytest.mark.parametrize(
     "bug", [ValueError(), KeyError("x"), UnicodeEncodeError("u", "", 0, 1, "")]
 )
-async def test_a_bug_ends_in_time_as_well_and_is_seen(bug: Exception) -> None:
+async def test_a_bug_ends_the_visit_in_time_and_is_logged(bug: Exception) -> None:
     class Broken:
         provider = "memory"
         orders = 0
@@ -116,7 +116,7 @@ async def test_a_bug_ends_in_time_as_well_and_is_seen(bug: Exception) -> None:
 
 
 @pytest.mark.parametrize("case", ["a web page", "truncated", "a list", "nothing"])
-async def test_an_order_whose_answer_cannot_be_read_is_adopted_and_not_repeated(case: str) -> None:
+async def test_an_order_with_an_unreadable_answer_is_adopted_and_not_repeated(case: str) -> None:
     provider = Provider()
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     answer = provider.answer
@@ -161,7 +161,7 @@ BAD_ITEMS: list[Any] = [
 ]
 
 
-async def test_an_item_of_the_list_that_cannot_be_read_is_passed_over() -> None:
+async def test_an_unreadable_item_of_the_list_is_skipped() -> None:
     def page(jobs: list[Any]) -> Any:
         mixed = [item for job in jobs for item in (*BAD_ITEMS, {**job, "status": "new"})]
         return {"transcripts": [*mixed, *BAD_ITEMS], "page_details": {"prev_url": 5}}
@@ -180,7 +180,7 @@ async def test_an_item_of_the_list_that_cannot_be_read_is_passed_over() -> None:
 @pytest.mark.parametrize(
     "answer", ["<html>", "[]", '{"transcripts": null}', '{"transcripts": 5}', ""]
 )
-async def test_a_list_that_cannot_be_read_is_the_providers_trouble(answer: str) -> None:
+async def test_an_unreadable_list_is_the_providers_fault(answer: str) -> None:
     provider = Provider(trouble={"list": saying(answer)})
     adapter = provider.transcriber()
     for look in (adapter.listed, lambda: adapter.find(upload("v1").audio)):
@@ -189,7 +189,7 @@ async def test_a_list_that_cannot_be_read_is_the_providers_trouble(answer: str) 
         assert not isinstance(raised.value, Unreadable)
 
 
-async def test_pages_that_lead_in_a_circle_end() -> None:
+async def test_a_cycle_of_pages_ends() -> None:
     def page(jobs: list[Any]) -> Any:
         details = {"prev_url": "https://p.invalid/v2/transcript?before_id=job-0"}
         return {"transcripts": jobs, "page_details": details}
@@ -200,7 +200,7 @@ async def test_pages_that_lead_in_a_circle_end() -> None:
 
 
 @pytest.mark.parametrize("case", ["a web page", "truncated", "a list"])
-async def test_a_copy_whose_state_cannot_be_read_is_deleted_later(case: str) -> None:
+async def test_a_copy_with_an_unreadable_state_is_deleted_later(case: str) -> None:
     provider = Provider(trouble={"job": saying(UNREADABLE[case])})
     with pytest.raises(Transient):
         await provider.transcriber().delete("job-0")
@@ -219,13 +219,13 @@ async def test_a_copy_whose_state_cannot_be_read_is_deleted_later(case: str) -> 
         (10.0**9, LONGEST),
     ],
 )
-def test_a_job_has_as_long_as_its_recording_and_a_margin(
+def test_the_limit_of_a_job_is_the_length_of_its_recording_and_a_margin(
     seconds: float | None, limit: timedelta
 ) -> None:
     assert job_limit(seconds) == limit
 
 
-async def test_a_job_that_was_given_up_and_ends_before_the_next_is_ordered_is_taken() -> None:
+async def test_a_given_up_job_that_ends_before_the_next_order_is_used() -> None:
     provider = Provider(state=dict(RUNNING))
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     await accept.accept(services, services.upload())

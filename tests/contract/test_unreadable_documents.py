@@ -1,4 +1,4 @@
-"""A single document that cannot be read: a clear answer, and nothing of it is written over."""
+"""A single unreadable document: a clear error, and no overwrite."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -34,7 +34,7 @@ GETS: dict[str, tuple[str, Document, Get]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", GETS)
-async def test_one_that_cannot_be_read_is_an_answer_of_its_own(
+async def test_an_unreadable_document_has_an_error_of_its_own(
     db: Database, name: str, damage: str
 ) -> None:
     path, document, get = GETS[name]
@@ -46,7 +46,7 @@ async def test_one_that_cannot_be_read_is_an_answer_of_its_own(
     assert await get(db), "it is as good as any other when it can be read again"
 
 
-async def test_a_transcript_of_which_a_page_cannot_be_read_is_none(db: Database) -> None:
+async def test_a_transcript_with_an_unreadable_page_is_unreadable(db: Database) -> None:
     part = transcript((("A", "word " * 500),) * 6).pages(max_bytes=6_000)
     for page in part:
         await db.put(f"visits/v/transcript/{page.page:06d}", page.to_stored())
@@ -55,7 +55,7 @@ async def test_a_transcript_of_which_a_page_cannot_be_read_is_none(db: Database)
         await db.store.transcript("v")
 
 
-async def test_a_visit_that_cannot_be_read_is_not_written_over(db: Database) -> None:
+async def test_an_unreadable_visit_is_not_overwritten(db: Database) -> None:
     stored = {**visit("v", START).to_stored(), "currentStep": "of_a_newer_release"}
     await db.put("visits/v", stored)
     with pytest.raises(Conflict):
@@ -67,7 +67,7 @@ async def test_a_visit_that_cannot_be_read_is_not_written_over(db: Database) -> 
         await db.store.create(Commit(visit("d", START)))
 
 
-async def test_a_dead_letter_that_cannot_be_read_is_deleted_with_its_visit(db: Database) -> None:
+async def test_an_unreadable_dead_letter_is_deleted_with_its_visit(db: Database) -> None:
     damaged = DAMAGES["a field that is missing"](letter("v", START).to_stored())
     await db.put("deadLetters/v", damaged)
     assert (await db.deletions.erase("v"))["deadLetters"] == 1

@@ -1,6 +1,6 @@
-"""No query hides what can be read behind what cannot: every one of them, in memory and Firestore.
+"""No query hides readable documents behind unreadable ones, in memory and in Firestore.
 
-Documents of three kinds of damage stand first, between and last, and fill whole pages.
+Documents with three kinds of damage are first, between and last, and fill whole pages.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -39,7 +39,7 @@ Ask = Callable[[Database], Awaitable[list[str]]]
 
 
 async def names(ask: Callable[[Any], Awaitable[Page[Any]]]) -> list[str]:
-    """The ids of every page, asked for two by two."""
+    """The ids of every page, in pages of two."""
     found = [item async for page in pages(ask) for item in page.items]
     return [item.visit_id if isinstance(item, Deletion) else item.visit.visit_id for item in found]
 
@@ -66,7 +66,7 @@ def _place(found: list[Any]) -> ListPosition | None:
 
 
 async def listed(ask: Callable[[Any], Awaitable[Any]]) -> list[str]:
-    """An operators' list, two by two."""
+    """The ids of an operators' list, in pages of two."""
     found: list[Any] = []
     while page := await ask(mark_of(found[-1]) if found else None):
         found += page
@@ -79,7 +79,7 @@ async def ids_of(found: Awaitable[Any], name: str = "visit_id") -> list[str]:
 
 @dataclass(frozen=True)
 class Query:
-    """A query and its documents; `newest_first` where the list begins with the last."""
+    """A query and its documents; `newest_first` if the list begins with the last one."""
 
     folder: str
     make: Callable[[str, datetime], Document]
@@ -155,17 +155,17 @@ async def test_readable_documents_are_found_behind_unreadable_ones(
         if document_id not in GOOD:
             stored = DAMAGES[damage](stored)
         if "visitId" not in stored and name == "store.actions":
-            stored["visitId"] = "v"  # by which it is found
+            stored["visitId"] = "v"  # the query filters by it
         key = f"{number:06d}" if name == "store.history" else document_id
         await db.put(f"{query.folder}/{key}", stored)
     found = await query.ask(db)
     assert found == [*(reversed(GOOD) if query.newest_first else GOOD)]
 
 
-async def test_a_turn_is_found_behind_more_than_a_page_that_cannot_be_read(
+async def test_a_turn_is_found_behind_more_than_a_page_of_unreadable_documents(
     db: Database,
 ) -> None:
-    """Every submission asks for one: is another visit in line before it?"""
+    """Every submission asks whether another queued visit is ahead."""
     newer = {"currentStep": "of_a_newer_release"}
     for number in range(130):
         before = visit(f"b{number:03d}", START + number * timedelta(seconds=1))
@@ -203,16 +203,16 @@ async def named(db: Database) -> list[dict[str, Any]]:
     return written.all()
 
 
-async def test_each_is_named_by_its_place_and_its_problem_and_not_by_its_contents(
+async def test_the_log_names_an_unreadable_document_by_id_and_reason_without_contents(
     named: list[dict[str, Any]],
 ) -> None:
-    told = [
+    logged = [
         {key: line.get(key) for key in ("collection", "documentId", "reason", "severity")}
         for line in named
         if line["event"] == "document_unreadable"
     ]
     at = {"collection": "visits", "severity": "ERROR"}
-    assert told == [
+    assert logged == [
         {**at, "documentId": "b1", "reason": "currentStep enum"},
         {**at, "documentId": "b2", "reason": "userId missing"},
     ]

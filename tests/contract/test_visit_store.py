@@ -42,7 +42,7 @@ async def store(
     from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
-    # A project of its own is an empty database of its own.
+    # A new project is an empty database.
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     yield FirestoreVisitStore(client)
     client.close()
@@ -91,7 +91,7 @@ async def test_a_visit_that_was_never_written_is_none(store: VisitStore) -> None
     assert await store.actions("v1") == ()
 
 
-async def test_what_was_written_is_read_whole(store: VisitStore) -> None:
+async def test_a_written_visit_is_read_complete(store: VisitStore) -> None:
     visit = new_visit()
     for event in (
         e.AudioAccepted(None, upload().audio),
@@ -112,7 +112,7 @@ async def test_a_visit_is_created_once(store: VisitStore) -> None:
     assert (await read(store)).visit == created.visit
 
 
-async def test_a_save_wants_the_version_that_was_read(store: VisitStore) -> None:
+async def test_a_save_requires_the_version_that_was_read(store: VisitStore) -> None:
     await store.create(Commit(new_visit()))
     first, second = await read(store), await read(store)
     await store.save(first, Commit(new_visit(title="first")))
@@ -123,7 +123,7 @@ async def test_a_save_wants_the_version_that_was_read(store: VisitStore) -> None
 
 @pytest.mark.parametrize("change", ["edited", "removed"])
 @pytest.mark.parametrize("plan", ["written", "deleted"])
-async def test_an_action_item_that_its_owner_has_changed_meanwhile_is_a_conflict(
+async def test_an_action_item_changed_concurrently_by_its_owner_is_a_conflict(
     store: VisitStore, change: str, plan: str
 ) -> None:
     stored = await store.create(Commit(new_visit(), actions=[action(0), action(1)]))
@@ -152,7 +152,7 @@ async def test_an_action_item_that_its_owner_has_changed_meanwhile_is_a_conflict
     assert [each.text for each in await store.actions("v1")][-1] == "Told."
 
 
-async def test_of_writers_at_once_exactly_one_wins_each_round(store: VisitStore) -> None:
+async def test_exactly_one_concurrent_writer_wins_each_round(store: VisitStore) -> None:
     stored = await store.create(Commit(new_visit()))
     for round_ in range(3):
         saves = (store.save(stored, Commit(new_visit(title=f"{round_}-{n}"))) for n in range(8))
@@ -162,21 +162,21 @@ async def test_of_writers_at_once_exactly_one_wins_each_round(store: VisitStore)
     assert (await read(store)).visit == stored.visit
 
 
-async def test_the_version_that_a_save_returns_is_good_for_the_next(store: VisitStore) -> None:
+async def test_the_next_save_accepts_the_version_of_the_last_save(store: VisitStore) -> None:
     stored = await store.create(Commit(new_visit()))
     stored = await store.save(stored, Commit(new_visit(title="one")))
     stored = await store.save(stored, Commit(new_visit(title="two")))
     assert (await read(store)).visit.title == "two"
 
 
-async def test_a_save_of_a_visit_that_is_gone_is_a_conflict(store: VisitStore) -> None:
+async def test_a_save_of_a_deleted_visit_is_a_conflict(store: VisitStore) -> None:
     other = await store.create(Commit(new_visit("v2")))
     with pytest.raises(Conflict):
         await store.save(Stored(new_visit("v1"), other.version), Commit(new_visit("v1")))
     assert await store.get("v1") is None
 
 
-async def test_everything_of_a_commit_is_written_or_nothing(store: VisitStore) -> None:
+async def test_a_commit_is_atomic(store: VisitStore) -> None:
     created = await store.create(Commit(new_visit(), entries=[entry(0)]))
     await store.save(created, Commit(new_visit(title="newer"), entries=[entry(1)]))
     lost = Commit(
@@ -224,7 +224,7 @@ async def test_actions_and_history_belong_to_their_visit(store: VisitStore) -> N
     assert len(await store.history("v1")) == 1
 
 
-async def test_a_dead_letter_comes_with_the_failure_and_goes_with_the_next_attempt(
+async def test_a_failure_writes_a_dead_letter_and_the_next_attempt_removes_it(
     store: VisitStore,
 ) -> None:
     assert await store.dead_letter("v1") is None
@@ -253,7 +253,7 @@ async def test_due_visits_come_longest_overdue_first_and_in_pages(store: VisitSt
     assert ids(await store.due(START, 4, full.cursor)) == []
 
 
-async def test_pages_of_due_visits_overlap_nowhere_even_at_the_same_instant(
+async def test_pages_of_due_visits_do_not_overlap_at_the_same_instant(
     store: VisitStore,
 ) -> None:
     for number in range(5):
@@ -262,7 +262,7 @@ async def test_pages_of_due_visits_overlap_nowhere_even_at_the_same_instant(
     assert found == [["v0", "v1"], ["v2", "v3"], ["v4"]]
 
 
-async def test_a_due_visit_can_be_saved_as_it_was_found(store: VisitStore) -> None:
+async def test_a_found_due_visit_can_be_saved(store: VisitStore) -> None:
     await store.create(Commit(new_visit()))
     (found,) = (await store.due(START, 10)).items
     await store.save(found, Commit(new_visit(title="woken")))
@@ -279,7 +279,7 @@ async def test_a_document_over_one_mebibyte_is_refused_and_nothing_is_written(
 
 
 async def test_a_monologue_in_any_script_is_stored_in_pages_that_fit(store: VisitStore) -> None:
-    """One voice for ten hours, at 90 words a minute and three bytes a letter."""
+    """One voice for ten hours, at 90 words per minute and three bytes per letter."""
     monologue = transcript((("A", "\u0928\u092e\u0938\u094d\u0924\u0947 " * 54_000),))
     await store.create(Commit(new_visit(), pages=monologue.pages()))
     read_back = await store.transcript("v1")
@@ -292,7 +292,7 @@ async def test_a_commit_over_ten_mebibytes_is_refused_and_nothing_is_written(
     if isinstance(store, SimulatedVisitStore):
         pytest.skip("visits of the simulation are small")
     pages = transcript([("A", "x" * 190_000)] * 60).pages()
-    # The emulator's server takes no message of that size, and says so in another way.
+    # The emulator's server refuses a message of that size with another error.
     with pytest.raises((RequestTooLarge, InvalidArgument, Transient)):
         await store.create(Commit(new_visit(), pages=pages))
     assert await store.get("v1") is None

@@ -1,4 +1,4 @@
-"""What the README shows is so."""
+"""The diagram, the commands and the links of the documentation are correct."""
 
 import re
 import subprocess
@@ -13,11 +13,11 @@ ROOT = Path(__file__).parents[2]
 TEXT = README.read_text()
 
 
-def test_the_state_diagram_is_drawn_from_the_table() -> None:
+def test_the_state_diagram_matches_the_transition_table() -> None:
     assert draw() in TEXT, "run: scripts/python docs/state_diagram.py --write"
 
 
-def test_every_entry_point_is_explained() -> None:
+def test_the_readme_explains_every_entry_point() -> None:
     for entry_point in ENTRY_POINTS:
         assert f"`{entry_point}`" in TEXT
 
@@ -30,7 +30,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_runs(command: str) -> None:
-    """The long ones run in the end-to-end tests; here each at least knows its arguments."""
+    """The end-to-end tests run the long ones; this test checks at least their arguments."""
     script, *arguments = command.split()
     assert (ROOT / script).is_file(), command
     if script == "scripts/summarize":
@@ -50,7 +50,7 @@ def test_every_command_runs(command: str) -> None:
         assert all(flag in shown for flag in flags), command
 
 
-def test_every_link_into_the_repository_leads_somewhere() -> None:
+def test_every_link_into_the_repository_leads_to_a_file() -> None:
     for page in (README, *ROOT.glob("docs/**/*.md"), ROOT / "CONTRIBUTING.md"):
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

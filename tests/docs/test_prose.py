@@ -13,7 +13,7 @@ def test_sentences_name_their_actor() -> None:
     assert 1000 * subjects / words <= MOST, "scripts/python -m tests.docs.prose lists them"
 
 
-def test_hidden_actors_are_found_where_a_clause_begins() -> None:
+def test_hidden_actors_are_found_at_the_start_of_a_clause() -> None:
     for sentence in (
         "Who may pay: a lease.",
         "whoever asks for more is asked again",

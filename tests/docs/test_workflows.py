@@ -36,5 +36,5 @@ def test_every_supported_python_is_tested() -> None:
     assert tested == set(supported[1].split())
 
 
-def test_a_missing_part_is_a_failure_there() -> None:
+def test_a_missing_tool_fails_every_job_of_the_ci() -> None:
     assert all(job["env"]["CI"] == "true" for job in jobs("ci.yml").values())

@@ -1,4 +1,4 @@
-"""`scripts/demo` in a checkout whose functions are broken: it names the error, and exits 1."""
+"""`scripts/demo` in a checkout with broken functions: it names the error and exits 1."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ PARTS = ("functions", "infra", "samples", "scripts", "requirements.txt", "firest
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of this checkout, over the same packages."""
+    """A copy of this checkout, with the same packages."""
     for part in PARTS:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         copy(ROOT / part, tmp_path / part)
@@ -55,14 +55,14 @@ def store(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_functions_that_cannot_be_imported_end_it(checkout: Path, store: str) -> None:
+def test_functions_that_cannot_be_imported_end_the_demo(checkout: Path, store: str) -> None:
     broken(checkout, "logs.configure()\n", "import no_such_module\n")
     assert "No module named 'no_such_module'" in demo(checkout, store)
 
 
-def test_a_function_that_fails_at_every_call_ends_it(checkout: Path, store: str) -> None:
+def test_a_function_that_fails_at_every_call_ends_the_demo(checkout: Path, store: str) -> None:
     broken(checkout, "    upload = upload_of(", "    raise LookupError\n")
-    told = demo(checkout, store)
-    assert "Nothing has moved for 10 s: no function has noted the visit." in told
-    assert "The event of the upload got 500" in told
-    assert "LookupError" in told
+    printed = demo(checkout, store)
+    assert "No progress for 10 s: no function has stored the visit." in printed
+    assert "The upload event got 500" in printed
+    assert "LookupError" in printed

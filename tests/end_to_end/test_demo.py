@@ -1,4 +1,4 @@
-"""The README's first command, as a newcomer runs it."""
+"""The README's first command, as a new developer runs it."""
 
 import json
 import os
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.speech]
 
 
 def demo(*arguments: str, path: str | None = None, timeout: float = 300) -> dict[str, Any]:
-    """The demo's JSON document; afterwards nothing of it is left, neither a process nor a port."""
+    """The demo's JSON document; the demo must leave neither a process nor an open port."""
     mark = uuid4().hex
     env = {**os.environ, "LUMIMD_TEST_MARK": mark}
     for key in ("ASSEMBLYAI_API_KEY", "OPENAI_API_KEY"):
@@ -27,7 +27,7 @@ def demo(*arguments: str, path: str | None = None, timeout: float = 300) -> dict
         env["PATH"] = path
         env.pop("JAVA_HOME", None)
         env.pop("CI", None)
-        env.pop("PYTHON", None)  # what made the checkout may not be on that path
+        env.pop("PYTHON", None)  # the Python of scripts/setup may not be on that path
     ran = subprocess.run(
         [str(ROOT / "scripts" / "demo"), "--json", *arguments],
         env=env,
@@ -46,14 +46,14 @@ def demo(*arguments: str, path: str | None = None, timeout: float = 300) -> dict
 
 
 def processes_with(mark: str) -> list[int]:
-    """The processes whose environment carries `mark`."""
+    """The processes whose environment contains `mark`."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if mark.encode() in (folder / "environ").read_bytes():
                 found.append(int(folder.name))
         except OSError:
-            continue  # it has ended, or is not ours to look at
+            continue  # the process has ended, or is not readable
     return found
 
 
@@ -70,7 +70,7 @@ def check(shown: dict[str, Any]) -> None:
 
 
 def check_that_no_word_leaked(shown: dict[str, Any]) -> None:
-    """Words of the sample that nothing else would say appear in no log of the whole run."""
+    """Check that words that only the sample contains appear in no log of the run."""
     spoken = " ".join(utterance["text"].lower() for utterance in shown["transcript"])
     canaries = {"metformin", "ibuprofen", "prednisone", "thirsty", "diabetes", "kidneys"}
     assert canaries <= set(re.findall(r"[a-z]+", spoken))
@@ -93,16 +93,16 @@ def test_the_demo_completes_a_visit_through_the_emulators() -> None:
     assert "firestore is up" in shown["stderr"]
 
 
-def test_without_java_the_demo_says_so_and_completes_a_visit_all_the_same(tmp_path: Path) -> None:
+def test_without_java_the_demo_reports_it_and_completes_a_visit(tmp_path: Path) -> None:
     shown = demo(path=path_without_java(tmp_path))
     check(shown)
     assert "Java is missing" in shown["stderr"]
-    assert "visits live in memory" in shown["stderr"]
+    assert "visits are in memory" in shown["stderr"]
     assert "firestore is up" not in shown["stderr"]
 
 
 def path_without_java(folder: Path) -> str:
-    """A PATH on which everything is found that the scripts need, and no Java."""
+    """A PATH with all tools that the scripts need, and without Java."""
     for tool in ("bash", "env", "python3", "dirname", "cat", "rm", "mkdir", "find", "awk", "grep"):
         found = shutil.which(tool)
         if found:

@@ -1,4 +1,4 @@
-"""The real `main.py`, served by functions-framework, with every part in memory."""
+"""The real `main.py`, served by functions-framework, over in-memory services."""
 
 import os
 from collections.abc import AsyncIterator, Iterator

@@ -32,7 +32,7 @@ async def served(environment: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     app.cache_clear()
 
 
-async def test_the_platform_hands_every_path_and_method_over(served: tuple) -> None:
+async def test_every_path_and_method_reaches_the_app(served: tuple) -> None:
     services, http = served
     http.headers["Authorization"] = f"Bearer {services.tokens.issue('user-1')}"
     created = await http.post("/v1/visits", json={"consent": True})
@@ -49,7 +49,7 @@ async def test_the_platform_hands_every_path_and_method_over(served: tuple) -> N
         assert (await http.get(nowhere)).status_code == 404
 
 
-async def test_the_settings_name_the_pages_that_may_call(served: tuple) -> None:
+async def test_the_settings_list_the_origins_that_may_call(served: tuple) -> None:
     _, http = served
     preflight = await http.options(
         "/v1/visits",

@@ -1,4 +1,4 @@
-"""What each entry point does and replies, called as the platform and the provider call it."""
+"""The effect and the reply of each entry point, called as by the platform and the provider."""
 
 import asyncio
 import io
@@ -36,7 +36,7 @@ async def test_a_visit_goes_from_upload_to_summary(functions: Functions) -> None
     assert (await visit_of(functions)).status is Status.COMPLETED
 
 
-async def test_the_event_delivered_twenty_times_in_parallel_is_one_order_and_one_visit(
+async def test_an_event_delivered_twenty_times_in_parallel_is_one_order_and_one_visit(
     functions: Functions,
 ) -> None:
     uploaded = functions.services.upload()
@@ -47,7 +47,7 @@ async def test_the_event_delivered_twenty_times_in_parallel_is_one_order_and_one
     assert visits == ["visits/visit-1"]
 
 
-async def test_webhook_poller_and_a_repeated_task_racing_are_one_summary(
+async def test_concurrent_webhook_poller_and_repeated_task_make_one_summary(
     functions: Functions,
 ) -> None:
     await submitted(functions)
@@ -64,7 +64,7 @@ async def test_webhook_poller_and_a_repeated_task_racing_are_one_summary(
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", "the-present-webhook-secreT"])
-async def test_a_webhook_without_our_secret_is_turned_away_before_anything_is_read(
+async def test_a_webhook_without_the_secret_is_refused_before_any_read(
     functions: Functions, secret: str | None
 ) -> None:
     await submitted(functions)
@@ -87,7 +87,7 @@ def _must_not_be_called(*_: object) -> None:
         ((), 401),
     ],
 )
-async def test_of_several_header_lines_the_address_that_the_platform_wrote_last_counts(
+async def test_of_several_header_lines_the_last_address_counts(
     functions: Functions, monkeypatch: pytest.MonkeyPatch, lines: tuple[str, ...], status: int
 ) -> None:
     await submitted(functions)
@@ -96,7 +96,7 @@ async def test_of_several_header_lines_the_address_that_the_platform_wrote_last_
     assert (await functions.webhook(forwarded_for=lines)).status_code == status
 
 
-async def test_while_the_secret_rotates_the_one_before_is_still_good(functions: Functions) -> None:
+async def test_during_a_rotation_the_previous_secret_is_accepted(functions: Functions) -> None:
     await submitted(functions)
     assert (await functions.webhook(secret=PREVIOUS_SECRET)).status_code == 200
     assert (await visit_of(functions)).processing_status is ProcessingStatus.SUMMARIZING
@@ -117,9 +117,7 @@ async def test_a_forged_webhook_changes_nothing(functions: Functions) -> None:
     assert functions.services.store.documents() == before
 
 
-async def test_a_webhook_that_cannot_be_served_now_is_asked_to_come_again(
-    functions: Functions,
-) -> None:
+async def test_a_webhook_that_cannot_be_processed_now_gets_a_503(functions: Functions) -> None:
     await submitted(functions)
     functions.services.transcriber.fetch = _unavailable  # type: ignore[method-assign,assignment]
     assert (await functions.webhook()).status_code == 503
@@ -129,7 +127,7 @@ async def _unavailable(*_: object, **__: object) -> None:
     raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
 
-async def test_a_webhook_that_would_take_too_long_is_left_to_the_next_wake_up(
+async def test_a_webhook_that_would_take_too_long_is_left_to_the_poller(
     functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await submitted(functions)
@@ -161,7 +159,7 @@ async def _never(*_: object) -> None:
         "",
     ],
 )
-async def test_what_is_no_recording_of_a_visit_is_ignored(functions: Functions, name: str) -> None:
+async def test_an_object_that_is_no_recording_is_ignored(functions: Functions, name: str) -> None:
     stored = {"bucket": "recordings", "name": name, "generation": 1, "size": 10}
     assert (await functions.announce(stored)).status_code == 200
     assert functions.services.store.documents() == {}
@@ -169,7 +167,7 @@ async def test_what_is_no_recording_of_a_visit_is_ignored(functions: Functions, 
 
 
 @pytest.mark.parametrize("file", ["my visit (3).m4a", "визит №1.wav", "..m4a", "Tag.M4A"])
-async def test_the_users_own_file_name_is_welcome(functions: Functions, file: str) -> None:
+async def test_any_file_name_of_the_user_is_accepted(functions: Functions, file: str) -> None:
     uploaded = upload()
     audio = uploaded.audio.model_copy(update={"storage_path": f"visits/user-1/visit-1/{file}"})
     uploaded = uploaded.model_copy(update={"audio": audio})
@@ -188,9 +186,7 @@ async def test_an_empty_recording_fails_without_an_order(functions: Functions) -
     assert functions.services.transcriber.orders == []
 
 
-async def test_an_event_is_delivered_again_when_nothing_could_be_saved(
-    functions: Functions,
-) -> None:
+async def test_an_event_that_could_not_be_saved_is_delivered_again(functions: Functions) -> None:
     working = functions.services.store.create
     functions.services.store.create = _unavailable  # type: ignore[method-assign,assignment]
     assert (await functions.finalize(functions.services.upload())).status_code == 503
@@ -218,9 +214,7 @@ async def test_a_bug_is_answered_with_500_and_never_with_success(
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"visitId": "a/b", "attempt": 1}', b"\xff"])
-async def test_a_task_that_makes_no_sense_is_not_tried_for_ever(
-    functions: Functions, body: bytes
-) -> None:
+async def test_a_malformed_task_is_not_retried_for_ever(functions: Functions, body: bytes) -> None:
     reply = await functions.clients["summarize_visit"].post("/", content=body)
     assert reply.status_code == 200
     assert functions.services.summarizer.calls == 0

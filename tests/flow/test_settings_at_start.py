@@ -1,4 +1,4 @@
-"""A function whose settings are bad never starts: its process ends and names every variable."""
+"""A function with bad settings never starts: its process ends and names every variable."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ BAD = {
     "ASSEMBLYAI_BASE_URL",
     "AUDIO_HANDOVER",
     "STORAGE_EMULATOR_HOST",
-    "SUMMARIZE_URL",  # the local one, which is not encrypted
+    "SUMMARIZE_URL",  # the local URL is not encrypted
     "SUMMARY_QUEUE",
     "WEBHOOK_SECRET",
 }
@@ -52,14 +52,14 @@ def test_no_function_starts_with_bad_settings(entry_point: str) -> None:
     assert CANARY not in ended.stdout + ended.stderr
 
 
-def test_the_sentence_of_the_process_is_that_of_the_settings(
+def test_the_process_ends_with_the_message_of_the_settings(
     environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require()
     monkeypatch.delenv("AUDIO_BUCKET")
     settings.cache_clear()
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as raised:
         read()
     with pytest.raises(SystemExit, match="AUDIO_BUCKET") as ended:
         require()
-    assert ended.value.code == str(told.value)
+    assert ended.value.code == str(raised.value)

@@ -1,4 +1,4 @@
-"""Processes to supervise in tests, and ways to see which of them still run."""
+"""Processes to supervise in tests, and functions to see which of them still run."""
 
 import os
 import sys
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from infra.local.supervision.process import Process
 
-# Writes the process ids of itself, of a child in its group and of a child in a session of its own,
-# and sits there; deaf to SIGTERM, if told so.
+# Writes the process ids of itself, of a child in its group and of a child in another session, and
+# waits; with "deaf" it ignores SIGTERM.
 FAMILY = """
 import os, signal, subprocess, sys
 folder, deaf = sys.argv[1], sys.argv[2] == "deaf"
@@ -44,24 +44,24 @@ def pids(folder: Path) -> list[int]:
 
 
 def runs(pid: int) -> bool:
-    """Whether there is such a process; one that ended and was not collected yet does not count."""
+    """Whether the process runs; an ended process that was not reaped yet does not count."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
     except FileNotFoundError:
-        return not Path("/proc/self").exists()  # no /proc: the signal's answer stands
+        return not Path("/proc/self").exists()  # without /proc the result of the signal counts
 
 
 def survivors(folder: Path) -> list[int]:
-    """Those of a family that still run. An error when not all of it was ever there."""
+    """The processes of a family that still run. Fails when not all of them had started."""
     assert len(pids(folder)) == 3
     return [pid for pid in pids(folder) if runs(pid)]
 
 
 def forget(folder: Path) -> list[int]:
-    """Remove what a family wrote, so that the next one can be told from it; returns it."""
+    """Remove the process ids of a family, so that they do not mix with the next; returns them."""
     forgotten = pids(folder)
     for file in folder.glob("*.pid"):
         file.unlink()

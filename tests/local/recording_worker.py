@@ -1,4 +1,4 @@
-"""An HTTP target for the local services' tests: records what arrives, answers what it is told."""
+"""An HTTP target for the local services' tests: records requests and gives scripted answers."""
 
 import asyncio
 import socket
@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-# Generous, for a busy machine: no test waits for it unless it fails.
+# Generous, for a busy machine: only a failing test waits this long.
 DEADLINE_S = 30.0
-# The servers promise to stop within a second; the rest is for a busy machine.
+# The servers stop within a second; the rest is for a busy machine.
 STOP_WITHIN_S = 3.0
 
 
@@ -38,7 +38,7 @@ class Worker:
         self._arrived = asyncio.Condition()
 
     def answer_in_turn(self, *codes: int) -> None:
-        """Answer these codes in the order of arrival, the last one for ever."""
+        """Answer these codes in the order of arrival; repeat the last one."""
         remaining = list(codes)
 
         async def respond(_: Received) -> int:
@@ -71,7 +71,7 @@ async def recording_worker() -> AsyncIterator[Worker]:
     worker = Worker(f"http://127.0.0.1:{listening.getsockname()[1]}")
     methods = ["GET", "POST", "PUT"]
     app = Starlette(routes=[Route("/{path:path}", worker.handle, methods=methods)])
-    # Requests that a test leaves hanging are dropped at the end.
+    # Open requests of a test are dropped at the end.
     config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=0)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -83,7 +83,7 @@ async def recording_worker() -> AsyncIterator[Worker]:
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until a condition that has no event of its own (a server's state) holds."""
+    """Wait until a condition without an event (a server's state) holds."""
     async with asyncio.timeout(DEADLINE_S):
         while not await condition():  # the state is in another process
             await asyncio.sleep(0.02)

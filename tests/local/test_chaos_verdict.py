@@ -1,4 +1,4 @@
-"""The judge of scripts/chaos: a run in which all went well, and then one thing wrong at a time."""
+"""The verdict of scripts/chaos: on a run without faults, and on runs with one fault each."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,15 +103,15 @@ FAILED = {
     "processing_error": ProcessingError.of(ErrorCode.TRANSCRIPTION_FAILED, Stage.TRANSCRIPTION),
 }
 
-WRONGS: dict[str, tuple[Callable[[Evidence], Evidence], Promise]] = {
+FAULTS: dict[str, tuple[Callable[[Evidence], Evidence], Promise]] = {
     "no document": (lambda seen: replace(seen, visits={}), Promise.NOT_STUCK),
     "not at its end": (changed(**WAITING, wake_at=NOW), Promise.NOT_STUCK),
-    "nobody wakes it": (changed(**WAITING), Promise.WAKES_UP),
-    "woken after its end": (changed(wake_at=NOW + timedelta(hours=1)), Promise.WAKES_UP),
+    "without a wake-up": (changed(**WAITING), Promise.WAKES_UP),
+    "a wake-up after its end": (changed(wake_at=NOW + timedelta(hours=1)), Promise.WAKES_UP),
     "failed": (changed(**FAILED), Promise.COMPLETED),
     "paid for and not stored": (changed(**FAILED, transcription=None), Promise.NOT_LOST),
     "no pages": (lambda seen: replace(seen, pages={}), Promise.NOT_LOST),
-    "words that nobody served": (
+    "words that were not served": (
         lambda seen: replace(seen, jobs={VISIT: [replace(JOB, heard=())]}),
         Promise.NOT_LOST,
     ),
@@ -143,7 +143,7 @@ WRONGS: dict[str, tuple[Callable[[Evidence], Evidence], Promise]] = {
         ),
         Promise.LEGAL_STEPS,
     ),
-    "a step that the table has not": (
+    "a step outside of the transition table": (
         lambda seen: replace(
             seen,
             history={
@@ -165,25 +165,25 @@ WRONGS: dict[str, tuple[Callable[[Evidence], Evidence], Promise]] = {
 ID_1 = {"action_id": "a-1"}
 
 
-def test_where_all_went_well_nothing_is_broken() -> None:
+def test_a_run_without_faults_breaks_no_promise() -> None:
     verdict = judge([VISIT], all_well(), NOW)
     assert list(verdict.breaches) == []
     assert verdict.by_status[Status.COMPLETED] == 1
 
 
-@pytest.mark.parametrize("wrong", WRONGS)
-def test_every_wrong_is_noticed(wrong: str) -> None:
-    do_wrong, promise = WRONGS[wrong]
-    verdict = judge([VISIT], do_wrong(all_well()), NOW)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_is_noticed(fault: str) -> None:
+    add_fault, promise = FAULTS[fault]
+    verdict = judge([VISIT], add_fault(all_well()), NOW)
     assert verdict.broken(promise) > 0, verdict.breaches
 
 
-def test_charges_of_failed_jobs_are_none() -> None:
+def test_failed_jobs_are_not_charged() -> None:
     lost = Job("job-0", charged=False)
     assert not judge([VISIT], replace(all_well(), jobs={VISIT: [lost, JOB]}), NOW).breaches
 
 
-def test_one_seed_is_one_set_of_recordings_and_every_kind_of_trouble_is_in_it() -> None:
+def test_a_seed_decides_the_recordings_which_contain_every_kind_of_fault() -> None:
     planned = recordings(300, Random(5))
     assert planned == recordings(300, Random(5))
     assert planned != recordings(300, Random(6))

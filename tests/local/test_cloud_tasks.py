@@ -1,4 +1,4 @@
-"""The local Cloud Tasks as the real SDK client sees it: over gRPC, with tasks sent over HTTP."""
+"""The local Cloud Tasks, called by the real SDK client over gRPC, with tasks sent over HTTP."""
 
 import asyncio
 import signal
@@ -87,7 +87,7 @@ async def test_a_task_arrives_with_the_documented_headers_and_its_own(client, wo
     assert claims["exp"] - claims["iat"] == 3600
 
 
-async def test_the_audience_is_the_one_that_was_asked_for(client, worker):
+async def test_the_token_has_the_requested_audience(client, worker):
     oidc = {"service_account_email": "a@b.c", "audience": "https://summarize"}
     http_request = tasks_v2.HttpRequest(url=worker.url, oidc_token=oidc)
     await client.create_task(parent=QUEUE, task=a_task("", http_request=http_request))
@@ -96,15 +96,15 @@ async def test_the_audience_is_the_one_that_was_asked_for(client, worker):
     assert google.auth.jwt.decode(token, verify=False)["aud"] == "https://summarize"
 
 
-async def test_a_task_is_retried_until_2xx_and_then_gone_with_its_name_taken(client, worker):
+async def test_a_task_is_retried_until_2xx_and_its_name_stays_reserved(client, worker):
     worker.answer_in_turn(500, 429, 204)
     task = await client.create_task(parent=QUEUE, task=a_task(worker.url))
     received = await worker.received(3)
-    told = [
+    reported = [
         (h["x-cloudtasks-taskretrycount"], h.get("x-cloudtasks-taskpreviousresponse"))
         for h in (got.headers for got in received)
     ]
-    assert told == [("0", None), ("1", "500"), ("2", "429")]
+    assert reported == [("0", None), ("1", "500"), ("2", "429")]
     assert received[1].at - received[0].at >= 0.02
     await eventually(lambda: is_gone(client, task.name))
     with pytest.raises(exceptions.AlreadyExists):
@@ -112,7 +112,7 @@ async def test_a_task_is_retried_until_2xx_and_then_gone_with_its_name_taken(cli
     assert len(worker.requests) == 3
 
 
-async def test_of_many_creators_of_one_name_one_wins(client, worker):
+async def test_of_concurrent_creations_with_one_name_one_succeeds(client, worker):
     results = await asyncio.gather(
         *(client.create_task(parent=QUEUE, task=a_task(worker.url)) for _ in range(20)),
         return_exceptions=True,
@@ -122,7 +122,7 @@ async def test_of_many_creators_of_one_name_one_wins(client, worker):
     await worker.received(1)
 
 
-async def test_no_more_than_the_limit_runs_at_once_and_all_run(client, worker):
+async def test_all_tasks_run_and_never_more_than_the_concurrency_limit(client, worker):
     queue = tasks_v2.Queue(name=QUEUE, rate_limits={"max_concurrent_dispatches": 3})
     mask = field_mask_pb2.FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
     updated = await client.update_queue(queue=queue, update_mask=mask)
@@ -159,7 +159,7 @@ async def test_a_rate_limit_spreads_tasks_over_time(client, worker):
     assert received[-1].at - started_at >= beyond / 50 - 0.02
 
 
-async def test_a_paused_queue_holds_its_tasks_and_a_resumed_one_drains(client, worker):
+async def test_a_paused_queue_keeps_its_tasks_and_dispatches_them_after_resuming(client, worker):
     paused = await client.pause_queue(name=QUEUE)
     assert paused.state == tasks_v2.Queue.State.PAUSED
     for n in range(5):
@@ -230,7 +230,7 @@ BAD_TASKS = {
 
 
 @pytest.mark.parametrize("fields", BAD_TASKS.values(), ids=BAD_TASKS.keys())
-async def test_what_the_service_refuses_is_refused(client, fields):
+async def test_requests_that_the_service_refuses_are_refused(client, fields):
     task = tasks_v2.Task({"http_request": {"url": "http://127.0.0.1:1/"}} | fields)
     with pytest.raises(exceptions.InvalidArgument):
         await client.create_task(parent=QUEUE, task=task)
@@ -241,14 +241,14 @@ async def test_a_missing_queue_is_not_found(client):
         await client.create_task(parent=f"{LOCATION}/queues/none", task=tasks_v2.Task())
 
 
-async def test_an_unnamed_task_gets_a_name_of_its_own(client, worker):
+async def test_an_unnamed_task_gets_a_unique_name(client, worker):
     task = tasks_v2.Task(http_request={"url": worker.url})
     names = {(await client.create_task(parent=QUEUE, task=task)).name for _ in range(2)}
     assert len(names) == 2
     await worker.received(2)
 
 
-async def test_no_response_and_a_late_one_are_failures(worker):
+async def test_a_missing_or_late_response_is_a_failure(worker):
     async def never(_):
         return await asyncio.Event().wait()
 
@@ -259,7 +259,7 @@ async def test_no_response_and_a_late_one_are_failures(worker):
         assert await send(http, unused, DEADLINE_S) == UNREACHABLE
 
 
-async def test_a_worker_that_is_not_up_yet_gets_its_task_later(client):
+async def test_a_worker_that_starts_late_gets_its_task_later(client):
     async with recording_worker() as down:
         url = down.url
     task = await client.create_task(parent=QUEUE, task=a_task(url))

@@ -38,7 +38,7 @@ def a_task(task_id: str = "t", **fields) -> tasks_v2.Task:
 # Back-off
 
 
-def test_backoff_is_the_one_of_the_documentation():
+def test_the_backoff_equals_the_documented_example():
     settings = {
         "min_backoff": a_second(10),
         "max_backoff": a_second(300),
@@ -71,7 +71,7 @@ def test_backoff_doubles_and_then_grows_by_its_last_step(low, doublings):
     [
         (3, 0, 2, 999, False),
         (3, 0, 3, 0, True),
-        (3, 60, 3, 59, False),  # both limits have to be reached
+        (3, 60, 3, 59, False),  # both limits must be reached
         (3, 60, 2, 60, False),
         (3, 60, 3, 60, True),
         (-1, 60, 99, 59, False),
@@ -106,7 +106,7 @@ def test_a_bucket_gives_at_most_its_burst_and_its_rate(per_second, burst, pauses
 
 
 @given(st.floats(0.1, 500), st.integers(1, 100))
-def test_a_bucket_keeps_its_promise_of_the_next_token(per_second, burst):
+def test_a_token_is_available_at_the_predicted_time(per_second, burst):
     bucket = TokenBucket(per_second, burst, NOW)
     while bucket.try_take(NOW):
         pass
@@ -129,10 +129,10 @@ def test_a_queue_dispatches_its_burst_and_then_its_rate():
     assert len(queue.take_due(NOW + a_second(60))) == 2
 
 
-# The life of a task
+# Creation, retries and end of a task
 
 
-def test_a_name_is_taken_for_an_hour_after_the_task_is_done():
+def test_a_name_is_reserved_for_an_hour_after_the_task_is_done():
     queue = a_queue()
     queue.create(a_task(), NOW)
     with pytest.raises(exceptions.AlreadyExists):
@@ -144,7 +144,7 @@ def test_a_name_is_taken_for_an_hour_after_the_task_is_done():
 
 
 @pytest.mark.parametrize("end", ["delete", "purge"])
-def test_a_deleted_name_stays_taken_too(end):
+def test_the_name_of_a_deleted_task_is_reserved_too(end):
     queue = a_queue()
     queue.create(a_task(), NOW)
     queue.purge(NOW) if end == "purge" else queue.delete(a_task().name, NOW)
@@ -153,7 +153,7 @@ def test_a_deleted_name_stays_taken_too(end):
         queue.create(a_task(), NOW)
 
 
-def test_tasks_are_dispatched_at_their_time_and_in_its_order():
+def test_tasks_are_dispatched_at_their_scheduled_times_in_order():
     queue = a_queue()
     for task_id, delay_s in (("late", 20), ("early", 10)):
         queue.create(a_task(task_id, schedule_time=NOW + a_second(delay_s)), NOW)
@@ -171,16 +171,16 @@ def test_a_time_in_the_past_means_now():
 def test_a_failure_is_retried_after_its_backoff_and_counted_by_kind():
     queue = a_queue(retry={"min_backoff": a_second(1), "max_backoff": a_second(60)})
     queue.create(a_task(), NOW)
-    now, told = NOW, []
+    now, reported = NOW, []
     for answer, wait_s in ((ERROR, 1), (Answer(404, 5), 2), (TIMED_OUT, 4)):
         (attempt,) = queue.take_due(now)
-        told.append((attempt.retry_count, attempt.execution_count, attempt.previous_response))
+        reported.append((attempt.retry_count, attempt.execution_count, attempt.previous_response))
         assert queue.finish(attempt, answer, now) == "retry"
         assert queue.next_wake() == now + a_second(wait_s)
         now += a_second(wait_s)
     (attempt,) = queue.take_due(now)
-    told.append((attempt.retry_count, attempt.execution_count, attempt.previous_response))
-    assert told == [(0, 0, None), (1, 0, 500), (2, 1, 404), (3, 1, None)]
+    reported.append((attempt.retry_count, attempt.execution_count, attempt.previous_response))
+    assert reported == [(0, 0, None), (1, 0, 500), (2, 1, 404), (3, 1, None)]
     assert (attempt.task.dispatch_count, attempt.task.response_count) == (4, 2)
     assert queue.finish(attempt, OK, now) == "done"
     assert queue.names() == []
@@ -202,7 +202,7 @@ def test_a_tasks_own_retry_config_overrides_the_queues():
     assert queue.finish(queue.take_due(NOW)[0], ERROR, NOW) == "given up"
 
 
-def test_no_more_than_the_limit_is_in_flight():
+def test_tasks_in_flight_never_exceed_the_concurrency_limit():
     queue = a_queue(limits={"max_concurrent_dispatches": 2})
     for n in range(3):
         queue.create(a_task(f"t{n}"), NOW)
@@ -213,7 +213,7 @@ def test_no_more_than_the_limit_is_in_flight():
     assert len(queue.take_due(NOW)) == 1
 
 
-def test_a_paused_queue_holds_and_a_resumed_one_drains():
+def test_a_paused_queue_keeps_its_tasks_and_dispatches_them_after_resuming():
     queue = a_queue()
     queue.pause()
     queue.create(a_task(), NOW)
@@ -234,7 +234,7 @@ def test_run_now_ignores_schedule_pause_and_a_running_attempt():
     assert queue.take_due(NOW + a_second(1000)) == []
 
 
-def test_the_answer_to_a_deleted_task_changes_nothing_but_frees_its_place():
+def test_the_answer_to_a_deleted_task_only_frees_its_permit():
     queue = a_queue(limits={"max_concurrent_dispatches": 1})
     queue.create(a_task("deleted"), NOW)
     (attempt,) = queue.take_due(NOW)

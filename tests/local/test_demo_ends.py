@@ -15,13 +15,13 @@ from rich.console import Console
 
 from infra.local import memory_functions
 from infra.local.client import VisitDocuments
-from infra.local.demo import SAMPLE, brought_to_its_end
+from infra.local.demo import SAMPLE, process_on_new_stack
 from infra.local.memory_functions import FunctionsFailed
 from infra.local.stack import Options
 from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber
 from lumimd.domain.errors import DeploymentFault, ErrorCode, ProviderRefuses
 from lumimd.domain.visit import Status
-from lumimd.pipeline import recover, submit
+from lumimd.pipeline import accept, recover, summarize
 from lumimd.runtime import settings
 from lumimd.runtime.services import uninstall
 from lumimd.telemetry import logs
@@ -35,20 +35,20 @@ class Demo:
     """A demo with scripted speech, and its output."""
 
     def __init__(self) -> None:
-        self._told = io.StringIO()
+        self._output = io.StringIO()
 
     async def run(self, patience_s: float = PATIENCE_S) -> VisitDocuments | None:
-        return await brought_to_its_end(
+        return await process_on_new_stack(
             SAMPLE,
             "demo-visit",
             Options(in_memory=True, scripted=True, env={}),
-            Console(file=self._told, soft_wrap=True),
+            Console(file=self._output, soft_wrap=True),
             patience_s=patience_s,
         )
 
     @property
-    def told(self) -> str:
-        return self._told.getvalue()
+    def printed(self) -> str:
+        return self._output.getvalue()
 
 
 @pytest_asyncio.fixture
@@ -66,7 +66,7 @@ async def demo(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Demo]:
 
     monkeypatch.setattr(AssemblyAITranscriber, "__init__", build_and_remember)
     yield Demo()
-    for client in clients:  # a process that ends need not; this one goes on
+    for client in clients:  # needed, since this process does not end with the demo
         await client.aclose()
     uninstall()
     settings.settings.cache_clear()
@@ -81,40 +81,40 @@ async def hang(*_: object, **__: object) -> None:
     await asyncio.Event().wait()
 
 
-async def test_a_demo_that_nothing_hinders_completes(demo: Demo) -> None:
+async def test_a_demo_without_faults_completes(demo: Demo) -> None:
     documents = await demo.run(PLENTY_S)
     assert documents is not None
     assert documents.visit.status is Status.COMPLETED
-    assert "Nothing has moved" not in demo.told
+    assert "No progress" not in demo.printed
 
 
 @pytest.mark.parametrize(
     ("step", "reasons"),
     [
-        ("accept", ("no function has noted the visit", "The event of the upload got 500")),
-        ("summarize", ("stands at transcript ready", "A task got 500", "summary, RuntimeError")),
+        ("accept", ("no function has stored the visit", "The upload event got 500")),
+        ("summarize", ("is at transcript ready", "A task got 500", "summary, RuntimeError")),
     ],
 )
 async def test_a_function_that_fails_each_time_ends_the_demo_with_its_error(
     demo: Demo, monkeypatch: pytest.MonkeyPatch, step: str, reasons: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(submit, step, bug)
+    monkeypatch.setattr({"accept": accept, "summarize": summarize}[step], step, bug)
     assert await demo.run() is None
-    for reason in ("Nothing has moved for 8 s", "functions logged bug", "RuntimeError", *reasons):
-        assert reason in demo.told
-    assert CANARY not in demo.told
+    for reason in ("No progress for 8 s", "functions logged bug", "RuntimeError", *reasons):
+        assert reason in demo.printed
+    assert CANARY not in demo.printed
 
 
 async def test_a_scheduled_function_that_fails_is_named(
     demo: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recover, "wake_due", bug)
-    monkeypatch.setattr(submit, "accept", hang)
+    monkeypatch.setattr(accept, "accept", hang)
     assert await demo.run() is None
-    assert "The job wake-due-visits got 500" in demo.told
+    assert "The job wake-due-visits got 500" in demo.printed
 
 
-async def test_a_visit_that_is_held_ends_the_demo_and_says_since_when(
+async def test_a_held_visit_ends_the_demo_with_the_start_of_the_hold(
     demo: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refused(*_: object, **__: object) -> str:
@@ -122,18 +122,18 @@ async def test_a_visit_that_is_held_ends_the_demo_and_says_since_when(
 
     monkeypatch.setattr(AssemblyAITranscriber, "submit", refused)
     assert await demo.run() is None
-    assert "held since" in demo.told
+    assert "held since" in demo.printed
 
 
-async def test_a_function_that_hangs_keeps_neither_the_demo_nor_its_end_waiting(
+async def test_a_hanging_function_blocks_neither_the_demo_nor_its_end(
     demo: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submit, "accept", hang)
+    monkeypatch.setattr(accept, "accept", hang)
     assert await demo.run() is None
-    assert "No log tells of a failure." in demo.told
+    assert "The logs contain no failure." in demo.printed
 
 
-async def test_functions_that_cannot_be_loaded_end_it_at_once(
+async def test_functions_that_cannot_be_loaded_end_the_demo_at_once(
     demo: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -144,7 +144,9 @@ async def test_functions_that_cannot_be_loaded_end_it_at_once(
         await demo.run(PLENTY_S)
 
 
-async def test_bad_settings_end_it_at_once(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bad_settings_end_the_demo_at_once(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AUDIO_RETENTION_DAYS", "many")
     with pytest.raises(FunctionsFailed, match="AUDIO_RETENTION_DAYS"):
         await demo.run(PLENTY_S)

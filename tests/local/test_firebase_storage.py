@@ -1,4 +1,4 @@
-"""The local Firebase Storage: what the rules allow and refuse, and uploads that break off."""
+"""The local Firebase Storage: permissions like those of the rules, and interrupted uploads."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ from tests.support.servers import running, skipped_without_emulators
 
 PAGE = "http://localhost:5173"
 PATH = "visits/alice/v1/audio.m4a"
-SOUND = bytes(range(256)) * 4096  # a mebibyte, with every byte, line ends among them
+SOUND = bytes(range(256)) * 4096  # a mebibyte with every byte value, also line ends
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     front = (
         *(sys.executable, "-m", "infra.local.firebase_storage"),
         *("--port", str(ports["firebase_storage"]), "--storage", bucket_url),
-        # The bucket that the rules' tests ask of, and the page that may.
+        # The bucket of the rules' tests, and the allowed page.
         *("--bucket", PROJECT, "--origins", PAGE),
     )
     processes = [
@@ -67,7 +67,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(bucket_url, host)
 
 
-def test_it_allows_and_refuses_what_the_emulator_does_under_the_rules(
+def test_its_permissions_equal_those_of_the_emulator_under_the_rules(
     servers: Servers, tmp_path: Path
 ) -> None:
     """One suite for both; tests/rules runs it against the emulator of firebase-tools."""
@@ -83,13 +83,13 @@ def test_it_allows_and_refuses_what_the_emulator_does_under_the_rules(
 @pytest.mark.parametrize(
     ("size", "fits"), [(0, False), (1, True), (MAX_BYTES, True), (MAX_BYTES + 1, False)]
 )
-def test_the_limit_of_size_is_the_pipelines(size: int, fits: bool) -> None:
+def test_the_size_limit_is_that_of_the_pipeline(size: int, fits: bool) -> None:
     assert may_create("alice", Upload(PATH, "audio/mp4", size)) is fits
 
 
 @dataclass
 class Phone:
-    """A client that speaks the protocol by itself, as one that was started anew."""
+    """A client that speaks the protocol without an SDK, such as a restarted app."""
 
     http: httpx.Client
     objects: str
@@ -122,7 +122,7 @@ def phone(servers: Servers) -> Iterator[Phone]:
         yield Phone(http, servers.objects, {"Authorization": f"Firebase {token}"})
 
 
-def test_another_client_goes_on_where_an_upload_stopped(phone: Phone) -> None:
+def test_another_client_continues_an_interrupted_upload(phone: Phone) -> None:
     path = "visits/alice/resumed/audio.m4a"
     url = phone.start(path)
     half = 512 * 1024
@@ -135,7 +135,7 @@ def test_another_client_goes_on_where_an_upload_stopped(phone: Phone) -> None:
         done = later.step(url, "upload, finalize", SOUND[half:], offset=half)
         assert done.headers["X-Goog-Upload-Status"] == "final"
         assert done.json()["size"] == str(len(SOUND))
-        # Asked again, since the answer may have been lost.
+        # Sent twice, since the first answer may be lost.
         assert later.step(url, "query").headers["X-Goog-Upload-Status"] == "final"
     stored = phone.http.get(
         f"{phone.objects}/{path.replace('/', '%2F')}?alt=media", headers=phone.headers
@@ -145,7 +145,7 @@ def test_another_client_goes_on_where_an_upload_stopped(phone: Phone) -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 1, 300_000, len(SOUND)])
-def test_a_piece_that_does_not_fit_is_refused_and_harms_nothing(phone: Phone, offset: int) -> None:
+def test_a_piece_at_a_wrong_offset_is_refused_without_effect(phone: Phone, offset: int) -> None:
     url = phone.start(f"visits/alice/offset-{offset}/audio.m4a")
     phone.step(url, "upload", SOUND[:262144])
     assert phone.step(url, "upload, finalize", SOUND[:10], offset=offset).status_code == 400
@@ -153,7 +153,7 @@ def test_a_piece_that_does_not_fit_is_refused_and_harms_nothing(phone: Phone, of
     assert done.json()["size"] == str(len(SOUND))
 
 
-def test_of_two_uploads_to_one_place_the_first_to_end_stays(phone: Phone) -> None:
+def test_of_two_uploads_to_one_path_the_first_to_end_is_kept(phone: Phone) -> None:
     path = "visits/alice/raced/audio.m4a"
     first, second = phone.start(path), phone.start(path)
     assert phone.step(second, "upload, finalize", SOUND).status_code == 200
@@ -168,7 +168,7 @@ def test_a_cancelled_upload_is_gone(phone: Phone) -> None:
     assert phone.step(url, "query").status_code == 404
 
 
-def test_only_the_pages_of_the_stack_may_call(phone: Phone) -> None:
+def test_only_allowed_origins_may_call(phone: Phone) -> None:
     asked = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "x-goog-upload-command",
@@ -182,7 +182,7 @@ def test_only_the_pages_of_the_stack_may_call(phone: Phone) -> None:
 
 
 @pytest.mark.parametrize("named", [None, "http://localhost:1234"])
-def test_the_pages_that_may_call_the_stack_have_a_default(named: str | None) -> None:
+def test_the_allowed_origins_have_a_default(named: str | None) -> None:
     env = dict(os.environ) | ({"WEB_ORIGINS": named} if named else {"WEB_ORIGINS": ""})
     with skipped_without_emulators():
         planned = plan(Options(in_memory=True, env=env))
@@ -192,7 +192,7 @@ def test_the_pages_that_may_call_the_stack_have_a_default(named: str | None) -> 
     assert front.argv[-2:] == ("--origins", origins)
 
 
-def test_a_token_that_is_none_and_another_bucket_are_refused(phone: Phone) -> None:
+def test_an_invalid_token_and_another_bucket_are_refused(phone: Phone) -> None:
     bad = phone.http.get(f"{phone.objects}/{PATH}", headers={"Authorization": "Firebase none"})
     assert bad.status_code == 401
     other = phone.http.get(phone.objects.replace(PROJECT, "other"), headers=phone.headers)
@@ -209,12 +209,12 @@ def test_a_token_that_is_none_and_another_bucket_are_refused(phone: Phone) -> No
         ("multipart/related; boundary=x", b"--x\r\n{}\r\n--x\r\n\r\n1\r\n--x--"),
     ],
 )
-def test_a_body_that_is_no_pair_is_refused(content_type: str, body: bytes) -> None:
+def test_a_body_without_two_parts_is_refused(content_type: str, body: bytes) -> None:
     with pytest.raises(Malformed):
         metadata_and_content(content_type, body)
 
 
-def test_any_bytes_arrive_as_they_are() -> None:
+def test_any_bytes_arrive_unchanged() -> None:
     sound = b"\r\n--x\r\n" + SOUND + b"\r\n"
     body = b'--x\r\n\r\n{"a": 1}\r\n--x\r\nA: b\r\n\r\n' + sound + b"\r\n--x--\r\n"
     assert metadata_and_content("multipart/related; boundary=x", body) == ({"a": 1}, sound)

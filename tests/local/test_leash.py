@@ -1,4 +1,4 @@
-"""Nothing outlives the launcher, however the launcher ends."""
+"""No process of the stack outlives the launcher, for any end of the launcher."""
 
 import asyncio
 import os
@@ -35,14 +35,14 @@ for name in sys.argv[2:]:
     signal.signal(signal.Signals[name], signal.SIG_IGN)
 asyncio.run(main(Path(sys.argv[1])))
 """
-"""It sets what signals do, which it would otherwise inherit from the shell that runs the tests."""
+"""It sets its signal handlers; otherwise it would inherit them from the shell of the tests."""
 
 
 @asynccontextmanager
 async def launcher(
     folder: Path, *, ignored: Sequence[signal.Signals] = ()
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A launcher of a family, in a process of its own, when the family is up."""
+    """Start a launcher of a family in its own process; returns when the family is up."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", LAUNCHER, str(folder), *(each.name for each in ignored)),
         cwd=REPOSITORY,
@@ -60,7 +60,7 @@ async def launcher(
 
 
 def await_end_of(processes: list[int], timeout_s: float = 10) -> None:
-    """They are not ours to wait for: ask until they are gone."""
+    """Poll until the processes have ended; they are not children of this process."""
     deadline = time.monotonic() + timeout_s
     while left := [pid for pid in processes if runs(pid)]:
         assert time.monotonic() < deadline, f"still running: {left}"
@@ -68,7 +68,7 @@ def await_end_of(processes: list[int], timeout_s: float = 10) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
-async def test_nothing_survives_a_launcher_that_gets_a_signal(
+async def test_no_process_survives_a_signal_to_the_launcher(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     async with launcher(tmp_path) as process:
@@ -78,8 +78,8 @@ async def test_nothing_survives_a_launcher_that_gets_a_signal(
     assert not survivors(tmp_path)
 
 
-async def test_a_launcher_that_ignores_hangups_goes_on_until_it_is_stopped(tmp_path: Path) -> None:
-    """As under nohup, and as a background job of a script does with Ctrl-C."""
+async def test_a_launcher_that_ignores_sighup_runs_until_it_is_stopped(tmp_path: Path) -> None:
+    """As under nohup; a background job of a script ignores Ctrl-C in the same way."""
     ignored = (signal.SIGHUP, signal.SIGINT)
     async with launcher(tmp_path, ignored=ignored) as process:
         for number in ignored:
@@ -87,7 +87,7 @@ async def test_a_launcher_that_ignores_hangups_goes_on_until_it_is_stopped(tmp_p
         assert all(runs(pid) for pid in pids(tmp_path))
         assert process.returncode is None
         process.terminate()
-        assert await process.wait() == 1  # in order, and by no signal
+        assert await process.wait() == 1  # a normal exit, not by a signal
     await_end_of(pids(tmp_path))
 
 
@@ -96,16 +96,14 @@ def parent_of(pid: int) -> int:
     return int(stat.rpartition(")")[2].split()[1])
 
 
-async def test_a_leash_that_is_killed_takes_the_command_along(tmp_path: Path) -> None:
+async def test_killing_the_leash_ends_the_command(tmp_path: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("PR_SET_PDEATHSIG is Linux only")
     async with launcher(tmp_path):
         _, parent, _ = family_members = pids(tmp_path)
         os.kill(parent_of(parent), signal.SIGKILL)
         await_end_of([parent])
-        for (
-            pid
-        ) in family_members:  # without the leash nobody ends the others: the limit, not a wish
+        for pid in family_members:  # a known limit: without the leash the others are not ended
             if runs(pid):
                 os.kill(pid, signal.SIGKILL)
 
@@ -135,7 +133,7 @@ def test_a_command_that_cannot_be_started_is_named(tmp_path: Path) -> None:
         assert process.wait(timeout=10) == 127
 
 
-def test_sigterm_is_passed_on_and_the_command_may_take_its_time() -> None:
+def test_sigterm_is_forwarded_and_the_leash_waits_for_the_command() -> None:
     code = (
         "import signal, sys\n"
         "def end(*_):\n    print('ending', flush=True)\n    sys.exit(5)\n"
@@ -152,7 +150,7 @@ def test_sigterm_is_passed_on_and_the_command_may_take_its_time() -> None:
 
 
 @pytest.mark.parametrize("inherited", ["ignored", "blocked"])
-def test_the_command_inherits_no_signal_that_is_ignored_or_blocked(inherited: str) -> None:
+def test_the_command_inherits_no_ignored_or_blocked_signal(inherited: str) -> None:
     if sys.platform != "linux":
         pytest.skip("/proc is Linux only")
     numbers = "signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR1"
@@ -168,13 +166,13 @@ def test_the_command_inherits_no_signal_that_is_ignored_or_blocked(inherited: st
     )
     with process:
         assert process.stdout is not None
-        told = process.stdout.read()
+        printed = process.stdout.read()
         assert process.wait(timeout=10) == 0
-    masks = dict(line.split(":\t") for line in told.splitlines())
+    masks = dict(line.split(":\t") for line in printed.splitlines())
     assert {int(mask, 16) for mask in masks.values()} == {0}, masks
 
 
-def test_what_the_command_left_running_ends_with_it() -> None:
+def test_the_descendants_of_the_command_end_with_it() -> None:
     with leashed("sh", "-c", "sleep 3600 & echo $!") as process:
         assert process.stdout is not None
         left = int(process.stdout.readline())
@@ -182,6 +180,6 @@ def test_what_the_command_left_running_ends_with_it() -> None:
         assert not runs(left)
 
 
-def test_the_command_does_not_get_the_pipe_that_holds_the_leash() -> None:
+def test_the_command_does_not_inherit_the_pipe_of_the_leash() -> None:
     with leashed("cat") as process:
         assert process.wait(timeout=10) == 0  # at once: its standard input is empty

@@ -5,20 +5,20 @@ import socket
 from infra.local.supervision.ports import LOOPBACK, free_ports
 
 
-def test_a_preferred_port_is_taken_when_it_is_free() -> None:
+def test_a_free_preferred_port_is_picked() -> None:
     port = free_ports({"any": 0})["any"]
     assert free_ports({"wanted": port}) == {"wanted": port}
 
 
-def test_another_is_picked_when_somebody_listens_there() -> None:
+def test_another_port_is_picked_when_the_preferred_one_is_taken() -> None:
     with socket.create_server((LOOPBACK, 0)) as listener:
         taken = listener.getsockname()[1]
         assert free_ports({"wanted": taken})["wanted"] != taken
 
 
-def test_somebody_who_listens_on_every_address_counts_too() -> None:
+def test_a_listener_on_all_addresses_counts_too() -> None:
     with socket.create_server(("0.0.0.0", 0)) as listener:
-        listener.settimeout(0)  # nothing connects: it only occupies the port
+        listener.settimeout(0)  # it only occupies the port
         taken = listener.getsockname()[1]
         assert free_ports({"wanted": taken})["wanted"] != taken
 

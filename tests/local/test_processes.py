@@ -1,4 +1,4 @@
-"""The supervisor starts in order, reports what fails, and stops everything whatever happens."""
+"""The supervisor starts processes in order, reports failures, and always stops all processes."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from infra.local.supervision.processes import NotReady, Process, ProcessDied, Pr
 from infra.local.supervision.ready import http_ok, port_open
 from tests.local.family import family, forget, idle, pids, python, survivors
 
-SAYS_WHEN_IT_ENDS = """
+REPORTS_ITS_END = """
 import signal, sys
 def end(*_):
     with open(sys.argv[1], "a") as file:
@@ -31,7 +31,7 @@ def server(name: str, port: int, **settings: object) -> Process:
 
 
 class TestStarting:
-    async def test_one_after_another_in_the_order_of_the_list(self, tmp_path: Path) -> None:
+    async def test_processes_start_in_the_order_of_the_list(self, tmp_path: Path) -> None:
         ready: list[str] = []
         stack = [idle("first"), idle("second"), idle("third")]
         async with Processes(
@@ -70,7 +70,7 @@ class TestStarting:
             _, writer = await asyncio.open_connection("127.0.0.1", ports["tcp"])
             writer.close()
 
-    async def test_environment_and_folder_are_the_process_s_own(self, tmp_path: Path) -> None:
+    async def test_a_process_has_its_own_environment_and_folder(self, tmp_path: Path) -> None:
         (tmp_path / "folder").mkdir()
         code = "import os, signal; print(os.environ['GREETING'], os.getcwd()); signal.pause()"
         log = tmp_path / "logs" / "greeter.txt"
@@ -97,7 +97,7 @@ class TestStarting:
 
 
 class TestFailing:
-    async def test_what_is_not_ready_in_time_is_named_with_its_log(self, tmp_path: Path) -> None:
+    async def test_a_process_that_is_not_ready_in_time_is_an_error(self, tmp_path: Path) -> None:
         async def never() -> bool:
             return False
 
@@ -114,7 +114,7 @@ class TestFailing:
                 pytest.fail("it counted as ready")
         assert caught.value.exit_code is None
 
-    async def test_what_ends_before_it_is_ready_is_named_with_exit_code_and_log(
+    async def test_the_error_for_an_early_end_has_the_exit_code_and_the_log(
         self, tmp_path: Path
     ) -> None:
         broken = python("broken", "raise SystemExit('no such bucket')", ready=port_open(1))
@@ -124,7 +124,7 @@ class TestFailing:
             async with Processes([broken], run_dir=tmp_path):
                 pytest.fail("it counted as ready")
 
-    async def test_a_command_that_does_not_exist_says_so(self, tmp_path: Path) -> None:
+    async def test_the_error_names_a_command_that_does_not_exist(self, tmp_path: Path) -> None:
         absent = Process(name="absent", argv=("/nonexistent/java",), ready=port_open(1))
         with pytest.raises(
             ProcessDied, match=r"127(.|\n)*cannot start /nonexistent/java: No such file"
@@ -132,14 +132,14 @@ class TestFailing:
             async with Processes([absent], run_dir=tmp_path):
                 pytest.fail("it counted as ready")
 
-    async def test_a_failure_while_starting_stops_what_was_started(self, tmp_path: Path) -> None:
+    async def test_a_failure_during_the_start_stops_the_others(self, tmp_path: Path) -> None:
         stack = [family(tmp_path), python("broken", "raise SystemExit(3)", ready=port_open(1))]
         with pytest.raises(ProcessDied, match="exit code 3"):
             async with Processes(stack, run_dir=tmp_path):
                 pytest.fail("it counted as ready")
         assert not survivors(tmp_path)
 
-    async def test_a_death_while_another_starts_ends_the_start(self, tmp_path: Path) -> None:
+    async def test_a_death_during_the_start_ends_the_start(self, tmp_path: Path) -> None:
         async def never() -> bool:
             if mortal := pids(tmp_path):
                 os.kill(mortal[1], signal.SIGKILL)
@@ -158,32 +158,32 @@ class TestFailing:
                 await stack.wait()
             assert stack.is_running("other")
             assert not stack.is_running("family")
-            assert not survivors(tmp_path)  # its children went with it
+            assert not survivors(tmp_path)  # its children have ended too
 
 
 class TestStopping:
-    async def test_the_last_of_the_list_first(self, tmp_path: Path) -> None:
+    async def test_the_last_process_of_the_list_stops_first(self, tmp_path: Path) -> None:
         order = tmp_path / "order"
 
         def up(name: str) -> Process:
             async def ready() -> bool:
                 return "up" in (tmp_path / f"{name}.log").read_text()
 
-            return python(name, SAYS_WHEN_IT_ENDS, str(order), name, ready=ready)
+            return python(name, REPORTS_ITS_END, str(order), name, ready=ready)
 
         async with Processes([up("a"), up("b"), up("c")], run_dir=tmp_path):
             pass
         assert order.read_text() == "cba"
 
     @pytest.mark.parametrize("deaf", ["no", "deaf"])
-    async def test_grandchildren_go_too_even_from_a_session_of_their_own(
+    async def test_grandchildren_are_stopped_too_even_in_another_session(
         self, tmp_path: Path, deaf: str
     ) -> None:
         async with Processes([family(tmp_path, deaf, grace_s=0.2)], run_dir=tmp_path):
             assert len(survivors(tmp_path)) == 3
         assert not survivors(tmp_path)
 
-    async def test_an_exception_in_the_body_stops_everything_and_goes_on(
+    async def test_an_exception_in_the_body_stops_all_processes_and_propagates(
         self, tmp_path: Path
     ) -> None:
         with pytest.raises(KeyError, match="mine"):
@@ -191,7 +191,7 @@ class TestStopping:
                 raise KeyError("mine")
         assert not survivors(tmp_path)
 
-    async def test_cancelling_while_it_stops_skips_the_grace(self, tmp_path: Path) -> None:
+    async def test_a_cancellation_during_the_stop_skips_the_grace(self, tmp_path: Path) -> None:
         async def stack() -> None:
             async with Processes([family(tmp_path, "deaf", grace_s=3600)], run_dir=tmp_path):
                 up.set()
@@ -201,7 +201,7 @@ class TestStopping:
         task = asyncio.create_task(stack())
         await up.wait()
         task.cancel()
-        await asyncio.sleep(0)  # it begins to stop
+        await asyncio.sleep(0)  # let the stop begin
         task.cancel()
         async with asyncio.timeout(10):
             await asyncio.wait({task})
@@ -210,7 +210,7 @@ class TestStopping:
 
 
 class TestChaos:
-    async def test_a_killed_process_starts_again_with_its_log_kept(self, tmp_path: Path) -> None:
+    async def test_a_killed_process_starts_again_and_keeps_its_log(self, tmp_path: Path) -> None:
         async with Processes([family(tmp_path, "deaf", grace_s=0.2)], run_dir=tmp_path) as stack:
             await stack.kill("family")
             assert not stack.is_running("family")

@@ -1,6 +1,6 @@
-"""scripts/test-pythons: its commands on each Python, in clones that are removed afterwards.
+"""scripts/test-pythons runs its commands on each Python, in clones that are removed afterwards.
 
-The checkout here has stand-ins for the scripts that it calls: each notes where and how it ran.
+The test checkout has stand-ins for the called scripts, which note their folder and arguments.
 """
 
 import os
@@ -30,7 +30,7 @@ echo "demo ${PWD##*/} CI=${CI-unset} $*" >>"$NOTES"
 
 
 class Checkout:
-    """A repository with scripts/test-pythons and the stand-ins, and the stand-ins' notes."""
+    """A repository with scripts/test-pythons, the stand-ins and their notes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root / "checkout"
@@ -72,13 +72,15 @@ def on(version: str) -> list[str]:
     """The commands on one version, in CI."""
     return [
         f"setup /the/python{version}",
-        f"test {version} unset tests/unit tests/contract",
+        f"test {version} unset --fast tests",
         f"demo {version} CI=true --store memory --json",
         f"demo {version} CI=unset --json",
     ]
 
 
-def test_the_oldest_and_the_newest_run_each_in_a_clone_that_is_removed(checkout: Checkout) -> None:
+def test_the_oldest_and_the_newest_python_run_in_temporary_clones(
+    checkout: Checkout,
+) -> None:
     done = checkout.run(PYTHON="python-of-the-caller")
     assert done.returncode == 0, done.stderr
     assert checkout.notes == on("3.11") + on("3.13")
@@ -96,7 +98,7 @@ def test_a_missing_python_is_a_failure_in_ci(checkout: Checkout) -> None:
     assert "no python3.13" in done.stderr
 
 
-def test_elsewhere_a_missing_python_is_said_and_the_others_run(checkout: Checkout) -> None:
+def test_outside_of_ci_a_missing_python_is_reported_and_the_others_run(checkout: Checkout) -> None:
     done = checkout.run(MISSING="3.11", CI="")
     assert done.returncode == 0, done.stderr
     assert "Python 3.11 is not on this machine" in done.stdout
@@ -106,7 +108,7 @@ def test_elsewhere_a_missing_python_is_said_and_the_others_run(checkout: Checkou
     ]
 
 
-def test_a_failure_ends_it_and_leaves_nothing(checkout: Checkout) -> None:
+def test_a_failure_ends_the_run_and_removes_the_clone(checkout: Checkout) -> None:
     assert checkout.run(FAILS="3").returncode == 3
     assert checkout.notes == on("3.11")[:2]
     assert list(checkout.temporary.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The shipped recording through the real engine: heard right, by the right speaker."""
+"""The real engine transcribes the shipped recording correctly, with the right speakers."""
 
 import hashlib
 import threading
@@ -47,7 +47,7 @@ class TestEngine:
         assert {speaker for speaker, _ in words} == {"A", "B"}
 
     @pytest.mark.parametrize("medication", MEDICATIONS)
-    def test_every_medication_is_heard(self, heard, medication):
+    def test_every_medication_is_recognized(self, heard, medication):
         assert medication in " ".join(word.text for word in heard.words).lower()
 
     def test_the_rest_of_the_answer_is_plausible(self, heard):
@@ -58,7 +58,7 @@ class TestEngine:
         starts = [word.start for word in heard.words]
         assert starts == sorted(starts)
 
-    def test_files_that_are_not_speech_fail_in_the_services_words(self, engine, tmp_path):
+    def test_files_without_speech_fail_with_the_messages_of_the_service(self, engine, tmp_path):
         from infra.local.speech.recognition import RecognitionFailed
 
         for content, message in [
@@ -76,7 +76,7 @@ class TestEngine:
         heard = engine.transcribe(tmp_path / "file", params, threading.Event())
         assert (heard.words, heard.utterances, heard.speech_share) == ((), (), 0.0)
 
-    async def test_a_job_goes_through_the_whole_server(self, engine):
+    async def test_the_whole_server_completes_a_job(self, engine):
         from infra.local.speech.engine import EngineRecognizer
         from infra.local.speech.server import Options, create_app
         from infra.local.speech.testing import serving
@@ -110,7 +110,7 @@ def test_the_recording_is_small_enough_for_the_repository():
 
 
 class TestWordErrors:
-    """The measure itself."""
+    """Tests of the word error rate."""
 
     @pytest.mark.parametrize(
         ("text", "words"),
@@ -122,7 +122,7 @@ class TestWordErrors:
             ("one two twenty", "1 2 20"),
         ],
     )
-    def test_spellings_of_the_same_are_the_same(self, text, words):
+    def test_different_spellings_of_a_word_are_equal(self, text, words):
         assert normalised(text) == words.split()
 
     def test_errors_are_insertions_deletions_and_substitutions(self):
@@ -130,7 +130,7 @@ class TestWordErrors:
         heard = [("A", word) for word in ["a", "x", "d", "e"]]
         assert compare(said, heard).errors == 3
 
-    def test_labels_are_names_so_only_their_consistency_counts(self):
+    def test_only_the_consistency_of_speaker_labels_counts(self):
         said = [("D", "a"), ("P", "b"), ("D", "c"), ("P", "d")]
         heard = [("B", "a"), ("A", "b"), ("B", "c"), ("B", "d")]
         assert compare(said, heard).speaker_accuracy == 0.75

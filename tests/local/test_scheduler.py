@@ -1,4 +1,4 @@
-"""The local Cloud Scheduler: the pure job first, then the server as the real SDK client sees it."""
+"""The local Cloud Scheduler: the pure job, and the server called by the real SDK client."""
 
 import asyncio
 import signal
@@ -61,7 +61,7 @@ def test_a_job_ticks_by_its_schedule_in_its_time_zone(schedule, time_zone, tick)
     assert run.scheduled_at == tick
 
 
-def test_every_overrides_the_schedule_and_keeps_its_beat():
+def test_every_overrides_the_schedule_with_a_fixed_interval():
     job = scheduled(every=timedelta(seconds=5))
     assert job.next_wake() == NOON + timedelta(seconds=5)
     (run,) = job.take_due(NOON + timedelta(seconds=6))
@@ -69,7 +69,7 @@ def test_every_overrides_the_schedule_and_keeps_its_beat():
     assert job.next_wake() == NOON + timedelta(seconds=10)
 
 
-def test_a_tick_during_a_run_waits_for_its_end_and_several_make_one():
+def test_ticks_during_a_run_cause_one_run_after_it():
     job = scheduled()
     first_tick = job.next_wake()
     (run,) = job.take_due(first_tick)
@@ -83,7 +83,7 @@ def test_a_tick_during_a_run_waits_for_its_end_and_several_make_one():
     assert job.next_wake() == first_tick + minutes(4)
 
 
-def test_a_paused_job_does_not_tick_and_makes_up_for_nothing():
+def test_a_paused_job_does_not_tick_and_missed_ticks_are_not_made_up():
     job = scheduled()
     job.pause()
     assert (job.take_due(NOON + minutes(5)), job.next_wake()) == ([], None)
@@ -116,7 +116,7 @@ def test_a_failed_run_is_retried_with_backoff_for_the_same_tick():
     assert job.next_wake() == tick + minutes(60), "two retries, no more"
 
 
-def test_a_retry_that_would_come_after_the_next_tick_is_not_made():
+def test_a_retry_after_the_next_tick_is_not_made():
     job = scheduled(retry_config={"retry_count": 1, "min_backoff_duration": minutes(2)})
     tick = job.next_wake()
     job.finish(job.take_due(tick)[0], ERROR, tick)
@@ -209,7 +209,7 @@ async def test_a_paused_job_runs_only_by_hand_and_a_resumed_one_ticks(client, wo
     await worker.received(before + 3)
 
 
-async def test_a_failed_run_is_reported_and_the_job_goes_on(client, worker):
+async def test_a_failed_run_is_reported_and_the_job_continues(client, worker):
     worker.answer_in_turn(403)
     await client.create_job(parent=LOCATION, job=a_job(worker.url))
     await worker.received(2)
@@ -247,7 +247,7 @@ async def test_jobs_can_be_listed_updated_and_deleted(client, worker):
     ],
     ids=str,
 )
-async def test_what_the_service_refuses_is_refused(client, fields):
+async def test_requests_that_the_service_refuses_are_refused(client, fields):
     with pytest.raises(exceptions.InvalidArgument):
         await client.create_job(parent=LOCATION, job=a_job(**fields))
 

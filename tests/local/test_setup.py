@@ -1,7 +1,7 @@
-"""scripts/setup makes the environment of the lock, once, whatever happened to it before.
+"""scripts/setup creates the environment of the lock once, and repairs an incomplete one.
 
-It runs for real in a checkout of its own, without the network: the lock names wheels made here, and
-one of them is a stand-in for uv that notes how it was called and lets pip do the work.
+The script really runs, in a separate checkout without the network. The lock names wheels made here;
+one is a stand-in for uv that notes its arguments and calls pip.
 """
 
 import asyncio
@@ -60,9 +60,7 @@ class Checkout:
         with zipfile.ZipFile(path, "w") as wheel:
             for member, text in files.items():
                 entry = zipfile.ZipInfo(member)
-                entry.external_attr = (
-                    0o100755 << 16
-                )  # a file that may be run, which scripts must be
+                entry.external_attr = 0o100755 << 16  # executable, as scripts must be
                 wheel.writestr(entry, text)
             wheel.writestr(f"{info}/RECORD", record + f"{info}/RECORD,,\n")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -79,7 +77,7 @@ class Checkout:
         )
 
     def probe(self) -> str:
-        """The version of the package `probe` in .venv, or what Python said instead."""
+        """The version of the package `probe` in .venv, or Python's error message."""
         command = [".venv/bin/python", "-c", "import probe; print(probe.VERSION)"]
         done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
         return done.stdout.strip() or done.stderr
@@ -91,7 +89,7 @@ def _record_hash(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout in which scripts/setup has run; a test leaves it complete, too."""
+    """A checkout in which scripts/setup has run; each test leaves it complete."""
     made = Checkout(tmp_path_factory.mktemp("checkout"))
     (made.root / "scripts").mkdir()
     shutil.copy(SETUP, made.root / "scripts")
@@ -101,21 +99,21 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return made
 
 
-def test_makes_the_environment_of_the_lock(checkout: Checkout) -> None:
+def test_setup_creates_the_environment_of_the_lock(checkout: Checkout) -> None:
     assert checkout.probe() == "1.0"
 
 
-def test_the_second_run_finds_everything_done_and_says_nothing(checkout: Checkout) -> None:
+def test_a_second_run_does_nothing_and_prints_nothing(checkout: Checkout) -> None:
     done = checkout.setup()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_sourcing_it_calls_it_and_goes_on(checkout: Checkout) -> None:
+def test_sourcing_the_script_runs_it_and_continues(checkout: Checkout) -> None:
     done = checkout.setup("source scripts/setup && echo went on")
     assert (done.returncode, done.stdout) == (0, "went on\n")
 
 
-def test_a_changed_lock_is_installed_by_uv_when_the_lock_has_it(checkout: Checkout) -> None:
+def test_uv_installs_a_changed_lock_that_contains_uv(checkout: Checkout) -> None:
     stand_in = checkout.wheel("uv", "1.0", {"uv-1.0.data/scripts/uv": STAND_IN_FOR_UV})
     checkout.lock(checkout.wheel("probe", "2.0", {"probe.py": "VERSION = '2.0'\n"}), stand_in)
     done = checkout.setup()
@@ -126,7 +124,7 @@ def test_a_changed_lock_is_installed_by_uv_when_the_lock_has_it(checkout: Checko
     assert call.endswith("--require-hashes requirements.txt")
 
 
-def test_a_wrong_hash_is_refused_and_what_a_failed_run_left_is_made_anew(
+def test_a_wrong_hash_is_refused_and_the_next_run_replaces_the_remains(
     checkout: Checkout,
 ) -> None:
     right = checkout.wheel("probe", "3.0", {"probe.py": "VERSION = '3.0'\n"})
@@ -146,7 +144,7 @@ def test_a_wrong_hash_is_refused_and_what_a_failed_run_left_is_made_anew(
     assert checkout.probe() == "3.0"
 
 
-def test_asking_for_another_version_makes_the_environment_anew(
+def test_a_request_for_another_version_replaces_the_environment(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     other = stand_in(tmp_path / "python3.13", "3.13.99")
@@ -159,8 +157,10 @@ def test_asking_for_another_version_makes_the_environment_anew(
     assert checkout.setup().stderr == "", "it has the version that is asked for"
 
 
-async def test_killed_in_the_middle_and_run_twice_at_once(checkout: Checkout) -> None:
-    """The one that comes second waits, and both find everything in place."""
+async def test_two_concurrent_runs_after_a_killed_one_complete_the_environment(
+    checkout: Checkout,
+) -> None:
+    """The second run waits for the first."""
     shutil.rmtree(checkout.root / ".venv")
 
     async def begin() -> asyncio.subprocess.Process:
@@ -186,7 +186,7 @@ async def test_killed_in_the_middle_and_run_twice_at_once(checkout: Checkout) ->
     assert checkout.setup().stderr == ""
 
 
-def test_without_a_suitable_python_one_sentence_says_so(tmp_path: Path) -> None:
+def test_without_a_suitable_python_the_error_is_one_sentence(tmp_path: Path) -> None:
     empty = Checkout(tmp_path)
     (tmp_path / "scripts").mkdir()
     shutil.copy(SETUP, tmp_path / "scripts")

@@ -1,6 +1,6 @@
-"""Which Python scripts/setup takes: a supported one, the deployed version first, also from pyenv.
+"""scripts/setup takes a supported Python, the deployed version first, also from pyenv.
 
-The interpreters are stand-ins that say they are another version and are otherwise this one.
+The interpreters are stand-ins: this interpreter, which reports another version.
 """
 
 import os
@@ -19,7 +19,7 @@ TOOLS = ("bash", "env", "dirname", "cat", "sort")
 
 
 class Machine:
-    """A machine with the Pythons that a test gives it, and a checkout without .venv."""
+    """A machine with the Pythons of a test, and a checkout without .venv."""
 
     def __init__(self, root: Path) -> None:
         self.path = root / "bin"
@@ -35,7 +35,7 @@ class Machine:
         return stand_in(self.path / name, version)
 
     def pyenv_has(self, version: str) -> Path:
-        """A version that pyenv has installed and that is not selected: its shim fails."""
+        """A version that pyenv has installed but not selected: its shim fails."""
         name = f"python{version.rpartition('.')[0]}"
         executable(self.path / name, SHIM)
         return stand_in(self.pyenv / "versions" / version / "bin" / name, version)
@@ -86,7 +86,7 @@ def test_the_deployed_version_is_preferred(
     assert machine.taken() == str(machine.path / f"python{taken}")
 
 
-def test_a_python_that_is_asked_for_is_taken_and_no_other(machine: Machine) -> None:
+def test_only_the_requested_python_is_taken(machine: Machine) -> None:
     machine.has("python3.12", "3.12.1")
     other = machine.has("python3.11", "3.11.1")
     assert machine.taken(PYTHON="python3.11") == str(other)
@@ -101,7 +101,7 @@ def test_a_python_in_a_folder_with_a_space_is_taken(machine: Machine, tmp_path: 
 
 @pytest.mark.parametrize("python", ["", "python3.12"])
 @pytest.mark.parametrize("found_by", ["variable", "command", "home"])
-def test_a_version_that_pyenv_has_installed_and_not_selected_is_found(
+def test_a_version_that_pyenv_has_not_selected_is_found(
     machine: Machine, found_by: str, python: str
 ) -> None:
     machine.has("python3.11", "3.11.1")
@@ -116,7 +116,7 @@ def test_a_version_that_pyenv_has_installed_and_not_selected_is_found(
     assert machine.taken(PYTHON=python, **env) == str(newest)
 
 
-def test_a_working_environment_is_kept_when_no_python_is_asked_for(machine: Machine) -> None:
+def test_a_working_environment_is_kept_without_a_requested_python(machine: Machine) -> None:
     machine.has("python3.12", "3.12.1")
     kept = stand_in(machine.script.parents[1] / ".venv" / "bin" / "python", "3.13.0")
     assert machine.taken() == str(kept)

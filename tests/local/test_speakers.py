@@ -1,4 +1,4 @@
-"""Speaker labels: the parts that need no recording."""
+"""Speaker labels: the functions that need no recording."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def spoken(*words: tuple[str, int, int]) -> list[Word]:
 
 
 def voice(seed: int) -> np.ndarray:
-    """A direction in the space of voices; any two differ about as much as two people do."""
+    """A vector in the space of voices; any two differ about as much as the voices of two people."""
     return unit(np.abs(np.random.default_rng(seed).standard_normal(256)).astype(np.float32))
 
 
@@ -25,7 +25,7 @@ def noisy(centre: np.ndarray, count: int, amount: float, seed: int = 0) -> np.nd
 
 
 class TestUnits:
-    def test_a_pause_and_a_sentence_end_cut(self):
+    def test_a_pause_or_a_sentence_end_ends_a_unit(self):
         words = spoken(("How", 0, 200), ("old?", 200, 400), ("Ten", 410, 600), ("now", 950, 1100))
         assert units(words) == [(0, 2), (2, 3), (3, 4)]
 
@@ -37,7 +37,7 @@ class TestUnits:
 
 
 class TestSplit:
-    def test_two_voices_are_told_apart(self):
+    def test_two_voices_get_two_labels(self):
         vectors = np.stack([*noisy(voice(1), 3, 0.3), *noisy(voice(2), 3, 0.3, seed=5)])
         groups = split(vectors, np.ones(6, np.float32))
         assert len(set(groups[:3])) == len(set(groups[3:])) == 1
@@ -77,7 +77,7 @@ class TestTurns:
         ]
         assert {word.speaker for word in turns[0].words} == {"A"}
 
-    def test_a_long_pause_after_a_sentence_begins_a_new_one(self):
+    def test_a_long_pause_after_a_sentence_begins_a_new_turn(self):
         words = spoken(("Done.", 0, 100), ("Next", 2000, 2100), ("one", 5000, 5100))
         assert [turn.text for turn in utterances(words, [0, 0, 0])] == ["Done.", "Next one"]
 
@@ -87,13 +87,13 @@ class TestMel:
         assert mel_spectrogram(np.zeros(16_000, np.float32)).shape == (101, 40)
 
     @pytest.mark.parametrize(("hertz", "band"), [(250, 2), (1000, 13), (4000, 31)])
-    def test_a_tone_lights_its_band(self, hertz, band):
+    def test_a_tone_has_its_maximum_in_its_band(self, hertz, band):
         """Bands counted on the Slaney scale, where 8 kHz is 45.2 mels and 1 kHz is 15."""
         time = np.arange(16_000) / 16_000
         frames = mel_spectrogram(np.sin(2 * np.pi * hertz * time).astype(np.float32))
         assert abs(int(frames[50].argmax()) - band) <= 1
 
-    def test_only_quiet_audio_is_raised(self):
+    def test_only_quiet_audio_is_amplified(self):
         quiet, loud = np.full(100, 0.001, np.float32), np.full(100, 0.5, np.float32)
         assert louder(quiet).max() == pytest.approx(10 ** (-30 / 20), rel=1e-3)
         assert louder(loud).max() == 0.5

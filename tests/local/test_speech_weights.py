@@ -1,4 +1,4 @@
-"""Weights are found in the promised order and refused when they are not the expected ones."""
+"""Weights are found in the documented order and refused when their hash is unexpected."""
 
 import hashlib
 import pickle
@@ -23,7 +23,7 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 class TestWhisper:
     @pytest.fixture
     def packages(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-        """Two small packages that hold what their recorded hashes say."""
+        """Two small packages whose contents match the recorded hashes."""
         files = {"config.json": b"c", "tokenizer.json": b"t", "vocabulary.txt": b"v"}
         for name in weights.WHISPER_PACKAGES:
             (tmp_path / name / "data").mkdir(parents=True)
@@ -38,7 +38,7 @@ class TestWhisper:
         monkeypatch.setattr(weights, "_package_folder", lambda name: tmp_path / name)
         return tmp_path
 
-    def test_a_folder_of_the_users_own_comes_first(self, packages, monkeypatch, tmp_path):
+    def test_the_users_own_folder_precedes_the_packages(self, packages, monkeypatch, tmp_path):
         own = tmp_path / "own"
         own.mkdir()
         monkeypatch.setenv("WHISPER_MODEL_DIR", str(own))
@@ -47,7 +47,7 @@ class TestWhisper:
         (own / "model.bin").touch()
         assert weights.whisper_model() == own
 
-    def test_the_packages_parts_are_put_together_once(self, packages):
+    def test_the_parts_of_the_packages_are_assembled_once(self, packages):
         folder = weights.whisper_model()
         assert (folder / "model.bin").read_bytes() == b"onetwo"
         assert folder.parent == packages / "cache"
@@ -75,7 +75,7 @@ class TestVoiceEncoder:
         with pytest.raises(WeightsError, match="Refusing"):
             weights.voice_encoder()
 
-    def test_nothing_to_load_is_said(self, monkeypatch):
+    def test_missing_weights_are_reported(self, monkeypatch):
         monkeypatch.setattr(weights, "_package_folder", lambda name: None)
         with pytest.raises(WeightsError, match="Resemblyzer"):
             weights.voice_encoder()

@@ -1,4 +1,4 @@
-"""A visit that stops moving is noticed; recognition under way counts as movement, however slow."""
+"""A visit without progress is detected; running recognition is progress, also when slow."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -14,18 +14,18 @@ NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
 def idle_after(*looks: Signs) -> float:
-    """For how long a watch that looks every hour has seen no progress, after these looks."""
+    """Hours without progress of a watch that looks every hour, after these looks."""
     watch = Watch(0)
     for number, signs in enumerate(looks, start=1):
         watch.note(signs, number * HOUR_S)
     return watch.idle_s(len(looks) * HOUR_S) / HOUR_S
 
 
-def test_a_visit_that_no_function_notes_is_idle_from_the_beginning() -> None:
+def test_a_visit_that_no_function_stores_is_idle_from_the_beginning() -> None:
     assert idle_after(Signs(), Signs(), Signs()) == 3
 
 
-def test_a_step_further_is_progress_once() -> None:
+def test_a_higher_percentage_is_progress_once() -> None:
     assert idle_after(Signs(percent=10), Signs(percent=20)) == 0
     assert idle_after(Signs(percent=20), Signs(percent=20), Signs(percent=20)) == 2
 
@@ -35,12 +35,12 @@ def test_a_visit_that_goes_back_and_forth_makes_no_progress() -> None:
 
 
 @pytest.mark.parametrize("cpu_s_an_hour", [1, 100, 3600])
-def test_recognition_that_uses_the_processor_is_progress_however_slow(cpu_s_an_hour: int) -> None:
+def test_slow_recognition_that_uses_cpu_time_is_progress(cpu_s_an_hour: int) -> None:
     looks = (Signs(30, Recognition(1, hour * cpu_s_an_hour)) for hour in range(1, 100))
     assert idle_after(*looks) == 0
 
 
-def test_a_look_that_the_busy_server_does_not_answer_loses_nothing() -> None:
+def test_a_look_without_an_answer_of_the_busy_server_does_not_lose_progress() -> None:
     seen = Signs(30, Recognition(1, 10.0)), Signs(30), Signs(30), Signs(30, Recognition(1, 11.0))
     assert idle_after(*seen) == 0
 
@@ -49,11 +49,11 @@ def test_a_look_that_the_busy_server_does_not_answer_loses_nothing() -> None:
     "work",
     [
         Recognition(1, 5.0),  # it hangs
-        Recognition(1, 5.01),  # it answers looks, and does nothing else
-        Recognition(0, 500.0),  # it works, and not for this visit
+        Recognition(1, 5.01),  # it only answers looks
+        Recognition(0, 500.0),  # it works for no visit
     ],
 )
-def test_a_recognizer_that_does_not_recognize_is_no_progress(work: Recognition) -> None:
+def test_a_recognizer_without_recognition_work_is_no_progress(work: Recognition) -> None:
     assert idle_after(Signs(30, Recognition(1, 5.0)), Signs(30, work), Signs(30, work)) == 2
 
 
@@ -61,7 +61,7 @@ def test_a_provider_that_works_is_progress() -> None:
     assert idle_after(*[Signs(30, waits_for_provider=True)] * 50) == 0
 
 
-async def test_the_watch_ends_after_its_patience_and_no_sooner_than_progress_ends() -> None:
+async def test_the_watch_ends_after_its_patience_once_progress_has_ended() -> None:
     looks = 0
 
     async def look() -> Signs:
@@ -86,7 +86,7 @@ TROUBLE = Trouble(
     last_code=ErrorCode.TRANSCRIPTION_UNAVAILABLE,
     last_at=NOW,
 )
-CLAIMED = PENDING.model_copy(
+LEASED = PENDING.model_copy(
     update={"lease": Lease(holder="h", until=NOW + timedelta(minutes=1)), "wake_at": NOW}
 )
 
@@ -95,12 +95,12 @@ CLAIMED = PENDING.model_copy(
     ("seen", "untroubled"),
     [
         (TRANSCRIBING, True),
-        (CLAIMED, True),
+        (LEASED, True),
         (TRANSCRIBING.model_copy(update={"trouble": TROUBLE}), False),
         (TRANSCRIBING.model_copy(update={"held_since": NOW}), False),
         (TRANSCRIBING.model_copy(update={"wake_at": NOW - timedelta(minutes=1)}), False),
-        (CLAIMED.model_copy(update={"held_since": NOW}), False),
-        (CLAIMED.model_copy(update={"lease": None}), False),
+        (LEASED.model_copy(update={"held_since": NOW}), False),
+        (LEASED.model_copy(update={"lease": None}), False),
     ],
 )
 def test_a_provider_works_while_the_pipeline_waits_for_it_untroubled(

@@ -1,4 +1,4 @@
-"""`scripts/summarize`: the pipeline's documents for a transcript, offline and by the same code."""
+"""`scripts/summarize` makes the pipeline's documents for a transcript offline, by the same code."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def visit(tmp_path: Path) -> str:
 
 
 def written(tmp_path: Path, *answers: str) -> list[str]:
-    """Arguments that have these answers given in place of a model's."""
+    """Arguments for these answers in place of a model."""
     arguments = []
     for number, answer in enumerate(answers):
         file = tmp_path / f"answer-{number}.json"
@@ -96,7 +96,7 @@ OTHER_IDS = GOOD.replace('"u1"', '" U1 "')
         (["null"], "rules", 2),
     ],
 )
-def test_a_models_answer_goes_the_way_of_every_models_answer(
+def test_a_scripted_answer_is_processed_like_that_of_a_model(
     visit: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -119,7 +119,7 @@ async def test_answers_are_consumed_in_order_and_the_last_one_repeats() -> None:
 
 
 @pytest.mark.parametrize("content", ["", " \n", '{"utterances": []}'])
-def test_a_transcript_that_says_nothing_ends_as_in_production(
+def test_a_transcript_without_content_ends_as_in_production(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
     file = tmp_path / "silent.txt"
@@ -147,12 +147,12 @@ def test_a_bad_file_is_named_and_the_others_are_still_processed(
     assert main(["--json", str(bad), visit, str(missing), visit]) == 1
     printed = capsys.readouterr()
     assert printed.out.count("\n") == 2
-    told = printed.err.splitlines()
-    assert [line.rpartition(": ")[0] for line in told] == [str(bad), str(missing)]
+    errors = printed.err.splitlines()
+    assert [line.rpartition(": ")[0] for line in errors] == [str(bad), str(missing)]
     assert "canary" not in printed.err
 
 
-def test_an_answer_that_is_not_there_is_named(
+def test_a_missing_answer_file_is_named(
     visit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = str(tmp_path / "none.json")

@@ -14,31 +14,31 @@ def logged(event: str, severity: str, **fields: object) -> str:
     return json.dumps({"event": event, "severity": severity, **fields})
 
 
-def told(run_dir: Path, **services: list[str]) -> list[str]:
-    """The symptoms of a run whose parts have logged these lines."""
-    for part, lines in services.items():
+def symptoms_of(run_dir: Path, **logs: list[str]) -> list[str]:
+    """The symptoms of a run whose processes have logged these lines."""
+    for part, lines in logs.items():
         (run_dir / f"{part}.log").write_text("\n".join(lines))
     return symptoms(run_dir)
 
 
-def test_failures_are_told_by_part_event_and_place_and_counted(tmp_path: Path) -> None:
+def test_failures_are_listed_by_process_event_and_place_with_their_number(tmp_path: Path) -> None:
     bug = logged("bug", "ERROR", stage="summary", errorClass="KeyError", errorAt="main.py:30")
-    assert told(tmp_path, summarize_visit=[bug] * 3) == [
+    assert symptoms_of(tmp_path, summarize_visit=[bug] * 3) == [
         "summarize_visit logged bug (summary, KeyError, main.py:30), 3 times"
     ]
 
 
-def test_a_fault_of_the_deployment_is_told_with_its_reason(tmp_path: Path) -> None:
+def test_a_deployment_fault_is_listed_with_its_reason(tmp_path: Path) -> None:
     refused = logged("provider_refuses", "ERROR", dependency="transcription", reason="key_refused")
-    (symptom,) = told(tmp_path, functions=[refused])
+    (symptom,) = symptoms_of(tmp_path, functions=[refused])
     assert "transcription, key_refused" in symptom
 
 
 @pytest.mark.parametrize(
     ("part", "line", "symptom"),
     [
-        ("eventarc", "event 1f2: 500, will be delivered again", "The event of the upload got 500"),
-        ("eventarc", "event 1f2: ReadTimeout, will be delivered again", "upload got ReadTimeout"),
+        ("eventarc", "event 1f2: 500, will be delivered again", "The upload event got 500"),
+        ("eventarc", "event 1f2: ReadTimeout, will be delivered again", "event got ReadTimeout"),
         ("tasks", "12:00 tasks task a-1 attempt 3: 503, tried again", "A task got 503"),
         ("tasks", "task a-1 attempt 3: unavailable, tried again", "A task got unavailable"),
         ("scheduler", "12:00 job wake-due-visits: 500", "The job wake-due-visits got 500"),
@@ -47,11 +47,11 @@ def test_a_fault_of_the_deployment_is_told_with_its_reason(tmp_path: Path) -> No
         ("api", "lumimd.domain.errors.SettingsError: mend", "api raised SettingsError"),
     ],
 )
-def test_an_answer_that_is_no_success_is_told_by_its_caller(
+def test_an_unsuccessful_call_is_listed_by_its_caller(
     tmp_path: Path, part: str, line: str, symptom: str
 ) -> None:
-    assert symptom in told(tmp_path, **{part: [line, line]})[0]
-    assert told(tmp_path, **{part: [line, line]})[0].endswith(", twice")
+    assert symptom in symptoms_of(tmp_path, **{part: [line, line]})[0]
+    assert symptoms_of(tmp_path, **{part: [line, line]})[0].endswith(", twice")
 
 
 @pytest.mark.parametrize(
@@ -69,20 +69,20 @@ def test_an_answer_that_is_no_success_is_told_by_its_caller(
     ],
 )
 def test_a_success_is_no_symptom(tmp_path: Path, line: str) -> None:
-    assert told(tmp_path, part=[line]) == []
+    assert symptoms_of(tmp_path, part=[line]) == []
 
 
-def test_errors_are_told_before_warnings_and_no_more_than_a_person_reads(tmp_path: Path) -> None:
+def test_errors_are_listed_before_warnings_up_to_a_limit(tmp_path: Path) -> None:
     warnings = [logged(f"warning_{number}", "WARNING") for number in range(2 * MOST)]
-    lines = told(tmp_path, functions=[*warnings, *warnings, logged("bug", "ERROR")])
+    lines = symptoms_of(tmp_path, functions=[*warnings, *warnings, logged("bug", "ERROR")])
     assert len(lines) == MOST
     assert lines[0] == "functions logged bug, once"
 
 
-def test_no_message_is_told(tmp_path: Path) -> None:
+def test_no_message_is_listed(tmp_path: Path) -> None:
     lines = [
         f"ValueError: {CANARY}",
         logged("bug", "ERROR", summary=CANARY, text=CANARY),
         CANARY,
     ]
-    assert CANARY not in " ".join(told(tmp_path, functions=lines))
+    assert CANARY not in " ".join(symptoms_of(tmp_path, functions=lines))

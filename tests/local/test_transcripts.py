@@ -1,4 +1,4 @@
-"""Transcripts as people have them: JSON, or text in any script with the speaker before a colon."""
+"""Transcripts are read from JSON, or from text in any script with the speaker before a colon."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ TEXT: dict[str, tuple[str | bytes, Said]] = {
     "blanks around": ("  D :  Hello.  \n\tP:Hi, doctor.\t", HELLO),
     "a line that goes on": ("D: Hello.\nP: Hi,\n  doctor.", HELLO),
     "words on the next line": ("D:\nHello.\nP:\n\nHi, doctor.", HELLO),
-    "a speaker who says nothing": ("D: Hello.\nX:\nP: Hi, doctor.", HELLO),
+    "a speaker without words": ("D: Hello.\nX:\nP: Hi, doctor.", HELLO),
     "names": (
         "Speaker 1: Hello.\nDr. Ann-Marie O'Hara 2: Hi.",
         [("Speaker 1", "Hello."), ("Dr. Ann-Marie O'Hara 2", "Hi.")],
@@ -47,7 +47,7 @@ TEXT: dict[str, tuple[str | bytes, Said]] = {
         ],
     ),
     "separators of other systems stay": ("D: a\u2028b\x85c\x0bd", [("D", "a\u2028b\x85c\x0bd")]),
-    "colons in what is said": (
+    "colons in the words": (
         "D: Take it at 10:30: not later.\nAt 10:30 I come.\nSee https://example.org",
         [("D", "Take it at 10:30: not later. At 10:30 I come. See https://example.org")],
     ),
@@ -55,7 +55,7 @@ TEXT: dict[str, tuple[str | bytes, Said]] = {
         "D: Hello.\nThis is what I told the other patient yesterday: rest.",
         [("D", "Hello. This is what I told the other patient yesterday: rest.")],
     ),
-    "nobody named": ("Hello.\nHi.", [("UNKNOWN", "Hello. Hi.")]),
+    "no speaker": ("Hello.\nHi.", [("UNKNOWN", "Hello. Hi.")]),
     "a note in brackets": ("[coughs]\nD: Hello.", [("UNKNOWN", "[coughs]"), ("D", "Hello.")]),
     "nothing": ("", []),
     "blank": (" \n\t\n", []),
@@ -82,7 +82,7 @@ def test_json_has_speakers_texts_and_times(tmp_path: Path) -> None:
     assert said_in(tmp_path, json.dumps({"utterances": []})) == []
 
 
-def test_where_there_are_no_times_one_utterance_follows_the_other(tmp_path: Path) -> None:
+def test_without_times_one_utterance_follows_the_other(tmp_path: Path) -> None:
     said = {"speaker": "A", "text": "one two three"}
     late = said | {"startMs": 60_000}
     backwards = said | {"startMs": 5_000, "endMs": 1_000}
@@ -131,7 +131,7 @@ def test_a_file_that_is_no_transcript_is_refused_without_quoting_it(
     assert len(str(refused.value)) < 80
 
 
-def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path) -> None:
     for file in (tmp_path / "none", tmp_path):
         with pytest.raises(BadTranscript):
             read_transcript(file)

@@ -1,6 +1,6 @@
-"""Word error rate and speaker accuracy of a transcript against the text that was spoken.
+"""Word error rate and speaker accuracy of a transcript against the spoken text.
 
-Text is compared as Whisper's evaluation does: lower case, no punctuation, numbers in digits, one
+The comparison is that of Whisper's evaluation: lower case, no punctuation, numbers in digits, one
 spelling for words that have two.
 """
 
@@ -44,12 +44,12 @@ class Comparison:
 
     @property
     def speaker_accuracy(self) -> float:
-        """Of the words that have a counterpart, whether it was heard right or wrong."""
+        """The share of matched words, right or wrong, with the right speaker."""
         return self.right_speaker / self.compared
 
 
 def normalised(text: str) -> list[str]:
-    """The words of a text in the form in which they are compared."""
+    """The words of a text in normalized form."""
     text = re.sub(r"(\d)(?=[a-z])", r"\1 ", text.lower().replace("-", " "))
     words: list[str] = []
     for word in re.findall(r"[a-z0-9']+", text):
@@ -58,12 +58,12 @@ def normalised(text: str) -> list[str]:
 
 
 def compare(reference: Sequence[SpokenWord], heard: Sequence[SpokenWord]) -> Comparison:
-    """Aligns by edit distance; names the heard speakers in the way that fits best."""
+    """Align by edit distance; map each speaker label to the speaker that fits best."""
     pairs, errors = _align([word for _, word in reference], [word for _, word in heard])
     named = {speaker for speaker, _ in heard}
     right = 0
     for name in named:
-        # Each label counts for the speaker it mostly falls on.
+        # The speaker of a label is the one with most of its words.
         truth = [reference[r][0] for r, h in pairs if heard[h][0] == name]
         right += max((truth.count(speaker) for speaker in set(truth)), default=0)
     return Comparison(len(reference), errors, right, len(pairs))
@@ -94,7 +94,7 @@ def _with_digits(words: list[str]) -> list[str]:
 
 
 def _align(a: Sequence[str], b: Sequence[str]) -> tuple[list[tuple[int, int]], int]:
-    """Positions that stand opposite each other, and the number of edits."""
+    """Pairs of aligned positions, and the number of edits."""
     cost = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i in range(len(a) + 1):
         for j in range(len(b) + 1):

@@ -1,7 +1,7 @@
 """Alert policies, parsed as Google's own message and evaluated minute by minute.
 
-What is evaluated is what our policies use: thresholds on aligned and reduced series, ratios,
-`duration`, missing data, and the combiners OR and AND.
+The evaluation supports the features that our policies use: thresholds on aligned and reduced
+series, ratios, `duration`, missing data, and the combiners OR and AND.
 """
 
 import json
@@ -33,7 +33,7 @@ GOOGLES: Final[Mapping[str, Sequence[float]]] = {
     "run.googleapis.com/request_latencies": (50.0, 100.0, 500.0, 1e3, 5e3, 1e4, 6e4),
     "monitoring.googleapis.com/uptime_check/check_passed": (),
 }
-"""The metrics of Google that we read; no others."""
+"""The only metrics of Google that we read."""
 
 Series = Mapping[str, Sequence[Point]]
 """Points by metric type."""
@@ -57,7 +57,7 @@ def parsed(text: str) -> Any:
 
 
 def terms(query: str) -> dict[str, frozenset[str]]:
-    """The values that a filter allows, by path; raises ValueError for what is not evaluated."""
+    """The values that a filter allows, by path; raises ValueError for an unsupported term."""
     allowed = {}
     for term in query.split(" AND "):
         found = _TERM.match(term)
@@ -88,7 +88,7 @@ def metric_types(condition: Any) -> frozenset[str]:
 
 @dataclass
 class Incident:
-    """Open from one minute to another; None: still open."""
+    """An incident, in seconds; `closed_at` None: still open."""
 
     opened_at: float
     closed_at: float | None = None
@@ -96,7 +96,7 @@ class Incident:
 
 @dataclass
 class _Condition:
-    """A condition and since when each of its groups is violated."""
+    """A condition, and the start of the violation of each of its groups."""
 
     proto: Any
     since: dict[tuple[str, ...], float] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class _Condition:
         if "condition_prometheus_query_language" in self.proto:
             query = PromQL.parsed(self.proto.condition_prometheus_query_language.query)
             return {()} if query.holds(series.get(query.metric_type, ()), now) else set()
-        assert "condition_threshold" in self.proto  # the other kind that is evaluated here
+        assert "condition_threshold" in self.proto  # the other supported kind
         rule = self.proto.condition_threshold
         violated = _violated(rule, series, now)
         self.since = {group: self.since.get(group, now) for group in violated}
@@ -114,7 +114,7 @@ class _Condition:
 
 
 def incidents(policy: Any, series: Series, until: float) -> list[Incident]:
-    """The incidents that the policy opens, looking once a minute from 0 to `until`."""
+    """The incidents that the policy opens, evaluated once a minute from 0 to `until`."""
     conditions = [_Condition(condition) for condition in policy.conditions]
     opened: list[Incident] = []
     running: dict[tuple[int, tuple[str, ...]], Incident] = {}

@@ -1,4 +1,4 @@
-"""Logs that can be read, and the real entry points with every part in memory."""
+"""Readable logs, and the real entry points with all services in memory."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A day in the life of the pipeline: the real entry points, parts in memory, good and bad hours."""
+"""A day of the pipeline: the real entry points, services in memory, successes and failures."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ REFUSED = Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False)
 
 @dataclass
 class Day:
-    """The functions as they are called in the course of a day, with breakers before the vendors."""
+    """The function calls of a day, with circuit breakers around the providers."""
 
     functions: Functions
     transcriber: MemoryTranscriber
@@ -58,13 +58,13 @@ class Day:
         await self.functions.finalize(self.functions.services.upload(visit_id), f"event-{visit_id}")
 
     async def job_ends(self, visit_id: str, state: Transcribed | Failed = HEARD) -> None:
-        """The provider finishes the newest job of the visit and says so."""
+        """The provider finishes the newest job of the visit and calls the webhook."""
         order = next(o for o in reversed(self.transcriber.orders) if o.visit_id == visit_id)
         self.transcriber.finish(order.transcript_id, state)
         await self.functions.webhook(visit_id, order.attempt, order.transcript_id)
 
     async def minutes_pass(self, minutes: int, *, scheduler: bool = True) -> None:
-        """The scheduler ticks every minute, and waiting tasks are run."""
+        """The scheduler ticks every minute, and the queued tasks run."""
         services = self.functions.services
         for _ in range(minutes):
             services.clock.advance(MINUTE)
@@ -73,7 +73,7 @@ class Day:
                 await count_visits(MemoryVisitCounts(services.store), services.clock.now())
             await self.functions.run_tasks()
 
-    async def asked_for_again(self, visit_id: str) -> None:
+    async def retried(self, visit_id: str) -> None:
         stored = await self.functions.services.store.get(visit_id)
         assert stored
         await save_event(self.functions.services, stored, retry_event(stored.visit))
@@ -92,26 +92,26 @@ class Day:
         self.summarizer.raises = []
 
     async def is_written_by_a_newer_release(self, visit_id: str) -> None:
-        """The visit is due, in a step that this release does not know."""
+        """Make the visit due, in a step that this release does not know."""
         services = self.functions.services
         stored = services.store.raw[f"visits/{visit_id}"]
         newer = {"currentStep": "of_a_newer_release", "wakeAt": services.clock.now()}
         services.store.raw[f"visits/{visit_id}"] = {**stored, **newer}
 
     @asynccontextmanager
-    async def line_is_broken(self) -> AsyncIterator[None]:
+    async def queue_is_broken(self) -> AsyncIterator[None]:
         async def broken(*_: object) -> list[object]:
             raise ValueError
 
         admission = self.functions.services.admission
-        whole = admission.admit_waiting
+        working = admission.admit_waiting
         admission.admit_waiting = broken  # type: ignore[assignment]
         yield
-        admission.admit_waiting = whole  # type: ignore[method-assign]
+        admission.admit_waiting = working  # type: ignore[method-assign]
 
 
 async def live(day: Day) -> None:
-    """Everything that a dashboard shows happens at least once."""
+    """Cause each event that a dashboard shows at least once."""
     for number in range(5):
         await day.uploads(f"good-{number}")
         await day.minutes_pass(2)
@@ -122,7 +122,7 @@ async def live(day: Day) -> None:
     for _ in range(5):
         await day.job_ends("stubborn", REFUSED)
         assert (await day.visit("stubborn")).processing_status is ProcessingStatus.FAILED
-        await day.asked_for_again("stubborn")
+        await day.retried("stubborn")
         await day.minutes_pass(1)
     await day.job_ends("stubborn")
     await day.minutes_pass(1)
@@ -158,5 +158,5 @@ async def live(day: Day) -> None:
 
     await day.functions.retain()
     await day.is_written_by_a_newer_release("good-1")
-    async with day.line_is_broken():
+    async with day.queue_is_broken():
         await day.minutes_pass(1)

@@ -1,4 +1,4 @@
-"""What was logged, as parsed lines."""
+"""Log lines, parsed."""
 
 import io
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Lines(io.StringIO):
-    """A place to log to that can be asked for events."""
+    """A stream for logs, with queries for events."""
 
     def all(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.getvalue().splitlines()]

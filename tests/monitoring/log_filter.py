@@ -2,7 +2,7 @@
 
     resource.type="x" AND jsonPayload.event=("a" OR "b") AND jsonPayload.n>=5 AND severity>=ERROR
 
-Anything else is an error here, so that a filter cannot be more than what is tested.
+Any other syntax is an error, so that a filter cannot exceed the tested subset.
 """
 
 import re
@@ -27,11 +27,11 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 
 class UnknownFilter(Exception):
-    """The filter uses more of the language than is evaluated here."""
+    """The filter is outside of the supported subset of the language."""
 
 
 def entry_of(line: Mapping[str, Any], service: str = "summarize-visit") -> Entry:
-    """What Cloud Run makes of a line on standard output: the severity is lifted out of it."""
+    """The log entry that Cloud Run makes of a line on standard output, with its severity."""
     payload = dict(line)
     severity = payload.pop("severity", "DEFAULT")
     return {
@@ -42,7 +42,7 @@ def entry_of(line: Mapping[str, Any], service: str = "summarize-visit") -> Entry
 
 
 def matches(query: str, entry: Entry) -> bool:
-    """Whether the entry is one that `query` asks for."""
+    """Whether the entry matches `query`."""
     return all(_holds(term, entry) for term in _terms(query))
 
 
@@ -64,7 +64,7 @@ def _terms(query: str) -> list[re.Match[str]]:
 def _holds(term: re.Match[str], entry: Entry) -> bool:
     found, op, wanted = field(term["path"], entry), term["op"], term["value"]
     if found is None:
-        return False  # a comparison with a missing field never holds, `!=` neither
+        return False  # a comparison with a missing field never holds, not even `!=`
     if term["path"] == "severity":
         found, wanted = _SEVERITIES.index(found), str(_SEVERITIES.index(wanted))
     options = re.findall(r'"([^"]*)"', wanted) or [wanted]

@@ -1,7 +1,7 @@
 """`google.logging.v2.LogMetric`: parsed strictly, and applied to log entries.
 
-The message is declared here as it is documented, since the package that holds it is not needed by
-anything else; its parts are Google's own messages.
+This module declares the message as documented, since no other code needs the package that contains
+it; its submessages are Google's own.
 https://cloud.google.com/logging/docs/reference/v2/rest/v2/projects.metrics
 """
 
@@ -69,13 +69,13 @@ def parsed(text: str) -> Any:
 
 @cache
 def ours() -> dict[str, Any]:
-    """Our metrics, by the type under which Cloud Monitoring knows them."""
+    """Our metrics, by their type in Cloud Monitoring."""
     metrics = [parsed(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
     return {USER_METRIC + metric.name: metric for metric in metrics}
 
 
 def points(metric: Any, entries: Iterable[tuple[float, Entry]]) -> list[Point]:
-    """The points that the entries, each with its time in seconds, give for `metric`."""
+    """The points of `metric` from the entries, each with its time in seconds."""
     found = []
     for at, entry in entries:
         if not matches(metric.filter, entry):
@@ -87,7 +87,7 @@ def points(metric: Any, entries: Iterable[tuple[float, Entry]]) -> list[Point]:
         if metric.value_extractor:
             extracted = _extracted(metric.value_extractor, entry)
             if not re.fullmatch(r"-?\d+(\.\d+)?", extracted):
-                continue  # what is no number is not counted
+                continue  # values that are not numbers are not counted
             value = float(extracted)
         found.append(Point(at, value, {f"metric.label.{k}": v for k, v in labels.items()}))
     return found

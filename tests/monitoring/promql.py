@@ -1,6 +1,6 @@
-"""The one query in PromQL that our policies use: the sum of a distribution over some time.
+"""The only PromQL query of our policies: the sum of a distribution over a period.
 
-https://cloud.google.com/monitoring/promql/promql-mapping has how a metric's type is named there.
+Source of the metric names: https://cloud.google.com/monitoring/promql/promql-mapping
 """
 
 import re
@@ -27,7 +27,7 @@ class PromQL:
 
     @classmethod
     def parsed(cls, query: str) -> "PromQL":
-        """The query; raises ValueError for one of another shape."""
+        """The query; raises ValueError for a query of another form."""
         found = _SUM.fullmatch(query)
         if found is None:
             raise ValueError(query)
@@ -35,5 +35,5 @@ class PromQL:
         return cls(metric_type, int(found[3]) * 3600.0, float(found[4]))
 
     def holds(self, points: Sequence[Point], now: float) -> bool:
-        """Whether it fires at `now`."""
+        """Whether the query fires at `now`."""
         return sum(p.value for p in points if now - self.period_s < p.at <= now) > self.limit

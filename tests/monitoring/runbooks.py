@@ -9,10 +9,10 @@ from typing import Final
 FOLDER: Final = Path(__file__).parents[2] / "infra" / "runbooks"
 
 SECTIONS: Final = (
-    "What the user sees",
-    "Which cause it is",
-    "What to do",
-    "How to know it is over",
+    "User impact",
+    "Diagnosis",
+    "Remedy",
+    "Verification",
 )
 
 NOT_RUNBOOKS: Final = frozenset({"README", "operators-session"})
@@ -33,13 +33,13 @@ class Command:
         return self.line.startswith("scripts/ops")
 
     def arguments(self, **words: str) -> list[str]:
-        """What `scripts/ops` is given, with words in capitals replaced."""
+        """The arguments of `scripts/ops`, with words in capitals replaced."""
         return [words.get(word, word) for word in shlex.split(self.line)[1:]]
 
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block: the section in which it stands, and its lines."""
+    """One fenced block, with its section and its lines."""
 
     section: str
     text: str
@@ -47,12 +47,12 @@ class Block:
 
     @property
     def cloud_only(self) -> bool:
-        """Whether no local stack can run it."""
+        """Whether the block needs the cloud and cannot run on a local stack."""
         return self.info == "cloud-only"
 
     @property
     def is_script(self) -> bool:
-        """Whether it is one program of the shell, with loops and pipes."""
+        """Whether the block is one shell script, with loops and pipes."""
         return self.info == "script"
 
     @property
@@ -61,7 +61,7 @@ class Block:
 
 
 def blocks(path: Path) -> list[Block]:
-    """Every block in order; before the first heading the section is empty."""
+    """All blocks in order; before the first heading the section is empty."""
     text = path.read_text()
     headings = [(found.start(), found[1]) for found in re.finditer(r"^## (.+)$", text, re.M)]
     found = []
@@ -82,12 +82,12 @@ def sections(path: Path) -> list[str]:
 
 
 def commands(path: Path) -> list[Command]:
-    """Every line of every block; a block in another language than bash is an error."""
+    """All lines of all blocks; a block in another language than bash is an error."""
     found = []
     for language, info, block in _FENCE.findall(path.read_text()):
         assert language == "bash", f"{path.name}: a block of {language or 'nothing'}"
         assert info.strip() in ("", "cloud-only", "script"), f"{path.name}: {info}"
-        if info.strip() == "script":  # one program of the shell, and no command a line
+        if info.strip() == "script":  # one shell script, not one command a line
             continue
         found += [
             Command(path.stem, line.strip(), bool(info)) for line in block.splitlines() if line
@@ -96,7 +96,7 @@ def commands(path: Path) -> list[Command]:
 
 
 def mentioned(path: Path) -> list[Command]:
-    """The `scripts/ops` commands that are named in the text."""
+    """The `scripts/ops` commands in the text outside of blocks."""
     text = _FENCE.sub("", path.read_text())
     named = re.findall(r"`(scripts/ops [^`]+)`", text)
     return [Command(path.stem, line.replace("\n", " "), False) for line in named]

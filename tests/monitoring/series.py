@@ -1,8 +1,8 @@
-"""Time series as Cloud Monitoring aligns and reduces them, as far as our alerts use it.
+"""Time series, aligned and reduced as in Cloud Monitoring, as far as our alerts use it.
 
 A point is one observation: one matching log line, or one sample of a gauge. A distribution is
-evaluated through the buckets of its metric, as Google does it: a percentile is interpolated within
-its bucket.
+evaluated by the buckets of its metric, as Google does: a percentile is interpolated within its
+bucket.
 """
 
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Point:
-    """`at` in seconds; labels by the path under which a filter or a grouping names them."""
+    """`at` in seconds; labels by their path in a filter or a grouping."""
 
     at: float
     value: float
@@ -21,7 +21,7 @@ class Point:
 
 
 class UnknownAggregation(Exception):
-    """An aligner or reducer that is not evaluated here."""
+    """The aligner or reducer is not supported here."""
 
 
 Groups = dict[tuple[str, ...], float]
@@ -70,7 +70,7 @@ def _value(values: list[float], aligner: str, reducer: str, bounds: Sequence[flo
 
 
 def percentile(values: Sequence[float], share: float, bounds: Sequence[float]) -> float:
-    """The percentile as it is known from the buckets alone."""
+    """The percentile, computed from the buckets alone."""
     counts = [0] * (len(bounds) + 1)
     for value in values:
         counts[bisect_right(bounds, value)] += 1

@@ -1,4 +1,4 @@
-"""Alert policies are Google's own message, read only what there is, and name a runbook."""
+"""Alert policies are Google's own message, read only existing metrics, and name a runbook."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ ALERTS = policies()
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
-def test_it_is_the_message_that_google_documents(path: Path) -> None:
+def test_each_policy_is_the_message_that_google_documents(path: Path) -> None:
     parsed(path.read_text())
 
 
@@ -25,10 +25,10 @@ def test_a_typo_in_a_policy_is_found() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(policies()))
-def test_it_reads_known_metrics_and_labels_and_groups_by_nothing_unbounded(name: str) -> None:
+def test_each_policy_reads_known_metrics_and_groups_by_bounded_labels(name: str) -> None:
     for condition in ALERTS[name].conditions:
         for metric_type in metric_types(condition):
-            bounds_of(metric_type)  # a KeyError where nobody knows the metric
+            bounds_of(metric_type)  # raises KeyError for an unknown metric
         if "condition_threshold" not in condition:
             continue
         rule = condition.condition_threshold
@@ -50,16 +50,16 @@ def test_it_reads_known_metrics_and_labels_and_groups_by_nothing_unbounded(name:
 
 
 @pytest.mark.parametrize("name", sorted(policies()))
-def test_it_says_what_has_happened_and_names_its_runbook(name: str) -> None:
+def test_each_policy_has_a_severity_and_names_its_runbook(name: str) -> None:
     policy = ALERTS[name]
     assert policy.documentation.content.endswith(f"Runbook: infra/runbooks/{name}.md")
     assert policy.severity.name in ("CRITICAL", "ERROR", "WARNING")
-    # Only policies on single log lines may limit their rate; ours are one series a policy.
+    # The API allows a rate limit only in policies on single log lines; ours are on series.
     assert "notification_rate_limit" not in policy.alert_strategy
 
 
 @pytest.mark.parametrize("name", sorted(policies()))
-def test_missing_data_is_judged_only_where_the_api_allows_it(name: str) -> None:
+def test_missing_data_is_evaluated_only_where_the_api_allows_it(name: str) -> None:
     for condition in ALERTS[name].conditions:
         rule = condition.condition_threshold
         assert not rule.evaluation_missing_data or rule.duration.total_seconds() >= 60

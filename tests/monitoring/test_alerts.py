@@ -1,4 +1,4 @@
-"""Each alert fires on what it is for, stays quiet below that, and fires once in a storm."""
+"""Each alert fires on its condition, stays quiet below it, and fires once in a storm."""
 
 import json
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ def counted(name: str, *at: float, **labels: str) -> Series:
 
 
 def measured(name: str, *values: float, at: float = 10 * MINUTE, **labels: str) -> Series:
-    """These values, all at one time."""
+    """These values, all at the same time."""
     return ours(name, (Point(at, value, _labels(labels)) for value in values))
 
 
@@ -76,7 +76,7 @@ CASES = [
         counted("dead_letters", *every_minute(1, 5), 90 * MINUTE, 100 * MINUTE),
     ),
     Case("failure-rate", "two of 30; one of 20 is not more than 5 %", ended(28, 2), ended(19, 1)),
-    Case("failure-rate", "few visits say nothing of a rate", ended(18, 2), ended(0, 3)),
+    Case("failure-rate", "a rate needs at least 20 visits", ended(18, 2), ended(0, 3)),
     Case(
         "dead-letter",
         "one is enough",
@@ -115,19 +115,19 @@ CASES = [
     ),
     Case(
         "overdue-visits",
-        "run after run; two runs are a visit that is just about done",
+        "run after run; two runs may be a visit that is almost done",
         counted("runs_with_overdue_visits", *every_minute(1, 5)),
         counted("runs_with_overdue_visits", *every_minute(1, 2)),
     ),
     Case(
         "overdue-visits",
-        "or who is woken late",
+        "a visit that is woken late",
         counted("late_scheduler_runs", MINUTE),
         ours("late_scheduler_runs", ()),
     ),
     Case(
         "queue-backlog",
-        "101 for two minutes; 100 for ever, or a peak, are in order",
+        "101 for two minutes; 100 for ever, or a peak, are normal",
         sampled(DEPTH, 0, 101, 101, 0),
         sampled(DEPTH, 100, 100, 100, 5_000, 100, 100),
     ),
@@ -139,37 +139,37 @@ CASES = [
     ),
     Case(
         "breaker-open",
-        "it opened; that one closes is good news",
+        "a breaker opened; closing is no incident",
         counted("breaker_changes", MINUTE, **OPENED),
         counted("breaker_changes", MINUTE, event="breaker_closed", dependency="model"),
     ),
     Case(
         "deployment-refused",
-        "one refusal of the key; an outage is another matter",
+        "one refusal of the key; an outage does not count",
         counted("deployment_faults", MINUTE, dependency="orders", reason="unpaid"),
         counted("breaker_changes", MINUTE, **OPENED),
     ),
     Case(
         "dependency-down",
-        "eleven within five minutes; one a minute is bad luck",
+        "eleven within five minutes; one a minute is ordinary",
         counted("dependency_failures", *[MINUTE] * 11),
         counted("dependency_failures", *every_minute(1, 60)),
     ),
     Case(
         "dependency-down",
-        "most probes fail; one of three fails somewhere all the time",
+        "most probes fail; one of three failing all the time is ordinary",
         {PROBES: [Point(30.0 * n, 0.0) for n in range(30)]},
         {PROBES: [Point(20.0 * n, float(n % 3 != 0)) for n in range(90)]},
     ),
     Case(
         "nothing-ran",
-        "silent after an hour; a run that is skipped once is not",
+        "no run after an hour; one skipped run is ordinary",
         counted("scheduler_runs", *every_minute(0, 60)),
         counted("scheduler_runs", *(t for t in every_minute(0, 240) if t % (30 * MINUTE))),
     ),
     Case(
         "retention-stopped",
-        "silent after an hour; a run that is skipped once is not",
+        "no run after an hour; one skipped run is ordinary",
         counted("retention_runs", *hourly(0, 1)),
         counted("retention_runs", *hourly(0, 1), *hourly(3, 9)),
     ),
@@ -181,19 +181,19 @@ CASES = [
     ),
     Case(
         "partial-runs",
-        "six of the minute's runs; five are a store that was away for a while",
+        "six of the minute's runs; five are a short outage of the store",
         counted("partial_runs", *every_minute(1, 6), operation="wake_due_visits"),
         counted("partial_runs", *every_minute(1, 5), operation="wake_due_visits"),
     ),
     Case(
         "partial-runs",
-        "the third of the retention's within six hours",
+        "the third partial run of the retention within six hours",
         counted("partial_runs", *hourly(0, 2), operation="enforce_retention"),
         counted("partial_runs", 0, 3 * HOUR, 6 * HOUR, operation="enforce_retention"),
     ),
     Case(
         "partial-runs",
-        "a reconciliation comes once a day",
+        "one partial reconciliation, since it runs once a day",
         counted("partial_runs", MINUTE, operation="reconcile"),
         ours("partial_runs", ()),
     ),
@@ -205,12 +205,12 @@ CASES = [
     ),
     Case(
         "spend",
-        "1001 calls of the model; those that were not made, and those of the other one, are free",
+        "1001 calls of the model; calls not made, and calls of the transcriber, do not count",
         counted("provider_calls", *[MINUTE] * 1001, dependency="model", outcome="failed"),
         {
             f"{USER_METRIC}lumimd/provider_calls": [
-                Point(MINUTE, 1.0, _labels({"dependency": who, "outcome": how}))
-                for who, how, number in (
+                Point(MINUTE, 1.0, _labels({"dependency": dependency, "outcome": outcome}))
+                for dependency, outcome, number in (
                     ("model", "answered", 1000),
                     ("model", "not_called", 900),
                     ("transcription", "answered", 900),
@@ -221,7 +221,7 @@ CASES = [
     ),
     Case(
         "error-burst",
-        "21 lines; 20 are bad enough, but no burst",
+        "21 lines; 20 are no burst",
         counted("error_lines", *[MINUTE] * 21),
         counted("error_lines", *[MINUTE] * 20, *every_minute(30, 60)),
     ),
@@ -233,17 +233,17 @@ def _ids(case: Case) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=_ids)
-def test_it_fires_once_on_what_it_is_for(case: Case) -> None:
+def test_an_alert_fires_once_on_its_condition(case: Case) -> None:
     assert len(incidents(policies()[case.alert], case.fires, 6 * HOUR)) == 1
 
 
 @pytest.mark.parametrize("case", CASES, ids=_ids)
-def test_it_stays_quiet_on_what_is_in_order(case: Case) -> None:
+def test_an_alert_stays_quiet_below_its_condition(case: Case) -> None:
     quiet = incidents(policies()[case.alert], case.quiet, 2 * HOUR)
     assert quiet == []
 
 
-def test_every_alert_has_been_seen_to_fire() -> None:
+def test_every_alert_has_a_case_that_fires() -> None:
     assert {case.alert for case in CASES} == set(policies())
 
 
@@ -276,13 +276,13 @@ def test_a_storm_of_a_thousand_failures_is_one_incident_an_alert() -> None:
     assert set(opened.values()) == {0, 1}
 
 
-def test_an_incident_closes_when_it_is_over() -> None:
+def test_an_incident_closes_when_its_condition_ends() -> None:
     (incident,) = incidents(ALERTS["dead-letter"], counted("dead_letters", MINUTE), HOUR)
     assert (incident.opened_at, incident.closed_at) == (MINUTE, 6 * MINUTE)
 
 
 @pytest.mark.parametrize("last_run", [0, 7, 59])
-def test_that_nothing_runs_is_noticed_within_five_minutes(last_run: int) -> None:
+def test_missing_runs_are_noticed_within_five_minutes(last_run: int) -> None:
     runs = counted("scheduler_runs", *every_minute(0, last_run))
     (incident,) = incidents(ALERTS["nothing-ran"], runs, 2 * HOUR)
     assert 3 * MINUTE < incident.opened_at - last_run * MINUTE <= 5 * MINUTE

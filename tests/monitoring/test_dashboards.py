@@ -1,4 +1,4 @@
-"""The dashboards are Google's own message, and read only what there is."""
+"""The dashboards are Google's own message, and read only existing metrics."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def parsed(text: str) -> Any:
 
 
 def named(value: Any, name: str) -> Iterator[Any]:
-    """Everything called `name`, at any depth."""
+    """All values with the key `name`, at any depth."""
     if isinstance(value, dict):
         for key, below in value.items():
             if key == name:
@@ -61,12 +61,12 @@ def _in_prometheus(board: Any) -> Iterator[str]:
             yield known[name]
 
 
-def test_there_are_the_three_of_them() -> None:
+def test_there_are_three_dashboards() -> None:
     assert [path.stem for path in FILES] == ["cost", "pipeline", "providers"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_it_is_the_message_that_google_documents(path: Path) -> None:
+def test_each_dashboard_is_the_message_that_google_documents(path: Path) -> None:
     parsed(path.read_text())
 
 
@@ -79,7 +79,7 @@ def test_a_typo_in_a_dashboard_is_found() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_each_panel_reads_known_metrics_and_labels_in_a_way_that_fits_them(path: Path) -> None:
+def test_each_panel_reads_known_metrics_and_labels_with_a_reducer_that_fits(path: Path) -> None:
     for query, how in reads(json.loads(path.read_text())):
         wanted = terms(query)
         (metric_type,) = wanted["metric.type"]
@@ -94,7 +94,7 @@ def test_each_panel_reads_known_metrics_and_labels_in_a_way_that_fits_them(path:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_panels_lie_side_by_side(path: Path) -> None:
+def test_panels_do_not_overlap(path: Path) -> None:
     board = json.loads(path.read_text())["mosaicLayout"]
     taken: set[tuple[int, int]] = set()
     for tile in board["tiles"]:

@@ -1,4 +1,4 @@
-"""What a day of visits emits is what dashboards and alerts read, and nothing that they must not."""
+"""The log lines of a day give all metrics that dashboards and alerts read, and no visit text."""
 
 import pytest
 
@@ -43,7 +43,7 @@ async def test_every_line_of_a_day_has_only_allowed_fields_and_no_word_of_a_visi
         assert text not in day.getvalue()
 
 
-async def test_a_metric_whose_line_was_renamed_is_missed(day: Lines) -> None:
+async def test_a_renamed_event_leaves_its_metrics_without_points(day: Lines) -> None:
     entries = [
         (0.0, entry_of({**line, "event": line["event"].replace("stage_ended", "stage_end")}))
         for line in day.all()

@@ -17,7 +17,7 @@ LOGGING = {"event", "failure", "_measure"}
 
 @cache
 def in_the_source() -> set[str]:
-    """The names that the source gives to what it logs; a name is a constant, or known here."""
+    """The event names in the source; a name is a constant, or of a class known here."""
     names = {each.name for each in _below(events.Event)}
     names |= {name for name, _ in shared._CHANGED.values()}
     for path in sorted((ROOT / "functions").rglob("*.py")):
@@ -49,12 +49,12 @@ def on_the_page() -> set[str]:
     return set(rows)
 
 
-def test_the_page_lists_what_the_source_logs() -> None:
+def test_the_page_lists_exactly_the_events_of_the_source() -> None:
     assert in_the_source() - on_the_page() == set(), "please describe in docs/events.md"
     assert on_the_page() - in_the_source() == set(), "please remove from docs/events.md"
 
 
-async def test_one_id_leads_from_the_upload_to_the_end_of_a_visit(
+async def test_one_trace_links_all_lines_from_the_upload_to_the_end_of_a_visit(
     functions: Functions, lines: Lines
 ) -> None:
     day = Day.begun(functions)

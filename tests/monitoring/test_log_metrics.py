@@ -1,4 +1,4 @@
-"""Our metrics are Google's own message, and make of a log line what they say."""
+"""Our metrics are Google's own message, and derive the declared points from log lines."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ NEVER_A_LABEL = {"visitId", "trace", "eventId", "request", "timestamp", "duratio
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_it_is_the_message_that_google_documents_and_named_as_its_file(path: Path) -> None:
+def test_each_metric_is_the_message_that_google_documents_with_its_file_name(path: Path) -> None:
     assert parsed(path.read_text()).name == f"lumimd/{path.stem}"
 
 
@@ -28,7 +28,9 @@ def test_a_typo_in_a_metric_is_found() -> None:
 
 
 @pytest.mark.parametrize("metric_type", sorted(ours()))
-def test_it_reads_fields_that_logs_may_have_and_labels_few_values(metric_type: str) -> None:
+def test_each_metric_reads_fields_that_logs_may_have_and_labels_few_values(
+    metric_type: str,
+) -> None:
     metric = ours()[metric_type]
     extracted = [*metric.label_extractors.values(), *filter(None, [metric.value_extractor])]
     fields = {each.removeprefix("EXTRACT(jsonPayload.").removesuffix(")") for each in extracted}
@@ -43,7 +45,7 @@ def test_it_reads_fields_that_logs_may_have_and_labels_few_values(metric_type: s
     assert is_distribution == metric.HasField("bucket_options")
     bounds = list(metric.bucket_options.explicit_buckets.bounds)
     assert bounds == sorted(set(bounds))
-    matches(metric.filter, entry_of({}))  # raises for what is not evaluated
+    matches(metric.filter, entry_of({}))  # raises for an unsupported filter
 
 
 def test_a_line_becomes_a_point_with_its_labels() -> None:
@@ -81,12 +83,12 @@ def test_filters_are_evaluated_as_they_are_documented(query: str, holds: bool) -
 
 
 @pytest.mark.parametrize("query", ['a="x" OR b="y"', "NOT a=1", 'a:"x"', "a=~b", '(a="x")', "word"])
-def test_a_filter_beyond_what_is_evaluated_is_an_error(query: str) -> None:
+def test_an_unsupported_filter_is_an_error(query: str) -> None:
     with pytest.raises(UnknownFilter):
         matches(query, entry_of({}))
 
 
-def test_a_percentile_is_as_fine_as_its_buckets() -> None:
+def test_a_percentile_is_as_exact_as_its_buckets() -> None:
     bounds = (0.0, 10.0, 20.0)
     assert percentile([12.0] * 10, 0.5, bounds) == 15.0
     assert percentile([1.0] * 9 + [50.0], 0.95, bounds) == 20.0

@@ -1,4 +1,4 @@
-"""What is measured, when, and once."""
+"""The pipeline logs each measurement once, at the right moment."""
 
 import asyncio
 from datetime import timedelta
@@ -30,7 +30,7 @@ async def transcribed(services: MemoryServices, visit_id: str = "visit-1") -> No
     await collect.collect(services, visit_id, order.attempt, order.transcript_id)
 
 
-async def asked_for_again(services: MemoryServices) -> None:
+async def retried(services: MemoryServices) -> None:
     stored = await services.store.get("visit-1")
     assert stored
     await save_event(services, stored, retry_event(stored.visit))
@@ -48,16 +48,16 @@ async def test_each_stage_is_measured_from_the_end_of_the_one_before(lines: Line
     assert lines.one("visit_ended")["durationMs"] == 300_000
 
 
-async def test_what_the_length_of_the_recording_explains_is_no_delay(lines: Lines) -> None:
+async def test_the_delay_excludes_the_time_that_the_recording_length_explains(lines: Lines) -> None:
     services = MemoryServices()
-    await submitted(services)  # two seconds of recording: 15.5 s are to be expected
+    await submitted(services)  # two seconds of recording: 15.5 s are expected
     services.clock.advance(MINUTE)
     await transcribed(services)
     line = lines.of("stage_ended")[-1]
     assert (line["durationMs"], line["delayMs"]) == (60_000, 44_500)
 
 
-async def test_the_line_of_a_transcript_tells_its_length_and_no_word_of_it(lines: Lines) -> None:
+async def test_the_line_of_a_transcript_has_its_length_and_no_word_of_it(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     await transcribed(services)
@@ -68,7 +68,7 @@ async def test_the_line_of_a_transcript_tells_its_length_and_no_word_of_it(lines
     assert not any(text in lines.getvalue() for text in spoken)
 
 
-async def test_webhook_and_poller_that_race_are_one_measurement(lines: Lines) -> None:
+async def test_a_race_of_webhook_and_poller_is_measured_once(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     services.clock.advance(MINUTE)
@@ -77,7 +77,7 @@ async def test_webhook_and_poller_that_race_are_one_measurement(lines: Lines) ->
     assert stages == ["submission", "transcription"]
 
 
-async def test_a_transcription_that_began_nobody_knows_when_is_not_measured(lines: Lines) -> None:
+async def test_a_transcription_with_an_unknown_begin_is_not_measured(lines: Lines) -> None:
     services = MemoryServices()
     uploaded = services.upload()
     services.transcriber.submit = _answer_lost(services)  # type: ignore[method-assign]
@@ -112,7 +112,7 @@ async def test_a_visit_that_fails_is_a_dead_letter_with_stage_and_code(lines: Li
 
 @pytest.mark.parametrize("audio", [True, False])
 @pytest.mark.parametrize("code", ErrorCode)
-def test_a_dead_letter_is_measured_where_one_is_written(
+def test_a_dead_letter_is_measured_exactly_when_one_is_written(
     lines: Lines, code: ErrorCode, audio: bool
 ) -> None:
     before = Visit(
@@ -130,7 +130,7 @@ def test_a_dead_letter_is_measured_where_one_is_written(
     assert lines.one("visit_ended")["outcome"] == ("failed" if written else "up_to_owner")
 
 
-async def test_what_happens_to_a_visit_after_its_end_does_not_end_it_again(lines: Lines) -> None:
+async def test_events_after_the_end_of_a_visit_do_not_end_it_again(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     services.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
@@ -166,32 +166,32 @@ async def test_a_cancelled_visit_ends_without_a_dead_letter(lines: Lines) -> Non
     assert lines.of("dead_letter_written") == []
 
 
-async def test_further_attempts_are_counted_on_their_line(lines: Lines) -> None:
+async def test_the_line_of_a_retry_has_the_number_of_retries(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     for attempt in (1, 2):
         job = f"job-{attempt - 1}"
         services.transcriber.finish(job, Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=False))
         await collect.collect(services, "visit-1", attempt, job)
-        await asked_for_again(services)
+        await retried(services)
         await recover.wake_due(services)
     assert [line["retries"] for line in lines.of("visit_retried")] == [1, 2]
 
 
-async def test_everything_about_an_ended_visit_is_on_one_line(lines: Lines) -> None:
+async def test_all_figures_of_an_ended_visit_are_on_one_line(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     await transcribed(services)
     await summarize.summarize(services, "visit-1", 1)
     line = lines.one("visit_ended")
-    told = ("durationMs", "audioSeconds", "sizeBytes", "restarts", "retries", "source")
-    assert [line[name] for name in told] == [0, 2.0, 64_044, 0, 0, "model"]
+    fields = ("durationMs", "audioSeconds", "sizeBytes", "restarts", "retries", "source")
+    assert [line[name] for name in fields] == [0, 2.0, 64_044, 0, 0, "model"]
     assert (line["orders"], line["paidSeconds"], line["summaries"]) == (1, 8.0, 1)
     assert (line["visitId"], line["attempt"], line["trace"]) == ("visit-1", 1, "id-1")
     assert "code" not in line
 
 
-async def test_an_order_after_a_lost_job_is_no_slow_submission(lines: Lines) -> None:
+async def test_an_order_after_a_lost_job_is_not_measured_as_a_submission(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     services.transcriber.finish("job-0", Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True))
@@ -202,7 +202,7 @@ async def test_an_order_after_a_lost_job_is_no_slow_submission(lines: Lines) -> 
     assert [line["stage"] for line in lines.of("stage_ended")] == ["submission"]
 
 
-async def test_a_summary_that_was_asked_for_again_began_when_it_was_asked_for(lines: Lines) -> None:
+async def test_the_time_of_a_retried_summary_begins_with_the_retry(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     await transcribed(services)
@@ -210,7 +210,7 @@ async def test_a_summary_that_was_asked_for_again_began_when_it_was_asked_for(li
     services.fallback = NothingToSay()
     await summarize.summarize(services, "visit-1", 1)
     services.clock.advance(24 * 60 * MINUTE)
-    await asked_for_again(services)
+    await retried(services)
     services.clock.advance(MINUTE)
     await summarize.summarize(services, "visit-1", 2)
     line = lines.of("stage_ended")[-1]

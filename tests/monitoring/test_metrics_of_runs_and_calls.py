@@ -1,4 +1,4 @@
-"""What is measured of the scheduled function and of calls to the providers."""
+"""Measurements of the scheduled function and of calls to the providers."""
 
 import asyncio
 from datetime import timedelta
@@ -23,13 +23,13 @@ async def submitted(services: MemoryServices, visit_id: str = "visit-1") -> None
     await accept.accept(services, services.upload(visit_id))
 
 
-async def test_a_run_with_nothing_to_do_is_a_heartbeat_all_the_same(lines: Lines) -> None:
+async def test_a_run_without_work_is_a_heartbeat_too(lines: Lines) -> None:
     await recover.wake_due(MemoryServices())
     line = lines.one("woke_due_visits")
     assert (line["count"], line["lateMs"], line["overdue"]) == (0, 0, 0)
 
 
-async def test_a_run_tells_how_late_it_found_the_longest_overdue_visit(lines: Lines) -> None:
+async def test_a_run_logs_the_lateness_of_the_longest_overdue_visit(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services, "visit-1")
     services.clock.advance(10 * MINUTE)
@@ -51,7 +51,7 @@ async def test_a_visit_is_overdue_after_a_quarter_of_an_hour(
     assert lines.one("woke_due_visits")["overdue"] == overdue
 
 
-async def test_who_waits_in_line_is_not_overdue(lines: Lines) -> None:
+async def test_a_queued_visit_is_not_overdue(lines: Lines) -> None:
     services = MemoryServices()
     await submitted(services)
     stored = await services.store.get("visit-1")
@@ -96,7 +96,7 @@ def test_a_call_is_measured_however_it_ends(
     async def ignored() -> None:
         try:
             await call()
-        except BaseException as error:  # what it raises is passed on as it is
+        except BaseException as error:  # the call's own error is passed on unchanged
             assert error is raised  # noqa: PT017
         else:
             assert raised is None

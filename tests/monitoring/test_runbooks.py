@@ -1,4 +1,4 @@
-"""Who is paged finds a runbook, and its commands are commands."""
+"""Every alert has a runbook with all sections, and its commands are valid."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.monitoring.test_events import in_the_source
 
 KNOWN = parser()
 README = FOLDER / "README.md"
-RARELY = {
+WITHOUT_ALERT = {
     "rollback",
     "key-rotation",
     "provider-outage",
@@ -36,25 +36,25 @@ OPS = [
 ]
 
 
-@pytest.mark.parametrize("name", [*sorted(policies()), "budget", *sorted(RARELY)])
+@pytest.mark.parametrize("name", [*sorted(policies()), "budget", *sorted(WITHOUT_ALERT)])
 def test_there_is_a_runbook(name: str) -> None:
     assert (FOLDER / f"{name}.md").is_file()
     assert f"({name}.md)" in README.read_text()
 
 
-def test_there_is_no_runbook_of_an_alert_that_is_gone() -> None:
-    assert {path.stem for path in runbooks()} == {*policies(), "budget"} | RARELY
+def test_there_is_no_runbook_for_a_removed_alert() -> None:
+    assert {path.stem for path in runbooks()} == {*policies(), "budget"} | WITHOUT_ALERT
 
 
 @pytest.mark.parametrize("path", runbooks(), ids=lambda path: path.stem)
-def test_it_says_what_is_seen_why_what_to_do_and_when_it_is_over(path: Path) -> None:
+def test_each_runbook_has_all_sections_and_ends_with_a_check(path: Path) -> None:
     assert sections(path) == list(SECTIONS)
     last = path.read_text().rpartition(SECTIONS[-1])[2]
     assert "scripts/ops" in last
 
 
 @pytest.mark.parametrize("path", runbooks(), ids=lambda path: path.stem)
-def test_its_title_is_the_alerts(path: Path) -> None:
+def test_the_title_of_a_runbook_is_that_of_its_alert(path: Path) -> None:
     policy = policies().get(path.stem)
     if policy is not None:
         assert path.read_text().startswith(f"# {policy.display_name}\n")
@@ -63,17 +63,17 @@ def test_its_title_is_the_alerts(path: Path) -> None:
 @pytest.mark.parametrize("command", OPS, ids=lambda each: f"{each.runbook}: {each.line}")
 def test_the_cli_knows_the_command(command: Command) -> None:
     words = {"CODE": "no_speech", "NAME": "model"}
-    KNOWN.parse_args(command.arguments(**words))  # exits where it does not
+    KNOWN.parse_args(command.arguments(**words))  # exits for an unknown command
 
 
 @pytest.mark.parametrize("path", [*runbooks(), README], ids=lambda path: path.stem)
-def test_what_needs_the_cloud_is_marked_so(path: Path) -> None:
+def test_commands_that_need_the_cloud_are_marked(path: Path) -> None:
     for command in commands(path):
         assert command.is_ops or command.cloud_only, command.line
 
 
 @pytest.mark.parametrize("path", [*runbooks(), README], ids=lambda path: path.stem)
-def test_the_events_that_it_asks_the_log_for_are_logged(path: Path) -> None:
+def test_the_events_in_log_queries_of_a_runbook_exist(path: Path) -> None:
     for command in commands(path):
         asked = re.findall(r"jsonPayload\.event=\(?((?:\"\w+\"(?: OR )?)+)", command.line)
         names = {name for found in asked for name in re.findall(r'"(\w+)"', found)}
@@ -81,7 +81,7 @@ def test_the_events_that_it_asks_the_log_for_are_logged(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [*runbooks(), README], ids=lambda path: path.stem)
-def test_its_links_lead_somewhere(path: Path) -> None:
+def test_the_links_of_a_runbook_lead_to_files(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), target
 

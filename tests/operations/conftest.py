@@ -6,13 +6,13 @@ import pytest
 
 from infra.ops.cli import parser, run
 from infra.ops.connection import Connection
-from infra.ops.endings import console
+from infra.ops.console import console
 from lumimd.operations.operator import Operator
 from tests.support.operators import OperatedServices, operator
 
 
 class Ended(NamedTuple):
-    """How a command ended, and what it printed."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -39,7 +39,7 @@ def olga(services: OperatedServices) -> Operator:
 def ops_on(
     services: OperatedServices, capsys: pytest.CaptureFixture[str], name: str = "olga"
 ) -> Ops:
-    """Runs one command on `parts`, as an operator who has no terminal."""
+    """Runs one command on `services`, as an operator without a terminal."""
 
     async def run_one(*arguments: str) -> Ended:
         wanted = parser().parse_args(list(arguments))
@@ -54,6 +54,6 @@ def ops_on(
 def ops(
     services: OperatedServices, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Ops:
-    """Runs one command, at a wide terminal."""
+    """Runs one command, on a wide terminal."""
     monkeypatch.setenv("COLUMNS", "200")
     return ops_on(services, capsys)

@@ -1,4 +1,4 @@
-"""`scripts/ops` as a process of its own, on visits in its memory: a stack without the emulators."""
+"""`scripts/ops` as a process with visits in its memory: a stack without the emulators."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The operators' routes: who may call them, what they answer, and what they leave on record."""
+"""The operators' routes: authorization, answers, and entries in the audit log."""
 
 import json
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ ROUTES = [route for router in admin.ROUTERS for route in router.routes]
 
 @dataclass
 class AdminServices(OperatedServices, ApiMemoryServices):
-    """Everything that the operators' routes work with, in memory."""
+    """All services of the operators' routes, in memory."""
 
 
 @cache
@@ -56,7 +56,7 @@ async def api(services: AdminServices) -> AsyncIterator[Api]:
         yield api
 
 
-async def asked(api: Api, method: str, path: str, **options: object) -> Any:
+async def body_of(api: Api, method: str, path: str, **options: object) -> Any:
     """The body of an answer to the operator olga, which must be a success."""
     answer = await api.call(method, f"/v1/admin{path}", "olga", admin=True, **options)
     assert answer.is_success, answer.text
@@ -69,7 +69,7 @@ async def code_of(api: Api, method: str, path: str, **options: object) -> tuple[
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-async def test_nobody_but_an_operator_gets_anywhere(route: APIRoute, api: Api) -> None:
+async def test_only_an_operator_may_call(route: APIRoute, api: Api) -> None:
     path = route.path.format(visitId="v1", name="model", action="pause")
     (method,) = route.methods
     before = api.services.store.documents()
@@ -79,7 +79,7 @@ async def test_nobody_but_an_operator_gets_anywhere(route: APIRoute, api: Api) -
     assert api.services.store.documents() == before
 
 
-def test_every_refusal_to_an_operator_has_its_problem() -> None:
+def test_every_operator_refusal_has_a_problem() -> None:
     assert set(_PROBLEMS) == set(OperatorCode)
 
 
@@ -90,25 +90,25 @@ async def test_dead_letters_are_listed_in_pages_and_filtered(
         await services.partial(f"v{number}")
         services.clock.advance(timedelta(minutes=1))
     await services.unreadable("noise")
-    first = await asked(api, "GET", "/dead-letters?limit=2")
+    first = await body_of(api, "GET", "/dead-letters?limit=2")
     assert [letter["visitId"] for letter in first["items"]] == ["noise", "v2"]
-    rest = await asked(api, "GET", f"/dead-letters?limit=2&cursor={first['nextCursor']}")
+    rest = await body_of(api, "GET", f"/dead-letters?limit=2&cursor={first['nextCursor']}")
     assert [letter["visitId"] for letter in rest["items"]] == ["v1", "v0"]
     assert rest["nextCursor"] is None
-    found = await asked(api, "GET", "/dead-letters?code=audio_unreadable&stage=submission")
+    found = await body_of(api, "GET", "/dead-letters?code=audio_unreadable&stage=submission")
     assert [letter["visitId"] for letter in found["items"]] == ["noise"]
-    assert (await asked(api, "GET", "/dead-letters/noise"))["code"] == "audio_unreadable"
+    assert (await body_of(api, "GET", "/dead-letters/noise"))["code"] == "audio_unreadable"
     assert await code_of(api, "GET", "/dead-letters/nobody") == (404, "not_found")
 
 
 async def test_one_is_retried_and_one_is_discarded(api: Api, services: AdminServices) -> None:
     await services.partial("v1")
     await services.unreadable("v2")
-    retried = await asked(api, "POST", "/dead-letters/v1/retry")
+    retried = await body_of(api, "POST", "/dead-letters/v1/retry")
     assert (retried["attempt"], retried["processingStatus"]) == (2, "summarizing")
     assert await code_of(api, "POST", "/dead-letters/v1/retry") == (409, "still_processing")
     body = {"reason": "only noise"}
-    letter = await asked(api, "POST", "/dead-letters/v2/discard", json=body)
+    letter = await body_of(api, "POST", "/dead-letters/v2/discard", json=body)
     assert (letter["state"], letter["discardReason"], letter["discardedBy"]) == (
         "discarded",
         "only noise",
@@ -129,7 +129,7 @@ async def test_many_are_retried_with_a_summary(api: Api, services: AdminServices
     await services.partial("v1")
     await services.unreadable("v2")
     body = {"perMinute": 6000}
-    summary = await asked(api, "POST", "/dead-letters/bulk-retry", json=body)
+    summary = await body_of(api, "POST", "/dead-letters/bulk-retry", json=body)
     assert (summary["retried"], summary["refused"]) == (1, 1)
     assert summary["codes"] == {"nothing_to_retry": 1}
     assert len(services.transcriber.orders) == 1
@@ -141,14 +141,14 @@ async def test_many_are_retried_with_a_summary(api: Api, services: AdminServices
 @example(1000, 1499)
 @example(1, 1)
 def test_a_bulk_retry_is_accepted_only_if_it_fits_one_request(limit: int, per_minute: int) -> None:
-    """Its last turn begins early enough for an answer before the platform ends the request."""
-    told = {"limit": limit, "perMinute": per_minute}
+    """The last retry begins early enough for an answer before the platform ends the request."""
+    body = {"limit": limit, "perMinute": per_minute}
     last_begins_s = (limit - 1) * 60 / per_minute
     if last_begins_s < WITHIN.total_seconds():
-        assert ManyRetries.model_validate(told)
+        assert ManyRetries.model_validate(body)
     else:
         with pytest.raises(ValidationError):
-            ManyRetries.model_validate(told)
+            ManyRetries.model_validate(body)
 
 
 def test_the_platform_ends_no_bulk_retry() -> None:
@@ -156,17 +156,17 @@ def test_the_platform_ends_no_bulk_retry() -> None:
     assert WITHIN + timedelta(seconds=15) <= timeout
 
 
-async def test_more_than_one_request_can_do_is_refused_and_changes_nothing(
+async def test_a_bulk_retry_too_large_for_one_request_is_refused_and_changes_nothing(
     api: Api, services: AdminServices
 ) -> None:
     await services.partial("v1")
     body = {"limit": 1000, "perMinute": 667}
     refused = await code_of(api, "POST", "/dead-letters/bulk-retry", json=body)
     assert refused == (422, "invalid_request")
-    assert len((await asked(api, "GET", "/dead-letters"))["items"]) == 1
+    assert len((await body_of(api, "GET", "/dead-letters"))["items"]) == 1
 
 
-async def test_a_request_whose_time_is_up_tells_how_many_are_left(
+async def test_a_request_out_of_time_says_how_many_are_left(
     api: Api, services: AdminServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await services.partial("v1")
@@ -178,25 +178,25 @@ async def test_a_request_whose_time_is_up_tells_how_many_are_left(
         return await letters(*wanted)
 
     monkeypatch.setattr(services.operators, "letters", slow)
-    summary = await asked(api, "POST", "/dead-letters/bulk-retry", json={"perMinute": 6000})
+    summary = await body_of(api, "POST", "/dead-letters/bulk-retry", json={"perMinute": 6000})
     assert (summary["chosen"], summary["retried"], summary["left"]) == (2, 0, 2)
 
 
-async def test_failures_and_figures_are_counted(api: Api, services: AdminServices) -> None:
+async def test_failures_and_statistics_are_counted(api: Api, services: AdminServices) -> None:
     await services.completed("good")
     await services.partial("bad")
-    failed = await asked(api, "GET", "/dead-letters/statistics")
+    failed = await body_of(api, "GET", "/dead-letters/statistics")
     assert (failed["total"], failed["byStage"]) == (1, {"summary": 1})
-    figures = await asked(api, "GET", "/statistics")
+    figures = await body_of(api, "GET", "/statistics")
     assert (figures["successRate"], figures["completed"]) == (0.5, 1)
-    assert (await asked(api, "GET", "/costs"))["orders"] == 2
+    assert (await body_of(api, "GET", "/costs"))["orders"] == 2
 
 
-async def test_whoever_reads_a_visit_is_on_record(api: Api, services: AdminServices) -> None:
+async def test_each_read_of_a_visit_is_in_the_audit_log(api: Api, services: AdminServices) -> None:
     await services.completed("v1")
-    visit = await asked(api, "GET", "/visits/v1")
+    visit = await body_of(api, "GET", "/visits/v1")
     assert visit["summary"]
-    found = await asked(api, "GET", "/visits/v1/timeline")
+    found = await body_of(api, "GET", "/visits/v1/timeline")
     assert [run["stage"] for run in found["runs"]] == ["submission", "transcription", "summary"]
     assert await code_of(api, "GET", "/visits/nobody") == (404, "not_found")
     assert await code_of(api, "GET", "/visits/nobody/timeline") == (404, "not_found")
@@ -205,7 +205,7 @@ async def test_whoever_reads_a_visit_is_on_record(api: Api, services: AdminServi
         assert sorted(entry.action for entry in entries) == ["read_timeline", "read_visit"]
 
 
-async def test_the_lists_of_visits_have_no_word_of_them(api: Api, services: AdminServices) -> None:
+async def test_lists_of_visits_have_no_word_of_a_visit(api: Api, services: AdminServices) -> None:
     await services.partial("v1")
     await services.submitted("v2")
     await commands.change(services, "v1", title=CANARY, tags=(CANARY,))
@@ -217,14 +217,14 @@ async def test_the_lists_of_visits_have_no_word_of_them(api: Api, services: Admi
         ("/visits/in-trouble?group=stuck", {"v2"}),
         ("/visits/in-trouble?group=much_retried", set()),
     ):
-        found = await asked(api, "GET", path)
+        found = await body_of(api, "GET", path)
         assert {visit["visitId"] for visit in found["items"]} == wanted
         assert CANARY not in str(found)
 
 
-async def test_a_visit_is_run_again_from_a_step(api: Api, services: AdminServices) -> None:
+async def test_a_rerun_begins_at_the_chosen_step(api: Api, services: AdminServices) -> None:
     await services.completed("v1")
-    again = await asked(api, "POST", "/visits/v1/rerun", json={"from": "summary"})
+    again = await body_of(api, "POST", "/visits/v1/rerun", json={"from": "summary"})
     assert again["processingStatus"] == ProcessingStatus.SUMMARIZING
     refused = await code_of(api, "POST", "/visits/v1/rerun", json={"from": "submission"})
     assert refused == (409, "still_processing")
@@ -235,56 +235,56 @@ async def test_a_held_visit_cannot_be_deleted_until_it_is_released(
 ) -> None:
     await services.completed("v1")
     body = {"held": True, "reason": "case 17"}
-    assert (await asked(api, "POST", "/visits/v1/legal-hold", json=body))["legalHold"]
+    assert (await body_of(api, "POST", "/visits/v1/legal-hold", json=body))["legalHold"]
     assert (await api.call("DELETE", "/v1/visits/v1")).json()["code"] == "legal_hold"
     released = {"held": False, "reason": "case 17 is closed"}
-    assert not (await asked(api, "POST", "/visits/v1/legal-hold", json=released))["legalHold"]
+    assert not (await body_of(api, "POST", "/visits/v1/legal-hold", json=released))["legalHold"]
     reasons = [entry.reason for entry in await services.operators.audit(AuditFilter(), 10)]
     assert sorted(filter(None, reasons)) == ["case 17", "case 17 is closed"]
 
 
-async def test_queues_schedules_and_breakers_obey(api: Api, services: AdminServices) -> None:
+async def test_queues_schedules_and_breakers_are_changed(api: Api, services: AdminServices) -> None:
     await services.breakers.save(None, Breaker(name="model", state=State.OPEN))
-    assert (await asked(api, "POST", f"/queues/{QUEUE}/pause"))["state"] == "paused"
-    assert (await asked(api, "GET", "/queues"))["queues"][0]["state"] == "paused"
-    assert (await asked(api, "POST", f"/queues/{QUEUE}/resume"))["state"] == "running"
+    assert (await body_of(api, "POST", f"/queues/{QUEUE}/pause"))["state"] == "paused"
+    assert (await body_of(api, "GET", "/queues"))["queues"][0]["state"] == "paused"
+    assert (await body_of(api, "POST", f"/queues/{QUEUE}/resume"))["state"] == "running"
     assert await code_of(api, "POST", "/queues/nothing/pause") == (404, "not_found")
-    await asked(api, "POST", f"/schedules/{SCHEDULE}/run")
+    await body_of(api, "POST", f"/schedules/{SCHEDULE}/run")
     assert services.schedules.runs == [SCHEDULE]
-    assert (await asked(api, "POST", f"/schedules/{SCHEDULE}/pause"))["state"] == "paused"
-    assert (await asked(api, "GET", "/schedules"))["schedules"][0]["state"] == "paused"
+    assert (await body_of(api, "POST", f"/schedules/{SCHEDULE}/pause"))["state"] == "paused"
+    assert (await body_of(api, "GET", "/schedules"))["schedules"][0]["state"] == "paused"
     assert await code_of(api, "POST", "/schedules/nothing/run") == (404, "not_found")
-    breakers = (await asked(api, "GET", "/breakers"))["breakers"]
+    breakers = (await body_of(api, "GET", "/breakers"))["breakers"]
     assert [each["name"] for each in breakers if each["state"] == "open"] == ["model"]
-    assert (await asked(api, "POST", "/breakers/model/reset"))["state"] == "closed"
+    assert (await body_of(api, "POST", "/breakers/model/reset"))["state"] == "closed"
     assert await code_of(api, "POST", "/breakers/toaster/reset") == (404, "not_found")
 
 
-async def test_health_colours_each_dependency_by_itself(api: Api, services: AdminServices) -> None:
-    assert (await asked(api, "GET", "/health"))["ok"]
+async def test_health_checks_each_dependency_by_itself(api: Api, services: AdminServices) -> None:
+    assert (await body_of(api, "GET", "/health"))["ok"]
     await services.queues.pause(QUEUE)
-    found = await asked(api, "GET", "/health")
+    found = await body_of(api, "GET", "/health")
     assert not found["ok"]
     assert [each["name"] for each in found["dependencies"] if not each["ok"]] == ["queues"]
 
 
-async def test_every_change_is_in_the_log_with_its_operator(
+async def test_every_change_is_in_the_audit_log_with_its_operator(
     api: Api, services: AdminServices
 ) -> None:
     await services.partial("v1")
     await services.unreadable("v2")
-    await asked(api, "POST", "/dead-letters/v1/retry")
-    await asked(api, "POST", "/dead-letters/v2/discard", json={"reason": "only noise"})
-    await asked(api, "POST", f"/queues/{QUEUE}/pause")
-    log = await asked(api, "GET", "/audit?limit=2")
-    rest = await asked(api, "GET", f"/audit?limit=2&cursor={log['nextCursor']}")
+    await body_of(api, "POST", "/dead-letters/v1/retry")
+    await body_of(api, "POST", "/dead-letters/v2/discard", json={"reason": "only noise"})
+    await body_of(api, "POST", f"/queues/{QUEUE}/pause")
+    log = await body_of(api, "GET", "/audit?limit=2")
+    rest = await body_of(api, "GET", f"/audit?limit=2&cursor={log['nextCursor']}")
     entries = [*log["items"], *rest["items"]]
     assert sorted((entry["actor"], entry["action"], entry["outcome"]) for entry in entries) == [
         ("olga", "discard", "done"),
         ("olga", "pause_queue", "done"),
         ("olga", "retry", "done"),
     ]
-    (of_v2,) = (await asked(api, "GET", "/audit?target=v2"))["items"]
+    (of_v2,) = (await body_of(api, "GET", "/audit?target=v2"))["items"]
     assert of_v2["after"] == {"state": LetterState.DISCARDED}
 
 

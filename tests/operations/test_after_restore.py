@@ -43,7 +43,7 @@ def backup(services: OperatedServices) -> dict[str, dict[str, object]]:
     }
 
 
-async def test_what_was_deleted_since_goes_again_and_the_rest_stays(
+async def test_visits_deleted_since_the_backup_are_deleted_again_and_the_rest_stays(
     services: OperatedServices, olga: Operator
 ) -> None:
     for visit_id in ("kept", "gone", "in-parts"):
@@ -72,7 +72,7 @@ def _is_there(services: OperatedServices, visit_id: str) -> bool:
     return any(path.startswith(paths) for path in services.store.raw)
 
 
-async def test_deletions_from_before_the_backup_are_not_looked_at(
+async def test_deletions_from_before_the_backup_are_not_read(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("gone")
@@ -85,10 +85,10 @@ async def test_deletions_from_before_the_backup_are_not_looked_at(
     assert (await after_restore(olga, services.clock.now() - 10 * DAY)).deleted == ("gone",)
 
 
-async def test_the_visits_of_a_user_who_had_everything_deleted_go_again(
+async def test_all_visits_of_an_erased_user_are_deleted_again(
     services: OperatedServices, olga: Operator
 ) -> None:
-    """Also one whose own receipt is missing; a visit from after the deletion stays."""
+    """Also a visit without a receipt of its own; a visit created after the deletion stays."""
     await services.completed("old")
     await erase.note_erasure(services, "user-1")
     services.clock.advance(DAY)
@@ -112,7 +112,7 @@ async def test_a_hold_from_after_the_backup_is_set_again(
     assert len(services.audio.held) == 1
 
 
-async def test_a_visit_that_was_deleted_and_comes_back_held_is_left_to_an_operator(
+async def test_a_deleted_visit_restored_with_a_hold_is_left_to_an_operator(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -127,7 +127,7 @@ async def test_a_visit_that_was_deleted_and_comes_back_held_is_left_to_an_operat
     assert await services.store.transcript("v1")
 
 
-async def test_every_deletion_and_hold_is_on_record(
+async def test_every_deletion_and_hold_is_in_the_audit_log(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -143,7 +143,7 @@ async def test_every_deletion_and_hold_is_on_record(
     }
 
 
-async def test_a_released_visit_of_a_user_who_had_everything_deleted_is_deleted(
+async def test_a_released_visit_of_an_erased_user_is_deleted(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -158,7 +158,7 @@ async def test_a_released_visit_of_a_user_who_had_everything_deleted_is_deleted(
     assert not await services.audio.has("recordings", "visits/user-1/v1/")
 
 
-async def test_where_time_is_over_the_same_call_goes_on_from_there(
+async def test_after_the_time_limit_the_next_call_continues(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restoring, "PAGE", 2)
@@ -175,13 +175,13 @@ async def test_where_time_is_over_the_same_call_goes_on_from_there(
     deleted: list[str] = []
     calls = 0
     while since is not None:
-        found = await after_restore(olga, since, ends_at=services.clock.now())  # no time at all
+        found = await after_restore(olga, since, ends_at=services.clock.now())  # no time left
         deleted += found.deleted
         since, calls = found.resume_since, calls + 1
     assert (sorted(deleted), calls) == (names, 3)
 
 
-async def test_a_visit_that_fails_once_is_not_missed(
+async def test_a_visit_that_fails_once_is_tried_again(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await services.completed("gone")

@@ -1,4 +1,4 @@
-"""A thousand dead letters tried again: at a steady pace, without a second charge, accounted for."""
+"""A thousand dead letters retried: at a steady pace, no transcript charged twice, all counted."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,14 +22,14 @@ EVERY = LetterFilter()
 
 
 class Measured(MemoryAudioStore):
-    """A bucket that knows how long its recordings are: a thousand need not be decoded."""
+    """An audio store that knows the length of its recordings: a thousand need not be decoded."""
 
     async def measure(self, audio: Audio) -> Audio:
         return audio.with_duration(2.0)
 
 
 def sleeper(services: OperatedServices) -> Callable[[float], Awaitable[None]]:
-    """Sleeps by moving the clock on: virtual time."""
+    """Sleeps by moving the virtual clock."""
 
     async def sleep(seconds: float) -> None:
         services.clock.advance(timedelta(seconds=seconds))
@@ -37,7 +37,7 @@ def sleeper(services: OperatedServices) -> Callable[[float], Awaitable[None]]:
     return sleep
 
 
-@pytest.mark.no_cover  # traced, so many visits take twice as long or more
+@pytest.mark.no_cover  # tracing at least doubles the time of these visits
 async def test_a_thousand_are_retried_at_the_pace_and_no_transcript_is_paid_twice(
     services: OperatedServices, olga: Operator
 ) -> None:
@@ -73,16 +73,14 @@ async def test_a_thousand_are_retried_at_the_pace_and_no_transcript_is_paid_twic
     assert await services.operators.letters(LetterFilter(state=None), 10) == []
 
     services.clock.advance(timedelta(minutes=5))
-    assert await recover.wake_due(services) == 1_000  # the poller looks after every one of them
+    assert await recover.wake_due(services) == 1_000  # the poller finds every one of them
     for visit_id in ids[::20]:
         await summarize.summarize(services, visit_id, 2)
         assert (await services.get(visit_id)).status is Status.COMPLETED
-    assert len(services.transcriber.orders) == 1_000  # as before: not one was ordered again
+    assert len(services.transcriber.orders) == 1_000  # as before: none was ordered again
 
 
-async def test_what_was_refused_is_counted_with_its_code(
-    services: OperatedServices, olga: Operator
-) -> None:
+async def test_refusals_are_counted_by_code(services: OperatedServices, olga: Operator) -> None:
     await services.partial("well")
     await services.unreadable("broken")
     letters = await choose(olga, EVERY, limit=10)
@@ -95,7 +93,7 @@ async def test_what_was_refused_is_counted_with_its_code(
     }
 
 
-async def test_every_visit_and_the_whole_are_in_the_log(
+async def test_every_retry_and_the_bulk_retry_are_in_the_audit_log(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.partial("v1")
@@ -113,7 +111,7 @@ async def test_every_visit_and_the_whole_are_in_the_log(
     assert whole.after["retried"] == 2
 
 
-async def test_it_retries_what_the_list_shows_and_no_more(
+async def test_exactly_the_listed_letters_are_retried(
     services: OperatedServices, olga: Operator
 ) -> None:
     for number in range(5):
@@ -125,7 +123,7 @@ async def test_it_retries_what_the_list_shows_and_no_more(
     assert await choose(olga, LetterFilter(stage=Stage.SUBMISSION), limit=5) == []
 
 
-async def test_it_goes_page_by_page_to_the_last_letter(
+async def test_all_pages_of_letters_are_retried(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lumimd.operations.bulk_retry.PAGE", 2)
@@ -153,7 +151,7 @@ async def test_when_the_store_is_down_the_rest_is_left_for_later(
     assert [entry.outcome for entry in entries] == [AuditOutcome.FAILED]
 
 
-async def test_time_that_was_lost_is_not_made_up_for_by_a_burst(services: OperatedServices) -> None:
+async def test_lost_time_is_not_made_up_for_by_a_burst(services: OperatedServices) -> None:
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -169,7 +167,7 @@ async def test_time_that_was_lost_is_not_made_up_for_by_a_burst(services: Operat
     assert slept == [1.0, 1.0]
 
 
-async def test_no_turn_begins_after_the_end_and_the_next_call_goes_on(
+async def test_no_retry_begins_after_the_end_and_the_next_call_continues(
     services: OperatedServices, olga: Operator
 ) -> None:
     for number in range(5):
@@ -184,10 +182,10 @@ async def test_no_turn_begins_after_the_end_and_the_next_call_goes_on(
     assert (await bulk_retry(olga, letters, per_minute=4, sleep=sleep)).left == 0
 
 
-async def test_slow_retries_end_in_time_whatever_the_pace(
+async def test_slow_retries_end_in_time_at_any_pace(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pace says how fast a request may be, never how fast it is."""
+    """The pace is an upper limit; slow retries take longer."""
     for number in range(5):
         await services.partial(f"v{number}")
     save, sleep = services.store.save, sleeper(services)

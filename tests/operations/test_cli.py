@@ -1,10 +1,11 @@
-"""`scripts/ops` on parts in memory: what it prints, what it asks, and how it ends."""
+"""`scripts/ops` on services in memory: its output, its confirmations and its exit codes."""
 
 from datetime import timedelta
 
 import pytest
 
-from infra.ops.cli import OK, PROBLEMS, USAGE, main, parser
+from infra.ops.cli import main, parser
+from infra.ops.exits import FAILED, OK, USAGE
 from lumimd.domain.dead_letter import LetterState
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import commands
@@ -14,7 +15,7 @@ from tests.operations.conftest import Ops
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedServices
 
 
-async def a_bit_of_everything(services: OperatedServices) -> None:
+async def visits_of_every_kind(services: OperatedServices) -> None:
     await services.completed("good")
     await services.partial("no-summary")
     await services.unreadable("noise")
@@ -25,7 +26,7 @@ async def a_bit_of_everything(services: OperatedServices) -> None:
 
 
 async def test_visits_are_listed_and_filtered(services: OperatedServices, ops: Ops) -> None:
-    await a_bit_of_everything(services)
+    await visits_of_every_kind(services)
 
     async def ids(*arguments: str) -> set[str]:
         ended = await ops("visits", "--json", *arguments)
@@ -35,7 +36,7 @@ async def test_visits_are_listed_and_filtered(services: OperatedServices, ops: O
     assert await ids() == {"good", "no-summary", "noise", "hanging"}
     assert await ids("--failed") == {"no-summary", "noise"}
     assert await ids("--stuck") == {"hanging"}
-    assert await ids("--user", "somebody-else") == set()
+    assert await ids("--user", "other-user") == set()
     assert await ids("--high-retry", "1") == set()
     assert len(await ids("--limit", "2")) == 2
     shown = await ops("visits")
@@ -46,10 +47,10 @@ async def test_visits_are_listed_and_filtered(services: OperatedServices, ops: O
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-async def test_no_output_has_a_word_of_a_visit(
+async def test_no_output_has_text_of_a_visit(
     form: tuple[str, ...], services: OperatedServices, ops: Ops
 ) -> None:
-    await a_bit_of_everything(services)
+    await visits_of_every_kind(services)
     for command in (
         ("visits",),
         ("visits", "--stuck"),
@@ -72,10 +73,10 @@ async def test_no_output_has_a_word_of_a_visit(
         assert CANARY not in ended.out + ended.told, command
 
 
-async def test_show_draws_the_stages_and_says_what_can_be_done(
+async def test_show_draws_the_stages_and_advises_commands(
     services: OperatedServices, ops: Ops
 ) -> None:
-    await a_bit_of_everything(services)
+    await visits_of_every_kind(services)
     shown = await ops("show", "no-summary")
     assert shown.code == OK
     for stage in ("submission", "transcription", "summary"):
@@ -86,7 +87,9 @@ async def test_show_draws_the_stages_and_says_what_can_be_done(
     assert [run["outcome"] for run in as_json["runs"]] == ["done", "done", "failed"]
 
 
-async def test_who_looks_at_a_visit_is_on_record(services: OperatedServices, ops: Ops) -> None:
+async def test_the_audit_log_has_each_reading_of_a_visit(
+    services: OperatedServices, ops: Ops
+) -> None:
     await services.completed("good")
     await ops("show", "good")
     (entry,) = await services.operators.audit(AuditFilter(target="good"), 10)
@@ -114,10 +117,10 @@ async def test_who_looks_at_a_visit_is_on_record(services: OperatedServices, ops
         ("breakers", "reset", "model"),
     ],
 )
-async def test_nothing_is_changed_without_a_yes_where_nobody_can_be_asked(
+async def test_without_yes_and_terminal_nothing_is_changed(
     command: tuple[str, ...], services: OperatedServices, ops: Ops
 ) -> None:
-    await a_bit_of_everything(services)
+    await visits_of_every_kind(services)
     before = services.store.documents()
     ended = await ops(*command)
     assert ended.code == USAGE
@@ -126,7 +129,7 @@ async def test_nothing_is_changed_without_a_yes_where_nobody_can_be_asked(
     assert services.schedules.runs == []
 
 
-async def test_retry_begins_the_failed_stage_again(services: OperatedServices, ops: Ops) -> None:
+async def test_retry_runs_the_failed_stage_again(services: OperatedServices, ops: Ops) -> None:
     await services.partial("v1")
     ended = await ops("--yes", "retry", "v1")
     assert ended.code == OK
@@ -134,12 +137,12 @@ async def test_retry_begins_the_failed_stage_again(services: OperatedServices, o
     assert (await services.get("v1")).processing_status is ProcessingStatus.SUMMARIZING
 
 
-async def test_a_refused_retry_names_the_code_and_a_rerun_only_of_a_readable_recording(
+async def test_a_refused_retry_names_the_code_and_advises_a_rerun_of_a_readable_recording(
     services: OperatedServices, ops: Ops
 ) -> None:
     await services.unreadable("noise")
     refused = await ops("retry", "noise", "--yes")
-    assert refused.code == PROBLEMS
+    assert refused.code == FAILED
     assert "audio_unreadable does not go away" in refused.told
     assert "rerun" not in refused.told
     assert "1 of 1 will be refused" in (await ops("bulk-retry", "--yes")).told
@@ -148,21 +151,21 @@ async def test_a_refused_retry_names_the_code_and_a_rerun_only_of_a_readable_rec
     assert "scripts/ops rerun quiet --from submission" in refused.told
 
 
-async def test_what_is_refused_is_a_sentence_and_exit_code_1(
+async def test_a_refusal_prints_a_sentence_and_exits_with_1(
     services: OperatedServices, ops: Ops
 ) -> None:
     await services.completed("v1")
     ended = await ops("retry", "v1", "--yes")
-    assert ended.code == PROBLEMS
+    assert ended.code == FAILED
     assert ended.told == "There is nothing to try again. (nothing_to_retry)\n"
-    assert (await ops("show", "nobody")).told == "There is no such visit. (visit_not_found)\n"
-    assert (await ops("queues", "pause", "nothing", "--yes")).code == PROBLEMS
+    assert (await ops("show", "missing")).told == "There is no such visit. (visit_not_found)\n"
+    assert (await ops("queues", "pause", "nothing", "--yes")).code == FAILED
 
 
 async def test_dead_letters_are_listed_by_stage_code_and_state(
     services: OperatedServices, ops: Ops
 ) -> None:
-    await a_bit_of_everything(services)
+    await visits_of_every_kind(services)
 
     async def ids(*arguments: str) -> set[str]:
         found = (await ops("dead-letters", "--json", *arguments)).json["deadLetters"]
@@ -178,7 +181,7 @@ async def test_dead_letters_are_listed_by_stage_code_and_state(
     assert "only noise" in (await ops("dead-letters", "--discarded")).out
 
 
-async def test_bulk_retry_sums_up_and_says_by_its_code_that_some_were_refused(
+async def test_bulk_retry_prints_a_summary_and_exits_with_1_after_a_refusal(
     services: OperatedServices, ops: Ops
 ) -> None:
     await services.partial("v1")
@@ -188,12 +191,12 @@ async def test_bulk_retry_sums_up_and_says_by_its_code_that_some_were_refused(
     assert "2/2" in ended.told
     await services.unreadable("v3")
     as_json = await ops("bulk-retry", "--json", "--yes")
-    assert as_json.code == PROBLEMS
+    assert as_json.code == FAILED
     assert as_json.json["codes"] == {"nothing_to_retry": 1}
     assert (await ops("bulk-retry", "--stage", "transcription", "--yes")).code == OK
 
 
-async def test_discard_keeps_the_reason_and_who_gave_it(
+async def test_discard_stores_the_reason_and_the_operator(
     services: OperatedServices, ops: Ops
 ) -> None:
     await services.unreadable("v1")
@@ -208,13 +211,13 @@ async def test_a_held_visit_is_not_deleted(services: OperatedServices, ops: Ops)
     await services.completed("v1")
     assert (await ops("hold", "v1", "--reason", "case 17", "--yes")).code == OK
     refused = await ops("delete", "v1", "--yes")
-    assert (refused.code, "legal_hold" in refused.told) == (PROBLEMS, True)
+    assert (refused.code, "legal_hold" in refused.told) == (FAILED, True)
     assert "held" in (await ops("show", "v1")).out
     assert (await ops("release", "v1", "--reason", "closed", "--yes")).code == OK
     assert (await ops("delete", "v1", "--yes")).code == OK
 
 
-async def test_delete_gives_a_receipt(services: OperatedServices, ops: Ops) -> None:
+async def test_delete_prints_a_receipt(services: OperatedServices, ops: Ops) -> None:
     await services.completed("v1")
     ended = await ops("delete", "v1", "--json", "--yes")
     assert ended.code == OK
@@ -241,18 +244,18 @@ async def test_queues_schedules_and_breakers_are_shown_and_changed(
     assert states["model"] == "closed"
 
 
-async def test_the_doctors_exit_code_tells_whether_something_is_wrong(
+async def test_the_doctor_exits_with_1_when_there_is_a_problem(
     services: OperatedServices, ops: Ops
 ) -> None:
     assert (await ops("doctor")).code == OK
     await services.queues.pause(QUEUE)
     ended = await ops("doctor", "--json")
-    assert ended.code == PROBLEMS
+    assert ended.code == FAILED
     assert not ended.json["ok"]
 
 
 async def test_stats_and_costs_are_printed(services: OperatedServices, ops: Ops) -> None:
-    await a_bit_of_everything(services)
+    await visits_of_every_kind(services)
     found = (await ops("stats", "--json")).json
     assert found["statistics"]["completed"] == 1
     assert found["failures"]["byCode"] == {"audio_unreadable": 1, "summary_invalid": 1}
@@ -278,13 +281,13 @@ async def test_stats_and_costs_are_printed(services: OperatedServices, ops: Ops)
         ["--local", "--project", "p", "visits"],
     ],
 )
-def test_what_is_not_asked_rightly_ends_with_2(arguments: list[str]) -> None:
+def test_a_usage_error_exits_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parser().parse_args(arguments)
     assert ended.value.code == USAGE
 
 
-def test_without_a_place_to_work_it_says_which_it_needs(
+def test_without_a_project_or_stack_the_message_names_the_options(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
@@ -292,14 +295,14 @@ def test_without_a_place_to_work_it_says_which_it_needs(
     assert "--project" in capsys.readouterr().err
 
 
-def test_options_may_stand_before_the_command_or_after_it() -> None:
+def test_options_are_accepted_before_and_after_the_command() -> None:
     before = parser().parse_args(["--project", "p", "--json", "--yes", "visits"])
     after = parser().parse_args(["visits", "--project", "p", "--json", "--yes"])
     assert (before.project, before.json, before.yes) == ("p", True, True)
     assert vars(before) == vars(after)
 
 
-async def test_a_visit_is_made_urgent_and_ordinary_again_on_record(
+async def test_a_change_of_priority_is_in_the_audit_log(
     services: OperatedServices, ops: Ops
 ) -> None:
     await services.submitted("v1")
@@ -312,6 +315,6 @@ async def test_a_visit_is_made_urgent_and_ordinary_again_on_record(
     stored = await services.store.get("v1")
     assert stored is not None
     assert not stored.visit.urgent
-    assert (await ops("urgent", "none", "--yes")).code == PROBLEMS
+    assert (await ops("urgent", "none", "--yes")).code == FAILED
     audit = (await ops("audit", "--json")).json
     assert {"prioritize", "deprioritize"} <= {entry["action"] for entry in audit["entries"]}

@@ -1,8 +1,9 @@
-"""What `scripts/ops` takes no further than its command line: a sentence, and code 2."""
+"""Arguments that the parser of `scripts/ops` refuses with a sentence and exit code 2."""
 
 import pytest
 
-from infra.ops.cli import USAGE, main, parser
+from infra.ops.cli import main, parser
+from infra.ops.exits import USAGE
 from infra.ops.invocation import Invocation
 
 OF_A_VISIT = [
@@ -26,7 +27,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.mark.parametrize("words", OF_A_VISIT, ids=lambda words: words[0])
 @pytest.mark.parametrize("visit", ["a/b", "", ".", "..", "__x__", "v" * 129])
-def test_what_is_no_id_of_a_visit_is_not_asked_for(
+def test_an_invalid_visit_id_is_refused(
     words: list[str], visit: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "is no id of a visit" in refused([*words, visit], capsys)
@@ -34,14 +35,14 @@ def test_what_is_no_id_of_a_visit_is_not_asked_for(
 
 @pytest.mark.parametrize("command", ["visits", "dead-letters", "bulk-retry", "audit"])
 @pytest.mark.parametrize("limit", ["0", "-1", "100001", "99999999999999999999", "many"])
-def test_a_limit_is_a_number_that_the_store_can_count_to(
+def test_a_limit_outside_1_to_100000_is_refused(
     command: str, limit: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "--limit" in refused([command, f"--limit={limit}"], capsys)
 
 
 @pytest.mark.parametrize("price", ["nan", "inf", "-inf", "-0.01", "1e999", "much"])
-def test_a_price_is_a_number_that_can_be_paid(
+def test_a_price_is_a_finite_number_of_at_least_0(
     price: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for one, other in (("--audio-hour", "--summary"), ("--summary", "--audio-hour")):
@@ -50,7 +51,7 @@ def test_a_price_is_a_number_that_can_be_paid(
     assert (free.audio_hour, free.summary) == (0, 0.02)
 
 
-def test_the_environment_names_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GOOGLE_CLOUD_REGION", raising=False)
     assert parser().parse_args(["doctor"]).region == "us-central1"
     monkeypatch.setenv("GOOGLE_CLOUD_REGION", "europe-west3")
@@ -58,4 +59,4 @@ def test_the_environment_names_the_region(monkeypatch: pytest.MonkeyPatch) -> No
     assert wanted.region == "europe-west3"
     assert Invocation.of(wanted).options == ()
     other = parser().parse_args(["doctor", "--region", "us-central1"])
-    assert Invocation.of(other).options == ("--region", "us-central1"), "an advice goes there too"
+    assert Invocation.of(other).options == ("--region", "us-central1"), "advised commands name it"

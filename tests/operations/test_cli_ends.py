@@ -1,4 +1,4 @@
-"""Whatever ends a command, it ends in a sentence or quietly, never in a traceback."""
+"""A command that fails or is stopped prints one sentence or nothing, and never a traceback."""
 
 import json
 import os
@@ -13,10 +13,11 @@ import pytest
 
 from infra.local.stack import ROOT
 from infra.ops import cli
-from infra.ops.cli import CLOSED, USAGE, main
+from infra.ops.cli import main
+from infra.ops.exits import CLOSED_PIPE, USAGE
 from infra.ops.local_stack import ADDRESSES, Addresses, published
 
-NO_WORKER = 65534
+UNPRIVILEGED = 65534
 ENV = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}", "PYTHONUNBUFFERED": ""}
 REAL = (sys.executable, "-m", "infra.ops")
 ON_MEMORY = (sys.executable, "-m", "tests.operations.ops_on_memory")
@@ -31,28 +32,28 @@ ON_MEMORY = (sys.executable, "-m", "tests.operations.ops_on_memory")
         (REAL, ("--help",)),
     ],
 )
-def test_a_reader_that_closes_the_pipe_ends_it_quietly(
+def test_a_closed_pipe_ends_the_command_without_an_error_message(
     program: tuple[str, ...], arguments: tuple[str, ...]
 ) -> None:
     ended = into_a_closed_pipe([*program, *arguments], stderr_too=False)
-    assert (ended.returncode, ended.stderr) == (CLOSED, b"")
+    assert (ended.returncode, ended.stderr) == (CLOSED_PIPE, b"")
 
 
-def test_a_closed_standard_error_ends_it_quietly() -> None:
+def test_a_closed_standard_error_has_the_exit_code_of_a_closed_pipe() -> None:
     ended = into_a_closed_pipe([*REAL, "--local", "--run", "none", "visits"], stderr_too=True)
-    assert ended.returncode == CLOSED
+    assert ended.returncode == CLOSED_PIPE
 
 
 def into_a_closed_pipe(
     command: list[str], *, stderr_too: bool
 ) -> subprocess.CompletedProcess[bytes]:
     reader, writer = os.pipe()
-    os.close(reader)  # earlier than any head could
+    os.close(reader)  # before the program writes
     try:
         return subprocess.run(
             command,
             cwd=ROOT,
-            env={**ENV, "PATH": os.environ["PATH"]},  # a test may have put a program there
+            env={**ENV, "PATH": os.environ["PATH"]},  # a test may have added a program
             stdout=writer,
             stderr=writer if stderr_too else subprocess.PIPE,
             check=False,
@@ -61,7 +62,7 @@ def into_a_closed_pipe(
         os.close(writer)
 
 
-def test_what_is_read_whole_is_no_closed_pipe() -> None:
+def test_a_complete_reader_gets_the_whole_output() -> None:
     ended = subprocess.run(
         [*ON_MEMORY, "--local", "visits", "--json"],
         cwd=ROOT,
@@ -89,7 +90,7 @@ def folder(runs: Path, name: str) -> Path:
     return made
 
 
-def test_an_unknown_run_is_named_with_the_runs_there_are(
+def test_the_message_on_an_unknown_run_names_the_running_stacks(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (
@@ -97,29 +98,31 @@ def test_an_unknown_run_is_named_with_the_runs_there_are(
         published(stack("run-b", in_memory=True), folder(runs, "run-b")),
     ):
         assert main(["--local", "--run", "run-c", "visits"]) == USAGE
-        told = capsys.readouterr().err
-        assert "No local stack is called run-c." in told
-        assert "run-a" in told
-        assert "run-b (in its own memory)" in told
+        message = capsys.readouterr().err
+        assert "No local stack is called run-c." in message
+        assert "run-a" in message
+        assert "run-b (in its own memory)" in message
     assert main(["--run", "run-c", "visits"]) == USAGE
-    told = capsys.readouterr().err
-    assert told.startswith("No local stack is called run-c. No local stack runs.")
+    message = capsys.readouterr().err
+    assert message.startswith("No local stack is called run-c. No local stack runs.")
 
 
-def test_several_stacks_are_named(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_message_on_several_stacks_names_them(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with (
         published(stack("run-a"), folder(runs, "run-a")),
         published(stack("run-b"), folder(runs, "run-b")),
     ):
         assert main(["--local", "visits"]) == USAGE
-        told = capsys.readouterr().err
-        assert told.startswith("Several stacks run: run-")
-        assert told.endswith("Choose one with --run NAME.\n")
+        message = capsys.readouterr().err
+        assert message.startswith("Several stacks run: run-")
+        assert message.endswith("Choose one with --run NAME.\n")
         assert main(["visits"]) == USAGE
         assert "--local" in capsys.readouterr().err
 
 
-def test_a_start_is_advised_only_where_the_emulators_can_run(
+def test_a_start_is_advised_only_if_the_emulators_can_run(
     runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("infra.local.stack.can_emulate", lambda _: None)
@@ -127,9 +130,9 @@ def test_a_start_is_advised_only_where_the_emulators_can_run(
     assert "scripts/dev --scripted --store emulator" in capsys.readouterr().err
     monkeypatch.setattr("infra.local.stack.can_emulate", lambda _: "Java 11 is needed.")
     main(["--local", "visits"])
-    told = capsys.readouterr().err
-    assert "scripts/dev" not in told
-    assert "Java 11 is needed." in told
+    message = capsys.readouterr().err
+    assert "scripts/dev" not in message
+    assert "Java 11 is needed." in message
 
 
 def test_a_local_run_and_a_project_exclude_each_other(
@@ -140,7 +143,7 @@ def test_a_local_run_and_a_project_exclude_each_other(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"run": "x"}'])
-def test_addresses_that_are_half_written_are_passed_over(
+def test_half_written_addresses_are_skipped(
     content: str, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder(runs, "run-a") / ADDRESSES).write_text(content)
@@ -150,7 +153,7 @@ def test_addresses_that_are_half_written_are_passed_over(
 
 @pytest.fixture
 def read_only() -> Iterator[Path]:
-    """A checkout without an environment, in which this test's user may write nothing."""
+    """A checkout without an environment, read-only for the user of this test."""
     with tempfile.TemporaryDirectory() as name:
         checkout = Path(name)
         (checkout / "scripts").mkdir()
@@ -164,10 +167,10 @@ def read_only() -> Iterator[Path]:
             each.chmod(0o755)
 
 
-def test_a_read_only_checkout_without_an_environment_is_a_sentence(read_only: Path) -> None:
+def test_a_read_only_checkout_without_an_environment_prints_one_sentence(read_only: Path) -> None:
     ended = subprocess.run(
         [read_only / "scripts" / "ops", "--local", "visits"],
-        user=NO_WORKER if os.getuid() == 0 else None,  # no folder is read-only for root
+        user=UNPRIVILEGED if os.getuid() == 0 else None,  # no folder is read-only for root
         capture_output=True,
         text=True,
         check=False,

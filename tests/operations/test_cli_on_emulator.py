@@ -1,4 +1,4 @@
-"""`scripts/ops --project` against the emulators, knowing no secret of the deployment."""
+"""`scripts/ops --project` against the emulators, without the secrets of the deployment."""
 
 import json
 import uuid
@@ -9,8 +9,9 @@ import httpx
 import pytest
 from rich.console import Console
 
-from infra.ops.cli import OK, PROBLEMS, parser, run
+from infra.ops.cli import parser, run
 from infra.ops.connection import Connection, OperatorsServices, cloud
+from infra.ops.exits import FAILED, OK
 from lumimd.domain.commit import Commit
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.errors import ErrorCode, Transient
@@ -31,7 +32,7 @@ NOW = datetime.now(UTC)
 
 
 def partial() -> Visit:
-    """A visit whose transcript is there and whose summary failed."""
+    """A visit with a transcript and a failed summary."""
     hour_ago = NOW - timedelta(hours=1)
     return Visit(
         visit_id="v1",
@@ -89,8 +90,8 @@ async def test_an_operator_without_secrets_holds_releases_and_repeats_deletions(
             return json.loads(printed.out) if printed.out else {}  # type: ignore[no-any-return]
 
         assert (await ops("hold", "v1", "--reason", "case 17"))["legalHold"]
-        await ops("retry", "v1", code=PROBLEMS)
-        await ops("delete", "v1", code=PROBLEMS)
+        await ops("retry", "v1", code=FAILED)
+        await ops("delete", "v1", code=FAILED)
         with pytest.raises(Transient):
             await services.audio.erase(visit.audio.bucket, folder)
         assert not (await ops("release", "v1", "--reason", "closed"))["legalHold"]
@@ -101,7 +102,7 @@ async def test_an_operator_without_secrets_holds_releases_and_repeats_deletions(
 
 
 @pytest.mark.emulator
-async def test_an_operator_without_secrets_looks_retries_and_discards(
+async def test_an_operator_without_secrets_reads_retries_and_discards(
     firestore_host: str,
     tasks_host: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -133,13 +134,13 @@ async def test_an_operator_without_secrets_looks_retries_and_discards(
     assert len((await ops("visits", "--failed"))["visits"]) == 2  # type: ignore[arg-type]
     assert len((await ops("dead-letters", "--code", "summary_unavailable"))["deadLetters"]) == 2  # type: ignore[arg-type]
     assert (await ops("retry", "v1", "--yes"))["processingStatus"] == "summarizing"
-    await ops("retry", "v1", "--yes", code=PROBLEMS)
+    await ops("retry", "v1", "--yes", code=FAILED)
     discarded = await ops("discard", "v2", "--reason", "never mind", "--yes")
     assert discarded["discardReason"] == "never mind"
     assert (await ops("dead-letters"))["deadLetters"] == []
-    assert (await ops("queues", "pause", "no-such-queue", "--yes", code=PROBLEMS)) == {}
-    # There is no scheduler, and nobody is signed in to the cloud's: it alone is red.
-    diagnosis = await ops("doctor", code=PROBLEMS)
+    assert (await ops("queues", "pause", "no-such-queue", "--yes", code=FAILED)) == {}
+    # There is no emulator of the scheduler and no account for the real one.
+    diagnosis = await ops("doctor", code=FAILED)
     levels = {each["subject"]: each["level"] for each in diagnosis["findings"]}  # type: ignore[index, attr-defined]
     assert levels["scheduler"] == levels["configuration"] == "problem"
     for subject in ("store", "breaker: model", "breaker: transcription"):

@@ -1,4 +1,4 @@
-"""What a call loads before it does anything: help no SDK, a command the SDKs that it needs."""
+"""Help loads no SDK, and a command loads only the SDKs that it needs."""
 
 import json
 import pkgutil
@@ -58,7 +58,7 @@ env = {
     "SUMMARIZER": "rules",
 }
 cli.choose = lambda runs, wanted: Addresses("run-a", 1, False, env, {})
-async def run(wanted, connection, name, told):
+async def run(args, connection, name, err):
     getattr(connection.services, sys.argv[1])
     return 0
 cli.run = run
@@ -94,14 +94,14 @@ def test_help_and_usage_errors_load_no_library(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "needed"),
+    ("service", "needed"),
     [
         ("operators", {"google.cloud.firestore"}),
         ("queues", {"google.cloud.tasks_v2"}),
         ("schedules", {"google.cloud.scheduler_v1"}),
     ],
 )
-def test_a_command_loads_the_sdk_of_its_parts_alone(part: str, needed: set[str]) -> None:
+def test_a_command_loads_only_the_sdks_of_its_services(service: str, needed: set[str]) -> None:
     unneeded = {
         "assemblyai",
         "fastapi",
@@ -115,7 +115,7 @@ def test_a_command_loads_the_sdk_of_its_parts_alone(part: str, needed: set[str])
         "openai",
         "rich.progress",
     } - needed
-    modules = loaded(AFTER_CONNECTING, part)
+    modules = loaded(AFTER_CONNECTING, service)
     assert needed <= modules
     assert modules & unneeded == set()
 
@@ -128,7 +128,7 @@ def commands_of(parser: ArgumentParser) -> Iterator[ArgumentParser]:
                 yield from commands_of(one)
 
 
-def test_every_command_is_a_function_that_exists() -> None:
+def test_every_command_is_an_existing_function() -> None:
     named = {
         command.get_default("command")
         for command in commands_of(arguments.parser())
@@ -139,7 +139,7 @@ def test_every_command_is_a_function_that_exists() -> None:
         assert iscoroutinefunction(pkgutil.resolve_name(f"infra.ops.{name}"))
 
 
-def test_the_choices_are_those_of_the_code() -> None:
+def test_the_choices_match_the_code() -> None:
     assert list(arguments.STAGES) == list(Stage)
     assert list(arguments.STEPS) == list(From)
     assert arguments.BREAKERS == breakers.NAMES

@@ -1,12 +1,13 @@
-"""A project of the cloud without the secrets of its deployment: what can be done, and what not."""
+"""A cloud project without the secrets of its deployment: possible and impossible operations."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from infra.ops.cli import USAGE, main
+from infra.ops.cli import main
 from infra.ops.connection import NeedsSetting, OperatorsServices, cloud
+from infra.ops.exits import USAGE
 from lumimd.runtime.settings import Settings
 
 
@@ -14,12 +15,12 @@ from lumimd.runtime.settings import Settings
 def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
-    # `cloud` sets the project for the SDKs; the test takes it back.
+    # `cloud` sets the project for the SDKs; this test removes it again.
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-lumimd")
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:9")  # no credentials are looked for
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:9")  # the SDK looks for no credentials
 
 
-def test_without_settings_the_doctor_can_name_what_is_missing() -> None:
+def test_without_settings_doctor_lists_the_missing_variables() -> None:
     connection = cloud("my-project", "europe-west3")
     assert isinstance(connection.services, OperatorsServices)
     assert connection.where == "project my-project"
@@ -28,13 +29,13 @@ def test_without_settings_the_doctor_can_name_what_is_missing() -> None:
     assert os.environ["GOOGLE_CLOUD_PROJECT"] == "my-project"
 
 
-def test_what_needs_a_key_says_which_one() -> None:
+def test_an_operation_that_needs_a_key_names_it() -> None:
     services = cloud("my-project", "europe-west3").services
     with pytest.raises(NeedsSetting, match=r"WEBHOOK_SECRET|ASSEMBLYAI_API_KEY"):
         _ = services.transcriber
 
 
-def test_only_what_can_be_asked_without_a_key_is_checked() -> None:
+def test_only_dependencies_that_need_no_key_are_checked() -> None:
     assert set(cloud("my-project", "europe-west3").services.checks) == {
         "store",
         "queues",
@@ -45,7 +46,7 @@ def test_only_what_can_be_asked_without_a_key_is_checked() -> None:
     }
 
 
-def test_who_is_not_signed_in_is_told_how(
+def test_without_a_sign_in_the_message_names_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.delenv("FIRESTORE_EMULATOR_HOST")
@@ -54,13 +55,13 @@ def test_who_is_not_signed_in_is_told_how(
     assert "gcloud auth application-default login" in capsys.readouterr().err
 
 
-async def test_a_missing_task_is_left_to_the_scheduler() -> None:
+async def test_a_missing_task_is_left_to_the_poller() -> None:
     services = cloud("my-project", "europe-west3").services
     await services.tasks.request_summary("v1", 1, 1)
     assert not await services.tasks.forget("v1", 1, 1)
 
 
-def test_with_all_settings_everything_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_all_settings_every_operation_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "SUMMARY_QUEUE": "projects/my-project/locations/europe-west3/queues/summaries",
         "SUMMARIZE_URL": "https://summarize.invalid",

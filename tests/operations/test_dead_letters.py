@@ -1,4 +1,4 @@
-"""One dead letter: tried again or put away, and what the log then says."""
+"""One dead letter: retried or discarded, with its entry in the audit log."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from lumimd.ports.operator_store import AuditFilter, AuditOutcome, LetterFilter
 from tests.support.operators import OperatedServices
 
 
-async def test_a_retried_item_leaves_the_dead_letters_and_its_transcript_is_used_again(
+async def test_a_retried_visit_leaves_the_dead_letters_and_keeps_its_transcript(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.partial("v1")
@@ -28,7 +28,7 @@ async def test_a_retried_item_leaves_the_dead_letters_and_its_transcript_is_used
     assert len(services.transcriber.orders) == 1
 
 
-async def test_the_log_says_who_retried_what_when_and_what_changed(
+async def test_the_audit_log_names_operator_visit_time_and_change(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.partial("v1")
@@ -50,7 +50,7 @@ async def test_the_log_says_who_retried_what_when_and_what_changed(
     }
 
 
-async def test_a_refusal_is_in_the_log_as_well(services: OperatedServices, olga: Operator) -> None:
+async def test_a_refusal_is_in_the_audit_log(services: OperatedServices, olga: Operator) -> None:
     await services.completed("v1")
     with pytest.raises(Refused):
         await dead_letters.retry(olga, "v1")
@@ -68,7 +68,7 @@ async def test_the_second_of_two_quick_retries_is_refused(
     assert refused.value.code is RefusalCode.STILL_PROCESSING
 
 
-async def test_a_discarded_letter_keeps_its_reason_and_the_visit_stays_as_it_is(
+async def test_a_discarded_letter_keeps_its_reason_and_the_visit_is_unchanged(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.unreadable("v1")
@@ -81,7 +81,7 @@ async def test_a_discarded_letter_keeps_its_reason_and_the_visit_stays_as_it_is(
         "the phone recorded noise",
     )
     assert (letter.discarded_by, letter.discarded_at) == ("olga", services.clock.now())
-    assert await services.store.get("v1") == before  # even its version
+    assert await services.store.get("v1") == before  # the version is the same as well
     (entry,) = await services.operators.audit(AuditFilter(), 10)
     assert (entry.reason, entry.before, entry.after) == (
         "the phone recorded noise",
@@ -90,7 +90,7 @@ async def test_a_discarded_letter_keeps_its_reason_and_the_visit_stays_as_it_is(
     )
 
 
-async def test_what_is_not_there_or_put_away_already_cannot_be_discarded(
+async def test_a_missing_or_discarded_letter_cannot_be_discarded(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.unreadable("v1")
@@ -104,26 +104,26 @@ async def test_what_is_not_there_or_put_away_already_cannot_be_discarded(
     assert missing.value.code is OperatorCode.NO_DEAD_LETTER
 
 
-async def test_a_letter_that_changed_under_the_operators_eyes_is_not_discarded(
+async def test_a_letter_that_changed_meanwhile_is_not_discarded(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await services.partial("v1")
     save = services.operators.save_letter
 
-    async def beaten(*arguments: object) -> None:
+    async def save_after_another(*arguments: object) -> None:
         stored = await services.store.get("v1")
         assert stored is not None
         await services.store.save(stored, Commit(stored.visit, no_dead_letter=True))
         await save(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(services.operators, "save_letter", beaten)
+    monkeypatch.setattr(services.operators, "save_letter", save_after_another)
     with pytest.raises(OperatorRefused) as refused:
         await dead_letters.discard(olga, "v1", "noise")
     assert refused.value.code is OperatorCode.CHANGED_MEANWHILE
     assert await services.operators.letter("v1") is None
 
 
-async def test_another_failure_of_the_same_visit_is_a_new_letter_and_open(
+async def test_another_failure_of_a_visit_is_a_new_open_letter(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.partial("v1")

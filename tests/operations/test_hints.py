@@ -1,4 +1,4 @@
-"""Each command that the tool advises can be typed as printed, and is accepted."""
+"""Each advised command can be typed as printed, and is accepted."""
 
 import shlex
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from infra.ops.cli import OK, PROBLEMS
+from infra.ops.exits import FAILED, OK
 from infra.ops.invocation import CALLED_AS
 from lumimd.domain.errors import ErrorCode
 from lumimd.operations.legal_hold import hold
@@ -30,7 +30,7 @@ async def silent(services: OperatedServices) -> None:
     await services.silent("v1")
 
 
-async def retried_a_moment_ago(services: OperatedServices) -> None:
+async def retried_just_now(services: OperatedServices) -> None:
     await services.partial("v1")
     await commands.retry(services, "v1")
     await services.not_summarized_again("v1")
@@ -67,14 +67,14 @@ GIVEN = (
     failed_for_now,
     failed_for_good,
     silent,
-    retried_a_moment_ago,
+    retried_just_now,
     discarded,
     held,
     stuck,
     completed,
     all_paused,
 )
-ASKED = (
+COMMANDS = (
     ("show", "v1"),
     ("retry", "v1"),
     ("rerun", "v1", "--from", "summary"),
@@ -87,10 +87,10 @@ ASKED = (
     ("stats",),
     ("queues", "pause", "no-such-queue"),
 )
-PLACES = (("--local",), ("--local", "--run", "run-a b"), ("--project", "p", "--region", "europe"))
+TARGETS = (("--local",), ("--local", "--run", "run-a b"), ("--project", "p", "--region", "europe"))
 
 
-def advised(printed: str) -> list[list[str]]:
+def suggested(printed: str) -> list[list[str]]:
     """The words after the program in each command of the output."""
     lines = [line[line.index(PROGRAM) :] for line in printed.splitlines() if PROGRAM in line]
     assert "scripts/ops" not in printed.replace(PROGRAM, "")
@@ -98,32 +98,32 @@ def advised(printed: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("given", GIVEN, ids=lambda given: given.__name__)
-async def test_advised_commands_run_as_printed(
+async def test_suggested_commands_run_as_printed(
     given: Given, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CALLED_AS, PROGRAM)
-    monkeypatch.setenv("COLUMNS", "40")  # a command that is broken in two cannot be typed
+    monkeypatch.setenv("COLUMNS", "40")  # a broken line could not be typed
 
-    async def after(command: tuple[str, ...], place: tuple[str, ...]) -> OperatedServices:
+    async def after(command: tuple[str, ...], target: tuple[str, ...]) -> OperatedServices:
         services = OperatedServices()
         await given(services)
-        await ops_on(services, capsys)(*place, *command, "--yes")
+        await ops_on(services, capsys)(*target, *command, "--yes")
         return services
 
-    everything = [(PLACES[0], command) for command in ASKED]
-    everywhere = [(place, ASKED[0]) for place in PLACES[1:]]
-    for place, command in [*everything, *everywhere]:
+    everything = [(TARGETS[0], command) for command in COMMANDS]
+    everywhere = [(target, COMMANDS[0]) for target in TARGETS[1:]]
+    for target, command in [*everything, *everywhere]:
         services = OperatedServices()
         await given(services)
-        ended = await ops_on(services, capsys)(*place, *command, "--yes")
-        for words in advised(ended.out + ended.told):
-            assert words[: len(place)] == list(place)
-            again = await ops_on(await after(command, place), capsys)(*words, "--yes")
-            allowed = {OK, PROBLEMS} if "doctor" in words else {OK}
+        ended = await ops_on(services, capsys)(*target, *command, "--yes")
+        for words in suggested(ended.out + ended.told):
+            assert words[: len(target)] == list(target)
+            again = await ops_on(await after(command, target), capsys)(*words, "--yes")
+            allowed = {OK, FAILED} if "doctor" in words else {OK}
             assert again.code in allowed, f"{command}: {words}: {again.told}"
 
 
-async def test_a_failed_visit_is_helped_by_what_is_printed(
+async def test_the_output_on_a_failed_visit_names_the_commands_that_help(
     services: OperatedServices, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ops = ops_on(services, capsys)
@@ -135,7 +135,7 @@ async def test_a_failed_visit_is_helped_by_what_is_printed(
     assert "scripts/ops --local show v1" in again.out
 
 
-async def test_nothing_is_advised_that_would_be_refused(
+async def test_no_refused_command_is_advised(
     services: OperatedServices, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ops = ops_on(services, capsys)

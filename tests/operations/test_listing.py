@@ -1,4 +1,4 @@
-"""No width of a terminal cuts or breaks an id: wide tables become one field a line."""
+"""No terminal is too narrow for an id: tables that do not fit become one field per line."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -49,7 +49,7 @@ CHANGES = [
 
 @pytest.fixture
 def headings(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The words of the columns' names; a column without values is not shown one field a line."""
+    """The words of the column names; the display of one field per line omits empty columns."""
     found: set[str] = set()
     make = Listing.__init__
 
@@ -81,7 +81,7 @@ Printed = Callable[[str | None], Awaitable[str]]
 
 
 async def assert_whole(printed: Printed, headings: set[str]) -> None:
-    """At every width there is every word that a very wide terminal shows."""
+    """At every width the output has every word of a very wide terminal."""
     wide = set((await printed("400")).split())
     for width in WIDTHS:
         narrow = await printed(width)
@@ -110,7 +110,7 @@ async def test_a_narrow_terminal_shows_every_word_whole(
 
 
 @pytest.mark.parametrize("command", CHANGES, ids=" ".join)
-async def test_a_change_is_told_whole_at_every_width(
+async def test_the_result_of_a_change_is_whole_at_every_width(
     command: tuple[str, ...],
     headings: set[str],
     capsys: pytest.CaptureFixture[str],
@@ -126,14 +126,14 @@ async def test_a_change_is_told_whole_at_every_width(
 
 
 def set_width(monkeypatch: pytest.MonkeyPatch, columns: str | None) -> None:
-    if columns is None:  # and no terminal either
+    if columns is None:  # and the output is no terminal
         monkeypatch.delenv("COLUMNS", raising=False)
     else:
         monkeypatch.setenv("COLUMNS", columns)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-async def test_no_line_is_wider_than_the_terminal_unless_one_word_is(
+async def test_only_a_line_with_one_long_word_is_wider_than_the_terminal(
     width: int,
     services: OperatedServices,
     capsys: pytest.CaptureFixture[str],
@@ -144,7 +144,7 @@ async def test_no_line_is_wider_than_the_terminal_unless_one_word_is(
     ops = ops_on(services, capsys)
     for command in READINGS:
         for line in (await ops(*command)).out.splitlines():
-            if line.startswith("  scripts/ops"):  # a command to be copied is one line
+            if line.startswith("  scripts/ops"):  # a command to copy is one line
                 continue
             longest = max((len(word) for word in line.split()), default=0)
             assert len(line) <= width or longest + 2 > width, (command, line)
@@ -173,7 +173,7 @@ def test_a_listing_of_any_width_keeps_every_word(
                 assert word in printed
 
 
-def test_a_list_without_rows_says_none() -> None:
+def test_an_empty_list_prints_none() -> None:
     listing = Listing(*NAMES)
     listing.caption = "none"
     console = Console(width=30, record=True, file=StringIO())

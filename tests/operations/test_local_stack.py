@@ -1,4 +1,4 @@
-"""How `scripts/ops --local` finds the stack that `scripts/dev` keeps running."""
+"""How `scripts/ops --local` finds the stack of a running `scripts/dev`."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def run_dir(runs: Path, name: str) -> Path:
     return folder
 
 
-def test_a_stack_is_found_as_long_as_it_runs(tmp_path: Path) -> None:
+def test_a_stack_is_found_while_it_runs(tmp_path: Path) -> None:
     here = addresses("run-a")
     with published(here, run_dir(tmp_path, "run-a")):
         assert choose(tmp_path, None) == here
@@ -38,20 +38,20 @@ def test_a_stack_is_found_as_long_as_it_runs(tmp_path: Path) -> None:
     assert list(tmp_path.rglob(ADDRESSES)) == []
 
 
-def test_nobody_else_may_read_its_secrets(tmp_path: Path) -> None:
+def test_only_its_user_may_read_the_secrets_of_a_stack(tmp_path: Path) -> None:
     with published(addresses("run-a"), run_dir(tmp_path, "run-a")):
         mode = (tmp_path / "run-a" / ADDRESSES).stat().st_mode
         assert stat.S_IMODE(mode) == 0o600
 
 
-def test_what_a_killed_stack_left_behind_is_passed_over(tmp_path: Path) -> None:
-    gone = 2**22 + 1  # above the kernel's largest process id
+def test_the_files_of_a_killed_stack_are_skipped(tmp_path: Path) -> None:
+    no_process = 2**22 + 1  # above the kernel's largest process id
     folder = run_dir(tmp_path, "run-a")
-    (folder / ADDRESSES).write_text(json.dumps(vars(addresses("run-a", gone))))
+    (folder / ADDRESSES).write_text(json.dumps(vars(addresses("run-a", no_process))))
     assert running(tmp_path) == []
 
 
-def test_of_several_one_must_be_named(tmp_path: Path) -> None:
+def test_one_of_several_stacks_must_be_named(tmp_path: Path) -> None:
     with (
         published(addresses("run-a"), run_dir(tmp_path, "run-a")),
         published(addresses("run-b"), run_dir(tmp_path, "run-b")),
@@ -71,7 +71,7 @@ def test_a_stack_that_keeps_its_visits_in_memory_says_so(tmp_path: Path) -> None
         choose(tmp_path, None)
 
 
-def test_a_stack_that_can_be_read_is_preferred(tmp_path: Path) -> None:
+def test_a_readable_stack_is_preferred(tmp_path: Path) -> None:
     readable = addresses("run-b")
     with (
         published(addresses("run-a", in_memory=True), run_dir(tmp_path, "run-a")),
@@ -80,25 +80,27 @@ def test_a_stack_that_can_be_read_is_preferred(tmp_path: Path) -> None:
         assert choose(tmp_path, None) == readable
 
 
-def test_a_token_can_be_had_of_a_stack_in_memory(tmp_path: Path) -> None:
+def test_a_stack_in_memory_issues_tokens(tmp_path: Path) -> None:
     in_memory = addresses("run-a", in_memory=True)
     with published(in_memory, run_dir(tmp_path, "run-a")):
         assert choose_any(tmp_path, None) == choose_any(tmp_path, "run-a") == in_memory
 
 
-def test_who_signs_in_is_told_which_stacks_run(
+def test_sign_in_lists_the_running_stacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sign_in, "RUNS", tmp_path)
 
-    def told(*words: str) -> str:
+    def printed(*words: str) -> str:
         assert sign_in.main([*words]) == 1
         return capsys.readouterr().err
 
-    assert told() == "No local stack runs. Start one with: scripts/dev\n"
+    assert printed() == "No local stack runs. Start one with: scripts/dev\n"
     with published(addresses("run-a"), run_dir(tmp_path, "run-a")):
-        assert told("--run", "run-c") == "No local stack is called run-c. This one runs: run-a.\n"
+        assert (
+            printed("--run", "run-c") == "No local stack is called run-c. This one runs: run-a.\n"
+        )
         with published(addresses("run-b", in_memory=True), run_dir(tmp_path, "run-b")):
-            said = told()
+            said = printed()
     assert said.startswith("Several stacks run: run-")
     assert said.endswith("Choose one with --run NAME.\n")

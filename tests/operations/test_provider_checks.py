@@ -1,4 +1,4 @@
-"""Whether the bucket and the providers answer: against servers that speak their protocols."""
+"""The health checks of the bucket and the providers, against servers that speak their protocols."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,7 +13,7 @@ from lumimd.ports.health_check import Unhealthy
 
 @pytest.fixture
 def refusing() -> Iterator[str]:
-    """A server that knows one key, and is broken at /v2."""
+    """A server that knows one key, and fails at /v2."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -38,7 +38,7 @@ async def test_the_transcriber_answers_with_the_key(speech_url: str) -> None:
     assert await transcriber_check(speech_url, "key")() == "answers"
 
 
-async def test_a_key_that_is_refused_is_told_from_a_provider_that_is_down(refusing: str) -> None:
+async def test_a_refused_key_and_a_provider_that_is_down_differ(refusing: str) -> None:
     assert await model_check(refusing, "key")() == "answers"
     with pytest.raises(Unhealthy, match="refuses our key"):
         await model_check(refusing, "another")()
@@ -48,7 +48,7 @@ async def test_a_key_that_is_refused_is_told_from_a_provider_that_is_down(refusi
         await transcriber_check("http://127.0.0.1:9", "key")()
 
 
-async def test_a_bucket_is_there_or_not(storage_url: str) -> None:
+async def test_a_missing_bucket_is_unhealthy(storage_url: str) -> None:
     client = storage_client("demo-lumimd", storage_url)
     client.create_bucket("health-recordings")
     assert await bucket_check(client, "health-recordings")() == "the bucket is there"

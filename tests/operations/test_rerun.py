@@ -1,4 +1,4 @@
-"""A visit worked on again from a chosen step."""
+"""A visit processed again from a chosen step."""
 
 import pytest
 
@@ -37,7 +37,7 @@ async def test_from_the_submission_everything_is_made_anew(
     assert (await services.get("v1")).processing_status is ProcessingStatus.TRANSCRIBING
 
 
-async def test_what_is_at_work_is_not_begun_again(
+async def test_a_visit_in_progress_is_not_begun_again(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.submitted("v1")
@@ -48,7 +48,7 @@ async def test_what_is_at_work_is_not_begun_again(
     assert len(services.transcriber.orders) == 1
 
 
-async def test_without_its_recording_a_visit_keeps_what_was_made_of_it(
+async def test_a_visit_without_its_recording_keeps_transcript_and_summary(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -84,7 +84,9 @@ async def test_a_failed_order_is_looked_for_before_anything_is_ordered_again(
     assert began == ["v1"]
 
 
-async def test_the_log_says_where_it_was_begun(services: OperatedServices, olga: Operator) -> None:
+async def test_the_audit_log_names_the_step_of_a_rerun(
+    services: OperatedServices, olga: Operator
+) -> None:
     await services.completed("v1")
     await rerun(olga, "v1", From.SUMMARY)
     (entry,) = await services.operators.audit(AuditFilter(target="v1"), 10)
@@ -94,7 +96,7 @@ async def test_the_log_says_where_it_was_begun(services: OperatedServices, olga:
     assert (entry.before["status"], entry.after["status"]) == ("completed", "processing")
 
 
-async def test_a_visit_that_is_not_there_is_refused(
+async def test_a_rerun_of_a_missing_visit_is_refused(
     services: OperatedServices, olga: Operator
 ) -> None:
     for begin in From:

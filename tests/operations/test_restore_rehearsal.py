@@ -1,8 +1,8 @@
-"""`restore-from-backup` by the letter, on the Firestore emulator: a backup is taken, visits are
-damaged, deleted and held, and the runbook is followed to its end. Every command must end with 0.
+"""The runbook `restore-from-backup`, line by line, on the Firestore emulator.
 
-What only a cloud can run has a stand-in here: the emulator's own export, and a second emulator that
-is begun from it, as the restored database beside the damaged one.
+A backup is taken, visits are damaged, deleted and held, and the runbook is followed to its end.
+Every command must end with 0. Cloud-only commands have a stand-in: the emulator's own export, and a
+second emulator that starts from it, as the restored database beside the damaged one.
 """
 
 import os
@@ -23,8 +23,9 @@ from infra.local.emulators import firestore_command
 from infra.local.supervision.ports import free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok
-from infra.ops.cli import OK, parser, run
+from infra.ops.cli import parser, run
 from infra.ops.connection import Connection
+from infra.ops.exits import OK
 from lumimd.adapters.firestore.deletions import FirestoreDeletions
 from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
 from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
@@ -56,7 +57,7 @@ class Rehearsal:
         self.project = f"demo-{uuid.uuid4().hex[:12]}"
         self.client = firestore.AsyncClient(project=self.project)
         self.services = OperatedServices(policy=Policy(bucket="recordings", requires_consent=False))
-        assert self.services.admission  # over the store in memory: there is room for every visit
+        assert self.services.admission  # in memory: there is a permit for every visit
         self.services.store = FirestoreVisitStore(self.client)  # type: ignore[assignment]
         self.services.deletions = FirestoreDeletions(self.client)  # type: ignore[assignment]
         self.services.retention_queries = FirestoreRetentionQueries(self.client)  # type: ignore[assignment]
@@ -79,7 +80,7 @@ class Rehearsal:
         answer.raise_for_status()
 
     async def restore_beside(self) -> None:
-        """A database of its own, from the backup."""
+        """A separate database, from the backup."""
         (made,) = self.folder.glob("**/*.overall_export_metadata")
         (port,) = free_ports({"restored": 0}).values()
         command = firestore_command(port=port, project=self.project, env=os.environ)
@@ -95,7 +96,7 @@ class Rehearsal:
         os.environ["FIRESTORE_EMULATOR_HOST"] = before
 
     async def bring_back(self) -> None:
-        """The import: documents are written as the backup has them, whatever is there."""
+        """The import: it overwrites documents with those of the backup."""
         assert self.beside is not None
         for collection in RESTORED:
             async for found in self.beside.collection_group(collection).stream():
@@ -106,12 +107,12 @@ class Rehearsal:
         self.services.audio.put(audio, tone(seconds=2))
 
     async def nothing(self) -> None:
-        """Looks, or clears away what the test's own folder holds."""
+        """A step that only reads, or removes files of the test's own folder."""
 
     def stand_in(self, line: str) -> Callable[[], Awaitable[None]]:
-        """What stands in for a command of the cloud; a new command needs one as well."""
+        """The stand-in for a command of the cloud; a new command needs one as well."""
         stand_ins = {
-            "gcloud firestore databases clone": self.nothing,  # one of the two ways
+            "gcloud firestore databases clone": self.nothing,  # the runbook offers two ways
             "gcloud firestore backups list": self.nothing,
             "gcloud firestore databases restore": self.restore_beside,
             "gcloud firestore export": self.nothing,
@@ -152,7 +153,7 @@ async def rehearsal(
         made.client.close()
 
 
-async def test_the_runbook_restores_what_was_damaged_and_nothing_that_was_deleted(
+async def test_the_runbook_restores_damaged_visits_and_no_deleted_one(
     rehearsal: Rehearsal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     services = rehearsal.services
@@ -168,7 +169,7 @@ async def test_the_runbook_restores_what_was_damaged_and_nothing_that_was_delete
     await legal_hold.hold(olga, HELD, reason="case 17")
     await commands.delete(services, SWEPT)
     await rehearsal.minutes_pass()
-    await commands.delete(services, DELETED)  # and its sweep is still to come
+    await commands.delete(services, DELETED)  # its sweep has not run yet
     nonsense = {"summary": "nonsense", "title": "nonsense"}
     await rehearsal.client.document(f"visits/{DAMAGED}").update(nonsense)
     await rehearsal.client.document(f"visits/{DAMAGED}/transcript/000000").delete()

@@ -1,4 +1,4 @@
-"""Queues, scheduled calls, breakers, health and the doctor, on parts in memory."""
+"""Queues, scheduled calls, breakers, health and doctor, on in-memory services."""
 
 import asyncio
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tests.unit.policies.test_retry import jumping_loop
 NONE: tuple[str, ...] = ()
 
 
-async def test_the_counts_of_the_queue_equal_the_store(
+async def test_the_visit_counts_equal_those_of_the_store(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.submitted("v1")
@@ -32,7 +32,7 @@ async def test_the_counts_of_the_queue_equal_the_store(
     assert (found.waiting, found.active, found.completed, found.failed) == (0, 2, 1, 1)
 
 
-async def test_a_queue_is_paused_and_resumed_and_the_log_says_so(
+async def test_pause_and_resume_of_a_queue_are_in_the_audit_log(
     services: OperatedServices, olga: Operator
 ) -> None:
     assert (await queues.pause(olga, QUEUE)).state is RunState.PAUSED
@@ -61,7 +61,7 @@ async def test_scheduled_calls_are_run_paused_and_resumed(
     assert len(await services.operators.audit(AuditFilter(target=SCHEDULE), 10)) == 3
 
 
-async def test_what_does_not_exist_is_refused_and_that_is_in_the_log(
+async def test_a_refusal_for_an_unknown_name_is_in_the_audit_log(
     services: OperatedServices, olga: Operator
 ) -> None:
     with pytest.raises(OperatorRefused) as queue:
@@ -106,7 +106,7 @@ async def test_an_open_breaker_is_shown_and_can_be_closed_by_hand(
         await breakers.reset(olga, "toaster")
 
 
-async def test_nothing_is_done_that_the_log_cannot_tell_of(
+async def test_no_change_is_made_while_the_audit_log_is_down(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def down(entry: object) -> None:
@@ -121,7 +121,7 @@ async def test_nothing_is_done_that_the_log_cannot_tell_of(
         await audit.read_visit(olga, "v1")
 
 
-async def test_that_somebody_reads_a_visit_is_on_record_before_it_is_shown(
+async def test_a_read_of_a_visit_is_logged_before_the_visit_is_shown(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await services.completed("v1")
@@ -144,7 +144,7 @@ async def test_that_somebody_reads_a_visit_is_on_record_before_it_is_shown(
     assert (entry.actor, entry.action, entry.target) == ("olga", "read_visit", "v1")
 
 
-async def test_a_bug_in_the_middle_leaves_a_failed_entry(
+async def test_a_bug_during_an_action_leaves_a_failed_entry(
     services: OperatedServices, olga: Operator
 ) -> None:
     with pytest.raises(ZeroDivisionError):
@@ -154,7 +154,7 @@ async def test_a_bug_in_the_middle_leaves_a_failed_entry(
     assert (entry.outcome, entry.code) == (AuditOutcome.FAILED, "ZeroDivisionError")
 
 
-async def test_a_process_that_ends_in_the_middle_leaves_an_entry_that_was_begun(
+async def test_a_process_that_ends_during_an_action_leaves_a_begun_entry(
     services: OperatedServices, olga: Operator
 ) -> None:
     doing = audit.audited(olga, "try", "something")
@@ -167,7 +167,7 @@ async def colours(olga: Operator) -> dict[str, bool]:
     return {each.name: each.ok for each in (await health(olga)).dependencies}
 
 
-async def test_everything_is_green(olga: Operator) -> None:
+async def test_all_dependencies_are_green(olga: Operator) -> None:
     assert set((await colours(olga)).values()) == {True}
 
 
@@ -184,7 +184,7 @@ async def break_the_queue(services: OperatedServices, patch: pytest.MonkeyPatch)
 
 async def break_the_scheduler(services: OperatedServices, patch: pytest.MonkeyPatch) -> None:
     async def wrong() -> None:
-        raise ConnectionResetError("with words that nobody knows")
+        raise ConnectionResetError("with unknown words")
 
     patch.setattr(services.schedules, "all", wrong)
 
@@ -202,7 +202,7 @@ async def break_the_model(services: OperatedServices, patch: pytest.MonkeyPatch)
         (break_the_model, "breaker: model"),
     ],
 )
-async def test_who_is_down_is_red_and_all_others_are_green(
+async def test_a_dependency_that_is_down_is_red_and_the_others_are_green(
     break_it: partial[None],
     name: str,
     services: OperatedServices,
@@ -213,10 +213,10 @@ async def test_who_is_down_is_red_and_all_others_are_green(
     found = await health(olga)
     assert [each.name for each in found.dependencies if not each.ok] == [name]
     assert not found.ok
-    assert "words that nobody knows" not in str(found)
+    assert "unknown words" not in str(found)
 
 
-def test_who_hangs_is_red_after_a_moment_and_holds_up_nobody(
+def test_a_dependency_that_hangs_is_red_and_does_not_delay_the_others(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(visit_id: str) -> None:
@@ -234,7 +234,7 @@ def test_who_hangs_is_red_after_a_moment_and_holds_up_nobody(
     }
 
 
-async def test_the_doctor_finds_nothing_wrong_where_nothing_is(
+async def test_doctor_finds_no_problem_in_a_healthy_deployment(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -243,9 +243,7 @@ async def test_the_doctor_finds_nothing_wrong_where_nothing_is(
     assert {each.level for each in found.findings} == {Level.OK}
 
 
-async def test_the_doctor_says_each_thing_that_is_wrong(
-    services: OperatedServices, olga: Operator
-) -> None:
+async def test_doctor_lists_every_problem(services: OperatedServices, olga: Operator) -> None:
     await services.partial("v1")
     await services.submitted("v2")
     await services.queues.pause(QUEUE)
@@ -264,7 +262,7 @@ async def test_the_doctor_says_each_thing_that_is_wrong(
     )
 
 
-async def test_without_a_store_the_doctor_still_says_the_rest(
+async def test_without_a_store_doctor_still_reports_the_rest(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await break_the_store(services, monkeypatch)

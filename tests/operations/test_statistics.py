@@ -1,4 +1,4 @@
-"""Figures that equal the raw documents they are made of."""
+"""Statistics equal the raw documents that they are computed from."""
 
 from collections import Counter
 from datetime import timedelta
@@ -17,12 +17,12 @@ from tests.support.operators import OperatedServices, spoken
 HOUR = timedelta(hours=1)
 
 
-async def test_the_success_rate_counts_what_ended_in_the_window(
+async def test_the_success_rate_counts_visits_that_ended_in_the_window(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("too-old")
     services.clock.advance(timedelta(hours=25))
-    await commands.change(services, "too-old", title="edited today")  # it changed, it did not end
+    await commands.change(services, "too-old", title="edited today")  # ended before the window
     for number in range(3):
         await services.completed(f"good-{number}")
     await services.partial("bad")
@@ -50,7 +50,7 @@ async def test_the_retry_rate_is_the_share_of_visits_that_were_retried(
     assert (found.retried, found.retry_rate) == (1, 0.5)
 
 
-async def test_the_times_of_the_stages_come_from_the_history(
+async def test_the_stage_times_come_from_the_history(
     services: OperatedServices, olga: Operator
 ) -> None:
     for number, seconds in enumerate((10, 20, 60)):
@@ -101,7 +101,7 @@ async def test_users_and_visits_in_trouble_are_hashed(
     assert "v1" not in [each.who for each in found.visits]
 
 
-async def test_costs_tell_repetitions_apart_and_what_keeping_the_transcript_saved(
+async def test_costs_separate_repetitions_and_the_savings_of_kept_transcripts(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("easy")

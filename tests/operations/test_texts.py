@@ -1,4 +1,4 @@
-"""The texts of the operators' interface: plurals, units, and the words of the field."""
+"""The texts of the operators' interface: plurals, units, and terms of the field."""
 
 import re
 from datetime import timedelta
@@ -31,7 +31,7 @@ COMMANDS = (
 )
 
 ONE = re.compile(r"\b1 (?!of\b)(\w+(?:s|ve))\b")
-"""One of something in the plural: `1 visits`, `1 have`."""
+"""The number 1 with a plural: `1 visits`, `1 have`."""
 
 NOT_PLURAL = {"is", "was", "has", "does", "waits", "stands", "s"}
 
@@ -76,9 +76,7 @@ def test_nouns_verbs_and_times_follow_their_count() -> None:
     assert (does(1, "waits", "wait"), does(2, "waits", "wait")) == ("waits", "wait")
 
 
-async def test_the_texts_that_confused_a_new_operator_are_gone(
-    services: OperatedServices, ops: Ops
-) -> None:
+async def test_the_texts_are_clear_to_a_new_operator(services: OperatedServices, ops: Ops) -> None:
     await services.completed("v1")
     costs = (await ops("costs")).out
     assert (
@@ -97,7 +95,7 @@ async def test_the_texts_that_confused_a_new_operator_are_gone(
     assert "check " in (await ops("doctor")).out
 
 
-async def test_a_job_that_failed_at_the_provider_is_told_with_its_code(
+async def test_show_names_the_code_of_a_job_that_failed_at_the_provider(
     services: OperatedServices, ops: Ops
 ) -> None:
     await services.submitted("v1")
@@ -140,7 +138,9 @@ def test_each_code_has_plain_sentences(table: dict[object, str]) -> None:
         assert len(sentence) <= 120, sentence
 
 
-async def test_the_names_of_paused_things_are_told(services: OperatedServices, ops: Ops) -> None:
+async def test_the_doctor_names_paused_queues_and_schedules(
+    services: OperatedServices, ops: Ops
+) -> None:
     await services.queues.pause(QUEUE)
     await services.schedules.pause(SCHEDULE)
     doctor = (await ops("doctor")).out

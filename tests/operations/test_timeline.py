@@ -31,7 +31,7 @@ async def walked(services: OperatedServices) -> None:
     services.clock.advance(5 * SECONDS)
 
 
-async def test_each_stage_has_its_duration_its_tries_and_what_went_in_and_out(
+async def test_each_stage_has_its_duration_tries_input_and_output(
     services: OperatedServices,
 ) -> None:
     await walked(services)
@@ -47,7 +47,7 @@ async def test_each_stage_has_its_duration_its_tries_and_what_went_in_and_out(
     assert summary.output_ref == "visits/v1"
 
 
-async def test_the_same_input_has_the_same_hash_and_another_one_has_not(
+async def test_the_same_input_has_the_same_hash_and_another_input_a_different_one(
     services: OperatedServices,
 ) -> None:
     await services.completed("v1")
@@ -75,12 +75,12 @@ async def test_a_failure_and_the_retry_after_it_are_two_runs(
     *_, failed, running = await runs_of(services)
     assert (failed.stage, failed.attempt, failed.outcome) == (Stage.SUMMARY, 1, RunOutcome.FAILED)
     assert failed.trouble == ("summary_invalid",)
-    assert failed.seconds == 5  # the hour in between is nobody's work
+    assert failed.seconds == 5  # the hour in between belongs to no stage
     assert (running.stage, running.attempt) == (Stage.SUMMARY, 2)
     assert (running.outcome, running.ended_at, running.seconds) == (RunOutcome.RUNNING, None, 7)
 
 
-async def test_a_newer_recording_starts_the_visit_over(services: OperatedServices) -> None:
+async def test_a_newer_recording_starts_the_stages_over(services: OperatedServices) -> None:
     await services.submitted("v1")
     services.clock.advance(10 * SECONDS)
     await accept.accept(services, services.upload("v1", generation=2))
@@ -103,7 +103,7 @@ async def test_no_word_of_the_visit_is_in_its_timeline(services: OperatedService
     await services.completed("v1")
     visit = await commands.change(services, "v1", title=f"about {CANARY}")
     said = str(await services.store.transcript("v1"))
-    assert CANARY in said  # or this test would look for what is not there
+    assert CANARY in said  # otherwise the canary below could not be found
     found = timeline(VisitLine.of(visit), await services.store.history("v1"), services.clock.now())
     assert CANARY not in str(found.to_stored())
 
@@ -121,8 +121,8 @@ async def test_the_files_of_a_visit_are_transcribed_one_after_the_other(
         services.transcriber.finish(f"job-{order}", Transcribed(spoken()))
         await collect.collect(services, "v1", attempt, f"job-{order}")
         await minutes_pass(services, 3)
-    told = [(run.stage, run.outcome) for run in await runs_of(services)]
-    assert told == [
+    outcomes = [(run.stage, run.outcome) for run in await runs_of(services)]
+    assert outcomes == [
         (Stage.SUBMISSION, RunOutcome.DONE),
         (Stage.TRANSCRIPTION, RunOutcome.DONE),
         (Stage.SUBMISSION, RunOutcome.FAILED),

@@ -1,4 +1,4 @@
-"""Cloud Run's traffic, as gcloud's answers show it; and a `gcloud` that gives these answers.
+"""A simulated Cloud Run with traffic settings, and a `gcloud` that describes and changes it.
 
 Written from the documentation:
 
@@ -29,7 +29,7 @@ State = dict[str, Any]
 
 
 class CloudRunError(Exception):
-    """As gcloud says it."""
+    """The error message of gcloud."""
 
 
 class CloudRun:
@@ -54,7 +54,7 @@ class CloudRun:
         return name
 
     def describe(self, service: str) -> State:
-        """`gcloud run services describe SERVICE --format=json`, the part that matters."""
+        """The used part of `gcloud run services describe SERVICE --format=json`."""
         if service not in self.state:
             raise CloudRunError(
                 f"ERROR: (gcloud.run.services.describe) Cannot find service [{service}]"
@@ -78,19 +78,21 @@ class CloudRun:
 
     def update_traffic(self, service: str, options: list[str]) -> None:
         """`gcloud run services update-traffic SERVICE OPTIONS`."""
-        told = dict(option.removeprefix("--").split("=", 1) for option in options if "=" in option)
+        values = dict(
+            option.removeprefix("--").split("=", 1) for option in options if "=" in option
+        )
         targets = self.state[service]["traffic"]
         names = {each["name"] for each in self.state[service]["revisions"]}
-        for tag in filter(None, told.get("remove-tags", "").split(",")):
+        for tag in filter(None, values.get("remove-tags", "").split(",")):
             targets = [each for each in targets if each.get("tag") != tag]
-        for tag, key in _pairs(told.get("update-tags", "")):
-            self._known(key, names)
+        for tag, key in _pairs(values.get("update-tags", "")):
+            self._check_known(key, names)
             targets = [each for each in targets if each.get("tag") != tag]
             targets.append({"key": key, "tag": tag})
-        shares = {key: int(percent) for key, percent in _pairs(told.get("to-revisions", ""))}
+        shares = {key: int(percent) for key, percent in _pairs(values.get("to-revisions", ""))}
         if shares:
             for key in shares:
-                self._known(key, names)
+                self._check_known(key, names)
             if sum(shares.values()) != 100:
                 raise CloudRunError("only shares of 100 % in all are known here")
             targets = [each for each in targets if each.get("tag")]
@@ -98,7 +100,7 @@ class CloudRun:
         self.state[service]["traffic"] = targets
 
     def shares(self, service: str) -> dict[str, int]:
-        """What each revision gets of the requests."""
+        """The share of the requests of each revision, in percent."""
         found: dict[str, int] = {}
         for each in self.state[service]["traffic"]:
             if each.get("percent"):
@@ -115,26 +117,26 @@ class CloudRun:
 
     @staticmethod
     def _target(each: State) -> State:
-        told = {name: value for name, value in each.items() if name != "key"}
+        target = {name: value for name, value in each.items() if name != "key"}
         if each.get("tag"):
-            told["url"] = f"https://{each['tag']}---service-abcdefghij-ey.a.run.app"
+            target["url"] = f"https://{each['tag']}---service-abcdefghij-ey.a.run.app"
         if each["key"] == LATEST:
-            return {**told, "latestRevision": True}
-        return {**told, "revisionName": each["key"]}
+            return {**target, "latestRevision": True}
+        return {**target, "revisionName": each["key"]}
 
     @staticmethod
-    def _known(key: str, names: set[str]) -> None:
+    def _check_known(key: str, names: set[str]) -> None:
         if key not in names | {LATEST}:
             raise CloudRunError(f"ERROR: Revision [{key}] not found")
 
 
-def _pairs(told: str) -> list[tuple[str, str]]:
-    return [(each.split("=")[0], each.split("=")[1]) for each in told.split(",") if each]
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return [(each.split("=")[0], each.split("=")[1]) for each in text.split(",") if each]
 
 
 def main(folder: Path, words: list[str]) -> None:
-    """What `gcloud WORDS` does: reads and writes `folder/state.json`, and notes the call."""
-    with (folder / "told").open("a") as file:
+    """Run `gcloud WORDS`: read and write `folder/state.json`, and record the call."""
+    with (folder / "calls").open("a") as file:
         file.write(json.dumps(words) + "\n")
     state = json.loads((folder / "state.json").read_text())
     cloud = CloudRun(state["services"])

@@ -1,4 +1,4 @@
-"""Cloud Run's Admin API, version 1: what the real gcloud needs to describe and to move traffic."""
+"""Cloud Run's Admin API, version 1: the part that the real gcloud uses for traffic."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def service_of(cloud: CloudRun, name: str) -> dict[str, Any]:
 
 
 def replace_traffic(cloud: CloudRun, name: str, targets: list[dict[str, Any]]) -> None:
-    """`replaceService`: the traffic settings are those of the request, as a whole."""
+    """`replaceService`: the request replaces all traffic settings."""
     cloud.state[name]["traffic"] = [
         {"key": LATEST if each.get("latestRevision") else each["revisionName"]}
         | {kept: each[kept] for kept in ("percent", "tag") if each.get(kept)}
@@ -35,15 +35,15 @@ def replace_traffic(cloud: CloudRun, name: str, targets: list[dict[str, Any]]) -
 
 @contextmanager
 def served(cloud: CloudRun) -> Iterator[dict[str, str]]:
-    """Serves the API; the environment in which gcloud speaks to it alone, by a proxy."""
+    """Serve the API; the environment in which gcloud reaches it alone, by a proxy."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.answer()
 
         def do_PUT(self) -> None:
-            told = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            replace_traffic(cloud, self.named(), told["spec"]["traffic"])
+            request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            replace_traffic(cloud, self.named(), request["spec"]["traffic"])
             self.answer()
 
         def named(self) -> str:

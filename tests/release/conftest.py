@@ -1,4 +1,4 @@
-"""The release before this one, from the history of the checkout; and a gcloud on the path."""
+"""The previous release, from the history of the checkout, and a simulated gcloud on the path."""
 
 import io
 import os
@@ -16,14 +16,14 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("either_release.py")
 
 PREVIOUS_RELEASE = "ea93990"
-"""The commit that a rollback would bring back. Each release names the one before it here."""
+"""The commit to which a rollback goes back. Each release names its predecessor here."""
 
-OldRelease = Callable[..., str]
+PreviousRelease = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def release_before(tmp_path_factory: pytest.TempPathFactory) -> OldRelease:
-    """Runs `either_release.py` with the code of the release before, in a process of its own."""
+def previous_release(tmp_path_factory: pytest.TempPathFactory) -> PreviousRelease:
+    """Run `either_release.py` with the code of the previous release, in its own process."""
     archived = subprocess.run(
         ["git", "archive", PREVIOUS_RELEASE], cwd=ROOT, capture_output=True, check=False
     )
@@ -49,14 +49,14 @@ def release_before(tmp_path_factory: pytest.TempPathFactory) -> OldRelease:
 
 @pytest.fixture
 def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gcloud:
-    """Every service is deployed, and its traffic follows LATEST."""
+    """A gcloud with deployed services; their traffic follows LATEST."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     return Gcloud(tmp_path)
 
 
 @pytest.fixture
 def deployed(gcloud: Gcloud) -> Gcloud:
-    """Pinned, and then deployed: every service has a new revision without traffic."""
+    """A pin and then a deployment: every service has a new revision without traffic."""
     assert do("pin") == 0
     gcloud.terraform(NEW)
     return gcloud

@@ -1,13 +1,13 @@
-"""Visits of one release, written down, and carried on by another one.
+"""Writes visits with one release, and continues them with another one.
 
-This file runs as a script with the code of any release on the path, so it uses nothing of the tests
-beside it, and of the pipeline only what has been there since the first schema version:
+This script runs with the code of any release on the path. So it imports no neighbouring test, and
+of the pipeline only names that exist since the first schema version:
 
     either_release.py write DIR              a visit in every state, one JSON file each
-    either_release.py carry STEPS FILE...    so many wake-ups, or until the visits are at their end
-    either_release.py values                 what this release can read where one of a list is meant
+    either_release.py carry STEPS FILE...    at most STEPS wake-ups, until the visits have ended
+    either_release.py values                 the values of every enumeration of this release
 
-PYTHONPATH names the release: its root, and its `functions`. Instants are ISO strings in the files.
+PYTHONPATH selects the release: its root and its `functions`. Files have instants as ISO strings.
 """
 
 import asyncio
@@ -17,15 +17,22 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+if find_spec("lumimd.domain") is None:  # the folder of this script is on the path
+    from before_rooms import name_as_now
+
+    name_as_now()
+
 from lumimd.adapters.memory import ManualClock
 from lumimd.adapters.memory.transcriber import Order
 from lumimd.domain.audio import Audio
 from lumimd.domain.clinical import Source, VisitSummary
+from lumimd.domain.commit import Commit
 from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.domain.progress import Step
 from lumimd.domain.transcript import Transcript
@@ -34,25 +41,20 @@ from lumimd.pipeline import accept, recover, summarize
 from lumimd.ports.transcriber import Failed, Running, Transcribed
 from tests.support.services import START, MemoryServices, tone, transcript
 
-try:
-    from lumimd.domain.commit import Commit
-except ModuleNotFoundError:  # the first release had it among the ports
-    from lumimd.ports import Commit
-
 AWAY = ErrorCode.SUMMARY_UNAVAILABLE
 NOT_NOW = ErrorCode.TRANSCRIPTION_UNAVAILABLE
 STEPS = 200
-"""Wake-ups after which a visit that is not at its end never will be."""
+"""The number of wake-ups after which a visit counts as stuck."""
 
 Reach = Callable[[MemoryServices, str], Awaitable[None]]
-"""Brings a visit of that id into a state."""
+"""Brings a visit with this id into a state."""
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
 
 @dataclass
 class Saved:
-    """The documents of a visit by path, and the jobs that the provider had for it."""
+    """The documents of a visit by path, and its jobs at the provider."""
 
     documents: dict[str, dict[str, Any]]
     orders: list[dict[str, Any]]
@@ -72,7 +74,7 @@ class Saved:
 
 
 def of(services: MemoryServices) -> Saved:
-    """What is there now."""
+    """The current documents and orders."""
     orders = [
         {
             "transcriptId": order.transcript_id,
@@ -88,29 +90,29 @@ def of(services: MemoryServices) -> Saved:
 
 
 def world(saved: Saved) -> MemoryServices:
-    """A world in which the visit is as it was saved, a moment later; its recording is there."""
+    """Services that hold the saved visit, its orders and its recording."""
     documents = {path: instants(stored) for path, stored in saved.documents.items()}
     visit = documents[f"visits/{saved.visit_id}"]
     services = MemoryServices(clock=ManualClock(visit["updatedAt"]))
     for path, stored in documents.items():
         _database(services)[path] = stored
-        if hasattr(services.store, "_versions"):  # earlier releases kept them beside the documents
+        if hasattr(services.store, "_versions"):  # earlier releases keep the versions apart
             services.store._versions[path] = next(services.store._next_version)
     if visit["audio"] is not None:
         services.audio.put(Audio.from_stored(visit["audio"]), tone(seconds=2))
     for order in saved.orders:
-        told = order["transcriptId"], order["audioUrl"], order["visitId"], order["attempt"]
-        services.transcriber.orders.append(Order(*told, _state(order["state"])))
+        fields = order["transcriptId"], order["audioUrl"], order["visitId"], order["attempt"]
+        services.transcriber.orders.append(Order(*fields, _state(order["state"])))
     return services
 
 
 def _database(services: MemoryServices) -> Any:
-    """All documents by path, where this release has them."""
+    """All documents by path; releases store them in different attributes."""
     return services.store.raw if hasattr(services.store, "raw") else services.store._documents
 
 
 def instants(stored: Any) -> Any:
-    """The same with its instants as `datetime`, as the store keeps them."""
+    """The document with its instants as `datetime`, as in the store."""
     if isinstance(stored, dict):
         return {name: instants(value) for name, value in stored.items()}
     if isinstance(stored, list):
@@ -121,7 +123,7 @@ def instants(stored: Any) -> Any:
 
 
 async def carry(services: MemoryServices, visit_id: str, steps: int = STEPS) -> Visit:
-    """Let the providers answer and the scheduler run, until the visit is at its end."""
+    """Let the provider answer and the poller run until the visit has ended."""
     for _ in range(steps):
         while not services.tasks.waiting.empty():
             task = services.tasks.waiting.get_nowait()
@@ -151,23 +153,23 @@ async def created(services: MemoryServices, visit_id: str) -> None:
 
 
 async def leased(services: MemoryServices, visit_id: str) -> None:
-    """The instance died between its claim and the order."""
-    asked = asyncio.Event()
+    """The worker crashed after it took the lease, and before the order."""
+    ordering = asyncio.Event()
 
     async def never(*_: object, **__: object) -> str:
-        asked.set()
+        ordering.set()
         await asyncio.Event().wait()
         raise AssertionError
 
     services.transcriber.submit = never  # type: ignore[method-assign]
     accepting = asyncio.create_task(accept.accept(services, services.upload(visit_id)))
-    await asked.wait()
+    await ordering.wait()
     accepting.cancel()
     await asyncio.wait([accepting])
 
 
-async def claimed_and_ordered(services: MemoryServices, visit_id: str) -> None:
-    """The instance died after the order, before it could note the job."""
+async def leased_and_ordered(services: MemoryServices, visit_id: str) -> None:
+    """The worker crashed after the order, and before it saved the id of the job."""
     await leased(services, visit_id)
     audio = (await the(services, visit_id)).audio
     assert audio is not None
@@ -207,23 +209,23 @@ def job_ended(
 
 
 async def summarizing(services: MemoryServices, visit_id: str) -> None:
-    """The task is lost: whoever goes on finds an empty queue."""
+    """The task is lost: the next release finds an empty queue."""
     await job_ended(Transcribed(transcript()))(services, visit_id)
 
 
 def summarized(*troubles: Exception, after: timedelta = timedelta()) -> Reach:
-    async def asked(services: MemoryServices, visit_id: str) -> None:
+    async def attempted(services: MemoryServices, visit_id: str) -> None:
         await summarizing(services, visit_id)
         services.summarizer.raises = list(troubles)
         services.clock.advance(after)
         task = services.tasks.waiting.get_nowait()
         await summarize.summarize(services, task.visit_id, task.attempt)
 
-    return asked
+    return attempted
 
 
 class NothingToSay:
-    """Rules that find nothing worth a summary; releases that never asked them do not mind."""
+    """Rules without a summary; releases without a fallback ignore them."""
 
     source: Source = "rules"
 
@@ -237,7 +239,7 @@ async def partial(services: MemoryServices, visit_id: str) -> None:
 
 
 async def cancelled(services: MemoryServices, visit_id: str) -> None:
-    """By the table, since the command has moved from one release to another."""
+    """Cancel by an event: the command is in different modules in different releases."""
     from lumimd.domain.events import VisitCancelled
     from lumimd.pipeline.save import save_event
 
@@ -249,8 +251,8 @@ async def cancelled(services: MemoryServices, visit_id: str) -> None:
 
 STATES: dict[str, Reach] = {
     "created-by-client": created,
-    "leased": leased,
-    "claimed-and-ordered": claimed_and_ordered,
+    "claimed": leased,
+    "claimed-and-ordered": leased_and_ordered,
     "submission-deferred": refused_by_provider(Transient(NOT_NOW)),
     "submission-held": refused_by_provider(Held(NOT_NOW)),
     "transcribing": transcribing,
@@ -275,10 +277,10 @@ async def write(folder: Path) -> None:
 
 
 async def carry_file(path: Path, steps: int) -> None:
-    """Carry the visit of the file on, and write what became of it into the same file.
+    """Continue the visit of the file, and write the result into the same file.
 
-    As in the real store, a save leaves fields alone that this release does not know, and a visit
-    that it cannot read is passed over.
+    As in the real store, a save keeps fields that this release does not know, and the release skips
+    a visit that it cannot read.
     """
     before = Saved.read(path)
     services = world(before)
@@ -293,9 +295,9 @@ async def carry_file(path: Path, steps: int) -> None:
 
 
 def values() -> list[str]:
-    """Every value of every closed list that a visit names, as `list.value`."""
-    lists = (ErrorCode, ProcessingStatus, Stage, Status, Step, VisitKind)
-    return [f"{kind.__name__}.{value}" for kind in lists for value in kind]
+    """Every value of the enumerations of a visit, as `Enumeration.value`."""
+    enumerations = (ErrorCode, ProcessingStatus, Stage, Status, Step, VisitKind)
+    return [f"{kind.__name__}.{value}" for kind in enumerations for value in kind]
 
 
 def _state(name: str) -> Running | Transcribed | Failed:

@@ -1,4 +1,4 @@
-"""A `gcloud` on the path that answers as Cloud Run does, and notes what it is told."""
+"""A simulated `gcloud` on the path, backed by a simulated Cloud Run, that records its calls."""
 
 import json
 import sys
@@ -19,11 +19,11 @@ main(pathlib.Path(sys.argv[0]).parent, sys.argv[1:])
 
 
 class Gcloud:
-    """The program in `folder`, and the project whose services it knows."""
+    """The program in `folder`, and the state of its project."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.stands(services={}, account="operator@example.com", refused=[])
+        self.set_state(services={}, account="operator@example.com", refused=[])
         for service in services():
             self.cloud(lambda cloud, service=service: cloud.create(service))
         program = folder / "gcloud"
@@ -35,7 +35,7 @@ class Gcloud:
         state: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
         return state
 
-    def stands(self, **changed: Any) -> None:
+    def set_state(self, **changed: Any) -> None:
         file = self.folder / "state.json"
         before = json.loads(file.read_text()) if file.exists() else {}
         file.write_text(json.dumps(before | changed))
@@ -44,7 +44,7 @@ class Gcloud:
         """Change the services as Terraform or another person does."""
         state = self.state
         change(CloudRun(state["services"]))
-        self.stands(**state)
+        self.set_state(**state)
 
     def terraform(self, suffix: str, *, unready: str = "", unchanged: str = "") -> None:
         """An apply with `all_traffic_on_latest_revision=false`: a new revision of each service."""
@@ -54,7 +54,7 @@ class Gcloud:
                 self.cloud(lambda cloud, s=service, r=ready: cloud.deploy(s, suffix, ready=r))
 
     def shares(self, service: str) -> dict[str, int]:
-        """What each revision of a service gets of the requests, by the end of its name."""
+        """The share of each revision of a service in percent, by the suffix of its name."""
         shares = CloudRun(self.state["services"]).shares(service)
         return {name.removeprefix(f"{service}-"): share for name, share in shares.items()}
 
@@ -67,8 +67,8 @@ class Gcloud:
         }
 
     def changes(self) -> list[list[str]]:
-        """Every call that moved traffic, or tried to."""
-        file = self.folder / "told"
+        """Every call that moved traffic or tried to."""
+        file = self.folder / "calls"
         lines = file.read_text().splitlines() if file.exists() else []
         calls = [json.loads(line) for line in lines]
         return [call for call in calls if "update-traffic" in call]
@@ -76,11 +76,11 @@ class Gcloud:
 
 WHERE = ["--project", "demo", "--region", "europe-west3"]
 SOME = ["api", "summarize-visit", "wake-due-visits"]
-"""Of every service alike: a call of gcloud takes time, and three show what six would."""
+"""Some of the services: each call of gcloud takes time, and all services behave alike."""
 OLD, NEW = "00001-aaa", "00002-bbb"
 
 
 def do(*words: str) -> int:
-    """The exit code of a command for some services, unless it names its own."""
+    """Run a command for SOME services, unless `words` has `--only`; the exit code."""
     only = [] if "--only" in words else [f"--only={service}" for service in SOME]
     return main([*words, *only, "--yes", *WHERE])

@@ -1,4 +1,4 @@
-"""Measures of a release that nobody has deployed."""
+"""Measures of an invented release."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,11 +16,11 @@ def measures(
     depths: Sequence[float] = (0, 12, 3),
     **others: Any,
 ) -> Measures:
-    told = {
+    values = {
         "outcomes": {"completed": completed, "failed": failed, "cancelled": 3, "up_to_owner": 9},
         "stage_delays_ms": {stage.value: list(delays) for stage in Stage},
         "visit_durations_ms": [each * 10 for each in delays],
         "queue_depths": list(depths),
         "revisions": ["api-00003-new"],
     }
-    return Measures(**{**told, **others})
+    return Measures(**{**values, **others})

@@ -1,4 +1,4 @@
-"""A Cloud Monitoring that speaks gRPC and heeds a filter by metric and by revision."""
+"""A simulated Cloud Monitoring over gRPC, with filters by metric and by revision."""
 
 import re
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from google.cloud.monitoring_v3.services.metric_service.transports import Metric
 
 
 class Monitoring:
-    """Answers with the series that a filter names, and keeps what it was asked."""
+    """Answers with the series that match the filter, and records the requests."""
 
     def __init__(self) -> None:
-        self.asked: list[monitoring_v3.ListTimeSeriesRequest] = []
+        self.requests: list[monitoring_v3.ListTimeSeriesRequest] = []
         self.series: list[monitoring_v3.TimeSeries] = []
         self.refuses = False
 
     def list_time_series(
         self, request: monitoring_v3.ListTimeSeriesRequest, context: grpc.ServicerContext
     ) -> monitoring_v3.ListTimeSeriesResponse:
-        self.asked.append(request)
+        self.requests.append(request)
         if self.refuses:
             context.abort(grpc.StatusCode.PERMISSION_DENIED, "no")
-        found = [each for each in self.series if _is_wanted(each, request.filter)]
+        found = [each for each in self.series if _matches(each, request.filter)]
         return monitoring_v3.ListTimeSeriesResponse(time_series=found)
 
     def add(
@@ -42,18 +42,18 @@ class Monitoring:
         self.series.append(series)
 
 
-def _is_wanted(series: monitoring_v3.TimeSeries, told: str) -> bool:
+def _matches(series: monitoring_v3.TimeSeries, query: str) -> bool:
     """Filters (docs.cloud.google.com/monitoring/api/v3/filters): `one_of` compares with a list."""
     revision = series.resource.labels.get("revision_name")
-    names = re.search(r"resource[.]labels?[.]revision_name *= *one_of[(]([^)]*)[)]", told)
+    names = re.search(r"resource[.]labels?[.]revision_name *= *one_of[(]([^)]*)[)]", query)
     if revision and names and f'"{revision}"' not in names[1].split(","):
         return False
-    return f'"{series.metric.type}"' in told
+    return f'"{series.metric.type}"' in query
 
 
 @contextmanager
 def client_of(monitoring: Monitoring) -> Iterator[monitoring_v3.MetricServiceClient]:
-    """The real client, on a channel to the server."""
+    """The real client, connected to the simulated server."""
     server = grpc.server(ThreadPoolExecutor(2))
     handler = grpc.unary_unary_rpc_method_handler(
         monitoring.list_time_series,
@@ -77,10 +77,10 @@ def histogram(bounds: list[float], counts: list[int]) -> dict[str, Any]:
     options = distribution_pb2.Distribution.BucketOptions(
         explicit_buckets=distribution_pb2.Distribution.BucketOptions.Explicit(bounds=bounds)
     )
-    told = distribution_pb2.Distribution(
+    distribution = distribution_pb2.Distribution(
         count=sum(counts), bucket_options=options, bucket_counts=counts
     )
-    return {"distribution_value": told}
+    return {"distribution_value": distribution}
 
 
 def user(metric: str) -> str:

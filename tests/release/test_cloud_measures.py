@@ -1,4 +1,4 @@
-"""The measures from a Cloud Monitoring that speaks gRPC; the client is the real one."""
+"""The measures from a simulated Cloud Monitoring over gRPC, read by the real client."""
 
 import json
 from collections.abc import Iterator
@@ -52,27 +52,27 @@ def test_the_series_of_all_instances_are_added_up(
     assert found.queue_depths == [3, 44]
 
 
-def test_the_cloud_is_asked_about_the_time_and_the_revisions(
+def test_the_request_names_the_time_and_the_revisions(
     monitoring: Monitoring, client: monitoring_v3.MetricServiceClient
 ) -> None:
     CloudMeasures(client, "demo", ["api-00003-new", "b"]).between(AFTER, BEFORE)
-    for request in monitoring.asked:
+    for request in monitoring.requests:
         assert request.name == "projects/demo"
         assert (request.interval.start_time, request.interval.end_time) == (AFTER, BEFORE)
-    of_visits = [each.filter for each in monitoring.asked if "lumimd/" in each.filter]
+    of_visits = [each.filter for each in monitoring.requests if "lumimd/" in each.filter]
     assert len(of_visits) == 3
     one_of = 'resource.label.revision_name=one_of("api-00003-new","b")'
     assert all(each.endswith(one_of) for each in of_visits)
 
 
-def test_the_total_of_all_revisions_is_not_measured(
+def test_measuring_without_revisions_is_refused(
     client: monitoring_v3.MetricServiceClient,
 ) -> None:
     with pytest.raises(ValueError, match="total"):
         CloudMeasures(client, "demo", [])
 
 
-def test_a_refusal_is_no_measure(
+def test_a_refusal_of_cloud_monitoring_is_raised(
     monitoring: Monitoring, client: monitoring_v3.MetricServiceClient
 ) -> None:
     monitoring.refuses = True
@@ -80,14 +80,14 @@ def test_a_refusal_is_no_measure(
         CloudMeasures(client, "demo", ["api-00003-new"]).between(AFTER, BEFORE)
 
 
-def test_the_metrics_and_their_labels_are_those_that_are_made() -> None:
-    def made(metric: str) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads((METRICS / f"{metric}.json").read_text())
-        assert cloud_measures.USER_METRIC.endswith(told["name"].removesuffix(metric))
-        return told
+def test_the_metrics_and_labels_match_the_defined_metrics() -> None:
+    def defined(metric: str) -> dict[str, Any]:
+        definition: dict[str, Any] = json.loads((METRICS / f"{metric}.json").read_text())
+        assert cloud_measures.USER_METRIC.endswith(definition["name"].removesuffix(metric))
+        return definition
 
     def labels(metric: str) -> dict[str, str]:
-        described = made(metric)["metricDescriptor"].get("labels", ())
+        described = defined(metric)["metricDescriptor"].get("labels", ())
         return {each["key"]: each["description"] for each in described}
 
     outcomes = labels(cloud_measures.OUTCOMES)[cloud_measures.OUTCOME]
@@ -96,4 +96,4 @@ def test_the_metrics_and_their_labels_are_those_that_are_made() -> None:
     stages = labels(cloud_measures.DELAYS)[cloud_measures.STAGE]
     assert all(stage in stages for stage in Stage)
     for metric in (cloud_measures.DELAYS, cloud_measures.DURATIONS):
-        assert made(metric)["metricDescriptor"]["unit"] == "ms"
+        assert defined(metric)["metricDescriptor"]["unit"] == "ms"

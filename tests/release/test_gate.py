@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from infra.release.cli import NOT_PASSED, OK, USAGE, main
+from infra.ops.exits import FAILED, OK, USAGE
+from infra.release.cli import main
 from infra.release.compare import Recommendation, compare
 from infra.release.gate import STAGES, WATCH_FOR, judge
 from infra.release.measures import Measures, Times
@@ -32,7 +33,7 @@ def test_less_than_95_percent_completed_does_not_pass(
     assert found == (set() if passes else {"completed, of those that ended"})
 
 
-def test_what_the_owner_stopped_or_has_to_mend_is_not_held_against_a_release() -> None:
+def test_visits_that_the_owner_cancelled_or_must_repair_do_not_count() -> None:
     outcomes = {"completed": 40, "cancelled": 200, "up_to_owner": 300}
     assert failing(measures(outcomes=outcomes)) == set()
 
@@ -58,30 +59,32 @@ def test_too_few_visits_do_not_pass() -> None:
     assert failing(measures(19, 0)) == {"visits that ended"}
 
 
-def test_what_was_not_measured_does_not_pass() -> None:
+def test_missing_measures_do_not_pass() -> None:
     nothing = Measures(outcomes={})
     assert len(failing(nothing)) == len(judge(nothing))
 
 
-def test_every_stage_has_its_time() -> None:
+def test_every_stage_has_a_watch_time() -> None:
     assert set(WATCH_FOR) == set(STAGES) == {10, 25, 50, 100}
 
 
-def test_the_gate_as_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_gate_command_prints_the_result_and_saves_the_measures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text(json.dumps(measures().to_json()))
     bad.write_text(json.dumps(measures(90, 10).to_json()))
     assert main(["gate", "--metrics", str(good)]) == OK
     assert "The gate is open." in capsys.readouterr().out
-    assert main(["gate", "--metrics", str(bad), "--save", str(tmp_path / "kept")]) == NOT_PASSED
-    said = capsys.readouterr().out
-    assert "The gate is shut." in said
-    assert "90.00%" in said
+    assert main(["gate", "--metrics", str(bad), "--save", str(tmp_path / "kept")]) == FAILED
+    printed = capsys.readouterr().out
+    assert "The gate is shut." in printed
+    assert "90.00%" in printed
     assert Measures.read((tmp_path / "kept").read_text()) == measures(90, 10)
     assert main(["gate", "--metrics", str(tmp_path / "none.json")]) == USAGE
 
 
-def test_a_file_that_is_no_text_or_cannot_be_written_is_named(
+def test_an_unreadable_or_unwritable_file_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, binary = tmp_path / "good.json", tmp_path / "binary.json"
@@ -96,13 +99,13 @@ def test_a_file_that_is_no_text_or_cannot_be_written_is_named(
     assert "The measures cannot be kept" in capsys.readouterr().err
 
 
-def test_a_misspelt_measure_is_refused() -> None:
+def test_an_unknown_measure_is_refused() -> None:
     with pytest.raises(ValidationError):
         Measures.read('{"outcomes": {}, "queueDepth": [3]}')
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1), st.floats(0, 100))
-def test_a_percentile_leaves_no_more_than_the_rest_above_it(
+def test_a_percentile_is_the_smallest_value_with_its_share_at_or_below_it(
     values: list[int], percent: float
 ) -> None:
     times = Times.of(values)
@@ -112,13 +115,13 @@ def test_a_percentile_leaves_no_more_than_the_rest_above_it(
     assert sum(value < found for value in values) <= max(len(values) * percent / 100, 0)
 
 
-def test_a_histogram_is_read_against_the_release() -> None:
+def test_each_value_of_a_histogram_counts_as_its_upper_bound() -> None:
     times = Times.of([(1_000.0, 90), (2_000.0, 10)])
     assert (times.count, times.mean) == (100, 1_100)
     assert [times.percentile(p) for p in (0, 50, 90, 91, 100)] == [1000, 1000, 1000, 2000, 2000]
 
 
-def test_two_equal_releases_go_on() -> None:
+def test_two_equal_releases_are_recommended_to_go_on() -> None:
     comparison = compare(measures(), measures(97, 3))
     assert comparison.recommendation is Recommendation.GO_ON
     figures = comparison.b["summary"]
@@ -129,7 +132,7 @@ def test_two_equal_releases_go_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("worse", "said"),
+    ("worse", "reason"),
     [
         (measures(90, 10), "completes 90.0%"),
         (measures(961, 39), "more than chance"),
@@ -137,42 +140,44 @@ def test_two_equal_releases_go_on() -> None:
         (measures(delays=[1_000.0] * 90 + [9_000.0] * 10), "9.0 s instead of 1.0 s"),
     ],
 )
-def test_a_worse_release_is_rolled_back_with_the_reason(worse: Measures, said: str) -> None:
+def test_a_worse_release_is_rolled_back_with_the_reason(worse: Measures, reason: str) -> None:
     comparison = compare(measures(998, 2), worse)
     assert comparison.recommendation is Recommendation.ROLL_BACK
-    assert any(said in reason for reason in comparison.reasons), comparison.reasons
+    assert any(reason in each for each in comparison.reasons), comparison.reasons
 
 
-def test_of_few_visits_nobody_can_say() -> None:
+def test_few_visits_are_recommended_to_wait() -> None:
     comparison = compare(measures(), measures(3, 3))
     assert comparison.recommendation is Recommendation.WAIT
 
 
 @pytest.mark.parametrize(
-    ("lacking", "said"),
+    ("lacking", "reason"),
     [
         (measures(visit_durations_ms=[]), "a visit was measured of A"),
         (measures(stage_delays_ms={"submission": [1_000.0]}), "summary was measured of A"),
     ],
 )
-def test_a_duration_that_was_not_measured_of_the_new_release_is_waited_for(
-    lacking: Measures, said: str
+def test_a_duration_missing_from_the_new_release_is_recommended_to_wait(
+    lacking: Measures, reason: str
 ) -> None:
     comparison = compare(measures(), lacking)
     assert comparison.recommendation is Recommendation.WAIT
-    assert any(said in reason for reason in comparison.reasons), comparison.reasons
+    assert any(reason in each for each in comparison.reasons), comparison.reasons
     assert compare(lacking, measures()).recommendation is Recommendation.GO_ON
 
 
-def test_the_comparison_as_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_compare_command_prints_every_figure_and_the_recommendation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     a, b = tmp_path / "a.json", tmp_path / "b.json"
     a.write_text(json.dumps(measures().to_json()))
     b.write_text(json.dumps(measures(80, 20).to_json()))
     assert main(["compare", str(a), str(a)]) == OK
-    assert main(["compare", str(a), str(b)]) == NOT_PASSED
-    said = capsys.readouterr().out
-    assert "Roll back" in said
+    assert main(["compare", str(a), str(b)]) == FAILED
+    printed = capsys.readouterr().out
+    assert "Roll back" in printed
     for figure in ("min", "mean", "median", "p95", "p99", "max"):
-        assert figure in said
-    assert main(["compare", str(a), str(b), "--json"]) == NOT_PASSED
+        assert figure in printed
+    assert main(["compare", str(a), str(b), "--json"]) == FAILED
     assert json.loads(capsys.readouterr().out)["recommendation"] == "roll_back"

@@ -1,7 +1,7 @@
-"""What an earlier release has written is carried to completion by this one.
+"""This release completes the visits that earlier releases have written.
 
-`tests/fixtures/documents/schema-N` holds a visit in every state, as a release of that schema
-version has written them: `either_release.py write`, with that release's code on the path.
+`tests/fixtures/documents/schema-N` holds a visit in every state, written by a release of that
+schema version: `either_release.py write`, with the code of that release on the path.
 """
 
 import json
@@ -34,7 +34,7 @@ from tests.support.services import MemoryServices
 DOCUMENTS = Path(__file__).parents[1] / "fixtures" / "documents"
 FIXTURES = sorted(DOCUMENTS.glob("schema-*/*.json"))
 UNSET = (None, 0, [])
-"""Values of fields that say nothing."""
+"""Values of unset fields."""
 
 OF_EVERY_STATE = pytest.mark.parametrize(
     "path", FIXTURES, ids=lambda path: f"{path.parent.name}-{path.stem}"
@@ -64,24 +64,24 @@ def test_every_schema_version_has_its_documents() -> None:
 
 
 @OF_EVERY_STATE
-def test_every_document_is_read_and_nothing_of_it_is_lost(path: Path) -> None:
+def test_every_document_is_read_without_loss(path: Path) -> None:
     for at, stored in Saved.read(path).documents.items():
         kept = kind_of(at).from_stored(instants(stored)).model_dump(by_alias=True, mode="json")
         assert _normal(stored).items() <= _normal(kept).items()
 
 
 @OF_EVERY_STATE
-async def test_every_visit_is_carried_to_its_end(path: Path) -> None:
+async def test_every_visit_is_completed(path: Path) -> None:
     saved = Saved.read(path)
     services = world(saved)
-    await carried_to_completion(services, saved)
+    await assert_completes(services, saved)
 
 
 @pytest.mark.emulator
 @pytest.mark.parametrize(
     "state", ["claimed-and-ordered", "transcribing", "summary-provisional", "partial"]
 )
-async def test_the_same_in_firestore(
+async def test_every_visit_is_completed_in_firestore(
     state: str, firestore_host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from google.cloud import firestore
@@ -97,16 +97,16 @@ async def test_the_same_in_firestore(
         await client.document(path).set(instants(stored))
     services = world(saved)
     gate = MemoryGate(MemoryVisitStore(), services.clock)
-    services.__dict__["gate"] = gate  # places and turns are not what is tested here
+    services.__dict__["gate"] = gate  # this test needs no permits and turns in Firestore
     services.store = FirestoreVisitStore(client)  # type: ignore[assignment]
     services.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
     services.retention_queries = FirestoreRetentionQueries(client)  # type: ignore[assignment]
-    await carried_to_completion(services, saved)
+    await assert_completes(services, saved)
     client.close()
 
 
-async def carried_to_completion(services: MemoryServices, saved: Saved) -> None:
-    """What the owner or an operator would ask for is asked; nothing is paid for twice."""
+async def assert_completes(services: MemoryServices, saved: Saved) -> None:
+    """Complete the visit, with a retry of a failed one; no order is paid for twice."""
     visit_id = saved.visit_id
     before = await the(services, visit_id)
     ordered, words = len(services.transcriber.orders), await services.store.transcript(visit_id)
@@ -131,8 +131,8 @@ async def carried_to_completion(services: MemoryServices, saved: Saved) -> None:
     assert new_orders == (1 if needs_one else 0)
 
 
-async def test_an_old_visit_without_consent_waits_for_it_where_it_is_required() -> None:
-    """A release that knew no consent has asked nobody."""
+async def test_an_old_visit_without_consent_waits_for_required_consent() -> None:
+    """An earlier release stored no consent."""
     saved = Saved.read(DOCUMENTS / "schema-1" / "created-by-client.json")
     services = world(saved)
     services.policy = Policy(requires_consent=True)
@@ -144,17 +144,17 @@ async def test_an_old_visit_without_consent_waits_for_it_where_it_is_required() 
     assert (await carry(services, saved.visit_id)).status is Status.COMPLETED
 
 
-@pytest.mark.parametrize("of_today", sorted(STATES))
-async def test_documents_of_a_newer_release_are_read(of_today: str) -> None:
-    """After a rollback: fields that this release does not know are no reason to fail."""
+@pytest.mark.parametrize("state", sorted(STATES))
+async def test_documents_of_a_newer_release_are_read(state: str) -> None:
+    """After a rollback, the release reads documents with unknown fields."""
     services = MemoryServices()
-    await STATES[of_today](services, "visit-1")
+    await STATES[state](services, "visit-1")
     for path, stored in either_release.of(services).documents.items():
         kind_of(path).from_stored({**instants(stored), "ofTheNextRelease": {"a": [1]}})
 
 
 def _normal(stored: dict[str, Any]) -> dict[str, str]:
-    """Instants are spelled in two ways, and numbers as well."""
+    """The document without differences of spelling in instants and numbers."""
     return {
         name: json.dumps(_without_new(value), sort_keys=True).replace("+00:00", "Z")
         for name, value in stored.items()
@@ -162,7 +162,7 @@ def _normal(stored: dict[str, Any]) -> dict[str, str]:
 
 
 def _without_new(value: Any) -> Any:
-    """Nested documents have gained fields since then; what is unset says nothing."""
+    """The value without unset fields: newer releases add fields to nested documents."""
     if isinstance(value, dict):
         return {name: _without_new(each) for name, each in value.items() if each not in UNSET}
     return [_without_new(each) for each in value] if isinstance(value, list) else value

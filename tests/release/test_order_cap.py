@@ -3,11 +3,11 @@
 import pytest
 
 from infra.release.cli import main
+from infra.release.feature_flags import set_switch
 from infra.release.order_cap import UNCAPPED, cap, set_cap
-from infra.release.switching import turn
 from lumimd.operations.operator import Operator
 from lumimd.policies.flags import KEY, Flags, OrderCap, Setting, Switch
-from tests.release.test_turning_switches import Services, documents
+from tests.release.test_feature_flags import Services, documents
 
 
 @pytest.fixture
@@ -15,12 +15,12 @@ def operator() -> Operator:
     return Operator("ann@example.com", Services())  # type: ignore[arg-type]
 
 
-async def test_the_cap_leaves_the_switches_as_they_are_and_they_leave_it(
+async def test_the_cap_and_the_switches_do_not_change_each_other(
     operator: Operator,
 ) -> None:
-    await turn(operator, Switch.WEBHOOKS, Setting(on=False), reason="they come twice")
+    await set_switch(operator, Switch.WEBHOOKS, Setting(on=False), reason="they come twice")
     await set_cap(operator, OrderCap(per_hour=200), reason="too many orders")
-    await turn(operator, Switch.WEBHOOKS, Setting(on=True), reason="they come once")
+    await set_switch(operator, Switch.WEBHOOKS, Setting(on=True), reason="they come once")
     found = await documents(operator).get(KEY)
     assert found is not None
     assert found[0] == Flags(order_cap=OrderCap(per_hour=200))
@@ -39,7 +39,7 @@ async def test_the_audit_log_has_the_operator_the_reason_and_both_caps(operator:
     assert (entry["before"], entry["after"]) == ({"perHour": None}, {"perHour": 200})
 
 
-def test_a_cap_in_words() -> None:
+def test_a_cap_is_off_or_a_number() -> None:
     assert (cap("off"), cap("200")) == (OrderCap(), OrderCap(per_hour=200))
 
 
@@ -65,5 +65,5 @@ def test_the_command_sets_the_cap_of_a_project(
     where = ["--project", "demo-order-cap"]
     assert main(["order-cap", "200", "--reason", "too many orders", *where]) == 0
     assert main(["order-cap", *where]) == 0
-    told = "New orders: at most 200 in any hour, and 50 of one user."
-    assert capsys.readouterr().out.splitlines() == [told, told]
+    line = "New orders: at most 200 in any hour, and 50 of one user."
+    assert capsys.readouterr().out.splitlines() == [line, line]

@@ -1,4 +1,4 @@
-"""The real gcloud, on a Cloud Run that is served here: it does what the stand-in for it does."""
+"""The real gcloud on a local Cloud Run API: the simulated gcloud behaves alike."""
 
 import copy
 import shutil
@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from infra.release import gcloud, moves
-from infra.release.traffic import Argv, Place, Serving
+from infra.release import gcloud
+from infra.release.traffic import Argv, Serving, Target
+from infra.release.traffic_commands import canary, pin, rollback
 from tests.release.cloud_run import CloudRun
 from tests.release.cloud_run_api import served
 from tests.terraform.conftest import missing
 
-PLACE = Place("demo", "europe-west3")
+TARGET = Target("demo", "europe-west3")
 OLD, NEW = "api-00001-aaa", "api-00002-bbb"
 
 
@@ -27,24 +28,27 @@ def test_the_real_gcloud_pins_moves_and_rolls_back(
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
 
     def moved(move: Callable[[Serving], Argv]) -> dict[str, int]:
-        """The shares after the real gcloud made a move; the stand-in must come to the same."""
-        argv = move(gcloud.serving(PLACE, "api", ask=True))
-        stand_in = CloudRun(copy.deepcopy(cloud.state))
+        """The shares after a move by the real gcloud; the simulation must give the same."""
+        argv = move(gcloud.serving(TARGET, "api", ask=True))
+        simulated = CloudRun(copy.deepcopy(cloud.state))
         gcloud.run(argv)
-        stand_in.update_traffic("api", list(argv[5:]))
-        assert _sorted(cloud) == _sorted(stand_in)
+        simulated.update_traffic("api", list(argv[5:]))
+        assert _sorted(cloud) == _sorted(simulated)
         return cloud.shares("api")
 
     with served(cloud) as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        assert moved(lambda it: moves.pin(PLACE, it)) == {OLD: 100}
+        assert moved(lambda it: pin(TARGET, it)) == {OLD: 100}
         cloud.deploy("api", "00002-bbb")
-        assert moved(lambda it: moves.canary(PLACE, it, 10)) == {OLD: 90, NEW: 10}
-        assert moved(lambda it: moves.rollback(PLACE, it)) == {OLD: 100}
-        assert moved(lambda it: moves.canary(PLACE, it, 25, again=True)) == {OLD: 75, NEW: 25}
+        assert moved(lambda it: canary(TARGET, it, 10)) == {OLD: 90, NEW: 10}
+        assert moved(lambda it: rollback(TARGET, it)) == {OLD: 100}
+        assert moved(lambda it: canary(TARGET, it, 25, again=True)) == {
+            OLD: 75,
+            NEW: 25,
+        }
         with pytest.raises(gcloud.NoService):
-            gcloud.serving(PLACE, "no-such-function", ask=True)
+            gcloud.serving(TARGET, "no-such-function", ask=True)
 
 
 def _sorted(cloud: CloudRun) -> list[str]:

@@ -1,6 +1,6 @@
-"""The drill: the code changes back and forth under visits in flight, and none is lost.
+"""The rollback drill: no visit in flight is lost while the code changes back and forth.
 
-The release before runs as it was, from the history of this checkout.
+The code of the previous release comes from the history of this checkout.
 """
 
 import json
@@ -14,7 +14,7 @@ from lumimd.pipeline import accept, commands
 from lumimd.policies.deployment import Policy
 from lumimd.policies.permits import Cap
 from tests.release import either_release
-from tests.release.conftest import OldRelease
+from tests.release.conftest import PreviousRelease
 from tests.release.either_release import STATES, STEPS, Saved, carry, the, world
 from tests.support.services import START, MemoryServices
 
@@ -25,8 +25,8 @@ AT_ITS_END = {
 }
 
 
-async def in_line(services: MemoryServices, visit_id: str) -> None:
-    """No place at the provider: the visit has a turn, of which the release before knows nothing."""
+async def queued(services: MemoryServices, visit_id: str) -> None:
+    """No permit is free: the visit has a turn, which the previous release does not know."""
     services.cap = Cap(permits=1, for_batches=1)
     assert (
         await services.admission.may_submit(visit_of(services.upload("visit-of-another"))) is None
@@ -52,7 +52,7 @@ async def without_consent(services: MemoryServices, visit_id: str) -> None:
 
 @pytest.fixture
 async def in_flight(tmp_path: Path) -> list[Path]:
-    """A visit of this release in every state but the one in which nothing can happen."""
+    """A visit of this release in every state, except without a recording."""
     paths = []
     for state in sorted(set(STATES) - {"created-by-client"}):
         services = MemoryServices()
@@ -73,11 +73,11 @@ async def carried_here(path: Path, steps: int = STEPS) -> MemoryServices:
 
 @pytest.mark.parametrize("steps", [1, 2], ids=["every other step", "every third step"])
 async def test_no_visit_is_lost_when_the_code_changes_back_and_forth(
-    steps: int, in_flight: list[Path], release_before: OldRelease
+    steps: int, in_flight: list[Path], previous_release: PreviousRelease
 ) -> None:
     words = {path: len(Saved.read(path).documents) for path in in_flight}
     for _ in range(2):
-        release_before("carry", steps, *in_flight)
+        previous_release("carry", steps, *in_flight)
         for path in in_flight:
             await carried_here(path, steps=1)
     for path in in_flight:
@@ -85,15 +85,17 @@ async def test_no_visit_is_lost_when_the_code_changes_back_and_forth(
         assert len(Saved.read(path).documents) >= words[path]
 
 
-async def test_the_release_before_finishes_what_this_one_began(
-    in_flight: list[Path], release_before: OldRelease
+async def test_the_previous_release_completes_the_visits_of_this_one(
+    in_flight: list[Path], previous_release: PreviousRelease
 ) -> None:
-    release_before("carry", STEPS, *in_flight)
+    previous_release("carry", STEPS, *in_flight)
     for path in in_flight:
         saved = Saved.read(path)
         await assert_is_done(world(saved), path)
         if path.stem not in AT_ITS_END:
-            assert saved.documents[f"visits/{saved.visit_id}"]["consent"], "what it cannot know"
+            assert saved.documents[f"visits/{saved.visit_id}"]["consent"], (
+                "an unknown field is kept"
+            )
 
 
 async def assert_is_done(services: MemoryServices, path: Path) -> None:
@@ -103,17 +105,17 @@ async def assert_is_done(services: MemoryServices, path: Path) -> None:
     assert len({order["transcriptId"] for order in saved.orders}) == 1, "ordered once"
 
 
-@pytest.mark.parametrize("reach", [in_line, without_consent])
-async def test_what_the_release_before_cannot_read_is_left_for_this_one(
-    reach: either_release.Reach, tmp_path: Path, release_before: OldRelease
+@pytest.mark.parametrize("reach", [queued, without_consent])
+async def test_a_visit_that_the_previous_release_cannot_read_waits_for_this_one(
+    reach: either_release.Reach, tmp_path: Path, previous_release: PreviousRelease
 ) -> None:
-    """Values that it does not know (docs/releases.md); the store passes such a visit over."""
+    """The previous release skips a visit with unknown values (docs/releases.md)."""
     path = tmp_path / "visit.json"
     services = MemoryServices()
     await reach(services, "visit-1")
     either_release.of(services).write(path)
     before = path.read_text()
-    release_before("carry", STEPS, path)
+    previous_release("carry", STEPS, path)
     assert path.read_text() == before
 
     again = world(Saved.read(path))
@@ -125,23 +127,23 @@ async def test_what_the_release_before_cannot_read_is_left_for_this_one(
     assert len(again.transcriber.orders) == 1
 
 
-async def test_a_visit_in_line_can_be_made_readable_for_the_release_before(
-    tmp_path: Path, release_before: OldRelease
+async def test_a_queued_visit_can_be_made_readable_for_the_previous_release(
+    tmp_path: Path, previous_release: PreviousRelease
 ) -> None:
-    """What docs/releases.md tells an operator to do, where this release does not come back."""
+    """The remedy of docs/releases.md for a final rollback."""
     path = tmp_path / "visit.json"
     services = MemoryServices()
-    await in_line(services, "visit-1")
+    await queued(services, "visit-1")
     saved = either_release.of(services)
     saved.documents["visits/visit-1"] |= {"turn": None, "currentStep": "audio_received"}
     saved.write(path)
-    release_before("carry", STEPS, path)
+    previous_release("carry", STEPS, path)
     assert Saved.read(path).documents["visits/visit-1"]["status"] == "completed"
 
 
-def test_the_values_that_this_release_adds_are_named_for_whoever_rolls_back(
-    release_before: OldRelease,
+def test_the_docs_name_the_values_that_a_rollback_makes_unreadable(
+    previous_release: PreviousRelease,
 ) -> None:
-    added = set(either_release.values()) - set(json.loads(release_before("values")))
+    added = set(either_release.values()) - set(json.loads(previous_release("values")))
     page = (Path(__file__).parents[2] / "docs" / "releases.md").read_text()
     assert {value for value in either_release.values() if f"`{value}`" in page} == added

@@ -1,4 +1,4 @@
-"""Each switch of the list, switched off and on again while visits are under way."""
+"""Each feature flag, turned off and on again while visits are in flight."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ async def hours_pass(services: MemoryServices, hours: float) -> None:
             await summarize.summarize(services, task.visit_id, task.attempt)
 
 
-def has_used_up_nothing(visit: Visit) -> bool:
+def has_used_no_try(visit: Visit) -> bool:
     return visit.stage_tries == 0 and visit.wake_at is not None
 
 
@@ -45,7 +45,7 @@ async def test_processing_off_lets_a_new_recording_wait(services: MemoryServices
     visit = await the(services, "visit-1")
     assert visit.processing_status is ProcessingStatus.PENDING
     assert visit.audio is not None
-    assert has_used_up_nothing(visit)
+    assert has_used_no_try(visit)
     assert services.transcriber.orders == []
 
     switch(services, Switch.PROCESSING, Setting())
@@ -58,10 +58,10 @@ async def test_processing_off_keeps_a_transcript_from_being_summarized(
 ) -> None:
     await summarizing(services, "visit-1")
     switch(services, Switch.PROCESSING, OFF)
-    await hours_pass(services, 30)  # longer than anybody waits for a model that is away
+    await hours_pass(services, 30)  # longer than the limit of a model outage
     visit = await the(services, "visit-1")
     assert visit.processing_status is ProcessingStatus.SUMMARIZING
-    assert has_used_up_nothing(visit)
+    assert has_used_no_try(visit)
     assert visit.source is None
     assert services.summarizer.calls == 0
 
@@ -69,8 +69,8 @@ async def test_processing_off_keeps_a_transcript_from_being_summarized(
     assert (await carry(services, "visit-1")).source == "model"
 
 
-async def test_processing_off_collects_what_was_ordered(services: MemoryServices) -> None:
-    """The provider forgets a transcript after some days, and it is paid for."""
+async def test_processing_off_still_collects_ordered_transcripts(services: MemoryServices) -> None:
+    """The transcript is paid for, and the provider deletes it after some days."""
     await transcribing(services, "visit-1")
     switch(services, Switch.PROCESSING, OFF)
     services.transcriber.finish("job-0", Transcribed(transcript()))
@@ -79,7 +79,7 @@ async def test_processing_off_collects_what_was_ordered(services: MemoryServices
     assert (await the(services, "visit-1")).processing_status is ProcessingStatus.SUMMARIZING
 
 
-async def test_processing_off_lets_nothing_expire(services: MemoryServices) -> None:
+async def test_processing_off_lets_no_visit_expire(services: MemoryServices) -> None:
     switch(services, Switch.PROCESSING, OFF)
     await accept.accept(services, services.upload())
     services.clock.advance(services.policy.expires_after)
@@ -87,29 +87,31 @@ async def test_processing_off_lets_nothing_expire(services: MemoryServices) -> N
     assert (await the(services, "visit-1")).status is Status.PROCESSING
 
 
-async def test_processing_off_leaves_who_is_at_work_in_peace(services: MemoryServices) -> None:
+async def test_processing_off_keeps_the_lease_of_a_working_worker(services: MemoryServices) -> None:
     await summarizing(services, "visit-1")
-    claims: list[object] = []
+    leases: list[object] = []
 
     async def meanwhile() -> None:
-        claims.append((await the(services, "visit-1")).lease)
+        leases.append((await the(services, "visit-1")).lease)
         switch(services, Switch.PROCESSING, OFF)
         await summarize.summarize(services, "visit-1", 1)  # another task
-        claims.append((await the(services, "visit-1")).lease)
+        leases.append((await the(services, "visit-1")).lease)
 
-    summarize = services.summarizer.summarize
+    by_model = services.summarizer.summarize
 
     async def slowly(heard: object) -> object:
         await meanwhile()
-        return await summarize(heard)  # type: ignore[arg-type]
+        return await by_model(heard)  # type: ignore[arg-type]
 
     services.summarizer.summarize = slowly  # type: ignore[assignment, method-assign]
     await summarize.summarize(services, "visit-1", 1)
-    assert claims[0] == claims[1] is not None
+    assert leases[0] == leases[1] is not None
     assert (await the(services, "visit-1")).status is Status.COMPLETED
 
 
-async def test_a_visit_comes_back_within_minutes_of_its_switch(services: MemoryServices) -> None:
+async def test_a_visit_resumes_within_minutes_after_its_switch_is_on_again(
+    services: MemoryServices,
+) -> None:
     switch(services, Switch.PROCESSING, OFF)
     await accept.accept(services, services.upload())
     await hours_pass(services, 24)
@@ -132,8 +134,8 @@ async def test_processing_for_some_users_leaves_the_others_waiting(
     assert 0 < len(among) < len(users)
 
 
-async def test_who_is_switched_off_takes_no_place_from_the_others(services: MemoryServices) -> None:
-    """A place that a visit was called to from the line is given back."""
+async def test_a_visit_that_is_switched_off_releases_its_permit(services: MemoryServices) -> None:
+    """The fair queue has admitted the visit, and the visit gives the permit back."""
     services.cap = Cap(permits=1, for_batches=1)
     for number in (1, 2):
         await accept.accept(services, services.upload(f"visit-{number}"))
@@ -149,15 +151,15 @@ async def test_who_is_switched_off_takes_no_place_from_the_others(services: Memo
     assert (await carry(services, "visit-2")).status is Status.COMPLETED
 
 
-async def test_the_model_off_is_as_if_it_was_away(services: MemoryServices) -> None:
+async def test_the_model_off_behaves_like_a_model_outage(services: MemoryServices) -> None:
     switch(services, Switch.SUMMARIES_BY_MODEL, OFF)
     await summarizing(services, "visit-1")
     await hours_pass(services, 1)
     visit = await the(services, "visit-1")
     assert (visit.source, visit.provisional) == ("rules", True)
-    assert has_used_up_nothing(visit)
+    assert has_used_no_try(visit)
     assert services.summarizer.calls == 0
-    assert len(services.tasks.created) == 2, "one to be held, one for the provisional summary"
+    assert len(services.tasks.created) == 2, "one task is held, one makes the provisional summary"
 
     switch(services, Switch.SUMMARIES_BY_MODEL, Setting())
     visit = await carry(services, "visit-1")
@@ -175,7 +177,7 @@ async def test_the_model_for_some_users_gives_the_others_the_rules(
     assert services.summarizer.calls == 0
 
 
-async def test_without_a_model_there_is_none_to_switch_off(services: MemoryServices) -> None:
+async def test_the_model_switch_has_no_effect_without_a_model(services: MemoryServices) -> None:
     services.summarizer = services.fallback  # type: ignore[assignment]
     switch(services, Switch.SUMMARIES_BY_MODEL, OFF)
     await summarizing(services, "visit-1")
@@ -193,7 +195,7 @@ async def test_webhooks_off_leave_the_work_to_the_poller(services: MemoryService
     assert (await the(services, "visit-1")).processing_status is ProcessingStatus.SUMMARIZING
 
 
-async def test_provider_copies_stay_where_deleting_them_is_switched_off(
+async def test_provider_copies_stay_while_their_deletion_is_off(
     services: MemoryServices,
 ) -> None:
     switch(services, Switch.PROVIDER_COPIES_DELETED, OFF)
@@ -201,6 +203,6 @@ async def test_provider_copies_stay_where_deleting_them_is_switched_off(
     assert [order.is_deleted for order in services.transcriber.orders] == [False]
 
 
-async def test_provider_copies_are_deleted_otherwise(services: MemoryServices) -> None:
+async def test_provider_copies_are_deleted_by_default(services: MemoryServices) -> None:
     await summarizing(services, "visit-1")
     assert [order.is_deleted for order in services.transcriber.orders] == [True]

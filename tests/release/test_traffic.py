@@ -1,4 +1,4 @@
-"""`pin` and `canary` of every service, with a gcloud that answers as Cloud Run does."""
+"""`pin` and `canary` of every service, on a simulated gcloud."""
 
 import shlex
 
@@ -20,13 +20,13 @@ def test_without_a_pin_a_deployment_takes_all_traffic(gcloud: Gcloud) -> None:
     assert gcloud.shares("api") == {NEW: 100}
 
 
-def test_a_pin_keeps_all_traffic_where_it_is(deployed: Gcloud) -> None:
+def test_a_pin_keeps_all_traffic_at_its_revision(deployed: Gcloud) -> None:
     for service in SOME:
         assert deployed.shares(service) == {OLD: 100}
         assert deployed.tags(service) == {"last-good": OLD}
 
 
-def test_a_pin_is_one_call_a_service_and_the_second_one_none(gcloud: Gcloud) -> None:
+def test_a_pin_is_one_call_per_service_and_a_second_pin_is_none(gcloud: Gcloud) -> None:
     assert main(["pin", "--yes", *WHERE]) == main(["pin", "--yes", *WHERE]) == 0
     assert gcloud.changes() == [
         [
@@ -38,7 +38,7 @@ def test_a_pin_is_one_call_a_service_and_the_second_one_none(gcloud: Gcloud) -> 
     ]
 
 
-def test_a_function_that_is_yet_to_be_made_has_nothing_to_pin(
+def test_a_function_that_is_not_deployed_is_skipped_by_a_pin(
     gcloud: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gcloud.cloud(lambda cloud: cloud.state.pop("api"))
@@ -47,7 +47,7 @@ def test_a_function_that_is_yet_to_be_made_has_nothing_to_pin(
     assert len(gcloud.changes()) == len(SOME) - 1
 
 
-def test_a_release_that_is_under_way_is_not_pinned(deployed: Gcloud) -> None:
+def test_a_release_under_way_is_not_pinned(deployed: Gcloud) -> None:
     assert do("canary", "10") == 0
     assert do("pin") == 1
     assert deployed.tags("api") == {"last-good": OLD}
@@ -60,7 +60,7 @@ def test_a_canary_receives_the_named_share_of_every_service(percent: int, deploy
         assert deployed.shares(service) == {NEW: percent, OLD: 100 - percent}
 
 
-def test_the_last_stage_gives_everything_to_the_newest(deployed: Gcloud) -> None:
+def test_the_last_stage_gives_all_traffic_to_the_newest(deployed: Gcloud) -> None:
     assert do("canary", "50") == do("canary", "100") == 0
     assert {str(deployed.shares(service)) for service in SOME} == {str({NEW: 100})}
 
@@ -74,8 +74,8 @@ def test_a_canary_that_was_not_pinned_is_refused_and_moves_nothing(
     assert "it was not pinned" in capsys.readouterr().out
 
 
-def test_a_pin_of_an_older_release_does_not_count(deployed: Gcloud) -> None:
-    """The rest of a canary's traffic goes to the release that served before it, and to no other."""
+def test_a_canary_needs_a_pin_of_the_serving_release(deployed: Gcloud) -> None:
+    """A canary shares the traffic with the release that served before it."""
     assert do("canary", "100") == 0  # and no pin after it
     deployed.terraform("00003-ccc")
     assert do("canary", "10") == 1
@@ -90,7 +90,7 @@ def test_a_canary_moves_no_service_if_one_cannot_be_moved(deployed: Gcloud) -> N
 
 
 @pytest.mark.parametrize("state", ["unready", "unchanged"])
-def test_a_service_without_a_new_ready_revision_is_left_alone(
+def test_a_service_without_a_new_ready_revision_is_skipped(
     gcloud: Gcloud, state: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert do("pin") == 0
@@ -105,13 +105,13 @@ def test_a_service_without_a_new_ready_revision_is_left_alone(
     assert len(moved) == 4 * (len(SOME) - 1)
 
 
-def test_a_canary_of_no_service_is_no_success(gcloud: Gcloud) -> None:
-    """Such as after a pin that came after the deployment."""
+def test_a_canary_without_a_new_revision_fails(gcloud: Gcloud) -> None:
+    """For example after a pin that came after the deployment."""
     assert do("pin") == 0
     assert do("canary", "10") == 1
 
 
-def test_a_canary_that_has_all_traffic_is_no_missing_revision(
+def test_the_message_says_whether_the_newest_has_all_traffic_or_was_rolled_back(
     deployed: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert do("canary", "100") == 0
@@ -139,7 +139,7 @@ def test_without_yes_nothing_is_changed_and_the_commands_are_shown(
 
 
 @pytest.mark.parametrize("percent", ["0", "11", "101", "many"])
-def test_there_are_four_stages_and_no_other(percent: str, gcloud: Gcloud) -> None:
+def test_another_percentage_than_the_four_stages_is_refused(percent: str, gcloud: Gcloud) -> None:
     with pytest.raises(SystemExit):
         do("canary", percent)
 
@@ -153,10 +153,10 @@ def test_there_are_four_stages_and_no_other(percent: str, gcloud: Gcloud) -> Non
         (["rollback", "--leave", "50"], "--to-revisions=api-NEWEST=50,api-LAST-GOOD=50"),
     ],
 )
-def test_before_a_sign_in_nothing_is_changed_and_the_commands_are_shown(
+def test_without_a_gcloud_account_nothing_is_changed_and_the_commands_are_shown(
     gcloud: Gcloud, capsys: pytest.CaptureFixture[str], words: list[str], shown: str
 ) -> None:
-    gcloud.stands(account="")
+    gcloud.set_state(account="")
     assert do(*words) == 2
     assert main([*words, *WHERE]) == 0
     assert shown in capsys.readouterr().out
@@ -169,14 +169,14 @@ def test_the_environment_names_the_region(gcloud: Gcloud, monkeypatch: pytest.Mo
     assert "--region=europe-west3" in gcloud.changes()[-1]
 
 
-def test_the_plan_names_what_would_be_deployed_and_pins_before_it(
+def test_the_plan_names_every_function_and_pins_before_the_deployment(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["plan", *WHERE]) == 0
-    said = capsys.readouterr().out
-    assert all(name in said for name in services())
-    assert all(f"canary {percent} " in said for percent in (10, 25, 50, 100))
-    assert len(next(line for line in said.splitlines() if "sha256" in line).split()[-1]) == 64
-    pinned, applied = said.index("scripts/release pin"), said.index("terraform -chdir")
-    assert pinned < applied < said.index("canary 10 ")
-    assert said.rindex("scripts/release pin") > said.index("canary 100 ")
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in services())
+    assert all(f"canary {percent} " in printed for percent in (10, 25, 50, 100))
+    assert len(next(line for line in printed.splitlines() if "sha256" in line).split()[-1]) == 64
+    pinned, applied = printed.index("scripts/release pin"), printed.index("terraform -chdir")
+    assert pinned < applied < printed.index("canary 10 ")
+    assert printed.rindex("scripts/release pin") > printed.index("canary 100 ")

@@ -20,16 +20,16 @@ from infra.node import installed, node
 from tests.support.servers import running, skipped_without_emulators
 
 EMULATORS = ("auth", "firestore", "storage")
-# Builds what firebase-tools would otherwise download, where the network does not let it.
+# Builds the emulators that firebase-tools cannot download without network access.
 JARS = ROOT.parent / "shared" / "tools" / "emulator-jars" / "emulator-jars"
 PATIENCE_S = 300  # the first start downloads the emulators
-# The report of the rules' coverage holds every value of every expression.
+# The coverage report of the rules holds every value of every expression.
 SMALL_JVM = "-Xms32m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
 
 @dataclass(frozen=True)
 class Firebase:
-    """Running emulators, by their addresses."""
+    """The running emulators and their ports."""
 
     ports: Mapping[str, int]
 
@@ -38,7 +38,7 @@ class Firebase:
 
     @property
     def env(self) -> dict[str, str]:
-        """By which the SDKs find them."""
+        """The variables by which the SDKs find the emulators."""
         return {
             "FIREBASE_AUTH_EMULATOR_HOST": f"{LOOPBACK}:{self.ports['auth']}",
             "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:{self.ports['firestore']}",
@@ -60,14 +60,14 @@ def firebase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firebase]:
         argv=(*tools, "emulators:start", "--project", PROJECT, "--only", ",".join(EMULATORS)),
         env={
             **_jars(),
-            "CI": "true",  # asks nobody anything
-            "XDG_CONFIG_HOME": str(folder),  # and leaves no notes in somebody's home
+            "CI": "true",  # no prompts
+            "XDG_CONFIG_HOME": str(folder),  # no files in the home folder
             "JAVA_TOOL_OPTIONS": SMALL_JVM,
             "PATH": f"{Path(java).parent}{os.pathsep}{os.environ['PATH']}",
         },
         cwd=folder,
         log_path=folder / "firebase.log",
-        ready=_says_so(folder / "firebase.log"),
+        ready=_all_ready(folder / "firebase.log"),
         ready_timeout_s=PATIENCE_S,
     )
     with running([emulators], folder, start_timeout_s=PATIENCE_S):
@@ -93,8 +93,8 @@ def _jars() -> dict[str, str]:
     return dict(re.findall(r"^export (\w+)=(.+)$", built, re.MULTILINE))
 
 
-def _says_so(log: Path) -> Ready:
-    """Ready when firebase-tools says so: an open port may not have its rules yet."""
+def _all_ready(log: Path) -> Ready:
+    """Ready when firebase-tools logs it: a port may be open before the rules are loaded."""
 
     async def ready() -> bool:
         return "All emulators ready" in log.read_text(errors="replace")

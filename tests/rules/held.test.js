@@ -1,4 +1,4 @@
-// What is under legal hold: its owner reads it, and changes nothing of it.
+// Legal hold: the owner of a held visit reads it and changes no part of it.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -8,8 +8,8 @@ import { admin, alice, connect, denied, newId, newVisit, stored, storedAction, s
 
 connect();
 
-// A visit that was restored from before its hold lacks the field, and one that an earlier release
-// held lacks the mark.
+// A visit restored from a backup older than its hold lacks the field. A visit held by an earlier
+// release lacks the mark.
 const holds = {
   "by mark and field": { field: true, mark: true },
   "by its mark alone": { field: false, mark: true },
@@ -26,12 +26,12 @@ const ofVisit = {
   "its title": { title: "rewritten" },
   "its title to nothing": { title: null },
   "its tags": { tags: [] },
-  "that it is archived": { archived: true },
+  "its archived flag": { archived: true },
 };
 const ofAction = {
   "the text": { text: "rewritten" },
   "the day": { dueDate: null },
-  "that it is done": { completed: true },
+  "the completed flag": { completed: true },
 };
 
 for (const [how, held] of Object.entries(holds)) {
@@ -43,21 +43,21 @@ for (const [how, held] of Object.entries(holds)) {
       assert.ok((await getDoc(doc(alice.db, "actions", actionId))).exists());
     });
 
-    for (const [what, change] of Object.entries(ofVisit)) {
-      test(`keeps ${what}`, async () => {
+    for (const [name, change] of Object.entries(ofVisit)) {
+      test(`keeps ${name}`, async () => {
         await denied(updateDoc(doc(alice.db, "visits", await heldVisit(held)), change));
       });
     }
 
-    for (const [what, change] of Object.entries(ofAction)) {
-      test(`keeps ${what} of an action item`, async () => {
+    for (const [name, change] of Object.entries(ofAction)) {
+      test(`keeps ${name} of an action item`, async () => {
         const visitId = await heldVisit(held);
         const actionId = await storedAction("alice", { visitId });
         await denied(updateDoc(doc(alice.db, "actions", actionId), change));
       });
     }
 
-    test("keeps its action item in a batch beside a change that is allowed", async () => {
+    test("keeps its action item in a batch with an allowed change", async () => {
       const actionId = await storedAction("alice", { visitId: await heldVisit(held) });
       const batch = writeBatch(alice.db);
       batch.update(doc(alice.db, "visits", await storedVisit()), { title: "allowed" });
@@ -65,7 +65,7 @@ for (const [how, held] of Object.entries(holds)) {
       await denied(batch.commit());
     });
 
-    test("is changed by its owner when the hold has ended", async () => {
+    test("is changed by its owner after the hold has ended", async () => {
       const visitId = await storedVisit("alice", { legalHold: false });
       const actionId = await storedAction("alice", { visitId });
       await updateDoc(doc(alice.db, "visits", visitId), { title: "mine again" });
@@ -75,8 +75,8 @@ for (const [how, held] of Object.entries(holds)) {
 }
 
 describe("the mark of a hold", () => {
-  for (const [who, person] of Object.entries({ "its owner": alice, "an operator's phone": admin })) {
-    test(`is neither removed, written nor made by ${who}`, async () => {
+  for (const [name, person] of Object.entries({ "its owner": alice, "an operator": admin })) {
+    test(`is not deleted, changed or created by ${name}`, async () => {
       const visitId = await heldVisit(holds["by its mark alone"]);
       await denied(deleteDoc(doc(person.db, "holds", visitId)));
       await denied(updateDoc(doc(person.db, "holds", visitId), { userId: "bob" }));
@@ -84,7 +84,7 @@ describe("the mark of a hold", () => {
     });
   }
 
-  test("keeps no new visit of another id off", async () => {
+  test("does not prevent a new visit with another id", async () => {
     await heldVisit(holds["by its mark alone"]);
     const visitId = newId();
     await setDoc(doc(alice.db, "visits", visitId), newVisit(visitId));
@@ -95,7 +95,7 @@ describe("the recordings of a held visit", () => {
   const sound = new Uint8Array([1, 2, 3]);
   const type = { contentType: "audio/mp4" };
 
-  test("are neither replaced, changed nor deleted, and another one may come", async () => {
+  test("are not replaced, changed or deleted, and another one can be added", async () => {
     const visitId = await heldVisit(holds["by mark and field"]);
     const folder = `visits/alice/${visitId}`;
     const first = ref(alice.bucket, `${folder}/audio.m4a`);

@@ -1,4 +1,4 @@
-// Attempts to read what is somebody else's, or nobody's. Each must be refused.
+// Attempts to read documents without the right to. The rules must refuse each one.
 
 import { describe, test } from "node:test";
 import {
@@ -6,7 +6,7 @@ import {
   query, runTransaction, where,
 } from "firebase/firestore";
 import {
-  admin, alice, as, bob, connect, denied, newId, nobody, stored, storedAction, storedVisit,
+  admin, alice, as, bob, connect, denied, newId, signedOut, stored, storedAction, storedVisit,
 } from "./world.js";
 
 connect();
@@ -15,7 +15,10 @@ const visits = (person) => collection(person.db, "visits");
 const impostor = as("alice2", { user_id: "alice", userId: "alice", email: "alice" });
 
 describe("hostile: reading a document of another", () => {
-  const readers = { "another user": bob, nobody, "an operator": admin, impostor };
+  const readers = {
+    "another user": bob, "a signed-out client": signedOut, "an operator": admin,
+    "an impostor": impostor,
+  };
   for (const [name, reader] of Object.entries(readers)) {
     test(`${name} reads a visit`, async () => {
       const visitId = await storedVisit();
@@ -57,15 +60,15 @@ describe("hostile: reading a document of another", () => {
   });
 });
 
-describe("hostile: listing more than one's own", () => {
+describe("hostile: listing documents of others", () => {
   const filters = {
     "no filter": [],
     "another's filter": [where("userId", "==", "alice")],
     "a filter that names no owner": [where("status", "==", "completed")],
-    "owners among whom they are": [where("userId", "in", ["alice", "bob"])],
-    "every owner but one": [where("userId", "!=", "alice")],
+    "a list of owners with their own id": [where("userId", "in", ["alice", "bob"])],
+    "all owners except one": [where("userId", "!=", "alice")],
     "a range of owners": [where("userId", ">=", "a"), where("userId", "<=", "z")],
-    "their own or whatever is archived": [
+    "their own id or the archived flag": [
       or(where("userId", "==", "bob"), where("archived", "==", false)),
     ],
     "an order in place of a filter": [orderBy("userId"), limit(1)],
@@ -78,8 +81,8 @@ describe("hostile: listing more than one's own", () => {
     });
   }
 
-  test("their own visits, by nobody", async () => {
-    await denied(getDocs(query(visits(nobody), where("userId", "==", null))));
+  test("visits without an owner, by a signed-out client", async () => {
+    await denied(getDocs(query(visits(signedOut), where("userId", "==", null))));
   });
 
   test("a count of all visits", async () => {
@@ -100,18 +103,18 @@ describe("hostile: listing more than one's own", () => {
     test(`every ${name} in the database`, async () => {
       await denied(getDocs(collectionGroup(bob.db, name)));
     });
-    test(`every ${name} in the database that claims to be theirs`, async () => {
+    test(`every ${name} in the database with their own user id`, async () => {
       const claimed = query(collectionGroup(bob.db, name), and(where("userId", "==", "bob")));
-      // The collection `visits` itself may be listed so; groups may not.
+      // This filter is allowed for the collection `visits`, and for no collection group.
       await denied(getDocs(name === "visits" ? collectionGroup(bob.db, "visit") : claimed));
     });
   }
 });
 
-describe("hostile: reading what is for operators", () => {
+describe("hostile: reading the documents of operators", () => {
   const claims = {
     "an owner": {},
-    "a claim that is a word": { admin: "true" },
+    "a claim that is a string": { admin: "true" },
     "a claim that is a number": { admin: 1 },
     "a claim that is a list": { admin: [true] },
     "a claim that is false": { admin: false },
@@ -126,8 +129,8 @@ describe("hostile: reading what is for operators", () => {
     }
   }
 
-  test("dead letters by nobody", async () => {
-    await denied(getDoc(doc(nobody.db, "deadLetters/v1")));
+  test("dead letters by a signed-out client", async () => {
+    await denied(getDoc(doc(signedOut.db, "deadLetters/v1")));
   });
 });
 
@@ -155,7 +158,7 @@ describe("hostile: paths that the rules do not name", () => {
     });
   }
 
-  test("the transcript of a visit that is gone", async () => {
+  test("the transcript of a visit that does not exist", async () => {
     const visitId = newId();
     await stored(`visits/${visitId}/transcript/000000`, { userId: "alice" });
     await denied(getDoc(doc(visits(alice), visitId, "transcript", "000000")));

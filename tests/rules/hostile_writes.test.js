@@ -1,4 +1,4 @@
-// Attempts to write what is not the writer's, or not so. Each must be refused.
+// Attempts to write other users' documents, or invalid fields. The rules must refuse each one.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -7,30 +7,31 @@ import {
   increment, serverTimestamp, setDoc, updateDoc, writeBatch,
 } from "firebase/firestore";
 import {
-  admin, alice, as, bob, connect, denied, newId, newVisit, nobody, schema, stored, storedAction,
+  admin, alice, as, bob, connect, denied, newId, newVisit, schema, signedOut, stored, storedAction,
   storedVisit, without,
 } from "./world.js";
 
 connect();
 
+const otherUsers = { "another user": bob, "a signed-out client": signedOut, "an operator": admin };
 const past = Timestamp.fromMillis(1e12);
 const future = Timestamp.fromMillis(4e12);
 const titles = {
   "a number": 7,
   "a list": ["x"],
   "a map": { en: "x" },
-  "a word too long": "x".repeat(201),
+  "a string that is too long": "x".repeat(201),
 };
 const tags = {
-  nothing: null,
-  "a word": "heart",
+  null: null,
+  "a string": "heart",
   "a map": { 0: "heart" },
-  "one too many": [..."0123456789a"],
-  "an empty one": [""],
-  "one too long": ["x".repeat(51)],
-  "a number": [1],
-  "a map in it": [{ a: "b" }],
-  "nothing in it": [null, "b"],
+  "one tag too many": [..."0123456789a"],
+  "an empty tag": [""],
+  "a tag that is too long": ["x".repeat(51)],
+  "a list with a number": [1],
+  "a list with a map": [{ a: "b" }],
+  "a list with null": [null, "b"],
 };
 for (let place = 0; place < 10; place += 1) {
   tags[`bad at place ${place}`] = [..."0123456789"].with(place, place);
@@ -38,7 +39,7 @@ for (let place = 0; place < 10; place += 1) {
 
 describe("hostile: creating a visit", () => {
   for (const uid of ["a/lice", "a lice", "älice", "__alice__"]) {
-    test(`as ${uid}, who could not upload its recording`, async () => {
+    test(`as ${uid}, a user id that cannot upload a recording`, async () => {
       const visitId = newId();
       const visit = newVisit(visitId, { userId: uid });
       await denied(setDoc(doc(as(uid).db, "visits", visitId), visit));
@@ -47,42 +48,42 @@ describe("hostile: creating a visit", () => {
 
   const forged = {
     "of another user": { userId: "bob" },
-    "of nobody": { userId: null },
+    "without a user": { userId: null },
     "of two users": { userId: ["alice", "bob"] },
-    "that names another": { visitId: "other" },
+    "that names another visit": { visitId: "other" },
     "that is completed": { status: "completed" },
     "that is transcribed": { processingStatus: "transcribing" },
     "of an unknown kind": { kind: "surgery" },
     "of no kind": { kind: null },
-    "of yesterday": { createdAt: past },
-    "of tomorrow": { createdAt: future },
-    "of a day in words": { createdAt: "2026-01-01" },
+    "created in the past": { createdAt: past },
+    "created in the future": { createdAt: future },
+    "created at a string": { createdAt: "2026-01-01" },
     "changed in the past": { updatedAt: past },
-    "changed by a number": { updatedAt: 0 },
-    "with consent in a word": { consent: true },
-    "with consent of nobody knows when": { consent: {} },
-    "with consent of the past": { consent: { givenAt: past } },
-    "with consent and more": { consent: { givenAt: serverTimestamp(), by: "alice" } },
+    "changed at a number": { updatedAt: 0 },
+    "with a boolean consent": { consent: true },
+    "with consent without a time": { consent: {} },
+    "with consent in the past": { consent: { givenAt: past } },
+    "with consent with another field": { consent: { givenAt: serverTimestamp(), by: "alice" } },
     "with a recording of another": {
       audio: { bucket: "recordings", storagePath: "visits/bob/v/audio.m4a", generation: 1 },
     },
   };
-  for (const [what, fields] of Object.entries(forged)) {
-    test(what, async () => {
+  for (const [name, fields] of Object.entries(forged)) {
+    test(name, async () => {
       const visitId = newId();
       await denied(setDoc(doc(alice.db, "visits", visitId), newVisit(visitId, fields)));
     });
   }
 
-  for (const [what, title] of Object.entries(titles)) {
-    test(`whose title is ${what}`, async () => {
+  for (const [name, title] of Object.entries(titles)) {
+    test(`with a title that is ${name}`, async () => {
       const visitId = newId();
       await denied(setDoc(doc(alice.db, "visits", visitId), newVisit(visitId, { title })));
     });
   }
 
-  for (const [what, bad] of Object.entries(tags)) {
-    test(`whose tags are ${what}`, async () => {
+  for (const [name, bad] of Object.entries(tags)) {
+    test(`with tags that are ${name}`, async () => {
       const visitId = newId();
       await denied(setDoc(doc(alice.db, "visits", visitId), newVisit(visitId, { tags: bad })));
     });
@@ -107,33 +108,33 @@ describe("hostile: creating a visit", () => {
   }
 
   for (const visitId of ["a visit", "v.1", "визит", "v'--", "v".repeat(129), "v\n"]) {
-    test(`by the id ${JSON.stringify(visitId.slice(0, 12))}`, async () => {
+    test(`with the id ${JSON.stringify(visitId.slice(0, 12))}`, async () => {
       await denied(setDoc(doc(alice.db, "visits", visitId), newVisit(visitId)));
     });
   }
 
-  test("by nobody", async () => {
+  test("by a signed-out client", async () => {
     const visitId = newId();
-    await denied(setDoc(doc(nobody.db, "visits", visitId), newVisit(visitId)));
+    await denied(setDoc(doc(signedOut.db, "visits", visitId), newVisit(visitId)));
   });
 
-  test("in the place of one that was deleted", async () => {
+  test("with the id of a deleted visit", async () => {
     const visitId = newId();
     await stored(`deletions/${visitId}`, { visitId, userId: "alice" });
     await denied(setDoc(doc(alice.db, "visits", visitId), newVisit(visitId)));
   });
 
-  test("in the place of one's own that is there", async () => {
+  test("with the id of an own visit", async () => {
     const visitId = await storedVisit();
     await denied(setDoc(doc(alice.db, "visits", visitId), newVisit(visitId)));
   });
 
-  test("in the place of another's that is there", async () => {
+  test("with the id of another user's visit", async () => {
     const visitId = await storedVisit("bob");
     await denied(setDoc(doc(alice.db, "visits", visitId), newVisit(visitId)));
   });
 
-  test("together with a line of history", async () => {
+  test("together with a history entry", async () => {
     const visitId = newId();
     const batch = writeBatch(alice.db);
     batch.set(doc(alice.db, "visits", visitId), newVisit(visitId));
@@ -158,65 +159,65 @@ describe("hostile: changing a visit", () => {
   const changes = {
     "its owner": { userId: "bob" },
     "its recording, by a dotted path": { "audio.storagePath": "visits/bob/v/audio.m4a" },
-    "its attempts, by counting": { attempt: increment(1) },
+    "its attempt, by an increment": { attempt: increment(1) },
     "its summary, by removing it": { summary: deleteField() },
     "its tags, by removing them": { tags: deleteField() },
     "its title and its status": { title: "x", status: "completed " },
-    "its archive, by a word": { archived: "true" },
-    "its archive, by nothing": { archived: null },
-    "its archive, by a number": { archived: 1 },
-    "when it was changed, to the past": { updatedAt: past },
-    "when it was changed, to a word": { updatedAt: "now" },
-    "its title, to a place": { title: new GeoPoint(0, 0) },
-    "its tags, one by one, past the limit": { tags: arrayUnion("x") },
+    "its archived flag, to a string": { archived: "true" },
+    "its archived flag, to null": { archived: null },
+    "its archived flag, to a number": { archived: 1 },
+    "its time of change, to the past": { updatedAt: past },
+    "its time of change, to a string": { updatedAt: "now" },
+    "its title, to a geographical point": { title: new GeoPoint(0, 0) },
+    "its tags, by adding one beyond the limit": { tags: arrayUnion("x") },
   };
-  for (const [what, change] of Object.entries(changes)) {
-    test(what, async () => {
+  for (const [name, change] of Object.entries(changes)) {
+    test(name, async () => {
       const visitId = await storedVisit("alice", { tags: [..."0123456789"] });
       await denied(updateDoc(doc(alice.db, "visits", visitId), change));
     });
   }
 
-  for (const [what, title] of Object.entries(titles)) {
-    test(`its title to ${what}`, async () => {
+  for (const [name, title] of Object.entries(titles)) {
+    test(`its title to ${name}`, async () => {
       const visitId = await storedVisit();
       await denied(updateDoc(doc(alice.db, "visits", visitId), { title }));
     });
   }
 
-  for (const [what, bad] of Object.entries(tags)) {
-    test(`its tags to ${what}`, async () => {
+  for (const [name, bad] of Object.entries(tags)) {
+    test(`its tags to ${name}`, async () => {
       const visitId = await storedVisit();
       await denied(updateDoc(doc(alice.db, "visits", visitId), { tags: bad }));
     });
   }
 
-  for (const [name, writer] of Object.entries({ "another user": bob, nobody, "an operator": admin })) {
+  for (const [name, writer] of Object.entries(otherUsers)) {
     test(`its title, by ${name}`, async () => {
       const visitId = await storedVisit();
       await denied(updateDoc(doc(writer.db, "visits", visitId), { title: "mine" }));
     });
-    test(`that it is there, by ${name}`, async () => {
+    test(`its existence, by ${name}`, async () => {
       const visitId = await storedVisit();
       await denied(deleteDoc(doc(writer.db, "visits", visitId)));
     });
   }
 
-  test("that it is there, by its owner", async () => {
+  test("its existence, by its owner", async () => {
     const visitId = await storedVisit();
     await denied(deleteDoc(doc(alice.db, "visits", visitId)));
   });
 
-  test("all of it, by writing only its title", async () => {
+  test("all its fields, by writing only its title", async () => {
     const visitId = await storedVisit();
     await denied(setDoc(doc(alice.db, "visits", visitId), { title: "x" }));
   });
 
-  test("one that is not there", async () => {
+  test("one that does not exist", async () => {
     await denied(updateDoc(doc(alice.db, "visits", newId()), { title: "x" }));
   });
 
-  test("one's own and another's together", async () => {
+  test("an own one and another user's together", async () => {
     const [mine, theirs] = [await storedVisit(), await storedVisit("bob")];
     const batch = writeBatch(alice.db);
     batch.update(doc(alice.db, "visits", mine), { title: "x" });
@@ -231,47 +232,47 @@ describe("hostile: changing an action item", () => {
     "its owner": { userId: "bob" },
     "its visit": { visitId: "other" },
     "its evidence": { evidence: [] },
-    "its words for the day": { due: "never" },
-    "when it was made": { createdAt: serverTimestamp() },
-    "a field of their own": { note: "x" },
-    "its text to nothing": { text: "" },
+    "its due date in words": { due: "never" },
+    "its time of creation": { createdAt: serverTimestamp() },
+    "an unknown field": { note: "x" },
+    "its text to an empty string": { text: "" },
     "its text to null": { text: null },
     "its text to a number": { text: 1 },
     "its text to a list": { text: ["x"] },
     "its text to a map": { text: { en: "x" } },
-    "its text to a word too long": { text: "x".repeat(2001) },
+    "its text to a string that is too long": { text: "x".repeat(2001) },
     "its text, by removing it": { text: deleteField() },
-    "its day to a word": { dueDate: "2026-01-01" },
-    "its day to a number": { dueDate: 1 },
-    "that it is done, by a word": { completed: "yes" },
-    "that it is done, by nothing": { completed: null },
+    "its due date to a string": { dueDate: "2026-01-01" },
+    "its due date to a number": { dueDate: 1 },
+    "its completed flag to a string": { completed: "yes" },
+    "its completed flag to null": { completed: null },
   };
-  for (const [what, change] of Object.entries(changes)) {
-    test(what, async () => {
+  for (const [name, change] of Object.entries(changes)) {
+    test(name, async () => {
       const actionId = await storedAction();
       await denied(updateDoc(doc(alice.db, "actions", actionId), change));
     });
   }
 
-  for (const [name, writer] of Object.entries({ "another user": bob, nobody, "an operator": admin })) {
-    test(`that it is done, by ${name}`, async () => {
+  for (const [name, writer] of Object.entries(otherUsers)) {
+    test(`its completed flag, by ${name}`, async () => {
       const actionId = await storedAction();
       await denied(updateDoc(doc(writer.db, "actions", actionId), { completed: true }));
     });
   }
 
-  test("that it is there", async () => {
+  test("its existence", async () => {
     const actionId = await storedAction();
     await denied(deleteDoc(doc(alice.db, "actions", actionId)));
   });
 
-  test("by making one", async () => {
+  test("by creating one", async () => {
     const action = { userId: "alice", text: "x", completed: false };
     await denied(addDoc(collection(alice.db, "actions"), action));
   });
 });
 
-describe("hostile: writing what functions alone write", () => {
+describe("hostile: writing documents that only functions write", () => {
   const writers = { "an owner": alice, "an operator": admin };
   for (const [name, writer] of Object.entries(writers)) {
     const paths = ["users/alice", "users/operator", "deletions/v1", "deadLetters/v1", "ops/budget",

@@ -1,4 +1,4 @@
-// What the rules allow: an owner's own documents, and the few fields that are theirs to write.
+// Allowed requests: owners read their own documents and write the few fields open to them.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -87,12 +87,12 @@ describe("an operator reads", () => {
 });
 
 describe("an owner creates a visit", () => {
-  test("with the least there is", async () => {
+  test("with only the required fields", async () => {
     const visitId = newId();
     await setDoc(visitOf(alice, visitId), newVisit(visitId));
   });
 
-  test("with everything that may be there", async () => {
+  test("with every allowed field", async () => {
     const visitId = newId("V_9-");
     await setDoc(
       visitOf(alice, visitId),
@@ -105,7 +105,7 @@ describe("an owner creates a visit", () => {
     );
   });
 
-  test("whose optional fields are empty", async () => {
+  test("with empty optional fields", async () => {
     const visitId = "v".repeat(120) + newId().slice(-8);
     await setDoc(
       visitOf(alice, visitId),
@@ -114,23 +114,23 @@ describe("an owner creates a visit", () => {
   });
 });
 
-describe("an owner changes of a visit", () => {
+describe("an owner changes in a visit", () => {
   const changes = {
     "its title": { title: "Dr. Who" },
-    "its title to nothing": { title: null },
-    "that it is archived": { archived: true },
+    "its title to null": { title: null },
+    "its archived flag": { archived: true },
     "its tags": { tags: ["heart", "2026"] },
     "everything at once": { title: "", archived: false, tags: [], updatedAt: serverTimestamp() },
   };
-  for (const [what, change] of Object.entries(changes)) {
-    test(what, async () => {
+  for (const [name, change] of Object.entries(changes)) {
+    test(name, async () => {
       const visitId = await storedVisit();
       await updateDoc(visitOf(alice, visitId), change);
       assert.equal((await getDoc(visitOf(alice, visitId))).get("summary"), "All is well.");
     });
   }
 
-  test("one that they created a moment ago", async () => {
+  test("the title and the archived flag right after its creation", async () => {
     const visitId = newId();
     await setDoc(visitOf(alice, visitId), newVisit(visitId, { title: "First" }));
     await updateDoc(visitOf(alice, visitId), { archived: true });
@@ -138,23 +138,23 @@ describe("an owner changes of a visit", () => {
   });
 });
 
-describe("an owner changes of an action item", () => {
+describe("an owner changes in an action item", () => {
   const changes = {
     "its text": { text: "x".repeat(2000) },
-    "its day": { dueDate: Timestamp.fromMillis(1e12) },
-    "its day to none": { dueDate: null },
-    "that it is done": { completed: true },
+    "its due date": { dueDate: Timestamp.fromMillis(1e12) },
+    "its due date to null": { dueDate: null },
+    "its completed flag": { completed: true },
     "everything at once": { text: "Run.", dueDate: serverTimestamp(), completed: false },
   };
-  for (const [what, change] of Object.entries(changes)) {
-    test(what, async () => {
+  for (const [name, change] of Object.entries(changes)) {
+    test(name, async () => {
       const before = { completed: true, dueDate: Timestamp.fromMillis(0) };
       const actionId = await storedAction("alice", "completed" in change ? {} : before);
       await updateDoc(actionOf(alice, actionId), change);
     });
   }
 
-  test("that it is done, however long its text was", async () => {
+  test("its completed flag, even if its text is longer than allowed", async () => {
     const actionId = await storedAction("alice", { text: "x".repeat(3000) });
     await updateDoc(actionOf(alice, actionId), { completed: true });
   });

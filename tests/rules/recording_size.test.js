@@ -1,4 +1,4 @@
-// The largest recording that storage.rules let in; asked by the real client.
+// The size limit of storage.rules, tested with the real client.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -13,8 +13,8 @@ const there = (person, path) => ref(person.bucket, path);
 const pathOf = () => `visits/alice/${newId()}/audio.m4a`;
 
 describe("the limit of size", () => {
-  test("lets in what just fits and nothing larger", async () => {
-    // Five gigabytes are not sent: the same rules, with a limit that a test can reach.
+  test("accepts a recording of exactly the limit and refuses larger ones", async () => {
+    // The test lowers the limit of five gigabytes to a size that it can upload.
     const rules = readFileSync(new URL("../../storage.rules", import.meta.url), "utf8");
     const limit = "5 * 1024 * 1024 * 1024";
     assert.equal(rules.split(limit).length, 2);

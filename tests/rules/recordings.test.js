@@ -1,4 +1,4 @@
-// What storage.rules allow and refuse, asked by the real client.
+// Requests that storage.rules allow and refuse, tested with the real client.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -7,12 +7,13 @@ import {
   uploadBytes, uploadBytesResumable,
 } from "firebase/storage";
 import { uploadRecording } from "../../clients/web/visits.js";
-import { IDS, admin, alice, as, bob, connect, denied, newId, nobody } from "./world.js";
+import { IDS, admin, alice, as, bob, connect, denied, newId, signedOut } from "./world.js";
 
 connect();
 
 const SOUND = new Uint8Array([1, 2, 3, 4]);
 const M4A = { contentType: "audio/mp4" };
+const otherUsers = { "another user": bob, "a signed-out client": signedOut, "an operator": admin };
 
 const there = (person, path) => ref(person.bucket, path);
 const pathOf = (uid = "alice", file = "audio.m4a", visitId = newId()) =>
@@ -51,7 +52,7 @@ describe("an owner uploads", () => {
     });
   }
 
-  test("a recording that goes on after an interruption, by the code that we hand out", async () => {
+  test("the takes of an interrupted recording, by the example client", async () => {
     const visit = { visitId: newId(), userId: "alice" };
     for (const take of [1, 2, 3, 20]) {
       await uploadRecording(alice.bucket, visit, new Blob([SOUND], { type: "audio/mp4" }), "m4a", take);
@@ -69,13 +70,13 @@ describe("an owner uploads", () => {
   }
 
   for (const [type, extension] of [["audio/webm;codecs=opus", "webm"], ["", "CAF"]]) {
-    test(`a blob of type ${JSON.stringify(type)}, by the code that we hand out`, async () => {
+    test(`a blob of type ${JSON.stringify(type)}, by the example client`, async () => {
       const visit = { visitId: newId(), userId: "alice" };
       await uploadRecording(alice.bucket, visit, new Blob([SOUND], { type }), extension);
     });
   }
 
-  test("in pieces that can be resumed, by the code that we hand out, and plays it", async () => {
+  test("in resumable pieces, by the example client, and plays the recording", async () => {
     const visitId = newId();
     const path = pathOf("alice", "audio.m4a", visitId);
     const recording = new Blob([new Uint8Array(600_000)], { type: "audio/mp4" });
@@ -105,11 +106,11 @@ describe("hostile: uploading", () => {
   }
 
   const paths = {
-    "another's folder": pathOf("bob"),
-    "another's folder by the way back": `visits/alice/../bob/${newId()}/audio.m4a`,
-    "another's folder by a coded slash": `visits/alice%2F..%2Fbob/${newId()}/audio.m4a`,
-    "a folder that begins like one's own": pathOf("alice2"),
-    "a folder in other letters": pathOf("ALICE"),
+    "another user's folder": pathOf("bob"),
+    "another user's folder by a relative path": `visits/alice/../bob/${newId()}/audio.m4a`,
+    "another user's folder by an encoded slash": `visits/alice%2F..%2Fbob/${newId()}/audio.m4a`,
+    "a folder with their own id as its prefix": pathOf("alice2"),
+    "a folder in capital letters": pathOf("ALICE"),
     "no folder": "audio.m4a",
     "no visit": "visits/alice/audio.m4a",
     "no user": "visits/audio.m4a",
@@ -119,8 +120,8 @@ describe("hostile: uploading", () => {
     "a visit with a space": pathOf("alice", "audio.m4a", "a visit"),
     "a visit with a dot": pathOf("alice", "audio.m4a", "v.1"),
     "a visit in another script": pathOf("alice", "audio.m4a", "визит"),
-    "a visit with too long a name": pathOf("alice", "audio.m4a", "v".repeat(129)),
-    "a visit with an empty name": "visits/alice//audio.m4a",
+    "a visit with an id that is too long": pathOf("alice", "audio.m4a", "v".repeat(129)),
+    "a visit with an empty id": "visits/alice//audio.m4a",
   };
   for (const [where, path] of Object.entries(paths)) {
     test(`to ${where}`, async () => {
@@ -128,40 +129,40 @@ describe("hostile: uploading", () => {
     });
   }
 
-  test("by a user whose name no function would read", async () => {
+  test("by a user with an id that functions refuse", async () => {
     for (const uid of ["a lice", "älice", "__alice__"]) {
       await denied(uploadBytes(there(as(uid), pathOf(uid)), SOUND, M4A));
     }
   });
 
-  test("nothing at all", async () => {
+  test("an empty file", async () => {
     await denied(uploadBytes(there(alice, pathOf()), new Uint8Array(0), M4A));
   });
 
-  for (const [name, person] of Object.entries({ "another user": bob, nobody, "an operator": admin })) {
-    test(`to one's folder, by ${name}`, async () => {
+  for (const [name, person] of Object.entries(otherUsers)) {
+    test(`to the owner's folder, by ${name}`, async () => {
       await denied(uploadBytes(there(person, pathOf()), SOUND, M4A));
     });
 
-    test(`in pieces to one's folder, by ${name}`, async () => {
+    test(`in pieces to the owner's folder, by ${name}`, async () => {
       await denied(uploadBytesResumable(there(person, pathOf()), new Uint8Array(600_000), M4A));
     });
 
-    test(`over one's recording, by ${name}`, async () => {
+    test(`over the owner's recording, by ${name}`, async () => {
       const path = await uploaded();
       await denied(uploadBytes(there(person, path), SOUND, M4A));
     });
   }
 });
 
-describe("hostile: a recording that is there", () => {
-  test("is written over", async () => {
+describe("hostile: an existing recording", () => {
+  test("is overwritten", async () => {
     const path = await uploaded();
     await denied(uploadBytes(there(alice, path), new Uint8Array([9]), M4A));
     assert.deepEqual(new Uint8Array(await getBytes(there(alice, path))), SOUND);
   });
 
-  test("is written over in pieces", async () => {
+  test("is overwritten in pieces", async () => {
     const path = await uploaded();
     await denied(uploadBytesResumable(there(alice, path), new Uint8Array(600_000), M4A));
   });
@@ -171,23 +172,24 @@ describe("hostile: a recording that is there", () => {
     await denied(updateMetadata(there(alice, path), { contentType: "text/html" }));
   });
 
-  for (const [name, person] of Object.entries({ "its owner": alice, "another user": bob, nobody })) {
+  const users = { "its owner": alice, "another user": bob, "a signed-out client": signedOut };
+  for (const [name, person] of Object.entries(users)) {
     test(`is deleted by ${name}`, async () => {
       const path = await uploaded();
       await denied(deleteObject(there(person, path)));
     });
   }
 
-  for (const [name, person] of Object.entries({ "another user": bob, nobody, "an operator": admin })) {
-    test(`is heard by ${name}`, async () => {
+  for (const [name, person] of Object.entries(otherUsers)) {
+    test(`is downloaded by ${name}`, async () => {
       const path = await uploaded();
       await denied(getBytes(there(person, path)));
     });
-    test(`is looked at by ${name}`, async () => {
+    test(`has its metadata read by ${name}`, async () => {
       const path = await uploaded();
       await denied(getMetadata(there(person, path)));
     });
-    test(`is asked for a link by ${name}`, async () => {
+    test(`gets a download link for ${name}`, async () => {
       const path = await uploaded();
       await denied(getDownloadURL(there(person, path)));
     });
@@ -196,7 +198,7 @@ describe("hostile: a recording that is there", () => {
   const folders = ["", "visits", "visits/alice", "visits/bob", "visits/alice/v1",
     "visits/alice/v1/audio.m4a"];
   for (const path of folders) {
-    test(`is looked for in ${path || "the whole bucket"}`, async () => {
+    test(`is listed in ${path || "the whole bucket"}`, async () => {
       await denied(listAll(there(alice, path)));
     });
   }

@@ -1,4 +1,4 @@
-// The whole way once, without any test identity: Firebase Auth, its token, the rules, the client.
+// One end-to-end test without test identities: Firebase Auth, its token, the rules, the client.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -41,7 +41,7 @@ before(async () => {
 });
 after(() => Promise.all(apps.map((app) => deleteApp(app))));
 
-test("who signs in creates a visit, listens to it, changes it and uploads its recording", async () => {
+test("a signed-in user creates a visit, listens to it, changes it and uploads a recording", async () => {
   const visitId = newId();
   const { userId } = owner;
   await createVisit(owner.db, { visitId, userId, consent: true });
@@ -60,7 +60,7 @@ test("who signs in creates a visit, listens to it, changes it and uploads its re
   await denied(getBytes(ref(other.storage, path)));
 });
 
-test("a listener to another's visit is told that it may not", async () => {
+test("a listener to another user's visit is refused", async () => {
   const visitId = newId();
   await createVisit(owner.db, { visitId, userId: owner.userId, consent: true });
   await denied(

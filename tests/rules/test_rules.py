@@ -1,4 +1,4 @@
-"""The security rules, asked by the real JavaScript client: every test in JavaScript, one here."""
+"""The security rules, tested with the real JavaScript client; this file runs all those tests."""
 
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ RULES = ROOT / "firestore.rules"
 
 @pytest.fixture(scope="module")
 def outcomes(firebase: Firebase, tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
-    """Of every JavaScript test."""
+    """The outcomes of all JavaScript tests."""
     files = sorted(HERE.glob("*.test.js"))
     return outcomes_of(files, firebase.env, tmp_path_factory.mktemp("node"))
 
 
-def test_what_the_rules_allow_is_allowed_and_the_rest_is_refused(outcomes: list[Outcome]) -> None:
+def test_every_javascript_test_of_the_rules_passes(outcomes: list[Outcome]) -> None:
     failures = [f"{each.suite}: {each.name}: {each.failure}" for each in outcomes if each.failure]
     assert not failures, "\n".join(failures)
     assert "no suite" in {each.suite for each in outcomes}
@@ -50,14 +50,14 @@ def test_every_expression_of_the_rules_was_evaluated_and_every_condition_both_wa
     unseen = [
         f"line {rules.count(chr(10), 0, start) + 1}: {rules[start : end + 1]}: {seen or 'never'}"
         for (start, end), seen in sorted(expressions.items())
-        # What is a word or a map at times is data, not a condition.
+        # An expression with string or map values is data, not a condition.
         if not seen or seen in ({"true"}, {"false"}, {"true", "error"}, {"false", "error"})
     ]
     assert not unseen, "\n".join(unseen)
 
 
 def _expressions(report: list[dict[str, Any]]) -> dict[tuple[int, int], set[str]]:
-    """What came of each expression, by its place in the file."""
+    """The kinds of values of each expression, by its (start, end) in the file."""
     found: dict[tuple[int, int], set[str]] = {}
     while report:
         at = report[0]["sourcePosition"]

@@ -69,7 +69,7 @@ def test_a_client_writes_the_fields_of_the_model_and_no_others(name: str, model:
         (client_access.ActionChange, records.Action),
     ],
 )
-def test_what_a_client_writes_are_fields_of_the_document(part: Any, of: Any) -> None:
+def test_the_fields_that_a_client_writes_are_fields_of_the_document(part: Any, of: Any) -> None:
     assert set(schema(part)["properties"]) <= set(schema(of)["properties"])
 
 
@@ -86,7 +86,7 @@ def test_the_limits_of_texts_and_tags_are_those_of_the_models() -> None:
     assert f"action.text.size() <= {text['maxLength']}" in function("isActionChange")
 
 
-def test_a_visit_begins_as_the_table_has_it_begin() -> None:
+def test_a_new_visit_has_the_initial_state_of_the_model() -> None:
     begun = function("isNewVisit")
     visit = records.Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
     assert f"visit.status == '{visit.status}'" in begun
@@ -96,7 +96,7 @@ def test_a_visit_begins_as_the_table_has_it_begin() -> None:
     assert words(kinds[1]) == set(records.VisitKind)
 
 
-def test_ids_are_what_every_entry_point_takes_for_an_id() -> None:
+def test_the_rules_accept_the_same_ids_as_the_code() -> None:
     assert f"visitId.matches('{ID}')" in function("isNewVisit")
     assert f"visitId.matches('{ID}')" in function("isRecording", RECORDINGS)
     for rule in (function("isUserId"), function("isRecording", RECORDINGS)):
@@ -104,11 +104,11 @@ def test_ids_are_what_every_entry_point_takes_for_an_id() -> None:
         assert f"!userId.matches('{RESERVED}')" in rule
 
 
-def test_operators_are_told_by_the_claim_that_the_code_names() -> None:
+def test_operators_have_the_token_claim_that_the_code_names() -> None:
     assert f"token.get('{client_access.ADMIN_CLAIM}', false)" in function("isAdmin")
 
 
-def test_every_document_that_is_written_has_a_rule_and_every_one_that_clients_read() -> None:
+def test_every_document_that_the_pipeline_writes_or_clients_read_has_a_rule() -> None:
     visit = records.Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
     failed = visit.model_copy(
         update={
@@ -141,7 +141,7 @@ def test_every_document_that_is_written_has_a_rule_and_every_one_that_clients_re
 
 
 def ruled() -> set[tuple[str, ...]]:
-    """The collections that have a rule, by their place: ("visits", "transcript")."""
+    """The paths of the collections that have a rule, for example ("visits", "transcript")."""
     found = set()
     inside: list[tuple[int, str]] = []
     for line in DOCUMENTS.splitlines():
@@ -154,7 +154,7 @@ def ruled() -> set[tuple[str, ...]]:
     return found
 
 
-def test_a_recording_is_of_a_kind_that_the_pipeline_takes_for_one() -> None:
+def test_the_rules_accept_the_recordings_that_the_pipeline_accepts() -> None:
     rule = function("isRecording", RECORDINGS)
     (name,) = re.findall(r"file\.matches\('(.*?)'\)", rule)
     (extensions,) = re.findall(r"\(([\w|]+)\)\$", name)
@@ -171,7 +171,7 @@ def test_a_recording_is_of_a_kind_that_the_pipeline_takes_for_one() -> None:
     assert client_access.TAKES_OF_A_CLIENT <= MAX_FILES
 
 
-def test_every_place_names_the_same_extensions() -> None:
+def test_the_documentation_and_the_web_client_name_the_same_extensions() -> None:
     named = ", ".join(EXTENSIONS[:-1]) + f" or {EXTENSIONS[-1]}"
     for page in ("README.md", "docs/clients.md", "clients/web/visits.js"):
         assert named in re.sub(r"\s+#?\s*", " ", (ROOT / page).read_text()), page
@@ -208,12 +208,14 @@ NO_RECORDINGS = [
 
 
 @pytest.mark.parametrize("content_type", SENT)
-def test_types_that_recorders_send_are_let_in_with_their_parameters(content_type: str) -> None:
+def test_the_rules_accept_types_that_recorders_send_with_their_parameters(
+    content_type: str,
+) -> None:
     assert re.fullmatch(RECORDING_TYPES, content_type)
 
 
 @pytest.mark.parametrize("content_type", NO_RECORDINGS)
-def test_types_that_name_no_recording_are_not_let_in(content_type: str) -> None:
+def test_the_rules_refuse_types_that_name_no_recording(content_type: str) -> None:
     assert not re.fullmatch(RECORDING_TYPES, content_type)
 
 
@@ -221,7 +223,7 @@ ANNOUNCED = TypeAdapter(ContentType)
 
 
 @pytest.mark.parametrize("content_type", SENT)
-def test_the_api_takes_a_type_it_knows_with_parameters_and_the_rules_take_it_too(
+def test_the_api_and_the_rules_accept_a_known_type_with_parameters(
     content_type: str,
 ) -> None:
     if essence(content_type) not in TYPES:
@@ -244,7 +246,7 @@ def test_the_api_refuses_types_that_name_no_recording(content_type: object) -> N
         ANNOUNCED.validate_python(content_type)
 
 
-def test_a_recording_is_as_large_as_the_provider_takes() -> None:
+def test_the_size_limit_of_the_rules_is_that_of_the_provider() -> None:
     (product,) = re.findall(
         r"request\.resource\.size <= ([\d* ]+)", function("isRecording", RECORDINGS)
     )
@@ -252,7 +254,7 @@ def test_a_recording_is_as_large_as_the_provider_takes() -> None:
 
 
 @pytest.mark.parametrize("content_type", TYPES)
-def test_where_the_api_sends_a_recording_the_rules_let_it_in(content_type: str) -> None:
+def test_the_rules_accept_uploads_to_the_path_that_the_api_gives(content_type: str) -> None:
     path = uploads.recording_path("alice", "v1", content_type)
     assert path.startswith("visits/alice/v1/audio.")
     assert path.rpartition(".")[2] in RECORDING_EXTENSIONS

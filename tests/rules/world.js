@@ -1,4 +1,4 @@
-// Who acts in the tests of the rules, on which documents, and how they are asked.
+// The users, documents and assertions of the tests of the security rules.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ export const PROJECT = "demo-lumimd";
 
 let environment;
 
-/** Connect to the emulators before the tests of a file, with the rules they were started with. */
+/** Connect to the emulators before the tests of a file; the emulators have loaded the rules. */
 export function connect() {
   before(async () => {
     environment = await initializeTestEnvironment({
@@ -44,7 +44,7 @@ function context(uid, claims) {
   return contexts.get(key);
 }
 
-/** What this person's phone holds: `db` and `bucket`. */
+/** The clients of one user: `db` and `bucket`. */
 export function as(uid, claims = {}) {
   return {
     get db() {
@@ -58,10 +58,10 @@ export function as(uid, claims = {}) {
 
 export const alice = as("alice");
 export const bob = as("bob");
-export const nobody = as(null);
+export const signedOut = as(null);
 export const admin = as("operator", { admin: true });
 
-/** User ids as sign-in providers make them. The storage emulator takes a plus for a space. */
+/** User ids as sign-in providers make them. The storage emulator reads a plus as a space. */
 export const IDS = [
   "auth0|5f7c8ec7c33c", "user@example.com", "a.b", "oidc:t#1?x=y&z=2", "samlp|x|j-t@e.com",
 ];
@@ -74,7 +74,7 @@ export function newId(prefix = "v") {
   return `${prefix}-${process.pid}-${made}`;
 }
 
-/** Write as functions do, whom no rule binds. */
+/** Write a document as functions do, without the rules. */
 export async function stored(path, fields) {
   await environment.withSecurityRulesDisabled(async (functions) => {
     await setDoc(doc(functions.firestore(), path), fields);
@@ -82,7 +82,7 @@ export async function stored(path, fields) {
   return path;
 }
 
-/** A visit of `userId` in the middle of its life. */
+/** Store a completed visit of `userId`; return its id. */
 export async function storedVisit(userId = "alice", fields = {}) {
   const visitId = newId();
   await stored(`visits/${visitId}`, {
@@ -105,7 +105,7 @@ export async function storedVisit(userId = "alice", fields = {}) {
   return visitId;
 }
 
-/** An action item of `userId`. */
+/** Store an action item of `userId`; return its id. */
 export async function storedAction(userId = "alice", fields = {}) {
   const actionId = newId("a");
   await stored(`actions/${actionId}`, {
@@ -123,7 +123,7 @@ export async function storedAction(userId = "alice", fields = {}) {
   return actionId;
 }
 
-/** The least that an owner writes to create a visit. */
+/** The required fields of a new visit, and `fields`. */
 export function newVisit(visitId, fields = {}) {
   return {
     visitId,
@@ -144,7 +144,7 @@ export function without(fields, field) {
 
 const DENIED = new Set(["permission-denied", "storage/unauthorized", "storage/unauthenticated"]);
 
-/** Refused by the rules; any other failure fails the test. */
+/** Assert that the rules refuse `attempt`; any other error fails the test. */
 export async function denied(attempt) {
   await assert.rejects(attempt, (error) => {
     assert.ok(DENIED.has(error.code), `expected a refusal, not ${error.code}: ${error.message}`);
@@ -152,7 +152,7 @@ export async function denied(attempt) {
   });
 }
 
-/** A JSON Schema of infra/schemas: what a document holds, told by the product itself. */
+/** A JSON Schema of infra/schemas, which the product generates from its models. */
 export function schema(name) {
   return JSON.parse(readFileSync(new URL(`../../infra/schemas/${name}.json`, import.meta.url)));
 }

@@ -1,4 +1,4 @@
-"""The fault that each runbook is for, how it shows, and what ends it."""
+"""The fault of each runbook, its symptoms, and its end."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,32 +25,32 @@ async def nothing(services: LiveServices) -> None:
 
 
 async def settled(services: LiveServices) -> None:
-    """Half an hour: held visits are back, and those that were due are done."""
+    """Half an hour passes: held visits resume, and due visits complete."""
     await services.minutes(30)
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """`fault` happens before the first line is read.
+    """The steps around the sections of a runbook, and the expected output.
 
-    `shown`: texts that the commands of the second section print. `doctor`: the exit code of the
-    doctor there, 1 where the fault is a problem that it must name. `mended`: what others do before
-    the third section (the provider is back, the key is changed). `passes`: what happens before the
-    last section. `words`: the words in capitals. In the last section every command ends with 0, the
-    doctor too, and `gone` are texts that it prints no more.
+    `fault` happens before the first command. `shown`: texts that the commands of the diagnosis
+    print. `doctor`: the exit code of the doctor there, 1 if it must name the fault. `repaired`: the
+    external repair before the remedy (the provider is back, the key is changed). `passes`: the step
+    before the verification. `words`: replacements of the words in capitals. In the verification
+    every command ends with 0, and no command prints a text of `gone`.
     """
 
     fault: Step = nothing
     shown: tuple[str, ...] = ()
     doctor: int = 0
-    mended: Step = nothing
+    repaired: Step = nothing
     passes: Step = settled
     gone: tuple[str, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
 
 
 async def _failed(services: LiveServices, *ids: str, code: ErrorCode) -> None:
-    """Visits whose transcript is there and whose summary failed for good, by the model's fault."""
+    """Visits with a transcript, and with a summary that failed permanently by the model's fault."""
     await services.queues.pause(QUEUE)
     await services.uploaded(*ids)
     await services.minutes(3)
@@ -148,7 +148,7 @@ class _Unavailable:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
 
-async def archive_back(services: LiveServices) -> None:
+async def store_back(services: LiveServices) -> None:
     services.retention_queries = MemoryRetentionQueries(services.store)
 
 
@@ -233,7 +233,7 @@ async def one_visit(services: LiveServices) -> None:
 
 _STUCK = ("stuck", "overdue or stand")
 _REFUSED = Rehearsal(
-    key_refused, ("key refused",), doctor=1, mended=provider_back, gone=("key refused", "wrong")
+    key_refused, ("key refused",), doctor=1, repaired=provider_back, gone=("key refused", "wrong")
 )
 
 REHEARSALS: Mapping[str, Rehearsal] = {
@@ -242,7 +242,7 @@ REHEARSALS: Mapping[str, Rehearsal] = {
         model_down,
         ("open", "breaker: model"),
         doctor=1,
-        mended=model_back,
+        repaired=model_back,
         gone=("failures in a row",),
         words={"NAME": "model"},
     ),
@@ -252,7 +252,7 @@ REHEARSALS: Mapping[str, Rehearsal] = {
         transcription_down,
         ("open", "breaker: transcription"),
         doctor=1,
-        mended=provider_back,
+        repaired=provider_back,
         gone=("wrong",),
     ),
     "deployment-refused": _REFUSED,
@@ -282,13 +282,13 @@ REHEARSALS: Mapping[str, Rehearsal] = {
         retention_fails,
         ("The last call failed: enforce-retention",),
         doctor=1,
-        mended=archive_back,
+        repaired=store_back,
     ),
     "provider-outage": Rehearsal(
         long_outage,
         ("open", "transcription_unavailable"),
         doctor=1,
-        mended=provider_back_and_settled,
+        repaired=provider_back_and_settled,
         gone=("failures in a row", "transcription_unavailable"),
     ),
     "queue-backlog": Rehearsal(queue_paused, ("paused",), gone=("paused",)),
@@ -296,12 +296,12 @@ REHEARSALS: Mapping[str, Rehearsal] = {
         retention_paused, ("paused", "enforce-retention"), doctor=1, gone=("paused", "failed")
     ),
     "retried-too-often": Rehearsal(
-        retried_four_times, (VISIT, "summary_invalid"), mended=model_changed
+        retried_four_times, (VISIT, "summary_invalid"), repaired=model_changed
     ),
     "rollback": Rehearsal(many_failures, ("internal_error",), gone=("internal_error",)),
     "slow-stage": Rehearsal(slow_submission, ("submission_deferred",)),
     "slow-visits": Rehearsal(queue_and_schedule_paused, ("paused", "stuck")),
     "spend": Rehearsal(repeated_work, ("repeated (retries, regenerations)",)),
-    "summaries-by-rules": Rehearsal(rules_wrote_summaries, ("summary",), mended=model_changed),
+    "summaries-by-rules": Rehearsal(rules_wrote_summaries, ("summary",), repaired=model_changed),
     "unreadable-documents": Rehearsal(unreadable_visit),
 }

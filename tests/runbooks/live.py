@@ -1,7 +1,7 @@
-"""A pipeline in memory that goes on by the minute: what an operator's changes act upon.
+"""A pipeline in memory that advances by the minute and reacts to an operator's changes.
 
-Its scheduled calls are made while their schedule runs, its tasks are dispatched while their queue
-runs, and its providers stand behind real circuit breakers.
+A running schedule makes its calls, a running queue dispatches its tasks, and real circuit breakers
+guard the providers.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ RETENTION = "enforce-retention"
 
 
 class Provider(MemoryTranscriber):
-    """Transcribes at once. `trouble` is raised instead; `silent` visits hold no speech."""
+    """Transcribes at once, or raises `trouble`; visits in `silent` have no speech."""
 
     def __init__(self) -> None:
         super().__init__(lambda visit_id: Transcribed(self._heard(visit_id)))
@@ -53,7 +53,7 @@ class Provider(MemoryTranscriber):
 
 
 class Model(CountingSummarizer):
-    """Summarizes. `trouble` is raised instead."""
+    """Summarizes, or raises `trouble`."""
 
     trouble: Exception | None = None
 
@@ -65,7 +65,7 @@ class Model(CountingSummarizer):
 
 
 class LiveSchedules(MemorySchedules):
-    """Scheduled calls that are made: by the minute, and when an operator asks."""
+    """Scheduled calls that run every minute, and on request of an operator."""
 
     def __init__(self, **calls: Callable[[], Awaitable[object]]) -> None:
         self._calls = {name.replace("_", "-"): call for name, call in calls.items()}
@@ -76,7 +76,7 @@ class LiveSchedules(MemorySchedules):
         try:
             await self._calls[name]()
             code = 0
-        except Exception:  # as the real scheduler, which notes the status alone
+        except Exception:  # the real scheduler stores only the status
             code = 14
         changed = self._schedules[name].model_copy(update={"last_code": code})
         self._schedules[name] = changed
@@ -85,7 +85,7 @@ class LiveSchedules(MemorySchedules):
 
 @dataclass
 class LiveServices(OperatedServices):
-    """The parts, with the day's course: `minutes` lets time pass."""
+    """The services, and `minutes`, which advances the time."""
 
     provider: Provider = field(default_factory=Provider)
     model: Model = field(default_factory=Model)
@@ -118,12 +118,12 @@ class LiveServices(OperatedServices):
         return await first_refusal(self._guards[stage], unanswered_since)
 
     async def uploaded(self, *visit_ids: str) -> None:
-        """Recordings arrive; the event of each is delivered."""
+        """Upload recordings, and deliver the event of each."""
         for visit_id in visit_ids:
             await accept.accept(self, self.uploaded_now(visit_id))
 
     async def minutes(self, count: int = 1) -> None:
-        """Each minute the scheduled call is made and the tasks are dispatched, if not paused."""
+        """Advance by minutes: make the scheduled call and dispatch the tasks, unless paused."""
         for _ in range(count):
             self.clock.advance(MINUTE)
             if await self._is_running(SCHEDULE):
@@ -143,7 +143,7 @@ class LiveServices(OperatedServices):
             await summarize.summarize(self, task.visit_id, task.attempt)
 
     async def ended(self, *visit_ids: str) -> list[Visit]:
-        """The visits once all are at their end; it fails when a day does not do."""
+        """Advance until all visits have ended, at most for a day; the visits."""
         for _ in range(24 * 60):
             visits = [await self.get(visit_id) for visit_id in visit_ids]
             if all(visit.processing_status.is_terminal for visit in visits):
@@ -153,7 +153,7 @@ class LiveServices(OperatedServices):
 
 
 class LiveQueues(MemoryQueues):
-    """The one queue, whose waiting tasks are counted."""
+    """The single queue, with the number of its waiting tasks."""
 
     def __init__(self, services: LiveServices) -> None:
         super().__init__(QUEUE)

@@ -1,7 +1,7 @@
-"""Each runbook is followed by the letter, to its last check, on the fault that it is for.
+"""Each runbook is rehearsed literally, to its last check, on its fault.
 
-Every command ends with exit code 0; the doctor of the second section with 1 where it must name the
-fault. What only a cloud can run is marked in the runbook, and counted here.
+Every command ends with exit code 0, except that the doctor of the diagnosis ends with 1 if it must
+name the fault. Commands that need the cloud are marked in the runbook, and counted here.
 """
 
 import shlex
@@ -14,10 +14,10 @@ from tests.runbooks.faults import OTHER, REHEARSALS, VISIT
 from tests.runbooks.live import LiveServices
 
 CLOUD_ONLY_BLOCKS = 39
-"""Blocks that no local stack can run. The number grows when a runbook gains one, by intent."""
+"""Blocks that need the cloud. Raise the number when a runbook gains one on purpose."""
 
 ON_THE_STACK = {"data-deletion-request", "restore-from-backup"}
-"""Rehearsed by processes on the emulators: one has a loop of the shell, the other a database."""
+"""Rehearsed by processes on the emulators: one needs a shell loop, the other a database."""
 
 WORDS = {"VISIT": VISIT, "OTHER_VISIT": OTHER, "UID": "user-1"}
 CAUSE, REMEDY, OVER = SECTIONS[1:]
@@ -27,11 +27,11 @@ def paths() -> list[str]:
     return [*(path.stem for path in runbooks() if path.stem not in ON_THE_STACK), "README"]
 
 
-def test_every_runbook_has_its_fault() -> None:
+def test_every_runbook_has_a_rehearsal() -> None:
     assert set(paths()) == set(REHEARSALS)
 
 
-def test_the_blocks_that_only_a_cloud_runs_are_counted() -> None:
+def test_the_number_of_cloud_only_blocks_is_as_expected() -> None:
     marked = [
         block for path in FOLDER.glob("*.md") for block in cloud_only(path.stem) if block.cloud_only
     ]
@@ -61,13 +61,13 @@ async def test_a_runbook_is_followed_to_its_last_check(
     printed: dict[str, str] = {}
     for section in ("", CAUSE, REMEDY, OVER):
         if section == REMEDY:
-            await rehearsal.mended(services)
+            await rehearsal.repaired(services)
         if section == OVER:
             await rehearsal.passes(services)
             capsys.readouterr()
         lines = [line for block in here if block.section == section for line in block.lines]
         doctor = rehearsal.doctor if section == CAUSE else 0
-        printed[section] = await followed(ops, lines, words, doctor)
+        printed[section] = await run_lines(ops, lines, words, doctor)
         if section == OVER and "scripts/ops visits --stuck" in lines:
             assert (await ops("visits", "--stuck", "--json")).json == {"visits": []}
     for text in rehearsal.shown:
@@ -76,8 +76,8 @@ async def test_a_runbook_is_followed_to_its_last_check(
         assert text not in printed[OVER], printed[OVER]
 
 
-async def followed(ops: Ops, lines: list[str], words: dict[str, str], doctor: int) -> str:
-    """Type each line as it stands; what all of them printed."""
+async def run_lines(ops: Ops, lines: list[str], words: dict[str, str], doctor: int) -> str:
+    """Run each line as it is; the output of all lines."""
     printed = ""
     for line in lines:
         program, *arguments = shlex.split(line, comments=True)
@@ -93,7 +93,7 @@ async def followed(ops: Ops, lines: list[str], words: dict[str, str], doctor: in
 
 
 @pytest.mark.parametrize("name", [path.stem for path in runbooks()])
-def test_a_runbook_names_no_word_that_is_not_replaced(name: str) -> None:
+def test_a_runbook_has_only_known_words_in_capitals(name: str) -> None:
     known = {"VISIT", "OTHER_VISIT", "UID", "CODE", "NAME"}
     for block in blocks(FOLDER / f"{name}.md"):
         for line in block.lines:

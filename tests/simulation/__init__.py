@@ -1,1 +1,1 @@
-"""The pipeline on a loop that owns time: faults and interleavings at every await."""
+"""The simulator: the pipeline in simulated time, with faults and interleavings at every await."""

@@ -1,4 +1,4 @@
-"""Trouble of the account: a provider refuses the deployment for hours or days, then serves it."""
+"""Account faults: a provider refuses the deployment for hours or days, then serves it again."""
 
 from dataclasses import dataclass
 from random import Random
@@ -9,7 +9,7 @@ from lumimd.domain.errors import DeploymentFault
 _F = DeploymentFault
 
 EVERYTHING: Final = (_F.KEY_REFUSED, _F.FORBIDDEN, _F.UNPAID, _F.ROUTE_NOT_FOUND)
-"""Faults that refuse every call."""
+"""Faults for which the provider refuses every call."""
 
 ORDERS: Final = (
     _F.UNPAID,
@@ -18,15 +18,15 @@ ORDERS: Final = (
     _F.QUOTA_EXHAUSTED,
     _F.REQUEST_REFUSED,
 )
-"""Faults that refuse the calls that cost money, and no others."""
+"""Faults for which the provider refuses only paid calls."""
 
 HOURS: Final = (3.0, 30.0, 72.0)
-"""Some longer than a visit is held for (a day), or may idle (two days, in a simulation)."""
+"""Some exceed the time that a visit is held for (a day) or may idle (two simulated days)."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """From when until when a provider refuses the deployment (seconds), and why."""
+    """The period (seconds) in which a provider refuses the deployment, and the reason."""
 
     provider: str
     begins: float
@@ -35,13 +35,13 @@ class Refusal:
     only_paid: bool
 
     def refuses(self, provider: str, is_paid: bool, now: float) -> bool:
-        """Whether a call is refused."""
+        """Whether the provider refuses a call at `now`."""
         is_meant = provider == self.provider and (is_paid or not self.only_paid)
         return is_meant and self.begins <= now < self.ends
 
 
 def drawn(rng: Random, longest_h: float) -> Refusal:
-    """One refusal that begins while recordings come in."""
+    """Draw one refusal that begins while owners upload recordings."""
     provider = rng.choice(("transcription", "transcription", "model"))
     only_paid = rng.random() < 0.5
     fault = rng.choice(ORDERS if only_paid else EVERYTHING)

@@ -1,4 +1,4 @@
-"""Invariants of the model's answers: their number, and what they leave in the visit's documents."""
+"""Invariants of the model's answers: their number, and their results in the visit's documents."""
 
 from lumimd.domain.errors import ErrorCode
 from lumimd.domain.takes import takes_of
@@ -11,36 +11,35 @@ from tests.simulation.saves import is_transcribed
 from tests.simulation.words import label
 from tests.simulation.world import World
 
-MOST_UNDER_ONE_CLAIM = 2
-"""After a bad answer the model is asked once more; no other answer is asked for twice."""
+MOST_UNDER_ONE_LEASE = 2
+"""The worker asks the model once more after a bad answer, and after no other answer."""
 
 
 class Answers:
-    """Judges the answers of one world that has come to its end."""
+    """Checks the answers of one finished world."""
 
     def __init__(self, world: World, cloud: Cloud) -> None:
         self._world, self._cloud = world, cloud
 
     def at_the_end(self) -> None:
-        """Check how many answers were paid, in each attempt."""
+        """Check the number of paid answers in each attempt."""
         by_attempt: dict[tuple[str, int], list[Answer]] = {}
         for answer in self._cloud.model.answers:
             by_attempt.setdefault((answer.visit_id, answer.attempt), []).append(answer)
         for (visit_id, attempt), answers in by_attempt.items():
-            by_claim: dict[str, list[Answer]] = {}
+            by_lease: dict[str, list[Answer]] = {}
             for answer in answers:
-                by_claim.setdefault(answer.invocation.name, []).append(answer)
-            for name, those in by_claim.items():
-                # An answer is charged whether it is heard or not: a worker asks twice under one
-                # lease only after an answer that was heard and bad.
-                if len(those) > MOST_UNDER_ONE_CLAIM or not all(
+                by_lease.setdefault(answer.invocation.name, []).append(answer)
+            for name, those in by_lease.items():
+                # The provider charges unheard answers too: a worker asks twice under one lease
+                # only after it received a bad answer.
+                if len(those) > MOST_UNDER_ONE_LEASE or not all(
                     each.is_bad and each.was_heard for each in those[:-1]
                 ):
-                    detail = f"{len(those)} under the claim of {name}"
+                    detail = f"{len(those)} under the lease of {name}"
                     self._world.breach("tooManyModelCharges", visit_id, detail)
-            # One probe a minute, in all, is made for everybody while the model is known to be down;
-            # and one try more than others has the visit that the breaker opened for.
-            # And an instance that had to end uses up no try.
+            # Probes (one a minute over all visits while the breaker is open) are not counted, nor
+            # instances that shut down. The visit that opened the breaker has one more try.
             own = {
                 answer.invocation.name
                 for answer in answers
@@ -48,10 +47,10 @@ class Answers:
             }
             if len(own) > MAX_TRIES + 1:
                 self._world.breach(
-                    "tooManyModelCharges", visit_id, f"{len(own)} claims in attempt {attempt}"
+                    "tooManyModelCharges", visit_id, f"{len(own)} leases in attempt {attempt}"
                 )
             for earlier in answers[:-1]:
-                is_asked_again = earlier.is_bad and earlier is by_claim[earlier.invocation.name][0]
+                is_asked_again = earlier.is_bad and earlier is by_lease[earlier.invocation.name][0]
                 if not is_asked_again and not _is_excused(earlier):
                     self._world.breach(
                         "duplicateModelCharges",
@@ -60,7 +59,7 @@ class Answers:
                     )
 
     def check_end_of(self, visit: Visit) -> None:
-        """Check what the answers have left of a visit that is at its end."""
+        """Check the results that the answers left in a finished visit."""
         pages = self._world.documents.pages.get(visit.visit_id, {})
         said = {utterance.id for utterance in joined(pages.values())}
         shown = (*visit.summary_statements, *visit.education)
@@ -69,10 +68,7 @@ class Answers:
         self._check_partial(visit)
 
     def _check_partial(self, visit: Visit) -> None:
-        """A transcribed visit lacks a summary only where the rules have nothing to say.
-
-        One of other words than are stored is none.
-        """
+        """A transcribed visit lacks a summary of its words only if the rules find nothing."""
         error = visit.processing_error
         heard = label(take.audio.generation for take in takes_of(visit))
         if (
@@ -85,11 +81,11 @@ class Answers:
             and not self._cloud.rules.has_nothing_to_say(visit.visit_id, heard)
         ):
             self._world.breach("rulesWereNotAsked", visit.visit_id, error.code)
-        # A hold that came between keeps the provisional summary until its release.
+        # A legal hold set in between keeps the provisional summary until its release.
         if visit.status is Status.COMPLETED and visit.provisional and not visit.summary_owed:
             self._world.breach("provisionalForEver", visit.visit_id)
 
 
 def _is_excused(answer: Answer) -> bool:
-    """Whether an answer that was paid for may have got lost before it was saved."""
+    """Whether a paid answer may have been lost before it was saved."""
     return not answer.was_heard or answer.invocation.hits(answer.visit_id) > answer.faults_before

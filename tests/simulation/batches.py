@@ -1,4 +1,4 @@
-"""Many worlds, a seed each, on all cores."""
+"""Runs many worlds, each with its own seed, on all cores."""
 
 import gc
 import os
@@ -20,14 +20,14 @@ from tests.simulation.world import Options
 VISITS_A_WORLD: Final = 60
 
 COLLECT_EVERY: Final = 8
-"""Worlds; what the collector finds after each is little, and it looks through all there is."""
+"""Worlds between garbage collections: a collection scans all objects and frees few."""
 
 _worlds = count(1)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some worlds that one process runs one after the other."""
+    """Worlds that one process runs one after the other."""
 
     worlds: tuple[tuple[int, int], ...]
     level: str
@@ -37,7 +37,7 @@ class Batch:
 
 
 def run_batch(batch: Batch) -> Report:
-    """The worlds (seed, visits) of a batch."""
+    """Run the worlds (seed, visits) of a batch and sum their reports."""
     if gc.isenabled():
         gc.collect()
         gc.freeze()
@@ -59,7 +59,7 @@ def run_batch(batch: Batch) -> Report:
 def batches(
     visits: int, seed: int, level: str, worlds_each: int = 8, **more: Any
 ) -> Iterator[Batch]:
-    """All visits, in worlds of a handful; world `n` has the seed `seed + n`."""
+    """Split all visits into worlds of `VISITS_A_WORLD`; world `n` has the seed `seed + n`."""
     worlds = [
         (seed + number, min(VISITS_A_WORLD, visits - number * VISITS_A_WORLD))
         for number in range(-(-visits // VISITS_A_WORLD))
@@ -69,7 +69,7 @@ def batches(
 
 
 def reports(planned: Iterator[Batch], processes: int) -> Iterator[Report]:
-    """The reports as they come in; at most a few batches wait at a time."""
+    """Yield reports as batches finish; at most two batches per process are queued."""
     if processes == 1:
         yield from map(run_batch, planned)
         return
@@ -89,19 +89,18 @@ def reports(planned: Iterator[Batch], processes: int) -> Iterator[Report]:
 
 
 def workers(processes: int) -> ProcessPoolExecutor:
-    """Processes that begin afresh: one forked from a process with threads may never wake up."""
+    """Spawned processes: a process forked from one with threads may deadlock."""
     return ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=silence)
 
 
 def silence() -> None:
-    """Have nothing logged: what a killed invocation leaves behind is cleaned up at any time."""
-    logs.configure(to=open(os.devnull, "w"))  # noqa: SIM115  # as long as the process
+    """Turn logs off: the clean-up of a killed invocation may log at any time."""
+    logs.configure(to=open(os.devnull, "w"))  # noqa: SIM115  # open until the process ends
 
 
 def simulate(
     planned: Iterator[Batch], processes: int, on_progress: Callable[[int], None]
 ) -> Report:
-    """The sum of all reports."""
     total = Report()
     for report in reports(planned, processes):
         total.add(report)
@@ -110,7 +109,7 @@ def simulate(
 
 
 def hunt(name: str, visits: int, seed: int) -> Report:
-    """Run without the guard `name` until something breaks, at most `visits` visits."""
+    """Run without the guard `name` until an invariant breaks, for at most `visits` visits."""
     total, guard = Report(), GUARDS[name]
     more: dict[str, Any] = {"outages": guard.outages, "sabotage": name, "until_broken": True}
     for batch in batches(visits, seed, guard.level, 1, **more):

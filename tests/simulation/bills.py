@@ -1,12 +1,12 @@
-"""Ledger and bill: what the providers charge for a visit is what its ledger says.
+"""Ledger and bill: the ledger of a visit equals the charges of the providers.
 
-| of a visit that is there    | its ledger                                                        |
-|-----------------------------|-------------------------------------------------------------------|
-| each job that is charged    | has it, once, with its seconds; or the provider still has the     |
-|                             | job, for the nightly run to note                                  |
-| the answers of the model    | are at least `summaries`, and at most `summaries_unsettled` more  |
+| charges of an undeleted visit | its ledger                                                       |
+|-------------------------------|------------------------------------------------------------------|
+| each charged job              | lists it once, with its seconds; or the provider still has the   |
+|                               | job, and the nightly run will note it                            |
+| N answers of the model        | `summaries` <= N <= `summaries` + `summaries_unsettled`          |
 
-A nightly run that went well leaves no job that it had to note, and no copy that it had to delete.
+A successful nightly run leaves no ended job unnoted and no settled copy undeleted.
 """
 
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ from tests.simulation.world import START, World
 
 @dataclass(frozen=True)
 class Night:
-    """A run of the reconciliation that went well."""
+    """A successful run of the reconciliation."""
 
     began_at: datetime
     listed_at: float
 
 
 class Bills:
-    """Judges the ledgers of one world that has come to its end."""
+    """Checks the ledgers of one finished world."""
 
     def __init__(self, world: World, cloud: Cloud) -> None:
         self._world, self._cloud = world, cloud
@@ -44,12 +44,12 @@ class Bills:
             self._workers.setdefault(commit.visit.visit_id, []).append(current.get())
 
     def check_end_of(self, visit: Visit) -> None:
-        """Check the ledger of a visit that is at its end."""
+        """Check the ledger of a finished visit."""
         self._check_answers(visit)
         self._check_jobs(visit)
 
     def at_the_end(self) -> None:
-        """Check what a nightly run that went well has left."""
+        """Check that the last successful nightly run left no copy behind."""
         night = self._last_good_night()
         if night is None:
             return
@@ -58,7 +58,7 @@ class Bills:
             if stored is None or not job.is_there or isinstance(job.state, Running):
                 continue
             if is_of_held_file(stored.visit, job):
-                continue  # it is adopted after the release
+                continue  # the pipeline adopts the job after the release
             if job.ended_at < night.listed_at and _was_over(stored.visit, night.began_at):
                 kind = "failed" if isinstance(job.state, Failed) else "transcribed"
                 self._world.breach("copiesKept", job.visit_id, f"{job.transcript_id}, {kind}")
@@ -66,15 +66,15 @@ class Bills:
     def _check_answers(self, visit: Visit) -> None:
         answers = [each for each in self._cloud.model.answers if each.visit_id == visit.visit_id]
         noted, unsettled = visit.ledger.summaries, visit.ledger.summaries_unsettled
-        told = f"{noted} to {noted + unsettled} of {len(answers)} answers"
+        detail = f"{noted} to {noted + unsettled} of {len(answers)} answers"
         if noted > len(answers):
-            self._world.breach("ledgerAboveBill", visit.visit_id, told)
+            self._world.breach("ledgerAboveBill", visit.visit_id, detail)
         if noted + unsettled < len(answers):
-            self._world.breach("ledgerBelowBill", visit.visit_id, told)
+            self._world.breach("ledgerBelowBill", visit.visit_id, detail)
         workers = self._workers.get(visit.visit_id, ())
         undisturbed = visit.attempt == 1 and visit.status is Status.COMPLETED
         if unsettled and undisturbed and not any(each.hits(visit.visit_id) for each in workers):
-            self._world.breach("ledgerUnsettled", visit.visit_id, told)
+            self._world.breach("ledgerUnsettled", visit.visit_id, detail)
 
     def _check_jobs(self, visit: Visit) -> None:
         jobs, breach = self._cloud.transcriptions.jobs, self._world.breach
@@ -98,27 +98,27 @@ class Bills:
             breach("ledgerAboveBill", visit.visit_id, f"{visit.ledger}")
 
     def _last_good_night(self) -> Night | None:
-        """The last run whose every part went well, and which deleted what it wanted to delete."""
+        """The last run in which every part succeeded and no copy was kept."""
         begins: dict[str, datetime] = {}
         listed: dict[str, float] = {}
         spoiled: set[str] = set()
         good: Night | None = None
-        for at, who, _, what, detail in self._world.trace:
-            if not who.startswith("retention#"):
+        for at, actor, _, event, detail in self._world.trace:
+            if not actor.startswith("retention#"):
                 continue
-            if what == "begins":
-                begins[who] = START + timedelta(seconds=at)
-            elif what == "listed":
-                listed[who] = at
-            elif what in ("fault", "part_failed", "reconciliation_failed", "provider_copy_kept"):
-                spoiled.add(who)
-            elif what == "replied" and detail == 200 and who in listed and who not in spoiled:
-                good = Night(begins[who], listed[who])
+            if event == "begins":
+                begins[actor] = START + timedelta(seconds=at)
+            elif event == "listed":
+                listed[actor] = at
+            elif event in ("fault", "part_failed", "reconciliation_failed", "provider_copy_kept"):
+                spoiled.add(actor)
+            elif event == "replied" and detail == 200 and actor in listed and actor not in spoiled:
+                good = Night(begins[actor], listed[actor])
         return good
 
 
 def _was_over(visit: Visit, then: datetime) -> bool:
-    """Whether the visit had been left alone for so long that its jobs were to go."""
+    """Whether the visit had ended long enough ago for its jobs to be deleted."""
     if not visit.processing_status.is_terminal or visit.timings is None:
         return False
     ended_at = visit.timings.processing_completed_at

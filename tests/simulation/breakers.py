@@ -1,4 +1,4 @@
-"""Where the instances share their breakers."""
+"""The shared store of the circuit breakers; its calls fail as often as other store calls."""
 
 from collections.abc import Callable
 from itertools import count
@@ -13,14 +13,12 @@ from tests.simulation.invocation import current
 from tests.simulation.world import START, World
 
 ONCE: Final = retry.RetryPolicy(attempts=1, timeout_s=10, initial_s=1, max_wait_s=1, jitter_s=1)
-"""The breakers' store is not asked twice."""
+"""An instance calls the breaker store once, without a retry."""
 
 KNOWN_AFTER_S: Final = CACHE_FOR.total_seconds() + 1.0
 
 
 class Breakers:
-    """Where the instances share their breakers; as unreliable as the store."""
-
     def __init__(self, world: World) -> None:
         self._world = world
         self._versions = count(1)
@@ -29,7 +27,7 @@ class Breakers:
         self._asking: dict[int, list[float]] = {}
 
     def known_to_all(self, name: str) -> Breaker | None:
-        """The breaker as every instance must know it, whose last look was not too long ago."""
+        """The breaker if it is not closed and every instance must have read this by now."""
         kept = self.kept.get(name)
         if kept is None or kept[0].is_closed:
             return None
@@ -38,7 +36,7 @@ class Breakers:
         return kept[0] if is_known else None
 
     def is_in_trouble(self, instance: int) -> bool:
-        """Whether this instance could not read or write the breakers a moment ago."""
+        """Whether a recent read or write of the breakers by this instance failed or is slow."""
         now, trouble_at = self._world.loop.time(), self._trouble_at.get(instance, -1000.0)
         waits = any(now - began_at > 0.5 for began_at in self._asking.get(instance, ()))
         return waits or now - trouble_at < 10 * KNOWN_AFTER_S
@@ -61,7 +59,7 @@ class Breakers:
         return await self._through("save_breaker", effect)
 
     def _check_election(self, before: Breaker | None, after: Breaker) -> None:
-        """While a probe is under way, nobody else is elected."""
+        """While one holder has the lease on the probe, no other holder is elected."""
         if before is None or before.probe is None or after.probe is None:
             return
         if before.probe.until > self._world.now() and before.probe.holder != after.probe.holder:

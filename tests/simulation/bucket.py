@@ -1,4 +1,4 @@
-"""The recordings, and what is wrong with some."""
+"""The recordings in the bucket, some of them flawed."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -15,12 +15,12 @@ from tests.simulation.world import World
 
 
 class Erased:
-    """What was erased below `folder`, once somebody has heard of it; `name` if it has one."""
+    """Objects erased below `folder`, or the job `name`; noted when the caller gets the answer."""
 
     def __init__(
-        self, told: "list[Erased]", folder: str, number: int, name: str = "", kept: int = 0
+        self, reported: "list[Erased]", folder: str, number: int, name: str = "", kept: int = 0
     ) -> None:
-        self._told = told
+        self._reported = reported
         self.folder = folder
         self.name = name
         self.number = number
@@ -31,20 +31,18 @@ class Erased:
         return f"{self.number} erased {self.name}".rstrip()
 
     def heard(self) -> int:
-        """Somebody got the answer."""
-        self._told.append(self)
+        """The caller gets the answer."""
+        self._reported.append(self)
         if self.kept:
             raise Transient(ErrorCode.INTERNAL_ERROR)
         return self.number
 
     def is_certain(self, visit_id: str) -> bool:
-        """Whether nothing kept whoever heard of it from writing it down."""
+        """Whether no fault kept the caller from saving the answer."""
         return self.invocation.hits(visit_id) == 0
 
 
 class Bucket:
-    """The recordings, and what is wrong with some."""
-
     def __init__(self, world: World) -> None:
         self._world = world
         self.newest: dict[str, int] = {}
@@ -59,7 +57,7 @@ class Bucket:
         self.killed: Counter[tuple[str, int]] = Counter()
 
     def upload(self, uploaded: Upload) -> None:
-        """A recording has arrived; it replaces the one before."""
+        """Store a recording; it replaces the earlier one at its path."""
         audio = uploaded.audio
         folder = audio.storage_path.rpartition("/")[0] + "/"
         self._paths.setdefault(folder, set()).add(audio.storage_path)
@@ -67,11 +65,11 @@ class Bucket:
         self.uploads_of[audio.storage_path] = uploaded
 
     def newest_of(self, folder: str) -> int:
-        """The newest generation below `folder`; 0 for none. A bucket counts them upwards."""
+        """The newest generation below `folder`; 0 for none. Generations only increase."""
         return max(map(self.newest.__getitem__, self.paths_of(folder)), default=0)
 
     def paths_of(self, folder: str) -> list[str]:
-        """Where there ever was a recording below `folder`."""
+        """All paths below `folder` that ever had a recording."""
         return sorted(self._paths.get(folder, ()))
 
     def below(self, folder: str) -> list[str]:
@@ -123,15 +121,15 @@ class Bucket:
                 raise Permanent(self.flaws[key])
             return audio.with_duration(600.0)
 
-        # The instance itself may die beside a recording, say of all the memory that is taken.
+        # A poison pill crashes the instance itself, for example by exhausting its memory.
         if (audio.storage_path, audio.generation) in self.poisonous:
-            self._world.poison(current.get())  # and what follows is never answered
+            self._world.poison(current.get())  # the call below gets no answer
         return await self._world.call(
             Dependency.AUDIO, "measure", effect, retry.MEASURE, takes_s=self._world.rng.random()
         )
 
     def _kill(self, key: tuple[str, int]) -> None:
-        """The process that measures is gone; the one that asked lives on, and is told."""
+        """The measuring process dies; the process that started it survives and gets an error."""
         self.killed[key] += 1
         if self.killed[key] > MAX_TRIES:
             self._world.breach("openedForEver", key[0].split("/")[2], f"{self.killed[key]} times")

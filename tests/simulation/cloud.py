@@ -1,4 +1,4 @@
-"""What the pipeline works with: what all instances share, and what each has of its own."""
+"""The services of the pipeline: those that all instances share, and those of each instance."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -22,12 +22,12 @@ from tests.simulation.world import World
 
 
 class Cloud:
-    """What all instances share."""
+    """The services that all instances share."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.numbers: Callable[[], int] = count().__next__
-        """Of the instances: the odd ones are of the newer release where there are two."""
+        """Instance numbers. In a world with two releases, odd instances run the newer one."""
         self.store = SimulatedVisitStore(world.documents, world.through_store)
         self.deletions = SimulatedDeletions(world.documents, world.through_store)
         self.retention_queries = SimulatedArchive(world.documents, world.through_store)
@@ -41,7 +41,7 @@ class Cloud:
 
 
 class EverythingOn:
-    """Nothing is switched off in a simulated world."""
+    """Flags without an active kill switch."""
 
     def __init__(self) -> None:
         self._flags = Flags()
@@ -51,7 +51,7 @@ class EverythingOn:
 
 
 class Instance:
-    """What the pipeline works with in one process."""
+    """The services of one process."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._world = cloud.world

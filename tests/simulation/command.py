@@ -1,4 +1,4 @@
-"""`scripts/simulate`: parse, run, print."""
+"""The command `scripts/simulate`: run worlds, check invariants, print a report."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ from tests.simulation.sabotage import GUARDS
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse, run, print; 1 when an invariant broke."""
+    """Run the command; return 1 if an invariant broke."""
     options = _parser().parse_args(arguments)
     silence()
     if options.list_sabotages:
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     level = options.faults or (guard.level if guard else "normal")
     outages = tuple(_outage(text) for text in options.outage)
     if guard and not outages:
-        outages = guard.outages  # without them its lack would not show
+        outages = guard.outages  # removing the guard breaks nothing without them
     planned = batches(
         options.visits, options.seed, level, outages=outages, sabotage=options.sabotage
     )
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _sabotage_all(options: argparse.Namespace, processes: int) -> int:
-    """The table: which guard was missed after how many visits, and by which invariant."""
+    """Print for each guard how many visits it took to break an invariant, and which one broke."""
     unnoticed = []
     rows = {}
     with _progress("sabotaging", len(GUARDS)) as advance, workers(processes) as pool:
@@ -87,11 +87,11 @@ def _sabotage_all(options: argparse.Namespace, processes: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/simulate", description=__doc__)
     parser.add_argument("--visits", type=int, default=1_000)
-    parser.add_argument("--seed", type=int, default=1, help="of the first world; the next has + 1")
+    parser.add_argument("--seed", type=int, default=1, help="of the first world; each next has + 1")
     parser.add_argument(
         "--faults",
         choices=list(LEVELS),
-        help="default: normal, or where the lack of the removed guard shows",
+        help="default: normal, or the level at which removing the guard breaks an invariant",
     )
     parser.add_argument(
         "--outage",
@@ -115,12 +115,12 @@ def _outage(text: str) -> tuple[Dependency, float]:
 
 
 @contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def _progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     bar = Progress(
-        what,
+        label,
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -128,7 +128,7 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         transient=True,
     )
     with bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(label, total=total)
         yield lambda done: bar.advance(task, done)
 
 

@@ -1,11 +1,11 @@
-"""Legal holds, backups and deletions of everything: operators' days, and what must hold of them.
+"""Legal holds, restored backups and account erasure: operators' actions and their invariants.
 
-    held      of the visits: under legal hold from some moment, most of them released later
-    restored  of the visits: a backup brings back what was deleted, whole or in part
-    erased    of the worlds: the owner has everything deleted at some moment
+    held      of the visits: an operator sets a legal hold, and releases most of them later
+    restored  of the visits: an operator restores a deleted visit from a backup, wholly or in part
+    erased    of the worlds: the owner erases the whole account at some moment
 
-Nothing that is stored of a held visit changes or goes, its recordings neither; everything that was
-deleted is gone at the end, and what waited for a release has been worked on.
+No stored document or recording of a held visit changes or is deleted. At the end every deleted
+visit is gone, and the pipeline has finished all work that waited for a release.
 """
 
 from contextlib import suppress
@@ -31,41 +31,41 @@ from tests.simulation.world import START, World
 HOUR_S: Final = 3600.0
 
 REPEATED_S: Final = 26 * HOUR_S
-"""When the operators repeat the deletions since the backup."""
+"""The time at which the operators repeat the deletions since the backup."""
 
 REPEATING_WITHIN: Final = timedelta(seconds=4)
-"""As long as one call repeats deletions; another one goes on with the rest."""
+"""Time limit of one call that repeats deletions; the next call continues."""
 
 ERASING_WITHIN: Final = timedelta(milliseconds=500)
 
 TRIES: Final = 40
 MOST_TRIES: Final = 400
-"""Of what goes through all visits: where faults are many, few of these calls come to their end."""
+"""Limit for calls that go through all visits: under heavy faults few of these calls succeed."""
 
 STORED: Final = (
     *("title", "tags", "archived", "source", "summary", "summary_statements", "diagnoses"),
     *("medications", "imaging", "next_steps", "education", "transcript_pages"),
     *("takes", "refused_takes", "provisional", "consent"),
 )
-"""Fields of a visit that a hold keeps once they say something."""
+"""Fields of a visit that must not change under a hold once they are set."""
 
 
-class NoLog:
-    """The operators' store, without a log: other tests look at it."""
+class NoAuditLog:
+    """The operators' store without an audit log; other tests check the log."""
 
     async def append_audit(self, entry: AuditEntry) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     async def complete_audit(self, entry: AuditEntry) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     async def visits(self, wanted: VisitFilter, limit: int, after: object = None) -> list[Any]:
-        """None: each visit of a simulated user has a receipt of its own."""
+        """Return no visit: each visit of a simulated user has a receipt of its own."""
         return []
 
 
 class Custody:
-    """The operators of one world, and the invariants of what they keep."""
+    """The operators of one world, and the invariants of held and restored visits."""
 
     def __init__(self, world: World, cloud: Cloud, phones: Phones) -> None:
         self._world, self._cloud, self._phones = world, cloud, phones
@@ -79,7 +79,7 @@ class Custody:
         world.on_saved.append(self._at_save)
 
     def plan(self) -> None:
-        """Put the operators' days into the calendar."""
+        """Schedule the operators' actions."""
         world, rng, chance = self._world, self._rng, self._world.faults.chance
         for visit_id in self._phones.visit_ids:
             if chance("held"):
@@ -99,11 +99,11 @@ class Custody:
         if world.options.level.held:
             self._at(30 * HOUR_S, self._backstop)
 
-    def _at(self, when: float, what: Any, *args: Any) -> None:
+    def _at(self, when: float, action: Any, *args: Any) -> None:
         self._phones.last_action_at = max(self._phones.last_action_at, when)
-        self._world.loop.call_at(when, lambda: what(*args))
+        self._world.loop.call_at(when, lambda: action(*args))
 
-    # -- what operators do: again until it is done ---------------------------------------------
+    # -- actions of operators, repeated until they succeed ---------------------------------------
 
     def _hold(self, visit_id: str) -> None:
         self._asked.add(visit_id)
@@ -134,7 +134,7 @@ class Custody:
 
     def _repeat(self) -> None:
         def released_and_deleted(visit_id: str) -> Any:
-            """Its hold had ended before it was deleted."""
+            """Release the visit, then delete it: it was deleted after its hold had ended."""
 
             async def work(olga: Operator) -> None:
                 await legal_hold.release(olga, visit_id, reason="closed")
@@ -146,7 +146,7 @@ class Custody:
         async def repeat(olga: Operator) -> None:
             ends_at = olga.services.clock.now() + REPEATING_WITHIN
             found = await after_restore(olga, self._repeated_until, ends_at)
-            for visit_id in found.held_deleted:  # they decide that its hold has ended
+            for visit_id in found.held_deleted:  # the operators decide that the hold has ended
                 self._held.discard(visit_id)
                 self._released.add(visit_id)
                 self._world.after(
@@ -162,7 +162,7 @@ class Custody:
 
     def _erase_everything(self) -> None:
         async def request(olga: Operator) -> None:
-            """As `DELETE /v1/me`, with little time: what is left goes by itself."""
+            """As `DELETE /v1/me` with a short limit: scheduled runs delete the rest."""
             await note_erasure(olga.services, USER)
             await erase(olga.services, USER, olga.services.clock.now() + ERASING_WITHIN, asked=True)
 
@@ -181,7 +181,7 @@ class Custody:
 
         def by_operator(instance: Any) -> Any:
             services = copy(instance)
-            services.operators = NoLog()
+            services.operators = NoAuditLog()
             return reply_to_owner(work(Operator("olga", services)))
 
         world.invoke(kind, by_operator, visit_id=visit_id, patience_s=300.0, on_reply=on_reply)
@@ -204,11 +204,11 @@ class Custody:
             }
 
     def _restore(self, visit_id: str) -> None:
-        """An import: only of what was deleted, since the others are as they should be."""
+        """Import the backup of a deleted visit; other visits need no import."""
         documents, backup = self._world.documents, self._backups.get(visit_id)
         if backup is None or visit_id not in documents.receipts:
             return
-        self._world.note("operator", visit_id, "restores it from a backup")
+        self._world.note("operator", visit_id, "restores a backup")
         documents.pages.setdefault(visit_id, {}).update(backup["pages"])
         documents.entries.setdefault(visit_id, {}).update(backup["entries"])
         documents.actions.update(backup["actions"])
@@ -219,7 +219,7 @@ class Custody:
             documents._put(None, _paused(visit))
 
     def _backstop(self) -> None:
-        """The bucket's own rule: what is old goes, unless its object is under hold."""
+        """The bucket's lifecycle rule: it deletes old objects that are not under an object hold."""
         bucket, documents = self._cloud.bucket, self._world.documents
         for path in [path for path in bucket.there if path not in bucket.held]:
             stored = documents.visits.get(path.split("/")[2])
@@ -227,12 +227,12 @@ class Custody:
                 del bucket.there[path]
         self._check_recordings()
 
-    # -- what must hold --------------------------------------------------------------------------
+    # -- invariants ------------------------------------------------------------------------------
 
     def _at_save(self, before: Visit | None, commit: Commit) -> None:
         after = commit.visit
         if before is None or not before.legal_hold or not after.legal_hold:
-            return  # what follows a release begins in the same commit
+            return  # the commit of a release also begins the work that waited for it
         changed = [
             name
             for name in STORED
@@ -259,7 +259,7 @@ class Custody:
                 self._world.breach("heldRecordingGone", visit_id, str(sorted(missing)))
 
     def at_the_end(self) -> None:
-        """Check what is held, and what is gone."""
+        """Check that held visits are there and that erased visits are gone."""
         documents = self._world.documents
         self._check_recordings()
         for visit_id in sorted(self._held):
@@ -277,7 +277,7 @@ class Custody:
 
 
 def _paused(visit: Visit) -> Visit:
-    """A visit of a backup: its scheduled work is paused until the deletions were repeated."""
+    """A restored visit, its scheduled work paused until the deletions are repeated."""
     until = START + timedelta(seconds=REPEATED_S + 16 * HOUR_S)
     due = {
         name: max(at, until)

@@ -1,4 +1,4 @@
-"""What must hold when nothing happens any more."""
+"""Invariants of a finished world."""
 
 from collections import Counter
 from typing import Final
@@ -26,18 +26,17 @@ HARMLESS: Final = {
     *("unpaid_for_days", "bad_order", "job_hangs"),
     *("unreadable", "mixed", "newer_value", "broken_part"),
 }
-"""Faults that keep no visit from its end."""
+"""Faults despite which every visit ends."""
 
 MOST_TASKS: Final = 10
-"""Of a summary, in a backlog of three hours."""
-
+"""Tasks for one summary in a backlog of three hours."""
 
 GIVEN_UP: Final = (ErrorCode.CANCELLED, ErrorCode.EXPIRED)
-"""No visit collects the job of such a file: it ends by itself, and may be paid for."""
+"""No visit collects the job of such a file: the job ends unattended and may be billed."""
 
 
 class Endings:
-    """Judges one world that has come to its end."""
+    """Checks one finished world."""
 
     def __init__(self, world: World, cloud: Cloud, phones: Phones, releases: Releases) -> None:
         self._world, self._cloud, self._phones = world, cloud, phones
@@ -48,7 +47,7 @@ class Endings:
         self._bills = Bills(world, cloud)
 
     def at_the_end(self) -> None:
-        """Check orders, bills, copies, places, and each visit."""
+        """Check orders, bills, copies, permits, and each visit."""
         bills: dict[tuple[str, int], list[OrderedJob]] = {}
         orders: Counter[tuple[str, int]] = Counter()
         for job in self._cloud.transcriptions.jobs.values():
@@ -75,7 +74,7 @@ class Endings:
         self._erasure.at_the_end()
 
     def _check_all_completed(self) -> None:
-        """Where nothing goes wrong but that somebody is away, people wait, and that is all."""
+        """Under harmless faults visits only wait: each one completes with the model's summary."""
         for visit_id, stored in self._world.documents.visits.items():
             visit = stored.visit
             bucket, unordered = self._cloud.bucket, self._cloud.transcriptions.unordered
@@ -87,7 +86,7 @@ class Endings:
                 self._world.breach("outageCostAVisit", visit_id, "the rules wrote its summary")
 
     def _check_tasks(self) -> None:
-        """A task that waits in the queue for hours is joined by a few more, not by one a tick."""
+        """While a task waits for hours in the queue, few more are created, and not one a tick."""
         if not self._world.has_backlog:
             return
         created = Counter(name[:2] for name in self._cloud.tasks.names)
@@ -118,7 +117,7 @@ class Endings:
             return
         patient = world.policy.expires_after == EXPIRES_AFTER
         if patient and visit.status is Status.EXPIRED and visit.audio is not None:
-            breach("stuck", visit_id, "nobody went on with it until it expired")
+            breach("stuck", visit_id, "no worker resumed the visit before it expired")
         self._promises.at_the_end(visit)
         billed = [job for newest in files.values() for job in bills.get((visit_id, newest), ())]
         self._check_transcript(visit, billed)
@@ -159,11 +158,11 @@ class Endings:
         heard = label(take.audio.generation for take in takes_of(visit))
         named = {action.action_id: action for action in found}
         items = [named[name] for name in visit.action_ids if name in named]
-        told = f"{visit.visit_id} {heard} "
-        last = [each for each in items if str(each.extracted_text).startswith(told)]
-        numbers = [int(str(each.extracted_text).removeprefix(told)) for each in last]
-        # Items of an earlier summary stay where their owner has worked on them: the last summary
-        # has at least those up to the last one that nobody has worked on.
+        prefix = f"{visit.visit_id} {heard} "
+        last = [each for each in items if str(each.extracted_text).startswith(prefix)]
+        numbers = [int(str(each.extracted_text).removeprefix(prefix)) for each in last]
+        # Items that the owner worked on stay, those of earlier summaries included. The last summary
+        # has at least the items up to its last one that the owner has not worked on.
         of_last = [n for n, each in zip(numbers, last, strict=True) if not is_worked_on(each)]
         if (
             len(found) != len(visit.action_ids)
@@ -179,7 +178,7 @@ class Endings:
 
 
 def _may_leave_files(visit: Visit) -> bool:
-    """Whether the owner stopped the visit, or has to agree to it, or the time for it is over."""
+    """Whether the visit was cancelled, has expired, or lacks the owner's consent."""
     error = visit.processing_error
     if error is not None and error.code is ErrorCode.CONSENT_MISSING:
         return True

@@ -1,4 +1,4 @@
-"""What must be left of a deleted visit: nothing but a receipt that tells the truth."""
+"""A deleted visit leaves only a receipt, and the receipt has the right counts."""
 
 from collections import Counter
 from typing import Any
@@ -27,8 +27,8 @@ class Erasure:
         job = visit.transcription
         if job is not None and job.completed_at is not None:
             self._stored_jobs[visit_id] = job.transcript_id
-        told = (*self._cloud.bucket.erased, *self._cloud.transcriptions.erased)
-        self._before[visit_id] = frozenset(id(erased) for erased in told)
+        reported = (*self._cloud.bucket.erased, *self._cloud.transcriptions.erased)
+        self._before[visit_id] = frozenset(id(erased) for erased in reported)
         self._there[visit_id] = Counter(
             visits=1,
             history=len(documents.entries.get(visit_id, {})),
@@ -40,7 +40,7 @@ class Erasure:
     def at_the_end(self) -> None:
         """Check every deletion."""
         for visit_id, there in self._there.items():
-            traces = {kind: what for kind, what in self._traces(visit_id).items() if what}
+            traces = {kind: found for kind, found in self._traces(visit_id).items() if found}
             if traces:
                 self._world.breach("deletedIsThere", visit_id, str(traces))
             receipt, _ = self._world.documents.receipts[visit_id]
@@ -51,17 +51,17 @@ class Erasure:
                 self._world.breach("deletionMiscounted", visit_id, str(dict(missing)))
 
     def _erased(self, visit_id: str) -> Counter[str]:
-        """What certainly was deleted outside of the store, for the receipt of that visit.
+        """Objects that were certainly deleted outside of the store, as the receipt must count them.
 
-        A transcript that is stored is deleted at the provider at once, and that is no deletion of
-        the visit; nor is what went before it, with an earlier recording.
+        The provider's copy of a stored transcript is deleted at once, as is that of an earlier
+        recording; the receipt does not count these.
         """
         folder, counts = folder_of(visit_id), Counter[str]()
-        for kind, told in (
+        for kind, reported in (
             ("recordings", self._cloud.bucket.erased),
             ("providerCopies", self._cloud.transcriptions.erased),
         ):
-            for erased in told:
+            for erased in reported:
                 if erased.folder != folder or erased.invocation.kind != "wake":
                     continue
                 if id(erased) in self._before[visit_id]:

@@ -1,4 +1,4 @@
-"""What goes wrong, how often, and a count of each kind."""
+"""Draws the faults of a world and counts each kind."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.simulation.levels import Level
 
 
 class Dependency(StrEnum):
-    """What the pipeline calls."""
+    """A dependency that the pipeline calls."""
 
     STORE = "store"
     TASKS = "tasks"
@@ -22,7 +22,7 @@ class Dependency(StrEnum):
 
 
 class Fate(StrEnum):
-    """What becomes of one call."""
+    """The fault of one call."""
 
     FAIL_BEFORE = "fail_before"
     FAIL_AFTER = "fail_after"
@@ -37,7 +37,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Window:
-    """A time in which a dependency does not work, or works for few."""
+    """A period in which all or many calls to a dependency fail."""
 
     dependency: Dependency
     begins: float
@@ -47,7 +47,7 @@ class Window:
 
     @property
     def intensity(self) -> float:
-        """The share of the calls that it spoils."""
+        """The share of the calls that the window affects."""
         return INTENSITY[self.fate] if self.share is None else self.share
 
 
@@ -58,11 +58,11 @@ INTENSITY: Final = {
     Fate.FAIL_AFTER: 0.5,
     Fate.CRASH_AFTER: 0.15,
 }
-"""The share of the calls that a window of each kind spoils, unless it has its own."""
+"""The default share of the calls that a window of each kind affects."""
 
 
 class Faults:
-    """Draws the fate of each call; `injected` counts what was drawn."""
+    """Draws the fate of each call; `injected` counts the drawn faults."""
 
     def __init__(
         self, level: Level, rng: Random, outages: tuple[tuple[Dependency, float], ...] = ()
@@ -84,7 +84,7 @@ class Faults:
             )
         )
         self._any_of_them = sum(share for _, share in self._shares)
-        self.windows = [*self._drawn_windows(), *self._asked_for(outages)]
+        self.windows = [*self._drawn_windows(), *self._requested_windows(outages)]
         self.refusals: list[Refusal] = []
         if self.chance("unpaid"):
             self.refusals.append(drawn(rng, longest_h=3.0))
@@ -92,7 +92,7 @@ class Faults:
             self.refusals.append(drawn(rng, longest_h=max(HOURS)))
 
     def chance(self, name: str) -> bool:
-        """Whether the fault `name` of the level happens now; counted when it does."""
+        """Draw whether the fault `name` of the level happens now, and count it if so."""
         share = getattr(self.level, name)
         if share == 0.0 or self.is_over or self._rng.random() >= share:
             return False
@@ -100,7 +100,7 @@ class Faults:
         return True
 
     def fate(self, dependency: Dependency, now: float) -> Fate | None:
-        """What becomes of a call to `dependency`; None: all is well."""
+        """Draw the fault of a call to `dependency`; None for none."""
         for window in self.windows:
             if window.dependency is dependency and window.begins <= now < window.ends:
                 if self._rng.random() > window.intensity:
@@ -118,7 +118,7 @@ class Faults:
         return None
 
     def refusal(self, dependency: Dependency, is_paid: bool, now: float) -> DeploymentFault | None:
-        """Why the provider refuses a call of the deployment; None where it does not."""
+        """The reason for which the provider refuses a call of the deployment; None without one."""
         for each in self.refusals:
             if each.refuses(dependency.value, is_paid, now):
                 self.injected[each.fault] += 1
@@ -137,16 +137,16 @@ class Faults:
         ):
             if self.chance(name):
                 begins = self._rng.uniform(0, 1500)
-                # Trouble seldom comes alone, except for the kinds that stop everything.
+                # Up to three dependencies fail together; an outage affects one.
                 most = 1 if name.endswith("outage") else 3
                 for dependency in self._rng.sample(list(Dependency), self._rng.randint(1, most)):
                     windows.append(Window(dependency, begins, begins + minutes * 60, fate))
         if self.chance("slow_day"):
-            # Recordings are slow to read: what follows happens near the end of a claim.
+            # Slow reads of recordings move the calls after them close to the lease expiry.
             windows.append(Window(Dependency.AUDIO, 0.0, 3600.0, Fate.SLOW, share=0.85))
         return windows
 
-    def _asked_for(self, outages: tuple[tuple[Dependency, float], ...]) -> list[Window]:
+    def _requested_windows(self, outages: tuple[tuple[Dependency, float], ...]) -> list[Window]:
         return [
             Window(which, 300.0, 300.0 + 60 * minutes, Fate.OUTAGE) for which, minutes in outages
         ]

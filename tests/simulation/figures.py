@@ -1,4 +1,4 @@
-"""How it went, in figures: how many at the first attempt, how long it took."""
+"""Figures of a world: success at the first attempt, durations, recovery times."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ TAKES = frozenset({"submission_claimed", "summary_claimed"})
 
 
 class Course:
-    """By which events visits went, and when they ended."""
+    """Counts the events of all visits and notes the end time of each visit."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -30,7 +30,7 @@ class Course:
             self._ended_at.pop(commit.visit.visit_id, None)
 
     def minutes_to_terminal(self) -> list[float]:
-        """From the first delivery of the last recording's event to the end, for each visit."""
+        """For each visit, the time from the first event of its last recording to its end."""
         minutes = []
         for visit_id, ended_at in self._ended_at.items():
             stored = self._world.documents.get(visit_id)
@@ -42,7 +42,7 @@ class Course:
 
 
 class Recovery:
-    """From the crash of whoever held a visit to the next progress of that visit."""
+    """Measures the time from the crash of a lease holder to the visit's next progress."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -56,7 +56,7 @@ class Recovery:
     def _at_save(self, before: Visit | None, commit: Commit) -> None:
         visit, now = commit.visit, self._world.loop.time()
         if before is not None and not commit.entries and before.lease == visit.lease:
-            return  # the owner's business
+            return  # an edit by the owner
         crashed_at = self._crashed_at.pop(visit.visit_id, None)
         if crashed_at is not None:
             self.number += 1
@@ -75,14 +75,14 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Success:
-    """Of the `good` recordings, whose owners still want them, so many `at_once` were completed."""
+    """`at_once` of `good` recordings (flawless, not cancelled) completed at the first attempt."""
 
     good: int
     at_once: int
 
 
 def success(world: World, cloud: Cloud, phones: Phones) -> Success:
-    """At once: in the attempt that the upload began, which nothing had to begin anew."""
+    """Count good recordings, and those completed without a restart or a retry by the owner."""
     good = at_once = 0
     for visit_id in phones.visit_ids:
         stored, path = world.documents.get(visit_id), path_of(visit_id)
@@ -103,6 +103,6 @@ def _is_over(visit: Visit) -> bool:
 
 
 def statuses(world: World, phones: Phones) -> Counter[str]:
-    """How many visits ended how."""
+    """The number of visits for each status."""
     found = (world.documents.get(visit_id) for visit_id in phones.visit_ids)
     return Counter(stored.visit.status.value for stored in found if stored)

@@ -1,4 +1,4 @@
-"""The gate to the provider: kept by the store, as unreliable as it, and watched."""
+"""Admission control of a world; calls to its documents fail as often as other store calls."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,24 +24,24 @@ from tests.simulation.world import World
 D = TypeVar("D", bound=Document)
 
 RATION: Final = Policy(tokens=24, per=timedelta(days=1), burst=5)
-"""Of sixty visits and their replacements, the last wait for more than two days."""
+"""A quota under which the last of sixty visits and their replacements wait over two days."""
 
 CAP_AN_HOUR: Final = 20
-"""Of sixty visits, most wait for hours."""
+"""An order cap under which most of sixty visits wait for hours."""
 
 PLENTY: Final = Cap.of(200)
 
 SCARCE: Final = Cap(permits=6, for_batches=4, per_shard=3)
-"""Two shards, and so few places that some have to wait in line."""
+"""Two shards, and few permits: some visits have to wait in the fair queue."""
 
 
 def cap_of(world: World) -> Cap:
-    """How many jobs may be at the provider in that world."""
-    return SCARCE if world.has_few_places else PLENTY
+    """The concurrency limit for provider jobs in `world`."""
+    return SCARCE if world.has_few_permits else PLENTY
 
 
 class SimulatedDocuments(Generic[D]):
-    """Shared documents whose every read and write may fail, be late or get lost."""
+    """Shared documents; each read and write may fail, be late or get lost."""
 
     def __init__(self, world: World, name: str) -> None:
         self._world = world
@@ -74,8 +74,8 @@ class SimulatedDocuments(Generic[D]):
         return await self._world.call(Dependency.STORE, operation, effect, retry.STORE)
 
 
-class SimulatedFlows:
-    """The flows of the users; an answer that is lost leaves a gap."""
+class SimulatedTurnCounters:
+    """The turn counters of the users; a lost answer leaves a gap."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -94,8 +94,8 @@ class SimulatedFlows:
         raise NotImplementedError
 
 
-class SimulatedWaitingRoom:
-    """The visits that have a turn."""
+class SimulatedQueuedVisits:
+    """The visits in the fair queue, ordered by turn."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -104,7 +104,7 @@ class SimulatedWaitingRoom:
         def effect() -> list[Stored]:
             found = [
                 (stored.visit.turn, visit_id, stored)
-                for visit_id in self._world.documents.in_line
+                for visit_id in self._world.documents.queued
                 if (stored := self._world.documents.visits[visit_id]).visit.turn is not None
                 and first_turn <= stored.visit.turn < before
                 and self._world.documents.is_readable(visit_id)
@@ -119,21 +119,21 @@ class SimulatedWaitingRoom:
 
 
 class NoQuota:
-    """Most worlds last some hours, and quotas are for days."""
+    """No quota: most worlds last some hours, and quotas count days."""
 
     async def take(self, user_id: str) -> float | None:
         return None
 
 
 class OneTier:
-    """Everybody has subscribed to the same."""
+    """All users have the same tier."""
 
     async def of(self, user_id: str) -> Tier:
         return Tier.FREE
 
 
 class CappedFlags:
-    """The switches of a capped world: everything is on, and orders have a cap."""
+    """The flags of a capped world: an order cap, and no active kill switch."""
 
     def __init__(self, world: World) -> None:
         self._flags = Flags(order_cap=OrderCap(per_hour=CAP_AN_HOUR if world.is_capped else None))
@@ -143,7 +143,7 @@ class CappedFlags:
 
 
 class Gate:
-    """What all instances share."""
+    """The admission control documents that all instances share."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -151,16 +151,22 @@ class Gate:
         self._buckets: SimulatedDocuments[Bucket] = SimulatedDocuments(world, "bucket")
         self._hours: SimulatedDocuments[Orders] = SimulatedDocuments(world, "hour")
         self._queue_states: SimulatedDocuments[QueueState] = SimulatedDocuments(world, "line")
-        self._turn_counters = SimulatedFlows(world)
-        self._room = SimulatedWaitingRoom(world)
+        self._turn_counters = SimulatedTurnCounters(world)
+        self._queued = SimulatedQueuedVisits(world)
 
     def instance(self) -> Admission:
-        """The gate as one instance sees it."""
+        """The admission control of one instance."""
         semaphore = Semaphore(self.shards, cap_of(self._world), self._world)
         quota = self._quota() if self._world.is_rationed else NoQuota()
         cap = HourlyCap(CappedFlags(self._world), self._hours, self._world)
         return Admission(
-            semaphore, self._queue_states, self._turn_counters, self._room, quota, self._world, cap
+            semaphore,
+            self._queue_states,
+            self._turn_counters,
+            self._queued,
+            quota,
+            self._world,
+            cap,
         )
 
     def _quota(self) -> Quota:
@@ -174,7 +180,7 @@ class Gate:
         return TierQuota(limits, OneTier())
 
     def holders(self) -> list[str]:
-        """Who has a place now."""
+        """The holders of permits that have not expired."""
         now = self._world.now()
         shards = [shard for shard, _ in self.shards.kept.values()]
         return [each.holder for shard in shards for each in shard.permits if each.until > now]

@@ -1,4 +1,4 @@
-"""What a guard is, and how one is removed."""
+"""A guard, and its removal."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ Remove = Callable[[ExitStack], None]
 
 @dataclass(frozen=True)
 class Guard:
-    """What is removed, and why it is there; where its lack shows (`level`, `outages`)."""
+    """A removable guard, its reason, and the faults that break an invariant without it."""
 
     why: str
     remove: Remove

@@ -1,4 +1,4 @@
-"""Who may take a stage of a visit, who may give it up, and what is shown meanwhile."""
+"""Invariants of leases: taking a stage, giving it up, and the provisional summary meanwhile."""
 
 from datetime import timedelta
 from typing import Final
@@ -19,7 +19,7 @@ _UNAVAILABLE: Final = (ErrorCode.TRANSCRIPTION_UNAVAILABLE, ErrorCode.SUMMARY_UN
 
 
 class Holders:
-    """Watches the claims of one world."""
+    """Watches the leases of one world."""
 
     def __init__(self, world: World, model: Model, rules: Rules) -> None:
         self._world = world
@@ -66,11 +66,11 @@ class Holders:
             self._only_looked.add(work)
 
     def _answered(self) -> bool:
-        """Whether the model has answered this invocation, badly."""
+        """Whether the model has given this invocation a (bad) answer."""
         return any(answer.invocation is current.get() for answer in self._model.answers[-100:])
 
     def _check_tries(self, visit: Visit, holders: list[Invocation]) -> None:
-        """Who gives up has tried; waiting for a dependency that is down uses up no try."""
+        """A worker gives up only after failed tries; waiting for an outage uses up no try."""
         if visit.timings is None:
             return
         if self._world.now() - visit.timings.processing_started_at > GIVE_UP_AFTER:
@@ -82,15 +82,15 @@ class Holders:
         )
         if tries < MAX_TRIES:
             self._world.breach(
-                "triesUsedUpByWaiting", visit.visit_id, f"{tries} of {len(holders)} claims failed"
+                "triesUsedUpByWaiting", visit.visit_id, f"{tries} of {len(holders)} leases failed"
             )
 
     def _check_shown(self, visit: Visit, holders: list[Invocation]) -> None:
-        """While the model stays away, people are shown what rules can tell."""
+        """While the model is down, the owner sees a provisional summary by the rules."""
         if not holders or visit.source is not None or visit.transcription is None:
             return
         if visit.legal_hold:
-            return  # what is shown for a while could not be replaced
+            return  # a provisional summary could not be replaced under the hold
         heard = label(take.audio.generation for take in takes_of(visit))
         if self._rules.has_nothing_to_say(visit.visit_id, heard):
             return

@@ -1,4 +1,4 @@
-"""What must hold of one world: at every save and call, and at the end."""
+"""All invariants of one world: at every save and call, and at the end."""
 
 from tests.simulation.cloud import Cloud
 from tests.simulation.endings import Endings
@@ -12,7 +12,7 @@ from tests.simulation.world import World
 
 
 def watch(world: World, cloud: Cloud, phones: Phones, releases: Releases) -> Endings:
-    """Have `breach` of the world say what breaks; the answer judges the world at its end."""
+    """Watch the world and report broken invariants to `world.breach`; return the final checks."""
     Saves(world)
     OwnersWork(world)
     Holders(world, cloud.model, cloud.rules)

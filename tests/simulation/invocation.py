@@ -1,4 +1,4 @@
-"""One call of an entry point by the platform, and who is at work just now."""
+"""Calls of entry points by the platform, and the current call."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Invocation:
-    """One call of an entry point by the platform: what a crash takes with it."""
+    """One call of an entry point by the platform; a crash ends it as a whole."""
 
     __slots__ = (
         "attempt",
@@ -47,7 +47,7 @@ class Invocation:
         self.faults[visit_id] = self.faults.get(visit_id, 0) + 1
 
     def hits(self, visit_id: str | None) -> int:
-        """The faults so far in the work on one visit; a death counts for all visits."""
+        """The faults so far in the work on one visit; a crash counts for all visits."""
         ends = self.is_dead + self.timed_out + self.instance.shutdown.has_begun
         return self.faults.get(visit_id, 0) + 100 * ends
 

@@ -1,4 +1,4 @@
-"""How often each kind of trouble happens in a world: named levels of faults."""
+"""Named levels of faults: how often each kind of fault happens in a world."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,7 +17,7 @@ class Level:
     crash_before: float = 0.0
     crash_after: float = 0.0
     crash_after_paying: float = 0.0
-    # of the invocations (a crash takes the others of its instance along)
+    # of the invocations (a crash also ends the others of its instance)
     crash: float = 0.0
     told_to_end: float = 0.0
     zombie: float = 0.0
@@ -152,7 +152,7 @@ LEVELS: Final = {
     ),
 }
 LEVELS["crowded"] = replace(LEVELS["heavy"], few_places=1.0, rush=1.0)
-"""As heavy, with few places at the provider, for which all visits compete at the same moment."""
+"""As heavy, and all visits compete for few permits at the same moment."""
 LEVELS["fickle"] = replace(
     LEVELS["crowded"], replaced=0.6, cancelled=0.3, deleted=0.3, job_takes_hours=0.1
 )
@@ -160,7 +160,7 @@ LEVELS["fickle"] = replace(
 LEVELS["repeating"] = replace(LEVELS["heavy"], storm=1.0, duplicate=0.6, delayed=0.6)
 """As heavy, with Retry-After from the dependencies, and repeated messages."""
 LEVELS["queueing"] = replace(LEVELS["normal"], few_places=1.0, rush=1.0)
-"""As normal, and all visits compete for few places at the same moment."""
+"""As normal, and all visits compete for few permits at the same moment."""
 LEVELS["consenting"] = replace(
     LEVELS["heavy"], no_consent_asked=1.0, consent_later=1.0, consent_given=1.0, cancelled=0.4
 )
@@ -168,7 +168,7 @@ LEVELS["consenting"] = replace(
 LEVELS["impatient"] = replace(LEVELS["heavy"], impatient=1.0)
 """As heavy, and visits expire while a worker holds their lease."""
 LEVELS["rationed"] = replace(LEVELS["normal"], rationed=1.0)
-"""As normal, and the quota lets some of the recordings wait for longer than visits may idle."""
+"""As normal, and some recordings wait for the quota for longer than visits may idle."""
 LEVELS["poisoned"] = Level(poison=0.2, few_places=1.0, rush=1.0)
 """Poison pills: some recordings crash the worker that opens them; nothing else goes wrong."""
 LEVELS["unpaid"] = Level(unpaid_for_days=1.0)
@@ -176,19 +176,19 @@ LEVELS["unpaid"] = Level(unpaid_for_days=1.0)
 LEVELS["disputed"] = replace(LEVELS["heavy"], unpaid=1.0)
 """As heavy, and a provider refuses the deployment for some hours."""
 LEVELS["odd"] = Level(bad_order=0.15)
-"""Some recordings cannot be ordered, for a reason that is not known; nothing else goes wrong."""
+"""The provider refuses some recordings for an unknown reason; nothing else goes wrong."""
 LEVELS["hung"] = Level(job_hangs=0.3)
 """The first job of a recording may hang for a day; nothing else goes wrong."""
 LEVELS["unmeasurable"] = Level(kills_measuring=0.2, few_places=1.0, rush=1.0)
-"""Some recordings kill the process that measures them, and not the one that asked for it."""
+"""Some recordings kill the measuring process, and not the process that started it."""
 LEVELS["searching"] = replace(LEVELS["normal"], crash_after_paying=0.7, long_list=1.0)
-"""As normal, many workers crash after an order, and their jobs are in a long list."""
+"""As normal, many workers crash after an order, and the provider's list of jobs is long."""
 LEVELS["takes"] = replace(LEVELS["heavy"], second_take=0.4, bad_recording=0.25)
-"""As heavy, visits are recorded in several files, of which many bring nothing."""
+"""As heavy, and visits have several files, many of them flawed."""
 LEVELS["stopped_takes"] = replace(
     LEVELS["crowded"], second_take=0.5, cancelled=0.6, impatient=0.5, job_takes_hours=0.1
 )
-"""As crowded, visits have several files, and are cancelled or expire while jobs run on."""
+"""As crowded, and visits of several files are cancelled or expire while jobs run on."""
 LEVELS["holding"] = replace(
     LEVELS["heavy"],
     held=0.6,
@@ -198,23 +198,22 @@ LEVELS["holding"] = replace(
     deleted=0.25,
     erased=0.25,
 )
-"""As heavy; visits come under legal hold at any moment, and backups bring back what was deleted."""
+"""As heavy, and operators set legal holds and restore deleted visits at any moment."""
 LEVELS["erasing"] = replace(LEVELS["heavy"], deleted=1.0)
 """As heavy, and all users delete their visits."""
-
 LEVELS["unreadable"] = Level(unreadable=0.3, broken_part=0.5, poison=0.1, few_places=1.0, rush=1.0)
 """A newer release was rolled back, and some documents cannot be read; nothing else goes wrong."""
 LEVELS["rolled_back"] = replace(LEVELS["heavy"], unreadable=0.3, broken_part=0.3, deleted=0.3)
 """As heavy, and some documents cannot be read for hours."""
 LEVELS["mixed"] = replace(LEVELS["normal"], mixed=1.0, newer_value=0.3, few_places=1.0)
-"""As normal, and half of the instances write what the others cannot read."""
+"""As normal, and half of the instances write documents that the others cannot read."""
 LEVELS["fruitless"] = Level(
     bad_recording=0.4, cancelled=0.2, replaced=0.2, job_fails=0.2, impatient=0.3, retry_asked=0.2
 )
-"""Many recordings bring nothing, and owners stop visits; nothing else goes wrong."""
+"""Many recordings are flawed, and owners stop visits; nothing else goes wrong."""
 LEVELS["capped"] = Level(capped=1.0, rush=1.0)
-"""A cap of new orders an hour that most visits have to wait for; nothing else goes wrong."""
+"""An hourly cap on new orders makes most visits wait; nothing else goes wrong."""
 LEVELS["capped_heavy"] = replace(LEVELS["heavy"], capped=1.0, few_places=0.5)
-"""As heavy, with such a cap."""
+"""As heavy, with the hourly cap on new orders."""
 LEVELS["backlog"] = Level(backlog=1.0)
 """Tasks wait in the queue for hours; nothing else goes wrong."""

@@ -1,4 +1,4 @@
-"""An event loop that owns time: no I/O, no waiting, and the next callback is picked by the seed."""
+"""An event loop with simulated time: no I/O and no waiting; the seed picks the next callback."""
 
 import asyncio
 import heapq
@@ -10,10 +10,9 @@ from typing import Any
 
 
 class SimulatedLoop(asyncio.AbstractEventLoop):
-    """Runs until nothing is left to do; time jumps whenever nothing is ready.
+    """Runs until no callback is left; when none is ready, time jumps to the next timer.
 
-    Of all callbacks that are ready, any may be next: whatever order the code relies on without
-    saying so is broken by some seed.
+    Any ready callback may run next: if the code relies on an unstated order, some seed breaks it.
     """
 
     def __init__(self, rng: Random) -> None:
@@ -28,7 +27,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self.broken: BaseException | None = None
 
     def run(self, until: float) -> None:
-        """Run what there is to run, up to the instant `until` or a call of `stop`."""
+        """Run callbacks up to the instant `until` (seconds) or a call of `stop`."""
         ready, timers, pick = self._ready, self._timers, self._pick
         events._set_running_loop(self)
         try:
@@ -57,16 +56,15 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 raise self.broken
 
     def stop(self) -> None:
-        """Run nothing more."""
         self._stopped = True
 
     def close(self) -> None:
-        """Drop what is still waiting: invocations that were killed, and all others after a stop."""
+        """Drop waiting tasks: killed invocations, and after a stop all others."""
         for task in self._tasks:
             if not task.done():
                 try:
                     task.get_coro().close()
-                except RuntimeError:  # it waits in its own clean-up: it was killed all the same
+                except RuntimeError:  # the killed task waits in its own clean-up
                     continue
         self._tasks.clear()
         self._ready.clear()
@@ -101,7 +99,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def create_task(self, coro: Any, *, name: Any = None, context: Any = None) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
-        task._log_destroy_pending = False  # type: ignore[attr-defined]  # the killed are many
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # many are killed
         self._tasks.append(task)
         return task
 
@@ -123,8 +121,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        # A result that nobody fetched is the invocation's business; a callback of ours that fails
-        # is a bug of the simulator.
+        # An unfetched result is up to the invocation; a failed callback is a bug of the simulator.
         if "handle" in context and self.broken is None:
             self.broken = context.get("exception")
             self.stop()

@@ -1,4 +1,4 @@
-"""The model, with a bill, and the rules, which cost nothing."""
+"""The model, which bills each answer, and the rules, which are free."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,12 +14,12 @@ from tests.simulation.invocation import Invocation, current
 from tests.simulation.words import heard_in, label, spoken_of, summary_of
 from tests.simulation.world import World
 
-INVENTED = Statement(text="Nobody said so.", evidence=["u99"])
+INVENTED = Statement(text="No such statement.", evidence=["u99"])
 
 
 @dataclass
 class Answer:
-    """One answer of the model: paid for, whether it is heard or not."""
+    """One answer of the model; it is billed even if the caller never receives it."""
 
     visit_id: str
     generation: int
@@ -32,11 +32,11 @@ class Answer:
 
     @property
     def is_bad(self) -> bool:
-        """Whether another one is asked for, or none is."""
+        """Whether the answer failed or cites an utterance that does not exist."""
         return isinstance(self.summary, BadAnswer) or bool(self.summary.education)
 
     def heard(self) -> "Answer":
-        """Somebody got it."""
+        """The caller gets the answer."""
         self.was_heard = True
         return self
 
@@ -89,7 +89,7 @@ class Model:
 
 
 class Rules:
-    """The summary that needs no model, and costs nothing."""
+    """The summarizer by rules: needs no model and is free."""
 
     source: Source = "rules"
 
@@ -97,7 +97,7 @@ class Rules:
         self._world = world
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        if not transcript.utterances:  # the visit was deleted a moment ago
+        if not transcript.utterances:  # the visit was just deleted
             raise Permanent(ErrorCode.SUMMARY_INVALID)
         heard = heard_in(transcript.utterances)
         visit_id, generations = heard[0][0], label(each for _, each in heard)
@@ -107,7 +107,7 @@ class Rules:
         return summary_of(transcript, 0)
 
     def has_nothing_to_say(self, visit_id: str, generations: str) -> bool:
-        """The same for the same words, however often they are asked."""
+        """Whether the rules find nothing; always the same for the same recordings."""
         digest = sha256(f"{self._world.seed}/{visit_id}/{generations}".encode()).digest()
         share: float = self._world.options.level.nothing_to_say
         return digest[0] < 256 * share

@@ -1,4 +1,4 @@
-"""The way from an instance to a dependency and back: what may go wrong goes wrong here."""
+"""Requests from an instance to a dependency and back, with injected faults."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -28,15 +28,14 @@ PAID: Final = ("submit", "summarize")
 HEEDS_RETRY_AFTER: Final = (Dependency.AUDIO, Dependency.TRANSCRIPTION, Dependency.MODEL)
 
 LATEST_ARRIVAL_S: Final = 10.0
-"""How much later than it was sent a request may arrive, whether anybody still waits or not."""
-
+"""Longest delay of a request on its way; it may arrive after the caller stopped waiting."""
 
 NOT_THE_VISITS: Final = ("webhook", "hold", "release")
-"""Calls whose Retry-After is not the visit's: the provider, or the operator, repeats them."""
+"""Invocations after which Retry-After binds no visit: the provider or the operator repeats them."""
 
 
 class Network:
-    """Requests that get lost, come late, or whose answers do."""
+    """Sends requests; requests and answers may be lost or late."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -56,10 +55,9 @@ class Network:
         visit_id: str | None = None,
         takes_s: float = 0.0,
     ) -> Any:
-        """The result of `effect`, which happens when the request arrives, if it arrives.
+        """The result of `effect`, which happens if and when the request arrives.
 
-        The policy is the real one. Where nothing goes wrong at first, it has nothing to do and is
-        left out.
+        `policy` is the real retry policy; it is skipped if the first try has no fault.
         """
         invocation = current.get()
         visit_id = visit_id or about_visit.get()
@@ -96,16 +94,16 @@ class Network:
     ) -> Any:
         answer = self._loop.create_future()
         if invocation.is_dead:
-            return answer  # which never comes
+            return answer  # no result ever arrives
         if fate is Fate.TOO_MANY and visit_id is not None:
-            # Who is told to wait is the attempt that asked: a newer recording is another matter.
+            # Retry-After binds the attempt that asked; a newer recording begins another attempt.
             stored = self._documents.get(visit_id)
             self._attempt_of[answer] = stored.visit.attempt if stored else 0
         if dependency in PROVIDERS:
             for watch in self._world.on_call:
                 watch(invocation, dependency, operation, visit_id)
         if self.asked_to_wait and visit_id is not None:
-            self._check_patience(invocation, dependency, operation, visit_id)
+            self._check_retry_after(invocation, dependency, operation, visit_id)
         there = self._rng.random() * 0.2 if self._rng.random() < 0.4 else 0.0
         if fate is not None:
             invocation.hit(visit_id)
@@ -135,9 +133,9 @@ class Network:
         takes_s: float,
         fate: Fate | None,
     ) -> None:
-        nobody_waits = invocation.is_dead or answer.done()
-        if nobody_waits and self._rng.random() < 0.5:
-            return  # it had not left the machine yet
+        is_abandoned = invocation.is_dead or answer.done()
+        if is_abandoned and self._rng.random() < 0.5:
+            return  # the request had not left the machine yet
         error: Exception | None = None
         result: Any = None
         back = takes_s or (self._rng.random() * 0.2 if self._rng.random() < 0.4 else 0.0)
@@ -204,11 +202,11 @@ class Network:
         if error is None:
             try:
                 result = result.heard() if hasattr(result, "heard") else result
-            except Exception as told:  # the answer is an error
-                answer.set_exception(told)
+            except Exception as failure:  # the answer is an error
+                answer.set_exception(failure)
                 return
             if self.asked_to_wait and dependency in HEEDS_RETRY_AFTER:
-                # Whoever is answered after all knows better than who was told to wait.
+                # A successful answer is newer information than an earlier Retry-After.
                 for key in [key for key in self.asked_to_wait if key[:2] == (dependency, visit_id)]:
                     del self.asked_to_wait[key]
             answer.set_result(result)
@@ -219,7 +217,7 @@ class Network:
             and visit_id is not None
             and dependency in HEEDS_RETRY_AFTER
             and invocation.kind not in NOT_THE_VISITS
-            and operation != "hold"  # of an event or an operator, who come when they do
+            and operation != "hold"  # an event or an operator repeats it at any time
         ):
             stored = self._documents.get(visit_id)
             if stored is not None:
@@ -227,29 +225,29 @@ class Network:
                 attempt = self._attempt_of.get(answer, stored.visit.attempt)
                 key = (dependency, visit_id, attempt)
                 known = self.asked_to_wait.get(key)
-                if known is None or invocation.began_at > known[2]:  # of two at once, the first
+                if known is None or invocation.began_at > known[2]:  # keep the first of two
                     self.asked_to_wait[key] = (until, invocation, self._loop._now)
         answer.set_exception(error)
 
-    def _check_patience(
+    def _check_retry_after(
         self, invocation: Invocation, dependency: Dependency, operation: str, visit_id: str
     ) -> None:
-        """Who was asked to come back later comes back later, and so does whoever takes over."""
+        """A worker honours Retry-After, as does a worker that takes over the visit."""
         stored = self._documents.get(visit_id)
         if stored is None or invocation.kind == "webhook" or operation == "hold":
             return
         asked = self.asked_to_wait.get((dependency, visit_id, stored.visit.attempt))
         if asked is None:
             return
-        until, told, told_at = asked
-        if invocation is not told and invocation.began_at <= told_at:
-            return  # it set out before anybody knew
-        # Whoever was told may have been stopped before it could pass it on.
-        may_have_lost_it = told.hits(visit_id) > 1
-        if self._loop._now < until - 0.5 and not may_have_lost_it:
+        until, informed, informed_at = asked
+        if invocation is not informed and invocation.began_at <= informed_at:
+            return  # it began before the answer with Retry-After
+        # The informed worker may have stopped before it saved the Retry-After.
+        may_be_unsaved = informed.hits(visit_id) > 1
+        if self._loop._now < until - 0.5 and not may_be_unsaved:
             self._world.breach(
                 "retryAfterIgnored",
                 visit_id,
                 f"{invocation.name} calls {dependency}.{operation} {until - self._loop._now:.0f} s "
-                f"before the time that {told.name} was told",
+                f"before the Retry-After that {informed.name} received",
             )

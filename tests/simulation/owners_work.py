@@ -1,4 +1,4 @@
-"""Owners complete, edit and date action items at any moment; no summary may lose that."""
+"""Owners complete, edit and date action items at any moment; no new summary loses these changes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,22 +10,22 @@ from lumimd.domain.visit import Action, Visit
 from tests.simulation.world import World
 
 SHARE: Final = 0.7
-"""Owners who work on an item of a summary."""
+"""Share of the summaries with items that the owner works on."""
 
 WITHIN_S: Final = (1.0, 60.0, 7200.0)
-"""When owners have read a summary."""
+"""Time until the owner works on an item, after the summary is stored."""
 
 AT_ONCE_S: Final = (0.01, 0.1)
-"""While the next one is being saved."""
+"""The same while the next summary is being saved."""
 
 TIMES_AT_ONCE: Final = 2
-"""So often at most while one summary is saved: a save may lose as many races, and some more."""
+"""Limit of such edits while one summary is saved: a save may lose that many races and more."""
 
 MARKS: Final = ("text", "completed", "due_date")
 
 
 class OwnersWork:
-    """The owners' work in one world. It draws from a source of its own: no other draw changes."""
+    """The owners' work in one world; its own random source leaves all other draws unchanged."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -47,7 +47,7 @@ class OwnersWork:
             self._works_within(WITHIN_S, visit.action_ids)
 
     def _at_reading(self, visit_id: str) -> None:
-        """Another summary is about to be saved."""
+        """A worker read the items and is about to save another summary."""
         self._at_once[visit_id] += 1
         if self._at_once[visit_id] > TIMES_AT_ONCE:
             return
@@ -55,7 +55,7 @@ class OwnersWork:
         self._works_within(AT_ONCE_S, [each.action_id for each in found])
 
     def _forget(self, visit_id: str) -> None:
-        """A backup has brought the items back as they were then."""
+        """A backup has restored an earlier state of the items."""
         self._restored.add(visit_id)
         of_backup = [name for name, each in self._marked.items() if each.visit_id == visit_id]
         for name in of_backup:
@@ -68,7 +68,7 @@ class OwnersWork:
                 self._world.after(seconds, self._work_on, action_id)
 
     def _work_on(self, action_id: str) -> None:
-        """As the security rules allow it: the item is changed, and the visit is not."""
+        """Change an item, but not its visit, as the security rules allow."""
         actions, now = self._world.documents.actions, self._world.now()
         action = actions.get(action_id)
         if action is None:

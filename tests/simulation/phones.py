@@ -1,4 +1,4 @@
-"""The owners: they upload, and change their minds at any moment."""
+"""The owners: they upload, edit, cancel, retry and delete at any moment."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,18 +24,18 @@ def user_of(visit_id: str) -> str:
 
 
 def path_of(visit_id: str) -> str:
-    """Where the recording of a visit is."""
+    """The path of the (first) recording of a visit."""
     return f"{folder_of(visit_id)}audio.m4a"
 
 
 def folder_of(visit_id: str) -> str:
-    """Where everything of a visit is."""
+    """The folder of all recordings of a visit."""
     return f"visits/{user_of(visit_id)}/{visit_id}/"
 
 
 @dataclass
 class Ask:
-    """Something that an owner asked for; `answered_at` is when it was promised, if ever."""
+    """A request of an owner; `answered_at` is the time of its answer with 200, if any."""
 
     visit_id: str
     action: str
@@ -46,12 +46,12 @@ class Ask:
 
 
 class Phones:
-    """The owners of all visits. `on_promised` hears of what was answered with 200."""
+    """The owners of all visits. `on_promised` gets each request answered with 200."""
 
     def __init__(self, world: World, cloud: Cloud, events: StorageEvents) -> None:
         self._world, self._cloud, self._events = world, cloud, events
         numbers = range(world.options.visits)
-        names = "a" * 4 + "bcde" if world.is_capped else "v"  # one of the users has half of them
+        names = "a" * 4 + "bcde" if world.is_capped else "v"  # user-a has half of the visits
         self.visit_ids = [f"{names[number % len(names)]}{number}" for number in numbers]
         self.asks: dict[tuple[str, str], list[Ask]] = {}
         self.never_uploaded: set[str] = set()
@@ -59,15 +59,15 @@ class Phones:
         self.last_action_at = 0.0
 
     def asked(self, visit_id: str, action: str) -> list[Ask]:
-        """What was asked of a visit, in order."""
+        """The requests for `action` on a visit, in order."""
         return self.asks.get((visit_id, action), [])
 
     def was_promised(self, visit_id: str, action: str) -> bool:
-        """Whether it was asked for and answered with 200."""
+        """Whether a request for `action` was answered with 200."""
         return any(ask.answered_at is not None for ask in self.asked(visit_id, action))
 
     def plan(self) -> None:
-        """Put the days of all owners into the calendar."""
+        """Schedule the actions of all owners."""
         for visit_id in self.visit_ids:
             self._plan(visit_id)
 
@@ -75,7 +75,7 @@ class Phones:
         world, chance = self._world, self._world.faults.chance
         at = world.rng.uniform(0, UPLOADS_WITHIN_S)
         if world.is_rush:
-            at = 300.0 * (at // 300.0) + world.rng.random()  # a few moments of it
+            at = 300.0 * (at // 300.0) + world.rng.random()  # all uploads come in a few bursts
         created_at = at
         if world.rng.random() < 0.2:
             created_at *= world.rng.random()
@@ -104,7 +104,7 @@ class Phones:
             if chance(f"{action}_asked"):
                 for _ in range(3):
                     asked_at = at + self._sometime()
-                    for _ in range(2):  # people click twice
+                    for _ in range(2):  # owners click twice
                         self._at(asked_at, self._ask, visit_id, action)
                         asked_at += world.rng.choice((0.0, 20.0, 40.0)) * world.rng.random()
         begins = world.rng.choice((created_at, at))
@@ -126,17 +126,17 @@ class Phones:
             self._at(at, self._upload, visit_id, True)
 
     def _sometime(self) -> float:
-        """Mostly within minutes; some people come back the next day."""
+        """A random delay in seconds: mostly minutes, sometimes until the next day."""
         rng = self._world.rng
         longest = rng.choice((5.0, 120.0, 600.0, 7200.0)) if rng.random() < 0.95 else 40 * 3600.0
         return longest * rng.random()
 
-    def _at(self, when: float, what: Any, visit_id: str, *more: Any, **fields: Any) -> None:
+    def _at(self, when: float, act: Any, visit_id: str, *more: Any, **fields: Any) -> None:
         self.last_action_at = max(self.last_action_at, when)
-        self._world.loop.call_at(when, lambda: what(visit_id, *more, **fields))
+        self._world.loop.call_at(when, lambda: act(visit_id, *more, **fields))
 
     def _create_directly(self, visit_id: str) -> None:
-        """As the security rules allow it: a visit that nobody has looked at yet."""
+        """Create a visit in the database, as the security rules allow."""
         documents, now = self._world.documents, self._world.now()
         if documents.get(visit_id) is None and visit_id not in documents.receipts:
             visit = Visit(
@@ -195,7 +195,7 @@ class Phones:
         self._events.publish(upload)
 
     def _edit_directly(self, visit_id: str) -> None:
-        """As the security rules allow it; one's own write is seen at once."""
+        """Edit the title in the database, as the security rules allow; it is visible at once."""
         world = self._world
         stored = world.documents.get(visit_id)
         if stored is not None and not stored.visit.legal_hold:

@@ -1,7 +1,7 @@
 """The platform: the bucket's events, the queue, the scheduler, and the provider's webhook.
 
-They call the entry points as `main.py` does, with the real replies, and treat an answer as the
-platform's own machinery does.
+They call the entry points as `main.py` does, with the real replies, and react to each answer as the
+real platform does.
 """
 
 from collections.abc import Awaitable
@@ -26,14 +26,14 @@ EVENT_KEPT_S: Final = 24 * 3600.0
 
 
 class StorageEvents:
-    """Finalize events: at least once, in any order, again after a failure, for a day."""
+    """Finalize events: at-least-once delivery in any order, with retries for a day."""
 
     def __init__(self, world: World, cloud: Cloud) -> None:
         self._world, self._cloud = world, cloud
         self.first_delivered: dict[tuple[str, int], float] = {}
 
     def publish(self, upload: Upload) -> None:
-        """Deliver it some time, perhaps twice."""
+        """Deliver the event after a random delay, perhaps twice."""
         for _ in range(2 if self._world.faults.chance("duplicate") else 1):
             self._world.after(
                 _delay_s(self._world), self._deliver, upload, 0, self._world.loop.time()
@@ -63,7 +63,7 @@ class StorageEvents:
 
 
 class Webhook:
-    """The provider tells that a job has ended: ten tries, ten seconds apart, unless told 4xx."""
+    """The provider's webhook: ten tries, ten seconds apart, until a 200 or a 4xx."""
 
     TRIES = 10
     PATIENCE_S = 10.0
@@ -80,7 +80,7 @@ class Webhook:
         for _ in range(2 if world.faults.chance("duplicate") else 1):
             world.after(_delay_s(world), self._deliver, job.visit_id, job.attempt, job, 1)
         if world.faults.chance("mixed_up"):
-            # Somebody who knows our secret names another visit's job.
+            # A caller with the right secret names the job of another visit.
             others = list(world.documents.visits.values())
             if not others:
                 return
@@ -91,7 +91,7 @@ class Webhook:
     def _deliver(self, visit_id: str, attempt: int, job: OrderedJob, tries: int) -> None:
         world = self._world
         before = world.documents.get(visit_id)
-        # News from the provider itself is a reason to ask it before the time it asked for.
+        # A webhook permits a call to the provider before Retry-After has passed.
         world.network.asked_to_wait.pop((Dependency.TRANSCRIPTION, visit_id, attempt), None)
 
         def on_reply(status: int) -> None:
@@ -114,7 +114,7 @@ class Webhook:
     def _check_acknowledged(
         self, visit_id: str, attempt: int, job: OrderedJob, was_there: bool
     ) -> None:
-        """A webhook that was answered with 200 is dealt with, or the visit is due at once."""
+        """After a 200 to the webhook, the job is collected or the visit is due at once."""
         stored = self._world.documents.get(visit_id)
         if not was_there or stored is None or job.visit_id != visit_id or job.gone:
             return
@@ -139,7 +139,7 @@ class Webhook:
 
 
 class Queue:
-    """Delivers tasks at least once, in any order; some get lost."""
+    """The task queue: at-least-once delivery in any order; some tasks get lost."""
 
     def __init__(self, world: World, cloud: Cloud) -> None:
         self._world, self._cloud = world, cloud
@@ -157,7 +157,7 @@ class Queue:
             world.after(delay_s, self._deliver, visit_id, attempt, request, 0)
 
     def _check_saved_first(self, visit_id: str, attempt: int, request: int) -> None:
-        """Effects come after the save: a task that runs at once must find its visit."""
+        """Effects follow the save: a task that runs at once must find its visit."""
         if visit_id in self._world.documents.receipts:
             return
         stored = self._world.documents.get(visit_id)
@@ -185,7 +185,7 @@ class Queue:
 
 
 class Scheduler:
-    """A tick a minute. One at which nobody is due or in line would find nothing: left out."""
+    """Ticks once a minute; it skips ticks at which no visit is due or in the fair queue."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -196,7 +196,7 @@ class Scheduler:
         first = self._world.documents.first_wake_at()
         if first is None:
             return
-        if self._world.documents.in_line:
+        if self._world.documents.queued:
             first = self._world.now()
         due_s = (first - START).total_seconds()
         minute = max(int(self._world.loop.time() // 60) + 1, ceil(due_s / 60))
@@ -215,16 +215,16 @@ class Scheduler:
 
 
 class Retention:
-    """Comes by every hour; here at night, and when unfinished visits are old enough."""
+    """The hourly retention run; simulated only at night and when unfinished visits can expire."""
 
     def __init__(self, world: World) -> None:
         nights = [60.0 + (AT_HOUR - START.hour + 24 * day) * 3600.0 for day in (0, 1, 2)]
         expiry = world.policy.expires_after.total_seconds()
         for at in (*nights, *(expiry + hour * 3600.0 for hour in range(1, 6))):
             if at > 0:
-                world.loop.call_at(at, self._come_by, world)
+                world.loop.call_at(at, self._run, world)
 
-    def _come_by(self, world: World) -> None:
+    def _run(self, world: World) -> None:
         world.invoke("retention", lambda services: _task(retain.hourly(services)))
 
 

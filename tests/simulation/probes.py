@@ -1,4 +1,4 @@
-"""Of a provider whose breaker is not closed, one probe asks in each period."""
+"""Invariant: while a provider's breaker is not closed, only one probe at a time calls it."""
 
 from tests.simulation.breakers import Breakers
 from tests.simulation.faults import Dependency
@@ -18,21 +18,21 @@ class Probes:
     def _at_call(
         self, invocation: Invocation, dependency: Dependency, operation: str, visit_id: str | None
     ) -> None:
-        """Of a provider whose breaker is not closed, only the elected probe may ask.
+        """While the provider's breaker is not closed, only the elected probe may call it.
 
-        To have a copy deleted goes past the breaker: nobody waits for it, and it is asked for once.
+        Deleting a copy bypasses the breaker: no worker waits for it, and it is tried once.
         """
         if operation == "delete":
             return
         call = (invocation.name, visit_id, dependency.value)
         if call in self._admitted:
-            return  # it repeats what it was let in for, maybe before the breaker opened
+            return  # a repeated call was admitted before, maybe while the breaker was closed
         self._admitted.add(call)
         breaker = self._breakers.known_to_all(dependency.value)
         if breaker is None or breaker.probe is None:
             return
         if self._breakers.is_in_trouble(invocation.instance):
-            return  # it could not know: who cannot read the breaker's store calls all the same
+            return  # an instance that cannot read the breaker store calls the provider anyway
         asked = self._asked.setdefault(breaker.probe.holder, set())
         asked.add(call)
         if len(asked) > 1:

@@ -1,4 +1,4 @@
-"""What an owner was promised is done: checked when it is promised, and at the end."""
+"""Invariants of requests answered with 200: each takes effect, at once and at the end."""
 
 from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import ProcessingStatus, Visit
@@ -7,7 +7,7 @@ from tests.simulation.world import World
 
 
 class Promises:
-    """Watches the answers that owners get."""
+    """Watches the answers to owners."""
 
     def __init__(self, world: World, phones: Phones) -> None:
         self._world, self._phones = world, phones
@@ -27,7 +27,7 @@ class Promises:
             self._ignored(ask, f"attempt {visit.attempt}")
         if ask.action == "give_consent" and visit.consent is None:
             self._ignored(ask, "there is none")
-        # A first recording begins what was cancelled, in the same attempt.
+        # A first recording restarts a cancelled visit in the same attempt.
         goes_on = visit.attempt == before.attempt and before.audio is not None
         if ask.action == "cancel" and goes_on and not visit.processing_status.is_terminal:
             self._ignored(ask, f"it is {visit.processing_status}")
@@ -36,7 +36,7 @@ class Promises:
         self._world.breach(f"{ask.action}Ignored", ask.visit_id, detail)
 
     def at_the_end(self, visit: Visit) -> None:
-        """Check what must still be so."""
+        """Check the title and the consent of a finished visit."""
         self.check_title(visit)
         error = visit.processing_error
         if (
@@ -49,7 +49,7 @@ class Promises:
             self._world.breach("give_consentIgnored", visit.visit_id, "still missing")
 
     def check_title(self, visit: Visit) -> None:
-        """The title is the one that was given last; of two at once, either."""
+        """The title is the last one given; of two concurrent ones, either."""
         asks = self._phones.asked(visit.visit_id, "change")
         latest = max((ask.asked_at for ask in asks if ask.answered_at is not None), default=-1.0)
         allowed = {

@@ -1,12 +1,11 @@
-"""Documents of a newer release: rolled back from, or running beside this one.
+"""Documents of a newer release, which was rolled back or runs beside this one.
 
     unreadable   of the visits: no instance can read them for hours, nor their pages and receipts
-    mixed        of the worlds: half of the instances are of a newer release
-    newer_value  of the saves of a newer instance: the older ones cannot read that visit any more
+    mixed        of the worlds: half of the instances run a newer release
+    newer_value  of the saves of a newer instance: older instances can no longer read that visit
     broken_part  of the worlds: for hours one part of the scheduled run raises an unforeseen error
 
-A visit that can be read all the time must not notice any of it; one that cannot goes on when it
-can, and meanwhile nothing of it is written over.
+Readable visits are not affected. An unreadable visit is never overwritten; later it resumes.
 """
 
 from random import Random
@@ -22,17 +21,17 @@ from tests.simulation.world import START, World
 HOUR_S: Final = 3600.0
 
 LONGEST_S: Final = 4 * HOUR_S
-"""How long documents are unreadable; less than a visit may wait in line."""
+"""Longest time that documents are unreadable; less than a visit may wait in the fair queue."""
 
 OTHERS_WITHIN_S: Final = 2 * HOUR_S
-"""In a world in which nothing else goes wrong, sixty visits on six places take less."""
+"""Without other faults, sixty visits with six permits take less than this."""
 
 AFTERWARDS_S: Final = 3 * HOUR_S
-"""A visit that can be read again is looked at as rarely as one that was held for so long."""
+"""A visit that is readable again is checked as rarely as a visit held for the same time."""
 
 
 class Releases:
-    """Which documents which instances can read, over the days of one world."""
+    """Decides at each time which instances of one world can read which documents."""
 
     def __init__(self, world: World, cloud: Cloud, phones: Phones) -> None:
         self._world, self._cloud, self._phones = world, cloud, phones
@@ -40,12 +39,12 @@ class Releases:
         self._until: dict[str, float] = {}
         self._ended_at: dict[str, float] = {}
         self._is_mixed = world.faults.chance("mixed")
-        world.documents.on_unreadable = self._noted
+        world.documents.on_unreadable = self._note_unreadable
         world.documents.can_read_all = self._is_newer
         world.on_saved.append(self._at_save)
 
     def plan(self) -> None:
-        """Put rollbacks and their damage into the calendar."""
+        """Schedule rollbacks and their effects."""
         world = self._world
         for visit_id in self._phones.visit_ids:
             if world.faults.chance("unreadable"):
@@ -64,10 +63,10 @@ class Releases:
             world.after(begins, self._break, True)
             world.after(begins + LONGEST_S, self._break, False)
         if self._is_mixed:
-            world.after(LONGEST_S, self._is_everywhere)
+            world.after(LONGEST_S, self._complete_rollout)
 
     def at_the_end(self) -> None:
-        """Judge a world in which nothing else went wrong."""
+        """Check the durations in a finished world without other faults."""
         if not self._world.options.level.unreadable:
             return
         for visit_id, ended_at in self._ended_at.items():
@@ -86,7 +85,7 @@ class Releases:
                 self._world.breach("othersStopped", visit_id, took)
 
     def _roll_back(self, visit_id: str) -> None:
-        """The newer release has written it, if it was there, and is gone."""
+        """The newer release has written the visit, if it exists, and is rolled back."""
         documents = self._world.documents
         if visit_id not in documents.visits and visit_id not in documents.receipts:
             del self._until[visit_id]
@@ -103,20 +102,20 @@ class Releases:
         self._world.note("release", None, "fault", f"the deletions are broken: {is_broken}")
         self._cloud.deletions.is_broken = is_broken
 
-    def _is_everywhere(self) -> None:
-        self._world.note("release", None, "fault", "the newer one is everywhere")
+    def _complete_rollout(self) -> None:
+        self._world.note("release", None, "fault", "all instances run the newer one")
         self._is_mixed = False
         self._world.documents.unreadable.clear()
 
     def _is_newer(self) -> bool:
-        """Whether the instance that asks is of the newer release."""
+        """Whether the current instance runs the newer release."""
         if not self._is_mixed:
             return False
         invocation = current.get(None)
         return invocation is not None and bool(invocation.instance.number % 2)
 
-    def _noted(self, visit_id: str) -> None:
-        """The invocation may not be able to save an answer that it has paid for."""
+    def _note_unreadable(self, visit_id: str) -> None:
+        """Count a fault: the invocation may be unable to save an answer that it paid for."""
         invocation = current.get(None)
         if invocation is not None:
             invocation.hit(visit_id)

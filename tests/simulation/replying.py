@@ -1,4 +1,4 @@
-"""How the API answers, as far as a caller tells answers apart."""
+"""The status codes of the API, as far as a caller distinguishes them."""
 
 from collections.abc import Awaitable
 from typing import Final
@@ -10,7 +10,7 @@ REFUSED: Final = 409
 
 
 async def reply_to_owner(work: Awaitable[object]) -> int:
-    """The status of the answer to what a caller asked for."""
+    """The status of the answer to a request."""
 
     async def unless_refused() -> None:
         nonlocal refused

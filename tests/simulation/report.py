@@ -1,4 +1,4 @@
-"""What a run found, as numbers and, where something broke, as the story of one visit."""
+"""The results of a run as numbers and, for a broken invariant, the trace of one visit."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ TRIED_AGAIN: Final = (
     "submission_retried",
     "summary_retried",
 )
-"""What each stands for one more try of a stage."""
+"""Events that each stand for one more try of a stage."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Report:
     story: str = ""
 
     def add(self, other: "Report") -> None:
-        """Count `other` in."""
+        """Add `other` to this report."""
         self.visits += other.visits
         for name in ("statuses", "breaches", "faults", "history", "codes", "calls"):
             getattr(self, name).update(getattr(other, name))
@@ -110,12 +110,12 @@ def story_of(
     visit_id: str | None,
     lines: int | None = LINES,
 ) -> str:
-    """The last events of one visit (None: of all), a line each: when, who, what."""
+    """The last events of one visit (None: of all), one a line: time, actor, event, detail."""
     of_it = [line for line in trace if visit_id is None or line[2] == visit_id]
-    told = []
-    for at, who, _, what, detail in of_it[-lines:] if lines else of_it:
-        told.append(f"{_time(at)}  {who:<14} {what:<16} {_text(detail)}".rstrip())
-    return "\n".join(told)
+    written = []
+    for at, actor, _, event, detail in of_it[-lines:] if lines else of_it:
+        written.append(f"{_time(at)}  {actor:<14} {event:<16} {_text(detail)}".rstrip())
+    return "\n".join(written)
 
 
 def _time(seconds: float) -> str:
@@ -128,7 +128,7 @@ def _text(detail: Any) -> str:
     if isinstance(detail, Stored):
         return f"(version {detail.version})"
     if isinstance(detail, Visit):
-        lease = f" claimed by {detail.lease.holder}" if detail.lease else ""
+        lease = f" leased by {detail.lease.holder}" if detail.lease else ""
         wake = f" wakeAt {detail.wake_at:%H:%M:%S}" if detail.wake_at else ""
         job = f" {detail.transcription.transcript_id}" if detail.transcription else ""
         return (

@@ -1,4 +1,4 @@
-"""One world, from its first upload to its end."""
+"""Runs one world, from its first upload to its end."""
 
 import gc
 import inspect
@@ -23,30 +23,29 @@ from tests.simulation.phones import Phones
 from tests.simulation.platform import Queue, Retention, Scheduler, StorageEvents, Webhook
 from tests.simulation.releases import Releases
 from tests.simulation.report import Report, story_of
-from tests.simulation.store_ports import Foreseen
+from tests.simulation.store_ports import InjectedBug
 from tests.simulation.world import EXPIRES_AFTER, Options, World
 
 INSTANCES: Final = 6
 QUIET_S: Final = EXPIRES_AFTER.total_seconds() + 8 * 3600.0
 
 RATIONED_S: Final = 3 * 86_400.0
-"""By then the quota has let everybody pass."""
+"""After this time the quota has admitted all visits."""
 
 BUGS: Final = ("bug", "wake_failed", "part_failed", "retention_failed", "reconciliation_failed")
-"""Log lines of what must not go wrong, unless something was not available."""
+"""Failures that break an invariant, unless a dependency was not available."""
 
 SMALL_BATCH: Final = 3
-"""Due visits of a page, where some cannot be read: so that they fill whole pages."""
+"""Due visits a page in a world with unreadable ones, so that these fill whole pages."""
 
 FEW_RECEIPTS: Final = 10
-"""Receipts of a page: instances die too often here for a call that goes through a hundred."""
+"""Receipts a page: instances crash too often here for one call to go through a hundred."""
 
 SMALL_PAGE_BYTES: Final = 150
-"""So that the short transcripts of a simulation have several pages."""
+"""Bytes a page, so that the short transcripts of a simulation have several pages."""
 
 
 def run_world(seed: int, options: Options) -> tuple[Report, World]:
-    """One world from its first upload to its end."""
     world = World(seed, options)
     cloud = Cloud(world)
     world.new_instance = lambda: Instance(cloud)
@@ -97,17 +96,17 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
 
 @contextmanager
 def _observed(world: World) -> Iterator[None]:
-    """Have the pipeline's own log lines in the trace, and its bugs among the breaches."""
+    """Write the pipeline's log lines to the trace, and its bugs to the breaches."""
     real = (logs.event, logs.failure, logs.about)
     is_coroutine = tenacity_utils.is_coroutine_callable
     pages, batch = Transcript.pages.__defaults__, recover.BATCH
     receipts, after_restore.PAGE = after_restore.PAGE, FEW_RECEIPTS  # type: ignore[misc]
 
     def event(name: str, severity: str = "info", **fields: Any) -> None:
-        world.note(_who(), about_visit.get(), name, fields.get("code"))
+        world.note(_actor(), about_visit.get(), name, fields.get("code"))
 
     def failure(name: str, error: BaseException, **fields: Any) -> None:
-        world.note(_who(), about_visit.get(), name, error)
+        world.note(_actor(), about_visit.get(), name, error)
         if name in BUGS and not isinstance(error, ExceptionGroup):
             _judge(world, error)
 
@@ -117,7 +116,7 @@ def _observed(world: World) -> Iterator[None]:
         recover.BATCH = SMALL_BATCH  # type: ignore[misc]
     tenacity_utils.is_coroutine_callable = _is_coroutine_callable
     collects = gc.isenabled()
-    gc.disable()  # who is cleaned up when must not depend on how much else there is
+    gc.disable()  # the order of clean-ups must not depend on the number of live objects
     try:
         yield
     finally:
@@ -131,26 +130,26 @@ def _observed(world: World) -> Iterator[None]:
 
 
 def _is_coroutine_callable(function: Any) -> bool:
-    """As tenacity's own, which takes a third of the time of a simulation."""
+    """A fast replacement for tenacity's check, which takes a third of a simulation's time."""
     return bool(getattr(function, "__code__", None)) and bool(
         function.__code__.co_flags & inspect.CO_COROUTINE
     )
 
 
 def _judge(world: World, error: BaseException) -> None:
-    if isinstance(error, Transient | Foreseen):
+    if isinstance(error, Transient | InjectedBug):
         return
     name = "illegalTransitions" if isinstance(error, IllegalTransition) else "bug"
     world.breach(name, about_visit.get(), f"{type(error).__name__}: {error}")
 
 
-def _who() -> str:
+def _actor() -> str:
     invocation = current.get(None)
     return invocation.name if invocation else "-"
 
 
 class _About:
-    """As `logs.about`: which visit the lines inside are about."""
+    """A replacement for `logs.about`: sets the visit that the log lines are about."""
 
     def __init__(self, **fields: Any) -> None:
         self._visit_id = fields.get("visitId")

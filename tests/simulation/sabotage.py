@@ -1,6 +1,6 @@
-"""Guards that can be removed, each by its name: the simulator must notice that each is missing.
+"""The table of removable guards: removing any of them must break an invariant in the simulator.
 
-A guard that nothing misses is dead code, or a promise that nobody watches.
+If removing a guard breaks no invariant, the guard is dead code or an invariant is missing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ async def _finds_nothing(self: Transcriptions, audio: Audio, without: Any = ()) 
 
 
 @asynccontextmanager
-async def _without_end(*args: Any) -> Any:
+async def _no_deadline(*args: Any) -> Any:
     yield
 
 
@@ -88,7 +88,7 @@ def _named_by_any_generation(self: Audio, url: str) -> bool:
     return f"/{self.storage_path}?" in url
 
 
-def _any_difference_is_news(visit: Visit, audio: Audio) -> events.Event:
+def _accept_any_generation(visit: Visit, audio: Audio) -> events.Event:
     if visit.audio is None:
         return events.AudioAccepted(None, audio)
     if audio.generation != visit.audio.generation:
@@ -96,14 +96,14 @@ def _any_difference_is_news(visit: Visit, audio: Audio) -> events.Event:
     return events.AudioRepeated(None)
 
 
-def _claimed_uncounted(visit: Visit, lease: Any) -> dict[str, Any]:
+def _lease_without_counting(visit: Visit, lease: Any) -> dict[str, Any]:
     return {"lease": lease, "wake_at": lease.until}
 
 
 _claims = events.SubmissionClaimed.changes
 
 
-def _deaths_uncounted(self: events.SubmissionClaimed, visit: Visit, now: Any) -> dict[str, Any]:
+def _crashes_uncounted(self: events.SubmissionClaimed, visit: Visit, now: Any) -> dict[str, Any]:
     return {**_claims(self, visit, now), "expired_leases": visit.expired_leases}
 
 
@@ -113,7 +113,7 @@ def _submissions_uncounted(
     return {**_claims(self, visit, now), "stage_tries": visit.stage_tries}
 
 
-def _everybody_probes(breaker: Any, holder: str, now: Any, policy: Any) -> Any:
+def _probe_without_election(breaker: Any, holder: str, now: Any, policy: Any) -> Any:
     if breaker.is_closed:
         return breaker
     lease = Lease(holder=holder, until=now + policy.probe_for)
@@ -127,20 +127,20 @@ _EVERYWHERE: Final = (collect, without_model, submit, summarize, recover)
 
 GUARDS: Final[Mapping[str, Guard]] = {
     "claim": Guard(
-        "one holder at a time may pay",
+        "only one lease holder at a time makes paid calls",
         put((Visit, "is_leased", lambda self, now: False)),
     ),
     "claim-expiry-gap": Guard(
-        "no call of a dead holder is still on its way when the next one looks",
+        "a crashed worker's last order is visible before another worker takes the lease",
         put((lease, "LEASE_GRACE", timedelta(0)), (lease_policy, "LEASE_GRACE", timedelta(0))),
         level="crowded",
     ),
     "work-ends-with-the-claim": Guard(
-        "who lost its claim must not pay any more",
-        put((submit, "within_lease", _without_end), (summarize, "within_lease", _without_end)),
+        "a worker with an expired lease makes no paid call",
+        put((submit, "within_lease", _no_deadline), (summarize, "within_lease", _no_deadline)),
     ),
     "put-aside-is-a-claim": Guard(
-        "a repeated task does not ask the model before the time that it asked for",
+        "a repeated task does not call the model before Retry-After has passed",
         put(
             (submission, "paused_until", lambda until: None),
             (summary, "paused_until", lambda until: None),
@@ -148,32 +148,32 @@ GUARDS: Final[Mapping[str, Guard]] = {
         level="repeating",
     ),
     "submission-tries-are-counted": Guard(
-        "the orders that one visit can cause are bounded",
+        "the number of orders for one visit is bounded",
         put((events.SubmissionClaimed, "changes", _submissions_uncounted)),
     ),
     "summary-tries-are-counted": Guard(
-        "the calls of the model that one visit can cause are bounded",
-        put((summary, "leased", _claimed_uncounted)),
+        "the number of model calls for one visit is bounded",
+        put((summary, "leased", _lease_without_counting)),
     ),
     "deaths-are-counted": Guard(
-        "a recording that kills whoever opens it is not opened for ever",
-        put((events.SubmissionClaimed, "changes", _deaths_uncounted)),
+        "a poison pill is not opened again and again",
+        put((events.SubmissionClaimed, "changes", _crashes_uncounted)),
         level="poisoned",
     ),
     "look-before-you-pay": Guard(
-        "an order whose answer was lost is adopted, not repeated",
+        "the job of an order without an answer is adopted, and not ordered again",
         put((Transcriptions, "find", _finds_nothing)),
     ),
     "orders-are-not-retried": Guard(
-        "nobody knows whether an order without an answer arrived",
+        "an order without an answer may have arrived, and is not repeated",
         put((retry, "ORDER", retry.TRANSCRIPTION)),
     ),
     "unanswered-model-calls-are-not-retried": Guard(
-        "an answer is paid for whether it is heard or not",
+        "an unanswered model call may be billed, and is not repeated",
         put((retry, "MODEL", replace(retry.MODEL, repeats_unanswered=True))),
     ),
     "job-identity": Guard(
-        "a hint cannot slip one visit the transcript of another",
+        "a webhook that names another visit's job does not store its transcript",
         put((collect, "_is_of", lambda job, visit: True)),
     ),
     "generation-in-the-url": Guard(
@@ -181,11 +181,11 @@ GUARDS: Final[Mapping[str, Guard]] = {
         put((Audio, "is_named_by", _named_by_any_generation)),
     ),
     "newest-generation-wins": Guard(
-        "an event that comes late does not bring an old recording back",
-        put((accept, "audio_event", _any_difference_is_news)),
+        "a late event does not bring an old recording back",
+        put((accept, "audio_event", _accept_any_generation)),
     ),
     "attempt-fencing": Guard(
-        "what an earlier attempt still brings is refused",
+        "a result of an earlier attempt is refused",
         put(
             (accept, "advance", _advance_any_attempt),
             (save, "advance", _advance_any_attempt),
@@ -193,11 +193,11 @@ GUARDS: Final[Mapping[str, Guard]] = {
         ),
     ),
     "overlapping-ticks": Guard(
-        "of two ticks one creates the task, and none takes a claim away",
+        "of two concurrent ticks one creates the task, and neither takes a valid lease",
         put((recover, "_is_due", lambda services, visit: True)),
     ),
     "decisions-are-the-holders": Guard(
-        "who lost its claim, or has decided already, does not decide again",
+        "a worker decides the outcome once, and only while it holds its lease",
         put(
             (submit, "still_held", lambda leased: lambda visit: True),
             (summarize, "still_held", lambda leased: lambda visit: True),
@@ -205,25 +205,25 @@ GUARDS: Final[Mapping[str, Guard]] = {
         ),
     ),
     "effects-after-save": Guard(
-        "a task never comes before the state that it is about",
+        "a task runs only after the state that it needs is saved",
         put(*((module, "save_event", _effects_first) for module in _EVERYWHERE)),
     ),
     "errors-decide-the-reply": Guard(
-        "what failed is not acknowledged",
+        "a failed request is not acknowledged",
         put((responses, "_status_of", _always_200)),
     ),
     "retry-keeps-the-transcript": Guard(
-        "another attempt does not transcribe again what is transcribed",
+        "another attempt keeps a stored transcript",
         put((commands, "retry_event", lambda visit: events.SubmissionRetried(visit.attempt))),
     ),
     "dead-letters": Guard(
-        "every visit that failed is an operator's business",
+        "every failed visit has a dead letter",
         put((save, "dead_letter_of", lambda visit, now: None)),
     ),
     "breaker-election": Guard(
-        "a dependency that is down is asked by one probe at a time",
+        "only one probe at a time calls a dependency that is down",
         lambda stack: stack.enter_context(
-            patch("lumimd.coordination.breaker.breaker.probing", _everybody_probes)
+            patch("lumimd.coordination.breaker.breaker.probing", _probe_without_election)
         ),
     ),
     **ANSWERS,
@@ -245,7 +245,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
 
 @contextmanager
 def removed(name: str | None) -> Iterator[None]:
-    """Without the guard of that name, and with all others."""
+    """Remove the guard `name` (None: no guard) within the context."""
     with ExitStack() as stack:
         if name is not None:
             GUARDS[name].remove(stack)

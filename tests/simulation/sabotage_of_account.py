@@ -1,4 +1,4 @@
-"""Guards of visits that wait for an operator, and of jobs and visits that are given up."""
+"""Guards of visits that wait for an operator, and of given up jobs and visits."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,11 +12,11 @@ from tests.simulation.guard import Guard, put
 from tests.simulation.transcription import Transcriptions
 
 
-def _from_its_beginning(visit: Visit, began_at: Any) -> Any:
+def _ignore_fault(visit: Visit, began_at: Any) -> Any:
     return began_at
 
 
-def _taken_for_an_outage(error: BaseException | None) -> bool:
+def _treat_as_outage(error: BaseException | None) -> bool:
     return False
 
 
@@ -26,7 +26,7 @@ _find = Transcriptions.find
 
 
 async def _refused_for_good(self: Transcriptions, *args: Any, **more: Any) -> str:
-    """As an adapter that takes every 4xx for a fault of the recording."""
+    """Submit as an adapter that treats every 4xx as a fault of the recording."""
     try:
         return await _submit(self, *args, **more)
     except ProviderRefuses as error:
@@ -44,7 +44,7 @@ async def _found_again(self: Transcriptions, audio: Audio, without: Any = ()) ->
     return await _find(self, audio)
 
 
-def _suspected_at_once(known: Any, subject: str, now: Any) -> Any:
+def _open_at_first_refusal(known: Any, subject: str, now: Any) -> Any:
     fault = DeploymentFault.REQUEST_REFUSED
     reason = breaker.Reason.REFUSED
     return breaker.opened(known, known.changed_at, reason, now, fault)
@@ -53,7 +53,7 @@ def _suspected_at_once(known: Any, subject: str, now: Any) -> Any:
 _held = submit._held
 
 
-def _held_for_ever(services: Any, visit: Visit, error: Any, **more: Any) -> Any:
+def _hold_for_ever(services: Any, visit: Visit, error: Any, **more: Any) -> Any:
     if isinstance(error, RefusedAlone):
         error = ProviderRefuses(error.code, DeploymentFault.REQUEST_REFUSED)
     return _held(services, visit, error, **more)
@@ -61,48 +61,48 @@ def _held_for_ever(services: Any, visit: Visit, error: Any, **more: Any) -> Any:
 
 ACCOUNT: Final[Mapping[str, Guard]] = {
     "refused-orders-are-held": Guard(
-        "a wrong key says nothing about a recording that is ordered",
+        "a wrong key does not fail the recording of an order",
         put((Transcriptions, "submit", _refused_for_good)),
         level="unpaid",
     ),
     "refused-polls-are-held": Guard(
-        "a wrong key says nothing about a job in flight",
+        "a wrong key does not fail a running job",
         put((Transcriptions, "fetch", _poll_refused_for_good)),
         level="unpaid",
     ),
     "faults-are-no-outage": Guard(
-        "while an operator has to mend something, no time of a visit is used up",
+        "a deployment fault uses up none of a visit's time",
         put(
             *(
-                (module, "is_fault", _taken_for_an_outage)
+                (module, "is_fault", _treat_as_outage)
                 for module in (collect, without_model, submit, recover, waiting)
             )
         ),
         level="unpaid",
     ),
     "times-count-from-the-fault": Guard(
-        "after a fault of days a visit has all of its time again",
+        "after a fault of days a visit has its full time again",
         put(
             *(
-                (module, "since_fault", _from_its_beginning)
+                (module, "since_fault", _ignore_fault)
                 for module in (waiting, due, job_limit, submit, recover)
             )
         ),
         level="unpaid",
     ),
     "given-up-jobs-are-not-adopted": Guard(
-        "a job that hangs is replaced, and not found again",
+        "a hanging job is replaced, and not adopted again",
         put((Transcriptions, "find", _found_again)),
         level="hung",
     ),
     "one-odd-visit-opens-nothing": Guard(
-        "a visit that alone is refused does not keep the others waiting",
-        put((breaker_suspects, "refused", _suspected_at_once)),
+        "a single refused visit does not open the breaker for all others",
+        put((breaker_suspects, "refused", _open_at_first_refusal)),
         level="odd",
     ),
     "an-odd-visit-ends": Guard(
-        "a visit that alone is refused does not wait for ever",
-        put((submit, "_held", _held_for_ever)),
+        "a single refused visit fails in the end",
+        put((submit, "_held", _hold_for_ever)),
         level="odd",
     ),
 }

@@ -1,4 +1,4 @@
-"""Guards of the model's answers: payment, kept statements, and the step after a bad one."""
+"""Guards of the model's answers: their number, their statements, and the fallback."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,14 +20,14 @@ from lumimd.pipeline.services import Services
 from tests.simulation.guard import Guard, put
 
 
-async def _ends_as_partial(
+async def _end_as_partial(
     services: Services, leased: Stored, code: ErrorCode, paid: Settlement = NOTHING
 ) -> None:
     failed = events.SummaryFailed(leased.visit.attempt, code, paid=paid)
     await save_event(services, leased, failed, still_wanted=still_held(leased))
 
 
-def _all_of_it(answer: VisitSummary, transcript: Transcript) -> Supported:
+def _keep_all_statements(answer: VisitSummary, transcript: Transcript) -> Supported:
     return Supported(answer, 0)
 
 
@@ -39,22 +39,22 @@ _stored = summary.SummaryStored.changes
 
 ANSWERS: Final[Mapping[str, Guard]] = {
     "bad-answers-are-asked-for-again-once": Guard(
-        "the answers that one claim can pay for are bounded",
+        "the number of paid answers under one lease is bounded",
         put((visit_summary, "ASKS", 3)),
     ),
     "rules-write-what-the-model-cannot": Guard(
-        "a visit that has a transcript is partial only where the rules have nothing to say",
+        "a transcribed visit is partial only if the rules find nothing",
         put(
-            (summarize, "end_without_model", _ends_as_partial),
-            (without_model, "end_without_model", _ends_as_partial),
+            (summarize, "end_without_model", _end_as_partial),
+            (without_model, "end_without_model", _end_as_partial),
         ),
     ),
     "bad-statements-are-left-out": Guard(
-        "nothing is shown that cites what was never said",
-        put((visit_summary, "supported", _all_of_it)),
+        "a statement that cites an utterance that does not exist is not shown",
+        put((visit_summary, "supported", _keep_all_statements)),
     ),
     "rules-write-for-good": Guard(
-        "a summary that nobody is going to replace is not called provisional",
+        "a final summary by the rules is not marked as provisional",
         put((summary.SummaryStored, "changes", _still_provisional)),
     ),
 }

@@ -1,4 +1,4 @@
-"""Guards of the ledger, and of the copies that the provider keeps."""
+"""Guards of the ledger, and of the provider's copies."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -47,32 +47,32 @@ def _failed_for_ever(visit: Visit, now: datetime) -> bool:
 
 BILLS: Final[Mapping[str, Guard]] = {
     "every-answer-is-on-the-ledger": Guard(
-        "an answer is paid for whether it is good or bad",
+        "good and bad answers are both billed",
         put((ledger, "settled", _without_answers)),
     ),
     "calls-of-a-lease-are-reserved": Guard(
-        "an answer is paid for also where its worker crashed",
+        "an answer is billed even if its worker crashed",
         put((ledger, "reserved", lambda visit, calls: visit.ledger)),
     ),
     "unheard-answers-stay-unsettled": Guard(
-        "an answer is paid for also where it was lost on the way",
+        "an answer is billed even if it was lost on its way",
         put((ledger, "settled", _without_the_unheard)),
     ),
     "silence-is-on-the-ledger": Guard(
-        "a recording without speech is transcribed and paid for",
+        "the transcription of a recording without speech is billed",
         put((event.Charge, "changes", lambda self, visit: {})),
         level="fruitless",
     ),
     "jobs-are-charged-once": Guard(
-        "a job that was noted when it was ordered is not noted again when it has ended",
+        "a job that was noted at its order is not noted again at its end",
         put((ledger, "charged", _charged_each_time)),
     ),
     "jobs-are-charged-before-they-go": Guard(
-        "the cost of a job that no visit waited for is noted while the provider still has it",
+        "the cost of an abandoned job is noted before its copy is deleted",
         put((reconcile, "_is_settled", _settled_uncharged)),
     ),
     "copies-of-failed-visits-go": Guard(
-        "the provider keeps no transcript of a visit that is at its end, however it ended",
+        "the provider keeps no transcript of a finished visit, failed ones included",
         put((reconcile, "_may_be_looked_for", _failed_for_ever)),
         level="fruitless",
     ),

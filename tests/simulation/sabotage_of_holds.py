@@ -1,4 +1,4 @@
-"""Guards of legal holds, and of what a backup brings back."""
+"""Guards of legal holds, and of restored backups."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,33 +14,33 @@ from tests.simulation.guard import Guard, put
 from tests.simulation.store import Documents
 
 
-def _as_if_free(visit_: Visit, audio: Audio) -> Any:
-    return _audio_event(visit_.model_copy(update={"legal_hold": False}), audio)
+def _ignore_hold(visit: Visit, audio: Audio) -> Any:
+    return _audio_event(visit.model_copy(update={"legal_hold": False}), audio)
 
 
-def _whatever_is_held(visit_: Visit, event: Any) -> Any:
+def _keep_event(visit: Visit, event: Any) -> Any:
     return event
 
 
-def _nothing_is_stopped(visit_: Visit, held: Any) -> Any:
+def _stop_nothing(visit: Visit, held: Any) -> Any:
     return held
 
 
-def _is_of_none(visit_: Visit, job: Any) -> bool:
+def _is_of_no_file(visit: Visit, job: Any) -> bool:
     return False
 
 
-def _once_for_all(self: Documents, read: Stored, receipt: Deletion, again: object = None) -> None:
+def _begin_once(self: Documents, read: Stored, receipt: Deletion, again: object = None) -> None:
     if again is not None:
         raise Conflict
     _begin(self, read, receipt)
 
 
-def _released_and_that_is_all(*args: Any) -> Any:
+def _release_without_work(*args: Any) -> Any:
     return _released(*args)[:1]
 
 
-async def _not_protected(*args: Any, **more: Any) -> int:
+async def _protect_nothing(*args: Any, **more: Any) -> int:
     return 0
 
 
@@ -57,18 +57,18 @@ _released = legal_hold.released
 
 HOLDS: Final[Mapping[str, Guard]] = {
     "held-recordings-wait": Guard(
-        "a recording that comes for a held visit replaces nothing",
+        "a new recording of a held visit replaces nothing",
         put(
-            (accept, "audio_event", _as_if_free),
-            (state_machine, "under_hold", _whatever_is_held),
+            (accept, "audio_event", _ignore_hold),
+            (state_machine, "under_hold", _keep_event),
         ),
         level="holding",
     ),
     "hold-stops-work": Guard(
-        "work that is under way when a hold comes replaces nothing that is stored",
+        "work that is under way when a hold is set replaces nothing stored",
         put(
-            (state_machine, "_held_now", _nothing_is_stopped),
-            (state_machine, "under_hold", _whatever_is_held),
+            (state_machine, "_held_now", _stop_nothing),
+            (state_machine, "under_hold", _keep_event),
         ),
         level="holding",
     ),
@@ -78,40 +78,40 @@ HOLDS: Final[Mapping[str, Guard]] = {
         level="holding",
     ),
     "released-work-follows": Guard(
-        "what has waited for a release is worked on",
-        put((legal_hold, "released", _released_and_that_is_all)),
+        "work that waited for the release is done afterwards",
+        put((legal_hold, "released", _release_without_work)),
         level="holding",
     ),
     "object-holds": Guard(
-        "the bucket's own rule deletes no recording of a held visit",
+        "the bucket's lifecycle rule deletes no recording of a held visit",
         put(
-            (legal_hold, "protect_recordings", _not_protected),
-            (accept, "protect_recordings", _not_protected),
+            (legal_hold, "protect_recordings", _protect_nothing),
+            (accept, "protect_recordings", _protect_nothing),
         ),
         level="holding",
     ),
     "copies-of-held-files-stay": Guard(
-        "a file that waits for a release is not ordered again",
-        put((reconcile, "_is_of_held_file", _is_of_none)),
+        "a file that waits for the release is not ordered again",
+        put((reconcile, "_is_of_held_file", _is_of_no_file)),
         level="holding",
     ),
     "erased-with-the-release": Guard(
-        "what a user had deleted goes when its hold ends",
+        "a held visit of an erased user is deleted at its release",
         put((operators_hold, "was_user_erased", _not_erased)),
         level="holding",
     ),
     "erasure-goes-on": Guard(
-        "what a request to delete everything had no time for goes by itself",
+        "scheduled runs finish an account erasure that reached its time limit",
         put((erase, "user_of", lambda receipt: None)),
         level="holding",
     ),
     "restored-visits-go-again": Guard(
-        "the receipt of an earlier deletion does not keep a restored visit",
-        put((Documents, "begin_deletion", _once_for_all)),
+        "the receipt of an earlier deletion does not protect a restored visit",
+        put((Documents, "begin_deletion", _begin_once)),
         level="holding",
     ),
     "restored-remains-go-again": Guard(
-        "documents that came back without their visit go as well",
+        "documents that were restored without their visit are deleted as well",
         put((erase, "delete_remains", _no_remains), (after_restore, "delete_remains", _no_remains)),
         level="holding",
     ),

@@ -1,4 +1,4 @@
-"""Guards of recordings that cannot be measured."""
+"""Guards of recordings that kill the measuring process."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,7 +10,7 @@ from tests.simulation.guard import Guard, put
 _deferred = events.SubmissionDeferred.changes
 
 
-def _deaths_of_measuring_uncounted(
+def _measuring_deaths_uncounted(
     self: events.SubmissionDeferred, visit: Visit, now: Any
 ) -> dict[str, Any]:
     return {**_deferred(self, visit, now), "expired_leases": visit.expired_leases}
@@ -18,8 +18,8 @@ def _deaths_of_measuring_uncounted(
 
 MEASURING: Final[Mapping[str, Guard]] = {
     "deaths-of-measuring-are-counted": Guard(
-        "a recording that kills the process that measures it is not opened for ever",
-        put((events.SubmissionDeferred, "changes", _deaths_of_measuring_uncounted)),
+        "a recording that kills the measuring process is not opened again and again",
+        put((events.SubmissionDeferred, "changes", _measuring_deaths_uncounted)),
         level="unmeasurable",
     ),
 }

@@ -1,4 +1,4 @@
-"""Guards of what moves a visit on: each transition of the table, and the wake-up of each status."""
+"""Guards of progress: each transition of the table, and the wake-up of each status."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -29,19 +29,19 @@ def _without(pair: tuple[ProcessingStatus, type[events.Event]]) -> Remove:
     )
 
 
-_AWAY: Final[dict[str, Any]] = {"level": "none", "outages": ((Dependency.MODEL, TWO_HOURS),)}
-_PROVIDER_AWAY: Final[dict[str, Any]] = {
+_MODEL_DOWN: Final[dict[str, Any]] = {"level": "none", "outages": ((Dependency.MODEL, TWO_HOURS),)}
+_PROVIDER_DOWN: Final[dict[str, Any]] = {
     "level": "none",
     "outages": ((Dependency.TRANSCRIPTION, TWO_HOURS),),
 }
 
-_SHOWS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
+_BREAKS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
     events.AudioAccepted: {"level": "impatient"},
     events.ConsentGiven: {"level": "consenting"},
-    events.SubmissionHeld: _PROVIDER_AWAY,
+    events.SubmissionHeld: _PROVIDER_DOWN,
     events.SubmissionQueued: {"level": "queueing"},
     events.SummaryDeferred: {"level": "repeating"},
-    events.SummaryHeld: _AWAY,
+    events.SummaryHeld: _MODEL_DOWN,
     events.TranscriptionGivenUp: {"level": "hung"},
     events.VisitExpired: {"level": "impatient"},
     events.JobCharged: {"level": "fruitless"},
@@ -55,25 +55,25 @@ _SHOWS_AT: Final[Mapping[type[events.Event], dict[str, Any]]] = {
         )
     },
 }
-"""Where the lack of a transition for such an event shows soonest, if not with heavy faults."""
-
+"""The faults at which removing a transition breaks an invariant soonest; default: heavy."""
 
 SHOWN_BY_UNIT_TESTS: Final = (events.VisitDelayed, events.VisitPrioritized)
-"""Nothing of these worlds depends on them: test_overdue.py and test_urgent.py have their lack."""
+"""No invariant here depends on these events: test_overdue.py and test_urgent.py cover them."""
 
 MOVES: Final[Mapping[str, Guard]] = {
     **{
         f"wake-up-of-{status}": Guard(
-            f"whatever gets lost while {status}, the scheduler comes by", _never_due(status)
+            f"the scheduler resumes a visit after a message got lost while {status}",
+            _never_due(status),
         )
         for status in ProcessingStatus
         if not status.is_terminal
     },
     **{
         f"transition-{source}-{event.name}": Guard(
-            f"{event.name} while {source} is news, not late",
+            f"{event.name} while {source} changes the visit",
             _without((source, event)),
-            **_SHOWS_AT.get(event, {}),
+            **_BREAKS_AT.get(event, {}),
         )
         for source, event in state_machine.TRANSITIONS
         if event not in SHOWN_BY_UNIT_TESTS

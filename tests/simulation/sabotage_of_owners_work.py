@@ -21,21 +21,21 @@ def _replaced(earlier: Sequence[StoredAction], made: Sequence[Action]) -> Any:
 _save = Documents.save
 
 
-def _save_over_any_item(self: Documents, read: Stored, commit: Commit) -> Stored:
+def _save_without_item_versions(self: Documents, read: Stored, commit: Commit) -> Stored:
     return _save(self, read, replace(commit, action_versions={}))
 
 
 OWNERS_WORK: Final[Mapping[str, Guard]] = {
     "owners-work-survives": Guard(
-        "another summary keeps what the owner did to the action items",
+        "another summary keeps the owner's changes to action items",
         put((save, "merged", _replaced)),
     ),
     "items-as-they-were-read": Guard(
-        "a change of an item while the summary is saved is merged, and not overwritten",
-        put((Documents, "save", _save_over_any_item)),
+        "a change to an item while a summary is saved is merged, and not overwritten",
+        put((Documents, "save", _save_without_item_versions)),
     ),
     "worked-on-items-stay": Guard(
-        "an item that the next summary has no more stays where its owner has worked on it",
+        "an item that the next summary lacks stays if the owner worked on it",
         put((owners_work, "is_worked_on", lambda action: False)),
     ),
 }

@@ -1,4 +1,4 @@
-"""Guards of the places at the provider, and of the line in front of them."""
+"""Guards of the permits for provider jobs, and of the fair queue."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,11 +14,11 @@ from tests.simulation.guard import Guard, put
 _taken = semaphore.taken
 
 
-def _taken_without_room(shard: Any, permit: Any, room: Any, now: Any) -> Any:
+def _take_without_limit(shard: Any, permit: Any, room: Any, now: Any) -> Any:
     return _taken(shard, permit, replace(room, permits=10**6, for_batches=10**6), now)
 
 
-async def _save_document_whatever(
+async def _save_document_unconditionally(
     self: SimulatedDocuments[Any], key: str, read_version: object, document: Any
 ) -> object:
     def effect() -> object:
@@ -28,39 +28,39 @@ async def _save_document_whatever(
     return await self._through(f"save_{self._name}", effect)
 
 
-async def _admits_everybody(self: Admission, visit: Visit) -> None:
+async def _admit_all(self: Admission, visit: Visit) -> None:
     return None
 
 
-async def _calls_nobody(self: Admission, services: Any) -> list[Stored]:
+async def _admit_none(self: Admission, services: Any) -> list[Stored]:
     return []
 
 
-async def _runs_no_more(services: Any, visit: Visit | None) -> bool:
+async def _has_ended(services: Any, visit: Visit | None) -> bool:
     return False
 
 
 PLACES: Final[Mapping[str, Guard]] = {
     "places-are-counted": Guard(
-        "a shard that is full takes nobody in",
-        put((semaphore, "taken", _taken_without_room)),
+        "a full shard grants no permit",
+        put((semaphore, "taken", _take_without_limit)),
     ),
     "places-by-precondition": Guard(
-        "of two who want the last place one gets it",
-        put((SimulatedDocuments, "save", _save_document_whatever)),
+        "of two concurrent takers of the last permit one gets it",
+        put((SimulatedDocuments, "save", _save_document_unconditionally)),
         level="crowded",
     ),
     "place-before-order": Guard(
-        "who has no place orders nothing",
-        put((Admission, "may_submit", _admits_everybody)),
+        "a visit without a permit orders nothing",
+        put((Admission, "may_submit", _admit_all)),
     ),
     "abandoned-jobs-keep-their-place": Guard(
-        "a job runs on, whether its visit still wants it or not",
-        put((reclaim, "_runs", _runs_no_more)),
+        "a job keeps its permit while it runs, even after its visit was replaced or deleted",
+        put((reclaim, "_runs", _has_ended)),
         level="fickle",
     ),
     "line-is-called": Guard(
-        "who waits in line is called when a place is free",
-        put((Admission, "admit_waiting", _calls_nobody)),
+        "a visit in the fair queue is admitted when a permit is free",
+        put((Admission, "admit_waiting", _admit_none)),
     ),
 }

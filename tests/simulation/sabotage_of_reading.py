@@ -1,4 +1,4 @@
-"""Guards of reading: an unreadable document or a failing part stops no other."""
+"""Guards of reading: an unreadable document or a failing part of a run stops no other."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -14,7 +14,7 @@ from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedVisitStore
 
 
-async def _as_long_as_something_is_found(
+async def _until_an_empty_page(
     ask: Callable[[Cursor | None], Awaitable[Page[Any]]],
 ) -> AsyncIterator[Page[Any]]:
     async for page in pages(ask):
@@ -27,50 +27,50 @@ _page = Documents.page
 
 
 def _all_or_nothing(
-    self: Documents, places: list[Cursor], limit: int, read: Callable[[str], Any]
+    self: Documents, cursors: list[Cursor], limit: int, read: Callable[[str], Any]
 ) -> Page[Any]:
-    page = _page(self, places, limit, read)
+    page = _page(self, cursors, limit, read)
     if page.unreadable:
         raise UnreadableDocument("visits", page.unreadable[0])
     return page
 
 
-async def _together(self: Run, name: str, work: Awaitable[object]) -> None:
+async def _without_isolation(self: Run, name: str, work: Awaitable[object]) -> None:
     await work
 
 
 class _NeverRaised(Transient):
-    """So that a transcript that cannot be read is a failure of the summary like any other."""
+    """Replaces `UnreadableDocument`: an unreadable transcript is then an ordinary failure."""
 
 
-async def _nothing_there(self: SimulatedVisitStore, visit_id: str) -> Any:
+async def _get_unreadable_too(self: SimulatedVisitStore, visit_id: str) -> Any:
     return await self._through("get", visit_id, lambda: self.documents.get(visit_id))
 
 
 READING: Final[Mapping[str, Guard]] = {
     "pages-go-by-cursor": Guard(
-        "pages of visits that cannot be read hide none that can",
-        put((recover, "pages", _as_long_as_something_is_found)),
+        "a page of unreadable visits does not hide readable ones",
+        put((recover, "pages", _until_an_empty_page)),
         level="unreadable",
     ),
     "a-query-gives-what-can-be-read": Guard(
-        "one visit that cannot be read stops no other",
+        "an unreadable visit stops no other",
         put((Documents, "page", _all_or_nothing)),
         level="unreadable",
     ),
     "each-part-has-its-turn": Guard(
-        "a bug in one part of the minute keeps no other part from its turn",
-        put((Run, "part", _together)),
+        "a bug in one part of the scheduled run stops no other part",
+        put((Run, "part", _without_isolation)),
         level="unreadable",
     ),
     "a-part-of-a-transcript-is-none": Guard(
-        "a transcript that cannot be read is waited for, and uses up no try",
+        "a visit waits for its unreadable transcript without using up a try",
         put((summarize, "UnreadableDocument", _NeverRaised)),
         level="unreadable",
     ),
     "what-cannot-be-read-is-not-written-over": Guard(
-        "a release does not save what it cannot read",
-        put((SimulatedVisitStore, "get", _nothing_there)),
+        "a release does not overwrite a visit that it cannot read",
+        put((SimulatedVisitStore, "get", _get_unreadable_too)),
         level="unreadable",
     ),
     "requests-grow-rare": Guard(

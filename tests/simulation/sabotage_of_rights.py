@@ -14,7 +14,7 @@ from tests.simulation.store import Documents
 from tests.simulation.transcription import Transcriptions
 
 
-def _create_whatever(self: Documents, commit: Commit) -> Stored:
+def _create_despite_receipt(self: Documents, commit: Commit) -> Stored:
     if commit.visit.visit_id in self.visits:
         raise Conflict
     return self.write(commit)
@@ -43,7 +43,7 @@ def _save_any_receipt(self: Documents, read_version: object, receipt: Deletion) 
     _save(self, present, receipt)
 
 
-async def _deleted_and_that_is_all(services: Any, upload: Upload) -> bool:
+async def _has_receipt(services: Any, upload: Upload) -> bool:
     return await services.deletions.get(upload.visit_id) is not None
 
 
@@ -52,16 +52,16 @@ def _settled_at_once(services: Any, visit: Visit) -> Deletion:
     return receipt.model_copy(update={"settled_at": receipt.requested_at})
 
 
-def _counted_by_nobody(services: Any, visit: Visit) -> Deletion:
+def _count_only_the_visit(services: Any, visit: Visit) -> Deletion:
     return _of(services, visit).model_copy(update={"counts": {"visits": 1}})
 
 
-def _done_whatever_is_left(receipt: Deletion, done: delete.Sweep, now: Any) -> Deletion:
+def _never_again(receipt: Deletion, done: delete.Sweep, now: Any) -> Deletion:
     done.again_after = None
     return _after(receipt, done, now)
 
 
-async def _nothing_below(self: Transcriptions, bucket: str, folder: str) -> list[str]:
+async def _find_no_jobs(self: Transcriptions, bucket: str, folder: str) -> list[str]:
     return []
 
 
@@ -73,7 +73,7 @@ async def _forget_at_once(services: Any, visit: Visit, stored: Any) -> None:
     await _forget(services, visit.model_copy(update={"possible_orders": 1}), stored)
 
 
-async def _delete_what_is_held(services: Any, visit_id: str) -> Deletion | None:
+async def _delete_despite_hold(services: Any, visit_id: str) -> Deletion | None:
     stored = await services.store.get(visit_id)
     if stored is None:
         return await delete.begin_deletion(services, visit_id)
@@ -85,7 +85,7 @@ async def _delete_what_is_held(services: Any, visit_id: str) -> Deletion | None:
     return receipt
 
 
-async def _nobody_asks(services: Any, upload: Upload, visit: Visit) -> events.Event:
+async def _submit_without_consent(services: Any, upload: Upload, visit: Visit) -> events.Event:
     return events.SubmissionClaimed(
         visit.attempt, SUBMISSION.lease(services.new_id(), services.clock.now())
     )
@@ -97,72 +97,72 @@ _forget = collect._forget_copy
 
 RIGHTS: Final[Mapping[str, Guard]] = {
     "deleted-stays-deleted": Guard(
-        "an event of its recording does not bring a deleted visit back",
-        put((Documents, "create", _create_whatever)),
+        "a late event of a recording does not create a deleted visit again",
+        put((Documents, "create", _create_despite_receipt)),
     ),
     "deletion-precondition": Guard(
-        "what is deleted is the visit that was looked at: not held, and counted as it was",
+        "a deletion applies to the version that was read: not held, and with its counts",
         put((Documents, "begin_deletion", _delete_any_version)),
         level="erasing",
     ),
     "receipt-precondition": Guard(
-        "of two sweeps none overwrites what the other has counted, nor a recording that came",
+        "no sweep overwrites the counts of another one, or a newly arrived recording",
         put((Documents, "save_deletion", _save_any_receipt)),
         level="erasing",
     ),
     "receipt-is-merged": Guard(
-        "what a sweep deleted is counted, also when it has lost a race",
+        "the deletions of a sweep are counted even if it lost a race",
         put((delete, "until_saved", lambda attempt: attempt())),
         level="erasing",
     ),
     "late-recordings-are-erased": Guard(
-        "a recording that comes for a deleted visit goes, too",
-        put((accept, "was_deleted", _deleted_and_that_is_all)),
+        "a recording that arrives after the deletion is erased as well",
+        put((accept, "was_deleted", _has_receipt)),
     ),
     "second-sweep": Guard(
-        "what a holder ordered with its last breath is deleted, too",
+        "a job that was ordered just before the deletion is deleted as well",
         put((delete, "_of", _settled_at_once)),
     ),
     "deletion-goes-on": Guard(
         "a job that still runs is deleted later",
-        put((delete, "_after", _done_whatever_is_left)),
+        put((delete, "_after", _never_again)),
     ),
     "deletion-is-due": Guard(
-        "who began a deletion may die, and the sweep comes all the same",
+        "the sweep runs even if the worker that began the deletion crashed",
         put((Documents, "due_deletions", lambda self, now, limit: [])),
     ),
     "orders-of-deleted-visits": Guard(
         "jobs that are not on record are found in the provider's list",
-        put((Transcriptions, "jobs_below", _nothing_below)),
+        put((Transcriptions, "jobs_below", _find_no_jobs)),
     ),
     "documents-are-counted": Guard(
-        "the receipt counts what was deleted although the answer was lost",
-        put((delete, "_of", _counted_by_nobody)),
+        "the receipt also counts deletions without an answer",
+        put((delete, "_of", _count_only_the_visit)),
     ),
     "copies-are-deleted": Guard(
-        "the provider keeps no transcript that is safe with us",
+        "the provider's copy is deleted once the transcript is stored",
         put((collect, "_forget_copy", _keep), (reconcile, "_settle_job", _keep)),
         level="none",
     ),
     "copies-are-kept-for-who-looks": Guard(
-        "who looks for a job before paying finds it, although its transcript is stored by now",
+        "a worker that looks for a job before ordering finds it, even if its transcript is stored",
         put((collect, "_forget_copy", _forget_at_once)),
         level="searching",
     ),
     "legal-hold": Guard(
-        "what must be kept is not deleted",
+        "a visit under legal hold is not deleted",
         put(
-            (commands, "begin_deletion", _delete_what_is_held),
+            (commands, "begin_deletion", _delete_despite_hold),
             (Documents, "begin_deletion", _without_mark),
         ),
         level="erasing",
     ),
     "consent": Guard(
-        "nothing is sent to anybody before the patient agrees",
-        put((accept, "_next_event", _nobody_asks)),
+        "no recording is sent to a provider before the patient consents",
+        put((accept, "_next_event", _submit_without_consent)),
     ),
     "retry-gap": Guard(
-        "who clicks a hundred times is served once",
+        "repeated requests for a retry within the gap are refused",
         put((commands, "_not_too_soon", lambda visit, now: None)),
     ),
 }

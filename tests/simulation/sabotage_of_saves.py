@@ -1,4 +1,4 @@
-"""Guards of a save: on a condition, all of it or nothing, and without what went before."""
+"""Guards of a save: compare-and-set, atomic, and without stale documents."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,7 +10,7 @@ from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedVisitStore
 
 
-def _save_whatever(self: Documents, read: Stored, commit: Commit) -> Stored:
+def _save_any_version(self: Documents, read: Stored, commit: Commit) -> Stored:
     if commit.visit.visit_id not in self.visits:
         raise Conflict
     return self.write(commit)
@@ -52,19 +52,19 @@ def _keeping(kind: str) -> Callable[[Commit], list[str]]:
 
 SAVES: Final[Mapping[str, Guard]] = {
     "save-precondition": Guard(
-        "who read an old version must not overwrite a newer one",
-        put((Documents, "save", _save_whatever)),
+        "a worker that read an old version does not overwrite a newer one",
+        put((Documents, "save", _save_any_version)),
     ),
     "create-precondition": Guard(
-        "of two first events one creates the visit",
+        "of two concurrent first events one creates the visit",
         put((Documents, "create", lambda self, commit: self.write(commit))),
     ),
     "atomic-checkpoint-status-first": Guard(
-        "a transcript is announced together with its pages",
+        "the status that announces a transcript is written together with its pages",
         put((SimulatedVisitStore, "save", _status_then_pages)),
     ),
     "atomic-checkpoint-pages-first": Guard(
-        "pages are written only by whoever wins the status",
+        "only the worker that saves the status writes pages",
         put((SimulatedVisitStore, "save", _pages_then_status)),
     ),
     "atomic-completion": Guard(
@@ -72,11 +72,11 @@ SAVES: Final[Mapping[str, Guard]] = {
         put((SimulatedVisitStore, "save", _status_then_actions)),
     ),
     "stale-pages-are-removed": Guard(
-        "no page of an earlier recording stays behind",
+        "no page of an earlier recording remains",
         put((Commit, "deletes", _keeping("/transcript/"))),
     ),
     "stale-actions-are-removed": Guard(
-        "no action item of an earlier attempt stays behind",
+        "no action item of an earlier attempt remains",
         put((Commit, "deletes", _keeping("actions/"))),
     ),
 }

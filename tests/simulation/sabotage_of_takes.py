@@ -1,4 +1,4 @@
-"""Guards of visits that are recorded in several files."""
+"""Guards of visits with several recorded files."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,46 +13,46 @@ from tests.simulation.guard import Guard, put
 _begun_with = submission.begun_with
 
 
-def _begun_with_nothing(visit: Visit, *more: Any) -> dict[str, Any]:
+def _begin_without_results(visit: Visit, *more: Any) -> dict[str, Any]:
     shown = ("source", "summary", "medications")
-    return {**_begun_with(state_machine, *more), **dict.fromkeys(shown)}
+    return {**_begun_with(visit, *more), **dict.fromkeys(shown)}
 
 
-def _any_file_is_the_recording(visit: Visit, audio: Audio) -> events.Event:
-    if state_machine.audio is None:
+def _treat_any_file_as_the_first(visit: Visit, audio: Audio) -> events.Event:
+    if visit.audio is None:
         return events.AudioAccepted(None, audio)
-    if audio.generation > state_machine.audio.generation:
+    if audio.generation > visit.audio.generation:
         return events.AudioReplaced(None, audio)
     return events.AudioRepeated(None)
 
 
 TAKES: Final[Mapping[str, Guard]] = {
     "results-stay-shown": Guard(
-        "a newer file takes nothing away before it has brought something",
+        "results stay shown until a newer file has replaced them",
         put(
-            (submission, "begun_with", _begun_with_nothing),
-            (takes, "begun_with", _begun_with_nothing),
+            (submission, "begun_with", _begin_without_results),
+            (takes, "begun_with", _begin_without_results),
         ),
         level="takes",
     ),
     "files-are-takes": Guard(
         "a second file does not replace the first",
-        put((accept, "audio_event", _any_file_is_the_recording)),
+        put((accept, "audio_event", _treat_any_file_as_the_first)),
         level="takes",
     ),
     "one-file-is-not-the-visit": Guard(
-        "the end of the work on one file is not the end of a visit of several",
+        "a visit of several files goes on after the work on one file has ended",
         put((state_machine, "in_view_of", lambda visit, event: event)),
         level="takes",
     ),
     "takes-are-joined": Guard(
-        "the words of a file stand beside those of the others",
+        "the transcript joins the words of all files",
         put((collect, "joined_takes", lambda visit, stored, heard: heard)),
         level="takes",
     ),
     "stopped-jobs-keep-their-places": Guard(
-        "the job of a file that was stopped has its place until it ends",
-        put((state_machine, "_effects_of", lambda told, transition: transition.effects)),
+        "the job of a stopped file keeps its permit until it ends",
+        put((state_machine, "_effects_of", lambda event, transition: transition.effects)),
         level="stopped_takes",
     ),
 }

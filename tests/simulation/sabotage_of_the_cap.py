@@ -1,4 +1,4 @@
-"""Guards of the cap of new orders an hour."""
+"""Guards of the hourly cap on new orders."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,27 +12,27 @@ from tests.simulation.guard import Guard, put
 _takes = Room.takes
 
 
-async def _takes_all(self: HourlyCap, user_id: str, lease: str) -> bool:
+async def _admit_all(self: HourlyCap, user_id: str, lease: str) -> bool:
     return True
 
 
-def _takes_any_user(self: Room, orders: Any, user: str) -> bool:
+def _ignore_user_share(self: Room, orders: Any, user: str) -> bool:
     return _takes(replace(self, of_a_user=self.orders), orders, user)
 
 
 CAP: Final[Mapping[str, Guard]] = {
     "orders-have-a-cap-an-hour": Guard(
-        "orders of the whole deployment are bounded, whatever orders too much",
-        put((HourlyCap, "take", _takes_all)),
+        "the orders of the whole deployment in an hour are bounded",
+        put((HourlyCap, "take", _admit_all)),
         level="capped",
     ),
     "a-user-has-a-share-of-the-cap": Guard(
-        "a user with many recordings does not use the whole hour up",
-        put((Room, "takes", _takes_any_user)),
+        "one user with many recordings does not use up the hourly cap",
+        put((Room, "takes", _ignore_user_share)),
         level="capped",
     ),
     "orders-count-for-a-lease-longer": Guard(
-        "an order arrives later than it was noted",
+        "an order may arrive later than it is counted, and counts for longer",
         put((hourly_cap, "COUNTED_FOR", timedelta(hours=1))),
         level="capped_heavy",
     ),

@@ -1,4 +1,4 @@
-"""What must hold at every save."""
+"""Invariants of every save."""
 
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -19,11 +19,10 @@ LEGAL_STEPS: Final = frozenset(
     (source, event.name, transition.to)
     for (source, event), transition in state_machine.TRANSITIONS.items()
 )
-"""As the table was before anybody tampered with it."""
+"""The steps of the transition table, read before a guard is removed."""
 
 LONGEST_WAIT: Final = timedelta(hours=8)
-"""Recordings may take four hours, and the store may be away for two."""
-
+"""Jobs may take four hours, and an outage of the store two."""
 
 NEW_RESULTS: Final = ("summary_stored", "provisional_summary_stored")
 RESULTS: Final = attrgetter(
@@ -36,7 +35,7 @@ class Saves:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._in_line_since: dict[str, datetime] = {}
+        self._queued_since: dict[str, datetime] = {}
         world.on_saved.append(self._at_save)
 
     def _at_save(self, before: Visit | None, commit: Commit) -> None:
@@ -55,8 +54,8 @@ class Saves:
             went_back = newest_generation(visit) < newest_generation(before)
             if visit.attempt < before.attempt or went_back:
                 breach("attemptWentBack", visit_id, f"{before.attempt} to {visit.attempt}")
-            if not_less_than(before, visit):
-                breach("lostTranscripts", visit_id, not_less_than(before, visit))
+            if loss_of_transcript(before, visit):
+                breach("lostTranscripts", visit_id, loss_of_transcript(before, visit))
             self._check_results(before, commit)
             if visit.title != before.title and current.get().kind != "change":
                 breach("ownersEditLost", visit_id, f"{before.title!r} to {visit.title!r}")
@@ -72,13 +71,13 @@ class Saves:
         self._check_times(before, visit)
 
     def _check_pages(self, visit: Visit, said: tuple[Utterance, ...]) -> None:
-        """The pages hold the words of the takes, of each as much as of the others, and in order."""
+        """The pages hold the words of all takes, in order."""
         wanted = [(visit.visit_id, take.audio.generation) for take in visit.takes]
         if heard_in(said) != wanted or len({each.id for each in said}) != len(said):
             self._world.breach("foreignTranscript", visit.visit_id, f"{heard_in(said)}, {wanted}")
 
     def _check_results(self, before: Visit, commit: Commit) -> None:
-        """Results change when there are new ones, and go only with the words that they cite."""
+        """Only new results change results, and they are removed only with the words they cite."""
         visit, breach = commit.visit, self._world.breach
         made = any(each.event in NEW_RESULTS for each in commit.entries)
         replaced = before.audio is not None and any(
@@ -95,7 +94,7 @@ class Saves:
             breach("resultsDamaged", visit.visit_id, f"it is {visit.status}")
 
     def _check_times(self, before: Visit | None, visit: Visit) -> None:
-        """Nobody is retried too soon, and nothing expires too early."""
+        """No visit is retried too soon or expires too early."""
         now = self._world.now()
         asked_at = before.last_retry_at if before else None
         if asked_at is not None and visit.last_retry_at not in (None, asked_at):
@@ -114,18 +113,18 @@ class Saves:
                 self._world.breach("expiredEarly", visit.visit_id, str(now - began_at))
 
     def _check_wait(self, before: Visit | None, visit: Visit) -> None:
-        """Who stands in line is called as soon as jobs before it have ended."""
+        """A visit in the fair queue is admitted within `LONGEST_WAIT`."""
         now = self._world.now()
         if visit.turn is not None:
-            self._in_line_since.setdefault(visit.visit_id, now)
+            self._queued_since.setdefault(visit.visit_id, now)
         elif before is not None and before.turn is not None:
-            waited = now - self._in_line_since.get(visit.visit_id, now)
+            waited = now - self._queued_since.get(visit.visit_id, now)
             if waited > LONGEST_WAIT:
                 self._world.breach("waitedTooLong", visit.visit_id, f"{waited}")
         if visit.processing_status is not ProcessingStatus.PENDING or (
             before is not None and before.attempt != visit.attempt
         ):
-            self._in_line_since.pop(visit.visit_id, None)
+            self._queued_since.pop(visit.visit_id, None)
 
     def _check_history(self, before: Visit | None, commit: Commit) -> None:
         position = before.history_length if before else 0
@@ -143,8 +142,8 @@ class Saves:
             self._world.breach("illegalTransitions", commit.visit.visit_id, "without an entry")
 
 
-def not_less_than(before: Visit, after: Visit) -> str:
-    """The loss in the transcript of a visit, in words; empty without one."""
+def loss_of_transcript(before: Visit, after: Visit) -> str:
+    """A description of the part of the transcript that was lost; empty if none was."""
     if before.has_transcript and not after.has_transcript:
         return "it was there already"
     kept = {take.audio.storage_path: take.audio.generation for take in takes_of(after)}
@@ -162,7 +161,7 @@ def is_transcribed(visit: Visit) -> bool:
 
 
 def _concerns_operators(visit: Visit) -> bool:
-    """Whether it failed; who waits for its owner (for consent, for a recording) has not."""
+    """Whether the visit failed for a reason other than a missing consent or recording."""
     if visit.processing_status is not ProcessingStatus.FAILED or visit.audio is None:
         return False
     error = visit.processing_error

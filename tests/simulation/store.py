@@ -1,4 +1,4 @@
-"""The documents, kept as the frozen values they are: strict about versions, and fast."""
+"""The documents of a world, kept in memory as frozen values with strict version checks."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ Saved = Callable[[Visit | None, Commit], None]
 
 @dataclass
 class Documents:
-    """What is stored. Every method is one step: nothing comes between its beginning and its end."""
+    """All stored documents. Each method is atomic."""
 
     visits: dict[str, Stored] = field(default_factory=dict)
     pages: dict[str, dict[int, TranscriptPage]] = field(default_factory=dict)
@@ -31,16 +31,16 @@ class Documents:
     receipts: dict[str, tuple[Deletion, int]] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
-    """Ids of visits that a backup has brought back beside their receipts."""
+    """Ids of visits that were restored from a backup while their receipts exist."""
     on_saved: Saved = lambda before, commit: None
     on_deletion: Callable[[Visit | None], None] = lambda visit: None
     on_items_read: Callable[[str], None] = lambda visit_id: None
     checks_versions: bool = True
-    in_line: set[str] = field(default_factory=set)
+    queued: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
-    """Ids of visits whose documents cannot be read now; `{id}/transcript`: only its pages."""
+    """Ids of visits with unreadable documents; `{id}/transcript`: only its pages."""
     can_read_all: Callable[[], bool] = lambda: False
-    """Whether it is an instance of a newer release that asks."""
+    """Whether the current instance runs the newer release."""
     on_unreadable: Callable[[str], None] = lambda visit_id: None
     _versions: count = field(default_factory=lambda: count(1))
     _due: list[tuple[datetime, str]] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Documents:
         return visit_id not in self.unreadable or self.can_read_all()
 
     def written_by_another(self, visit_id: str) -> None:
-        """Another release writes the visit and its receipt: earlier reads are out of date."""
+        """Another release writes the visit and its receipt, so earlier reads are stale."""
         if visit_id in self.visits:
             self.visits[visit_id] = Stored(self.visits[visit_id].visit, next(self._versions))
         if visit_id in self.receipts:
@@ -98,21 +98,21 @@ class Documents:
         self, order: list[tuple[datetime, str]], now: datetime, limit: int, after: Cursor | None
     ) -> Page[Stored]:
         first = bisect_right(order, (after.value, after.id)) if after else 0
-        places = [
+        cursors = [
             Cursor(at, visit_id) for at, visit_id in order[first : first + limit] if at <= now
         ]
-        return self.page(places, limit, lambda visit_id: self.visits[visit_id])
+        return self.page(cursors, limit, lambda visit_id: self.visits[visit_id])
 
-    def page(self, places: list[Cursor], limit: int, read: Callable[[str], T]) -> Page[T]:
-        """The page of these places; unreadable documents are passed over."""
+    def page(self, cursors: list[Cursor], limit: int, read: Callable[[str], T]) -> Page[T]:
+        """The page of these cursors; it skips unreadable documents."""
         return Page(
-            tuple(read(place.id) for place in places if self.is_readable(place.id)),
-            places[-1] if len(places) == limit else None,
-            tuple(place.id for place in places if not self.is_readable(place.id)),
+            tuple(read(cursor.id) for cursor in cursors if self.is_readable(cursor.id)),
+            cursors[-1] if len(cursors) == limit else None,
+            tuple(cursor.id for cursor in cursors if not self.is_readable(cursor.id)),
         )
 
     def first_wake_at(self) -> datetime | None:
-        """When the next visit, or the next deletion, is due."""
+        """The time at which the next visit or deletion is due."""
         times = [found.wake_at for found, _ in self.receipts.values() if found.wake_at]
         return min([*times, *(at for at, _ in (*self._due[:1], *self._overdue[:1]))], default=None)
 
@@ -130,12 +130,12 @@ class Documents:
         return tuple(action for action in found if action.visit_id == visit_id)
 
     def items_to_merge(self, visit_id: str) -> tuple[Action, ...]:
-        """The action items as a summary that is to be saved finds them."""
+        """The action items, read before a new summary is saved."""
         self.on_items_read(visit_id)
         return self.actions_of(visit_id)
 
     def write(self, commit: Commit) -> Stored:
-        """Write all of `commit`, whatever is there."""
+        """Write all of `commit` unconditionally."""
         _check_sizes(commit)
         visit_id = commit.visit.visit_id
         present = self.visits.get(visit_id)
@@ -159,12 +159,12 @@ class Documents:
         return stored
 
     def edit(self, visit_id: str, **fields: Any) -> None:
-        """What the owner changes directly, without asking anybody."""
+        """Change fields of the visit, as the owner does without the API."""
         present = self.visits[visit_id]
         self._put(present, present.visit.model_copy(update=fields))
 
     def begin_deletion(self, read: Stored, deletion: Deletion, again: object = None) -> None:
-        """The visit goes and its receipt comes, in the place of an earlier one."""
+        """Replace the visit, and an earlier receipt `again`, by the receipt."""
         visit_id = deletion.visit_id
         present = self.visits.get(visit_id)
         _, earlier = self.receipts.get(visit_id, (None, None))
@@ -175,19 +175,19 @@ class Documents:
         self._forget_wake_up(present.visit)
         del self.visits[visit_id]
         self.restored.discard(visit_id)
-        self.in_line.discard(visit_id)
+        self.queued.discard(visit_id)
         self.receipts[visit_id] = deletion, next(self._versions)
         self.on_deletion(present.visit)
 
     def create_receipt(self, deletion: Deletion) -> None:
-        """The receipt, if there is none."""
+        """Write the receipt if there is none yet."""
         if deletion.visit_id in self.receipts:
             raise Conflict
         self.receipts[deletion.visit_id] = deletion, next(self._versions)
         self.on_deletion(None)
 
     def save_deletion(self, read_version: object, deletion: Deletion) -> None:
-        """The receipt, if it is still as it was read."""
+        """Write the receipt by compare-and-set."""
         found = self.receipts.get(deletion.visit_id)
         if found is None or found[1] != read_version:
             raise Conflict
@@ -195,54 +195,54 @@ class Documents:
         self.on_deletion(None)
 
     def due_deletions(self, now: datetime, limit: int, after: Cursor | None) -> Page[Deletion]:
-        """The longest overdue first."""
+        """Due deletions, the longest overdue first."""
         waiting = ((found.wake_at, found.visit_id) for found, _ in self.receipts.values())
         due = sorted(Cursor(*each) for each in waiting if each[0] and each[0] <= now)
-        places = [place for place in due if after is None or place > after][:limit]
-        return self.page(places, limit, lambda visit_id: self.receipts[visit_id][0])
+        cursors = [cursor for cursor in due if after is None or cursor > after][:limit]
+        return self.page(cursors, limit, lambda visit_id: self.receipts[visit_id][0])
 
     def deletions_since(
         self, requested_at: datetime, limit: int, after: Cursor | None
     ) -> Page[Deletion]:
-        """The oldest first."""
+        """Receipts, the oldest first."""
         found = (each for each, _ in self.receipts.values() if each.requested_at >= requested_at)
         in_order = sorted(Cursor(each.requested_at, each.visit_id) for each in found)
-        places = [place for place in in_order if after is None or place > after][:limit]
-        return self.page(places, limit, lambda visit_id: self.receipts[visit_id][0])
+        cursors = [cursor for cursor in in_order if after is None or cursor > after][:limit]
+        return self.page(cursors, limit, lambda visit_id: self.receipts[visit_id][0])
 
     def holds_after(self, limit: int, after: Cursor | None) -> Page[Hold]:
-        """The oldest first."""
+        """Holds, the oldest first."""
         in_order = sorted(Cursor(each.held_at, each.visit_id) for each in self.holds.values())
-        places = [place for place in in_order if after is None or place > after][:limit]
+        cursors = [cursor for cursor in in_order if after is None or cursor > after][:limit]
         return Page(
-            tuple(self.holds[place.id] for place in places),
-            places[-1] if len(places) == limit else None,
+            tuple(self.holds[cursor.id] for cursor in cursors),
+            cursors[-1] if len(cursors) == limit else None,
         )
 
     def visits_of(self, user_id: str, limit: int, after: Cursor | None) -> Page[Visit]:
-        """The newest first."""
+        """Visits of a user, the newest first."""
         visits = (stored.visit for stored in self.visits.values())
         found = (
             Cursor(visit.created_at, visit.visit_id) for visit in visits if visit.user_id == user_id
         )
-        places = newest_first(found, limit, after)
-        return self.page(places, limit, lambda visit_id: self.visits[visit_id].visit)
+        cursors = newest_first(found, limit, after)
+        return self.page(cursors, limit, lambda visit_id: self.visits[visit_id].visit)
 
     def visits_named(self, user_id: str, limit: int, after: Cursor | None) -> Page[str]:
-        """Of the newest action items first."""
+        """Visit ids of a user's action items, the newest item first."""
         actions = (action for action in self.actions.values() if action.user_id == user_id)
         found = (Cursor(action.created_at, action.action_id) for action in actions)
-        places = newest_first(found, limit, after)
-        return self.page(places, limit, lambda action_id: self.actions[action_id].visit_id)
+        cursors = newest_first(found, limit, after)
+        return self.page(cursors, limit, lambda action_id: self.actions[action_id].visit_id)
 
     def remains(self, visit_id: str) -> bool:
-        """Whether there is anything of a visit but itself."""
+        """Whether documents of a visit other than the visit itself exist."""
         of_visit = self.pages.get(visit_id) or self.entries.get(visit_id)
         dead = f"deadLetters/{visit_id}" in self.others
         return bool(of_visit or dead or self.actions_of(visit_id))
 
     def erase(self, visit_id: str) -> dict[str, int]:
-        """Everything of a visit but itself; how many of each kind."""
+        """Delete all documents of a visit except the visit itself; return the count by kind."""
         actions = self.actions_of(visit_id)
         for action in actions:
             del self.actions[action.action_id]
@@ -260,7 +260,7 @@ class Documents:
             insort(self._due, (visit.wake_at, visit.visit_id))
         if visit.overdue_at is not None:
             insort(self._overdue, (visit.overdue_at, visit.visit_id))
-        (self.in_line.discard if visit.turn is None else self.in_line.add)(visit.visit_id)
+        (self.queued.discard if visit.turn is None else self.queued.add)(visit.visit_id)
         stored = Stored(visit, next(self._versions))
         self.visits[visit.visit_id] = stored
         return stored
@@ -287,7 +287,7 @@ class Documents:
 
 
 def _check_sizes(commit: Commit) -> None:
-    """Refuse a page that Firestore would refuse; nothing else in a simulated visit is long."""
+    """Refuse a page that Firestore would refuse; all other simulated documents are short."""
     for page in commit.pages or ():
         if sum(len(utterance.text) for utterance in page.utterances) > MAX_DOCUMENT_BYTES // 4 and (
             len(page.model_dump_json().encode()) > MAX_DOCUMENT_BYTES
@@ -296,6 +296,6 @@ def _check_sizes(commit: Commit) -> None:
 
 
 def newest_first(found: Iterable[Cursor], limit: int, after: Cursor | None) -> list[Cursor]:
-    """The next `limit` places behind `after`."""
+    """The next `limit` cursors after `after`."""
     in_order = sorted(found, reverse=True)
-    return [place for place in in_order if after is None or place < after][:limit]
+    return [cursor for cursor in in_order if after is None or cursor < after][:limit]

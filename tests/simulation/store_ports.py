@@ -1,7 +1,7 @@
-"""The documents as the pipeline's ports.
+"""The pipeline's ports over the simulated documents.
 
-`through` is the way to the documents and back: what may go wrong goes wrong there. One step of the
-documents happens when the request arrives; the answer travels on its own.
+`through` carries each request and its answer, and injects faults. The atomic step on the documents
+happens when the request arrives; the answer may then be lost or late.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from lumimd.ports.paging import Cursor, Page
 from tests.simulation.store import Documents
 
 
-class Foreseen(Exception):
-    """A bug that a world has on purpose."""
+class InjectedBug(Exception):
+    pass
 
 
 Through = Callable[[str, str | None, Callable[[], Any]], Awaitable[Any]]
@@ -30,11 +30,6 @@ async def at_once(operation: str, visit_id: str | None, effect: Callable[[], Any
 
 
 class SimulatedVisitStore:
-    """The port. `through` is the way to the documents and back: what may go wrong goes wrong there.
-
-    One step of `documents` happens when the request arrives; the answer travels on its own.
-    """
-
     def __init__(self, documents: Documents, through: Through = at_once) -> None:
         self.documents = documents
         self._through = through
@@ -70,7 +65,7 @@ class SimulatedVisitStore:
         return await self._through("actions", visit_id, lambda: self.documents.actions_of(visit_id))
 
     async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
-        # A frozen value is its own version.
+        # The version of an item is its frozen value.
         found = await self._through(
             "actions", visit_id, lambda: self.documents.items_to_merge(visit_id)
         )
@@ -82,7 +77,7 @@ class SimulatedVisitStore:
 
 
 class SimulatedDeletions:
-    """The port of the receipts. While `is_broken`, asking what is due is a bug."""
+    """The store of deletions. While `is_broken`, `due` raises an injected bug."""
 
     def __init__(self, documents: Documents, through: Through = at_once) -> None:
         self.documents = documents
@@ -115,7 +110,7 @@ class SimulatedDeletions:
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
         if self.is_broken:
-            raise Foreseen
+            raise InjectedBug
         return await self._through(
             "due_deletions", None, lambda: self.documents.due_deletions(now, limit, after)
         )
@@ -130,7 +125,7 @@ class SimulatedDeletions:
         )
 
     async def hold_of(self, visit_id: str) -> Hold | None:
-        # Most visits have none, and are asked about right after a read that may fail as well.
+        # Most visits have no hold, and this read follows another one that may fail as well.
         if visit_id not in self.documents.holds:
             return None
         return await self._through("hold_of", visit_id, lambda: self.documents.holds.get(visit_id))
@@ -158,7 +153,7 @@ class SimulatedDeletions:
 
 
 class SimulatedArchive:
-    """The port that tells visits by their age."""
+    """The retention queries: visits by age."""
 
     def __init__(self, documents: Documents, through: Through = at_once) -> None:
         self.documents = documents
@@ -201,7 +196,7 @@ class SimulatedArchive:
                 for v in visits
                 if v.created_at <= created_before and wanted(v)
             )
-            places = [place for place in found if after is None or place > after][:limit]
-            return self.documents.page(places, limit, lambda id_: self.documents.visits[id_])
+            cursors = [cursor for cursor in found if after is None or cursor > after][:limit]
+            return self.documents.page(cursors, limit, lambda id_: self.documents.visits[id_])
 
         return await self._through("archive", None, effect)

@@ -1,4 +1,4 @@
-"""The queue, as the pipeline sees it."""
+"""The simulated port of the task queue."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from tests.simulation.world import World
 
 
 class Tasks:
-    """The port of the queue; `on_created` hears of each task that is new."""
+    """Accepts tasks; `on_created` is called for each new one."""
 
     def __init__(self, world: World) -> None:
         self._world = world

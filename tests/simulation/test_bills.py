@@ -1,4 +1,4 @@
-"""Ledger and bill where they differ most easily; `bills.py` checks them in all other worlds too."""
+"""Ledger and bill under the faults that most easily make them differ; `bills.py` checks them."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.simulation.world import Options
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_ledger_is_the_bill_where_recordings_bring_nothing_and_visits_are_stopped(
+def test_the_ledger_equals_the_bill_with_flawed_recordings_and_stopped_visits(
     seed: int,
 ) -> None:
     report, world = run_world(seed, Options(60, LEVELS["fruitless"]))
@@ -18,7 +18,7 @@ def test_the_ledger_is_the_bill_where_recordings_bring_nothing_and_visits_are_st
     assert report.codes["no_speech"] > 2
 
 
-def test_without_faults_nothing_stays_unsettled() -> None:
+def test_without_faults_no_summary_stays_unsettled() -> None:
     report, world = run_world(1, Options(60, LEVELS["none"]))
     assert not report.first, report.story
     ledgers = [stored.visit.ledger for stored in world.documents.visits.values()]

@@ -1,4 +1,4 @@
-"""Worlds in which some documents cannot be read: no other visit is stopped, and none is lost."""
+"""Worlds with unreadable documents: they stop no other visit, and no visit is lost."""
 
 from tests.simulation.levels import LEVELS
 from tests.simulation.run import run_world
@@ -6,7 +6,7 @@ from tests.simulation.test_simulation import broken, simulated
 from tests.simulation.world import Options
 
 
-def test_visits_that_cannot_be_read_for_hours_stop_no_other_and_complete_afterwards() -> None:
+def test_visits_that_are_unreadable_for_hours_stop_no_other_and_complete_afterwards() -> None:
     report = simulated(300, 1, "unreadable")
     assert not broken(report)
     assert report.faults["unreadable"] > 60
@@ -14,13 +14,13 @@ def test_visits_that_cannot_be_read_for_hours_stop_no_other_and_complete_afterwa
     assert report.statuses == {"completed": 300}
 
 
-def test_under_heavy_faults_a_rollback_loses_nothing_and_pays_nothing_twice() -> None:
+def test_under_heavy_faults_a_rollback_loses_no_visit_and_pays_for_none_twice() -> None:
     report = simulated(300, 1, "rolled_back")
     assert not broken(report)
     assert report.faults["unreadable"] > 60
 
 
-def test_two_releases_side_by_side_write_over_nothing_of_each_other() -> None:
+def test_two_releases_side_by_side_do_not_overwrite_each_others_documents() -> None:
     report = simulated(300, 1, "mixed")
     assert not broken(report)
     assert report.faults["newer_value"] > 200

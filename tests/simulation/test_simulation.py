@@ -1,4 +1,4 @@
-"""A share of the simulator for every day; `scripts/simulate` runs as much as you like."""
+"""A daily share of the simulations; `scripts/simulate` runs any number."""
 
 import json
 import subprocess
@@ -25,10 +25,10 @@ from tests.simulation.world import Options
 BAD_RECORDINGS = {"audio_unreadable", "audio_too_short", "no_speech"}
 
 NOTICED_WITHIN = 5_000
-"""Visits with heavy faults in which the lack of any guard must show."""
+"""Visits within which removing any guard must break an invariant."""
 
 MISSED_AT = json.loads((Path(__file__).parent / "missed_at.json").read_text())["sabotages"]
-"""Where a hunt begins: a seed at which the lack of the guard showed; the search goes on from it.
+"""Seeds at which removing a guard broke an invariant before; a hunt begins there.
 
 Written by: scripts/simulate --sabotage all --visits 5000 --seed 100 --json
 """
@@ -39,7 +39,7 @@ def simulated(visits: int, seed: int, level: str, **more: object) -> Report:
 
 
 def transient_share(report: Report) -> float:
-    """Of the calls to dependencies, those that failed or were not answered."""
+    """The share of the calls to dependencies that failed or got no answer."""
     failed = sum(report.faults[kind] for kind in ("fail_before", "fail_after", "no_answer"))
     return failed / report.calls.total()
 
@@ -54,7 +54,7 @@ def test_without_faults_every_visit_is_completed() -> None:
     assert report.statuses == {"completed": 120}
 
 
-def test_normal_faults_cost_nothing_but_a_little_time() -> None:
+def test_normal_faults_only_delay_visits() -> None:
     report = simulated(900, 1, "normal")
     assert not broken(report)
     others = {code: n for code, n in report.codes.items() if code not in BAD_RECORDINGS}
@@ -68,7 +68,7 @@ def test_normal_faults_cost_nothing_but_a_little_time() -> None:
     assert figures["maxMinutesToTerminal"] < 15
 
 
-def test_whoever_takes_over_from_the_dead_does_so_within_five_minutes() -> None:
+def test_a_crashed_workers_visit_makes_progress_within_five_minutes() -> None:
     level = replace(LEVELS["normal"], crash=0.1)
     reports = [run_world(seed, Options(60, level))[0] for seed in range(1, 6)]
     assert not any(broken(report) for report in reports)
@@ -87,13 +87,13 @@ def test_under_heavy_faults_nothing_is_lost_paid_twice_or_stuck() -> None:
     }, "a fault that is never injected"
 
 
-def test_people_who_change_their_minds_never_have_more_jobs_than_places() -> None:
+def test_replacing_cancelling_and_deleting_never_exceed_the_concurrency_limit() -> None:
     """A visit that was replaced, cancelled, deleted or expired leaves its job running."""
     report = simulated(180, 1, "fickle")
     assert not broken(report)
 
 
-def test_who_is_over_the_quota_for_days_is_transcribed_in_the_end() -> None:
+def test_a_visit_over_the_quota_for_days_is_transcribed_in_the_end() -> None:
     report = simulated(60, 1, "rationed")
     assert not broken(report)
     assert report.history["submission_queued"] > 300
@@ -101,14 +101,14 @@ def test_who_is_over_the_quota_for_days_is_transcribed_in_the_end() -> None:
     assert report.max_minutes > 48 * 60, "as long as visits without a recording may idle"
 
 
-def test_a_recording_that_kills_whoever_opens_it_takes_no_other_visit_along() -> None:
+def test_a_poison_pill_stops_no_other_visit() -> None:
     report = simulated(180, 1, "poisoned")
     assert not broken(report)
     assert report.faults["poison"] > 5
-    assert report.statuses == {"completed": 180}, "those that kill are ordered unopened"
+    assert report.statuses == {"completed": 180}, "poison pills are ordered unopened"
 
 
-def test_a_provider_that_refuses_the_deployment_for_days_costs_no_visit() -> None:
+def test_a_provider_that_refuses_the_deployment_for_days_fails_no_visit() -> None:
     report = simulated(300, 1, "unpaid")
     assert not broken(report)
     assert report.statuses == {"completed": 300}
@@ -116,22 +116,22 @@ def test_a_provider_that_refuses_the_deployment_for_days_costs_no_visit() -> Non
     assert report.max_minutes > 24 * 60, "longer than a visit is held for in an outage"
 
 
-def test_while_everything_else_goes_wrong_a_provider_may_refuse_the_deployment() -> None:
+def test_a_refused_deployment_under_heavy_faults_breaks_no_invariant() -> None:
     report = simulated(120, 1, "disputed")
     assert not broken(report)
     assert sum(report.faults[fault] for fault in DeploymentFault) > 50
 
 
-def test_a_visit_that_alone_is_refused_ends_and_stops_no_other() -> None:
+def test_a_single_refused_visit_ends_and_stops_no_other() -> None:
     report = simulated(120, 1, "odd")
     assert not broken(report)
     ended = report.statuses["completed"] + report.statuses["failed"]
-    assert ended >= 118, "the last one of a world may have nobody after it"
+    assert ended >= 118, "the last visit of a world may have no later order"
     assert report.codes == {"transcription_failed": report.statuses["failed"]}
     assert report.max_minutes < 2 * 24 * 60
 
 
-def test_a_job_that_hangs_is_replaced() -> None:
+def test_a_hanging_job_is_replaced() -> None:
     report = simulated(120, 1, "hung")
     assert not broken(report)
     assert report.statuses == {"completed": 120}
@@ -139,14 +139,14 @@ def test_a_job_that_hangs_is_replaced() -> None:
     assert report.max_minutes < 3 * 60
 
 
-def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_unopened() -> None:
+def test_a_recording_that_kills_the_measuring_process_is_ordered_unopened() -> None:
     report = simulated(180, 1, "unmeasurable")
     assert not broken(report)
     assert report.faults["kills_measuring"] > 5
     assert report.statuses == {"completed": 180}
 
 
-def test_a_job_is_found_again_however_long_the_list_takes_to_read() -> None:
+def test_a_job_in_a_long_list_is_found_again() -> None:
     report = simulated(240, 1, "searching")
     assert not broken(report)
     assert report.faults["crash_after_paying"] > 100
@@ -154,7 +154,7 @@ def test_a_job_is_found_again_however_long_the_list_takes_to_read() -> None:
 
 
 @pytest.mark.parametrize("dependency", list(Dependency))
-def test_two_hours_without_a_dependency_are_waited_out(dependency: Dependency) -> None:
+def test_visits_wait_for_the_end_of_a_two_hour_outage_and_complete(dependency: Dependency) -> None:
     report = simulated(60, 1, "none", outages=((dependency, 120.0),))
     assert not broken(report)
     assert report.statuses == {"completed": 60}
@@ -162,13 +162,13 @@ def test_two_hours_without_a_dependency_are_waited_out(dependency: Dependency) -
     assert not {name for name in report.history if name.endswith(("failed", "retried"))}
 
 
-def test_a_model_that_was_away_replaces_each_provisional_summary_once() -> None:
+def test_after_an_outage_the_model_replaces_each_provisional_summary_once() -> None:
     report = simulated(120, 1, "none", outages=((Dependency.MODEL, 120.0),))
     assert report.history["provisional_summary_stored"] > 60
     assert report.history["summary_stored"] == 120
 
 
-def test_visits_that_are_deleted_at_any_moment_leave_nothing_but_a_receipt() -> None:
+def test_a_visit_deleted_at_any_moment_leaves_only_a_receipt() -> None:
     stages: set[tuple[str, bool]] = set()
     receipts = 0
     for seed in range(1, 11):
@@ -181,7 +181,7 @@ def test_visits_that_are_deleted_at_any_moment_leave_nothing_but_a_receipt() -> 
     assert stages >= {(status.value, True) for status in ProcessingStatus} | {("pending", False)}
 
 
-def test_the_same_seed_is_the_same_world() -> None:
+def test_the_same_seed_gives_the_same_world() -> None:
     def trace() -> str:
         _, world = run_world(7, Options(20, LEVELS["heavy"]))
         return story_of(world.trace, None, lines=None)
@@ -189,9 +189,9 @@ def test_the_same_seed_is_the_same_world() -> None:
     assert trace() == trace()
 
 
-def test_the_same_seed_is_the_same_world_in_another_process() -> None:
-    """Hashes of strings differ from process to process; a world must not."""
-    told = (
+def test_the_same_seed_gives_the_same_world_in_another_process() -> None:
+    """String hashes differ between processes, and worlds must not."""
+    script = (
         "from tests.simulation.levels import LEVELS\n"
         "from tests.simulation.report import story_of\n"
         "from tests.simulation.run import run_world\n"
@@ -201,7 +201,7 @@ def test_the_same_seed_is_the_same_world_in_another_process() -> None:
     )
     worlds = {
         subprocess.run(
-            [sys.executable, "-c", told],
+            [sys.executable, "-c", script],
             env={"PYTHONPATH": ":".join(filter(None, sys.path)), "PYTHONHASHSEED": hash_seed},
             capture_output=True,
             text=True,
@@ -213,8 +213,8 @@ def test_the_same_seed_is_the_same_world_in_another_process() -> None:
     assert len(worlds.pop()) > 10_000
 
 
-def test_standard_output_is_the_json_and_nothing_else() -> None:
-    """Invocations that were killed are cleaned up late, and must not say anything then."""
+def test_standard_output_is_only_the_json() -> None:
+    """The late clean-up of killed invocations must print nothing."""
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "tests.simulation.command", "--processes", "1"),
@@ -226,15 +226,15 @@ def test_standard_output_is_the_json_and_nothing_else() -> None:
         check=False,
     )
     assert ran.returncode == 1
-    told = json.loads(ran.stdout)
-    assert told["firstBrokenInvariant"]["seed"] in told["failingSeeds"]
-    assert f"--seed {told['firstBrokenInvariant']['seed']} " in ran.stderr
+    result = json.loads(ran.stdout)
+    assert result["firstBrokenInvariant"]["seed"] in result["failingSeeds"]
+    assert f"--seed {result['firstBrokenInvariant']['seed']} " in ran.stderr
 
 
-def test_a_sabotage_is_run_where_its_lack_shows_unless_told_otherwise(
+def test_a_sabotage_runs_by_default_with_the_faults_at_which_it_breaks_an_invariant(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Without faults nobody misses this guard, and with normal ones hardly anybody."""
+    """Without faults, removing this guard breaks no invariant; with normal ones, hardly ever."""
     assert GUARDS["known-down-model"].outages
     seed = str(MISSED_AT["known-down-model"]["seed"])
     wanted = ["--sabotage", "known-down-model", "--visits", "60", "--seed", seed, "--json"]
@@ -242,7 +242,7 @@ def test_a_sabotage_is_run_where_its_lack_shows_unless_told_otherwise(
     assert "--outage model:120" in capsys.readouterr().err
 
 
-def test_a_broken_invariant_names_its_seed_and_tells_the_story() -> None:
+def test_a_broken_invariant_reports_its_seed_and_the_trace_of_its_visit() -> None:
     known = MISSED_AT["look-before-you-pay"]["seed"]
     report = run_batch(next(batches(60, known, "heavy", sabotage="look-before-you-pay")))
     assert report.first
@@ -265,7 +265,7 @@ def test_the_table_has_every_guard() -> None:
 
 @pytest.fixture(scope="module")
 def hunts() -> Iterator[dict[str, "Future[Report]"]]:
-    """Each guard whose lack shows soon enough for every day, until it is missed; two processes."""
+    """Hunt for a broken invariant without each guard, in two processes."""
     with workers(2) as pool:
         yield {
             name: pool.submit(hunt, name, NOTICED_WITHIN, MISSED_AT[name]["seed"])
@@ -275,14 +275,14 @@ def hunts() -> Iterator[dict[str, "Future[Report]"]]:
 
 
 @pytest.mark.parametrize("name", list(MISSED_AT))
-def test_a_guard_is_missed_where_its_lack_showed_before(
+def test_removing_each_guard_breaks_an_invariant_at_its_known_seed(
     hunts: dict[str, "Future[Report]"], name: str
 ) -> None:
     report = hunts[name].result()
     assert report.first, f"nothing broke without {name}: {GUARDS[name].why}"
 
 
-def test_batches_give_every_world_a_seed_of_its_own() -> None:
+def test_each_world_of_the_batches_has_its_own_seed() -> None:
     seeds = [seed for batch in batches(1_000, 5, "none") for seed, _ in batch.worlds]
     assert seeds == [5 + number for number, _ in zip(count(), seeds, strict=False)]
     assert sum(n for batch in batches(1_000, 5, "none") for _, n in batch.worlds) == 1_000

@@ -1,4 +1,4 @@
-"""The cap of new orders an hour: visits wait for it, and all are completed."""
+"""The hourly cap on new orders: visits wait for it, and all are completed."""
 
 from tests.simulation.levels import LEVELS
 from tests.simulation.run import run_world

@@ -1,4 +1,4 @@
-"""The provider of transcripts: strict, and with a bill."""
+"""The provider of transcripts, with its bill and the invariants of orders."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -22,19 +22,19 @@ from tests.simulation.world import BUCKET, World
 LIST_STALE_FOR_S: Final = 30.0
 
 NEWER_PAGES: Final = 4
-"""The adapter reads five pages of the list; at worst, the job is on the last of them."""
+"""The adapter reads five pages of the list; in the worst case the job is on the fifth."""
 
 SLOWEST_PAGE_S: Final = 5.0
 
 HANGS_FOR_S: Final = 24 * 3600.0
 
 KNOWN_WITHIN_S: Final = 60.0
-"""An instance hears of what the others saw when it next reads the breaker."""
+"""Time after which every instance has read a change of the breaker."""
 
 
 @dataclass
 class OrderedJob:
-    """One job at the provider. `billed` once it is done."""
+    """One job at the provider; `billed` once it has a transcript."""
 
     transcript_id: str
     audio_url: str
@@ -53,7 +53,7 @@ class OrderedJob:
 
     @property
     def is_there(self) -> bool:
-        """Whether the provider still knows it."""
+        """Whether the provider still has the job."""
         return not (self.gone or self.deleted)
 
 
@@ -64,7 +64,7 @@ def is_of_held_file(visit: Visit, job: OrderedJob) -> bool:
 
 
 class Transcriptions:
-    """The provider of transcripts. `on_ended` hears of each job that ends (the webhook)."""
+    """The provider of transcripts. `on_ended` is called for each ended job (the webhook)."""
 
     provider = "assemblyai"
 
@@ -86,7 +86,7 @@ class Transcriptions:
         world.on_saved.append(self._note_given_up)
 
     def _note_given_up(self, before: Visit | None, commit: Commit) -> None:
-        """A job that ran for too long is paid for if it ends after all, and so is the other one."""
+        """Note given up jobs: such a job is billed if it ends after all, beside its replacement."""
         self.given_up.update(commit.visit.given_up_jobs)
 
     @property
@@ -95,7 +95,7 @@ class Transcriptions:
         return self.silent | self.refused | self.unordered
 
     def may_wait(self, recording: tuple[str, int]) -> bool:
-        """Whether nothing was ordered since it was refused: it may be the deployment's fault."""
+        """Whether no order has succeeded since the refusal: the deployment may be at fault."""
         refused_at = self._first_refused.get(recording)
         return refused_at is not None and self._last_ordered < refused_at + KNOWN_WITHIN_S
 
@@ -134,7 +134,7 @@ class Transcriptions:
         return await self._world.call(Dependency.TRANSCRIPTION, "find", effect, retry.TRANSCRIPTION)
 
     async def _newer_pages(self) -> None:
-        """What others have ordered since is read first: the list is paged, the newest first."""
+        """Read the pages of newer jobs first: the list is paged, the newest first."""
         world = self._world
         if world.faults.chance("long_list"):
             for _ in range(world.rng.randint(1, NEWER_PAGES)):
@@ -190,7 +190,7 @@ class Transcriptions:
         return bool(await self._world.call(Dependency.TRANSCRIPTION, "delete", effect, retry.LOOK))
 
     def below(self, folder: str) -> list[OrderedJob]:
-        """What the provider still has of the recordings below `folder`."""
+        """The jobs for recordings below `folder` that the provider still has."""
         return [
             job
             for path, jobs in self.jobs_of.items()
@@ -239,7 +239,7 @@ class Transcriptions:
         return job.transcript_id
 
     def _check_hourly(self, job: OrderedJob) -> None:
-        """In no hour are there more orders than the cap, nor has a user more than its share."""
+        """No hour has more orders than the cap, or more of one user than the user's share."""
         if not self._world.is_capped:
             return
         now = self._world.loop.time()
@@ -252,7 +252,7 @@ class Transcriptions:
             self._world.breach("userShareExceeded", job.visit_id, f"{mine} in an hour")
 
     def _check_replaced(self, job: OrderedJob) -> None:
-        """A job that hung for longer than any may take is not what its visit still waits for."""
+        """A visit no longer waits for a job that hung longer than the limit."""
         stored = self._world.documents.get(job.visit_id)
         present = stored.visit.transcription if stored else None
         if present is not None and present.transcript_id == job.transcript_id:
@@ -286,25 +286,25 @@ class Transcriptions:
         self.on_ended(job)
 
     def _check_allowed(self, job: OrderedJob) -> None:
-        """Nothing is ordered without consent, and nothing long after a deletion."""
+        """No order comes without consent, or after the receipt of a deletion is settled."""
         world, visit_id = self._world, job.visit_id
         stored = world.documents.get(visit_id)
         if stored is not None and world.policy.requires_consent and stored.visit.consent is None:
             world.breach("orderedWithoutConsent", visit_id, job.transcript_id)
         if visit_id in world.documents.restored:
-            return  # until an operator has repeated its deletion
+            return  # allowed until an operator has repeated the deletion
         receipt = world.documents.receipts.get(visit_id)
         if receipt is not None and world.now() > receipt[0].settled_at:
             world.breach("orderedAfterDeletion", visit_id, job.transcript_id)
 
     def _check_wanted(self, job: OrderedJob) -> None:
-        """A file that waits for the end of a hold is not ordered twice: its job stays."""
+        """The job of a file that waits for the end of a hold stays, so no second order is made."""
         stored = self._world.documents.get(job.visit_id)
         if stored is not None and job.billed and is_of_held_file(stored.visit, job):
             self._world.breach("heldFileLosesItsJob", job.visit_id, job.transcript_id)
 
     def _check_bill(self, job: OrderedJob) -> None:
-        """One recording is paid for once."""
+        """The provider bills each recording at most once."""
         billed = [
             other.transcript_id
             for other in self.jobs_of[job.storage_path]

@@ -1,4 +1,4 @@
-"""What is said in a simulated visit: enough to tell where it came from."""
+"""The words of a simulated visit; they identify the recording and the job."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from lumimd.domain.transcript import Transcript, Utterance
 
 
 def spoken(visit_id: str, generation: int, job_id: str) -> str:
-    """The words of a recording say which it is, and who transcribed them."""
+    """Words that name the visit, the generation of the recording, and the job."""
     return f"{visit_id} {generation} {job_id}"
 
 
@@ -18,7 +18,7 @@ def spoken_of(text: str) -> tuple[str, int, str]:
 
 
 def transcript_of(visit_id: str, generation: int, job_id: str, *, is_silent: bool) -> Transcript:
-    """What a job heard in a recording; silence is charged as well."""
+    """The transcript of a recording by a job; silence has a billed duration too."""
     seconds = 600.0 + generation
     if is_silent:
         return Transcript(utterances=(), duration_seconds=seconds)
@@ -36,17 +36,17 @@ def transcript_of(visit_id: str, generation: int, job_id: str, *, is_silent: boo
 
 
 def heard_in(utterances: Iterable[Utterance]) -> list[tuple[str, int]]:
-    """Of which visits and generations the utterances are, in order and each once."""
+    """The (visit, generation) pairs that the utterances name, in order and without repeats."""
     return list(dict.fromkeys(spoken_of(each.text)[:2] for each in utterances))
 
 
 def label(generations: Iterable[int]) -> str:
-    """How a summary names the recordings that it is made of."""
+    """The name of a set of recordings in a summary."""
     return "+".join(map(str, generations))
 
 
 def summary_of(transcript: Transcript, attempt: int) -> VisitSummary:
-    """A summary that says of which recordings it is, with one to three things to do."""
+    """A summary that names its recordings and has one to three action items."""
     heard = heard_in(transcript.utterances)
     visit_id, generation = heard[0][0], label(each for _, each in heard)
     said = [transcript.utterances[0].id]

@@ -1,4 +1,4 @@
-"""One world: a seed, a loop, the parts that the pipeline works with, and a record of all of it."""
+"""One world: a seed, an event loop, faults, documents, instances, and a trace of all events."""
 
 import random
 from collections.abc import Awaitable, Callable
@@ -23,20 +23,20 @@ from tests.simulation.store import Documents
 START: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 EXPIRES_AFTER: Final = timedelta(days=2)
-"""Sooner than in production, so that it can be awaited; later than any outage."""
+"""Sooner than in production, to keep simulations short; later than any outage."""
 
 KILLED_AFTER_S: Final = 10.0
-"""What Cloud Run gives an instance that it has told to end."""
+"""Time between SIGTERM and SIGKILL in Cloud Run."""
 
 IMPATIENT: Final = timedelta(hours=2)
-"""In some worlds, so that visits expire while somebody is at work on them."""
+"""The expiry in some worlds, so that visits expire while a worker holds a lease on them."""
 
 BUCKET: Final = "recordings"
 
 
 @dataclass(frozen=True)
 class Options:
-    """What, besides the seed, decides how a world goes."""
+    """The options that, with the seed, determine a world."""
 
     visits: int
     level: Level
@@ -46,7 +46,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Breach:
-    """Which invariant broke, for which visit, and when (seconds)."""
+    """A broken invariant, its visit, and the time (seconds)."""
 
     invariant: str
     visit_id: str | None
@@ -55,7 +55,7 @@ class Breach:
 
 
 class World:
-    """Everything of one run. A pure function of the seed and the options."""
+    """The state of one run; a pure function of the seed and the options."""
 
     def __init__(self, seed: int, options: Options) -> None:
         self.seed = seed
@@ -74,7 +74,7 @@ class World:
         self.on_wake_up: Callable[[], None] = lambda: None
         self.network = Network(self)
         self.call = self.network.call
-        self.has_few_places = self.faults.chance("few_places")
+        self.has_few_permits = self.faults.chance("few_places")
         self.is_rush = self.faults.chance("rush")
         self.is_rationed = self.faults.chance("rationed")
         self.is_capped = self.faults.chance("capped")
@@ -90,26 +90,24 @@ class World:
         self.ids = count(1)
 
     def now(self) -> datetime:
-        """The instant, as the clock tells it."""
+        """The simulated time."""
         return START + timedelta(seconds=self.loop._now)
 
-    def note(self, who: str, visit_id: str | None, what: str, detail: Any = None) -> None:
-        """Write a line of the trace."""
-        self.trace.append((self.loop._now, who, visit_id, what, detail))
+    def note(self, actor: str, visit_id: str | None, event: str, detail: Any = None) -> None:
+        self.trace.append((self.loop._now, actor, visit_id, event, detail))
 
     def breach(self, invariant: str, visit_id: str | None, detail: str = "") -> None:
-        """Record that an invariant broke."""
         self.note("INVARIANT", visit_id, invariant, detail)
         self.breaches.append(Breach(invariant, visit_id, self.loop._now, detail))
         if self.options.stop_at_first:
             self.loop.stop()
 
-    def after(self, seconds: float, what: Callable[..., None], *args: Any) -> None:
-        """Have something done later."""
-        self.loop.call_later(seconds, what, *args)
+    def after(self, seconds: float, act: Callable[..., None], *args: Any) -> None:
+        """Call `act` in `seconds`."""
+        self.loop.call_later(seconds, act, *args)
 
     def dispose(self) -> None:
-        """Let go of everything at once: the collector would search the whole world for cycles."""
+        """Drop all references, so that the collector need not search the world for cycles."""
         for kept in (
             self.trace,
             self.network.__dict__,
@@ -139,9 +137,9 @@ class World:
         patience_s: float = 300.0,
         on_reply: Callable[[int], None] = lambda status: None,
     ) -> None:
-        """Call an entry point on some instance: `work` gets its parts.
+        """Call an entry point on a random instance: `work` gets its services.
 
-        `on_reply` gets the status, or 0 when no answer came in time.
+        `on_reply` gets the status, or 0 if no answer came in time.
         """
         instance = self.rng.choice(self.instances)
         invocation = Invocation(f"{kind}#{next(self.ids)}", kind, visit_id, attempt, instance)
@@ -194,21 +192,21 @@ class World:
         if self.faults.chance("crash"):
             self.after(self._moment(), self._crash, invocation)
         if self.faults.chance("told_to_end"):
-            self.after(self._moment(), self._tell_to_end, invocation)
+            self.after(self._moment(), self._send_sigterm, invocation)
 
     def _moment(self) -> float:
-        """Some moment in the life of an invocation; short ones are more likely than long ones."""
+        """A random time (seconds) after the begin of an invocation; early times are likelier."""
         return self.rng.choice((0.0, 0.05, 0.5, 3.0, 30.0)) * self.rng.random()
 
     def _crash(self, invocation: Invocation) -> None:
         if not invocation.is_over and not invocation.is_dead:
             self.kill(invocation, "crash")
 
-    def _tell_to_end(self, invocation: Invocation) -> None:
-        """SIGTERM, and ten seconds later SIGKILL; nothing new is sent there any more."""
+    def _send_sigterm(self, invocation: Invocation) -> None:
+        """Send SIGTERM, and SIGKILL ten seconds later; the instance gets no new requests."""
         if invocation.is_over or invocation.is_dead or invocation.instance not in self.instances:
             return
-        self.note(invocation.name, invocation.visit_id, "fault", "told to end")
+        self.note(invocation.name, invocation.visit_id, "fault", "SIGTERM")
         self._replace(invocation.instance)
         invocation.instance.shutdown.begin()
         self.after(KILLED_AFTER_S, self._end, invocation.instance, "ended")
@@ -218,9 +216,9 @@ class World:
             self.instances[self.instances.index(instance)] = self.new_instance()
 
     def kill(self, invocation: Invocation, why: str) -> None:
-        """The process is gone, and all that it was doing; what it sent may still arrive.
+        """Crash the process with all its invocations; requests on their way may still arrive.
 
-        Another instance takes its place, which knows nothing.
+        A new instance without state replaces it.
         """
         if invocation.is_dead:
             return
@@ -228,7 +226,7 @@ class World:
         self._end(invocation.instance, f"{why}: {invocation.name}")
 
     def poison(self, invocation: Invocation) -> None:
-        """The process is gone; those of the other functions know nothing of that recording."""
+        """Crash the process; processes of other entry points did not open the recording."""
         self._end(invocation.instance, f"poison: {invocation.name}", kind=invocation.kind)
 
     def _end(self, instance: Any, reason: str, kind: str | None = None) -> None:
@@ -247,7 +245,7 @@ class World:
         self.on_wake_up()
 
     def _on_deletion(self, visit: Visit | None) -> None:
-        """A visit was deleted, or (None) something of it is left to delete."""
+        """Call the watchers: a visit was deleted, or (None) a receipt was written."""
         if visit is not None:
             for check in self.on_deletion:
                 check(visit)
@@ -256,5 +254,5 @@ class World:
     def through_store(
         self, operation: str, visit_id: str | None, effect: Callable[[], Any]
     ) -> Awaitable[Any]:
-        """The way to the documents and back."""
+        """Send a request to the store."""
         return self.call(Dependency.STORE, operation, effect, retry.STORE, visit_id=visit_id)

@@ -28,7 +28,7 @@ JOB = "projects/demo-lumimd/locations/us-central1/jobs/wake-due-visits"
 
 @dataclass
 class Pipeline:
-    """The stack, and what tests do with it."""
+    """The running stack, with actions and queries for tests."""
 
     stack: Stack
     speech: httpx.AsyncClient
@@ -54,21 +54,21 @@ class Pipeline:
         return await self.stack.client.documents(visit_id)
 
     async def orders(self, visit_id: str) -> int:
-        """How many transcripts the provider was asked to make of this visit."""
+        """The number of transcription orders of this visit at the provider."""
         jobs = (await self.speech.get("/_local/jobs")).json()["jobs"]
         return sum(visit_id in job["audio_url"] for job in jobs)
 
     async def calls_of(self, route: str) -> int:
-        """How often the provider was called on this route, also where it refused."""
+        """The number of calls to this route of the provider, with refused ones."""
         requests = (await self.speech.get("/_local/bill")).json()["requests"]
         return int(requests.get(route, 0))
 
     def log_of(self, part: str) -> str:
-        """What one part of the stack has logged."""
+        """The log of one process of the stack."""
         return (self.stack.run_dir / f"{part}.log").read_text(errors="replace")
 
     def logged(self) -> str:
-        """Every line that a part of the stack has logged."""
+        """The logs of all processes of the stack."""
         return "\n".join(
             log.read_text(errors="replace") for log in sorted(self.stack.run_dir.glob("*.log"))
         )

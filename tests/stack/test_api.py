@@ -28,7 +28,7 @@ async def http(pipeline: Pipeline) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-async def test_a_client_needs_nothing_but_the_api(
+async def test_a_client_can_do_everything_through_the_api(
     pipeline: Pipeline, http: httpx.AsyncClient
 ) -> None:
     new, key = {"consent": True, "title": "Knee"}, {"Idempotency-Key": pipeline.new_visit()}
@@ -62,7 +62,7 @@ async def test_a_client_needs_nothing_but_the_api(
     assert (await http.post(f"{path}/regenerate")).status_code == 202
     assert (await http.delete(path)).status_code == 202
     assert (await http.get(path)).status_code == 404
-    # The same key makes the same id: what was deleted does not come back.
+    # The same key gives the same id, so a retry does not create the deleted visit again.
     again = await http.post("/v1/visits", json=new, headers=key)
     assert again.status_code == 409
     assert await pipeline.orders(visit_id) <= 1

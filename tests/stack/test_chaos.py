@@ -1,4 +1,4 @@
-"""Visits flow while functions, queue, scheduler and event forwarder are killed with SIGKILL."""
+"""Visits survive while functions, queue, scheduler and event forwarder are killed with SIGKILL."""
 
 import asyncio
 import os
@@ -13,8 +13,8 @@ from infra.local.stack import can_emulate
 
 pytestmark = pytest.mark.stack
 
-# A seed whose ten kills hit each of the seven victims. Nobody waits here for a claim that a dead
-# process holds (up to 195 s): a visit may still be under way at the end, if it will be woken.
+# With this seed the ten kills hit each of the seven victims. The test does not wait for the expiry
+# of a dead worker's lease (up to 195 s): a visit may not have ended yet, if it has a wake-up.
 SMALL = Settings(visits=20, seed=45, kills=10, patience_s=20, webhook_retry_s=2)
 OVERDUE = timedelta(seconds=30)
 

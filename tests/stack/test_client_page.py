@@ -1,4 +1,4 @@
-"""docs/clients.md by the letter: its code creates, uploads and listens on the local stack."""
+"""The code in docs/clients.md creates, uploads and listens on the local stack."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def _node() -> None:
 
 
 def token_of(pipeline: Pipeline, user_id: str) -> str:
-    """What scripts/sign-in prints."""
+    """A token as printed by scripts/sign-in."""
     env = pipeline.stack.plan.function_env
     return LocalTokens(env["LOCAL_TOKEN_SECRET"], env["GOOGLE_CLOUD_PROJECT"], SystemClock()).issue(
         user_id
@@ -44,7 +44,7 @@ def token_of(pipeline: Pipeline, user_id: str) -> str:
 
 
 async def ran(pipeline: Pipeline, script: Path, *arguments: str) -> str:
-    """What a Node script printed that ended well, told the ports of the stack."""
+    """The output of a Node script, run with the ports of the stack; it must exit with 0."""
     ports = pipeline.stack.plan.ports
     process = await asyncio.create_subprocess_exec(
         *(str(node()), str(script), *arguments),
@@ -69,7 +69,7 @@ async def ran(pipeline: Pipeline, script: Path, *arguments: str) -> str:
     return printed.decode()
 
 
-async def test_the_command_of_the_page_takes_a_visit_to_its_end(pipeline: Pipeline) -> None:
+async def test_the_command_of_the_page_completes_a_visit(pipeline: Pipeline) -> None:
     (command,) = re.findall(r"^(node clients/local/.*)$", PAGE, re.MULTILINE)
     executable, script, user_id, substitution, recording = shlex.split(command)
     assert executable == "node"
@@ -91,20 +91,20 @@ async def test_the_command_of_the_page_takes_a_visit_to_its_end(pipeline: Pipeli
 
 
 @pytest.mark.parametrize("language", SNIPPETS)
-async def test_what_a_phone_writes_by_the_page_becomes_a_transcript(
+async def test_the_document_and_upload_of_a_phone_snippet_become_a_completed_visit(
     pipeline: Pipeline, language: str
 ) -> None:
-    """The web SDK writes and sends what the Swift and Kotlin code does, which is not compiled."""
+    """The web SDK acts in place of the Swift and Kotlin code, which is not compiled."""
     snippet: PhoneSnippet = SNIPPETS[language]
     visit_id = pipeline.new_visit()
-    told: dict[str, Any] = {
+    written: dict[str, Any] = {
         "document": snippet.document(visit_id, USER),
         "path": snippet.path(visit_id, USER),
         "contentType": snippet.content_type,
         "recording": str(ROOT / "samples" / "visit.m4a"),
     }
     phone = ROOT / "tests" / "clients" / "phone.js"
-    await ran(pipeline, phone, token_of(pipeline, USER), json.dumps(told))
+    await ran(pipeline, phone, token_of(pipeline, USER), json.dumps(written))
     visit = await pipeline.ended(visit_id)
     assert (visit.status, visit.user_id) == (Status.COMPLETED, USER)
 

@@ -1,4 +1,4 @@
-"""A client that a public generator made, from creation to deletion; no text is lost."""
+"""A client from a public generator creates, edits and deletes visits; no text is lost."""
 
 import asyncio
 import io
@@ -49,29 +49,29 @@ def client(pipeline: Pipeline, package: ModuleType) -> Iterator[GeneratedClient]
 
 @dataclass(frozen=True)
 class Owner:
-    """What the owner of a visit asks of the API, by the generated client."""
+    """Requests of a visit's owner through the generated client."""
 
     client: GeneratedClient
 
     def create(self, *, key: str) -> Any:
-        """A visit, and where its recording goes."""
+        """Create a visit; returns it with its upload target."""
         new = self.client.model("NewVisit")(consent=True, title="Knee", tags=["left"])
         once, twice = (
             self.client.call("visits.create_visit", body=new, idempotency_key=key)
-            for _ in range(2)  # the second as if the first answer had been lost
+            for _ in range(2)  # the second as after a lost response
         )
         assert once == twice
         return once
 
     def upload(self, created: Any) -> None:
-        """The recording goes into the bucket, by the resumable session of the answer."""
-        place = created.upload
-        announced = {"Content-Type": place.content_type}
-        sent = httpx.put(place.url, content=RECORDING.read_bytes(), headers=announced)
+        """Upload the recording to the bucket, in the resumable session of the response."""
+        target = created.upload
+        announced = {"Content-Type": target.content_type}
+        sent = httpx.put(target.url, content=RECORDING.read_bytes(), headers=announced)
         assert sent.status_code == 200, sent.text
 
     def ended(self, visit_id: str) -> Any:
-        """The status of the visit when nothing more happens to it."""
+        """The status of the visit at its end."""
         deadline = time.monotonic() + PATIENCE_S
         while (found := self.client.call("visits.read_status", visit_id=visit_id)).status == (
             "processing"
@@ -81,17 +81,17 @@ class Owner:
         return found
 
     def change(self, action_id: str, **fields: Any) -> None:
-        """Change an action item, by its named fields alone."""
+        """Change only the given fields of an action item."""
         body = self.client.model("ActionChange")(**fields)
         self.client.call("actions.change_action", action_id=action_id, body=body)
 
     def items(self, visit_id: str) -> dict[str, tuple[str, bool]]:
-        """The action items by id: text, and whether it is done."""
+        """The action items by id: text, and whether completed."""
         items = self.client.call("visits.read_actions", visit_id=visit_id).actions
         return {item.action_id: (item.text, item.completed) for item in items}
 
     def transcript(self, visit_id: str) -> list[str]:
-        """What was said."""
+        """The texts of the transcript."""
         found = self.client.call("visits.read_transcript", visit_id=visit_id)
         return [utterance.text for utterance in found.utterances]
 
@@ -123,14 +123,14 @@ async def test_create_upload_retry_and_delete(pipeline: Pipeline, client: Genera
 
 @dataclass(frozen=True)
 class Edited:
-    """A visit that was completed, and which its owner then worked on."""
+    """A completed visit that its owner has edited."""
 
     visit_id: str
     items: dict[str, tuple[str, bool]]
 
 
 async def edited(pipeline: Pipeline, owner: Owner) -> Edited:
-    """Such a visit. Each change names one field, and leaves the rest as it was."""
+    """Complete and edit a visit. Each change names one field and leaves the others unchanged."""
     created = owner.create(key=pipeline.new_visit())
     visit_id = created.visit.visit_id
     await pipeline.script(visit_id, utterances=SPOKEN)
@@ -170,7 +170,7 @@ async def test_edit_complete_regenerate_and_export_lose_no_text(
     client.call("visits.delete_visit", visit_id=done.visit_id)
 
 
-async def test_regeneration_keeps_what_the_owner_edited(
+async def test_regeneration_keeps_the_edits_of_the_owner(
     pipeline: Pipeline, client: GeneratedClient
 ) -> None:
     owner = Owner(client)

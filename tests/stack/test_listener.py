@@ -1,4 +1,4 @@
-"""A web page listens to a visit through the security rules, over a wire that is cut."""
+"""A web page listens to a visit under the security rules, over a connection that is cut."""
 
 import asyncio
 import json
@@ -28,12 +28,12 @@ from tests.support.wire import Wire, wire_to
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
 P = ProcessingStatus
-PATIENCE_S = 60  # a client that lost its connection tries again after up to some ten seconds
+PATIENCE_S = 60  # a client with a lost connection reconnects after up to about ten seconds
 
 
 @dataclass
 class Listener:
-    """What a JavaScript client has seen so far."""
+    """The updates that a JavaScript client has received so far."""
 
     seen: list[dict[str, Any]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,7 +56,7 @@ class Listener:
 
     @property
     def statuses(self) -> list[str]:
-        """Each status once, in the order in which it was seen."""
+        """The sequence of the received statuses, without repetitions."""
         statuses = [update["processingStatus"] for update in self.seen]
         return [
             status for before, status in pairwise([None, *statuses]) if status and before != status
@@ -72,7 +72,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(wire: Wire, visit_id: str) -> AsyncIterator[Listener]:
-    """A client that has created the visit and hears of it over the wire."""
+    """A client that has created the visit and listens to it over the wire."""
     about = {"project": PROJECT, "host": LOOPBACK, "port": wire.port}
     about |= {"userId": USER_ID, "visitId": visit_id}
     process = await asyncio.create_subprocess_exec(
@@ -141,8 +141,8 @@ async def test_every_state_is_seen_in_order_up_to_the_final_one(
     assert percents == sorted(percents)
     steps = [update["currentStep"] for update in listener.seen if update.get("currentStep")]
     assert [*dict.fromkeys(steps)] == [step for step in Step if step in steps]
-    # Printed, not asserted: a shared machine decides how long it takes. Functions stamp an update
-    # just before they save it; the listener's own writes are not news to it.
+    # Printed, not asserted: the delay depends on the load of the machine. Functions stamp an update
+    # just before they save it; the listener's own writes do not count.
     delays = [
         round(update["receivedAt"] - update["updatedAt"])
         for update in listener.seen
@@ -172,7 +172,7 @@ async def test_after_a_cut_connection_the_final_state_is_seen(
         before = wire.connections
         await announce_transcript(pipeline, visit_id)
         assert (await pipeline.ended(visit_id)).status is Status.COMPLETED
-        assert P.COMPLETED not in listener.statuses  # the wire was cut indeed
+        assert P.COMPLETED not in listener.statuses  # the wire was really cut
 
         await wire.mend()
         assert (await listener.until(P.COMPLETED))["summary"]
@@ -184,7 +184,7 @@ async def test_after_a_cut_connection_the_final_state_is_seen(
 
 @asynccontextmanager
 async def paused_tasks(pipeline: Pipeline) -> AsyncIterator[Callable[[], Any]]:
-    """No summary is begun before the function that is handed out was called."""
+    """Pause the task queue, so that no summary begins until the yielded function is called."""
     tasks = client(pipeline.stack.plan.function_env["CLOUD_TASKS_EMULATOR_HOST"])
     await tasks.pause_queue(name=QUEUE)
 
@@ -199,7 +199,7 @@ async def paused_tasks(pipeline: Pipeline) -> AsyncIterator[Callable[[], Any]]:
 
 
 async def announce_transcript(pipeline: Pipeline, visit_id: str) -> None:
-    """The provider's webhook, at the moment that the test chooses."""
+    """Send the provider's webhook at a moment that the test chooses."""
     plan = pipeline.stack.plan
     async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient(timeout=30) as http:
         while not (job := await _finished_job(pipeline, visit_id)):

@@ -1,4 +1,4 @@
-"""Runbooks typed into a shell by the letter, on the whole stack, with a real fault of each kind."""
+"""The commands of runbooks, run in a shell on the whole stack, correct a real fault each."""
 
 import asyncio
 import os
@@ -37,14 +37,14 @@ PATIENCE_S = 60
 
 @dataclass
 class Shift:
-    """An operator's shell on the stack. `words` are the words in capitals."""
+    """An operator's shell on the stack. `words` replace the words in capitals of a command."""
 
     pipeline: Pipeline
     services: OperatorServices
     folder: Path
 
     async def typed(self, text: str, words: Mapping[str, str]) -> tuple[int, str]:
-        """The exit code and the output of a block, or of a line of one."""
+        """Run a block or one line of it; returns the exit code and the output."""
         for word, value in words.items():
             text = re.sub(rf"\b{word}\b", value, text)
         shell = await asyncio.create_subprocess_exec(
@@ -59,7 +59,7 @@ class Shift:
         return shell.returncode, printed.decode()
 
     async def uploaded(self, **script: object) -> str:
-        """A visit whose recording has arrived, and is transcribed as `script` says."""
+        """Upload a recording that the provider transcribes by `script`; returns the visit id."""
         visit_id = self.pipeline.new_visit()
         await self.pipeline.script(visit_id, **script)
         recording = self.folder / "audio.wav"
@@ -76,7 +76,7 @@ class Shift:
                 await asyncio.sleep(0.2)  # the store has no event to wait for here
 
     async def twenty_minutes_pass(self, visit_id: str) -> None:
-        """The visit's times are put back, as if it had stood still since then."""
+        """Move the visit's times back by 20 minutes, as for a stuck visit."""
         stored = await self.services.store.get(visit_id)
         assert stored is not None
         ago = self.services.clock.now() - timedelta(minutes=20)
@@ -88,7 +88,7 @@ class Shift:
 async def shift(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Shift]:
-    """On a stack without any visit; what a test leaves paused runs again afterwards."""
+    """A shift on a stack without visits; schedules and queues run again afterwards."""
     env = pipeline.stack.plan.function_env
     for name, value in env.items():
         monkeypatch.setenv(name, value)
@@ -112,7 +112,7 @@ async def shift(
 
 
 async def emptied(emulator: httpx.AsyncClient) -> None:
-    """The emulator refuses to empty itself while a transaction has documents locked."""
+    """Delete all documents; retried, since the emulator refuses it during a transaction."""
     for _ in range(20):
         reply = await emulator.delete(DOCUMENTS)
         if reply.status_code == 200:
@@ -163,11 +163,11 @@ FAULTS: Mapping[str, tuple[Callable[[Shift], Awaitable[Words]], int]] = {
     "dead-letter": (two_dead_letters, 0),
     "data-deletion-request": (visits_of_a_user, 0),
 }
-"""The fault of each runbook, and the exit code of the doctor while it is there."""
+"""The fault of each runbook, and the exit code of the doctor command during it."""
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_a_runbook_typed_by_the_letter_ends_its_fault(name: str, shift: Shift) -> None:
+async def test_the_commands_of_a_runbook_correct_its_fault(name: str, shift: Shift) -> None:
     fault, doctor = FAULTS[name]
     words = await fault(shift)
     printed = ""

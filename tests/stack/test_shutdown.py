@@ -1,4 +1,4 @@
-"""A function that is told to end, as after every deploy, hands back what it works on."""
+"""Graceful shutdown: on SIGTERM, as at every deployment, a function releases its lease."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 FUNCTION = "on_audio_finalized"
 
 
-async def test_an_order_under_way_is_put_aside_before_its_function_is_killed(
+async def test_a_running_order_is_put_on_hold_before_its_function_is_killed(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     recording = tmp_path / "audio.wav"

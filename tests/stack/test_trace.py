@@ -1,4 +1,4 @@
-"""One id leads through the logs of all functions from the upload to the end of a visit."""
+"""One trace id links the logs of all functions from the upload to the end of a visit."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from tests.support.services import tone
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
-THE_WAY = [
+MILESTONES = [
     "audio_accepted",
     "submission_claimed",
     "transcription_submitted",
@@ -24,7 +24,7 @@ THE_WAY = [
 ]
 
 
-async def test_one_trace_leads_from_the_upload_through_every_function_to_the_end(
+async def test_one_trace_links_the_lines_of_all_functions_from_upload_to_end(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     recording = tmp_path / "audio.wav"
@@ -34,14 +34,14 @@ async def test_one_trace_leads_from_the_upload_through_every_function_to_the_end
     visit = await pipeline.ended(visit_id)
     assert visit.status is Status.COMPLETED
 
-    async with asyncio.timeout(10):  # the listener hears of a commit before the function logs it
+    async with asyncio.timeout(10):  # the listener receives a commit before the function logs it
         while not any(_ends(line, visit_id) for _, line in _lines(pipeline)):
             await asyncio.sleep(0.05)  # a file has no event to wait for
     lines = _lines(pipeline)
     followed = [(function, line) for function, line in lines if line.get("trace") == visit.trace]
     in_order = sorted((line["timestamp"], line["event"]) for _, line in followed)
     events = [event for _, event in in_order]
-    assert [event for event in events if event in THE_WAY] == THE_WAY
+    assert [event for event in events if event in MILESTONES] == MILESTONES
     assert {"on_audio_finalized", "summarize_visit"} < {function for function, _ in followed}
     assert {line["visitId"] for _, line in followed} == {visit_id}
     without = {
@@ -49,7 +49,7 @@ async def test_one_trace_leads_from_the_upload_through_every_function_to_the_end
         for _, line in lines
         if line.get("visitId") == visit_id and "trace" not in line
     }
-    # What is logged before the visit is read knows its id alone.
+    # A line that is logged before the visit is read has only the visit id.
     assert without <= {"hint_ignored", "provider_called"}
     print(f"\n{visit_id}: {visit.trace}")
     for (timestamp, event), (function, _) in zip(
@@ -63,7 +63,7 @@ def _ends(line: dict[str, object], visit_id: str) -> bool:
 
 
 def _lines(pipeline: Pipeline) -> list[tuple[str, dict[str, object]]]:
-    """Every line that our code has logged, with the function that logged it."""
+    """Every log line of our code, with the name of its function."""
     found = []
     for name in ENTRY_POINTS:
         for log in pipeline.stack.run_dir.glob(f"{name}*.log"):

@@ -42,7 +42,7 @@ async def test_a_visit_is_completed_and_no_word_of_it_leaves_its_documents(
     visit_id = pipeline.new_visit()
     await pipeline.script(visit_id, utterances=DIALOGUE)
     tasks = client(pipeline.stack.plan.function_env["CLOUD_TASKS_EMULATOR_HOST"])
-    await tasks.pause_queue(name=QUEUE)  # so that the task can be looked at
+    await tasks.pause_queue(name=QUEUE)  # so that the test can read the task
     await pipeline.upload(recording, visit_id)
     asked = tasks_v2.ListTasksRequest(parent=QUEUE, response_view=tasks_v2.Task.View.FULL)
     async with asyncio.timeout(20):
@@ -63,14 +63,14 @@ async def test_a_visit_is_completed_and_no_word_of_it_leaves_its_documents(
     assert json.loads(found[0].http_request.body) == {"visitId": visit_id, "attempt": 1}
 
 
-async def test_every_line_that_a_function_logs_is_json_with_what_operators_search_by(
+async def test_every_log_line_of_a_function_is_json_with_the_fields_for_searches(
     pipeline: Pipeline, recording: Path
 ) -> None:
     visit_id = pipeline.new_visit()
     await pipeline.upload(recording, visit_id)
     await pipeline.ended(visit_id)
     expected = {"audio_accepted", "transcript_stored", "summary_stored"}
-    async with asyncio.timeout(10):  # the listener hears of a commit before the function logs it
+    async with asyncio.timeout(10):  # the listener receives a commit before the function logs it
         while not expected <= {line["event"] for line in _lines_about(pipeline, visit_id)}:
             await asyncio.sleep(0.05)  # a file has no event to wait for
     lines = _lines_about(pipeline, visit_id)
@@ -87,7 +87,7 @@ def _lines_about(pipeline: Pipeline, visit_id: str) -> list[dict[str, str]]:
     return [json.loads(line) for line in lines if visit_id in line]
 
 
-async def test_the_finalize_event_delivered_twenty_times_in_parallel_is_one_order(
+async def test_twenty_concurrent_deliveries_of_a_finalize_event_cause_one_order(
     pipeline: Pipeline, recording: Path
 ) -> None:
     visit_id = pipeline.new_visit()
@@ -105,7 +105,7 @@ async def test_the_finalize_event_delivered_twenty_times_in_parallel_is_one_orde
     assert await pipeline.orders(visit_id) == 1
 
 
-async def test_webhook_poller_and_tasks_racing_fifty_ways_are_one_summary(
+async def test_fifty_concurrent_webhooks_polls_and_tasks_cause_one_summary(
     pipeline: Pipeline, recording: Path
 ) -> None:
     visit_id = pipeline.new_visit()
@@ -222,7 +222,7 @@ async def test_a_bad_recording_fails_with_its_code_and_reaches_no_provider(
     assert await pipeline.orders(visit_id) == 0
 
 
-async def test_objects_that_are_no_recordings_leave_no_trace(
+async def test_objects_that_are_no_recordings_are_ignored(
     pipeline: Pipeline, recording: Path
 ) -> None:
     upload = pipeline.stack.client.upload
@@ -244,7 +244,7 @@ async def test_objects_that_are_no_recordings_leave_no_trace(
     )
 
 
-async def test_a_stranger_at_the_webhook_gets_401(pipeline: Pipeline) -> None:
+async def test_a_webhook_without_the_secret_gets_401(pipeline: Pipeline) -> None:
     url = pipeline.stack.plan.function_url("on_transcription_webhook")
     async with httpx.AsyncClient() as http:
         for headers in ({}, {"X-LumiMD-Webhook-Secret": "guessed"}):

@@ -1,4 +1,4 @@
-"""The gate to the provider in memory, and what tests want to know of it."""
+"""Admission control in memory, with access to its state for tests."""
 
 from collections import Counter
 from itertools import count
@@ -22,14 +22,14 @@ from tests.support.shared_documents import Troubled
 
 
 class NoQuota:
-    """Everybody may have as much as they like."""
+    """No user has a quota."""
 
     async def take(self, user_id: str) -> float | None:
         return None
 
 
 class MemoryGate:
-    """Everything that instances share at the gate; `instance` is one of them.
+    """The state of admission control that instances share; `instance` makes one instance.
 
     `has_quota`: users have the quotas of their tiers.
     """
@@ -67,6 +67,6 @@ class MemoryGate:
         )
 
     async def holders(self) -> Counter[str]:
-        """Who has a place, by name."""
+        """The number of permits by holder."""
         semaphore = Semaphore(self.shards, self.cap, self._clock)
         return Counter(permit.holder for permit in await semaphore.holders())

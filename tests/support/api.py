@@ -1,4 +1,4 @@
-"""The API over parts in memory, callers with real tokens, and visits for them to ask about."""
+"""The API over services in memory, callers with real tokens, and visits in several states."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -39,15 +39,16 @@ from tests.support.operators import OperatorTools
 from tests.support.services import START, MemoryServices, transcript
 
 PROJECT = "demo-lumimd"
-SECRET = "a secret of the tests, and of nobody else"
+SECRET = "a secret of the tests, used nowhere else"
 UNLIMITED = {
-    what: dict.fromkeys(Tier, Policy(10_000, timedelta(minutes=1), 10_000)) for what in Limited
+    limited: dict.fromkeys(Tier, Policy(10_000, timedelta(minutes=1), 10_000))
+    for limited in Limited
 }
 
 
 @dataclass
 class ApiMemoryServices(OperatorTools, MemoryServices):
-    """Everything that the API works with, in memory."""
+    """The services of the API, in memory."""
 
     uploads: MemoryUploads = field(default_factory=MemoryUploads)
     idempotency: MemoryIdempotencyStore = field(default_factory=MemoryIdempotencyStore)
@@ -69,7 +70,7 @@ class ApiMemoryServices(OperatorTools, MemoryServices):
 
 @dataclass
 class Api:
-    """The app, its parts, and a way to call it as somebody."""
+    """The app, its services, and methods to call it as a user."""
 
     services: ApiMemoryServices
     app: FastAPI
@@ -101,26 +102,26 @@ class Api:
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:
-    """A client that calls the app in this process; a bug is an answer, as it is for a client."""
+    """A client that calls the app in this process; a bug becomes a 500, as for a real client."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://api")
 
 
 @cache
 def _app() -> FastAPI:
-    """Made once: FastAPI takes a while to look at all routes."""
+    """The app, made once: FastAPI takes a while to inspect all routes."""
     return make_app(ApiMemoryServices, origins=["https://app.example.com"])
 
 
 def api_over(services: ApiMemoryServices) -> Api:
-    """The API over `parts`, one at a time."""
+    """The API over `services`; only one at a time, since all share the app."""
     app = _app()
     app.state.services = lambda: services
     return Api(services, app, client_of(app))
 
 
 def visit_of(user_id: str, visit_id: str, *, minutes: int = 0, **fields: object) -> Visit:
-    """A visit that waits for its recording; `minutes` after the first one."""
+    """A visit without a recording, created `minutes` after START."""
     created_at = START + timedelta(minutes=minutes)
     visit = Visit(visit_id=visit_id, user_id=user_id, created_at=created_at, updated_at=created_at)
     return visit.model_copy(update={"wake_at": created_at, **fields})
@@ -223,7 +224,7 @@ def action_of(visit: Visit, number: int = 0, text: str = "Rest.") -> Action:
 
 
 def commit_of(visit: Visit) -> Commit:
-    """The visit with the history, transcript, action items and dead letter that it should have."""
+    """The visit with the history, transcript, action items and dead letter of its state."""
     entry = HistoryEntry(
         position=0,
         event="audio_accepted",
@@ -243,5 +244,5 @@ def commit_of(visit: Visit) -> Commit:
 
 
 async def stored(services: ApiMemoryServices, *visits: Visit) -> list[Stored]:
-    """The visits, in the store."""
+    """Store the visits."""
     return [await services.store.create(commit_of(visit)) for visit in visits]

@@ -1,4 +1,4 @@
-"""A provider of transcripts behind the real SDK's client; a test decides each of its answers."""
+"""A transcription provider behind the real SDK's client; a test decides each response."""
 
 import json
 from collections import Counter
@@ -51,9 +51,9 @@ def saying(content: bytes | str) -> Answer:
 
 @dataclass
 class Provider:
-    """`trouble` is what a kind of call (`order`, `job`, `list`) is answered with instead.
+    """`trouble` replaces the response to a kind of call (`order`, `job`, `list`).
 
-    A new job has the `state`, which is merged into what is told of it.
+    A new job has the `state`, which is merged into the responses about it.
     """
 
     state: dict[str, Any] = field(default_factory=lambda: dict(DONE))
@@ -94,5 +94,5 @@ class Provider:
             return "order", "", ""
         return ("job", "", name) if name else ("list", "", "")
 
-    def _said(self, told: Any) -> httpx.Response:
-        return httpx.Response(200, content=json.dumps(told))
+    def _said(self, body: Any) -> httpx.Response:
+        return httpx.Response(200, content=json.dumps(body))

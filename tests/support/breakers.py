@@ -1,4 +1,4 @@
-"""Instances that share their breakers, and calls through them, in virtual time."""
+"""Instances that share their circuit breakers, and calls through them, in virtual time."""
 
 import asyncio
 import io
@@ -26,10 +26,10 @@ DEAD = Transient(CODE)
 
 
 class Instances(BreakerStore):
-    """Breakers of many instances over one store, which remembers every state that was written.
+    """Breakers of many instances over one store, which records every written state.
 
-    `trouble` is raised by the store instead of an answer, `lost_answers` of saves get lost, and a
-    store with a `delay_s` answers that late.
+    The store raises `trouble` instead of an answer, raises the `lost_answers` after successful
+    saves, and delays its answers by `delay_s`.
     """
 
     def __init__(self, clock: Clock | None = None, delay_s: float = 0) -> None:
@@ -66,7 +66,7 @@ class Instances(BreakerStore):
 
     @property
     def states(self) -> list[tuple[State, int]]:
-        """What was written: state and successes, one a write."""
+        """State and successes of each write."""
         return [(each.state, each.successes) for each in self.written]
 
     def wait(self, by: timedelta) -> None:
@@ -79,7 +79,7 @@ async def ask(
     outcome: BaseException | None = None,
     takes: Callable[[], object] = lambda: None,
 ) -> str:
-    """How a call through the breaker ended: `answered`, `refused`, or the class of its error."""
+    """The outcome of a call through the breaker: `answered`, `refused`, or the error's class."""
 
     async def made() -> None:
         takes()
@@ -102,7 +102,7 @@ async def open_(shared: Instances, breaker: CircuitBreaker) -> None:
 
 
 class LoopClock:
-    """The time of day of a loop whose clock jumps."""
+    """The time of day of an event loop with a virtual clock."""
 
     def now(self) -> datetime:
         return START + timedelta(seconds=asyncio.get_running_loop().time())
@@ -118,7 +118,7 @@ def played(scene: Callable[[Instances], Coroutine[Any, Any, None]], delay_s: flo
 
 @contextmanager
 def logged() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Gives the lines that were logged inside so far."""
+    """Yields a function that returns the lines logged so far inside the context."""
     to = io.StringIO()
     logs.configure(to)
     try:

@@ -1,4 +1,4 @@
-"""Containers built and patched by hand: what PyAV's muxers do not write, but recorders do."""
+"""Containers built and patched by hand, as recorders write them but PyAV's muxers do not."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ from tests.support.services import tone
 
 CLUSTER, SEGMENT, TIME, SIMPLE, GROUP = 0x1F43B675, 0x18538067, 0xE7, 0xA3, 0xA0
 FIXED, EBML = 4, 6
-"""How frames are laced in a block."""
+"""The lacing of frames in a block."""
 
 
 def ebml(kind: int, body: bytes, *, is_sized: bool = True) -> bytes:
@@ -69,7 +69,7 @@ def ogg_page(serial: int, granule: int, body: bytes, flags: int = 0) -> bytes:
 
 
 def streamed_wav(content: bytes, size: int) -> bytes:
-    """The WAV as a recorder writes it that does not know its size."""
+    """The WAV as written by a recorder that does not know its size."""
     patched = bytearray(content)
     struct.pack_into("<I", patched, 4, size)
     struct.pack_into("<I", patched, patched.index(b"data") + 4, size)
@@ -77,14 +77,14 @@ def streamed_wav(content: bytes, size: int) -> bytes:
 
 
 def wav(form: bytes, sound: bytes, before: bytes = b"") -> bytes:
-    """A WAV of a form of any codec, with chunks before the sound."""
+    """A WAV with the format chunk `form` of any codec, and chunks before the sound."""
     body = b"WAVE" + struct.pack("<4sI", b"fmt ", len(form)) + form + before
     body += struct.pack("<4sI", b"data", len(sound)) + sound
     return struct.pack("<4sI", b"RIFF", len(body)) + body
 
 
 def tone_behind(before: bytes, seconds: int = 12) -> bytes:
-    """A WAV with chunks between its form and its sound."""
+    """A WAV with chunks between its format chunk and its sound."""
     plain = tone(seconds)
     return plain[:36] + before + plain[36:]
 
@@ -101,13 +101,13 @@ def inserted(content: bytes, parents: tuple[bytes, ...], added: bytes) -> bytes:
 
 
 def edits(*rows: tuple[int, int]) -> bytes:
-    """An edit list: how long each part lasts (in the film's units), and where it begins."""
+    """An edit list: the duration of each part (in the film's units), and its start."""
     table = b"".join(struct.pack(">IiI", lasts, begins, 1 << 16) for lasts, begins in rows)
     return box(b"edts", box(b"elst", struct.pack(">II", 0, len(rows)) + table))
 
 
 def film(container: str, *sounds_s: float, picture_s: float = 0, **options: str) -> bytes:
-    """Tracks of sound, beside a picture where it lasts."""
+    """Tracks of sound, with a picture track of `picture_s` seconds."""
     codec = "libopus" if container in ("webm", "matroska") else "aac"
     content = io.BytesIO()
     with av.open(content, "w", format=container, options=options) as file:

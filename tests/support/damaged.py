@@ -1,4 +1,4 @@
-"""Documents of every kind to damage, one of each name and instant."""
+"""Documents of every kind, for tests that damage them; each has a name and an instant."""
 
 from datetime import datetime
 

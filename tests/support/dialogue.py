@@ -1,4 +1,4 @@
-"""Transcripts of a few lines, written as people write a dialogue."""
+"""Transcripts of a few lines, written as a dialogue."""
 
 from lumimd.domain.transcript import Role, Transcript, Utterance
 

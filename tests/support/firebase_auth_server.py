@@ -1,7 +1,7 @@
-"""The two addresses of Google that verifying an ID token asks: certificates, and users.
+"""The two services of Google that ID token verification calls: certificates and users.
 
-Tokens are signed by a key made on the spot, whose certificate is served as Google serves its own;
-so the signature is really checked.
+The server signs tokens with its own key and serves the certificate as Google does, so the SDK
+really checks the signature.
 """
 
 import json
@@ -31,7 +31,7 @@ class Anonymous(credentials.Base):
 
 
 class FirebaseAuthServer:
-    """Issues tokens, and answers what the SDK asks about them."""
+    """Issues tokens, and answers the SDK's requests about them."""
 
     def __init__(self, project: str) -> None:
         self.project = project
@@ -87,7 +87,7 @@ class FirebaseAuthServer:
         return made.public_bytes(serialization.Encoding.PEM).decode()
 
     def app(self) -> firebase_admin.App:
-        """An app of the SDK that asks this server in place of Google's."""
+        """An app of the SDK that calls this server in place of Google's."""
         app = firebase_admin.initialize_app(
             Anonymous(), options={"projectId": self.project}, name=f"test-{self.host}"
         )
@@ -119,7 +119,7 @@ def firebase_auth_server(project: str) -> Iterator[FirebaseAuthServer]:
             self.wfile.write(content)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     state.host = f"127.0.0.1:{server.server_port}"

@@ -1,4 +1,4 @@
-"""The Python client that scripts/api-client makes of infra/openapi.json, as a stranger would."""
+"""The Python client that scripts/api-client generates from infra/openapi.json."""
 
 import importlib
 import subprocess
@@ -23,21 +23,21 @@ class GeneratorMissing(EmulatorMissing):
 
 @dataclass(frozen=True)
 class GeneratedClient:
-    """The package, signed in at an API."""
+    """The package, with a client that is signed in to an API."""
 
     package: ModuleType
     signed_in: Any
 
     def call(self, operation: str, **arguments: Any) -> Any:
-        """What the API answered to `tag.operation`: a model of the package, or its problem."""
+        """The API's response to `tag.operation`: a model of the package, or a problem."""
         answer = self.answer(operation, **arguments)
         assert answer.parsed is not None, (operation, answer.status_code, answer.content)
         return answer.parsed
 
     def answer(self, operation: str, **arguments: Any) -> Any:
-        """The same with status and headers. What is not in the document fails here."""
+        """The response with status and headers. An operation outside of the document fails."""
         module = importlib.import_module(f"{PACKAGE}.api.{operation}")
-        # It takes what stands in a path by position.
+        # Path parameters are positional.
         ids = [arguments.pop(name) for name in ("visit_id", "action_id") if name in arguments]
         return module.sync_detailed(*ids, client=self.signed_in, **arguments)
 
@@ -47,10 +47,10 @@ class GeneratedClient:
 
 
 def generated(folder: Path) -> ModuleType:
-    """The package, made in `folder`; imported from there.
+    """The package, generated in `folder` and imported from there.
 
     Raises:
-        GeneratorMissing: there is no network to install it from, for example.
+        GeneratorMissing: the generator cannot be installed, for example without a network.
     """
     command = [str(ROOT / "scripts" / "api-client"), str(folder / PACKAGE)]
     made = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Hostile uploads, made to harm the process that opens them."""
+"""Hostile uploads, made to harm the process that reads them."""
 
 import struct
 from itertools import repeat
@@ -49,7 +49,7 @@ def _flac_comments(count: int) -> bytes:
 
 
 def _boxes_in_boxes(depth: int) -> bytes:
-    """`mdia` in `mdia`, as deep as a file may be long."""
+    """`mdia` boxes nested `depth` deep."""
     size = 8 * (depth + 1)
     levels = b"".join(struct.pack(">I4s", size - 8 * n, b"mdia") for n in range(depth))
     return box(b"moov", box(b"trak", levels))
@@ -62,7 +62,7 @@ def _info(count: int) -> bytes:
 
 
 def _table(name: bytes, rows: int) -> bytes:
-    """An index that is nothing but a table."""
+    """An index that contains only a table."""
     table = box(name, struct.pack(">II", 0, rows) + bytes(8 * rows))
     header = box(b"mdhd", bytes(12) + struct.pack(">II", 1_000, 1) + bytes(4))
     sound = box(b"hdlr", bytes(8) + b"soun")
@@ -99,4 +99,4 @@ BOMBS = {
     "elements in elements": recorded(FORMATS["webm"])[:40]
     + b"".join(repeat(b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff", 100_000)),
 }
-"""Small files that cost much to read; FFmpeg takes seconds or gigabytes for some of them."""
+"""Small files that are expensive to read; FFmpeg takes seconds or gigabytes for some of them."""

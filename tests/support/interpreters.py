@@ -27,5 +27,5 @@ def executable(path: Path, text: str) -> Path:
 
 
 def stand_in(path: Path, version: str) -> Path:
-    """An interpreter that says it is `version`."""
+    """An interpreter that reports `version`."""
     return executable(path, STAND_IN.format(executable=sys.executable, version=version))

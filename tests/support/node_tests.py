@@ -1,4 +1,4 @@
-"""Tests that are written in JavaScript, run by Node."""
+"""Runs tests in JavaScript with Node."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from infra.node import node
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one test; `failure` is None where it passed."""
+    """The outcome of one test; `failure` is None if it passed."""
 
     suite: str
     name: str
@@ -23,7 +23,7 @@ class Outcome:
 
 
 def outcomes_of(files: Sequence[Path], env: Mapping[str, str], folder: Path) -> list[Outcome]:
-    """Of every test of `files`, with `env` added to the environment. `folder` is for the report."""
+    """The outcome of each test in `files`, run with `env` added; `folder` is for the report."""
     report = folder / "report.xml"
     code, errors = _run(
         *(str(node()), "--test", "--test-reporter=junit"),
@@ -34,16 +34,16 @@ def outcomes_of(files: Sequence[Path], env: Mapping[str, str], folder: Path) -> 
     assert report.is_file(), errors
     outcomes = [
         Outcome(suite.get("name", "no suite"), case.get("name", ""), _failure(case))
-        for suite in ET.parse(report).getroot().iter()  # the root holds those without a suite
+        for suite in ET.parse(report).getroot().iter()  # the root has the tests without a suite
         for case in suite.findall("testcase")
     ]
-    # A file that cannot even be loaded has no test that fails.
+    # A file that cannot be loaded has no failed test.
     assert code == 0 or any(each.failure for each in outcomes), errors
     return outcomes
 
 
 def _run(*command: str, env: dict[str, str]) -> tuple[int, str]:
-    """The exit code of a command and what it complained of. None of its children outlives it."""
+    """The exit code and the error output of a command. All its children are ended."""
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

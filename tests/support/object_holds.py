@@ -1,8 +1,8 @@
-"""Temporary holds of Cloud Storage, in front of a storage server that keeps none.
+"""Temporary holds of Cloud Storage, in front of a storage server without holds.
 
-Source: cloud.google.com/storage/docs/object-holds. An object under a hold is neither deleted nor
-replaced: the request is answered with 403. The hold is the field `temporaryHold` of the object's
-metadata, which a PATCH sets.
+Source: cloud.google.com/storage/docs/object-holds. The server answers 403 to a request that deletes
+or replaces an object under a hold. The hold is the field `temporaryHold` of the object's metadata,
+which a PATCH sets.
 """
 
 import json
@@ -25,7 +25,7 @@ def object_holds(upstream: str) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *args: Any) -> None:
-            """Nothing."""
+            """Log nothing."""
 
         def _do(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))

@@ -1,6 +1,7 @@
-"""A chat-completions server that speaks OpenAI's protocol and answers as a test scripts it.
+"""A chat-completions server with OpenAI's protocol; a test scripts its responses.
 
-Without a script it summarizes: every kind of statement, all citing the first line of the request.
+Without a script it returns a summary with every kind of statement, all citing the first line of the
+request.
 """
 
 import asyncio
@@ -28,19 +29,19 @@ KEY = "sk-canary-of-the-key"
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it came in."""
+    """One received request."""
 
     headers: Mapping[str, str]
     body: dict[str, Any]
 
     @property
     def instructions(self) -> str:
-        """What the system message says."""
+        """The text of the system message."""
         return self._said_by("system")
 
     @property
     def lines(self) -> list[str]:
-        """The lines of the user's message, wherever anything could see one end."""
+        """The lines of the user's message, split at every kind of line end."""
         return self._said_by("user").splitlines()
 
     def _said_by(self, role: str) -> str:
@@ -53,21 +54,21 @@ Reply = Callable[[Call, Request], Awaitable[Response]]
 
 @dataclass
 class OpenAIServer:
-    """The server at `url`; `script` says beforehand how the next calls are answered."""
+    """The server at `url`; `script` sets the responses to the next calls."""
 
     url: str
     calls: list[Call] = field(default_factory=list)
     hung_up: threading.Event = field(default_factory=threading.Event)
-    """A client has given up a call that was kept waiting."""
+    """Set when a client has given up a call that got no response."""
     _replies: list[Reply] = field(default_factory=list)
     _ids: Iterator[int] = field(default_factory=count)
 
     def script(self, *replies: Reply) -> None:
-        """Answer the next calls so, and the ones after them with a summary."""
+        """Answer the next calls with `replies`, and later calls with a summary."""
         self._replies += replies
 
     def forget(self) -> None:
-        """Start the next test afresh."""
+        """Reset the server for the next test."""
         self.calls.clear()
         self._replies.clear()
         self.hung_up.clear()
@@ -97,12 +98,12 @@ def completion(
 
 
 def no_choices() -> Reply:
-    """A completion without any."""
+    """A completion without choices."""
     return _completion([])
 
 
 def summarized(**changes: Any) -> Reply:
-    """A valid summary of what was sent; `changes` replace its fields, None removes one."""
+    """A valid summary of the request; `changes` replace its fields, None removes one."""
 
     async def reply(call: Call, request: Request) -> Response:
         summary = _summary(call) | changes
@@ -131,7 +132,7 @@ def error(
 
 
 def quoting_error(status: int) -> Reply:
-    """An error whose message quotes the whole request and the key, as a provider's may."""
+    """An error whose message quotes the whole request and the key, as a real provider's may."""
 
     async def reply(call: Call, request: Request) -> Response:
         message = f"{call.headers['authorization']} may not say {json.dumps(call.body)}"
@@ -141,7 +142,7 @@ def quoting_error(status: int) -> Reply:
 
 
 def page(body: str, media_type: str = "text/html", status: int = 200) -> Reply:
-    """A reply that is no answer of the API: a gateway's page, or the like."""
+    """A response that does not come from the API, such as a gateway's page."""
 
     async def reply(call: Call, request: Request) -> Response:
         return Response(body, status, media_type=media_type)
@@ -150,14 +151,14 @@ def page(body: str, media_type: str = "text/html", status: int = 200) -> Reply:
 
 
 async def silence(call: Call, request: Request) -> Response:
-    """No answer, until the client hangs up."""
+    """No response, until the client disconnects."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
     return Response()
 
 
 async def reset(call: Call, request: Request) -> Response:
-    """The connection is torn down after the request was read."""
+    """Reset the connection after the request was read."""
     transport = request.receive.__self__.transport  # type: ignore[attr-defined]  # uvicorn's cycle
     linger_not = struct.pack("ii", 1, 0)
     connection: socket.socket = transport.get_extra_info("socket")
@@ -168,9 +169,9 @@ async def reset(call: Call, request: Request) -> Response:
 
 @contextmanager
 def openai_server(port: int = 0) -> Iterator[OpenAIServer]:
-    """A server on the loopback interface, gone afterwards."""
+    """A server on the loopback interface, stopped afterwards."""
     with socket.create_server(("127.0.0.1", port)) as listener:
-        # asyncio sets this only on sockets that it made itself; an answer takes 40 ms without it.
+        # asyncio sets this only on its own sockets; without it a response takes 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = OpenAIServer(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
         app = Starlette(routes=[Route("/v1/chat/completions", server.__call__, methods=["POST"])])
@@ -179,7 +180,7 @@ def openai_server(port: int = 0) -> Iterator[OpenAIServer]:
         )
         running = uvicorn.Server(config)
         thread = threading.Thread(target=asyncio.run, args=(running.serve([listener]),))
-        thread.start()  # the socket listens already, so nobody has to wait for the thread
+        thread.start()  # no wait for the thread: the socket listens already
         try:
             yield server
         finally:
@@ -212,7 +213,7 @@ def _completion(choices: list[dict[str, Any]]) -> Reply:
 
 
 def _refusal_of(call: Call) -> Reply | None:
-    """What the real API refuses before any model sees it."""
+    """The error of the real API for an invalid request; None for a valid one."""
     if call.headers.get("authorization") != f"Bearer {KEY}":
         return error(401, code="invalid_api_key", message="Incorrect API key provided.")
     wanted = call.body["response_format"]["json_schema"]

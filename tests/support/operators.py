@@ -1,4 +1,4 @@
-"""An operator at the controls of parts in memory, and visits in every state to look after."""
+"""An operator with services in memory, and visits in every state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,12 +25,12 @@ from tests.support.services import MemoryServices, NothingToSay, transcript
 QUEUE = "summaries"
 SCHEDULE = "wake-due-visits"
 CANARY = "zanzibar"
-"""A word that is spoken in the visits here and nowhere else."""
+"""A word that appears only in these visits."""
 
 
 @dataclass
 class OperatorTools:
-    """Mixed into the pipeline's parts in memory: what only operators need."""
+    """Services that only operators need; a mixin for the pipeline's services in memory."""
 
     store: MemoryVisitStore = field(default_factory=MemoryVisitStore)
     queues: MemoryQueues = field(default_factory=lambda: MemoryQueues(QUEUE))
@@ -55,7 +55,7 @@ class OperatorTools:
 
 @dataclass
 class OperatedServices(OperatorTools, MemoryServices):
-    """The pipeline's parts in memory, with those that operators need, and visits in any state."""
+    """The services of the pipeline and of operators in memory, and visits in any state."""
 
     owner: str = "user-1"
 
@@ -74,12 +74,12 @@ class OperatedServices(OperatorTools, MemoryServices):
         await accept.accept(self, self.uploaded_now(visit_id))
 
     async def transcribed(self, visit_id: str) -> None:
-        """A visit whose transcript is there, with the canary in it."""
+        """A visit with a transcript that contains the canary."""
         await self.submitted(visit_id)
         await self.collected(visit_id)
 
     async def collected(self, visit_id: str) -> None:
-        """The transcript of a visit whose transcript is ordered."""
+        """Collect the transcript of a visit whose transcript is ordered."""
         (job,) = [each for each in self.transcriber.orders if each.visit_id == visit_id]
         self.transcriber.finish(job.transcript_id, Transcribed(spoken()))
         await collect.collect(self, visit_id, 1, job.transcript_id)
@@ -90,37 +90,37 @@ class OperatedServices(OperatorTools, MemoryServices):
         await summarize.summarize(self, visit_id, 1)
 
     async def given_up(self, visit_id: str) -> None:
-        """The failure of a visit whose transcript is there, on record without another try."""
+        """Store the failure of a transcribed visit without another try."""
         stored = await self.store.get(visit_id)
         assert stored is not None
         await save_event(self, stored, SummaryFailed(1, ErrorCode.SUMMARY_INVALID))
 
     async def partial(self, visit_id: str, code: ErrorCode = ErrorCode.SUMMARY_INVALID) -> None:
-        """A visit with a transcript, whose summary failed for good."""
+        """A visit with a transcript and a finally failed summary."""
         await self.transcribed(visit_id)
         await self.not_summarized(visit_id, code)
 
     async def not_summarized(
         self, visit_id: str, code: ErrorCode = ErrorCode.SUMMARY_INVALID
     ) -> None:
-        """The failure of a visit whose transcript is there: the rules say nothing either."""
+        """Fail the summary of a transcribed visit: the rules find nothing either."""
         self.summarizer.raises, self.fallback = [NotCharged(code)], NothingToSay()
         await summarize.summarize(self, visit_id, 1)
 
     async def not_summarized_again(self, visit_id: str) -> None:
-        """The failure of the second attempt at a summary."""
+        """Fail the second attempt at a summary."""
         self.summarizer.raises = [Permanent(ErrorCode.SUMMARY_INVALID)]
         self.fallback = NothingToSay()
         await summarize.summarize(self, visit_id, 2)
 
     async def unreadable(self, visit_id: str) -> None:
-        """A visit whose recording is none."""
+        """A visit with a file that is not a recording."""
         upload = self.uploaded_now(visit_id)
         self.audio.put(upload.audio, b"not a recording")
         await accept.accept(self, upload)
 
     async def silent(self, visit_id: str) -> None:
-        """A visit whose recording can be read, and holds no speech."""
+        """A visit with a readable recording that contains no speech."""
         await self.submitted(visit_id)
         (job,) = [each for each in self.transcriber.orders if each.visit_id == visit_id]
         self.transcriber.finish(job.transcript_id, Transcribed(transcript(())))

@@ -1,4 +1,4 @@
-"""Few places at the provider: the real pipeline over memory, and what people do with it."""
+"""Few permits at the provider: the real pipeline over memory, and actions of users."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ DOWN = Transient(ErrorCode.INTERNAL_ERROR)
 
 
 class CappedTranscriber(MemoryTranscriber):
-    """Remembers how many jobs ran at once, and in which order they were ordered."""
+    """Records the highest number of concurrent jobs, and the sequence of the orders."""
 
     most_at_once = 0
     is_down = False
@@ -45,7 +45,7 @@ def provider_of(services: MemoryServices) -> CappedTranscriber:
 
 
 async def upload(services: MemoryServices, visit_id: str, **marks: object) -> None:
-    """A recording of the user that `visit_id` begins with; `marks` are fields of the visit."""
+    """Upload a recording of the user named at the start of `visit_id`; `marks` are visit fields."""
     uploaded = services.upload(visit_id, user_id=visit_id.split("-")[0])
     if marks:
         await create(services, visit_id, **marks)
@@ -53,7 +53,7 @@ async def upload(services: MemoryServices, visit_id: str, **marks: object) -> No
 
 
 async def create(services: MemoryServices, visit_id: str, **marks: object) -> None:
-    """What a client does before it uploads."""
+    """Create a visit, as a client does before its upload."""
     now = services.clock.now()
     user = visit_id.split("-")[0]
     visit = Visit(visit_id=visit_id, user_id=user, created_at=now, updated_at=now)
@@ -61,7 +61,7 @@ async def create(services: MemoryServices, visit_id: str, **marks: object) -> No
 
 
 async def minute_passes(services: MemoryServices, finish: Iterable[str] | None = None) -> None:
-    """The jobs `finish` end (None: all that run), and then the scheduler comes by."""
+    """The jobs `finish` end (None: all running jobs), and then the scheduled function runs."""
     provider = provider_of(services)
     for job in [*provider.running()] if finish is None else finish:
         provider.finish(job, Transcribed(transcript()))

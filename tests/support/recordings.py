@@ -1,4 +1,4 @@
-"""Recordings as phones and browsers make them, and malformed ones."""
+"""Recordings like those of phones and browsers, and malformed ones."""
 
 import io
 import tempfile
@@ -19,7 +19,7 @@ PLENTY = Budget(cpu_s=5, bytes=2**32, jumps=10**6)
 
 @dataclass(frozen=True)
 class Format:
-    """PyAV's options of a format; `can_stream`: a recorder that cannot seek can write it."""
+    """PyAV's options for a format; `can_stream`: a recorder that cannot seek can write it."""
 
     container: str
     codec: str
@@ -68,7 +68,7 @@ FORMATS = {
 
 
 class Pipe(io.RawIOBase):
-    """Cannot go back, like a browser's recorder: no length gets into the file."""
+    """A file that cannot seek, like that of a browser's recorder: it gets no length."""
 
     def __init__(self) -> None:
         self.content = io.BytesIO()
@@ -82,14 +82,14 @@ class Pipe(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Sound:
-    """Seconds of noise (True) or silence; how loud makes a difference to how many bytes."""
+    """Seconds of noise (True) or silence; the loudness affects the number of bytes."""
 
-    services: tuple[tuple[float, bool], ...] = field(default=((12.0, True),))
+    parts: tuple[tuple[float, bool], ...] = field(default=((12.0, True),))
 
     def samples(self, rate: int) -> numpy.ndarray:
         noise = numpy.random.default_rng(7).normal
         return numpy.concatenate(
-            [noise(0, 3_000 if loud else 0, int(each * rate)) for each, loud in self.services]
+            [noise(0, 3_000 if loud else 0, int(each * rate)) for each, loud in self.parts]
         ).astype("int16")
 
 
@@ -102,9 +102,9 @@ def recorded(
     begins_s: float = 0,
     **codec_options: str,
 ) -> bytes:
-    """The sound in mono; `streamed` by a recorder that cannot go back; its clock at `begins_s`."""
+    """The sound in mono; `streamed`: by a recorder that cannot seek; timestamps from `begins_s`."""
     pipe = Pipe()
-    with tempfile.NamedTemporaryFile() as kept:  # an index that comes first needs a real file
+    with tempfile.NamedTemporaryFile() as kept:  # an index at the start needs a real file
         into = pipe if streamed else kept.name
         with av.open(into, "w", format=kind.container, options=dict(kind.options)) as file:
             stream = file.add_stream(kind.codec, rate=kind.rate, options=codec_options)
@@ -123,7 +123,7 @@ def recorded(
 
 
 def length_of(content: bytes) -> float | str | None:
-    """The seconds of a recording, or the code that it is refused with; read in this process."""
+    """The seconds of a recording, or the code of its refusal; measured in this process."""
 
     def read(offset: int, length: int) -> bytes:
         return content[offset : offset + length]

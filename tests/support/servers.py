@@ -1,4 +1,4 @@
-"""Local servers for tests: started once, in a thread with an event loop of its own."""
+"""Local servers for tests: started once, in a thread with its own event loop."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from infra.local.supervision.processes import Process, Processes
 def running(
     processes: Sequence[Process], run_dir: Path, start_timeout_s: float = 90
 ) -> Iterator[None]:
-    """The processes, up and healthy; gone afterwards, whatever happens."""
+    """The processes, up and healthy; ended on exit, also after an error."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

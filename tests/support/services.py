@@ -1,4 +1,4 @@
-"""The pipeline's parts in memory, and the pieces that tests make visits of."""
+"""The pipeline's services in memory, and the uploads and transcripts of test visits."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ SAMPLE = Path(__file__).parents[2] / "samples" / "visit.m4a"
 
 
 class CountingSummarizer:
-    """Answers with a summary that cites the first utterance, and counts how often it is paid."""
+    """Returns a summary that cites the first utterance, and counts the paid calls."""
 
     source: Source = "model"
 
@@ -56,7 +56,7 @@ class CountingSummarizer:
 
 @dataclass
 class FixedFlags:
-    """The switches as a test sets them; known at once."""
+    """The feature flags that a test sets, without a cache."""
 
     stand: Flags = field(default_factory=Flags)
 
@@ -65,7 +65,7 @@ class FixedFlags:
 
 
 class NothingToSay:
-    """Rules that find nothing worth a summary in any transcript."""
+    """Rules that find no summary in any transcript."""
 
     source: Source = "rules"
 
@@ -75,7 +75,7 @@ class NothingToSay:
 
 @dataclass
 class MemoryServices:
-    """Everything in memory; the clock stands until a test moves it."""
+    """All services in memory; only the test moves the clock."""
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(START))
     store: MemoryVisitStore = field(default_factory=MemoryVisitStore)
@@ -113,14 +113,14 @@ class MemoryServices:
     def upload(
         self, visit_id: str = "visit-1", generation: int = 1, user_id: str = "user-1"
     ) -> Upload:
-        """A recording of two seconds in the bucket, and the event that announces it."""
+        """Put a recording of two seconds into the bucket; returns its finalize event."""
         uploaded = upload(visit_id, generation, user_id=user_id)
         self.audio.put(uploaded.audio, tone(seconds=2))
         return uploaded
 
 
 async def transcribed(services: MemoryServices, visit_id: str = "visit-1") -> None:
-    """A recording has come, and so has its transcript."""
+    """Accept a recording and collect its transcript."""
     await accept.accept(services, services.upload(visit_id))
     job = services.transcriber.orders[-1].transcript_id
     services.transcriber.finish(job, Transcribed(transcript()))
@@ -144,7 +144,7 @@ def upload(
 
 
 def another(number: int, visit_id: str = "visit-1", user_id: str = "user-1") -> Upload:
-    """Another file of the same visit; the higher the number, the later it was uploaded."""
+    """Another file of the same visit; a higher number means a later upload."""
     first = upload(visit_id, user_id=user_id)
     path = f"visits/{user_id}/{visit_id}/part {number}.wav"
     changes = {"storage_path": path, "generation": 10 * number}
@@ -174,7 +174,7 @@ DIALOGUE = (
 
 
 def transcript(dialogue: Sequence[tuple[str, str]] = DIALOGUE) -> Transcript:
-    """The dialogue as a provider would hand it over, two seconds an utterance."""
+    """The dialogue as a provider's transcript, two seconds an utterance."""
     return Transcript(
         utterances=tuple(
             Utterance(

@@ -1,4 +1,4 @@
-"""Shared documents of either kind for the contract suites, and troubles for the others."""
+"""Shared documents in memory and in Firestore for the contract suites, and with injected errors."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ MEMORY_AND_FIRESTORE = ["memory", pytest.param("firestore", marks=pytest.mark.em
 def documents_of(
     kind: type[D], collection: str, request: pytest.FixtureRequest
 ) -> Iterator[SharedDocuments[D]]:
-    """An empty collection in memory or in the emulator, as the fixture's parameter says."""
+    """An empty collection in memory or in the emulator, by the fixture's parameter."""
     if request.param == "memory":
         yield MemorySharedDocuments(kind)
         return
@@ -30,16 +30,16 @@ def documents_of(
 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
-        # A project of its own is an empty database of its own.
+        # A new project is an empty database.
         client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     yield FirestoreSharedDocuments(client, collection, kind)
     client.close()
 
 
 class Troubled(Generic[D]):
-    """Shared documents in memory: `trouble` is raised in place of an answer.
+    """Shared documents in memory that raise `trouble` in place of an answer.
 
-    `lost_answers` are raised after a save has been done; `writes` counts the saves.
+    They raise `lost_answers` after successful saves; `writes` counts the saves.
     """
 
     def __init__(self, kind: type[D]) -> None:

@@ -5,7 +5,7 @@ from lumimd.domain.transcript import Transcript
 
 
 def summary_of(transcript: Transcript) -> VisitSummary:
-    """One statement of each kind that matters, all citing the first utterance."""
+    """A summary, a medication and two action items, all citing the first utterance."""
     cited = [transcript.utterances[0].id]
     return VisitSummary(
         summary=[Statement(text="The patient came with a cough.", evidence=cited)],

@@ -25,7 +25,7 @@ async def accept(services: MemoryServices, uploaded: Upload, content: bytes | No
 async def finish(
     services: MemoryServices, state: Transcribed | Failed | None = None, minutes: float = 3
 ) -> Visit:
-    """The job that was ordered last ends, and everything goes on by itself."""
+    """End the last ordered job, and let the pipeline process the visit."""
     job = services.transcriber.orders[-1].transcript_id
     services.transcriber.finish(job, state or Transcribed(transcript(FIRST)))
     visit = await visit_of(services)

@@ -37,7 +37,7 @@ _CLOSED_LISTS = ("currentStep", "outcome", "toStatus", "code")
 
 @dataclass
 class Database:
-    """Every query of the product, over the same documents; `put` writes any of them."""
+    """All queries of the product, over the same documents; `put` writes any document."""
 
     store: VisitStore
     archive: RetentionQueries
@@ -51,7 +51,7 @@ class Database:
 
 @contextmanager
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """An empty one, of the kind that the fixture's parameter says."""
+    """An empty database, in memory or in the emulator by the fixture's parameter."""
     if request.param == "memory":
         memory = MemoryVisitStore()
 
@@ -100,7 +100,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 def _newer(stored: Stored) -> Stored:
-    """A value that this release does not know, in a field that only has known ones."""
+    """An unknown value in a field with a closed list of values."""
     known = next((name for name in _CLOSED_LISTS if name in stored), None)
     return {known: "of_a_newer_release"} if known else {_id_of(stored): None}
 

@@ -1,4 +1,4 @@
-"""User ids as sign-in providers make them."""
+"""User ids of the kinds that sign-in providers issue."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A visit and what moves it on: the tasks that wait, and the scheduler."""
+"""Reads a visit, runs its queued tasks, and runs the scheduled function."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ async def wake_after(services: MemoryServices, wait: timedelta) -> None:
 
 
 async def minutes_pass(services: MemoryServices, minutes: float) -> None:
-    """The scheduler's ticks and the tasks that they create."""
+    """Run the scheduled function once a minute, and the tasks that it creates."""
     end = services.clock.now() + minutes * MINUTE
     while services.clock.now() < end:
         services.clock.advance(MINUTE)

@@ -1,4 +1,4 @@
-"""A wire between a client and a server that a test can cut and mend."""
+"""A connection between a client and a server that a test can cut and restore."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from infra.local.supervision.ports import LOOPBACK
 
 
 class Wire:
-    """Passes bytes on to a port of this machine. `port` is where the client connects to."""
+    """Forwards bytes to a port of this machine. The client connects to `port`."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -18,7 +18,7 @@ class Wire:
         self.connections = 0
 
     async def mend(self) -> None:
-        """Let connections through (again), at the same port as before."""
+        """Accept connections, after a cut at the same port as before."""
         self._server = await asyncio.start_server(self._connect, LOOPBACK, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -43,7 +43,7 @@ class Wire:
                 group.create_task(_pass(near, forth))
                 group.create_task(_pass(far, back))
         except* OSError:
-            pass  # either side has gone: that is what wires do
+            pass  # one side has closed the connection
         finally:
             self._passing.discard(task)
             for writer in (back, forth):
@@ -61,7 +61,7 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def wire_to(target: int) -> AsyncIterator[Wire]:
-    """A wire to a port, whole at first; nothing of it is left afterwards."""
+    """A wire to a port, initially connected; closed afterwards."""
     wire = Wire(target)
     await wire.mend()
     try:

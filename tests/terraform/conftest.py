@@ -1,4 +1,4 @@
-"""Terraform where it is, and a clear word where it is not."""
+"""Terraform if it is installed, otherwise a skip with the reason."""
 
 import os
 import shutil
@@ -11,11 +11,11 @@ import pytest
 from tests.terraform.offline import Deployment, copied_to, stand_in
 
 
-def missing(what: str) -> None:
+def missing(reason: str) -> None:
     """A missing tool skips the test on a developer's machine and fails it in CI."""
     if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -34,19 +34,19 @@ def terraform_command() -> Path:
 
 @pytest.fixture(scope="session")
 def deployment(terraform_command: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """A copy to read, shared by all tests."""
+    """A read-only copy, shared by all tests."""
     return copied_to(tmp_path_factory.mktemp("deployment"), terraform_command)
 
 
 @pytest.fixture
 def spoilt(terraform_command: Path, tmp_path: Path) -> Deployment:
-    """A copy to write to."""
+    """A copy that the test may change."""
     return copied_to(tmp_path, terraform_command)
 
 
 @pytest.fixture(scope="session")
 def plan_of(deployment: Deployment) -> Callable[[str], dict[str, Any]]:
-    """The plan of an environment, made once."""
+    """The plan of an environment, computed once."""
     plans: dict[str, dict[str, Any]] = {}
 
     def plan(environment: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The names that Terraform, the code, the local stack and Firebase share, as each says them."""
+"""The names that Terraform, the code, the local stack and Firebase share, as each spells them."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ FILES_OF_RULES = ("firestore.rules", "storage.rules")
 
 @dataclass(frozen=True)
 class Names:
-    """What each place says. `deployment` is infra/deployment.json, which Terraform reads."""
+    """The names in each place. `deployment` is infra/deployment.json, which Terraform reads."""
 
     deployment: Mapping[str, Any]
     triggers_in_main: Mapping[str, str]
@@ -31,8 +31,8 @@ class Names:
     monitoring: str
 
 
-def said() -> Names:
-    """The names as they stand in the checkout."""
+def names_in_checkout() -> Names:
+    """The names in the checkout."""
     local = plan(Options(in_memory=True, env={}))
     (scheduler,) = (process for process in local.processes if process.name == "scheduler")
     jobs = [argument.partition("=") for argument in scheduler.argv if "=http" in argument]
@@ -54,7 +54,7 @@ def said() -> Names:
 
 
 def differences(names: Names) -> list[str]:
-    """What two places say differently; empty when all agree."""
+    """The differences between two places; empty when all agree."""
     return list(_differences(names))
 
 
@@ -74,7 +74,7 @@ def _differences(names: Names) -> Iterator[str]:
         yield f"variables: stack.py sets {name}, which settings.py does not read"
     for name, function in functions.items():
         for secret in sorted(set(function["secrets"]) - secrets):
-            yield f"secrets: {name} wants {secret}, which is none"
+            yield f"secrets: {name} needs {secret}, which does not exist"
     yield from _compared(
         "queues: stack.py", {names.local_queue}, "deployment.json", deployment["queues"]
     )
@@ -83,7 +83,7 @@ def _differences(names: Names) -> Iterator[str]:
         yield f"schedules: stack.py has {names.local_jobs}, deployment.json {schedules}"
     for job in (*deployment["queues"].values(), *deployment["schedules"].values()):
         if job["function"] not in functions:
-            yield f"functions: {job['function']} is called and is none"
+            yield f"functions: {job['function']} is called and does not exist"
     yield from _files(names)
     yield from _watched(names)
 
@@ -106,7 +106,7 @@ def _watched(names: Names) -> Iterator[str]:
     for kind, there in (("service_name", services), ("queue_id", names.deployment["queues"])):
         watched = set(re.findall(rf'{kind}\s*=\s*\\"([\w-]+)\\"', names.monitoring))
         for name in sorted(watched - set(there)):
-            yield f"infra/monitoring watches the {kind} {name}, which is none"
+            yield f"infra/monitoring watches the {kind} {name}, which does not exist"
 
 
 def _compared(one: str, these: Any, other: str, those: Any) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _compared(one: str, these: Any, other: str, those: Any) -> Iterator[str]:
 
 
 def entry_points(source: str) -> dict[str, str]:
-    """Each function of main.py that the framework serves, and the decorator that makes it one."""
+    """Each function of main.py that the framework serves, with its decorator."""
     return {
         node.name: decorator.attr
         for node in ast.parse(source).body

@@ -1,4 +1,4 @@
-"""The real terraform against stand-ins for its providers, on a copy of what is deployed."""
+"""The real terraform with stand-ins for its providers, on a copy of the deployed files."""
 
 import json
 import os
@@ -24,7 +24,7 @@ ENVIRONMENTS = ("dev", "prod")
 
 
 def stand_in() -> Path | None:
-    """The command that stands in for `terraform`, where this machine has it."""
+    """The command that stands in for `terraform`; None if it is not on this machine."""
     named = os.environ.get("TERRAFORM_OFFLINE")
     command = Path(named or ROOT.parent / "shared/tools/terraform-offline/terraform-offline")
     return command if command.exists() else None
@@ -32,7 +32,7 @@ def stand_in() -> Path | None:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A copy of the checkout's part that terraform reads, with the archive built."""
+    """A copy of the files that terraform reads, with the built archive."""
 
     folder: Path
     command: Path
@@ -47,11 +47,11 @@ class Deployment:
             [str(self.command), str(self.terraform / at), verb, *arguments],
             capture_output=True,
             text=True,
-            timeout=1200,  # far more than it takes; a machine may be busy
+            timeout=1200,  # far more than needed; a machine may be busy
         )
 
     def plan(self, environment: str) -> dict[str, Any]:
-        """What terraform would make, as it tells it in JSON."""
+        """The plan of terraform, as JSON."""
         file = self.folder / f"{environment}.plan"
         planned = self.run(
             "plan", f"-var-file=environments/{environment}.tfvars", f"-out={file}", "-input=false"
@@ -63,15 +63,15 @@ class Deployment:
         return plan
 
     def write(self, path: str, old: str, new: str) -> None:
-        """Replace what stands exactly once in a file."""
+        """Replace `old`, which must occur exactly once in the file."""
         file = self.folder / path
         text = file.read_text()
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {path}"
         file.write_text(text.replace(old, new))
 
 
 def copied_to(folder: Path, command: Path) -> Deployment:
-    """A deployment in `folder`; the developer's own backend and state stay where they are."""
+    """A deployment in `folder`, without the developer's own backend and state."""
     ignored = shutil.ignore_patterns(".terraform", "backend.tf", "*.tfstate*")
     for name in READ_BY_TERRAFORM:
         source, target = ROOT / name, folder / name
@@ -85,7 +85,7 @@ def copied_to(folder: Path, command: Path) -> Deployment:
 
 
 def build(archive: Path) -> str:
-    """`scripts/build`, into `archive`; the hash that it prints."""
+    """Run `scripts/build` into `archive`; returns the printed hash."""
     built = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "build"), str(archive)],
         capture_output=True,

@@ -1,6 +1,6 @@
-"""Which Firestore queries the code makes, and whether infra/firestore.indexes.json serves them.
+"""The Firestore queries of the code, and whether infra/firestore.indexes.json serves them.
 
-The emulator never asks for an index; the cloud refuses a query without one.
+The emulator needs no index; the cloud refuses a query without one.
 """
 
 import json
@@ -22,7 +22,7 @@ Fields = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Query:
-    """What matters of a query for its index: equalities, then the order of the result."""
+    """The properties of a query that decide its index: equalities, then the order of the result."""
 
     collection: str
     equal: frozenset[str]
@@ -43,7 +43,7 @@ def declared() -> Mapping[str, Sequence[Fields]]:
 
 
 def unindexed() -> frozenset[tuple[str, str]]:
-    """The fields whose own index is switched off."""
+    """The fields without a single-field index."""
     fields = json.loads((ROOT / "infra/firestore.indexes.json").read_text())["fieldOverrides"]
     return frozenset((f["collectionGroup"], f["fieldPath"]) for f in fields if not f["indexes"])
 
@@ -51,8 +51,8 @@ def unindexed() -> frozenset[tuple[str, str]]:
 def is_served(query: Query, indexes: Sequence[Fields], off: frozenset[tuple[str, str]]) -> bool:
     """Whether the indexes serve the query.
 
-    Every field has an index of its own. Indexes that end in the same order are merged, so several
-    may serve the equalities between them; equalities alone need no other.
+    Every field has a single-field index. Firestore merges indexes that end in the same order, so
+    several may serve the equalities together; equalities alone need no composite index.
     """
     named = {*query.equal, *(name for name, _ in query.order)}
     if any((query.collection, name) in off for name in named):
@@ -64,7 +64,7 @@ def is_served(query: Query, indexes: Sequence[Fields], off: frozenset[tuple[str,
 
 
 def _covers(query: Query, indexes: Sequence[Fields]) -> bool:
-    """Whether each index is some of the equalities and then the order, and all are covered."""
+    """Whether each index has some equalities and then the order, and all equalities are covered."""
     covered: set[str] = set()
     for fields in indexes:
         before, after = fields[: -len(query.order)], fields[-len(query.order) :]
@@ -76,7 +76,7 @@ def _covers(query: Query, indexes: Sequence[Fields]) -> bool:
 
 @contextmanager
 def recorded() -> Iterator[list[Query]]:
-    """The queries that are made meanwhile; each finds nothing."""
+    """The queries made inside the context; each returns nothing."""
     made: list[Query] = []
 
     async def get(self: Any, **_: Any) -> list[Any]:
@@ -103,7 +103,7 @@ def recorded() -> Iterator[list[Query]]:
 
 _EQUALITIES = {
     StructuredQuery.FieldFilter.Operator.EQUAL,
-    StructuredQuery.FieldFilter.Operator.IN,  # one query an element, whose results are merged
+    StructuredQuery.FieldFilter.Operator.IN,  # one query an element, with merged results
 }
 
 
@@ -113,8 +113,8 @@ def _query_of(query: StructuredQuery) -> Query:
     equal = {name for name, is_equality in filters if is_equality}
     unequal = [name for name, is_equality in filters if not is_equality]
     order = [(o.field.field_path, o.direction.name) for o in query.order_by]
-    # Without an order of its own, a range is read in ascending order of its field. Every index
-    # ends in the document's name, in the order of its last field.
+    # A range without an order is read in ascending order of its field. Every index ends in the
+    # document's name, in the order of its last field.
     order = order or [(name, "ASCENDING") for name in dict.fromkeys(unequal)]
     if len(order) > 1 and order[-1][0] == "__name__" and order[-1][1] == order[-2][1]:
         order = order[:-1]
@@ -122,7 +122,7 @@ def _query_of(query: StructuredQuery) -> Query:
 
 
 def _filters(where: Any) -> Iterator[tuple[str, bool]]:
-    """Each field that is asked about, and whether for one value."""
+    """Each filtered field, and whether its filter is an equality."""
     if where._pb.HasField("field_filter"):
         yield where.field_filter.field.field_path, where.field_filter.op in _EQUALITIES
     elif where._pb.HasField("unary_filter"):

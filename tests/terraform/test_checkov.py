@@ -1,4 +1,4 @@
-"""No check of checkov's fails, and our own checks catch what checkov's let through."""
+"""No check of checkov fails, and our own checks catch faults that checkov does not."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ def checked(folder: str) -> dict[str, list[dict[str, Any]]]:
     return results
 
 
-def test_nothing_fails() -> None:
+def test_no_check_fails() -> None:
     results = checked("terraform")
     assert not results["parsing_errors"]
     failed = [f"{check['check_id']} {check['resource']}" for check in results["failed_checks"]]
@@ -35,13 +35,13 @@ def test_nothing_fails() -> None:
     assert results["passed_checks"]
 
 
-def test_what_is_skipped_says_why() -> None:
+def test_every_skipped_check_has_a_reason() -> None:
     for check in checked("terraform")["skipped_checks"]:
         reason = check["check_result"]["suppress_comment"]
         assert len(reason.split()) > 3, f"{check['check_id']} {check['resource']}: {reason!r}"
 
 
-def test_our_own_checks_looked_at_the_sources() -> None:
+def test_our_own_checks_run_on_the_sources() -> None:
     results = checked("terraform")
     passed = {(check["check_id"], check["resource"]) for check in results["passed_checks"]}
     for number in (1, 2, 3):

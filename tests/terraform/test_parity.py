@@ -1,4 +1,4 @@
-"""One source for each fact: what two places say of one thing is the same, and stays so."""
+"""Names and limits that several places repeat agree with each other."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,16 +12,16 @@ from lumimd.api import health
 from lumimd.domain.audio import recording_of
 from lumimd.policies.lease import SUMMARY
 from lumimd.runtime import settings
-from tests.terraform.names import Names, differences, said
+from tests.terraform.names import Names, differences, names_in_checkout
 from tests.terraform.offline import ENVIRONMENTS
 
 
 @pytest.fixture(scope="module")
 def names() -> Names:
-    return said()
+    return names_in_checkout()
 
 
-def test_every_place_says_the_same(names: Names) -> None:
+def test_all_places_have_the_same_names(names: Names) -> None:
     assert differences(names) == []
 
 
@@ -78,12 +78,12 @@ CHANGES: dict[str, Callable[[Names], Names]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_name_that_changes_in_one_place_is_noticed(names: Names, change: str) -> None:
+def test_a_name_that_changes_in_one_place_only_is_noticed(names: Names, change: str) -> None:
     assert set(differences(CHANGES[change](names))) - set(differences(names))
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_every_function_gets_the_settings_it_cannot_start_without(
+def test_every_function_gets_its_required_settings(
     names: Names,
     plan_of: Callable[[str], dict[str, Any]],
     environment: str,
@@ -102,11 +102,11 @@ def test_every_function_gets_the_settings_it_cannot_start_without(
         for name, value in given.items():
             monkeypatch.setenv(name, value)
         read = settings.read()
-        assert read.webhook_url, "the provider is told where to call"
+        assert read.webhook_url, "an order contains the webhook's URL"
         assert set(given) <= names.settings
 
 
-KNOWN_ONLY_AFTERWARDS = {
+KNOWN_AFTER_APPLY = {
     "AUDIO_BUCKET": "example-recordings",
     "SUMMARY_QUEUE": "projects/example/locations/us-central1/queues/summaries",
     "TASKS_SERVICE_ACCOUNT": "tasks@example.iam.gserviceaccount.com",
@@ -114,12 +114,12 @@ KNOWN_ONLY_AFTERWARDS = {
 
 
 def environment_of(change: Mapping[str, Any]) -> dict[str, str]:
-    """What a function runs with; a secret has some value, and so has what only the cloud knows."""
+    """The environment of a function, with values for secrets and for names known after apply."""
     (config,) = change["after"]["service_config"]
     (unknown,) = change["after_unknown"]["service_config"]
     environment: dict[str, str] = dict(config["environment_variables"])
     for name in unknown.get("environment_variables") or {}:
-        environment[name] = KNOWN_ONLY_AFTERWARDS[name]
+        environment[name] = KNOWN_AFTER_APPLY[name]
     for secret in config["secret_environment_variables"]:
         environment[secret["key"]] = "a-secret-of-some-length"
     return environment
@@ -128,20 +128,20 @@ def environment_of(change: Mapping[str, Any]) -> dict[str, str]:
 def test_a_task_may_take_as_long_as_its_function(names: Names) -> None:
     timeout_s = names.deployment["functions"]["summarize_visit"]["timeout_seconds"]
     assert DISPATCH_DEADLINE.total_seconds() == timeout_s
-    assert SUMMARY.work.total_seconds() < timeout_s, "the claim's work ends before the platform's"
+    assert SUMMARY.work.total_seconds() < timeout_s, "the work deadline is before the timeout"
 
 
-def test_a_function_that_an_event_starts_is_not_cut_off_by_the_platform(names: Names) -> None:
+def test_the_timeout_of_an_event_function_is_at_most_that_of_the_platform(names: Names) -> None:
     for name, trigger in names.triggers_in_main.items():
         if trigger == "cloud_event":
             assert names.deployment["functions"][name]["timeout_seconds"] <= 540
 
 
-def test_the_uptime_check_asks_a_path_that_the_api_has(names: Names) -> None:
+def test_the_uptime_check_calls_a_path_of_the_api(names: Names) -> None:
     assert names.deployment["health_path"] in {route.path for route in health.router.routes}
 
 
-def test_the_output_tells_a_client_where_a_recording_goes(
+def test_the_output_has_the_upload_path_of_a_recording(
     plan_of: Callable[[str], dict[str, Any]],
 ) -> None:
     upload = plan_of("dev")["planned_values"]["outputs"]["upload"]["value"]

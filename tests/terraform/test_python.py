@@ -1,6 +1,6 @@
-"""The Python that is deployed is the one that the whole suite runs on; the others are named once.
+"""The whole suite runs on the deployed Python, and all files agree about supported versions.
 
-This folder is not among those that run on the oldest and the newest Python (scripts/test-pythons).
+scripts/test-pythons does not run this folder on the oldest and the newest Python.
 """
 
 import re
@@ -51,7 +51,7 @@ def test_ci_runs_the_suite_on_the_deployed_python() -> None:
     assert f"PYTHON=python{deployed()} scripts/setup" in text(".ci/run").splitlines()
 
 
-def test_without_being_asked_set_up_takes_the_deployed_python() -> None:
+def test_setup_prefers_the_deployed_python() -> None:
     preferred = re.findall(r"\bpython3\.\d+\b", text("scripts/setup").partition("names=(")[2])
     assert preferred[0] == f"python{deployed()}"
     assert {name.removeprefix("python") for name in preferred[: len(supported())]} == set(
@@ -59,13 +59,13 @@ def test_without_being_asked_set_up_takes_the_deployed_python() -> None:
     )
 
 
-def test_ci_runs_on_the_oldest_and_the_newest_python_too() -> None:
+def test_ci_also_runs_on_the_oldest_and_the_newest_python() -> None:
     oldest, *_, newest = supported()
     assert f"(($#)) || set -- {oldest} {newest}" in text("scripts/test-pythons").splitlines()
     assert "scripts/test-pythons" in text(".ci/run").splitlines()
 
 
-def test_the_language_is_that_of_the_oldest_python() -> None:
+def test_the_checkers_target_the_oldest_python() -> None:
     oldest = supported()[0]
     tools = pyproject()["tool"]
     assert tools["mypy"]["python_version"] == oldest
@@ -73,7 +73,7 @@ def test_the_language_is_that_of_the_oldest_python() -> None:
 
 
 @pytest.mark.parametrize("lock", ["requirements.txt", "functions/requirements.txt"])
-def test_every_python_gets_the_same_version_of_a_package(lock: str) -> None:
+def test_a_package_has_the_same_version_on_every_python(lock: str) -> None:
     locked = Counter(re.findall(r"(?m)^([A-Za-z0-9_.-]+)==", text(lock)))
     assert locked
     assert {name for name, times in locked.items() if times > 1} == set()

@@ -1,4 +1,4 @@
-"""The infrastructure is valid, can be planned, and asserts of itself what matters."""
+"""The infrastructure is valid, can be planned, and passes its own assertions."""
 
 import re
 import shutil
@@ -39,7 +39,7 @@ def test_every_environment_can_be_planned(
     assert actions <= {("create",), ("read",)}, "an empty project: nothing is changed or removed"
 
 
-def test_what_matters_is_asserted_and_holds(deployment: Deployment) -> None:
+def test_all_assertions_of_the_configuration_hold(deployment: Deployment) -> None:
     tested = deployment.run("test")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     summary = re.search(r"(\d+) passed, 0 failed", tested.stdout)
@@ -59,21 +59,21 @@ def test_a_typo_is_not_valid(spoilt: Deployment, file: str, right: str, wrong: s
     assert spoilt.run("validate").returncode != 0
 
 
-def test_a_word_that_the_cloud_does_not_know_cannot_be_planned(spoilt: Deployment) -> None:
+def test_a_value_that_the_cloud_does_not_know_cannot_be_planned(spoilt: Deployment) -> None:
     spoilt.write("terraform/functions.tf", '"RETRY_POLICY_RETRY"', '"RETRY_POLICY_RETRI"')
     planned = spoilt.run("plan", "-var-file=environments/dev.tfvars")
     assert planned.returncode != 0
     assert "RETRY_POLICY_RETRI" in planned.stderr
 
 
-def test_an_assertion_that_is_broken_fails(spoilt: Deployment) -> None:
+def test_a_violated_assertion_fails(spoilt: Deployment) -> None:
     spoilt.write(
         "infra/deployment.json",
         '"trigger": "tasks",\n      "public": false',
         '"trigger": "tasks",\n      "public": true',
     )
     file = spoilt.terraform / "tests" / "access.tftest.hcl"
-    head, first, *_ = file.read_text().split("\nrun ")  # the others have nothing to add here
+    head, first, *_ = file.read_text().split("\nrun ")  # the first run is enough here
     file.write_text(f"{head}\nrun {first}")
     tested = spoilt.run("test", "-filter=tests/access.tftest.hcl")
     assert tested.returncode != 0
@@ -81,7 +81,7 @@ def test_an_assertion_that_is_broken_fails(spoilt: Deployment) -> None:
 
 
 def waits(plan: dict[str, Any]) -> str:
-    """What the wait for metrics is made anew for."""
+    """The triggers that restart the wait for metrics."""
     (wait,) = (
         change["change"]["after"]["triggers"]
         for change in plan["resource_changes"]
@@ -90,10 +90,10 @@ def waits(plan: dict[str, Any]) -> str:
     return str(wait)
 
 
-def test_a_metric_that_is_added_or_gets_a_label_is_waited_for_before_its_alerts(
+def test_alerts_wait_for_a_metric_that_is_new_or_has_a_new_label(
     plan_of: Callable[[str], dict[str, Any]], spoilt: Deployment
 ) -> None:
-    """An alert on a metric or label that Cloud Monitoring does not know yet is refused."""
+    """The API refuses an alert on a metric or label that Cloud Monitoring does not know yet."""
     plan = plan_of("dev")
     resources = plan["configuration"]["root_module"]["resources"]
     needs = {each["address"]: each.get("depends_on", []) for each in resources}

@@ -1,4 +1,4 @@
-"""The upload as the cloud runs it: unpacked, with only the packages of its requirements.txt."""
+"""The unpacked archive with only the packages of its requirements.txt, as in the cloud."""
 
 import os
 import subprocess
@@ -10,27 +10,27 @@ from pathlib import Path
 
 from tests.terraform.offline import ROOT, build
 
-NO_WORKER = "127.0.0.1:9"
-"""The discard port: whoever is called there does not answer."""
+NO_SERVER = "127.0.0.1:9"
+"""The discard port: no server answers there."""
 
 ENVIRONMENT: Mapping[str, str] = {
     "GOOGLE_CLOUD_PROJECT": "demo-lumimd",
     "AUDIO_BUCKET": "demo-lumimd-recordings",
-    "FIRESTORE_EMULATOR_HOST": NO_WORKER,
-    "STORAGE_EMULATOR_HOST": f"http://{NO_WORKER}",
-    "CLOUD_TASKS_EMULATOR_HOST": NO_WORKER,
-    "CLOUD_SCHEDULER_EMULATOR_HOST": NO_WORKER,
+    "FIRESTORE_EMULATOR_HOST": NO_SERVER,
+    "STORAGE_EMULATOR_HOST": f"http://{NO_SERVER}",
+    "CLOUD_TASKS_EMULATOR_HOST": NO_SERVER,
+    "CLOUD_SCHEDULER_EMULATOR_HOST": NO_SERVER,
     "LOCAL_TOKEN_SECRET": "a-secret-that-tokens-are-signed-with",
     "SUMMARY_QUEUE": "projects/demo-lumimd/locations/us-central1/queues/summaries",
-    "SUMMARIZE_URL": f"http://{NO_WORKER}/",
+    "SUMMARIZE_URL": f"http://{NO_SERVER}/",
     "TASKS_SERVICE_ACCOUNT": "tasks@lumimd.invalid",
     "ASSEMBLYAI_API_KEY": "a-key-that-opens-nothing",
-    "ASSEMBLYAI_BASE_URL": f"http://{NO_WORKER}",
+    "ASSEMBLYAI_BASE_URL": f"http://{NO_SERVER}",
     "WEBHOOK_SECRET": "a-secret-of-some-length",
-    "WEBHOOK_URL": f"http://{NO_WORKER}/",
+    "WEBHOOK_URL": f"http://{NO_SERVER}/",
     "SUMMARIZER": "openai",
     "OPENAI_API_KEY": "a-key-that-opens-nothing",
-    "OPENAI_BASE_URL": f"http://{NO_WORKER}/v1",
+    "OPENAI_BASE_URL": f"http://{NO_SERVER}/v1",
 }
 
 
@@ -42,12 +42,12 @@ class Uploaded:
     bin: Path
 
     def environment(self) -> dict[str, str]:
-        """Nothing of ours but what a function is given: no path into the checkout."""
+        """Only the variables of a function: no path into the checkout."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return {**kept, **ENVIRONMENT}
 
     def python(self, code: str, *arguments: str) -> str:
-        """What a program prints, run where the functions' main.py is."""
+        """The output of a program, run in the folder of main.py."""
         ran = subprocess.run(
             [str(self.bin / "python"), "-c", code, *arguments],
             cwd=self.source,
@@ -61,7 +61,7 @@ class Uploaded:
 
 
 def upload(folder: Path) -> Uploaded:
-    """Build the archive, unpack it and install what it asks for, and nothing else."""
+    """Build the archive, unpack it and install exactly its requirements."""
     archive = folder / "functions.zip"
     build(archive)
     source, venv = folder / "source", folder / "venv"

@@ -1,1 +1,1 @@
-"""Who plays the roles of `lumimd.ports`: one module a vendor, `memory` for all of them."""
+"""Adapters for the roles of `lumimd.ports`: one package per vendor, and `memory` for all roles."""

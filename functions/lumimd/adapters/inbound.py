@@ -1,4 +1,4 @@
-"""The base of messages that are read from outside."""
+"""The base of messages from outside."""
 
 from pydantic import (
     BaseModel,

@@ -1,6 +1,6 @@
 """ID tokens of the local stack and of tests: like Firebase's, but signed with a shared secret.
 
-Never in the cloud: `settings.py` refuses the secret there.
+Never in the cloud: `runtime/settings.py` refuses the secret there.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _ALGORITHM: Final = "HS256"
 
 
 class LocalTokens:
-    """Issues and verifies; revokes and disables, as an operator would in the Firebase console."""
+    """Issues and verifies tokens; revokes and disables like an operator in the Firebase console."""
 
     def __init__(self, secret: str, project: str, clock: Clock) -> None:
         self._secret = secret
@@ -36,7 +36,7 @@ class LocalTokens:
         valid_for: timedelta = timedelta(hours=1),
         age: timedelta = timedelta(),
     ) -> str:
-        """A token for a user, issued `age` ago; of another project, where there is `audience`."""
+        """A token for a user, issued `age` ago; `audience` names another project."""
         now = int((self._clock.now() - age).timestamp())
         project = audience or self._project
         claims: dict[str, Any] = {
@@ -51,7 +51,7 @@ class LocalTokens:
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def revoke(self, user_id: str) -> None:
-        """Refuse every token that the user was issued before now."""
+        """Refuse every token issued to the user before now."""
         self._valid_after[user_id] = int(self._clock.now().timestamp())
 
     def disable(self, user_id: str) -> None:
@@ -59,8 +59,8 @@ class LocalTokens:
         self._disabled.add(user_id)
 
     async def verify(self, token: str) -> User:
-        """The user whom the token was issued to."""
-        await asyncio.sleep(0)  # the real one asks over the network, and so gives way
+        """The user of a valid token."""
+        await asyncio.sleep(0)  # like the real network call, yields to other tasks
         try:
             claims = jwt.decode(
                 token,
@@ -68,7 +68,7 @@ class LocalTokens:
                 algorithms=[_ALGORITHM],
                 audience=self._project,
                 issuer=_ISSUER + self._project,
-                # By the clock that is passed in, below.
+                # Checked below by the injected clock.
                 options={"verify_exp": False, "verify_iat": False},
             )
         except jwt.InvalidTokenError as error:

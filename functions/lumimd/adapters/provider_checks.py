@@ -1,4 +1,4 @@
-"""Whether the bucket and the providers answer: one small request each, none that costs money."""
+"""Health checks of the bucket and the providers: one small, free request each."""
 
 import asyncio
 from typing import Any, Final
@@ -11,7 +11,7 @@ TIMEOUT_S: Final = 4.0
 
 
 def transcriber_check(base_url: str, api_key: str) -> Check:
-    """Whether AssemblyAI lists our jobs: its address, its health and our key in one."""
+    """Checks that AssemblyAI lists our jobs: tests its address, its health and our key at once."""
 
     async def check() -> str:
         url = f"{base_url}/v2/transcript"
@@ -22,7 +22,7 @@ def transcriber_check(base_url: str, api_key: str) -> Check:
 
 
 def model_check(base_url: str | None, api_key: str) -> Check:
-    """Whether the model's provider lists its models."""
+    """Checks that the model's provider lists its models."""
 
     async def check() -> str:
         url = f"{(base_url or 'https://api.openai.com/v1').rstrip('/')}/models"
@@ -38,7 +38,7 @@ async def rules_check() -> str:
 
 
 def bucket_check(client: Any, bucket: str) -> Check:
-    """Whether the bucket of the recordings is there, by the storage client that is used for it."""
+    """Checks that the bucket of the recordings exists, with the storage client of the adapter."""
 
     async def check() -> str:
         found = await asyncio.to_thread(

@@ -1,7 +1,7 @@
-"""Reading stored documents, of which some may be of a newer release, or damaged.
+"""Reads stored documents, of which some may be damaged or from a newer release.
 
-A document that cannot be read is named in the log by its collection and id, and by the field and
-the rule that it breaks; never by what it holds. Alerts count these lines.
+The log names an unreadable document by its collection and id, and by the field and the rule that it
+breaks; never by its contents. Alerts count these lines.
 """
 
 from collections.abc import Iterable
@@ -18,14 +18,14 @@ D = TypeVar("D", bound=Document)
 E = TypeVar("E")
 
 MOST_NAMED: Final = 20
-"""Documents of one page that are named one by one; after a rollback there may be thousands."""
+"""Unreadable documents of one page that the log names; after a rollback thousands may exist."""
 
 
 def read(kind: type[D], collection: str, document_id: str, stored: Any) -> D:
     """The document.
 
     Raises:
-        UnreadableDocument: this release cannot read it; it was logged.
+        UnreadableDocument: this release cannot read it; the function logged it.
     """
     try:
         return kind.from_stored(stored)
@@ -39,7 +39,7 @@ def read(kind: type[D], collection: str, document_id: str, stored: Any) -> D:
 def readable(
     kind: type[D], collection: str, found: Iterable[tuple[str, Any, E]]
 ) -> tuple[list[tuple[D, E]], tuple[str, ...]]:
-    """The readable documents of `(id, stored, extra)`, each with its extra; the ids passed over."""
+    """The readable documents of `(id, stored, extra)`, each with its extra; the skipped ids."""
     documents: list[tuple[D, E]] = []
     passed_over: list[str] = []
     for document_id, stored, extra in found:
@@ -56,9 +56,9 @@ def readable(
 
 
 def profile_of(user_id: str, stored: object) -> Profile:
-    """The profile as it is stored; a field that cannot be read counts as unset, and is logged.
+    """The stored profile; an unreadable field counts as unset and is logged.
 
-    Owners write their preferences themselves: unreadable ones stop no upload.
+    Owners write their preferences themselves, so unreadable ones stop no upload.
     """
     fields = stored if isinstance(stored, dict) else {}
     try:
@@ -69,7 +69,7 @@ def profile_of(user_id: str, stored: object) -> Profile:
 
 
 def _name(collection: str, document_id: str, error: Exception) -> None:
-    # The id of a user may be an e-mail address, and a receipt for everything has it in its own.
+    # A user's id may be an e-mail address, and the receipt of a deleted account contains that id.
     names_a_user = collection == "users" or document_id.startswith("~")
     logs.event(
         "document_unreadable",
@@ -81,7 +81,7 @@ def _name(collection: str, document_id: str, error: Exception) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The field, by its name in our own record, and the rule: `currentStep enum`."""
+    """The field, by its name in our own record, and the broken rule: `currentStep enum`."""
     if not isinstance(error, ValidationError):
         return type(error).__name__
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]

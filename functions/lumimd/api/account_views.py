@@ -1,4 +1,4 @@
-"""What clients read of their account: who they are, what they used, what was deleted."""
+"""Views of an account: the user, their usage, the receipts of their deletions."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from lumimd.policies.token_bucket import Usage
 
 
 class Me(Document):
-    """Who is signed in."""
+    """The signed-in user."""
 
     user_id: str
     is_admin: bool
@@ -18,7 +18,7 @@ class Me(Document):
 
 
 class LimitView(Document):
-    """One limit: how much of it is used, and when all of it is there again."""
+    """One limit: how much of it is used, and when it is restored in full."""
 
     name: str
     limit: int
@@ -33,7 +33,7 @@ class LimitView(Document):
 
 
 class UsageView(Document):
-    """What a user used since the beginning of the month, and what is left of the limits."""
+    """The usage of a user since the beginning of the month, and the remainder of each limit."""
 
     tier: str
     since: datetime
@@ -43,7 +43,7 @@ class UsageView(Document):
 
 
 class DeletionView(Document):
-    """The receipt of a deletion: what was deleted so far, by kind, and when all of it was."""
+    """The receipt of a deletion: the counts so far, by kind, and when the deletion was complete."""
 
     visit_id: str
     requested_at: datetime

@@ -27,7 +27,7 @@ async def list_actions(
     user: CurrentUser,
     services: RequestServices,
     paging: Paged,
-    completed: Annotated[bool | None, Query(description="All of them without it.")] = None,
+    completed: Annotated[bool | None, Query(description="Without it, all action items.")] = None,
 ) -> Page[ActionView]:
     """Your action items, newest first."""
     found = await services.owner_queries.actions(
@@ -58,7 +58,7 @@ async def create_action(
     )
     try:
         added = await services.owner_queries.add_action(action)
-    except Conflict:  # a repeated request, whose first answer was lost
+    except Conflict:  # the request is repeated: its first answer was lost
         found = await services.owner_queries.action(action.action_id)
         if found is None:
             raise
@@ -85,7 +85,7 @@ async def read_action(found: OwnAction) -> ActionView:
 async def change_action(
     found: ChangeableAction, change: ActionChange, services: RequestServices, _limit: Write
 ) -> ActionView:
-    """Edit or complete an action item. What is left out stays."""
+    """Edit or complete an action item. Fields that are left out stay."""
     changes = change.changes()
     if not changes:
         return ActionView.of(found.action)
@@ -112,9 +112,9 @@ async def delete_action(
 async def list_medications(
     user: CurrentUser, services: RequestServices, paging: Paged
 ) -> Page[MedicationLine]:
-    """What your visits started, stopped or changed, newest visit first.
+    """The medications that your visits started, stopped or changed, newest visit first.
 
-    `limit` counts visits: one page shows what so many visits say, which may be nothing.
+    `limit` counts visits: a page holds the lines of that many visits, and may be empty.
     """
     visits = await services.owner_queries.visits(
         user.user_id, limit=paging.limit + 1, after=paging.after

@@ -1,4 +1,4 @@
-"""The dead letters: list, look, retry one or many, discard, count."""
+"""Dead letters: list, read, retry one or many, discard, count."""
 
 from datetime import timedelta
 from typing import Annotated, Final, Self
@@ -36,13 +36,13 @@ Reason = Annotated[str, Field(min_length=3, max_length=500)]
 
 
 class Discarding(Sent):
-    """Why nobody needs to look at a dead letter again."""
+    """The reason why a dead letter needs no further attention."""
 
     reason: Reason
 
 
 class ManyRetries(Sent):
-    """Which dead letters to retry, as the list shows them, and how fast."""
+    """The dead letters to retry, filtered as in the list, and the pace."""
 
     stage: Annotated[Stage | None, Field(strict=False)] = None
     code: Annotated[ErrorCode | None, Field(strict=False)] = None
@@ -54,8 +54,8 @@ class ManyRetries(Sent):
     def _fits_one_request(self) -> Self:
         pauses = (self.limit - 1) * timedelta(minutes=1) / self.per_minute
         if pauses >= WITHIN:
-            told = f"limit at perMinute takes {pauses.total_seconds():.0f} s"
-            raise ValueError(f"{told}; one request has less than {WITHIN.total_seconds():.0f} s")
+            needed = f"limit at perMinute takes {pauses.total_seconds():.0f} s"
+            raise ValueError(f"{needed}; one request has less than {WITHIN.total_seconds():.0f} s")
         return self
 
 
@@ -66,10 +66,10 @@ async def list_dead_letters(
     stage: Stage | None = None,
     code: ErrorCode | None = None,
     user_id: Annotated[UserId | None, Query(alias="userId")] = None,
-    since: Annotated[Instant | None, Query(description="Failed at or after it.")] = None,
+    since: Annotated[Instant | None, Query(description="Failed at or after this instant.")] = None,
     state: LetterState = LetterState.OPEN,
 ) -> Page[DeadLetter]:
-    """What failed for good, newest first."""
+    """The visits that failed for good, newest first."""
     await note_reading(operator, "list_dead_letters", user_id or state.value)
     wanted = LetterFilter(stage, code, user_id, since, state)
     found = await operator.services.operators.letters(wanted, paged.limit + 1, mark_of_page(paged))
@@ -86,9 +86,9 @@ async def count_dead_letters(
 
 @router.post("/dead-letters/bulk-retry", responses=admin_may_answer(*OF_A_POST))
 async def retry_many(wanted: ManyRetries, operator: AsOperator) -> bulk_retry.BulkSummary:
-    """Retry many, at a steady pace. The answer comes when all had their turn.
+    """Retry many at a steady pace. The answer comes after the last retry.
 
-    After 40 seconds the rest is `left`; the same request goes on with it.
+    After 40 seconds the rest is `left`; the same request continues with the rest.
     """
     ends_at = operator.services.clock.now() + WITHIN
     which = LetterFilter(wanted.stage, wanted.code, wanted.user_id)
@@ -113,7 +113,7 @@ async def read_dead_letter(visit_id: VisitId, operator: AsOperator) -> DeadLette
     ),
 )
 async def retry_one(visit_id: VisitId, operator: AsOperator) -> VisitLine:
-    """Another attempt, from the stage that failed; a stored transcript is used again."""
+    """Another attempt, from the stage that failed. A stored transcript is reused."""
     return VisitLine.of(await dead_letters.retry(operator, visit_id))
 
 
@@ -122,5 +122,5 @@ async def retry_one(visit_id: VisitId, operator: AsOperator) -> VisitLine:
     responses=admin_may_answer(*OF_A_POST, P.NOT_FOUND, P.CHANGED_MEANWHILE),
 )
 async def discard(visit_id: VisitId, why: Discarding, operator: AsOperator) -> DeadLetter:
-    """Put a dead letter away. The visit stays as it is."""
+    """Discard a dead letter. The visit stays unchanged."""
     return await dead_letters.discard(operator, visit_id, why.reason)

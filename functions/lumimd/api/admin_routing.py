@@ -1,4 +1,4 @@
-"""What every operators' route has in common: who may call it, and what its refusals look like."""
+"""Shared by all operators' routes: authorization, and the problems for operator refusals."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, cast
@@ -25,14 +25,14 @@ _PROBLEMS: Final = {
     OperatorCode.CHANGED_MEANWHILE: ProblemCode.CHANGED_MEANWHILE,
     OperatorCode.NO_RECORDING: ProblemCode.NOTHING_TO_RETRY,
 }
-"""A test sees to it that none is missing."""
+"""A test asserts that every code has an entry."""
 
 
 class AdminRoute(SignedInRoute):
-    """A signed-in route that also knows what operators are refused."""
+    """A signed-in route that also answers `OperatorRefused` with a problem."""
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        """The route's handler; what it refuses becomes a problem."""
+        """The route's handler; it raises a `Problem` for each `OperatorRefused`."""
         handler: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
@@ -50,7 +50,7 @@ def admin_router() -> APIRouter:
 
 
 def admin_may_answer(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an operators' route that may answer `codes` on top of the usual."""
+    """The `responses` of an operators' route that may answer `codes` besides the usual ones."""
     return may_answer(ProblemCode.FORBIDDEN, *codes)
 
 
@@ -59,16 +59,16 @@ def _operator(user: AdminUser, services: RequestServices) -> Operator:
 
 
 AsOperator = Annotated[Operator, Depends(_operator)]
-"""The caller, who is an operator; the audit log keeps their user id."""
+"""The calling operator; the audit log keeps their user id."""
 
 Name = Annotated[str, Path(pattern=ID)]
 
 
 def mark_of_page(paged: Paging) -> Mark | None:
-    """Where the page before ended."""
+    """The position at which the previous page ended."""
     return Mark(paged.after.created_at, paged.after.id) if paged.after else None
 
 
 def place_of(mark: Mark) -> ListPosition:
-    """The same, as lists of the API have it."""
+    """The same position as a `ListPosition`."""
     return ListPosition(mark.at, mark.id)

@@ -1,4 +1,4 @@
-"""What works on the visits: queues, scheduled calls, breakers, health, figures, the audit log."""
+"""The services behind the visits: queues, schedules, breakers, health, statistics, audit log."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -43,7 +43,7 @@ class Schedules(Document):
 
 @router.get("/queues", responses=admin_may_answer())
 async def look_at_queues(operator: AsOperator) -> Queues:
-    """How full the queues are, and how many visits stand where."""
+    """How full the queues are, and how many visits are in each status."""
     return await queues.look(operator)
 
 
@@ -51,14 +51,14 @@ async def look_at_queues(operator: AsOperator) -> Queues:
 async def change_queue(
     name: Name, action: Literal["pause", "resume"], operator: AsOperator
 ) -> QueueState:
-    """Pause or resume a queue. What is created meanwhile waits; nothing is lost."""
+    """Pause or resume a queue. Tasks that are created during a pause wait; none is lost."""
     change = queues.pause if action == "pause" else queues.resume
     return await change(operator, name)
 
 
 @router.get("/schedules", responses=admin_may_answer())
 async def look_at_schedules(operator: AsOperator) -> Schedules:
-    """When the scheduled calls ran, how that ended, when they run next."""
+    """The scheduled calls: last run, its result, next run."""
     return Schedules(schedules=tuple(await schedules.look(operator)))
 
 
@@ -73,13 +73,13 @@ _SCHEDULE_ACTIONS: Final[dict[str, Callable[[Operator, str], Awaitable[ScheduleS
 async def change_schedule(
     name: Name, action: Literal["run", "pause", "resume"], operator: AsOperator
 ) -> ScheduleState:
-    """Make a scheduled call now, make no more of them, or make them again."""
+    """Run a scheduled call now, pause it, or resume it."""
     return await _SCHEDULE_ACTIONS[action](operator, name)
 
 
 @router.get("/breakers", responses=admin_may_answer())
 async def look_at_breakers(operator: AsOperator) -> Breakers:
-    """Which dependency is left alone, since when and why."""
+    """The state of each circuit breaker, since when and why."""
     return await breakers.look(operator)
 
 
@@ -88,13 +88,13 @@ async def look_at_breakers(operator: AsOperator) -> Breakers:
     responses=admin_may_answer(*OF_A_POST, P.NOT_FOUND, P.CHANGED_MEANWHILE),
 )
 async def reset_breaker(name: Name, operator: AsOperator) -> Breaker:
-    """Let calls through again. If the dependency is not back, the breaker opens by itself."""
+    """Close a breaker. If the dependency is still down, the breaker opens again by itself."""
     return await breakers.reset(operator, name)
 
 
 @router.get("/health", responses=admin_may_answer())
 async def read_health(operator: AsOperator) -> HealthReport:
-    """Each dependency, red or green. It is 200 also when some are red: `ok` says so."""
+    """Each dependency, red or green. The status is 200 even if some are red: see `ok`."""
     return await health(operator)
 
 
@@ -106,7 +106,7 @@ async def read_statistics(operator: AsOperator, hours: Hours = 24) -> Statistics
 
 @router.get("/costs", responses=admin_may_answer())
 async def read_costs(operator: AsOperator, hours: Hours = 24) -> Costs:
-    """What the visits used, repetitions apart. Prices are a contract's matter: no money here."""
+    """The usage of the visits, repetitions apart. No amounts: prices are part of a contract."""
     return await costs(operator, timedelta(hours=hours))
 
 
@@ -115,9 +115,9 @@ async def read_audit(
     operator: AsOperator,
     paged: Paged,
     actor: Annotated[UserId | None, Query()] = None,
-    target: Annotated[UserId | None, Query(description="A visit, a user, a queue, a call.")] = None,
+    target: Annotated[UserId | None, Query(description="A visit, user, queue or schedule.")] = None,
 ) -> Page[AuditEntry]:
-    """Who did what, and who read what, newest first."""
+    """Changes and reads by operators, newest first."""
     wanted = AuditFilter(actor, target)
     found = await operator.services.operators.audit(wanted, paged.limit + 1, mark_of_page(paged))
     return paged.page(found, lambda entry: place_of(mark_of(entry)), lambda entry: entry)

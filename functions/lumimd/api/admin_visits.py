@@ -1,4 +1,4 @@
-"""Anybody's visits, for operators: whoever looks is on record before anything is shown."""
+"""Visits of all users, for operators. Each read is in the audit log before data is shown."""
 
 from datetime import timedelta
 from typing import Annotated, Final, Literal
@@ -35,30 +35,30 @@ router = admin_router()
 MOST = 300
 
 WITHIN: Final = timedelta(seconds=30)
-"""Half of what a request may take."""
+"""Half of the time limit of a request."""
 
 
 class VisitLines(Document):
-    """Visits that belong together."""
+    """A group of visits."""
 
     items: tuple[VisitLine, ...]
 
 
 class Again(Sent):
-    """Where to begin again."""
+    """The step to begin again from."""
 
     begin: Annotated[From, Field(strict=False, alias="from")]
 
 
 class Holding(Sent):
-    """Whether a visit must be kept, and why."""
+    """Whether a visit is under legal hold, and why."""
 
     held: bool
     reason: Reason
 
 
 class Restored(Sent):
-    """How old the backup is that was restored."""
+    """The age of the backup that was restored."""
 
     since: Instant
 
@@ -69,9 +69,9 @@ async def list_visits(
     paged: Paged,
     status: Annotated[ProcessingStatus | None, Query(alias="processingStatus")] = None,
     user_id: Annotated[UserId | None, Query(alias="userId")] = None,
-    since: Annotated[Instant | None, Query(description="Changed at or after it.")] = None,
+    since: Annotated[Instant | None, Query(description="Changed at or after this instant.")] = None,
 ) -> Page[VisitLine]:
-    """Where visits stand, the last changed first. No title and no word of a visit is read."""
+    """Visits by status, last changed first, without titles or any text of a visit."""
     await note_reading(operator, "list_visits", user_id or (status.value if status else "all"))
     wanted = VisitFilter(status, user_id, since)
     found = await operator.services.operators.visits(wanted, paged.limit + 1, mark_of_page(paged))
@@ -82,9 +82,9 @@ async def list_visits(
 async def list_troubled(
     operator: AsOperator,
     group: Literal["stuck", "much_retried"],
-    retries: Annotated[int, Query(ge=1, le=1000, description="Of `much_retried`.")] = 3,
+    retries: Annotated[int, Query(ge=1, le=1000, description="Lower limit of `much_retried`.")] = 3,
 ) -> VisitLines:
-    """Visits that ought to move and do not, or that were retried again and again."""
+    """Visits that are stuck, or that were retried many times."""
     await note_reading(operator, "list_visits", group)
     services = operator.services
     if group == "stuck":
@@ -96,13 +96,13 @@ async def list_troubled(
 
 @router.get("/visits/{visitId}", responses=admin_may_answer(P.NOT_FOUND))
 async def read_one(visit_id: VisitId, operator: AsOperator) -> VisitView:
-    """A visit with its summary, for the one who has to look into it."""
+    """A visit with its summary, for an operator who investigates it."""
     return VisitView.of(await read_visit(operator, visit_id))
 
 
 @router.get("/visits/{visitId}/timeline", responses=admin_may_answer(P.NOT_FOUND))
 async def read_timeline(visit_id: VisitId, operator: AsOperator) -> Timeline:
-    """How a visit went: each stage with its duration, what went in and what came out."""
+    """The timeline of a visit: each stage with its duration, its input and its output."""
     await note_reading(operator, "read_timeline", visit_id)
     services = operator.services
     stored = await services.store.get(visit_id)
@@ -122,21 +122,21 @@ async def read_timeline(visit_id: VisitId, operator: AsOperator) -> Timeline:
     ),
 )
 async def run_again(visit_id: VisitId, again: Again, operator: AsOperator) -> VisitLine:
-    """Work on a visit again; from the submission its transcription is paid for again."""
+    """Process a visit again. From the submission, its transcription is paid for again."""
     return VisitLine.of(await rerun(operator, visit_id, again.begin))
 
 
 @router.post("/visits/{visitId}/legal-hold", responses=admin_may_answer(*OF_A_POST, P.NOT_FOUND))
 async def hold(visit_id: VisitId, holding: Holding, operator: AsOperator) -> VisitLine:
-    """Protect a visit and its recordings from every change and deletion, or end that."""
+    """Place a visit and its recordings under legal hold, or release them."""
     become = legal_hold.hold if holding.held else legal_hold.release
     return VisitLine.of(await become(operator, visit_id, reason=holding.reason))
 
 
 @router.post("/after-restore", responses=admin_may_answer(*OF_A_POST))
 async def repeat_after_restore(restored: Restored, operator: AsOperator) -> AfterRestore:
-    """Delete again what was deleted since a backup that was restored, and hold what was held.
+    """Repeat all deletions since the restored backup, and set all holds again.
 
-    Where `resumeSince` is set there was no time for all: send it as `since`.
+    If `resumeSince` is set, the time was too short for all: send that value as `since`.
     """
     return await after_restore(operator, restored.since, operator.services.clock.now() + WITHIN)

@@ -1,7 +1,7 @@
-"""The API as an ASGI app: its routes, and what becomes of every error.
+"""The API as an ASGI app: its routes, and the answer to every error.
 
-A route is reached by way of `routing.SignedInRoute` (who is calling, was this asked before), and
-asks `commands.py` for what changes a visit or the library for what is to be read.
+`routing.SignedInRoute` authenticates the caller and looks up the Idempotency-Key. The route then
+calls `pipeline/commands.py` to change a visit, or the owner queries to read.
 """
 
 from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ def make_app(services: Callable[[], ApiServices], origins: Sequence[str] = ()) -
     for router in (*ROUTERS, health.router):
         app.include_router(router)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
-    # The last one is the outermost.
+    # The last middleware is the outermost.
     app.add_middleware(BodyLimit)
     app.add_middleware(Bugs)
     app.add_middleware(
@@ -66,7 +66,7 @@ def make_app(services: Callable[[], ApiServices], origins: Sequence[str] = ()) -
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", KEY_HEADER],
         expose_headers=["Retry-After", REPLAYED_HEADER],
-        # The token is a header and no cookie: there is nothing that another page could send along.
+        # The token is a header, not a cookie: another page has nothing to send along.
         allow_credentials=False,
         max_age=3600,
     )
@@ -99,12 +99,12 @@ async def _transient(_request: Request, error: Any) -> Response:
 
 
 async def _unreadable(_request: Request, error: Any) -> Response:
-    """The reader has logged which document it is."""
+    """The store has already logged which document it is."""
     return Problem(ProblemCode.DOCUMENT_UNREADABLE, retry_after_s=error.retry_after_s).response()
 
 
 async def _invalid(_request: Request, error: Any) -> Response:
-    """Says where and which rule, never the value."""
+    """Name the field and the rule, never the value."""
     return Problem(ProblemCode.INVALID_REQUEST, faults=faults_of(error.errors())).response()
 
 
@@ -117,7 +117,7 @@ async def _http(request: Request, error: Any) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """What can be done at the path of a request: by the routes of the first path that matches."""
+    """The methods allowed at the path of a request: those of the first path that matches."""
     by_path: dict[str, set[str]] = {}
     for context in iter_route_contexts(request.app.routes):
         if context.path and compile_path(context.path)[0].match(request.url.path):
@@ -142,4 +142,4 @@ HANDLERS: Final = {
     RequestValidationError: _invalid,
     HTTPException: _http,
 }
-"""What becomes of an error. Anything that is not listed is a bug (`security.Bugs`)."""
+"""The answer to each error. An error that is not listed is a bug (`security.Bugs`)."""

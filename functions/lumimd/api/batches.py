@@ -1,4 +1,4 @@
-"""Batches: many visits at once, and how they stand together."""
+"""Batches: create many visits at once, and read their joint status."""
 
 import asyncio
 from hashlib import sha256
@@ -20,14 +20,14 @@ from lumimd.api.visits import created
 router = signed_in_router("batches")
 
 _AT_ONCE: Final = 10
-"""Visits that one request creates at the same time: an instance serves others meanwhile."""
+"""Visits that one request creates concurrently: the instance also serves other requests."""
 
 
 @router.post("/batches", status_code=201, responses=may_answer(*OF_A_POST))
 async def create_batch(
     new: NewBatch, request: Request, user: CurrentUser, services: RequestServices, _limit: Expensive
 ) -> NewBatchView:
-    """Create visits that belong together, and say where each recording goes."""
+    """Create visits that belong together, and say where to upload each recording."""
     batch_id = new_id(request)
     slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -51,7 +51,7 @@ async def create_batch(
 async def read_batch_status(
     batch_id: BatchId, user: CurrentUser, services: RequestServices
 ) -> BatchStatus:
-    """How many visits of a batch stand where, and how far it is as a whole."""
+    """The counts of a batch by status, and the progress of the whole."""
     visits = await services.owner_queries.batch(user.user_id, batch_id)
     if not visits:
         raise Problem(P.NOT_FOUND)

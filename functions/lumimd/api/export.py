@@ -3,13 +3,13 @@
 | in a part | holds |
 |---|---|
 | `visits/{visitId}.json` | one visit: `ExportedVisit` |
-| `manifest.json` | whose, when, how many of each, and the next part: `ExportManifest` |
+| `manifest.json` | user, time, counts, and the cursor of the next part: `ExportManifest` |
 | `schema.json` | JSON Schemas of both, so that the archive explains itself |
 
-A part ends after `PART` visits, when `PART_FOR` has passed, or when the store stops answering; the
-next one begins behind its last visit. A part that was broken off is asked for again with the same
-cursor: the export goes on where it was, and no part needs more time than its function has. At no
-time more than one page of visits and the transcript of one visit are in memory.
+A part ends after `PART` visits, after `PART_FOR`, or when the store stops answering. The next part
+begins after its last visit. If a part is cut short, the client requests it again with the same
+cursor, so no part needs more time than its function has. At most one page of visits and the
+transcript of one visit are in memory.
 """
 
 import asyncio
@@ -34,18 +34,18 @@ from lumimd.ports.owner_queries import ListPosition
 from lumimd.telemetry import logs
 
 PAGE: Final = 20
-"""Visits that are read at once; each may be near 1 MiB, and an instance serves forty requests."""
+"""Visits per read; each may be near 1 MiB, and an instance serves forty requests."""
 
 PART: Final = 1000
 """Visits of a part: its list of files stays small, and a repeated part costs little."""
 
 PART_FOR: Final = timedelta(seconds=25)
-"""When a part begins no further visit: its function is stopped after a minute (deployment.json),
-and a long visit still has to reach a slow client."""
+"""After this time a part begins no further visit: its function is stopped after a minute
+(deployment.json), and a long visit still has to reach a slow client."""
 
 
 class ExportedVisit(Document):
-    """A visit and all that belongs to it."""
+    """A visit and all documents that belong to it."""
 
     visit: VisitView
     audio_url: str | None
@@ -56,7 +56,7 @@ class ExportedVisit(Document):
 
 
 class ExportCounts(Document):
-    """How many of each are in the archive."""
+    """The number of documents of each kind in the archive."""
 
     visits: int = 0
     utterances: int = 0
@@ -74,7 +74,7 @@ class ExportCounts(Document):
 
 
 class ExportManifest(Document):
-    """The contents of a part. It is written last: a part without it is not whole.
+    """The contents of a part. It is written last: a part without it is incomplete.
 
     `unreadable_visits` are missing from the part: a later export has them.
     """
@@ -90,7 +90,7 @@ class ExportManifest(Document):
 
 
 class _Course:
-    """How far a part is: its last visit, what it holds, and whether the export ends with it."""
+    """The progress of a part: its last visit, its counts, and whether the export ends with it."""
 
     def __init__(self, after: ListPosition | None) -> None:
         self.after = after
@@ -103,7 +103,7 @@ class _Course:
 async def part(
     services: ApiServices, user_id: str, after: ListPosition | None = None
 ) -> AsyncIterator[bytes]:
-    """The part of the export that begins behind `after`, piece by piece.
+    """The part of the export that begins after `after`, piece by piece.
 
     Raises:
         Transient: the store does not answer, and no visit of the part was read yet.
@@ -111,7 +111,7 @@ async def part(
     profile = await services.owner_queries.profile(user_id)
     sink, course = _Sink(), _Course(after)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as file:
-        async for exported in _until_put_aside(services, user_id, course):
+        async for exported in _until_store_fails(services, user_id, course):
             file.writestr(f"visits/{exported.visit.visit_id}.json", _json(exported))
             yield sink.taken()
         file.writestr("schema.json", json.dumps(_schema(), indent=1))
@@ -127,10 +127,10 @@ async def part(
     yield sink.taken()
 
 
-async def _until_put_aside(
+async def _until_store_fails(
     services: ApiServices, user_id: str, course: _Course
 ) -> AsyncIterator[ExportedVisit]:
-    """The visits of the part. One that has begun ends in order when the store stops answering."""
+    """The visits of the part. When the store stops answering, a part with visits ends in order."""
     try:
         async for exported in _visits(services, user_id, course):
             yield exported
@@ -143,7 +143,7 @@ async def _until_put_aside(
 async def _visits(
     services: ApiServices, user_id: str, course: _Course
 ) -> AsyncIterator[ExportedVisit]:
-    """The visits that can be read; the ids of the others are noted."""
+    """The visits that can be read; the ids of the others go to `course.unreadable`."""
     ends_at = services.clock.now() + PART_FOR
     while True:
         page = await services.owner_queries.visits(user_id, limit=PAGE, after=course.after)
@@ -165,7 +165,7 @@ async def _visits(
 
 
 async def _exported(services: ApiServices, visit: Visit) -> ExportedVisit | None:
-    """The visit and all that belongs to it; None where a page of its transcript is unreadable."""
+    """The visit and its documents; None where a page of its transcript is unreadable."""
     store, visit_id = services.store, visit.visit_id
     try:
         transcript, history, actions = await asyncio.gather(
@@ -195,7 +195,7 @@ def _schema() -> dict[str, Any]:
 
 
 class _Sink(io.RawIOBase):
-    """A file that can only be written to: what was written is taken away piece by piece."""
+    """A write-only file; `taken` removes the bytes written so far."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -208,7 +208,7 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def taken(self) -> bytes:
-        """What was written since the last time."""
+        """The bytes written since the last call."""
         written = bytes(self._written)
         self._written.clear()
         return written

@@ -1,8 +1,8 @@
-"""What is wrong with a request, field by field, in words that quote nothing of a visit.
+"""Validation faults of a request, field by field, without a value from a visit.
 
-The names of unknown fields are the client's own. The answer tells them, so that a developer sees a
-misspelled name at once. A name may also be text that was put in the wrong place, so only names that
-look like a field's are told, and only so many.
+The names of unknown fields are the client's own. The answer lists them, so that a developer sees a
+misspelled name. A name may also be text in the wrong place, so only names that look like a field's
+are listed, and at most `MOST_FAULTS`.
 """
 
 import re
@@ -12,10 +12,10 @@ from typing import Any, Final
 from lumimd.api.problems import Fault
 
 MOST_FAULTS: Final = 20
-"""A request with more is broken as a whole; the first ones show how."""
+"""A request with more faults is broken as a whole; the first ones show how."""
 
 FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
-"""One word: camelCase as our own names, or snake_case as other languages spell them."""
+"""One word: camelCase as in our own names, or snake_case as in other languages."""
 
 
 def faults_of(errors: Sequence[Mapping[str, Any]]) -> tuple[Fault, ...]:
@@ -26,7 +26,7 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> tuple[Fault, ...]:
 
 def _fault(location: Sequence[str | int], rule: str) -> Fault:
     path = [str(part) for part in location]
-    untold = rule == "extra_forbidden" and not FIELD_NAME.fullmatch(path[-1])
-    if untold or rule == "json_invalid":  # the latter ends in an offset
+    is_text = rule == "extra_forbidden" and not FIELD_NAME.fullmatch(path[-1])
+    if is_text or rule == "json_invalid":  # the location of json_invalid ends in an offset
         path.pop()
     return Fault(where=".".join(path), rule=rule)

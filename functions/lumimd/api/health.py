@@ -1,4 +1,4 @@
-"""Whether this instance answers at all. What it depends on, operators ask elsewhere."""
+"""Liveness of this instance. Operators read the health of its dependencies elsewhere."""
 
 from fastapi import APIRouter
 
@@ -15,8 +15,8 @@ class Liveness(Document):
 
 @router.get("/health")
 async def read_health() -> Liveness:
-    """Answers without asking anybody: for uptime checks and load balancers.
+    """Answer without calling any dependency: for uptime checks and load balancers.
 
-    Not `/healthz`: Cloud Run keeps paths that end in z for itself.
+    Not `/healthz`: Cloud Run reserves paths that end in z.
     """
     return Liveness()

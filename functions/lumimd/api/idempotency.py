@@ -1,15 +1,15 @@
 """Idempotency-Key: a request that is repeated under the same key is done once.
 
-| under the key | this request | answer |
+| stored under the key | this request | answer |
 |---|---|---|
 | nothing | | done, and a success is kept for a day |
 | a success, the same request | | the kept answer, with `Idempotency-Replayed: true` |
 | a success, another request | | 422 `idempotency_key_reused` |
-| somebody is working on it | | 409 `request_in_progress`: ask again |
+| a request in progress | | 409 `request_in_progress`: ask again |
 
-A refusal is not kept: it changed nothing, and whoever asks again wants to know how it stands now.
-Whoever makes ids makes them of the key (`new_id`), so that even an answer that was lost on the way
-to its store does not have anything done twice.
+A refusal is not kept: it changed nothing, and a repeated request gets the refusal that is true
+then. Handlers derive new ids from the key (`new_id`), so that a request whose answer was lost
+before it was stored creates nothing twice.
 """
 
 from collections.abc import Awaitable, Callable
@@ -46,11 +46,11 @@ async def key_header(
         ),
     ] = None,
 ) -> None:
-    """The header as the OpenAPI document tells of it."""
+    """The header in the OpenAPI document."""
 
 
 def new_id(request: Request) -> str:
-    """An id for what the request creates: the same for the same user, key and path."""
+    """An id for the document that the request creates: the same for the same user, key and path."""
     key = request.headers.get(KEY_HEADER)
     if key is None:
         return api_services(request).new_id()
@@ -67,10 +67,10 @@ def _check(key: str) -> None:
 async def once(
     services: ApiServices, user_id: str, key: str, request: Request, handler: Handler
 ) -> Response:
-    """The answer to `request` of a user, made by `handler` unless it was made before.
+    """The answer to `request` of a user: the kept one, or the one that `handler` makes.
 
     Raises:
-        Problem: see above, or what the handler raises.
+        Problem: see the table above, or a problem of the handler.
     """
     _check(key)
     now = services.clock.now()
@@ -86,7 +86,7 @@ async def once(
     found = await services.idempotency.get(mine.key)
     if found is not None:
         answer, read_version = found
-        # The TTL removes what has expired within a day or so; until then it counts for nothing.
+        # The TTL removes expired answers within about a day; until then they are ignored here.
         if answer.expires_at > now:
             if answer.fingerprint != mine.fingerprint:
                 raise Problem(ProblemCode.IDEMPOTENCY_KEY_REUSED)
@@ -103,18 +103,18 @@ async def once(
     except BaseException:
         await _release(services, version, mine)
         raise
-    # What is refused is raised: an answer that is returned is a success.
+    # Handlers raise refusals: a returned answer is a success.
     await _keep(services, version, mine, response)
     return response
 
 
 async def _fingerprint(request: Request) -> str:
-    told = (request.method, request.url.path, request.url.query)
-    return sha256("\n".join(told).encode() + b"\n" + await request.body()).hexdigest()
+    identity = (request.method, request.url.path, request.url.query)
+    return sha256("\n".join(identity).encode() + b"\n" + await request.body()).hexdigest()
 
 
 async def _keep(services: ApiServices, version: object, mine: Answer, response: Response) -> None:
-    """Keep a success. What was done stays done when this fails: the client is told of it."""
+    """Keep a success. If the save fails, the work is still done and the client gets its answer."""
     body = bytes(response.body).decode()
     done = mine.model_copy(update={"status": response.status_code, "body": body})
     try:
@@ -124,7 +124,7 @@ async def _keep(services: ApiServices, version: object, mine: Answer, response: 
 
 
 async def _release(services: ApiServices, version: object, mine: Answer) -> None:
-    """Let the key be used again at once; where that fails, `until` does it later."""
+    """Free the key at once; if the removal fails, `until` frees it later."""
     with suppress(Conflict, Transient):
         await services.idempotency.remove(version, mine)
 

@@ -1,4 +1,4 @@
-"""Who is calling: the bearer token of a request, verified once, and what its user may do."""
+"""Authentication: the bearer token of a request, verified once, and its user."""
 
 from typing import Annotated, Final
 
@@ -26,11 +26,11 @@ _PROBLEMS: Final = {
 
 
 async def authenticate(request: Request) -> User:
-    """The caller. A request is verified once, however often it is asked about.
+    """The caller. The token of a request is verified once, and the user kept with the request.
 
     Raises:
-        Problem: nobody we know.
-        Transient: nobody can tell at the moment.
+        Problem: the token is missing or refused.
+        Transient: the token cannot be verified at the moment.
     """
     known: User | None = getattr(request.state, "user", None)
     if known is not None:
@@ -50,16 +50,16 @@ async def current_user(
     request: Request,
     _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> User:
-    """The caller; `_BEARER` only tells the OpenAPI document how to say who one is."""
+    """The caller; `_BEARER` only documents the authentication scheme in OpenAPI."""
     return await authenticate(request)
 
 
 CurrentUser = Annotated[User, Depends(current_user)]
-"""Whoever is signed in. What is not theirs does not exist for them: answer 404, never 403."""
+"""The signed-in user. Documents of other users do not exist for them: answer 404, never 403."""
 
 
 async def admin_user(user: CurrentUser) -> User:
-    """The caller, who is an operator."""
+    """The caller, if they are an operator."""
     if not user.is_admin:
         raise Problem(ProblemCode.FORBIDDEN)
     return user

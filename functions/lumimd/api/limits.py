@@ -1,4 +1,4 @@
-"""How often a user may ask for what costs money or changes something.
+"""Rate limits of routes that cost money or change something.
 
 A route names its limit in its signature. The token is taken after the request is known to be valid:
 a request that is refused with 422 uses none.
@@ -22,18 +22,18 @@ from lumimd.ports.tokens import User
 
 
 async def tier_of(services: ApiServices, user_id: str) -> Tier:
-    """The tier of a user, read each time: a change counts from the next call."""
+    """The tier of a user, read at each call: a change applies from the next call."""
     return in_force(services, await services.owner_queries.profile(user_id))
 
 
 def in_force(services: ApiServices, profile: Profile) -> Tier:
-    """The tier that counts for the user."""
+    """The tier that applies to the user."""
     return Tier.named(profile.tier, services.policy.default_tier)
 
 
 @dataclass(frozen=True)
 class Token:
-    """What one call of a route takes from the bucket of its user, and of all users."""
+    """The tokens of one call of a route: from the user's bucket, and from that of all users."""
 
     services: ApiServices
     user: User
@@ -41,10 +41,10 @@ class Token:
     of_all: OfAllUsers | None = None
 
     async def take(self) -> None:
-        """Take it.
+        """Take the tokens.
 
         Raises:
-            TooMany: there is none.
+            TooMany: a bucket is empty.
             Transient: the store is not available.
         """
         tier = await tier_of(self.services, self.user.user_id)
@@ -52,9 +52,9 @@ class Token:
 
 
 def limited(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """`endpoint`, which first takes the tokens among its arguments.
+    """`endpoint`, preceded by taking the tokens among its arguments.
 
-    FastAPI calls it once all arguments are valid; a dependency would be asked before the body is.
+    FastAPI calls it after all arguments are valid; a dependency would run before the body is.
     """
 
     @wraps(endpoint)
@@ -72,7 +72,7 @@ async def may_be_urgent(services: ApiServices, user: User) -> None:
 
     Raises:
         Problem: the user's tier has no urgent visits.
-        TooMany: the user has created as many as the tier has; an ordinary one can be created.
+        TooMany: the user has reached the limit of the tier, and can create an ordinary visit.
     """
     if user.is_admin:
         return
@@ -95,10 +95,10 @@ async def _write(user: CurrentUser, services: RequestServices) -> Token:
 
 
 Expensive = Annotated[Token, Depends(_expensive)]
-"""The call causes work that is paid for, or deletes everything."""
+"""The call causes paid work, or deletes everything."""
 
 OnDemand = Annotated[Token, Depends(_on_demand)]
-"""An export or a regeneration: counted as expensive, and for all users together."""
+"""An export or a regeneration: counted as expensive, and in the limit of all users together."""
 
 Write = Annotated[Token, Depends(_write)]
-"""The call changes a document or two."""
+"""The call changes one or two documents."""

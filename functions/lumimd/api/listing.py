@@ -1,4 +1,4 @@
-"""Lists in pages. A cursor says where the page before ended; it means something to us alone."""
+"""Lists in pages. A cursor, opaque to clients, is the position where the previous page ended."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,8 @@ V = TypeVar("V")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR: Final = rf"^[0-9]{{16}}\.{ID[1:]}"
-"""Microseconds since 1970 and an id: whatever looks like this leads somewhere, and the worst that a
-made-up one does is to begin elsewhere in a list of one's own."""
+"""Microseconds since 1970 and an id. A made-up cursor of this form is harmless: it only begins
+elsewhere in a list of the caller's own."""
 
 
 class Page(Document, Generic[T]):
@@ -28,7 +28,7 @@ class Page(Document, Generic[T]):
 
 
 class Paging(Document):
-    """Which page of a list is wanted."""
+    """The requested page of a list."""
 
     limit: int
     after: ListPosition | None
@@ -36,7 +36,7 @@ class Paging(Document):
     def page(
         self, found: Sequence[T], place: Callable[[T], ListPosition], view: Callable[[T], V]
     ) -> Page[V]:
-        """The page that starts with `found`, of which one more than `limit` was asked for."""
+        """The page that starts with `found`, which holds up to `limit` + 1 items."""
         shown = found[: self.limit]
         more = len(found) > self.limit
         return Page[V](
@@ -51,7 +51,7 @@ Cursor = Annotated[
 
 
 def place_of_cursor(cursor: str | None) -> ListPosition | None:
-    """Where the page before ended; None for the first page."""
+    """The position at which the previous page ended; None for the first page."""
     return _place(cursor) if cursor else None
 
 
@@ -63,7 +63,7 @@ Paged = Annotated[Paging, Depends(_paging)]
 
 
 def cursor_of(place: ListPosition) -> str:
-    """The cursor of what comes behind that place."""
+    """The cursor of the items after that position."""
     microseconds = (place.created_at - _EPOCH) // timedelta(microseconds=1)
     return f"{microseconds:016d}.{place.id}"
 

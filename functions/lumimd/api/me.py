@@ -1,4 +1,4 @@
-"""The caller: who they are, what they used, everything that we hold of them, and its end."""
+"""The caller's account: profile, usage, export, deletion."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,12 +21,12 @@ from lumimd.pipeline.erase import erase, note_erasure
 router = signed_in_router("me")
 
 ERASING_WITHIN: Final = timedelta(seconds=30)
-"""Half of what a request may take; with thousands of visits the poller goes on with the rest."""
+"""Half of the time limit of a request. The poller deletes the rest of thousands of visits."""
 
 
 @router.get("/me", responses=may_answer())
 async def read_me(user: CurrentUser, services: RequestServices) -> Me:
-    """Who you are to us."""
+    """Your user id, tier and preferences."""
     profile = await services.owner_queries.profile(user.user_id)
     return Me(
         user_id=user.user_id,
@@ -38,7 +38,7 @@ async def read_me(user: CurrentUser, services: RequestServices) -> Me:
 
 @router.get("/me/usage", responses=may_answer())
 async def read_usage(user: CurrentUser, services: RequestServices) -> UsageView:
-    """What you used this month, and what is left of each limit."""
+    """Your usage this month, and the remainder of each limit."""
     since = _month_of(services.clock.now())
     profile = await services.owner_queries.profile(user.user_id)
     used = await services.owner_queries.used(user.user_id, since)
@@ -72,10 +72,10 @@ async def export_everything(
 ) -> StreamingResponse:
     """All that we hold of you: visits, transcripts, summaries, action items, history, ledger.
 
-    It comes in parts, newest visits first. A part that was broken off is asked for again.
+    The export comes in parts, newest visits first. Request a part again if it was cut short.
     """
     pieces = part(services, user.user_id, place_of_cursor(cursor))
-    first = await anext(pieces)  # what cannot begin is refused, with a code
+    first = await anext(pieces)  # raises if the part cannot begin, so that the answer is a problem
     return StreamingResponse(
         whole_or_broken_off(first, pieces),
         media_type="application/zip",
@@ -87,11 +87,12 @@ async def export_everything(
 async def delete_everything(
     user: CurrentUser, services: RequestServices, _limit: Expensive
 ) -> Erased:
-    """Delete all that we hold of you. Your sign-in stays, and is Firebase's to delete.
+    """Delete all that we hold of you. Your sign-in stays; Firebase deletes it.
 
-    Limits stay as used up as they are, under a pseudonym, until they are back.
+    Used-up limits stay, under a pseudonym, until they are restored.
     """
-    # Before the receipt: only this request knows of them, and a receipt says that all is going.
+    # Before the receipt: only this request can repeat these, and the receipt promises a full
+    # erasure.
     await services.idempotency.forget(user.user_id)
     await services.admission.forget(user.user_id)
     await services.owner_queries.forget(user.user_id)

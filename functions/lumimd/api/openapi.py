@@ -12,22 +12,22 @@ from lumimd.api.problems import ProblemDocument
 API_VERSION: Final = "1.0.0"
 
 _DESCRIPTION: Final = """\
-Visits that were recorded, their transcripts and summaries, and what is to be done next.
+Recorded visits, their transcripts and summaries, and the action items.
 
-Sign in with Firebase and send the ID token. What is not yours answers 404. Errors are
+Sign in with Firebase and send the ID token. Documents of other users answer 404. Errors are
 `application/problem+json` with a `code` from a closed list. A POST with an `Idempotency-Key` is
-done once, however often it is sent.
+done once, even if it is sent several times.
 """
 
 
 def operation_id(route: APIRoute) -> str:
-    """`retryVisit`: what a generated client calls the operation; operators' begin with `admin`."""
+    """The operation's name in generated clients, as `retryVisit`; operators' begin with `admin`."""
     is_admin = "admin" in route.tags
     return to_camel(f"admin_{route.name}" if is_admin else route.name)
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
-    """The document (OpenAPI 3.1), made once an app."""
+    """The document (OpenAPI 3.1), made once per app."""
     if app.openapi_schema is None:
         app.openapi_schema = _made(app)
     return app.openapi_schema
@@ -47,7 +47,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
     )
     schemas |= problem.pop("$defs")
     schemas["ProblemDocument"] = problem
-    # FastAPI's own words for what `problems.py` says.
+    # FastAPI's own schemas for the problems of `problems.py`.
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     for path in document["paths"].values():
@@ -58,7 +58,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
 
 
 def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter: one that may be left out, and which no URL can give as null."""
+    """The schema of a parameter that may be left out, but that no URL can give as null."""
     *kept, last = schema.get("anyOf", [None])
     if last != {"type": "null"}:
         return schema

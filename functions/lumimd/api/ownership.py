@@ -1,4 +1,4 @@
-"""What is the caller's own. What is not, does not exist: 404, so that no id can be guessed."""
+"""Ownership. Documents of other users do not exist: 404, so that an id cannot be guessed."""
 
 from typing import Annotated
 
@@ -33,7 +33,7 @@ async def _own_action(
 
 
 async def not_held(services: ApiServices, visit_id: str) -> None:
-    """Refuse a change of what belongs to a visit under legal hold."""
+    """Refuse a change to a visit under legal hold or to its documents."""
     stored = await services.store.get(visit_id)
     if stored is not None:
         commands.not_held(stored.visit)

@@ -1,7 +1,8 @@
-"""What a client is told when a request is not done: `application/problem+json` (RFC 9457).
+"""The answers to requests that are not done: `application/problem+json` (RFC 9457).
 
-Each answer carries a code from a closed list, a sentence, and where waiting helps, for how long. No
-sentence quotes the request: a request is full of words of a visit. `faults` names the fields.
+Each answer carries a code from a closed list and a sentence, and where waiting helps, a
+Retry-After. No sentence quotes the request, which is full of words of a visit. `faults` names the
+fields.
 """
 
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ class ProblemCode(StrEnum):
     DOCUMENT_UNREADABLE = "document_unreadable"
     INTERNAL_ERROR = "internal_error"
 
-    # What a visit refuses (errors.RefusalCode).
+    # Refusals of a visit (errors.RefusalCode).
     STILL_PROCESSING = "still_processing"
     RETRY_TOO_SOON = "retry_too_soon"
     NOTHING_TO_RETRY = "nothing_to_retry"
@@ -54,7 +55,7 @@ class ProblemCode(StrEnum):
 REFUSED: Final[Mapping[RefusalCode, ProblemCode]] = {
     code: ProblemCode(code) for code in RefusalCode if code is not RefusalCode.VISIT_NOT_FOUND
 } | {RefusalCode.VISIT_NOT_FOUND: ProblemCode.NOT_FOUND}
-"""A visit that is gone and one that is somebody else's look the same."""
+"""A missing visit and another user's visit look the same."""
 
 STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
@@ -116,11 +117,11 @@ DETAILS: Final[Mapping[ProblemCode, str]] = {
         if code is not RefusalCode.VISIT_NOT_FOUND
     },
 }
-"""One plain sentence a code; nothing technical, nothing from a request."""
+"""One plain sentence per code, without technical terms or words of a request."""
 
 
 class Fault(Document):
-    """One thing to mend in a request: where, and which rule it broke. Never the value."""
+    """One fault of a request: its field, and the rule that it broke. Never the value."""
 
     where: str = Field(
         description="For example 'body.title', 'query.limit', or the unknown 'body.due_date'."
@@ -132,18 +133,18 @@ class ProblemDocument(Document):
     """The body of every answer that is not a success (RFC 9457)."""
 
     type: str = Field(description="'urn:lumimd:problem:' and the code.")
-    title: str = Field(description="What the HTTP status says.")
+    title: str = Field(description="The meaning of the HTTP status.")
     status: int
     code: ProblemCode
-    detail: str = Field(description="One sentence for the person in front of the screen.")
+    detail: str = Field(description="One sentence for the user.")
     retry_after_seconds: int | None = Field(
-        None, description="Ask again after so long; also in Retry-After."
+        None, description="Seconds until a retry; also in Retry-After."
     )
-    faults: tuple[Fault, ...] | None = Field(None, description="Of `invalid_request` alone.")
+    faults: tuple[Fault, ...] | None = Field(None, description="Only of `invalid_request`.")
 
 
 class Problem(Exception):
-    """Raised anywhere below a route, to be answered with its code's status and sentence."""
+    """Raised anywhere below a route; the answer has the status and the sentence of its code."""
 
     def __init__(
         self,
@@ -158,7 +159,7 @@ class Problem(Exception):
         self.faults = faults
 
     def response(self) -> JSONResponse:
-        """The answer. Whole seconds, rounded up: who waits for so long is not too early."""
+        """The answer. Retry-After is rounded up to whole seconds: no retry comes too early."""
         status = STATUS[self.code]
         seconds = None if self.retry_after_s is None else max(1, ceil(self.retry_after_s))
         document = ProblemDocument(

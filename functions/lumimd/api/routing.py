@@ -1,4 +1,4 @@
-"""How every route of a signed-in user begins: who is calling, and was this asked before?"""
+"""The route class of signed-in users: authentication, then idempotency."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -23,7 +23,7 @@ EVERYWHERE: Final = (
     ProblemCode.UNAVAILABLE,
     ProblemCode.DOCUMENT_UNREADABLE,
 )
-"""What any route of a signed-in user may answer."""
+"""The problems that every route of a signed-in user may answer."""
 
 OF_A_POST: Final = (
     ProblemCode.BODY_TOO_LARGE,
@@ -34,7 +34,7 @@ OF_A_POST: Final = (
 
 
 class SignedInRoute(APIRoute):
-    """Asks who is calling before it reads a word of the body; a POST heeds its Idempotency-Key.
+    """Authenticates the caller before it reads the body; a POST honours its Idempotency-Key.
 
     The token that a route names is taken when its request is known to be valid (`limits.py`).
     """
@@ -45,18 +45,18 @@ class SignedInRoute(APIRoute):
         super().__init__(path, limited(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        """The route's handler, behind the door."""
+        """The route's handler, after authentication."""
         handler: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
 
-        async def behind_the_door(request: Request) -> Response:
+        async def authenticated(request: Request) -> Response:
             user = await authenticate(request)
-            await request.body()  # read here, a body over the limit is told as such
+            await request.body()  # read here, a body over the limit is answered with its own code
             key = request.headers.get(KEY_HEADER)
             if request.method != "POST" or key is None:
                 return await handler(request)
             return await once(api_services(request), user.user_id, key, request, handler)
 
-        return behind_the_door
+        return authenticated
 
 
 def signed_in_router(tag: str) -> APIRouter:
@@ -65,5 +65,5 @@ def signed_in_router(tag: str) -> APIRouter:
 
 
 def may_answer(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer `codes`, on top of those of every route."""
+    """The `responses` of a route that may answer `codes`, besides those of every route."""
     return documented(*EVERYWHERE, *codes)

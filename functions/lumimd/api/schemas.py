@@ -1,4 +1,4 @@
-"""What clients may send. Nothing is coerced, and a field that we do not know is refused."""
+"""Request bodies. Values are not coerced, and an unknown field is refused."""
 
 import re
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from lumimd.domain.ids import ID, USER_ID
 from lumimd.domain.media_types import TYPES
 
 MAX_BATCH: Final = 100
-"""Visits in one request: as many as are created well inside a client's patience."""
+"""Visits in one request: their creation fits well inside a client's timeout."""
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
@@ -21,7 +21,7 @@ _ANNOUNCED: Final = "|".join(TYPES).replace(".", "[.]")
 
 
 def _lower_case(value: object) -> object:
-    """A type is the same in any case; its parameters may not be."""
+    """The media type in lower case; its parameters keep their case."""
     if not isinstance(value, str):
         return value
     kind, semicolon, parameters = value.partition(";")
@@ -32,7 +32,7 @@ ContentType = Annotated[
     str,
     Field(
         pattern=f"^({_ANNOUNCED})(;[ -~]*)?$",
-        description="What the recorder calls its recording, parameters such as the codec included.",
+        description="The media type from the recorder, with parameters such as the codec.",
         examples=["audio/mp4", "audio/webm;codecs=opus"],
     ),
     BeforeValidator(_lower_case),
@@ -40,14 +40,14 @@ ContentType = Annotated[
 
 
 def _instant(value: object) -> object:
-    """RFC 3339, in UTC; pydantic alone would take a number for an instant as well."""
+    """RFC 3339, in UTC; pydantic alone would also accept a number."""
     if value is None:
         return None
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         raise ValueError("an instant of RFC 3339 with its offset")
     try:
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except OverflowError as error:  # the first and the last day of the calendar, elsewhere
+    except OverflowError as error:  # the calendar's first and last day, in another zone
         raise ValueError("an instant between the years 1 and 9999") from error
 
 
@@ -62,7 +62,7 @@ ActionId = Annotated[str, Path(pattern=ID, alias="actionId")]
 
 
 class Sent(BaseModel):
-    """The base of all that clients send."""
+    """The base of all request bodies."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -79,19 +79,19 @@ def _absent() -> Any:
 
 
 class Change(Sent):
-    """The base of all PATCH bodies: a field that is absent leaves the stored one as it is.
+    """The base of all PATCH bodies: a field that is absent leaves the stored one unchanged.
 
-    No field has a default: a generated client sends defaults along, and would write them over what
-    is stored. Null is a value like any other, and clears the few fields that may be empty.
+    No field has a default: a generated client sends defaults along, and would overwrite the stored
+    values. Null is a value like any other, and clears the few fields that may be empty.
     """
 
     def changes(self) -> dict[str, Any]:
-        """What was sent, by field name."""
+        """The fields that were sent, by name."""
         return self.model_dump(exclude_unset=True)
 
 
 class Announced(Sent):
-    """A recording that is going to be uploaded."""
+    """A recording that a client will upload."""
 
     title: Title | None = None
     tags: Tags = []
@@ -99,25 +99,25 @@ class Announced(Sent):
 
 
 class NewVisit(Announced):
-    """A visit to create. Without `consent` it is kept, and not processed before it is given."""
+    """A visit to create. Without `consent` it is kept, but not processed until consent is given."""
 
     consent: bool = Field(description="Whether the patient agreed to the processing.")
     batch_id: Id | None = None
     urgent: bool = Field(
         False,
-        description="It overtakes others in the line for transcription; for paying users alone.",
+        description="Overtakes others in the queue for transcription; only for paying users.",
     )
 
 
 class NewBatch(Sent):
-    """Visits to create together. Live recordings go first; a batch gets what is left."""
+    """Visits to create together. Live recordings have priority over a batch."""
 
     consent: bool = Field(description="Whether the patients agreed to the processing.")
     visits: list[Announced] = Field(min_length=1, max_length=MAX_BATCH)
 
 
 class VisitChange(Change):
-    """What is to be changed of a visit; what is left out stays."""
+    """A change of a visit; fields that are left out stay."""
 
     title: Title | None = _absent()
     archived: bool = _absent()
@@ -133,7 +133,7 @@ class NewAction(Sent):
 
 
 class ActionChange(Change):
-    """What is to be changed of an action item; what is left out stays."""
+    """A change of an action item; fields that are left out stay."""
 
     text: ActionText = _absent()
     due_date: Instant | None = _absent()

@@ -1,4 +1,4 @@
-"""What every answer carries, and what no request may: headers, origins, size."""
+"""Security of every request and answer: headers, origins, size."""
 
 from collections.abc import AsyncIterator, MutableMapping
 from typing import Any, Final
@@ -13,20 +13,20 @@ MAX_BODY_BYTES: Final = 256 * 1024
 """A batch of 100 visits with the longest titles and tags is under 100 KB."""
 
 HEADERS: Final = {
-    # JSON alone is answered: nothing may be loaded, framed or executed.
+    # The API answers JSON alone: a browser may load, frame or execute nothing.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "Cross-Origin-Resource-Policy": "same-site",
-    # What was said in a visit is kept by no cache on the way.
+    # No cache on the way keeps the text of a visit.
     "Cache-Control": "no-store",
 }
 
 
 class SecurityHeaders:
-    """Adds `HEADERS` to every answer, the ones for bugs included."""
+    """Adds `HEADERS` to every answer, including the answers to bugs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -45,15 +45,15 @@ class SecurityHeaders:
 
 
 class BrokenOff(Exception):
-    """An answer that has begun cannot be made whole; the server closes the connection.
+    """An answer fails after it has begun; the server closes the connection.
 
-    The web server and the framework print what reaches them, with its message and its causes: this
-    exception has neither, and it stands for the one that was logged by its class.
+    The web server and the framework print an exception with its message and its causes. This
+    exception has neither, and stands for the one that was logged by its class.
     """
 
 
 async def whole_or_broken_off(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """A streamed answer, whose first piece was made already.
+    """A streamed answer; its first piece exists already.
 
     Raises:
         BrokenOff: a further piece could not be made.
@@ -70,9 +70,9 @@ async def whole_or_broken_off(first: bytes, pieces: AsyncIterator[bytes]) -> Asy
 
 
 class Bugs:
-    """Answers 500 to errors that no handler foresees, inside of the middleware for headers.
+    """Answers 500 to unexpected errors, inside of the middleware for headers.
 
-    An answer that has begun is broken off, so that no client takes it for whole.
+    If an answer has begun, the connection is closed, so that no client takes the answer for whole.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -90,7 +90,7 @@ class Bugs:
         try:
             await self._app(scope, receive, noted)
         except BrokenOff:
-            pass  # it was logged where it happened
+            pass  # `whole_or_broken_off` has logged it
         except Exception as bug:
             logs.failure("bug", bug)
         else:
@@ -101,7 +101,7 @@ class Bugs:
 
 
 class BodyLimit:
-    """Refuses a body over `MAX_BODY_BYTES`, announced or not."""
+    """Refuses a body over `MAX_BODY_BYTES`, with or without a Content-Length."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What clients read, made of the records. Whatever is not named here stays inside."""
+"""Views for clients, made from stored documents. Fields that are not named here stay internal."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ MILESTONES: Final = (0, 25, 50, 75, 100)
 
 
 class VisitCard(Document):
-    """A visit as it stands in a list."""
+    """A visit in a list."""
 
     visit_id: str
     kind: VisitKind
@@ -58,7 +58,7 @@ class VisitCard(Document):
 
 
 class Recording(Document):
-    """What is known of the recording."""
+    """The recording of a visit, as far as it is known."""
 
     content_type: str
     size_bytes: int | None
@@ -73,7 +73,7 @@ class TakeView(Document):
 
 
 class RefusedTakeView(Document):
-    """A file that brought nothing to the visit, and why."""
+    """A file that added nothing to the visit, and why."""
 
     code: ErrorCode
     message: str
@@ -81,11 +81,11 @@ class RefusedTakeView(Document):
 
 
 class VisitView(VisitCard):
-    """A visit with everything that was understood of it."""
+    """A visit with its full summary."""
 
     audio: Recording | None
     takes: tuple[TakeView, ...] = Field(description="In the order of their upload.")
-    waiting_takes: tuple[Recording, ...] = Field(description="Files whose turn comes next.")
+    waiting_takes: tuple[Recording, ...] = Field(description="Files that are transcribed next.")
     refused_takes: tuple[RefusedTakeView, ...]
     attempt: int
     retry_count: int
@@ -107,21 +107,21 @@ class VisitView(VisitCard):
 
 
 class NewVisitView(Document):
-    """A visit that was created, and where its recording goes."""
+    """A created visit, and where to upload its recording."""
 
     visit: VisitCard
     upload: UploadPlace
 
 
 class NewBatchView(Document):
-    """The visits of a batch, in the order in which they were asked for."""
+    """The visits of a batch, in the order of the request."""
 
     batch_id: str
     visits: tuple[NewVisitView, ...]
 
 
 class Progress(Document):
-    """How far a visit is, for whoever waits for it."""
+    """The progress of a visit, for a client that waits."""
 
     visit_id: str
     attempt: int
@@ -130,16 +130,16 @@ class Progress(Document):
     current_step: Step
     progress_percent: int
     milestone: Literal[0, 25, 50, 75, 100] = Field(
-        description="The last quarter that was reached; it rises, once each, within an attempt."
+        description="The last quarter reached; within an attempt it only rises."
     )
     elapsed_seconds: int = Field(description="Since this attempt began.")
     estimated_seconds_remaining: int | None = Field(description="0 at the end, null if unknown.")
     queue_position: int | None = Field(
-        description="From 1 on, while the visit waits in line to be transcribed."
+        description="From 1 on, while the visit waits in the queue for transcription."
     )
     taking_longer_than_expected: bool
     retry_in_seconds: int | None = Field(
-        description="When a retry will be accepted, 0 for now; null where it would not help."
+        description="When a retry will be accepted, 0 for now; null if a retry would not help."
     )
     error: ProcessingError | None
 
@@ -167,7 +167,7 @@ class Progress(Document):
 
 
 class TranscriptView(Document):
-    """Who said what and when."""
+    """The utterances of a visit, with speakers and times."""
 
     visit_id: str
     language_code: str | None
@@ -182,7 +182,7 @@ class HistoryView(Document):
 
 
 class ActionView(Document):
-    """Something that the patient has to do."""
+    """A task for the patient."""
 
     action_id: str
     visit_id: str
@@ -200,20 +200,20 @@ class ActionView(Document):
 
 
 class ActionsView(Document):
-    """The action items of one visit, in its order."""
+    """The action items of one visit, in the order of its summary."""
 
     visit_id: str
     actions: tuple[ActionView, ...]
 
 
 class BatchStatus(Document):
-    """How a batch stands: every count, and how far it is as a whole."""
+    """The status of a batch: every count, and the progress of the whole."""
 
     batch_id: str
     total: int
     by_status: dict[Status, int]
     by_processing_status: dict[ProcessingStatus, int]
-    progress_percent: int = Field(description="The mean; a visit at its end counts as 100.")
+    progress_percent: int = Field(description="The mean; a visit that has ended counts as 100.")
     is_over: bool
 
     @classmethod

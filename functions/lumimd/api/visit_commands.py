@@ -1,4 +1,4 @@
-"""What an owner may ask of a visit: try again, another summary, stop, consent."""
+"""Commands of an owner: retry, regenerate the summary, cancel, give consent."""
 
 from lumimd.api.limits import Expensive, OnDemand, Write
 from lumimd.api.ownership import OwnVisit
@@ -21,7 +21,7 @@ router = signed_in_router("visits")
     ),
 )
 async def retry_visit(visit: OwnVisit, services: RequestServices, _limit: Expensive) -> Progress:
-    """Try a failed visit again, from the stage that failed; `attempt` is the new one."""
+    """Retry a failed visit from the stage that failed; `attempt` is the new one."""
     return _progress(services, await commands.retry(services, visit.visit_id))
 
 
@@ -46,13 +46,13 @@ async def regenerate_summary(
     responses=may_answer(*OF_A_POST, P.NOT_FOUND, P.ALREADY_OVER, P.LEGAL_HOLD),
 )
 async def cancel_visit(visit: OwnVisit, services: RequestServices, _limit: Write) -> Progress:
-    """Stop the work on a visit. Nothing more is paid for it."""
+    """Stop the work on a visit. No further work on it is paid for."""
     return _progress(services, await commands.cancel(services, visit.visit_id))
 
 
 @router.post("/visits/{visitId}/consent", responses=may_answer(*OF_A_POST, P.NOT_FOUND))
 async def give_consent(visit: OwnVisit, services: RequestServices, _limit: Write) -> Progress:
-    """Say that the patient agreed. A recording that was waiting for it is processed."""
+    """Record that the patient agreed. A recording that was waiting for consent is processed."""
     return _progress(services, await commands.give_consent(services, visit.visit_id))
 
 

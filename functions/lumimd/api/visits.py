@@ -1,4 +1,4 @@
-"""Visits: create, list, read, change, and what their owner may ask of them."""
+"""Visits: create, list, read, change, delete."""
 
 from typing import Annotated, Any, Final
 
@@ -42,9 +42,9 @@ _RUNS: Final[dict[int | str, dict[str, Any]]] = {
 async def create_visit(
     new: NewVisit, request: Request, user: CurrentUser, services: RequestServices, _limit: Expensive
 ) -> NewVisitView:
-    """Create a visit and say where its recording goes. Processing begins with the upload."""
+    """Create a visit and say where to upload its recording. Processing begins with the upload."""
     visit_id = new_id(request)
-    if new.urgent and await services.store.get(visit_id) is None:  # repeated, it is counted once
+    if new.urgent and await services.store.get(visit_id) is None:  # a repeated request counts once
         await may_be_urgent(services, user)
     return await created(
         services,
@@ -69,10 +69,11 @@ async def created(
     batch_id: str | None,
     urgent: bool = False,
 ) -> NewVisitView:
-    """A new visit. One that a repeated request made already is given back as it is.
+    """A new visit, or the one that an earlier request under the same key created.
 
-    An id that is made of a key can be foretold, and clients that write to Firestore choose ids: a
-    document of another user under this id is not given to the caller, who takes another key.
+    Other users can predict an id that is derived from a key, and clients that write to Firestore
+    choose ids. So a document of another user under this id is refused: the caller takes another
+    key.
     """
     earlier = await services.store.get(visit_id)
     if earlier is not None:
@@ -101,7 +102,7 @@ async def list_visits(
     services: RequestServices,
     paging: Paged,
     group: Annotated[
-        Group | None, Query(description="One group; without it, all that is not archived.")
+        Group | None, Query(description="One group; without it, all visits that are not archived.")
     ] = None,
     include_archived: Annotated[
         bool, Query(alias="includeArchived", description="Without `group`: archived ones as well.")
@@ -122,8 +123,8 @@ async def list_visits(
 async def read_visit(visit: OwnVisit, response: Response) -> VisitView:
     """One visit with its summary.
 
-    202 while it is being processed, 200 at its end. A visit that failed is a 200 too: the request
-    went well, and `processingError` says why the visit did not.
+    202 while it is being processed, 200 at its end. A failed visit is a 200 too: the request
+    succeeded, and `processingError` says why the visit failed.
     """
     if not visit.processing_status.is_terminal:
         response.status_code = 202
@@ -132,13 +133,13 @@ async def read_visit(visit: OwnVisit, response: Response) -> VisitView:
 
 @router.get("/visits/{visitId}/status", responses=may_answer(P.NOT_FOUND))
 async def read_status(visit: OwnVisit, services: RequestServices) -> Progress:
-    """How far a visit is, and how long it will take."""
+    """The progress of a visit, and its estimated remaining time."""
     return Progress.of(visit, services.clock.now(), await services.admission.position(visit))
 
 
 @router.get("/visits/{visitId}/transcript", responses=may_answer(P.NOT_FOUND, P.NO_TRANSCRIPT))
 async def read_transcript(visit: OwnVisit, services: RequestServices) -> TranscriptView:
-    """Who said what. 409 while there is none yet."""
+    """The utterances of a visit. 409 while there is no transcript yet."""
     if not visit.has_transcript:
         raise Problem(P.NO_TRANSCRIPT)
     jobs = [take.transcription for take in takes_of(visit)]
@@ -151,7 +152,7 @@ async def read_transcript(visit: OwnVisit, services: RequestServices) -> Transcr
 
 @router.get("/visits/{visitId}/history", responses=may_answer(P.NOT_FOUND))
 async def read_history(visit: OwnVisit, services: RequestServices) -> HistoryView:
-    """What happened to a visit, oldest first."""
+    """The history of a visit, oldest first."""
     return HistoryView(
         visit_id=visit.visit_id, entries=await services.store.history(visit.visit_id)
     )
@@ -159,9 +160,9 @@ async def read_history(visit: OwnVisit, services: RequestServices) -> HistoryVie
 
 @router.get("/visits/{visitId}/actions", responses=may_answer(P.NOT_FOUND))
 async def read_actions(visit: OwnVisit, services: RequestServices) -> ActionsView:
-    """The action items of a visit, in its order."""
+    """The action items of a visit, in the order of its summary."""
     places = {action_id: place for place, action_id in enumerate(visit.action_ids)}
-    actions = sorted(  # those that the owner added come last
+    actions = sorted(  # action items that the owner added come last
         await services.store.actions(visit.visit_id),
         key=lambda action: (places.get(action.action_id, len(places)), action.created_at),
     )
@@ -177,7 +178,7 @@ async def read_actions(visit: OwnVisit, services: RequestServices) -> ActionsVie
 async def change_visit(
     visit: OwnVisit, change: VisitChange, services: RequestServices, _limit: Write
 ) -> VisitView:
-    """Change title, tags, or whether it is archived. What is left out stays."""
+    """Change title, tags, or whether it is archived. Fields that are left out stay."""
     changes = change.changes()
     if "tags" in changes:
         changes["tags"] = tuple(change.tags)
@@ -191,6 +192,6 @@ async def change_visit(
     responses=may_answer(P.NOT_FOUND, P.LEGAL_HOLD, P.RATE_LIMITED),
 )
 async def delete_visit(visit: OwnVisit, services: RequestServices, _limit: Write) -> DeletionView:
-    """Delete a visit for good, also while it is being processed. The receipt counts what went."""
+    """Delete a visit for good, even during processing. The receipt counts the deleted documents."""
     await services.idempotency.forget(visit.user_id, naming=visit.visit_id)
     return DeletionView.of(await commands.delete(services, visit.visit_id))

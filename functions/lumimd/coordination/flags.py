@@ -1,4 +1,4 @@
-"""The flags as one instance knows them: read from the store, and kept for some seconds."""
+"""Feature flags as one instance knows them: read from the store, and kept for some seconds."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -11,13 +11,14 @@ from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
 
 KEPT_FOR: Final = timedelta(seconds=15)
-"""How long an instance goes by what it has read: so late does a change reach everybody."""
+"""How long an instance uses its last read: the longest time until a change reaches all
+instances."""
 
 
 class SharedFlags:
-    """While the store does not answer, or what it holds cannot be read, the last answer holds good.
+    """If the store does not answer, or its document cannot be read, the last answer stays valid.
 
-    An instance that knows nothing yet has everything on.
+    An instance without any answer yet has everything on.
     """
 
     def __init__(self, documents: SharedDocuments[Flags], clock: Clock) -> None:
@@ -28,16 +29,16 @@ class SharedFlags:
         self._first = asyncio.Lock()
 
     async def now(self) -> Flags:
-        """How the switches stand, as of some seconds ago at most."""
+        """The flags, at most some seconds old."""
         if self._known is None:
-            async with self._first:  # who comes during the first read waits for its answer
+            async with self._first:  # callers during the first read wait for its answer
                 return await self._fresh()
         return await self._fresh()
 
     async def _fresh(self) -> Flags:
         now = self._clock.now()
         if self._asked_at is None or now - self._asked_at >= KEPT_FOR:
-            self._asked_at = now  # before the read: who comes meanwhile goes by what is known
+            self._asked_at = now  # before the read: callers meanwhile use the known flags
             await self._ask()
         return self._known or Flags()
 

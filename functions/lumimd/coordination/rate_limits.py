@@ -1,11 +1,11 @@
-"""Who may call now: token buckets in the store, shared by all instances.
+"""Rate limits: token buckets in the store, shared by all instances.
 
-While the store is down, what is counted is refused with `Transient` (503): it would have to be
-saved in the same store, and a limit that goes away when there is trouble protects nobody from the
-bill. Reads are not counted, so whoever only reads is never refused for want of a counter.
+While the store is down, counted calls are refused with `Transient` (503): they would have to be
+saved in the same store, and a limit that fails open protects no one from the bill. Reads are not
+counted, so they are never refused because the store is down.
 
 A bucket is stored under the user's pseudonym and expires when it is full again. It outlives the
-deletion of the account, which would give everything back otherwise.
+deletion of the account, which would otherwise restore everything.
 """
 
 import asyncio
@@ -23,17 +23,16 @@ from lumimd.ports.shared_documents import SharedDocuments
 COLLECTION: Final = "ops/limits/buckets"
 
 WITHIN_S: Final = 3.0
-"""What a call may lose to the buckets before it counts as refused by the store."""
+"""The most time that the buckets may cost a call; after it the store counts as down."""
 
 SHOWN: Final = (Limited.EXPENSIVE, Limited.VISITS)
-"""What `GET /me/usage` tells of: what a person plans with."""
+"""The limits in `GET /me/usage`: those that a person plans with."""
 
 
 class TooMany(Exception):
-    """The caller has used up what it may do for now; answer 429.
+    """The caller has used up the limit for now; answer 429.
 
-    `retry_after_s` is when the next token is back, in seconds, or a second where so many asked at
-    once that it could not be found out.
+    `retry_after_s`: seconds until the next token; one second if contention hides that time.
     """
 
     def __init__(self, what: Limited | OfAllUsers, retry_after_s: float) -> None:
@@ -64,10 +63,10 @@ class Limits:
     async def allow(
         self, user_id: str, tier: Tier, what: Limited, of_all: OfAllUsers | None = None
     ) -> None:
-        """Count one call of the user, and where it is one `of_all` users' as well, against both.
+        """Count one call of the user, and against the limit of all users if `of_all` names one.
 
         Raises:
-            TooMany: the user, or all of them together, did this too often.
+            TooMany: the user, or all users together, reached the limit.
             Transient: the store is not available.
         """
         try:
@@ -79,7 +78,7 @@ class Limits:
             raise TooMany(what, error.retry_after_s or 1.0) from error
 
     async def usage(self, user_id: str, tier: Tier) -> Mapping[Limited, Usage]:
-        """What the user has used and has left, and when all of it is back.
+        """Used and remaining tokens of the user, and when each limit is restored in full.
 
         Raises:
             Transient: the store is not available.
@@ -102,7 +101,7 @@ class Limits:
         try:
             await self._take(of_all.value, shared, of_all)
         except (TooMany, Contended):
-            # Nothing came of it: that is not the user's doing.
+            # The call is refused for a reason that is not the user's: return the token.
             now = self._clock.now()
             await self._buckets.change(
                 key, lambda bucket: (bucket and give_back(bucket, policy, now), None)

@@ -1,8 +1,8 @@
 """Small documents that all instances share, changed by compare-and-set.
 
-Rate limits, places at the provider and the order of those who wait are decided here: read, compute,
-save on the condition that nobody was quicker, and else read again. No transaction is held open, so
-nobody waits for a lock of somebody who has died.
+Rate limits, permits and the order of the fair queue are decided here: read, compute, save if the
+version is unchanged, else read again. No transaction stays open, so no instance waits for the lock
+of a crashed one.
 """
 
 import asyncio
@@ -25,19 +25,18 @@ from lumimd.ports.shared_documents import D, SharedDocuments
 T = TypeVar("T")
 
 LOST_RACES: Final = 12
-"""Each lost race means that another instance has written; twelve in a row, with pauses of some
-hundred milliseconds between them, that the document is written as fast as it can be."""
+"""Each lost race means that another instance has written. Twelve in a row, with pauses of some
+hundred milliseconds between them, mean that the document is written as fast as possible."""
 
 SPARE: Final = "~"
-"""Suffix of the key of a spare; no id of a user, a lane or a shard ends so."""
+"""Suffix of the key of a spare; no user id, priority or shard ends with it."""
 
 
 class Spared(Generic[D]):
     """Shared documents; an unreadable one has a spare beside it until it can be read again.
 
-    A shared document that a newer release wrote must neither stop its readers nor be written over.
-    Its spare begins empty: a limit counts from zero, and places at the provider that the unreadable
-    document holds are not counted.
+    A shared document of a newer release must neither stop its readers nor be overwritten. Its spare
+    begins empty: a limit counts from zero, and permits in the unreadable document are not counted.
     """
 
     def __init__(self, documents: SharedDocuments[D]) -> None:
@@ -45,7 +44,7 @@ class Spared(Generic[D]):
         self._set_aside: set[str] = set()
 
     async def get(self, key: str) -> tuple[D, object] | None:
-        """The document and its version, or its spare's; None when there is none."""
+        """The document and its version, or those of its spare; None if there is none."""
         try:
             found = await self._documents.get(key)
         except UnreadableDocument:
@@ -55,7 +54,7 @@ class Spared(Generic[D]):
         return found
 
     async def save(self, key: str, read_version: object | None, document: D) -> object:
-        """Write the document, or its spare, that was read last; raises Conflict as `save` does."""
+        """Write the last read document, or its spare; raises Conflict as `save` does."""
         key = _spare(key) if key in self._set_aside else key
         return await self._documents.save(key, read_version, document)
 
@@ -80,14 +79,14 @@ def _is_spare(key: str) -> bool:
 
 
 class Contended(Transient):
-    """Too many instances changed the document at once; nothing of ours was written."""
+    """Too many instances changed the document at once; this change was not written."""
 
 
 class Shared(Generic[D]):
     """The documents as one instance changes them.
 
-    Callers of one instance take turns for a document, so that it is contended by instances only:
-    a hundred requests to four instances are four writers, not a hundred.
+    Callers of one instance take turns for a document, so that only instances compete for it: a
+    hundred requests to four instances are four writers, not a hundred.
     """
 
     def __init__(self, documents: SharedDocuments[D]) -> None:
@@ -95,10 +94,10 @@ class Shared(Generic[D]):
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def change(self, key: str, change: Callable[[D | None], tuple[D | None, T]]) -> T:
-        """Store what `change` makes of the document, and return what else it says.
+        """Store the document that `change` returns, and return its second value.
 
-        `change` is called once more after each lost race. It gets None for a document that does not
-        exist; it gives back what it got, or None, to have nothing written.
+        `change` runs again after each lost race. It gets None for a document that does not exist;
+        to write nothing, it returns None or the document that it got.
 
         Raises:
             Contended: `LOST_RACES` were lost in a row.

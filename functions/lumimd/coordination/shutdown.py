@@ -1,8 +1,8 @@
-"""An instance that is told to end hands back what it works on, while it still can.
+"""Graceful shutdown: on SIGTERM an instance hands back its work while it still can.
 
-Cloud Run sends SIGTERM, and SIGKILL ten seconds later. What is not done by then would keep others
-away until its claim ends, minutes later. So its time is cut: work that needs more than `GRACE_S` is
-cancelled and put aside as if its dependency were down, which uses up no try.
+Cloud Run sends SIGTERM, and SIGKILL ten seconds later. Work that is not done by then would block
+other instances until its lease expiry, minutes later. So work that needs more than `GRACE_S` is
+cancelled and held, as for a dependency that is down, which uses up no try.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from typing import Final
 from lumimd.telemetry import logs
 
 GRACE_S: Final = 5.0
-"""Seconds of the ten that work may go on; the rest is for saving what became of it."""
+"""Seconds of the ten for work to finish; the rest is for saving its result."""
 
 
 class GracefulShutdown:
-    """The end of one instance, once it was told to end."""
+    """The shutdown of one instance."""
 
     def __init__(self) -> None:
         self._limits: dict[asyncio.Timeout, None] = {}  # they end in the order in which they began
@@ -28,12 +28,12 @@ class GracefulShutdown:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the instance was told to end."""
+        """Whether the shutdown has begun."""
         return self._ends_at is not None
 
     @contextmanager
     def cuts(self, limit: asyncio.Timeout) -> Iterator[None]:
-        """What runs inside `limit`, and inside of this, ends with the instance."""
+        """Work inside `limit`, and inside of this context, ends with the instance."""
         self._cut(limit)
         self._limits[limit] = None
         try:
@@ -42,7 +42,7 @@ class GracefulShutdown:
             del self._limits[limit]
 
     def begin(self) -> None:
-        """Let what is under way go on for `GRACE_S`, and no longer."""
+        """Let running work go on for `GRACE_S`, and no longer."""
         if self._ends_at is None:
             self._ends_at = asyncio.get_running_loop().time() + GRACE_S
             logs.event("instance_is_ending", count=len(self._limits))
@@ -50,23 +50,23 @@ class GracefulShutdown:
                 self._cut(limit)
 
     def begin_on_sigterm(self) -> None:
-        """Begin when the platform says so; the server then does as it would have done without us.
+        """Begin on SIGTERM; the server's own handler runs as well.
 
-        To be called from the event loop, when the server has its own handler in place. Without
-        one the signal ends the process at once, and goes on doing so.
+        Call it from the event loop, when the server has its handler in place. Without a handler,
+        the signal still ends the process at once.
         """
         if threading.current_thread() is not threading.main_thread():
-            return  # signals concern the main thread alone: a test, or the stack in one process
+            return  # only the main thread gets signals: this is a test, or the stack in one process
         loop, servers_own = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
         if not callable(servers_own):
             return
         handle: Callable[[int, FrameType | None], object] = servers_own
 
-        def told(number: int, frame: FrameType | None) -> None:
+        def on_signal(number: int, frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(self.begin)
             handle(number, frame)
 
-        signal.signal(signal.SIGTERM, told)
+        signal.signal(signal.SIGTERM, on_signal)
 
     def _cut(self, limit: asyncio.Timeout) -> None:
         ends_at, until = self._ends_at, limit.when()

@@ -1,4 +1,4 @@
-"""Action items of a visit, with ids that come out the same however often they are made."""
+"""Action items of a visit, with deterministic ids: a repeated save writes the same documents."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from lumimd.domain.visit import Action, Visit
 def action_items(
     visit: Visit, summary: VisitSummary, transcript: Transcript, now: datetime
 ) -> tuple[Action, ...]:
-    """The documents of the action items in `summary` of `transcript`, in its order."""
+    """The action items of `summary` as documents, in its order."""
     texts = {each.id: each.text for each in transcript.utterances}
     return tuple(
         Action(
@@ -31,15 +31,15 @@ def action_items(
 
 
 def _said(evidence: Sequence[str], texts: Mapping[str, str]) -> str | None:
-    """A hash of the cited words: ids of utterances may change with the transcript, words stay."""
+    """A hash of the cited words, which outlast the ids of utterances in a new transcript."""
     words = "\n".join(texts.get(each, "") for each in evidence)
     return sha256(words.encode()).hexdigest()[:32] if words.strip() else None
 
 
 def action_id(visit: Visit, position: int) -> str:
-    """Made from the visit, the attempt and the position: made twice, it is written once.
+    """A deterministic id from the visit, the attempt and the position.
 
-    The position comes last and zero-padded: sorted by id, the items are in their order.
+    The position comes last, zero-padded: ids sort in the order of the items.
     """
     digest = sha256(f"{visit.visit_id}/{visit.attempt}".encode()).hexdigest()[:20]
     return f"{digest}-{position:03d}"

@@ -1,4 +1,4 @@
-"""A recording in the bucket: which objects are recordings, and whose."""
+"""Recordings in the bucket: their paths, owners and limits."""
 
 import re
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ MIN_SECONDS: Final = 0.160
 MAX_SECONDS: Final = 10 * 3600
 """The provider's limits (AssemblyAI: 5 GB or 10 h a file, at least 160 ms)."""
 
-# `visits/{uid}/{visitId}/{file}`: ids as sign-in providers and our clients make them, but none
-# that Firestore keeps for itself (`__.*__`); the file name is the user's own (spaces and any script
-# are welcome), but no path inside it and no control characters.
+# `visits/{uid}/{visitId}/{file}`. Ids are those of sign-in providers and our clients, without those
+# that Firestore reserves (`__.*__`). Users choose file names: any script and spaces, but no slash
+# and no control characters.
 _PATH: Final = re.compile(
     r"visits/(?P<user_id>[!-$&-.0-~]{1,128})/(?P<visit_id>[\w-]{1,128})/"
     r"(?P<file>[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}"
@@ -28,11 +28,11 @@ _PATH: Final = re.compile(
 
 
 CONSENT_METADATA: Final = "consent"
-"""A recording may bring the patient's consent along: `consent: given` in its custom metadata."""
+"""Custom metadata of a recording that states the patient's consent: `consent: given`."""
 
 
 class Audio(Document):
-    """One generation of a recording: its length as measured by us, its size where it is known."""
+    """One generation of a recording, with its measured length and, if known, its size."""
 
     bucket: str
     storage_path: str
@@ -43,12 +43,12 @@ class Audio(Document):
 
     @property
     def url(self) -> str:
-        """The stable, not public, address of the recording."""
+        """The stable, non-public address of the recording."""
         return f"gs://{self.bucket}/{self.storage_path}"
 
     @property
     def owner(self) -> str:
-        """The id of the user whose recording it is; the whole path where it is no recording's."""
+        """The user id of the owner; for an object that is no recording, its whole path."""
         owner = recording_of(self.storage_path)
         return owner[0] if owner else self.storage_path
 
@@ -56,7 +56,7 @@ class Audio(Document):
         """Whether a signed URL, of any age, leads to exactly this generation of this recording."""
         try:
             parts = urlsplit(url)
-        except ValueError:  # the provider lists whatever anybody had it fetch
+        except ValueError:  # the provider's list contains arbitrary URLs
             return False
         wanted = quote(self.storage_path, safe="/~")
         return parts.path.endswith(f"/{self.bucket}/{wanted}") and (
@@ -64,7 +64,7 @@ class Audio(Document):
         )
 
     def check_size(self) -> None:
-        """Refuse what need not even be opened.
+        """Check the size, before the recording is opened.
 
         Raises:
             Permanent: `audio_empty` or `audio_too_large`.
@@ -75,7 +75,7 @@ class Audio(Document):
             raise Permanent(ErrorCode.AUDIO_TOO_LARGE)
 
     def with_size(self, size_bytes: int) -> Self:
-        """This recording with the size that its announcement did not tell.
+        """This recording with its size, which its announcement did not contain.
 
         Raises:
             Permanent: `audio_empty` or `audio_too_large`.
@@ -85,7 +85,7 @@ class Audio(Document):
         return sized
 
     def with_duration(self, seconds: float | None) -> Self:
-        """This recording with its length; None means longer than was worth counting.
+        """This recording with its length; None: too large to count.
 
         Raises:
             Permanent: `audio_too_short` or `audio_too_long`.
@@ -107,7 +107,7 @@ def is_below(url: str, bucket: str, folder: str) -> bool:
 
 
 def named_in(url: str, bucket: str | None) -> str | None:
-    """The path in `bucket` that a signed URL of any age leads to; None where it leads elsewhere."""
+    """The path in `bucket` of a signed URL of any age; None for a URL of another bucket."""
     try:
         path = unquote(urlsplit(url).path)
     except ValueError:
@@ -117,14 +117,14 @@ def named_in(url: str, bucket: str | None) -> str | None:
 
 
 def says_consent(metadata: Mapping[str, str] | None) -> bool:
-    """Whether the custom metadata of a recording says that the patient agreed."""
+    """Whether the custom metadata of a recording states the patient's consent."""
     return (metadata or {}).get(CONSENT_METADATA) == "given"
 
 
 class Upload(Document):
-    """A finished upload: whose it is, of which visit, the recording, and since when it is known.
+    """A finished upload: its owner, visit and recording, and the time of its announcement.
 
-    `consented`: it came with the word that the patient agreed.
+    `consented`: its metadata states the patient's consent.
     """
 
     user_id: str
@@ -143,7 +143,7 @@ def recording_of(storage_path: str) -> tuple[str, str] | None:
 
 
 def upload_of(audio: Audio, at: datetime | None, *, consented: bool = False) -> Upload | None:
-    """The upload that brought `audio`; None for an object that is no recording."""
+    """The upload of `audio`; None for an object that is no recording."""
     owner = recording_of(audio.storage_path)
     if owner is None:
         return None

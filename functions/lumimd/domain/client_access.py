@@ -1,7 +1,7 @@
-"""What a client may write by itself, named once.
+"""The fields that a client may write itself, and their limits.
 
-`firestore.rules` and `storage.rules` say the same in their own language; a test compares them with
-these models field by field, and limit by limit. Everything else is written by functions alone.
+`firestore.rules` and `storage.rules` repeat them; a test compares the rules with these models field
+by field, and limit by limit. Only functions write all other fields.
 """
 
 from datetime import datetime
@@ -17,16 +17,16 @@ from lumimd.domain.ids import ID, USER_ID
 from lumimd.domain.visit import ProcessingStatus, Status, VisitKind
 
 ADMIN_CLAIM: Final = "admin"
-"""The custom claim of an ID token that lets an operator read what is not a visit's."""
+"""The custom claim of an ID token that lets an operator read documents outside of visits."""
 
 Title = Annotated[str, Field(max_length=200)]
 Tag = Annotated[str, Field(min_length=1, max_length=50)]
-# Ten, because the rules cannot loop: they name each place.
+# Ten, because the rules cannot loop: they name each index.
 Tags = Annotated[tuple[Tag, ...], Field(max_length=10)]
 ActionText = Annotated[str, Field(min_length=1, max_length=2000)]
 
 ServerTime = Annotated[datetime, Field(json_schema_extra={"x-server-time": True})]
-"""The instant of the write itself: a client sends `serverTimestamp()`, and no other is accepted."""
+"""The time of the write: a client sends `serverTimestamp()`, and the rules accept no other."""
 
 RECORDING_TYPES: Final = media_types.RECORDING_TYPES
 """The content types of recordings, with any parameters."""
@@ -35,7 +35,7 @@ RECORDING_EXTENSIONS: Final = media_types.EXTENSIONS
 """A client's recording is `visits/{uid}/{visitId}/audio.{extension}`, written once."""
 
 TAKES_OF_A_CLIENT: Final = 20
-"""A recording that goes on after an interruption is `audio.2.{extension}`, and so on to this."""
+"""Most files of a visit: a recording resumed after an interruption is `audio.2.{extension}`."""
 
 
 _CHANGE: Final = ConfigDict(alias_generator=to_camel, extra="forbid", hide_input_in_errors=True)
@@ -50,7 +50,7 @@ class ConsentGiven(Document):
 class NewVisit(Document):
     """A visit as its owner creates it, before there is a recording.
 
-    What is not here has its default until the recording arrives.
+    Other fields have their defaults until the recording arrives.
     """
 
     visit_id: str = Field(pattern=ID)
@@ -67,7 +67,7 @@ class NewVisit(Document):
 
 @with_config(_CHANGE)
 class VisitChange(TypedDict, total=False):
-    """What an owner may change of a visit, each field alone or together."""
+    """The fields of a visit that its owner may change, alone or together."""
 
     title: Title | None
     archived: bool
@@ -77,7 +77,7 @@ class VisitChange(TypedDict, total=False):
 
 @with_config(_CHANGE)
 class ActionChange(TypedDict, total=False):
-    """What an owner may change of an action item, each field alone or together."""
+    """The fields of an action item that its owner may change, alone or together."""
 
     text: ActionText
     due_date: datetime | None

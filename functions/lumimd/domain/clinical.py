@@ -1,4 +1,4 @@
-"""What is understood of a visit: statements, each resting on utterances of the transcript.
+"""The summary of a visit: statements, each with evidence in the transcript.
 
 One schema serves the model provider (structured output), the store and the clients.
 """
@@ -11,7 +11,7 @@ from pydantic import Field
 from lumimd.domain.document import Document
 
 Source = Literal["model", "rules"]
-"""Who wrote a summary: a language model, or the deterministic rules that need none."""
+"""The author of a summary: a language model, or the deterministic rules, which need none."""
 
 
 class Evidenced(Document):

@@ -1,4 +1,4 @@
-"""What is written to the store together, or not at all: a visit and the documents around it."""
+"""One atomic write to the store: a visit and the documents around it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from lumimd.domain.visit import Action, HistoryEntry, Hold, Visit
 
 @dataclass(frozen=True)
 class Stored:
-    """A visit as it was read or written. `version` means something to the store alone."""
+    """A visit as read or written, with the opaque `version` of the store."""
 
     visit: Visit
     version: object
@@ -19,7 +19,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class StoredAction:
-    """An action item as it was read. `version` means something to its store alone."""
+    """An action item as read, with the opaque `version` of the store."""
 
     action: Action
     version: object
@@ -31,13 +31,13 @@ class Conflict(Exception):
 
 @dataclass(frozen=True)
 class Commit:
-    """What is written together, or not at all.
+    """Documents that are written together, or not at all.
 
-    `pages` replace the pages of the visit (`stale_pages` of them existed before); None leaves them
-    alone. `actions` are written and `stale_actions` deleted; those in `action_versions` must still
-    be as they were read, since their owner writes to them as well. A visit that fails gets a
-    `dead_letter`; one that is worked on again has none any more. A `hold` is written with the visit
-    that it protects, and goes with it (`no_hold`).
+    `pages` replace the `stale_pages` pages that the visit has; None keeps them. `actions` are
+    written and `stale_actions` deleted. Items in `action_versions` must still have these versions,
+    since their owner writes to them as well. A failed visit gets a `dead_letter`; new work on the
+    visit deletes it (`no_dead_letter`). A `hold` is written and deleted (`no_hold`) together with
+    the visit that it protects.
     """
 
     visit: Visit
@@ -73,7 +73,7 @@ class Commit:
         return {f"actions/{name}": version for name, version in self.action_versions.items()}
 
     def deletes(self) -> list[str]:
-        """The paths of documents that an earlier attempt left and this one does not have."""
+        """The paths of documents of an earlier attempt that this one does not have."""
         visit_path = f"visits/{self.visit.visit_id}"
         obsolete: list[str] = []
         if self.pages is not None:

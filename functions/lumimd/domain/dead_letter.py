@@ -1,4 +1,4 @@
-"""A visit that failed, as it is laid before operators: deadLetters/{visitId}."""
+"""The dead letter of a failed visit, for operators: deadLetters/{visitId}."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,17 +9,17 @@ from lumimd.domain.visit import ProcessingStatus, Stage, Visit
 
 
 class LetterState(StrEnum):
-    """Whether somebody still has to look at a dead letter."""
+    """Whether an operator still has to look at a dead letter."""
 
     OPEN = "open"
     DISCARDED = "discarded"
 
 
 class DeadLetter(Document):
-    """A visit that failed: what an operator needs to decide whether to try it again.
+    """A failed visit, with the facts by which an operator decides on another try.
 
-    A `discarded` one is not worth another try; the visit itself stays as it is. Another failure of
-    the same visit is a new letter, and open.
+    A `discarded` letter is not worth another try; the visit itself does not change. Another failure
+    of the same visit opens a new letter.
     """
 
     visit_id: str
@@ -38,7 +38,7 @@ class DeadLetter(Document):
     discarded_by: str | None = None
 
     def discarded(self, by: str, reason: str, now: datetime) -> "DeadLetter":
-        """This letter, put away by an operator who says why."""
+        """This letter, discarded by an operator for a `reason`."""
         return self.model_copy(
             update={
                 "state": LetterState.DISCARDED,
@@ -70,9 +70,9 @@ class DeadLetter(Document):
 
 
 def dead_letter_of(before: Visit | None, after: Visit, now: datetime) -> DeadLetter | None:
-    """The dead letter of a visit that has just failed; none for any other.
+    """The dead letter of a visit that has just failed; None for any other.
 
-    Nobody has to look at a visit that waits for its owner: for consent, or for a recording.
+    A visit that waits for its owner (for consent, or for a recording) needs no operator.
     """
     if not _failed(after) or (before is not None and _failed(before)):
         return None

@@ -1,7 +1,7 @@
-"""The base of everything that is stored: snake_case in Python, camelCase in Firestore.
+"""The base of all stored documents: snake_case in Python, camelCase in Firestore.
 
-Clients are Swift, Kotlin and JavaScript, so stored names are camelCase; this is the one place that
-converts them.
+Clients are Swift, Kotlin and JavaScript, so stored names are camelCase. Only this module converts
+them.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Document(BaseModel):
         """This value with other values of some fields.
 
         Raises:
-            AttributeError: `update` names no field; it would be lost silently.
+            AttributeError: `update` names an unknown field, which would be lost silently.
         """
         unknown = (update or {}).keys() - type(self).model_fields.keys()
         if unknown:

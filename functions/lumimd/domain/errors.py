@@ -1,8 +1,8 @@
-"""What can go wrong, as its caller must treat it, and what a client is told.
+"""Errors by the reaction that they require, and the messages that clients see.
 
-Three classes decide every reply (see docs/decisions/0002): `Transient` is tried again (a `Held` one
-uses up no try), `Permanent` fails the visit with a code, `Rejected` refuses a caller. Anything else
-that is raised is a bug.
+Three classes decide every reply (see docs/decisions/0002): `Transient` is tried again (`Held` uses
+up no try), `Permanent` fails the visit with a code, `Rejected` refuses a caller. Any other
+exception is a bug.
 """
 
 from collections.abc import Mapping
@@ -73,15 +73,15 @@ RETRYABLE: Final[frozenset[ErrorCode]] = frozenset(
         ErrorCode.INTERNAL_ERROR,
     }
 )
-"""The failures that trying the same recording again may overcome."""
+"""The failures that another try of the same recording may overcome."""
 
 
 class Transient(Exception):
     """Try again later; nothing is known to have been done.
 
     Args:
-        code: what the client is told when trying again does not help in the end.
-        retry_after_s: the earliest moment that the other side asked for, in seconds from now.
+        code: the code that the client sees if no retry succeeds.
+        retry_after_s: Retry-After of the other side, in seconds from now.
     """
 
     def __init__(self, code: ErrorCode, *, retry_after_s: float | None = None) -> None:
@@ -91,14 +91,11 @@ class Transient(Exception):
 
 
 class Held(Transient):
-    """Nobody could do it now: the other side is known to be down, or this instance has to end.
-
-    Waiting uses up no try.
-    """
+    """The other side is known to be down, or this instance shuts down. Waiting uses up no try."""
 
 
 class DeploymentFault(StrEnum):
-    """Reasons, for operators, for which a provider serves no visit of this deployment."""
+    """Reasons, for operators, why a provider serves no visit of this deployment."""
 
     KEY_REFUSED = "key_refused"
     FORBIDDEN = "forbidden"
@@ -112,7 +109,7 @@ class DeploymentFault(StrEnum):
 class ProviderRefuses(Held):
     """The provider refuses the deployment (key, account, model, route), not this recording.
 
-    An operator has to mend it. Until then visits wait: none gives up, and none expires.
+    An operator has to repair it. Until then visits wait: none fails, and none expires.
     """
 
     def __init__(
@@ -123,16 +120,16 @@ class ProviderRefuses(Held):
 
 
 class RefusedAlone(Held):
-    """The provider refuses this request and serves the others: it may be the visit's fault.
+    """The provider refuses this request and serves others: the visit may be at fault.
 
-    The visit waits for a day, in case the cause is another one and passes; then it ends.
+    The visit waits for a day, in case another cause passes; then it ends.
     """
 
 
 class UnreadableDocument(Held):
     """This release cannot read the document: a newer one wrote it, or it is damaged.
 
-    Nothing of it may be written over. It is asked for again later, which uses up no try.
+    It must not be overwritten. A later read uses up no try.
     """
 
     def __init__(self, collection: str, document_id: str) -> None:
@@ -142,7 +139,7 @@ class UnreadableDocument(Held):
 
 
 class Permanent(Exception):
-    """Trying the same again gives the same; the visit fails with `code`."""
+    """Another try gives the same result; the visit fails with `code`."""
 
     def __init__(self, code: ErrorCode) -> None:
         super().__init__(code.value)
@@ -150,9 +147,9 @@ class Permanent(Exception):
 
 
 class NotCharged(Permanent):
-    """The provider refused the request before it did any work, so it costs nothing.
+    """The provider refused the request before it did any work, so the request is free.
 
-    Any other `Permanent` of a model counts as an answer that was paid.
+    Any other `Permanent` of a model counts as a paid answer.
     """
 
 
@@ -160,8 +157,8 @@ class BadAnswer(Permanent):
     """The model was paid, and its answer is no summary of this visit.
 
     Args:
-        code: what is wrong with the answer.
-        may_get_better: another sample may be a good one. A model that refused is not asked again.
+        code: the defect of the answer.
+        may_get_better: another sample may be good. A model that refused is not called again.
     """
 
     def __init__(self, code: ErrorCode, *, may_get_better: bool = True) -> None:
@@ -170,11 +167,11 @@ class BadAnswer(Permanent):
 
 
 class Rejected(Exception):
-    """The caller is not who it must be; nothing was read or written."""
+    """The caller is not authenticated; nothing was read or written."""
 
 
 class RefusalCode(StrEnum):
-    """The closed list of what a visit refuses to whoever asks something of it."""
+    """The closed list of reasons why a command on a visit is refused."""
 
     VISIT_NOT_FOUND = "visit_not_found"
     STILL_PROCESSING = "still_processing"
@@ -198,11 +195,11 @@ REFUSALS: Final[Mapping[RefusalCode, str]] = {
 
 
 class Refused(Exception):
-    """The visit is not such that this can be done; nothing was changed.
+    """The state of the visit does not allow the command; nothing was changed.
 
     Args:
-        code: why.
-        retry_after_s: when it can be asked again, where waiting helps.
+        code: the reason.
+        retry_after_s: seconds until the caller may try again, where waiting helps.
     """
 
     def __init__(self, code: RefusalCode, *, retry_after_s: float | None = None) -> None:
@@ -212,16 +209,16 @@ class Refused(Exception):
 
 
 class Unreadable(Transient):
-    """An answer came and could not be understood: that says little of the dependency."""
+    """The answer could not be parsed; that says little about the health of the dependency."""
 
 
 class Unanswered(Transient):
-    """The call was sent and no answer came; the other side may have done it all the same."""
+    """The call was sent and no answer came; the other side may have executed it."""
 
 
 class TimedOut(Unanswered):
-    """The call was cancelled at its limit."""
+    """The call was cancelled at its time limit."""
 
 
 class MeasuringDied(Unanswered):
-    """A measuring process crashed; that counts like a worker whose lease expired (`deaths`)."""
+    """A measuring process crashed; the visit counts it like an expired lease (`expired_leases`)."""

@@ -1,10 +1,10 @@
-"""What a visit costs, entry by entry: pure.
+"""The cost of a visit, entry by entry: pure.
 
-A job at the provider of transcripts is on the ledger once it is known, by its id, and charged once,
-when it has a transcript: a silent one is charged as well, a failed one is not. The model has no
-such ids, and an answer that was lost with its worker is charged all the same. So the calls of a
-lease are reserved in the save that takes the lease, and settled in the one that has their outcome:
-a reserve that nothing settles stays. The invariant is in docs/decisions/0023-ledger-and-bill.md.
+A transcription job is on the ledger, by its id, once it is known. It is charged once, when it has a
+transcript: a silent job is charged as well, a failed one is not. The model has no such ids, and it
+charges for an answer that was lost with its worker. So the save that takes a lease reserves its
+calls, and the save with their outcome settles them; a reserve without a settlement stays.
+The invariant is in docs/decisions/0023-ledger-and-bill.md.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,15 @@ from typing import Final
 from lumimd.domain.visit import Ledger, LedgerJob, Visit
 
 JOBS_REMEMBERED: Final = 100
-"""The newest of them, so that a document stays small: a visit of many files has some dozens."""
+"""The newest jobs only, so that a document stays small: a visit of many files has dozens."""
 
 
 @dataclass(frozen=True)
 class Settlement:
-    """What became of the calls of one lease on a summary.
+    """The outcome of the model calls of one summary lease.
 
-    `answers` came and are charged; of `unheard` calls it is unknown. `reserved` were noted before.
+    `answers` arrived and are charged; the outcome of `unheard` calls is unknown. `reserved` calls
+    were put on the ledger with the lease.
     """
 
     answers: int = 0
@@ -38,7 +39,7 @@ def ordered(visit: Visit, transcript_id: str) -> Ledger:
 
 
 def charged(visit: Visit, transcript_id: str, seconds: float) -> Ledger:
-    """The ledger with this job charged for that much audio; the second time it changes nothing."""
+    """The ledger with this job charged for `seconds` of audio; a repetition changes nothing."""
     return _noted(visit, transcript_id, seconds)
 
 
@@ -50,7 +51,7 @@ def is_charged(visit: Visit, transcript_id: str) -> bool:
 
 
 def reserved(visit: Visit, calls: int) -> Ledger:
-    """The ledger before a lease in which the model may be paid so often."""
+    """The ledger with a reserve of `calls` for a new lease."""
     unsettled = visit.ledger.summaries_unsettled + calls
     return visit.ledger.model_copy(update={"summaries_unsettled": unsettled})
 
@@ -74,7 +75,7 @@ def _noted(visit: Visit, transcript_id: str, seconds: float | None) -> Ledger:
     if known.seconds is not None or (is_new and transcript_id in _charged_before(visit)):
         return ledger
     entry = LedgerJob(transcript_id=transcript_id, seconds=seconds)
-    # With the first entry, the jobs that were counted without ids get theirs: they stay counted.
+    # The first entry brings the ids of the jobs that an earlier release counted without them.
     known_jobs = ledger.jobs or _jobs_before(visit)
     others = (job for job in known_jobs if job.transcript_id != transcript_id)
     counted = is_new and transcript_id not in _ordered_before(visit)
@@ -93,7 +94,7 @@ def _job(ledger: Ledger, transcript_id: str) -> LedgerJob:
 
 
 def _jobs_before(visit: Visit) -> tuple[LedgerJob, ...]:
-    """Their audio is in the sum already: 0 more seconds are charged for those with a transcript."""
+    """Jobs of an earlier release; their audio is in the sum already, so they are charged 0 s."""
     charged = _charged_before(visit)
     return tuple(
         LedgerJob(transcript_id=job, seconds=0.0 if job in charged else None)
@@ -102,7 +103,7 @@ def _jobs_before(visit: Visit) -> tuple[LedgerJob, ...]:
 
 
 def _ordered_before(visit: Visit) -> frozenset[str]:
-    """Jobs that a release counted which kept no ids on the ledger."""
+    """Jobs that were counted by an earlier release, which kept no ids on the ledger."""
     if visit.ledger.jobs or not visit.ledger.orders:
         return frozenset()
     jobs = [take.transcription for take in visit.takes]
@@ -111,7 +112,7 @@ def _ordered_before(visit: Visit) -> frozenset[str]:
 
 
 def _charged_before(visit: Visit) -> frozenset[str]:
-    """Those of them whose transcript is stored."""
+    """The jobs among them with a stored transcript."""
     if visit.ledger.jobs or not visit.ledger.orders:
         return frozenset()
     jobs = [take.transcription for take in visit.takes]

@@ -11,7 +11,7 @@ EXTENSIONS: Final = (
     *("m4a", "m4b", "mp4", "mov", "3gp", "3g2", "aac", "mp3", "ogg", "oga", "opus"),
     *("webm", "weba", "mka", "flac", "wav", "caf", "aiff", "aif", "aifc", "amr"),
 )
-"""The extensions of files that phones, browsers and dictation devices write, and that we read."""
+"""The extensions of files that phones, browsers and dictation devices write and we can read."""
 
 TYPES: Final[Mapping[str, str]] = {
     "audio/mp4": "m4a",
@@ -48,8 +48,8 @@ TYPES: Final[Mapping[str, str]] = {
 }
 """The types that a client may announce to the API, in lower case and without parameters."""
 
-# RFC 9110, 5.6.6, and recorders' deviation from it: an unquoted value with commas or spaces, as in
-# `video/webm;codecs=vp8,opus`. Classes in place of escapes, since the rules repeat the expression.
+# RFC 9110, 5.6.6, and a deviation of recorders: unquoted values with commas or spaces, as in
+# `video/webm;codecs=vp8,opus`. Classes replace escapes, since the rules repeat the expression.
 _PARAMETERS: Final = r"""( *; *[A-Za-z0-9!#$&^_.+-]+=("[ -~]*"|[!#-:<-~][ !#-:<-~]*))* *;? *"""
 
 RECORDING_TYPES: Final = (

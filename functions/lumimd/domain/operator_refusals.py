@@ -1,4 +1,4 @@
-"""What is refused to an operator, beside what the commands on a visit refuse to anybody."""
+"""Refusals of operator commands, beside the refusals of the commands on a visit."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -30,7 +30,7 @@ SENTENCES: Final[Mapping[OperatorCode, str]] = {
 
 
 class OperatorRefused(Exception):
-    """Nothing was done; `code` says why."""
+    """Nothing was done; `code` is the reason."""
 
     def __init__(self, code: OperatorCode) -> None:
         super().__init__(SENTENCES[code])

@@ -1,9 +1,9 @@
 """Another summary keeps the owner's work: completed marks, days and edits of action items. Pure.
 
 An item of the new summary takes over the document, and so the id, of the earlier item with the same
-content. Content is the same where the extracted texts are, or where both items cite the same spoken
-words and their texts share words. An earlier item that nothing takes over stays if its owner has
-worked on it; else it is retired. Items that the owner added are not touched (decision 0024).
+content. Content is the same if the extracted texts are, or if both items cite the same spoken words
+and their texts share words. An earlier item without a successor stays if its owner has worked on
+it; otherwise it is retired. Items that the owner added do not change (decision 0024).
 """
 
 import re
@@ -15,12 +15,12 @@ from typing import Final
 from lumimd.domain.commit import StoredAction
 from lumimd.domain.visit import Action
 
-ALIKE: Final = 0.5
-"""Share of common words from which one of several items with the same evidence counts as the same:
-a dose that changes leaves more in common, another task about the same sentence less."""
+MIN_SIMILARITY: Final = 0.5
+"""Least share of common words at which one of several items with the same evidence is the same: a
+changed dose leaves more in common, another task about the same sentence less."""
 
-TELLING: Final = 4
-"""Letters of a word that tells what an item is about; shorter ones are mostly grammar."""
+MIN_CONTENT_LETTERS: Final = 4
+"""Least letters of a content word; shorter words are mostly grammar."""
 
 _WORD: Final = re.compile(r"\w+")
 
@@ -29,8 +29,8 @@ _WORD: Final = re.compile(r"\w+")
 class Merged:
     """The action items of a visit after another summary.
 
-    `ids` are all of them in order, `write` the documents that change, `retired` the ids that go.
-    `versions` are those of the documents that change or go: they must still be as they were read.
+    `ids` are all items in order, `write` the documents that change, `retired` the ids to delete.
+    `versions` are the versions, as read, of the documents that change or are deleted.
     """
 
     ids: tuple[str, ...]
@@ -40,7 +40,7 @@ class Merged:
 
 
 def merged(earlier: Sequence[StoredAction], made: Sequence[Action]) -> Merged:
-    """What becomes of the `earlier` items of the last summary when `made` are those of the next."""
+    """Merge the `earlier` items of the last summary with those `made` from the next one."""
     taken_over = dict(_pairs([each.action for each in earlier], made))
     successors = {earlier[number].action.action_id: each for each, number in taken_over.items()}
     items = [
@@ -66,7 +66,7 @@ def merged(earlier: Sequence[StoredAction], made: Sequence[Action]) -> Merged:
 
 
 def beside(earlier: Sequence[str], made: Sequence[Action]) -> Merged:
-    """The items with these ids, which a legal hold keeps as they are, and the new ones."""
+    """The items with these ids, which a legal hold keeps unchanged, and the new items."""
     new = tuple(each for each in made if each.action_id not in earlier)
     ids = (*earlier, *(each.action_id for each in new))
     return Merged(ids=ids, write=new, retired=(), versions={})
@@ -81,7 +81,7 @@ def is_worked_on(action: Action) -> bool:
 
 
 def _carried_over(earlier: Action, made: Action) -> Action:
-    """The new item in the earlier one's document: what is the owner's stays."""
+    """The new item in the document of the earlier one; changes by the owner stay."""
     text = made.text if earlier.text == earlier.extracted_text else earlier.text
     return earlier.model_copy(
         update={
@@ -95,7 +95,7 @@ def _carried_over(earlier: Action, made: Action) -> Action:
 
 
 def _pairs(earlier: Sequence[Action], made: Sequence[Action]) -> Iterator[tuple[int, int]]:
-    """Numbers of the items that are the same: `(made, earlier)`, each at most once."""
+    """Index pairs of items with the same content: `(made, earlier)`, each at most once."""
     free = dict(enumerate(earlier))
     waiting = dict(enumerate(made))
     same: tuple[Callable[[Action, Action], bool], ...] = (
@@ -115,39 +115,39 @@ def _pairs(earlier: Sequence[Action], made: Sequence[Action]) -> Iterator[tuple[
 
 
 def _by_evidence(free: dict[int, Action], waiting: dict[int, Action]) -> list[tuple[int, int]]:
-    """Pairs that cite the same words, the most alike first."""
+    """Pairs that cite the same words, the most similar first."""
     pairs = [
         (number, found)
         for number, new in waiting.items()
         for found, old in free.items()
         if _cite_the_same(old, new)
     ]
-    alike = {pair: _alike(free[pair[1]], waiting[pair[0]]) for pair in pairs}
+    similarity = {pair: _similarity(free[pair[1]], waiting[pair[0]]) for pair in pairs}
 
     def is_sure(pair: tuple[int, int]) -> bool:
         is_only_one = all(pair[0] != n and pair[1] != f for n, f in pairs if (n, f) != pair)
         if is_only_one and waiting[pair[0]].said is not None and free[pair[1]].said is not None:
-            return bool(_telling(free[pair[1]]) & _telling(waiting[pair[0]]))
-        return alike[pair] >= ALIKE
+            return bool(_content_words(free[pair[1]]) & _content_words(waiting[pair[0]]))
+        return similarity[pair] >= MIN_SIMILARITY
 
-    return sorted(filter(is_sure, pairs), key=lambda pair: (-alike[pair], pair))
+    return sorted(filter(is_sure, pairs), key=lambda pair: (-similarity[pair], pair))
 
 
 def _cite_the_same(old: Action, new: Action) -> bool:
-    """Whether both cite the same words; of earlier releases only the places are known."""
+    """Whether both cite the same words; items of earlier releases have only utterance ids."""
     if old.said is None or new.said is None:
         return bool(new.evidence) and old.evidence == new.evidence
     return old.said == new.said
 
 
-def _alike(old: Action, new: Action) -> float:
+def _similarity(old: Action, new: Action) -> float:
     one, other = _words(old.extracted_text or old.text), _words(new.text)
     return len(one & other) / max(1, len(one | other))
 
 
-def _telling(action: Action) -> set[str]:
+def _content_words(action: Action) -> set[str]:
     words = _words(action.extracted_text or action.text)
-    return {word for word in words if len(word) >= TELLING}
+    return {word for word in words if len(word) >= MIN_CONTENT_LETTERS}
 
 
 def _words(text: str) -> set[str]:

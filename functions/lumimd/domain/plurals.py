@@ -1,8 +1,8 @@
-"""Counts in the sentences of the operators' interface: `1 visit`, `2 visits`, `once`, `3 times`."""
+"""Counts in the sentences of operator commands: `1 visit`, `2 visits`, `once`, `3 times`."""
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
-    """`count` with its noun; `many` where the plural is not `one` with an s."""
+    """`count` with its noun; `many` is the plural unless it is `one` with an s."""
     noun = one if count == 1 else many or f"{one}s"
     return f"{count:,} {noun}"
 

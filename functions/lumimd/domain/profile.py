@@ -1,4 +1,4 @@
-"""What an operator grants to a user, and what the user prefers."""
+"""The settings of a user: the tier from an operator, and preferences."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from lumimd.domain.document import Document
 
 
 class Profile(Document):
-    """`users/{uid}`: what an operator grants and what the user prefers.
+    """`users/{uid}`: the tier that an operator grants, and the preferences of the user.
 
-    A user of whom no `tier` is stored has the deployment's default.
+    Without a stored `tier`, the default of the deployment applies.
     """
 
     user_id: str

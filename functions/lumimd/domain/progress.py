@@ -1,4 +1,4 @@
-"""How far a visit is, for the people who wait for it."""
+"""The progress of a visit, for the users who wait for it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Step(StrEnum):
-    """What is being done now, in the order in which it happens."""
+    """The steps of the work, in their order."""
 
     WAITING_FOR_AUDIO = "waiting_for_audio"
     AUDIO_RECEIVED = "audio_received"
@@ -30,7 +30,7 @@ PERCENT: Final[Mapping[Step, int]] = {
     Step.PROVISIONAL: 80,
     Step.COMPLETED: 100,
 }
-"""The fixed map of tens; `transcribing` moves through 30, 40 and 50 with the time that passed."""
+"""Fixed tens; `transcribing` moves through 30, 40 and 50 with the elapsed time."""
 
 _TRANSCRIPTION_OVERHEAD_S: Final = 15.0
 _TRANSCRIPTION_PER_AUDIO_SECOND: Final = 0.25
@@ -38,12 +38,12 @@ _SUMMARY_S: Final = 20.0
 
 
 def expected_transcription_s(audio_s: float | None) -> float:
-    """Seconds that a transcription usually takes from submission; a generous straight line."""
+    """Usual seconds of a transcription from its submission: a generous linear estimate."""
     return _TRANSCRIPTION_OVERHEAD_S + _TRANSCRIPTION_PER_AUDIO_SECOND * (audio_s or 0.0)
 
 
 def transcribing_percent(elapsed_s: float, audio_s: float | None) -> int:
-    """30, 40 or 50: the thirds of the expected time; never past the transcript itself."""
+    """30, 40 or 50, by thirds of the expected time; below the percentage of a transcript."""
     third = int(3 * elapsed_s / expected_transcription_s(audio_s))
     return PERCENT[Step.TRANSCRIBING] + 10 * max(0, min(2, third))
 

@@ -1,8 +1,8 @@
-"""Who is the clinician and who the patient, told from how they speak.
+"""Detects the clinician and the patient by their words.
 
-A diarizer says only that speakers differ. Clinicians and patients differ in what they say: one
-asks about symptoms, examines and prescribes; the other reports what hurts. Each cue adds its
-weight to its speaker, so the order of speaking does not matter. Pure: no I/O, no clock.
+A diarizer only separates the speakers. A clinician asks about symptoms, examines and prescribes; a
+patient reports symptoms. Each cue adds its weight to its speaker, so the order of speaking does not
+matter. Pure: no I/O, no clock.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Final
 from lumimd.domain.transcript import Role, Utterance
 
 MIN_EVIDENCE: Final = 2.0
-"""The least difference between two speakers' scores that is a reason and not chance."""
+"""The least difference between two speakers' scores that is not chance."""
 
 _Cues = tuple[tuple[float, re.Pattern[str]], ...]
 
@@ -25,7 +25,7 @@ def _cues(*weighted: tuple[float, str]) -> _Cues:
 _GOING: Final = r"(?:'m| am|'re| are) (?:just |also )?(?:gonna|gon na|going to)|'ll| will"
 _WANT: Final = r"(?:'d| would) (?:also )?like|(?: do| also| just)* (?:want|wanna|wan na)"
 
-# Said almost only by the one who treats.
+# Said almost only by clinicians.
 _CLINICIAN: Final = _cues(
     (3, rf"(?:i|we)(?:{_GOING}|{_WANT})(?: to)? (?:go ahead and )?"
         r"(?:prescribe|refer you|order|examine|start you|put you|increase your|listen to your)"),
@@ -49,7 +49,7 @@ _CLINICIAN: Final = _cues(
     (1, r"you (?:said|mentioned)|sorry to hear|sounds like|this is called|what we call"),
 )  # fmt: skip
 
-# Said almost only by the one who is treated.
+# Said almost only by patients.
 _PATIENT: Final = _cues(
     (3, r"my (?:chest|back|knee|head|stomach|throat|legs?|arms?|foot|feet|shoulder|neck|eyes?|"
         r"ears?|hands?|wrist|ankle|hip|belly|skin|heart|fingers?|toe|elbow|nose|symptoms?|pain|"
@@ -72,9 +72,9 @@ _PATIENT: Final = _cues(
 def assign_roles(utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
     """The same utterances in the same order, each with the role of its speaker.
 
-    One speaker alone, or speakers whose words do not tell them apart, stay unknown. Of more than
-    two, the best clinician and the best patient are named, and the others stay unknown: a
-    relative and a nurse each sound a little like both.
+    A single speaker stays unknown, as do speakers whose words do not differ enough. Of more than
+    two, only the best clinician and the best patient get a role: a relative or a nurse sounds a
+    little like both.
     """
     roles = _roles(_scores(utterances))
     return tuple(
@@ -84,7 +84,7 @@ def assign_roles(utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
 
 
 def _scores(utterances: Sequence[Utterance]) -> dict[str, float]:
-    """Clinician's cues less patient's cues for each speaker, by speaker."""
+    """Clinician's cues minus patient's cues, by speaker."""
     scores: dict[str, float] = defaultdict(float)
     for utterance in utterances:
         text = " ".join(utterance.text.lower().replace("\u2019", "'").split())
@@ -95,10 +95,10 @@ def _scores(utterances: Sequence[Utterance]) -> dict[str, float]:
 
 
 def _roles(scores: Mapping[str, float]) -> dict[str, Role]:
-    """The clinician and the patient among the speakers, or nobody where nothing tells."""
+    """The clinician and the patient among the speakers; empty without enough evidence."""
     if len(scores) < 2:
         return {}
-    # The name breaks a tie, so that the same words always get the same answer.
+    # The name breaks a tie, so that the same words always get the same roles.
     ranked = sorted(scores, key=lambda speaker: (-scores[speaker], speaker))
     clinician, patient = ranked[0], ranked[-1]
     if scores[clinician] - scores[patient] < MIN_EVIDENCE:

@@ -1,11 +1,11 @@
 """The life of a visit as one explicit table, without any I/O, clock or randomness.
 
     TRANSITIONS:      (processingStatus, event) -> (processingStatus, effects)
-    LATE_OR_REPEATED: the pairs that at-least-once delivery makes ordinary; nothing changes
+    LATE_OR_REPEATED: the pairs that at-least-once delivery causes; nothing changes
     every other pair: IllegalTransition
 
 Two invariants hold after every `advance`: a visit that is not terminal has a `wake_at`, so that the
-scheduled function looks at it again whatever else is lost; a terminal one has none.
+scheduled function checks it again even if every effect is lost; a terminal visit has none.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _P = ProcessingStatus
 
 
 class Effect(StrEnum):
-    """What is to be done once the new state is saved. It may get lost: `wake_at` brings it back."""
+    """Work that follows the save of the new state. An effect may get lost: `wake_at` repeats it."""
 
     SUBMIT_AUDIO = "submit_audio"
     REQUEST_SUMMARY = "request_summary"
@@ -36,7 +36,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class Transition:
-    """Where an event leads, and what is to be done then."""
+    """The status after an event, and the effects."""
 
     to: ProcessingStatus
     effects: tuple[Effect, ...] = ()
@@ -52,13 +52,13 @@ class IllegalTransition(Exception):
 _SUBMIT: Final = Transition(_P.PENDING, (Effect.SUBMIT_AUDIO,))
 _STORED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY,))
 _FAILED: Final = Transition(_P.FAILED)
-# The provider is done with the job, one way or the other.
+# The job has ended at the provider, with or without a transcript.
 _TRANSCRIBED: Final = Transition(_P.SUMMARIZING, (Effect.REQUEST_SUMMARY, Effect.RELEASE_PERMIT))
 _NOT_TRANSCRIBED: Final = Transition(_P.FAILED, (Effect.RELEASE_PERMIT,))
 _AGAIN: Final = Transition(_P.PENDING, (Effect.RELEASE_PERMIT,))
 _KEPT: Final = Transition(_P.COMPLETED, (Effect.RELEASE_PERMIT,))
 _CANCELLED: Final = Transition(_P.CANCELLED)
-_STOPPED: Final = Transition(_P.COMPLETED)  # a stopped job keeps its place until it ends
+_STOPPED: Final = Transition(_P.COMPLETED)  # a stopped job keeps its permit until it ends
 
 TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] = {
     (_P.PENDING, e.AudioAccepted): _SUBMIT,
@@ -69,7 +69,7 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.PENDING, e.SubmissionQueued): Transition(_P.PENDING),
     (_P.PENDING, e.AudioRejected): _NOT_TRANSCRIBED,
     (_P.PENDING, e.TranscriptionSubmitted): Transition(_P.TRANSCRIBING),
-    # The provider was quicker than our own write of the job's id.
+    # The result arrived before our save of the job's id.
     (_P.PENDING, e.TranscriptStored): _TRANSCRIBED,
     (_P.PENDING, e.TranscriptionFailed): _NOT_TRANSCRIBED,
     (_P.PENDING, e.TranscriptionRestarted): _AGAIN,
@@ -102,7 +102,7 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     **{(_s, e.TakeRefused): _AGAIN for _s in (_P.PENDING, _P.TRANSCRIBING)},
     **{(_s, e.TranscriptKept): _TRANSCRIBED for _s in (_P.PENDING, _P.TRANSCRIBING)},
     **{(_s, e.ResultsKept): _KEPT for _s in (_P.PENDING, _P.TRANSCRIBING)},
-    # Under legal hold: what would replace something that is stored waits for the release.
+    # Under legal hold: work that would replace stored results waits for the release.
     **{(_s, _e): Transition(_s) for _s, _e in product(_P, (e.HoldSet, e.TakeHeld, e.HoldReleased))},
     **{(_s, e.TakeStoppedByHold): _STOPPED for _s in (_P.PENDING, _P.TRANSCRIBING)},
     **{(_s, e.TranscriptKeptByHold): _STORED for _s in (_P.PENDING, _P.TRANSCRIBING)},
@@ -122,7 +122,7 @@ TRANSITIONS: Final[Mapping[tuple[ProcessingStatus, type[e.Event]], Transition]] 
     (_P.PENDING, e.VisitDelayed): Transition(_P.PENDING),
     (_P.TRANSCRIBING, e.VisitDelayed): Transition(_P.TRANSCRIBING),
     (_P.SUMMARIZING, e.VisitDelayed): Transition(_P.SUMMARIZING),
-    # Cancelled or expired before there was a recording: whoever records then wants it processed.
+    # Cancelled or expired before there was a recording: a later recording is processed.
     (_P.CANCELLED, e.AudioAccepted): _SUBMIT,
     (_P.FAILED, e.AudioAccepted): _SUBMIT,
     (_P.CANCELLED, e.AudioReplaced): _SUBMIT,
@@ -162,11 +162,11 @@ LATE_OR_REPEATED: Final = frozenset(
         *product((_P.TRANSCRIBING, _P.SUMMARIZING, *_TERMINAL), _SUBMISSION),
         *product((_P.SUMMARIZING, *_TERMINAL), _COLLECTION),
         *product(_TERMINAL, _SUMMARY),
-        # A second click: the work is under way, or done.
+        # A repeated request: the work is in progress, or done.
         *product((_P.PENDING, _P.TRANSCRIBING, _P.SUMMARIZING, _P.COMPLETED, _P.CANCELLED), _RETRY),
         *product(set(_P) - {_P.COMPLETED}, (e.SummaryRegenerated,)),
         *product(_TERMINAL, (e.VisitCancelled, e.VisitExpired)),
-        # It is charged at the end of the visit.
+        # Such a job is charged after the end of the visit.
         *product(set(_P) - set(_TERMINAL), (e.JobCharged,)),
         *product(_TERMINAL, (e.VisitDelayed, e.VisitPrioritized)),
     }
@@ -175,9 +175,9 @@ LATE_OR_REPEATED: Final = frozenset(
 
 @dataclass(frozen=True)
 class Advance:
-    """The visit after an event; `entry` is its line in the history. Late: nothing changed.
+    """The visit after an event, and its `entry` in the history. A late event changes nothing.
 
-    `withheld`: a legal hold keeps what came with the event from being stored.
+    `withheld`: a legal hold prevents that the results of the event are stored.
     """
 
     visit: Visit
@@ -188,7 +188,7 @@ class Advance:
 
 
 def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
-    """What `event` makes of `visit` at `now`.
+    """Apply `event` to `visit` at `now`.
 
     Raises:
         IllegalTransition: the table has no such pair.
@@ -197,12 +197,12 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
     if late or (visit.processing_status, type(event)) in LATE_OR_REPEATED:
         return Advance(visit, changed=False)
     permitted = under_hold(visit, event)
-    withheld, told = type(permitted) is not type(event), permitted
+    withheld = type(permitted) is not type(event)
     event = in_view_of(visit, permitted)
     transition = TRANSITIONS.get((visit.processing_status, type(event)))
     if transition is None:
         raise IllegalTransition(visit.processing_status, type(event))
-    effects = _effects_of(told, transition)
+    effects = _effects_of(permitted, transition)
     after = visit.model_copy(update=event.changes(visit, now))
     after = after.model_copy(update=_settled(visit, after, event, transition.to, now))
     if not event.recorded:
@@ -221,7 +221,7 @@ def advance(visit: Visit, event: e.Event, now: datetime) -> Advance:
 
 
 def audio_event(visit: Visit, audio: Audio) -> e.Event:
-    """The event for the arrival of `audio` in `visit`: first recording, newer one, or no news.
+    """The event for the arrival of `audio` in `visit`: first recording, newer one, or repetition.
 
     A newer generation of a path replaces the older one; another path is another take.
     """
@@ -240,10 +240,10 @@ def audio_event(visit: Visit, audio: Audio) -> e.Event:
 
 
 def under_hold(visit: Visit, event: e.Event) -> e.Event:
-    """`event` for a visit that may be under legal hold: nothing that is stored is replaced.
+    """The event that applies under legal hold, which replaces no stored results.
 
-    Work on first results goes on. A summary by rules that the model's would replace is not shown
-    meanwhile: it could not be replaced.
+    Work on first results goes on. A provisional summary is not shown, since the model's summary
+    could not replace it.
     """
     if not visit.legal_hold:
         return event
@@ -257,7 +257,7 @@ def under_hold(visit: Visit, event: e.Event) -> e.Event:
     if isinstance(event, e.ProvisionalSummaryStored):
         return _waiting_for_model(event)
     if isinstance(event, e.SummaryStored) and visit.action_ids:
-        # Of words that were replaced before the hold: they stay, and the new ones come beside them.
+        # Items of a transcript replaced before the hold stay, and the new items are beside them.
         kept = dict.fromkeys((*visit.action_ids, *event.action_ids))
         return replace(event, action_ids=tuple(kept))
     return event
@@ -272,7 +272,7 @@ def _waiting_for_model(shown: e.ProvisionalSummaryStored) -> e.Event:
 
 
 def _held_now(visit: Visit, held: e.HoldSet) -> e.Event:
-    """What a legal hold makes of the work on the visit: it ends where it would replace results."""
+    """The event of a new legal hold: it stops work that would replace results."""
     at_work = visit.processing_status in (_P.PENDING, _P.TRANSCRIBING)
     if at_work and visit.audio is not None and takes_of(visit):
         stopped = e.TranscriptKeptByHold if visit.source is None else e.TakeStoppedByHold
@@ -283,11 +283,11 @@ def _held_now(visit: Visit, held: e.HoldSet) -> e.Event:
 
 
 def in_view_of(visit: Visit, event: e.Event) -> e.Event:
-    """`event` for a visit of several files: the end of one file is not the end of the visit.
+    """The event that applies to a visit of several files: it continues after the end of one file.
 
-    A file that brings nothing is noted with its code, and the next one has its turn, or the visit
-    goes back to where it was. Consent is asked for the visit, not for a file. A failure that
-    another try may overcome stays open for one, beside results that stay shown.
+    The visit notes a file without a transcript with its code. Then the next file begins, or the
+    visit returns to its earlier status. Consent concerns the visit, not a file. After a retryable
+    failure the visit waits for a retry, while stored results stay shown.
     """
     if type(event) is e.HoldSet:
         return _held_now(visit, event)
@@ -310,15 +310,15 @@ def in_view_of(visit: Visit, event: e.Event) -> e.Event:
     return event
 
 
-def _effects_of(told: e.Event, transition: Transition) -> tuple[Effect, ...]:
-    """A job outlives the cancelling or expiring of its visit: its place is taken until it ends."""
-    if not isinstance(told, e.VisitCancelled | e.VisitExpired):
+def _effects_of(event: e.Event, transition: Transition) -> tuple[Effect, ...]:
+    """A job outlives the cancelling or expiry of its visit: it keeps its permit until it ends."""
+    if not isinstance(event, e.VisitCancelled | e.VisitExpired):
         return transition.effects
     return tuple(each for each in transition.effects if each is not Effect.RELEASE_PERMIT)
 
 
 def retry_event(visit: Visit) -> e.Event:
-    """Another attempt, from the stage that failed: a stored transcript is not made again."""
+    """Another attempt from the failed stage: a stored transcript is not ordered again."""
     if visit.transcription is not None and visit.transcription.completed_at is not None:
         return e.SummaryRetried(visit.attempt)
     return e.SubmissionRetried(visit.attempt)
@@ -327,13 +327,13 @@ def retry_event(visit: Visit) -> e.Event:
 def _settled(
     before: Visit, after: Visit, event: e.Event, to: ProcessingStatus, now: datetime
 ) -> e.Changes:
-    """The fields that follow from the status and hold for every event alike."""
+    """The fields that follow from the status, alike for every event."""
     settled: e.Changes = {"processing_status": to, "status": _status(to, after), "updated_at": now}
     if event.step is not None:
         audio_s = after.audio.duration_seconds if after.audio else None
         percent = PERCENT[event.step]
         if after.attempt == before.attempt:
-            # Within one attempt a reader never sees the percentage fall.
+            # Within one attempt the percentage never falls.
             percent = max(percent, before.progress_percent)
         settled |= {
             "current_step": event.step,
@@ -353,7 +353,7 @@ def _settled(
 
 
 def _delay(after: Visit, to: ProcessingStatus, now: datetime) -> e.Changes:
-    """Listeners see a delay in the document. It comes without an event: `recovery.py` looks."""
+    """The delay that clients see. Without another event, `pipeline/recover.py` notes the delay."""
     began_at = after.timings.processing_started_at if after.timings else None
     if began_at is None or to.is_terminal:
         return {"taking_longer_than_expected": False, "overdue_at": None}
@@ -372,9 +372,9 @@ def _status(to: ProcessingStatus, after: Visit) -> Status:
             if after.processing_error and after.processing_error.code is ErrorCode.EXPIRED:
                 return Status.EXPIRED
             if after.source is not None and not after.provisional:
-                return Status.COMPLETED  # another summary was wanted; the one before is there
+                return Status.COMPLETED  # another summary was requested; the earlier one stays
             if after.kept is _P.COMPLETED:
-                return Status.COMPLETED  # another file was wanted; the results before are there
+                return Status.COMPLETED  # another file was added; the earlier results stay
             return Status.PARTIAL if after.has_transcript else Status.FAILED
         case _:
             return Status.PROCESSING

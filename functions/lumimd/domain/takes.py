@@ -1,9 +1,8 @@
 """A visit that was recorded in several files: its takes, in the order of their upload.
 
-`visit.audio` is the one file that is worked on; `takes` are the files whose words are in the stored
-transcript, `waiting_takes` those whose turn comes next, `refused_takes` those that brought nothing,
-`held_takes` those that wait for the end of a legal hold.
-A newer generation under the same path takes the place of the older one.
+`visit.audio` is the file in progress. `takes` are the files in the stored transcript,
+`waiting_takes` wait for their turn, `refused_takes` brought no transcript, and `held_takes` wait
+for the end of a legal hold. A newer generation of a path replaces the older one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +27,7 @@ _FAULTS_OF_A_FILE: Final = frozenset(
 
 
 def takes_of(visit: Visit) -> tuple[Take, ...]:
-    """The takes in the stored transcript; a visit from before there were takes has one."""
+    """The takes in the stored transcript; a visit of a release without takes has one."""
     job = visit.transcription
     if visit.takes or visit.audio is None or job is None or job.completed_at is None:
         return visit.takes
@@ -37,7 +36,7 @@ def takes_of(visit: Visit) -> tuple[Take, ...]:
 
 
 def generation_known(visit: Visit, storage_path: str) -> int:
-    """The newest generation of this path that the visit has dealt with, or will; 0 for none."""
+    """The newest generation of this path among the files of the visit; 0 for none."""
     files = [(each.storage_path, each.generation) for each in _files(visit)]
     files += [(each.storage_path, each.generation) for each in visit.refused_takes]
     return max((of for path, of in files if path == storage_path), default=0)
@@ -50,7 +49,7 @@ def newest_generation(visit: Visit) -> int:
 
 
 def has_room(visit: Visit) -> bool:
-    """Whether the visit takes one more file."""
+    """Whether the visit accepts one more file."""
     files = (visit.takes, visit.waiting_takes, visit.refused_takes, visit.held_takes)
     return sum(map(len, files)) < MAX_FILES
 
@@ -62,7 +61,7 @@ def in_turn(files: Iterable[Audio], newest: Audio) -> tuple[Audio, ...]:
 
 
 def unfinished(visit: Visit) -> tuple[Audio, ...]:
-    """The file at which the work stopped, unless it is done with, for better or worse."""
+    """The file whose work stopped; empty if it is transcribed or at fault itself."""
     if visit.audio is None or any(take.audio == visit.audio for take in takes_of(visit)):
         return ()
     error = visit.processing_error
@@ -70,7 +69,7 @@ def unfinished(visit: Visit) -> tuple[Audio, ...]:
 
 
 def with_take(visit: Visit, heard: Transcript, job: Transcription) -> tuple[Take, ...]:
-    """The takes once the words of the present file are in the transcript."""
+    """The takes after the words of the present file are in the transcript."""
     before = takes_of(visit)
     if visit.audio is None:
         return before
@@ -87,7 +86,7 @@ def with_take(visit: Visit, heard: Transcript, job: Transcription) -> tuple[Take
 
 
 def check_together(visit: Visit, measured: Audio) -> None:
-    """Refuse a file that would make the visit longer than any recording may be.
+    """Check that the whole visit is not longer than a single recording may be.
 
     Raises:
         Permanent: `audio_too_long`.
@@ -99,35 +98,36 @@ def check_together(visit: Visit, measured: Audio) -> None:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _TakeWords:
     take: Take
     utterances: Sequence[Utterance]
     starts_s: float = 0.0
 
 
 def joined_takes(visit: Visit, stored: Sequence[Utterance], heard: Transcript) -> Transcript:
-    """`heard`, with what the other takes of the visit say before and after it.
+    """`heard` between the words of the other takes of the visit.
 
-    Times count from the start of the first take. Ids stay, and those of the new take go on after
-    them. Speakers of two takes are the same only where their roles say so.
+    Times count from the start of the first take. Existing ids stay, and the ids of the new take
+    follow them. Speakers of two takes are the same only if their roles are.
     """
     before = takes_of(visit)
     if visit.audio is None or not before:
         return heard
     path = visit.audio.storage_path
-    others = [told for told in _told(before, stored) if told.take.audio.storage_path != path]
+    words = _words_by_take(before, stored)
+    others = [each for each in words if each.take.audio.storage_path != path]
     if not others:
         return heard
-    said = [each for told in others for each in told.utterances]
+    said = [utterance for each in others for utterance in each.utterances]
     job = Transcription(provider="", transcript_id="", submitted_at=visit.created_at)
     (new,) = (t for t in with_take(visit, heard, job) if t.audio.storage_path == path)
-    groups = [*others, _Told(new, _continued(heard.utterances, said))]
+    groups = [*others, _TakeWords(new, _continued(heard.utterances, said))]
     starts_s = 0.0
     utterances: list[Utterance] = []
-    for told in sorted(groups, key=lambda each: each.take.order):
-        shift_ms = round((starts_s - told.starts_s) * 1000)
-        utterances += (_shifted(each, shift_ms) for each in told.utterances)
-        starts_s += told.take.seconds
+    for words_of_take in sorted(groups, key=lambda each: each.take.order):
+        shift_ms = round((starts_s - words_of_take.starts_s) * 1000)
+        utterances += (_shifted(each, shift_ms) for each in words_of_take.utterances)
+        starts_s += words_of_take.take.seconds
     return heard.model_copy(update={"utterances": tuple(utterances)})
 
 
@@ -137,16 +137,16 @@ def _files(visit: Visit) -> list[Audio]:
     return [*present, *takes, *visit.waiting_takes, *visit.held_takes]
 
 
-def _told(takes: Sequence[Take], stored: Sequence[Utterance]) -> list[_Told]:
+def _words_by_take(takes: Sequence[Take], stored: Sequence[Utterance]) -> list[_TakeWords]:
     """The stored utterances by take."""
-    found: list[_Told] = []
+    found: list[_TakeWords] = []
     first, starts_s = 0, 0.0
     for take in takes:
         count = len(stored) - first if take.utterances is None else take.utterances
         said = stored[first : first + count]
         last_s = said[-1].end_ms / 1000 - starts_s if said else 0.0
         take = take.model_copy(update={"seconds": max(take.seconds, last_s)})
-        found.append(_Told(take, said, starts_s))
+        found.append(_TakeWords(take, said, starts_s))
         first, starts_s = first + count, starts_s + take.seconds
     return found
 
@@ -173,7 +173,7 @@ def _continued(heard: Sequence[Utterance], said: Sequence[Utterance]) -> list[Ut
 
 
 def _speakers(heard: Sequence[Utterance], said: Sequence[Utterance]) -> dict[str, str]:
-    """How the speakers of a new take are called beside those of the others."""
+    """Names for the speakers of a new take, beside the speakers of the other takes."""
     taken = {each.speaker for each in said}
     named: dict[str, str] = {}
     for speaker in dict.fromkeys(each.speaker for each in heard):
@@ -192,7 +192,7 @@ def _speakers(heard: Sequence[Utterance], said: Sequence[Utterance]) -> dict[str
 def _only_speaker(
     roles: set[Role], heard: Sequence[Utterance], said: Sequence[Utterance]
 ) -> str | None:
-    """The speaker with this role in the other takes, where one has it there, and one here."""
+    """The speaker with this role in the other takes, if one has it there and one has it here."""
     if len(roles) != 1 or Role.UNKNOWN in roles:
         return None
     there = {each.speaker for each in said if each.role in roles}

@@ -1,24 +1,24 @@
-"""Long text in pieces that stay below a number of bytes, cut where a reader would pause."""
+"""Long text in pieces of a limited number of bytes, cut at natural pauses."""
 
 import re
 import unicodedata
 from typing import Final
 
-# Ends of sentences in Latin, Chinese and Japanese, Devanagari, Arabic and Urdu, with what closes.
+# Sentence ends in Latin, Chinese, Japanese, Devanagari, Arabic and Urdu, with closing marks.
 _SENTENCE_END: Final = re.compile(
     "[.!?\u2026\u3002\uff01\uff1f\u0964\u0965\u061f\u06d4]+[\"'\u201d\u2019\u00bb\u300d\u300f)]*\\s*|\n+"
 )
 _WORD_END: Final = re.compile(r"\s+")
 _JOINERS: Final = "\u200c\u200d\u094d\ufe0e\ufe0f"
-"""After the joiners and the virama a letter goes on; a variation selector belongs to its letter."""
+"""A letter continues after a joiner or the virama; a variation selector belongs to its letter."""
 
 
 def divided_text(text: str, max_bytes: int) -> list[str]:
     """`text` in pieces of at most `max_bytes` of UTF-8 each; together they are the text.
 
-    A piece ends after a sentence if there is one in its second half, else after a word, else
-    between two letters; an accent, a vowel sign or a joined emoji stays with its letter unless it
-    alone is larger than a piece.
+    A piece ends after a sentence if one ends in its second half, else after a word, else between
+    two letters. An accent, a vowel sign or a joined emoji stays with its letter, unless that alone
+    is larger than a piece.
     """
     pieces: list[str] = []
     start = 0
@@ -44,7 +44,7 @@ def _pause(text: str, start: int, end: int) -> int:
     half = start + (end - start) // 2
     for pause in (_SENTENCE_END, _WORD_END):
         ends = [found.end() for found in pause.finditer(text, half, end)]
-        # At the very end a match may go on behind the piece.
+        # A match at the very end may continue behind the piece.
         if ends:
             return ends[-1]
     at = end

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Final
 
 LONG: Final = timedelta(minutes=30)
-"""A visit that is processed for so long takes longer than its owner expects."""
+"""A visit in processing for this time takes longer than its owner expects."""
 
 
 POLL_EVERY: Final = timedelta(seconds=45)
-"""Less than the scheduler's minute, so that each of its ticks asks about each running job."""
+"""Less than the scheduler's minute, so that each tick polls each running job."""
 
 
 MAX_TRIES: Final = 3
@@ -19,14 +19,14 @@ MAX_TRIES: Final = 3
 
 
 REQUEST_GRACE: Final = timedelta(minutes=2)
-"""How long a created task may take to start before it counts as lost."""
+"""The time for a created task to start, before it counts as lost."""
 
 
 LONGEST_GRACE: Final = timedelta(hours=1)
-"""A backlog of summaries may take hours; a task that waits in the queue is not lost."""
+"""A backlog of summaries may take hours, and a task that waits in the queue is not lost."""
 
 
 def request_grace(unanswered: int) -> timedelta:
-    """How long the next task may take, after `unanswered` ones that were taken for lost."""
+    """The time for the next task to start, after `unanswered` tasks that counted as lost."""
     doubled: timedelta = REQUEST_GRACE * 2 ** min(unanswered, 5)
     return min(doubled, LONGEST_GRACE)

@@ -1,4 +1,4 @@
-"""The words of a visit: utterances, who spoke them, and the pages in which they are stored."""
+"""The words of a visit: utterances with their speakers, and the pages that store them."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ MAX_PAGE_BYTES: Final = 200_000
 
 
 class Role(StrEnum):
-    """Who a speaker is in the visit."""
+    """The role of a speaker in the visit."""
 
     CLINICIAN = "clinician"
     PATIENT = "patient"
@@ -22,10 +22,10 @@ class Role(StrEnum):
 
 
 class Utterance(Document):
-    """What one speaker said without a break.
+    """Uninterrupted speech of one speaker.
 
-    `id` is unique in the transcript and is what evidence refers to. `start_ms` and `end_ms` count
-    from the start of the recording; `confidence` is the recognizer's, from 0 to 1.
+    `id` is unique in the transcript, and evidence refers to it. `start_ms` and `end_ms` count from
+    the start of the recording; `confidence` is the recognizer's, from 0 to 1.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Transcript(Document):
         return frozenset(utterance.id for utterance in self.utterances)
 
     def divided(self, max_bytes: int = MAX_PAGE_BYTES) -> "Transcript":
-        """The same words, with every utterance that no page could hold in several pieces."""
+        """The same words, with every utterance that is larger than a page cut into pieces."""
         taken = set(self.ids)
         utterances: list[Utterance] = []
         for utterance in self.utterances:
@@ -76,7 +76,7 @@ class Transcript(Document):
     def pages(self, max_bytes: int = MAX_PAGE_BYTES) -> tuple[TranscriptPage, ...]:
         """The utterances in as few pages as fit under `max_bytes` each, in order.
 
-        An utterance that is larger than any page may be is in several pieces (`divided`).
+        An utterance that is larger than a page is cut into pieces (`divided`).
         """
         pages: list[list[Utterance]] = []
         size = max_bytes
@@ -102,8 +102,8 @@ def joined(pages: Iterable[TranscriptPage]) -> tuple[Utterance, ...]:
 def pieces(utterance: Utterance, max_bytes: int, taken: set[str]) -> list[Utterance]:
     """The utterance in pieces of at most `max_bytes` of text each, in order.
 
-    Their texts one after the other are its text, and their times share its time by their length.
-    The first keeps the id; ids of the others are added to `taken`.
+    The pieces add up to the text of the utterance, and share its time by their length.
+    The first piece keeps the id; the function adds the ids of the others to `taken`.
     """
     if not utterance.text:
         return [utterance]

@@ -3,10 +3,10 @@
 | path                         | record                            |
 |------------------------------|-----------------------------------|
 | visits/{visitId}             | `Visit`                           |
-| visits/{visitId}/transcript/ | `lumimd.domain.transcript.TranscriptPage`|
+| visits/{visitId}/transcript/ | `TranscriptPage` (transcript.py)  |
 | visits/{visitId}/history/    | `HistoryEntry`                    |
 | actions/{actionId}           | `Action`                          |
-| deadLetters/{visitId}        | `lumimd.domain.dead_letter.DeadLetter`   |
+| deadLetters/{visitId}        | `DeadLetter` (dead_letter.py)     |
 | deletions/{visitId}          | `Deletion`                        |
 | holds/{visitId}              | `Hold`                            |
 """
@@ -27,7 +27,7 @@ SCHEMA_VERSION: Final = 1
 
 
 class ProcessingStatus(StrEnum):
-    """Where the work on a visit stands."""
+    """The status of the work on a visit."""
 
     PENDING = "pending"
     TRANSCRIBING = "transcribing"
@@ -38,7 +38,7 @@ class ProcessingStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing more will happen by itself."""
+        """Whether the automatic work on the visit has ended."""
         return self in _TERMINAL
 
 
@@ -48,9 +48,9 @@ _TERMINAL: Final = frozenset(
 
 
 class Status(StrEnum):
-    """What a visit is to its owner.
+    """The status of a visit for its owner.
 
-    `partial`: the transcript is safe and the summary is not there.
+    `partial`: the transcript is safe, and there is no summary.
     """
 
     PROCESSING = "processing"
@@ -62,13 +62,13 @@ class Status(StrEnum):
 
 
 class VisitKind(StrEnum):
-    """What was recorded; it chooses the analysis that follows the transcript."""
+    """The kind of recording, which selects the analysis after the transcript."""
 
     VISIT = "visit"
 
 
 class Stage(StrEnum):
-    """The part of the work in which something failed."""
+    """The stage of the work in which a failure occurred."""
 
     SUBMISSION = "submission"
     TRANSCRIPTION = "transcription"
@@ -82,18 +82,18 @@ class Consent(Document):
 
 
 class LedgerJob(Document):
-    """A job at the provider; `seconds` of audio are charged for it, None where none are so far."""
+    """A job at the provider, charged for `seconds` of audio; None: not charged so far."""
 
     transcript_id: str
     seconds: float | None = None
 
 
 class Ledger(Document):
-    """What the visit has cost so far, over all its attempts: what the providers charge by.
+    """The cost of the visit so far, over all its attempts, in the units of the providers' bills.
 
-    `orders` are jobs that the provider took, `summaries` answers of the model, good ones and bad
-    ones. Up to `summaries_unsettled` more answers may have been paid: their workers crashed, or the
-    answers were lost on the way. `jobs` are the newest of the jobs, so that each counts once.
+    `orders` are jobs that the provider accepted, `summaries` answers of the model, good and bad.
+    Up to `summaries_unsettled` more answers may have been paid: their workers crashed, or the
+    answers were lost on the way. `jobs` are the newest jobs, so that each counts once.
     """
 
     audio_seconds: float = 0.0
@@ -104,7 +104,7 @@ class Ledger(Document):
 
 
 class Lease(Document):
-    """The lease of a worker on the present stage; `reserved` calls of it are on the ledger."""
+    """The lease of a worker on the present stage; `reserved` of its calls are on the ledger."""
 
     holder: str
     until: datetime
@@ -112,7 +112,7 @@ class Lease(Document):
 
 
 class Transcription(Document):
-    """The provider's job and what came of it."""
+    """The job at the provider and its result."""
 
     provider: str
     transcript_id: str
@@ -124,7 +124,7 @@ class Transcription(Document):
 
 
 class Take(Document):
-    """A file whose words are in the transcript: `utterances` of them, over `seconds`.
+    """A file in the transcript: its audio, its job, and its number of `utterances` over `seconds`.
 
     Takes are in the order of their upload, which `order` keeps when a file is replaced.
     """
@@ -137,7 +137,7 @@ class Take(Document):
 
 
 class RefusedTake(Document):
-    """A file that brought nothing to the visit, and why, in words of the closed list."""
+    """A file that brought no transcript, with a reason from the closed list."""
 
     storage_path: str
     generation: int
@@ -147,7 +147,7 @@ class RefusedTake(Document):
 
 
 class ProcessingError(Document):
-    """Why a visit failed: a code and a sentence from the closed list, nothing technical."""
+    """The failure of a visit: a code and a sentence from the closed list, nothing technical."""
 
     code: ErrorCode
     message: str
@@ -161,7 +161,7 @@ class ProcessingError(Document):
 
 
 class Trouble(Document):
-    """What went wrong in the present stage so far, from the first time to the last."""
+    """The errors of the present stage, from the first to the last."""
 
     first_code: ErrorCode
     first_at: datetime
@@ -170,12 +170,12 @@ class Trouble(Document):
     times: int = 1
 
     def again(self, code: ErrorCode, now: datetime) -> "Trouble":
-        """This trouble, once more."""
+        """These errors and one more."""
         return self.model_copy(update={"last_code": code, "last_at": now, "times": self.times + 1})
 
 
 class Timings(Document):
-    """When the present attempt began and ended."""
+    """The start and the end of the present attempt."""
 
     processing_started_at: datetime
     processing_completed_at: datetime | None = None
@@ -190,54 +190,30 @@ class Timings(Document):
 
 
 class Visit(Document):
-    """One recorded visit.
-
-    `attempt` counts from 1 and rises whenever the work starts over; whatever an earlier attempt
-    still brings is refused. `stage_tries` counts the tries of the present stage that were used up;
-    waiting for a dependency that is known to be down uses up none. `expired_leases` counts the
-    submission's leases that expired without an outcome. `possible_orders` counts the leases under
-    which a transcript of this recording may have been ordered, `restarts` how often the provider
-    lost its job, `requests` the summary tasks created, `unanswered_requests` those of them that no
-    worker has taken up since the last one did. `held_since` is when the present stage first had to
-    wait for a dependency that is known to be down, `fault_at` when the visit last had to wait for a
-    fault of the deployment: its times count from then on. `given_up_jobs` are jobs at the provider
-    that ran for too long; they are not adopted, unless they end after all. From
-    `overdue_at` on, a visit that is not at its end takes longer than expected. `retry_count` counts
-    the attempts at what failed that were asked for, and `last_retry_at` is when another attempt, or
-    another summary, last was. `turn` is the visit's
-    turn in the line for the provider while it waits there (`admission/`), `queued_at` when it first
-    had to wait, there or for its user's quota. Once it was in line or at the provider, its
-    recording is `counted` against that quota. An `urgent` visit overtakes the others. A
-    `provisional` summary was made by rules while the model was away; it is replaced once, or the
-    rules' is made final. A visit may have several files, its takes (`takes.py`); `kept` is the
-    status that it goes back to when the present file brings nothing. `action_ids` are the action
-    items of the summary in its order, and those of earlier ones that their owner has worked on;
-    `retired_action_ids` are items of earlier summaries that are gone. While it is under
-    `legal_hold`, recordings that come are `held_takes`, and a summary that would replace the
-    stored one is `summary_owed`: both wait for the release.
-    """
+    """One recorded visit."""
 
     visit_id: str
     user_id: str
     kind: VisitKind = VisitKind.VISIT
     schema_version: int = SCHEMA_VERSION
     batch_id: str | None = None
-    urgent: bool = False
+    urgent: bool = False  # overtakes ordinary visits
     consent: Consent | None = None
     legal_hold: bool = False
     title: str | None = None
     archived: bool = False
     tags: tuple[str, ...] = ()
 
+    # A visit may have several files, its takes (`takes.py`).
     audio: Audio | None = None
     audio_url: str | None = None
     audio_erased_at: datetime | None = None
     takes: tuple[Take, ...] = ()
     waiting_takes: tuple[Audio, ...] = ()
     refused_takes: tuple[RefusedTake, ...] = ()
-    held_takes: tuple[Audio, ...] = ()
-    summary_owed: bool = False
-    kept: ProcessingStatus | None = None
+    held_takes: tuple[Audio, ...] = ()  # arrived under legal hold; wait for the release
+    summary_owed: bool = False  # would replace the one under legal hold; waits for the release
+    kept: ProcessingStatus | None = None  # to return to if the present file brings no transcript
 
     status: Status = Status.PROCESSING
     processing_status: ProcessingStatus = ProcessingStatus.PENDING
@@ -245,34 +221,34 @@ class Visit(Document):
     current_step: Step = Step.WAITING_FOR_AUDIO
     estimated_seconds_remaining: int | None = None
     taking_longer_than_expected: bool = False
-    overdue_at: datetime | None = None
+    overdue_at: datetime | None = None  # an unfinished visit then takes longer than expected
     processing_error: ProcessingError | None = None
 
-    attempt: int = 1
-    stage_tries: int = 0
-    expired_leases: int = Field(0, alias="deaths")
-    possible_orders: int = Field(0, alias="orders")
-    restarts: int = 0
-    requests: int = 0
-    unanswered_requests: int = 0
+    attempt: int = 1  # rises when the work starts over; results of earlier attempts are refused
+    stage_tries: int = 0  # used up in the present stage; waiting for an outage uses up none
+    expired_leases: int = Field(0, alias="deaths")  # submission leases without an outcome
+    possible_orders: int = Field(0, alias="orders")  # leases that may have ordered a transcript
+    restarts: int = 0  # jobs that the provider lost
+    requests: int = 0  # summary tasks created
+    unanswered_requests: int = 0  # of these, created since a worker last took one up
     wake_at: datetime | None = None
     lease: Lease | None = Field(None, alias="claim")
     trace: str | None = None
     trouble: Trouble | None = None
-    held_since: datetime | None = None
-    fault_at: datetime | None = None
-    given_up_jobs: tuple[str, ...] = ()
-    turn: int | None = None
-    queued_at: datetime | None = None
-    counted: bool = False
-    retry_count: int = 0
-    last_retry_at: datetime | None = None
+    held_since: datetime | None = None  # first wait of the present stage for an outage
+    fault_at: datetime | None = None  # last wait for a deployment fault; time limits restart here
+    given_up_jobs: tuple[str, ...] = ()  # ran for too long; adopted only after they have ended
+    turn: int | None = None  # in the fair queue (`coordination/admission/`)
+    queued_at: datetime | None = None  # first wait for a permit or for the quota of the user
+    counted: bool = False  # against that quota: the recording was queued or at the provider
+    retry_count: int = 0  # requested attempts at failed work
+    last_retry_at: datetime | None = None  # last requested attempt or summary
 
     transcription: Transcription | None = None
     transcript_pages: int = 0
 
     source: Source | None = None
-    provisional: bool = False
+    provisional: bool = False  # made by rules without the model; replaced once, or made final
     summary: str | None = None
     summary_statements: tuple[Statement, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
@@ -280,8 +256,8 @@ class Visit(Document):
     imaging: tuple[Statement, ...] = ()
     next_steps: tuple[Statement, ...] = ()
     education: tuple[Statement, ...] = ()
-    action_ids: tuple[str, ...] = ()
-    retired_action_ids: tuple[str, ...] = ()
+    action_ids: tuple[str, ...] = ()  # items of the summary, then earlier ones with owner's work
+    retired_action_ids: tuple[str, ...] = ()  # deleted items of earlier summaries
 
     ledger: Ledger = Ledger()
     history_length: int = 0
@@ -291,22 +267,22 @@ class Visit(Document):
 
     @property
     def has_transcript(self) -> bool:
-        """Whether words of the visit are stored, of whichever take."""
+        """Whether words of any take are stored."""
         job = self.transcription
         return bool(self.takes) or (job is not None and job.completed_at is not None)
 
     @property
     def is_summarized(self) -> bool:
-        """Whether the stored summary, if there is one, is of the stored words."""
+        """Whether there is a stored summary, and it is of the stored words."""
         return self.source is not None and self.kept is not ProcessingStatus.SUMMARIZING
 
     def is_leased(self, now: datetime) -> bool:
-        """Whether somebody may still be working on the present stage."""
+        """Whether a worker may still be working on the present stage."""
         return self.lease is not None and self.lease.until > now
 
 
 class HistoryEntry(Document):
-    """One line of a visit's timeline: codes only, never a word of the visit."""
+    """One line of the timeline of a visit: codes only, no words of the visit."""
 
     position: int
     event: str
@@ -318,11 +294,11 @@ class HistoryEntry(Document):
 
 
 class Action(Document):
-    """Something the patient has to do. The owner may edit it afterwards.
+    """An action item for the patient. The owner may edit it afterwards.
 
-    `due` is in the words of the visit; `due_date` is a day that the owner has chosen. Of an item of
-    a summary, `extracted_text` is its text as the summary has it, and `said` a hash of the spoken
-    words that it cites: another summary finds the item by them (`owners_work.py`).
+    `due` is in the words of the visit; `due_date` is a day that the owner has chosen. An item of a
+    summary has its original text in `extracted_text`, and in `said` a hash of the spoken words that
+    it cites: another summary finds the item by them (`owners_work.py`).
     """
 
     action_id: str
@@ -339,9 +315,9 @@ class Action(Document):
 
 
 class Hold(Document):
-    """The mark of a legal hold: while it is there, no commit that depends on its absence succeeds.
+    """The mark of a legal hold: while it exists, commits that depend on its absence fail.
 
-    It is a document of its own, so that a visit that is restored from a backup keeps its hold.
+    The mark is a separate document, so that a visit restored from a backup keeps its hold.
     """
 
     visit_id: str
@@ -356,16 +332,16 @@ class OfVisit(Document):
 
 
 def receipt_of_everything(user_id: str) -> str:
-    """The id of the receipt for all of a user; no visit may have such an id."""
+    """The id of the receipt for all data of a user; no visit may have such an id."""
     return f"~{user_id}"
 
 
 class Deletion(Document):
-    """The receipt of a deletion, and until it is complete what is left to do, at `wake_at`.
+    """The receipt of a deletion, which continues at `wake_at` until it is complete.
 
-    It is all that remains of the visit: ids and counts. `settled_at` is when whoever was at work on
-    the visit has stopped for certain; `counts` are the documents, recordings, tasks and copies at
-    the provider that were deleted.
+    Only the receipt remains of the visit: ids and counts. At `settled_at` every worker on the visit
+    has certainly stopped (quiescence). `counts` are the deleted documents, recordings, tasks and
+    copies at the provider.
     """
 
     visit_id: str
@@ -381,5 +357,5 @@ class Deletion(Document):
 
     @property
     def is_of_everything(self) -> bool:
-        """Whether it is the receipt for everything of its user, and not for one visit."""
+        """Whether the receipt is for all data of its user, not for one visit."""
         return self.visit_id == receipt_of_everything(self.user_id)

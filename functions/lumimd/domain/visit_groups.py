@@ -1,4 +1,4 @@
-"""The lists in which an owner finds a visit."""
+"""The lists of visits that an owner sees."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,7 +8,7 @@ from lumimd.domain.visit import Status, Visit
 
 
 class Group(StrEnum):
-    """The lists in which an owner finds a visit; each visit is in exactly one."""
+    """The lists of visits that an owner sees; each visit is in exactly one."""
 
     NEEDS_ATTENTION = "needs_attention"
     PROCESSING = "processing"
@@ -17,7 +17,7 @@ class Group(StrEnum):
 
 
 STATUSES: Final[Mapping[Group, tuple[Status, ...]]] = {
-    # Nothing more comes by itself: the owner retries, uploads again, archives or deletes.
+    # The automatic work has ended: the owner retries, uploads again, archives or deletes.
     Group.NEEDS_ATTENTION: (Status.FAILED, Status.PARTIAL, Status.CANCELLED, Status.EXPIRED),
     Group.PROCESSING: (Status.PROCESSING,),
     Group.READY: (Status.COMPLETED,),
@@ -32,7 +32,7 @@ def group_of(visit: Visit) -> Group:
 
 
 def is_listed(visit: Visit, group: Group | None, leave_out_archived: bool) -> bool:
-    """Whether a list of `group`, or of all groups, has the visit."""
+    """Whether a list of `group`, or of all groups, contains the visit."""
     if group is None:
         return not (leave_out_archived and visit.archived)
     return group is group_of(visit)

@@ -1,6 +1,8 @@
-"""A visit as operators list it: how it stands, and not a word of what was said in it."""
+"""A visit in the lists of operators: its technical state, and no words of the visit."""
 
 from datetime import datetime
+
+from pydantic import Field
 
 from lumimd.domain.audio import Audio
 from lumimd.domain.document import Document
@@ -19,9 +21,9 @@ from lumimd.domain.visit import (
 
 
 class VisitLine(Document):
-    """The technical fields of a `Visit`; a store that can reads no others.
+    """The technical fields of a `Visit`; a store reads no others if it can.
 
-    The title is left out as well: owners write what they like into it.
+    The title is left out as well: owners may write any text into it.
     """
 
     visit_id: str
@@ -34,10 +36,10 @@ class VisitLine(Document):
     audio: Audio | None = None
     attempt: int = 1
     stage_tries: int = 0
-    orders: int = 0
+    possible_orders: int = Field(0, alias="orders")
     retry_count: int = 0
     wake_at: datetime | None = None
-    lease: Lease | None = None
+    lease: Lease | None = Field(None, alias="claim")
     trouble: Trouble | None = None
     transcription: Transcription | None = None
     provisional: bool = False
@@ -47,8 +49,8 @@ class VisitLine(Document):
     created_at: datetime
     updated_at: datetime
 
-    def is_claimed_at(self, now: datetime) -> bool:
-        """Whether somebody may still be working on the present stage."""
+    def is_leased(self, now: datetime) -> bool:
+        """Whether a worker may still be working on the present stage."""
         return self.lease is not None and self.lease.until > now
 
     @classmethod
@@ -58,5 +60,5 @@ class VisitLine(Document):
 
     @classmethod
     def stored_fields(cls) -> list[str]:
-        """The names of these fields as they are stored: all that a list needs to read."""
+        """The stored names of these fields: a list needs to read no others."""
         return [field.alias or name for name, field in cls.model_fields.items()]

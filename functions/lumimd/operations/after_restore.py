@@ -1,7 +1,7 @@
-"""After a backup was restored: delete again what was deleted since, and hold what was held.
+"""After a restored backup: repeat the deletions since the backup, and set the holds again.
 
-A backup knows nothing of what came after it. The receipts of deletions and the marks of holds are
-not restored, so they say what the restored documents must become again.
+A backup holds no later change. The receipts of deletions and the marks of holds are not restored,
+so they say which restored documents to delete and which to hold.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -25,22 +25,22 @@ from lumimd.telemetry import logs
 PAGE: Final = 100
 
 TRIES: Final = 5
-"""Of one visit, before it is missed."""
+"""Tries per visit; after them the visit is `missed`."""
 
 WHY: Final = "restored from a backup"
 
 LISTS: Final = ("deleted", "swept", "held", "held_deleted", "missed")
 
 Found = dict[str, list[str]]
-"""The visit ids of each list, as they come."""
+"""The visit ids of each list, in the order of the work."""
 
 
 class AfterRestore(Document):
-    """Which visits were deleted again, swept again and held again.
+    """The visits that were deleted again, swept again and held again.
 
     `held_deleted` were deleted once and are under legal hold as restored: an operator decides, and
-    releases and deletes them, or keeps them. `missed` could not be read or changed now: repeat it.
-    Where there was no time for all deletions, `resume_since` is where to go on.
+    releases and deletes them, or keeps them. `missed` could not be read or changed now: repeat the
+    call. If the time was too short for all deletions, continue from `resume_since`.
     """
 
     deleted: tuple[str, ...]
@@ -56,10 +56,10 @@ async def after_restore(
 ) -> AfterRestore:
     """Repeat all holds, and the deletions that were requested `since` then. Repeatable.
 
-    A visit that cannot be dealt with stops no other one. After `ends_at` no more receipts are read.
+    A failing visit stops no other one. After `ends_at` no more receipts are read.
 
     Raises:
-        Transient: the lists of holds and receipts are not available; repeat it.
+        Transient: the lists of holds and receipts are not available; repeat the call.
     """
     found: Found = {name: [] for name in LISTS}
     before = {"since": since.isoformat()}
@@ -72,7 +72,7 @@ async def after_restore(
 
 
 async def _hold_again(operator: Operator, found: Found) -> None:
-    """Holds come first: nothing that must be kept is deleted or erased after this.
+    """Holds come first: after this, no visit that must be kept is deleted or erased.
 
     A visit that could not be held again keeps its mark, which refuses every deletion.
     """
@@ -93,10 +93,10 @@ async def _hold_again(operator: Operator, found: Found) -> None:
 async def _delete_again(
     operator: Operator, since: datetime, ends_at: datetime | None, found: Found
 ) -> datetime | None:
-    """None when all receipts were dealt with, and else from when on there are more.
+    """None when all receipts are processed, else the time from which receipts remain.
 
-    The first page has its turn in any case: every call gets further. Receipts of deletions
-    from now on come last in the list, and their visits were not restored.
+    The first page is always processed, so every call makes progress. Receipts of deletions from now
+    on come last in the list, and their visits were not restored.
     """
     services = operator.services
     began = services.clock.now()
@@ -114,7 +114,7 @@ async def _delete_again(
         }
 
         async def delete(visit_id: str, owners: dict[str, str] = owners) -> None:
-            await _gone_again(operator, visit_id, owners[visit_id], found)
+            await _deleted_again(operator, visit_id, owners[visit_id], found)
 
         otherwise = lambda error: logs.failure("deletion_not_repeated", error)  # noqa: E731
         await _each(owners, delete, otherwise, found)
@@ -127,7 +127,7 @@ async def _each(
     otherwise: Callable[[Exception], None],
     found: Found,
 ) -> None:
-    """Do the work for each visit; `otherwise` logs that it failed several times."""
+    """Do the work for each visit; `otherwise` logs the last of several failures."""
 
     async def tried(visit_id: str) -> None:
         for tries_left in reversed(range(TRIES)):
@@ -142,7 +142,7 @@ async def _each(
 
 
 async def _visits_of(operator: Operator, receipt: Deletion, found: Found) -> AsyncIterator[str]:
-    """The visit of a receipt; of one for everything, the user's visits from before it."""
+    """The visit of a receipt; for the receipt of an erasure, the user's visits from before it."""
     user_id = user_of(receipt)
     if user_id is None:
         yield receipt.visit_id
@@ -155,7 +155,7 @@ async def _visits_of(operator: Operator, receipt: Deletion, found: Found) -> Asy
                 yield visit.visit_id
 
 
-async def _gone_again(operator: Operator, visit_id: str, user_id: str, found: Found) -> None:
+async def _deleted_again(operator: Operator, visit_id: str, user_id: str, found: Found) -> None:
     if await operator.services.store.get(visit_id) is None:
         if await delete_remains(operator.services, visit_id, user_id):
             found["swept"].append(visit_id)

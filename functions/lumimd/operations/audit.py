@@ -1,7 +1,7 @@
-"""Who did what, and who read what: noted first, done afterwards.
+"""The audit log of operators' changes and reads: an entry is written before the action.
 
-An entry that cannot be written stops what it would have told of. What was begun and whose end is
-not on record stays `begun`: it may or may not have been done, and somebody ought to look.
+If an entry cannot be written, its action does not happen. An entry without a recorded end stays
+`begun`: the action may or may not have happened, and an operator should check.
 """
 
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from lumimd.telemetry import logs
 
 @dataclass
 class Note:
-    """What is known of an action so far."""
+    """The result of an action, to be logged."""
 
     after: dict[str, Any] | None = None
 
@@ -33,10 +33,10 @@ async def audited(
     reason: str | None = None,
     before: dict[str, Any] | None = None,
 ) -> AsyncIterator[Note]:
-    """Do something inside; the log names it before it begins, and then what came of it.
+    """Run an action inside; the log names it before it begins, and its outcome afterwards.
 
     Raises:
-        Transient: the log is not available, and nothing was done.
+        Transient: the log is not available, and the action did not begin.
     """
     entry = _entry(operator, action, target, reason=reason, before=before)
     await operator.services.operators.append_audit(entry)
@@ -55,15 +55,15 @@ async def audited(
         ended["ended_at"] = operator.services.clock.now()
         try:
             await operator.services.operators.complete_audit(entry.model_copy(update=ended))
-        except Transient as error:  # what is done is done; its entry stays `begun`
+        except Transient as error:  # the action is complete; its entry stays `begun`
             logs.failure("audit_not_completed", error)
 
 
 async def note_reading(operator: Operator, action: str, target: str) -> None:
-    """Put on record that somebody other than the owner is about to see something of visits.
+    """Log that an operator is about to see data of visits.
 
     Raises:
-        Transient: the log is not available; then nothing may be shown.
+        Transient: the log is not available; then no data may be shown.
     """
     entry = _entry(operator, action, target)
     now = operator.services.clock.now()
@@ -72,10 +72,10 @@ async def note_reading(operator: Operator, action: str, target: str) -> None:
 
 
 async def read_visit(operator: Operator, visit_id: str) -> Visit:
-    """The whole visit with its summary, for the one who has to look into it.
+    """The whole visit with its summary, for an operator who investigates it.
 
     Raises:
-        Refused: there is none; that somebody asked is on record all the same.
+        Refused: there is no such visit; the read is logged all the same.
         Transient: the log or the store is not available.
     """
     await note_reading(operator, "read_visit", visit_id)
@@ -86,7 +86,7 @@ async def read_visit(operator: Operator, visit_id: str) -> Visit:
 
 
 def standing(visit: Visit | None) -> dict[str, Any] | None:
-    """What an action may have changed of a visit: codes and numbers, no words."""
+    """The fields of a visit that an action may have changed: codes and numbers, no words."""
     if visit is None:
         return None
     return {

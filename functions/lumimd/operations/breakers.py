@@ -1,4 +1,4 @@
-"""Which dependency is left alone, since when and why; and letting calls through again."""
+"""The circuit breakers: their state, since when and why; and the reset by an operator."""
 
 from typing import Final
 
@@ -24,9 +24,9 @@ async def look(operator: Operator) -> Breakers:
 
 
 async def reset(operator: Operator, name: str) -> Breaker:
-    """Close a breaker by hand, when somebody knows that the dependency is back.
+    """Close a breaker by hand, when an operator knows that the dependency is back.
 
-    If it is not, the breaker opens again by itself; what was held meanwhile is not lost.
+    If the dependency is still down, the breaker opens again by itself; held visits are not lost.
 
     Raises:
         OperatorRefused: no such breaker, or it changed at the same moment.
@@ -35,7 +35,7 @@ async def reset(operator: Operator, name: str) -> Breaker:
         raise OperatorRefused(OperatorCode.NO_SUCH_BREAKER)
     found = await operator.services.breakers.get(name)
     breaker, version = found or (Breaker(name=name), None)
-    async with audited(operator, "reset_breaker", name, before=_told(breaker)) as note:
+    async with audited(operator, "reset_breaker", name, before=_audited(breaker)) as note:
         if not breaker.is_closed:
             now = operator.services.clock.now()
             breaker = Breaker(name=name, changed_at=now)
@@ -43,7 +43,7 @@ async def reset(operator: Operator, name: str) -> Breaker:
                 await operator.services.breakers.save(version, breaker)
             except Conflict as error:
                 raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE) from error
-        note.after = _told(breaker)
+        note.after = _audited(breaker)
     return breaker
 
 
@@ -52,6 +52,6 @@ async def _read(operator: Operator, name: str) -> Breaker:
     return found[0] if found else Breaker(name=name)
 
 
-def _told(breaker: Breaker) -> dict[str, str | None]:
+def _audited(breaker: Breaker) -> dict[str, str | None]:
     reason = breaker.fault or breaker.reason
     return {"state": breaker.state.value, "reason": reason and reason.value}

@@ -1,4 +1,4 @@
-"""Many dead letters tried again, one by one at a steady pace, so that nobody is flooded."""
+"""Retry many dead letters, one by one at a steady pace, so that no provider is flooded."""
 
 import asyncio
 from collections import Counter
@@ -18,16 +18,16 @@ from lumimd.ports.operator_store import LetterFilter, mark_of
 
 PAGE: Final = 300
 PER_MINUTE: Final = 60
-"""One a second, unless somebody asks for another pace."""
+"""One a second, unless the operator sets another pace."""
 
 TROUBLES_IN_A_ROW: Final = 5
-"""So many failures one after the other are not about the visits; the rest is left for later."""
+"""This many failures in a row have a common cause; the rest is left for later."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class BulkOutcome(StrEnum):
-    """What became of one dead letter."""
+    """The outcome of one dead letter."""
 
     RETRIED = "retried"
     REFUSED = "refused"
@@ -35,7 +35,7 @@ class BulkOutcome(StrEnum):
 
 
 class BulkItem(Document):
-    """One dead letter of a bulk retry; `code` says why it was refused or what failed."""
+    """One dead letter of a bulk retry; `code` is the reason of a refusal or failure."""
 
     visit_id: str
     outcome: BulkOutcome
@@ -43,10 +43,10 @@ class BulkItem(Document):
 
 
 class BulkSummary(Document):
-    """What came of a bulk retry.
+    """The result of a bulk retry.
 
-    `left` letters were chosen and not tried: after trouble, or since the time was up. They are open
-    still, so the same request goes on with them.
+    `left` letters were chosen and not tried: after failures in a row, or because the time was up.
+    They stay open, so the same request continues with them.
     """
 
     chosen: int
@@ -60,7 +60,7 @@ class BulkSummary(Document):
 
 
 class Pace:
-    """Lets one through every so often. Time that was lost is not made up for by a burst."""
+    """Spaces the retries evenly. Lost time is not made up for by a burst."""
 
     def __init__(self, per_minute: float, clock: Clock, sleep: Sleep) -> None:
         self._interval = timedelta(minutes=1) / per_minute
@@ -69,12 +69,12 @@ class Pace:
         self._next_at: datetime | None = None
 
     def begins_at(self) -> datetime:
-        """When the next turn begins."""
+        """The start of the next retry."""
         now = self._clock.now()
         return max(now, self._next_at or now)
 
     async def turn(self) -> None:
-        """Wait until it is the next one's turn."""
+        """Wait for the start of the next retry."""
         begins = self.begins_at()
         pause = begins - self._clock.now()
         if pause > timedelta(0):
@@ -83,7 +83,7 @@ class Pace:
 
 
 async def choose(operator: Operator, wanted: LetterFilter, limit: int) -> list[DeadLetter]:
-    """The first `limit` dead letters of the list: what an operator sees is what is retried."""
+    """The first `limit` dead letters of the list: exactly those that an operator sees."""
     chosen: list[DeadLetter] = []
     while len(chosen) < limit:
         after = mark_of(chosen[-1]) if chosen else None
@@ -106,12 +106,12 @@ async def bulk_retry(
 ) -> BulkSummary:
     """Try each of `letters` again, at most `per_minute` of them in a minute.
 
-    No turn begins at `ends_at` or later: the rest is left.
+    No retry begins at `ends_at` or later: the rest is left.
 
     Every visit has an entry of its own in the audit log, and the whole has one.
 
     Raises:
-        Transient: the audit log is not available, and nothing was done.
+        Transient: the audit log is not available, and no retry began.
     """
     clock = operator.services.clock
     pace, began, troubles = Pace(per_minute, clock, sleep), clock.now(), 0

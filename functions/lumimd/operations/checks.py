@@ -1,4 +1,4 @@
-"""The questions that tell whether a dependency works, where its own port can answer them."""
+"""Health checks of the dependencies that a port of the pipeline can answer."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,22 +11,22 @@ from lumimd.ports.health_check import Check, Unhealthy
 from lumimd.ports.service_controls import QueueControl, RunState, ScheduleControl
 from lumimd.ports.visit_store import VisitStore
 
-NO_WORKER: Final = "health-check"
-"""A visit that does not exist: one read, and nothing of anybody's."""
+NO_VISIT: Final = "health-check"
+"""A visit that does not exist: one read, and no user's data."""
 
 
 def store_check(store: VisitStore) -> Check:
     """Whether documents can be read."""
 
     async def check() -> str:
-        await store.get(NO_WORKER)
+        await store.get(NO_VISIT)
         return "documents can be read"
 
     return check
 
 
 def queue_check(queues: QueueControl) -> Check:
-    """Whether there are task queues, and they hand out their tasks."""
+    """Whether task queues exist and hand out their tasks."""
 
     async def check() -> str:
         found = await queues.all()
@@ -54,7 +54,7 @@ _TO_DO: Final[Mapping[DeploymentFault, str]] = {
 
 
 def _why(breaker: Breaker) -> str:
-    """The reason, and that visits wait. A fault of the deployment names what to do."""
+    """The reason, and that visits wait. For a fault of the deployment, the remedy."""
     if breaker.fault is not None:
         fault = breaker.fault.replace("_", " ")
         return f": {fault}; {_TO_DO[breaker.fault]}; visits wait for it, however long"
@@ -63,7 +63,7 @@ def _why(breaker: Breaker) -> str:
 
 
 def scheduler_check(schedules: ScheduleControl) -> Check:
-    """Whether the scheduled calls are made and end well; without them lost work stays lost."""
+    """Whether the scheduled calls run and succeed; without them lost work is never found."""
 
     async def check() -> str:
         found = await schedules.all()
@@ -81,7 +81,7 @@ def scheduler_check(schedules: ScheduleControl) -> Check:
 
 
 def breaker_check(breakers: BreakerStore, name: str) -> Check:
-    """Whether calls to a dependency are let through."""
+    """Whether a breaker lets calls through."""
 
     async def check() -> str:
         found = await breakers.get(name)

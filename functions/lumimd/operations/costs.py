@@ -1,7 +1,7 @@
-"""What the visits cost: what the providers charge by, and what that is at given prices.
+"""The cost of the visits: the units that providers charge for, and their cost at given prices.
 
-Retries are told apart, and so is what they saved: a retry that keeps the transcript does not order
-it again.
+The costs of retries are separate, and so are their savings: a retry that keeps the transcript does
+not order it again.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ HOUR_S: Final = 3600
 
 @dataclass(frozen=True)
 class Prices:
-    """What is charged, in one currency: for an hour of recording, and for one summary.
+    """The prices, in one currency: of an hour of recording, and of one summary.
 
-    There is no default: prices are a contract's matter, and change.
+    There is no default: prices are part of a contract, and change.
     """
 
     audio_hour: float
@@ -29,7 +29,7 @@ class Prices:
 
 
 class StageCost(Document):
-    """What the visits cost, by stage."""
+    """The cost of the visits, by stage."""
 
     transcription: float
     summary: float
@@ -41,10 +41,11 @@ class StageCost(Document):
 
 
 class Costs(Document):
-    """What was used by the visits that changed in a window, over all their attempts.
+    """The usage of the visits that changed in a window, over all their attempts.
 
-    `again` is what repetitions used on top of once a visit; `saved_audio_hours` is what retries
-    would have ordered, had they not kept the transcript. The sums of money are None without prices.
+    `again` is the usage of repetitions, beyond one of each per visit. `saved_audio_hours` is the
+    recording that retries would have ordered without the kept transcript. The sums of money are
+    None without prices.
     """
 
     since: datetime
@@ -63,7 +64,7 @@ class Costs(Document):
 
 
 async def costs(operator: Operator, window: timedelta, prices: Prices | None = None) -> Costs:
-    """What the visits that changed in the last `window` have used, and what that cost."""
+    """The usage of the visits that changed in the last `window`, and its cost."""
     since = operator.services.clock.now() - window
     visits = await changed_since(operator, since)
     return costs_of(visits, since, prices)
@@ -108,7 +109,7 @@ def _seconds_again(visit: VisitLine) -> float:
 
 
 def _seconds_saved(visit: VisitLine) -> float:
-    """Each retry that did not lead to another order kept what was there."""
+    """Each retry that did not lead to another order kept the transcript."""
     kept = max(0, visit.retry_count - max(0, visit.ledger.orders - 1))
     once = visit.audio.duration_seconds if visit.audio else None
     has_transcript = visit.transcription is not None and visit.transcription.completed_at

@@ -1,4 +1,4 @@
-"""The visits that failed for good: look, try again, or put away with a reason."""
+"""The visits that failed for good: read, retry, or discard with a reason."""
 
 from lumimd.domain.commit import Conflict
 from lumimd.domain.dead_letter import DeadLetter, LetterState
@@ -14,7 +14,7 @@ async def one(operator: Operator, visit_id: str) -> DeadLetter:
     """The dead letter of a visit.
 
     Raises:
-        OperatorRefused: there is none.
+        OperatorRefused: the visit has none.
     """
     return (await _found(operator, visit_id)).letter
 
@@ -22,11 +22,11 @@ async def one(operator: Operator, visit_id: str) -> DeadLetter:
 async def retry(operator: Operator, visit_id: str) -> Visit:
     """Begin another attempt at a failed visit, from the stage that failed.
 
-    A transcript that is there is not made again, and an order that may exist is looked for before
-    anything is ordered.
+    An existing transcript is kept. An order that may exist is looked for before another is placed.
 
     Raises:
-        Refused: the visit is at work, was retried a moment ago, has not failed or is not there.
+        Refused: the visit is being processed, was retried a moment ago, has not failed or does not
+            exist.
     """
     services = operator.services
     stored = await services.store.get(visit_id)
@@ -38,7 +38,7 @@ async def retry(operator: Operator, visit_id: str) -> Visit:
 
 
 async def discard(operator: Operator, visit_id: str, reason: str) -> DeadLetter:
-    """Put a dead letter away: nobody needs to look at it again. The visit stays as it is.
+    """Discard a dead letter: it needs no further attention. The visit stays unchanged.
 
     Raises:
         OperatorRefused: there is none, it is discarded already, or it changed meanwhile.
@@ -52,7 +52,7 @@ async def discard(operator: Operator, visit_id: str, reason: str) -> DeadLetter:
         discarded = found.letter.discarded(operator.name, reason, now)
         try:
             await operator.services.operators.save_letter(found, discarded)
-        except Conflict as error:  # retried, or failed anew: what was looked at is out of date
+        except Conflict as error:  # the visit was retried or failed anew: the letter is out of date
             raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE) from error
         note.after = {"state": discarded.state.value}
     return discarded

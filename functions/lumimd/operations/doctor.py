@@ -1,4 +1,4 @@
-"""What is wrong, in sentences: the configuration, every dependency, the visits that need help."""
+"""All problems, in sentences: the configuration, the dependencies, the visits that need help."""
 
 from collections.abc import Callable, Iterable, Sized
 from enum import StrEnum
@@ -12,17 +12,17 @@ from lumimd.operations.statistics import statistics
 from lumimd.ports.operator_store import OVERDUE_AFTER, LetterFilter
 
 MOST: Final = 300
-"""More than these are not counted out."""
+"""The upper limit of counts."""
 
 WITHIN_S: Final = 20.0
-"""A tool that has just been started loads its SDKs and connects before it can ask anything."""
+"""A tool that has just started loads its SDKs and connects before its first call."""
 
 GOOD_RATE: Final = 0.95
-"""Of a hundred visits, at most so few fail for reasons of their own (silence, broken files)."""
+"""At most five in a hundred visits fail for causes of their own (silence, broken files)."""
 
 
 class Level(StrEnum):
-    """How bad it is. Only a `problem` makes the whole not well."""
+    """The severity. Only a `problem` makes the diagnosis not ok."""
 
     OK = "ok"
     WARNING = "warning"
@@ -39,7 +39,7 @@ class Finding(Document):
 
 
 class Diagnosis(Document):
-    """Everything that was looked at; `ok` when there is no problem."""
+    """All findings; `ok` if none is a problem."""
 
     ok: bool
     findings: tuple[Finding, ...]
@@ -48,7 +48,7 @@ class Diagnosis(Document):
 async def diagnose(
     operator: Operator, configuration: Callable[[], Iterable[str]], within_s: float = WITHIN_S
 ) -> Diagnosis:
-    """Look at everything. `configuration` says what is wrong with the settings, a line each."""
+    """Run all checks. `configuration` lists the problems of the settings, a line each."""
     findings = [*_configuration(configuration()), *await _dependencies(operator, within_s)]
     if all(each.level is not Level.PROBLEM for each in findings if each.subject == "store"):
         findings += [await _stuck(operator), await _letters(operator), await _success(operator)]

@@ -1,4 +1,4 @@
-"""What failed for good: by stage, code, class, day and hour, and whose it is, hashed."""
+"""Visits that failed for good, counted by stage, code, class, day, hour, hashed user and visit."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ from lumimd.operations.operator import Operator
 from lumimd.ports.operator_store import LetterFilter
 
 MOST: Final = 20_000
-"""Dead letters that are counted; what is beyond is said to be missing."""
+"""Dead letters that are counted; the result says if there are more."""
 
 TOP: Final = 10
 
 
 class Troubled(Document):
-    """Somebody whose visits fail, or a visit that does, under a hash: enough to see a pattern."""
+    """A user or a visit with failures, under a hash: enough to see a pattern."""
 
     who: str
     count: int
@@ -64,7 +64,7 @@ async def failures(operator: Operator, since: datetime | None = None) -> Failure
 
 
 def hashed(id_: str) -> str:
-    """An id that is the same for the same user, and tells nobody who that is at a glance."""
+    """A pseudonym: the same for the same id, and not readable at a glance."""
     return sha256(id_.encode()).hexdigest()[:12]
 
 

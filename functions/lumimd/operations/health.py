@@ -1,4 +1,4 @@
-"""Each dependency asked by itself, all at once, none for longer than a moment."""
+"""The health of each dependency: all are checked concurrently, each within a time limit."""
 
 import asyncio
 from typing import Final
@@ -9,11 +9,11 @@ from lumimd.operations.operator import Operator
 from lumimd.ports.health_check import Check, Unhealthy
 
 WITHIN_S: Final = 5.0
-"""Whoever does not answer in this time is not well, whatever it would have said."""
+"""A slower answer counts as a failure."""
 
 
 class Health(Document):
-    """One dependency: whether it is well, and a few words for a person."""
+    """One dependency: whether it is healthy, and a few words for the operator."""
 
     name: str
     ok: bool
@@ -21,14 +21,14 @@ class Health(Document):
 
 
 class HealthReport(Document):
-    """All dependencies; `ok` is whether all are well."""
+    """All dependencies; `ok` if all are healthy."""
 
     ok: bool
     dependencies: tuple[Health, ...]
 
 
 async def health(operator: Operator, within_s: float = WITHIN_S) -> HealthReport:
-    """Every dependency, red or green; one that is down, or hangs, colours no other one."""
+    """Every dependency, red or green; one that is down, or hangs, does not affect the others."""
     checks = operator.services.checks
     found = await asyncio.gather(*(_asked(name, check, within_s) for name, check in checks.items()))
     return HealthReport(ok=all(each.ok for each in found), dependencies=tuple(found))
@@ -45,5 +45,5 @@ async def _asked(name: str, check: Check, within_s: float) -> Health:
     except Transient:
         return Health(name=name, ok=False, said="does not answer")
     except Exception as error:
-        # Whatever is wrong with one must not hide the others; its message might quote anything.
+        # No failure of one check may hide the others; its message may quote any text.
         return Health(name=name, ok=False, said=f"failed with {type(error).__name__}")

@@ -1,4 +1,4 @@
-"""Protect a visit from every change and deletion, and end that: with a reason, and on record."""
+"""Place a visit under legal hold, and release it: with a reason, and in the audit log."""
 
 from lumimd.domain.errors import RefusalCode, Refused
 from lumimd.domain.visit import Visit
@@ -9,23 +9,23 @@ from lumimd.pipeline.erase import was_user_erased
 
 
 async def hold(operator: Operator, visit_id: str, *, reason: str) -> Visit:
-    """Nothing of the visit changes or goes until it is released; its recordings are held, too.
+    """Protect the visit and its recordings from every change and deletion until the release.
 
     Raises:
         Refused: there is no such visit.
-        Transient: the store or the bucket is not available; repeat it.
+        Transient: the store or the bucket is not available; repeat the call.
     """
     return await _become(operator, visit_id, legally=True, reason=reason)
 
 
 async def release(operator: Operator, visit_id: str, *, reason: str) -> Visit:
-    """The visit may be changed and deleted again; what waited for that follows.
+    """Allow changes and deletion of the visit again; waiting operations follow.
 
-    Where its owner has had everything deleted meanwhile, the visit is deleted now.
+    If its owner has requested an erasure meanwhile, the visit is deleted now.
 
     Raises:
         Refused: there is no such visit.
-        Transient: the store or the bucket is not available; repeat it.
+        Transient: the store or the bucket is not available; repeat the call.
     """
     visit = await _become(operator, visit_id, legally=False, reason=reason)
     if await was_user_erased(operator.services, visit):

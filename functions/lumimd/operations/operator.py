@@ -1,4 +1,4 @@
-"""Somebody at the controls: who they are, and what they work with."""
+"""An operator, and the services that operations need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from lumimd.ports.service_controls import QueueControl, ScheduleControl
 
 
 class OperatorServices(Services, Protocol):
-    """The parts of the pipeline, and those that only operators need."""
+    """The services of the pipeline, and those that only operators need."""
 
     @property
     def operators(self) -> OperatorStore: ...
@@ -28,13 +28,13 @@ class OperatorServices(Services, Protocol):
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        """The dependencies by name, each with the question whether it works."""
+        """The health checks of the dependencies, by name."""
         ...
 
 
 @dataclass(frozen=True)
 class Operator:
-    """`name` is what the audit log will say: a user id, or an account."""
+    """`name` is the actor in the audit log: a user id, or an account."""
 
     name: str
     services: OperatorServices

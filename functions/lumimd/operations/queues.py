@@ -1,4 +1,4 @@
-"""The task queues: how full they are; pause and resume. Nothing that waits is lost by a pause."""
+"""The task queues: how full they are; pause and resume. A pause loses no waiting task."""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,7 +10,7 @@ from lumimd.ports.service_controls import QueueState
 
 
 class VisitCounts(Document):
-    """The visits as a queue: how many wait, are worked on, are done, have failed."""
+    """The visits as a queue: the numbers that wait, are worked on, are done, have failed."""
 
     waiting: int
     active: int
@@ -20,14 +20,14 @@ class VisitCounts(Document):
 
 
 class Queues(Document):
-    """The task queues, and the visits by where they stand."""
+    """The task queues, and the visits by status."""
 
     queues: tuple[QueueState, ...]
     visits: VisitCounts
 
 
 async def look(operator: Operator) -> Queues:
-    """How full the queues are, and how many visits stand where."""
+    """How full the queues are, and how many visits are in each status."""
     counts = await operator.services.operators.counts()
     return Queues(
         queues=tuple(await operator.services.queues.all()),
@@ -42,7 +42,7 @@ async def look(operator: Operator) -> Queues:
 
 
 async def pause(operator: Operator, name: str) -> QueueState:
-    """Hand out no more tasks of a queue; what is created meanwhile waits."""
+    """Hand out no more tasks of a queue; tasks that are created meanwhile wait."""
     return await _changed(operator, "pause_queue", name, operator.services.queues.pause)
 
 

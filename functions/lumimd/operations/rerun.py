@@ -1,4 +1,4 @@
-"""Work on a visit again from a chosen step: order the transcript anew, or only the summary."""
+"""Process a visit again from a chosen step: order the transcript anew, or only the summary."""
 
 from enum import StrEnum
 
@@ -14,22 +14,22 @@ from lumimd.pipeline.save import save_event
 
 
 class From(StrEnum):
-    """Where to begin again."""
+    """The step to begin again from."""
 
     SUBMISSION = "submission"
     SUMMARY = "summary"
 
 
 async def rerun(operator: Operator, visit_id: str, begin: From) -> Visit:
-    """Another attempt at a visit that is at its end.
+    """Another attempt at a visit that has ended.
 
     From the summary: the transcript stays, and only the model is paid again. From the submission:
     everything is made anew, and the transcription is paid again, unless there never was one.
 
     Raises:
-        Refused: the visit is held, at work, was retried a moment ago, has no transcript or is not
-            there.
-        OperatorRefused: there is no recording any more; what was made of it stays.
+        Refused: the visit is held, is being processed, was retried a moment ago, has no transcript
+            or does not exist.
+        OperatorRefused: the recording is gone; the transcript and the summary stay.
     """
     services = operator.services
     stored = await services.store.get(visit_id)
@@ -62,7 +62,7 @@ async def _from_submission(operator: Operator, visit_id: str) -> Visit:
         return await commands.retry(services, visit_id)
     try:
         await services.audio.measure(visit.audio)
-    except Permanent as error:  # starting over would lose what there is, and make nothing
+    except Permanent as error:  # a restart would lose the present results and make none
         raise OperatorRefused(OperatorCode.NO_RECORDING) from error
     before = stored.version
     saved = await save_event(

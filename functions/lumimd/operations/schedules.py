@@ -1,4 +1,4 @@
-"""The scheduled calls: list, run now, pause, resume. While paused, visits wait; none is lost."""
+"""The scheduled calls: list, run now, pause, resume. During a pause, visits wait; none is lost."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -8,7 +8,7 @@ from lumimd.ports.service_controls import ScheduleState
 
 
 async def look(operator: Operator) -> Sequence[ScheduleState]:
-    """Every scheduled call: when it ran, how that ended, when it runs next."""
+    """Every scheduled call: its last run with the result, and its next run."""
     return await operator.services.schedules.all()
 
 
@@ -18,7 +18,7 @@ async def run(operator: Operator, name: str) -> ScheduleState:
 
 
 async def pause(operator: Operator, name: str) -> ScheduleState:
-    """Make no more calls until somebody resumes them."""
+    """Make no more calls until an operator resumes them."""
     return await _changed(operator, "pause_schedule", name, operator.services.schedules.pause)
 
 

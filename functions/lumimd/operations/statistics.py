@@ -1,7 +1,7 @@
-"""How it goes: how many succeed, how long each stage takes, how often is tried again, and why not.
+"""Statistics: success rate, time of each stage, retry rate, most frequent codes.
 
-What is counted are the visits whose work ended in the window. The times are read from the history
-of the newest of them, a sample, since a history is a read a line.
+They count the visits that ended in the window. The times come from the histories of the newest of
+these visits, a sample, since a history costs one read per line.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from lumimd.ports.operator_store import VisitFilter, mark_of
 DAY: Final = timedelta(days=1)
 PAGE: Final = 300
 MOST: Final = 20_000
-"""Visits that are looked at; what is beyond is said to be missing."""
+"""Visits that are read; the result says if there are more."""
 
 SAMPLE: Final = 200
 AT_ONCE: Final = 20
 
 
 class StageTime(Document):
-    """How long a stage took, where it was done; `slow_seconds` is the 95th percentile."""
+    """The time of a stage; `slow_seconds` is the 95th percentile."""
 
     stage: Stage
     runs: int
@@ -37,16 +37,16 @@ class StageTime(Document):
 
 
 class CodeCount(Document):
-    """How often visits ended with a code."""
+    """The number of visits that ended with a code."""
 
     code: str
     count: int
 
 
 class Statistics(Document):
-    """What happened in a window. Rates are None where there is nothing to divide by.
+    """The statistics of a window. A rate with a zero denominator is None.
 
-    `is_complete` is False when there were more visits than were looked at.
+    `is_complete` is False if there were more visits than were read.
     """
 
     since: datetime

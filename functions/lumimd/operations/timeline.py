@@ -1,4 +1,4 @@
-"""How a visit went: its history as stages with their durations, without a word of the visit."""
+"""The timeline of a visit: its history as stages with durations, without a word of the visit."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ _RECORDING_ARRIVED: Final = ("audio_accepted", "audio_replaced", "take_accepted"
 
 
 class RunOutcome(StrEnum):
-    """How a stage ended, or that it has not."""
+    """How a stage ended, or that it still runs."""
 
     RUNNING = "running"
     DONE = "done"
@@ -42,7 +42,7 @@ class StageRun(Document):
     """One stage of one attempt.
 
     `input_ref` and `output_ref` say where to look, `input_hash` is the same for the same input;
-    they are known for the present attempt only. `trouble` are the codes that came up, in order.
+    they are known for the present attempt only. `trouble` lists the error codes, in order.
     """
 
     stage: Stage
@@ -58,12 +58,12 @@ class StageRun(Document):
     output_ref: str | None = None
 
     def with_trouble(self, code: str) -> "StageRun":
-        """The same run, in which `code` came up as well."""
+        """The same run, with `code` added to its trouble."""
         return self.model_copy(update={"trouble": (*self.trouble, code)})
 
 
 class Timeline(Document):
-    """A visit for the one who looks into it."""
+    """A visit for an operator who investigates it."""
 
     visit: VisitLine
     runs: tuple[StageRun, ...]
@@ -71,15 +71,15 @@ class Timeline(Document):
 
 
 def timeline(visit: VisitLine, history: Sequence[HistoryEntry], now: datetime) -> Timeline:
-    """The stages of `visit` as its history tells of them; one that runs has lasted until `now`."""
+    """The stages of `visit` from its history; a running stage has lasted until `now`."""
     runs = [_with_refs(run, visit) for run in stage_runs(history, now)]
     return Timeline(visit=visit, runs=tuple(runs), history=tuple(history))
 
 
 def stage_runs(history: Sequence[HistoryEntry], now: datetime) -> list[StageRun]:
-    """Each time that a stage was worked on, in order.
+    """Each run of a stage, in order.
 
-    What happened before there was a recording is nobody's work.
+    Time before the recording arrived belongs to no stage.
     """
     runs: list[StageRun] = []
     has_recording = False

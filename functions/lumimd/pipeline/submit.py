@@ -175,7 +175,7 @@ def _put_aside(services: Services, visit: Visit, error: Transient, *, used_a_try
     """Try the submission again later; only an order that was sent uses up a try.
 
     While the recording or the provider's list cannot be reached, a transcript may exist. So the
-    submission is repeated for a day, whatever the tries.
+    submission is repeated for a day, regardless of its tries.
     """
     now, times = services.clock.now(), visit.trouble.times + 1 if visit.trouble else 1
     troubled_at = since_fault(visit, visit.trouble.first_at) if visit.trouble else now

@@ -1,1 +1,1 @@
-"""Policies for what fails and comes back."""
+"""Policies: retries, breakers, leases, limits, priorities, flags and residency."""

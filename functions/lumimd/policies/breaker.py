@@ -4,10 +4,10 @@
                                all failed while no call was answered, or a fault of the deployment
     open ──► half_open         after a pause, by the first caller: it takes the lease of the probe
     half_open ──► closed       after two probes in a row that were answered in time
-    half_open ──► open         after a probe that was not
+    half_open ──► open         after a probe that failed or was too slow
 
-Each function returns the breaker to store; it returns the same one where the transition does not
-apply, for instance the outcome of a probe that has been replaced since.
+Each function returns the breaker to store. It returns the same breaker if the transition does not
+apply, for instance for the outcome of a probe that has been replaced since.
 """
 
 from dataclasses import dataclass
@@ -45,12 +45,11 @@ class Reason(StrEnum):
 class Breaker(Document):
     """One document a dependency, written at transitions only.
 
-    `probe` is the lease of the probing caller while it is half open, `successes` the probes in a
-    row that were answered. `opened_at` is unset while it is closed, `changed_at` before it has ever
-    opened. `fault` is for an operator to mend, and is set from the refusal until the breaker
-    closes. `suspects` are digests of requests that were refused for an unknown reason since the
-    last served call (see `breaker_suspects.py`); `cleared` are former suspects after which others
-    were served.
+    `probe` is the lease of the probing caller while half-open, `successes` the answered probes in a
+    row. `opened_at` is unset while closed, `changed_at` before the first opening. `fault` is for an
+    operator to repair, and is set from the refusal until the breaker closes. `suspects` are digests
+    of requests that were refused for an unknown reason since the last served call (see
+    `breaker_suspects.py`); `cleared` are former suspects after which others were served.
     """
 
     name: str
@@ -70,7 +69,7 @@ class Breaker(Document):
         return self.state is State.CLOSED
 
     def is_probed_by(self, holder: str) -> bool:
-        """Whether `holder` is the one that was elected."""
+        """Whether `holder` has the lease of the probe."""
         return self.probe is not None and self.probe.holder == holder
 
 
@@ -78,12 +77,12 @@ class Breaker(Document):
 class BreakerPolicy:
     """When the breaker called `name` opens and closes; its refusals have the `code`.
 
-    It opens after `failures` in a row, or when of the last `calls` within `window` (at least
-    `least_calls` of them) a share of `error_rate` failed or the median took longer than `slow`.
-    A probe is cut off after `probe_for`, when its lease ends. That is less than the time limit of
-    the work on a stage, which would end the probe without an outcome. The window has room for
-    `least_calls` slow calls one after the other, as a quiet instance makes them. A breaker that
-    does not count failures opens for faults of the deployment only.
+    It opens after `failures` in a row, or if, of the last `calls` within `window` (at least
+    `least_calls`), a share of `error_rate` failed or the median took longer than `slow`. A probe is
+    cancelled after `probe_for`, when its lease expires. That is less than the time limit of the
+    work on a stage, which would end the probe without an outcome. The window has room for
+    `least_calls` slow calls in sequence, the calls of a quiet instance. A breaker that does not
+    count failures opens for faults of the deployment only.
     """
 
     name: str
@@ -105,7 +104,7 @@ TRANSCRIPTION: Final = BreakerPolicy(
     code=ErrorCode.TRANSCRIPTION_UNAVAILABLE,
     slow=timedelta(seconds=15),
     window=timedelta(minutes=3),
-    probe_for=timedelta(seconds=45),  # an order of 30 s, or what a good look takes thrice over
+    probe_for=timedelta(seconds=45),  # an order of 30 s, or three times a good look
 )
 ORDERS: Final = BreakerPolicy(
     name="orders",
@@ -115,18 +114,18 @@ ORDERS: Final = BreakerPolicy(
     probe_for=timedelta(seconds=45),
     counts_failures=False,
 )
-"""Orders alone: an unpaid account, or a retired model, refuses orders and answers every poll. All
-other failures of an order count in `TRANSCRIPTION`."""
+"""Orders alone: for an unpaid account, or a retired model, the provider refuses orders and answers
+every poll. All other failures of an order count in `TRANSCRIPTION`."""
 MODEL: Final = BreakerPolicy(
     name="model",
     code=ErrorCode.SUMMARY_UNAVAILABLE,
     slow=timedelta(seconds=90),
     window=timedelta(minutes=20),
-    probe_for=timedelta(seconds=130),  # one call of 120 s: a paid call is not cut off
+    probe_for=timedelta(seconds=130),  # one call of 120 s: a paid call is not cancelled
 )
 
 WHILE_PROBED: Final = timedelta(seconds=10)
-"""How soon to ask again while a probe is under way: most end long before their claim does."""
+"""Pause of other callers during a probe: most probes end long before their lease expires."""
 
 
 def opened(
@@ -136,9 +135,9 @@ def opened(
     now: datetime,
     fault: DeploymentFault | None = None,
 ) -> Breaker:
-    """A closed breaker opens, if what speaks for it was seen `since` it last changed.
+    """Open a closed breaker, if the evidence is newer than its last change (`since`).
 
-    A `fault` is worth knowing where it is open already.
+    An open breaker notes a `fault`.
     """
     if breaker.changed_at != since:
         return breaker
@@ -148,7 +147,7 @@ def opened(
 
 
 def probing(breaker: Breaker, holder: str, now: datetime, policy: BreakerPolicy) -> Breaker:
-    """`holder` is elected, if it is time for a probe and nobody else is at it."""
+    """Lease the probe to `holder`, if a probe is due and no other holder has the lease."""
     if breaker.is_closed or now < _next_probe_at(breaker, now, policy):
         return breaker
     lease = Lease(holder=holder, until=now + policy.probe_for)
@@ -176,9 +175,9 @@ def probe_failed(
     now: datetime,
     fault: DeploymentFault | None = None,
 ) -> Breaker:
-    """The probe of `holder` was not answered, not in time, or refused: another pause.
+    """The probe of `holder` failed, was too slow or was refused: another pause.
 
-    A fault that was known is not mended by a probe that failed for another reason.
+    A known fault stays after a probe that failed for another reason.
     """
     if not breaker.is_probed_by(holder):
         return breaker
@@ -186,14 +185,14 @@ def probe_failed(
 
 
 def probe_given_up(breaker: Breaker, holder: str) -> Breaker:
-    """Nobody knows what became of the probe of `holder`; the next one may be elected."""
+    """The outcome of the probe of `holder` is unknown; the next caller may lease the probe."""
     if not breaker.is_probed_by(holder):
         return breaker
     return breaker.model_copy(update={"probe": None})
 
 
 def ask_again_in(breaker: Breaker, now: datetime, policy: BreakerPolicy) -> timedelta:
-    """How long somebody who was refused has to wait before it may be elected."""
+    """The time that a refused caller has to wait before it may lease the probe."""
     left = max(_next_probe_at(breaker, now, policy) - now, timedelta(0))
     return left if breaker.state is State.OPEN else min(left, WHILE_PROBED)
 

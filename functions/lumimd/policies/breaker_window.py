@@ -1,4 +1,4 @@
-"""The last calls that one instance made, and whether they are bad enough to open the breaker."""
+"""The last calls of one instance, and the decision to open the breaker."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from lumimd.policies.breaker import BreakerPolicy, Reason
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that has ended: when, after how long, and whether the dependency failed it."""
+    """A finished call: its end, its duration, and whether the dependency failed it."""
 
     ended_at: datetime
     took: timedelta
@@ -28,11 +28,11 @@ class Window:
         self._answered_at: datetime | None = None
 
     def answered_after(self, moment: datetime) -> bool:
-        """Whether a call was answered here after `moment`."""
+        """Whether this instance got an answer after `moment`."""
         return self._answered_at is not None and self._answered_at > moment
 
     def add(self, call: Call) -> Reason | None:
-        """Count a call; the reason to open the breaker now, if there is one.
+        """Count a call, and return the reason to open the breaker now, if there is one.
 
         A good call never opens it, so nothing is computed for one.
         """

@@ -1,4 +1,4 @@
-"""The choices of a deployment about the visits of its users."""
+"""The choices of a deployment for the visits of its users."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,10 +8,10 @@ from lumimd.policies.tiers import Tier
 
 @dataclass(frozen=True)
 class Policy:
-    """What a deployment decides about the visits of its users.
+    """The choices of a deployment for the visits of its users.
 
-    `bucket` holds the recordings; None where nobody compares it with the visits.
-    `default_tier` is the tier of users of whom nothing is stored.
+    `bucket` holds the recordings; None if they are not reconciled with the visits.
+    `default_tier` is the tier of users without a stored tier.
     `transcript_retention`: None keeps transcripts and summaries until they are deleted.
     """
 

@@ -1,13 +1,13 @@
-"""A fault of the deployment (its key, its account) is no fault of a visit: its times stand still.
+"""A fault of the deployment (its key, its account) stops the time limits of the visits.
 
-| what would end a visit                  | where it is decided             |
-|-----------------------------------------|---------------------------------|
-| a day of holding                        | `fallback.py`, `pipeline.py`    |
-| days without getting on                 | `recovery.py`                   |
-| a job that takes too long               | `job_limit.py`                  |
+| limit of a visit                        | module                                             |
+|-----------------------------------------|----------------------------------------------------|
+| a day of holding                        | `pipeline/submit.py`, `pipeline/without_model.py`  |
+| days without progress                   | `policies/due.py`                                  |
+| a job that takes too long               | `policies/job_limit.py`                            |
 
-Each of them counts from `fault_at`, which every look at a visit moves on while the fault lasts. So
-there is no second record of the fault, and after it a visit has all of its time.
+Each limit counts from `fault_at`, which every check of a visit moves forward while the fault lasts.
+So there is no second record of the fault, and after it a visit has its full time.
 """
 
 from datetime import datetime
@@ -22,5 +22,5 @@ def is_fault(error: BaseException | None) -> bool:
 
 
 def since_fault(visit: Visit, began_at: datetime) -> datetime:
-    """From when on a time of the visit counts that began then."""
+    """The start of a time limit that began at `began_at`: not before the last fault."""
     return max(began_at, visit.fault_at) if visit.fault_at else began_at

@@ -11,11 +11,11 @@ EVENT_CAP: Final = timedelta(hours=12)
 """Age of an upload event after which the recording is rejected, and becomes a dead letter."""
 
 IN_LINE: Final = 8
-"""Factor of the expiry of visits that wait for a place or their quota, and not for their owner."""
+"""Factor of the expiry of visits that wait for a permit or their quota, not for their owner."""
 
 
 class Need(StrEnum):
-    """The one thing that moves a due visit on."""
+    """The next action for a due visit."""
 
     NOTHING = "nothing"
     EXPIRE = "expire"
@@ -26,9 +26,9 @@ class Need(StrEnum):
 
 
 def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
-    """What to do for `visit` at `now`.
+    """The next action for `visit` at `now`.
 
-    A due visit may have been claimed or finished since the query found it; then it needs nothing.
+    A due visit may have been leased or finished since the query found it; then it needs nothing.
     """
     if visit.is_leased(now):
         return Need.NOTHING
@@ -52,7 +52,7 @@ def need(visit: Visit, now: datetime, expires_after: timedelta) -> Need:
 
 
 def _stage_began_at(visit: Visit) -> datetime:
-    """Since when the visit is where it is: who waited for weeks is not old when it goes on."""
+    """The start of the present stage: time in earlier stages does not count for the expiry."""
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
     job = visit.transcription
     began_at = max(began_at, job.completed_at or job.submitted_at) if job else began_at

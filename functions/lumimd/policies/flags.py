@@ -1,7 +1,7 @@
-"""What can be switched off, or be on for some users only, without a deployment.
+"""Feature flags: kill switches and percentage rollouts.
 
-One document, `ops/flags`, which every instance reads a few times a minute (`shared_flags.py`). What
-it does not name is on: an empty document, or none, is a deployment in which everything works.
+Every instance reads one document, `ops/flags`, a few times a minute (`coordination/flags.py`).
+A flag that the document does not name is on: with an empty document, or none, everything works.
 """
 
 from enum import StrEnum
@@ -17,7 +17,7 @@ KEY: Final = "flags"
 
 
 class Switch(StrEnum):
-    """The closed list. Each one is asked at one place of the code, which says what off means."""
+    """The closed list. One place of the code checks each flag, and defines the meaning of off."""
 
     PROCESSING = "processing"
     SUMMARIES_BY_MODEL = "summaries_by_model"
@@ -26,24 +26,24 @@ class Switch(StrEnum):
 
 
 PER_USER: Final = frozenset({Switch.PROCESSING, Switch.SUMMARIES_BY_MODEL, Switch.WEBHOOKS})
-"""The switches that may be on for a percentage of the users."""
+"""The flags that may be on for a percentage of the users."""
 
 
 class Setting(Document):
-    """How one switch stands: off for everybody, or on for `percent` of the users."""
+    """The setting of one flag: off for all users, or on for `percent` of them."""
 
     on: bool = True
     percent: float = Field(100, ge=0, le=100)
 
 
 class OrderCap(Document):
-    """At most so many new paid orders in any hour (`admission/hourly.py`); None: no cap."""
+    """Most new paid orders in any hour (`coordination/admission/hourly_cap.py`); None: no cap."""
 
     per_hour: int | None = Field(None, ge=1)
 
 
 class Flags(Document):
-    """How the switches stand."""
+    """The settings of all flags."""
 
     processing: Setting = Setting()
     summaries_by_model: Setting = Setting()
@@ -52,24 +52,25 @@ class Flags(Document):
     order_cap: OrderCap = OrderCap()
 
     def of(self, switch: Switch) -> Setting:
-        """How this one stands."""
+        """The setting of this flag."""
         setting: Setting = getattr(self, switch.value)
         return setting
 
     def is_on(self, switch: Switch) -> bool:
-        """Whether it is on for anybody."""
+        """Whether the flag is on for any user."""
         return self.of(switch).on
 
     def is_on_for(self, switch: Switch, user_id: str) -> bool:
-        """Whether it is on for this user."""
+        """Whether the flag is on for this user."""
         setting = self.of(switch)
         return setting.on and share(switch, user_id) * 100 < setting.percent
 
 
 def share(of: str, among: str) -> float:
-    """Where somebody stands in a rollout: the same number in [0, 1) each time, evenly spread.
+    """The position of `among` in the rollout `of`: the same number in [0, 1) each time, uniform.
 
-    Who is in at some percentage stays in at every larger one. Two rollouts choose independently.
+    A user in a rollout at some percentage stays in it at every larger one. Two rollouts choose
+    independently.
     """
     digest = sha256(f"{of}/{among}".encode()).digest()
     return int.from_bytes(digest[:6]) / 2**48

@@ -1,9 +1,9 @@
-"""How long a job at the provider may take before it is given up and another one is ordered.
+"""The time limit of a job at the provider, after which another job is ordered.
 
-The provider documents that most jobs are done within 45 seconds, long ones in a hundredth to a
-third of the recording's length, and in up to three quarters of it when it is congested. Two hours
-on top are margin for its queue and for an incident on its side: a job that is given up too early
-is paid for twice.
+The provider documents that most jobs end within 45 seconds, long ones in a hundredth to a third of
+the recording's length, and in up to three quarters of it during congestion. Two hours on top are
+margin for its queue and for an incident on its side: a job that is given up too early is paid
+twice.
 """
 
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from lumimd.policies.deployment_faults import since_fault
 MARGIN: Final = timedelta(hours=2)
 
 LONGEST: Final = timedelta(hours=12)
-"""For the ten hours that the provider takes at most, and where the length is not known."""
+"""For ten hours of audio, the most that the provider accepts, and for an unknown length."""
 
 
 def job_limit(audio_seconds: float | None) -> timedelta:
@@ -26,7 +26,7 @@ def job_limit(audio_seconds: float | None) -> timedelta:
 
 
 def is_overdue(visit: Visit, now: datetime) -> bool:
-    """Whether the visit's job has had its time; a fault of the deployment does not count."""
+    """Whether the job exceeds its time limit; a fault of the deployment does not count."""
     if visit.transcription is None:
         return False
     since = since_fault(visit, visit.transcription.submitted_at)

@@ -1,11 +1,11 @@
-"""Words that the recognizer is told to expect: names of drugs, of colleagues, of places."""
+"""Words that the recognizer expects: names of drugs, of colleagues, of places."""
 
 import re
 from collections.abc import Sequence
 from typing import Final
 
 MOST: Final = 1000
-"""Terms that the provider takes in an order."""
+"""Terms that the provider accepts in an order."""
 
 MOST_OF_UNIVERSAL_2: Final = 200
 
@@ -20,7 +20,7 @@ def key_terms(text: str) -> tuple[str, ...]:
 
 
 def check(terms: Sequence[str], models: Sequence[str]) -> None:
-    """Raises ValueError where the models do not take so many terms, or such long ones."""
+    """Raise ValueError if the models do not accept the number or the length of the terms."""
     most = MOST_OF_UNIVERSAL_2 if set(models) == {"universal-2"} else MOST
     if len(terms) > most:
         raise ValueError(f"at most {most} terms")

@@ -1,8 +1,8 @@
-"""How many jobs may be at the provider, and one shard of who has a place there: pure.
+"""The semaphore for jobs at the provider: its cap, and one shard of its permits. Pure.
 
 A single document with two hundred holders would be written several times a second, which Firestore
-does not take for long. So the places are split into shards of about ten; each is changed by itself,
-and since no shard holds more than its room, all of them together never hold more than the cap.
+does not sustain. So the permits are split into shards of about ten. Each shard is written by
+itself. No shard exceeds its room, so all shards together never exceed the cap.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from lumimd.domain.document import Document
 from lumimd.policies.priorities import Priority
 
 SHARD: Final = 10
-"""Places a shard: a job takes half a minute or more, so a shard is written every few seconds."""
+"""Permits a shard: a job takes half a minute or more, so a shard is written every few seconds."""
 
 
 class Permit(Document):
-    """Somebody's place, `until` then at the latest. `holder` is `{visitId}/{attempt}`."""
+    """The permit of `holder` (`{visitId}/{attempt}`), which expires at `until`."""
 
     holder: str
     priority: Priority = Field(alias="lane")
@@ -28,27 +28,27 @@ class Permit(Document):
 
 
 class Shard(Document):
-    """Some of the places.
+    """Some of the permits.
 
-    Until `spilled_until` somebody who looks here first may have a place in another shard, since
-    there was no room in this one.
+    Until `spilled_until`, a holder that looks here first may have a permit in another shard, since
+    this shard was full.
     """
 
     permits: tuple[Permit, ...] = Field((), alias="places")
     spilled_until: datetime | None = None
 
     def of(self, holder: str) -> Permit | None:
-        """The place of that holder here, or None."""
+        """The permit of that holder in this shard, or None."""
         return next((permit for permit in self.permits if permit.holder == holder), None)
 
     def spills(self, now: datetime) -> bool:
-        """Whether a holder that is not here may be somewhere else."""
+        """Whether a holder without a permit here may have one in another shard."""
         return self.spilled_until is not None and self.spilled_until > now
 
 
 @dataclass(frozen=True)
 class Room:
-    """How many places there are; at most `for_batches` of `places` are for batches."""
+    """The number of permits of a shard; at most `for_batches` of them are for batches."""
 
     permits: int
     for_batches: int
@@ -56,12 +56,12 @@ class Room:
 
 @dataclass(frozen=True)
 class Cap:
-    """At most so many jobs at once, and at most `for_batches` of them out of batches.
+    """The concurrency limit: at most `permits` jobs, and at most `for_batches` of them of batches.
 
-    The difference is kept free for people who wait for their recording now.
+    The difference is reserved for users who wait for their recording now.
 
     Raises:
-        ValueError: there is no place at all, or more for batches than there are.
+        ValueError: there is no permit, or there are more for batches than in all.
     """
 
     permits: int
@@ -74,16 +74,16 @@ class Cap:
 
     @classmethod
     def of(cls, permits: int) -> "Cap":
-        """A quarter of the places is kept free of batches."""
+        """A cap that keeps a quarter of the permits free of batches."""
         return cls(permits, max(1, permits - permits // 4))
 
     @property
     def shards(self) -> int:
-        """How many shards there are."""
+        """The number of shards."""
         return -(-self.permits // self.per_shard)
 
     def room(self, shard: int) -> Room:
-        """What that shard has room for; the shards' rooms add up to the cap."""
+        """The room of that shard; the rooms of all shards add up to the cap."""
         return Room(self._share(self.permits, shard), self._share(self.for_batches, shard))
 
     def _share(self, total: int, shard: int) -> int:
@@ -91,7 +91,7 @@ class Cap:
 
 
 def taken(shard: Shard, permit: Permit, room: Room, now: datetime) -> Shard | None:
-    """The shard in which `place` is taken, or held for longer; None when there is no room."""
+    """The shard with `permit` added or extended; None if the shard is full."""
     present = _valid(shard, now)
     mine = present.of(permit.holder)
     if mine is not None:
@@ -114,14 +114,14 @@ def released(shard: Shard, holder: str) -> Shard:
 
 
 def spilled(shard: Shard, until: datetime) -> Shard:
-    """The shard that remembers that somebody had to look elsewhere."""
+    """The shard, with the note that a holder had to look in another shard."""
     if shard.spilled_until is not None and shard.spilled_until >= until:
         return shard
     return shard.model_copy(update={"spilled_until": until})
 
 
 def left(shard: Shard, room: Room, now: datetime) -> dict[Priority, int]:
-    """The free places for each lane; what is free for a batch is free for the others as well."""
+    """The free permits by priority; a permit free for a batch is free for the others as well."""
     permits = _valid(shard, now).permits
     free = max(0, room.permits - len(permits))
     batches = sum(permit.priority is Priority.BATCH for permit in permits)

@@ -1,8 +1,8 @@
-"""Lanes of the line, and how free places are shared between them: pure.
+"""Priorities of the fair queue, and their shares of the free permits: pure.
 
-Each lane gets a share of the places as long as somebody waits in it (stride scheduling: the lane
-that is least ahead is served, and moves ahead by its stride). So what is urgent goes first, and yet
-nothing is ever passed over for good: of 21 places in a row, one goes to the slowest lane.
+Each priority gets a share of the permits while visits wait in it (stride scheduling: the priority
+that is least ahead is served, and moves ahead by its stride). So urgent visits go first, and no
+visit starves: of 21 permits in a row, one goes to the slowest priority.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from lumimd.domain.document import Document
 
 
 class Priority(StrEnum):
-    """Why somebody waits; the first ones go first."""
+    """The priorities, the highest first."""
 
     URGENT = "urgent"
     LIVE = "live"
@@ -23,29 +23,29 @@ class Priority(StrEnum):
 
 
 STRIDES: Final[Mapping[Priority, int]] = {Priority.URGENT: 1, Priority.LIVE: 4, Priority.BATCH: 16}
-"""Of 21 places, while all wait: 16 urgent, 4 live, 1 of a batch."""
+"""Of 21 permits, while visits of all priorities wait: 16 urgent, 4 live, 1 of a batch."""
 
 PRIORITY_WIDTH: Final = 10**15
-"""Turns of one lane lie between two multiples of this, so that ordering by turn orders by lane.
-Three lanes fit into the whole numbers that JavaScript knows exactly."""
+"""Turns of one priority lie between two multiples of this, so that ordering by turn orders by
+priority. Three priorities fit into the integers that JavaScript represents exactly."""
 
 
 def first_turn(priority: Priority) -> int:
-    """The number from which the turns of the lane are counted."""
+    """The number from which the turns of the priority count."""
     return list(Priority).index(priority) * PRIORITY_WIDTH
 
 
 def priority_of_turn(turn: int) -> Priority:
-    """The lane in which that turn is."""
+    """The priority of that turn."""
     return list(Priority)[turn // PRIORITY_WIDTH]
 
 
 class QueueState(Document):
-    """How far the line has come: one document, written about once a minute.
+    """The progress of the queue: one document, written about once a minute.
 
-    `turns` has the turn that was admitted last, by lane: the virtual time of those who wait there.
-    `ahead` has how far each lane is ahead, and `now` how far the one was that was served last: a
-    lane that was empty begins there, and has saved up nothing.
+    `turns` has the last admitted turn by priority, which is its virtual time. `ahead` has the lead
+    of each priority, and `now` the lead of the last served priority before it was served: an empty
+    priority begins there, without any credit.
     """
 
     turns: dict[Priority, int] = Field(default_factory=dict)
@@ -53,30 +53,30 @@ class QueueState(Document):
     now: int = 0
 
     def virtual_time(self, priority: Priority) -> int:
-        """The turn of `lane` that was admitted last."""
+        """The last admitted turn of `priority`."""
         return self.turns.get(priority, first_turn(priority))
 
 
-def next_priority(line: QueueState, waiting: Iterable[Priority]) -> Priority | None:
-    """The lane whose turn it is among those in which somebody waits; None when nobody does."""
+def next_priority(queue: QueueState, waiting: Iterable[Priority]) -> Priority | None:
+    """The priority to serve next among those with `waiting` visits; None if there are none."""
     order = list(Priority)
     return min(
-        waiting, key=lambda priority: (_ahead(line, priority), order.index(priority)), default=None
+        waiting, key=lambda priority: (_ahead(queue, priority), order.index(priority)), default=None
     )
 
 
-def served(line: QueueState, priority: Priority, turn: int) -> QueueState:
-    """The line after the visit with that turn was admitted."""
-    now = _ahead(line, priority)
+def served(queue: QueueState, priority: Priority, turn: int) -> QueueState:
+    """The queue after the visit with that turn was admitted."""
+    now = _ahead(queue, priority)
     return QueueState(
-        turns=line.turns | {priority: max(turn, line.virtual_time(priority))},
-        ahead=line.ahead | {priority: now + STRIDES[priority]},
+        turns=queue.turns | {priority: max(turn, queue.virtual_time(priority))},
+        ahead=queue.ahead | {priority: now + STRIDES[priority]},
         now=now,
     )
 
 
 def merged(one: QueueState, other: QueueState) -> QueueState:
-    """What two instances, which both admitted somebody, together know of the line."""
+    """The merged states of two instances that both admitted visits."""
     return QueueState(
         turns={
             priority: max(one.virtual_time(priority), other.virtual_time(priority))
@@ -90,5 +90,5 @@ def merged(one: QueueState, other: QueueState) -> QueueState:
     )
 
 
-def _ahead(line: QueueState, priority: Priority) -> int:
-    return max(line.now, line.ahead.get(priority, 0))
+def _ahead(queue: QueueState, priority: Priority) -> int:
+    return max(queue.now, queue.ahead.get(priority, 0))

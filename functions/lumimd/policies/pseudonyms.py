@@ -1,9 +1,9 @@
-"""Pseudonyms of users, for what must outlive the deletion of an account.
+"""Pseudonyms of users, for records that must outlive the deletion of an account.
 
-A limit that ended with the account would be given back by deleting it. So limits hold no user id
-but its keyed hash (HMAC-SHA-256). A plain hash could be undone by hashing every known user id, and
-ids of a sign-in provider of one's own may be e-mail addresses; a salt of each user's own would have
-to be stored beside the user, and would go with the user.
+A user could reset a limit that ended with the account by deleting it. So limits store no user id
+but its keyed hash (HMAC-SHA-256). A plain hash could be reversed by hashing every known user id,
+and ids of your own sign-in provider may be e-mail addresses. A salt for each user would have to be
+stored beside the user, and would be deleted with the user.
 """
 
 import hmac
@@ -11,13 +11,13 @@ from hashlib import sha256
 from typing import Final
 
 _LABEL: Final = b"lumimd/pseudonym-of-a-user/1"
-"""Separates this use of the secret from every other one."""
+"""Separates this use of the secret from all other uses."""
 
 
 class Pseudonyms:
     """The pseudonyms under one secret, which is not in the store that holds them.
 
-    A new secret makes new pseudonyms: what was counted under the old ones expires.
+    A new secret makes new pseudonyms; counts under the old ones expire.
     """
 
     def __init__(self, secret: str = "") -> None:

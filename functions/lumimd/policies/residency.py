@@ -1,8 +1,8 @@
 """Data residency: a deployment in Europe calls its providers in Europe, and no other does.
 
-A provider works on data in the region whose endpoint received it: AssemblyAI (cloud endpoints and
-data residency: `api.eu.assemblyai.com`), OpenAI (data residency: `https://eu.api.openai.com/v1`,
-with a key of a project in that region). Terraform's variables check the same.
+A provider processes data in the region of the endpoint: AssemblyAI (cloud endpoints and data
+residency: `api.eu.assemblyai.com`), OpenAI (data residency: `https://eu.api.openai.com/v1`, with a
+key of a project in that region). Terraform's variables check the same.
 """
 
 from typing import Final, Literal
@@ -20,9 +20,9 @@ def is_european(location: str) -> bool:
 
 
 def misplaced(url: str, location: str, own_server: Region | None = None) -> str | None:
-    """What is wrong with calling `url` from `location`; None where nothing is.
+    """The problem with calling `url` from `location`, or None.
 
-    `own_server`: where a server that is no provider's works. Its address cannot tell.
+    `own_server`: the region of a server that is no provider's; its address does not state one.
     """
     host = (urlsplit(url).hostname or "").rstrip(".")
     is_provider = any(host == name or host.endswith(f".{name}") for name in OF_PROVIDERS)

@@ -1,7 +1,7 @@
-"""How a call to a dependency is tried again: named policies, one place.
+"""Retry policies for calls to dependencies: named values, in one place.
 
-SDK retries are off everywhere, so the calls that a visit can cause are `attempts` here times the
-tries of its stage, and no more.
+SDK retries are off everywhere, so a visit causes at most `attempts` calls of this module times the
+tries of its stage.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ from tenacity import (
 )
 
 from lumimd.domain.errors import ErrorCode, Held, TimedOut, Transient, Unanswered
-from lumimd.policies.waiting import MOST_PATIENT
+from lumimd.policies.waiting import MAX_RETRY_AFTER
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """At most `attempts` calls of `timeout_s` each, `initial_s` apart and doubling, plus jitter.
+    """At most `attempts` calls of `timeout_s` each, with exponential backoff and jitter.
 
-    A dependency that asks for more patience than `max_wait_s` is not waited for here: the visit is
-    put aside until then. `repeats_unanswered` is False where a call without an answer may have been
-    charged: that is for the stage to repeat, which counts its tries.
+    A Retry-After of more than `max_wait_s` ends the call: the visit waits until then.
+    `repeats_unanswered` is False if a call without an answer may have been charged: then only the
+    stage repeats it, which counts its tries.
     """
 
     attempts: int
@@ -50,24 +50,24 @@ AUDIO: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=0.5, max_wait_s=4
 MEASURE: Final = RetryPolicy(
     attempts=3, timeout_s=45, initial_s=0.5, max_wait_s=4, jitter_s=0.5, repeats_unanswered=False
 )
-"""The recording has its turn within it, or is put aside; one that kills is counted by its stage."""
+"""Includes the wait for a measuring process. The stage counts recordings that crash the process."""
 TRANSCRIPTION: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=1, max_wait_s=8, jitter_s=1)
 ORDER: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
-"""For what costs money and has no idempotency key: one call, then look before the next."""
+"""For paid calls without an idempotency key: one call, then look before the next."""
 LOOK: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
-"""For what is done again by itself some minutes later: one call, and no more."""
+"""For work that is repeated anyway some minutes later: one call."""
 MODEL: Final = RetryPolicy(
     attempts=3, timeout_s=120, initial_s=1, max_wait_s=20, jitter_s=1, repeats_unanswered=False
 )
-"""An answer is charged whether it is heard or not; a refusal to answer (429, 5xx) is free."""
+"""A lost answer is charged as well; a refusal to answer (429, 5xx) is free."""
 
 
 async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitable[T]]) -> T:
-    """The result of `make()`, called again by `policy` while it raises `Transient`.
+    """The result of `make()`, repeated by `policy` while it raises `Transient`.
 
     Raises:
         TimedOut: the last call took longer than the policy allows, and was cancelled.
-        Transient: the last call failed so, or it is not to be repeated here.
+        Transient: the error of the last call, or of a call that must not be repeated here.
     """
 
     async def once() -> T:
@@ -86,10 +86,10 @@ async def call(policy: RetryPolicy, code: ErrorCode, make: Callable[[], Awaitabl
 
 
 def seconds_asked(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """The pause that the answer's headers ask for, in seconds, up to a day; None without one.
+    """The Retry-After of an answer in seconds, at most a day; None without one.
 
-    `retry-after-ms` is the more exact one. A date in `Retry-After` counts from the answer's own
-    `Date`, so that a clock that is wrong does not matter, and without one from `now`.
+    `retry-after-ms` is more exact and takes precedence. A date in `Retry-After` counts from the
+    `Date` of the answer, so that a wrong clock does not matter, or without one from `now`.
     """
     asked_ms = _number(headers.get("retry-after-ms", ""))
     if asked_ms is not None:
@@ -110,7 +110,7 @@ def _answered_at(headers: Mapping[str, str], now: datetime | None) -> datetime:
 
 
 def _bounded(seconds: float) -> float:
-    return min(max(seconds, 0.0), MOST_PATIENT.total_seconds())
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER.total_seconds())
 
 
 def _number(text: str) -> float | None:
@@ -131,7 +131,7 @@ def _may_repeat(policy: RetryPolicy, error: BaseException) -> bool:
     if isinstance(error, Unanswered) and not policy.repeats_unanswered:
         return False
     if isinstance(error, Held):
-        return False  # the same again would be refused again
+        return False  # another call would be refused too
     return isinstance(error, Transient) and (error.retry_after_s or 0.0) <= policy.max_wait_s
 
 
@@ -143,5 +143,5 @@ def _wait_s(policy: RetryPolicy, state: RetryCallState) -> float:
     asked_s = error.retry_after_s if isinstance(error, Transient) else None
     if asked_s is None:
         return backoff(state)
-    # Whoever was told the same number must not all come back at the same moment.
+    # Callers with the same Retry-After must not all return at the same moment.
     return max(backoff(state), asked_s + wait_random(0, policy.jitter_s)(state))

@@ -1,4 +1,4 @@
-"""How much each tier may do: the one table of limits."""
+"""The limits of each tier, in one table."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,38 +12,38 @@ _DAY: Final = timedelta(days=1)
 
 
 class Tier(StrEnum):
-    """What a user has subscribed to; stored in `users/{uid}.tier`."""
+    """The subscription of a user; stored in `users/{uid}.tier`."""
 
     FREE = "free"
     PAID = "paid"
 
     @classmethod
     def named(cls, stored: object, default: "Tier") -> "Tier":
-        """The tier of that name; whatever is not known is the deployment's `default`."""
+        """The tier of that name; for an unknown name, the `default` of the deployment."""
         return next((tier for tier in cls if tier == stored), default)
 
 
 class Limited(StrEnum):
-    """What is counted. Reads are not: to count one would cost more than the read."""
+    """Limits of one user. There is none for reads: to count one would cost more than the read."""
 
     WRITE = "write"
     EXPENSIVE = "expensive"
-    """Calls that cause work to be paid for, or that read or delete everything."""
+    """Calls that cause paid work, or that read or delete everything."""
     VISITS = "visits"
-    """Recordings that are transcribed. Who is over this quota waits; nothing is refused."""
+    """Transcribed recordings. A visit over this quota waits; it is not refused."""
     URGENT = "urgent"
-    """Visits that are created as urgent. A visit over it can be created as an ordinary one."""
+    """Visits that are created as urgent. Over the limit, the user can create an ordinary visit."""
 
 
 class OfAllUsers(StrEnum):
-    """What is counted for all users together.
+    """Limits of all users together.
 
-    A few accounts can use such a bucket up and keep everybody waiting. So it guards only what can
-    wait: no recording, and no deletion, depends on it.
+    A few accounts can use up such a bucket and make all users wait. So it limits only calls that
+    can wait: no recording, and no deletion, depends on it.
     """
 
     ON_DEMAND = "on_demand"
-    """Exports and regenerations: one reads everything, the other is paid for again."""
+    """Exports, which read everything, and regenerations, which are paid again."""
 
 
 POLICIES: Final[Mapping[Limited, Mapping[Tier, Policy]]] = {
@@ -68,5 +68,5 @@ POLICIES: Final[Mapping[Limited, Mapping[Tier, Policy]]] = {
 OF_ALL_USERS: Final[Mapping[OfAllUsers, Policy]] = {
     OfAllUsers.ON_DEMAND: Policy(tokens=100, per=_MINUTE, burst=100),
 }
-"""What all users together may do. One document a limit, so only for what is seldom: Firestore
-takes about one write a second of a document for long."""
+"""Limits of all users together. Each is one document, so only for rare calls: Firestore sustains
+about one write a second of a document."""

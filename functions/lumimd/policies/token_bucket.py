@@ -1,11 +1,11 @@
-"""The token bucket: pure, and exact, since all of it is whole numbers.
+"""The token bucket: pure, and exact, since it uses whole numbers only.
 
-A bucket holds `burst` tokens when it is full. Each call takes one; they come back at the policy's
-rate. In any time `t` at most `burst + rate * t` calls pass, whoever counts them, and someone who
-keeps asking gets that many, rounded down.
+A full bucket holds `burst` tokens. Each call takes one; they come back at the rate of the policy.
+In any time `t` at most `burst + rate * t` calls pass, on all instances together, and a caller that
+keeps asking gets that number, rounded down.
 
-What is stored is how much is missing. So a policy that allows more is felt at once, a full bucket
-needs no document, and what nobody has used for a while may be deleted.
+The stored value is the number of missing tokens. So a policy that allows more applies at once, a
+full bucket needs no document, and a bucket that was unused for a while may be deleted.
 """
 
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from lumimd.domain.document import Document
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 UNITS: Final = timedelta(days=1) // _MICROSECOND
-"""The parts of one token: a policy of n tokens a day gives back n of them in each microsecond."""
+"""The units of one token: a policy of n tokens a day gives back n units in each microsecond."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """`tokens` come back in each `per`; at most `burst` of them can be saved up.
+    """`tokens` come back in each `per`; at most `burst` of them accumulate.
 
     Raises:
-        ValueError: the rate is not a whole number of tokens a day, or there would be no token.
+        ValueError: the rate is not a whole number of tokens a day, or there is no token.
     """
 
     tokens: int
@@ -42,14 +42,14 @@ class Policy:
         return self.tokens * timedelta(days=1) // self.per
 
     def time_for(self, units: int) -> timedelta:
-        """How long it takes until so many units are back, in whole microseconds, rounded up."""
+        """The time until `units` are back, in whole microseconds, rounded up."""
         return -(-units // self.per_day) * _MICROSECOND
 
 
 class Bucket(Document):
-    """What is missing at `at`, in units, and who took the last token.
+    """The `missing` units at `at`, and the `taker` of the last token.
 
-    From `expires_at` on it is full, and its document may be deleted.
+    From `expires_at` on the bucket is full, and its document may be deleted.
     """
 
     missing: int = 0
@@ -60,7 +60,7 @@ class Bucket(Document):
 
 @dataclass(frozen=True)
 class Taken:
-    """The bucket after somebody asked. `retry_after_s`: when a token is back; 0 if allowed."""
+    """The bucket after a request. `retry_after_s`: time until a token is back; 0 if allowed."""
 
     bucket: Bucket
     allowed: bool
@@ -78,12 +78,12 @@ class Usage:
 
 
 def full(now: datetime) -> Bucket:
-    """The bucket of somebody who was not seen before."""
+    """The bucket of a user without a stored one."""
     return Bucket(at=now)
 
 
 def refilled(bucket: Bucket, policy: Policy, now: datetime) -> Bucket:
-    """The bucket at `now`, or as it was when `now` is before its time: clocks differ a little."""
+    """The bucket at `now`; unchanged if `now` is before its time, since clocks differ a little."""
     missing = min(bucket.missing, policy.burst * UNITS)
     elapsed = max(now - bucket.at, timedelta(0)) // _MICROSECOND
     missing = max(0, missing - elapsed * policy.per_day)
@@ -91,9 +91,9 @@ def refilled(bucket: Bucket, policy: Policy, now: datetime) -> Bucket:
 
 
 def take(bucket: Bucket, policy: Policy, now: datetime, taker: str = "") -> Taken:
-    """Take one token, if there is one; a bucket that refuses stays as it was given.
+    """Take one token, if there is one; a bucket that refuses does not change.
 
-    The same `taker` again is the same call, whose answer was lost: it takes nothing more.
+    The same `taker` again is the same call after a lost answer: it takes no other token.
     """
     if taker and bucket.taker == taker:
         return Taken(bucket, allowed=True)
@@ -106,13 +106,13 @@ def take(bucket: Bucket, policy: Policy, now: datetime, taker: str = "") -> Take
 
 
 def give_back(bucket: Bucket, policy: Policy, now: datetime) -> Bucket:
-    """The bucket with one token more: what it was taken for did not come about."""
+    """The bucket with one token more, for work that did not happen."""
     present = refilled(bucket, policy, now)
     return _with(present, policy, max(0, present.missing - UNITS), "")
 
 
 def usage(bucket: Bucket, policy: Policy, now: datetime) -> Usage:
-    """What a person is told. A token that is partly back counts as used."""
+    """The usage that a user sees. A token that is partly back counts as used."""
     present = refilled(bucket, policy, now)
     used = -(-present.missing // UNITS)
     resets_at = present.at + policy.time_for(present.missing)

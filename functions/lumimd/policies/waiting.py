@@ -1,4 +1,4 @@
-"""How long a visit is put aside between the tries of a stage."""
+"""The pauses of a visit between the tries of a stage."""
 
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -13,14 +13,14 @@ FIRST: Final = timedelta(seconds=60)
 
 LONGEST: Final = timedelta(minutes=10)
 
-MOST_PATIENT: Final = timedelta(days=1)
-"""Whoever asks for more is asked again before: nobody waits a week for a summary."""
+MAX_RETRY_AFTER: Final = timedelta(days=1)
+"""Upper bound on an honoured Retry-After: no user waits a week for a summary."""
 
 
 def put_aside(tries: int, retry_after_s: float | None) -> timedelta:
-    """How long to wait after try number `tries` (from 1); not less than was asked, up to a day."""
+    """The pause after try number `tries` (from 1): exponential backoff, at least Retry-After."""
     doubled: timedelta = FIRST * 2 ** max(0, min(tries, 10) - 1)
-    asked = timedelta(seconds=min(retry_after_s or 0, MOST_PATIENT.total_seconds()))
+    asked = timedelta(seconds=min(retry_after_s or 0, MAX_RETRY_AFTER.total_seconds()))
     return max(min(doubled, LONGEST), asked)
 
 
@@ -28,14 +28,14 @@ SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
 """A queued job must still be able to fetch the recording; the provider starts within minutes."""
 
 PROVISIONAL_AFTER: Final = timedelta(minutes=10)
-"""How long people wait for the model before they are shown what rules can tell."""
+"""The time that users wait for the model before they see a summary by rules."""
 
 
 GIVE_UP_AFTER: Final = timedelta(days=1)
 
 
 RELEASE_OVER: Final = timedelta(minutes=2)
-"""Held visits come back spread over this time, not all at the moment the dependency is back."""
+"""Jitter: held visits return spread over this time, not all at the moment of recovery."""
 
 
 LONGEST_HOLD: Final = timedelta(minutes=8)
@@ -49,8 +49,8 @@ LONGEST_HOLD_FOR_FAULT: Final = timedelta(minutes=15)
 def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
     """Next check of a held visit: exponential backoff (pause = time held so far) plus jitter.
 
-    So it looks a few times in the first minutes, and every `LONGEST_HOLD` in an outage of hours;
-    ever more rarely in one of days.
+    The visit is checked a few times in the first minutes, every `LONGEST_HOLD` in an outage of
+    hours, and less often in an outage of days.
     """
     digest = sha256(f"{visit.visit_id}/{visit.attempt}".encode()).digest()
     share = int.from_bytes(digest[:4]) / 2**32
@@ -64,9 +64,9 @@ def held_until(visit: Visit, error: Held, now: datetime) -> datetime:
 
 
 def lacks_provisional(visit: Visit, now: datetime) -> bool:
-    """Whether people have waited long enough to be shown what rules can tell.
+    """Whether users have waited long enough to see a summary by rules.
 
-    Under legal hold nothing provisional is shown: it could not be replaced.
+    Under legal hold they see no provisional summary, since it could not be replaced.
     """
     if visit.legal_hold:
         return False
@@ -74,7 +74,7 @@ def lacks_provisional(visit: Visit, now: datetime) -> bool:
 
 
 def wanted_since(visit: Visit) -> datetime:
-    """When the summary could first be made in this attempt; the transcript may be days old."""
+    """The earliest time of the summary in this attempt; the transcript may be days old."""
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at
     return since_fault(visit, max(_transcribed_at(visit), began_at))
 

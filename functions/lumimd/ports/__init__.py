@@ -1,7 +1,7 @@
 """The roles that adapters play, one file a role.
 
-Every method may raise `Transient` (try again later) and `Permanent` (it will not get better); other
-errors are named. A method that returns one document raises `UnreadableDocument` where that cannot
-be read; one that returns many logs it and passes it over. Each port has one contract suite in
-`tests/contract`, which the memory adapter and the real one both pass.
+Every method may raise `Transient` (try again later) and `Permanent` (a retry does not help); other
+errors are named. A method that returns one document raises `UnreadableDocument` if the document
+cannot be parsed; a method that returns many logs such a document and skips it. Each port has one
+contract suite in `tests/contract`; the memory adapter and the real adapter both pass the suite.
 """

@@ -11,45 +11,45 @@ class AudioStore(Protocol):
     """The recordings."""
 
     async def measure(self, audio: Audio) -> Audio:
-        """`audio` with its duration, read from the recording itself; None where that is too costly.
+        """`audio` with its duration, read from the recording; None if reading costs too much.
 
         Raises:
-            MeasuringDied: the process that had opened it is gone.
+            MeasuringDied: the measuring process that opened the recording died.
             Permanent: `audio_missing`, `audio_unreadable`, `audio_truncated`, `audio_too_short`
                 or `audio_too_long`.
         """
         ...
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
-        """A URL that leads to this generation of the recording and expires."""
+        """A URL of this generation of the recording; it expires after `valid_for`."""
         ...
 
     async def has(self, bucket: str, folder: str) -> bool:
-        """Whether there is anything below `folder`, which ends with a slash."""
+        """Whether any object exists below `folder`, which ends with a slash."""
         ...
 
     async def uploads(
         self, bucket: str, since: datetime, after: Cursor | None = None
     ) -> Page[Upload]:
-        """Of the next objects of the bucket, the recordings that were uploaded since then.
+        """The recordings among the next objects of the bucket that were uploaded since `since`.
 
-        `announced_at` is when they were. A page without any says nothing of those that follow.
+        `announced_at` is the time of the upload. Recordings may follow a page without any.
         """
         ...
 
     async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
-        """Put everything below `folder` under object hold, or end that; how many objects.
+        """Set or release the object hold of everything below `folder`; the number of objects.
 
-        An object under hold is neither deleted nor replaced, by anybody or any rule of the bucket.
+        No caller and no lifecycle rule can delete or replace an object under hold.
         """
         ...
 
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
-        """Delete everything below `folder` (which ends with a slash); how many objects.
+        """Delete everything below `folder`, which ends with a slash; the number of objects.
 
-        `up_to`: only what is of that generation, or older.
+        `up_to`: delete only this generation and older ones.
 
         Raises:
-            Transient: something is under object hold; all the rest is deleted.
+            Transient: an object is under hold; all the others are deleted.
         """
         ...

@@ -1,4 +1,4 @@
-"""Where the breakers are kept, so that all instances share them."""
+"""Storage of the circuit breakers, which all instances share."""
 
 from typing import Protocol
 
@@ -6,21 +6,21 @@ from lumimd.policies.breaker import Breaker
 
 
 class BreakerStore(Protocol):
-    """One document a breaker. Every save is conditional on the version that was read.
+    """One document per breaker. Every save is a compare-and-set on the version that was read.
 
-    A version means something to the store alone; None is the version of what does not exist. A save
-    that changes nothing may leave the version as it was, so it fences nobody off.
+    Only the store interprets a version; None is the version of a missing document. A save that
+    changes nothing may keep the version, so it fences off no other writer.
     Both methods may raise `Transient`.
     """
 
     async def get(self, name: str) -> tuple[Breaker, object] | None:
-        """The breaker of that name and its version; None before it was ever saved."""
+        """The breaker of that name and its version; None if it was never saved."""
         ...
 
     async def save(self, read_version: object | None, breaker: Breaker) -> object:
-        """Write a breaker that is still as it was read; the new version.
+        """Write a breaker by compare-and-set; the new version.
 
         Raises:
-            Conflict: it is not, or it exists where it did not.
+            Conflict: it has changed since the read, or already exists.
         """
         ...

@@ -1,4 +1,4 @@
-"""The time of day, passed in."""
+"""The time of day, as a role."""
 
 from datetime import datetime
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Receipts of deletions, and the erasing of a visit's documents."""
+"""Receipts of deletions, and erasure of a visit's documents."""
 
 from datetime import datetime
 from typing import Protocol
@@ -9,38 +9,38 @@ from lumimd.ports.paging import Cursor, Page
 
 
 class Deletions(Protocol):
-    """The receipts of deletions, and what the store has to forget for them.
+    """The receipts of deletions, and the documents to erase for them.
 
-    Every save is conditional on the version that was read.
+    Every save is a compare-and-set on the version that was read.
     """
 
     async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
-        """The receipt and its version; None where nothing was deleted."""
+        """The receipt and its version; None if nothing was deleted."""
         ...
 
     async def begin(self, read: Stored, deletion: Deletion, again: object = None) -> None:
-        """Delete the visit, still as it was `read`, and note the deletion in the same commit.
+        """Delete the visit that was `read`, and write the receipt in the same commit.
 
-        `again` is the version of the receipt of an earlier deletion, whose place this one takes.
+        `again` is the version of the receipt of an earlier deletion, which the new one replaces.
 
         Raises:
-            Conflict: the visit or the earlier receipt is not as it was, or the visit is held.
+            Conflict: the visit or the earlier receipt has changed, or the visit is held.
         """
         ...
 
     async def create(self, deletion: Deletion) -> None:
-        """Write a receipt of what never was a visit.
+        """Write a receipt that belongs to no visit.
 
         Raises:
-            Conflict: there is a receipt of that id.
+            Conflict: a receipt of that id exists.
         """
         ...
 
     async def save(self, read_version: object, deletion: Deletion) -> None:
-        """Write a receipt that is still as it was read.
+        """Replace a receipt by compare-and-set.
 
         Raises:
-            Conflict: it is not.
+            Conflict: it has changed since the read.
         """
         ...
 
@@ -51,7 +51,7 @@ class Deletions(Protocol):
     async def since(
         self, requested_at: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Deletion]:
-        """The next `limit` deletions that were requested then or later, the oldest first."""
+        """The next `limit` deletions requested at `requested_at` or later, the oldest first."""
         ...
 
     async def hold_of(self, visit_id: str) -> Hold | None:
@@ -69,15 +69,15 @@ class Deletions(Protocol):
     async def visits_named(
         self, user_id: str, limit: int, after: Cursor | None = None
     ) -> Page[str]:
-        """The visits that the next `limit` action items of a user belong to, the newest first."""
+        """The visits of the next `limit` action items of a user, the newest first."""
         ...
 
     async def remains(self, visit_id: str) -> bool:
-        """Whether there are documents of a visit, apart from the visit itself."""
+        """Whether any document of a visit exists, apart from the visit itself."""
         ...
 
     async def erase(self, visit_id: str) -> dict[str, int]:
-        """Delete all documents of a visit that is gone itself; how many of each kind.
+        """Delete all documents of a visit that is itself deleted; the number of each kind.
 
         The kinds: `transcript`, `history`, `actions`, `deadLetters`.
         """

@@ -1,4 +1,4 @@
-"""The feature flags as they are set now."""
+"""The current feature flags."""
 
 from typing import Protocol
 
@@ -6,8 +6,8 @@ from lumimd.policies.flags import Flags
 
 
 class FlagReader(Protocol):
-    """Tells how the switches stand."""
+    """Reads the feature flags."""
 
     async def now(self) -> Flags:
-        """How they stand now. It always has an answer."""
+        """The current flags. Never raises."""
         ...

@@ -1,13 +1,13 @@
-"""The question to a dependency whether it works."""
+"""The health check of a dependency."""
 
 from collections.abc import Awaitable, Callable
 
 Check = Callable[[], Awaitable[str]]
-"""Asks a dependency whether it works; the answer is a few words for a person.
+"""Checks a dependency; the result is a few words for a person.
 
-Raises whatever is wrong; `Unhealthy` where the dependency answers and is not well.
+Raises any error of the call; `Unhealthy` if the dependency answers that something is wrong.
 """
 
 
 class Unhealthy(Exception):
-    """The dependency answers and says something that is wrong; the message is for a person."""
+    """The dependency answers that something is wrong; the message is for a person."""

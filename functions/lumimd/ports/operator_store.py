@@ -1,4 +1,4 @@
-"""What operators ask of the documents: queries across visits, dead letters, the audit log."""
+"""Queries and writes of operators: visits of all users, dead letters, the audit log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from lumimd.domain.visit import ProcessingStatus, Stage
 from lumimd.domain.visit_line import VisitLine
 
 OVERDUE_AFTER: Final = timedelta(minutes=5)
-"""A visit that is due is looked after within the scheduler's minute; five are no accident."""
+"""The scheduler handles a due visit within a minute, so five minutes are no accident."""
 
 QUIET_AFTER: Final = timedelta(minutes=15)
-"""No try is put aside for longer than ten minutes; what did not change for fifteen stands still."""
+"""No retry waits longer than ten minutes; a visit unchanged for fifteen is stuck."""
 
 RUNNING: Final = (
     ProcessingStatus.PENDING,
@@ -26,7 +26,7 @@ RUNNING: Final = (
 
 
 class Mark(NamedTuple):
-    """Where a page of a list ends: the instant that the list is ordered by, then the id."""
+    """The end of a page: the instant by which the list is ordered, then the id."""
 
     at: datetime
     id: str
@@ -34,7 +34,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class VisitFilter:
-    """Which visits; None means any."""
+    """Conditions on visits; None means any."""
 
     status: ProcessingStatus | None = None
     user_id: str | None = None
@@ -43,7 +43,7 @@ class VisitFilter:
 
 @dataclass(frozen=True)
 class LetterFilter:
-    """Which dead letters; None means any."""
+    """Conditions on dead letters; None means any."""
 
     stage: Stage | None = None
     code: ErrorCode | None = None
@@ -54,14 +54,14 @@ class LetterFilter:
 
 @dataclass(frozen=True)
 class FoundLetter:
-    """A dead letter as it was read. `version` means something to the store alone."""
+    """A dead letter as it was read. Only the store interprets `version`."""
 
     letter: DeadLetter
     version: object
 
 
 class AuditOutcome(StrEnum):
-    """What became of what was begun."""
+    """The outcome of an audited action."""
 
     BEGUN = "begun"
     DONE = "done"
@@ -70,11 +70,11 @@ class AuditOutcome(StrEnum):
 
 
 class AuditEntry(Document):
-    """One thing that somebody did, or read, and what it changed.
+    """One audited action or read by an operator, and its effect.
 
-    `target` is what it was done to (a visit's id, a queue's name), `before` and `after` are codes
-    and settings, never a word of a visit. An entry that stays `begun` belongs to somebody whose
-    process ended in the middle: it may or may not have been done.
+    `target` is a visit's id or a queue's name; `before` and `after` are codes and settings, never
+    a word of a visit. An entry stays `begun` if the operator's process ended in the middle: the
+    action may or may not have happened.
     """
 
     entry_id: str
@@ -92,42 +92,42 @@ class AuditEntry(Document):
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which entries; None means any."""
+    """Conditions on entries; None means any."""
 
     actor: str | None = None
     target: str | None = None
 
 
 COMPLETED_FIELDS: Final = {"after", "outcome", "code", "ended_at"}
-"""What is added to an entry once it is known what came of it."""
+"""The fields that are added to an entry when the action ends."""
 
 
 class OperatorStore(Protocol):
-    """Queries over everybody's visits. Lists go from the newest to the oldest.
+    """Queries over the visits of all users. Lists go from the newest to the oldest.
 
-    Every method may raise `Transient`. A document that cannot be read is logged and passed over.
+    Every method may raise `Transient`. An unreadable document is logged and skipped.
     """
 
     async def visits(
         self, wanted: VisitFilter, limit: int, after: Mark | None = None
     ) -> Sequence[VisitLine]:
-        """At most `limit` visits by `updated_at`; `after` is `mark_of` the page's last one."""
+        """At most `limit` visits by `updated_at`; `after` is `mark_of` the last one of the page."""
         ...
 
     async def much_retried(self, at_least: int, limit: int) -> Sequence[VisitLine]:
-        """At most `limit` visits that were retried `at_least` so often, the most often first."""
+        """At most `limit` visits with `at_least` retries or more, the most retried first."""
         ...
 
     async def stuck(self, now: datetime, limit: int) -> Sequence[VisitLine]:
-        """At most `limit` visits that ought to move and do not, the longest unchanged first.
+        """At most `limit` stuck visits, the longest unchanged first.
 
-        Not at their end, with a recording, and either overdue since `OVERDUE_AFTER` or unchanged
-        since `QUIET_AFTER`.
+        A visit is stuck if it is not terminal, has a recording, and is either overdue for
+        `OVERDUE_AFTER` or unchanged for `QUIET_AFTER`.
         """
         ...
 
     async def counts(self) -> Mapping[ProcessingStatus, int]:
-        """How many visits there are, by status; every status is there."""
+        """The number of visits per status; every status is present."""
         ...
 
     async def letters(
@@ -141,38 +141,38 @@ class OperatorStore(Protocol):
         ...
 
     async def save_letter(self, read: FoundLetter, letter: DeadLetter) -> None:
-        """Write a dead letter that is still as it was read.
+        """Replace a dead letter by compare-and-set.
 
         Raises:
-            Conflict: it is not, or is gone.
+            Conflict: it has changed since the read, or is gone.
         """
         ...
 
     async def append_audit(self, entry: AuditEntry) -> None:
-        """Add an entry that does not exist yet.
+        """Add a new entry.
 
         Raises:
-            Conflict: it exists; nothing in the log is ever written over.
+            Conflict: the entry exists; the log is append-only.
         """
         ...
 
     async def complete_audit(self, entry: AuditEntry) -> None:
-        """Add to an entry what came of it; who, when and what stay as they were written.
+        """Add the outcome to an entry; actor, instant, action and target stay as they are.
 
         Raises:
-            Conflict: there is no such entry, or it is complete already.
+            Conflict: there is no such entry, or it is already complete.
         """
         ...
 
     async def audit(
         self, wanted: AuditFilter, limit: int, after: Mark | None = None
     ) -> Sequence[AuditEntry]:
-        """At most `limit` entries by `at`; `after` is `mark_of` the page's last one."""
+        """At most `limit` entries by `at`; `after` is `mark_of` the last one of the page."""
         ...
 
 
 def mark_of(item: VisitLine | DeadLetter | AuditEntry) -> Mark:
-    """Where a page that ends with `item` ends."""
+    """The end of a page that ends with `item`."""
     match item:
         case VisitLine():
             return Mark(item.updated_at, item.visit_id)
@@ -183,8 +183,8 @@ def mark_of(item: VisitLine | DeadLetter | AuditEntry) -> Mark:
 
 
 def is_stuck(visit: VisitLine, now: datetime) -> bool:
-    """Whether the visit ought to move and does not."""
+    """Whether the visit is stuck: it should progress and does not."""
     if visit.processing_status.is_terminal or visit.audio is None:
-        return False  # at its end, or waiting for its owner
+        return False  # terminal, or waiting for its owner
     overdue = visit.wake_at is not None and visit.wake_at <= now - OVERDUE_AFTER
     return overdue or visit.updated_at <= now - QUIET_AFTER

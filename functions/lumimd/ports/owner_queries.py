@@ -1,4 +1,4 @@
-"""What a user has: their visits by group, their batches, their action items, what they used."""
+"""The documents of one user: visits by group, batches, action items, profile, usage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ from lumimd.ports.paging import Page
 
 @dataclass(frozen=True)
 class ListPosition:
-    """Where a page of a list ended: the instant and the id of its last item."""
+    """The end of a page of a list: the instant and the id of its last item."""
 
     created_at: datetime
     id: str
 
 
 class Used(Document):
-    """What a user's visits since some day came to."""
+    """The number of a user's visits since a day, and their seconds of audio."""
 
     visits: int
     audio_seconds: float
 
 
 class OwnerQueries(Protocol):
-    """Reads across the documents of one user, and writes to their action items.
+    """Queries over the documents of one user, and writes of action items.
 
-    Lists are newest first; `after` is the last item of the page before. A document that cannot be
-    read is logged and passed over; a list is shorter than its limit at the end alone.
+    Lists are newest first; `after` is the last item of the previous page. An unreadable document
+    is logged and skipped; a list is shorter than its limit only at the end.
     """
 
     async def visits(
@@ -44,11 +44,11 @@ class OwnerQueries(Protocol):
         after: ListPosition | None = None,
         leave_out_archived: bool = False,
     ) -> Page[Visit]:
-        """At most `limit` visits of a group, or of all, and which were passed over for them."""
+        """At most `limit` visits of a group, or of all groups, and the ids that were skipped."""
         ...
 
     async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:
-        """The visits of one batch, all of them, as they are at one moment; oldest first."""
+        """All visits of one batch, read at one instant; oldest first."""
         ...
 
     async def actions(
@@ -59,7 +59,7 @@ class OwnerQueries(Protocol):
         completed: bool | None = None,
         after: ListPosition | None = None,
     ) -> Sequence[Action]:
-        """At most `limit` action items; those that are (not) completed, or all."""
+        """At most `limit` action items: all, or only those that are (not) completed."""
         ...
 
     async def action(self, action_id: str) -> StoredAction | None:
@@ -67,11 +67,11 @@ class OwnerQueries(Protocol):
         ...
 
     async def was_retired(self, user_id: str, action_id: str) -> bool:
-        """Whether a visit of the user had this action item before its summary was made again."""
+        """Whether a visit of the user had this action item in an earlier summary."""
         ...
 
     async def add_action(self, action: Action) -> StoredAction:
-        """Write an action item that does not exist yet.
+        """Write a new action item.
 
         Raises:
             Conflict: it exists, or its visit is under legal hold.
@@ -79,29 +79,29 @@ class OwnerQueries(Protocol):
         ...
 
     async def save_action(self, read: StoredAction, action: Action) -> StoredAction:
-        """Write an action item that is still as it was `read`.
+        """Replace an action item by compare-and-set.
 
         Raises:
-            Conflict: it is not, or is gone, or its visit is under legal hold.
+            Conflict: it has changed, is gone, or its visit is under legal hold.
         """
         ...
 
     async def remove_action(self, read: StoredAction) -> None:
-        """Remove an action item that is still as it was `read`.
+        """Remove an action item by compare-and-set.
 
         Raises:
-            Conflict: it is not, or is gone, or its visit is under legal hold.
+            Conflict: it has changed, is gone, or its visit is under legal hold.
         """
         ...
 
     async def profile(self, user_id: str) -> Profile:
-        """What is known of a user."""
+        """The profile of a user; defaults if none is stored."""
         ...
 
     async def forget(self, user_id: str) -> None:
-        """Delete what is known of a user apart from visits."""
+        """Delete the profile of a user."""
         ...
 
     async def used(self, user_id: str, since: datetime) -> Used:
-        """What the visits that were created since then came to."""
+        """The number of visits created since `since`, and their seconds of audio."""
         ...

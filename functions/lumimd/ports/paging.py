@@ -1,4 +1,4 @@
-"""Paging cursors: a page names the place of its last document, readable or not."""
+"""Paging cursors: a page ends at the position of its last document, readable or not."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Cursor(NamedTuple):
-    """Where a page ended: the stored value that the query orders by, then the document's id."""
+    """The end of a page: the stored value by which the query is ordered, then the document's id."""
 
     value: Any
     id: str
@@ -16,11 +16,11 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """The documents of one page that could be read, in order.
+    """The readable documents of one page, in order.
 
-    `cursor` is the place of the page's last document, readable or not; None at the end of the
-    query. `unreadable` are the ids that were passed over: they stay as they are, for a release
-    that can read them.
+    `cursor` is the position of the page's last document, readable or not; None at the end of the
+    query. `unreadable` are the ids that were skipped: these documents stay as they are, for a
+    release that can read them.
     """
 
     items: tuple[T, ...]
@@ -29,12 +29,12 @@ class Page(Generic[T]):
 
     @property
     def read(self) -> int:
-        """How many documents the page cost."""
+        """The number of documents that the page read."""
         return len(self.items) + len(self.unreadable)
 
 
 async def pages(ask: Callable[[Cursor | None], Awaitable[Page[T]]]) -> AsyncIterator[Page[T]]:
-    """Every page of a query, to its end; `ask` gets the cursor of the page before.
+    """Every page of a query, to its end; `ask` gets the cursor of the previous page.
 
     Raises:
         Transient: the store is not available.

@@ -8,28 +8,28 @@ from lumimd.ports.paging import Cursor, Page
 
 
 class RetentionQueries(Protocol):
-    """The visits by age, page by page, the oldest first: for retention and reconciliation."""
+    """The visits by age, page by page, the oldest first."""
 
     async def with_audio(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """The next `limit` visits so old on which no erasure of the recording is on record."""
+        """The next `limit` visits created by then, without a recorded erasure of the recording."""
         ...
 
     async def between(
         self, created_after: datetime, before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """The next `limit` visits that were created in that time."""
+        """The next `limit` visits created in that period."""
         ...
 
     async def waiting(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """The next `limit` visits so old that are still `pending`."""
+        """The next `limit` visits created by then that are still `pending`."""
         ...
 
     async def older(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """The next `limit` visits so old."""
+        """The next `limit` visits created by then."""
         ...

@@ -1,4 +1,4 @@
-"""What may be asked of the task queues and of the scheduler, as roles."""
+"""An operator's control of the task queues and of the scheduler, as roles."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from lumimd.domain.document import Document
 
 
 class RunState(StrEnum):
-    """Whether tasks are handed out, or calls made."""
+    """Whether a queue hands out tasks, or a schedule makes calls."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -19,7 +19,7 @@ class RunState(StrEnum):
 class QueueState(Document):
     """A task queue. `waiting` counts its tasks; `waiting_is_more`: there are more than counted.
 
-    `retrying` of them were answered before, and not with success.
+    `retrying` of them had a first answer that was no success.
     """
 
     name: str
@@ -33,7 +33,7 @@ class QueueState(Document):
 
 
 class ScheduleState(Document):
-    """A scheduled call. `last_code` is how the last one ended: 0 is well, None before the first."""
+    """A scheduled call. `last_code` is the last outcome: 0 is success, None before the first."""
 
     name: str
     state: RunState
@@ -47,8 +47,8 @@ class ScheduleState(Document):
 class QueueControl(Protocol):
     """The task queues of the deployment, by their short names.
 
-    Every method may raise `Transient`; those that take a name raise `OperatorRefused` for one that
-    does not exist.
+    Every method may raise `Transient`; the methods with a name raise `OperatorRefused` if no such
+    queue exists.
     """
 
     async def all(self) -> Sequence[QueueState]:
@@ -56,7 +56,7 @@ class QueueControl(Protocol):
         ...
 
     async def pause(self, name: str) -> QueueState:
-        """Hand out no more tasks; those that are created meanwhile wait."""
+        """Hand out no more tasks; new tasks wait."""
         ...
 
     async def resume(self, name: str) -> QueueState:
@@ -72,7 +72,7 @@ class ScheduleControl(Protocol):
         ...
 
     async def run(self, name: str) -> ScheduleState:
-        """Make the call now, whatever its schedule says."""
+        """Make the call now, whichever time its schedule gives."""
         ...
 
     async def pause(self, name: str) -> ScheduleState:

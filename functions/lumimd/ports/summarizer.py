@@ -8,28 +8,28 @@ from lumimd.domain.transcript import Transcript
 
 
 class Summarizer(Protocol):
-    """Whoever can tell what was said in a visit."""
+    """A source of structured summaries of visits."""
 
     source: Source
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        """The structured summary, as far as it could be read.
+        """The structured summary, as far as it was readable.
 
         Raises:
             BadAnswer: the model was paid, and its answer is no summary.
-            NotCharged: the request was refused before any work; there will be none.
-            Permanent: there will be none of this transcript, and it was paid for.
-            Unanswered: there may be one later, and this call may have been paid for.
+            NotCharged: the provider refused the request before any work; a retry does not help.
+            Permanent: this transcript gets no summary, and the call was charged.
+            Unanswered: a retry may succeed, and this call may have been charged.
             ProviderRefuses: the provider refuses this deployment.
-            Transient: there may be one later.
+            Transient: a retry may succeed.
         """
         ...
 
 
 @runtime_checkable
 class AskedAgain(Protocol):
-    """A summarizer that is asked in another way after a bad answer."""
+    """A summarizer that changes its request after a bad answer."""
 
     def after(self, bad: BadAnswer) -> Summarizer:
-        """The summarizer for the second ask."""
+        """The summarizer for the second request."""
         ...

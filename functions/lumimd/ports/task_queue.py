@@ -1,15 +1,15 @@
-"""Work handed to another invocation."""
+"""The task queue, as a role."""
 
 from typing import Protocol
 
 
 class TaskQueue(Protocol):
-    """Work handed to another invocation."""
+    """Hands work to another invocation."""
 
     async def request_summary(self, visit_id: str, attempt: int, request: int) -> None:
-        """Have `summarize_visit` called with these ids. The same three ids are the same task."""
+        """Create a task that calls `summarize_visit` with these ids; the same ids are one task."""
         ...
 
     async def forget(self, visit_id: str, attempt: int, request: int) -> bool:
-        """Delete the task of these ids; whether it was still there."""
+        """Delete the task of these ids; whether it still existed."""
         ...

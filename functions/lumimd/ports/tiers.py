@@ -6,8 +6,8 @@ from lumimd.policies.tiers import Tier
 
 
 class Tiers(Protocol):
-    """What the users have subscribed to; read each time, so a change counts from the next call."""
+    """The tiers of users; read at each call, so a change applies from the next call."""
 
     async def of(self, user_id: str) -> Tier:
-        """The tier of the user; the default when nothing is known. May raise `Transient`."""
+        """The tier of the user; the default if none is stored. May raise `Transient`."""
         ...

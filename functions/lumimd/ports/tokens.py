@@ -1,4 +1,4 @@
-"""Who is calling: what an ID token says, once somebody has verified it."""
+"""The identity of a caller: the claims of a verified ID token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from lumimd.domain.ids import is_user_id
 from lumimd.ports.clock import Clock
 
 SKEW_S: Final = 10
-"""What the clocks of two machines may differ by."""
+"""The tolerated difference between the clocks of two machines."""
 
 
 @dataclass(frozen=True)
 class User:
-    """A caller whose token was verified. `is_admin` is the custom claim `admin: true`."""
+    """A caller with a verified token. `is_admin` is the custom claim `admin: true`."""
 
     user_id: str
     is_admin: bool = False
 
 
 class TokenFault(StrEnum):
-    """Why a token is refused."""
+    """The reason why a token is refused."""
 
     INVALID = "invalid"
     EXPIRED = "expired"
@@ -32,7 +32,7 @@ class TokenFault(StrEnum):
 
 
 class TokenRefused(Exception):
-    """The token is not to be believed. It is never part of the message."""
+    """The token is invalid. The message never contains the token."""
 
     def __init__(self, fault: TokenFault) -> None:
         super().__init__(fault.value)
@@ -40,26 +40,26 @@ class TokenRefused(Exception):
 
 
 class Tokens(Protocol):
-    """Whoever can tell a good token from a bad one."""
+    """Verifies ID tokens."""
 
     async def verify(self, token: str) -> User:
-        """The user whom the token was issued to, for this project and not too long ago.
+        """The user of a token that was issued for this project and has not expired.
 
         Raises:
             TokenRefused: forged, for another audience, expired, revoked, or its user is disabled.
-            Transient: nobody can tell at the moment.
+            Transient: the token cannot be verified at the moment.
         """
         ...
 
 
 def user_of(claims: Mapping[str, Any], clock: Clock) -> User:
-    """The user whom verified claims are about.
+    """The user of verified claims.
 
-    An emulator's tokens carry no signature, and the SDK does not look at when they expire; so it is
-    looked at here once more.
+    An emulator's tokens carry no signature, and the SDK does not check their expiry, so this
+    function checks the expiry again.
 
     Raises:
-        TokenRefused: the token has expired, or its user has an id that no path may have.
+        TokenRefused: the token has expired, or the user id is not allowed in a path.
     """
     expires_at, user_id = claims.get("exp"), claims.get("sub")
     if not isinstance(expires_at, int | float) or not isinstance(user_id, str):

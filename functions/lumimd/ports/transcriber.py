@@ -25,7 +25,7 @@ class Transcribed:
 
 @dataclass(frozen=True)
 class Failed:
-    """The job ended with an error. `is_transient`: another try may well succeed."""
+    """The job ended with an error. `is_transient`: another try may succeed."""
 
     code: ErrorCode
     is_transient: bool
@@ -33,7 +33,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Job:
-    """A transcription job as the provider knows it. `audio_url` is the URL that it was given."""
+    """A transcription job as the provider knows it. `audio_url` is the URL of the order."""
 
     transcript_id: str
     audio_url: str
@@ -42,7 +42,7 @@ class Job:
 
 @dataclass(frozen=True)
 class KnownJob:
-    """A job as the provider's list shows it; `ordered_at` where the list tells."""
+    """A job in the provider's list; `ordered_at` if the list has it."""
 
     transcript_id: str
     audio_url: str
@@ -56,9 +56,9 @@ class Transcriber(Protocol):
     provider: str
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
-        """Order a transcript and return the job's id. This is what costs money.
+        """Order a transcript and return the job's id. The provider bills this call.
 
-        Never repeated here: after a time-out nobody knows whether the order arrived.
+        Not idempotent and billed: adapters must not retry; after a timeout the outcome is unknown.
         """
         ...
 
@@ -73,29 +73,29 @@ class Transcriber(Protocol):
     async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
         """The id of the newest job for this generation of the recording that has not failed.
 
-        Jobs `without` which it is looked for are passed over.
+        Jobs in `without` are skipped.
         """
         ...
 
     async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
         """The next jobs of the provider's list, the newest first.
 
-        Jobs that were deleted have another URL.
+        Deleted jobs have another URL.
         """
         ...
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
-        """The ids of the recent jobs for recordings below `folder`, failed ones too."""
+        """The ids of the recent jobs for recordings below `folder`, including failed ones."""
         ...
 
     async def delete(self, transcript_id: str) -> bool:
-        """Have the provider forget the job and its transcript; whether it was still there.
+        """Delete the job and its transcript at the provider; whether it still existed.
 
         Raises:
-            Transient: not now; a job that is still running cannot be deleted.
+            Transient: try again later; the provider does not delete a running job.
         """
         ...
 
 
 class JobGone(Exception):
-    """The provider does not know the job: deleted, expired, or never there."""
+    """The provider does not know the job: deleted, expired, or never ordered."""

@@ -7,13 +7,13 @@ from lumimd.policies.priorities import Priority
 
 
 class TurnCounters(Protocol):
-    """The last turn that each flow was given. May raise `Transient`."""
+    """Draws the turns of the flows. May raise `Transient`."""
 
     async def draw(self, user_id: str, priority: Priority, after: int, expires_at: datetime) -> int:
-        """One more than the flow's last turn and than `after`; it is the flow's last one now.
+        """The flow's next turn: one more than both its last turn and `after`.
 
-        All at once: a user's five hundred events in the same second draw as many turns. A call
-        whose answer is lost leaves a gap, which does no harm.
+        Atomic: five hundred concurrent events of one user draw five hundred turns. A lost answer
+        leaves a gap, which does no harm.
         """
         ...
 

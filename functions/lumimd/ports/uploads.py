@@ -1,4 +1,4 @@
-"""Where a recording is to be uploaded."""
+"""The destination of an upload."""
 
 from typing import Protocol
 
@@ -8,10 +8,10 @@ from lumimd.domain.media_types import TYPES, essence
 
 
 class UploadPlace(Document):
-    """Where to upload, by whichever way the client likes: by path or by `url`.
+    """The destination of an upload, by `path` or by `url`; the client chooses.
 
     `url` is a resumable session of Cloud Storage (PUT the recording there, RFC 7233 ranges), good
-    for one recording; None where none could be opened. With the Firebase SDK, `path` is enough.
+    for one recording; None if no session could be opened. The Firebase SDK needs only `path`.
     """
 
     bucket: str
@@ -22,18 +22,18 @@ class UploadPlace(Document):
 
 
 class Uploads(Protocol):
-    """Whoever knows the bucket of the recordings."""
+    """Gives clients a destination in the bucket of the recordings."""
 
     async def place(self, path: str, content_type: str, origin: str | None) -> UploadPlace:
-        """Where to upload. `origin` is the web page that will, if any: the bucket's CORS wants it.
+        """The destination. `origin`: the uploading web page, if any; the bucket's CORS requires it.
 
-        A session that cannot be opened is left out: nobody is kept from recording for its sake.
+        An adapter that cannot open a session omits it, so that the client can still record.
         """
         ...
 
 
 def recording_path(user_id: str, visit_id: str, content_type: str) -> str:
-    """Where the recording of a visit belongs (`audio.recording_of` reads it back).
+    """The path of the recording of a visit (`audio.recording_of` parses it).
 
     `content_type` may carry parameters; its essence is one of `TYPES`.
     """

@@ -1,4 +1,4 @@
-"""Numbers of documents, as the store counts them."""
+"""The numbers of documents, counted by the store."""
 
 from datetime import datetime
 from typing import Protocol
@@ -7,12 +7,12 @@ from lumimd.domain.visit import ProcessingStatus
 
 
 class VisitCounts(Protocol):
-    """Numbers of documents, as the store counts them."""
+    """The numbers of documents, counted by the store."""
 
     async def visits(self, status: ProcessingStatus) -> int:
-        """Visits in this status."""
+        """The number of visits in this status."""
         ...
 
     async def open_dead_letters(self, last_seen_before: datetime) -> int:
-        """Dead letters that nobody has retried or discarded since then."""
+        """The number of dead letters last seen before then and neither retried nor discarded."""
         ...

@@ -12,14 +12,14 @@ from lumimd.ports.paging import Cursor, Page
 
 
 class VisitStore(Protocol):
-    """The documents. Every save is conditional on the version that was read."""
+    """The visit documents. Every save is a compare-and-set on the version that was read."""
 
     async def get(self, visit_id: str) -> Stored | None:
         """The visit, or None."""
         ...
 
     async def create(self, commit: Commit) -> Stored:
-        """Write a visit that does not exist yet.
+        """Write a new visit.
 
         Raises:
             Conflict: it exists, or was deleted.
@@ -27,10 +27,10 @@ class VisitStore(Protocol):
         ...
 
     async def save(self, read: Stored, commit: Commit) -> Stored:
-        """Write a visit that is still as it was `read`.
+        """Replace a visit by compare-and-set.
 
         Raises:
-            Conflict: it is not, or is gone.
+            Conflict: it has changed since the read, or is gone.
         """
         ...
 
@@ -43,10 +43,10 @@ class VisitStore(Protocol):
         ...
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
-        """The stored utterances in order; empty when there are none.
+        """The stored utterances in order; empty if there are none.
 
         Raises:
-            UnreadableDocument: of any page; a part of a transcript is none.
+            UnreadableDocument: a page is unreadable; an incomplete transcript is never returned.
         """
         ...
 
@@ -59,9 +59,9 @@ class VisitStore(Protocol):
         ...
 
     async def stored_actions(self, visit_id: str) -> Sequence[StoredAction]:
-        """The same with the versions that a save may ask for."""
+        """The action items of a visit with the versions for a compare-and-set."""
         ...
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
-        """Why the visit failed, or None."""
+        """The dead letter of a failed visit, or None."""
         ...

@@ -1,5 +1,5 @@
-"""What the rules know of medical speech, one concern a module.
+"""Rules that read medical speech, one concern per module.
 
-words -> sentences -> (medications | diagnoses | plans) -> overview: each reads only what stands
-before it, and nothing here does I/O beyond reading the word lists that lie beside the modules.
+words -> sentences -> (medications | diagnoses | plans) -> overview: each module reads only the
+results of the earlier ones. The only I/O is reading the word lists beside the modules.
 """

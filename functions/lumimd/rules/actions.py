@@ -1,4 +1,4 @@
-"""What the patient has to do after the visit: the clinician's imperatives."""
+"""The patient's tasks after the visit: the clinician's imperatives."""
 
 import re
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ _ALSO_A_NOUN: Final = re.compile(
         """
     )
 )
-"""Verbs that need an 'I want you to' or a 'please' before them, or the start of a sentence."""
+"""Verbs that count only after 'I want you to' or 'please', or at the start of a sentence."""
 
 _CONDITIONAL: Final = re.compile(r"\b(?:if|unless|in case)\b(?! (?:you can|possible|needed))")
 _COMMANDED: Final = re.compile(r"\b(?:you|please|sure)\b")
@@ -65,7 +65,7 @@ _FEWEST_WORDS: Final = 3
 
 @dataclass(frozen=True)
 class Action:
-    """An imperative for the patient, when it is due, and the ids of the utterances that say so."""
+    """An imperative for the patient, its due time, and the ids of the utterances that say so."""
 
     text: str
     due: str | None
@@ -73,7 +73,7 @@ class Action:
 
 
 def actions_in(visit: Discourse) -> list[Action]:
-    """What the patient is told to do, in order, each text once."""
+    """The clinician's instructions to the patient, in order, each text once."""
     found: dict[str, Action] = {}
     for at, sentence in enumerate(visit.sentences):
         if asks(sentence):
@@ -104,7 +104,7 @@ def _actions(visit: Discourse, at: int) -> Iterator[Action]:
             continue
         text, evidence = sentence.said(act, end), sentence.evidence(start, end)
         if pronoun := _REFERS_BACK.search(words):
-            # 'Take it with food' tells nothing without the name of the drug.
+            # 'Take it with food' says nothing without the name of the drug.
             if not pronoun["verb"]:
                 continue
             drug = visit.antecedent(at, act + pronoun.start("it"))
@@ -119,5 +119,5 @@ def _actions(visit: Discourse, at: int) -> Iterator[Action]:
 
 
 def _is_our_own(before: str) -> bool:
-    """Whether the verb goes on with what the clinician does: 'I will look and check ...'."""
+    """Whether the verb continues the clinician's own action: 'I will look and check ...'."""
     return bool(_OURS.search(" ".join(before.split()[-_OUR_WORDS:])))

@@ -1,4 +1,4 @@
-"""Where a plan ends in speech that has few full stops, and by when it is due."""
+"""The end of a plan in speech with few full stops, and its due time."""
 
 import re
 from typing import Final
@@ -8,7 +8,7 @@ from lumimd.rules.sentences import Sentence, as_sentence
 from lumimd.rules.words import SENTENCE_ENDS
 
 RUN_ON_WORDS: Final = 24
-"""A longer sentence is speech without full stops: it ends where the next thought begins."""
+"""A longer sentence is speech without full stops; the plan ends before the next thought."""
 
 MAX_CLAUSE_WORDS: Final = 32
 
@@ -57,7 +57,7 @@ _DUE: Final = re.compile(
 
 
 _SPLICED: Final = re.compile(
-    # Two sentences with a comma or nothing between them: 'come back in May, call us if ...'.
+    # Two sentences with a comma or no mark between them: 'come back in May, call us if ...'.
     one_line(
         r"""
         (?<! please)(?<! and)(?<! to)(?<! or)(?<! you)(?<! should)(?<! can)(?<! just)(?<! then)
@@ -79,7 +79,7 @@ _LOOSE_END: Final = re.compile(
 def clause_end(sentence: Sentence, start: int, opening_words: int = 6) -> int:
     """The character at which the clause that begins at `start` ends.
 
-    Short sentences end with their mark, less an 'okay?'; others where the next thought begins,
+    Short sentences end at their mark, without an 'okay?'. Longer ones end before the next thought,
     but not within the first `opening_words`, which hold the clause's own 'I want you to'.
     """
     rest = sentence.plain[start:]
@@ -101,7 +101,7 @@ def clause_end(sentence: Sentence, start: int, opening_words: int = 6) -> int:
 
 
 def due_in(sentence: Sentence, start: int, end: int) -> str | None:
-    """When the clause says that it is due, in its own words; None where it does not."""
+    """The due time in the words of the clause; None if the clause has none."""
     match = _DUE.search(sentence.plain, start, end)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""What was decided about a drug, and what remains when statements disagree."""
+"""Decisions about drugs, and the agreement of several statements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ class Decision:
 
 
 def agreed_on(decided: Sequence[Decision]) -> list[Decision]:
-    """One decision a drug. A drug both stopped and started is left out: nobody can tell."""
+    """One decision per drug. A drug both stopped and started is ambiguous and left out."""
     by_substance: dict[str, list[Decision]] = {}
     for decision in decided:
         by_substance.setdefault(decision.substance, []).append(decision)
@@ -42,6 +42,6 @@ def agreed_on(decided: Sequence[Decision]) -> list[Decision]:
 
 
 def _the_only(said: set[str | None]) -> str | None:
-    """What was said, where it was said once or always alike; None where statements differ."""
+    """The only value that was said; None if there is none, or if the statements differ."""
     values = said - {None}
     return values.pop() if len(values) == 1 else None

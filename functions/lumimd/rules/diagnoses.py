@@ -91,15 +91,15 @@ _DENIED_AFTER: Final = re.compile(
 )
 _NEAR_WORDS: Final = 9
 _NEGATED_WORDS: Final = 5
-"""How far a negation reaches to the right, in speech that may have no full stops."""
+"""Words to the right that a negation covers, in speech that may have no full stops."""
 
 _UNSURE_TERMS: Final = frozenset(("stroke", "heart attack", "obesity", "menopause"))
-"""Mostly spoken of as a danger or an event of the past, so a bare 'this is' is not enough."""
+"""Mostly named as a danger or a past event, so a bare 'this is' does not suffice."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A condition as it was named, its usual name, and the ids of the utterances that say so."""
+    """A condition as spoken, its usual name, and the ids of the utterances that say so."""
 
     condition: str
     name: str
@@ -107,7 +107,7 @@ class Finding:
 
 
 def findings_in(sentences: Sequence[Sentence]) -> list[Finding]:
-    """The conditions asserted, each once, in the order in which they were first named."""
+    """The asserted conditions, each once, in the order of their first mention."""
     found: dict[str, Finding] = {}
     for sentence in sentences:
         if sentence.role is Role.PATIENT or asks(sentence):
@@ -116,7 +116,7 @@ def findings_in(sentences: Sequence[Sentence]) -> list[Finding]:
             known = found.get(finding.condition)
             if known:
                 evidence = tuple(dict.fromkeys(known.evidence + finding.evidence))
-                # 'Type 2 diabetes' says more than 'diabetes'.
+                # 'Type 2 diabetes' is more precise than 'diabetes'.
                 longer = max(known, finding, key=lambda each: len(each.name))
                 finding = Finding(finding.condition, longer.name, evidence)
             found[finding.condition] = finding

@@ -1,4 +1,4 @@
-"""What sentences mean together: 'that one', and a dose that follows a sentence later."""
+"""References between sentences: 'that one', and a dose that follows a sentence later."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from lumimd.rules.regimens import Regimen, read_regimen
 from lumimd.rules.sentences import Sentence
 
 REACH: Final = 4
-"""How many sentences back 'that one' may refer to a drug."""
+"""Sentences back in which 'that one' may find its drug."""
 
 CONTINUES_WITHIN: Final = 3
-"""How many sentences later the dose may follow; the patient's 'okay' is one of them."""
+"""Sentences in which the dose may still follow, including the patient's 'okay'."""
 
 BACKCHANNEL_WORDS: Final = 4
 
@@ -28,7 +28,7 @@ class Named:
 
     @property
     def name(self) -> str:
-        """As transcribed, even when misheard: a silent correction could name another drug."""
+        """As transcribed, even if misheard: a silent correction could name another drug."""
         return self.sentence.said(self.mention.start, self.mention.end)
 
     @property
@@ -37,7 +37,7 @@ class Named:
         return self.sentence.evidence(self.mention.start, self.mention.end)
 
     def decided(self, kind: Kind, regimen: Regimen, evidence: tuple[str, ...]) -> Decision:
-        """The decision about this drug; `evidence` is of the words that decide."""
+        """The decision about this drug; `evidence` covers the deciding words."""
         return Decision(
             kind=kind,
             substance=self.mention.drug.substance,
@@ -61,7 +61,7 @@ class Discourse:
         return cls(sentences, [mentions_in(sentence) for sentence in sentences])
 
     def antecedent(self, at: int, start: int) -> Named | None:
-        """The one drug that 'it', said at `start` of sentence `at`, can only mean."""
+        """The one drug that 'it', at `start` of sentence `at`, can mean; None if ambiguous."""
         for back in range(at, max(-1, at - REACH - 1), -1):
             sentence, end = self.sentences[back], start if back == at else None
             if OTHER_HABIT.search(sentence.plain[:end]):
@@ -73,11 +73,11 @@ class Discourse:
         return None
 
     def was_named_before(self, at: int, substance: str) -> bool:
-        """Whether anyone spoke of the drug earlier: the patient may take it already."""
+        """Whether any speaker named the drug earlier: the patient may take it already."""
         return any(m.drug.substance == substance for named in self.mentions[:at] for m in named)
 
     def continued(self, at: int, regimen: Regimen) -> tuple[Regimen, tuple[str, ...]]:
-        """The regimen completed by what the same speaker says next, and where that was said."""
+        """The regimen completed by the same speaker's next words, and their evidence."""
         speaker = self.sentences[at].speaker
         if self.sentences[at].words[-1].plain[-1].isdigit():
             # 'Twelve. Five milligrams': the recognizer cut a number in two.

@@ -9,7 +9,7 @@ from lumimd.rules.sentences import Sentence
 from lumimd.rules.words import words_of
 
 MIN_MISHEARD_LETTERS: Final = 7
-"""Shorter names lie too close to ordinary words to be guessed."""
+"""Shorter names are too similar to ordinary words for a guess."""
 
 MIN_CONSONANTS: Final = 5
 
@@ -36,7 +36,7 @@ _SOUNDS_LIKE_A_DRUG: Final = frozenset(("aspiring", "morphing"))
 
 
 class Drug(NamedTuple):
-    """A substance; `certain` is false where only a dose beside the name makes it a drug."""
+    """A substance; `certain` is false for a name that is a drug only beside a dose."""
 
     substance: str
     certain: bool
@@ -62,7 +62,7 @@ def mentions_in(sentence: Sentence) -> tuple[Mention, ...]:
     return tuple(
         mention
         for mention in _mentions(sentence.plain.split(" "))
-        # A name broken between two utterances is in neither, so nothing could be its evidence.
+        # A name broken between two utterances is in neither, so no utterance is its evidence.
         if len(sentence.evidence(mention.start, mention.end)) == 1
     )
 
@@ -89,7 +89,7 @@ def _known(lexicon: _Lexicon, words: Sequence[str], at: int) -> tuple[int, Drug]
 
 
 def _rejoined(lexicon: _Lexicon, words: Sequence[str], at: int) -> tuple[int, Drug] | None:
-    """A long name that the recognizer wrote as two words, 'metform in': the same letters."""
+    """A long name that the recognizer wrote as two words with the same letters: 'metform in'."""
     if at + 1 < len(words) and len(words[at]) + len(words[at + 1]) >= MIN_MISHEARD_LETTERS:
         drug = lexicon.single_words.get(words[at] + words[at + 1])
         if drug is not None:
@@ -99,10 +99,10 @@ def _rejoined(lexicon: _Lexicon, words: Sequence[str], at: int) -> tuple[int, Dr
 
 @lru_cache(maxsize=20_000)
 def _misheard(word: str) -> Drug | None:
-    """The one generic name that `word` must be a mishearing of, if there is exactly one.
+    """The one generic name that `word` mishears; None if there is none, or more than one.
 
-    Either a letter or two differ, or only vowels do, which speech blurs: 'matoepralol'. Brands are
-    not guessed: many are one letter from an ordinary word (concert, ambient).
+    A letter or two differ, or only vowels, which speech blurs: 'matoepralol'. Brands are not
+    guessed: many are one letter from an ordinary word (concert, ambient).
     """
     if len(word) < MIN_MISHEARD_LETTERS or not word.isascii() or word in _SOUNDS_LIKE_A_DRUG:
         return None
@@ -125,7 +125,7 @@ def _consonants(word: str) -> str:
 
 
 def _within(word: str, other: str, edits: int) -> bool:
-    """Whether `word` becomes `other` by at most `edits` letters put in, left out or replaced."""
+    """Whether at most `edits` insertions, deletions or replacements turn `word` into `other`."""
     if abs(len(word) - len(other)) > edits:
         return False
     above = list(range(len(other) + 1))

@@ -63,7 +63,7 @@ _RATES: Final = ("once", "twice", "three", "four", "five", "six", "every ")
 
 
 def frequency_at(plain: str, at: int) -> tuple[str, int] | None:
-    """The frequency that begins at the character `at`, in plain words, and where it ends."""
+    """The frequency that begins at the character `at`, in plain words, and its end."""
     if match := _TIMES.match(plain, at):
         count = _COUNTS.get(match["count"], match["count"])
         return f"{count} a {match['period'] or _PERIODS[match['adverb']]}", match.end()
@@ -78,7 +78,7 @@ def frequency_at(plain: str, at: int) -> tuple[str, int] | None:
 
 
 def joined(frequencies: Sequence[str]) -> str | None:
-    """The parts in the order said; None where two parts contradict each other."""
+    """The parts in the order said; None if two parts contradict each other."""
     parts = list(dict.fromkeys(frequencies))
     rates = [part for part in parts if part.startswith(_RATES)]
     if rates and "daily" in parts:

@@ -1,8 +1,8 @@
 """The medications that the clinician starts, stops or changes in this visit.
 
-Wrong medication facts are worse than none: a drug counts only as the object of a verb of
-prescribing (`prescribing.py`), directly after words that decide (`speech_acts.py`), and only where
-nothing undoes it.
+A wrong medication fact is worse than none. A drug counts only as the object of a verb of
+prescribing (`prescribing.py`), directly after deciding words (`speech_acts.py`), and only if no
+other words undo the decision.
 """
 
 import re
@@ -27,10 +27,10 @@ from lumimd.rules.speech_acts import asks, is_decided, is_order, is_spoken_by_cl
 
 
 def decisions_in(visit: Discourse) -> list[Decision]:
-    """What the visit decides about drugs, in order; contradictory statements are left out."""
+    """The visit's decisions about drugs, in order; contradictory statements are left out."""
     decided: list[Decision] = []
     for at, sentence in enumerate(visit.sentences):
-        # Without a drug here or within reach there is nothing to decide about.
+        # A decision needs a drug in this sentence or within reach.
         if not any(visit.mentions[max(0, at - REACH) : at + 1]):
             continue
         if not visit.mentions[at] and not WORTH_A_LOOK.search(sentence.plain):
@@ -56,7 +56,7 @@ def _marked(plain: str, mentions: Sequence[Mention]) -> str:
 
 
 def _decisions(visit: Discourse, at: int, marked: str) -> Iterator[Decision]:
-    """The decisions of one sentence; of patterns that overlap, the one listed first counts."""
+    """The decisions of one sentence; of overlapping patterns, the first listed one counts."""
     sentence, taken = visit.sentences[at], 0
     found = sorted(
         (
@@ -110,7 +110,7 @@ def _switched(visit: Discourse, at: int, match: re.Match[str]) -> tuple[list[Dec
 
 @dataclass(frozen=True)
 class _Phrase:
-    """How a drug was spoken of: `between` stands between the words that decide and its name."""
+    """The words around a drug; `between` stands between the deciding words and the drug's name."""
 
     kind: Kind
     between: str
@@ -140,7 +140,7 @@ class _Phrase:
 def _planned(
     visit: Discourse, at: int, marked: str, kind: Kind, match: re.Match[str]
 ) -> tuple[list[Decision], int]:
-    """One drug, and those that follow it with 'and', with what is said of how to take each."""
+    """One drug, and the drugs that follow with 'and', each with its own dose and frequency."""
     sentence, phrase = visit.sentences[at], _Phrase.of(kind, marked, match)
     drug, start, end = _target(visit, at, match, "drug"), match.start(), match.end()
     decisions: list[Decision] = []
@@ -151,7 +151,7 @@ def _planned(
         evidence, end = sentence.evidence(start, regimen.end), regimen.end
         following = AND_DRUG.match(marked, end)
         if following and following["joint"] == "or" and kind != "stopped":
-            # 'Lisinopril or losartan': nothing has been chosen.
+            # 'Lisinopril or losartan': neither is chosen.
             return [], following.end()
         if following is None:
             if kind != "stopped":
@@ -167,14 +167,14 @@ def _planned(
 
 
 def _regimen(phrase: _Phrase, plain: str, end: int) -> Regimen:
-    """What is said around a drug's name, which ends at `end`, of how much and how often."""
+    """The dose and frequency said around a drug's name, which ends at `end`."""
     if phrase.amount:
         return read_regimen(plain, end, first_dose(phrase.amount.rpartition("to ")[2]))
     if phrase.kind != "changed":
         return read_regimen(plain, end, first_dose(phrase.between))
     regimen = read_regimen(plain, end)
     if " to " not in plain[end : regimen.end]:
-        # 'Increase your metformin 500 mg' may mean by or to: only a 'to' makes a new dose.
+        # 'Increase your metformin 500 mg' may mean by or to: only a 'to' gives a new dose.
         return regimen._replace(dose=None)
     return regimen
 
@@ -186,25 +186,25 @@ def _is_convincing(
     if not drug.mention.drug.certain and regimen.dose is None:
         return False
     if phrase.kind == "stopped":
-        # 'Stop taking it at night' or 'with food' changes the habit and not the drug.
+        # 'Stop taking it at night' or 'with food' changes the habit, not the drug.
         # 'Try to get you off it' is a hope.
         return regimen.frequency is None and not phrase.is_tried
     if phrase.kind == "changed":
-        # 'Lower it to 7 percent' speaks of a result and not of a drug.
+        # 'Lower it to 7 percent' is about a result, not a drug.
         is_result = phrase.refers_back and (regimen.dose or "").endswith(("%", " g"))
         return not (phrase.needs_regimen and regimen.is_empty) and not is_result
     if phrase.only_takes:
-        # 'Take' starts a drug only when nobody spoke of it before and a dose is given.
+        # 'Take' starts a drug only if no speaker named it before and a dose is given.
         substance = drug.mention.drug.substance
         return regimen.dose is not None and not visit.was_named_before(at, substance)
-    # 'Prescribe your lisinopril' renews what the patient takes already.
+    # 'Prescribe your lisinopril' renews a drug that the patient already takes.
     return "your" not in phrase.between.split() or "restart" in phrase.between
 
 
 def _completed(
     visit: Discourse, at: int, regimen: Regimen, evidence: tuple[str, ...]
 ) -> tuple[Regimen, tuple[str, ...]]:
-    """The regimen and its evidence with what follows in later sentences."""
+    """The regimen and its evidence, completed by later sentences."""
     if regimen.dose and regimen.frequency:
         return regimen, evidence
     whole, more = visit.continued(at, regimen)

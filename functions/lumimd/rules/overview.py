@@ -1,6 +1,6 @@
-"""The visit in a few sentences: quotations, and lists of what the other rules found.
+"""The visit in a few sentences: quotations, and lists of the results of the other rules.
 
-Nothing is paraphrased, so nothing can be said that was not.
+No sentence is paraphrased, so the overview adds no statement.
 """
 
 import re
@@ -19,7 +19,7 @@ from lumimd.rules.speech_acts import asks
 MOST_SENTENCES: Final = 8
 FEWEST_SENTENCES: Final = 2
 LISTED: Final = 5
-"""How many drugs or conditions one sentence lists: each needs its own evidence."""
+"""Drugs or conditions in one sentence of a list: each needs its own evidence."""
 
 _COMPLAINT: Final = re.compile(
     one_line(
@@ -44,7 +44,7 @@ def overview(
     decisions: Sequence[Decision],
     clauses: Sequence[Clause],
 ) -> list[Statement]:
-    """At most eight statements; at least one wherever anything was said."""
+    """At most eight statements; at least one unless the transcript is silent."""
     statements = [
         *_complaints(sentences),
         *_listed("Diagnoses named", [(each.name, each.evidence) for each in findings]),
@@ -59,7 +59,7 @@ def overview(
 
 
 def _complaints(sentences: Sequence[Sentence]) -> Iterator[Statement]:
-    """What the patient came with: the first statements about the patient's own body."""
+    """The patient's complaints: the first statements about the patient's own body."""
     found = 0
     for sentence in sentences:
         if sentence.role is not Role.PATIENT or asks(sentence) or found == _COMPLAINTS:
@@ -114,7 +114,7 @@ def _quoted(title: str, topic: str, clauses: Sequence[Clause]) -> Iterator[State
 
 
 def _openings(transcript: Transcript) -> Iterator[Statement]:
-    """The longest of the first utterances: what remains to tell when no rule finds anything."""
+    """The longest of the first utterances: the last resort if no rule finds anything."""
     spoken = [each for each in transcript.utterances if each.text.strip()][:20]
     chosen = sorted(spoken, key=lambda each: -len(each.text))[:FEWEST_SENTENCES]
     for utterance in spoken:

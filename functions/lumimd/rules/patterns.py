@@ -1,4 +1,4 @@
-"""Long regular expressions that can be read."""
+"""Readable long regular expressions."""
 
 import re
 from typing import Final
@@ -7,8 +7,8 @@ _LINE_END: Final = re.compile(r"\s*\n\s*")
 
 
 def one_line(pattern: str) -> str:
-    """A pattern written over several lines: line ends and the spaces around them drop out.
+    """A pattern written over several lines, without line ends and the spaces around them.
 
-    Unlike `re.VERBOSE` it keeps the spaces inside a line, which these patterns are full of.
+    Unlike `re.VERBOSE` it keeps the spaces inside a line, which these patterns need.
     """
     return _LINE_END.sub("", pattern)

@@ -1,4 +1,4 @@
-"""The phrases that order imaging or tests, arrange what comes next, and advise."""
+"""The phrases that order imaging or tests, arrange next steps, and give advice."""
 
 import re
 from collections.abc import Mapping
@@ -104,7 +104,7 @@ _RESTRAINT: Final = re.compile(
         """
     )
 )
-# Only a sentence that names its subject tells something on its own.
+# Only a sentence that names its subject is clear without its context.
 _EXPLANATION: Final = re.compile(
     one_line(
         r"""
@@ -139,8 +139,8 @@ NEEDS: Final[Mapping[re.Pattern[str], re.Pattern[str]]] = {
         r"avoid|stay|careful|watch|look out|limit|do not|cut (?:back|down)|refrain|keep an eye"
     ),
 }
-"""Prefilters: a word without which the pattern cannot match. Most sentences lack it, and finding
-that out takes a tenth of the time."""
+"""Prefilters: words of which a match needs one. Most sentences lack them, and the prefilter
+takes a tenth of the pattern's time."""
 
 PLANNED: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
     ("imaging", _IMAGING_ORDERED),
@@ -150,7 +150,7 @@ PLANNED: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
     ("next_steps", _SEEN_AGAIN),
     ("next_steps", _ALREADY_ORDERED),
 )
-"""What is to happen: a condition, a doubt or a question before it undoes it."""
+"""Plans: a preceding condition, doubt or question undoes them."""
 
 TOLD: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
     ("imaging", _IMAGING_SEEN),
@@ -159,7 +159,7 @@ TOLD: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
     ("education", _EXPLANATION),
     ("education", _CAUTION),
 )
-"""What the patient is told."""
+"""Statements to the patient."""
 
 WORTH_A_LOOK: Final = re.compile(
     one_line(
@@ -183,4 +183,4 @@ IDLE: Final = re.compile(
         """
     )
 )
-"""Courtesies, the examination itself and denials, which use the same verbs."""
+"""Courtesies, the examination itself and denials; they use the same verbs."""

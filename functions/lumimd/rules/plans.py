@@ -1,4 +1,4 @@
-"""Imaging, next steps and advice: the clauses in which the clinician says what is to happen."""
+"""Imaging, next steps and advice: the clauses with the clinician's plans."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ _FEWEST_WORDS: Final = 3
 
 @dataclass(frozen=True)
 class Clause:
-    """A part of a sentence that says something for the summary."""
+    """A part of a sentence for the summary."""
 
     topic: Topic
     text: str
@@ -44,7 +44,7 @@ def clauses_in(sentences: Sequence[Sentence]) -> list[Clause]:
 
 
 def _clauses(sentence: Sentence) -> Iterator[Clause]:
-    """The clauses of a sentence; of those of one topic that overlap, the first found counts."""
+    """The clauses of a sentence; of overlapping clauses of one topic, the first found counts."""
     taken: dict[Topic, int] = {}
     for topic, match, is_plan in _matches(sentence):
         start, end = match.start(), clause_end(sentence, match.start())
@@ -64,12 +64,12 @@ def _clauses(sentence: Sentence) -> Iterator[Clause]:
 
 
 def _matches(sentence: Sentence) -> Iterator[tuple[Topic, re.Match[str], bool]]:
-    """What the patterns find: topic, place, and whether it is a plan."""
+    """The matches of the patterns: topic, match, and whether it is a plan."""
     for topic, pattern in PLANNED:
         for match in _found(pattern, sentence.plain):
             yield topic, match, True
     for topic, pattern in TOLD:
-        # Where a sentence begins is known only after a mark.
+        # The start of a sentence is known only after a mark.
         if sentence.mark or not pattern.pattern.startswith("^"):
             for match in _found(pattern, sentence.plain):
                 yield topic, match, False

@@ -1,7 +1,7 @@
 """The phrases that start, stop or change a drug, as patterns over plain words.
 
-Before the patterns look, the letters of each drug's name are put in capitals and its spaces become
-underscores, so that `_DRUG` is any drug and nothing else can be one.
+Before matching, the letters of each drug's name become capitals and its spaces become underscores,
+so that `_DRUG` matches every drug and no other word.
 """
 
 import re
@@ -133,7 +133,7 @@ _VERBS_OF: Final = (
     ),
 )
 NEEDS: Final = tuple(re.compile(verbs) for verbs in _VERBS_OF)
-"""Prefilters, one a pattern: a word without which it cannot match. Most sentences lack it."""
+"""Prefilters, one per pattern: words of which a match needs one. Most sentences lack them."""
 
 AND_DRUG: Final = re.compile(
     one_line(
@@ -190,4 +190,4 @@ NOT_THE_DRUG: Final = re.compile(
         """
     )
 )
-"""'A vitamin d level', 'add it to your allergies': what follows makes it no prescription."""
+"""'A vitamin d level', 'add it to your allergies': the next words exclude a prescription."""

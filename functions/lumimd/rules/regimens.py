@@ -1,4 +1,4 @@
-"""What is said beside a drug's name of how much and how often."""
+"""The dose and frequency said beside a drug's name."""
 
 import re
 from typing import Final, NamedTuple
@@ -52,7 +52,7 @@ _MOST_FILLERS: Final = 8
 
 
 class Regimen(NamedTuple):
-    """What was said of how to take a drug, up to the character `end` of the plain text."""
+    """A dose and a frequency, read up to the character `end` of the plain text."""
 
     dose: str | None
     frequency: str | None
@@ -65,16 +65,16 @@ class Regimen(NamedTuple):
 
 
 def first_dose(plain: str) -> str | None:
-    """The first dose in a text, for example '10 mg'; None without one that is clear."""
+    """The first dose in a text, for example '10 mg'; None if no dose is clear."""
     match = _DOSE.search(plain)
     return _dose(match) if match else None
 
 
 def read_regimen(plain: str, at: int, dose: str | None = None) -> Regimen:
-    """Dose and frequency from the character `at` on, as far as the text speaks of nothing else.
+    """Dose and frequency from the character `at` on, until the text changes its subject.
 
-    `dose` is one that was said before the name. Contradictory doses leave none: a wrong dose is
-    worse than a missing one.
+    `dose` is a dose said before the name. Contradictory doses give none: a wrong dose is worse
+    than a missing one.
     """
     frequencies: list[str] = []
     doses = [dose] if dose else []
@@ -82,7 +82,7 @@ def read_regimen(plain: str, at: int, dose: str | None = None) -> Regimen:
     while True:
         at = _after_space(plain, end)
         if match := _FROM.match(plain, at):
-            # 'From 10 mg to 20 mg': only what follows is the new dose.
+            # 'From 10 mg to 20 mg': only the second is the new dose.
             doses = []
         elif match := _BY.match(plain, at):
             pass
@@ -111,7 +111,7 @@ def _after_space(plain: str, at: int) -> int:
 
 
 def _skip_filler(plain: str, at: int) -> int:
-    """Where the text goes on after words that say nothing of dose or frequency."""
+    """The character after words without a dose or frequency."""
     for _ in range(_MOST_FILLERS):
         start = _after_space(plain, at)
         match = _FILLER.match(plain, start) or _TO.match(plain, start)
@@ -134,6 +134,6 @@ def _dose(match: re.Match[str]) -> str | None:
     if low is None or low == number:
         return f"{number}{glued}"
     if joint is None:
-        # '1 50 mg' is 150 mg or one tablet of 50 mg: nobody can tell.
+        # '1 50 mg' is 150 mg or one tablet of 50 mg: ambiguous.
         return None
     return f"{low} {joint}{number}{glued}"

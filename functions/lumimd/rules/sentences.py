@@ -1,4 +1,4 @@
-"""Sentences across utterances: a recognizer breaks and joins them where it likes."""
+"""Sentences across utterances: a recognizer splits and joins them at arbitrary points."""
 
 import re
 from bisect import bisect_right
@@ -12,7 +12,7 @@ from lumimd.domain.transcript import Role, Utterance
 from lumimd.rules.words import SENTENCE_ENDS, Word, words_of
 
 MAX_WORDS: Final = 400
-"""Unpunctuated speech is cut here at the latest, so that a pattern's work stays bounded."""
+"""Unpunctuated speech is cut here at the latest, which bounds the work of a pattern."""
 
 JOIN_WORDS: Final = 40
 """A sentence longer than this is not continued in the speaker's next utterance."""
@@ -41,7 +41,7 @@ class Sentence:
     """One sentence of one speaker.
 
     `plain` is its text in plain words; offsets given to the methods count its characters. `mark` is
-    the mark that ended it, empty where the recognizer set none.
+    the mark at its end, empty if the recognizer set none.
     """
 
     role: Role
@@ -69,7 +69,7 @@ class Sentence:
         return self.words[first:last]
 
     def evidence(self, start: int = 0, end: int | None = None) -> tuple[str, ...]:
-        """Ids of the utterances that said this part, in order."""
+        """Ids of the utterances that contain this part, in order."""
         words = self.words if end is None else self.words_in(start, end)
         return tuple(dict.fromkeys(self.utterances[word.utterance].id for word in words))
 
@@ -86,7 +86,7 @@ class Sentence:
 
 
 def sentences_of(utterances: Sequence[Utterance]) -> Iterator[Sentence]:
-    """All sentences in order; consecutive utterances of a speaker are read as one text."""
+    """All sentences in order; consecutive utterances of a speaker form one text."""
     pending: list[Word] = []
     for number, utterance in enumerate(utterances):
         speaker = utterances[pending[-1].utterance].speaker if pending else None
@@ -111,7 +111,7 @@ def sentences_of(utterances: Sequence[Utterance]) -> Iterator[Sentence]:
 
 
 def without_hesitation(said: str) -> str:
-    """Transcribed words without 'um', stutters and repetitions; nothing else changes."""
+    """Transcribed words without 'um', stutters and repetitions; the rest stays."""
     text = _TWICE.sub(r"\1", _HEDGES.sub("", _STUTTER.sub("", said)))
     for pattern, replacement in _REJOINED:
         text = pattern.sub(replacement, text)
@@ -125,7 +125,7 @@ def as_sentence(said: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """The text, cut between words where it is longer than a sentence may be."""
+    """The text, cut between words if it is too long for one item."""
     if len(text) <= MAX_CHARACTERS:
         return text
     return text[:MAX_CHARACTERS].rsplit(" ", 1)[0] + " …"

@@ -1,6 +1,6 @@
-"""Who decides what: the turns of phrase with which a clinician makes a plan, and what undoes them.
+"""Speech acts: the phrases with which a clinician decides or advises, and those that undo a plan.
 
-All patterns read plain words (`words.py`). A plan is taken only where one of these leads stands
+All patterns read plain words (`words.py`). A plan counts only if one of these phrases stands
 directly before its verb: 'we could start', 'did you stop' and 'they started me on' have none.
 """
 
@@ -50,7 +50,7 @@ ADVICE: Final = rf"(?:\b(?:{_ADVISED}){_ALONG})"
 """'I want you to', 'you need to': the patient is to act."""
 
 PERMISSION: Final = rf"(?:\byou (?:can|may) {_OFTEN}{_ALONG})"
-"""'You can': enough to stop a drug, too little to say that one was started."""
+"""'You can': enough to stop a drug, too weak to start one."""
 
 ORDER: Final = one_line(
     r"""
@@ -60,7 +60,7 @@ ORDER: Final = one_line(
         go ahead and |then )*)
         """
 )
-"""The place where an imperative stands: at the start of a clause."""
+"""The position of an imperative: at the start of a clause."""
 
 _PLANNING: Final = re.compile(rf"{LEAD}|{PERMISSION}|\bplease\b")
 _PLANNING_WORDS: Final = 14
@@ -83,7 +83,7 @@ _CONDITION: Final = re.compile(
         """
     )
 )
-"""Nothing has been decided yet. A condition reaches over 'so' and 'then'."""
+"""The plan is not decided yet. A condition also covers the words after 'so' and 'then'."""
 
 _REPORTED: Final = re.compile(
     # Other times, other people's words, refusals, questions.
@@ -136,11 +136,11 @@ _INVERTED: Final = re.compile(
 
 CONDITION_WORDS: Final = 10
 REPORTED_WORDS: Final = 6
-"""How far to the left a word can undo a plan in speech without punctuation."""
+"""Words to the left in which a word can undo a plan, in speech without punctuation."""
 
 
 def is_decided(sentence: Sentence, start: int, end: int) -> bool:
-    """Whether nothing beside the plan at `start`..`end` takes it back or makes it conditional."""
+    """Whether no word beside the plan at `start`..`end` undoes it or makes it conditional."""
     before = _POLITE.sub("", sentence.plain[:start]).split()
     if _CONDITION.search(" ".join(before[-CONDITION_WORDS:])):
         return False
@@ -150,10 +150,10 @@ def is_decided(sentence: Sentence, start: int, end: int) -> bool:
 
 
 def is_order(sentence: Sentence, start: int) -> bool:
-    """Whether the imperative at `start` is one.
+    """Whether the words at `start` are an order.
 
-    After 'and' it may go on with anything: 'people get dizzy and stop'. It counts where the words
-    before decide or advise.
+    After 'and' the verb may continue any sentence: 'people get dizzy and stop'. It counts only if
+    the words before decide or advise.
     """
     before = sentence.plain[:start].split()
     if before[-1:] != ["and"] or len(before) == 1:
@@ -162,9 +162,9 @@ def is_order(sentence: Sentence, start: int) -> bool:
 
 
 def is_spoken_by_clinician(sentence: Sentence, addressed: str) -> bool:
-    """Whether a clinician says this; a voice not told apart counts where it addresses a 'you'.
+    """Whether a clinician says this; an unassigned voice counts if it addresses a 'you'.
 
-    A diarizer swaps turns: what was labelled the patient's voice is never taken.
+    A diarizer swaps turns, so words labelled as the patient's never count.
     """
     if sentence.role is Role.UNKNOWN:
         return re.search(r"\b(?:you|your|please|let us)\b", addressed) is not None

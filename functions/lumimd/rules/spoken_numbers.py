@@ -78,17 +78,17 @@ _COUNTED: Final = frozenset(
         "or",
     )
 )
-"""What makes of 'one' a number; elsewhere ('that one', 'one of them') it is a pronoun."""
+"""The words after which 'one' is a number; elsewhere ('that one', 'one of them') a pronoun."""
 
 
 _BEGINS: Final = frozenset((*_UNITS, *_TENS, "a", "point"))
 
 
 def spoken_number(words: Sequence[str], at: int) -> tuple[str, int]:
-    """The number that begins at `words[at]`, in digits, and how many words it takes.
+    """The number that begins at `words[at]`, in digits, and its length in words.
 
-    `words` are lower case. Returns ('', 0) where no number begins. Only well-formed numbers are
-    joined: 'one fifty' are two numbers, because '1 tablet of 50' and '150' sound alike.
+    `words` are lower case. Returns ('', 0) if no number begins there. Only well-formed numbers are
+    joined: 'one fifty' is two numbers, because '1 tablet of 50' and '150' sound alike.
     """
     if words[at] not in _BEGINS:
         return "", 0

@@ -1,7 +1,7 @@
-"""A summary by rules alone: the fallback when no language model answers, and offline.
+"""A summary by rules alone: the fallback if no language model answers, and offline.
 
-Deterministic, without network or model. It prefers saying nothing to saying something wrong:
-a medication, a diagnosis or a task is listed only where the words of the visit leave one reading.
+Deterministic, without network or model. The rules prefer a gap to a wrong statement: they list a
+medication, a diagnosis or a task only if the words of the visit have one reading.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from lumimd.rules.prescribing import Kind
 from lumimd.rules.sentences import sentences_of, shortened
 
 MAX_ITEMS: Final = 30
-"""No list is longer, so the summary of a ten-hour visit stays a small part of a document."""
+"""Upper bound of a list; it keeps the summary of a ten-hour visit a small part of a document."""
 
 MAX_EVIDENCE: Final = 5
 
@@ -39,14 +39,14 @@ _Item = TypeVar("_Item", bound=Evidenced)
 
 
 class RulesSummarizer:
-    """The `Summarizer` that needs nothing but the transcript."""
+    """The `Summarizer` that needs only the transcript."""
 
     source: Source = "rules"
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        """The summary of a transcript; a silent one has an empty summary.
+        """The summary of a transcript; empty for a silent one.
 
-        A ten-hour transcript takes seconds, which a thread spends and not the event loop.
+        A ten-hour transcript takes seconds, so a thread does the work, not the event loop.
         """
         return await asyncio.to_thread(summary_by_rules, transcript)
 

@@ -1,8 +1,8 @@
-"""The words of an utterance in one plain spelling, each knowing where it was said.
+"""The words of an utterance in one plain spelling, each with its position.
 
-Recognizers differ in what they write: 'ten milligrams', '10 mg', "I'm gonna", 'i am gon na'. The
-patterns of the other modules see one spelling: lower case, numbers in digits, contractions in
-full, no commas and no hesitations.
+Recognizers spell differently: 'ten milligrams', '10 mg', "I'm gonna", 'i am gon na'. The patterns
+of the other modules see one spelling: lower case, digits, full contractions, no commas and no
+hesitations.
 """
 
 import re
@@ -15,7 +15,7 @@ from lumimd.rules.spoken_numbers import spoken_number
 SENTENCE_ENDS: Final = frozenset(".?!;")
 
 _TOKEN: Final = re.compile(
-    # A stutter ('y- you') is passed over; a sentence ends at a mark that is not inside a number.
+    # A stutter ('y- you') is skipped; a sentence ends at a mark that is not inside a number.
     r"(?P<stutter>[^\W\d_]{1,3}-(?=\s))|(?P<number>\d+(?:,\d{3})*(?:\.\d+)?)"
     r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)|(?P<end>[.?!;])|(?P<percent>%)"
 )
@@ -57,7 +57,7 @@ _ENDINGS: Final = (
     ("'ll", " will"),
     ("'d", " would"),
 )
-# 'What's' and 'it's' are read in full; the 's of a name or a thing is a possessive and stays.
+# 'What's' and 'it's' are expanded; the 's of a name or a thing is a possessive and stays.
 _IS: Final = frozenset(("it", "that", "this", "what", "there", "here", "he", "she", "which"))
 _SPLIT_BY_THE_RECOGNIZER: Final = {
     ("gon", "na"): "going to",
@@ -71,7 +71,7 @@ _SPLIT_BY_THE_RECOGNIZER: Final = {
 
 
 class Word(NamedTuple):
-    """One plain word: `text[start:end]` of the utterance number `utterance` said it."""
+    """One plain word, spoken as `text[start:end]` of the utterance number `utterance`."""
 
     plain: str
     utterance: int
@@ -80,7 +80,7 @@ class Word(NamedTuple):
 
 
 def words_of(utterance: int, text: str) -> list[Word]:
-    """The plain words of one utterance; a mark that ends a sentence is a word of its own."""
+    """The plain words of one utterance; a mark that ends a sentence is a separate word."""
     spoken = [
         (match.lastgroup, match[0].lower(), match.start(), match.end())
         for match in _TOKEN.finditer(text.replace("\u2019", "'"))

@@ -1,4 +1,4 @@
-"""The gate to the provider, built when it is first needed: places, line and quota in Firestore."""
+"""Admission control, built when first needed: semaphore, fair queue and quota in Firestore."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 class AdmissionWiring:
-    """Mixed into the parts of a deployment."""
+    """Mixed into the services of a deployment."""
 
-    if TYPE_CHECKING:  # whoever it is mixed into has these
+    if TYPE_CHECKING:  # attributes of the class that it is mixed into
         clock: Clock
         new_id: Callable[[], str]
 
@@ -46,7 +46,7 @@ class AdmissionWiring:
 
     @cached_property
     def admission(self) -> Admission:
-        """Who may have a job at the provider."""
+        """The admission control for provider jobs."""
         limits = Limits(self._buckets, self.clock, self.new_id, pseudonyms=self._pseudonyms)
         return Admission(
             Semaphore(self._shards, Cap.of(self._settings.transcription_concurrency), self.clock),
@@ -60,7 +60,7 @@ class AdmissionWiring:
 
     @cached_property
     def _pseudonyms(self) -> Pseudonyms:
-        """Under a secret that every function has, and that is not in the store."""
+        """Keyed with a secret that every function has, and that is not in the store."""
         return Pseudonyms(self._settings.webhook_secret.get_secret_value())
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The real parts of the API, each built when it is first needed."""
+"""The real services of the API, each built when first needed."""
 
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, cast
@@ -48,7 +48,7 @@ class ApiCloudServices(services.CloudServices):
 
     @cached_property
     def limits(self) -> Limits:
-        """Token buckets, in the same store as those of the gate to the provider."""
+        """Token buckets, in the same store as those of admission control."""
         return Limits(self._buckets, self.clock, self.new_id, pseudonyms=self._pseudonyms)
 
     @cached_property
@@ -64,7 +64,7 @@ class ApiCloudServices(services.CloudServices):
 
 
 def api_services() -> ApiServices:
-    """The parts of this process: those that were installed, or the real ones.
+    """The services of this process: those that were installed, or the real ones.
 
     Raises:
         SettingsError: the environment does not describe a deployment.

@@ -1,4 +1,4 @@
-"""The switches, built when they are first needed: one document in Firestore."""
+"""The feature flags, built when first needed: one document in Firestore."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class FlagWiring:
-    """Mixed into the parts of a deployment."""
+    """Mixed into the services of a deployment."""
 
-    if TYPE_CHECKING:  # whoever it is mixed into has these
+    if TYPE_CHECKING:  # attributes of the class that it is mixed into
         clock: Clock
 
         @property
@@ -23,7 +23,7 @@ class FlagWiring:
 
     @cached_property
     def flags(self) -> SharedFlags:
-        """How the switches stand, as this instance knows it."""
+        """The flags, as this instance knows them."""
         return SharedFlags(self.flag_documents, self.clock)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The parts that only operators need, each built when it is first needed."""
+"""The services that only operators need, each built when first needed."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class OperatorWiring:
-    """Mixed into the parts of a deployment."""
+    """Mixed into the services of a deployment."""
 
-    if TYPE_CHECKING:  # whoever it is mixed into has these
+    if TYPE_CHECKING:  # attributes of the class that it is mixed into
 
         @property
         def _settings(self) -> Settings: ...
@@ -62,12 +62,12 @@ class OperatorWiring:
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        """Our own services, the bucket and the providers."""
+        """The checks of our own services, the bucket and the providers."""
         return {**self.service_checks, **self.provider_checks}
 
     @property
     def service_checks(self) -> Mapping[str, Check]:
-        """What can be asked without any key of a provider."""
+        """The checks that need no key of a provider."""
         return {
             "store": lazily(lambda: checks.store_check(self.store)),
             "queues": lazily(lambda: checks.queue_check(self.queues)),
@@ -80,7 +80,7 @@ class OperatorWiring:
 
     @property
     def provider_checks(self) -> Mapping[str, Check]:
-        """The bucket, who transcribes, and who summarizes."""
+        """The checks of the bucket, the transcriber and the model."""
         return {
             "bucket": lazily(self._bucket_check),
             "transcriber": lazily(self._transcriber_check),
@@ -114,9 +114,9 @@ class OperatorWiring:
 
 
 def lazily(make: Callable[[], Check]) -> Check:
-    """The check that `make` gives; what it needs is built when it is asked, and for it alone.
+    """The check that `make` returns; its dependencies are built when it runs, and for it alone.
 
-    So who cannot even be built (a client without credentials) colours no other one.
+    So a dependency that cannot be built (a client without credentials) does not affect the others.
     """
 
     async def check() -> str:

@@ -1,4 +1,4 @@
-"""What callers send, read into our terms. Whatever makes no sense is None: it is not for us."""
+"""Requests of callers, parsed into domain terms; None for a request that makes no sense."""
 
 import hmac
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ def check_webhook_caller(
     accepted_secrets: Iterable[str],
     allowed_ips: frozenset[IPv4Address | IPv6Address],
 ) -> None:
-    """Let nobody in who does not know a secret, or comes from elsewhere than the provider.
+    """Admit only the provider: it knows a secret, and calls from its own addresses.
 
     The platform appends the caller's address to X-Forwarded-For, so only the last one counts, and
     `forwarded_for` holds every line of that header (`whole_header`). Every comparison takes the
@@ -55,9 +55,9 @@ def check_webhook_caller(
 
 
 def whole_header(lines: Iterable[str]) -> str | None:
-    """One value of all lines of a header, in their order; None where there is no line.
+    """All lines of a header as one value, in their order; None if there is no line.
 
-    A header may come in several lines, which mean the same as one with commas (RFC 9110, 5.3).
+    A header in several lines means the same as one line with commas (RFC 9110, 5.3).
     """
     return ", ".join(lines) or None
 

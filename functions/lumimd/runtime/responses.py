@@ -1,4 +1,4 @@
-"""What the platform is told: the table that turns errors into replies, in one place.
+"""Replies to the platform: the one table that maps errors to replies.
 
 | raised      | task, scheduler | webhook | storage event |
 |-------------|-----------------|---------|---------------|
@@ -31,7 +31,7 @@ async def reply_to_webhook(work: Awaitable[object]) -> Response:
 
 
 async def acknowledge_event(work: Awaitable[object]) -> None:
-    """Return when the event is dealt with.
+    """Return when the event is processed.
 
     Raises:
         HTTPException: it is not; Eventarc delivers it again. The framework answers this exception

@@ -1,6 +1,7 @@
-"""The real parts of one instance, each built when it is first needed.
+"""The real services of one instance, each built when first needed.
 
-An SDK is imported where its part is built: the webhook never loads openai, nor the storage client.
+An SDK is imported where its service is built: the webhook never loads openai, nor the storage
+client.
 """
 
 import uuid
@@ -56,7 +57,7 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
 
     @cached_property
     def shutdown(self) -> GracefulShutdown:
-        """Of this process; built when the first visit is worked on."""
+        """The shutdown of this process; built when the first visit is worked on."""
         shutdown = GracefulShutdown()
         shutdown.begin_on_sigterm()
         return shutdown
@@ -91,7 +92,7 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
 
     @cached_property
     def policy(self) -> Policy:
-        """What the settings say."""
+        """The policy from the settings."""
         days = self._settings.transcript_retention_days
         return Policy(
             bucket=self._settings.audio_bucket,
@@ -141,7 +142,7 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
 
     @cached_property
     def transcriber(self) -> Transcriber:
-        """AssemblyAI, or the server that speaks its API."""
+        """AssemblyAI, or a server with the same API."""
         from lumimd.adapters.assemblyai.order import Options
         from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber, Webhook
 
@@ -207,7 +208,7 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
         }
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
-        """What a call would be refused with."""
+        """The error that a call would get now."""
         return await first_refusal(self._breakers[stage], unanswered_since)
 
 
@@ -215,22 +216,22 @@ _installed: list[Services] = []
 
 
 def install(services: Services) -> None:
-    """Use `parts` in this process: a process that holds the whole stack in memory, or a test."""
+    """Use `services` in this process: a process that holds the whole stack in memory, or a test."""
     _installed[:] = [services]
 
 
 def uninstall() -> None:
-    """Go back to the real parts."""
+    """Go back to the real services."""
     _installed.clear()
 
 
 def installed() -> Services | None:
-    """What `install` was given, if anything."""
+    """The installed services, if any."""
     return _installed[0] if _installed else None
 
 
 def services() -> Services:
-    """The parts of this process.
+    """The services of this process.
 
     Raises:
         SettingsError: the environment does not describe a deployment.

@@ -1,6 +1,6 @@
 """The settings of one deployment: one frozen model, read from the environment once.
 
-Every missing or bad variable is reported at once, by name; values are never printed.
+All missing and bad variables are reported together, by name; values are never printed.
 """
 
 import os
@@ -30,11 +30,11 @@ MOST_ANSWER_TOKENS: Final = 64_000
 
 
 class SettingsError(Exception):
-    """The environment does not describe a deployment; the message names every variable to mend."""
+    """The environment describes no deployment; the message names every variable to correct."""
 
 
 class Settings(BaseSettings):
-    """What `.env.example` documents, variable by variable."""
+    """The variables, which `.env.example` documents one by one."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     @field_validator("firebase_auth_emulator_host", "local_token_secret")
     @classmethod
     def _nowhere_but_here(cls, value: object, info: ValidationInfo) -> object:
-        """Either lets in whoever knows how to write a token, so the cloud must never have it."""
+        """With either one, any caller can write a valid token, so the cloud must never have it."""
         if value is None:
             return None
         if info.data.get("firestore_emulator_host") is None or _in_the_cloud():
@@ -198,7 +198,7 @@ class Settings(BaseSettings):
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
-        """The secrets accepted now: the present one and, while it rotates, the one before."""
+        """The secrets accepted now: the present one and, during a rotation, the previous one."""
         accepted = (self.webhook_secret, self.webhook_secret_previous)
         return tuple(secret.get_secret_value() for secret in accepted if secret)
 
@@ -214,7 +214,7 @@ def settings() -> Settings:
 
 
 def require() -> None:
-    """End this process with the sentence of `SettingsError` unless `settings` can be read.
+    """End this process with the message of `SettingsError` unless `settings` can be read.
 
     An instance that could serve no request never becomes ready, so no traffic reaches it.
     """
@@ -259,9 +259,9 @@ def _in_the_cloud() -> bool:
 
 
 def _emulators_in_the_cloud() -> list[str]:
-    """The addresses of emulators that Cloud Run has: an SDK would send patients' data there.
+    """The emulator addresses that Cloud Run has: an SDK would send patients' data there.
 
-    The SDKs read such variables by themselves, so those that are no setting count as well.
+    The SDKs read such variables by themselves, so variables outside of the settings count as well.
     """
     if not _in_the_cloud():
         return []

@@ -1,1 +1,1 @@
-"""Log lines and the metrics that are made of them."""
+"""Log lines, and the metrics that Cloud Logging makes of them."""

@@ -1,8 +1,8 @@
 """Structured logs, one JSON object a line, from an allow-list of fields.
 
-Never a word of a visit: only the fields below are written, the event is a static name, and an
-exception is named by its class. What a library logs is reduced to where it was logged, since its
-message may quote anything.
+Logs contain no words of a visit: they have only the fields below, the event is a static name, and
+an exception appears as its class. Of a record of a library, only the origin is logged, since its
+message may quote any text.
 """
 
 import logging
@@ -76,7 +76,7 @@ def configure(to: TextIO | None = None, level: int = logging.INFO) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _severity,
             only_allowed,
-            # An object says its class: its text might be anything, even a visit's.
+            # An object appears as its class: its text may contain words of a visit.
             structlog.processors.JSONRenderer(default=lambda value: type(value).__name__),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -86,9 +86,9 @@ def configure(to: TextIO | None = None, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [LibraryHandler()]
     root.setLevel(logging.WARNING)
-    # A web server brings handlers of its own, before or after this call, and prints tracebacks.
+    # A web server adds its own handlers, before or after this call, and they print tracebacks.
     logging.setLogRecordFactory(_without_error)
-    logging.captureWarnings(True)  # pydantic's quote the value
+    logging.captureWarnings(True)  # warnings of pydantic quote the value
     threading.excepthook = _thread_failed
     sys.unraisablehook = _not_raised
 
@@ -99,9 +99,9 @@ def event(name: str, severity: str = "info", **fields: Any) -> None:
 
 
 def failure(name: str, error: BaseException, **fields: Any) -> None:
-    """Log an error by its class and the place that raised it; its message stays here.
+    """Log an error by its class and the place that raised it, without its message.
 
-    What is tried again by itself is a warning; everything else is an error.
+    Retried failures log at WARNING, all others at ERROR.
     """
     severity = "warning" if isinstance(error, Transient) else "error"
     event(name, severity, errorClass=type(error).__name__, errorAt=_place(error), **fields)
@@ -118,7 +118,7 @@ def about(**fields: Any) -> Iterator[None]:
 def only_allowed(
     _logger: Any, _method: str, line: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Drop every field that is not on the list, and say so."""
+    """Drop every field that is not on the list, and count the dropped fields."""
     dropped = sorted(set(line) - FIELDS)
     for field in dropped:
         del line[field]
@@ -128,7 +128,7 @@ def only_allowed(
 
 
 def _without_error(*arguments: Any, **named: Any) -> logging.LogRecord:
-    """A record that keeps of its error the class and the place, whichever handler prints it."""
+    """A record with only the class and the place of its error, for every handler."""
     record = logging.LogRecord(*arguments, **named)
     if record.exc_info and record.exc_info[1] is not None:
         vars(record).update(_named(record.exc_info[1]))
@@ -146,17 +146,17 @@ def _thread_failed(failed: Any) -> None:
 
 
 def _not_raised(failed: Any) -> None:
-    """An error in a finalizer, which Python prints."""
+    """Log an error of a finalizer, which Python would only print."""
     if failed.exc_value is not None:
         failure("error_not_raised", failed.exc_value)
 
 
 class LibraryHandler(logging.Handler):
-    """Says that a library logged, and where; not what, which might be a URL or a sentence."""
+    """Logs that a library logged, and where; not the message, which may be a URL or a sentence."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line for `record`."""
-        # The framework formats the exception of a function by itself, while it handles it.
+        # The framework formats the exception of a function itself, while it handles it.
         error = record.exc_info[1] if record.exc_info else sys.exception()
         named = _named(error) if error else {}
         event(

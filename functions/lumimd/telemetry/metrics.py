@@ -4,8 +4,8 @@
 |-----------------------|--------------------------------|-----------------------------------------|
 | `stage_ended`         | a stage was passed             | stage, durationMs, delayMs; for a       |
 |                       |                                | transcript also its length              |
-| `visit_ended`         | nothing more happens by itself | outcome, status, code, stage,           |
-|                       |                                | durationMs, and what it took            |
+| `visit_ended`         | the automatic work ended       | outcome, status, code, stage,           |
+|                       |                                | durationMs, and the cost                |
 | `transcript_ordered`  | the provider took an order     | its length                              |
 | `dead_letter_written` | a visit failed                 | stage, code, tries                      |
 | `visit_retried`       | another attempt was asked for  | retries                                 |
@@ -14,7 +14,7 @@
 | `woke_due_visits`     | each run of the scheduler      | count, lateMs, overdue, unreadable      |
 
 Cloud Logging makes metrics of them (`infra/monitoring/metrics`; why: docs/decisions/0009). Counts
-of stored documents are in `metrics_census.py`.
+of stored documents are in `visit_counts.py`.
 """
 
 import asyncio
@@ -35,19 +35,19 @@ from lumimd.ports.transcriber import JobGone
 from lumimd.telemetry import logs
 
 OVERDUE_AFTER: Final = timedelta(minutes=15)
-"""An hour's recording is usually done in a few minutes: what takes longer is worth a look."""
+"""A recording of an hour usually takes a few minutes; a longer time deserves a look."""
 
 UP_TO_OWNER: Final = "up_to_owner"
 
 _RETRIED: Final = (e.SubmissionRetried, e.SummaryRetried)
-"""Somebody wants more of what failed; a new summary and a late consent are no complaint."""
+"""Retries of failed work; a new summary and a late consent are no complaint."""
 
 
 def advanced(step: Advance, event: e.Event) -> None:
-    """Measure what `event`, which is on record now, has brought to its end."""
+    """Log the measurements of `event`, after it was saved."""
     _measure_stage(step, event)
     if _has_just_ended(step):
-        _measure(step.visit, "visit_ended", **_of_whole(step.visit))
+        _measure(step.visit, "visit_ended", **_visit_fields(step.visit))
         _measure_failure(step.visit)
     if isinstance(event, e.TranscriptionSubmitted):
         _measure_order(step.visit)
@@ -56,7 +56,7 @@ def advanced(step: Advance, event: e.Event) -> None:
 
 
 def _measure_order(visit: Visit) -> None:
-    """Spend is watched as it is ordered; recordings that were not measured have no length."""
+    """Alerts watch the ordered spend; recordings that were not measured have no length."""
     seconds = visit.audio.duration_seconds if visit.audio else None
     fields: dict[str, Any] = {} if seconds is None else {"audioSeconds": seconds}
     _measure(visit, "transcript_ordered", **fields)
@@ -82,7 +82,7 @@ def _measure_failure(visit: Visit) -> None:
 
 
 def _outcome(visit: Visit) -> str:
-    """How a visit ended. That its owner has to do something is no failure, nor a dead letter."""
+    """The outcome of a visit. One that waits for its owner is no failure, and no dead letter."""
     error = visit.processing_error
     if visit.processing_status is ProcessingStatus.FAILED and (
         visit.audio is None or (error is not None and error.code is ErrorCode.CONSENT_MISSING)
@@ -98,7 +98,7 @@ def _measure_stage(step: Advance, event: e.Event) -> None:
     started_at = visit.timings.processing_started_at
     audio_s = visit.audio.duration_seconds if visit.audio else None
     match event:
-        # After a lost job the stage began nobody knows when; only the whole is measured then.
+        # After a lost job the start of the stage is unknown; only the whole is measured then.
         case e.TranscriptionSubmitted() if visit.restarts == 0:
             _stage_ended(visit, Stage.SUBMISSION, entry.at - started_at)
         case e.TranscriptStored(transcript=transcript) if (
@@ -123,14 +123,14 @@ def _measure_stage(step: Advance, event: e.Event) -> None:
 def _stage_ended(
     visit: Visit, stage: Stage, took: timedelta, *, expected_s: float = 0.0, **fields: Any
 ) -> None:
-    """`delayMs` is what a stage took beyond what the length of the recording explains."""
+    """`delayMs` is the time beyond that expected for the length of the recording."""
     took_ms = _ms(took)
     delay_ms = max(0, took_ms - round(expected_s * 1000))
     _measure(visit, "stage_ended", stage=stage, durationMs=took_ms, delayMs=delay_ms, **fields)
 
 
-def _of_whole(visit: Visit) -> dict[str, Any]:
-    """What a visit came to, and what it took."""
+def _visit_fields(visit: Visit) -> dict[str, Any]:
+    """The outcome of a visit, its duration and its cost."""
     audio, error = visit.audio, visit.processing_error
     failed = visit.processing_status is ProcessingStatus.FAILED
     fields = {
@@ -164,8 +164,8 @@ class Outcome(StrEnum):
 
 @asynccontextmanager
 async def provider_call(dependency: str, operation: str) -> AsyncIterator[None]:
-    """Measure one call. `not_called`: its breaker was open. `cancelled`: ours, or a bug of ours."""
-    loop = asyncio.get_running_loop()  # whose clock a simulation moves
+    """Measure one call. `not_called`: its breaker was open. `cancelled`: by us, or by a bug."""
+    loop = asyncio.get_running_loop()  # the simulator moves its clock
     began, outcome = loop.time(), Outcome.CANCELLED
     try:
         yield
@@ -174,7 +174,7 @@ async def provider_call(dependency: str, operation: str) -> AsyncIterator[None]:
         outcome = Outcome.REFUSED
         raise
     except Held as held:
-        # A call that failed and opened the breaker is refused afterwards, and was made.
+        # A call that failed and thereby opened the breaker was made.
         outcome = Outcome.FAILED if held.__cause__ else Outcome.NOT_CALLED
         raise
     except Transient:
@@ -191,7 +191,7 @@ async def provider_call(dependency: str, operation: str) -> AsyncIterator[None]:
 
 
 class Tick:
-    """One run of the scheduled function: that it ran at all, and how late it found its visits."""
+    """One run of the scheduled function: the number of its due visits, and their delay."""
 
     def __init__(self, now: datetime) -> None:
         self.count = 0
@@ -210,7 +210,7 @@ class Tick:
             self._overdue += _is_overdue(visit, self._now)
 
     def ended(self) -> None:
-        """Log the run; that this line is missing is how one sees that nothing runs."""
+        """Log the run; a missing line means that the scheduled function does not run."""
         logs.event(
             "woke_due_visits",
             count=self.count,
@@ -221,7 +221,7 @@ class Tick:
 
 
 def _is_overdue(visit: Visit, now: datetime) -> bool:
-    """Who waits in line for the provider, or for a quota, does so by design."""
+    """A visit that waits for a permit or for a quota does so by design."""
     if visit.timings is None or visit.current_step is Step.QUEUED:
         return False
     return now - visit.timings.processing_started_at > OVERDUE_AFTER

@@ -1,8 +1,8 @@
-"""What is counted in the store once a minute, since no single log line can tell it.
+"""Numbers that are counted in the store once a minute, since no log line contains them.
 
-| line                   | fields                   | says                                         |
+| line                   | fields                   | meaning                                      |
 |------------------------|--------------------------|----------------------------------------------|
-| `visits_counted`       | processingStatus, count  | visits in hand; a line a status              |
+| `visits_counted`       | processingStatus, count  | unfinished visits; a line a status           |
 | `dead_letters_counted` | count                    | open dead letters that are an hour old       |
 
 Counting costs one read a number, however many documents there are (up to a thousand).
@@ -16,9 +16,9 @@ from lumimd.ports.visit_counts import VisitCounts
 from lumimd.telemetry import logs
 
 UNATTENDED_AFTER: Final = timedelta(hours=1)
-"""A visit that failed so long ago waits for a person who does not know of it."""
+"""A visit that failed this long ago waits for an operator who does not know of it."""
 
-IN_HAND: Final = (
+UNFINISHED: Final = (
     ProcessingStatus.PENDING,
     ProcessingStatus.TRANSCRIBING,
     ProcessingStatus.SUMMARIZING,
@@ -26,12 +26,12 @@ IN_HAND: Final = (
 
 
 async def count_visits(visit_counts: VisitCounts, now: datetime) -> None:
-    """Count, and log the numbers.
+    """Count the documents, and log the numbers.
 
     Raises:
         Transient: the store is not available.
     """
-    for status in IN_HAND:
+    for status in UNFINISHED:
         count = await visit_counts.visits(status)
         logs.event("visits_counted", processingStatus=status, count=count)
     waiting = await visit_counts.open_dead_letters(now - UNATTENDED_AFTER)

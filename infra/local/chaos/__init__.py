@@ -1,5 +1,5 @@
-"""Chaos on real processes: kill -9 while visits flow, then judge by what the outside can see.
+"""Chaos on real processes: kill -9 while visits are processed, then check the stored results.
 
-`run` (the stack, uploads, kills, recovery) → `evidence` (what is stored, and what the provider
-charges) → `verdict` (pure: which promises were kept) → `report`. `scripts/chaos` is its command.
+`run` (the stack, uploads, kills, recovery) → `evidence` (the stored documents and the provider's
+bill) → `verdict` (pure: which promises were kept) → `report`. The command is `scripts/chaos`.
 """

@@ -1,4 +1,4 @@
-"""`scripts/chaos`: visits flow through the local stack while its processes are killed with -9."""
+"""`scripts/chaos`: uploads visits to the local stack while it kills processes with SIGKILL."""
 
 import argparse
 import asyncio
@@ -19,25 +19,25 @@ from infra.local.stack import ROOT
 from infra.local.supervision.processes import ProcessFailed
 
 LINE_EVERY: Final = 15
-"""Scores between two lines where no bar can be drawn: about so many seconds."""
+"""Scores between two printed lines where no bar can be drawn; a score comes about every second."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 only when every promise was kept."""
     wanted = _parser().parse_args(arguments)
-    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = Settings(visits=wanted.visits, seed=wanted.seed, kills=wanted.kills)
-    told.print(f"Seed {settings.seed}. Starting the stack:")
+    console.print(f"Seed {settings.seed}. Starting the stack:")
     try:
-        with _progress(told) as watch:
-            outcome = asyncio.run(run(settings, watch, told.print))
+        with _progress(console) as watch:
+            outcome = asyncio.run(run(settings, watch, console.print))
     except (EmulatorMissing, ProcessFailed) as error:
-        told.print(str(error), markup=False)
+        console.print(str(error), markup=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
-        told.print("Stopped; nothing is left running.")
+        console.print("Stopped; nothing is left running.")
         return 130
-    return _tell(outcome, told, as_json=wanted.json)
+    return _report(outcome, console, as_json=wanted.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,10 +48,10 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=secrets.randbelow(1_000_000),
         metavar="S",
-        help="decides recordings and faults, and the dice of the killer; default: any",
+        help="decides recordings, faults and kills; default: random",
     )
     parser.add_argument(
-        "--kills", type=int, default=50, metavar="K", help="at least so many; default: 50"
+        "--kills", type=int, default=50, metavar="K", help="the least number; default: 50"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     return parser
@@ -65,10 +65,10 @@ def _positive(given: str) -> int:
 
 
 @contextmanager
-def _progress(told: Console) -> Iterator[Callable[[Score], None]]:
-    """Shows the scores: as a bar on a terminal, as a line now and then elsewhere."""
+def _progress(console: Console) -> Iterator[Callable[[Score], None]]:
+    """Show the scores: as a bar on a terminal, elsewhere as one line of every LINE_EVERY."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=told, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("starting", total=None)
         seen = 0
 
@@ -79,24 +79,24 @@ def _progress(told: Console) -> Iterator[Callable[[Score], None]]:
                 f"ended {score.ended}, kills {score.kills.total()}"
             )
             progress.update(bar, description=line, completed=score.ended, total=score.visits)
-            if not told.is_terminal and seen % LINE_EVERY == 0:
-                told.print(f"  {line}")
+            if not console.is_terminal and seen % LINE_EVERY == 0:
+                console.print(f"  {line}")
             seen += 1
 
         yield watch
 
 
-def _tell(outcome: Outcome, told: Console, *, as_json: bool) -> int:
+def _report(outcome: Outcome, console: Console, *, as_json: bool) -> int:
     if as_json:
         json.dump(to_json(outcome), sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
         show(outcome, Console(highlight=False))
     if not outcome.verdict.breaches:
-        told.print("Every promise was kept.")
+        console.print("All promises were kept.")
         return 0
-    show_broken(outcome, told)
-    told.print(f"The logs of every part are in {outcome.run_dir.relative_to(ROOT)}/")
+    show_broken(outcome, console)
+    console.print(f"The logs of every part are in {outcome.run_dir.relative_to(ROOT)}/")
     return 1
 
 

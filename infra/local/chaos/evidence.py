@@ -1,4 +1,4 @@
-"""What the outside can see of a run: every stored document, and what the speech server served."""
+"""The evidence of a run: every stored document, and every transcript the speech server served."""
 
 import asyncio
 import re
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 ENDED: Final = [status.value for status in ProcessingStatus if status.is_terminal]
 JOBS_END_WITHIN_S: Final = 30
-"""More than the longest scripted job: a forgotten one must be on the bill as well."""
+"""Longer than the longest scripted job: the bill must contain a forgotten job too."""
 STILL_WITHIN_S: Final = 60
-"""By then at the latest, all that is stored was read while nothing changed."""
+"""The longest time until one reading sees no change of the stored visits."""
 
 _VISIT_OF: Final = re.compile(r"/visits/[^/]+/([^/]+)/")
 
@@ -48,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything by visit id. Whatever is stored is here, whether it should be or not."""
+    """Everything by visit id, with stray documents that belong to no uploaded visit."""
 
     visits: Mapping[str, Visit]
     pages: Mapping[str, Sequence[TranscriptPage]]
@@ -57,22 +57,22 @@ class Evidence:
     jobs: Mapping[str, Sequence[Job]]
 
 
-class Witness:
-    """Reads the emulator past our own store, and the speech server past our own transcriber."""
+class EvidenceReader:
+    """Reads the emulator and the speech server directly, without the product's own adapters."""
 
     def __init__(self, speech: httpx.AsyncClient) -> None:
         self._speech = speech
         self._firestore = firestore.AsyncClient(project=PROJECT)
 
     async def ended(self) -> int:
-        """How many visits are at their end."""
+        """The number of visits in a terminal status."""
         ended = FieldFilter("processingStatus", "in", ENDED)
         query: Any = self._firestore.collection("visits").where(filter=ended)
         counted = await query.count().get()
         return int(counted[0][0].value)
 
-    async def testify(self) -> Evidence:
-        """Everything there is to see, as of one moment, once the speech server is idle."""
+    async def read(self) -> Evidence:
+        """All evidence, as of one moment, once the speech server is idle."""
         jobs = await self._jobs()
         async with asyncio.timeout(STILL_WITHIN_S):
             while True:
@@ -80,7 +80,7 @@ class Witness:
                 pages = await self._all(self._firestore.collection_group("transcript"))
                 history = await self._all(self._firestore.collection_group("history"))
                 actions = await self._all(self._firestore.collection("actions"))
-                # Visits that are not at their end may move on between two of the queries.
+                # A visit that has not ended may change between two of the queries.
                 again = await self._all(self._firestore.collection("visits"))
                 if _versions(again) == _versions(visits):
                     break
@@ -123,7 +123,7 @@ class Witness:
                 await asyncio.sleep(0.2)  # the server has no event to wait for
 
     async def _heard(self, job_id: str) -> tuple[Heard, ...]:
-        # Not from the provider's own path: there the copy is deleted once it is stored with us.
+        # Not the provider's own route: the pipeline deletes that copy once it has stored its own.
         answer = await self._speech.get(f"/_local/jobs/{job_id}/heard")
         return tuple(
             Heard(
@@ -149,5 +149,5 @@ def _versions(visits: list[Any]) -> dict[str, Any]:
 
 
 def _owner(found: Any) -> str:
-    """The id of the visit under which a document lies."""
+    """The id of the visit that owns the document."""
     return str(found.reference.parent.parent.id)

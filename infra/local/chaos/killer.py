@@ -1,4 +1,4 @@
-"""Kills processes of the stack with SIGKILL, one after the other, and starts them again at once."""
+"""Kills processes of the stack with SIGKILL, one at a time, and restarts each at once."""
 
 import asyncio
 from collections import Counter
@@ -12,25 +12,25 @@ from infra.local.stack import ENTRY_POINTS
 from infra.local.supervision.processes import Processes
 
 VICTIMS: Final = (*ENTRY_POINTS, "tasks", "eventarc", "scheduler")
-"""Never Firestore, the bucket, Pub/Sub or the speech server: the cloud does not forget what they
-hold, these stand-ins would, and by them everything is judged."""
+"""Never Firestore, the bucket, Pub/Sub or the speech server: unlike the cloud, these stand-ins lose
+their data when killed, and the verdict depends on that data."""
 
 PAUSE_S: Final = (1.0, 3.0)
 
 AIMED: Final = 0.5
-"""The share of kills that wait for the victim to be at work. The steps of a visit take a function a
-few hundredths of a second: left to chance alone, most kills would hit processes that do nothing."""
+"""The share of kills that wait until the victim works. A step of a visit takes a function a few
+hundredths of a second, so most kills at random moments would hit idle processes."""
 
 AIM_FOR_S: Final = 1.0
-"""The longest such wait; it is part of the pause."""
+"""The longest wait for a victim to work; part of the pause."""
 
 LOOK_EVERY_S: Final = 0.002
 
 
 class Killer:
-    """`rng` decides when it hits, and whom of those that are up.
+    """`rng` decides the moment of each kill, and its victim among the running processes.
 
-    Each kill is a line of `kills.log` in `run_dir`, to be read beside the logs of the victims.
+    `kills.log` in `run_dir` has a line for each kill, to compare with the logs of the victims.
     """
 
     def __init__(self, processes: Processes, rng: Random, run_dir: Path) -> None:
@@ -41,10 +41,10 @@ class Killer:
         self._starts: dict[str, asyncio.Task[None]] = {}
 
     async def kill_until(self, enough: Callable[[], bool]) -> None:
-        """Kill until `enough()`; returns when everybody is up again.
+        """Kill until `enough()`; returns when all processes run again.
 
         Raises:
-            ProcessFailed: one did not start again.
+            ProcessFailed: a process did not start again.
         """
         try:
             while not enough():
@@ -60,7 +60,7 @@ class Killer:
             await asyncio.gather(*self._starts.values(), return_exceptions=True)
 
     def _is_up(self, name: str) -> bool:
-        """Whether it has started; raises what kept it from starting."""
+        """Whether the process has started; raises the error of a failed start."""
         start = self._starts.get(name)
         if start is None or not start.done():
             return start is None
@@ -76,7 +76,7 @@ class Killer:
         self._starts[victim] = asyncio.create_task(self._start(victim))
 
     async def _until_at_work(self, victim: str) -> None:
-        """Until the victim logs a line (a function does so after each save), or for a while."""
+        """Wait until the victim logs a line (a function does so after each save), or AIM_FOR_S."""
         log = self._run_dir / f"{victim}.log"
         before = log.stat().st_size
         for _ in range(round(AIM_FOR_S / LOOK_EVERY_S)):
@@ -88,6 +88,6 @@ class Killer:
         await self._processes.start(victim)
         self._note(f"{victim} is up")
 
-    def _note(self, what: str) -> None:
+    def _note(self, text: str) -> None:
         with (self._run_dir / "kills.log").open("a") as log:
-            log.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {what}\n")
+            log.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {text}\n")

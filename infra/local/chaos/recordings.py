@@ -1,4 +1,4 @@
-"""The visits of a run and what the provider does to each: pure, decided by the seed alone."""
+"""The visits of a run and the provider's faults for each: pure, decided by the seed alone."""
 
 import io
 import wave
@@ -11,35 +11,35 @@ from infra.local.client import USER_ID
 from infra.local.speech.dialogue import VISIT
 from infra.local.speech.scripts import HttpFault, Script, SpokenLine
 
-# The shares of visits that meet each kind of trouble; one visit may meet several.
+# The share of visits with each kind of fault; one visit may have several.
 LOST_WEBHOOK: Final = 0.15
 REPEATED_WEBHOOK: Final = 0.05
-LOST_ANSWER: Final = 0.05  # the order is placed, and nobody hears of it
-LOST_ANSWER_AND_WEBHOOK: Final = 0.5  # of those: then only looking keeps us from paying twice
+LOST_ANSWER: Final = 0.05  # the provider takes the order, and its response is lost
+LOST_ANSWER_AND_WEBHOOK: Final = 0.5  # of those: only the provider's list prevents a second charge
 REFUSED_ORDER: Final = 0.05
 REFUSED_FETCH: Final = 0.10
 
 JOB_S: Final = (0.2, 8.0)
-"""How long a job takes: long enough that kills also fall between an order and its end."""
+"""The duration of a job: long enough that some kills happen between an order and its end."""
 
 RATE: Final = 16_000
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One visit to upload; `script` tells the speech server what to make of it."""
+    """One visit to upload; `script` decides the responses of the speech server."""
 
     visit_id: str
     script: Script
 
     @property
     def object_name(self) -> str:
-        """Where it is uploaded to."""
+        """The name of the object in the bucket."""
         return f"visits/{USER_ID}/{self.visit_id}/audio.wav"
 
 
 def recordings(visits: int, rng: Random) -> tuple[Recording, ...]:
-    """The recordings of a run. All are good, and all trouble passes: each can be completed."""
+    """The recordings of a run. All are good and all faults are transient: each can complete."""
     return tuple(_recording(number, rng) for number in range(1, visits + 1))
 
 
@@ -63,7 +63,7 @@ def _recording(number: int, rng: Random) -> Recording:
     )
     if number % 2:
         return Recording(visit_id, script)
-    # Words and a length of its own, so that a transcript in the wrong visit is noticed.
+    # Its own words and length, so that the verdict notices a transcript in the wrong visit.
     own = {"utterances": _dialogue(number, rng), "seconds": 60 + number}
     return Recording(visit_id, script.model_copy(update=own))
 
@@ -75,7 +75,7 @@ def _dialogue(number: int, rng: Random) -> list[SpokenLine]:
 
 
 def silence(seconds: float) -> bytes:
-    """A WAV file: the pipeline measures it, and the scripted speech server only looks at it."""
+    """A silent WAV file. The pipeline measures it; the scripted speech server reads one byte."""
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setnchannels(1)

@@ -14,7 +14,7 @@ from infra.local.chaos.verdict import Promise
 from lumimd.domain.visit import HistoryEntry, Status
 
 SHOWN_VISITS: Final = 10
-"""Visits whose history is printed; what broke them is mostly one and the same."""
+"""Visits whose history is printed; most broken visits have the same cause."""
 
 
 def to_json(outcome: Outcome) -> dict[str, Any]:
@@ -42,14 +42,14 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 1),
         "seed": outcome.settings.seed,
         "broken": [
-            {"visit": each.visit_id, "promise": each.promise, "what": each.what}
+            {"visit": each.visit_id, "promise": each.promise, "what": each.detail}
             for each in verdict.breaches
         ],
     }
 
 
 def show(outcome: Outcome, console: Console) -> None:
-    """Print the promises, what the kills did, and the history of visits that were wronged."""
+    """Print the promises and the figures."""
     shown = to_json(outcome)
     promises = Table("promise", "broken")
     for promise in Promise:
@@ -66,14 +66,14 @@ def show(outcome: Outcome, console: Console) -> None:
 
 
 def show_broken(outcome: Outcome, console: Console) -> None:
-    """Print what was broken, and the history of the visits concerned."""
+    """Print each breach, and the history of its visit."""
     breaches = outcome.verdict.breaches
     visits = list(dict.fromkeys(breach.visit_id for breach in breaches))
     for visit_id in visits[:SHOWN_VISITS]:
         console.print(f"{visit_id}:", markup=False)
         for breach in breaches:
             if breach.visit_id == visit_id:
-                console.print(f"  BROKEN: {breach.promise}: {breach.what}", markup=False)
+                console.print(f"  BROKEN: {breach.promise}: {breach.detail}", markup=False)
         for entry in _history(outcome, visit_id):
             detail = f" ({entry.detail})" if entry.detail else ""
             step = f"{entry.event}{detail} -> {entry.to_status}, attempt {entry.attempt}"
@@ -83,7 +83,7 @@ def show_broken(outcome: Outcome, console: Console) -> None:
 
 
 def _waits(outcome: Outcome) -> Iterator[float]:
-    """From upload to end, of each visit that has ended."""
+    """Seconds from upload to end, of each visit that has ended."""
     for visit_id, visit in outcome.evidence.visits.items():
         uploaded_at = outcome.uploaded_at.get(visit_id)
         if uploaded_at and visit.timings and visit.timings.processing_completed_at:
@@ -91,7 +91,7 @@ def _waits(outcome: Outcome) -> Iterator[float]:
 
 
 def _faults(outcome: Outcome) -> dict[str, int]:
-    """What the speech server was told to do wrong, by kind."""
+    """The scripted faults of the speech server, by kind."""
     scripts = [recording.script for recording in outcome.recordings]
     faults = [fault for script in scripts for fault in script.http]
     return {
@@ -104,9 +104,9 @@ def _faults(outcome: Outcome) -> dict[str, int]:
 
 
 def _recovered(outcome: Outcome) -> dict[str, int]:
-    """Visits for which something had to be done again: where nothing had, the run proved little.
+    """Visits with a repeated step, by its cause; a run with none of them proves little.
 
-    A claim after a claim is one whose holder died; after a deferral, the provider had answered 500.
+    After two leases in a row the first worker died; after a deferral the provider had answered 500.
     """
     again: Counter[str] = Counter(
         deadSubmitters=0, deferredOrders=0, lostTasks=0, deadSummarizers=0

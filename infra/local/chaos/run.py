@@ -1,8 +1,7 @@
-"""One run: start the stack, upload while processes are killed, let it recover, take the evidence.
+"""One run: start the stack, upload while processes are killed, let it recover, read the evidence.
 
-What a kill leaves behind comes back by `wakeAt`: a submission's claim after 95 s, a task that the
-queue forgot after 2 minutes, a summary's claim after 195 s. So the recovery may last longer than
-the killing.
+`wakeAt` recovers interrupted work: a submission lease after 95 s, a task that the queue lost after
+2 minutes, a summary lease after 195 s. So the recovery may last longer than the kills.
 """
 
 import asyncio
@@ -20,7 +19,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from infra.local.chaos.evidence import Evidence, Witness
+from infra.local.chaos.evidence import Evidence, EvidenceReader
 from infra.local.chaos.killer import PAUSE_S, Killer
 from infra.local.chaos.recordings import Recording, recordings, silence
 from infra.local.chaos.verdict import Verdict, judge
@@ -32,7 +31,7 @@ Say = Callable[[str], None]
 
 UPLOADS_AT_ONCE: Final = 8
 FASTEST_UPLOADS_S: Final = 0.25
-"""Between two uploads; faster than that, two cores are busy with uploads instead of visits."""
+"""The shortest time between two uploads; at a faster pace uploads take both cores from the work."""
 
 LOOK_EVERY_S: Final = 1.0
 
@@ -49,14 +48,14 @@ class Settings:
 
     @property
     def upload_every_s(self) -> float:
-        """Such that the last upload and the last kill come at about the same time."""
+        """A pace at which the last upload and the last kill come at about the same time."""
         killing_s = self.kills * sum(PAUSE_S) / 2
         return max(FASTEST_UPLOADS_S, killing_s / max(1, self.visits))
 
 
 @dataclass
 class Score:
-    """How far the run is, for whoever watches it."""
+    """The progress of the run."""
 
     visits: int
     uploaded_at: dict[str, datetime] = field(default_factory=dict)
@@ -67,7 +66,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run showed. `seconds` is all of it, `recovery_s` what came after the last kill."""
+    """The result. `seconds`: duration of the run; `recovery_s`: its part after the last kill."""
 
     settings: Settings
     recordings: Sequence[Recording]
@@ -95,14 +94,14 @@ async def run(settings: Settings, watch: Callable[[Score], None], say: Say) -> O
         killer = Killer(stack.processes, Random(rng.random()), stack.run_dir)
         score.kills = killer.kills
         async with httpx.AsyncClient(base_url=stack.plan.url("speech"), timeout=30) as speech:
-            with closing(Witness(speech)) as witness:
+            with closing(EvidenceReader(speech)) as reader:
                 recovering_since = await _unless(
                     _kill_and_recover(stack, speech, settings, planned, killer, score),
                     stack.processes.wait(),
-                    _look(witness, score, watch),
+                    _look(reader, score, watch),
                 )
                 recovery_s = monotonic() - recovering_since
-                evidence = await witness.testify()
+                evidence = await reader.read()
         say("Stopping the stack")
     verdict = judge((each.visit_id for each in planned), evidence, datetime.now(UTC))
     return Outcome(
@@ -119,14 +118,14 @@ async def run(settings: Settings, watch: Callable[[Score], None], say: Say) -> O
 
 
 def _options(settings: Settings) -> Options:
-    # Whatever keys the environment has: nobody pays for chaos.
+    # Without the key of the environment: a chaos run must cost nothing.
     env = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
     return Options(scripted=True, webhook_retry_s=settings.webhook_retry_s, env=env)
 
 
 @asynccontextmanager
 async def _quick_starts() -> AsyncIterator[None]:
-    """Within it the processes keep their bytecode, whatever the environment and the installer did.
+    """Within it the processes keep their bytecode, also against the settings of the environment.
 
     A victim that compiles all its packages at each start is down longer than it is up.
     """
@@ -144,7 +143,7 @@ async def _quick_starts() -> AsyncIterator[None]:
 
 
 def _once(say: Say) -> Say:
-    """`say`, but each line once: after a kill, that the victim is up again is not worth a line."""
+    """`say`, but each line once: the restart of a victim needs no second line."""
     said: set[str] = set()
 
     def once(line: str) -> None:
@@ -163,7 +162,10 @@ async def _kill_and_recover(
     killer: Killer,
     score: Score,
 ) -> float:
-    """Until every visit is at its end or the patience is; returns when the killing was over."""
+    """Run until all visits have ended or `patience_s` has passed after the last kill.
+
+    Returns the `monotonic()` time, in seconds, of the end of the kills.
+    """
     uploading = asyncio.create_task(_upload(stack, speech, settings, planned, score))
     try:
         await killer.kill_until(lambda: uploading.done() and killer.kills.total() >= settings.kills)
@@ -172,7 +174,7 @@ async def _kill_and_recover(
         uploading.cancel()
         await asyncio.gather(uploading, return_exceptions=True)
     over_at = monotonic()
-    with suppress(TimeoutError):  # then the verdict says who is stuck
+    with suppress(TimeoutError):  # then the verdict names the stuck visits
         async with asyncio.timeout(settings.patience_s):
             await score.all_ended.wait()
     return over_at
@@ -185,7 +187,7 @@ async def _upload(
     planned: Sequence[Recording],
     score: Score,
 ) -> None:
-    """Upload one recording after the other at a steady pace, slower when the bucket is slow."""
+    """Upload the recordings at a steady pace, slower when the bucket is slow."""
     gate = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
     async def upload_one(recording: Recording, file: Path) -> None:
@@ -206,9 +208,9 @@ async def _upload(
                 await asyncio.sleep(settings.upload_every_s)
 
 
-async def _look(witness: Witness, score: Score, watch: Callable[[Score], None]) -> None:
+async def _look(reader: EvidenceReader, score: Score, watch: Callable[[Score], None]) -> None:
     while True:
-        score.ended = await witness.ended()
+        score.ended = await reader.ended()
         if score.ended >= score.visits:
             score.all_ended.set()
         watch(score)
@@ -216,7 +218,7 @@ async def _look(witness: Witness, score: Score, watch: Callable[[Score], None]) 
 
 
 async def _unless(work: Coroutine[Any, Any, T], *endless: Coroutine[Any, Any, None]) -> T:
-    """The result of `work`. The `endless` run beside it; an error in one of them ends it all."""
+    """The result of `work`; the `endless` run beside it, and an error in one of them ends all."""
     working = asyncio.create_task(work)
     beside = [asyncio.create_task(each) for each in endless]
     try:

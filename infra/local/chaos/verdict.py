@@ -18,31 +18,31 @@ LEGAL: Final = {
 
 
 class Promise(StrEnum):
-    """What the product promises of every visit, in the order in which it matters."""
+    """The promises of the product for every visit, the most important first."""
 
     NOT_LOST = "no transcript is lost"
     PAID_ONCE = "nothing is paid for twice"
     NOT_STUCK = "no visit hangs"
-    WAKES_UP = "whatever is not at its end has a wakeAt, and nothing else has"
+    WAKES_UP = "a visit has a wakeAt exactly until its end"
     COMPLETED = "a good recording is completed"
-    ITEMS_ONCE = "each action item is there once"
-    LEGAL_STEPS = "every step is one of the table"
-    NO_STRAYS = "nothing is stored that belongs to no visit"
+    ITEMS_ONCE = "each action item is stored once"
+    LEGAL_STEPS = "every step is in the transition table"
+    NO_STRAYS = "every stored document belongs to an uploaded visit"
 
 
 @dataclass(frozen=True)
 class Breach:
-    """A promise that was broken; `count` where several of a kind may be: charges, items."""
+    """A broken promise; `count` is the number of surplus charges, items or wrong steps."""
 
     visit_id: str
     promise: Promise
-    what: str
+    detail: str
     count: int = 1
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The visits of a run by what became of them, and what was broken."""
+    """The visits of a run by their status, and the broken promises."""
 
     visits: int
     by_status: Counter[Status]
@@ -54,7 +54,7 @@ class Verdict:
 
 
 def judge(visit_ids: Iterable[str], seen: Evidence, now: datetime) -> Verdict:
-    """The verdict on the visits that were uploaded. `now` is when the evidence was taken."""
+    """The verdict on the uploaded visits. `now` is the time at which the evidence was read."""
     uploaded = frozenset(visit_ids)
     breaches: list[Breach] = []
     for visit_id in sorted(uploaded):
@@ -73,7 +73,7 @@ def judge(visit_ids: Iterable[str], seen: Evidence, now: datetime) -> Verdict:
         breaches += _actions(visit, seen.actions.get(visit_id, ()))
         breaches += _steps(visit, seen.history.get(visit_id, ()))
     stored = {*seen.visits, *seen.pages, *seen.history, *seen.actions, *seen.jobs}
-    strays = (Breach(each, Promise.NO_STRAYS, "nobody uploaded it") for each in stored - uploaded)
+    strays = (Breach(each, Promise.NO_STRAYS, "no upload has its id") for each in stored - uploaded)
     by_status = Counter(visit.status for visit in seen.visits.values())
     return Verdict(len(uploaded), by_status, [*breaches, *strays])
 
@@ -81,8 +81,8 @@ def judge(visit_ids: Iterable[str], seen: Evidence, now: datetime) -> Verdict:
 def _charges(visit_id: str, jobs: Sequence[Job]) -> Iterator[Breach]:
     charged = [job.job_id for job in jobs if job.charged]
     if len(charged) > 1:
-        what = f"{len(charged)} jobs are on the bill: {', '.join(charged)}"
-        yield Breach(visit_id, Promise.PAID_ONCE, what, len(charged) - 1)
+        detail = f"{len(charged)} jobs are on the bill: {', '.join(charged)}"
+        yield Breach(visit_id, Promise.PAID_ONCE, detail, len(charged) - 1)
 
 
 def _end(visit: Visit, now: datetime) -> Iterator[Breach]:
@@ -95,23 +95,23 @@ def _end(visit: Visit, now: datetime) -> Iterator[Breach]:
         code = visit.processing_error.code if visit.processing_error else "no code"
         yield Breach(visit.visit_id, Promise.COMPLETED, f"it ended {visit.status}: {code}")
     if visit.processing_status.is_terminal != (visit.wake_at is None):
-        what = f"it is {visit.processing_status} and wakeAt is {visit.wake_at}"
-        yield Breach(visit.visit_id, Promise.WAKES_UP, what)
+        detail = f"it is {visit.processing_status} and wakeAt is {visit.wake_at}"
+        yield Breach(visit.visit_id, Promise.WAKES_UP, detail)
 
 
 def _transcript(visit: Visit, jobs: Sequence[Job], heard: tuple[Heard, ...]) -> Iterator[Breach]:
-    what: str | None = None
+    detail: str | None = None
     has_one = visit.transcription is not None and visit.transcription.completed_at is not None
     if has_one and visit.transcription:
         served = {job.job_id: job.heard for job in jobs}.get(visit.transcription.transcript_id)
         if served is None:
-            what = "its transcript comes from a job that is not its own"
+            detail = "its transcript comes from a job of another visit"
         elif heard != served:
-            what = f"{len(heard)} utterances are stored, not the {len(served)} that were served"
+            detail = f"{len(heard)} utterances are stored, not the {len(served)} that were served"
     elif visit.processing_status.is_terminal and any(job.charged for job in jobs):
-        what = f"it ended {visit.status} without the transcript that was paid for"
-    if what is not None:
-        yield Breach(visit.visit_id, Promise.NOT_LOST, what)
+        detail = f"it ended {visit.status} without the transcript that was paid for"
+    if detail is not None:
+        yield Breach(visit.visit_id, Promise.NOT_LOST, detail)
 
 
 def _actions(visit: Visit, actions: Sequence[Action]) -> Iterator[Breach]:
@@ -120,16 +120,16 @@ def _actions(visit: Visit, actions: Sequence[Action]) -> Iterator[Breach]:
     said = {(action.text, action.due, action.evidence) for action in actions}
     extra = len(ids - named) + len(actions) - len(said)
     if extra:
-        what = f"{len(actions)} items are stored, and the visit names {len(named)}"
-        yield Breach(visit.visit_id, Promise.ITEMS_ONCE, what, extra)
+        detail = f"{len(actions)} items are stored, and the visit names {len(named)}"
+        yield Breach(visit.visit_id, Promise.ITEMS_ONCE, detail, extra)
     if missing := named - ids:
         yield Breach(visit.visit_id, Promise.ITEMS_ONCE, f"{len(missing)} items are missing")
 
 
 def _steps(visit: Visit, history: Sequence[HistoryEntry]) -> Iterator[Breach]:
-    """Positions without a gap, each step from where the last one led, and all of the table.
+    """Check that positions have no gap, and that each step follows the last and is in the table.
 
-    Polls are left out of the history, but none of them leads from one status to another.
+    The history omits polls; none of them changes the status.
     """
     entries = sorted(history, key=lambda entry: entry.position)
     status = ProcessingStatus.PENDING

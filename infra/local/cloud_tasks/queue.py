@@ -1,10 +1,10 @@
-"""One queue of Cloud Tasks: which task may be dispatched when. Pure: no I/O, time is passed in.
+"""One queue of Cloud Tasks: schedule, limits and retries. Pure: no I/O, time is passed in.
 
     create ─► scheduled ─ take_due / run_now ─► in flight ─ finish ─► gone (2xx, or given up)
                   ▲                                  │
-                  └────────── back-off ◄─────────────┘  anything else
+                  └────────── back-off ◄─────────────┘  any other answer
 
-A task that is gone leaves its name behind for TOMBSTONE, so that a name is used once.
+The name of a task that is gone stays reserved for TOMBSTONE, so that each name is used once.
 """
 
 import heapq
@@ -22,7 +22,7 @@ from infra.local.cloud_tasks.rate import TokenBucket
 from infra.local.google_api.http_target import Answer
 from infra.local.google_api.retry import exhausted, task_backoff
 
-# The service says "about an hour or more", up to 24 h: the shortest time one may rely on.
+# The service documents "about an hour or more", up to 24 h: the shortest guaranteed time.
 TOMBSTONE = timedelta(hours=1)
 
 Outcome = Literal["done", "retry", "given up", "deleted meanwhile"]
@@ -31,7 +31,7 @@ State = tasks_v2.Queue.State
 
 @dataclass(eq=False)
 class _Record:
-    """A task that is not gone, with what its next attempt has to tell about earlier ones."""
+    """A task that is not gone, with the facts about earlier attempts that its next one reports."""
 
     task: tasks_v2.Task
     ticket: int | None = None  # its valid entry in the schedule; None while in flight
@@ -41,7 +41,7 @@ class _Record:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One dispatch of a task: `task` as it was when it was dispatched at `dispatched_at`."""
+    """One dispatch of a task; `task` is its state at `dispatched_at`."""
 
     task: tasks_v2.Task
     dispatched_at: datetime
@@ -52,9 +52,9 @@ class Attempt:
 
 
 class Queue:
-    """The tasks of one queue. `message` must be complete (see cloud_tasks_validation).
+    """The tasks of one queue. `message` must be complete (see validation.py).
 
-    Methods that take a task's name raise google.api_core.exceptions.NotFound when it is not there.
+    Methods that take a task's name raise google.api_core.exceptions.NotFound for an unknown name.
     """
 
     def __init__(self, message: tasks_v2.Queue, now: datetime) -> None:
@@ -66,7 +66,7 @@ class Queue:
         self.configure(tasks_v2.Queue(message, state=State.RUNNING), now)
 
     def configure(self, message: tasks_v2.Queue, now: datetime) -> None:
-        """Take over new limits and retry settings; they hold from the next dispatch on."""
+        """Replace the limits and retry settings; they apply from the next dispatch."""
         self.message = tasks_v2.Queue(message)
         limits = self.message.rate_limits
         self._bucket = TokenBucket(limits.max_dispatches_per_second, limits.max_burst_size, now)
@@ -99,18 +99,18 @@ class Queue:
         return sorted(self._records)
 
     def delete(self, name: str, now: datetime) -> None:
-        """Forget a task; an attempt in flight goes on, and its answer changes nothing."""
+        """Delete a task; an attempt in flight continues, and its answer changes nothing."""
         self._record(name)
         self._forget(name, now)
 
     def purge(self, now: datetime) -> None:
-        """Delete every task. The service may take a minute; here it is done at once."""
+        """Delete every task at once; the service may take a minute."""
         for name in self.names():
             self._forget(name, now)
         self.message.purge_time = now
 
     def take_due(self, now: datetime) -> list[Attempt]:
-        """Dispatch what is due and what the state, the concurrency and the rate allow."""
+        """Dispatch the due tasks that the state, the concurrency and the rate allow."""
         attempts: list[Attempt] = []
         while (
             self._may_dispatch()
@@ -125,20 +125,20 @@ class Queue:
     def run_now(self, name: str, now: datetime) -> Attempt:
         """Dispatch a task regardless of its schedule, the limits, a pause or an attempt in flight.
 
-        RunTask is documented so.
+        Source: the documentation of RunTask.
         """
         record = self._record(name)
         record.task.schedule_time = now
         return self._dispatch(record, now)
 
     def next_wake(self) -> datetime | None:
-        """When `take_due` may find something; None: not before something else happens."""
+        """The time at which `take_due` may find a task; None: only after another change."""
         if not self._may_dispatch() or self._first_scheduled() is None:
             return None
         return max(self._schedule[0][0], self._bucket.next_token_at())
 
     def finish(self, attempt: Attempt, answer: Answer, now: datetime) -> Outcome:
-        """Record the answer to an attempt: 2xx ends the task, anything else schedules a retry."""
+        """Record the answer to an attempt: 2xx ends the task, any other schedules a retry."""
         self._in_flight -= 1
         record, task = attempt.record, attempt.record.task
         if self._records.get(task.name) is not record:
@@ -205,6 +205,6 @@ class Queue:
         self._tombstones[name] = now + TOMBSTONE
 
     def _drop_old_tombstones(self, now: datetime) -> None:
-        # They are in the order of their expiry, for each lives equally long.
+        # In the order of their expiry, since all have the same lifetime.
         while self._tombstones and next(iter(self._tombstones.values())) <= now:
             self._tombstones.popitem(last=False)

@@ -1,10 +1,10 @@
-"""The token bucket that limits how fast a queue dispatches. Pure: time is passed in."""
+"""The token bucket that limits a queue's dispatch rate. Pure: time is passed in."""
 
 from datetime import datetime, timedelta
 from math import ceil
 
-# A token that float rounding left a millionth short still counts, or the caller would be told
-# to come back at a moment that is already now, and spin.
+# Float rounding may leave a token a millionth short. It counts as a whole token; otherwise
+# `next_token_at` would return the present and the caller would spin.
 _ENOUGH = 1 - 1e-6
 
 
@@ -28,15 +28,15 @@ class TokenBucket:
         return True
 
     def next_token_at(self) -> datetime:
-        """When a token is there; not later than the last look when one is there already."""
+        """The time at which a token is available; the time of the last look if one is available."""
         missing = max(0.0, 1 - self._tokens)
-        # Rounded up: datetimes count microseconds, and a moment too early would find no token.
+        # Rounded up to microseconds, the resolution of datetime: earlier there is no token.
         return self._counted_at + timedelta(microseconds=ceil(missing / self._per_second * 1e6))
 
 
 def burst_size(per_second: float) -> int:
-    """The burst the service gives a rate: 100 at the default of 500 a second, 10 at low rates.
+    """The burst of the service for a rate: 100 at the default of 500 a second, 10 at low rates.
 
-    The service calls its choice dynamic and does not publish a formula; this is near it.
+    An approximation: the service calls its choice dynamic and does not publish the formula.
     """
     return max(10, min(100, round(per_second)))

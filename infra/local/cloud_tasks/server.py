@@ -1,14 +1,14 @@
-r"""Cloud Tasks on this machine: a gRPC server that the real SDK client talks to.
+r"""Cloud Tasks on this machine: a gRPC server for the real SDK client.
 
     python -m infra.local.cloud_tasks --port 8123 \
         --queue projects/demo-lumimd/locations/us-central1/queues/summaries
 
-Reached with `CloudTasksAsyncClient(transport=CloudTasksGrpcAsyncIOTransport(channel=
-grpc.aio.insecure_channel("127.0.0.1:8123")))`. Tasks live in memory: a restart forgets them, which
-the pipeline has to survive anyway (a task may be lost; `wakeAt` re-derives it).
+The client is `CloudTasksAsyncClient(transport=CloudTasksGrpcAsyncIOTransport(channel=
+grpc.aio.insecure_channel("127.0.0.1:8123")))`. Tasks are kept in memory: a restart loses them, and
+the pipeline must survive a lost task anyway (`wakeAt` re-derives it).
 
-Left out on purpose: the service's own throttling (slow start, Retry-After), because a local run
-should fail or pass by the queue's declared settings alone.
+The server omits the service's throttling (slow start, Retry-After) on purpose: the result of a
+local run should depend only on the declared settings of the queue.
 """
 
 import argparse
@@ -35,7 +35,7 @@ log = logging.getLogger("infra.local.cloud_tasks")
 async def serving(
     port: int, queues: Iterable[tasks_v2.Queue] = (), clock: Clock = utc_now
 ) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
-    """Serve Cloud Tasks with these queues; gives the port and the task that dispatches."""
+    """Serve Cloud Tasks with these queues; yields the port and the dispatching asyncio task."""
     models = {queue.name: Queue(checked_queue(queue), clock()) for queue in queues}
     async with http_client() as client:
 

@@ -20,10 +20,10 @@ log = logging.getLogger("infra.local.cloud_tasks")
 
 
 class CloudTasks:
-    """The queues and what may be done with them; each RPC is a method named like the SDK's.
+    """The queues and their RPCs; each RPC is a method named like the SDK's.
 
-    A deleted queue's name may be used again at once. The service asks for up to three days of
-    patience; a local stack that is torn down and set up again must not.
+    The name of a deleted queue may be used again at once, since a local stack may be restarted at
+    any time. The service reserves the name for up to three days.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class CloudTasks:
             raise exceptions.InvalidArgument("update_mask names a field that a queue does not have")
         mask.MergeMessage(tasks_v2.Queue.pb(request.queue), target, replace_message_field=True)
         merged = checked_queue(merged)
-        # Output only, whatever the request said.
+        # Output only: the values of the request are ignored.
         merged.name, merged.state = name, queue.message.state
         merged.purge_time = queue.message.purge_time
         queue.configure(merged, self._clock())
@@ -165,7 +165,7 @@ class CloudTasks:
 
 
 def _view(task: tasks_v2.Task, view: tasks_v2.Task.View) -> tasks_v2.Task:
-    """A copy as the response shows it: BASIC, the default, leaves the body out."""
+    """A copy for the response: BASIC, the default view, omits the body."""
     shown = tasks_v2.Task(task, view=view or tasks_v2.Task.View.BASIC)
     if shown.view == tasks_v2.Task.View.BASIC:
         shown.http_request.body = b""

@@ -1,8 +1,8 @@
-"""What CreateTask, CreateQueue and UpdateQueue refuse, and the defaults they fill in.
+"""Validation and defaults of CreateTask, CreateQueue and UpdateQueue.
 
-Each rule is one the service documents in google.cloud.tasks.v2. Every function raises
-google.api_core.exceptions.InvalidArgument, or MethodNotImplemented for what exists in the
-service and not here: silence would let code pass locally that behaves differently in the cloud.
+The service documents each rule in google.cloud.tasks.v2. Every function raises
+google.api_core.exceptions.InvalidArgument, or MethodNotImplemented for a feature of the service
+that is missing here: otherwise code could pass locally and behave differently in the cloud.
 """
 
 import re
@@ -71,7 +71,7 @@ def checked_retry(config: tasks_v2.RetryConfig) -> tasks_v2.RetryConfig:
 
 
 def checked_task(task: tasks_v2.Task, queue_name: str, new_id: str, now: datetime) -> tasks_v2.Task:
-    """A copy of `task` with its name (made from `new_id` if it has none) and its deadline."""
+    """A copy of `task` with a name (made from `new_id` if it has none) and a deadline."""
     complete = tasks_v2.Task(task)
     complete.name = complete.name or f"{queue_name}/tasks/{new_id}"
     parent, _, task_id = complete.name.rpartition("/tasks/")
@@ -95,7 +95,7 @@ def checked_task(task: tasks_v2.Task, queue_name: str, new_id: str, now: datetim
 
 
 def checked_deadline(field: str, deadline: timedelta) -> timedelta:
-    """The deadline, if it lies in the interval that HTTP targets allow."""
+    """The deadline, if it is in the interval for HTTP targets."""
     _require(MIN_DEADLINE <= deadline <= MAX_DEADLINE, f"{field} must be in [15s, 30m]")
     return deadline
 

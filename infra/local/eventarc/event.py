@@ -1,8 +1,8 @@
-"""What fake-gcs-server publishes, made into what Eventarc delivers: pure.
+"""Converts a notification of fake-gcs-server into an event as Eventarc delivers it: pure.
 
-A notification of Cloud Storage is a Pub/Sub message whose attributes tell the event and whose data
-is the object as the JSON API shows it. Eventarc turns it into a CloudEvent in binary mode: the
-attributes as `ce-*` headers, the object (StorageObjectData) as the body.
+A notification of Cloud Storage is a Pub/Sub message: its attributes name the event, and its data
+is the object as in the JSON API. Eventarc turns it into a CloudEvent in binary mode: the attributes
+as `ce-*` headers, the object (StorageObjectData) as the body.
 """
 
 import base64
@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 
-# CloudEvents HTTP binding 1.0.2, 3.1.3.2: space, double quote, percent and everything outside
-# printable ASCII is percent-encoded in a header; nothing else is.
+# CloudEvents HTTP binding 1.0.2, 3.1.3.2: in a header, only space, double quote, percent and
+# characters outside printable ASCII are percent-encoded.
 _UNENCODED = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 
 
@@ -25,7 +25,7 @@ class MalformedPush(ValueError):
 
 @dataclass(frozen=True)
 class CloudEvent:
-    """A binary-mode CloudEvent: header values already encoded for HTTP, body is JSON in UTF-8."""
+    """A binary-mode CloudEvent: header values are encoded for HTTP, the body is JSON in UTF-8."""
 
     headers: dict[str, str]
     body: bytes
@@ -47,14 +47,14 @@ def finalized_event(push: bytes) -> CloudEvent | None:
             return None
         stored = json.loads(base64.b64decode(message["data"], validate=True))
         time = attributes.get("eventTime") or message["publishTime"]
-        # The message's id stays the same when Pub/Sub delivers again.
+        # Each delivery of the message has the same id.
         return finalized(stored, event_id=message["messageId"], time=time)
     except (KeyError, TypeError, AttributeError, ValueError, binascii.Error) as error:
         raise MalformedPush(f"{type(error).__name__} in a push request") from error
 
 
 def finalized(stored: dict[str, Any], *, event_id: str, time: str) -> CloudEvent:
-    """The event that says that `stored`, an object as the JSON API shows it, was finalized.
+    """The finalize event of `stored`, an object as in the JSON API.
 
     Raises KeyError when the bucket, the name or the generation is missing.
     """
@@ -69,13 +69,13 @@ def finalized(stored: dict[str, Any], *, event_id: str, time: str) -> CloudEvent
         "ce-bucket": data["bucket"],
     }
     encoded = {name: quote(value, safe=_UNENCODED) for name, value in headers.items()}
-    # Not a ce- attribute: it keeps the space it may have.
+    # Not a ce- attribute: a space in it is not encoded.
     encoded["content-type"] = "application/json"
     return CloudEvent(encoded, json.dumps(data).encode())
 
 
 def storage_object_data(stored: dict[str, Any]) -> dict[str, Any]:
-    """The object as a real event shows it: numbers as strings (proto JSON), the missing filled in.
+    """The object as in a real event: numbers as strings (proto JSON), missing fields filled in.
 
     Raises KeyError when the bucket, the name or the generation is missing.
     """

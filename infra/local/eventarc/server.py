@@ -3,8 +3,8 @@ r"""Eventarc on this machine: Pub/Sub pushes of storage events, forwarded as Clo
     python -m infra.local.eventarc --port 8125 --pubsub 127.0.0.1:8785 \
         --project demo-lumimd --topic storage-events --target http://127.0.0.1:8081/
 
-The function's answer is Pub/Sub's: 2xx acknowledges, anything else or no answer makes Pub/Sub
-deliver again. Only finalize events are forwarded; others are acknowledged.
+The server returns the function's answer to Pub/Sub: 2xx acknowledges the event; after any other
+answer or none Pub/Sub delivers again. Only finalize events are forwarded; others are acknowledged.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from infra.local.eventarc.event import MalformedPush, finalized_event
 from infra.local.eventarc.subscription import subscribe
 from infra.local.google_api.http_target import http_client
 
-# What an event-triggered function is given; after that the event is delivered again.
+# The time limit of an event-triggered function; after it the event is delivered again.
 FUNCTION_TIMEOUT_S = 540
 PUSH_PATH = "/push"
 
@@ -33,7 +33,7 @@ log = logging.getLogger("infra.local.eventarc")
 
 
 class Forwarder:
-    """Sends each finalize event on to `target`, a URL, with the client."""
+    """Forwards each finalize event to `target`, a URL."""
 
     def __init__(self, target: str, client: httpx.AsyncClient) -> None:
         self._target = target
@@ -55,7 +55,7 @@ class Forwarder:
             log.warning("event %s: %s, will be delivered again", event.id, type(error).__name__)
             return Response(status_code=503)
         except asyncio.CancelledError:
-            # The server is stopping: Pub/Sub keeps what is not acknowledged.
+            # The server is stopping; Pub/Sub keeps events without an acknowledgement.
             return Response(status_code=503)
         if not answer.is_success:
             log.warning("event %s: %d, will be delivered again", event.id, answer.status_code)
@@ -104,13 +104,13 @@ def main() -> None:
         topic=options.topic,
         push_endpoint=f"http://127.0.0.1:{options.port}{PUSH_PATH}",
     )
-    # uvicorn raises the signal again once it has stopped; being told to stop is not a failure.
+    # uvicorn raises the signal again once it has stopped; SIGTERM is not a failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     uvicorn.run(
         app,
         host="127.0.0.1",
         port=options.port,
         log_level="warning",
-        # A push that is cut off is delivered again, so stopping need not wait for functions.
+        # An interrupted push is delivered again, so the server need not wait for functions.
         timeout_graceful_shutdown=0,
     )

@@ -1,23 +1,23 @@
-"""The topic and the push subscription that lead storage notifications to the forwarder."""
+"""The topic and the push subscription that bring storage notifications to the forwarder."""
 
 import logging
 
 import httpx
 import tenacity
 
-# The longest a subscription allows, and longer than the 540 s an event-triggered function gets.
+# The maximum of a subscription, and longer than the 540 s limit of an event-triggered function.
 ACK_DEADLINE_S = 600
-# The emulator is often started at the same moment; it takes about three seconds.
+# The emulator often starts at the same moment; its start takes about three seconds.
 EMULATOR_START_S = 60
 
 log = logging.getLogger("infra.local.eventarc")
 
 
 async def subscribe(emulator: str, project: str, topic: str, push_endpoint: str) -> None:
-    """Create topic and subscription in the emulator at `host:port`, or point an old one here.
+    """Create topic and subscription in the emulator at `host:port`, or change an existing one.
 
-    Without a retry policy: the emulator then delivers again every second until it succeeds. With
-    one it loses messages for good, as soon as some ten have failed for a few seconds. (Eventarc
+    Without a retry policy: the emulator then delivers every second until the push succeeds. With
+    one it loses messages for ever as soon as some ten have failed for a few seconds. (Eventarc
     waits 10 to 600 s; a developer who restarts a function should not wait that long.)
 
     Raises httpx.TransportError when the emulator does not answer within EMULATOR_START_S, and

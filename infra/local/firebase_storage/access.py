@@ -1,6 +1,7 @@
-"""What storage.rules allow, said in Python.
+"""The permissions of storage.rules, in Python.
 
-tests/local/test_firebase_storage.py asks this stand-in all that tests/rules asks the emulator.
+tests/local/test_firebase_storage.py sends this stand-in all requests that tests/rules sends to the
+emulator.
 """
 
 import re
@@ -30,11 +31,11 @@ class Upload:
 def caller(authorization: str | None) -> str | None:
     """The user of a token; None without one.
 
-    The signature is not checked, as Firebase's emulators do not: on one's own machine anybody may
-    be anybody. A token of `scripts/sign-in` and a mock token of the SDK are equally good.
+    Like Firebase's emulators, the function does not check the signature: on a developer's machine
+    a client may act as any user. It accepts tokens of `scripts/sign-in` and mock tokens of the SDK.
 
     Raises:
-        jwt.InvalidTokenError: it is no token.
+        jwt.InvalidTokenError: the header has no valid token.
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() not in _SCHEMES:
@@ -51,7 +52,7 @@ def may_read(user_id: str | None, path: str) -> bool:
 
 
 def may_create(user_id: str | None, upload: Upload, largest: int = MAX_BYTES) -> bool:
-    """`isMine() && isRecording()`; that there is none yet, the bucket decides."""
+    """`isMine() && isRecording()`; the bucket refuses an object that exists already."""
     if not may_read(user_id, upload.path):
         return False
     _, owner, visit_id, file = upload.path.split("/")

@@ -1,4 +1,4 @@
-"""The bucket behind the SDKs: objects are created once, and read."""
+"""The bucket behind the SDKs: clients create each object once, and read it."""
 
 from typing import Any, BinaryIO
 
@@ -11,7 +11,7 @@ from infra.local.stack import PROJECT
 
 
 class Taken(Exception):
-    """There is such an object already."""
+    """The object exists already."""
 
 
 class Bucket:
@@ -29,7 +29,7 @@ class Bucket:
         """Store the object; returns its metadata.
 
         Raises:
-            Taken: there is one.
+            Taken: the object exists already.
         """
         blob = self._bucket.blob(upload.path)
         blob.metadata = custom or None
@@ -46,12 +46,12 @@ class Bucket:
         return _metadata(blob)
 
     def metadata(self, path: str) -> dict[str, Any] | None:
-        """As Firebase tells it; None without the object."""
+        """The metadata in the format of Firebase; None without the object."""
         blob = self._bucket.get_blob(path)
         return None if blob is None else _metadata(blob)
 
     def content(self, path: str) -> tuple[bytes, str] | None:
-        """The object and its type; None without it."""
+        """The object and its content type; None without the object."""
         blob = self._bucket.blob(path)
         try:
             return blob.download_as_bytes(), blob.content_type or "application/octet-stream"
@@ -60,7 +60,7 @@ class Bucket:
 
 
 def _metadata(blob: Any) -> dict[str, Any]:
-    """Without `downloadTokens`: a link that works without signing in is not made here."""
+    """Metadata without `downloadTokens`: this server makes no links that work without sign-in."""
     return {
         "name": blob.name,
         "bucket": blob.bucket.name,

@@ -1,4 +1,4 @@
-"""`multipart/related` of two parts, as an upload in one request has it: metadata and content."""
+"""Parses the `multipart/related` body of a one-request upload: metadata and content."""
 
 import json
 import re
@@ -6,14 +6,14 @@ from typing import Any
 
 
 class Malformed(Exception):
-    """The body is not such a pair."""
+    """The body does not have these two parts."""
 
 
 def metadata_and_content(content_type: str, body: bytes) -> tuple[dict[str, Any], bytes]:
     """The two parts of `body`.
 
     Raises:
-        Malformed: there are no two, or the first is not JSON.
+        Malformed: the body has not two parts, or the first is not JSON.
     """
     named = re.search(r'boundary="?([^";,]+)', content_type)
     if named is None:

@@ -1,7 +1,7 @@
 """The routes of Firebase Storage (`/v0/b/BUCKET/o`), as the SDKs for web, iOS and Android use them.
 
-There is no public reference of this protocol; it is read from the JavaScript SDK
-(github.com/firebase/firebase-js-sdk, packages/storage/src/implementation/requests.ts) and from
+This protocol has no public reference. Sources: the JavaScript SDK
+(github.com/firebase/firebase-js-sdk, packages/storage/src/implementation/requests.ts) and
 Google's emulator (firebase-tools, src/emulator/storage/apis/firebase.ts).
 """
 
@@ -35,7 +35,7 @@ _EXPOSED: Final = [
 
 
 class Denied(HTTPException):
-    """The rules do not allow it."""
+    """The rules do not allow the request."""
 
     def __init__(self) -> None:
         super().__init__(403, "Permission denied.")
@@ -61,22 +61,22 @@ def create_app(bucket: Bucket, sessions: Sessions, origins: Sequence[str] = ()) 
                 expose_headers=_EXPOSED,
             )
         ],
-        exception_handlers={HTTPException: told},
+        exception_handlers={HTTPException: error_response},
     )
 
 
 async def healthz(_: Request) -> Response:
-    """Whether it is up."""
+    """Answer that the server is up."""
     return PlainTextResponse("ok")
 
 
 async def refuse(_: Request) -> Response:
-    """What no rule allows anybody: list, delete, change."""
+    """Refuse a request that no rule allows: list, delete, change."""
     raise Denied
 
 
-async def told(_: Request, error: Any) -> Response:
-    """An error in the words of Google's APIs."""
+async def error_response(_: Request, error: Any) -> Response:
+    """An error in the format of Google's APIs."""
     body = {"error": {"code": error.status_code, "message": error.detail}}
     return JSONResponse(body, status_code=error.status_code)
 
@@ -158,7 +158,7 @@ class FirebaseStorage:
                 offset = int(request.headers.get("x-goog-upload-offset", ""))
                 await session.append(offset, request.stream())
             except ClientDisconnect:
-                return Response(status_code=400)  # read by none
+                return Response(status_code=400)  # the client does not receive it
             except (ValueError, WrongOffset) as error:
                 raise HTTPException(400, f"{session.received} bytes are here.") from error
         if session.final is None and "finalize" in commands:

@@ -1,4 +1,4 @@
-"""Resumable uploads that are under way: what has arrived of each, in a file."""
+"""Resumable uploads in progress: a file keeps the received bytes of each."""
 
 import secrets
 from collections.abc import AsyncIterable
@@ -10,7 +10,7 @@ from infra.local.firebase_storage.access import Upload
 
 
 class WrongOffset(Exception):
-    """The piece does not begin where the last one ended."""
+    """The piece does not begin at the end of the last one."""
 
 
 @dataclass
@@ -26,10 +26,10 @@ class Session:
     final: dict[str, Any] | None = None
 
     async def append(self, offset: int, pieces: AsyncIterable[bytes]) -> None:
-        """Keep what arrives, also of a connection that breaks off: the client asks how much.
+        """Keep the received bytes, also of a broken connection: the client asks for their number.
 
         Raises:
-            WrongOffset: something is missing, or arrived already.
+            WrongOffset: bytes before the piece are missing, or the piece has arrived already.
         """
         if offset != self.received:
             raise WrongOffset
@@ -40,7 +40,7 @@ class Session:
 
 
 class Sessions:
-    """The uploads of this process. Their URLs are unguessable, and need nothing but themselves."""
+    """The uploads of this process. Their URLs are unguessable and need no further authorization."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -56,11 +56,11 @@ class Sessions:
         return session
 
     def get(self, session_id: str) -> Session | None:
-        """The upload of that id."""
+        """The upload with that id."""
         return self._sessions.get(session_id)
 
     def finish(self, session: Session, final: dict[str, Any]) -> None:
-        """It is an object now. The session stays, so that its client hears of it when it asks."""
+        """Record that the upload is an object. The session stays to answer the client's queries."""
         session.final = final
         session.file.unlink(missing_ok=True)
 

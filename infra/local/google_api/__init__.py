@@ -1,1 +1,1 @@
-"""What the stand-ins of Google services share: gRPC, HTTP targets, retries, local id tokens."""
+"""Shared by the stand-ins of Google services: gRPC, HTTP targets, retries, local id tokens."""

@@ -11,7 +11,7 @@ import grpc
 import proto
 from google.api_core import exceptions
 
-# Requests of the SDK that are under way when the server stops get this long.
+# The time that running requests get when the server stops.
 STOP_GRACE_S = 0.2
 
 
@@ -19,8 +19,8 @@ STOP_GRACE_S = 0.2
 class Rpc:
     """A unary RPC: its coroutine and the message types of its request and response.
 
-    The coroutine takes the request only; it reports an error by raising a GoogleAPICallError,
-    the exception that the SDK then raises at the caller.
+    The coroutine takes the request only. It reports an error as a GoogleAPICallError, which the SDK
+    then raises in the caller.
     """
 
     handle: Callable[[Any], Awaitable[Any]]
@@ -29,7 +29,7 @@ class Rpc:
 
 
 def service_handler(service: str, rpcs: Mapping[str, Rpc]) -> grpc.GenericRpcHandler:
-    """A handler for the service of this full name; RPCs not named answer UNIMPLEMENTED."""
+    """A handler for the service of this full name; other RPCs answer UNIMPLEMENTED."""
     return grpc.method_handlers_generic_handler(
         service, {name: _method_handler(rpc) for name, rpc in rpcs.items()}
     )
@@ -40,7 +40,7 @@ def page(
 ) -> tuple[list[str], str]:
     """One page of sorted names and the token of the next ("" when this is the last).
 
-    The token is the last name seen, so entries created or deleted in between shift nothing.
+    The token is the last name of the page, so entries created or deleted later do not shift pages.
     """
     remaining = sorted(name for name in names if name > page_token)
     size = min(page_size, largest) if page_size > 0 else largest
@@ -52,7 +52,7 @@ def page(
 async def serving(
     handler: grpc.GenericRpcHandler, port: int, background: Awaitable[None]
 ) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
-    """Serve on 127.0.0.1 with `background` running beside; gives the port and that task.
+    """Serve on 127.0.0.1 with `background` running beside; yields the port and that task.
 
     Port 0 chooses a free one. Raises RuntimeError when the port is taken.
     """
@@ -60,7 +60,7 @@ async def serving(
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((handler,))
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
-    # Before the first request can come: it may start an attempt at once.
+    # Before the first request, since that may start an attempt at once.
     task = asyncio.ensure_future(background)
     try:
         await server.start()
@@ -72,7 +72,7 @@ async def serving(
 
 
 async def until_stopped(background: asyncio.Task[None]) -> None:
-    """Wait for SIGTERM or SIGINT; raises what ended `background`, if that came first."""
+    """Wait for SIGTERM or SIGINT; if `background` ends first, raises its error."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,7 +84,7 @@ async def until_stopped(background: asyncio.Task[None]) -> None:
         await background
 
 
-# The quotes: grpc's classes are generic only in its stubs.
+# Quoted types: grpc's classes are generic only in its stubs.
 def _method_handler(rpc: Rpc) -> "grpc.RpcMethodHandler[Any, Any]":
     async def call(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
         try:

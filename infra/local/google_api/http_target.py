@@ -1,7 +1,7 @@
-"""One HTTP request to a target, as Cloud Tasks and Cloud Scheduler make it: built, sent, judged.
+"""One HTTP request to a target, as Cloud Tasks and Cloud Scheduler send it.
 
-A redirect is not followed and counts as a failure; a connection is used once, so that a restarted
-worker never answers with the reset of an old one.
+A redirect is not followed and counts as a failure. Each connection is used once, so that a
+restarted worker causes no reset of an old connection.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ import httpx
 
 from infra.local.google_api.oidc import local_id_token
 
-# What a caller sets under these names is ignored: the service writes them itself.
+# The caller's headers of these names are ignored: the service sets them itself.
 _RESERVED = ("host", "content-length", "user-agent")
 _RESERVED_PREFIXES = ("x-google-", "x-appengine-", "x-cloudtasks-", "x-cloudscheduler")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a request: the HTTP status, None when no response came, and its gRPC code."""
+    """The result of a request: the HTTP status (None without a response) and its gRPC code."""
 
     code: int | None
     rpc_code: int
@@ -55,7 +55,7 @@ UNREACHABLE = Answer(None, grpc.StatusCode.UNAVAILABLE.value[0])
 
 
 def http_client(timeout_s: float | None = None) -> httpx.AsyncClient:
-    """A client without a limit of connections: the queue decides how many requests are open."""
+    """A client without a connection limit: the queue limits the number of open requests."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     # trust_env=False: a proxy set for this machine must not see requests to 127.0.0.1.
     return httpx.AsyncClient(timeout=timeout_s, limits=limits, trust_env=False)
@@ -66,7 +66,7 @@ def target_headers(
 ) -> dict[str, str]:
     """The headers for a proto `target` (a task's HttpRequest, a job's HttpTarget) at `url`.
 
-    With an oidc_token they carry a token whose audience is the URL unless another is given.
+    With an oidc_token they contain a token; its audience is the URL unless `target` names another.
     """
     headers = {
         name: value
@@ -82,13 +82,13 @@ def target_headers(
 
 
 async def send(client: httpx.AsyncClient, request: httpx.Request, deadline_s: float) -> Answer:
-    """Send a request; past the deadline it is cancelled, and the worker sees a disconnect."""
+    """Send a request; at the deadline it is cancelled, and the worker sees a disconnect."""
     try:
         async with asyncio.timeout(deadline_s):
             response = await client.send(request)
     except TimeoutError:
         return TIMED_OUT
-    except httpx.RequestError:  # no connection, one that broke, or a body that cannot be read
+    except httpx.RequestError:  # no connection, a broken connection, or an unreadable body
         return UNREACHABLE
     return Answer(response.status_code, _rpc_code(response.status_code))
 

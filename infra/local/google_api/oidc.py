@@ -1,7 +1,7 @@
-"""The local identity token: what Cloud Tasks and Cloud Scheduler put in `Authorization`.
+"""The local identity token that Cloud Tasks and Cloud Scheduler put in `Authorization`.
 
-Google signs such tokens with RS256. Locally there is nobody to trust, so the token is signed
-(HS256) with a key that is public: it has the right claims and the right form, and proves nothing.
+Google signs such tokens with RS256. The local token has the right claims and the right form, but
+its HS256 key is public, so it proves nothing.
 """
 
 import base64
@@ -24,7 +24,7 @@ def local_id_token(email: str, audience: str, now: datetime) -> str:
         "iss": ISSUER,
         "aud": audience,
         "azp": email,
-        # Google's subject is a number made from the account; here a stable one made from its name.
+        # Google derives a number from the account; here a stable number is derived from its name.
         "sub": str(int.from_bytes(hashlib.sha256(email.encode()).digest()[:8], "big")),
         "email": email,
         "email_verified": True,

@@ -1,6 +1,6 @@
-"""The loop that dispatches what is due: it drives the pure models of the queue and of the job.
+"""The loop that dispatches due attempts from the pure models of the queue and of the job.
 
-It sleeps until the next moment that a source names, or until `wake` says that something changed.
+The loop sleeps until the next wake time of a source, or until `wake` reports a change.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ def utc_now() -> datetime:
 
 
 class Source(Protocol[AttemptT]):
-    """A queue or a job: what may be dispatched now, and when to ask again (None: when woken)."""
+    """A queue or a job: its due attempts, and the time of the next look (None: when woken)."""
 
     def take_due(self, now: datetime) -> list[AttemptT]: ...
 
@@ -30,8 +30,8 @@ SourceT = TypeVar("SourceT", bound=Source)  # type: ignore[type-arg]  # of the p
 class Pump(Generic[SourceT, AttemptT]):
     """Dispatches from `sources`, a mapping that its owner may change at any time.
 
-    `deliver` makes one attempt and records its answer in the source. An exception in it is a bug:
-    it ends `run`, and with it the server, instead of leaving a queue that silently stands still.
+    `deliver` makes one attempt and records its answer in the source. An exception in `deliver` is
+    a bug and ends `run`, and so the server, instead of leaving a queue that silently stops.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Pump(Generic[SourceT, AttemptT]):
         self._attempts = asyncio.TaskGroup()
 
     def wake(self) -> None:
-        """Look again: something was created, resumed, reconfigured or finished."""
+        """Look again: a source was created, resumed or changed, or an attempt ended."""
         self._changed.set()
 
     def start(self, source: SourceT, attempt: AttemptT) -> None:
-        """Make an attempt that was dispatched by hand (RunTask, RunJob)."""
+        """Make an attempt that RunTask or RunJob dispatched."""
         self._attempts.create_task(self._attempt(source, attempt))
 
     async def run(self) -> None:

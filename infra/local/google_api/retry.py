@@ -1,7 +1,7 @@
-"""When a failed attempt is made again, and when no more: pure, shared with the scheduler.
+"""Backoff and retry limits of tasks and of scheduler jobs: pure.
 
-The rules are those of `google.cloud.tasks.v2.RetryConfig` (and of the scheduler's, which has the
-same back-off): the interval doubles `max_doublings` times, then grows by its last step, up to
+The rules are those of `google.cloud.tasks.v2.RetryConfig` (the scheduler's RetryConfig has the same
+backoff): the interval doubles `max_doublings` times, then grows by its last step, up to
 `max_backoff`. With 10 s, 300 s and 3 doublings: 10, 20, 40, 80, 160, 240, 300, 300, ...
 """
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from google.cloud import tasks_v2
 
-# What the service chooses for a queue that names no retry settings.
+# The service's defaults for a queue without retry settings.
 DEFAULT_MAX_ATTEMPTS = 100
 DEFAULT_MIN_BACKOFF = timedelta(milliseconds=100)
 DEFAULT_MAX_BACKOFF = timedelta(hours=1)
@@ -20,7 +20,7 @@ UNLIMITED = -1
 def with_default_retry(config: tasks_v2.RetryConfig) -> tasks_v2.RetryConfig:
     """A copy with every unspecified setting filled in.
 
-    A `max_doublings` of 0 counts as unspecified, for the wire format cannot tell the two apart.
+    A `max_doublings` of 0 counts as unspecified: in the wire format the two are equal.
     """
     filled = tasks_v2.RetryConfig(config)
     filled.max_attempts = filled.max_attempts or DEFAULT_MAX_ATTEMPTS
@@ -35,7 +35,7 @@ def with_default_retry(config: tasks_v2.RetryConfig) -> tasks_v2.RetryConfig:
 def backoff(
     failures: int, *, min_backoff: timedelta, max_backoff: timedelta, max_doublings: int
 ) -> timedelta:
-    """How long to wait after the `failures`-th failure in a row (counted from 1)."""
+    """The wait after the `failures`-th failure in a row (counted from 1)."""
     doublings = min(failures - 1, max_doublings)
     linear_steps = failures - 1 - doublings
     # In floats: a large max_doublings must saturate at max_backoff, not overflow a timedelta.
@@ -58,8 +58,8 @@ def exhausted(
 ) -> bool:
     """Whether a task that failed `attempts` times is given up.
 
-    Both limits must be reached, `max_attempts` and `max_retry_duration`; one that is unlimited
-    leaves the decision to the other, and with neither a task is retried for ever.
+    Both limits must be reached, `max_attempts` and `max_retry_duration`. An unlimited one leaves
+    the decision to the other; without any limit a task is retried for ever.
     """
     attempts_limited = config.max_attempts != UNLIMITED
     duration_limited = config.max_retry_duration > timedelta(0)

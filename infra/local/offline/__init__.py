@@ -1,1 +1,1 @@
-"""Transcripts summarized on this machine, without the stack: `scripts/summarize`."""
+"""Summarizes transcripts on this machine, without the stack: `scripts/summarize`."""

@@ -1,4 +1,4 @@
-"""The pipeline's parts for transcripts that are there already: memory, and no waiting."""
+"""The pipeline's services for existing transcripts: all in memory, without waits."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from lumimd.rules.summarizer import RulesSummarizer
 
 
 class ScriptedModel:
-    """A model whose answers are given beforehand; the last one is given again and again."""
+    """A model with scripted answers; the last one is repeated."""
 
     source: Source = "model"
 
@@ -39,17 +39,17 @@ class ScriptedModel:
         self._next = 0
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        """The next answer, read as every model's is."""
+        """The next answer, parsed like that of a real model."""
         answer = self._answers[min(self._next, len(self._answers) - 1)]
         self._next += 1
         return read_summary(answer)
 
 
 class NoRecording:
-    """A bucket whose recordings are as long as the transcript says; there are none to open."""
+    """A bucket without files; the length of a recording is that of the transcript."""
 
     def __init__(self, seconds: float) -> None:
-        # Times of a transcript may be guesses: they refuse no recording.
+        # Clamped: the times of a transcript may be guesses, and must not refuse a recording.
         self._seconds = min(max(seconds, 1.0), MAX_SECONDS)
 
     async def measure(self, audio: Audio) -> Audio:
@@ -57,35 +57,35 @@ class NoRecording:
         return audio.with_duration(self._seconds)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
-        """A URL that names the recording, as the transcriber's jobs do."""
+        """A URL with the name of the recording, as the transcriber expects it."""
         path = f"{audio.bucket}/{audio.storage_path}"
         return f"https://storage.invalid/{path}?generation={audio.generation}"
 
 
 class OpenGate:
-    """There is always a place, and no quota."""
+    """Admission control without limits."""
 
     async def over_quota(self, visit: object) -> None:
-        """Never."""
+        """Accept: there is no quota."""
 
     async def may_submit(self, visit: object) -> None:
-        """At once."""
+        """Admit at once."""
 
     async def left(self, visit_id: str, attempt: int) -> None:
-        """No visit waits for a place: there is no line."""
+        """Do nothing: no visit waits in a queue."""
 
 
 class EverythingOn:
-    """Every feature, for all users."""
+    """Feature flags: every feature is on for all users."""
 
     async def now(self) -> Flags:
-        """The switches as they are without any document."""
+        """The default flags, as without a document."""
         return Flags()
 
 
 @dataclass
 class OfflineServices:
-    """The parts for one visit of which `transcript` was heard."""
+    """The services for one visit with `transcript`."""
 
     transcript: Transcript
     clock: ManualClock
@@ -106,7 +106,7 @@ class OfflineServices:
 
     @cached_property
     def transcriber(self) -> MemoryTranscriber:
-        """A provider whose jobs are done at once, with the transcript."""
+        """A provider whose jobs complete at once, with the transcript."""
         return MemoryTranscriber(lambda _: Transcribed(self.transcript))
 
     @cached_property
@@ -116,17 +116,17 @@ class OfflineServices:
 
     @cached_property
     def deletions(self) -> MemoryDeletions:
-        """The receipts of deleted visits: none."""
+        """The records of deleted visits: none."""
         return MemoryDeletions(self.store)
 
     @cached_property
     def retention_queries(self) -> MemoryRetentionQueries:
-        """The visits by age."""
+        """Retention queries over the visits."""
         return MemoryRetentionQueries(self.store)
 
     @cached_property
     def visit_counts(self) -> MemoryVisitCounts:
-        """The visits, counted."""
+        """Counts of the visits."""
         return MemoryVisitCounts(self.store)
 
     def new_id(self) -> str:
@@ -134,5 +134,5 @@ class OfflineServices:
         return f"offline-{next(self._ids)}"
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
-        """Nothing is ever down."""
+        """None: no dependency is ever down."""
         return None

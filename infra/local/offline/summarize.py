@@ -1,7 +1,7 @@
 """`scripts/summarize`: the pipeline's documents for transcripts, without a stack or a network.
 
-Each file goes through the pipeline's own steps, in memory: accepted, collected (where roles are
-told), summarized by the rules or by the answers of a model, and stored as clients read it.
+The pipeline's own steps process each file in memory: they accept it, collect the transcript and
+assign the speaker roles, summarize it by rules or scripted model answers, and store the documents.
 """
 
 import argparse
@@ -30,22 +30,22 @@ from lumimd.telemetry import logs
 USER_ID: Final = "offline"
 
 MAX_TITLE: Final = 200
-"""As long as an owner may make it."""
+"""The longest title that the API accepts."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 only when every file was a transcript."""
     wanted = _parser().parse_args(arguments)
     logs.configure(to=io.StringIO())
-    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     model: Summarizer | None = None
     if wanted.model_answer:
         try:
             model = ScriptedModel([_answer(file) for file in wanted.model_answer])
         except OSError as error:
-            told.print(f"{error.filename}: {error.strerror}", markup=False)
+            console.print(f"{error.filename}: {error.strerror}", markup=False)
             return 1
-    return asyncio.run(_run(wanted, model, told))
+    return asyncio.run(_run(wanted, model, console))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,18 +66,18 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="a model's answer, in place of a model; may be given several times: each call takes "
-        "the next, and the last one is given again",
+        "the next, and the last one is repeated",
     )
     return parser
 
 
-async def _run(wanted: argparse.Namespace, model: Summarizer | None, told: Console) -> int:
+async def _run(wanted: argparse.Namespace, model: Summarizer | None, console: Console) -> int:
     code, several = 0, len(wanted.file) > 1
     for number, file in enumerate(wanted.file, start=1):
         try:
             transcript = read_transcript(file)
         except BadTranscript as error:
-            told.print(f"{file}: {error}", markup=False)
+            console.print(f"{file}: {error}", markup=False)
             code = 1
             continue
         documents = await summarized(transcript, f"offline-{number}", file.name, model)
@@ -88,7 +88,7 @@ async def _run(wanted: argparse.Namespace, model: Summarizer | None, told: Conso
 async def summarized(
     transcript: Transcript, visit_id: str, title: str, model: Summarizer | None = None
 ) -> VisitDocuments:
-    """The documents of a visit of which `transcript` was heard, at its end."""
+    """The documents of a processed visit with `transcript`."""
     services = OfflineServices(transcript, ManualClock(datetime.now(UTC)), model)
     title = title.encode(errors="replace").decode()[:MAX_TITLE]
     await commands.create(services, visit_id=visit_id, user_id=USER_ID, consent=True, title=title)
@@ -110,7 +110,7 @@ async def summarized(
 
 
 def _upload(visit_id: str) -> Upload:
-    """A recording that is not there: of it, only the transcript is needed."""
+    """An upload without a recording: only its transcript is needed."""
     audio = Audio(
         bucket="offline",
         storage_path=f"visits/{USER_ID}/{visit_id}/audio.wav",

@@ -1,4 +1,4 @@
-"""Transcripts as people have them: JSON, or lines of text with the speaker before a colon."""
+"""Reads transcripts: JSON, or lines of text with the speaker before a colon."""
 
 import codecs
 import json
@@ -10,13 +10,13 @@ from typing import Any, Final
 from lumimd.domain.transcript import Transcript, Utterance
 
 MS_A_WORD: Final = 400
-"""Ordinary speech: 150 words a minute. For utterances whose times are not known."""
+"""Ordinary speech: 150 words a minute. For utterances without times."""
 
-NOBODY_NAMED: Final = "UNKNOWN"
+UNNAMED_SPEAKER: Final = "UNKNOWN"
 """The speaker of the words before the first name."""
 
 MAX_MS: Final = 100 * 3_600_000
-"""No visit is a hundred hours long."""
+"""The latest time of an utterance: 100 hours, longer than any visit."""
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _SPEAKER: Final = re.compile(
@@ -33,14 +33,14 @@ _WORDS_OF_A_NAME: Final = 5
 
 
 class BadTranscript(Exception):
-    """The file holds no transcript; the message says why, and not what it holds."""
+    """The file contains no transcript; the message has the reason, without the file's content."""
 
 
 def read_transcript(file: Path) -> Transcript:
     """The transcript in a file, its utterances numbered u1, u2, and so on.
 
     Raises:
-        BadTranscript: there is none.
+        BadTranscript: the file contains no transcript.
     """
     try:
         content = file.read_bytes()
@@ -66,7 +66,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _json(text: str) -> object | None:
-    """The JSON; None where the text only begins like it, as a line such as `[coughs]` does."""
+    """The JSON; None where the text only begins like JSON, such as the line `[coughs]`."""
     try:
         return json.loads(text)  # type: ignore[no-any-return]
     except (ValueError, RecursionError) as error:
@@ -89,7 +89,7 @@ def _utterance(data: object, number: int) -> dict[str, Any]:
     if speaker is not None and not isinstance(speaker, str | int):
         raise BadTranscript(f"the `speaker` of utterance {number} is no name")
     return {
-        "speaker": _encodable(str(speaker if speaker is not None else NOBODY_NAMED)),
+        "speaker": _encodable(str(speaker if speaker is not None else UNNAMED_SPEAKER)),
         "text": _encodable(data["text"]),
         "start_ms": _ms(data, "startMs", number),
         "end_ms": _ms(data, "endMs", number),
@@ -100,14 +100,14 @@ def _ms(data: Mapping[str, Any], name: str, number: int) -> int | None:
     value = data.get(name)
     if value is None:
         return None
-    # A NaN is in no range.
+    # The range check refuses NaN too.
     if isinstance(value, int | float) and type(value) is not bool and 0 <= value <= MAX_MS:
         return round(value)
     raise BadTranscript(f"the `{name}` of utterance {number} is no time in milliseconds")
 
 
 def _of_lines(text: str) -> list[dict[str, Any]]:
-    """One utterance a line; a line without a speaker goes on with the one before."""
+    """One utterance a line; a line without a speaker continues the one before."""
     utterances: list[dict[str, Any]] = []
     for line in _LINE_END.split(text):
         if not line.strip():
@@ -119,12 +119,12 @@ def _of_lines(text: str) -> list[dict[str, Any]]:
             said = f"{utterances[-1]['text']} {line.strip()}"
             utterances[-1]["text"] = said.strip()
         else:
-            utterances.append({"speaker": NOBODY_NAMED, "text": line.strip()})
+            utterances.append({"speaker": UNNAMED_SPEAKER, "text": line.strip()})
     return [each for each in utterances if each["text"]]
 
 
 def _numbered(utterances: list[dict[str, Any]]) -> Transcript:
-    """With ids, and with times where there are none: one utterance after the other."""
+    """The transcript with ids, and with consecutive times where times are missing."""
     numbered, now = [], 0
     for number, each in enumerate(utterances, start=1):
         start = each.get("start_ms")

@@ -1,8 +1,8 @@
-"""One job of Cloud Scheduler: when it runs. Pure: no I/O, time is passed in.
+"""One job of Cloud Scheduler: its schedule and retries. Pure: no I/O, time is passed in.
 
-A tick runs when its time has come and no run is in flight; a tick that came during a run starts
-when that run has ended, and several such ticks make one run. A failed run is retried up to
-`retry_count` times, as long as the retry comes before the next tick.
+A due tick starts a run when no run is in flight. Ticks that are due during a run start one run
+after it. A failed run is retried up to `retry_count` times, as long as the retry is before the next
+tick.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ State = scheduler_v1.Job.State
 
 @dataclass(frozen=True)
 class Run:
-    """One attempt to run `job` for the tick of `scheduled_at`; `retries` came before it."""
+    """One attempt to run `job` for the tick of `scheduled_at`; `retries` counts earlier ones."""
 
     job: scheduler_v1.Job
     scheduled_at: datetime
@@ -31,18 +31,18 @@ class Run:
 
 
 def cron_tick(schedule: str, time_zone: str, after: datetime) -> datetime:
-    """The first instant after `after` (UTC) that the unix-cron `schedule` names in its zone.
+    """The first instant after `after` (UTC) that matches the unix-cron `schedule` in its zone.
 
     Raises cronsim.CronSimError for a bad expression and StopIteration for one that never matches;
-    a validated job has neither.
+    a validated job causes neither.
     """
     return next(CronSim(schedule, after.astimezone(ZoneInfo(time_zone)))).astimezone(UTC)
 
 
 class ScheduledJob:
-    """A job and its next run. `message` must be complete (see scheduler_service).
+    """A job and its next run. `message` must be complete (see `service.checked_job`).
 
-    With `every`, ticks come at that interval from now on, whatever the schedule says.
+    With `every`, the job ticks at that interval and ignores its schedule.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ScheduledJob:
         self.configure(scheduler_v1.Job(message, state=State.ENABLED), now)
 
     def configure(self, message: scheduler_v1.Job, now: datetime) -> None:
-        """Take over a new definition; the next tick is counted from `now`."""
+        """Replace the definition; the next tick is counted from `now`."""
         self.message = scheduler_v1.Job(message, user_update_time=now)
         self._tick = now
         self._advance(now)
@@ -63,7 +63,7 @@ class ScheduledJob:
         self._change_state(State.ENABLED, State.PAUSED)
 
     def resume(self, now: datetime) -> None:
-        """Enable again, from the next tick on: none is made up for.
+        """Enable the job from the next tick; missed ticks are not made up.
 
         Raises FailedPrecondition unless the job is paused.
         """
@@ -82,14 +82,14 @@ class ScheduledJob:
         return [run]
 
     def run_now(self, now: datetime) -> Run:
-        """A run by hand (RunJob): also when paused, also while a run is in flight."""
+        """A run for RunJob: also when the job is paused or a run is in flight."""
         return self._start(self._new_run(now, forced=True), now)
 
     def next_wake(self) -> datetime | None:
         return None if self._waits() else self.message.schedule_time
 
     def finish(self, run: Run, answer: Answer, now: datetime) -> None:
-        """Record the answer to a run; a failed one may be followed by a retry."""
+        """Record the answer to a run; schedule a retry of a failed one if the limits allow."""
         self._in_flight -= 1
         self.message.status = status_pb2.Status(code=answer.rpc_code)
         if answer.succeeded or run.forced:

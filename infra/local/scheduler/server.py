@@ -1,10 +1,11 @@
-r"""Cloud Scheduler on this machine: a ticker that answers the real SDK client over gRPC.
+r"""Cloud Scheduler on this machine: a gRPC server for the real SDK client.
 
     python -m infra.local.scheduler --port 8124 --every 5 \
         --job wake-due-visits=http://127.0.0.1:8082/
 
-`--every` makes these jobs tick at that interval, for a minute is long when one is watching; without
-it each job follows its unix-cron schedule, as an `--hourly-job` always does. Jobs live in memory.
+With `--every` these jobs tick at that interval, for a developer who does not want to wait a minute.
+Without it each job follows its unix-cron schedule; an `--hourly-job` always does. Jobs are kept in
+memory.
 """
 
 import argparse
@@ -35,7 +36,7 @@ async def serving(
     every: timedelta | None = None,
     clock: Clock = utc_now,
 ) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
-    """Serve Cloud Scheduler with these jobs; gives the port and the task that ticks."""
+    """Serve Cloud Scheduler with these jobs; yields the port and the ticking asyncio task."""
     models = {
         job.name: ScheduledJob(
             checked_job(job, clock()), clock(), None if job.schedule == HOURLY else every
@@ -92,7 +93,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--hourly-job", action="append", default=[], metavar="NAME=URL")
     parser.add_argument("--schedule", default="* * * * *", help="unix-cron, for these jobs")
     parser.add_argument(
-        "--every", type=float, metavar="SECONDS", help="tick so often instead, for all jobs"
+        "--every", type=float, metavar="SECONDS", help="tick at this interval instead"
     )
     parser.add_argument(
         "--service-account",

@@ -33,7 +33,7 @@ def checked_job(job: scheduler_v1.Job, now: datetime) -> scheduler_v1.Job:
         raise exceptions.MethodNotImplemented("Only HTTP targets are available locally")
     check_target(job.http_target, job.http_target.uri)
     complete = scheduler_v1.Job(job)
-    # "utc" is how the service's documentation spells it; the tz database has no such name.
+    # The service's documentation spells it "utc"; the tz database has no such name.
     complete.time_zone = "Etc/UTC" if job.time_zone in {"", "utc"} else job.time_zone
     if complete.time_zone not in available_timezones():
         raise exceptions.InvalidArgument(f"Unknown time zone: {job.time_zone!r}")
@@ -41,7 +41,7 @@ def checked_job(job: scheduler_v1.Job, now: datetime) -> scheduler_v1.Job:
         "Job.attempt_deadline", job.attempt_deadline or DEFAULT_DEADLINE
     )
     try:
-        # cronsim also knows forms with seconds or years, which unix-cron does not.
+        # cronsim also accepts forms with seconds or years, which unix-cron does not have.
         if len(job.schedule.split()) != 5:
             raise exceptions.InvalidArgument("Job.schedule must have five fields")
         cron_tick(complete.schedule, complete.time_zone, now)
@@ -57,7 +57,7 @@ def checked_job(job: scheduler_v1.Job, now: datetime) -> scheduler_v1.Job:
 
 
 class CloudScheduler:
-    """The jobs and what may be done with them; each RPC is a method named like the SDK's."""
+    """The jobs and their RPCs; each RPC is a method named like the SDK's."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class CloudScheduler:
         if not mask.IsValidForDescriptor(target.DESCRIPTOR):
             raise exceptions.InvalidArgument("update_mask names a field that a job does not have")
         mask.MergeMessage(scheduler_v1.Job.pb(request.job), target, replace_message_field=True)
-        # The state is output only: pausing and resuming have RPCs of their own.
+        # The state is output only: PauseJob and ResumeJob change it.
         message = scheduler_v1.Job(checked_job(merged, now), state=job.message.state)
         job.configure(message, now)
         self._changed("updated", message.name)
@@ -152,6 +152,6 @@ class CloudScheduler:
             raise exceptions.NotFound("Job not found.")
         return self._jobs[name]
 
-    def _changed(self, what: str, name: str) -> None:
+    def _changed(self, change: str, name: str) -> None:
         self._pump.wake()
-        log.info("job %s %s", name.rpartition("/")[2], what)
+        log.info("job %s %s", name.rpartition("/")[2], change)

@@ -10,7 +10,7 @@ import uvicorn
 
 from infra.local.speech.server import Options, RecognizerFactory, create_app
 
-# A paid account runs 200 jobs at a time; the engine uses every core for one.
+# A paid account runs 200 jobs at a time; the engine uses all cores for one job.
 SCRIPTED_CONCURRENCY = 200
 ENGINE_CONCURRENCY = 1
 
@@ -19,9 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Serves until interrupted. Returns 2 when the weights are missing or wrong."""
     args = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s speech %(message)s")
-    # Its request lines would print audio URLs, whose query strings are signatures.
+    # Its request lines would print audio URLs with their signatures.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # knows no job ids
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # its lines have no job ids
     factory = _scripted(args) if args.scripted else _engine()
     if factory is None:
         return 2
@@ -64,7 +64,7 @@ def _scripted(args: argparse.Namespace) -> RecognizerFactory:
 
 
 def _engine() -> RecognizerFactory | None:
-    # Imported here: scripted mode starts in under a second without these packages.
+    # Imported here, because scripted mode starts in under a second without these packages.
     from infra.local.speech.engine import Engine, EngineRecognizer
     from infra.local.speech.weights import WeightsError
 

@@ -1,7 +1,7 @@
-"""What the jobs would have cost, so that tests can prove that nobody pays twice.
+"""The bill of the jobs, so that tests can prove that no transcription is charged twice.
 
-Rules, from AssemblyAI's documentation: a job that ends in "error" is free, which covers audio
-that speech_threshold turned away; silence without that threshold is charged like speech.
+Rules, from AssemblyAI's documentation: a job that ends in "error" is free, also one that fails
+speech_threshold; silence without that threshold is charged like speech.
 """
 
 from __future__ import annotations

@@ -18,33 +18,32 @@ from infra.local.speech.scripts import Script
 
 
 def routes(*, scripted: bool) -> list[Route]:
-    """The routes. Without `scripted`, scripts may cause faults but not decide what is heard."""
+    """The routes. Without `scripted`, scripts may cause faults but not set the speech."""
 
     async def add_script(request: Request) -> Response:
         try:
             script = Script.model_validate_json(await request.body())
         except ValidationError as error:
-            # Never the input itself: a scripted utterance is text of a visit as well.
+            # Never the input itself: a scripted utterance is text of a visit too.
             details = error.errors(include_input=False, include_url=False, include_context=False)
             return JSONResponse({"error": details}, status_code=422)
         if script.decides_speech and not scripted:
-            message = "What is heard can only be scripted when the server runs with --scripted."
+            message = "A script can set the speech only when the server runs with --scripted."
             return JSONResponse({"error": message}, status_code=409)
         request.app.state.server.scripts.add(script)
         return JSONResponse({"ok": True})
 
     async def heard(request: Request) -> Response:
-        """What a job served, also after its copy was deleted: a judge compares it later."""
+        """The utterances of a job, also after its copy was deleted: the chaos verdict needs it."""
         if not scripted:
-            message = "What was heard is only told when the server runs with --scripted."
+            message = "Utterances are available only when the server runs with --scripted."
             return JSONResponse({"error": message}, status_code=409)
         try:
             job = request.app.state.server.book.get(request.path_params["job_id"])
         except UnknownJob:
             return JSONResponse({"error": "There is no such job."}, status_code=404)
         utterances = job.recognition.utterances if job.recognition else None
-        told = [utterance_reply(each) for each in utterances or ()]
-        return JSONResponse({"utterances": told})
+        return JSONResponse({"utterances": [utterance_reply(each) for each in utterances or ()]})
 
     return [
         Route("/_local/scripts", add_script, methods=["POST"]),
@@ -63,7 +62,7 @@ async def _reset(request: Request) -> Response:
 
 
 async def _jobs(request: Request) -> Response:
-    """All jobs, oldest first, with every try to deliver their webhooks; never their text."""
+    """All jobs, oldest first, with each delivery attempt of their webhooks; never their text."""
     return JSONResponse({"jobs": [_job(job) for job in request.app.state.server.book.all()]})
 
 
@@ -77,7 +76,7 @@ async def _health(_: Request) -> Response:
 
 
 async def _work(request: Request) -> Response:
-    """How many jobs are being recognized, and the processor time that this process has used."""
+    """The number of jobs in recognition, and the CPU seconds that this process has used."""
     jobs = request.app.state.server.book.all()
     under_way = sum(job.status == "processing" for job in jobs)
     return JSONResponse({"jobs": under_way, "cpuSeconds": time.process_time()})

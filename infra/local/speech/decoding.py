@@ -1,8 +1,8 @@
-"""The sound of an upload, by FFmpeg's demuxers for recordings and by no other.
+"""Decodes an upload, with only those demuxers of FFmpeg that read recordings.
 
-FFmpeg also takes a text for a playlist, a session or a list of files, and opens what that names:
-sockets, addresses, files of this machine. So only the containers that the pipeline accepts are
-opened, and nothing besides the upload itself.
+FFmpeg can also read a text file as a playlist, a session description or a list of files, and then
+opens the sockets, URLs and local files in it. So the decoder opens only the containers that the
+pipeline accepts, and no file besides the upload.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,mp3,aac,flac,wav,w64,aiff,caf,amr,tta"
 NO_PROTOCOL = "none"
 AT_ONCE = 500_000
-"""Samples that are resampled together."""
+"""Samples in one call of the resampler."""
 
 
 def samples_of(file: Path, rate: int) -> NDArray[np.float32]:
@@ -38,7 +38,7 @@ def samples_of(file: Path, rate: int) -> NDArray[np.float32]:
 
 
 def _readable(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
-    """Without those that are damaged."""
+    """The frames without the damaged ones."""
     while True:
         try:
             yield next(frames)

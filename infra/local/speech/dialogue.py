@@ -1,4 +1,4 @@
-"""The visit that scripted mode hears by default, and dialogues of any length made from it.
+"""The default visit of scripted mode, and dialogues of any length made from it.
 
 Everything is synthetic. The visit has a medication started, one stopped, one with a new dose, a
 diagnosis, imaging, a follow-up and things for the patient to do.
@@ -71,9 +71,9 @@ def spoken(lines: Iterable[SpokenLine]) -> tuple[Utterance, ...]:
 
 
 def long_visit(hours: float) -> list[SpokenLine]:
-    """The visit again and again until `hours` are filled.
+    """The visit repeated until `hours` are filled.
 
-    Each line ends with its own number, so that a lost, doubled or misplaced line can be told.
+    Each line ends with its number, so that a test can detect a lost, doubled or misplaced line.
     """
     lines: list[SpokenLine] = []
     end, limit = 0, round(hours * 3_600_000)

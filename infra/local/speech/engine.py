@@ -1,4 +1,4 @@
-"""Speech recognition in earnest: Whisper by faster-whisper, then speaker labels."""
+"""Real speech recognition: Whisper by faster-whisper, then speaker labels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHORTEST_S = 0.16
 
 
 class Engine:
-    """The loaded models, about 500 MB. Uses every core, so one call at a time."""
+    """The loaded models, about 500 MB. A call uses all cores, so one call runs at a time."""
 
     def __init__(self, whisper: WhisperModel, encoder: VoiceEncoder) -> None:
         self._whisper = whisper
@@ -36,7 +36,7 @@ class Engine:
 
     @classmethod
     def load(cls) -> Engine:
-        """Takes about two seconds. Raises WeightsError."""
+        """Load the models, in about two seconds. Raises WeightsError."""
         whisper = WhisperModel(
             str(weights.whisper_model()),
             device="cpu",
@@ -48,7 +48,7 @@ class Engine:
     def transcribe(
         self, file: Path, params: Mapping[str, Any], abandoned: threading.Event
     ) -> Recognition:
-        """Blocks for about a twelfth of the audio's length on two cores.
+        """Transcribe a file; blocks for about a twelfth of the audio's length on two cores.
 
         Stops early, with a partial result, once `abandoned` is set. Raises RecognitionFailed for
         a file that is not audio, or shorter than 160 ms.
@@ -58,16 +58,16 @@ class Engine:
             raise RecognitionFailed("Audio duration is too short.")
         seconds = max(1, round(len(audio) / SAMPLE_RATE))
         detect = bool(params.get("language_detection"))
-        asked = str(params.get("language_code", "en_us"))
+        requested = str(params.get("language_code", "en_us"))
         with self._one_at_a_time:
             segments, info = self._whisper.transcribe(
                 audio,
-                # "en_us" and "pt_br" name a region, which Whisper does not know.
-                language=None if detect else asked.split("_")[0],
+                # "en_us" and "pt_br" contain a region, which Whisper does not accept.
+                language=None if detect else requested.split("_")[0],
                 beam_size=1,
                 vad_filter=True,
                 word_timestamps=True,
-                # A wrong sentence must not be carried on to the next half minute.
+                # A wrong sentence must not affect the next half minute.
                 condition_on_previous_text=False,
             )
             words: list[Word] = []
@@ -89,7 +89,7 @@ class Engine:
             words=tuple(words),
             utterances=utterances,
             speech_share=info.duration_after_vad / info.duration,
-            language_code=info.language if detect else asked,
+            language_code=info.language if detect else requested,
             language_confidence=round(info.language_probability, 4) if detect else None,
         )
 
@@ -109,8 +109,8 @@ class EngineRecognizer:
             try:
                 return await asyncio.to_thread(self._engine.transcribe, file, params, abandoned)
             finally:
-                # A cancelled task leaves its thread running: without this, the process could
-                # not end before a long recording has been transcribed.
+                # A cancelled task leaves its thread running: without this the process could end
+                # only after the transcription of a long recording.
                 abandoned.set()
 
 
@@ -129,9 +129,10 @@ def joined(pieces: Iterable[Any]) -> list[Word]:
     for piece in pieces:
         text = piece.word
         start, end = round(piece.start * 1000), round(piece.end * 1000)
-        sure = round(min(1.0, max(0.0, piece.probability)), 4)
+        confidence = round(min(1.0, max(0.0, piece.probability)), 4)
         if words and not text.startswith(" "):
             last = words.pop()
-            text, start, sure = last.text + text, last.start, min(last.confidence, sure)
-        words.append(Word(text=text.strip(), start=start, end=end, confidence=sure))
+            text, start = last.text + text, last.start
+            confidence = min(last.confidence, confidence)
+        words.append(Word(text=text.strip(), start=start, end=end, confidence=confidence))
     return words

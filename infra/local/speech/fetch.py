@@ -1,4 +1,4 @@
-"""Gets the audio a submission points at, by HTTP GET or from the uploads of this server."""
+"""Gets the audio of a submission, by HTTP GET or from the uploads of this server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Uploads:
         self._folder = folder
 
     async def store(self, chunks: AsyncIterator[bytes]) -> str:
-        """Writes the chunks and returns the path that names the file."""
+        """Write the chunks to a file; returns the path of its URL."""
         name = str(uuid.uuid4())
         with (self._folder / name).open("wb") as file:
             async for chunk in chunks:
@@ -31,7 +31,7 @@ class Uploads:
         return UPLOAD_PATH + name
 
     def find(self, url: str) -> Path | None:
-        """The file behind an upload_url of this server; None for any other URL."""
+        """The file of an upload_url of this server; None for any other URL."""
         path = urlsplit(url).path
         name = path.removeprefix(UPLOAD_PATH)
         if name == path or "/" in name or not name:
@@ -41,14 +41,14 @@ class Uploads:
 
 
 class AudioFetcher:
-    """Downloads audio. Its failures are worded as AssemblyAI words them."""
+    """Downloads audio. Its error messages have AssemblyAI's wording."""
 
     def __init__(self, client: httpx.AsyncClient, uploads: Uploads) -> None:
         self._client = client
         self._uploads = uploads
 
     async def download(self, url: str, to: Path) -> None:
-        """Writes the whole file to `to`. Raises RecognitionFailed."""
+        """Write the whole file to `to`. Raises RecognitionFailed."""
         if (uploaded := self._uploads.find(url)) is not None:
             await asyncio.to_thread(shutil.copyfile, uploaded, to)
             return
@@ -62,7 +62,7 @@ class AudioFetcher:
             raise RecognitionFailed(_download_error(url)) from error
 
     async def probe(self, url: str) -> None:
-        """Reads the first byte only. Raises RecognitionFailed, also for an empty file."""
+        """Read the first byte only. Raises RecognitionFailed, also for an empty file."""
         if (uploaded := self._uploads.find(url)) is not None:
             if uploaded.stat().st_size == 0:
                 raise RecognitionFailed(not_audio(b""))
@@ -83,7 +83,7 @@ class AudioFetcher:
 
 
 def not_audio(head: bytes) -> str:
-    """The message for a file without audio; `head` is its beginning, to tell its type."""
+    """The message for a file without audio; `head` is its beginning, which shows its type."""
     if not head:
         kind = "inode/x-empty (empty)"
     elif head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):

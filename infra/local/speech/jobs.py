@@ -1,4 +1,4 @@
-"""A transcription job, and the book of all jobs in order of submission."""
+"""Transcription jobs, in order of submission."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATUSES: tuple[Status, ...] = ("queued", "processing", "completed", "error")
 
 @dataclass(slots=True)
 class Delivery:
-    """One try to deliver a webhook. `status` is None when no answer came in time."""
+    """One attempt to deliver a webhook. `status` is None when no answer came in time."""
 
     copy: int
     attempt: int
@@ -56,14 +56,14 @@ class Job:
         self.status = "completed"
 
     def fail(self, message: str) -> None:
-        # The real service leaves `completed` empty for failed jobs: its list example shows it.
+        # The real service leaves `completed` empty for failed jobs, according to its list example.
         self.error = message
         self.status = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Jobs newest first, and whether the filter has more on either side."""
+    """Jobs newest first, and whether older or newer jobs match the filter too."""
 
     jobs: list[Job]
     has_older: bool

@@ -1,4 +1,4 @@
-"""Mel spectrogram as Resemblyzer's voice encoder was trained on: librosa's, in numpy.
+"""The mel spectrogram on which Resemblyzer's voice encoder was trained: librosa's, in numpy.
 
 25 ms Hann windows every 10 ms at 16 kHz, power spectrum, 40 Slaney mel bands from 0 to 8 kHz,
 no logarithm (resemblyzer/audio.py and hparams.py; librosa.feature.melspectrogram's defaults).
@@ -28,7 +28,7 @@ def mel_spectrogram(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     bands = []
-    # In blocks: the spectrum of ten hours at once would take gigabytes.
+    # In blocks: the spectrum of ten hours in one call would take gigabytes.
     for start in range(0, len(frames), 4096):
         spectrum = np.fft.rfft(frames[start : start + 4096] * hann)
         bands.append((np.abs(spectrum) ** 2 @ _filters().T).astype(np.float32))
@@ -49,7 +49,7 @@ def _filters() -> NDArray[np.float64]:
 
 
 def _to_mel(hz: float) -> float:
-    """For frequencies in the logarithmic part of the scale."""
+    """The mel of a frequency in the logarithmic part of the scale."""
     return float(_LOG_FROM_HZ / _LINEAR_HZ + np.log(hz / _LOG_FROM_HZ) / _LOG_STEP)
 
 

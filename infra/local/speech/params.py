@@ -1,7 +1,7 @@
-"""Checks what clients send: the submission's body and the list's query.
+"""Checks the requests of clients: the body of a submission and the query of the list.
 
 Field names come from AssemblyAI's OpenAPI document and its Python SDK 1.8. The real service
-refuses names that it does not know, so this one does too: a typing error is found here.
+refuses unknown names, so this server does too: it finds a typing error in a request.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MOST_WORDS = 6
 
 
 class BadRequest(ValueError):
-    """The client's mistake: answered with status 400 and this message."""
+    """A bad request: the server answers with status 400 and this message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def submission(body: object) -> dict[str, Any]:
 
 
 def _check_options(params: Mapping[str, Any]) -> None:
-    """Models, domain, key terms and language detection; they change nothing in this server."""
+    """Check models, domain, key terms and language detection; they have no effect here."""
     models = params.get("speech_models", ["any"])
     if not _is_texts(models) or not models:
         raise BadRequest("speech_models must be a non-empty list of models.")

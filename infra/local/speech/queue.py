@@ -1,4 +1,4 @@
-"""The life of a job: queued, processing, then completed or error, then its webhook."""
+"""Runs jobs: queued, processing, then completed or error, then the webhook."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ class JobQueue:
         self._recognizer = recognizer
         self._webhooks = webhooks
         self._scripts = scripts
-        self._slots = asyncio.Semaphore(concurrency)
+        self._permits = asyncio.Semaphore(concurrency)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, job: Job) -> None:
-        """Returns at once: the job runs in the background."""
+        """Start the job in the background; returns at once."""
         task = asyncio.create_task(self._run(job), name=job.id)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
     async def idle(self) -> None:
-        """Returns once every job is over and every webhook is delivered or given up."""
+        """Wait until every job is over and every webhook is delivered or given up."""
         while self._tasks:
             await asyncio.wait(list(self._tasks))
 
     async def stop(self) -> None:
-        """Abandons the jobs that are under way and the webhooks that are still owed."""
+        """Cancel the running jobs and the undelivered webhooks."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, job: Job) -> None:
-        async with self._slots:
+        async with self._permits:
             job.status = "processing"
             try:
                 recognition = await self._recognizer.recognize(job.params, job.id)
@@ -57,7 +57,7 @@ class JobQueue:
             except RecognitionFailed as failure:
                 job.fail(str(failure))
             except Exception:
-                # Not swallowed: the client must not wait for ever, and the log tells the bug.
+                # The job fails, so that the client does not wait for ever; the log shows the bug.
                 job.fail(SERVER_ERROR)
                 raise
             else:
@@ -70,16 +70,16 @@ class JobQueue:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Where and what kind, without the message: it could quote a transcript.
+            # The place and the class, without the message: it could quote a transcript.
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("job id=%s bug %s\n%s", task.get_name(), type(error).__name__, where)
 
 
 def check_thresholds(params: Mapping[str, Any], recognition: Recognition) -> None:
-    """Raises RecognitionFailed when the audio misses what the submission asked for.
+    """Raises RecognitionFailed when the audio misses a threshold of the submission.
 
-    The wording of both messages is AssemblyAI's. Its documentation calls the share of speech
-    reliable from 30 seconds of audio on; here shorter files are judged as well.
+    The wording of both messages is AssemblyAI's. According to its documentation the share of speech
+    is reliable from 30 seconds of audio; this function also checks shorter files.
     """
     wanted = params.get("speech_threshold")
     if wanted and recognition.speech_share < wanted:
@@ -88,9 +88,9 @@ def check_thresholds(params: Mapping[str, Any], recognition: Recognition) -> Non
             f"requested speech threshold value {float(wanted)}"
         )
     floor = params.get("language_confidence_threshold")
-    sure = recognition.language_confidence
-    if floor and sure is not None and sure < floor:
+    confidence = recognition.language_confidence
+    if floor and confidence is not None and confidence < floor:
         raise RecognitionFailed(
-            f"detected language '{recognition.language_code}', confidence {sure}, is below "
+            f"detected language '{recognition.language_code}', confidence {confidence}, is below "
             f"the requested confidence threshold value of '{float(floor)}'"
         )

@@ -1,4 +1,4 @@
-"""What a recognizer gives back: words, utterances and the figures thresholds are judged by."""
+"""The result of a recognizer: words, utterances, and the figures for the thresholds."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Utterance:
 class Recognition:
     """The outcome of one job.
 
-    `utterances` is None unless speaker labels were asked for. `speech_share` is the part of the
+    `utterances` is None unless speaker labels were requested. `speech_share` is the part of the
     audio that is speech, 0..1. `language_confidence` is None unless the language was detected.
     """
 
@@ -72,7 +72,7 @@ class Recognizer(Protocol):
 
 
 def mean_confidence(words: tuple[Word, ...]) -> float:
-    """0.0 for no words, as a transcript without speech has no confidence to speak of."""
+    """The mean confidence, rounded to 4 digits; 0.0 without words."""
     if not words:
         return 0.0
     return round(sum(word.confidence for word in words) / len(words), 4)

@@ -1,6 +1,6 @@
 """The JSON that clients read, in the shapes of AssemblyAI's OpenAPI document.
 
-A property the document does not allow to be null is left out while it has no value.
+The server omits a property without a value if the document does not allow null.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from infra.local.speech.recognition import Utterance, Word, mean_confidence
 DELETED_URL = "http://deleted_by_user"
 DELETED_TEXT = "Deleted by user."
 
-# Options that the document's Transcript schema repeats as they were submitted.
+# Options of a submission that the document's Transcript schema repeats unchanged.
 _NAMES = """
 audio_end_at audio_start_from auto_chapters auto_highlights content_safety custom_spelling
 disfluencies entity_detection filter_profanity format_text iab_categories keyterms_prompt
@@ -82,14 +82,14 @@ def transcript(job: Job) -> dict[str, Any]:
             "webhook_auth_header_name": None,
             "webhook_url": DELETED_URL if job.webhook_url else None,
         }
-        # A download error quotes the audio's URL, which deletion must remove as well.
+        # A download error quotes the audio's URL, which the deletion must remove too.
         if job.error is not None:
             reply["error"] = DELETED_TEXT
     return reply
 
 
 def transcript_list(page: Page, query: ListQuery, base_url: str) -> dict[str, Any]:
-    """A TranscriptList. `base_url` is the server's, without a slash at its end."""
+    """A TranscriptList. `base_url` is that of the server, without a slash at its end."""
     resource = f"{base_url}/v2/transcript"
     filters: dict[str, str] = {"limit": str(query.limit)}
     if query.status is not None:
@@ -151,5 +151,5 @@ def utterance_reply(utterance: Utterance) -> dict[str, Any]:
 
 
 def _instant(moment: datetime) -> str:
-    # The document's pattern has no zone: instants are UTC by convention.
+    # The document's pattern has no time zone; instants are UTC by convention.
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds")

@@ -19,8 +19,8 @@ SILENCE_SECONDS = 60
 class ScriptedRecognizer:
     """Answers each job by its script, or with the built-in visit.
 
-    `fetcher` None leaves the audio alone; otherwise its first byte is read, so that a URL that
-    cannot be fetched fails the job as it would in earnest.
+    Without a `fetcher` it does not read the audio. Otherwise it reads the first byte, so that an
+    unreachable URL fails the job as at the real service.
     """
 
     def __init__(self, scripts: Scripts, fetcher: AudioFetcher | None, *, delay_s: float) -> None:
@@ -39,7 +39,7 @@ class ScriptedRecognizer:
 
 
 def outcome(script: Script, params: Mapping[str, Any]) -> Recognition:
-    """What a script that does not fail makes of a submission. Pure."""
+    """The recognition of a submission by a script without an error. Pure."""
     utterances = _utterances(script)
     last_ms = utterances[-1].end if utterances else SILENCE_SECONDS * 1000
     seconds = script.seconds or max(1, round(last_ms / 1000))

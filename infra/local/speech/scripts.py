@@ -1,8 +1,8 @@
-"""Scripts: what tests ask this server to do, by POST /_local/scripts.
+"""Scripts: behaviour of this server that tests set by POST /_local/scripts.
 
-A script whose `match` is found in a submission's audio_url or webhook_url decides that job; its
-`http` faults decide requests about such jobs. The first script registered that matches and is
-not used up wins, so "fail once, then succeed" is two scripts in that order.
+A script applies to a job when the job's audio_url or webhook_url contains its `match`: the script
+decides the job, and its `http` faults decide requests about the job. The server takes the first
+matching script that is not used up, so "fail once, then succeed" is two scripts in that order.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Strict(BaseModel):
-    # A misspelt field must fail the test that sent it, not silently do nothing.
+    # A misspelt field must fail the test instead of having no effect.
     model_config = ConfigDict(extra="forbid")
 
 
 class SpokenLine(_Strict):
-    """One utterance. Times in ms; left out, the lines follow each other at a natural pace."""
+    """One utterance. Times in ms; without them the lines follow each other at a natural pace."""
 
     speaker: str = "A"
     text: Annotated[str, Field(min_length=1)]
@@ -33,10 +33,10 @@ class SpokenLine(_Strict):
 
 
 class HttpFault(_Strict):
-    """The next `times` requests of a route are answered with `status`.
+    """The server answers the next `times` requests of a route with `status`.
 
-    after_work: the request takes effect and only its answer is lost, as when a submission was
-    accepted and the connection broke. delay_s: how long the answer is held back.
+    after_work: the request takes effect and only its answer is lost, as when the connection breaks
+    after a submission was accepted. delay_s: the delay of the answer.
     """
 
     route: Route
@@ -48,10 +48,10 @@ class HttpFault(_Strict):
 
 
 class Script(_Strict):
-    """The body of POST /_local/scripts. An empty `match` matches everything.
+    """The body of POST /_local/scripts. An empty `match` matches every job.
 
-    `seconds` sets the length of the audio; without it the last utterance does (60 for silence).
-    `times` is the number of jobs the script decides; without it there is no limit.
+    `seconds` is the length of the audio; by default the end of the last utterance (60 for silence).
+    `times` is the number of jobs that the script decides; without it there is no limit.
     """
 
     match: str = ""
@@ -71,7 +71,7 @@ class Script(_Strict):
 
     @property
     def decides_jobs(self) -> bool:
-        """A script of nothing but faults leaves the jobs to other scripts."""
+        """False for a script with only faults: it leaves the jobs to other scripts."""
         return bool(self.model_fields_set - {"match", "http", "times"})
 
     @property
@@ -109,7 +109,7 @@ class Scripts:
         self._plans.clear()
 
     def assign(self, job_id: str, urls: Iterable[str]) -> None:
-        """Chooses the script of a new job and counts it as used."""
+        """Choose the script of a new job and count it as used."""
         urls = tuple(urls)
         for entry in self._registered:
             script = entry.script
@@ -123,7 +123,7 @@ class Scripts:
         return self._plans.get(job_id, DEFAULT)
 
     def take_fault(self, route: Route, urls: Iterable[str] | None) -> HttpFault | None:
-        """The fault this request meets, counted as used. `urls` None (the list): any script."""
+        """The fault of this request, counted as used. `urls` None (the list): any script."""
         candidates = None if urls is None else tuple(urls)
         for entry in self._registered:
             if candidates is not None and not entry.script.matches(candidates):

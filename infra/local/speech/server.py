@@ -30,7 +30,7 @@ from infra.local.speech.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
-# Loopback is never reached through a proxy, whatever the environment's proxy variables say.
+# Requests to loopback bypass the proxies of the environment.
 DIRECT = {"all://127.0.0.1": None, "all://localhost": None}
 
 RecognizerFactory = Callable[[AudioFetcher, Scripts], Recognizer]
@@ -38,7 +38,7 @@ RecognizerFactory = Callable[[AudioFetcher, Scripts], Recognizer]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`concurrency`: jobs at a time. `scripted`: the scripts may decide what is heard."""
+    """`concurrency`: jobs at a time. `scripted`: the scripts may set the recognized speech."""
 
     concurrency: int
     scripted: bool
@@ -47,7 +47,7 @@ class Options:
 
 
 class SpeechServer:
-    """The state behind the routes."""
+    """The state of the server, and its routes."""
 
     def __init__(self, queue: JobQueue, book: JobBook, scripts: Scripts, uploads: Uploads) -> None:
         self.queue = queue
@@ -57,7 +57,7 @@ class SpeechServer:
         self.requests: Counter[str] = Counter()
 
     async def reset(self) -> None:
-        """Forgets jobs, scripts and counts, and abandons what is under way."""
+        """Delete jobs, scripts and counts, and cancel running jobs."""
         await self.queue.stop()
         self.book.clear()
         self.scripts.clear()
@@ -105,7 +105,7 @@ class SpeechServer:
         query = params.list_query(request.query_params)
 
         def work() -> Response:
-            # Nothing is throttled here, so the filter for throttled jobs finds nothing.
+            # This server throttles no job, so the filter for throttled jobs finds none.
             page = (
                 Page([], has_older=False, has_newer=False)
                 if query.throttled_only
@@ -131,7 +131,7 @@ class SpeechServer:
     async def _answer(
         self, route: RouteName, urls: tuple[str, ...] | None, work: Callable[[], Response]
     ) -> Response:
-        """Does the work, unless a script wants this request to fail."""
+        """Do the work, unless a script sets a fault for this request."""
         fault = self.scripts.take_fault(route, urls)
         if fault is None:
             return work()
@@ -142,7 +142,7 @@ class SpeechServer:
 
 
 def create_app(options: Options, recognizer: RecognizerFactory) -> Starlette:
-    """The ASGI app. Parts that belong to an event loop are made when it starts."""
+    """The ASGI app. Objects that need an event loop are created at its start."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -184,7 +184,7 @@ def create_app(options: Options, recognizer: RecognizerFactory) -> Starlette:
         ],
         exception_handlers={
             BadRequest: lambda _, error: _error(400, str(error)),
-            # 400, not 404, is what the real service answers for an id it does not know.
+            # The real service answers an unknown id with 400, not 404.
             UnknownJob: lambda *_: _error(400, "Transcript lookup error, transcript id not found"),
             404: lambda *_: _error(404, "Not found"),
         },

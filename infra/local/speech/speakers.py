@@ -1,7 +1,7 @@
-"""Who says which word: voice embeddings of short units, split into one or two speakers.
+"""Speaker labels: voice embeddings of short units, split into one or two speakers.
 
-A unit is a run of words without a pause or a sentence end inside, so a change of speaker falls
-between units. One or two speakers are told apart: a visit has two, a dictation has one.
+A unit is a run of words without a pause or a sentence end inside, so speakers change only between
+units. A visit has two speakers, a dictation one; more are not distinguished.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from infra.local.speech.voices import FRAMES, Floats, VoiceEncoder, unit
 PAUSE_MS = 300
 FRAME_MS = 10
 WINDOW_STEP = 80  # frames: windows of a long unit overlap by half
-MIN_FRAMES = 10  # less than 100 ms says nothing about a voice
+MIN_FRAMES = 10  # less than 100 ms does not characterize a voice
 
-# Measured with four synthetic voices: the two halves of one stay above 0.96, two of any pair below
-# 0.74. Live voices vary more than synthetic ones, so the line is drawn between.
+# Measured with four synthetic voices: the two halves of one voice stay above 0.96, two voices below
+# 0.74. Live voices vary more than synthetic ones, so the threshold is in between.
 SAME_VOICE = 0.85
 
-TARGET_DBFS = -30.0  # Resemblyzer's training level; its mel is not logarithmic, so level matters
+TARGET_DBFS = -30.0  # Resemblyzer's training level; matters since its mel is not logarithmic
 
 SENTENCE_ENDS = (".", "?", "!")
 TITLES = ("Dr.", "Mr.", "Mrs.", "Ms.")  # end with a full stop and never end a sentence
@@ -38,8 +38,8 @@ def label(
 ) -> list[int]:
     """A speaker number for each word, 0 for the first to speak.
 
-    `audio` is mono at 16 kHz. `expected` is the client's speakers_expected: 1 keeps everything
-    with one speaker, more than 1 forces two.
+    `audio` is mono at 16 kHz. `expected` is the client's speakers_expected: 1 gives all words to
+    one speaker, more than 1 forces two.
     """
     spans = units(words)
     if expected == 1 or len(spans) < 2:
@@ -75,7 +75,7 @@ def split(vectors: Floats, weights: Floats, *, force: bool = False) -> list[int]
     """2-means on unit vectors; all 0 when the two groups sound alike, unless forced.
 
     `vectors` is count x 256 with rows of length 1, or 0 for a unit without a voice, which joins
-    the group of the unit before it. `weights` counts each unit's duration.
+    the group of the unit before it. `weights` has each unit's duration.
     """
     alive = np.flatnonzero(np.linalg.norm(vectors, axis=1) > 0.5)
     if len(alive) < 2:
@@ -97,7 +97,7 @@ def split(vectors: Floats, weights: Floats, *, force: bool = False) -> list[int]
 
 
 def louder(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Raised to Resemblyzer's training level; louder audio stays as it is."""
+    """The audio amplified to Resemblyzer's training level; louder audio is unchanged."""
     level = 10 * np.log10(max(float(np.mean(np.square(audio))), 1e-12))
     gain = 10 ** (max(0.0, TARGET_DBFS - level) / 20)
     return np.asarray(audio * gain, np.float32)
@@ -116,7 +116,7 @@ def _embed(mel: Floats, spans_ms: Sequence[tuple[int, int]], encoder: VoiceEncod
         if len(frames) < MIN_FRAMES:
             continue
         if len(frames) < FRAMES:
-            # Repeated, not padded: silence would pull every short unit to the same place.
+            # Repeated, not padded: with silence all short units would get similar embeddings.
             frames = np.resize(frames, (FRAMES, frames.shape[1]))
         last = len(frames) - FRAMES
         for at in sorted({*range(0, last, WINDOW_STEP), last}):
@@ -129,7 +129,7 @@ def _embed(mel: Floats, spans_ms: Sequence[tuple[int, int]], encoder: VoiceEncod
 
 
 def _farthest_pair(vectors: Floats, weights: Floats) -> Floats:
-    """The two least alike of the longest units: short ones are too noisy to begin with."""
+    """The two least similar of the longest units: short units are too noisy to start with."""
     longest = np.sort(np.argsort(-weights, kind="stable")[: max(2, min(40, len(weights) // 2))])
     alike = vectors[longest] @ vectors[longest].T
     first, second = np.unravel_index(int(np.argmin(alike)), alike.shape)

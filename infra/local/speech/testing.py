@@ -1,4 +1,4 @@
-"""Runs the server inside a test's event loop, on a free port, to be reached by the real SDK."""
+"""Runs the server inside a test's event loop, on a free port, for the real SDK."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from infra.local.speech.server import Options, SpeechServer, create_app
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """`url` is what the SDK's base_url is set to; `state` sees behind the routes."""
+    """`url` is the base_url for the SDK; `state` is the state of the server."""
 
     url: str
     state: SpeechServer
@@ -27,7 +27,7 @@ class RunningServer:
         self.state.scripts.add(script)
 
     async def settled(self) -> None:
-        """Every job is over and its webhooks are delivered or given up."""
+        """Wait until every job is over and its webhooks are delivered or given up."""
         await self.state.queue.idle()
 
 
@@ -35,7 +35,7 @@ class RunningServer:
 async def scripted_server(
     *, concurrency: int = 2, fetch: bool = False, webhooks: bool = True
 ) -> AsyncIterator[RunningServer]:
-    """Scripted mode without waits: jobs take no time and webhook tries follow at once."""
+    """Scripted mode without waits: jobs take no time, and webhooks are retried at once."""
     options = Options(
         concurrency=concurrency, scripted=True, webhooks=webhooks, webhook_retry_s=0.0
     )
@@ -57,7 +57,7 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
     )
     task = asyncio.create_task(server.serve())
     waiter = asyncio.create_task(server.listening.wait())
-    # Whichever is first: a server that cannot start ends its task and must not hang the test.
+    # The first of both: a server that cannot start ends its task and must not block the test.
     await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         waiter.cancel()
@@ -72,7 +72,7 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
 
 
 class _Server(uvicorn.Server):
-    """Announces that it listens, and leaves the test runner's signal handlers alone."""
+    """Reports that it listens, and leaves the signal handlers to the test runner."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -84,5 +84,5 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Captures none: the test runner owns the signals."""
+        """Capture no signal: the test runner handles them."""
         yield

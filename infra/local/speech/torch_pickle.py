@@ -3,7 +3,7 @@
 The format (torch/serialization.py, _legacy_save) is five pickles - a magic number, a protocol
 version, system information, the saved object, the keys of its storages - followed by each
 storage as an int64 count of elements and their raw bytes. Unpickling runs code that the file
-names, so only the three names a plain tensor needs are allowed.
+names, so the reader allows only the three names that a plain tensor needs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Voice embeddings: Resemblyzer's encoder, a three-layer LSTM, run in numpy.
 
-Two stretches of one voice give vectors with a high dot product, two voices a lower one.
+The vectors of two passages have a high dot product for one voice, and a lower one for two voices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from infra.local.speech.torch_pickle import load_tensors
 
 Floats = NDArray[np.float32]
 
-FRAMES = 160  # 1.6 s of 10 ms frames: what the encoder was trained on
+FRAMES = 160  # 1.6 s of 10 ms frames, as in the encoder's training
 LAYERS = 3
 _BATCH = 256
 
@@ -52,7 +52,7 @@ class VoiceEncoder:
         return cls(layers, tensors["linear.weight"].T, tensors["linear.bias"])
 
     def embed(self, windows: Floats) -> Floats:
-        """Count x frames x 40 -> count x 256, each row of length 1 (0 for a dead one)."""
+        """Count x frames x 40 -> count x 256, each row of length 1 (0 without activation)."""
         batches = [
             self._embed(windows[start : start + _BATCH]) for start in range(0, len(windows), _BATCH)
         ]

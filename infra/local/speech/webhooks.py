@@ -1,7 +1,8 @@
-"""Tells a submission's webhook that its job is over.
+"""Calls a submission's webhook at the end of its job.
 
 The rules are AssemblyAI's (docs, "Webhooks for pre-recorded audio"): a 2xx within 10 seconds is
-success, anything else is tried again up to 10 times in all, and any 4xx ends delivery.
+success, any 4xx ends the delivery, and after any other outcome the server retries, up to 10
+attempts in all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ ANSWER_WITHIN_S = 10.0
 
 
 class Webhooks:
-    """Delivers notifications. `retry_s` is the pause between tries, in seconds."""
+    """Delivers notifications. `retry_s` is the pause between attempts, in seconds."""
 
     def __init__(self, client: httpx.AsyncClient, *, retry_s: float, enabled: bool = True) -> None:
         self._client = client
@@ -28,7 +29,7 @@ class Webhooks:
         self._enabled = enabled
 
     async def notify(self, job: Job, *, copies: int = 1) -> None:
-        """Delivers `copies` notifications at the same time: at-least-once means duplicates."""
+        """Deliver `copies` notifications at the same time, as at-least-once delivery may do."""
         if not self._enabled or job.webhook_url is None:
             return
         url = job.webhook_url
@@ -45,12 +46,12 @@ class Webhooks:
                 return
 
     async def _post(self, job: Job, url: str) -> int | None:
-        """The status of the answer; None when there was none in time."""
+        """The status of the answer; None when no answer came in time."""
         headers = {}
         if name := job.params.get("webhook_auth_header_name"):
             headers[str(name)] = str(job.params.get("webhook_auth_header_value", ""))
         try:
-            # httpx limits each phase; the service's limit is on the whole exchange.
+            # httpx limits each phase; the service limits the whole exchange.
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 response = await self._client.post(
                     url,

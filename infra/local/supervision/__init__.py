@@ -1,1 +1,1 @@
-"""Starting, watching and ending the processes of the local stack."""
+"""Starts, watches and ends the processes of the local stack."""

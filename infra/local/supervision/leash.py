@@ -1,24 +1,22 @@
-"""Runs one command and lets nothing of it outlive whoever holds the other end of standard input.
+"""Runs one command and kills all its processes when the launcher closes standard input or dies.
 
     python -I -S leash.py -- COMMAND [ARGUMENT ...]  < a pipe that the launcher keeps open
 
-- End of file on standard input (the launcher closed the pipe, or was killed): SIGKILL to the
-  command and all it started.
-- SIGTERM, SIGINT, SIGHUP: passed on to the command's process group; a second end is up to the
-  launcher.
-- The command ends: what it left running is killed too, and its exit code is ours (128 + N after
-  signal N, 127 when it cannot be started).
+- End of file on standard input (the launcher closed the pipe, or was killed): the leash sends
+  SIGKILL to the command and all its descendants.
+- SIGTERM, SIGINT, SIGHUP: the leash forwards the signal to the command's process group; any
+  further step is up to the launcher.
+- The command ends: the leash kills its remaining descendants and exits with the command's exit code
+  (128 + N after signal N, 127 when it cannot be started).
 
-Why a process in between, and not one line in the launcher. PR_SET_PDEATHSIG in a preexec_fn is
-Linux only, covers the child and not the grandchildren, fires when the *thread* that forked ends,
-and preexec_fn may deadlock in a program with threads. A pipe is closed by the kernel however its
-holder dies, on every Unix. The price is a process and 20 ms a command; hence -I -S,
-few imports, and no import of this package.
+A separate process is needed. PR_SET_PDEATHSIG in a preexec_fn is Linux only, covers the child and
+not the grandchildren, fires when the *thread* that forked ends, and preexec_fn may deadlock in a
+program with threads. The kernel of every Unix closes a pipe when its owner dies, for any cause. The
+cost is one process and 20 ms a command; hence -I -S, few imports, and no import of this package.
 
-Where Linux has more to offer it is taken: as "child subreaper" the leash also inherits, and kills,
-grandchildren that moved to a session of their own (firebase-tools starts Java that way), and
-PR_SET_PDEATHSIG ends the command when the leash itself is killed. Elsewhere the process group is
-the limit.
+On Linux the leash is also a "child subreaper": it inherits, and kills, grandchildren that moved to
+their own session (firebase-tools starts Java that way), and PR_SET_PDEATHSIG ends the command when
+the leash itself is killed. Elsewhere the leash reaches only the process group.
 """
 
 import os
@@ -32,11 +30,11 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-CANNOT_START = 127  # what a shell answers for a command that it cannot run
+CANNOT_START = 127  # as a shell returns for a command that it cannot run
 
 
 def main(arguments: list[str]) -> int:
-    """Run `arguments` after the `--`; returns the exit code to end with."""
+    """Run the command after the `--`; returns the exit code."""
     command = arguments[1:]
     if arguments[:1] != ["--"] or not command:
         print("usage: leash.py -- COMMAND [ARGUMENT ...]", file=sys.stderr)
@@ -50,36 +48,35 @@ def main(arguments: list[str]) -> int:
 
 
 def _signal_pipe() -> int:
-    """The file descriptor on which every signal that concerns us arrives as one byte, its number.
+    """A file descriptor that receives each handled signal as one byte, its number.
 
-    A pipe that select() can watch together with standard input: no thread, and no race between
+    select() can watch this pipe together with standard input: no thread, and no race between
     looking and sleeping.
     """
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     for number in (*FORWARDED, signal.SIGCHLD):
-        # Also where they are ignored (nohup, a shell's background job): a signal to the leash is
-        # for the command.
+        # Also where a signal is ignored (nohup, a background job): the leash must forward it.
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # also in the command, which inherits the mask
     return read_end
 
 
 def _start(command: list[str]) -> int:
-    """Start the command, in a group of its own and without our standard input; its process id."""
+    """Start the command in its own process group, without our standard input; its process id."""
     leash = os.getpid()
     child = os.fork()
     if child:
-        # On both sides of the fork, so that neither goes on before it is done. It may also have
-        # done so and become the command (PermissionError), or ended.
+        # Both sides of the fork set the group, so that neither continues without it. The child may
+        # have done so and become the command (PermissionError), or ended.
         with suppress(PermissionError, ProcessLookupError):
             os.setpgid(child, child)
         return child
     try:
         os.setpgid(0, 0)
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != leash:  # it was killed before the line above
+        if os.getppid() != leash:  # the leash was killed before the line above
             os._exit(CANNOT_START)
         _default_signals()
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -91,10 +88,10 @@ def _start(command: list[str]) -> int:
 
 
 def _default_signals() -> None:
-    """The command ignores no signal, whatever the launcher inherited from its own parent.
+    """Reset ignored signals, so that the command ignores none.
 
-    exec resets handlers and keeps the rest: SIGPIPE, which Python itself ignores, SIGHUP under
-    nohup, SIGINT in a background job of a script.
+    exec resets handlers but keeps ignored signals: SIGPIPE, which Python itself ignores, SIGHUP
+    under nohup, SIGINT in a background job of a script.
     """
     for number in signal.valid_signals():
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -102,7 +99,7 @@ def _default_signals() -> None:
 
 
 def _wait(child: int, signals: int) -> int:
-    """Until the command ends or the launcher lets go; returns the exit code in the shell's way."""
+    """Wait for the end of the command or of standard input; returns the exit code of a shell."""
     while True:
         readable, _, _ = select.select([0, signals], [], [])
         if signals in readable:
@@ -118,7 +115,7 @@ def _wait(child: int, signals: int) -> int:
 
 
 def _reap(child: int) -> int | None:
-    """Collect whoever has ended; the command's exit code when it was among them."""
+    """Reap the ended processes; returns the command's exit code when it is among them."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -132,8 +129,8 @@ def _reap(child: int) -> int | None:
 
 
 def _kill_all(group: int) -> None:
-    """SIGKILL to the command's group and to every child of ours, until none is left."""
-    # A group of zombies is "not permitted" on macOS.
+    """Send SIGKILL to the command's group and to every child of ours, until none is left."""
+    # On macOS a signal to a group of zombies is "not permitted".
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
     while True:
@@ -141,25 +138,25 @@ def _kill_all(group: int) -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         try:
-            os.waitpid(-1, 0)  # as each one ends, its own children become ours: look again
+            os.waitpid(-1, 0)  # the children of an ended process become ours: look again
         except ChildProcessError:
             return
 
 
 def _children() -> list[int]:
-    """Our children's process ids, as /proc/PID/stat has them; none where there is no /proc."""
+    """Our children's process ids from /proc/PID/stat; none on a system without /proc."""
     found = []
     for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
         if entry.isdigit():
             with suppress(OSError), open(f"/proc/{entry}/stat", "rb") as stat:
-                # pid (name) state parent ...; the name may hold spaces and parentheses
+                # pid (name) state parent ...; the name may contain spaces and parentheses
                 if int(stat.read().rpartition(b")")[2].split()[1]) == os.getpid():
                     found.append(int(entry))
     return found
 
 
 def _prctl(option: int, value: int) -> None:
-    """One Linux process attribute; elsewhere nothing."""
+    """Set one Linux process attribute; does nothing on other systems."""
     if sys.platform == "linux":
         import ctypes
 

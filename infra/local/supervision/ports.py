@@ -8,12 +8,12 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
-    """A free port for each name: the preferred one if nobody listens there, otherwise any.
+    """A free port for each name: the preferred one if it is free, otherwise any.
 
-    0 means no preference. All are held until the last is picked, so that no two names get the same
-    port, and those without a preference (or whose preference is taken) are picked last, so that
-    they do not take another's. Between the release and the server's own bind someone else may take
-    the port: then the server fails to start and says so.
+    0 means no preference. The function holds all ports until the last is picked, so that no two
+    names get the same port; ports without a free preference are picked last, so that they do not
+    take another's. Between the release and the server's own bind another program may take the
+    port: then the server fails to start and reports it.
 
     >>> sorted(free_ports({"firestore": 8580, "storage": 0}))
     ['firestore', 'storage']
@@ -34,11 +34,11 @@ def free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
 
 
 def _listen(port: int) -> socket.socket | None:
-    """A listener on the port; None when it is taken or not ours to use.
+    """A listener on the port; None when it is taken or not permitted.
 
-    `create_server` sets SO_REUSEADDR, as the real servers do: connections that linger in TIME_WAIT
-    after the last run do not make the port look taken. It also listens, which alone makes the hold
-    exclusive.
+    `create_server` sets SO_REUSEADDR, as the real servers do: connections in TIME_WAIT after the
+    last run do not make the port look taken. It also listens; without that the port is not held
+    exclusively.
     """
     try:
         return socket.create_server((LOOPBACK, port))

@@ -1,4 +1,4 @@
-"""One process of the local stack: what to run, and it running on its leash."""
+"""One process of the local stack: its definition, and the running process on its leash."""
 
 import asyncio
 import os
@@ -13,19 +13,19 @@ from typing import BinaryIO, Self
 from infra.local.supervision.ready import Ready
 
 LEASH = Path(__file__).with_name("leash.py")
-POLL_S = 0.05  # between two questions to a server that does not answer yet
+POLL_S = 0.05  # between two checks of a server that is not ready yet
 TAIL_LINES, TAIL_BYTES = 20, 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """What to run.
+    """The definition of a process.
 
-    `env` is added to the launcher's own environment. Without `ready` it counts as ready once it is
-    started. `after` names the processes, earlier in the list, that must be ready first; None means
-    the one before it, and an empty tuple starts it at once. `url` is for people: where to look at
-    it. The log is NAME.log in the run directory unless `log_path` says otherwise. `grace_s` is how
-    long it may take to end after SIGTERM.
+    `env` is added to the launcher's own environment. Without `ready` the process counts as ready
+    once it is started. `after` names the processes, earlier in the list, that must be ready first;
+    None means the one before it, and an empty tuple starts it at once. `url` is shown to people.
+    The log is NAME.log in the run directory unless `log_path` names another. `grace_s` is the time
+    limit for its end after SIGTERM.
     """
 
     name: str
@@ -41,23 +41,23 @@ class Process:
 
 
 class ProcessFailed(Exception):
-    """A process did not do its part.
+    """A process failed.
 
-    `exit_code` is None while it runs, 128 + N after signal N, 127 when it could not be started;
-    `log_tail` holds the last lines of what it wrote since it was started.
+    `exit_code` is None while the process runs, 128 + N after signal N, 127 when it could not be
+    started; `log_tail` has the last lines of its output since its start.
     """
 
-    def __init__(self, what: str, running: "RunningProcess") -> None:
+    def __init__(self, failure: str, running: "RunningProcess") -> None:
         self.name = running.process.name
         self.exit_code = running.leash.returncode
         self.log_path = running.log_path
         self.log_tail = running.log_tail()
         shown = "".join(f"\n    {line}" for line in self.log_tail) or "\n    (it wrote nothing)"
-        super().__init__(f"{self.name} {what}. The end of {self.log_path}:{shown}")
+        super().__init__(f"{self.name} {failure}. The end of {self.log_path}:{shown}")
 
 
 class ProcessDied(ProcessFailed):
-    """A process ended although nobody stopped it."""
+    """A process ended by itself, without `stop` or `kill`."""
 
     def __init__(self, running: "RunningProcess") -> None:
         super().__init__(f"ended by itself with exit code {running.leash.returncode}", running)
@@ -71,7 +71,7 @@ class NotReady(ProcessFailed):
 
 
 class RunningProcess:
-    """A started process. Dropped without `stop` or `kill` it is left to its leash (leash.py)."""
+    """A started process. Without `stop` or `kill` its leash ends it (leash.py)."""
 
     def __init__(
         self, process: Process, leash: asyncio.subprocess.Process, log_path: Path, log_start: int
@@ -86,12 +86,12 @@ class RunningProcess:
 
     @classmethod
     async def start(cls, process: Process, log_path: Path, *, new_log: bool) -> Self:
-        """Start it; its output goes to the end of the log, which `new_log` empties first."""
+        """Start the process; its output is appended to the log, which `new_log` empties first."""
         with _open_log(log_path, new_log) as log:
             log_start = log.tell()
             leash = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(LEASH), "--", *process.argv),
-                # Unbuffered: a buffer's last lines, the ones wanted, die with their process.
+                # Unbuffered: the last lines in a buffer are needed, and would die with the process.
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **process.env},
                 cwd=process.cwd,
                 stdin=asyncio.subprocess.PIPE,
@@ -102,7 +102,12 @@ class RunningProcess:
             return cls(process, leash, log_path, log_start)
 
     async def until_ready(self) -> None:
-        """Raises ProcessDied when it ends before it is ready, NotReady after `ready_timeout_s`."""
+        """Wait until the process is ready.
+
+        Raises:
+            ProcessDied: the process ended before it was ready.
+            NotReady: the process was not ready after `ready_timeout_s`.
+        """
         asking = asyncio.create_task(self._ask_until_ready())
         try:
             await asyncio.wait(
@@ -121,9 +126,9 @@ class RunningProcess:
             await asyncio.wait({asking})
 
     async def stop(self) -> None:
-        """SIGTERM, after `grace_s` SIGKILL; returns when nothing of it is left."""
+        """Send SIGTERM, after `grace_s` SIGKILL; returns when no descendant is left."""
         self.stopping = True
-        with suppress(ProcessLookupError):  # it has just ended
+        with suppress(ProcessLookupError):  # the process has just ended
             self.leash.send_signal(signal.SIGTERM)
         try:
             await asyncio.wait({self.ended}, timeout=self.process.grace_s)
@@ -131,14 +136,14 @@ class RunningProcess:
             await self.kill()  # also when the wait was cancelled: a second Ctrl-C means at once
 
     async def kill(self) -> None:
-        """SIGKILL to it and all that it started; returns when nothing of it is left."""
+        """Send SIGKILL to the process and its descendants; returns when none is left."""
         self.stopping = True
-        assert self.leash.stdin is not None  # it was started with a pipe
+        assert self.leash.stdin is not None  # `start` gave it a pipe
         self.leash.stdin.close()
         await asyncio.wait({self.ended})
 
     def log_tail(self) -> list[str]:
-        """The last lines that it wrote since it was started."""
+        """The last lines of output since the start."""
         with self.log_path.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, size - TAIL_BYTES))
@@ -146,14 +151,14 @@ class RunningProcess:
 
     async def _ask_until_ready(self) -> None:
         while self.process.ready is not None:
-            with suppress(OSError):  # not yet: nobody listens, or the connection was reset
+            with suppress(OSError):  # not yet: the port is closed, or the connection was reset
                 if await self.process.ready():
                     return
             await asyncio.sleep(POLL_S)
 
 
 def _open_log(path: Path, new: bool) -> BinaryIO:
-    """The log for writing. Always at its end, so that no one overwrites another's lines."""
+    """The log, opened for appending, so that no process overwrites another's lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if new:
         path.write_bytes(b"")

@@ -1,4 +1,4 @@
-"""Starts the processes of a local stack in order, notices deaths, and leaves nothing running."""
+"""Starts the processes of a local stack in order, notices deaths, and ends all processes."""
 
 import asyncio
 import os
@@ -26,12 +26,12 @@ class Processes:
         async with Processes([firestore, functions], run_dir=Path(".run")) as stack:
             await stack.wait()
 
-    Whatever the reason for leaving, each gets SIGTERM and after its `grace_s` SIGKILL. SIGTERM to
-    the launcher cancels the task that entered, as Ctrl-C does under asyncio.run; a second one skips
-    the grace. When the launcher is killed outright, the leashes do the work (see leash.py).
-    `on_ready` is called with each process that became ready.
+    On exit, also after an error, each process gets SIGTERM and after its `grace_s` SIGKILL. SIGTERM
+    to the launcher cancels the task that entered, as Ctrl-C does under asyncio.run; a second one
+    skips the grace. When the launcher is killed, the leashes end the processes (see leash.py).
+    `on_ready` is called with each process that becomes ready.
 
-    Entering raises ProcessDied or NotReady when a process fails, after everything was stopped.
+    Entering raises ProcessDied or NotReady when a process fails, after all were stopped.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Processes:
         run_dir: Path,
         on_ready: Callable[[Process], None] | None = None,
     ) -> None:
-        """Raises ValueError for two processes of one name or an `after` that is not before it."""
+        """Raises ValueError for two processes of one name or an `after` later in the list."""
         self._processes = {process.name: process for process in processes}
         self._after = _order(processes)
         self._run_dir = run_dir
@@ -63,17 +63,17 @@ class Processes:
         await self._on_exit.aclose()
 
     async def wait(self) -> None:
-        """Until a process that was ready ends, other than by `stop` or `kill`: its ProcessDied."""
+        """Wait until a ready process ends by itself; raises its ProcessDied."""
         raise await self._deaths.get()
 
     def is_running(self, name: str) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether the process was started and has not ended."""
         return name in self._running and not self._running[name].ended.done()
 
     async def start(self, name: str) -> None:
-        """Start a process of the list again and wait until it is ready; its log goes on.
+        """Start a process of the list again and wait until it is ready; its log is continued.
 
-        Raises ProcessDied, NotReady (it still runs then), or ValueError when it is running.
+        Raises ProcessDied, NotReady (the process still runs then), or ValueError when it runs.
         """
         if self.is_running(name):
             raise ValueError(f"{name} is running")
@@ -88,15 +88,15 @@ class Processes:
             self._on_ready(process)
 
     async def stop(self, name: str) -> None:
-        """SIGTERM, after `grace_s` SIGKILL; returns when nothing of it is left."""
+        """Send SIGTERM, after `grace_s` SIGKILL; returns when no descendant is left."""
         await self._running[name].stop()
 
     async def kill(self, name: str) -> None:
-        """SIGKILL to it and all that it started; returns when nothing of it is left."""
+        """Send SIGKILL to the process and its descendants; returns when none is left."""
         await self._running[name].kill()
 
     def _note_end(self, running: RunningProcess) -> None:
-        # One that ends before it is ready is reported by whoever waits for it to be ready.
+        # `until_ready` reports a process that ends before it is ready.
         if running.is_ready and not running.stopping:
             self._deaths.put_nowait(ProcessDied(running))
 
@@ -110,8 +110,7 @@ class Processes:
         death = asyncio.create_task(self.wait())
         either: set[asyncio.Future[Any]] = {all_ready, death}
         try:
-            # Not a TaskGroup: the caller wants the error that came first, not a group of its
-            # consequences.
+            # Not a TaskGroup: the caller needs the first error, not a group of its consequences.
             done, _ = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             for first in done:
                 first.result()
@@ -122,7 +121,7 @@ class Processes:
 
     async def _start_after(self, others: list[asyncio.Task[None]], name: str) -> None:
         for other in others:
-            await asyncio.shield(other)  # shielded: when this one is given up, the other goes on
+            await asyncio.shield(other)  # cancelling this start must not cancel the other
         await self.start(name)
 
     async def _stop_all(self) -> None:
@@ -137,7 +136,7 @@ class Processes:
 
 
 def _order(processes: Sequence[Process]) -> dict[str, tuple[str, ...]]:
-    """What each process waits for, by name."""
+    """The names of the processes that each process waits for, by name."""
     order: dict[str, tuple[str, ...]] = {}
     for process in processes:
         if process.name in order:
@@ -163,7 +162,7 @@ def _cancelled_by_sigterm() -> Iterator[None]:
 
     def on_sigterm() -> None:
         if not task.cancel():
-            # It has ended, as a pytest fixture's does: end the program in the usual way.
+            # The task has ended, as in a pytest fixture: end the program in the usual way.
             loop.remove_signal_handler(signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,7 +1,7 @@
-"""Ways to tell that a server is up.
+"""Readiness checks of a server.
 
-A `Ready` is an async callable that is asked again and again: True when the server answers; False or
-an OSError while it does not yet. Anything else that it raises is a fault and ends the start.
+A `Ready` is an async callable, called repeatedly: True when the server answers; False or an OSError
+while it does not yet. Any other exception is a fault and ends the start.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ def port_open(port: int, host: str = LOOPBACK) -> Ready:
 def http_ok(url: str, timeout_s: float = 2.0) -> Ready:
     """Ready when GET `url` (http only) answers 2xx within `timeout_s` seconds.
 
-    Asked some twenty times a second, hence by hand: a client library would spend more time on
-    building its TLS context, each time, than the server on starting.
+    Called about twenty times a second, hence without a client library: that would spend more time
+    on building its TLS context at each call than the server on its start.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -1,4 +1,4 @@
-"""What the tests of the speech server say to it, through the real AssemblyAI SDK."""
+"""Requests of the speech server's tests, through the real AssemblyAI SDK."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from starlette.responses import Response
 from infra.local.speech.testing import RunningServer
 
 AUDIO = "http://127.0.0.1:9/visits/u1/v1/audio.m4a?signature=secret"
-HOUR_S = 3600.0  # a job this slow never ends within a test
+HOUR_S = 3600.0  # such a slow job never ends within a test
 
 
 @asynccontextmanager
@@ -50,7 +50,7 @@ async def listed(client: AsyncClient, **query: Any) -> ListTranscriptResponse:
 
 @dataclass
 class Receiver:
-    """A webhook endpoint: answers with `answers` in turn, then 200; keeps what it was sent."""
+    """A webhook endpoint: answers with `answers` in turn, then 200; records the requests."""
 
     answers: list[int] = field(default_factory=list)
     received: list[tuple[dict[str, str], Any]] = field(default_factory=list)

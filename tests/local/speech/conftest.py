@@ -32,7 +32,7 @@ async def connected(running: RunningServer) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def client(server: RunningServer, connected: AsyncClient) -> AsyncClient:
-    """Depends on `server` so that no test goes without the reset."""
+    """Depends on `server`, so that every test begins with the reset."""
     return connected
 
 

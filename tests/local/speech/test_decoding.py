@@ -1,4 +1,4 @@
-"""The local speech recognition opens recordings, and nothing that an upload names."""
+"""The local speech recognition opens recordings, and no file or URL named in an upload."""
 
 from pathlib import Path
 
@@ -19,13 +19,13 @@ WINDOW = RATE // 50
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_that_is_measured_is_decoded(name: str, tmp_path: Path) -> None:
+def test_every_measured_format_is_decoded(name: str, tmp_path: Path) -> None:
     file = tmp_path / "audio"
     file.write_bytes(recorded(FORMATS[name]))
     assert len(decode(file)) / 16_000 == pytest.approx(12, abs=0.2)
 
 
-def test_the_samples_are_those_that_the_engine_was_made_for() -> None:
+def test_samples_have_the_rate_and_type_of_the_engine() -> None:
     assert numpy.array_equal(decode(SAMPLE), decode_audio(str(SAMPLE)))
 
 
@@ -61,7 +61,7 @@ def spectrogram(sound: NDArray[numpy.float32]) -> NDArray[numpy.float64]:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_text_that_names_other_files_is_no_audio(name: str, tmp_path: Path) -> None:
+def test_a_text_file_with_names_of_other_files_is_no_audio(name: str, tmp_path: Path) -> None:
     (tmp_path / "secret.wav").write_bytes(tone(seconds=3))
     file = tmp_path / "audio"
     for content in (TEXTS[name], TEXTS[name].replace(b"/etc/hostname", b"secret.wav")):
@@ -70,7 +70,7 @@ def test_a_text_that_names_other_files_is_no_audio(name: str, tmp_path: Path) ->
             decode(file)
 
 
-def test_a_list_of_files_in_front_of_frames_is_still_a_list(tmp_path: Path) -> None:
+def test_a_list_of_files_before_audio_frames_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret.wav").write_bytes(tone(seconds=3))
     file = tmp_path / "audio.mp3"
     file.write_bytes(b"ffconcat version 1.0\nfile secret.wav\n" + recorded(FORMATS["mp3"]))

@@ -1,4 +1,4 @@
-"""What tests can ask for: faults, the bill, a reset; and what the server never tells."""
+"""The control API: faults, the bill and a reset; the server never logs text of a visit."""
 
 import asyncio
 import subprocess
@@ -15,7 +15,7 @@ from tests.local.speech.client import HOUR_S, finished, submitted
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_work_under_way_is_counted_with_the_processor_time_it_takes(server, client):
+async def test_running_jobs_are_counted_with_their_cpu_time(server, client):
     async def work():
         return (await client.http_client.get("/_local/work")).json()
 
@@ -33,7 +33,7 @@ async def test_work_under_way_is_counted_with_the_processor_time_it_takes(server
 
 
 class TestFaults:
-    async def test_requests_fail_as_often_as_scripted(self, server, client):
+    async def test_requests_fail_the_scripted_number_of_times(self, server, client):
         server.script(
             Script(http=[HttpFault(route="submit", status=429, times=2, retry_after_s=7)])
         )
@@ -44,13 +44,13 @@ class TestFaults:
         await submitted(client)
         assert server.state.requests["submit"] == 3
 
-    async def test_a_lost_answer_still_submits(self, server, client):
+    async def test_a_request_with_a_lost_answer_still_submits(self, server, client):
         server.script(Script(http=[HttpFault(route="submit", status=504, after_work=True)]))
         with pytest.raises(TranscriptError):
             await submitted(client)
         assert len(server.state.book.all()) == 1
 
-    async def test_faults_strike_only_the_jobs_they_match(self, server, client):
+    async def test_faults_affect_only_matching_jobs(self, server, client):
         mine = await submitted(client, "http://127.0.0.1:9/mine")
         other = await submitted(client, "http://127.0.0.1:9/other")
         server.script(Script(match="/mine", http=[HttpFault(route="get")]))
@@ -60,7 +60,7 @@ class TestFaults:
         await async_api.get_transcript(client.http_client, mine)
 
     async def test_the_list_can_fail_too(self, server, client):
-        server.script(Script(match="whatever", http=[HttpFault(route="list", status=503)]))
+        server.script(Script(match="any-job", http=[HttpFault(route="list", status=503)]))
         with pytest.raises(AssemblyAIError) as raised:
             await async_api.list_transcripts(client.http_client, None)
         assert raised.value.status_code == 503
@@ -79,7 +79,7 @@ class TestControl:
         assert bill["chargedSeconds"] == 90
         assert bill["requests"] == {"submit": 3, "get": 3}
 
-    async def test_reset_forgets_everything(self, server, client):
+    async def test_reset_deletes_all_state(self, server, client):
         server.script(Script(delay_s=HOUR_S))
         job_id = await submitted(client)
         assert (await client.http_client.post("/_local/reset")).status_code == 200
@@ -94,21 +94,21 @@ class TestControl:
             answer = await client.http_client.post("/_local/scripts", json=bad)
             assert answer.status_code == 422
 
-    async def test_jobs_tell_their_deliveries_and_never_their_text(self, server, client, receiver):
+    async def test_the_job_list_has_deliveries_and_no_text(self, server, client, receiver):
         done = await finished(server, client, webhook_url=receiver.url)
         (job,) = (await client.http_client.get("/_local/jobs")).json()["jobs"]
         assert job["deliveries"] == [{"copy": 1, "attempt": 1, "status": 200}]
         assert done.text not in str(job)
 
-    async def test_what_was_heard_is_told_after_a_copy_was_deleted(self, server, client):
+    async def test_utterances_are_available_after_the_copy_was_deleted(self, server, client):
         done = await finished(server, client, speaker_labels=True)
         await async_api.delete_transcript(client.http_client, done.id)
-        told = (await client.http_client.get(f"/_local/jobs/{done.id}/heard")).json()
-        assert [each["text"] for each in told["utterances"]] == [u.text for u in done.utterances]
+        heard = (await client.http_client.get(f"/_local/jobs/{done.id}/heard")).json()
+        assert [each["text"] for each in heard["utterances"]] == [u.text for u in done.utterances]
         assert (await client.http_client.get("/_local/jobs/none/heard")).status_code == 404
 
 
-async def test_logs_hold_no_words_and_no_query_strings(server, client, receiver, caplog):
+async def test_logs_contain_no_spoken_words_and_no_query_strings(server, client, receiver, caplog):
     caplog.set_level("DEBUG", logger="infra")
     done = await finished(server, client, webhook_url=receiver.url)
     assert done.id in caplog.text

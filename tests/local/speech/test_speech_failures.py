@@ -1,4 +1,4 @@
-"""Jobs that fail, and requests that are refused."""
+"""Failing jobs, and refused requests."""
 
 import httpx
 import pytest
@@ -51,7 +51,7 @@ async def test_uploaded_audio_is_fetched_from_the_server_itself():
 
 async def test_an_unknown_id_answers_400_as_the_real_service_does(client):
     with pytest.raises(TranscriptError, match="transcript id not found") as raised:
-        await async_api.get_transcript(client.http_client, "nobody")
+        await async_api.get_transcript(client.http_client, "unknown")
     assert raised.value.status_code == 400
 
 
@@ -90,5 +90,5 @@ async def test_a_request_without_a_key_answers_401(server, method, path):
 async def test_every_field_the_sdk_can_send_is_known():
     fields = RawTranscriptionConfig.model_fields.items()
     names = {field.alias or name for name, field in fields}
-    # The SDK keeps this result among the options; it is never sent.
+    # The SDK keeps this result among the options and never sends it.
     assert names - {"language_detection_results"} <= KNOWN_FIELDS

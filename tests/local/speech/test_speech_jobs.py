@@ -1,4 +1,4 @@
-"""Jobs and what they bring back."""
+"""Jobs and their transcripts."""
 
 import pytest
 from assemblyai.prerecorded.v2 import async_api
@@ -38,7 +38,7 @@ async def test_jobs_beyond_the_concurrency_wait_in_the_queue(server, client):
     assert [state.status for state in states] == ["processing", "processing", "queued"]
 
 
-async def test_a_script_speaks_for_the_submissions_it_matches(server, client):
+async def test_a_script_decides_only_matching_submissions(server, client):
     line = SpokenLine(speaker="B", text="Take it daily.", start=500, end=2000, confidence=0.5)
     server.script(Script(match="/v7/", utterances=[line]))
     other = await finished(server, client, speaker_labels=True)

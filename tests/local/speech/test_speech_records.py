@@ -34,7 +34,7 @@ class TestList:
         assert len((await listed(client, created_on=today)).transcripts) == 2
         assert (await listed(client, created_on="2001-01-01")).transcripts == []
 
-    async def test_items_tell_the_audio_url_and_the_error(self, server, client):
+    async def test_items_have_the_audio_url_and_the_error(self, server, client):
         server.script(Script(error="broken"))
         done = await finished(server, client)
         (item,) = (await listed(client)).transcripts
@@ -56,7 +56,7 @@ class TestDelete:
         (item,) = (await listed(client)).transcripts
         assert item.audio_url == left.audio_url == "http://deleted_by_user"
 
-    async def test_a_job_under_way_cannot_be_deleted(self, server, client):
+    async def test_a_running_job_cannot_be_deleted(self, server, client):
         server.script(Script(delay_s=HOUR_S))
         job_id = await submitted(client)
         with pytest.raises(TranscriptError) as raised:

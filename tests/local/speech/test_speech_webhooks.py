@@ -9,7 +9,7 @@ from tests.local.speech.client import finished, sdk
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_it_carries_the_id_the_status_and_the_header(server, client, receiver):
+async def test_a_webhook_has_the_id_the_status_and_the_header(server, client, receiver):
     done = await finished(
         server,
         client,
@@ -23,7 +23,7 @@ async def test_it_carries_the_id_the_status_and_the_header(server, client, recei
     assert (done.webhook_status_code, done.webhook_auth) == (200, True)
 
 
-async def test_a_failed_job_is_announced_as_well(server, client, receiver):
+async def test_a_failed_job_is_announced_too(server, client, receiver):
     server.script(Script(error="broken"))
     done = await finished(server, client, webhook_url=receiver.url)
     ((_, body),) = receiver.received
@@ -43,13 +43,13 @@ async def test_a_4xx_ends_delivery(server, client, receiver):
     assert done.webhook_status_code == 404
 
 
-async def test_ten_tries_are_the_most(server, client, receiver):
+async def test_there_are_at_most_ten_attempts(server, client, receiver):
     receiver.answers = [500] * 20
     await finished(server, client, webhook_url=receiver.url)
     assert len(receiver.received) == 10
 
 
-async def test_nobody_listening_counts_as_a_try(server, client):
+async def test_a_refused_connection_counts_as_an_attempt(server, client):
     done = await finished(server, client, webhook_url="http://127.0.0.1:9/hook")
     deliveries = server.state.book.get(done.id).deliveries
     assert [each.status for each in deliveries] == [None] * 10
@@ -61,7 +61,7 @@ async def test_copies_arrive_as_duplicates(server, client, receiver):
     assert [body["transcript_id"] for _, body in receiver.received] == [done.id] * 3
 
 
-async def test_a_script_or_a_flag_turns_it_off(server, client, receiver):
+async def test_a_script_or_a_flag_disables_webhooks(server, client, receiver):
     server.script(Script(webhook=False))
     await finished(server, client, webhook_url=receiver.url)
     async with scripted_server(webhooks=False) as silent, sdk(silent) as other:

@@ -1,4 +1,4 @@
-"""The meaning of AssemblyAI's refusals and error sentences, a row of the tables at a time."""
+"""The meaning of AssemblyAI's refusals and error sentences, one test per row of the tables."""
 
 import json
 
@@ -67,7 +67,7 @@ ROWS: list[tuple[int, tuple[Call, ...], str, DeploymentFault | Meaning]] = [
     ("status", "call", "sentence", "means"),
     [(status, call, said, means) for status, calls, said, means in ROWS for call in calls],
 )
-def test_a_refusal_means(
+def test_a_refusal_has_the_meaning_of_its_row(
     status: int, call: Call, sentence: str, means: DeploymentFault | Meaning
 ) -> None:
     assert meaning(status, call, sentence) is means
@@ -154,7 +154,7 @@ def test_quotations_in_a_sentence_are_not_searched(part: str, sentence: str) -> 
         assert meaning(400, Call.ORDER, sentence.format("balance")) is not F.UNPAID
 
 
-def test_a_fault_of_the_deployment_says_how_long_to_wait() -> None:
+def test_a_fault_of_the_deployment_keeps_retry_after() -> None:
     raised = refusal(402, Call.ORDER, b"", {"retry-after": "60"})
     assert isinstance(raised, ProviderRefuses)
     assert (raised.reason, raised.retry_after_s) == (F.UNPAID, 60)

@@ -1,4 +1,4 @@
-"""Hostile uploads get an answer, and cause no access to files or the network."""
+"""Hostile uploads get a result, and cause no access to files or the network."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def process() -> Iterator[Process]:
 
 
 def answer(process: Process, content: bytes, budget: Budget = FIRST_LOOK) -> Answer:
-    """The seconds, the code, or "costly"; a process that dies of a recording fails the test."""
+    """The seconds, the code, or "costly"; a recording that kills the process fails the test."""
 
     def read(offset: int, length: int) -> bytes:
         return content[offset : offset + length]
@@ -40,7 +40,7 @@ def answer(process: Process, content: bytes, budget: Budget = FIRST_LOOK) -> Ans
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_text_that_names_other_files_is_unreadable_and_opens_none(
+def test_a_text_that_names_files_is_unreadable_and_opens_no_file(
     process: Process, name: str
 ) -> None:
     answer(process, b"x")
@@ -59,10 +59,8 @@ def descriptors(process: Process) -> list[str]:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_file_that_is_made_to_be_costly_has_an_answer_and_kills_nothing(
-    process: Process, name: str
-) -> None:
-    """The budget is noticed by the reader itself: no process has to be started again."""
+def test_a_costly_file_has_a_result_and_kills_no_process(process: Process, name: str) -> None:
+    """The reader itself checks the budget: no process is restarted."""
     answer(process, b"x")
     starts = process.starts
     for budget in (FIRST_LOOK, SLOW):
@@ -98,6 +96,6 @@ def damaged(draw: st.DrawFn) -> bytes:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(content=damaged())
-def test_a_damaged_recording_of_any_format_has_an_answer(process: Process, content: bytes) -> None:
+def test_a_damaged_recording_of_any_format_has_a_result(process: Process, content: bytes) -> None:
     found = answer(process, content, SLOW)
     assert found == "costly" or found in set(ErrorCode) or isinstance(found, float | int | None)

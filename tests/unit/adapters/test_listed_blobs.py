@@ -1,4 +1,4 @@
-"""The bucket's listing is read as leniently as an event: an odd object stops no other."""
+"""The adapter reads a listing as leniently as an event: an odd object hides no other one."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -30,7 +30,7 @@ class OnePage:
 
 
 class Listing(storage.Client):  # type: ignore[misc]  # it ships no types
-    """The SDK's client over a listing that is given, with the SDK's own objects."""
+    """The SDK's client over a given listing, with the SDK's own objects."""
 
     def __init__(self, items: list[dict[str, Any]]) -> None:
         anonymous: Any = AnonymousCredentials
@@ -66,7 +66,7 @@ async def test_a_recording_with_an_odd_field_is_listed(odd: dict[str, Any]) -> N
     assert upload.audio.content_type in ("audio/mp4", "application/octet-stream")
 
 
-async def test_an_object_without_a_generation_keeps_no_other_from_being_listed() -> None:
+async def test_an_object_without_a_generation_hides_no_other_object() -> None:
     (upload,) = await listed({**ORDINARY, "generation": None}, ORDINARY)
     assert upload.consented
     assert upload.audio.size_bytes == 352

@@ -1,4 +1,4 @@
-"""Recordings are measured in processes that can be stopped: few, kept, bare, and replaced."""
+"""Killable processes measure recordings: few, reused, confined, and replaced after a kill."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from tests.support.services import tone
 
 WAV = tone(seconds=3)
 NARROW = Budget(cpu_s=1, bytes=300_000, jumps=10)
-"""Enough to know a recording by, and not to count its frames."""
+"""Enough to recognize a recording, but not to count its frames."""
 
 
 AAC = recorded(FORMATS["aac"]) * 4
@@ -49,7 +49,7 @@ def seconds(process: Process) -> float | None:
 
 
 def starts(pool: Pool) -> list[int]:
-    """How often each of the processes that are there was started."""
+    """The number of starts of each process of the pool."""
     return [each.starts for each in pool.processes if each.starts]
 
 
@@ -60,13 +60,15 @@ async def test_an_ordinary_recording_starts_no_process(pool: Pool) -> None:
     assert starts(pool) == [1]
 
 
-async def test_however_many_recordings_wait_there_are_few_processes(pool: Pool) -> None:
+async def test_many_waiting_recordings_share_few_processes(pool: Pool) -> None:
     await asyncio.gather(*(pool.measure(f"u{n % 9}", len(WAV), wav) for n in range(100)))
     assert len(starts(pool)) <= WORKERS
     assert set(starts(pool)) == {1}
 
 
-async def test_a_bucket_that_fails_is_told_of_as_it_is_and_the_process_is_kept(pool: Pool) -> None:
+async def test_an_error_of_the_bucket_is_raised_and_the_process_is_kept(
+    pool: Pool,
+) -> None:
     class Unavailable(Exception):
         pass
 
@@ -80,7 +82,7 @@ async def test_a_bucket_that_fails_is_told_of_as_it_is_and_the_process_is_kept(p
 
 
 @pytest.mark.parametrize("size", [len(AAC), LARGE])
-async def test_a_costly_recording_is_ordered_unmeasured_where_its_size_may_be_the_reason(
+async def test_a_costly_recording_is_ordered_unmeasured_if_it_is_large(
     pool: Pool, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "FIRST_LOOK", NARROW)
@@ -100,7 +102,7 @@ async def test_a_recording_that_needs_more_than_a_first_look_is_measured_in_the_
     assert (await pool.measure("ann", len(AAC), aac)).seconds == pytest.approx(48, abs=0.3)
 
 
-async def test_a_recording_that_is_no_longer_wanted_delays_no_other(pool: Pool) -> None:
+async def test_a_cancelled_recording_delays_no_other(pool: Pool) -> None:
     reads = 0
 
     def endless(offset: int, length: int) -> bytes:
@@ -119,7 +121,7 @@ async def test_a_recording_that_is_no_longer_wanted_delays_no_other(pool: Pool) 
 
 
 def stand_in(reader: str) -> Process:
-    """The worker, with another reader in place of the real one."""
+    """The worker with another reader instead of the real one."""
     code = f"from lumimd.adapters.measuring import worker\n{reader}\nworker.main()"
     return Process([sys.executable, "-c", code])
 
@@ -131,7 +133,7 @@ def spinning() -> Iterator[Process]:
     process.stop()
 
 
-def test_a_reader_that_never_comes_back_is_killed_by_the_time_that_it_used(
+def test_a_reader_that_never_returns_is_killed_by_its_cpu_time(
     spinning: Process,
 ) -> None:
     for starts in (1, 2):
@@ -149,7 +151,7 @@ def test_a_reader_that_never_comes_back_is_killed_by_the_time_that_it_used(
         "__import__('os').kill(__import__('os').getpid(), 11)",
     ],
 )
-def test_a_reader_that_opens_a_file_or_a_socket_dies_of_it(harm: str) -> None:
+def test_opening_a_file_or_a_socket_kills_the_reader(harm: str) -> None:
     process = stand_in(f"import socket, subprocess\nworker.seconds_of = lambda _: {harm}")
     with pytest.raises(MeasuringDied):
         seconds(process)
@@ -164,7 +166,7 @@ def test_a_reader_that_takes_too_much_memory_is_too_costly() -> None:
     assert ADDRESS_SPACE < 200 * MIB
 
 
-def test_a_process_that_was_killed_is_replaced() -> None:
+def test_a_killed_process_is_replaced() -> None:
     process = Process()
 
     def kills(offset: int, length: int) -> bytes:
@@ -179,7 +181,7 @@ def test_a_process_that_was_killed_is_replaced() -> None:
     process.stop()
 
 
-def test_a_process_that_says_nothing_is_replaced_and_the_recording_is_not_blamed(
+def test_a_silent_process_is_replaced_without_an_error_of_the_recording(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(processes, "SILENT_FOR_S", 0.01)
@@ -190,7 +192,7 @@ def test_a_process_that_says_nothing_is_replaced_and_the_recording_is_not_blamed
     assert process.pid is None
 
 
-def test_a_process_knows_no_key_and_no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_has_no_key_and_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSEMBLYAI_API_KEY", "secret")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/key.json")
     process = Process()
@@ -220,7 +222,7 @@ if sys.argv[2] == "killed":
 
 
 @pytest.mark.parametrize("end", ["killed", "exits"])
-def test_no_process_outlives_its_parent_however_that_ends(tmp_path: Path, end: str) -> None:
+def test_no_process_outlives_its_parent(tmp_path: Path, end: str) -> None:
     recording = tmp_path / "audio.wav"
     recording.write_bytes(WAV)
     ran = subprocess.run(
@@ -233,7 +235,7 @@ def test_no_process_outlives_its_parent_however_that_ends(tmp_path: Path, end: s
     assert ran.returncode == (-signal.SIGKILL if end == "killed" else 0), ran.stderr
     worker = int(ran.stdout)
     while is_running(worker):
-        pass  # the test's own time limit is the end of patience
+        pass  # bounded by the test's own time limit
 
 
 def is_running(pid: int) -> bool:

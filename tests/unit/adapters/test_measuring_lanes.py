@@ -1,4 +1,4 @@
-"""Which recording is measured next: a queue of costly ones keeps no other waiting."""
+"""The order of measurements: costly recordings delay no other recording."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +49,7 @@ STEP = st.sampled_from(["ann", "bob", "cem"]) | st.sampled_from(["take", "end"])
 
 
 @given(st.lists(st.tuples(STEP, st.booleans()), max_size=80))
-def test_each_recording_is_taken_once_and_none_is_forgotten(steps: list[tuple[str, bool]]) -> None:
+def test_each_recording_is_taken_exactly_once(steps: list[tuple[str, bool]]) -> None:
     lanes, added, taken, at_work = Lanes(), [], [], []
     for step, is_slow in steps:
         if step == "take":

@@ -1,4 +1,4 @@
-"""A model's answer is read as far as it leaves one reading, and never half."""
+"""A model's answer with exactly one reading is read, and never half of it."""
 
 import json
 from typing import Any
@@ -56,12 +56,12 @@ NO_READING = {
 
 
 @pytest.mark.parametrize("answer", ONE_READING.values(), ids=ONE_READING.keys())
-def test_an_answer_that_leaves_one_reading_is_read(answer: str) -> None:
+def test_an_answer_with_one_reading_is_read(answer: str) -> None:
     assert read_summary(answer) == GOOD
 
 
 @pytest.mark.parametrize("answer", NO_READING.values(), ids=NO_READING.keys())
-def test_an_answer_that_leaves_none_or_several_is_bad(answer: str) -> None:
+def test_an_answer_with_no_or_several_readings_is_bad(answer: str) -> None:
     with pytest.raises(BadAnswer) as raised:
         read_summary(answer)
     assert raised.value.code is ErrorCode.SUMMARY_INVALID
@@ -102,7 +102,7 @@ def test_only_texts_are_evidence(evidence: Any) -> None:
     "item",
     ["A cough.", 3, [], {}, {"text": 3, "evidence": ["u1"]}, {"text": None, "evidence": ["u1"]}],
 )
-def test_an_item_that_cannot_be_read_cites_nothing(item: Any) -> None:
+def test_an_unreadable_item_cites_nothing(item: Any) -> None:
     good = {"text": "A cough.", "evidence": ["u1"]}
     read = read_summary(json.dumps({"summary": [good, item, good]}))
     assert [each.evidence for each in read.summary] == [["u1"], [], ["u1"]]
@@ -114,7 +114,7 @@ def test_a_lone_surrogate_is_replaced_so_that_the_summary_can_be_stored() -> Non
     assert read.summary[0].text == "A ? cough."
 
 
-def test_one_item_stands_for_a_list_of_one() -> None:
+def test_a_single_item_counts_as_a_list_of_one() -> None:
     read = read_summary(json.dumps({"summary": {"text": "A cough.", "evidence": "u1"}}))
     assert read.summary == [Statement(text="A cough.", evidence=["u1"])]
 

@@ -1,4 +1,4 @@
-"""The forms of each container that recorders write beside the usual one have their lengths read."""
+"""The lengths of the less usual forms of each container are read."""
 
 import struct
 
@@ -95,7 +95,7 @@ PCM_TRACK = track(1, 2, b"A_PCM/INT/LIT")
 
 
 def laced(kind: int, at_ms: int, frames: int = 10) -> bytes:
-    """A block of so many frames of 50 bytes."""
+    """A block of `frames` frames of 50 bytes."""
     sizes = b"" if kind == FIXED else b"\xb2" + b"\xbf" * (frames - 2)
     return block(1, at_ms, bytes([frames - 1]) + sizes + bytes(50 * frames), kind)
 
@@ -141,7 +141,7 @@ def test_the_length_of_a_matroska_is_that_of_its_sound(name: str) -> None:
     assert length_of(content * 2) == pytest.approx(2 * SECONDS, abs=0.4)
 
 
-def test_a_call_is_truncated_where_its_picture_is() -> None:
+def test_a_video_call_is_truncated_if_its_picture_is_truncated() -> None:
     content = MATROSKAS["sound that ends before the picture"]
     assert length_of(content[: len(content) // 2]) == "audio_truncated"
 
@@ -184,7 +184,7 @@ def test_the_length_of_an_mp4_is_that_of_its_sound(name: str) -> None:
     ("rows", "seconds"),
     [([(7_000, 48_000 * 5)], 7), ([(2_000, 0), (3_000, 48_000 * 8)], 5), ([(9_000_000, 0)], 12)],
 )
-def test_what_an_edit_list_leaves_out_is_not_heard(
+def test_parts_outside_the_edit_list_do_not_count(
     rows: list[tuple[int, int]], seconds: float
 ) -> None:
     content = inserted(M4A, IN_TRACK, edits(*rows))
@@ -208,7 +208,7 @@ APE = b"APETAGEX" + struct.pack("<4I", 2_000, 90, 1, 0xA000_0000) + bytes(8 + 90
 
 
 def with_stamps(content: bytes) -> bytes:
-    """ADTS with a tag in front of each hundredth frame, as streams have them."""
+    """ADTS with a tag before each hundredth frame, like a stream."""
     services, offset, number = [], 0, 0
     while offset < len(content):
         size = (content[offset + 3] & 3) << 11 | content[offset + 4] << 3 | content[offset + 5] >> 5
@@ -234,7 +234,7 @@ def test_the_length_of_a_row_of_frames_is_counted(name: str) -> None:
 
 
 def opus(pages: int, skip: int = 312, begin: bytes = b"", between: bytes = b"") -> bytes:
-    """Opus in pages of a second, as it is heard from `skip` on."""
+    """Opus in pages of a second, played from `skip` on."""
     head = b"OpusHead\x01\x01" + struct.pack("<HIhB", skip, 48_000, 0, 0)
     content = begin + ogg_page(1, 0, head, 2) + ogg_page(1, 0, b"OpusTags")
     for number in range(pages):

@@ -1,4 +1,4 @@
-"""The length of a recording of any recorder, and whether its end is there."""
+"""The length of a recording of any recorder, and truncation."""
 
 import io
 import struct
@@ -16,7 +16,7 @@ ANNOUNCING = [
     *("m4a", "m4a, index first", "m4a, lossless", "mov", "3gp", "mp3", "webm", "matroska", "flac"),
     *("tta", "wav", "wav, 24 bits", "wav, µ-law", "wav, adpcm", "rf64", "w64", "aiff", "caf"),
 ]
-"""They say how long they are."""
+"""Formats that announce their length."""
 
 
 def approx(seconds: float) -> object:
@@ -31,7 +31,7 @@ def test_the_length_of_every_format_is_read(name: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("name", STREAMED)
-def test_a_recorder_that_cannot_go_back_writes_no_length_and_it_is_counted(name: str) -> None:
+def test_a_streamed_recording_without_a_length_is_counted(name: str) -> None:
     assert length_of(recorded(FORMATS[name], streamed=True)) == approx(SECONDS)
 
 
@@ -52,7 +52,7 @@ def test_a_format_that_announces_no_length_is_as_long_as_its_contents(
     assert length == pytest.approx(SECONDS * share, abs=1.1), "to the last page or fragment"
 
 
-def test_a_browsers_recording_that_was_cut_off_is_as_long_as_its_contents() -> None:
+def test_a_truncated_browser_recording_is_as_long_as_its_contents() -> None:
     content = recorded(FORMATS["webm"], streamed=True)
     assert length_of(content[: int(len(content) * 0.7)]) == pytest.approx(0.7 * SECONDS, abs=0.3)
 
@@ -76,7 +76,7 @@ def test_frames_are_counted_however_many_bytes_silence_takes(sound: Sound, rate:
     assert length_of(mp3) == approx(seconds)
 
 
-def test_a_tag_in_front_is_jumped_over_however_large() -> None:
+def test_a_leading_tag_of_any_size_is_skipped() -> None:
     mp3 = recorded(FORMATS["mp3, no header"])
     cover = 3_000_000
     size = bytes(cover >> shift & 0x7F for shift in (21, 14, 7, 0))
@@ -84,7 +84,7 @@ def test_a_tag_in_front_is_jumped_over_however_large() -> None:
     assert length_of(mp3 + b"TAG" + bytes(125)) == approx(SECONDS)
 
 
-def test_damage_in_the_middle_costs_only_the_damaged_part() -> None:
+def test_damage_in_the_middle_loses_only_the_damaged_part() -> None:
     for name in ("aac", "mp3, no header"):
         content = bytearray(recorded(FORMATS[name]))
         middle = len(content) // 2
@@ -93,8 +93,8 @@ def test_damage_in_the_middle_costs_only_the_damaged_part() -> None:
 
 
 @pytest.mark.parametrize("claim", [0, 10**9])
-def test_a_header_of_mp3_that_contradicts_the_file_is_not_believed(claim: int) -> None:
-    """It says how many frames there are, and in how many bytes: those bytes are there."""
+def test_an_mp3_header_that_contradicts_the_file_is_ignored(claim: int) -> None:
+    """The header announces the number of frames and of bytes; the file has those bytes."""
     content = bytearray(recorded(FORMATS["mp3"]))
     place = content.find(b"Info") + 8
     struct.pack_into(">I", content, place, claim)
@@ -121,7 +121,7 @@ def test_a_wav_whose_end_is_missing_is_truncated(rate: int, seconds: int, share:
 @pytest.mark.parametrize("begins_s", [0.4, 7_200])
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("name", ["webm", "ogg, opus", "ogg, flac", "mp4, fragmented"])
-def test_the_length_is_counted_from_where_the_clock_stood_at_first(
+def test_the_length_is_counted_from_the_first_position_of_the_clock(
     name: str, begins_s: float, streamed: bool
 ) -> None:
     """A page that had been open for two hours recorded twelve seconds."""
@@ -131,8 +131,8 @@ def test_the_length_is_counted_from_where_the_clock_stood_at_first(
 
 @pytest.mark.parametrize("name", ["webm", "ogg, opus", "ogg, flac", "aac", "mp3", "amr"])
 @pytest.mark.parametrize("streamed", [False, True])
-def test_recordings_that_were_joined_are_measured_whole(name: str, streamed: bool) -> None:
-    """A recorder that is stopped and started again writes one behind the other."""
+def test_joined_recordings_are_measured_together(name: str, streamed: bool) -> None:
+    """A recorder that stops and starts again appends another recording."""
     first = recorded(FORMATS[name], streamed=streamed)
     second = recorded(FORMATS[name], Sound(((7.0, True),)), streamed=streamed)
     assert length_of(first + second + first) == pytest.approx(2 * SECONDS + 7, abs=0.3)
@@ -140,7 +140,7 @@ def test_recordings_that_were_joined_are_measured_whole(name: str, streamed: boo
 
 
 @pytest.mark.parametrize("name", ["flac", "wav", "m4a, index first"])
-def test_bytes_behind_the_end_of_a_recording_are_not_counted(name: str) -> None:
+def test_bytes_after_the_end_of_a_recording_are_not_counted(name: str) -> None:
     content = recorded(FORMATS[name])
     assert length_of(content + content) == approx(SECONDS)
 
@@ -162,12 +162,12 @@ def patched_webm(duration: float) -> bytes:
         (-5_000.0, -5.0),
     ],
 )
-def test_an_absurd_length_of_a_webm_has_an_answer(duration: float, length: object) -> None:
+def test_an_absurd_length_of_a_webm_has_a_result(duration: float, length: object) -> None:
     assert length_of(patched_webm(duration)) == length
 
 
 @pytest.mark.parametrize("granule", [2**62, 2**63 - 1, -5, -(2**63)])
-def test_an_absurd_granule_of_an_ogg_has_an_answer(granule: int) -> None:
+def test_an_absurd_granule_of_an_ogg_has_a_result(granule: int) -> None:
     content = bytearray(recorded(FORMATS["ogg, opus"]))
     struct.pack_into("<q", content, content.rindex(b"OggS") + 6, granule)
     length = length_of(bytes(content))
@@ -176,7 +176,7 @@ def test_an_absurd_granule_of_an_ogg_has_an_answer(granule: int) -> None:
 
 
 @pytest.mark.parametrize("scale", [0, 1, 2**32 - 1])
-def test_an_absurd_time_scale_of_an_m4a_has_an_answer(scale: int) -> None:
+def test_an_absurd_time_scale_of_an_m4a_has_a_result(scale: int) -> None:
     content = bytearray(recorded(FORMATS["m4a"]))
     struct.pack_into(">I", content, content.index(b"mdhd") + 16, scale)
     assert length_of(bytes(content)) is not None

@@ -1,4 +1,4 @@
-"""Who may have a job at the provider: the real pipeline over memory, in virtual time."""
+"""Admission control: the real pipeline over memory, in virtual time."""
 
 import asyncio
 from dataclasses import replace
@@ -18,11 +18,9 @@ from tests.support.services import transcript
 from tests.support.visits import MINUTE, visit_of
 
 
-@pytest.mark.no_cover  # traced, so many visits take twice as long or more
-async def test_user_a_with_500_visits_does_not_keep_b_with_one_waiting_for_more_than_a_round() -> (
-    None
-):
-    """And the jobs at the provider are never more than the cap."""
+@pytest.mark.no_cover  # tracing at least doubles the time of these visits
+async def test_500_visits_of_one_user_delay_another_user_by_at_most_one_round() -> None:
+    """At no time does the provider have more jobs than the concurrency limit."""
     services = services_with(5)
     provider = provider_of(services)
     for n in range(500):
@@ -33,7 +31,7 @@ async def test_user_a_with_500_visits_does_not_keep_b_with_one_waiting_for_more_
     await upload(services, "bob-1")
     assert (await visit_of(services, "bob-1")).current_step is Step.QUEUED
     await minute_passes(services)
-    assert "bob-1" in provider.ordered_for()[20:25], "among the next who were called"
+    assert "bob-1" in provider.ordered_for()[20:25], "among the next called visits"
     for _ in range(100):
         await minute_passes(services)
     assert provider.most_at_once == 5
@@ -41,7 +39,7 @@ async def test_user_a_with_500_visits_does_not_keep_b_with_one_waiting_for_more_
     assert len(set(provider.ordered_for())) == 501
 
 
-async def test_of_two_users_each_gets_every_other_place() -> None:
+async def test_two_users_get_permits_in_turn() -> None:
     services = services_with(1)
     for n in range(40):
         await upload(services, f"ann-{n:02d}")
@@ -55,7 +53,7 @@ async def test_of_two_users_each_gets_every_other_place() -> None:
     assert users[8:] == ["ann", "bob"] * 3
 
 
-async def test_every_place_that_is_free_is_used_while_somebody_waits() -> None:
+async def test_no_permit_stays_free_while_a_visit_waits() -> None:
     services = services_with(25)
     provider = provider_of(services)
     for n in range(120):
@@ -66,7 +64,7 @@ async def test_every_place_that_is_free_is_used_while_somebody_waits() -> None:
     assert provider.most_at_once == 25
 
 
-async def test_two_instances_that_accept_and_tick_at_once_stay_within_the_cap() -> None:
+async def test_concurrent_instances_stay_within_the_concurrency_limit() -> None:
     services = services_with(3)
     other = replace(services)
     other.__dict__ |= {"gate": services.gate, "deletions": services.deletions}
@@ -84,7 +82,7 @@ async def test_two_instances_that_accept_and_tick_at_once_stay_within_the_cap() 
 
 
 async def test_live_uploads_start_at_once_beside_a_large_batch() -> None:
-    """5,000 files would do the same; no more than the cap of the provider is ever in flight."""
+    """The same with 5,000 files; the jobs never exceed the concurrency limit."""
     services = services_with(8)
     provider = provider_of(services)
     for n in range(60):
@@ -121,7 +119,7 @@ async def test_a_batch_goes_on_under_constant_live_load() -> None:
     assert "archive-1" in provider_of(services).ordered_for()[:22]
 
 
-async def test_who_comes_anew_does_not_take_the_place_of_those_who_wait() -> None:
+async def test_a_newcomer_does_not_take_the_permit_of_a_waiting_visit() -> None:
     services = services_with(1)
     await upload(services, "ann-1")
     await upload(services, "bob-1")
@@ -135,7 +133,7 @@ async def test_who_comes_anew_does_not_take_the_place_of_those_who_wait() -> Non
     assert provider.ordered_for() == ["ann-1", "bob-1"]
 
 
-async def test_waiting_shows_a_position_that_falls_to_the_front() -> None:
+async def test_the_position_of_a_waiting_visit_falls_to_one() -> None:
     services = services_with(1)
     for user in ("ann", "bob", "cem"):
         await upload(services, f"{user}-1")
@@ -146,7 +144,7 @@ async def test_waiting_shows_a_position_that_falls_to_the_front() -> None:
     assert seen == [2, 1, None]
 
 
-async def test_waiting_uses_up_no_try_and_tells_its_story() -> None:
+async def test_waiting_uses_up_no_try_and_is_in_the_history() -> None:
     services = services_with(1)
     await upload(services, "ann-1")
     await upload(services, "bob-1")
@@ -162,8 +160,8 @@ async def test_waiting_uses_up_no_try_and_tells_its_story() -> None:
     done = await visit_of(services, "bob-1")
     assert (done.turn, done.queued_at, done.possible_orders) == (None, waiting.queued_at, 1)
     assert done.processing_status is ProcessingStatus.TRANSCRIBING
-    told = [(entry.event, entry.detail) for entry in await services.store.history("bob-1")]
-    assert ("submission_queued", "in_line") in told
+    recorded = [(entry.event, entry.detail) for entry in await services.store.history("bob-1")]
+    assert ("submission_queued", "in_line") in recorded
 
 
 @pytest.mark.parametrize(
@@ -175,7 +173,7 @@ async def test_waiting_uses_up_no_try_and_tells_its_story() -> None:
         (Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True), "transcription_restarted"),
     ],
 )
-async def test_a_job_that_has_ended_leaves_its_place(
+async def test_a_job_that_has_ended_releases_its_permit(
     outcome: Transcribed | Failed, events: str
 ) -> None:
     services = services_with(1)
@@ -187,7 +185,7 @@ async def test_a_job_that_has_ended_leaves_its_place(
     assert await services.gate.holders() == {}
 
 
-async def test_a_recording_that_cannot_be_read_never_has_a_place() -> None:
+async def test_an_unreadable_recording_never_takes_a_permit() -> None:
     services = services_with(1)
     uploaded = services.upload("ann-1", user_id="ann")
     services.audio.put(uploaded.audio, b"no recording")
@@ -196,7 +194,7 @@ async def test_a_recording_that_cannot_be_read_never_has_a_place() -> None:
     assert services.gate.shards.writes == 0
 
 
-async def test_a_place_whose_return_was_lost_is_found_when_others_wait() -> None:
+async def test_a_leaked_permit_is_reclaimed_when_another_visit_waits() -> None:
     services = services_with(1)
     await upload(services, "ann-1")
     provider_of(services).finish("job-0", Transcribed(transcript()))
@@ -210,8 +208,8 @@ async def test_a_place_whose_return_was_lost_is_found_when_others_wait() -> None
     assert provider_of(services).ordered_for() == ["ann-1", "bob-1"]
 
 
-async def test_a_job_that_nobody_waits_for_any_more_keeps_its_place_until_it_has_ended() -> None:
-    """The owner cancelled, or recorded anew: the provider is still at work."""
+async def test_an_abandoned_job_keeps_its_permit_until_it_has_ended() -> None:
+    """The owner cancelled, or uploaded a new recording: the provider still works on the old one."""
     services = services_with(2)
     provider = provider_of(services)
     await upload(services, "ann-1")
@@ -231,17 +229,17 @@ async def test_a_job_that_nobody_waits_for_any_more_keeps_its_place_until_it_has
     assert provider.most_at_once == 2
 
 
-async def test_who_dies_with_a_place_finds_it_again() -> None:
+async def test_a_visit_finds_its_permit_again_after_a_crash() -> None:
     services = services_with(1)
 
-    class Died(BaseException):
-        """The process is gone."""
+    class Crashed(BaseException):
+        """The process has crashed."""
 
-    async def dies(*args: object, **more: object) -> str:
-        raise Died
+    async def crashes(*args: object, **more: object) -> str:
+        raise Crashed
 
-    ordering, provider_of(services).submit = provider_of(services).submit, dies  # type: ignore[method-assign]
-    with pytest.raises(Died):
+    ordering, provider_of(services).submit = provider_of(services).submit, crashes  # type: ignore[method-assign]
+    with pytest.raises(Crashed):
         await upload(services, "ann-1")
     provider_of(services).submit = ordering  # type: ignore[method-assign]
     await upload(services, "bob-1")
@@ -253,7 +251,7 @@ async def test_who_dies_with_a_place_finds_it_again() -> None:
     assert provider_of(services).ordered_for() == ["ann-1", "bob-1"]
 
 
-async def test_while_nobody_can_say_whether_there_is_a_place_nothing_is_ordered() -> None:
+async def test_no_order_is_placed_while_the_semaphore_is_unavailable() -> None:
     services = services_with(1)
     services.gate.shards.trouble = DOWN
     await upload(services, "ann-1")
@@ -266,7 +264,7 @@ async def test_while_nobody_can_say_whether_there_is_a_place_nothing_is_ordered(
     assert provider_of(services).ordered_for() == ["ann-1"]
 
 
-async def test_a_deleted_visit_keeps_its_place_until_the_provider_has_forgotten_it() -> None:
+async def test_a_deleted_visit_keeps_its_permit_until_the_provider_has_deleted_the_job() -> None:
     services = services_with(1)
     await upload(services, "ann-1")
     await upload(services, "bob-1")

@@ -37,8 +37,10 @@ def refuses(fault: DeploymentFault = DeploymentFault.KEY_REFUSED) -> ProviderRef
     return ProviderRefuses(CODE, fault)
 
 
-async def told(breaker: CircuitBreaker, error: Exception | None, subject: str = "") -> Exception:
-    """The error that the caller of a call sees when the call ends so."""
+async def error_of(
+    breaker: CircuitBreaker, error: Exception | None, subject: str = ""
+) -> Exception:
+    """The error that the caller of a call sees when the call ends with `error`."""
 
     async def made() -> None:
         if error is not None:
@@ -57,17 +59,17 @@ async def serve(breaker: CircuitBreaker, subject: str) -> None:
 
 
 @pytest.mark.parametrize("fault", AT_ONCE)
-async def test_one_refusal_opens_it_everywhere_and_every_caller_is_told_why(
+async def test_one_refusal_opens_the_breaker_everywhere_and_callers_get_its_reason(
     shared: Instances, fault: DeploymentFault
 ) -> None:
     here, there = shared.instance(), shared.instance()
     with logged() as lines:
-        await told(here, refuses(fault))
+        await error_of(here, refuses(fault))
     assert [(line["event"], line["severity"], line["reason"]) for line in lines()] == [
         ("breaker_opened", "ERROR", fault.value)
     ]
     for breaker in (here, there):
-        error = await told(breaker, None)
+        error = await error_of(breaker, None)
         assert isinstance(error, ProviderRefuses)
         assert error.reason is fault
         assert await breaker.refusal() is not None
@@ -75,11 +77,11 @@ async def test_one_refusal_opens_it_everywhere_and_every_caller_is_told_why(
 
 async def test_the_fault_lasts_until_two_probes_are_answered(shared: Instances) -> None:
     breaker = shared.instance()
-    await told(breaker, refuses())
+    await error_of(breaker, refuses())
     for trouble in (refuses(), DEAD, refuses(DeploymentFault.UNPAID)):
         shared.wait(60 * SECOND)
-        error = await told(breaker, trouble)
-        assert isinstance(error, ProviderRefuses), "another trouble does not mend the fault"
+        error = await error_of(breaker, trouble)
+        assert isinstance(error, ProviderRefuses), "another failure does not clear the fault"
     assert shared.written[-1].fault is DeploymentFault.UNPAID
     shared.wait(60 * SECOND)
     assert await ask(breaker) == "answered"
@@ -89,11 +91,9 @@ async def test_the_fault_lasts_until_two_probes_are_answered(shared: Instances) 
     assert (closed.state, closed.fault) == (State.CLOSED, None)
 
 
-async def test_one_probe_at_a_time_asks_whether_the_account_works_again(
-    shared: Instances,
-) -> None:
+async def test_one_probe_at_a_time_asks_whether_the_account_works_again(shared: Instances) -> None:
     instances = [shared.instance() for _ in range(10)]
-    await told(instances[0], refuses())
+    await error_of(instances[0], refuses())
     shared.wait(60 * SECOND)
     calls = 0
 
@@ -106,7 +106,7 @@ async def test_one_probe_at_a_time_asks_whether_the_account_works_again(
     assert calls == 1
 
 
-async def test_an_answer_that_cannot_be_read_says_nothing(shared: Instances) -> None:
+async def test_an_unreadable_answer_does_not_count(shared: Instances) -> None:
     breaker = shared.instance()
     for _ in range(30):
         assert await ask(breaker, Unreadable(CODE)) == "Unreadable"
@@ -119,7 +119,7 @@ async def test_an_answer_that_cannot_be_read_says_nothing(shared: Instances) -> 
 # Orders
 
 
-async def test_polls_go_on_while_orders_are_refused(shared: Instances) -> None:
+async def test_polls_continue_while_orders_are_refused(shared: Instances) -> None:
     provider = MemoryTranscriber()
     job = await provider.submit("https://audio", visit_id="v1", attempt=1)
 
@@ -137,7 +137,7 @@ async def test_polls_go_on_while_orders_are_refused(shared: Instances) -> None:
     assert {each.name for each in shared.written} == {"orders"}
 
 
-async def test_other_failures_of_orders_are_the_providers_trouble(shared: Instances) -> None:
+async def test_other_failures_of_orders_open_the_breaker_of_the_provider(shared: Instances) -> None:
     provider = MemoryTranscriber()
 
     async def dead(*args: object, **more: object) -> str:
@@ -156,49 +156,51 @@ async def test_other_failures_of_orders_are_the_providers_trouble(shared: Instan
 # Refusals for a reason that is not known
 
 
-async def test_several_requests_that_are_refused_open_it(shared: Instances) -> None:
+async def test_several_refused_requests_open_the_breaker(shared: Instances) -> None:
     for number in range(SEVERAL):
-        error = await told(shared.instance(), UNKNOWN, f"v{number}")
-        assert isinstance(error, ProviderRefuses), "nobody was served: it may be the deployment"
+        error = await error_of(shared.instance(), UNKNOWN, f"v{number}")
+        assert isinstance(error, ProviderRefuses), (
+            "no request was served: the deployment may be refused"
+        )
         assert (shared.written[-1].state is State.OPEN) is (number == SEVERAL - 1)
     assert shared.written[-1].fault is DeploymentFault.REQUEST_REFUSED
 
 
-async def test_one_request_that_is_refused_for_ever_opens_nothing(shared: Instances) -> None:
+async def test_one_request_that_is_always_refused_opens_no_breaker(shared: Instances) -> None:
     breaker = shared.instance()
     for _ in range(50):
-        assert isinstance(await told(breaker, UNKNOWN, "v1"), ProviderRefuses)
+        assert isinstance(await error_of(breaker, UNKNOWN, "v1"), ProviderRefuses)
     assert all(each.is_closed for each in shared.written)
 
 
-async def test_a_request_that_is_refused_while_others_are_served_is_alone(
+async def test_a_request_that_is_refused_while_others_are_served_is_refused_alone(
     shared: Instances,
 ) -> None:
     breaker = shared.instance()
-    await told(breaker, UNKNOWN, "bad")
+    await error_of(breaker, UNKNOWN, "bad")
     await serve(shared.instance(), "good")
     shared.wait(6 * SECOND)
-    assert isinstance(await told(breaker, UNKNOWN, "bad"), RefusedAlone)
-    assert isinstance(await told(breaker, UNKNOWN, "new"), ProviderRefuses)
+    assert isinstance(await error_of(breaker, UNKNOWN, "bad"), RefusedAlone)
+    assert isinstance(await error_of(breaker, UNKNOWN, "new"), ProviderRefuses)
     assert not isinstance(RefusedAlone(CODE), ProviderRefuses)
     assert issubclass(RefusedAlone, Held)
 
 
-async def test_bad_requests_that_are_known_never_open_it_again(shared: Instances) -> None:
+async def test_known_bad_requests_never_open_the_breaker_again(shared: Instances) -> None:
     breaker = shared.instance()
     for number in range(SEVERAL - 1):
-        await told(breaker, UNKNOWN, f"bad{number}")
+        await error_of(breaker, UNKNOWN, f"bad{number}")
     await serve(breaker, "good")
-    await told(breaker, UNKNOWN, "bad9")
+    await error_of(breaker, UNKNOWN, "bad9")
     await serve(breaker, "good")
     for _ in range(5):
         for number in (0, 1, 9):
-            assert isinstance(await told(breaker, UNKNOWN, f"bad{number}"), RefusedAlone)
+            assert isinstance(await error_of(breaker, UNKNOWN, f"bad{number}"), RefusedAlone)
     assert all(each.is_closed for each in shared.written)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), max_size=80))
-def test_it_opens_exactly_for_several_new_ones_since_anything_was_served(
+def test_the_breaker_opens_exactly_for_several_new_refusals_without_a_success(
     calls: list[tuple[str, bool]],
 ) -> None:
     breaker, suspects, cleared = Breaker(name="orders"), set[str](), set[str]()
@@ -225,7 +227,7 @@ def test_the_memory_of_refused_requests_is_bounded_and_holds_no_ids() -> None:
     assert refused(breaker, mark("x"), START + timedelta(days=1)).is_closed
 
 
-def test_a_document_of_the_release_before_is_read() -> None:
+def test_a_document_of_the_previous_release_can_be_read() -> None:
     stored = Breaker(name=MODEL.name).to_stored()
     for field in ("fault", "suspects", "cleared"):
         del stored[field]

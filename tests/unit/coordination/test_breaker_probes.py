@@ -1,4 +1,4 @@
-"""Who probes what is down, for how long, and what becomes of a probe whose holder died."""
+"""Half-open probes: their election, their time limit, and the takeover after a crash."""
 
 import asyncio
 from datetime import timedelta
@@ -20,7 +20,7 @@ def shared() -> Instances:
     return Instances()
 
 
-async def test_of_a_hundred_callers_exactly_one_probes(shared: Instances) -> None:
+async def test_exactly_one_of_a_hundred_callers_probes(shared: Instances) -> None:
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.wait(60 * SECOND)
@@ -28,7 +28,7 @@ async def test_of_a_hundred_callers_exactly_one_probes(shared: Instances) -> Non
     assert (ended.count("answered"), ended.count("refused")) == (1, 99)
 
 
-async def test_of_fifty_instances_exactly_one_probes_in_each_round(shared: Instances) -> None:
+async def test_exactly_one_of_fifty_instances_probes_in_each_round(shared: Instances) -> None:
     await open_(shared, shared.instance())
     shared.wait(60 * SECOND)
     instances = [shared.instance() for _ in range(FIFTY)]
@@ -42,48 +42,48 @@ async def test_of_fifty_instances_exactly_one_probes_in_each_round(shared: Insta
 
 
 async def probes_of(instances: list[CircuitBreaker]) -> list[str]:
-    """All ask at the same moment, and nobody answers before all have asked."""
-    asked = 0
-    all_have_asked = asyncio.Event()
+    """All call at the same moment, and no probe is answered before all have called."""
+    seen = 0
+    all_seen = asyncio.Event()
 
     async def one(breaker: CircuitBreaker) -> str:
-        nonlocal asked
+        nonlocal seen
         ended = "answered"
         try:
             async with breaker.admitted():
-                asked += 1
-                if asked == len(instances):
-                    all_have_asked.set()
-                await all_have_asked.wait()
+                seen += 1
+                if seen == len(instances):
+                    all_seen.set()
+                await all_seen.wait()
         except BreakerOpen:
-            asked += 1
+            seen += 1
             ended = "refused"
-            if asked == len(instances):
-                all_have_asked.set()
+            if seen == len(instances):
+                all_seen.set()
         return ended
 
     return list(await asyncio.gather(*map(one, instances)))
 
 
-async def test_a_probe_whose_holder_died_is_replaced_when_its_claim_ends(
+async def test_another_caller_probes_after_the_lease_expiry_of_a_crashed_probe(
     shared: Instances,
 ) -> None:
     dying, other = shared.instance(), shared.instance()
     await open_(shared, dying)
     shared.wait(60 * SECOND)
-    dead = dying.admitted()
-    await dead.__aenter__()  # and it is never heard of again
+    crashed = dying.admitted()
+    await crashed.__aenter__()  # and then crashes without a report
     shared.wait(MODEL.probe_for - SECOND)
     assert await ask(other) == "refused"
     shared.wait(SECOND)
     assert await ask(other) == "answered"
     assert shared.states[-1] == (State.HALF_OPEN, 1)
     with pytest.raises(BreakerOpen):
-        await dead.__aexit__(DEAD.__class__, DEAD, None)  # a zombie reports a failure
+        await crashed.__aexit__(DEAD.__class__, DEAD, None)  # the crashed holder reports late
     assert shared.states[-1] == (State.HALF_OPEN, 1)
 
 
-def test_a_probe_ends_when_its_claim_does() -> None:
+def test_a_probe_ends_at_its_time_limit() -> None:
     async def scene(shared: Instances) -> None:
         breaker = shared.instance()
         await open_(shared, breaker)
@@ -102,14 +102,14 @@ def test_a_probe_ends_when_its_claim_does() -> None:
     ("policy", "lease", "paid"),
     [(MODEL, SUMMARY, retry.MODEL), (TRANSCRIPTION, SUBMISSION, retry.ORDER)],
 )
-def test_a_probe_ends_before_the_claim_does_and_after_a_paid_call_would(
+def test_a_probe_ends_before_the_lease_and_after_the_timeout_of_a_paid_call(
     policy: BreakerPolicy, lease: LeaseDuration, paid: retry.RetryPolicy
 ) -> None:
-    """Ended by its claim, a probe would say nothing, and its visit would lose a try."""
+    """A probe ended by its lease expiry would report nothing, and its visit would lose a try."""
     assert timedelta(seconds=paid.timeout_s) < policy.probe_for < lease.work
 
 
-def test_an_ordinary_call_may_take_as_long_as_it_takes() -> None:
+def test_an_ordinary_call_has_no_time_limit() -> None:
     async def scene(shared: Instances) -> None:
         assert await shared.instance().call(lambda: asyncio.sleep(10_000, "answered"))
 

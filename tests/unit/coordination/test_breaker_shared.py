@@ -1,4 +1,4 @@
-"""Breakers of many instances, and what happens when their store is away."""
+"""The breaker shared by many instances, and the failures of its store."""
 
 import asyncio
 import random
@@ -23,12 +23,12 @@ def shared() -> Instances:
     return Instances()
 
 
-# Many instances against what is dead
+# Many instances and a dependency that is down
 
 
 @dataclass
 class Outage:
-    """Counts the calls that reach what is dead, each as long as it takes to find out."""
+    """Counts the calls that reach the failed dependency; each fails after `call_s` seconds."""
 
     shared: Instances
     call_s: float = 1.0
@@ -46,8 +46,8 @@ class Outage:
         await asyncio.sleep(self.call_s)
         raise DEAD
 
-    async def insist(self, breaker: CircuitBreaker, pause_s: Callable[[], float]) -> None:
-        """Call, wait, call again for two hours; who is refused comes back when it is told to."""
+    async def keep_calling(self, breaker: CircuitBreaker, pause_s: Callable[[], float]) -> None:
+        """Call, wait, call again for two hours; a refused caller waits for its Retry-After."""
         end = self.shared.clock.now() + timedelta(hours=2)
         while self.shared.clock.now() < end:
             await asyncio.sleep(pause_s())
@@ -60,30 +60,30 @@ class Outage:
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2, 3])
-def test_fifty_cold_instances_reach_what_is_dead_a_bounded_number_of_times(
+def test_fifty_cold_instances_call_a_failed_dependency_a_bounded_number_of_times(
     seed: int | None,
 ) -> None:
-    """All in step (the worst case) or each at its own moments (as in life), for two hours."""
+    """All in step (the worst case) or each at its own moments (the usual case), for two hours."""
     draw = random.Random(seed)
 
     async def scene(shared: Instances) -> None:
         outage = Outage(shared)
         pause_s = (lambda: 0.0) if seed is None else (lambda: draw.expovariate(1 / 2))
         instances = [shared.instance() for _ in range(FIFTY)]
-        await asyncio.gather(*(outage.insist(each, pause_s) for each in instances))
+        await asyncio.gather(*(outage.keep_calling(each, pause_s) for each in instances))
         opened = [each for each in shared.written if each.state is State.OPEN]
         half_opened = [each for each in shared.written if each.state is State.HALF_OPEN]
-        # Five failures each where nobody is the first to know; in life somebody is.
+        # Five failures each in the worst case; usually one instance opens the breaker first.
         assert outage.before == 5 * FIFTY if seed is None else outage.before < 4 * FIFTY
         assert outage.after == 0
-        # One a half-open period, and a period a minute.
+        # One per half-open period, and one period per minute.
         assert outage.probes == len(half_opened) == len(opened) - 1
         assert 115 <= outage.probes <= 120
 
     played(scene, delay_s=0.02)
 
 
-async def test_who_believes_that_it_is_closed_calls_once_more_and_then_looks(
+async def test_an_instance_with_a_stale_closed_breaker_calls_once_and_reads_again(
     shared: Instances,
 ) -> None:
     instances = [shared.instance() for _ in range(FIFTY)]
@@ -94,7 +94,7 @@ async def test_who_believes_that_it_is_closed_calls_once_more_and_then_looks(
     assert await asyncio.gather(*(ask(each, DEAD) for each in instances)) == ["refused"] * FIFTY
 
 
-def test_instances_that_start_while_it_is_open_call_nobody() -> None:
+def test_instances_that_start_while_the_breaker_is_open_make_no_call() -> None:
     async def scene(shared: Instances) -> None:
         await open_(shared, shared.instance())
         ended = await asyncio.gather(*(ask(shared.instance(), DEAD) for _ in range(FIFTY)))
@@ -103,7 +103,7 @@ def test_instances_that_start_while_it_is_open_call_nobody() -> None:
     played(scene, delay_s=0.02)
 
 
-# When its store is away
+# When the breaker's store is down
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ async def test_calls_pass_while_the_store_is_down(shared: Instances, trouble: Ex
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.trouble = trouble
-    assert await ask(breaker) == "refused"  # what it read lately is believed
+    assert await ask(breaker) == "refused"  # the last read is still valid
     shared.wait(CACHE_FOR)
     shared.reads = 0
     with logged() as lines:
@@ -121,12 +121,12 @@ async def test_calls_pass_while_the_store_is_down(shared: Instances, trouble: Ex
             assert await ask(breaker, DEAD) == "Transient"
             assert await asyncio.gather(*(ask(breaker) for _ in range(9))) == ["answered"] * 9
             shared.wait(SECOND)
-        assert shared.reads == 2  # nor is the store asked by every call
+        assert shared.reads == 2  # nor does every call read the store
         shared.wait(COMPLAIN_EVERY)
         await ask(breaker)
     assert [(line["event"], line["dependency"]) for line in lines()] == [
         ("breaker_store_failed", "model")
-    ] * 2  # nor does every failure make a line
+    ] * 2  # nor does every failure make a log line
 
     shared.trouble = None
     shared.wait(CACHE_FOR)
@@ -134,7 +134,7 @@ async def test_calls_pass_while_the_store_is_down(shared: Instances, trouble: Ex
     assert shared.states == [(State.OPEN, 0), (State.HALF_OPEN, 0), (State.OPEN, 0)]
 
 
-async def test_it_opens_when_the_store_is_back(shared: Instances) -> None:
+async def test_the_breaker_opens_when_its_store_is_back(shared: Instances) -> None:
     breaker = shared.instance()
     shared.trouble = Transient(ErrorCode.INTERNAL_ERROR)
     for _ in range(10):
@@ -145,7 +145,7 @@ async def test_it_opens_when_the_store_is_back(shared: Instances) -> None:
     assert await ask(breaker, DEAD) == "refused"
 
 
-def test_a_slow_store_delays_a_call_by_a_second_and_no_more() -> None:
+def test_a_slow_store_delays_a_call_by_at_most_a_second() -> None:
     async def scene(shared: Instances) -> None:
         breaker = shared.instance()
         began_at = shared.clock.now()
@@ -191,7 +191,7 @@ async def test_a_probe_reports_although_the_store_was_down_meanwhile(shared: Ins
 async def test_a_save_whose_answer_is_lost_is_recognized(
     shared: Instances, lost: Exception
 ) -> None:
-    """A repeated write conflicts with itself; or the answer is just an error."""
+    """A repeated write conflicts with itself; or the answer is an error."""
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.wait(60 * SECOND)

@@ -1,4 +1,4 @@
-"""The circuit breaker, in virtual time: a clock that is moved, or a loop whose clock jumps."""
+"""The circuit breaker, in virtual time: a manual clock, or a loop with a jumping clock."""
 
 import asyncio
 from datetime import timedelta
@@ -21,10 +21,10 @@ def shared() -> Instances:
     return Instances()
 
 
-# What opens it
+# Reasons to open
 
 
-async def test_the_states_on_scripted_failures_are_exactly_these(shared: Instances) -> None:
+async def test_scripted_failures_lead_to_exactly_these_states(shared: Instances) -> None:
     breaker = shared.instance()
     assert [await ask(breaker, DEAD) for _ in range(5)] == [*["Transient"] * 4, "refused"]
     assert shared.states == [(State.OPEN, 0)]
@@ -44,7 +44,7 @@ async def test_the_states_on_scripted_failures_are_exactly_these(shared: Instanc
     assert shared.written[-1].probe is None
 
 
-async def test_one_success_then_a_failure_opens_it_for_another_pause(shared: Instances) -> None:
+async def test_a_failed_second_probe_opens_the_breaker_for_another_pause(shared: Instances) -> None:
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.wait(60 * SECOND)
@@ -55,10 +55,10 @@ async def test_one_success_then_a_failure_opens_it_for_another_pause(shared: Ins
     assert await ask(breaker) == "refused"
     shared.wait(timedelta(microseconds=1))
     assert await ask(breaker) == "answered"
-    assert shared.states[-1] == (State.HALF_OPEN, 1)  # the success before does not count any more
+    assert shared.states[-1] == (State.HALF_OPEN, 1)  # the earlier success no longer counts
 
 
-async def test_a_failed_probe_and_the_failure_it_opens_at_wait_like_everybody_else(
+async def test_a_failed_probe_and_the_opening_failure_wait_like_other_calls(
     shared: Instances,
 ) -> None:
     breaker = shared.instance()
@@ -73,9 +73,7 @@ async def test_a_failed_probe_and_the_failure_it_opens_at_wait_like_everybody_el
     assert probed.value.retry_after_s == 60
 
 
-async def test_what_may_have_been_charged_is_the_stages_to_count_unless_it_was_a_probe(
-    shared: Instances,
-) -> None:
+async def test_an_unanswered_call_counts_as_a_try_unless_it_was_a_probe(shared: Instances) -> None:
     breaker = shared.instance()
     assert [await ask(breaker, Unanswered(CODE)) for _ in range(5)] == ["Unanswered"] * 5
     assert shared.states == [(State.OPEN, 0)]
@@ -83,7 +81,7 @@ async def test_what_may_have_been_charged_is_the_stages_to_count_unless_it_was_a
     assert await ask(breaker, Unanswered(CODE)) == "refused"
 
 
-async def test_asking_for_the_refusal_elects_nobody(shared: Instances) -> None:
+async def test_asking_for_the_refusal_elects_no_probe(shared: Instances) -> None:
     breaker = shared.instance()
     assert await breaker.refusal() is None
     await open_(shared, breaker)
@@ -95,7 +93,7 @@ async def test_asking_for_the_refusal_elects_nobody(shared: Instances) -> None:
     assert shared.states == [(State.OPEN, 0)]
 
 
-async def test_it_opens_for_a_visit_whose_tries_all_failed_while_nobody_was_answered(
+async def test_the_breaker_opens_for_a_visit_with_only_failed_tries_and_no_other_answer(
     shared: Instances,
 ) -> None:
     breaker, elsewhere = shared.instance(), shared.instance()
@@ -106,7 +104,9 @@ async def test_it_opens_for_a_visit_whose_tries_all_failed_while_nobody_was_answ
     assert await ask(elsewhere) == "refused"
 
 
-async def test_it_stays_closed_where_somebody_was_answered_meanwhile(shared: Instances) -> None:
+async def test_the_breaker_stays_closed_if_another_call_was_answered_meanwhile(
+    shared: Instances,
+) -> None:
     breaker = shared.instance()
     began = shared.clock.now()
     shared.wait(SECOND)
@@ -115,7 +115,7 @@ async def test_it_stays_closed_where_somebody_was_answered_meanwhile(shared: Ins
     assert not shared.written
 
 
-async def test_probes_that_closed_it_meanwhile_were_answers_too(shared: Instances) -> None:
+async def test_probes_that_closed_the_breaker_meanwhile_count_as_answers(shared: Instances) -> None:
     breaker, elsewhere = shared.instance(), shared.instance()
     began = shared.clock.now()
     await open_(shared, breaker)
@@ -134,16 +134,18 @@ async def test_a_success_in_between_starts_the_count_again(shared: Instances) ->
     for _ in range(3):
         for _ in range(4):
             await ask(breaker, DEAD)
-            shared.wait(MODEL.window / 5)  # so slowly that the rate does not count
+            shared.wait(MODEL.window / 5)  # too slowly for the rate
         await ask(breaker)
     assert not shared.written
 
 
-async def test_a_bad_rate_opens_it_without_five_in_a_row(shared: Instances) -> None:
+async def test_a_bad_failure_rate_opens_the_breaker_without_five_in_a_row(
+    shared: Instances,
+) -> None:
     breaker = shared.instance()
     for _ in range(5):
-        await ask(breaker, DEAD)  # the fifth is the ninth call: too few to speak of a rate
-        await ask(breaker)  # and a good call never opens it
+        await ask(breaker, DEAD)  # the fifth is the ninth call: too few for a rate
+        await ask(breaker)  # and a successful call never opens the breaker
     assert not shared.written
     await ask(breaker, DEAD)
     assert [(each.state, each.reason) for each in shared.written] == [
@@ -151,7 +153,7 @@ async def test_a_bad_rate_opens_it_without_five_in_a_row(shared: Instances) -> N
     ]
 
 
-async def test_a_good_past_does_not_hide_a_bad_rate(shared: Instances) -> None:
+async def test_earlier_successes_do_not_hide_a_bad_failure_rate(shared: Instances) -> None:
     breaker = shared.instance()
     for _ in range(100):
         await ask(breaker)
@@ -162,7 +164,9 @@ async def test_a_good_past_does_not_hide_a_bad_rate(shared: Instances) -> None:
     assert shared.written
 
 
-async def test_a_rate_just_below_the_limit_does_not_open_it(shared: Instances) -> None:
+async def test_a_failure_rate_just_below_the_limit_does_not_open_the_breaker(
+    shared: Instances,
+) -> None:
     breaker = shared.instance()
     for _ in range(30):
         for outcome in (DEAD, None, None, DEAD, None):
@@ -179,7 +183,7 @@ async def test_failures_outside_of_the_window_do_not_count_for_the_rate(shared: 
     assert not shared.written
 
 
-async def test_slow_answers_open_it_although_nothing_fails(shared: Instances) -> None:
+async def test_slow_answers_open_the_breaker_without_a_failure(shared: Instances) -> None:
     breaker = shared.instance()
 
     async def slow(by: timedelta) -> str:
@@ -195,7 +199,7 @@ async def test_slow_answers_open_it_although_nothing_fails(shared: Instances) ->
 
 
 @pytest.mark.parametrize("policy", [MODEL, TRANSCRIPTION], ids=lambda policy: policy.name)
-async def test_an_instance_that_calls_one_after_the_other_sees_slowness(
+async def test_sequential_slow_calls_open_the_breaker(
     shared: Instances, policy: BreakerPolicy
 ) -> None:
     breaker = shared.instance(policy)
@@ -204,7 +208,7 @@ async def test_an_instance_that_calls_one_after_the_other_sees_slowness(
     assert [each.reason for each in shared.written] == [Reason.SLOW]
 
 
-async def test_a_slow_answer_to_a_probe_opens_it_again(shared: Instances) -> None:
+async def test_a_slow_answer_to_a_probe_opens_the_breaker_again(shared: Instances) -> None:
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.wait(60 * SECOND)
@@ -215,7 +219,7 @@ async def test_a_slow_answer_to_a_probe_opens_it_again(shared: Instances) -> Non
 
 
 @pytest.mark.parametrize("outcome", [Permanent(CODE), JobGone()])
-async def test_who_refuses_or_knows_no_such_job_has_answered(
+async def test_a_permanent_refusal_and_an_unknown_job_count_as_answers(
     shared: Instances, outcome: Exception
 ) -> None:
     breaker = shared.instance()
@@ -230,28 +234,28 @@ async def test_who_refuses_or_knows_no_such_job_has_answered(
 
 
 @pytest.mark.parametrize("outcome", [KeyError("a bug of ours"), asyncio.CancelledError()])
-async def test_a_bug_or_a_cancelled_call_says_nothing(
+async def test_a_bug_or_a_cancelled_call_does_not_count(
     shared: Instances, outcome: BaseException
 ) -> None:
-    async def said_nothing(breaker: CircuitBreaker) -> None:
+    async def ends_uncounted(breaker: CircuitBreaker) -> None:
         with pytest.raises(type(outcome)):
             async with breaker.admitted():
                 raise outcome
 
     breaker = shared.instance()
     for _ in range(20):
-        await said_nothing(breaker)
+        await ends_uncounted(breaker)
     assert not shared.written
     await open_(shared, breaker)
     shared.wait(60 * SECOND)
-    await said_nothing(breaker)
+    await ends_uncounted(breaker)
     assert shared.states[-1] == (State.HALF_OPEN, 0)
     assert shared.written[-1].probe is None  # the next caller may probe at once
     assert [await ask(breaker), await ask(breaker)] == ["answered"] * 2
     assert shared.states[-1] == (State.CLOSED, 0)
 
 
-async def test_calls_that_began_before_it_opened_do_not_count_afterwards(
+async def test_calls_that_began_before_the_breaker_opened_do_not_count_afterwards(
     shared: Instances,
 ) -> None:
     breaker = shared.instance()
@@ -271,29 +275,27 @@ async def test_calls_that_began_before_it_opened_do_not_count_afterwards(
     assert shared.states[-1] == (State.CLOSED, 0)
 
 
-# What a refusal says
+# Refusals
 
 
-async def test_a_refusal_says_when_to_ask_again_and_that_nobody_was_asked(
-    shared: Instances,
-) -> None:
+async def test_a_refusal_has_a_retry_after_and_makes_no_call(shared: Instances) -> None:
     breaker = shared.instance()
     await open_(shared, breaker)
 
-    async def asked_s() -> float | None:
+    async def retry_after_s() -> float | None:
         with pytest.raises(Held) as refused:
             await ask_or_raise(breaker)
         assert refused.value.code is CODE
         return refused.value.retry_after_s
 
-    assert await asked_s() == 60
+    assert await retry_after_s() == 60
     shared.wait(45 * SECOND)
-    assert await asked_s() == 15
+    assert await retry_after_s() == 15
     shared.wait(15 * SECOND)
     async with breaker.admitted():
-        assert await asked_s() == WHILE_PROBED.total_seconds()
+        assert await retry_after_s() == WHILE_PROBED.total_seconds()
         shared.wait(MODEL.probe_for - 2 * SECOND)
-        assert await asked_s() == 2
+        assert await retry_after_s() == 2
 
 
 async def ask_or_raise(breaker: CircuitBreaker) -> None:
@@ -301,10 +303,12 @@ async def ask_or_raise(breaker: CircuitBreaker) -> None:
         raise AssertionError("was let through")
 
 
-# What it costs
+# Reads and writes of the store
 
 
-async def test_closed_it_reads_every_five_seconds_and_writes_nothing(shared: Instances) -> None:
+async def test_a_closed_breaker_reads_every_five_seconds_and_writes_nothing(
+    shared: Instances,
+) -> None:
     breaker = shared.instance()
     for _ in range(600):
         await asyncio.gather(*(ask(breaker) for _ in range(20)))
@@ -313,7 +317,7 @@ async def test_closed_it_reads_every_five_seconds_and_writes_nothing(shared: Ins
     assert not shared.written
 
 
-async def test_a_failure_makes_the_next_call_look(shared: Instances) -> None:
+async def test_a_failure_makes_the_next_call_read_the_store(shared: Instances) -> None:
     here, there = shared.instance(), shared.instance()
     await ask(there)
     await ask(there, DEAD)
@@ -321,7 +325,7 @@ async def test_a_failure_makes_the_next_call_look(shared: Instances) -> None:
     assert await ask(there) == "refused"
 
 
-# Dependencies, and what is written down
+# Dependencies, and log lines
 
 
 async def test_while_the_model_is_down_recordings_are_still_ordered(shared: Instances) -> None:
@@ -342,7 +346,7 @@ async def test_while_the_model_is_down_recordings_are_still_ordered(shared: Inst
     assert (summarizer.source, transcriber.provider) == ("model", "memory")
 
 
-async def test_no_way_leads_around_an_open_breaker(shared: Instances) -> None:
+async def test_every_method_respects_an_open_breaker(shared: Instances) -> None:
     breaker = shared.instance(TRANSCRIPTION)
     transcriber = GuardedTranscriber(MemoryTranscriber(), breaker)
     await open_(shared, breaker)

@@ -1,4 +1,4 @@
-"""The order of those who wait: fair between users, urgent first, and nobody is forgotten."""
+"""The fair queue: fair between users, urgent visits first, no visit starves."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,12 +21,12 @@ from lumimd.policies.priorities import (
 )
 from tests.support.services import START
 
-unhurried = settings(deadline=None)  # others work on this machine as well
+unhurried = settings(deadline=None)  # other processes share this machine
 
 
 @dataclass
 class Waiting:
-    """A line as the store keeps it, and who was admitted from it in which order."""
+    """The stored queue, and the visits admitted from it, in order."""
 
     line: QueueState = field(default_factory=QueueState)
     turn_counters: MemoryTurnCounters = field(default_factory=MemoryTurnCounters)
@@ -39,7 +39,7 @@ class Waiting:
         self.visits[name] = await draw_turn(self.turn_counters, self.line, user, priority, START)
 
     def admit(self) -> str | None:
-        """Whoever is next."""
+        """Admit the next visit."""
         priority = next_priority(
             self.line, {priority_of_turn(turn) for turn in self.visits.values()}
         )
@@ -78,10 +78,10 @@ async def test_users_are_admitted_in_rounds() -> None:
 
 @unhurried
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=150))
-async def test_between_two_who_wait_all_the_time_nobody_gets_two_more(
+async def test_two_users_with_backlogs_never_differ_by_more_than_one(
     steps: list[tuple[str, bool]],
 ) -> None:
-    """Whatever others do, and however long the backlogs are."""
+    """With any behaviour of other users, and any length of the backlogs."""
     waiting, numbers = Waiting(), Counter[str]()
     for user in ("ann", "bob"):
         for n in range(len(steps) + 5):
@@ -98,10 +98,8 @@ async def test_between_two_who_wait_all_the_time_nobody_gets_two_more(
 
 @unhurried
 @given(st.integers(0, 40), st.integers(1, 30), st.integers(1, 60))
-@pytest.mark.no_cover  # traced, so many visits take twice as long or more
-async def test_who_comes_anew_starts_within_one_round(
-    admitted: int, users: int, backlog: int
-) -> None:
+@pytest.mark.no_cover  # tracing at least doubles the time of these visits
+async def test_a_new_user_starts_within_one_round(admitted: int, users: int, backlog: int) -> None:
     waiting = Waiting()
     for n in range(backlog):
         for user in range(users):
@@ -116,9 +114,7 @@ async def test_who_comes_anew_starts_within_one_round(
 
 @unhurried
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(list(Priority))), max_size=60))
-async def test_as_long_as_somebody_waits_somebody_is_admitted(
-    joins: list[tuple[str, Priority]],
-) -> None:
+async def test_a_visit_is_admitted_as_long_as_one_waits(joins: list[tuple[str, Priority]]) -> None:
     waiting = Waiting()
     for n, (user, priority) in enumerate(joins):
         await waiting.join(f"{user}-{n}", priority)
@@ -141,9 +137,7 @@ async def test_an_urgent_visit_overtakes_500_others_of_as_many_users() -> None:
 @pytest.mark.parametrize(
     "others", [[Priority.LIVE], [Priority.URGENT], [Priority.URGENT, Priority.LIVE]]
 )
-async def test_a_batch_goes_on_however_many_more_urgent_ones_keep_coming(
-    others: list[Priority],
-) -> None:
+async def test_a_batch_continues_under_a_stream_of_urgent_visits(others: list[Priority]) -> None:
     waiting = Waiting()
     await waiting.join("archive", Priority.BATCH)
     permits = sum(STRIDES[Priority.BATCH] // STRIDES[priority] for priority in Priority)
@@ -155,8 +149,8 @@ async def test_a_batch_goes_on_however_many_more_urgent_ones_keep_coming(
     assert "archive" in waiting.admitted
 
 
-async def test_a_lane_that_was_empty_has_saved_up_nothing() -> None:
-    """After a quiet week of urgent visits, a crowd of them does not stop everybody else."""
+async def test_an_idle_priority_saves_up_no_share() -> None:
+    """After a quiet week of urgent visits, a burst of them does not stop all others."""
     waiting = Waiting()
     for n in range(200):
         await waiting.join(f"ann-{n:04d}", Priority.BATCH)
@@ -169,7 +163,7 @@ async def test_a_lane_that_was_empty_has_saved_up_nothing() -> None:
     assert Counter(name.split("-")[0] for name in waiting.admitted[100:]) == {"bob": 33, "ann": 2}
 
 
-def test_turns_of_lanes_do_not_mix_and_javascript_knows_them_exactly() -> None:
+def test_turns_of_priorities_do_not_overlap_and_are_exact_in_javascript() -> None:
     assert [priority_of_turn(first_turn(priority)) for priority in Priority] == list(Priority)
     assert [
         priority_of_turn(first_turn(priority) + PRIORITY_WIDTH - 1) for priority in Priority
@@ -177,7 +171,7 @@ def test_turns_of_lanes_do_not_mix_and_javascript_knows_them_exactly() -> None:
     assert first_turn(list(Priority)[-1]) + PRIORITY_WIDTH < 2**53
 
 
-def test_virtual_time_does_not_go_back() -> None:
+def test_virtual_time_never_decreases() -> None:
     line = served(
         served(QueueState(), Priority.LIVE, first_turn(Priority.LIVE) + 9), Priority.LIVE, 4
     )

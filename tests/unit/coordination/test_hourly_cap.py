@@ -1,4 +1,4 @@
-"""The cap of new paid orders an hour: visits wait, none is refused, and users have shares of it."""
+"""The cap of new paid orders an hour: visits wait, none is refused, and each user has a share."""
 
 import asyncio
 from collections import Counter
@@ -45,7 +45,7 @@ def a_cap(flags: FixedFlags, clock: ManualClock) -> tuple[HourlyCap, Troubled[Or
     return HourlyCap(flags, shards, clock), shards
 
 
-def test_an_order_counts_until_an_hour_after_it_has_arrived_for_certain() -> None:
+def test_an_order_counts_for_an_hour_after_its_latest_arrival() -> None:
     assert HOUR + SUBMISSION.work + LEASE_GRACE <= COUNTED_FOR
 
 
@@ -63,10 +63,10 @@ def test_the_rooms_of_the_shards_add_up_to_the_cap_and_to_a_users_share(cap: int
     st.integers(1, 12),
     st.integers(1, 12),
 )
-def test_no_hour_has_more_orders_than_the_cap_nor_a_user_more_than_its_share(
+def test_no_hour_exceeds_the_cap_and_no_user_the_share(
     asks: list[tuple[int, str, bool]], first: int, then: int
 ) -> None:
-    """After a change of the cap the new one holds, for the hour before as well."""
+    """After a change of the cap the new one applies, for the hour before as well."""
 
     async def run() -> None:
         clock, flags = ManualClock(START), FixedFlags(capped(first))
@@ -86,7 +86,7 @@ def test_no_hour_has_more_orders_than_the_cap_nor_a_user_more_than_its_share(
     asyncio.run(run())
 
 
-async def test_of_many_at_once_to_several_instances_as_many_pass_as_the_cap_allows() -> None:
+async def test_concurrent_orders_of_several_instances_stay_within_the_cap() -> None:
     clock, flags = ManualClock(START), FixedFlags(capped(230))
     shards = Troubled(Orders)
     instances = [HourlyCap(flags, shards, clock) for _ in range(3)]
@@ -101,7 +101,7 @@ async def test_the_same_lease_is_the_same_order() -> None:
     assert await cap.take("bob", "other")
 
 
-async def test_what_is_kept_names_no_user_and_expires() -> None:
+async def test_the_stored_orders_name_no_user_and_expire() -> None:
     cap, shards = a_cap(FixedFlags(capped(5)), ManualClock(START))
     await cap.take("ann@example.com", "lease")
     (kept,) = (await shards.all()).values()
@@ -117,7 +117,7 @@ async def test_without_a_cap_nothing_is_noted() -> None:
     assert await services.gate.hours.all() == {}
 
 
-async def test_at_the_cap_visits_wait_in_line_and_all_are_completed_later() -> None:
+async def test_at_the_cap_visits_wait_in_the_queue_and_all_complete_later() -> None:
     services = services_capped(20)
     provider = provider_of(services)
     for number in range(30):
@@ -135,7 +135,7 @@ async def test_at_the_cap_visits_wait_in_line_and_all_are_completed_later() -> N
     assert sorted(provider.ordered_for()) == sorted(f"user{n % 10}-{n}" for n in range(30))
 
 
-async def test_nobody_waits_behind_the_visits_of_a_user_who_has_its_share() -> None:
+async def test_no_visit_waits_behind_a_user_at_the_share() -> None:
     services = services_capped(20)
     provider = provider_of(services)
     for number in range(40):
@@ -147,8 +147,8 @@ async def test_nobody_waits_behind_the_visits_of_a_user_who_has_its_share() -> N
     assert Counter(each[:3] for each in provider.ordered_for()) == {"ann": 5, "bob": 1, "cem": 1}
 
 
-async def test_a_visit_whose_user_has_its_share_is_not_called_in_vain() -> None:
-    """It would be claimed and measured each minute, and lose its turn."""
+async def test_a_visit_of_a_user_at_the_share_is_not_called() -> None:
+    """It would take a lease and be measured each minute, and lose its turn."""
     services = services_capped(20)
     for number in range(10):
         await upload(services, f"ann-{number}")
@@ -160,14 +160,14 @@ async def test_a_visit_whose_user_has_its_share_is_not_called_in_vain() -> None:
     assert (await visit_of(services, "ann-9")).turn == waiting.turn
 
 
-async def test_a_place_is_not_held_by_a_visit_that_waits_at_the_cap() -> None:
+async def test_a_visit_that_waits_at_the_cap_holds_no_permit() -> None:
     services = services_capped(4, permits=50)
     for number in range(10):
         await upload(services, f"ann-{number}")
     assert set(await services.gate.holders()) == {"ann-0/1"}
 
 
-async def test_another_cap_is_felt_by_those_who_wait() -> None:
+async def test_a_changed_cap_applies_to_waiting_visits() -> None:
     services = services_capped(4)
     provider = provider_of(services)
     for number in range(10):
@@ -182,12 +182,12 @@ async def test_another_cap_is_felt_by_those_who_wait() -> None:
 
 
 @pytest.mark.parametrize("per_hour", [0, -1])
-def test_a_cap_that_would_stop_everything_is_refused(per_hour: int) -> None:
+def test_a_cap_that_would_stop_all_orders_is_refused(per_hour: int) -> None:
     with pytest.raises(ValueError):
         OrderCap(per_hour=per_hour)
 
 
-async def test_nobody_waits_behind_pages_of_visits_of_a_user_who_has_its_share(
+async def test_no_visit_waits_behind_pages_of_a_user_at_the_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(admit, "AT_ONCE", 10)

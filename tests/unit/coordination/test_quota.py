@@ -1,4 +1,4 @@
-"""Who has had enough recordings for today waits, and is transcribed later."""
+"""Recordings over the daily quota wait, and are transcribed later."""
 
 from collections import Counter
 from contextlib import suppress
@@ -31,7 +31,7 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def _jobs_may_run_for_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing ends the jobs of these tests."""
+    """The jobs of these tests have no time limit."""
     monkeypatch.setattr(job_limit, "MARGIN", timedelta(days=30))
     monkeypatch.setattr(job_limit, "LONGEST", timedelta(days=30))
 
@@ -55,14 +55,14 @@ async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> Non
     assert len(provider_of(services).orders) == 22
 
 
-@pytest.mark.no_cover  # traced, so many visits take twice as long or more
-async def test_the_longer_a_visit_waits_for_the_quota_the_more_rarely_it_asks() -> None:
-    """A hundred visits that all asked for each next recording would ask five thousand times."""
+@pytest.mark.no_cover  # tracing at least doubles the time of these visits
+async def test_checks_of_the_quota_get_rarer_the_longer_a_visit_waits() -> None:
+    """With a check of each visit per next recording, a hundred would check five thousand times."""
     services = services_with(50)
     services.gate.has_quota = True
     for n in range(120):
         await upload(services, f"ann-{n:03d}")
-    claims = 0
+    leases = 0
     for _ in range(7 * 24):
         services.clock.advance(timedelta(hours=1))
         await recover.wake_due(services)
@@ -70,13 +70,13 @@ async def test_the_longer_a_visit_waits_for_the_quota_the_more_rarely_it_asks() 
             break
     for n in range(20, 120):
         history = await services.store.history(f"ann-{n:03d}")
-        claims += sum(entry.event == "submission_claimed" for entry in history)
-    assert len(provider_of(services).orders) == 120, "nobody waits for much longer than five days"
-    assert claims < 2_000
+        leases += sum(entry.event == "submission_claimed" for entry in history)
+    assert len(provider_of(services).orders) == 120, "no visit waits much longer than five days"
+    assert leases < 2_000
 
 
-async def test_who_joined_the_line_under_the_release_before_keeps_its_turn() -> None:
-    """It knew nothing of `counted`."""
+async def test_a_visit_queued_by_the_previous_release_keeps_its_turn() -> None:
+    """The previous release had no field `counted`."""
     services = services_with(1)
     services.gate.has_quota = True
     for user in ("ann", "bob", "cem"):
@@ -90,7 +90,7 @@ async def test_who_joined_the_line_under_the_release_before_keeps_its_turn() -> 
     assert kept[bucket_of("bob")].missing == kept[bucket_of("ann")].missing
 
 
-async def test_a_job_that_the_provider_lost_does_not_count_again() -> None:
+async def test_a_job_lost_by_the_provider_does_not_count_again() -> None:
     services = services_with(50)
     services.gate.has_quota = True
     for n in range(20):
@@ -104,7 +104,7 @@ async def test_a_job_that_the_provider_lost_does_not_count_again() -> None:
     assert provider_of(services).ordered_for().count("ann-07") == 2
 
 
-async def test_who_waits_for_the_quota_is_not_expired_like_who_never_records() -> None:
+async def test_a_visit_that_waits_for_the_quota_does_not_expire() -> None:
     services = services_with(50)
     services.gate.has_quota = True
     services.policy = replace(services.policy, expires_after=timedelta(hours=5))
@@ -117,8 +117,10 @@ async def test_who_waits_for_the_quota_is_not_expired_like_who_never_records() -
 
 
 @pytest.mark.parametrize("permits", [1, 50])
-async def test_who_waited_for_long_is_not_expired_when_the_first_order_fails(permits: int) -> None:
-    """In line, or for the quota."""
+async def test_a_visit_that_waited_long_does_not_expire_when_its_first_order_fails(
+    permits: int,
+) -> None:
+    """In the queue, or for the quota."""
     services = services_with(permits)
     provider = provider_of(services)
     services.gate.has_quota = True
@@ -137,7 +139,7 @@ async def test_who_waited_for_long_is_not_expired_when_the_first_order_fails(per
     assert sorted(set(provider.ordered_for())) == [f"ann-{n:02d}" for n in range(21)]
 
 
-async def test_another_tier_lets_those_who_wait_pass() -> None:
+async def test_a_higher_tier_admits_the_waiting_visits() -> None:
     services = services_with(50)
     services.gate.has_quota = True
     for n in range(22):
@@ -147,7 +149,7 @@ async def test_another_tier_lets_those_who_wait_pass() -> None:
     assert len(provider_of(services).orders) == 21
 
 
-async def test_one_recording_counts_once_however_often_it_is_tried() -> None:
+async def test_a_recording_counts_once_over_all_its_tries() -> None:
     services = services_with(1)
     services.gate.has_quota = True
     await upload(services, "bob-1")
@@ -174,10 +176,10 @@ async def test_a_recording_over_the_quota_is_not_opened() -> None:
 
 
 @pytest.mark.parametrize("raises", [Transient, MeasuringDied, Killed])
-async def test_a_recording_counts_once_however_often_it_is_opened(
+async def test_a_recording_counts_once_over_all_failures_to_open_it(
     raises: type[BaseException],
 ) -> None:
-    """The bucket is away, the process that measures dies, or that of the holder."""
+    """The bucket is down, or the measuring process or the worker crashes."""
     services = services_with(50)
     services.gate.has_quota = True
     await upload(services, "bob-1")
@@ -198,12 +200,12 @@ async def test_a_recording_counts_once_however_often_it_is_opened(
         await minute_passes(services)
     assert provider_of(services).ordered_for() == ["bob-1", "ann-1"]
     kept = await services.gate.buckets.all()
-    # Ann's came minutes later, and some of what she may have is back already for both.
+    # Ann's recordings came minutes later, and part of the quota is restored already for both users.
     assert kept[bucket_of("ann")].missing == pytest.approx(kept[bucket_of("bob")].missing, abs=0.01)
 
 
 def counting(services: MemoryServices) -> Counter[str]:
-    """How many recordings of each user are opened."""
+    """The number of opened recordings, by user."""
     measure, opened = services.audio.measure, Counter[str]()
 
     async def counted(audio: Audio) -> Audio:

@@ -1,4 +1,4 @@
-"""Who may call now: the buckets of users and of all, and what happens without a store."""
+"""Rate limits: buckets of each user and of all users, and failures of their store."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ POLICIES = dict.fromkeys(Limited, TIERS)
 
 @dataclass
 class Buckets:
-    """Instances over one store."""
+    """Several instances over one store."""
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(START))
     store: Troubled[Bucket] = field(default_factory=lambda: Troubled(Bucket))
@@ -63,7 +63,7 @@ async def passes(
     return True
 
 
-async def test_a_hundred_calls_at_once_to_several_instances_pass_as_often_as_allowed(
+async def test_concurrent_calls_to_several_instances_stay_within_the_limit(
     buckets: Buckets,
 ) -> None:
     instances = [buckets.instance() for _ in range(4)]
@@ -72,7 +72,7 @@ async def test_a_hundred_calls_at_once_to_several_instances_pass_as_often_as_all
     assert buckets.store.writes == 10
 
 
-async def test_who_is_refused_is_told_when_to_come_back(buckets: Buckets) -> None:
+async def test_a_refusal_has_a_retry_after(buckets: Buckets) -> None:
     limits = buckets.instance()
     for _ in range(10):
         assert await passes(limits)
@@ -83,7 +83,7 @@ async def test_who_is_refused_is_told_when_to_come_back(buckets: Buckets) -> Non
     assert [await passes(limits) for _ in range(2)] == [True, False]
 
 
-async def test_users_and_kinds_of_calls_are_counted_apart(buckets: Buckets) -> None:
+async def test_users_and_kinds_of_calls_have_separate_buckets(buckets: Buckets) -> None:
     limits = buckets.instance()
     while await passes(limits):
         pass
@@ -91,14 +91,14 @@ async def test_users_and_kinds_of_calls_are_counted_apart(buckets: Buckets) -> N
     assert await passes(limits, what=Limited.WRITE)
 
 
-async def test_another_tier_counts_from_the_next_call(buckets: Buckets) -> None:
+async def test_a_change_of_tier_applies_from_the_next_call(buckets: Buckets) -> None:
     limits = buckets.instance()
     while await passes(limits):
         pass
     assert await passes(limits, tier=Tier.PAID)
 
 
-async def test_all_users_together_have_a_limit_which_one_of_them_does_not_pay_for(
+async def test_a_refusal_by_the_limit_of_all_users_takes_nothing_from_the_user(
     buckets: Buckets,
 ) -> None:
     buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=5)
@@ -119,7 +119,7 @@ async def test_a_user_over_the_limit_takes_nothing_from_the_others(buckets: Buck
     assert [await passes(limits, f"user-{n}") for n in range(3)] == [True, True, False]
 
 
-async def test_no_name_of_a_user_is_the_bucket_of_all(buckets: Buckets) -> None:
+async def test_no_user_id_can_name_the_bucket_of_all_users(buckets: Buckets) -> None:
     buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=12)
     limits = buckets.instance()
     for user in ("", "all", "expensive", "-"):
@@ -130,16 +130,14 @@ async def test_no_name_of_a_user_is_the_bucket_of_all(buckets: Buckets) -> None:
     assert {kept["on_demand"].missing} == {4 * each for each in of_one}
 
 
-async def test_a_call_whose_answer_from_the_store_was_lost_is_counted_once(
-    buckets: Buckets,
-) -> None:
-    buckets.store.lost_answers = [Conflict()]  # what a repeated save is told of its own write
+async def test_a_call_counts_once_after_a_lost_answer_of_the_store(buckets: Buckets) -> None:
+    buckets.store.lost_answers = [Conflict()]  # as of a save that meets its own write
     limits = buckets.instance()
     assert [await passes(limits) for _ in range(11)] == [True] * 10 + [False]
 
 
 @pytest.mark.parametrize("what", list(Limited))
-async def test_without_a_store_nothing_that_is_counted_passes(
+async def test_counted_calls_are_refused_while_the_store_is_down(
     buckets: Buckets, what: Limited
 ) -> None:
     buckets.store.trouble = DOWN
@@ -147,7 +145,7 @@ async def test_without_a_store_nothing_that_is_counted_passes(
         await buckets.instance().allow("ann", Tier.FREE, what)
 
 
-def test_a_store_that_does_not_answer_is_not_waited_for_long() -> None:
+def test_a_store_that_does_not_answer_is_abandoned_after_the_timeout() -> None:
     async def never() -> None:
         await asyncio.Event().wait()
 
@@ -163,13 +161,13 @@ def test_a_store_that_does_not_answer_is_not_waited_for_long() -> None:
     loop.close()
 
 
-async def test_a_bucket_that_all_want_to_write_at_once_ends_in_a_refusal(
+async def test_a_contended_bucket_ends_in_a_refusal(
     buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def somebody_is_always_quicker(*args: object) -> object:
+    async def conflict_always(*args: object) -> object:
         raise Conflict
 
-    monkeypatch.setattr(buckets.store.kept, "save", somebody_is_always_quicker)
+    monkeypatch.setattr(buckets.store.kept, "save", conflict_always)
     monkeypatch.setattr("asyncio.sleep", no_wait)
     with pytest.raises(TooMany) as refusal:
         await buckets.instance().allow("ann", Tier.FREE, Limited.EXPENSIVE)
@@ -179,25 +177,25 @@ async def test_a_bucket_that_all_want_to_write_at_once_ends_in_a_refusal(
 
 
 async def no_wait(seconds: float) -> None:
-    """Time that a test does not need."""
+    """Skip the pauses."""
 
 
-async def test_usage_of_somebody_new_is_nothing(buckets: Buckets) -> None:
-    told = await buckets.instance().usage("ann", Tier.PAID)
-    assert {(each.limit, each.used, each.left) for each in told.values()} == {(30, 0, 30)}
-    assert set(told) == {Limited.EXPENSIVE, Limited.VISITS}
+async def test_the_usage_of_a_new_user_is_zero(buckets: Buckets) -> None:
+    shown = await buckets.instance().usage("ann", Tier.PAID)
+    assert {(each.limit, each.used, each.left) for each in shown.values()} == {(30, 0, 30)}
+    assert set(shown) == {Limited.EXPENSIVE, Limited.VISITS}
 
 
-async def test_usage_follows_what_was_done(buckets: Buckets) -> None:
+async def test_usage_follows_the_calls(buckets: Buckets) -> None:
     limits = buckets.instance()
     for _ in range(4):
         await passes(limits)
-    told = (await buckets.instance().usage("ann", Tier.FREE))[Limited.EXPENSIVE]
-    assert (told.used, told.left) == (4, 6)
-    assert told.resets_at == START + timedelta(seconds=24)
+    shown = (await buckets.instance().usage("ann", Tier.FREE))[Limited.EXPENSIVE]
+    assert (shown.used, shown.left) == (4, 6)
+    assert shown.resets_at == START + timedelta(seconds=24)
 
 
-async def test_a_limit_of_all_users_counts_only_the_calls_that_name_it(buckets: Buckets) -> None:
+async def test_a_limit_of_all_users_counts_only_calls_that_name_it(buckets: Buckets) -> None:
     buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=2)
     limits = buckets.instance()
     assert all([await passes(limits, f"user-{n}", of_all=None) for n in range(30)])

@@ -1,4 +1,4 @@
-"""An instance that is told to end puts aside what it works on; somebody else goes on soon."""
+"""Graceful shutdown: an instance hands back its work, and another one continues soon."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ def _no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Unanswered:
-    """A provider that has got the call, and does not answer it."""
+    """A provider that gets the call and does not answer."""
 
     def __init__(self) -> None:
         self.called = asyncio.Event()
@@ -37,7 +37,7 @@ class Unanswered:
 async def interrupted(
     services: MemoryServices, work: Coroutine[object, object, None], provider: Unanswered
 ) -> Visit:
-    """The visit after the instance that worked on it was told to end."""
+    """The visit after the shutdown of the instance that worked on it."""
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         tasks.create_task(work)
         await provider.called.wait()
@@ -47,7 +47,7 @@ async def interrupted(
     return stored.visit
 
 
-async def test_an_order_that_was_cut_short_is_looked_for_soon_and_uses_up_no_try(
+async def test_a_cancelled_order_is_looked_for_soon_and_uses_up_no_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services = MemoryServices()
@@ -55,13 +55,13 @@ async def test_an_order_that_was_cut_short_is_looked_for_soon_and_uses_up_no_try
     visit = await interrupted(services, accept.accept(services, services.upload()), provider)
     assert visit.processing_status is ProcessingStatus.PENDING
     assert visit.stage_tries == 0
-    assert visit.possible_orders == 1, "whoever comes next looks before it pays"
+    assert visit.possible_orders == 1, "the next worker looks for the order before it pays"
     assert visit.wake_at is not None
-    # The provider's list, which lags by half a minute, shows the order by then.
+    # The provider's list lags by half a minute; it shows the order by then.
     assert timedelta(seconds=45) < visit.wake_at - services.clock.now() <= SOON
 
 
-async def test_a_summary_that_was_cut_short_is_made_by_another_and_uses_up_no_try(
+async def test_a_cancelled_summary_is_made_by_another_instance_and_uses_up_no_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services = MemoryServices()
@@ -80,14 +80,14 @@ async def never_ends(ending: shutdown.GracefulShutdown, within_s: float) -> None
             await asyncio.Event().wait()
 
 
-async def test_what_begins_after_that_is_cut_short_as_well() -> None:
+async def test_work_that_begins_during_the_shutdown_is_cancelled_too() -> None:
     ending = shutdown.GracefulShutdown()
     ending.begin()
     with pytest.raises(TimeoutError):
         await never_ends(ending, 3600)
 
 
-async def test_nobody_is_given_more_time_than_there_was(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_shutdown_never_extends_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutdown, "GRACE_S", 3600.0)
     ending = shutdown.GracefulShutdown()
     ending.begin()
@@ -95,7 +95,7 @@ async def test_nobody_is_given_more_time_than_there_was(monkeypatch: pytest.Monk
         await never_ends(ending, 0)
 
 
-def test_where_nobody_listens_sigterm_ends_the_process_as_ever() -> None:
+def test_without_a_handler_sigterm_ends_the_process() -> None:
     program = """
 import asyncio, os, signal
 from lumimd.coordination.shutdown import GracefulShutdown
@@ -116,8 +116,8 @@ asyncio.run(main())
     assert ran.returncode == -signal.SIGTERM
 
 
-def test_the_servers_own_handler_of_sigterm_is_called_as_well() -> None:
-    """In a process of its own: signals are nothing to play with in this one."""
+def test_the_servers_own_handler_of_sigterm_runs_as_well() -> None:
+    """In a separate process: a signal would end this one."""
     program = """
 import asyncio, signal
 from lumimd.coordination.shutdown import GracefulShutdown

@@ -1,4 +1,4 @@
-"""A shared document that cannot be read stops nothing: a spare beside it is begun anew."""
+"""An unreadable shared document stops no work: an empty spare replaces it."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ NEWER = {"places": "as of a newer release", "turns": 7, "missing": "many", "proc
 
 
 def damage(documents: MemorySharedDocuments[Any], key: str) -> None:
-    """A newer release writes the document."""
+    """Overwrite the document as a newer release would."""
     documents._documents[key] = dict(NEWER), next(documents._next_version)
 
 
@@ -32,22 +32,22 @@ async def accepted(services: MemoryServices, *names: str) -> None:
 
 
 @pytest.mark.parametrize("cap", [Cap(2, 2), Cap(6, 4, per_shard=3)])
-async def test_places_that_cannot_be_read_stop_no_order(cap: Cap) -> None:
+async def test_unreadable_permits_stop_no_order(cap: Cap) -> None:
     services = MemoryServices(cap=cap)
     damage(services.gate.shards.kept, "0000")
     await accepted(services, *(f"v{number}" for number in range(8)))
-    assert len(services.transcriber.orders) == cap.permits, "never more than the cap, anew"
+    assert len(services.transcriber.orders) == cap.permits, "counted anew, at most the cap"
     for _ in range(8):
         for order in list(services.transcriber.orders):
             services.transcriber.finish(order.transcript_id, Transcribed(transcript()))
             await collect.collect(services, order.visit_id, 1, order.transcript_id)
         await minutes_pass(services, 1)
     assert len(services.transcriber.orders) == 8
-    assert services.gate.shards.kept._documents["0000"][0] == NEWER, "it is as it was"
-    assert await services.gate.holders() == {}, "and every place is given back"
+    assert services.gate.shards.kept._documents["0000"][0] == NEWER, "the document is unchanged"
+    assert await services.gate.holders() == {}, "every permit is released"
 
 
-async def test_a_line_that_cannot_be_read_goes_on() -> None:
+async def test_the_queue_continues_with_an_unreadable_document() -> None:
     services = MemoryServices(cap=Cap(1, 1))
     await accepted(services, "a", "b", "c")
     damage(services.gate.lines, "turns")
@@ -60,7 +60,7 @@ async def test_a_line_that_cannot_be_read_goes_on() -> None:
     assert services.gate.lines._documents["turns"][0] == NEWER
 
 
-async def test_a_quota_that_cannot_be_read_is_counted_anew() -> None:
+async def test_an_unreadable_quota_is_counted_anew() -> None:
     services = MemoryServices()
     services.gate.has_quota = True
     damage(services.gate.buckets.kept, f"visits-{Pseudonyms().of('u')}")
@@ -69,14 +69,14 @@ async def test_a_quota_that_cannot_be_read_is_counted_anew() -> None:
     assert len(services.transcriber.orders) == 20, "as many as the tier allows"
 
 
-async def test_flags_that_cannot_be_read_stand_as_they_are_known() -> None:
+async def test_unreadable_flags_keep_their_last_known_values() -> None:
     services = MemoryServices()
     documents = MemorySharedDocuments(Flags)
     damage(documents, KEY)
     assert await SharedFlags(documents, services.clock).now() == Flags()
 
 
-async def test_a_breaker_that_cannot_be_read_lets_calls_pass() -> None:
+async def test_an_unreadable_breaker_lets_calls_pass() -> None:
     services = MemoryServices()
     store = MemoryBreakerStore()
     store._documents["model"] = {"name": "model", "state": "ajar"}, 1
@@ -87,7 +87,7 @@ async def test_a_breaker_that_cannot_be_read_lets_calls_pass() -> None:
     assert shared.lets_all_pass
 
 
-async def test_the_document_is_used_again_when_it_can_be_read() -> None:
+async def test_a_document_is_used_again_when_it_can_be_read() -> None:
     kept = MemorySharedDocuments(Shard)
     shared, shard = Shared(kept), Shard()
     await shared.change("k", lambda found: (shard, None))
@@ -100,7 +100,7 @@ async def test_the_document_is_used_again_when_it_can_be_read() -> None:
     assert await Spared(kept).all() == {"k": shard}
 
 
-async def test_a_user_who_is_forgotten_leaves_no_spare() -> None:
+async def test_forgetting_a_user_deletes_the_spare() -> None:
     kept = MemorySharedDocuments(Shard)
     damage(kept, "k")
     await Shared(kept).change("k", lambda found: (Shard(spilled_until=None), None))

@@ -1,4 +1,4 @@
-"""An urgent visit really overtakes the others, and never keeps them waiting for good."""
+"""An urgent visit overtakes the others, and never starves them."""
 
 import pytest
 
@@ -13,14 +13,14 @@ from tests.support.visits import MINUTE, run_tasks, visit_of
 
 
 async def ends(services: MemoryServices) -> None:
-    """The job that runs ends, and its webhook comes between two minutes: its place is free."""
+    """The running job ends, and its webhook comes between two minutes: its permit is free."""
     (job,) = provider_of(services).running()
     visit_id = next(o.visit_id for o in provider_of(services).orders if o.transcript_id == job)
     provider_of(services).finish(job, Transcribed(transcript()))
     await collect.collect(services, visit_id, 1, job)
 
 
-async def test_a_visit_in_line_that_becomes_urgent_is_called_next() -> None:
+async def test_a_queued_visit_that_becomes_urgent_is_called_next() -> None:
     services = services_with(1)
     for n in range(30):
         await upload(services, f"user{n:02d}-1")
@@ -35,7 +35,7 @@ async def test_a_visit_in_line_that_becomes_urgent_is_called_next() -> None:
     assert provider_of(services).ordered_for()[1] == "user29-1"
 
 
-async def test_a_visit_that_is_ordinary_again_waits_with_the_others() -> None:
+async def test_a_visit_made_ordinary_again_waits_with_the_others() -> None:
     services = services_with(1)
     for n in range(4):
         await upload(services, f"user{n}-1", urgent=n == 3)
@@ -45,7 +45,7 @@ async def test_a_visit_that_is_ordinary_again_waits_with_the_others() -> None:
     assert provider_of(services).ordered_for()[-1] == "user3-1"
 
 
-async def test_asked_twice_it_keeps_its_turn() -> None:
+async def test_a_repeated_prioritization_keeps_the_turn() -> None:
     services = services_with(1)
     await upload(services, "ann-1")
     await upload(services, "bob-1", urgent=True)
@@ -55,8 +55,8 @@ async def test_asked_twice_it_keeps_its_turn() -> None:
 
 
 @pytest.mark.parametrize("crowd", [1, 2])
-async def test_urgent_visits_that_keep_coming_leave_live_ones_their_share(crowd: int) -> None:
-    """A place becomes free between two minutes, and urgent visits come at that moment."""
+async def test_a_stream_of_urgent_visits_leaves_live_visits_their_share(crowd: int) -> None:
+    """A permit becomes free between two minutes, and urgent visits arrive at that moment."""
     services = services_with(1)
     await upload(services, "busy-0")
     for n in range(20):
@@ -68,21 +68,21 @@ async def test_urgent_visits_that_keep_coming_leave_live_ones_their_share(crowd:
         await minute_passes(services, finish=())
     ordered = provider_of(services).ordered_for()
     live = [permit for permit, visit_id in enumerate(ordered) if visit_id.startswith("live")]
-    assert len(live) >= 100 * 4 // 20 - 1, "four of twenty places"
+    assert len(live) >= 100 * 4 // 20 - 1, "four of twenty permits"
     gaps = [later - earlier for earlier, later in zip([0, *live], live, strict=False)]
     assert max(gaps[:15]) <= 6
 
 
-async def test_an_urgent_newcomer_takes_a_free_place_at_once_while_batches_wait() -> None:
+async def test_an_urgent_newcomer_takes_a_free_permit_at_once_while_batches_wait() -> None:
     services = services_with(4)
     for n in range(6):
         await upload(services, f"archive-{n}", batch_id="b")
-    assert len(provider_of(services).running()) == 3, "a place is kept free of batches"
+    assert len(provider_of(services).running()) == 3, "a permit is kept free of batches"
     await upload(services, "emergency-1", urgent=True)
     assert provider_of(services).ordered_for()[-1] == "emergency-1"
 
 
-async def test_a_visit_at_its_end_overtakes_nobody() -> None:
+async def test_a_visit_that_has_ended_cannot_become_urgent() -> None:
     services = services_with(1)
     await upload(services, "ann-1")
     await minute_passes(services)

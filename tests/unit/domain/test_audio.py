@@ -1,4 +1,4 @@
-"""Which objects of the bucket are recordings, and which URL leads to one."""
+"""Paths, URLs and limits of recordings."""
 
 import asyncio
 import re
@@ -35,7 +35,7 @@ AUDIO = upload().audio
         "what?#fragment.m4a",
     ],
 )
-def test_a_recording_is_known_by_its_place_whatever_its_name(file: str) -> None:
+def test_a_recording_is_known_by_its_path_under_any_file_name(file: str) -> None:
     assert recording_of(f"visits/user-1/visit_2/{file}") == ("user-1", "visit_2")
 
 
@@ -76,7 +76,7 @@ def test_a_recording_is_known_by_its_place_whatever_its_name(file: str) -> None:
         "visits/u/v/audiom4a",
     ],
 )
-def test_every_other_object_is_left_alone(path: str) -> None:
+def test_every_other_object_is_no_recording(path: str) -> None:
     assert recording_of(path) is None
 
 
@@ -93,13 +93,13 @@ def test_every_container_that_we_read_is_known_in_any_case(extension: str) -> No
 
 
 @pytest.mark.parametrize("user_id", [".", "..", "__x__", "a b", "a%b", "", "x" * 129, "a\n", "ü"])
-def test_an_id_that_no_path_may_have_is_no_users(user_id: str) -> None:
+def test_an_id_that_no_path_may_have_is_no_user_id(user_id: str) -> None:
     assert not is_user_id(user_id)
     assert recording_of(f"visits/{user_id}/v/audio.m4a") is None
 
 
 @pytest.mark.parametrize("visit_id", ["__x__", "____", "__name__"])
-def test_an_id_that_the_store_keeps_for_itself_is_nobodys(visit_id: str) -> None:
+def test_an_id_that_the_store_reserves_is_no_visit_id(visit_id: str) -> None:
     assert recording_of(f"visits/u/{visit_id}/audio.m4a") is None
     assert recording_of(f"visits/u/{visit_id}x/audio.m4a") is not None
 
@@ -110,7 +110,7 @@ FILE = st.sampled_from(["..", "a.m4a", "b/a.m4a"]) | st.text(max_size=4).map("{}
 
 @given(st.tuples(st.sampled_from(["visits", "Visits", ""]), ID, ID, FILE).map("/".join))
 @example("visits/u/v/\x85.m4a")
-def test_what_is_taken_for_a_recording_has_plain_ids_and_no_path_tricks(path: str) -> None:
+def test_a_path_of_a_recording_has_plain_ids_and_no_path_tricks(path: str) -> None:
     owner = recording_of(path)
     if owner is None:
         return
@@ -125,7 +125,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_character
 
 
 @given(NAMES, st.integers(min_value=1, max_value=2**62))
-def test_any_name_is_found_again_in_its_signed_url(name: str, generation: int) -> None:
+def test_a_signed_url_names_its_recording_under_any_file_name(name: str, generation: int) -> None:
     path = f"visits/u/v/{name}.m4a"
     audio = AUDIO.model_copy(update={"storage_path": path, "generation": generation})
     url = asyncio.run(MemoryAudioStore(audio.bucket).signed_url(audio, timedelta(hours=1)))
@@ -149,7 +149,7 @@ def test_a_url_of_any_age_names_its_recording() -> None:
         "",
         "http://deleted_by_user",
         "https://[broken/recordings/visits/user-1/visit-1/audio.wav?generation=1",
-        url_of(bucket="recordings-of-somebody-else"),
+        url_of(bucket="recordings-of-another-project"),
         url_of(bucket="my-recordings"),
         url_of(path="visits/user-1/visit-11/audio.wav"),
         url_of(path=f"copy/{AUDIO.storage_path}"),
@@ -165,7 +165,7 @@ def test_no_other_url_names_it(url: str) -> None:
 
 
 @given(st.text() | st.text(alphabet="[]:/@?#%\u2100a"))
-def test_no_url_whatever_it_is_raises(url: str) -> None:
+def test_no_url_raises(url: str) -> None:
     assert not AUDIO.is_named_by(url)
     assert not AUDIO.is_named_by(f"https:{url}")
 
@@ -193,7 +193,7 @@ def coded(audio: Audio, seconds: float | None = 1) -> ErrorCode | None:
         (1, None, None),
     ],
 )
-def test_the_providers_limits_are_checked_before_it_is_paid(
+def test_the_limits_of_the_provider_are_checked_before_payment(
     size_bytes: int, seconds: float | None, code: ErrorCode | None
 ) -> None:
     assert coded(AUDIO.model_copy(update={"size_bytes": size_bytes}), seconds) is code

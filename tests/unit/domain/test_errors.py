@@ -1,4 +1,4 @@
-"""The closed list of failures, as clients see it."""
+"""The closed list of failures that clients see."""
 
 import re
 
@@ -28,7 +28,7 @@ FOR_THE_OWNER = {ErrorCode.CANCELLED, ErrorCode.CONSENT_MISSING, ErrorCode.EXPIR
 @pytest.mark.parametrize("code", ErrorCode)
 def test_each_code_has_a_plain_message(code: ErrorCode) -> None:
     message = MESSAGES[code]
-    assert re.fullmatch(r"[A-Z][^.!?]*\.( [A-Z][^.!?]*\.)?", message), "a sentence, and what to do"
+    assert re.fullmatch(r"[A-Z][^.!?]*\.( [A-Z][^.!?]*\.)?", message), "a sentence, and a remedy"
     assert len(message) <= 90
     assert not JARGON.search(message)
 
@@ -37,7 +37,7 @@ def test_there_is_no_message_without_a_code() -> None:
     assert set(MESSAGES) == set(ErrorCode)
 
 
-def test_another_try_may_help_wherever_neither_recording_nor_owner_is_to_blame() -> None:
+def test_a_failure_is_retryable_unless_the_recording_or_the_owner_causes_it() -> None:
     assert set(ErrorCode) - OF_THE_RECORDING - FOR_THE_OWNER == RETRYABLE
 
 
@@ -47,12 +47,12 @@ def test_each_refusal_has_a_plain_sentence() -> None:
 
 
 @pytest.mark.parametrize("code", ErrorCode)
-def test_the_record_of_a_failure_says_what_the_lists_say(code: ErrorCode) -> None:
+def test_the_record_of_a_failure_agrees_with_the_lists(code: ErrorCode) -> None:
     recorded = ProcessingError.of(code, Stage.SUMMARY)
     assert (recorded.message, recorded.retryable) == (MESSAGES[code], code in RETRYABLE)
 
 
 @pytest.mark.parametrize("code", ErrorCode)
-def test_an_error_says_its_code_and_no_more(code: ErrorCode) -> None:
+def test_the_text_of_an_error_is_its_code_alone(code: ErrorCode) -> None:
     assert str(Transient(code, retry_after_s=7)) == str(Permanent(code)) == code.value
     assert Transient(code).retry_after_s is None

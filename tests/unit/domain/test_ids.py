@@ -1,4 +1,4 @@
-"""Ids that a path can carry: of the right characters, and not those that Firestore keeps."""
+"""Ids that a path can carry: of the right characters, and not those that Firestore reserves."""
 
 import re
 
@@ -19,7 +19,7 @@ LONG = st.builds(
 
 
 class Sent(BaseModel):
-    """Read by pydantic's own engine of expressions, as the API reads ids."""
+    """A body with an id, which pydantic validates as in the API."""
 
     id: str = Field(pattern=ID)
 

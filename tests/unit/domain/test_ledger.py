@@ -1,4 +1,4 @@
-"""The ledger: every paid order and every paid call of the model, each once; and the copies."""
+"""The ledger has every paid order and every paid model call once; the provider's copies."""
 
 import asyncio
 from datetime import timedelta
@@ -59,7 +59,7 @@ NOTES = st.lists(
 
 
 @given(NOTES)
-def test_each_job_counts_once_and_is_charged_once_however_often_it_is_noted(
+def test_each_job_counts_once_and_is_charged_once_after_repeated_notes(
     notes: list[tuple[str, int | None]],
 ) -> None:
     visit, first = a_visit(), dict[str, int]()
@@ -84,7 +84,7 @@ def test_only_the_newest_jobs_are_remembered_and_all_are_counted() -> None:
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_a_job_that_an_earlier_release_counted_is_not_counted_again(ended: bool) -> None:
-    """It kept no ids on the ledger."""
+    """The earlier release kept no ids on the ledger."""
     at = START if ended else None
     job = Transcription(provider="p", transcript_id="j", submitted_at=START, completed_at=at)
     seconds = 60.0 if ended else 0.0
@@ -137,7 +137,7 @@ async def test_the_calls_of_a_worker_that_crashed_stay_reserved(services: Memory
         await run_tasks(services)
     visit = await visit_of(services)
     assert (visit.status, visit.ledger.summaries) == (Status.COMPLETED, 1)
-    assert visit.ledger.summaries_unsettled == ASKS, "of these it stays unknown"
+    assert visit.ledger.summaries_unsettled == ASKS, "the outcome of these stays unknown"
 
 
 async def test_a_call_that_is_cancelled_at_the_end_of_its_lease_stays_unsettled(
@@ -166,7 +166,7 @@ async def test_rules_reserve_nothing(services: MemoryServices) -> None:
 
 
 @pytest.mark.parametrize(("state", "seconds"), [(SILENT, 600.0), (REFUSED, 0.0)])
-async def test_a_job_that_brings_nothing_is_charged_and_its_copy_deleted_at_once(
+async def test_a_job_without_a_transcript_is_charged_and_its_copy_deleted_at_once(
     services: MemoryServices, state: Transcribed | Failed, seconds: float
 ) -> None:
     await accept.accept(services, services.upload())
@@ -179,7 +179,7 @@ async def test_a_job_that_brings_nothing_is_charged_and_its_copy_deleted_at_once
 
 
 async def test_a_silent_file_among_others_is_charged(services: MemoryServices) -> None:
-    """For each way in which a file that brings nothing is passed over."""
+    """For each event that passes over a file without a transcript."""
     await accept.accept(services, services.upload())
     for number in (2, 3):
         upload = another(number)
@@ -196,7 +196,7 @@ async def test_a_silent_file_among_others_is_charged(services: MemoryServices) -
     assert (visit.ledger.orders, visit.ledger.audio_seconds) == (3, 1260.0)
 
 
-async def test_where_a_second_worker_may_look_for_the_job_its_copy_stays_for_the_night(
+async def test_a_job_that_a_second_worker_may_adopt_keeps_its_copy_until_reconciliation(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
@@ -210,7 +210,7 @@ async def test_where_a_second_worker_may_look_for_the_job_its_copy_stays_for_the
     assert (await reconcile.reconcile(services))["provider_copies_deleted"] == 1
 
 
-async def unheard_of(services: MemoryServices, how: str) -> None:
+async def visit_ended_before_its_job(services: MemoryServices, how: str) -> None:
     """The visit ends without its job, which the provider finishes afterwards."""
     await accept.accept(services, services.upload())
     if how == "cancelled":
@@ -240,7 +240,7 @@ async def unheard_of(services: MemoryServices, how: str) -> None:
 async def test_a_job_that_ends_after_its_visit_is_charged_and_then_deleted(
     services: MemoryServices, how: str, kept_for: timedelta
 ) -> None:
-    await unheard_of(services, how)
+    await visit_ended_before_its_job(services, how)
     services.clock.advance(kept_for - timedelta(seconds=1))
     assert "provider_copies_deleted" not in await reconcile.reconcile(services)
     services.clock.advance(timedelta(seconds=1))
@@ -255,7 +255,7 @@ async def test_a_job_that_ends_after_its_visit_is_charged_and_then_deleted(
 async def test_a_retry_within_a_day_adopts_the_job_and_pays_nothing(
     services: MemoryServices,
 ) -> None:
-    await unheard_of(services, "failed")
+    await visit_ended_before_its_job(services, "failed")
     services.clock.advance(reconcile.KEPT_FOR_RETRY - HOUR)
     await reconcile.reconcile(services)
     await commands.retry(services, "visit-1")
@@ -268,10 +268,10 @@ async def test_a_retry_within_a_day_adopts_the_job_and_pays_nothing(
     assert (len(services.transcriber.orders), visit.ledger.orders) == (1, 1)
 
 
-async def test_a_retry_that_comes_before_the_cost_is_noted_keeps_the_job(
+async def test_a_retry_before_the_cost_is_noted_keeps_the_job(
     services: MemoryServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await unheard_of(services, "failed")
+    await visit_ended_before_its_job(services, "failed")
     services.clock.advance(reconcile.KEPT_FOR_RETRY)
     fetch = services.transcriber.fetch
 
@@ -285,7 +285,7 @@ async def test_a_retry_that_comes_before_the_cost_is_noted_keeps_the_job(
     assert not services.transcriber.orders[0].is_deleted
 
 
-def test_the_list_is_read_as_far_back_as_a_job_may_be_waited_for() -> None:
+def test_reconciliation_reads_the_list_as_far_back_as_a_visit_may_wait_for_a_job() -> None:
     """Given up after a day, kept for a retry, and one nightly run that fails."""
     night = timedelta(days=1)
     longest = timedelta(days=1) + reconcile.KEPT_FOR_RETRY + 2 * night

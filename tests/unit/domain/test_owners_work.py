@@ -1,4 +1,4 @@
-"""What an owner did to action items survives another summary, whatever the summary says."""
+"""The work of an owner on action items survives another summary with any content."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ from lumimd.domain.visit import Action
 from tests.support.services import START
 
 
-def item(name: str, told: str, said: str | None = None, **fields: object) -> Action:
+def item(name: str, extracted: str, said: str | None = None, **fields: object) -> Action:
     action = Action(
         action_id=name,
         visit_id="v",
         user_id="u",
-        text=told,
-        extracted_text=told,
+        text=extracted,
+        extracted_text=extracted,
         evidence=("u1",),
         said=said,
         created_at=START,
@@ -31,8 +31,8 @@ def after(earlier: Sequence[Action], made: Sequence[Action]) -> dict[str, Action
     found = merged([StoredAction(each, each) for each in earlier], made)
     documents = {each.action_id: each for each in earlier}
     documents |= {each.action_id: each for each in found.write}
-    for gone in found.retired:
-        del documents[gone]
+    for retired in found.retired:
+        del documents[retired]
     assert set(found.ids) == set(documents)
     assert len(found.ids) == len(documents)
     return {name: documents[name] for name in found.ids}
@@ -41,7 +41,7 @@ def after(earlier: Sequence[Action], made: Sequence[Action]) -> dict[str, Action
 SAME = {
     "the same text": ("Rest.", None, "Rest.", None),
     "other case and punctuation": ("Get a blood test.", None, "get a blood test", None),
-    "the same words cited, told otherwise": (
+    "the same words cited, in other words": (
         "Take amoxicillin 500 mg three times a day.",
         "heard",
         "Start amoxicillin, three times daily.",
@@ -80,7 +80,7 @@ def test_a_mark_does_not_move_to_another_task_and_is_not_lost(case: str) -> None
     assert found["old"] == old
 
 
-def test_an_edit_survives_and_goes_on_surviving() -> None:
+def test_an_edit_survives_every_later_summary() -> None:
     edited = item("old", "Rest.", text="Rest, and call me.")
     once = after([edited], [item("new", "Rest")])
     twice = after(list(once.values()), [item("newer", "Rest!")])
@@ -89,12 +89,12 @@ def test_an_edit_survives_and_goes_on_surviving() -> None:
     ]
 
 
-def test_an_item_that_nobody_worked_on_is_told_anew_or_retired() -> None:
-    told = after([item("old", "Rest"), item("gone", "Walk")], [item("new", "Rest.")])
-    assert {name: each.text for name, each in told.items()} == {"old": "Rest."}
+def test_an_item_without_work_of_the_owner_is_updated_or_retired() -> None:
+    found = after([item("old", "Rest"), item("gone", "Walk")], [item("new", "Rest.")])
+    assert {name: each.text for name, each in found.items()} == {"old": "Rest."}
 
 
-def test_items_with_the_same_evidence_are_told_apart_by_their_words() -> None:
+def test_items_with_the_same_evidence_are_matched_by_their_words() -> None:
     drug = item("a", "Take metformin twice a day with food", "heard", completed=True)
     test = item("b", "Get a blood test for glucose next month", "heard")
     again = [
@@ -141,8 +141,8 @@ def test_no_work_is_lost_and_no_item_of_the_summary_is_missing(
         assert kept.due_date == old.due_date
         if old.text != old.extracted_text:
             assert kept.text == old.text
-    told = [each.extracted_text for each in found.values()]
-    assert told[: len(made)] == [each.text for each in made]
+    texts = [each.extracted_text for each in found.values()]
+    assert texts[: len(made)] == [each.text for each in made]
     for name, each in found.items():
         if each.completed:
             assert name.startswith("old-"), "only the owner completes"

@@ -17,16 +17,16 @@ ELAPSED = st.floats(min_value=-3600, max_value=10**7)
 AUDIO = st.none() | st.floats(min_value=0, max_value=MAX_SECONDS)
 
 
-def test_the_steps_rise_by_tens_from_nothing_to_done() -> None:
+def test_the_steps_rise_by_tens_from_0_to_100() -> None:
     percents = [PERCENT[step] for step in Step]
     assert percents == sorted(percents)
-    assert PERCENT[Step.QUEUED] == PERCENT[Step.AUDIO_RECEIVED], "who waits has not come further"
+    assert PERCENT[Step.QUEUED] == PERCENT[Step.AUDIO_RECEIVED], "waiting is no progress"
     assert (percents[0], percents[-1]) == (0, 100)
     assert all(percent % 10 == 0 for percent in percents)
 
 
 @pytest.mark.parametrize(("third", "percent"), [(0, 30), (1, 40), (2, 50), (3, 50), (30, 50)])
-def test_transcribing_goes_through_its_thirds(third: int, percent: int) -> None:
+def test_transcribing_rises_with_each_third_of_the_expected_time(third: int, percent: int) -> None:
     elapsed_s = (third + 0.5) / 3 * expected_transcription_s(600)
     assert transcribing_percent(elapsed_s, 600) == percent
 
@@ -62,7 +62,7 @@ def test_the_time_left_of_a_transcription_shrinks(
     assert earlier >= later >= (seconds_remaining(Step.TRANSCRIPT_READY, 0, audio_s) or 0)
 
 
-def test_the_time_left_is_unknown_until_the_length_is_known_and_nothing_at_the_end() -> None:
+def test_the_time_left_is_unknown_before_the_length_and_zero_at_the_end() -> None:
     assert seconds_remaining(Step.WAITING_FOR_AUDIO, 0, None) is None
     assert seconds_remaining(Step.AUDIO_RECEIVED, 0, 60) is None
     assert seconds_remaining(Step.SUBMITTING, 0, None) is None

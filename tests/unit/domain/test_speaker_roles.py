@@ -10,8 +10,8 @@ from lumimd.domain.transcript import Role, Utterance
 
 def spoken(*turns: tuple[str, str]) -> list[Utterance]:
     return [
-        Utterance(id=f"u{n}", speaker=who, start_ms=n, end_ms=n + 1, text=text, confidence=0.9)
-        for n, (who, text) in enumerate(turns)
+        Utterance(id=f"u{n}", speaker=speaker, start_ms=n, end_ms=n + 1, text=text, confidence=0.9)
+        for n, (speaker, text) in enumerate(turns)
     ]
 
 
@@ -27,16 +27,16 @@ VISIT = (
 )
 
 
-def test_the_one_who_asks_and_prescribes_is_the_clinician() -> None:
+def test_the_speaker_who_asks_and_prescribes_is_the_clinician() -> None:
     assert roles_of(spoken(*VISIT)) == {"A": Role.CLINICIAN, "B": Role.PATIENT}
 
 
-def test_it_does_not_matter_who_speaks_first() -> None:
+def test_the_order_of_speaking_does_not_matter() -> None:
     opening = ("B", "Hello. My knee has been swollen and it hurts.")
     assert roles_of(spoken(opening, *VISIT)) == {"A": Role.CLINICIAN, "B": Role.PATIENT}
 
 
-def test_speakers_are_told_apart_in_speech_without_punctuation_and_in_split_contractions() -> None:
+def test_roles_are_found_without_punctuation_and_in_split_contractions() -> None:
     utterances = spoken(
         ("1", "my back has been hurting i ca n't sleep"),
         ("2", "okay so i'm gon na go ahead and prescribe you something and refer you to therapy"),
@@ -63,12 +63,12 @@ def test_of_three_speakers_the_best_clinician_and_the_best_patient_are_named() -
     }
 
 
-def test_a_role_that_was_set_before_is_judged_anew() -> None:
+def test_an_earlier_role_is_overwritten() -> None:
     wrong = [u.model_copy(update={"role": Role.PATIENT}) for u in spoken(*VISIT)]
     assert roles_of(wrong) == {"A": Role.CLINICIAN, "B": Role.PATIENT}
 
 
-def test_no_utterances_have_no_roles() -> None:
+def test_without_utterances_there_are_no_roles() -> None:
     assert assign_roles(()) == ()
 
 

@@ -121,7 +121,7 @@ def visit_in(status: ProcessingStatus) -> Visit:
 
 
 def with_more_files(visit: Visit, event: type[e.Event]) -> Visit:
-    """Events that end the work on one file of several happen to no other visit."""
+    """A visit of several files, for events that end the work on one of several files."""
     if event not in (*e.MEANT, *e.STOPPED_BY_HOLD) or visit.audio is None:
         return visit
     take = Take(audio=upload().audio, transcription=job(), seconds=8.0, order=1)
@@ -136,7 +136,7 @@ def job() -> Transcription:
 
 
 @pytest.mark.parametrize(("status", "event"), list(product(ProcessingStatus, EVENTS)))
-def test_every_pair_is_a_transition_a_listed_repetition_or_an_error(
+def test_every_pair_is_a_transition_or_a_listed_repetition_or_an_error(
     status: ProcessingStatus, event: type[e.Event]
 ) -> None:
     pair = (status, event)
@@ -166,7 +166,7 @@ OF_ANY_VISIT = sorted({*EVENTS} - {*e.MEANT, *e.STOPPED_BY_HOLD}, key=str)
 
 
 @given(st.lists(st.sampled_from(OF_ANY_VISIT), max_size=25))
-def test_along_every_path_the_invariants_hold(path: list[type[e.Event]]) -> None:
+def test_the_invariants_hold_along_every_path(path: list[type[e.Event]]) -> None:
     visit, history = new_visit(), list[HistoryEntry]()
     for at, event in enumerate(path):
         now = START + timedelta(seconds=at)
@@ -177,7 +177,7 @@ def test_along_every_path_the_invariants_hold(path: list[type[e.Event]]) -> None
         if not after.changed:
             continue
         terminal = after.visit.processing_status.is_terminal
-        # A visit without a recording waits for its owner; retention looks after it.
+        # A visit without a recording waits for its owner; retention expires it.
         if terminal or after.visit.audio is not None:
             assert (after.visit.wake_at is None) == terminal
         assert (after.visit.status is Status.PROCESSING) == (not terminal)
@@ -204,7 +204,7 @@ OF_AN_ATTEMPT = [event for event in EVENTS if an(event).attempt is not None]
 
 @pytest.mark.parametrize("event", OF_AN_ATTEMPT)
 @pytest.mark.parametrize("status", ProcessingStatus)
-def test_whatever_an_earlier_attempt_still_brings_changes_nothing(
+def test_events_of_an_earlier_attempt_change_nothing(
     status: ProcessingStatus, event: type[e.Event]
 ) -> None:
     visit = visit_in(status).model_copy(update={"attempt": 2})
@@ -226,7 +226,7 @@ def test_a_newer_recording_starts_over_and_an_older_one_does_not() -> None:
     visit = advance(done, newer, LATER).visit
     assert (visit.attempt, visit.processing_status) == (2, ProcessingStatus.PENDING)
     assert visit.transcription is None
-    assert (visit.summary, visit.medications) == (done.summary, done.medications), "it stays shown"
+    assert (visit.summary, visit.medications) == (done.summary, done.medications), "they stay shown"
 
 
 def test_times_of_a_finished_visit_add_up() -> None:

@@ -1,4 +1,4 @@
-"""The pages in which a transcript is stored."""
+"""The pages that store a transcript."""
 
 import json
 import random
@@ -37,7 +37,7 @@ TRANSCRIPTS = st.lists(UTTERANCES, max_size=12).map(lambda us: Transcript(uttera
 
 
 def stored_bytes(page: TranscriptPage) -> int:
-    """What Firestore counts: UTF-8 and one byte a string or name, eight a number, 32 a document."""
+    """The size in Firestore: UTF-8 and one byte a string or name, 8 a number, 32 a document."""
 
     def size(value: object) -> int:
         if isinstance(value, dict):
@@ -67,7 +67,7 @@ def test_a_page_stays_under_its_limit_unless_one_utterance_alone_is_longer(
 
 
 @given(TRANSCRIPTS, st.integers(300, 2_000))
-def test_no_two_neighbours_would_fit_on_one_page(heard: Transcript, max_bytes: int) -> None:
+def test_no_page_has_room_for_the_next_utterance(heard: Transcript, max_bytes: int) -> None:
     for page, following in pairwise(heard.pages(max_bytes)):
         both = (*page.utterances, following.utterances[0])
         as_json = [json.dumps(each.to_stored(), ensure_ascii=False).encode() for each in both]
@@ -80,14 +80,14 @@ def test_a_page_is_read_back_as_it_was_stored(heard: Transcript) -> None:
         assert TranscriptPage.from_stored(json.loads(json.dumps(page.to_stored()))) == page
 
 
-def test_ten_hours_fit_in_documents() -> None:
+def test_ten_hours_fit_into_documents() -> None:
     hours = transcript([("A", "診察" * 60)] * 7_200)
     pages = hours.pages()
     assert max(map(stored_bytes, pages)) <= MAX_PAGE_BYTES
     assert len(pages) < 30
 
 
-def test_one_breathless_hour_is_still_a_document() -> None:
+def test_an_utterance_of_one_hour_is_still_one_document() -> None:
     (page,) = transcript([("A", "word " * 15_000)]).pages()
     assert stored_bytes(page) < MAX_DOCUMENT_BYTES
 
@@ -103,22 +103,22 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("word", SCRIPTS.values(), ids=SCRIPTS)
 @pytest.mark.parametrize("space", [" ", ""])
-def test_one_voice_for_hours_is_divided_in_any_script(word: str, space: str) -> None:
+def test_a_monologue_of_hours_is_divided_in_any_script(word: str, space: str) -> None:
     monologue = transcript([("A", f"{word}{space}" * 120_000)])
     (whole,) = monologue.utterances
     pages = monologue.pages()
     assert max(map(stored_bytes, pages)) <= MAX_PAGE_BYTES
-    told = joined(pages)
-    assert "".join(each.text for each in told) == whole.text
-    assert len({each.id for each in told}) == len(told)
-    assert (told[0].id, told[0].start_ms, told[-1].end_ms) == ("u1", whole.start_ms, whole.end_ms)
-    assert all(a.end_ms == b.start_ms for a, b in pairwise(told))
+    cut = joined(pages)
+    assert "".join(each.text for each in cut) == whole.text
+    assert len({each.id for each in cut}) == len(cut)
+    assert (cut[0].id, cut[0].start_ms, cut[-1].end_ms) == ("u1", whole.start_ms, whole.end_ms)
+    assert all(a.end_ms == b.start_ms for a, b in pairwise(cut))
     if space:
-        assert all(each.text.endswith(" ") for each in told)
+        assert all(each.text.endswith(" ") for each in cut)
 
 
 def test_ten_hours_in_hindi_fit_into_one_commit_with_their_status() -> None:
-    """200 words a minute of 30 bytes each, and a turn every three words: as much as is said."""
+    """200 words a minute of 30 bytes each, and a turn every three words: an upper bound."""
     turns = [("AB"[turn % 2], "\u0928" * 29 + " ") for turn in range(40_000)]
     visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
     writes = Commit(visit, pages=transcript(turns).pages()).writes()
@@ -131,13 +131,13 @@ def test_ten_hours_in_hindi_fit_into_one_commit_with_their_status() -> None:
 def test_pieces_are_the_utterance_in_order(
     whole: Utterance, max_bytes: int, others: set[str]
 ) -> None:
-    told = pieces(whole, max_bytes, {whole.id, *others})
-    assert "".join(each.text for each in told) == whole.text
-    assert all(len(each.text.encode()) <= max(max_bytes, 4) for each in told)
-    assert len({each.id for each in told} | others) >= len(told) + len(others - {whole.id})
-    assert (told[0].start_ms, told[-1].end_ms) == (whole.start_ms, whole.end_ms)
-    assert all(a.end_ms == b.start_ms for a, b in pairwise(told))
-    assert {(each.speaker, each.role, each.confidence) for each in told} == {
+    cut = pieces(whole, max_bytes, {whole.id, *others})
+    assert "".join(each.text for each in cut) == whole.text
+    assert all(len(each.text.encode()) <= max(max_bytes, 4) for each in cut)
+    assert len({each.id for each in cut} | others) >= len(cut) + len(others - {whole.id})
+    assert (cut[0].start_ms, cut[-1].end_ms) == (whole.start_ms, whole.end_ms)
+    assert all(a.end_ms == b.start_ms for a, b in pairwise(cut))
+    assert {(each.speaker, each.role, each.confidence) for each in cut} == {
         (whole.speaker, whole.role, whole.confidence)
     }
 
@@ -158,5 +158,5 @@ def test_a_transcript_is_silent_when_no_word_was_heard(texts: list[str], silent:
     assert transcript([("A", text) for text in texts]).is_silent is silent
 
 
-def test_evidence_may_refer_to_every_utterance() -> None:
+def test_every_utterance_has_an_id_for_evidence() -> None:
     assert transcript().ids == {"u1", "u2", "u3", "u4"}

@@ -1,4 +1,4 @@
-"""What a job has come to: whoever says so, whatever it is, and however often it is asked."""
+"""Collect the outcome of a job, on a webhook or a poll, once or repeatedly."""
 
 from datetime import timedelta
 
@@ -18,35 +18,35 @@ def services() -> MemoryServices:
     return MemoryServices()
 
 
-async def test_of_overlapping_polls_the_one_that_was_told_to_wait_is_not_overruled(
+async def test_the_retry_after_of_a_poll_survives_the_later_save_of_an_overlapping_poll(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
     services.clock.advance(timedelta(minutes=1))
-    stored, asked = await services.store.get("visit-1"), services.transcriber
+    stored, working = await services.store.get("visit-1"), services.transcriber
     assert stored
-    services.transcriber = AskedToWait(seconds=600)  # type: ignore[assignment]
+    services.transcriber = RateLimited(seconds=600)  # type: ignore[assignment]
     await collect.poll(services, stored)
-    services.transcriber = asked
-    await collect.poll(services, stored)  # began at the same time, and saves later
+    services.transcriber = working
+    await collect.poll(services, stored)  # starts at the same time and saves later
     assert (await visit_of(services)).wake_at == services.clock.now() + timedelta(seconds=600)
 
 
-async def test_a_poll_that_was_told_to_wait_is_heeded_though_another_one_was_answered(
+async def test_the_retry_after_of_a_poll_is_saved_after_an_overlapping_poll_succeeded(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
     services.clock.advance(timedelta(minutes=1))
-    stored, asked = await services.store.get("visit-1"), services.transcriber
+    stored, working = await services.store.get("visit-1"), services.transcriber
     assert stored
     await collect.poll(services, stored)
-    services.transcriber = AskedToWait(seconds=600)  # type: ignore[assignment]
-    await collect.poll(services, stored)  # began at the same time, and saves later
-    services.transcriber = asked
+    services.transcriber = RateLimited(seconds=600)  # type: ignore[assignment]
+    await collect.poll(services, stored)  # starts at the same time and saves later
+    services.transcriber = working
     assert (await visit_of(services)).wake_at == services.clock.now() + timedelta(seconds=600)
 
 
-class AskedToWait:
+class RateLimited:
     provider = "assemblyai"
 
     def __init__(self, seconds: float) -> None:
@@ -56,10 +56,8 @@ class AskedToWait:
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=self.seconds)
 
 
-@pytest.mark.no_cover  # traced, so many visits take twice as long or more
-async def test_of_a_thousand_jobs_each_is_asked_about_in_every_round(
-    services: MemoryServices,
-) -> None:
+@pytest.mark.no_cover  # under coverage, a thousand visits take at least twice as long
+async def test_one_run_polls_each_of_a_thousand_jobs(services: MemoryServices) -> None:
     for number in range(1_000):
         await accept.accept(services, services.upload(f"visit-{number}"))
     for order in services.transcriber.orders:
@@ -69,7 +67,7 @@ async def test_of_a_thousand_jobs_each_is_asked_about_in_every_round(
     assert len(services.tasks.created) == 1_000
 
 
-async def test_a_job_of_two_hours_is_still_asked_about(services: MemoryServices) -> None:
+async def test_a_job_that_runs_for_two_hours_is_still_polled(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     for _ in range(120):
         await wake_after(services, timedelta(minutes=1))
@@ -78,7 +76,7 @@ async def test_a_job_of_two_hours_is_still_asked_about(services: MemoryServices)
     assert (await visit_of(services)).processing_status is ProcessingStatus.SUMMARIZING
 
 
-async def test_a_hint_about_a_running_job_changes_nothing(services: MemoryServices) -> None:
+async def test_a_webhook_about_a_running_job_changes_nothing(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     before = services.store.documents()
     await collect.collect(services, "visit-1", 1, "job-0")
@@ -88,12 +86,10 @@ async def test_a_hint_about_a_running_job_changes_nothing(services: MemoryServic
     assert services.store.documents() == before
 
 
-async def test_a_hint_cannot_slip_one_visit_the_transcript_of_another(
-    services: MemoryServices,
-) -> None:
+async def test_a_webhook_cannot_store_another_visits_transcript(services: MemoryServices) -> None:
     await accept.accept(services, services.upload("visit-1"))
     services.transcriber.finish("job-0", Transcribed(transcript()))
-    pending = MemoryTranscriberThatCrashes()
+    pending = CrashingTranscriber()
     services.transcriber = pending  # type: ignore[assignment]
     with pytest.raises(ZeroDivisionError):
         await accept.accept(services, services.upload("visit-2"))
@@ -109,14 +105,14 @@ async def test_a_hint_cannot_slip_one_visit_the_transcript_of_another(
     assert (await visit_of(services, "visit-2")).processing_status is ProcessingStatus.PENDING
 
 
-class MemoryTranscriberThatCrashes:
+class CrashingTranscriber:
     provider = "memory"
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
         raise ZeroDivisionError
 
 
-async def test_the_webhook_may_beat_our_own_note_of_the_job(services: MemoryServices) -> None:
+async def test_a_webhook_may_arrive_before_the_job_id_is_saved(services: MemoryServices) -> None:
     transcriber = services.transcriber
 
     class Quick:
@@ -139,9 +135,7 @@ async def test_the_webhook_may_beat_our_own_note_of_the_job(services: MemoryServ
     assert len(transcriber.orders) == 1
 
 
-async def test_silence_ends_as_no_speech_without_a_call_to_the_model(
-    services: MemoryServices,
-) -> None:
+async def test_silence_ends_as_no_speech_without_a_model_call(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     services.transcriber.finish("job-0", Transcribed(Transcript(utterances=())))
     await collect.collect(services, "visit-1", 1, "job-0")
@@ -152,7 +146,7 @@ async def test_silence_ends_as_no_speech_without_a_call_to_the_model(
     assert services.summarizer.calls == 0
 
 
-async def test_a_job_that_the_provider_lost_is_ordered_again_a_few_times(
+async def test_a_job_that_the_provider_lost_is_ordered_again_up_to_max_restarts(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
@@ -176,7 +170,7 @@ async def test_a_refused_recording_is_not_ordered_again(services: MemoryServices
     assert len(services.transcriber.orders) == 1
 
 
-async def test_a_job_that_never_ends_is_taken_for_lost(services: MemoryServices) -> None:
+async def test_a_job_that_never_ends_fails_the_visit(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     for _ in range(80):
         await minutes_pass(services, 60)

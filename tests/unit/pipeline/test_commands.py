@@ -1,4 +1,4 @@
-"""What owners and operators may ask of a visit, and what is refused to them."""
+"""The commands of owners and operators, and their refusals."""
 
 import asyncio
 from collections import Counter
@@ -30,39 +30,37 @@ async def failed(services: MemoryServices) -> None:
     assert (await visit_of(services)).status is Status.PARTIAL
 
 
-async def refused(asked: object) -> tuple[RefusalCode, float | None]:
+async def refused(command: object) -> tuple[RefusalCode, float | None]:
     with pytest.raises(Refused) as refusal:
-        await asked  # type: ignore[misc]
+        await command  # type: ignore[misc]
     return refusal.value.code, refusal.value.retry_after_s
 
 
 # Retry
 
 
-async def test_of_a_hundred_retries_at_once_one_counts(services: MemoryServices) -> None:
+async def test_of_a_hundred_concurrent_retries_one_succeeds(services: MemoryServices) -> None:
     await failed(services)
-    asked = (commands.retry(services, "visit-1") for _ in range(100))
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    told = Counter(a.code if isinstance(a, Refused) else type(a).__name__ for a in answers)
-    assert told == {"Visit": 1, RefusalCode.STILL_PROCESSING: 99}
+    retries = (commands.retry(services, "visit-1") for _ in range(100))
+    answers = await asyncio.gather(*retries, return_exceptions=True)
+    outcomes = Counter(a.code if isinstance(a, Refused) else type(a).__name__ for a in answers)
+    assert outcomes == {"Visit": 1, RefusalCode.STILL_PROCESSING: 99}
     assert (await visit_of(services)).retry_count == 1
 
 
-async def test_a_retry_within_thirty_seconds_is_told_how_long_to_wait(
-    services: MemoryServices,
-) -> None:
+async def test_a_retry_within_thirty_seconds_gets_a_retry_after(services: MemoryServices) -> None:
     await failed(services)
     services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
     await commands.retry(services, "visit-1")
     await run_tasks(services)
     services.clock.advance(timedelta(seconds=29))
-    told = await refused(commands.retry(services, "visit-1"))
-    assert told == (RefusalCode.RETRY_TOO_SOON, 1.0)
+    refusal = await refused(commands.retry(services, "visit-1"))
+    assert refusal == (RefusalCode.RETRY_TOO_SOON, 1.0)
     services.clock.advance(timedelta(seconds=1))
     assert (await commands.retry(services, "visit-1")).attempt == 3
 
 
-async def test_what_cannot_get_better_is_not_tried_again(services: MemoryServices) -> None:
+async def test_a_permanent_failure_is_not_retried(services: MemoryServices) -> None:
     empty = upload(size_bytes=0)
     await accept.accept(services, empty)
     assert (await visit_of(services)).status is Status.FAILED
@@ -72,7 +70,7 @@ async def test_what_cannot_get_better_is_not_tried_again(services: MemoryService
     )
 
 
-async def test_a_completed_visit_is_not_tried_again(services: MemoryServices) -> None:
+async def test_a_completed_visit_is_not_retried(services: MemoryServices) -> None:
     await transcribed(services)
     await run_tasks(services)
     assert await refused(commands.retry(services, "visit-1")) == (
@@ -81,10 +79,10 @@ async def test_a_completed_visit_is_not_tried_again(services: MemoryServices) ->
     )
 
 
-# Another summary
+# Regenerate
 
 
-async def test_another_summary_costs_no_transcript_and_keeps_items_that_it_has_again(
+async def test_regeneration_orders_no_transcript_and_keeps_the_ids_of_repeated_items(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -94,7 +92,7 @@ async def test_another_summary_costs_no_transcript_and_keeps_items_that_it_has_a
     assert (again.processing_status, again.summary) == (
         ProcessingStatus.SUMMARIZING,
         before.summary,
-    ), "the one before is shown until then"
+    ), "the previous summary stays visible until then"
     await run_tasks(services)
     after = await visit_of(services)
     assert (after.status, after.attempt) == (Status.COMPLETED, before.attempt + 1)
@@ -105,9 +103,7 @@ async def test_another_summary_costs_no_transcript_and_keeps_items_that_it_has_a
     assert after.retired_action_ids == ()
 
 
-async def test_where_no_other_summary_can_be_made_the_one_before_stays(
-    services: MemoryServices,
-) -> None:
+async def test_a_failed_regeneration_keeps_the_previous_summary(services: MemoryServices) -> None:
     await transcribed(services)
     await run_tasks(services)
     before = await visit_of(services)
@@ -121,25 +117,23 @@ async def test_where_no_other_summary_can_be_made_the_one_before_stays(
     assert await services.store.dead_letter("visit-1")
 
 
-async def test_without_a_transcript_there_is_nothing_to_summarize(services: MemoryServices) -> None:
+async def test_regeneration_without_a_transcript_is_refused(services: MemoryServices) -> None:
     await accept.accept(services, upload(size_bytes=0))
-    told = await refused(commands.regenerate(services, "visit-1"))
-    assert told == (RefusalCode.NO_TRANSCRIPT, None)
+    refusal = await refused(commands.regenerate(services, "visit-1"))
+    assert refusal == (RefusalCode.NO_TRANSCRIPT, None)
 
 
 # Consent
 
 
-async def test_without_consent_nothing_is_processed_and_with_it_everything(
-    services: MemoryServices,
-) -> None:
+async def test_processing_starts_only_after_consent(services: MemoryServices) -> None:
     services.policy = Policy(requires_consent=True)
     await accept.accept(services, services.upload())
     visit = await visit_of(services)
     assert visit.processing_error
     assert visit.processing_error.code is ErrorCode.CONSENT_MISSING
     assert services.transcriber.orders == []
-    assert await services.store.dead_letter("visit-1") is None, "it waits for its owner alone"
+    assert await services.store.dead_letter("visit-1") is None, "only its owner can resolve it"
 
     given = await commands.give_consent(services, "visit-1")
     assert given.consent
@@ -156,7 +150,7 @@ async def test_consent_may_come_with_the_upload_or_with_the_visit(services: Memo
     assert len(services.transcriber.orders) == 2
 
 
-async def test_consent_given_twice_keeps_its_first_instant(services: MemoryServices) -> None:
+async def test_consent_given_twice_keeps_the_time_of_the_first(services: MemoryServices) -> None:
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     services.clock.advance(timedelta(minutes=1))
     assert (await commands.give_consent(services, "visit-1")).consent
@@ -169,9 +163,7 @@ async def test_consent_given_twice_keeps_its_first_instant(services: MemoryServi
 
 
 @pytest.mark.parametrize("ended", [False, True])
-async def test_an_edit_changes_nothing_but_the_fields(
-    services: MemoryServices, ended: bool
-) -> None:
+async def test_an_edit_changes_only_the_given_fields(services: MemoryServices, ended: bool) -> None:
     await transcribed(services)
     if ended:
         await run_tasks(services)
@@ -183,9 +175,7 @@ async def test_an_edit_changes_nothing_but_the_fields(
     assert after == before.model_copy(update=expected)
 
 
-async def test_an_edit_of_a_failed_visit_leaves_its_dead_letter_as_it_is(
-    services: MemoryServices,
-) -> None:
+async def test_an_edit_of_a_failed_visit_keeps_its_dead_letter(services: MemoryServices) -> None:
     await failed(services)
     letter = await services.store.dead_letter("visit-1")
     services.clock.advance(timedelta(minutes=1))
@@ -193,7 +183,7 @@ async def test_an_edit_of_a_failed_visit_leaves_its_dead_letter_as_it_is(
     assert await services.store.dead_letter("visit-1") == letter
 
 
-async def test_nothing_but_the_owners_fields_is_edited(services: MemoryServices) -> None:
+async def test_only_the_owners_fields_can_be_edited(services: MemoryServices) -> None:
     await transcribed(services)
     with pytest.raises(TypeError):
         await commands.change(services, "visit-1", status="completed")
@@ -208,21 +198,21 @@ async def test_a_visit_is_created_once(services: MemoryServices) -> None:
         await commands.create(services, visit_id="visit-1", user_id="user-2", consent=True)
 
 
-async def test_what_is_over_is_not_cancelled(services: MemoryServices) -> None:
+async def test_a_cancelled_visit_is_not_cancelled_again(services: MemoryServices) -> None:
     await transcribed(services)
     assert (await commands.cancel(services, "visit-1")).status is Status.CANCELLED
     assert await refused(commands.cancel(services, "visit-1")) == (RefusalCode.ALREADY_OVER, None)
 
 
-async def test_whoever_is_not_there_is_not_found(services: MemoryServices) -> None:
+async def test_commands_on_an_unknown_visit_are_refused(services: MemoryServices) -> None:
     for command in (commands.retry, commands.regenerate, commands.cancel, commands.delete):
-        assert await refused(command(services, "nobody")) == (RefusalCode.VISIT_NOT_FOUND, None)
+        assert await refused(command(services, "unknown")) == (RefusalCode.VISIT_NOT_FOUND, None)
 
 
-# What counts as a retry
+# The retry count
 
 
-async def test_retries_are_counted_and_nothing_else_is(services: MemoryServices) -> None:
+async def test_only_retries_increase_the_retry_count(services: MemoryServices) -> None:
     await failed(services)
     await commands.retry(services, "visit-1")
     await run_tasks(services)
@@ -233,7 +223,7 @@ async def test_retries_are_counted_and_nothing_else_is(services: MemoryServices)
     await accept.accept(services, services.upload(generation=2))
     visit = await visit_of(services)
     assert visit.attempt > 3
-    assert visit.retry_count == 1, "another summary, another recording"
+    assert visit.retry_count == 1, "a regeneration and a new recording do not count"
 
 
 @pytest.mark.parametrize(
@@ -248,7 +238,7 @@ async def test_retries_are_counted_and_nothing_else_is(services: MemoryServices)
         (ProcessingStatus.SUMMARIZING, e.SummaryRequested(1), 0),
     ],
 )
-async def test_an_event_counts_as_a_retry_or_not(
+async def test_only_retry_events_increase_the_retry_count(
     services: MemoryServices, status: ProcessingStatus, event: e.Event, counted: int
 ) -> None:
     await transcribed(services)

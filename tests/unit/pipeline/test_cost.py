@@ -1,4 +1,4 @@
-"""What one visit costs, counted; the README's table says the same."""
+"""The counted cost of one visit equals the table in the README."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,7 +20,7 @@ README = Path(__file__).parents[3] / "README.md"
 
 
 class CountingStore(MemoryVisitStore):
-    """Counts as Firestore bills: a read a document (one for nothing found), a write a document."""
+    """Counts as Firestore bills: one read a document (one if none is found), one write each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,13 +137,13 @@ async def test_a_poll_costs_one_read_and_one_write_and_one_request() -> None:
     services.clock.advance(timedelta(minutes=1))
     store.count.clear()
     await recover.wake_due(services)
-    # The visit, which the first of the minute's four queries finds, and the other three.
+    # The first of the minute's four queries finds the visit; the other three find nothing.
     assert store.count == Counter({"reads": 1 + 3, "writes": 1})
     assert transcriber.count == Counter({"fetch": 1})
 
 
 async def test_a_minute_in_which_nothing_is_due_costs_eight_reads() -> None:
-    """Due visits, overdue ones, deletions, the line; and four counts for the dashboards."""
+    """Queries: due and overdue visits, deletions, fair queue; and four dashboard counts."""
     services, store, _ = counted()
     meter(services.visit_counts, store.count, reads=("visits", "open_dead_letters"))
     await recover.wake_due(services)

@@ -1,4 +1,4 @@
-"""A deleted visit is gone at once, whoever is at work on it, and nothing comes back."""
+"""A deleted visit is gone at once, even while a worker processes it, and stays deleted."""
 
 import json
 from datetime import timedelta
@@ -38,7 +38,7 @@ async def settle(services: MemoryServices) -> None:
 
 
 def traces(services: MemoryServices) -> list[str]:
-    """Whatever names the visit, but its receipt."""
+    """Everything that names the visit, except its receipt."""
     left = [
         path
         for path, document in services.store.documents().items()
@@ -50,9 +50,7 @@ def traces(services: MemoryServices) -> list[str]:
     return [*left, *objects, *copies, *map(str, tasks)]
 
 
-async def test_a_completed_visit_leaves_nothing_but_a_receipt_that_counts(
-    services: MemoryServices,
-) -> None:
+async def test_a_deleted_visit_leaves_only_a_receipt_with_counts(services: MemoryServices) -> None:
     await transcribed(services)
     await run_tasks(services)
     history = len(await services.store.history("visit-1"))
@@ -63,12 +61,12 @@ async def test_a_completed_visit_leaves_nothing_but_a_receipt_that_counts(
     receipt = await receipt_of(services)
     assert receipt.completed_at is not None
     assert (receipt.wake_at, receipt.transcript_ids) == (None, ())
-    # The provider's copy went when the transcript was stored.
+    # The provider's copy was deleted when the transcript was stored.
     expected = {"visits": 1, "transcript": 1, "history": history, "actions": 2, "recordings": 1}
     assert {kind: number for kind, number in receipt.counts.items() if number} == expected
 
 
-async def test_a_failed_visit_takes_its_dead_letter_along(services: MemoryServices) -> None:
+async def test_the_dead_letter_of_a_deleted_visit_is_deleted(services: MemoryServices) -> None:
     await failed(services)
     await commands.delete(services, "visit-1")
     await settle(services)
@@ -76,7 +74,7 @@ async def test_a_failed_visit_takes_its_dead_letter_along(services: MemoryServic
     assert (await receipt_of(services)).counts["deadLetters"] == 1
 
 
-async def test_a_transcript_under_way_is_not_stored_and_its_copy_is_deleted_when_it_is_done(
+async def test_a_running_transcription_is_not_stored_and_its_copy_is_deleted_once_it_ends(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
@@ -91,9 +89,7 @@ async def test_a_transcript_under_way_is_not_stored_and_its_copy_is_deleted_when
     assert (await receipt_of(services)).counts["providerCopies"] == 1
 
 
-async def test_an_order_sent_after_the_deletion_is_found_and_deleted(
-    services: MemoryServices,
-) -> None:
+async def test_an_order_sent_after_the_deletion_is_deleted(services: MemoryServices) -> None:
     ordering = services.transcriber.submit
 
     async def deleted_meanwhile(url: str, *, visit_id: str, attempt: int) -> str:
@@ -110,7 +106,7 @@ async def test_an_order_sent_after_the_deletion_is_found_and_deleted(
     assert traces(services) == []
 
 
-async def test_a_summary_under_way_creates_nothing(services: MemoryServices) -> None:
+async def test_a_summary_under_way_is_not_stored(services: MemoryServices) -> None:
     await transcribed(services)
     working = services.summarizer.summarize
 
@@ -125,7 +121,7 @@ async def test_a_summary_under_way_creates_nothing(services: MemoryServices) -> 
     assert traces(services) == []
 
 
-async def test_an_event_that_comes_late_brings_nothing_back(services: MemoryServices) -> None:
+async def test_a_late_upload_event_restores_no_deleted_visit(services: MemoryServices) -> None:
     uploaded = services.upload()
     await accept.accept(services, uploaded)
     services.transcriber.finish("job-0", Transcribed(transcript()))
@@ -135,7 +131,7 @@ async def test_an_event_that_comes_late_brings_nothing_back(services: MemoryServ
     assert traces(services) == []
 
 
-async def test_what_is_uploaded_for_a_deleted_visit_is_erased(services: MemoryServices) -> None:
+async def test_an_upload_for_a_deleted_visit_is_erased(services: MemoryServices) -> None:
     await transcribed(services)
     await commands.delete(services, "visit-1")
     await settle(services)
@@ -147,21 +143,17 @@ async def test_what_is_uploaded_for_a_deleted_visit_is_erased(services: MemorySe
     assert (await receipt_of(services)).counts["recordings"] == 2
 
 
-async def test_what_a_deleted_user_had_uploaded_brings_nothing_back(
-    services: MemoryServices,
-) -> None:
+async def test_an_earlier_upload_of_an_erased_user_is_erased(services: MemoryServices) -> None:
     uploaded = services.upload()
     services.clock.advance(timedelta(minutes=1))
     await note_erasure(services, "user-1")
-    await accept.accept(services, uploaded)  # its event comes late
+    await accept.accept(services, uploaded)  # a late event
     assert await services.store.get("visit-1") is None
     await settle(services)
     assert traces(services) == []
 
 
-async def test_the_receipt_of_a_visit_outlives_the_deletion_of_its_user(
-    services: MemoryServices,
-) -> None:
+async def test_the_receipt_of_a_visit_outlives_its_user(services: MemoryServices) -> None:
     uploaded = services.upload()
     await accept.accept(services, uploaded)
     services.transcriber.finish("job-0", Transcribed(transcript()))
@@ -169,13 +161,13 @@ async def test_the_receipt_of_a_visit_outlives_the_deletion_of_its_user(
     await settle(services)
     counted = (await receipt_of(services)).counts
     await note_erasure(services, "user-1")
-    await accept.accept(services, uploaded)  # once more
+    await accept.accept(services, uploaded)  # a redelivered event
     await settle(services)
     assert (await receipt_of(services)).counts == counted
     assert traces(services) == []
 
 
-async def test_whoever_comes_back_after_their_deletion_is_served(services: MemoryServices) -> None:
+async def test_a_returning_user_is_served_after_their_deletion(services: MemoryServices) -> None:
     await note_erasure(services, "user-1")
     services.clock.advance(timedelta(minutes=1))
     new = services.upload().model_copy(update={"announced_at": services.clock.now()})
@@ -183,7 +175,7 @@ async def test_whoever_comes_back_after_their_deletion_is_served(services: Memor
     assert len(services.transcriber.orders) == 1
 
 
-async def test_a_second_deletion_shows_the_same_receipt(services: MemoryServices) -> None:
+async def test_a_second_deletion_returns_the_same_receipt(services: MemoryServices) -> None:
     await transcribed(services)
     first = await commands.delete(services, "visit-1")
     assert await commands.delete(services, "visit-1") == first
@@ -196,7 +188,7 @@ async def test_a_deleted_visit_is_not_created_again(services: MemoryServices) ->
         await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
 
 
-async def test_what_is_held_for_legal_reasons_is_not_deleted(services: MemoryServices) -> None:
+async def test_a_visit_under_legal_hold_is_not_deleted(services: MemoryServices) -> None:
     await transcribed(services)
     await commands.hold(services, "visit-1", legally=True)
     assert await refused(commands.delete(services, "visit-1")) == (RefusalCode.LEGAL_HOLD, None)
@@ -204,9 +196,7 @@ async def test_what_is_held_for_legal_reasons_is_not_deleted(services: MemorySer
     assert await commands.delete(services, "visit-1")
 
 
-async def test_the_receipt_says_nothing_of_the_visit_but_ids_and_numbers(
-    services: MemoryServices,
-) -> None:
+async def test_the_receipt_contains_only_ids_and_numbers(services: MemoryServices) -> None:
     await transcribed(services)
     await commands.change(services, "visit-1", title="cough")
     await run_tasks(services)
@@ -216,7 +206,7 @@ async def test_the_receipt_says_nothing_of_the_visit_but_ids_and_numbers(
 
 
 @pytest.mark.parametrize("user_id", USER_IDS)
-async def test_a_user_of_any_sign_in_provider_is_served_and_erased(
+async def test_users_of_any_sign_in_provider_are_served_and_erased(
     services: MemoryServices, user_id: str
 ) -> None:
     uploaded = services.upload(user_id=user_id)

@@ -1,4 +1,4 @@
-"""A user with thousands of visits has everything deleted: by the request, or by itself later."""
+"""Erasure of a user with thousands of visits: by the request, and later by the poller."""
 
 import io
 from datetime import timedelta
@@ -38,8 +38,8 @@ async def add(services: MemoryServices, visit_id: str, **fields: object) -> None
     await services.store.create(commit)
 
 
-def slowly(services: MemoryServices, monkeypatch: pytest.MonkeyPatch, each: timedelta) -> None:
-    """Every deletion takes `each` of the clock's time."""
+def slow_down(services: MemoryServices, monkeypatch: pytest.MonkeyPatch, each: timedelta) -> None:
+    """Each deletion advances the clock by `each`."""
     begin = services.deletions.begin
 
     async def begins(*args: Any, **kwargs: Any) -> None:
@@ -49,7 +49,7 @@ def slowly(services: MemoryServices, monkeypatch: pytest.MonkeyPatch, each: time
     monkeypatch.setattr(services.deletions, "begin", begins)
 
 
-async def asked_for(services: MemoryServices) -> Erasure:
+async def erase_by_request(services: MemoryServices) -> Erasure:
     await note_erasure(services, "u1")
     return await erase(services, "u1", services.clock.now() + WITHIN, asked=True)
 
@@ -70,28 +70,28 @@ async def minutes(services: MemoryServices, number: int) -> None:
         await recover.wake_due(services)
 
 
-async def test_thousands_of_visits_go_with_one_request() -> None:
+async def test_one_request_deletes_thousands_of_visits() -> None:
     services = await services_with(MANY)
-    done = await asked_for(services)
+    done = await erase_by_request(services)
     assert (len(done.deleted), done.is_complete) == (MANY, True)
     assert visits(services) == []
     kept = await receipt(services)
     assert (kept.wake_at, kept.counts["visits"]) == (None, MANY)
 
 
-async def test_the_documents_of_each_visit_go_with_its_sweep() -> None:
+async def test_the_sweep_of_each_visit_deletes_its_documents() -> None:
     services = await services_with(250)
-    await asked_for(services)
+    await erase_by_request(services)
     await minutes(services, int(SETTLED_AFTER / timedelta(minutes=1)) + 2)
     assert {path.split("/")[0] for path in services.store.documents()} == {"deletions"}
 
 
-async def test_what_a_request_has_no_time_for_goes_by_itself(
+async def test_the_poller_deletes_the_visits_that_a_request_had_no_time_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services = await services_with(600)
-    slowly(services, monkeypatch, SECOND / 5)
-    done = await asked_for(services)
+    slow_down(services, monkeypatch, SECOND / 5)
+    done = await erase_by_request(services)
     assert not done.is_complete
     assert 100 < len(done.deleted) < 200
     await minutes(services, 8)
@@ -99,17 +99,17 @@ async def test_what_a_request_has_no_time_for_goes_by_itself(
     assert (await receipt(services)).counts["visits"] == 600
 
 
-async def test_a_request_that_dies_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_poller_completes_a_dead_request(monkeypatch: pytest.MonkeyPatch) -> None:
     services = await services_with(20)
-    await note_erasure(services, "u1")  # and no more
+    await note_erasure(services, "u1")  # then the request crashes
     services.clock.advance(LEFT_TO_THE_REQUEST - SECOND)
     await recover.wake_due(services)
-    assert len(visits(services)) == 20, "the request may still be at work"
+    assert len(visits(services)) == 20, "the request may still run"
     await minutes(services, 1)
     assert visits(services) == []
 
 
-async def test_a_visit_from_after_the_request_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_visit_created_after_the_request_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     services = await services_with(20)
     await note_erasure(services, "u1")
     services.clock.advance(SECOND)
@@ -119,16 +119,16 @@ async def test_a_visit_from_after_the_request_stays(monkeypatch: pytest.MonkeyPa
     assert (await receipt(services)).completed_at
 
 
-async def test_what_is_held_stays_and_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_held_visit_stays_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     services = await services_with(150)
     await add(services, "held", legal_hold=True)
-    done = await asked_for(services)
+    done = await erase_by_request(services)
     assert (done.held, done.is_complete) == (["held"], True)
     assert visits(services) == ["held"]
 
 
 @pytest.mark.parametrize("trouble", [Transient(ErrorCode.INTERNAL_ERROR), ValueError()])
-async def test_a_visit_that_fails_keeps_no_other_and_its_turn_comes_again(
+async def test_a_failed_deletion_is_retried_and_stops_no_other(
     trouble: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = await services_with(150)
@@ -141,7 +141,7 @@ async def test_a_visit_that_fails_keeps_no_other_and_its_turn_comes_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(services.store, "get", fails)
-        done = await asked_for(services)
+        done = await erase_by_request(services)
         assert not done.is_complete
         assert visits(services) == ["v7"]
         assert (await receipt(services)).completed_at is None
@@ -150,7 +150,7 @@ async def test_a_visit_that_fails_keeps_no_other_and_its_turn_comes_again(
     assert (await receipt(services)).completed_at
 
 
-async def test_no_log_line_says_who_had_everything_deleted() -> None:
+async def test_erasure_logs_never_contain_the_user_id() -> None:
     services = await services_with(3)
     await note_erasure(services, "u1")
     logs.configure(to=(written := io.StringIO()))
@@ -161,9 +161,9 @@ async def test_no_log_line_says_who_had_everything_deleted() -> None:
     assert "u1" not in written.getvalue()
 
 
-async def test_action_items_without_their_visit_go_as_well() -> None:
+async def test_action_items_without_their_visit_are_deleted_too() -> None:
     services = await services_with(3)
-    del services.store.raw["visits/v1"]  # a backup brought back its action items alone
-    await asked_for(services)
+    del services.store.raw["visits/v1"]  # a restore brought back only its action items
+    await erase_by_request(services)
     await minutes(services, int(SETTLED_AFTER / timedelta(minutes=1)) + 2)
     assert {path.split("/")[0] for path in services.store.documents()} == {"deletions"}

@@ -1,4 +1,4 @@
-"""Evidence is an utterance of the transcript, however the model writes its id."""
+"""Evidence cites utterances of the transcript, in any spelling of their ids."""
 
 import pytest
 from hypothesis import given
@@ -50,17 +50,17 @@ FIELDS = {
         ([], []),
     ],
 )
-def test_ids_are_found_where_they_leave_one_reading(cited: list[str], meant: list[str]) -> None:
+def test_ids_are_resolved_when_they_are_unambiguous(cited: list[str], meant: list[str]) -> None:
     assert Ids(HEARD).meant_by(cited) == meant
 
 
 def test_a_statement_cites_a_bounded_number_of_utterances() -> None:
     cited = [each.id for each in LONG.utterances]
     assert Ids(LONG).meant_by(cited) == cited[:MAX_EVIDENCE]
-    assert Ids(LONG).meant_by(["u1-u60"]) == [], "that is the visit, and no evidence"
+    assert Ids(LONG).meant_by(["u1-u60"]) == [], "a citation of the whole visit is no evidence"
 
 
-def test_two_ids_that_differ_in_case_alone_are_both_found() -> None:
+def test_two_ids_that_differ_only_in_case_are_both_resolved() -> None:
     a, b = HEARD.utterances[:2]
     heard = Transcript(utterances=(a.model_copy(update={"id": "x"}), b))
     both = Transcript(
@@ -71,7 +71,7 @@ def test_two_ids_that_differ_in_case_alone_are_both_found() -> None:
 
 
 @given(st.lists(st.text(max_size=8), max_size=4))
-def test_evidence_is_always_of_the_transcript_and_named_once(cited: list[str]) -> None:
+def test_evidence_is_always_from_the_transcript_and_without_duplicates(cited: list[str]) -> None:
     meant = Ids(HEARD).meant_by(cited)
     assert HEARD.ids.issuperset(meant)
     assert len(set(meant)) == len(meant)
@@ -79,7 +79,7 @@ def test_evidence_is_always_of_the_transcript_and_named_once(cited: list[str]) -
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("evidence", [[], ["u99"], [""]])
-def test_a_statement_without_a_basis_is_left_out_and_counted(
+def test_statements_without_evidence_are_left_out_and_counted(
     field: str, evidence: list[str]
 ) -> None:
     good, bad = FIELDS[field](["u2"]), FIELDS[field](evidence)

@@ -1,4 +1,4 @@
-"""A job that was given up is not ordered in vain: it is charged once, and never adopted again."""
+"""A given-up job is charged once and never adopted again."""
 
 from datetime import timedelta
 
@@ -25,21 +25,19 @@ async def hours_pass(services: MemoryServices, hours: float) -> Visit:
     return await visit_of(services)
 
 
-async def test_another_attempt_orders_anew_after_the_last_job_hung(
-    services: MemoryServices,
-) -> None:
+async def test_a_new_attempt_orders_a_new_job_after_a_hung_one(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     failed = await hours_pass(services, 12)
     assert failed.processing_status is ProcessingStatus.FAILED
     jobs = [order.transcript_id for order in services.transcriber.orders]
-    assert list(failed.given_up_jobs) == jobs, "the last one as well"
+    assert list(failed.given_up_jobs) == jobs, "including the last one"
     await commands.retry(services, "visit-1")
     visit = await hours_pass(services, 0.5)
     assert visit.transcription
     assert visit.transcription.transcript_id not in jobs
 
 
-async def test_a_job_that_ends_after_all_is_charged_once(services: MemoryServices) -> None:
+async def test_a_given_up_job_that_ends_later_is_charged_once(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     await hours_pass(services, 12)
     (*_, last) = [order.transcript_id for order in services.transcriber.orders]
@@ -51,7 +49,7 @@ async def test_a_job_that_ends_after_all_is_charged_once(services: MemoryService
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["another file waits", "none waits"])
-async def test_the_hung_job_of_a_second_file_is_remembered(
+async def test_the_hung_job_of_a_second_file_is_recorded(
     services: MemoryServices, waits: bool
 ) -> None:
     await accept.accept(services, services.upload())

@@ -1,4 +1,4 @@
-"""A hold for a fault of the deployment keeps the visit's tries and times."""
+"""A hold for a deployment fault changes neither the visit's tries nor its deadlines."""
 
 from datetime import timedelta
 
@@ -29,20 +29,20 @@ def held(visit: Visit, *, had_lease: bool, for_fault: bool) -> Visit:
     return advance(visit, event, START).visit
 
 
-def test_a_holder_that_died_has_used_up_no_try() -> None:
-    """Its call was refused like every other; in an outage the fate of its order is unknown."""
+def test_a_crashed_worker_uses_up_a_try_in_an_outage_but_not_during_a_fault() -> None:
+    """A fault refuses every call; in an outage the outcome of the order is unknown."""
     assert held(leased(1), had_lease=False, for_fault=True).stage_tries == 0
     assert held(leased(1), had_lease=False, for_fault=False).stage_tries == 1
     assert held(leased(3), had_lease=True, for_fault=True).expired_leases == 0
     assert held(leased(4), had_lease=True, for_fault=False).expired_leases == 3
 
 
-def test_a_recording_that_is_not_opened_any_more_stays_so_after_a_fault() -> None:
+def test_a_recording_at_the_limit_of_expired_leases_stays_unopened_after_a_fault() -> None:
     for expired_leases in range(3, 6):
         assert held(leased(expired_leases + 1), had_lease=True, for_fault=True).expired_leases == 3
 
 
-def test_a_hold_is_noted_once_and_its_fault_at_each_look() -> None:
+def test_a_hold_records_its_start_once_and_its_fault_at_each_check() -> None:
     visit = held(leased(1), had_lease=True, for_fault=True)
     assert (visit.held_since, visit.fault_at) == (START, START)
     again = e.SubmissionHeld(1, LATER, had_lease=False, for_fault=True)
@@ -53,7 +53,7 @@ def test_a_hold_is_noted_once_and_its_fault_at_each_look() -> None:
     assert advance(visit, outage, LATER + timedelta(days=1)).visit.fault_at == LATER
 
 
-def test_it_looks_every_quarter_of_an_hour_however_long_it_has_waited() -> None:
+def test_a_visit_held_for_a_fault_is_checked_every_quarter_of_an_hour() -> None:
     visit = leased(1).model_copy(update={"held_since": START, "fault_at": START})
     for days in (0, 1, 30, 400):
         now = START + timedelta(days=days)

@@ -1,4 +1,4 @@
-"""Saving under contention: races are decided by the table, and nothing paid for is repeated."""
+"""Saves and leases under contention: the table decides races, and no paid call is repeated."""
 
 import asyncio
 from datetime import timedelta
@@ -22,7 +22,7 @@ CODE = ErrorCode.SUMMARY_UNAVAILABLE
 
 
 class ContestedStore(MemoryVisitStore):
-    """Somebody else is quicker `lost_races` times; the next `lost_answers` saves look lost."""
+    """Another writer wins `lost_races` times; the next `lost_answers` saves report a conflict."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,14 +44,14 @@ class ContestedStore(MemoryVisitStore):
         self.saves += 1
         if self.lost_races:
             self.lost_races -= 1
-            await self._somebody_else(commit.visit.visit_id)
+            await self._concurrent_write(commit.visit.visit_id)
         saved = await super().save(read, commit)
         if self.lost_answers:
             self.lost_answers -= 1
-            raise Conflict  # what the repeated write finds, after the answer to the first got lost
+            raise Conflict  # the answer to the write is lost, and its repetition conflicts
         return saved
 
-    async def _somebody_else(self, visit_id: str) -> None:
+    async def _concurrent_write(self, visit_id: str) -> None:
         stored = await self.get(visit_id)
         if stored is not None:
             renamed = stored.visit.model_copy(update={"title": f"Visit {self.saves}"})
@@ -94,10 +94,10 @@ def polled(services: MemoryServices) -> TranscriptionPolled:
     return TranscriptionPolled(1, services.clock.now() + timedelta(minutes=7))
 
 
-# Saving.
+# Saves.
 
 
-async def test_a_save_that_loses_races_is_decided_anew_and_keeps_what_others_wrote(
+async def test_a_save_that_loses_races_is_recomputed_and_keeps_concurrent_changes(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await transcribing(services)
@@ -108,7 +108,7 @@ async def test_a_save_that_loses_races_is_decided_anew_and_keeps_what_others_wro
     assert saved.visit.title, "the owner's own change is still there"
 
 
-async def test_a_storm_of_conflicts_ends_in_a_bounded_number_of_tries(
+async def test_the_number_of_saves_under_conflicts_is_bounded(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await transcribing(services)
@@ -118,7 +118,7 @@ async def test_a_storm_of_conflicts_ends_in_a_bounded_number_of_tries(
     assert store.saves == CONFLICTS
 
 
-async def test_a_summary_is_paid_once_however_often_its_save_loses(
+async def test_a_summary_is_paid_once_when_its_save_conflicts(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     await summarizing(services)
@@ -129,7 +129,7 @@ async def test_a_summary_is_paid_once_however_often_its_save_loses(
 
 
 @pytest.mark.parametrize("lost", range(1, 4))
-async def test_a_save_whose_answer_is_lost_is_not_recorded_twice(
+async def test_a_save_with_a_lost_answer_is_recorded_once(
     services: MemoryServices, store: ContestedStore, lost: int
 ) -> None:
     await summarizing(services)
@@ -142,7 +142,7 @@ async def test_a_save_whose_answer_is_lost_is_not_recorded_twice(
     assert len(await services.store.actions("visit-1")) == 2
 
 
-async def test_an_effect_that_went_with_a_lost_answer_is_made_up_for_later(
+async def test_the_poller_performs_an_effect_after_a_lost_answer(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     await transcribing(services)
@@ -156,19 +156,17 @@ async def test_an_effect_that_went_with_a_lost_answer_is_made_up_for_later(
     assert len(services.tasks.created) == 1
 
 
-async def test_a_task_that_cannot_be_created_does_not_undo_the_save(
-    services: MemoryServices,
-) -> None:
-    async def away(visit_id: str, attempt: int, request: int) -> None:
+async def test_a_task_that_is_not_created_does_not_undo_the_save(services: MemoryServices) -> None:
+    async def fail(visit_id: str, attempt: int, request: int) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
-    services.tasks.request_summary = away  # type: ignore[method-assign]
+    services.tasks.request_summary = fail  # type: ignore[method-assign]
     visit = (await summarizing(services)).visit
     assert visit.processing_status is ProcessingStatus.SUMMARIZING
     assert visit.wake_at
 
 
-async def test_a_visit_that_was_deleted_meanwhile_stays_deleted(
+async def test_a_concurrently_deleted_visit_stays_deleted(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await transcribing(services)
@@ -177,26 +175,26 @@ async def test_a_visit_that_was_deleted_meanwhile_stays_deleted(
     assert store.documents() == {}
 
 
-async def test_an_upload_that_finds_the_visit_ever_changing_must_come_again(
+async def test_an_upload_event_under_continuous_conflicts_must_be_redelivered(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     store.lost_races = 1_000
     with pytest.raises(Transient):
         await accept.accept(services, services.upload())
-    assert services.transcriber.orders == [], "nothing is paid without a claim"
+    assert services.transcriber.orders == [], "nothing is paid without a lease"
 
 
-# Claiming.
+# Leases.
 
 
-async def test_of_many_who_want_to_pay_one_does(services: MemoryServices) -> None:
+async def test_of_twenty_concurrent_workers_one_takes_the_lease(services: MemoryServices) -> None:
     read = await summarizing(services)
-    claims = await asyncio.gather(*(take_lease(services, read, SummaryClaimed) for _ in range(20)))
-    assert len([each for each in claims if each]) == 1
+    leases = await asyncio.gather(*(take_lease(services, read, SummaryClaimed) for _ in range(20)))
+    assert len([each for each in leases if each]) == 1
     assert (await present(services)).visit.stage_tries == 1
 
 
-async def test_our_own_claim_is_recognized_though_the_answer_was_lost(
+async def test_a_worker_knows_its_own_lease_after_a_lost_answer(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await summarizing(services)
@@ -207,7 +205,7 @@ async def test_our_own_claim_is_recognized_though_the_answer_was_lost(
     assert leased.visit.stage_tries == 1
 
 
-async def test_a_claim_that_loses_races_to_harmless_writes_is_still_taken(
+async def test_a_lease_is_taken_despite_unrelated_writes(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await summarizing(services)
@@ -215,7 +213,7 @@ async def test_a_claim_that_loses_races_to_harmless_writes_is_still_taken(
     assert await take_lease(services, read, SummaryClaimed)
 
 
-async def test_a_storm_of_conflicts_leaves_the_lease_to_a_repeated_task(
+async def test_under_continuous_conflicts_no_lease_is_taken(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await summarizing(services)
@@ -228,7 +226,7 @@ async def test_a_storm_of_conflicts_leaves_the_lease_to_a_repeated_task(
     assert visit.wake_at
 
 
-async def test_a_visit_that_was_deleted_meanwhile_cannot_be_claimed(
+async def test_a_concurrently_deleted_visit_cannot_be_leased(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await summarizing(services)
@@ -237,22 +235,22 @@ async def test_a_visit_that_was_deleted_meanwhile_cannot_be_claimed(
     assert store.documents() == {}
 
 
-async def test_a_claim_is_free_again_when_it_ends(services: MemoryServices) -> None:
+async def test_a_lease_can_be_taken_again_after_its_expiry(services: MemoryServices) -> None:
     read = await summarizing(services)
     assert await take_lease(services, read, SummaryClaimed)
     services.clock.advance(SUMMARY.work + LEASE_GRACE)
     again = await take_lease(services, await present(services), SummaryClaimed)
     assert again
-    assert again.visit.stage_tries == 2, "whoever is next looks before paying"
+    assert again.visit.stage_tries == 2, "the next worker looks for a result before it pays"
 
 
-async def test_a_finished_stage_cannot_be_claimed(services: MemoryServices) -> None:
+async def test_a_finished_stage_cannot_be_leased(services: MemoryServices) -> None:
     await summarizing(services)
     await summarize.summarize(services, "visit-1", 1)
     assert await take_lease(services, await present(services), SummaryClaimed) is None
 
 
-async def test_a_holder_whose_time_is_over_is_cancelled_before_its_claim_ends(
+async def test_work_past_its_deadline_is_cancelled_before_the_lease_expires(
     services: MemoryServices,
 ) -> None:
     leased = await take_lease(services, await summarizing(services), SummaryClaimed)
@@ -268,10 +266,10 @@ async def test_a_holder_whose_time_is_over_is_cancelled_before_its_claim_ends(
         await work()
     assert raised.value.code is CODE
     assert never.cancelled()
-    assert leased.visit.is_leased(services.clock.now()), "nobody else has begun yet"
+    assert leased.visit.is_leased(services.clock.now()), "no other worker has started yet"
 
 
-async def test_a_holder_in_time_is_left_alone(services: MemoryServices) -> None:
+async def test_work_within_its_deadline_is_not_cancelled(services: MemoryServices) -> None:
     leased = await take_lease(services, await summarizing(services), SummaryClaimed)
     assert leased
     async with within_lease(services, leased.visit, CODE):

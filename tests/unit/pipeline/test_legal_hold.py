@@ -1,4 +1,4 @@
-"""Nothing of a held visit changes or goes; what comes meanwhile waits, and follows the release."""
+"""A legal hold freezes the results of a visit; later work waits for the release."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -30,7 +30,7 @@ def services() -> MemoryServices:
 
 
 def documents(services: MemoryServices) -> dict[str, Any]:
-    """What is stored of the visit, without what a hold itself writes."""
+    """The stored results of the visit, without the fields that a hold itself writes."""
     found = services.store.documents()
     visit = found["visits/visit-1"]
     kept = {name: visit[name] for name in RESULTS}
@@ -54,14 +54,14 @@ async def completed(services: MemoryServices) -> None:
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def arrives(services: MemoryServices, uploaded: Upload) -> None:
+async def upload_now(services: MemoryServices, uploaded: Upload) -> None:
     now = services.clock.now()
     services.audio.put(uploaded.audio, tone(seconds=2), now)
     await accept.accept(services, uploaded.model_copy(update={"announced_at": now}))
 
 
 async def collected(services: MemoryServices, said: Any = SAID_LATER) -> Visit:
-    """The provider ends the newest job, and what follows has its time."""
+    """Finish the newest job at the provider and run the following stages."""
     job = services.transcriber.orders[-1].transcript_id
     services.transcriber.finish(job, Transcribed(transcript(said)))
     visit = await visit_of(services)
@@ -82,7 +82,7 @@ COMMANDS: dict[str, Callable[[MemoryServices], Awaitable[object]]] = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_a_held_visit_refuses_every_command_by_the_code_of_the_hold(
+async def test_a_visit_under_legal_hold_refuses_every_command(
     services: MemoryServices, command: str
 ) -> None:
     await completed(services)
@@ -95,14 +95,14 @@ async def test_a_held_visit_refuses_every_command_by_the_code_of_the_hold(
 
 
 @pytest.mark.parametrize("newer", [upload(generation=2), another(2)], ids=["same name", "another"])
-async def test_a_recording_that_comes_while_held_waits_and_follows_the_release(
+async def test_a_recording_uploaded_during_a_hold_is_processed_after_the_release(
     services: MemoryServices, newer: Upload
 ) -> None:
     await completed(services)
     await commands.hold(services, "visit-1", legally=True)
     before, orders = documents(services), len(services.transcriber.orders)
-    await arrives(services, newer)
-    await arrives(services, newer)
+    await upload_now(services, newer)
+    await upload_now(services, newer)
     await minutes_pass(services, 10)
     assert documents(services) == before
     assert len(services.transcriber.orders) == orders
@@ -115,13 +115,13 @@ async def test_a_recording_that_comes_while_held_waits_and_follows_the_release(
     assert SAID_LATER[0][1] in [each.text for each in await services.store.transcript("visit-1")]
 
 
-async def test_several_recordings_that_waited_are_processed_in_the_order_of_their_upload(
+async def test_several_waiting_recordings_are_processed_in_the_order_of_their_upload(
     services: MemoryServices,
 ) -> None:
     await completed(services)
     await commands.hold(services, "visit-1", legally=True)
     for number in (3, 2, 4):
-        await arrives(services, another(number))
+        await upload_now(services, another(number))
     await commands.hold(services, "visit-1", legally=False)
     for _ in range(3):
         await minutes_pass(services, 2)
@@ -135,16 +135,14 @@ async def test_several_recordings_that_waited_are_processed_in_the_order_of_thei
     assert visit.status is Status.COMPLETED
 
 
-async def test_a_first_recording_of_a_held_visit_waits_without_expiring(
-    services: MemoryServices,
-) -> None:
+async def test_a_first_recording_under_a_hold_does_not_expire(services: MemoryServices) -> None:
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     await commands.hold(services, "visit-1", legally=True)
-    assert (await visit_of(services)).wake_at is None, "it is not read every minute for months"
+    assert (await visit_of(services)).wake_at is None, "the poller does not read it"
     services.clock.advance(30 * DAY)
     await minutes_pass(services, 1)
     await retain.enforce(services)
-    await arrives(services, upload())
+    await upload_now(services, upload())
     visit = await visit_of(services)
     assert (visit.processing_status, visit.audio) == (P.PENDING, None)
     assert services.transcriber.orders == []
@@ -153,7 +151,7 @@ async def test_a_first_recording_of_a_held_visit_waits_without_expiring(
     assert (await collected(services)).status is Status.COMPLETED
 
 
-async def test_work_on_first_results_goes_on_under_a_hold(services: MemoryServices) -> None:
+async def test_the_first_results_are_completed_under_a_hold(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     await commands.hold(services, "visit-1", legally=True)
     visit = await collected(services)
@@ -161,11 +159,9 @@ async def test_work_on_first_results_goes_on_under_a_hold(services: MemoryServic
     assert visit.summary
 
 
-async def test_a_file_in_line_behind_the_first_one_waits_for_the_release(
-    services: MemoryServices,
-) -> None:
+async def test_a_second_file_waits_for_the_release(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
-    await arrives(services, another(2))
+    await upload_now(services, another(2))
     await commands.hold(services, "visit-1", legally=True)
     visit = await collected(services)
     assert (visit.status, len(visit.takes), len(visit.held_takes)) == (Status.COMPLETED, 1, 1)
@@ -176,11 +172,11 @@ async def test_a_file_in_line_behind_the_first_one_waits_for_the_release(
 
 @pytest.mark.parametrize("newer", [upload(generation=2), another(2)], ids=["same name", "another"])
 @pytest.mark.parametrize("is_done", [True, False])
-async def test_a_job_that_would_replace_results_stops_and_is_not_paid_for_again(
+async def test_a_job_that_would_replace_results_is_paid_once(
     services: MemoryServices, newer: Upload, is_done: bool
 ) -> None:
     await completed(services)
-    await arrives(services, newer)
+    await upload_now(services, newer)
     before, orders = documents(services), len(services.transcriber.orders)
     shown = before["visit"] | {"audio": None}
     await commands.hold(services, "visit-1", legally=True)
@@ -204,7 +200,7 @@ async def test_a_job_that_would_replace_results_stops_and_is_not_paid_for_again(
     assert visit.status is Status.COMPLETED
     assert SAID_LATER[0][1] in [each.text for each in await services.store.transcript("visit-1")]
     if is_done:
-        assert len(services.transcriber.orders) == orders, "its transcript was paid for"
+        assert len(services.transcriber.orders) == orders, "its transcript is already paid"
         assert visit.ledger.orders == orders
 
 
@@ -228,9 +224,7 @@ async def test_a_regenerated_summary_waits_for_the_release(services: MemoryServi
     assert visit.retry_count == held.retry_count
 
 
-async def test_a_summary_whose_worker_is_at_work_when_the_hold_comes_is_not_stored(
-    services: MemoryServices,
-) -> None:
+async def test_a_summary_under_way_is_not_stored_under_a_hold(services: MemoryServices) -> None:
     await completed(services)
     services.clock.advance(MINUTE)
     await commands.regenerate(services, "visit-1")
@@ -245,9 +239,7 @@ async def test_a_summary_whose_worker_is_at_work_when_the_hold_comes_is_not_stor
     assert documents(services) == before
 
 
-async def test_a_provisional_summary_is_neither_replaced_nor_first_shown_under_a_hold(
-    services: MemoryServices,
-) -> None:
+async def test_a_provisional_summary_is_not_replaced_under_a_hold(services: MemoryServices) -> None:
     await transcribed(services)
     services.summarizer.raises = [Held(ErrorCode.SUMMARY_UNAVAILABLE) for _ in range(50)]
     await minutes_pass(services, 30)
@@ -263,7 +255,7 @@ async def test_a_provisional_summary_is_neither_replaced_nor_first_shown_under_a
     assert (visit.source, visit.provisional) == ("model", False)
 
 
-async def test_no_provisional_summary_comes_under_a_hold(services: MemoryServices) -> None:
+async def test_no_provisional_summary_is_made_under_a_hold(services: MemoryServices) -> None:
     await transcribed(services)
     services.summarizer.raises = [Held(ErrorCode.SUMMARY_UNAVAILABLE) for _ in range(20)]
     await commands.hold(services, "visit-1", legally=True)
@@ -274,7 +266,7 @@ async def test_no_provisional_summary_comes_under_a_hold(services: MemoryService
     assert (await visit_of(services)).source == "model"
 
 
-async def test_a_provisional_summary_that_was_under_way_is_not_stored(
+async def test_a_provisional_summary_under_way_is_not_stored_under_a_hold(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -289,12 +281,12 @@ async def test_a_provisional_summary_that_was_under_way_is_not_stored(
         assert step.visit.wake_at == until
 
 
-async def test_action_items_of_replaced_words_stay_until_the_release(
+async def test_action_items_of_a_replaced_transcript_stay_until_the_release(
     services: MemoryServices,
 ) -> None:
-    """Words are replaced before the hold, and their summary is made under it."""
+    """The transcript is replaced before the hold, and its summary is made under the hold."""
     await completed(services)
-    await arrives(services, upload(generation=2))
+    await upload_now(services, upload(generation=2))
     job = services.transcriber.orders[-1].transcript_id
     services.transcriber.finish(job, Transcribed(transcript(SAID_LATER)))
     await collect.collect(services, "visit-1", (await visit_of(services)).attempt, job)
@@ -315,12 +307,10 @@ async def test_action_items_of_replaced_words_stay_until_the_release(
     assert len({each.text for each in after}) == len(after), "the same content is one item again"
 
 
-async def test_a_visit_held_by_an_earlier_release_is_not_overwritten(
-    services: MemoryServices,
-) -> None:
-    """Its field is set, its work was not stopped, and it has no mark."""
+async def test_a_hold_of_an_earlier_release_protects_the_visit(services: MemoryServices) -> None:
+    """Its field is set, but its work was not stopped and no mark of the hold exists."""
     await completed(services)
-    await arrives(services, another(2))
+    await upload_now(services, another(2))
     services.store.raw["visits/visit-1"] = {
         **services.store.raw["visits/visit-1"],
         "legalHold": True,
@@ -336,7 +326,7 @@ async def test_a_visit_held_by_an_earlier_release_is_not_overwritten(
     assert waiting.storage_path == another(2).audio.storage_path
 
 
-async def test_consent_given_under_a_hold_is_kept_and_works_after_the_release() -> None:
+async def test_consent_given_under_a_hold_takes_effect_after_the_release() -> None:
     services = MemoryServices(policy=Policy(bucket="recordings", requires_consent=True))
     await accept.accept(services, services.upload())
     await commands.hold(services, "visit-1", legally=True)
@@ -349,11 +339,11 @@ async def test_consent_given_under_a_hold_is_kept_and_works_after_the_release() 
     assert (await visit_of(services)).consent == given
 
 
-async def test_a_recording_that_waited_is_not_processed_without_consent() -> None:
+async def test_a_waiting_recording_is_not_processed_without_consent() -> None:
     services = MemoryServices(policy=Policy(bucket="recordings", requires_consent=True))
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=False)
     await commands.hold(services, "visit-1", legally=True)
-    await arrives(services, upload())
+    await upload_now(services, upload())
     await commands.hold(services, "visit-1", legally=False)
     await minutes_pass(services, 5)
     visit = await visit_of(services)
@@ -365,7 +355,7 @@ async def test_a_recording_that_waited_is_not_processed_without_consent() -> Non
     assert (await collected(services)).status is Status.COMPLETED
 
 
-async def test_the_object_hold_comes_and_goes_with_the_visits(services: MemoryServices) -> None:
+async def test_an_object_hold_starts_and_ends_with_the_legal_hold(services: MemoryServices) -> None:
     await completed(services)
     key = (upload().audio.storage_path, 1)
     await commands.hold(services, "visit-1", legally=True)
@@ -377,18 +367,16 @@ async def test_the_object_hold_comes_and_goes_with_the_visits(services: MemorySe
     assert services.audio.held == set()
 
 
-async def test_the_hourly_run_sets_an_object_hold_that_is_missing(services: MemoryServices) -> None:
+async def test_the_hourly_run_sets_a_missing_object_hold(services: MemoryServices) -> None:
     await completed(services)
     await commands.hold(services, "visit-1", legally=True)
-    services.audio.held = set()  # its command broke off between the visit and the bucket
+    services.audio.held = set()  # the command failed between the visit and the bucket
     services.clock.advance(services.policy.audio_retention + DAY)
     await retain.enforce(services)
     assert services.audio.held == {(upload().audio.storage_path, 1)}
 
 
-async def test_a_hold_that_comes_while_a_recording_is_erased_keeps_it(
-    services: MemoryServices,
-) -> None:
+async def test_a_hold_set_during_an_erasure_keeps_the_recording(services: MemoryServices) -> None:
     await completed(services)
     services.clock.advance(services.policy.audio_retention + DAY)
     erase = services.audio.erase
@@ -404,7 +392,7 @@ async def test_a_hold_that_comes_while_a_recording_is_erased_keeps_it(
     assert (await visit_of(services)).audio_erased_at is None
 
 
-async def test_a_recording_announced_while_the_hold_ends_is_under_no_object_hold(
+async def test_a_recording_announced_during_the_release_gets_no_object_hold(
     services: MemoryServices,
 ) -> None:
     """Otherwise retention could never erase it."""
@@ -418,19 +406,19 @@ async def test_a_recording_announced_while_the_hold_ends_is_under_no_object_hold
         return await hold(*args, **more)
 
     services.audio.hold = released_meanwhile  # type: ignore[method-assign]
-    await arrives(services, another(2))
+    await upload_now(services, another(2))
     assert services.audio.held == set()
     assert (await visit_of(services)).processing_status is not P.COMPLETED
 
 
-async def test_a_release_that_breaks_off_leaves_the_visit_held(services: MemoryServices) -> None:
+async def test_a_failed_release_leaves_the_visit_under_hold(services: MemoryServices) -> None:
     await completed(services)
     await commands.hold(services, "visit-1", legally=True)
 
-    async def not_now(*args: Any, **more: Any) -> int:
+    async def unavailable(*args: Any, **more: Any) -> int:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
-    services.audio.hold = not_now  # type: ignore[method-assign]
+    services.audio.hold = unavailable  # type: ignore[method-assign]
     with pytest.raises(Transient):
         await commands.hold(services, "visit-1", legally=False)
     assert (await visit_of(services)).legal_hold

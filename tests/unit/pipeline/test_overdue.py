@@ -1,4 +1,4 @@
-"""A visit that takes longer than expected says so in its document, where listeners see it."""
+"""A visit that takes longer than expected is marked in its document, where listeners see it."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -20,7 +20,7 @@ async def at_the_provider(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
 
 
-async def in_line(services: MemoryServices) -> None:
+async def in_the_fair_queue(services: MemoryServices) -> None:
     services.cap = Cap(1, 1)
     await accept.accept(services, services.upload("visit-0"))
     await accept.accept(services, services.upload())
@@ -35,15 +35,17 @@ async def held(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     wake_at = (await visit_of(services)).wake_at
     assert wake_at is not None
-    assert wake_at - services.clock.now() > LONG, "nothing else happens to it meanwhile"
+    assert wake_at - services.clock.now() > LONG, "no other wake-up comes before"
 
 
 async def with_a_backlog_of_summaries(services: MemoryServices) -> None:
     await transcribed(services)
 
 
-@pytest.mark.parametrize("wait", [at_the_provider, in_line, held, with_a_backlog_of_summaries])
-async def test_a_delay_is_written_into_the_visit_whatever_it_waits_for(
+@pytest.mark.parametrize(
+    "wait", [at_the_provider, in_the_fair_queue, held, with_a_backlog_of_summaries]
+)
+async def test_a_delay_is_recorded_for_every_kind_of_wait(
     wait: Callable[[MemoryServices], Awaitable[None]],
 ) -> None:
     services = MemoryServices()
@@ -56,12 +58,12 @@ async def test_a_delay_is_written_into_the_visit_whatever_it_waits_for(
     await recover.wake_due(services)
     after = await visit_of(services)
     assert after.taking_longer_than_expected
-    assert after.overdue_at is None, "it is noted once"
+    assert after.overdue_at is None, "the delay is recorded once"
     assert after.wake_at is not None
     assert (after.processing_status, after.lease) == (before.processing_status, before.lease)
 
 
-async def test_the_end_of_a_visit_ends_its_delay() -> None:
+async def test_the_completion_of_a_visit_clears_its_delay() -> None:
     services = MemoryServices()
     await transcribed(services)
     services.clock.advance(LONG)
@@ -73,7 +75,7 @@ async def test_the_end_of_a_visit_ends_its_delay() -> None:
     assert (visit.taking_longer_than_expected, visit.overdue_at) == (False, None)
 
 
-async def test_another_attempt_has_a_time_of_its_own() -> None:
+async def test_a_new_attempt_gets_a_new_overdue_time() -> None:
     services = MemoryServices()
     await transcribed(services)
     await run_tasks(services)
@@ -84,7 +86,7 @@ async def test_another_attempt_has_a_time_of_its_own() -> None:
     assert visit.overdue_at == services.clock.now() + LONG
 
 
-async def test_a_visit_that_waits_for_its_recording_is_not_late() -> None:
+async def test_a_visit_that_waits_for_its_recording_is_not_overdue() -> None:
     services = MemoryServices()
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     services.clock.advance(LONG)
@@ -92,7 +94,7 @@ async def test_a_visit_that_waits_for_its_recording_is_not_late() -> None:
     assert not (await visit_of(services)).taking_longer_than_expected
 
 
-async def test_a_worker_that_holds_the_visit_goes_on_when_the_delay_is_noted() -> None:
+async def test_a_worker_with_a_lease_continues_when_the_delay_is_recorded() -> None:
     services = MemoryServices()
     await transcribed(services)
     services.refusals[Stage.SUMMARY] = Held(ErrorCode.SUMMARY_UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""A recording that ends the process which opens it: it takes nobody along, and comes to an end."""
+"""Poison-pill isolation: a recording that kills its process harms no other visit."""
 
 import asyncio
 from datetime import timedelta
@@ -16,11 +16,11 @@ from tests.support.permits import minute_passes, provider_of, services_with, upl
 from tests.support.services import MemoryServices
 from tests.support.visits import visit_of
 
-CLAIM_ENDS = timedelta(minutes=2)
+LEASE_EXPIRES = timedelta(minutes=2)
 
 
 class Killed(BaseException):
-    """What a process that is gone does not go on with."""
+    """The process was killed."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def services() -> MemoryServices:
 
 
 class Opening:
-    """Who opens a recording, and who else does at that moment."""
+    """Records each opened visit, with the number of recordings open at that moment."""
 
     def __init__(self, services: MemoryServices, *, poison: str) -> None:
         self.opened: list[tuple[str, int]] = []
@@ -55,7 +55,7 @@ async def killed_while_opening(services: MemoryServices, visit_id: str) -> None:
         await accept.accept(services, services.upload(visit_id))
 
 
-async def test_whose_holder_died_is_opened_last_and_alone(services: MemoryServices) -> None:
+async def test_a_visit_with_an_expired_lease_runs_last_and_alone(services: MemoryServices) -> None:
     opening = Opening(services, poison="poison")
     services.audio.measure = opening.measure  # type: ignore[method-assign]
     submit, services.transcriber.submit = services.transcriber.submit, is_down  # type: ignore[method-assign]
@@ -64,7 +64,7 @@ async def test_whose_holder_died_is_opened_last_and_alone(services: MemoryServic
         await accept.accept(services, services.upload(f"innocent-{n}"))
     services.transcriber.submit = submit  # type: ignore[method-assign]
     opening.opened.clear()
-    services.clock.advance(CLAIM_ENDS)
+    services.clock.advance(LEASE_EXPIRES)
     with pytest.raises(Killed):
         await recover.wake_due(services)
     assert opening.opened == [("innocent-1", 1), ("innocent-2", 2), ("poison", 1)]
@@ -73,9 +73,7 @@ async def test_whose_holder_died_is_opened_last_and_alone(services: MemoryServic
         assert visit.processing_status is ProcessingStatus.TRANSCRIBING
 
 
-async def test_a_line_that_cannot_be_called_keeps_no_suspect_from_its_turn(
-    services: MemoryServices,
-) -> None:
+async def test_suspects_run_while_the_fair_queue_is_unavailable(services: MemoryServices) -> None:
     opening = Opening(services, poison="visit-1")
     measure, services.audio.measure = services.audio.measure, opening.measure  # type: ignore[method-assign]
     await killed_while_opening(services, "visit-1")
@@ -85,7 +83,7 @@ async def test_a_line_that_cannot_be_called_keeps_no_suspect_from_its_turn(
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
     services.admission.admit_waiting = unavailable  # type: ignore[method-assign]
-    services.clock.advance(CLAIM_ENDS)
+    services.clock.advance(LEASE_EXPIRES)
     with pytest.raises(Transient):
         await recover.wake_due(services)
     visit = await visit_of(services, "visit-1")
@@ -96,16 +94,18 @@ async def is_down(audio_url: str, *, visit_id: str, attempt: int) -> str:
     raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
 
-async def test_after_three_deaths_it_is_ordered_unopened(services: MemoryServices) -> None:
-    """The provider may well be able to read it."""
+async def test_a_recording_is_ordered_unopened_after_three_crashes(
+    services: MemoryServices,
+) -> None:
+    """The provider may be able to read it."""
     opening = Opening(services, poison="poison")
     services.audio.measure = opening.measure  # type: ignore[method-assign]
     await killed_while_opening(services, "poison")
     for _ in range(MAX_TRIES - 1):
-        services.clock.advance(CLAIM_ENDS)
+        services.clock.advance(LEASE_EXPIRES)
         with pytest.raises(Killed):
             await recover.wake_due(services)
-    services.clock.advance(CLAIM_ENDS)
+    services.clock.advance(LEASE_EXPIRES)
     await recover.wake_due(services)
     assert len(opening.opened) == MAX_TRIES
     visit = await visit_of(services, "poison")
@@ -113,30 +113,28 @@ async def test_after_three_deaths_it_is_ordered_unopened(services: MemoryService
     assert (visit.expired_leases, len(services.transcriber.orders)) == (0, 1)
 
 
-async def test_whoever_goes_on_dying_is_given_up_and_an_operator_is_told(
-    services: MemoryServices,
-) -> None:
-    async def dies(audio_url: str, *, visit_id: str, attempt: int) -> str:
+async def test_a_submission_that_keeps_crashing_is_a_dead_letter(services: MemoryServices) -> None:
+    async def killed(audio_url: str, *, visit_id: str, attempt: int) -> str:
         raise Killed
 
-    services.transcriber.submit = dies  # type: ignore[method-assign]
+    services.transcriber.submit = killed  # type: ignore[method-assign]
     await killed_while_opening(services, "visit-1")
     for _ in range(pipeline.MAX_EXPIRED_LEASES):
-        services.clock.advance(CLAIM_ENDS)
+        services.clock.advance(LEASE_EXPIRES)
         with pytest.raises(Killed):
             await recover.wake_due(services)
-    services.clock.advance(CLAIM_ENDS)
+    services.clock.advance(LEASE_EXPIRES)
     await recover.wake_due(services)
     letter = await services.store.dead_letter("visit-1")
     assert letter
     assert letter.code is ErrorCode.TRANSCRIPTION_UNAVAILABLE
-    assert letter.tries == pipeline.MAX_EXPIRED_LEASES + 2, "the deaths, and who gave it up"
+    assert letter.tries == pipeline.MAX_EXPIRED_LEASES + 2, (
+        "the expired leases, and the lease that gives up"
+    )
 
 
-async def test_a_job_is_adopted_whatever_has_become_of_its_recording(
-    services: MemoryServices,
-) -> None:
-    """It was replaced, or cannot be read, and its job runs all the same."""
+async def test_a_job_is_adopted_after_its_recording_is_gone(services: MemoryServices) -> None:
+    """The job of a replaced or unreadable recording still runs."""
     opening = Opening(services, poison="visit-1")
     measure, services.audio.measure = services.audio.measure, opening.measure  # type: ignore[method-assign]
     await killed_while_opening(services, "visit-1")
@@ -146,7 +144,7 @@ async def test_a_job_is_adopted_whatever_has_become_of_its_recording(
     url = await services.audio.signed_url(audio, timedelta(hours=1))
     ordered = await services.transcriber.submit(url, visit_id="visit-1", attempt=1)
     await services.audio.erase(audio.bucket, "visits/")
-    services.clock.advance(CLAIM_ENDS)
+    services.clock.advance(LEASE_EXPIRES)
     await recover.wake_due(services)
     visit = await visit_of(services, "visit-1")
     assert visit.processing_status is ProcessingStatus.TRANSCRIBING
@@ -154,23 +152,23 @@ async def test_a_job_is_adopted_whatever_has_become_of_its_recording(
     assert visit.transcription.transcript_id == ordered
 
 
-def measuring_dies(services: MemoryServices) -> list[Audio]:
-    """Have each measuring process crash; the recordings that were opened."""
+def crash_measuring(services: MemoryServices) -> list[Audio]:
+    """Make each measuring process crash; returns the list of opened recordings."""
     opened: list[Audio] = []
 
-    async def dies(audio: Audio) -> Audio:
+    async def crash(audio: Audio) -> Audio:
         opened.append(audio)
         raise MeasuringDied(ErrorCode.INTERNAL_ERROR)
 
-    services.audio.measure = dies  # type: ignore[method-assign]
+    services.audio.measure = crash  # type: ignore[method-assign]
     return opened
 
 
-async def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_unopened_too(
+async def test_a_recording_that_crashes_its_measuring_process_is_ordered_unopened(
     services: MemoryServices,
 ) -> None:
-    """The worker lives on: it puts the visit aside, and after three deaths opens it no more."""
-    opened = measuring_dies(services)
+    """The worker survives and defers the visit; after three crashes it does not open it."""
+    opened = crash_measuring(services)
     await accept.accept(services, services.upload())
     for expired_leases in range(1, MAX_TRIES + 1):
         visit = await visit_of(services)
@@ -187,10 +185,10 @@ async def test_a_recording_that_kills_the_process_that_measures_it_is_ordered_un
     assert (len(opened), len(services.transcriber.orders)) == (MAX_TRIES, 1)
 
 
-async def test_a_poisonous_recording_stays_unopened_after_a_wait_in_line() -> None:
+async def test_a_poison_recording_stays_unopened_after_a_wait_in_the_fair_queue() -> None:
     services = services_with(1)
     await upload(services, "bob-1")
-    opened = measuring_dies(services)
+    opened = crash_measuring(services)
     await upload(services, "ann-1")
     for _ in range(30):
         await minute_passes(services, finish=())

@@ -1,4 +1,4 @@
-"""Bucket, provider and store are compared; what got lost is found."""
+"""Reconciliation compares bucket, provider and store, and finds losses."""
 
 from datetime import timedelta
 
@@ -24,9 +24,7 @@ def put(services: MemoryServices, visit_id: str) -> None:
     services.audio.put(upload(visit_id).audio, tone(seconds=2), at=services.clock.now())
 
 
-async def test_a_recording_whose_event_was_lost_is_processed_all_the_same(
-    services: MemoryServices,
-) -> None:
+async def test_a_recording_with_a_lost_upload_event_is_processed(services: MemoryServices) -> None:
     put(services, "visit-1")
     services.clock.advance(26 * HOURS)
     assert await reconcile.reconcile(services) == {"recordings_without_a_visit": 1}
@@ -34,9 +32,7 @@ async def test_a_recording_whose_event_was_lost_is_processed_all_the_same(
     assert await reconcile.reconcile(services) == {}, "it has a visit now"
 
 
-async def test_a_visit_that_still_waits_for_its_event_gets_its_recording(
-    services: MemoryServices,
-) -> None:
+async def test_a_visit_gets_its_recording_despite_a_lost_event(services: MemoryServices) -> None:
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     put(services, "visit-1")
     services.clock.advance(2 * HOURS)
@@ -44,14 +40,14 @@ async def test_a_visit_that_still_waits_for_its_event_gets_its_recording(
     assert len(services.transcriber.orders) == 1
 
 
-async def test_what_has_just_arrived_is_left_to_its_event(services: MemoryServices) -> None:
+async def test_a_recent_recording_is_left_to_its_upload_event(services: MemoryServices) -> None:
     put(services, "visit-1")
     services.clock.advance(timedelta(minutes=59))
     assert await reconcile.reconcile(services) == {}
     assert services.transcriber.orders == []
 
 
-async def test_a_visit_whose_recording_is_gone_is_reported(services: MemoryServices) -> None:
+async def test_a_visit_without_its_recording_is_reported(services: MemoryServices) -> None:
     await transcribed(services)
     await run_tasks(services)
     await services.audio.erase("recordings", "visits/user-1/visit-1/")
@@ -59,7 +55,7 @@ async def test_a_visit_whose_recording_is_gone_is_reported(services: MemoryServi
     assert await reconcile.reconcile(services) == {"visits_without_their_recording": 1}
 
 
-async def test_a_recording_that_retention_erased_is_not_missed(services: MemoryServices) -> None:
+async def test_a_recording_erased_by_retention_is_not_reported(services: MemoryServices) -> None:
     put(services, "visit-1")
     await transcribed(services)
     await run_tasks(services)
@@ -67,43 +63,41 @@ async def test_a_recording_that_retention_erased_is_not_missed(services: MemoryS
     assert await reconcile.reconcile(services) == {}
     stored = await services.store.get("visit-1")
     assert stored
-    await commands._command(  # as retention.py does
-        services, "visit-1", lambda v, now: reconciliation_edit(now)
+    await commands._command(  # as pipeline/retain.py does
+        services, "visit-1", lambda v, now: recording_erased(now)
     )
     await services.audio.erase("recordings", "visits/user-1/visit-1/")
     assert await reconcile.reconcile(services) == {}
 
 
-def reconciliation_edit(now: object) -> object:
+def recording_erased(now: object) -> object:
     from lumimd.domain import events
 
     return events.VisitEdited(None, {"audio_erased_at": now})
 
 
-async def test_a_copy_that_the_provider_kept_is_deleted_once_its_transcript_is_stored(
+async def test_the_providers_copy_is_deleted_an_hour_after_its_transcript_is_stored(
     services: MemoryServices,
 ) -> None:
-    forgetting = services.transcriber.delete
+    delete = services.transcriber.delete
 
-    async def not_now(transcript_id: str) -> bool:
+    async def unavailable(transcript_id: str) -> bool:
         from lumimd.domain.errors import ErrorCode, Transient
 
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
-    services.transcriber.delete = not_now  # type: ignore[method-assign]
+    services.transcriber.delete = unavailable  # type: ignore[method-assign]
     put(services, "visit-1")
     await transcribed(services)
-    services.transcriber.delete = forgetting  # type: ignore[method-assign]
+    services.transcriber.delete = delete  # type: ignore[method-assign]
     services.clock.advance(HOURS - timedelta(seconds=1))
-    assert await reconcile.reconcile(services) == {}, "somebody may be looking for it"
+    assert await reconcile.reconcile(services) == {}, "a worker may still look for it"
     services.clock.advance(timedelta(seconds=1))
     assert await reconcile.reconcile(services) == {"provider_copies_deleted": 1}
     assert services.transcriber.orders[0].is_deleted
 
 
-async def test_the_job_of_a_cancelled_visit_goes_when_nobody_looks_for_it_any_more(
-    services: MemoryServices,
-) -> None:
+async def test_a_cancelled_visits_job_is_deleted_after_an_hour(services: MemoryServices) -> None:
     put(services, "visit-1")
     await accept.accept(services, services.upload())
     await commands.cancel(services, "visit-1")
@@ -113,7 +107,7 @@ async def test_the_job_of_a_cancelled_visit_goes_when_nobody_looks_for_it_any_mo
     assert await reconcile.reconcile(services) == {"provider_copies_deleted": 1}
 
 
-async def test_the_job_of_a_deleted_visit_is_for_its_own_sweep_to_delete(
+async def test_the_job_of_a_deleted_visit_is_left_to_the_sweep_of_the_deletion(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
@@ -124,7 +118,7 @@ async def test_the_job_of_a_deleted_visit_is_for_its_own_sweep_to_delete(
     assert traces(services) == []
 
 
-async def test_a_job_that_a_visit_still_waits_for_is_left_alone(services: MemoryServices) -> None:
+async def test_a_job_with_a_waiting_visit_is_not_deleted(services: MemoryServices) -> None:
     put(services, "visit-1")
     await accept.accept(services, services.upload())
     services.transcriber.finish("job-0", Transcribed(transcript()))
@@ -135,7 +129,7 @@ async def test_a_job_that_a_visit_still_waits_for_is_left_alone(services: Memory
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_a_job_that_no_visit_knows_is_reported_and_deleted(services: MemoryServices) -> None:
+async def test_a_job_without_a_visit_is_reported_and_deleted(services: MemoryServices) -> None:
     audio = upload("visit-9").audio
     url = await services.audio.signed_url(audio, HOURS)
     job = await services.transcriber.submit(url, visit_id="visit-9", attempt=1)
@@ -144,7 +138,7 @@ async def test_a_job_that_no_visit_knows_is_reported_and_deleted(services: Memor
     assert found == {"jobs_without_a_visit": 1, "provider_copies_deleted": 1}
 
 
-async def test_somebody_elses_jobs_are_not_ours_to_delete(services: MemoryServices) -> None:
+async def test_jobs_of_other_applications_are_not_deleted(services: MemoryServices) -> None:
     job = await services.transcriber.submit(
         "https://elsewhere.invalid/talk.mp3", visit_id="x", attempt=1
     )
@@ -153,7 +147,7 @@ async def test_somebody_elses_jobs_are_not_ours_to_delete(services: MemoryServic
     assert not services.transcriber.orders[0].is_deleted
 
 
-async def test_a_recording_of_a_deleted_visit_goes(services: MemoryServices) -> None:
+async def test_a_recording_of_a_deleted_visit_is_erased(services: MemoryServices) -> None:
     await transcribed(services)
     await commands.delete(services, "visit-1")
     await settle(services)

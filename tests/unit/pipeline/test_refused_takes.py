@@ -1,4 +1,4 @@
-"""A file that brings nothing to a visit of several files takes nothing away."""
+"""A refused file leaves the results of the other files of its visit unchanged."""
 
 from datetime import timedelta
 
@@ -26,18 +26,18 @@ BAD = {
 
 
 @pytest.mark.parametrize("again", [another(2), upload(generation=7)], ids=["new path", "same path"])
-@pytest.mark.parametrize("what", BAD)
-async def test_a_bad_file_never_damages_a_completed_visit(
-    services: MemoryServices, again: Upload, what: str
+@pytest.mark.parametrize("kind", BAD)
+async def test_a_bad_file_never_changes_existing_results(
+    services: MemoryServices, again: Upload, kind: str
 ) -> None:
     before = await completed(services)
-    told = await services.store.transcript("visit-1")
-    content, code = BAD[what]
+    stored = await services.store.transcript("visit-1")
+    content, code = BAD[kind]
     await accept(services, again, content)
     await minutes_pass(services, 3)
     after = await visit_of(services)
     assert shown(after) == shown(before)
-    assert await services.store.transcript("visit-1") == told
+    assert await services.store.transcript("visit-1") == stored
     assert [action.action_id for action in await services.store.actions("visit-1")] == list(
         before.action_ids
     )
@@ -45,12 +45,12 @@ async def test_a_bad_file_never_damages_a_completed_visit(
     assert (refused.code, refused.storage_path) == (code, again.audio.storage_path)
     assert refused.message
     assert services.summarizer.calls == 1, "no new summary"
-    await accept(services, again, content)  # its event once more
+    await accept(services, again, content)  # a redelivered event
     assert (await visit_of(services)).refused_takes == (refused,)
 
 
 @pytest.mark.parametrize("size", [0, 6 * 1024**3])
-async def test_an_empty_or_huge_file_is_refused_beside_the_results(
+async def test_an_empty_or_huge_file_is_refused_without_an_order(
     services: MemoryServices, size: int
 ) -> None:
     before = await completed(services)
@@ -65,20 +65,18 @@ async def test_an_empty_or_huge_file_is_refused_beside_the_results(
     "state",
     [Failed(ErrorCode.AUDIO_UNREADABLE, is_transient=False), Transcribed(transcript([("A", " ")]))],
 )
-async def test_a_file_that_the_provider_refuses_leaves_the_results(
+async def test_a_file_refused_by_the_provider_leaves_the_results(
     services: MemoryServices, state: Transcribed | Failed
 ) -> None:
     before = await completed(services)
     await accept(services, another(2))
-    assert (await visit_of(services)).summary == before.summary, "shown while it is transcribed"
+    assert (await visit_of(services)).summary == before.summary, "visible during the transcription"
     after = await finish(services, state)
     assert shown(after) == shown(before)
     assert len(after.refused_takes) == 1
 
 
-async def test_a_retryable_failure_of_a_file_stays_open_for_a_retry(
-    services: MemoryServices,
-) -> None:
+async def test_a_file_with_a_retryable_failure_can_be_retried(services: MemoryServices) -> None:
     before = await completed(services)
     late = another(2).model_copy(update={"announced_at": START - timedelta(days=1)})
     await accept(services, late)
@@ -93,9 +91,7 @@ async def test_a_retryable_failure_of_a_file_stays_open_for_a_retry(
     assert (after.status, after.refused_takes) == (Status.COMPLETED, ())
 
 
-async def test_cancelling_the_second_file_keeps_the_results_of_the_first(
-    services: MemoryServices,
-) -> None:
+async def test_cancelling_a_later_file_keeps_existing_results(services: MemoryServices) -> None:
     before = await completed(services)
     await accept(services, another(2))
     await accept(services, another(3))

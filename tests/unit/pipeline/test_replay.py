@@ -1,4 +1,4 @@
-"""How a visit begins again where it failed, and how one is cancelled while somebody is at work."""
+"""A retry resumes a visit at the failed stage; a cancellation also stops work under way."""
 
 import pytest
 
@@ -15,9 +15,7 @@ def services() -> MemoryServices:
     return MemoryServices()
 
 
-async def test_a_replay_begins_at_the_summary_and_transcribes_nothing(
-    services: MemoryServices,
-) -> None:
+async def test_a_retry_of_the_summary_orders_no_transcript(services: MemoryServices) -> None:
     await transcribed(services)
     services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_TRUNCATED)]
     services.fallback = NothingToSay()
@@ -32,7 +30,7 @@ async def test_a_replay_begins_at_the_summary_and_transcribes_nothing(
     assert len(services.transcriber.orders) == 1
 
 
-async def test_a_replay_without_a_transcript_looks_before_it_orders(
+async def test_a_retry_without_a_transcript_looks_for_a_job_before_it_orders(
     services: MemoryServices,
 ) -> None:
     working = services.transcriber.submit
@@ -77,7 +75,7 @@ async def test_a_second_click_on_retry_changes_nothing(
     assert (await visit_of(services)).retry_count == 1
 
 
-async def test_a_cancelled_visit_costs_nothing_more(services: MemoryServices) -> None:
+async def test_a_cancelled_visit_makes_no_further_paid_call(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     await commands.cancel(services, "visit-1")
     services.transcriber.finish("job-0", Transcribed(transcript()))
@@ -88,9 +86,7 @@ async def test_a_cancelled_visit_costs_nothing_more(services: MemoryServices) ->
     assert services.summarizer.calls == 0
 
 
-async def test_a_cancelled_visit_is_not_completed_by_a_summary_that_was_under_way(
-    services: MemoryServices,
-) -> None:
+async def test_a_summary_under_way_completes_no_cancelled_visit(services: MemoryServices) -> None:
     await transcribed(services)
     working = services.summarizer.summarize
 

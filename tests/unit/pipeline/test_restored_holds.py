@@ -1,4 +1,4 @@
-"""A held visit that a backup brings back from before its hold is held all the same."""
+"""A visit restored from a backup that is older than its legal hold is still under hold."""
 
 import copy
 from datetime import timedelta
@@ -24,7 +24,7 @@ def made(**policy: object) -> OperatedServices:
 
 
 async def restored(services: MemoryServices) -> None:
-    """The mark of the hold is there, and the field of the visit is not set."""
+    """The mark of the hold exists, but the field of the visit is not set."""
     await transcribed(services)
     await run_tasks(services)
     before = copy.deepcopy(services.store.raw["visits/visit-1"])
@@ -34,7 +34,7 @@ async def restored(services: MemoryServices) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_it_refuses_every_command(command: str) -> None:
+async def test_a_restored_visit_under_hold_refuses_every_command(command: str) -> None:
     services = made()
     await restored(services)
     before = documents(services)
@@ -45,7 +45,7 @@ async def test_it_refuses_every_command(command: str) -> None:
 
 
 @pytest.mark.parametrize("begin", From)
-async def test_it_refuses_an_operators_rerun(begin: From) -> None:
+async def test_a_restored_visit_under_hold_refuses_an_operators_rerun(begin: From) -> None:
     services = made()
     await restored(services)
     with pytest.raises(Refused) as refused:
@@ -53,7 +53,7 @@ async def test_it_refuses_an_operators_rerun(begin: From) -> None:
     assert refused.value.code is RefusalCode.LEGAL_HOLD
 
 
-async def test_a_recording_that_comes_for_it_waits_for_the_release() -> None:
+async def test_a_recording_for_a_restored_visit_under_hold_waits_for_the_release() -> None:
     services = made()
     await restored(services)
     newer, before = another(2), documents(services)
@@ -64,7 +64,7 @@ async def test_a_recording_that_comes_for_it_waits_for_the_release() -> None:
     assert documents(services) == before
 
 
-async def test_retention_erases_and_deletes_nothing_of_it() -> None:
+async def test_retention_deletes_nothing_of_a_restored_visit_under_hold() -> None:
     services = made(transcript_retention=timedelta(days=60))
     await restored(services)
     before = documents(services)
@@ -75,8 +75,8 @@ async def test_retention_erases_and_deletes_nothing_of_it() -> None:
     assert len(services.audio.held) == 1
 
 
-async def test_an_object_hold_that_outlived_its_release_keeps_no_recording_for_ever() -> None:
-    """A run of retention had read the visit as held, and the release came before its call."""
+async def test_a_stale_object_hold_delays_the_erasure_by_one_run() -> None:
+    """A retention run read the visit as held; the release came before its call to the bucket."""
     services = made()
     await transcribed(services)
     await run_tasks(services)
@@ -87,7 +87,7 @@ async def test_an_object_hold_that_outlived_its_release_keeps_no_recording_for_e
     assert (await retain.enforce(services))["recordings_erased"] == 1
 
 
-async def test_retention_protects_no_recording_of_a_visit_that_was_released_meanwhile(
+async def test_retention_sets_no_object_hold_for_a_visit_released_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services = made()
@@ -97,12 +97,12 @@ async def test_retention_protects_no_recording_of_a_visit_that_was_released_mean
     services.clock.advance(YEAR)
     with_audio = services.retention_queries.with_audio
 
-    async def as_read_before(*asked: object) -> object:
+    async def released_after_the_read(*asked: object) -> object:
         page = await with_audio(*asked)  # type: ignore[arg-type]
         if page.items:
             await commands.hold(services, "visit-1", legally=False)
         return page
 
-    monkeypatch.setattr(services.retention_queries, "with_audio", as_read_before)
+    monkeypatch.setattr(services.retention_queries, "with_audio", released_after_the_read)
     await retain.enforce(services)
     assert services.audio.held == set()

@@ -1,4 +1,4 @@
-"""A backup brings back what was deleted; it can be deleted again, in whatever part it came back."""
+"""A deleted visit that a backup restores, whole or in part, can be deleted again."""
 
 import copy
 from collections.abc import Callable
@@ -37,15 +37,15 @@ def made(**policy: object) -> MemoryServices:
     return MemoryServices(policy=Policy(bucket="recordings", requires_consent=False, **policy))  # type: ignore[arg-type]
 
 
-async def a_backup(services: MemoryServices) -> dict[str, dict[str, object]]:
-    """Of a complete visit, which is there."""
+async def take_backup(services: MemoryServices) -> dict[str, dict[str, object]]:
+    """Complete a visit and copy its documents."""
     await transcribed(services)
     await run_tasks(services)
     return {path: copy.deepcopy(document) for path, document in services.store.raw.items()}
 
 
 def restore(services: MemoryServices, backup: dict[str, dict[str, object]], *kinds: str) -> None:
-    """An import writes documents as they were; receipts and holds are not among them."""
+    """Import documents of the backup; it contains neither receipts nor holds."""
     for path, document in backup.items():
         if any(OF_THE_VISIT[kind](path) for kind in kinds or OF_THE_VISIT):
             services.store.raw[path] = copy.deepcopy(document)
@@ -72,7 +72,7 @@ async def receipt(services: MemoryServices) -> Deletion:
 async def test_a_restored_visit_is_deleted_again_and_counted_in_the_same_receipt(
     services: MemoryServices,
 ) -> None:
-    backup = await a_backup(services)
+    backup = await take_backup(services)
     await commands.delete(services, "visit-1")
     await swept(services)
     once = await receipt(services)
@@ -95,12 +95,12 @@ async def test_a_restored_visit_is_deleted_again_and_counted_in_the_same_receipt
     first_swept=st.booleans(),
     recording=st.booleans(),
 )
-async def test_whatever_comes_back_goes_again(
+async def test_every_restored_part_is_deleted_again(
     kinds: set[str], first_swept: bool, recording: bool
 ) -> None:
     """Also before the first deletion is complete, and with or without the visit's document."""
     services = made()
-    backup = await a_backup(services)
+    backup = await take_backup(services)
     await commands.delete(services, "visit-1")
     if first_swept:
         await swept(services)
@@ -118,10 +118,10 @@ async def test_whatever_comes_back_goes_again(
     assert not await delete_remains(services, "visit-1", "user-1")
 
 
-async def test_a_visit_restored_before_the_first_sweep_goes_with_that_sweep(
+async def test_a_visit_restored_before_the_first_sweep_is_deleted_by_that_sweep(
     services: MemoryServices,
 ) -> None:
-    backup = await a_backup(services)
+    backup = await take_backup(services)
     await commands.delete(services, "visit-1")
     restore(services, backup)
     await swept(services)
@@ -129,10 +129,10 @@ async def test_a_visit_restored_before_the_first_sweep_goes_with_that_sweep(
     assert (await receipt(services)).completed_at
 
 
-async def test_two_at_once_delete_a_restored_visit_once(services: MemoryServices) -> None:
+async def test_concurrent_deletions_of_a_restored_visit_are_one(services: MemoryServices) -> None:
     import asyncio
 
-    backup = await a_backup(services)
+    backup = await take_backup(services)
     await commands.delete(services, "visit-1")
     await swept(services)
     restore(services, backup)
@@ -141,10 +141,8 @@ async def test_two_at_once_delete_a_restored_visit_once(services: MemoryServices
     assert (await receipt(services)).counts["visits"] == 2
 
 
-async def test_a_restored_visit_whose_recording_is_gone_stays_usable(
-    services: MemoryServices,
-) -> None:
-    backup = await a_backup(services)
+async def test_a_restored_visit_without_a_recording_stays_usable(services: MemoryServices) -> None:
+    backup = await take_backup(services)
     await services.audio.erase("recordings", "visits/user-1/visit-1/")
     restore(services, backup)
     assert (await visit_of(services)).summary
@@ -154,7 +152,7 @@ async def test_a_restored_visit_whose_recording_is_gone_stays_usable(
     assert missing.value.code is ErrorCode.AUDIO_MISSING
     services.clock.advance(timedelta(days=40))
     await retain.enforce(services)
-    assert (await visit_of(services)).audio_erased_at, "noted, so that the next run passes it over"
+    assert (await visit_of(services)).audio_erased_at, "recorded, so that the next run skips it"
     await commands.delete(services, "visit-1")
     await swept(services)
     assert left(services) == []
@@ -162,7 +160,7 @@ async def test_a_restored_visit_whose_recording_is_gone_stays_usable(
 
 async def test_retention_deletes_a_restored_visit_like_any_other() -> None:
     services = made(transcript_retention=timedelta(days=60))
-    backup = await a_backup(services)
+    backup = await take_backup(services)
     await commands.delete(services, "visit-1")
     await swept(services)
     restore(services, backup)
@@ -172,10 +170,8 @@ async def test_retention_deletes_a_restored_visit_like_any_other() -> None:
     assert left(services) == []
 
 
-async def test_a_visit_restored_from_before_its_hold_is_not_deleted(
-    services: MemoryServices,
-) -> None:
-    backup = await a_backup(services)
+async def test_a_visit_restored_without_its_hold_is_not_deleted(services: MemoryServices) -> None:
+    backup = await take_backup(services)
     await commands.hold(services, "visit-1", legally=True)
     restore(services, backup)
     assert not (await visit_of(services)).legal_hold
@@ -186,10 +182,8 @@ async def test_a_visit_restored_from_before_its_hold_is_not_deleted(
     assert (await visit_of(services)).legal_hold
 
 
-async def test_a_sweep_takes_nothing_of_a_visit_that_came_back_under_hold(
-    services: MemoryServices,
-) -> None:
-    await a_backup(services)
+async def test_a_sweep_deletes_no_visit_restored_under_hold(services: MemoryServices) -> None:
+    await take_backup(services)
     await commands.hold(services, "visit-1", legally=True)
     held = {path: copy.deepcopy(each) for path, each in services.store.raw.items()}
     await commands.hold(services, "visit-1", legally=False)
@@ -205,7 +199,7 @@ async def test_a_sweep_takes_nothing_of_a_visit_that_came_back_under_hold(
     assert left(services) == []
 
 
-async def test_a_restored_visit_that_was_under_way_goes_on_and_orders_nothing_again(
+async def test_a_visit_restored_during_transcription_continues_without_a_new_order(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())

@@ -1,4 +1,4 @@
-"""What was kept for long enough goes, in virtual time."""
+"""Retention deletes data at the end of its period, in virtual time."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +21,7 @@ def services() -> MemoryServices:
     return MemoryServices()
 
 
-async def test_a_recording_is_erased_after_thirty_days_and_what_was_made_of_it_stays(
+async def test_a_recording_is_erased_after_thirty_days_and_its_results_stay(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -34,13 +34,11 @@ async def test_a_recording_is_erased_after_thirty_days_and_what_was_made_of_it_s
     visit = await visit_of(services)
     assert (visit.status, visit.audio_erased_at) == (Status.COMPLETED, services.clock.now())
     assert await services.store.transcript("visit-1")
-    assert (await retain.enforce(services))["recordings_erased"] == 0, "once is enough"
+    assert (await retain.enforce(services))["recordings_erased"] == 0, "it is erased once"
 
 
-async def test_a_recording_that_has_just_come_is_not_erased_with_the_one_before(
-    services: MemoryServices,
-) -> None:
-    """Its event is still on its way."""
+async def test_a_new_recording_is_not_erased_with_an_older_one(services: MemoryServices) -> None:
+    """Its upload event has not arrived yet."""
     await transcribed(services)
     await run_tasks(services)
     services.clock.advance(31 * DAY)
@@ -52,7 +50,7 @@ async def test_a_recording_that_has_just_come_is_not_erased_with_the_one_before(
     assert (visit.attempt, visit.processing_status) == (2, ProcessingStatus.TRANSCRIBING)
 
 
-async def test_transcripts_are_kept_unless_a_setting_ends_that(services: MemoryServices) -> None:
+async def test_transcripts_are_kept_without_a_retention_period(services: MemoryServices) -> None:
     await transcribed(services)
     await run_tasks(services)
     services.clock.advance(400 * DAY)
@@ -64,7 +62,7 @@ async def test_transcripts_are_kept_unless_a_setting_ends_that(services: MemoryS
     assert list(services.store.documents()) == ["deletions/visit-1"]
 
 
-async def test_a_visit_held_for_legal_reasons_survives(services: MemoryServices) -> None:
+async def test_a_visit_under_legal_hold_is_kept(services: MemoryServices) -> None:
     services.policy = Policy(requires_consent=False, transcript_retention=DAY)
     await transcribed(services)
     await run_tasks(services)
@@ -86,9 +84,7 @@ async def test_a_visit_without_a_recording_expires(services: MemoryServices) -> 
     assert await services.store.dead_letter("visit-1") is None
 
 
-async def test_a_visit_that_waits_for_a_provider_for_a_week_expires(
-    services: MemoryServices,
-) -> None:
+async def test_a_visit_expires_after_a_week_without_a_provider(services: MemoryServices) -> None:
     async def held(*_: object, **__: object) -> str:
         raise Held(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=60)
 
@@ -99,10 +95,10 @@ async def test_a_visit_that_waits_for_a_provider_for_a_week_expires(
         services.clock.advance(timedelta(hours=1))
     visit = await visit_of(services)
     assert (visit.status, visit.wake_at) == (Status.EXPIRED, None)
-    assert await services.store.dead_letter("visit-1"), "somebody has to look at that"
+    assert await services.store.dead_letter("visit-1"), "an operator must check the cause"
 
 
-async def test_one_visit_that_makes_trouble_stops_no_other(services: MemoryServices) -> None:
+async def test_one_failing_visit_stops_no_other(services: MemoryServices) -> None:
     await transcribed(services)
     await run_tasks(services)
     await commands.create(services, visit_id="visit-2", user_id="user-1", consent=True)

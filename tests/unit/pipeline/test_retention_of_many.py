@@ -1,6 +1,6 @@
-"""The retention reads to its end: visits that are done, held or unreadable are passed over.
+"""Retention reads every page and skips visits that are done, held or unreadable.
 
-Counted, not timed. `tests/benchmarks/retention.py` does the same with 100,000 visits.
+Reads are counted, not timed. `tests/benchmarks/retention.py` does the same with 100,000 visits.
 """
 
 from collections import Counter
@@ -19,21 +19,21 @@ from tests.support.visits import visit_of as stored_visit
 
 DAY = timedelta(days=1)
 MANY = 2 * retain.PAGE + 50
-"""Of each kind, so that whole pages of them stand in front."""
+"""Visits of each skipped kind: whole pages of them come before the due visit."""
 
 
 class Reads:
-    """Counts what the archive gives, and the most visits that it gives at once."""
+    """Counts the visits that the retention queries read, and the most in one page."""
 
-    def __init__(self, archive: Any) -> None:
+    def __init__(self, queries: Any) -> None:
         self.count: Counter[str] = Counter()
         self.most = 0
         for name in ("waiting", "older", "with_audio"):
-            setattr(archive, name, self._counted(name, getattr(archive, name)))
+            setattr(queries, name, self._counted(name, getattr(queries, name)))
 
-    def _counted(self, name: str, ask: Any) -> Any:
+    def _counted(self, name: str, query: Any) -> Any:
         async def counted(*args: Any) -> Page[Any]:
-            page = await ask(*args)
+            page = await query(*args)
             self.count[name] += page.read
             self.most = max(self.most, page.read)
             return page
@@ -60,7 +60,7 @@ def never_recorded(services: MemoryServices, visit_id: str, minutes: int) -> Non
     services.store.raw[f"visits/{visit_id}"] = gone.to_stored()
 
 
-IN_FRONT = {
+SKIPPED = {
     "without a recording": never_recorded,
     "under legal hold": lambda services, name, at: put(services, name, at, legal_hold=True),
     "of a newer release": lambda services, name, at: (
@@ -76,13 +76,13 @@ IN_FRONT = {
 
 
 @pytest.mark.parametrize("kept", [None, 90 * DAY], ids=["transcripts stay", "transcripts go"])
-@pytest.mark.parametrize("kind", IN_FRONT)
-async def test_no_number_of_visits_in_front_keeps_one_from_its_end(
+@pytest.mark.parametrize("kind", SKIPPED)
+async def test_pages_of_skipped_visits_do_not_hide_a_due_visit(
     services: MemoryServices, kind: str, kept: timedelta | None
 ) -> None:
     services.policy = Policy(requires_consent=False, transcript_retention=kept)
     for number in range(MANY):
-        IN_FRONT[kind](services, f"front-{number:04d}", 0)
+        SKIPPED[kind](services, f"front-{number:04d}", 0)
     put(services, "ordinary", minutes=1)
     services.clock.advance(100 * DAY)
     reads = Reads(services.retention_queries)
@@ -92,10 +92,10 @@ async def test_no_number_of_visits_in_front_keeps_one_from_its_end(
         assert "deletions/ordinary" in services.store.raw
     else:
         assert (await stored_visit(services, "ordinary")).audio_erased_at
-    assert reads.most <= retain.PAGE, "as much is in memory, however many there are"
+    assert reads.most <= retain.PAGE, "at most one page is in memory"
 
 
-async def test_half_of_them_need_nothing_and_one_run_is_all(services: MemoryServices) -> None:
+async def test_one_run_erases_all_and_reads_each_visit_once(services: MemoryServices) -> None:
     for number in range(MANY):
         never_recorded(services, f"none-{number:04d}", minutes=number)
         put(services, f"old-{number:04d}", minutes=number)
@@ -106,13 +106,11 @@ async def test_half_of_them_need_nothing_and_one_run_is_all(services: MemoryServ
     assert not services.audio._content
     reads.count.clear()
     assert (await retain.enforce(services))["recordings_erased"] == 0
-    assert reads.count["with_audio"] == 0, "what needs nothing is not read again"
+    assert reads.count["with_audio"] == 0, "finished visits are not read again"
 
 
-async def test_a_recording_that_comes_after_all_is_erased_in_its_time(
-    services: MemoryServices,
-) -> None:
-    """That there was nothing to erase does not hold for what comes later."""
+async def test_a_late_first_recording_has_its_own_retention(services: MemoryServices) -> None:
+    """A visit that had nothing to erase is due again after a later upload."""
     never_recorded(services, "late", minutes=0)
     services.clock.advance(40 * DAY)
     await retain.enforce(services)
@@ -128,9 +126,7 @@ async def test_a_recording_that_comes_after_all_is_erased_in_its_time(
     assert (await retain.enforce(services))["recordings_erased"] == 1
 
 
-async def test_a_hold_that_comes_while_a_page_is_worked_through_is_heeded(
-    services: MemoryServices,
-) -> None:
+async def test_a_hold_set_while_a_page_is_processed_is_respected(services: MemoryServices) -> None:
     put(services, "v", minutes=0)
     services.clock.advance(40 * DAY)
     whole = services.retention_queries.with_audio
@@ -145,7 +141,7 @@ async def test_a_hold_that_comes_while_a_page_is_worked_through_is_heeded(
     assert services.audio._content
 
 
-async def test_many_that_never_come_expire_in_one_run(services: MemoryServices) -> None:
+async def test_many_visits_without_a_recording_expire_in_one_run(services: MemoryServices) -> None:
     for number in range(MANY):
         idle = visit_of("user-1", f"v{number:04d}", minutes=0, wake_at=None)
         services.store.raw[f"visits/{idle.visit_id}"] = idle.to_stored()

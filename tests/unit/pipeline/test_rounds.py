@@ -1,4 +1,4 @@
-"""A scheduled run: each part has its turn, the run ends in time and logs the work it left."""
+"""A scheduled run executes each part, ends in time and logs the work that it left."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ AWAY = Transient(ErrorCode.INTERNAL_ERROR)
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The process was killed."""
 
 
 @pytest.fixture
@@ -61,13 +61,13 @@ async def wake(services: MemoryServices) -> type[BaseException] | None:
     return None
 
 
-async def died_once(services: MemoryServices, visit_id: str) -> None:
-    """Its holder was killed with the recording open."""
+async def crash_once(services: MemoryServices, visit_id: str) -> None:
+    """The worker is killed while the recording is open."""
 
-    async def dies(*_: object) -> None:
+    async def killed(*_: object) -> None:
         raise Killed
 
-    whole, services.audio.measure = services.audio.measure, dies  # type: ignore[method-assign]
+    whole, services.audio.measure = services.audio.measure, killed  # type: ignore[method-assign]
     with pytest.raises(Killed):
         await accept.accept(services, services.upload(visit_id))
     services.audio.measure = whole  # type: ignore[method-assign]
@@ -78,37 +78,37 @@ PARTS = ("store.due", "admission.admit_waiting", "deletions.due")
 
 @pytest.mark.parametrize("raises", [ValueError("bug"), AWAY], ids=["bug", "away"])
 @pytest.mark.parametrize("part", PARTS)
-async def test_a_part_of_the_minute_that_fails_keeps_no_other_from_its_turn(
+async def test_a_failing_part_of_the_minutely_run_stops_no_other(
     part: str, raises: Exception, lines: Lines
 ) -> None:
     services = MemoryServices(cap=Cap(2, 2))
-    await died_once(services, "suspect")
+    await crash_once(services, "suspect")
     for name in ("one", "two", "waits"):
         await accept.accept(services, services.upload(name, user_id=name))
-    await transcribed_elsewhere(services, "deleted")
+    await just_deleted(services, "deleted")
     await commands.cancel(services, "one")
     await services.admission.left("one", 1)
     owner, method = part.split(".")
     setattr(getattr(services, owner), method, broken(raises))
     raised = {await wake(services) for _ in range(5)}
     assert raised == {Transient if raises is AWAY else ExceptionGroup}
-    looked_after = {
+    processed = {
         "admission.admit_waiting": any(o.visit_id == "waits" for o in services.transcriber.orders),
         "deletions.due": services.store.raw["deletions/deleted"]["counts"].get("recordings") == 1,
     }
-    looked_after.pop(part, None)
-    assert all(looked_after.values()), looked_after
+    processed.pop(part, None)
+    assert all(processed.values()), processed
     if part != "store.due":
         leased = {line.get("visitId") for line in lines.of("submission_claimed")}
-        assert "suspect" in leased, "the suspects have their turn"
+        assert "suspect" in leased, "the suspects run too"
     partial = lines.of("run_was_partial")
     assert {(each["operation"], each["outcome"]) for each in partial} == {
         ("wake_due_visits", "failed")
     }
 
 
-async def transcribed_elsewhere(services: MemoryServices, visit_id: str) -> None:
-    """A visit that was deleted a moment ago; its recording is still there."""
+async def just_deleted(services: MemoryServices, visit_id: str) -> None:
+    """Create and delete a visit; its recording still exists."""
     await commands.create(services, visit_id=visit_id, user_id="user-1", consent=True)
     stored = await services.store.get(visit_id)
     assert stored
@@ -118,7 +118,7 @@ async def transcribed_elsewhere(services: MemoryServices, visit_id: str) -> None
     await services.deletions.begin(stored, receipt)
 
 
-async def test_the_heartbeat_is_missing_where_the_due_visits_or_the_line_are(
+async def test_the_heartbeat_is_missing_when_the_due_visits_or_the_fair_queue_fail(
     services: MemoryServices, lines: Lines
 ) -> None:
     whole = services.deletions.due
@@ -131,7 +131,7 @@ async def test_the_heartbeat_is_missing_where_the_due_visits_or_the_line_are(
     assert len(lines.of("woke_due_visits")) == 1
 
 
-async def test_reconciliation_that_fails_does_not_stop_the_retention(
+async def test_a_failed_reconciliation_does_not_stop_retention(
     services: MemoryServices, lines: Lines
 ) -> None:
     await transcribed(services)
@@ -149,7 +149,7 @@ async def test_reconciliation_that_fails_does_not_stop_the_retention(
     assert lines.one("retention_enforced")["count"] == 1
 
 
-async def test_one_recording_or_job_that_fails_stops_no_other_comparison(
+async def test_one_failing_recording_stops_no_other_comparison(
     services: MemoryServices, lines: Lines
 ) -> None:
     for name in ("bad", "good"):
@@ -170,7 +170,7 @@ async def test_one_recording_or_job_that_fails_stops_no_other_comparison(
     assert lines.one("run_was_partial")["count"] == 1
 
 
-async def test_retention_that_has_no_time_left_says_so_and_the_next_run_goes_on(
+async def test_retention_that_runs_out_of_time_logs_it_and_the_next_run_continues(
     services: MemoryServices, lines: Lines
 ) -> None:
     services.policy = replace(services.policy, transcript_retention=None)
@@ -203,7 +203,7 @@ async def test_retention_that_has_no_time_left_says_so_and_the_next_run_goes_on(
 
 
 @pytest.mark.parametrize("kinds", [("waiting",), ("older",), ("with_audio",)])
-async def test_a_query_of_the_archive_that_fails_stops_no_other_rule(
+async def test_a_failing_retention_query_stops_no_other_rule(
     services: MemoryServices, kinds: tuple[str, ...]
 ) -> None:
     await commands.create(services, visit_id="idle", user_id="user-1", consent=True)
@@ -232,7 +232,7 @@ async def test_a_query_of_the_archive_that_fails_stops_no_other_rule(
     assert all(done[kind] for kind in done if kind not in kinds)
 
 
-async def test_a_minute_with_too_much_to_do_ends_in_order(
+async def test_an_overloaded_minutely_run_ends_in_time_and_the_next_one_continues(
     services: MemoryServices, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recover, "BATCH", 2)
@@ -251,7 +251,7 @@ async def test_a_minute_with_too_much_to_do_ends_in_order(
     assert polled == {"v0", "v1"}
     await recover.wake_due(services)
     polled = {line["visitId"] for line in lines.of("transcription_polled")}
-    assert {"v2", "v3"} <= polled, "the next run begins with those that are longest overdue"
+    assert {"v2", "v3"} <= polled, "the next run starts with the longest overdue visits"
 
 
 @pytest.mark.parametrize(
@@ -264,5 +264,5 @@ def test_a_run_ends_a_minute_before_its_function_is_stopped(
     assert within + MINUTE <= timedelta(seconds=DEPLOYMENT[function]["timeout_seconds"])
 
 
-def test_reconciliation_leaves_the_retention_time() -> None:
+def test_reconciliation_leaves_time_for_the_retention() -> None:
     assert reconcile.WITHIN + 5 * MINUTE <= retain.WITHIN

@@ -1,4 +1,4 @@
-"""A visit's way through the pipeline, with every part in memory and the clock in hand."""
+"""A visit passes through the pipeline, with every adapter in memory and a virtual clock."""
 
 import asyncio
 from datetime import timedelta
@@ -44,16 +44,14 @@ async def test_a_recording_becomes_a_summary_with_action_items(services: MemoryS
     ]
 
 
-async def test_the_same_upload_twenty_times_at_once_is_one_order(services: MemoryServices) -> None:
+async def test_twenty_concurrent_events_of_an_upload_order_once(services: MemoryServices) -> None:
     uploaded = services.upload()
     await asyncio.gather(*(accept.accept(services, uploaded) for _ in range(20)))
     assert len(services.transcriber.orders) == 1
     assert (await visit_of(services)).processing_status is ProcessingStatus.TRANSCRIBING
 
 
-async def test_webhook_poller_and_tasks_racing_pay_for_one_summary(
-    services: MemoryServices,
-) -> None:
+async def test_concurrent_webhooks_polls_and_tasks_pay_once(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     (order,) = services.transcriber.orders
     services.transcriber.finish(order.transcript_id, Transcribed(transcript()))
@@ -82,9 +80,7 @@ async def test_the_poller_alone_finishes_a_visit(services: MemoryServices) -> No
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_an_order_whose_answer_was_lost_is_adopted_and_not_repeated(
-    services: MemoryServices,
-) -> None:
+async def test_an_order_with_a_lost_answer_is_adopted(services: MemoryServices) -> None:
     transcriber = services.transcriber
 
     class AnswerLost:
@@ -107,10 +103,10 @@ async def test_an_order_whose_answer_was_lost_is_adopted_and_not_repeated(
     assert len(transcriber.orders) == 1
 
 
-async def test_a_transcription_that_stays_away_fails_after_a_bounded_number_of_orders(
+async def test_an_unavailable_provider_fails_the_visit_after_a_bounded_number_of_orders(
     services: MemoryServices,
 ) -> None:
-    class Away:
+    class Unavailable:
         provider = "memory"
         orders = 0
 
@@ -121,8 +117,8 @@ async def test_a_transcription_that_stays_away_fails_after_a_bounded_number_of_o
         async def find(self, audio: object) -> None:
             return None
 
-    away = Away()
-    services.transcriber = away  # type: ignore[assignment]
+    unavailable = Unavailable()
+    services.transcriber = unavailable  # type: ignore[assignment]
     await accept.accept(services, services.upload())
     for _ in range(10):
         await wake_after(services, timedelta(minutes=10))
@@ -130,21 +126,21 @@ async def test_a_transcription_that_stays_away_fails_after_a_bounded_number_of_o
     assert visit.status is Status.FAILED
     assert visit.processing_error
     assert visit.processing_error.code is ErrorCode.TRANSCRIPTION_UNAVAILABLE
-    assert away.orders == MAX_TRIES
+    assert unavailable.orders == MAX_TRIES
 
 
-async def test_a_model_that_is_away_for_a_while_is_asked_again(services: MemoryServices) -> None:
+async def test_an_unavailable_model_is_called_after_retry_after(services: MemoryServices) -> None:
     await transcribed(services)
     services.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=300)]
     await run_tasks(services)
     await wake_after(services, timedelta(seconds=299))
-    assert services.tasks.waiting.empty(), "the other side asked for five minutes"
+    assert services.tasks.waiting.empty(), "Retry-After is five minutes"
     await wake_after(services, timedelta(seconds=1))
     await run_tasks(services)
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_a_lost_task_is_created_anew_under_another_name(services: MemoryServices) -> None:
+async def test_a_lost_task_is_created_again_under_another_name(services: MemoryServices) -> None:
     await transcribed(services)
     services.tasks.waiting.get_nowait()
     await wake_after(services, timedelta(minutes=3))
@@ -153,23 +149,21 @@ async def test_a_lost_task_is_created_anew_under_another_name(services: MemorySe
     assert len(set(services.tasks.created)) == 2
 
 
-async def test_a_dead_holder_of_a_claim_is_replaced_when_its_claim_ends(
+async def test_another_worker_takes_over_when_the_lease_of_a_crashed_worker_expires(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
-    services.summarizer.raises = [ZeroDivisionError()]  # as good as a process that dies
+    services.summarizer.raises = [ZeroDivisionError()]  # equivalent to a crash
     with pytest.raises(ZeroDivisionError):
         await run_tasks(services)
     await summarize.summarize(services, "visit-1", 1)
-    assert services.summarizer.calls == 1, "the claim is still held"
+    assert services.summarizer.calls == 1, "the lease has not expired"
     await wake_after(services, timedelta(minutes=5))
     await run_tasks(services)
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_new_audio_for_the_same_visit_is_a_new_attempt_without_traces_of_the_old(
-    services: MemoryServices,
-) -> None:
+async def test_new_audio_starts_an_attempt_and_replaces_results(services: MemoryServices) -> None:
     await transcribed(services)
     await run_tasks(services)
     await accept.accept(services, services.upload(generation=2))
@@ -186,9 +180,7 @@ async def test_new_audio_for_the_same_visit_is_a_new_attempt_without_traces_of_t
     assert {action.action_id for action in actions} == set(visit.action_ids)
 
 
-async def test_one_visit_in_trouble_does_not_keep_the_others_from_their_turn(
-    services: MemoryServices,
-) -> None:
+async def test_one_failing_visit_does_not_stop_the_others(services: MemoryServices) -> None:
     for number in range(5):
         await accept.accept(services, services.upload(f"visit-{number}"))
         services.transcriber.finish(f"job-{number}", Transcribed(transcript()))
@@ -199,7 +191,7 @@ async def test_one_visit_in_trouble_does_not_keep_the_others_from_their_turn(
     assert len(services.tasks.created) == 4
 
 
-async def test_an_upload_into_somebody_elses_visit_is_left_alone(services: MemoryServices) -> None:
+async def test_an_upload_into_another_users_visit_is_ignored(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     foreign = upload(generation=9).model_copy(update={"user_id": "user-2"})
     before = services.store.documents()

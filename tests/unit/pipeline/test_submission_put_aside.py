@@ -1,4 +1,4 @@
-"""What becomes of a submission while what it needs is away: it waits, and pays once."""
+"""A submission waits while a dependency is unavailable, and pays once."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def services() -> MemoryServices:
     return MemoryServices()
 
 
-async def test_held_submissions_come_back_one_after_another(services: MemoryServices) -> None:
+async def test_held_submissions_wake_up_at_different_times(services: MemoryServices) -> None:
     async def held(*_: object, **__: object) -> str:
         raise Held(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=60)
 
@@ -30,15 +30,15 @@ async def test_held_submissions_come_back_one_after_another(services: MemoryServ
 
 
 @pytest.mark.parametrize("unavailable", ["measure", "signed_url"])
-async def test_a_bucket_that_is_away_for_an_hour_uses_up_no_try(
+async def test_an_hour_without_the_bucket_uses_up_no_try(
     services: MemoryServices, unavailable: str
 ) -> None:
     working = getattr(services.audio, unavailable)
 
-    async def away(*_: object) -> None:
+    async def fail(*_: object) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
-    setattr(services.audio, unavailable, away)
+    setattr(services.audio, unavailable, fail)
     await accept.accept(services, services.upload())
     await minutes_pass(services, 60)
     assert (await visit_of(services)).stage_tries == 0
@@ -47,33 +47,33 @@ async def test_a_bucket_that_is_away_for_an_hour_uses_up_no_try(
     assert len(services.transcriber.orders) == 1
 
 
-async def test_a_list_that_cannot_be_looked_at_uses_up_no_try(services: MemoryServices) -> None:
-    """Whoever cannot look does not know that there is no transcript."""
-    ordering, looking = services.transcriber.submit, services.transcriber.find
+async def test_an_unavailable_job_list_uses_up_no_try(services: MemoryServices) -> None:
+    """Without the list the worker cannot know that no transcript exists."""
+    submit, find = services.transcriber.submit, services.transcriber.find
 
     async def answer_lost(url: str, *, visit_id: str, attempt: int) -> str:
-        await ordering(url, visit_id=visit_id, attempt=attempt)
+        await submit(url, visit_id=visit_id, attempt=attempt)
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
-    async def away(_: object) -> None:
+    async def fail(_: object) -> None:
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
     services.transcriber.submit = answer_lost  # type: ignore[method-assign]
-    services.transcriber.find = away  # type: ignore[method-assign,assignment]
+    services.transcriber.find = fail  # type: ignore[method-assign,assignment]
     await accept.accept(services, services.upload())
     await minutes_pass(services, 60)
     assert (await visit_of(services)).stage_tries == 1, "the order that was sent"
-    services.transcriber.find = looking  # type: ignore[method-assign]
+    services.transcriber.find = find  # type: ignore[method-assign]
     await minutes_pass(services, 11)
     visit = await visit_of(services)
     assert visit.transcription
     assert len(services.transcriber.orders) == 1
 
 
-async def test_an_order_that_may_have_arrived_is_not_repeated_before_the_list_shows_it(
+async def test_an_order_of_unknown_outcome_is_not_repeated_before_the_list_shows_it(
     services: MemoryServices,
 ) -> None:
-    """A breaker that is being probed asks to come back in ten seconds; its list lags by thirty."""
+    """A half-open breaker sets ten seconds as Retry-After; the provider's list lags by thirty."""
 
     async def sent_and_not_answered(*_: object, **__: object) -> str:
         raise Held(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=10)
@@ -87,7 +87,7 @@ async def test_an_order_that_may_have_arrived_is_not_repeated_before_the_list_sh
         assert wake_at - services.clock.now() >= FIRST
 
 
-async def test_an_event_that_went_round_for_hours_ends_as_a_dead_letter(
+async def test_an_event_that_is_redelivered_for_hours_ends_as_a_dead_letter(
     services: MemoryServices,
 ) -> None:
     uploaded = services.upload()
@@ -100,4 +100,4 @@ async def test_an_event_that_went_round_for_hours_ends_as_a_dead_letter(
     assert services.transcriber.orders == []
     await commands.retry(services, "visit-1")
     await minutes_pass(services, 2)
-    assert len(services.transcriber.orders) == 1, "the recording is there and can be tried again"
+    assert len(services.transcriber.orders) == 1, "the recording exists and can be retried"

@@ -1,4 +1,4 @@
-"""A summary is of the words that are stored: of all files, and of none that was replaced."""
+"""A summary covers the stored transcript: all files, and no replaced one."""
 
 from datetime import timedelta
 
@@ -31,8 +31,8 @@ async def summarized(services: MemoryServices) -> Visit:
     return visit
 
 
-async def hears(services: MemoryServices, uploaded: Upload) -> None:
-    """A later file comes and is transcribed; its summary is not made yet."""
+async def transcribe_later_file(services: MemoryServices, uploaded: Upload) -> None:
+    """Upload and transcribe a later file; its summary is not made yet."""
     services.audio.put(uploaded.audio, tone(seconds=2))
     await accept.accept(services, uploaded)
     job = services.transcriber.orders[-1].transcript_id
@@ -40,17 +40,17 @@ async def hears(services: MemoryServices, uploaded: Upload) -> None:
     await collect.collect(services, "visit-1", (await visit_of(services)).attempt, job)
 
 
-async def cites_what_is_stored(services: MemoryServices, visit: Visit) -> bool:
-    said = {each.id: each.text for each in await services.store.transcript("visit-1")}
-    return all(set(each.evidence) <= set(said) for each in visit.summary_statements)
+async def cites_only_stored_utterances(services: MemoryServices, visit: Visit) -> bool:
+    stored = {each.id for each in await services.store.transcript("visit-1")}
+    return all(set(each.evidence) <= stored for each in visit.summary_statements)
 
 
-@pytest.mark.parametrize("which", OTHERS)
-async def test_a_summary_of_other_words_does_not_stand_for_them(
-    services: MemoryServices, which: str
+@pytest.mark.parametrize("kind", OTHERS)
+async def test_a_summary_of_an_older_transcript_is_replaced_by_the_rules(
+    services: MemoryServices, kind: str
 ) -> None:
     before = await summarized(services)
-    await hears(services, OTHERS[which])
+    await transcribe_later_file(services, OTHERS[kind])
     services.summarizer.raises = [REFUSED] * 10
     await run_tasks(services)
     visit = await visit_of(services)
@@ -58,10 +58,10 @@ async def test_a_summary_of_other_words_does_not_stand_for_them(
     assert (visit.source, visit.provisional) == ("rules", False)
     assert visit.summary != before.summary
     assert [each.name for each in visit.diagnoses] == ["asthma"]
-    assert await cites_what_is_stored(services, visit)
+    assert await cites_only_stored_utterances(services, visit)
 
 
-async def test_a_summary_of_the_same_words_stays(services: MemoryServices) -> None:
+async def test_a_summary_of_the_same_transcript_stays(services: MemoryServices) -> None:
     before = await summarized(services)
     services.clock.advance(timedelta(hours=1))
     await commands.regenerate(services, "visit-1")
@@ -72,12 +72,10 @@ async def test_a_summary_of_the_same_words_stays(services: MemoryServices) -> No
     assert visit.status is Status.COMPLETED
 
 
-async def test_results_of_replaced_words_are_shown_no_longer_than_the_words(
-    services: MemoryServices,
-) -> None:
+async def test_results_of_a_replaced_transcript_are_removed(services: MemoryServices) -> None:
     before = await summarized(services)
     services.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE)] * 3
-    await hears(services, OTHERS["replaced"])
+    await transcribe_later_file(services, OTHERS["replaced"])
     await run_tasks(services)
     visit = await visit_of(services)
     assert (visit.processing_status, visit.summary) == (ProcessingStatus.SUMMARIZING, None)
@@ -85,26 +83,24 @@ async def test_results_of_replaced_words_are_shown_no_longer_than_the_words(
     assert before.summary
 
 
-async def test_results_stay_while_a_file_that_is_added_waits_for_its_summary(
-    services: MemoryServices,
-) -> None:
+async def test_results_stay_until_an_added_file_is_summarized(services: MemoryServices) -> None:
     before = await summarized(services)
     services.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE)] * 3
-    await hears(services, OTHERS["added"])
+    await transcribe_later_file(services, OTHERS["added"])
     await run_tasks(services)
     visit = await visit_of(services)
     assert (visit.source, visit.summary) == ("model", before.summary)
-    assert await cites_what_is_stored(services, visit)
+    assert await cites_only_stored_utterances(services, visit)
 
 
-@pytest.mark.parametrize("which", OTHERS)
-async def test_a_fault_of_days_leaves_the_summary_to_the_model(
-    services: MemoryServices, which: str
+@pytest.mark.parametrize("kind", OTHERS)
+async def test_the_model_writes_the_summary_after_a_fault_of_days(
+    services: MemoryServices, kind: str
 ) -> None:
-    """Neither given up nor final while the fault lasts; the model's answer replaces all."""
+    """During the fault the summary is neither given up nor final; the model replaces it."""
     await summarized(services)
     services.summarizer.raises = [UNPAID] * 2_000
-    await hears(services, OTHERS[which])
+    await transcribe_later_file(services, OTHERS[kind])
     for _ in range(9 * 24):
         services.clock.advance(timedelta(hours=1))
         await minutes_pass(services, 1)

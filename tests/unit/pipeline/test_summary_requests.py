@@ -1,4 +1,4 @@
-"""A task that is lost is replaced soon; one that waits in a backlog is not multiplied."""
+"""A lost task is replaced soon; a task that waits in a backlog is not multiplied."""
 
 from datetime import timedelta
 
@@ -34,12 +34,10 @@ async def test_a_backlog_of_hours_creates_a_few_tasks_a_visit(
     await run_tasks(services)
     for number in range(10):
         assert (await visit_of(services, f"v{number}")).status is Status.COMPLETED
-    assert services.summarizer.calls == 10, "and each is made once"
+    assert services.summarizer.calls == 10, "each summary is made once"
 
 
-async def test_a_lost_task_is_replaced_within_two_minutes_and_a_tick(
-    services: MemoryServices,
-) -> None:
+async def test_a_lost_task_is_replaced_within_two_minutes(services: MemoryServices) -> None:
     await transcribed(services)
     services.tasks.waiting.get_nowait()  # lost
     await ticks(services, 2)
@@ -48,10 +46,8 @@ async def test_a_lost_task_is_replaced_within_two_minutes_and_a_tick(
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_a_task_that_a_worker_took_up_counts_for_nothing_later(
-    services: MemoryServices,
-) -> None:
-    """The next one, of a retry or a regeneration, is replaced as soon as the first."""
+async def test_a_worker_resets_the_count_of_unanswered_requests(services: MemoryServices) -> None:
+    """A lost task of a later retry or regeneration is replaced as soon as the first one."""
     await transcribed(services)
     await ticks(services, 20)
     assert (await visit_of(services)).unanswered_requests > 2

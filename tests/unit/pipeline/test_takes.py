@@ -1,4 +1,4 @@
-"""Several files of one visit: one at a time, in the order of their upload, and none does harm."""
+"""Several files of one visit: one at a time, in upload order; a bad file harms no other."""
 
 from datetime import timedelta
 
@@ -32,7 +32,7 @@ def services() -> MemoryServices:
 
 
 @pytest.mark.parametrize("moment", ["transcribing", "summarizing", "completed"])
-async def test_two_files_are_one_visit_whenever_the_second_comes(
+async def test_two_files_form_one_visit_in_every_state_of_the_first(
     services: MemoryServices, moment: str
 ) -> None:
     await accept(services, upload())
@@ -48,11 +48,11 @@ async def test_two_files_are_one_visit_whenever_the_second_comes(
     await minutes_pass(services, 2)
     visit = await finish(services, Transcribed(transcript(SECOND)))
     assert visit.status is Status.COMPLETED
-    told = await services.store.transcript("visit-1")
-    assert texts(told) == [text for _, text in (*FIRST, *SECOND)]
-    assert [each.id for each in told] == ["u1", "u2", "u3", "u4"]
-    assert [each.start_ms for each in told] == sorted(each.start_ms for each in told)
-    assert told[1].end_ms <= told[2].start_ms
+    joined = await services.store.transcript("visit-1")
+    assert texts(joined) == [text for _, text in (*FIRST, *SECOND)]
+    assert [each.id for each in joined] == ["u1", "u2", "u3", "u4"]
+    assert [each.start_ms for each in joined] == sorted(each.start_ms for each in joined)
+    assert joined[1].end_ms <= joined[2].start_ms
     assert len(services.transcriber.orders) == 2, "each file is paid once"
     assert visit.ledger.orders == 2
     assert [take.audio.generation for take in visit.takes] == [1, 20]
@@ -65,12 +65,12 @@ async def test_files_are_joined_in_the_order_of_their_upload_not_of_their_events
     await accept(services, upload())
     await finish(services, Transcribed(transcript(SECOND)))
     await finish(services, Transcribed(transcript(FIRST)))
-    told = await services.store.transcript("visit-1")
-    assert texts(told) == [text for _, text in (*FIRST, *SECOND)]
-    assert [each.start_ms for each in told] == sorted(each.start_ms for each in told)
+    joined = await services.store.transcript("visit-1")
+    assert texts(joined) == [text for _, text in (*FIRST, *SECOND)]
+    assert [each.start_ms for each in joined] == sorted(each.start_ms for each in joined)
 
 
-async def test_a_bad_first_file_is_noted_and_the_second_is_the_visit(
+async def test_a_bad_first_file_is_refused_and_the_second_completes_the_visit(
     services: MemoryServices,
 ) -> None:
     await accept(services, upload(), b"not a recording")
@@ -91,24 +91,24 @@ async def test_a_bad_file_among_several_is_skipped(services: MemoryServices) -> 
     assert visit.status is Status.COMPLETED
     assert texts(await services.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
     assert [each.code for each in visit.refused_takes] == [ErrorCode.AUDIO_UNREADABLE]
-    assert services.summarizer.calls == 1, "one summary of all"
+    assert services.summarizer.calls == 1, "one summary of all files"
 
 
-async def test_a_file_is_replaced_in_its_place(services: MemoryServices) -> None:
+async def test_a_replaced_file_keeps_its_position(services: MemoryServices) -> None:
     await accept(services, upload())
     await finish(services, Transcribed(transcript([("A", "Old words."), ("B", "More of them.")])))
     await accept(services, another(2))
     await finish(services, Transcribed(transcript(SECOND)))
     await accept(services, upload(generation=30))
     visit = await finish(services, Transcribed(transcript(FIRST)))
-    told = await services.store.transcript("visit-1")
-    assert texts(told) == [text for _, text in (*FIRST, *SECOND)]
-    assert len({each.id for each in told}) == 4
-    assert [each.start_ms for each in told] == sorted(each.start_ms for each in told)
+    joined = await services.store.transcript("visit-1")
+    assert texts(joined) == [text for _, text in (*FIRST, *SECOND)]
+    assert len({each.id for each in joined}) == 4
+    assert [each.start_ms for each in joined] == sorted(each.start_ms for each in joined)
     assert [take.audio.generation for take in visit.takes] == [30, 20]
 
 
-async def test_a_newer_generation_while_it_waits_replaces_it(services: MemoryServices) -> None:
+async def test_a_newer_generation_replaces_a_waiting_file(services: MemoryServices) -> None:
     await accept(services, upload())
     await accept(services, another(2))
     newer = another(2).audio.model_copy(update={"generation": 21})
@@ -116,7 +116,7 @@ async def test_a_newer_generation_while_it_waits_replaces_it(services: MemorySer
     assert (await visit_of(services)).waiting_takes == (newer,)
 
 
-async def test_consent_that_is_missing_keeps_every_file_waiting(services: MemoryServices) -> None:
+async def test_missing_consent_keeps_every_file_waiting(services: MemoryServices) -> None:
     services.policy = services.policy.__class__(requires_consent=True)
     await accept(services, upload())
     await accept(services, another(2))
@@ -130,7 +130,7 @@ async def test_consent_that_is_missing_keeps_every_file_waiting(services: Memory
     assert texts(await services.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
 
 
-async def test_together_the_files_are_no_longer_than_one_may_be(services: MemoryServices) -> None:
+async def test_the_length_limit_applies_to_all_files_together(services: MemoryServices) -> None:
     before = await completed(services)
     (take,) = before.takes
     long = before.model_copy(update={"takes": (take.model_copy(update={"seconds": 36_000.0}),)})
@@ -141,7 +141,7 @@ async def test_together_the_files_are_no_longer_than_one_may_be(services: Memory
     assert shown(after) == shown(before)
 
 
-async def test_a_visit_from_before_there_were_takes_gets_a_second_one(
+async def test_a_visit_of_an_earlier_release_without_takes_accepts_a_second_file(
     services: MemoryServices,
 ) -> None:
     before = await completed(services)
@@ -156,9 +156,7 @@ async def test_a_visit_from_before_there_were_takes_gets_a_second_one(
     assert texts(await services.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
 
 
-async def test_a_file_is_not_called_late_for_the_lateness_of_another(
-    services: MemoryServices,
-) -> None:
+async def test_a_late_file_does_not_make_another_file_late(services: MemoryServices) -> None:
     late = upload().model_copy(update={"announced_at": START - timedelta(days=1)})
     await accept(services, late)
     assert (await visit_of(services)).status is Status.FAILED
@@ -173,9 +171,7 @@ async def test_a_file_is_not_called_late_for_the_lateness_of_another(
 # Deletion, retention and export cover all files of a visit.
 
 
-async def test_a_deleted_visit_of_several_files_leaves_no_copy_of_any(
-    services: MemoryServices,
-) -> None:
+async def test_a_deleted_visit_leaves_no_copy_of_any_file(services: MemoryServices) -> None:
     await accept(services, upload())
     await accept(services, another(2))
     await finish(services, Transcribed(transcript(FIRST)))
@@ -198,9 +194,7 @@ async def test_retention_erases_every_file(services: MemoryServices) -> None:
     assert not services.audio._content
 
 
-async def test_a_second_file_whose_event_was_lost_is_found_by_reconciliation(
-    services: MemoryServices,
-) -> None:
+async def test_reconciliation_finds_a_file_with_a_lost_event(services: MemoryServices) -> None:
     await completed(services)
     services.policy = services.policy.__class__(
         requires_consent=False, bucket=services.audio.bucket
@@ -213,9 +207,7 @@ async def test_a_second_file_whose_event_was_lost_is_found_by_reconciliation(
     assert "recordings_without_a_visit" not in await reconcile(services)
 
 
-async def test_files_that_were_stopped_are_not_begun_anew_with_the_next_one(
-    services: MemoryServices,
-) -> None:
+async def test_a_new_file_does_not_restart_cancelled_ones(services: MemoryServices) -> None:
     await accept(services, upload())
     await accept(services, another(2))
     await commands.cancel(services, "visit-1")
@@ -229,9 +221,7 @@ async def test_files_that_were_stopped_are_not_begun_anew_with_the_next_one(
     assert len(services.transcriber.orders) == 2
 
 
-async def test_a_file_that_could_not_be_transcribed_is_looked_for_before_it_is_ordered_again(
-    services: MemoryServices,
-) -> None:
+async def test_a_failed_files_job_is_found_before_another_order(services: MemoryServices) -> None:
     """Its job may have been ordered although the answer was lost."""
     await accept(services, upload())
     visit = await visit_of(services)
@@ -247,7 +237,7 @@ async def test_a_file_that_could_not_be_transcribed_is_looked_for_before_it_is_o
     )
     services.store.raw["visits/visit-1"] = failed.to_stored()
     await accept(services, another(2))
-    assert len(services.transcriber.orders) == 1, "the job was found again"
+    assert len(services.transcriber.orders) == 1, "the existing job was adopted"
     assert (await visit_of(services)).waiting_takes == (another(2).audio,)
 
 
@@ -259,10 +249,10 @@ TAKES = st.lists(
 
 
 @given(TAKES)
-def test_each_file_is_once_and_in_its_place_in_the_transcript_for_any_order_of_arrival(
+def test_the_transcript_has_each_file_once_and_in_order_for_any_order_of_arrival(
     takes: list[tuple[int, list[tuple[str, str]]]],
 ) -> None:
-    """Files come by number; one that comes again, as a newer generation, replaces the older one."""
+    """Files arrive by number; a newer generation of a file replaces the older one."""
     visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
     stored: tuple[Utterance, ...] = ()
     said: dict[int, list[str]] = {}

@@ -1,4 +1,4 @@
-"""A visit that this release cannot read stops no other, and goes on when it can be read again."""
+"""A visit that this release cannot read stops no other, and continues once it is readable."""
 
 from datetime import timedelta
 from typing import Any
@@ -25,14 +25,14 @@ def services() -> MemoryServices:
 
 
 def damage(services: MemoryServices, path: str, **fields: Any) -> dict[str, Any]:
-    """Have a newer release write the document; returns its contents before."""
+    """Change the document as a newer release would; returns its earlier contents."""
     before = services.store.raw[path]
     services.store.raw[path] = {**before, **(fields or {"currentStep": "of_a_newer_release"})}
     return before
 
 
 async def due(services: MemoryServices, number: int) -> list[str]:
-    """Visits whose transcripts are ready, but for which no webhook came."""
+    """Visits with finished jobs, for which no webhook arrived."""
     names = [f"v{each:04d}" for each in range(number)]
     for name in names:
         await accept.accept(services, services.upload(name))
@@ -42,7 +42,7 @@ async def due(services: MemoryServices, number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [1, recover.BATCH, recover.BATCH + 1])
-async def test_pages_of_due_visits_that_cannot_be_read_hide_no_other(
+async def test_pages_of_unreadable_due_visits_hide_no_other(
     services: MemoryServices, number: int
 ) -> None:
     before = {}
@@ -59,11 +59,11 @@ async def test_pages_of_due_visits_that_cannot_be_read_hide_no_other(
         services.store.raw[f"visits/{name}"] = stored
     await minutes_pass(services, 2)
     for name in before:
-        assert (await visit_of(services, name)).status is Status.COMPLETED, "it goes on by itself"
+        assert (await visit_of(services, name)).status is Status.COMPLETED, "it continues"
 
 
 @pytest.mark.parametrize("at", ["first", "between"])
-async def test_a_visit_in_line_that_cannot_be_read_is_passed_over(at: str) -> None:
+async def test_an_unreadable_visit_in_the_fair_queue_is_skipped(at: str) -> None:
     services = MemoryServices(cap=Cap(1, 1))
     for name in ("running", "a", "b", "c"):
         await accept.accept(services, services.upload(name, user_id=name))
@@ -77,7 +77,7 @@ async def test_a_visit_in_line_that_cannot_be_read_is_passed_over(at: str) -> No
     assert ordered == {"running", "a", "b", "c"} - {"a" if at == "first" else "b"}
 
 
-async def test_a_new_visit_in_line_does_not_stand_behind_unreadable_ones() -> None:
+async def test_a_new_visit_does_not_queue_behind_unreadable_ones() -> None:
     services = MemoryServices(cap=Cap(2, 2))
     for name in ("one", "two", "waits"):
         await accept.accept(services, services.upload(name, user_id=name))
@@ -88,7 +88,7 @@ async def test_a_new_visit_in_line_does_not_stand_behind_unreadable_ones() -> No
     assert services.transcriber.orders[-1].visit_id == "new"
 
 
-async def test_a_receipt_that_cannot_be_read_stops_no_deletion(services: MemoryServices) -> None:
+async def test_an_unreadable_receipt_stops_no_other_deletion(services: MemoryServices) -> None:
     for name in ("bad", "good"):
         await transcribed(services, name)
         await commands.delete(services, name)
@@ -99,9 +99,7 @@ async def test_a_receipt_that_cannot_be_read_stops_no_deletion(services: MemoryS
 
 
 @pytest.mark.parametrize("damaged", ["older", "recording"])
-async def test_the_archive_is_read_past_unreadable_documents(
-    services: MemoryServices, damaged: str
-) -> None:
+async def test_retention_skips_unreadable_documents(services: MemoryServices, damaged: str) -> None:
     services.policy = Policy(
         requires_consent=False, transcript_retention=90 * DAY if damaged == "older" else None
     )
@@ -120,7 +118,7 @@ async def reply(work: Any) -> Response:
     return await responses.reply_to_webhook(work)
 
 
-async def test_the_provider_and_the_queue_are_asked_to_come_again(services: MemoryServices) -> None:
+async def test_callers_of_an_unreadable_visit_get_a_503(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     services.transcriber.finish("job-0", Transcribed(transcript()))
     before = damage(services, "visits/visit-1")
@@ -145,13 +143,11 @@ async def test_a_transcript_with_an_unreadable_page_is_neither_summarized_nor_gi
     assert (visit.status, visit.stage_tries) == (Status.PROCESSING, 0)
     assert services.summarizer.calls == 0
     services.store.raw[path] = before
-    await minutes_pass(services, 3 * 60)  # after so long it is looked at every two hours
+    await minutes_pass(services, 3 * 60)  # by then it is checked every two hours
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_history_and_actions_that_cannot_be_read_are_left_out(
-    services: MemoryServices,
-) -> None:
+async def test_unreadable_history_and_actions_are_left_out(services: MemoryServices) -> None:
     await transcribed(services)
     await run_tasks(services)
     history = await services.store.history("visit-1")
@@ -163,10 +159,8 @@ async def test_history_and_actions_that_cannot_be_read_are_left_out(
     assert await services.store.actions("visit-1") == actions[1:]
 
 
-async def test_reconciliation_passes_over_a_visit_that_cannot_be_read(
-    services: MemoryServices,
-) -> None:
-    """Its recording is neither taken for an orphan nor its job for nobody's; that is no failure."""
+async def test_reconciliation_skips_an_unreadable_visit(services: MemoryServices) -> None:
+    """Its recording and its job count as its own, and the run does not fail."""
     services.policy = Policy(bucket="recordings", requires_consent=False)
     uploaded = services.upload("bad")
     await accept.accept(services, uploaded)

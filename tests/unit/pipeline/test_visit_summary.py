@@ -1,4 +1,4 @@
-"""A summary has the supported statements of an answer; a bad answer is asked for once more."""
+"""A summary keeps the supported statements of an answer; a bad answer is requested once more."""
 
 import json
 from typing import Any
@@ -81,18 +81,18 @@ DOWN = Held(ErrorCode.SUMMARY_UNAVAILABLE)
         ([CUT_OFF, GOOD], 2),
         ([USELESS, GOOD], 2),
         ([with_bad(1), GOOD], 2),
-        # The better of two with bad statements, without them.
+        # The better of two answers with bad statements is kept, without these.
         ([with_bad(1), with_bad(1)], 2),
         ([with_bad(1), INVALID], 2),
         ([INVALID, with_bad(1)], 2),
         ([with_bad(1), REFUSED], 2),
-        # The paid answer is kept where the second request has no answer.
+        # The paid answer is kept when the second request has no answer.
         ([with_bad(1), AWAY], 1),
         ([with_bad(1), DOWN], 1),
         ([with_bad(1), TOO_LONG], 1),
     ],
 )
-async def test_one_bad_answer_costs_a_second_one_and_no_summary(
+async def test_one_bad_answer_costs_a_second_one_but_not_the_summary(
     answers: list[Any], paid: int
 ) -> None:
     model = Scripted(*answers)
@@ -117,9 +117,9 @@ async def test_no_more_than_two_answers_are_paid_for(
     answers: list[Any], raised: Exception | None, paid: int
 ) -> None:
     model, bill = Scripted(*answers), Bill()
-    with pytest.raises((Permanent, Transient)) as told:
+    with pytest.raises((Permanent, Transient)) as failure:
         await summarize(HEARD, model, bill)  # type: ignore[arg-type]
-    assert raised is None or told.value is raised
+    assert raised is None or failure.value is raised
     assert len(model.answers) == 1
     assert bill.answers == paid <= ASKS
 
@@ -130,18 +130,18 @@ async def test_the_answer_with_fewer_bad_statements_is_kept() -> None:
     assert (await made(Scripted(with_bad(2), rich)))[0] == clean
     assert (await made(Scripted(rich, with_bad(2))))[0] == clean
     assert (await made(Scripted(with_bad(1), rich)))[0] == clean, (
-        "and of two, the one that says more"
+        "of two with as many bad statements, the one with more content"
     )
     assert (await made(Scripted(rich, with_bad(1))))[0] == clean
 
 
-async def test_the_second_request_knows_the_error_of_the_first() -> None:
+async def test_the_second_request_contains_the_error_of_the_first() -> None:
     model = Scripted(CUT_OFF, GOOD)
     await made(model)
     assert model.asked_after == [ErrorCode.SUMMARY_TRUNCATED]
 
 
-async def test_a_summarizer_that_knows_only_one_way_is_asked_in_it_again() -> None:
+async def test_a_summarizer_without_a_corrective_request_repeats_its_request() -> None:
     class Plain:
         source = "model"
         calls = 0
@@ -153,7 +153,7 @@ async def test_a_summarizer_that_knows_only_one_way_is_asked_in_it_again() -> No
     assert await summarize(HEARD, Plain(), Bill()) == GOOD  # type: ignore[arg-type]
 
 
-async def test_rules_are_asked_once_and_cost_nothing() -> None:
+async def test_rules_are_called_once_and_cost_nothing() -> None:
     rules, bill = Scripted(USELESS, GOOD, source="rules"), Bill()
     with pytest.raises(Permanent):
         await summarize(HEARD, rules, bill)  # type: ignore[arg-type]
@@ -173,13 +173,13 @@ async def test_bad_answers_log_codes_and_counts_only() -> None:
 # Answers that do not fit into a document.
 
 
-def test_a_summary_that_says_nothing_is_no_summary() -> None:
+def test_an_empty_summary_is_a_bad_answer() -> None:
     with pytest.raises(BadAnswer):
         check(GOOD.model_copy(update={"summary": []}), HEARD)
 
 
 @pytest.mark.parametrize("field", ["summary", "education"])
-def test_an_unreadable_list_is_no_summary(field: str) -> None:
+def test_a_list_of_too_many_items_is_a_bad_answer(field: str) -> None:
     said = Statement(text="Said.", evidence=["u1"])
     check(GOOD.model_copy(update={field: [said] * MAX_ITEMS}), HEARD)
     with pytest.raises(BadAnswer):
@@ -187,7 +187,7 @@ def test_an_unreadable_list_is_no_summary(field: str) -> None:
 
 
 def document_of(summary: VisitSummary) -> int:
-    """The bytes of a visit's document with everything that its owner may write at its longest."""
+    """The bytes of a visit's document with the owner's fields at their maximum length."""
     visit = visit_in(ProcessingStatus.SUMMARIZING).model_copy(
         update={"title": "\u8a3a" * 200, "tags": ("\u8a3a" * 50,) * 10}
     )
@@ -219,7 +219,7 @@ def test_an_accepted_summary_fits_into_a_document_in_any_script(
         assert document_of(summary) < MAX_DOCUMENT_BYTES
 
 
-def test_the_summary_counts_twice_and_in_bytes() -> None:
+def test_the_size_of_the_summary_field_counts_twice_and_in_bytes() -> None:
     letters = MAX_STORED_BYTES // 3 // 2 - 2_000
     cjk = Statement(text="\u8a3a" * letters, evidence=["u1"])
     check(GOOD.model_copy(update={"summary": [cjk]}), HEARD)
@@ -243,7 +243,7 @@ def test_the_summary_counts_twice_and_in_bytes() -> None:
     times=st.integers(1, 2_000),
     utterances=st.integers(1, 5),
 )
-def test_a_summary_by_rules_always_fits(text: str, times: int, utterances: int) -> None:
+def test_a_summary_by_rules_fits_into_a_document(text: str, times: int, utterances: int) -> None:
     heard = transcript([("A", text * times)] * utterances)
     summary = summary_by_rules(heard)
     assert stored_bytes(summary) < MAX_STORED_BYTES

@@ -1,4 +1,4 @@
-"""What becomes of a visit while its model is away."""
+"""Visits while the model is unavailable: provisional summaries, and final ones by rules."""
 
 import asyncio
 from datetime import timedelta
@@ -26,7 +26,7 @@ def services() -> MemoryServices:
 
 
 class HeldModel:
-    """A model behind an open breaker: nobody is asked."""
+    """A model behind an open circuit breaker: calls fail fast."""
 
     source = "model"
 
@@ -34,9 +34,7 @@ class HeldModel:
         raise Held(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=60)
 
 
-async def test_an_outage_uses_up_no_try_and_ends_in_a_summary_by_the_model(
-    services: MemoryServices,
-) -> None:
+async def test_an_outage_uses_up_no_try_and_the_model_summarizes(services: MemoryServices) -> None:
     model = services.summarizer
     await transcribed(services)
     services.summarizer = HeldModel()  # type: ignore[assignment]
@@ -54,12 +52,10 @@ async def test_an_outage_uses_up_no_try_and_ends_in_a_summary_by_the_model(
     assert model.calls == 1
 
 
-async def test_who_was_asked_for_patience_stays_patient_while_the_model_is_known_to_be_down(
-    services: MemoryServices,
-) -> None:
+async def test_a_longer_retry_after_is_kept_while_calls_fail_fast(services: MemoryServices) -> None:
     await transcribed(services)
-    asked = Transient(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=1800)
-    services.summarizer.raises = [AWAY, AWAY, asked]
+    long_wait = Transient(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=1800)
+    services.summarizer.raises = [AWAY, AWAY, long_wait]
     services.refusals[Stage.SUMMARY] = Held(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=30)
     await run_tasks(services)
     await minutes_pass(services, 5)
@@ -69,7 +65,7 @@ async def test_who_was_asked_for_patience_stays_patient_while_the_model_is_known
     assert visit.wake_at - services.clock.now() > 20 * MINUTE
 
 
-async def test_who_waits_long_is_shown_a_provisional_summary_which_is_replaced_once(
+async def test_a_long_wait_shows_a_provisional_summary_that_is_replaced_once(
     services: MemoryServices,
 ) -> None:
     model = services.summarizer
@@ -82,7 +78,7 @@ async def test_who_waits_long_is_shown_a_provisional_summary_which_is_replaced_o
     visit = await visit_of(services)
     assert (visit.source, visit.provisional, visit.status) == ("rules", True, Status.PROCESSING)
     assert visit.summary
-    assert await services.store.actions("visit-1") == (), "what may change is nobody's task yet"
+    assert await services.store.actions("visit-1") == (), "provisional summaries create none"
 
     services.summarizer = model
     await minutes_pass(services, 10)
@@ -92,7 +88,7 @@ async def test_who_waits_long_is_shown_a_provisional_summary_which_is_replaced_o
     assert len(await services.store.actions("visit-1")) == 2
 
 
-async def test_a_task_that_comes_again_asks_no_earlier_though_something_is_shown_meanwhile(
+async def test_a_repeated_task_respects_retry_after_beside_a_provisional_summary(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -108,7 +104,7 @@ async def test_a_task_that_comes_again_asks_no_earlier_though_something_is_shown
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_a_model_that_never_comes_back_leaves_the_summary_to_the_rules_for_good(
+async def test_the_rules_write_the_final_summary_when_the_model_stays_unavailable(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -130,9 +126,9 @@ async def test_after_the_last_try_the_rules_write_the_summary(services: MemorySe
     await assert_rules_wrote_it(services)
 
 
-async def test_holders_that_die_leave_the_summary_to_the_rules(services: MemoryServices) -> None:
+async def test_the_rules_write_the_summary_after_repeated_crashes(services: MemoryServices) -> None:
     await transcribed(services)
-    services.summarizer.raises = [ZeroDivisionError()] * MAX_TRIES  # as good as processes that die
+    services.summarizer.raises = [ZeroDivisionError()] * MAX_TRIES  # equivalent to crashes
     for _ in range(MAX_TRIES):
         with pytest.raises(ZeroDivisionError):
             await run_tasks(services)
@@ -144,7 +140,7 @@ async def test_holders_that_die_leave_the_summary_to_the_rules(services: MemoryS
 
 @pytest.mark.parametrize("code", [code for code in ErrorCode if code.startswith("summary_")])
 @pytest.mark.parametrize("bad", [NotCharged, Permanent, BadAnswer])
-async def test_the_rules_summarize_at_once_where_the_model_cannot(
+async def test_the_rules_write_the_summary_at_once_after_a_permanent_error_of_the_model(
     services: MemoryServices, code: ErrorCode, bad: type[Permanent]
 ) -> None:
     await transcribed(services)
@@ -156,7 +152,7 @@ async def test_the_rules_summarize_at_once_where_the_model_cannot(
     assert (await visit_of(services)).ledger.summaries == paid[bad]
 
 
-async def test_one_bad_answer_is_asked_again_in_the_same_try(services: MemoryServices) -> None:
+async def test_a_bad_answer_is_requested_again_in_the_same_try(services: MemoryServices) -> None:
     await transcribed(services)
     services.summarizer.raises = [BadAnswer(ErrorCode.SUMMARY_INVALID)]
     await run_tasks(services)
@@ -184,7 +180,7 @@ async def test_a_paid_answer_is_in_the_ledger_after_every_outcome(
     assert (visit.status, visit.source, visit.ledger.summaries) == (Status.COMPLETED, "model", 2)
 
 
-async def test_an_answer_with_a_bad_statement_is_kept_where_time_is_up_for_another(
+async def test_an_answer_with_a_bad_statement_is_kept_when_no_time_is_left_for_another(
     services: MemoryServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow:
@@ -207,7 +203,7 @@ async def test_an_answer_with_a_bad_statement_is_kept_where_time_is_up_for_anoth
     assert visit.ledger.summaries == 1
 
 
-async def test_an_owner_may_have_the_model_asked_again(services: MemoryServices) -> None:
+async def test_an_owner_may_replace_a_summary_by_rules(services: MemoryServices) -> None:
     await transcribed(services)
     services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
     await run_tasks(services)
@@ -220,7 +216,7 @@ async def test_an_owner_may_have_the_model_asked_again(services: MemoryServices)
 
 
 @pytest.mark.parametrize("again", [[Permanent(ErrorCode.SUMMARY_REFUSED)], [AWAY] * 3])
-async def test_where_the_model_fails_again_the_summary_by_rules_is_there(
+async def test_a_summary_by_rules_stays_if_the_model_fails_again(
     services: MemoryServices, again: list[Exception]
 ) -> None:
     await transcribed(services)
@@ -233,9 +229,7 @@ async def test_where_the_model_fails_again_the_summary_by_rules_is_there(
     await assert_rules_wrote_it(services)
 
 
-async def test_a_visit_is_partial_where_the_rules_have_nothing_to_say(
-    services: MemoryServices,
-) -> None:
+async def test_a_visit_is_partial_when_the_rules_find_nothing(services: MemoryServices) -> None:
     services.fallback = NothingToSay()
     await transcribed(services)
     services.summarizer.raises = [Transient(ErrorCode.INTERNAL_ERROR), AWAY, AWAY]

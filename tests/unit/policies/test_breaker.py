@@ -1,4 +1,4 @@
-"""The pure machine of the circuit breaker."""
+"""The pure state machine of the circuit breaker."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ SECOND = timedelta(seconds=1)
         lambda breaker, now: pure.probe_given_up(breaker, "slow"),
     ],
 )
-def test_what_became_of_a_replaced_probe_changes_nothing(
+def test_the_outcome_of_a_replaced_probe_changes_nothing(
     end: Callable[[Breaker, datetime], Breaker],
 ) -> None:
     later = START + MODEL.pause
@@ -37,7 +37,7 @@ def test_what_became_of_a_replaced_probe_changes_nothing(
 
 
 class PureMachine(RuleBasedStateMachine):
-    """Anybody may say anything at any time; what must hold, holds."""
+    """The invariants hold under any sequence of calls and outcomes."""
 
     holders = st.sampled_from(["a", "b", "c"])
 
@@ -46,7 +46,7 @@ class PureMachine(RuleBasedStateMachine):
         self.breaker = Breaker(name="model")
         self.now = START
         self.calling: dict[str, datetime] = {}
-        """Who was elected and has not ended, and when its claim does."""
+        """The lease expiry of each unfinished probe, by holder."""
         self.since_opening: list[bool] = []
         self.opened_at: datetime | None = None
 
@@ -54,15 +54,15 @@ class PureMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.now += seconds * SECOND
 
-    @rule(reason=st.sampled_from(Reason), is_old_news=st.booleans())
-    def an_instance_has_seen_enough(self, reason: Reason, is_old_news: bool) -> None:
-        since = START - SECOND if is_old_news else self.breaker.changed_at
+    @rule(reason=st.sampled_from(Reason), is_stale=st.booleans())
+    def an_instance_opens_the_breaker(self, reason: Reason, is_stale: bool) -> None:
+        since = START - SECOND if is_stale else self.breaker.changed_at
         after = pure.opened(self.breaker, since, reason, self.now)
-        assert (after is self.breaker) == (is_old_news or not self.breaker.is_closed)
+        assert (after is self.breaker) == (is_stale or not self.breaker.is_closed)
         self._become(after)
 
     @rule(holder=holders)
-    def somebody_asks(self, holder: str) -> None:
+    def a_caller_asks_for_the_probe(self, holder: str) -> None:
         if holder in self.calling:
             return
         before = self.breaker
@@ -112,7 +112,7 @@ class PureMachine(RuleBasedStateMachine):
             self.opened_at, self.since_opening = self.now, []
 
     @invariant()
-    def the_document_makes_sense(self) -> None:
+    def the_document_is_consistent(self) -> None:
         breaker = self.breaker
         assert (breaker.opened_at is None) == breaker.is_closed
         assert breaker.probe is None or breaker.state is State.HALF_OPEN
@@ -120,10 +120,10 @@ class PureMachine(RuleBasedStateMachine):
         assert Breaker.from_stored(breaker.to_stored()) == breaker
 
     @invariant()
-    def it_is_never_stuck(self) -> None:
+    def a_probe_is_always_possible_later(self) -> None:
         later = self.now + max(MODEL.pause, MODEL.probe_for)
-        is_elected = pure.probing(self.breaker, "d", later, MODEL).is_probed_by("d")
-        assert self.breaker.is_closed or is_elected
+        is_probing = pure.probing(self.breaker, "d", later, MODEL).is_probed_by("d")
+        assert self.breaker.is_closed or is_probing
 
 
 PureMachine.TestCase.settings = settings(

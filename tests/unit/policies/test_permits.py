@@ -1,4 +1,4 @@
-"""Places in shards, by property: never more than the cap, whoever takes and leaves when."""
+"""Permits in shards, by property: never more than the cap, in any order of takes and releases."""
 
 from datetime import timedelta
 
@@ -14,14 +14,14 @@ from tests.support.services import START
 MINUTE = timedelta(minutes=1)
 ROOM = Room(permits=5, for_batches=3)
 
-unhurried = settings(deadline=None)  # others work on this machine as well
+unhurried = settings(deadline=None)  # other processes share this machine
 
 holders = st.integers(0, 11).map(lambda n: f"v{n}/1")
 priorities = st.sampled_from(list(Priority))
 
 
 class OneShard(RuleBasedStateMachine):
-    """Everything that may happen to a shard; `jobs` is who has a job at the provider."""
+    """Any sequence of operations on a shard; `jobs` has the permits of jobs at the provider."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class OneShard(RuleBasedStateMachine):
         self.jobs = {name: each for name, each in self.jobs.items() if each.until > self.now}
 
     @invariant()
-    def who_has_a_job_has_a_place_and_nobody_else(self) -> None:
+    def exactly_the_holders_of_jobs_have_permits(self) -> None:
         valid = [permit for permit in self.shard.permits if permit.until > self.now]
         assert {permit.holder: permit for permit in valid} == self.jobs
         assert len(valid) == len(self.jobs) <= ROOM.permits
@@ -72,7 +72,7 @@ TestOneShard.settings = unhurried
 
 @unhurried
 @given(st.integers(1, 500), st.integers(1, 500))
-def test_the_rooms_of_the_shards_add_up_to_the_cap(permits: int, for_batches: int) -> None:
+def test_the_rooms_of_all_shards_add_up_to_the_cap(permits: int, for_batches: int) -> None:
     cap = Cap(permits, min(permits, for_batches))
     rooms = [cap.room(shard) for shard in range(cap.shards)]
     assert sum(room.permits for room in rooms) == cap.permits
@@ -86,12 +86,12 @@ def test_a_quarter_is_kept_free_of_batches(permits: int, for_batches: int) -> No
 
 
 @pytest.mark.parametrize(("permits", "for_batches"), [(0, 0), (1, 0), (1, 2)])
-def test_a_cap_that_lets_nobody_through_is_none(permits: int, for_batches: int) -> None:
+def test_a_cap_without_permits_for_each_priority_is_refused(permits: int, for_batches: int) -> None:
     with pytest.raises(ValueError):
         Cap(permits, for_batches)
 
 
-def test_a_shard_remembers_until_when_somebody_of_its_own_may_be_elsewhere() -> None:
+def test_a_shard_notes_how_long_a_holder_may_have_a_permit_elsewhere() -> None:
     shard = spilled(spilled(Shard(), START + 2 * MINUTE), START + MINUTE)
     assert shard.spills(START + MINUTE)
     assert not shard.spills(START + 2 * MINUTE)

@@ -25,18 +25,18 @@ ELSEWHERE = ("us-central1", "asia-northeast1", "northamerica-northeast1")
 
 
 class Problems(Protocol):
-    def __call__(self, region: str, **told: str) -> set[str]: ...
+    def __call__(self, region: str, **values: str) -> set[str]: ...
 
 
 @pytest.fixture
 def problems(monkeypatch: pytest.MonkeyPatch) -> Problems:
-    """The variables that are refused beside K_SERVICE, in a region of Google's."""
+    """The variables that settings refuse in a region of Google Cloud, with K_SERVICE set."""
 
-    def of(region: str, **told: str) -> set[str]:
+    def of(region: str, **values: str) -> set[str]:
         for name in {name.upper() for name in Settings.model_fields} & set(os.environ):
             monkeypatch.delenv(name)
         queue = f"projects/demo/locations/{region}/queues/summaries"
-        for name, value in {**GOOD, "SUMMARY_QUEUE": queue, "K_SERVICE": "api", **told}.items():
+        for name, value in {**GOOD, "SUMMARY_QUEUE": queue, "K_SERVICE": "api", **values}.items():
             monkeypatch.setenv(name, value)
         try:
             read()
@@ -49,7 +49,7 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> Problems:
 
 @pytest.mark.parametrize("region", IN_EUROPE)
 @pytest.mark.parametrize(
-    ("told", "refused"),
+    ("values", "refused"),
     [
         (EU_TRANSCRIPTION | EU_MODEL, set()),
         ({}, {"ASSEMBLYAI_BASE_URL", "OPENAI_BASE_URL"}),
@@ -66,15 +66,15 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> Problems:
         (EU_TRANSCRIPTION | {"SUMMARIZER": "rules"}, set()),
     ],
 )
-def test_a_european_deployment_calls_european_endpoints_alone(
-    problems: Problems, region: str, told: dict[str, str], refused: set[str]
+def test_a_european_deployment_calls_only_european_endpoints(
+    problems: Problems, region: str, values: dict[str, str], refused: set[str]
 ) -> None:
-    assert problems(region, **told) == refused
+    assert problems(region, **values) == refused
 
 
 @pytest.mark.parametrize("region", ELSEWHERE)
 @pytest.mark.parametrize(
-    ("told", "refused"),
+    ("values", "refused"),
     [
         ({}, set()),
         (OWN_MODEL, set()),
@@ -84,10 +84,10 @@ def test_a_european_deployment_calls_european_endpoints_alone(
         (OWN_MODEL | {"OPENAI_SERVER_REGION": "eu"}, {"OPENAI_BASE_URL"}),
     ],
 )
-def test_no_other_deployment_calls_them(
-    problems: Problems, region: str, told: dict[str, str], refused: set[str]
+def test_another_deployment_calls_no_european_endpoint(
+    problems: Problems, region: str, values: dict[str, str], refused: set[str]
 ) -> None:
-    assert problems(region, **told) == refused
+    assert problems(region, **values) == refused
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,6 @@ def test_no_other_deployment_calls_them(
         ("https://api.openai.com/eu.api.openai.com", False),
     ],
 )
-def test_the_host_decides_and_nothing_else_in_the_address(url: str, is_european: bool) -> None:
+def test_only_the_host_of_an_address_decides(url: str, is_european: bool) -> None:
     assert (misplaced(url, "europe-west3") is None) is is_european
     assert (misplaced(url, "us-central1") is None) is not is_european

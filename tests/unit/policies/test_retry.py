@@ -1,4 +1,4 @@
-"""Calls that are tried again, on a loop whose clock jumps: nothing here waits."""
+"""Retries of calls, on an event loop with a jumping clock: no test waits."""
 
 import asyncio
 import selectors
@@ -28,7 +28,7 @@ POLICIES = {name: each for name, each in vars(retry).items() if isinstance(each,
 
 
 class Jumping(selectors.DefaultSelector):
-    """Where nothing is ready, time passes at once."""
+    """If no event is ready, the clock jumps to the next timer."""
 
     now = 0.0
 
@@ -47,7 +47,7 @@ def jumping_loop() -> asyncio.AbstractEventLoop:
 
 
 class Dependency:
-    """Fails as it is told, then answers; remembers when it was called and what was cancelled."""
+    """Raises `troubles`, then answers; records the times of calls and counts cancellations."""
 
     def __init__(self, *troubles: Exception | None) -> None:
         self.troubles = list(troubles)
@@ -100,13 +100,13 @@ def transient(retry_after_s: float | None = None) -> Transient:
     return Transient(CODE, retry_after_s=retry_after_s)
 
 
-def test_what_works_is_called_once() -> None:
+def test_a_successful_call_is_made_once() -> None:
     dependency = Dependency()
     assert call(dependency) == "answer"
     assert len(dependency.called_at) == 1
 
 
-def test_a_transient_trouble_is_waited_out() -> None:
+def test_a_transient_error_is_retried() -> None:
     dependency = Dependency(transient(), transient())
     assert call(dependency) == "answer"
     assert len(dependency.called_at) == 3
@@ -121,7 +121,7 @@ def test_a_transient_trouble_is_waited_out() -> None:
         ProviderRefuses(CODE, DeploymentFault.KEY_REFUSED),
     ],
 )
-def test_nothing_else_is_tried_again(trouble: Exception) -> None:
+def test_no_other_error_is_retried(trouble: Exception) -> None:
     dependency = Dependency(trouble)
     with pytest.raises(type(trouble)) as raised:
         call(dependency)
@@ -130,7 +130,7 @@ def test_nothing_else_is_tried_again(trouble: Exception) -> None:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_the_attempts_are_bounded_and_the_last_trouble_is_told(name: str) -> None:
+def test_the_attempts_are_bounded_and_the_last_error_is_raised(name: str) -> None:
     policy = POLICIES[name]
     troubles = [transient() for _ in range(100)]
     dependency = Dependency(*troubles)
@@ -140,7 +140,7 @@ def test_the_attempts_are_bounded_and_the_last_trouble_is_told(name: str) -> Non
     assert len(dependency.called_at) == policy.attempts
 
 
-def test_the_waits_double_and_have_jitter_within_bounds() -> None:
+def test_the_pauses_double_and_have_bounded_jitter() -> None:
     seen: list[list[float]] = []
     for _ in range(20):
         dependency = Dependency(*(transient() for _ in range(3)))
@@ -148,18 +148,18 @@ def test_the_waits_double_and_have_jitter_within_bounds() -> None:
         seen.append(dependency.waits)
     for expected, waits in zip((1, 2, 4), zip(*seen, strict=True), strict=True):
         assert all(expected <= wait <= expected + POLICY.jitter_s for wait in waits)
-        assert max(waits) - min(waits) > 0.01, "without a spread everybody comes back at once"
+        assert max(waits) - min(waits) > 0.01, "without jitter all callers return at once"
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_no_wait_is_longer_than_the_policy_says(name: str) -> None:
+def test_no_pause_is_longer_than_the_policy_allows(name: str) -> None:
     policy = replace(POLICIES[name], attempts=8)
     dependency = Dependency(*(transient() for _ in range(7)))
     call(dependency, policy)
     assert max(dependency.waits) <= policy.max_wait_s + 0.001
 
 
-def test_a_dependency_that_asks_for_patience_is_not_called_earlier() -> None:
+def test_no_call_is_made_before_retry_after() -> None:
     seen = set()
     for _ in range(20):
         dependency = Dependency(transient(retry_after_s=7))
@@ -167,16 +167,16 @@ def test_a_dependency_that_asks_for_patience_is_not_called_earlier() -> None:
         (wait,) = dependency.waits
         assert 7 <= wait <= 7 + POLICY.jitter_s
         seen.add(wait)
-    assert len(seen) > 1, "whoever was told the same number does not come back all at once"
+    assert len(seen) > 1, "callers with the same Retry-After do not return at once"
 
 
-def test_asking_for_less_than_the_back_off_changes_nothing() -> None:
+def test_a_retry_after_below_the_backoff_changes_nothing() -> None:
     dependency = Dependency(transient(), transient(), transient(retry_after_s=0.1))
     call(dependency)
     assert dependency.waits[-1] >= 4
 
 
-def test_more_patience_than_there_is_ends_the_call_at_once() -> None:
+def test_a_retry_after_above_the_limit_ends_the_call_at_once() -> None:
     dependency = Dependency(transient(retry_after_s=POLICY.max_wait_s + 1))
     with pytest.raises(Transient) as raised:
         call(dependency)
@@ -184,7 +184,7 @@ def test_more_patience_than_there_is_ends_the_call_at_once() -> None:
     assert len(dependency.called_at) == 1
 
 
-def test_a_call_that_hangs_is_cancelled_at_its_limit_and_made_again() -> None:
+def test_a_hanging_call_is_cancelled_at_its_time_limit_and_retried() -> None:
     dependency = Hanging(times=1)
     assert call(dependency) == "answer"
     assert dependency.cancelled == 1
@@ -192,7 +192,7 @@ def test_a_call_that_hangs_is_cancelled_at_its_limit_and_made_again() -> None:
     assert POLICY.timeout_s + 1 <= wait <= POLICY.timeout_s + 1 + POLICY.jitter_s + 0.001
 
 
-def test_a_dependency_that_always_hangs_is_left_in_bounded_time() -> None:
+def test_a_dependency_that_always_hangs_is_given_up_in_bounded_time() -> None:
     dependency = Hanging(times=100)
 
     async def timed() -> float:
@@ -209,7 +209,7 @@ def test_a_dependency_that_always_hangs_is_left_in_bounded_time() -> None:
 @pytest.mark.parametrize(
     "dependency", [lambda: Hanging(times=1), lambda: Dependency(Unanswered(CODE))]
 )
-def test_what_may_have_been_charged_without_an_answer_is_not_called_again(
+def test_an_unanswered_call_that_may_have_been_charged_is_not_repeated(
     dependency: Callable[[], Dependency],
 ) -> None:
     paid = dependency()
@@ -223,7 +223,7 @@ def test_a_refusal_to_answer_is_free_and_may_be_repeated() -> None:
     assert call(dependency, replace(POLICY, repeats_unanswered=False)) == "answer"
 
 
-def test_who_cancels_the_caller_cancels_the_call() -> None:
+def test_cancelling_the_caller_cancels_the_call() -> None:
     dependency = Hanging(times=1)
 
     async def cancelled_early() -> None:
@@ -237,7 +237,7 @@ def test_who_cancels_the_caller_cancels_the_call() -> None:
     assert (len(dependency.called_at), dependency.cancelled) == (1, 1)
 
 
-def test_a_limit_around_the_call_ends_it_and_its_waits() -> None:
+def test_a_timeout_around_the_call_ends_the_call_and_its_pauses() -> None:
     dependency = Dependency(*(transient() for _ in range(100)))
 
     async def limited() -> None:
@@ -249,7 +249,7 @@ def test_a_limit_around_the_call_ends_it_and_its_waits() -> None:
     assert len(dependency.called_at) == 2
 
 
-def test_what_costs_money_is_called_a_bounded_number_of_times_a_visit() -> None:
+def test_paid_calls_of_a_visit_are_bounded() -> None:
     assert retry.ORDER.attempts == 1, "an order has no idempotency key"
     assert not retry.MODEL.repeats_unanswered
     assert MAX_TRIES * retry.MODEL.attempts <= 9

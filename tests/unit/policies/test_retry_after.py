@@ -1,4 +1,4 @@
-"""Retry-After and its kin: seconds, milliseconds, or a date."""
+"""Retry-After and retry-after-ms: seconds, milliseconds, or a date."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumimd.policies.retry import seconds_asked
-from lumimd.policies.waiting import MOST_PATIENT
+from lumimd.policies.waiting import MAX_RETRY_AFTER
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-DAY = MOST_PATIENT.total_seconds()
+DAY = MAX_RETRY_AFTER.total_seconds()
 
 
 def http_date(at: datetime) -> str:
@@ -43,11 +43,11 @@ def http_date(at: datetime) -> str:
         ({"Retry-After": "Sun, 01 Mar 99999 09:02:00 GMT"}, None),
     ],
 )
-def test_an_answer_asks_for_patience(headers: dict[str, str], seconds: float | None) -> None:
+def test_the_pause_is_read_from_the_headers(headers: dict[str, str], seconds: float | None) -> None:
     assert seconds_asked(httpx.Headers(headers), NOW) == seconds
 
 
-def test_a_date_counts_from_the_answers_own() -> None:
+def test_a_date_counts_from_the_date_of_the_answer() -> None:
     headers = httpx.Headers(
         {"Date": http_date(NOW), "Retry-After": http_date(NOW + timedelta(seconds=90))}
     )

@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 TEN_A_MINUTE = Policy(tokens=10, per=MINUTE, burst=10)
 SECONDS = timedelta(seconds=1)
 
-unhurried = settings(deadline=None)  # others work on this machine as well
+unhurried = settings(deadline=None)  # other processes share this machine
 
 policies = st.builds(
     Policy,
@@ -38,7 +38,7 @@ gaps = st.lists(
 
 
 def asked(policy: Policy, times: list[datetime], bucket: Bucket | None = None) -> list[datetime]:
-    """When somebody who asks at these times is let through."""
+    """The times among `times` at which a call passes."""
     bucket, passed = bucket or full(times[0]), []
     for now in times:
         taken = take(bucket, policy, now)
@@ -63,7 +63,7 @@ def may_pass(policy: Policy, window: timedelta) -> int:
 
 @unhurried
 @given(policies, gaps)
-def test_no_window_sees_more_than_burst_and_rate_allow(
+def test_no_window_has_more_calls_than_burst_and_rate_allow(
     policy: Policy, pauses: list[timedelta]
 ) -> None:
     passed = asked(policy, times_after(pauses))
@@ -74,7 +74,7 @@ def test_no_window_sees_more_than_burst_and_rate_allow(
 
 @unhurried
 @given(policies, st.integers(1, 10**9))
-def test_who_keeps_asking_gets_exactly_burst_and_rate(policy: Policy, microseconds: int) -> None:
+def test_a_persistent_caller_gets_exactly_burst_and_rate(policy: Policy, microseconds: int) -> None:
     now = START + timedelta(microseconds=microseconds)
     bucket, passed = full(START), 0
     while (taken := take(bucket, policy, START)).allowed:
@@ -87,7 +87,7 @@ def test_who_keeps_asking_gets_exactly_burst_and_rate(policy: Policy, microsecon
 
 @unhurried
 @given(policies, gaps)
-def test_who_is_refused_is_let_through_after_the_wait_and_not_a_microsecond_before(
+def test_a_refused_call_passes_after_the_wait_and_not_a_microsecond_before(
     policy: Policy, pauses: list[timedelta]
 ) -> None:
     bucket = full(START)
@@ -102,7 +102,7 @@ def test_who_is_refused_is_let_through_after_the_wait_and_not_a_microsecond_befo
 
 @unhurried
 @given(policies, st.lists(st.integers(-(10**7), 10**7), min_size=1, max_size=60))
-def test_clocks_that_differ_never_let_more_through(policy: Policy, offsets: list[int]) -> None:
+def test_clocks_that_differ_never_allow_more_calls(policy: Policy, offsets: list[int]) -> None:
     times = [START + timedelta(microseconds=offset) for offset in offsets]
     passed = asked(policy, times)
     assert len(passed) <= may_pass(policy, max(times) - times[0])
@@ -118,13 +118,13 @@ def test_after_the_burst_calls_pass_at_the_rate() -> None:
     assert passed[10:] == [START + 6 * n * SECONDS for n in range(1, 11)]
 
 
-def test_a_call_that_is_refused_changes_nothing() -> None:
+def test_a_refused_call_changes_nothing() -> None:
     bucket = Bucket(missing=10 * UNITS, at=START)
     assert take(bucket, TEN_A_MINUTE, START + SECONDS).bucket is bucket
 
 
 def test_the_same_taker_takes_once() -> None:
-    """As when the answer to a save was lost, and the save is found to be one's own."""
+    """For a caller that lost the answer to its save, and finds its own save."""
     once = take(full(START), TEN_A_MINUTE, START, "me").bucket
     again = take(once, TEN_A_MINUTE, START, "me")
     assert (again.allowed, again.bucket) == (True, once)
@@ -137,7 +137,7 @@ def test_a_token_that_is_given_back_may_be_taken_again() -> None:
     assert take(give_back(bucket, one, START), one, START, "me").allowed
 
 
-def test_more_than_all_is_not_given_back() -> None:
+def test_a_full_bucket_takes_no_token_back() -> None:
     bucket = give_back(full(START), TEN_A_MINUTE, START)
     assert len(asked(TEN_A_MINUTE, [START] * 20, bucket)) == 10
 
@@ -148,7 +148,7 @@ def test_a_bucket_expires_when_it_is_full() -> None:
     assert refilled(bucket, TEN_A_MINUTE, bucket.expires_at).missing == 0
 
 
-def test_a_higher_tier_is_felt_at_once_and_a_lower_one_too() -> None:
+def test_a_change_of_the_tier_applies_at_once() -> None:
     high = Policy(tokens=100, per=MINUTE, burst=30)
     bucket = full(START)
     for _ in range(10):
@@ -160,38 +160,38 @@ def test_a_higher_tier_is_felt_at_once_and_a_lower_one_too() -> None:
     assert take(bucket, TEN_A_MINUTE, START).retry_after_s == 6.0
 
 
-def test_usage_tells_what_is_used_and_left_and_when_it_is_back() -> None:
+def test_usage_has_the_used_and_left_tokens_and_the_time_of_reset() -> None:
     bucket = full(START)
     for _ in range(3):
         bucket = take(bucket, TEN_A_MINUTE, START).bucket
-    told = usage(bucket, TEN_A_MINUTE, START)
-    assert (told.limit, told.used, told.left) == (10, 3, 7)
-    assert told.resets_at == START + 18 * SECONDS
+    now = usage(bucket, TEN_A_MINUTE, START)
+    assert (now.limit, now.used, now.left) == (10, 3, 7)
+    assert now.resets_at == START + 18 * SECONDS
     a_little_later = usage(bucket, TEN_A_MINUTE, START + SECONDS)
     assert (a_little_later.used, a_little_later.left) == (3, 7)
     assert usage(bucket, TEN_A_MINUTE, START + 6 * SECONDS).left == 8
 
 
 @pytest.mark.parametrize(("tokens", "burst"), [(0, 1), (1, 0)])
-def test_a_policy_that_lets_nobody_through_is_none(tokens: int, burst: int) -> None:
+def test_a_policy_without_tokens_is_refused(tokens: int, burst: int) -> None:
     with pytest.raises(ValueError):
         Policy(tokens=tokens, per=MINUTE, burst=burst)
 
 
-def test_a_rate_that_whole_numbers_cannot_tell_is_refused() -> None:
+def test_a_rate_that_is_no_whole_number_a_day_is_refused() -> None:
     with pytest.raises(ValueError):
         Policy(tokens=1, per=timedelta(days=7), burst=1)
 
 
-def test_every_tier_has_every_limit_and_paying_never_gets_less() -> None:
-    for what in Limited:
-        free, paid = POLICIES[what][Tier.FREE], POLICIES[what][Tier.PAID]
+def test_every_tier_has_every_limit_and_the_paid_tier_never_gets_less() -> None:
+    for limit in Limited:
+        free, paid = POLICIES[limit][Tier.FREE], POLICIES[limit][Tier.PAID]
         assert paid.per_day >= free.per_day
         assert paid.burst >= free.burst
     assert set(OF_ALL_USERS) == set(OfAllUsers)
 
 
-def test_a_tier_that_nobody_knows_is_the_default() -> None:
+def test_an_unknown_tier_is_the_default() -> None:
     stored = ["paid", "free", "gold", None, 7, ["paid"]]
     assert [Tier.named(each, Tier.FREE) for each in stored] == [Tier.PAID, *[Tier.FREE] * 5]
     assert {Tier.named(each, Tier.PAID) for each in ("gold", None)} == {Tier.PAID}

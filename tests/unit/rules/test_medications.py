@@ -1,4 +1,4 @@
-"""What the rules read of medications: started, stopped and changed, with dose and frequency."""
+"""Medications by the rules: started, stopped and changed, with dose and frequency."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.dialogue import visit
 
 
 def facts(*lines: str) -> set[tuple[str, str, str | None, str | None]]:
-    """What the summary says of medications: (kind, name, dose, frequency)."""
+    """The medications of the summary: (kind, name, dose, frequency)."""
     medications = summary_by_rules(visit(*lines)).medications
     return {
         (kind, each.name, each.dose, each.frequency)
@@ -111,7 +111,7 @@ def test_a_decision_about_a_drug_is_read_with_dose_and_frequency(
         "D: We should not start gabapentin.",
         "D: You can't just stop your prednisone.",
         "D: I'm not going to increase your metformin.",
-        # History, and what others do.
+        # History, and actions of others.
         "P: I stopped lisinopril last year.",
         "P: My doctor started me on metformin five hundred milligrams.",
         "D: They put you on metoprolol in the hospital.",
@@ -130,7 +130,7 @@ def test_a_decision_about_a_drug_is_read_with_dose_and_frequency(
         "D: You can come off the prednisone once your labs are normal.",
         "D: We'll try to get you off of the omeprazole.",
         "D: You should try ibuprofen.",
-        # What goes on.
+        # Continued medication.
         "D: I want you to continue your metformin five hundred milligrams twice a day.",
         "D: I'll prescribe your lisinopril again.",
         "D: Take your lisinopril with food.",
@@ -146,7 +146,7 @@ def test_a_decision_about_a_drug_is_read_with_dose_and_frequency(
         "D: I'd like you to take ibuprofen.",
     ],
 )
-def test_what_is_not_decided_in_this_visit_is_not_a_medication_fact(line: str) -> None:
+def test_a_drug_without_a_decision_in_this_visit_is_no_medication_fact(line: str) -> None:
     assert facts(line) == set()
 
 
@@ -200,7 +200,7 @@ def test_two_decisions_in_speech_without_punctuation_are_told_apart() -> None:
     }
 
 
-def test_that_one_is_the_only_drug_just_spoken_of_and_both_utterances_are_evidence() -> None:
+def test_that_one_means_the_only_recent_drug_and_both_utterances_are_evidence() -> None:
     summary = summary_by_rules(
         visit("P: I take naproxen for my back.", "D: Okay. Let's stop that one.")
     )
@@ -217,7 +217,7 @@ def test_that_one_is_the_only_drug_just_spoken_of_and_both_utterances_are_eviden
         ("P: I take naproxen.", *["D: Tell me about your work."] * 5, "D: Please stop it."),
     ],
 )
-def test_that_one_is_left_alone_where_it_may_be_something_else(lines: tuple[str, ...]) -> None:
+def test_an_ambiguous_that_one_is_ignored(lines: tuple[str, ...]) -> None:
     assert facts(*lines) == set()
 
 
@@ -253,12 +253,12 @@ def test_a_misheard_name_counts_only_beside_a_dose_and_stays_as_it_was_transcrib
         ("started", "metform in", "500 mg", None)
     }
     assert facts("I'll start you on lysinopril.") == set()
-    # Two drugs of which each is a letter or two from the other are never exchanged.
+    # Two drugs with names a letter or two apart are never exchanged.
     assert facts("I'll start you on hydroxyzine 25 mg.") == {
         ("started", "hydroxyzine", "25 mg", None)
     }
 
 
-def test_a_voice_not_told_apart_counts_where_it_addresses_the_patient() -> None:
+def test_an_unassigned_voice_counts_if_it_addresses_the_patient() -> None:
     assert facts("?: I'm going to start you on lisinopril.") != set()
     assert facts("?: I'm going to stop the ibuprofen today.") == set()

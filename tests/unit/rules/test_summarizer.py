@@ -1,4 +1,4 @@
-"""The summary by rules but for its medications: diagnoses, plans, overview, and any transcript."""
+"""The summary by rules except medications: diagnoses, plans, overview, and any transcript."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What callers send: understood, or None; and who may call the webhook at all."""
+"""Requests of callers: parsed, or None; and the authentication of the webhook."""
 
 import hmac
 import json
@@ -29,7 +29,7 @@ JSON = st.recursive(
 
 
 def shaped_like(example: dict[str, Any]) -> st.SearchStrategy[object]:
-    """Anything at all, and the example with anything in its places."""
+    """Any value, and the example with any value in its fields."""
     fields = {name: JSON | st.just(value) for name, value in example.items()}
     return JSON | st.fixed_dictionaries({}, optional=fields)
 
@@ -63,7 +63,7 @@ def test_an_object_without_its_identity_is_none(missing: str) -> None:
 
 
 @given(shaped_like(FINALIZED))
-def test_no_event_whatever_it_holds_raises(data: object) -> None:
+def test_no_content_of_an_event_raises(data: object) -> None:
     upload = upload_of(data, TIME)
     assert upload is None or upload.audio.storage_path.startswith("visits/")
 
@@ -81,14 +81,14 @@ def test_no_value_of_another_field_loses_a_recording(field: str, odd: object) ->
 
 
 @given(st.fixed_dictionaries({}, optional={"consent": JSON, "duration": JSON}), JSON)
-def test_only_the_word_itself_is_a_consent(metadata: dict[str, object], time: object) -> None:
+def test_only_the_exact_value_is_a_consent(metadata: dict[str, object], time: object) -> None:
     upload = upload_of({**FINALIZED, "metadata": metadata}, time)
     assert upload is not None
     assert upload.consented is (metadata.get("consent") == "given")
 
 
 @pytest.mark.parametrize(
-    ("told", "size"),
+    ("sent", "size"),
     [
         ("352", 352),
         (352, 352),
@@ -97,10 +97,8 @@ def test_only_the_word_itself_is_a_consent(metadata: dict[str, object], time: ob
         *((odd, None) for odd in (None, "", "many", -1, "-1", [], {}, [352], float("nan"), 2**63)),
     ],
 )
-def test_a_size_that_makes_no_sense_is_not_known_and_not_zero(
-    told: object, size: int | None
-) -> None:
-    upload = upload_of({**FINALIZED, "size": told}, TIME)
+def test_an_invalid_size_is_unknown_and_not_zero(sent: object, size: int | None) -> None:
+    upload = upload_of({**FINALIZED, "size": sent}, TIME)
     assert upload is not None
     assert upload.audio.size_bytes == size
     if size != 0:
@@ -119,7 +117,7 @@ def test_missing_fields_are_unknown() -> None:
 
 @pytest.mark.skipif(not (REFERENCE / "cloudevents").is_dir(), reason="no samples at hand")
 @pytest.mark.parametrize("sample", ["complex", "simple"])
-def test_googles_own_samples_are_understood(sample: str) -> None:
+def test_googles_own_samples_are_parsed(sample: str) -> None:
     published = (REFERENCE / "cloudevents" / f"StorageObjectData-{sample}.json").read_text()
     data = json.loads(published)
     assert upload_of(data, TIME) is None, "it is no recording"
@@ -169,7 +167,7 @@ def test_a_hint_that_names_no_visit_or_job_is_none(query: dict[str, str], body: 
     st.dictionaries(st.sampled_from([*QUERY, "transcript_id"]) | st.text(), st.text()),
     shaped_like(BODY),
 )
-def test_no_hint_whatever_it_holds_raises(query: dict[str, str], body: object) -> None:
+def test_no_content_of_a_hint_raises(query: dict[str, str], body: object) -> None:
     hint = hint_of(query, body)
     assert hint is None or "/" not in hint.visit
 
@@ -184,18 +182,18 @@ def test_a_task_holds_ids() -> None:
 
 
 @given(shaped_like({"visitId": "visit-1", "attempt": 1}))
-def test_no_task_whatever_it_holds_raises(body: object) -> None:
+def test_no_content_of_a_task_raises(body: object) -> None:
     task = summary_task_of(body)
     assert task is None or (task.attempt >= 1 and "/" not in task.visit_id)
 
 
-# Who may call the webhook.
+# Authentication of the webhook.
 
 SECRET, PREVIOUS = "the-secret-of-today", "the-secret-of-yesterday"
 PROVIDER = "44.238.19.20"
 
 
-def is_let_in(
+def is_admitted(
     secret: str | None,
     forwarded_for: str | None = None,
     *,
@@ -214,31 +212,29 @@ def is_let_in(
     return True
 
 
-def test_who_knows_the_secret_is_let_in() -> None:
-    assert is_let_in(SECRET)
+def test_a_caller_with_the_secret_is_admitted() -> None:
+    assert is_admitted(SECRET)
 
 
 @pytest.mark.parametrize(
     "secret", [None, "", " ", SECRET[:-1], f"{SECRET} ", SECRET.upper(), PREVIOUS, "é", "\xff" * 20]
 )
-def test_nobody_else_is(secret: str | None) -> None:
-    assert not is_let_in(secret)
+def test_a_caller_without_the_secret_is_refused(secret: str | None) -> None:
+    assert not is_admitted(secret)
 
 
-def test_without_a_secret_of_our_own_nobody_is_let_in() -> None:
-    assert not is_let_in("", secrets=())
-    assert not is_let_in(None, secrets=())
+def test_without_a_configured_secret_every_caller_is_refused() -> None:
+    assert not is_admitted("", secrets=())
+    assert not is_admitted(None, secrets=())
 
 
-def test_while_the_secret_changes_both_are_good_and_afterwards_one() -> None:
-    assert all(is_let_in(each, secrets=(SECRET, PREVIOUS)) for each in (SECRET, PREVIOUS))
-    assert not is_let_in(PREVIOUS, secrets=(SECRET,))
+def test_during_a_rotation_both_secrets_are_accepted_and_afterwards_one() -> None:
+    assert all(is_admitted(each, secrets=(SECRET, PREVIOUS)) for each in (SECRET, PREVIOUS))
+    assert not is_admitted(PREVIOUS, secrets=(SECRET,))
 
 
-@pytest.mark.parametrize("told", [SECRET, PREVIOUS, "wrong"])
-def test_every_secret_is_compared_whole_whichever_matches(
-    told: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("sent", [SECRET, PREVIOUS, "wrong"])
+def test_every_secret_is_compared_in_full(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[tuple[bytes, bytes]] = []
 
     class Watched:
@@ -248,8 +244,8 @@ def test_every_secret_is_compared_whole_whichever_matches(
             return hmac.compare_digest(one, other)
 
     monkeypatch.setattr(requests, "hmac", Watched)
-    is_let_in(told, secrets=(SECRET, PREVIOUS))
-    assert compared == [(told.encode(), SECRET.encode()), (told.encode(), PREVIOUS.encode())]
+    is_admitted(sent, secrets=(SECRET, PREVIOUS))
+    assert compared == [(sent.encode(), SECRET.encode()), (sent.encode(), PREVIOUS.encode())]
 
 
 @pytest.mark.parametrize(
@@ -267,10 +263,10 @@ def test_every_secret_is_compared_whole_whichever_matches(
         ("2600:1F14:0::1", True),
     ],
 )
-def test_only_the_last_address_counts_for_the_platform_wrote_it(
+def test_only_the_last_address_counts_because_the_platform_wrote_it(
     forwarded_for: str | None, let_in: bool
 ) -> None:
-    assert is_let_in(SECRET, forwarded_for, ips=(PROVIDER, "2600:1f14::1")) is let_in
+    assert is_admitted(SECRET, forwarded_for, ips=(PROVIDER, "2600:1f14::1")) is let_in
 
 
 @given(st.lists(st.text("0123456789.,: "), max_size=4), st.sampled_from([PROVIDER, "203.0.113.9"]))
@@ -278,19 +274,19 @@ def test_the_last_value_of_the_last_line_is_the_callers_address(
     before: list[str], last: str
 ) -> None:
     """A caller writes any lines of its own before the platform's."""
-    assert is_let_in(SECRET, whole_header([*before, last]), ips=(PROVIDER,)) is (last == PROVIDER)
-    told = whole_header([*before, f"{PROVIDER}, {last}"])
-    assert is_let_in(SECRET, told, ips=(PROVIDER,)) is (last == PROVIDER)
+    assert is_admitted(SECRET, whole_header([*before, last]), ips=(PROVIDER,)) is (last == PROVIDER)
+    sent = whole_header([*before, f"{PROVIDER}, {last}"])
+    assert is_admitted(SECRET, sent, ips=(PROVIDER,)) is (last == PROVIDER)
 
 
-def test_a_header_that_is_not_there_has_no_value() -> None:
+def test_a_missing_header_has_no_value() -> None:
     assert whole_header([]) is None
 
 
 def test_the_right_address_does_not_replace_the_secret() -> None:
-    assert not is_let_in("wrong", PROVIDER, ips=(PROVIDER,))
+    assert not is_admitted("wrong", PROVIDER, ips=(PROVIDER,))
 
 
 @given(st.text())
-def test_no_header_whatever_it_holds_raises(text: str) -> None:
-    assert not is_let_in(text, text, ips=(PROVIDER,))
+def test_no_content_of_a_header_raises(text: str) -> None:
+    assert not is_admitted(text, text, ips=(PROVIDER,))

@@ -13,7 +13,8 @@ from tests.monitoring.lines import Lines
 CODE = ErrorCode.SUMMARY_UNAVAILABLE
 CANARY = "xylophone-of-the-patient"
 
-# What the work raises: the replies to a task, to the webhook, and whether the event comes again.
+# For each raised error: the replies to a task and to the webhook, and whether the event is
+# repeated.
 TABLE: dict[str, tuple[Exception | None, int, int, bool]] = {
     "nothing": (None, 200, 200, False),
     "transient": (Transient(CODE, retry_after_s=9), 503, 503, True),
@@ -33,16 +34,16 @@ async def working(raises: BaseException | None) -> str:
 
 
 @pytest.mark.parametrize("raised", TABLE)
-async def test_the_table(raised: str) -> None:
+async def test_each_error_has_its_replies(raised: str) -> None:
     error, to_task, to_webhook, again = TABLE[raised]
     assert (await reply_to_task(working(error))).status_code == to_task
     assert (await reply_to_webhook(working(error))).status_code == to_webhook
     if not again:
         await acknowledge_event(working(error))
         return
-    with pytest.raises(HTTPException) as told:
+    with pytest.raises(HTTPException) as reply:
         await acknowledge_event(working(error))
-    assert told.value.status_code == to_task
+    assert reply.value.status_code == to_task
 
 
 @pytest.mark.parametrize("raised", TABLE)
@@ -52,7 +53,7 @@ async def test_no_reply_to_the_provider_but_401_is_a_4xx(raised: str) -> None:
 
 
 @pytest.mark.parametrize("raised", TABLE)
-async def test_neither_the_reply_nor_the_log_says_what_the_error_said(raised: str) -> None:
+async def test_neither_the_reply_nor_the_log_quotes_the_error(raised: str) -> None:
     logs.configure(to=(written := Lines()))
     reply = await reply_to_task(working(TABLE[raised][0]))
     assert reply.body == b""
@@ -60,6 +61,6 @@ async def test_neither_the_reply_nor_the_log_says_what_the_error_said(raised: st
     assert CANARY not in written.getvalue()
 
 
-async def test_who_stops_the_instance_is_not_answered_with_success() -> None:
+async def test_cancelled_work_is_not_answered_with_success() -> None:
     with pytest.raises(asyncio.CancelledError):
         await reply_to_task(working(asyncio.CancelledError()))

@@ -1,4 +1,4 @@
-"""The environment of a deployment: every problem at once, by name, and never a value."""
+"""The environment of a deployment: all problems together, by name, and never a value."""
 
 import os
 import re
@@ -48,35 +48,35 @@ def problems(reading: Reading, environment: dict[str, str]) -> set[str]:
     """The variables that the message names, each on a line of its own."""
     with pytest.raises(SettingsError) as raised:
         reading(environment)
-    told = "".join(traceback.format_exception(raised.value))
-    assert CANARY not in told
+    message = "".join(traceback.format_exception(raised.value))
+    assert CANARY not in message
     _, *lines = str(raised.value).splitlines()
     return {line.strip().partition(":")[0] for line in lines}
 
 
-def test_a_deployment_needs_no_more_than_this(reading: Reading) -> None:
+def test_these_variables_suffice_for_a_deployment(reading: Reading) -> None:
     settings = reading(GOOD)
     assert settings.webhook_secrets == ("a-secret-of-the-webhook",)
     assert settings.summarizer == "openai"
 
 
 @pytest.mark.parametrize("missing", GOOD)
-def test_each_of_them_is_needed(reading: Reading, missing: str) -> None:
+def test_each_of_these_variables_is_needed(reading: Reading, missing: str) -> None:
     assert problems(reading, {**GOOD, missing: ""}) == {missing}
 
 
-def test_all_that_is_missing_is_named_at_once(reading: Reading) -> None:
+def test_all_missing_variables_are_named_together(reading: Reading) -> None:
     assert problems(reading, {}) == set(GOOD)
 
 
-def test_all_that_is_bad_is_named_at_once_and_no_value_is_shown(reading: Reading) -> None:
+def test_all_bad_variables_are_named_together_without_values(reading: Reading) -> None:
     bad = {name: CANARY for name in VARIABLES if name.endswith(("_URL", "_IPS", "_QUEUE"))}
     bad |= dict.fromkeys(("TASKS_SERVICE_ACCOUNT", "SUMMARIZER", "AUDIO_HANDOVER"), CANARY)
     bad |= dict.fromkeys(("WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"), CANARY)
     assert problems(reading, {**GOOD, **bad}) == set(bad) & VARIABLES
 
 
-def test_bad_and_missing_ones_are_named_together(reading: Reading) -> None:
+def test_bad_and_missing_variables_are_named_together(reading: Reading) -> None:
     environment = {**GOOD, "SUMMARY_QUEUE": CANARY, "ASSEMBLYAI_API_KEY": ""}
     assert problems(reading, environment) == {"SUMMARY_QUEUE", "ASSEMBLYAI_API_KEY"}
 
@@ -91,7 +91,7 @@ def test_the_rules_need_no_key_of_a_model(reading: Reading) -> None:
     assert settings.openai_api_key is None
 
 
-def test_while_the_secret_changes_both_are_accepted(reading: Reading) -> None:
+def test_during_a_rotation_both_secrets_are_accepted(reading: Reading) -> None:
     settings = reading({**GOOD, "WEBHOOK_SECRET_PREVIOUS": "the-secret-of-before"})
     assert settings.webhook_secrets == ("a-secret-of-the-webhook", "the-secret-of-before")
 
@@ -108,7 +108,7 @@ def test_settings_do_not_show_their_secrets(reading: Reading) -> None:
 
 
 def example() -> dict[str, str]:
-    """The variables of the example, switched off ones too."""
+    """The variables of the example, commented-out ones included."""
     found = re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE.read_text(), flags=re.MULTILINE)
     return dict(found)
 
@@ -117,21 +117,21 @@ def test_the_example_lists_every_variable_and_no_other() -> None:
     assert set(example()) == VARIABLES
 
 
-def test_of_the_example_only_the_secrets_are_left_to_fill_in(reading: Reading) -> None:
+def test_only_the_secrets_of_the_example_need_a_value(reading: Reading) -> None:
     secrets = {"ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "OPENAI_API_KEY"}
     assert problems(reading, example()) == secrets
     assert reading(example() | {name: GOOD[name] for name in secrets})
 
 
 @pytest.mark.parametrize("variable", ["LOCAL_TOKEN_SECRET", "FIREBASE_AUTH_EMULATOR_HOST"])
-def test_what_lets_in_whoever_writes_a_token_is_refused_in_the_cloud(
+def test_settings_that_let_any_caller_write_a_token_are_refused_in_the_cloud(
     reading: Reading, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local = {**GOOD, variable: "x" * 32}
     assert problems(reading, local) == {variable}
     beside_an_emulator = {**local, "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8580"}
     assert reading(beside_an_emulator)
-    monkeypatch.setenv("K_SERVICE", "api")  # Cloud Run sets it, always
+    monkeypatch.setenv("K_SERVICE", "api")  # Cloud Run always sets it
     assert problems(reading, beside_an_emulator) == {variable, "FIRESTORE_EMULATOR_HOST"}
 
 
@@ -142,7 +142,7 @@ LOCAL_ONLY = {
     "CLOUD_SCHEDULER_EMULATOR_HOST": "127.0.0.1:8124",
     "FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099",
     "LOCAL_TOKEN_SECRET": "x" * 32,
-    # No settings; an SDK heeds them by itself.
+    # Not settings; the SDKs read them by themselves.
     "PUBSUB_EMULATOR_HOST": "127.0.0.1:8785",
     "FIREBASE_STORAGE_EMULATOR_HOST": "127.0.0.1:9199",
 }
@@ -160,13 +160,13 @@ def test_every_emulator_in_the_settings_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("variable", LOCAL_ONLY)
-def test_the_cloud_has_no_part_of_a_local_stack(
+def test_variables_of_a_local_stack_are_refused_in_the_cloud(
     reading: Reading, in_the_cloud: None, variable: str
 ) -> None:
     assert problems(reading, {**GOOD, variable: LOCAL_ONLY[variable]}) == {variable}
 
 
-def test_the_parts_of_a_local_stack_are_named_beside_all_other_problems(
+def test_variables_of_a_local_stack_are_named_with_all_other_problems(
     reading: Reading, in_the_cloud: None
 ) -> None:
     bad = {"AUDIO_HANDOVER": CANARY, "ASSEMBLYAI_API_KEY": ""}
@@ -177,12 +177,12 @@ def test_an_empty_variable_is_no_emulator(reading: Reading, in_the_cloud: None) 
     assert reading({**GOOD, **dict.fromkeys(LOCAL_ONLY, "")})
 
 
-def test_on_a_persons_machine_every_part_may_be_local(reading: Reading) -> None:
+def test_on_a_developers_machine_every_service_may_be_local(reading: Reading) -> None:
     assert reading({**GOOD, **LOCAL_ONLY, **dict.fromkeys(ADDRESSES, "http://127.0.0.1:9/v1")})
 
 
 @pytest.mark.parametrize("variable", ADDRESSES)
-def test_the_cloud_speaks_to_no_address_without_tls(
+def test_the_cloud_calls_no_address_without_tls(
     reading: Reading, in_the_cloud: None, variable: str
 ) -> None:
     assert problems(reading, {**GOOD, variable: "http://provider.invalid"}) == {variable}
@@ -222,7 +222,7 @@ def test_a_value_that_would_fail_at_its_first_use_is_named(
     assert problems(reading, {**GOOD, variable: value}) == {variable}
 
 
-def test_a_secret_for_tokens_is_not_short(reading: Reading) -> None:
+def test_a_short_token_secret_is_refused(reading: Reading) -> None:
     local = {**GOOD, "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8580", "LOCAL_TOKEN_SECRET": "short"}
     assert problems(reading, local) == {"LOCAL_TOKEN_SECRET"}
 
@@ -233,7 +233,7 @@ def test_web_pages_are_a_list_with_commas(reading: Reading) -> None:
 
 
 @pytest.mark.parametrize("origins", ["*", "https://*", "https://a.example.com/", "a.example.com"])
-def test_no_page_may_be_every_page(reading: Reading, origins: str) -> None:
+def test_a_wildcard_origin_is_refused(reading: Reading, origins: str) -> None:
     assert problems(reading, {**GOOD, "WEB_ORIGINS": origins}) == {"WEB_ORIGINS"}
 
 
@@ -259,7 +259,7 @@ def test_the_model_and_its_budget_are_settings(reading: Reading) -> None:
         ("OPENAI_REASONING_EFFORT", ["much", "LOW", "0"]),
     ],
 )
-def test_options_that_no_model_takes_are_refused_at_start(
+def test_options_that_no_model_accepts_are_refused_at_start(
     reading: Reading, variable: str, values: list[str]
 ) -> None:
     for value in values:
@@ -270,7 +270,7 @@ RETIRED = re.compile(r"gpt-(3|4)|gpt-5(-|$)|gpt-5\.1|o[134](-|$)|chatgpt|-previe
 """Models with an announced shutdown (OpenAI's deprecations page, November 2026: decision 0018)."""
 
 
-def test_the_model_is_known_to_the_sdk_and_not_announced_for_shutdown() -> None:
+def test_the_model_is_known_to_the_sdk_and_not_about_to_be_shut_down() -> None:
     from openai.types import ChatModel
 
     default = Settings.model_fields["openai_model"].default
@@ -278,7 +278,7 @@ def test_the_model_is_known_to_the_sdk_and_not_announced_for_shutdown() -> None:
     assert not RETIRED.match(default)
 
 
-def test_the_efforts_are_those_of_the_sdk() -> None:
+def test_the_reasoning_efforts_equal_those_of_the_sdk() -> None:
     from openai.types import ReasoningEffort
 
     def words(annotation: object) -> set[str]:

@@ -1,4 +1,4 @@
-"""Logs: JSON lines of allowed fields, and never a word of a visit."""
+"""Logs: JSON lines of allowed fields, without words of a visit."""
 
 import io
 import json
@@ -19,7 +19,7 @@ ALLOWED = sorted(logs.FIELDS - {"event", "severity", "timestamp", "droppedFields
 
 
 class Written(io.StringIO):
-    """What was logged since it was last asked."""
+    """The lines that were logged since the last call of `lines`."""
 
     def lines(self) -> list[dict[str, Any]]:
         text = self.getvalue()
@@ -59,7 +59,7 @@ def test_a_field_that_is_not_on_the_list_is_dropped_and_counted(written: Written
     assert line["droppedFields"] == 2
 
 
-def test_what_a_line_is_about_is_on_it_and_gone_afterwards(written: Written) -> None:
+def test_the_context_is_on_every_line_inside_and_on_none_afterwards(written: Written) -> None:
     with logs.about(visitId="visit-1", attempt=2, trace=None, text=CANARY):
         logs.event("inside")
     logs.event("outside")
@@ -70,7 +70,7 @@ def test_what_a_line_is_about_is_on_it_and_gone_afterwards(written: Written) -> 
     assert CANARY not in str(inside)
 
 
-def test_an_error_is_named_by_its_class_and_place_alone(written: Written) -> None:
+def test_an_error_is_logged_by_its_class_and_place_alone(written: Written) -> None:
     try:
         try:
             raise KeyError(CANARY)
@@ -99,7 +99,7 @@ def test_an_object_in_an_allowed_field_shows_its_class_alone(
     assert line["code"] == type(value).__name__
 
 
-def test_of_what_a_library_logs_only_the_place_is_kept(written: Written) -> None:
+def test_of_a_record_of_a_library_only_the_place_is_logged(written: Written) -> None:
     logging.getLogger("some.library").warning("GET %s?q=%s", CANARY, CANARY)
     try:
         raise ValueError(CANARY)
@@ -113,7 +113,7 @@ def test_of_what_a_library_logs_only_the_place_is_kept(written: Written) -> None
     assert CANARY not in f"{warning} {error}"
 
 
-def test_the_error_that_a_library_handles_is_named_without_its_message(written: Written) -> None:
+def test_the_error_that_a_library_handles_is_logged_without_its_message(written: Written) -> None:
     try:
         raise ValueError(CANARY)
     except ValueError:
@@ -124,7 +124,7 @@ def test_the_error_that_a_library_handles_is_named_without_its_message(written: 
     assert CANARY not in str(error)
 
 
-def test_a_librarys_chatter_is_not_written(written: Written) -> None:
+def test_debug_and_info_records_of_libraries_are_not_logged(written: Written) -> None:
     logging.getLogger("some.library").info(CANARY)
     logging.getLogger("some.library").debug(CANARY)
     assert written.lines() == []

@@ -1,8 +1,8 @@
 """The meaning of AssemblyAI's refusals: one table, read from top to bottom; the first match wins.
 
-A fault of the deployment (key, account, model, address) says nothing about a recording. A row names
-the status, the kind of call and, where the status alone does not tell, a part of the provider's
-error sentence. The sentence is never logged or raised: it may quote a URL or the key.
+A fault of the deployment (key, account, model, address) is no fault of a recording. A row names the
+status, the kind of call and, if the status alone is ambiguous, a part of the provider's error
+sentence. The sentence is never logged or raised: it may quote a URL or the key.
 """
 
 import json
@@ -36,7 +36,7 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of refusal. Without `calls`, `statuses` or `parts` it fits all of them."""
+    """One kind of refusal. A row without `calls`, `statuses` or `parts` matches all of them."""
 
     means: DeploymentFault | Meaning
     statuses: frozenset[int] = frozenset()
@@ -44,7 +44,7 @@ class Row:
     parts: tuple[str, ...] = ()
 
     def fits(self, status: int, call: Call, sentence: str) -> bool:
-        """Whether the row is about this refusal."""
+        """Whether the row matches this refusal."""
         return (
             (not self.statuses or status in self.statuses)
             and (not self.calls or call in self.calls)
@@ -89,7 +89,7 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     Row(DeploymentFault.REQUEST_REFUSED),
 )
-"""The last row fits everything: a refusal that is not known may be about one visit or about all."""
+"""The last row matches everything: an unknown refusal may concern one visit or all."""
 
 
 def meaning(status: int, call: Call, sentence: str) -> DeploymentFault | Meaning:
@@ -116,7 +116,7 @@ def refusal(status: int, call: Call, body: bytes, headers: Mapping[str, str]) ->
 
 
 def sentence_of(body: bytes) -> str:
-    """The provider's error sentence; empty where the answer is not in its form."""
+    """The provider's error sentence; empty if the answer has another form."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
@@ -145,14 +145,14 @@ FAILED_JOBS: Final[tuple[FailedJob, ...]] = (
     FailedJob("unsupported language", ErrorCode.TRANSCRIPTION_FAILED),
     FailedJob("unsupported", ErrorCode.AUDIO_UNREADABLE),
 )
-"""The provider's documentation lists its sentences. Any other one is taken for its own trouble:
-failed jobs are free, and a few new ones are ordered."""
+"""The provider's documentation lists its sentences. Any other sentence counts as the provider's
+own fault: failed jobs are free, so the pipeline orders a few new ones."""
 
 PROVIDERS_TROUBLE: Final = FailedJob("", ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
 
 
 def failed_job(sentence: str) -> FailedJob:
-    """The row for the error sentence of a failed job; `PROVIDERS_TROUBLE` where none matches."""
+    """The row for the error sentence of a failed job; `PROVIDERS_TROUBLE` if no row matches."""
     plain = without_quotes(sentence).lower()
     return next((row for row in FAILED_JOBS if row.part in plain), PROVIDERS_TROUBLE)
 
@@ -170,5 +170,5 @@ _QUOTED: Final = re.compile(
 
 
 def without_quotes(sentence: str) -> str:
-    """The provider's own words: URLs, file names and headers that it quotes are left out."""
+    """The sentence without the URLs, file names and headers that it quotes."""
     return _QUOTED.sub(" ", sentence)

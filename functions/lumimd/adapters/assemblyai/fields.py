@@ -1,4 +1,4 @@
-"""Tolerant reader of single fields of the provider's JSON: a value of the type, or None; no error.
+"""Tolerant reader of single fields of the provider's JSON: a value of the type, or None.
 
 The SDK's own models refuse a whole transcript for one null; this reader loses one field.
 """
@@ -11,19 +11,19 @@ from typing import Any, Final
 from lumimd.domain.errors import ErrorCode, Unreadable
 
 LATEST_MS: Final = 48 * 3_600_000
-"""Later than any recording ends; a larger number is not stored."""
+"""Later than the end of any recording; a larger number is not stored."""
 
 
 def json_object(content: bytes) -> dict[str, Any]:
-    """The object that an answer holds.
+    """The JSON object of an answer.
 
     Raises:
-        Unreadable: it holds none.
+        Unreadable: the answer is no JSON object.
     """
     try:
         found = json.loads(content.decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
-        # Without its cause, which quotes the answer.
+        # Without its cause, because the cause quotes the answer.
         raise Unreadable(ErrorCode.TRANSCRIPTION_FAILED) from None
     if not isinstance(found, dict):
         raise Unreadable(ErrorCode.TRANSCRIPTION_FAILED)
@@ -31,12 +31,12 @@ def json_object(content: bytes) -> dict[str, Any]:
 
 
 def items(field: object) -> Sequence[Mapping[str, Any]]:
-    """The objects in a list; none where there is no list."""
+    """The objects in a list; none if the field is no list."""
     return [item for item in field if isinstance(item, Mapping)] if isinstance(field, list) else []
 
 
 def text_of(field: object) -> str:
-    """A string that can be stored: half a surrogate pair has no UTF-8."""
+    """A storable string: half a surrogate pair has no UTF-8."""
     if not isinstance(field, str):
         return ""
     try:
@@ -69,7 +69,7 @@ def milliseconds(field: object) -> int | None:
 
 
 def seconds(field: object) -> float | None:
-    """The length of a recording; None for one that no recording has."""
+    """The length of a recording; None for an impossible length."""
     found = number(field)
     return found if found is not None and 0 <= found <= LATEST_MS / 1000 else None
 

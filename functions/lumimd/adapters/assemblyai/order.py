@@ -1,6 +1,6 @@
-"""The order for AssemblyAI: every option that decides the result is named.
+"""The order for AssemblyAI: it names every option that affects the result.
 
-The provider announces new default models and changes them; a deployment changes by its settings.
+The provider announces and changes default models; only its settings change a deployment.
 """
 
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from typing import Any, Final
 from assemblyai import types as aai
 
 MODELS: Final = ("universal-3-5-pro", "universal-2")
-"""In order of priority: the first knows 18 languages, the second one takes the others."""
+"""In order of preference: the first knows 18 languages, the second takes the others."""
 
 
 @dataclass(frozen=True)
 class Options:
     """Options of a deployment. `domain` and `key_terms` cost more, and are off by default.
 
-    `languages` are those that a recording may be in; without any, all of them.
+    `languages` are the possible languages of a recording; empty means all.
     """
 
     models: tuple[str, ...] = MODELS
@@ -28,9 +28,9 @@ class Options:
 def order(audio_url: str, options: Options, webhook: dict[str, str]) -> dict[str, Any]:
     """The body of the request.
 
-    There is no `speech_threshold`: a share of speech refuses a long recording that holds minutes of
-    it (2 % of ten hours are twelve minutes). A recording without any speech fails free of charge
-    all the same, since its language cannot be detected.
+    There is no `speech_threshold`: a minimum share of speech refuses a long recording with minutes
+    of speech (2 % of ten hours are twelve minutes). A recording without any speech fails free of
+    charge anyway, because its language cannot be detected.
     """
     detection: dict[str, Any] = {"fallback_language": "auto"}
     if options.languages:

@@ -1,7 +1,7 @@
 """Transcripts with speaker labels by AssemblyAI.
 
-The SDK gives the transport and the form of an order. Its models of the answers are not used: they
-refuse a whole transcript for one field that is null or new (`assemblyai_transcript.py`).
+The SDK provides the transport and the form of an order. Its models of the answers are not used:
+they refuse a whole transcript for one field that is null or new (`transcript.py`).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
@@ -29,19 +29,19 @@ from lumimd.ports.transcriber import Failed, Job, JobGone, KnownJob, Running, Tr
 T = TypeVar("T")
 
 DELETED_AUDIO_URL: Final = "http://deleted_by_user"
-"""What a deleted job keeps in place of the recording's URL."""
+"""The provider replaces the recording's URL of a deleted job with this one."""
 
 COMPLETED: Final = "completed"
 ERROR: Final = "error"
-"""The statuses of a job that is over. Any other one, a new one too, is taken for running."""
+"""The statuses of a finished job. Any other status, even an unknown one, counts as running."""
 
 PAGE: Final = 100
 LOOK_BACK_PAGES: Final = 5
-"""How far `find` looks: 500 jobs, more than the provider starts in the minutes that matter."""
+"""Pages that `find` reads: 500 jobs, more than the provider starts in the relevant minutes."""
 
 
 class Webhook:
-    """Where the provider says that a job is done: our URL and our secret."""
+    """The webhook for finished jobs: our URL and our secret."""
 
     def __init__(self, url: str, secret: str) -> None:
         self.url = url
@@ -58,7 +58,7 @@ class Webhook:
 
 
 class AssemblyAITranscriber:
-    """Without a webhook the poller alone collects the transcripts."""
+    """Transcriber; without a webhook only the poller collects the transcripts."""
 
     provider = "assemblyai"
 
@@ -75,7 +75,7 @@ class AssemblyAITranscriber:
         self._options = options or Options()
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
-        """Order a transcript; one call, never repeated here."""
+        """Order a transcript; one call without a retry, because the provider bills it."""
         webhook = self._webhook.request_fields(visit_id, attempt) if self._webhook else {}
         body = order(audio_url, self._options, webhook)
 
@@ -85,7 +85,7 @@ class AssemblyAITranscriber:
                 transcript_id = text_of(json_object(response.content).get("id"))
             except errors.Unreadable:
                 transcript_id = ""
-            if not transcript_id:  # it was accepted, and is in the list under its id
+            if not transcript_id:  # the order was accepted; the provider's list has its id
                 raise errors.Unanswered(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
             return transcript_id
 
@@ -125,7 +125,7 @@ class AssemblyAITranscriber:
         return [job.transcript_id for job in recent if is_below(job.audio_url, bucket, folder)]
 
     async def delete(self, transcript_id: str) -> bool:
-        """Have the job and its transcript forgotten."""
+        """Delete the job and its transcript at the provider."""
 
         async def forget() -> bool:
             job = await self._job(transcript_id)
@@ -160,7 +160,7 @@ class AssemblyAITranscriber:
     async def _page_of_jobs(
         self, after: Cursor | None
     ) -> tuple[list[Mapping[str, Any]], Cursor | None]:
-        """The readable jobs of a page of the list, and where the next page begins."""
+        """The readable jobs of a page of the list, and the cursor of the next page."""
         before_id = after.id if after else None
         page = await self._page(before_id)
         jobs = [job for job in items(page.get("transcripts")) if text_of(job.get("id"))]
@@ -179,22 +179,22 @@ class AssemblyAITranscriber:
         try:
             return await called(retry.TRANSCRIPTION, make)
         except errors.Unreadable as error:
-            # An unreadable list counts as the provider's failure, not as that of one job.
+            # An unreadable list is a failure of the provider, not of one job.
             raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE) from error
 
 
 def http_client(api_key: str, base_url: str) -> AsyncClient:
-    """The SDK's client, with errors told in our words."""
+    """The SDK's client, with its errors translated into ours."""
     settings = Settings(api_key=api_key, base_url=base_url)
     settings.http_timeout = retry.TRANSCRIPTION.timeout_s
     client = AsyncClient(settings=settings)
-    # The SDK's exceptions quote URLs and drop `Retry-After`; this hook comes before them.
+    # The SDK's exceptions quote URLs and drop `Retry-After`; this hook runs before them.
     client.http_client.event_hooks["response"].append(_raise_for_status)
     return client
 
 
 async def called(policy: retry.RetryPolicy, make: Callable[[], Awaitable[T]]) -> T:
-    """The result of a call to the provider, made again by `policy`."""
+    """The result of a call to the provider, retried by `policy`."""
 
     async def once() -> T:
         try:
@@ -227,7 +227,7 @@ def _path(transcript_id: str) -> str:
 
 
 def _older_than(page: Mapping[str, Any]) -> str | None:
-    """The id before which the next page begins, as the page's own address of it names it."""
+    """The id before which the next page begins, from the URL of the next page."""
     details = page.get("page_details")
     url = text_of(details.get("prev_url")) if isinstance(details, Mapping) else ""
     try:
@@ -260,7 +260,7 @@ def _known(item: Mapping[str, Any]) -> KnownJob:
 
 
 def _instant(text: str) -> datetime | None:
-    """The list gives UTC without saying so."""
+    """An instant of the list, which is UTC without a time zone."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

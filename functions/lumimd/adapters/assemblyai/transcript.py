@@ -1,7 +1,7 @@
-"""Tolerant reader of the transcript of a job that is done.
+"""Tolerant reader of the transcript of a finished job.
 
-Utterances come first. A language without speaker labels has none, and not every answer has all of
-their fields: then words are put together by speaker, and the text alone is the last resort.
+The reader prefers utterances. A language without speaker labels has none, and some answers lack
+fields: then the reader joins words by speaker, and the text alone is the last resort.
 """
 
 import re
@@ -14,23 +14,23 @@ from lumimd.adapters.assemblyai.fields import items, label, milliseconds, second
 from lumimd.domain.transcript import Transcript, Utterance
 
 SPEAKER: Final = "A"
-"""Where the provider names none."""
+"""The speaker if the provider names none."""
 
 MOST_CHARACTERS: Final = 600
-"""About a minute of speech: evidence points at an utterance, and a reader finds the place in it."""
+"""About a minute of speech: evidence refers to an utterance, which a user scans quickly."""
 
 COVERED: Final = 0.8
-"""Words that are less of the text than this leave something out; then the text counts."""
+"""If words cover a smaller share of the text, they are incomplete, and the text counts."""
 
 _ENDS: Final = ".!?\u3002\uff01\uff1f\u0964\u061f"
-"""Of sentences; Chinese, Japanese, Hindi and Arabic have their own."""
+"""Ends of sentences, including those of Chinese, Japanese, Hindi and Arabic."""
 
 _SENTENCE_END: Final = re.compile(rf"(?<=[{_ENDS}])(?=[^{_ENDS}])")
 
 
 @dataclass(frozen=True)
 class Said:
-    """Something that was said: a word, a sentence, or all that a speaker said without a break."""
+    """A spoken piece: a word, a sentence, or a speaker's words without a break."""
 
     text: str
     start_ms: int
@@ -40,7 +40,7 @@ class Said:
 
 
 def transcript_of(answer: Mapping[str, Any]) -> Transcript | None:
-    """The transcript; silent where the provider reports no word, None where it cannot be read."""
+    """The transcript; silent if the provider reports no word, None if it is unreadable."""
     words = [said for said in map(_said, items(answer.get("words"))) if said.text]
     text = text_of(answer.get("text"))
     duration_s = seconds(answer.get("audio_duration"))
@@ -59,7 +59,7 @@ def transcript_of(answer: Mapping[str, Any]) -> Transcript | None:
 
 
 def _is_silent(answer: Mapping[str, Any]) -> bool:
-    """Whether the provider says that there is no word; fields that are null say nothing."""
+    """Whether the provider reports no word; null fields do not count as a report."""
     text, words = answer.get("text"), answer.get("words")
     no_text = text is None or (isinstance(text, str) and not text.strip())
     no_words = words is None or (
@@ -71,7 +71,7 @@ def _is_silent(answer: Mapping[str, Any]) -> bool:
 
 
 def _said(item: Mapping[str, Any]) -> Said:
-    """A word or an utterance; missing fields are taken from its words."""
+    """A word or an utterance; its words supply missing fields."""
     words = [said for said in map(_said, items(item.get("words"))) if said.text]
     start, end = milliseconds(item.get("start")), milliseconds(item.get("end"))
     confidence = share(item.get("confidence"))
@@ -113,7 +113,7 @@ def _from_words(words: Sequence[Said], text: str, duration_s: float | None) -> I
 
 
 def _timed(text: str, begins_ms: int, ends_ms: int) -> list[Said]:
-    """The words of a text, with times in ms estimated from their place in it."""
+    """The words of a text, with times in ms estimated from their position in it."""
     found = [part for word in text.split() for part in _pieces(word)]
     total, passed, timed = sum(map(len, found)) or 1, 0, []
     for word in found:
@@ -125,7 +125,7 @@ def _timed(text: str, begins_ms: int, ends_ms: int) -> list[Said]:
 
 
 def _pieces(word: str) -> list[str]:
-    """A word; or, in a script without spaces, its sentences, and pieces of those that are long."""
+    """A word; in a script without spaces its sentences, with long ones cut into pieces."""
     sentences = [each for each in _SENTENCE_END.split(word) if each]
     return [
         sentence[at : at + MOST_CHARACTERS]
@@ -135,7 +135,7 @@ def _pieces(word: str) -> list[str]:
 
 
 def _divided(words: Sequence[Said]) -> Iterator[Said]:
-    """The words of one speaker in parts that end with a sentence, where they are not too long."""
+    """The words of one speaker in parts that end with a sentence, unless it is too long."""
     part: list[Said] = []
     length = 0
     for word in words:

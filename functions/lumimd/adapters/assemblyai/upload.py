@@ -1,7 +1,7 @@
-"""Hands a recording to AssemblyAI by upload, where the provider cannot reach the bucket.
+"""Sends a recording to AssemblyAI by upload, for a bucket that the provider cannot reach.
 
-For a local bucket and a real key. An uploaded copy has a URL of its own, so an order whose answer
-was lost cannot be recognized in the provider's list: the cloud uses signed URLs.
+For a local bucket and a real key. An uploaded copy has a URL of its own, so `find` cannot recognize
+an order after a lost answer in the provider's list: the cloud uses signed URLs.
 """
 
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from lumimd.ports.paging import Cursor, Page
 
 
 class UploadedAudioStore:
-    """Recordings in a bucket, lent out as copies that the provider holds."""
+    """Recordings in a bucket; the provider gets copies."""
 
     def __init__(self, store: CloudAudioStore, *, api_key: str, base_url: str) -> None:
         self._store = store
@@ -30,17 +30,17 @@ class UploadedAudioStore:
         return await self._store.measure(audio)
 
     async def has(self, bucket: str, folder: str) -> bool:
-        """Whether there is anything below `folder`."""
+        """Whether any object exists below `folder`."""
         return await self._store.has(bucket, folder)
 
     async def uploads(
         self, bucket: str, since: datetime, after: Cursor | None = None
     ) -> Page[Upload]:
-        """The recordings that were uploaded since then."""
+        """The recordings uploaded since then."""
         return await self._store.uploads(bucket, since, after)
 
     async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
-        """Put everything below `folder` under object hold, or end that."""
+        """Set or release the object hold of everything below `folder`."""
         return await self._store.hold(bucket, folder, held=held)
 
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
@@ -48,7 +48,7 @@ class UploadedAudioStore:
         return await self._store.erase(bucket, folder, up_to)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
-        """The URL of a copy that only the provider can open; it expires by the provider's rules."""
+        """The URL of a copy that only the provider can read; the provider decides its expiry."""
         content = await self._store.read(audio)
 
         async def make() -> str:

@@ -12,11 +12,11 @@ from lumimd.adapters.inbound import _Inbound
 from lumimd.domain.ids import ID
 
 WEBHOOK_HEADER: Final = "X-LumiMD-Webhook-Secret"
-"""The provider signs nothing; it sends one header that we choose (AssemblyAI, webhooks)."""
+"""The provider signs nothing; it sends one header of our choice (AssemblyAI, webhooks)."""
 
 
 class Hint(_Inbound):
-    """Somebody who knows our secret says that a job has ended."""
+    """A webhook call with our secret: a job has ended."""
 
     visit: str = Field(pattern=ID)
     attempt: int = Field(ge=1)
@@ -24,9 +24,9 @@ class Hint(_Inbound):
 
 
 def hint_of(query: Mapping[str, str], body: object) -> Hint | None:
-    """What a webhook call is about; None when it names no visit or job."""
-    told = body if isinstance(body, dict) else {}
+    """The visit, attempt and job of a webhook call; None if one of them is missing."""
+    fields = body if isinstance(body, dict) else {}
     try:
-        return Hint.model_validate({**query, "transcript_id": told.get("transcript_id")})
+        return Hint.model_validate({**query, "transcript_id": fields.get("transcript_id")})
     except ValidationError:
         return None

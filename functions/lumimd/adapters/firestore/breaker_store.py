@@ -1,4 +1,4 @@
-"""The breakers on Cloud Firestore: `ops/breaker-{name}`."""
+"""The circuit breakers on Cloud Firestore: `ops/breaker-{name}`."""
 
 from google.cloud import firestore
 
@@ -8,7 +8,7 @@ from lumimd.policies.breaker import Breaker
 
 
 class FirestoreBreakerStore:
-    """A version is the instant of the last write, which the next one gives as its precondition."""
+    """A version is the instant of the last write; the next write has it as its precondition."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
@@ -23,7 +23,7 @@ class FirestoreBreakerStore:
         return read(Breaker, "ops", f"breaker-{name}", stored), snapshot.update_time
 
     async def save(self, read_version: object | None, breaker: Breaker) -> object:
-        """Write a breaker that is still as it was read; raises Conflict when it is not."""
+        """Write a breaker by compare-and-set; raises Conflict if it has changed."""
         reference = self._client.document(f"ops/breaker-{breaker.name}")
         batch = self._client.batch()
         if read_version is None:

@@ -1,4 +1,4 @@
-"""One call of Cloud Firestore: tried again by the store's policy, its errors told in our words."""
+"""One call of Cloud Firestore, retried by the store's policy; its errors become ours."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -22,10 +22,10 @@ _TRANSIENT: Final = (
 
 
 async def called(make: Callable[[], Awaitable[T]]) -> T:
-    """One call by the store's retry policy, with the SDK's errors told in our words.
+    """One call by the store's retry policy, with the SDK's errors translated into ours.
 
-    A write that was applied although its answer got lost is refused when it is repeated; the
-    caller then reads again and finds its own write.
+    If the answer of an applied write is lost, Firestore refuses the retried write; the caller then
+    reads again and finds its own write.
     """
 
     async def once() -> T:

@@ -1,4 +1,4 @@
-"""The receipts of deletions on Cloud Firestore, and the documents that go with a visit."""
+"""The receipts of deletions on Cloud Firestore, and the documents around a visit."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -14,11 +14,11 @@ from lumimd.domain.visit import Deletion, Hold, OfVisit, Visit
 from lumimd.ports.paging import Cursor, Page
 
 AT_ONCE: Final = 300
-"""Documents that one batch deletes; Firestore takes 500 writes."""
+"""Documents that one batch deletes; Firestore allows 500 writes."""
 
 
 class FirestoreDeletions:
-    """One receipt a visit, under the visit's id."""
+    """One receipt per visit, under the visit's id."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
@@ -47,12 +47,12 @@ class FirestoreDeletions:
         await called(lambda: batch.commit(retry=None))
 
     async def create(self, deletion: Deletion) -> None:
-        """Write a receipt of what never was a visit."""
+        """Write a receipt that belongs to no visit."""
         reference = self._receipt(deletion.visit_id)
         await called(lambda: reference.create(deletion.to_stored(), retry=None))
 
     async def save(self, read_version: object, deletion: Deletion) -> None:
-        """Write a receipt that is still as it was read."""
+        """Replace a receipt by compare-and-set."""
         unchanged = self._client.write_option(last_update_time=read_version)
         reference = self._receipt(deletion.visit_id)
         await called(lambda: reference.update(deletion.to_stored(), option=unchanged, retry=None))
@@ -66,7 +66,7 @@ class FirestoreDeletions:
     async def since(
         self, requested_at: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Deletion]:
-        """The next `limit` deletions that were requested then or later, the oldest first."""
+        """The next `limit` deletions requested at `requested_at` or later, the oldest first."""
         newer = self._client.collection("deletions").where(
             filter=FieldFilter("requestedAt", ">=", requested_at)
         )
@@ -96,7 +96,7 @@ class FirestoreDeletions:
     async def visits_named(
         self, user_id: str, limit: int, after: Cursor | None = None
     ) -> Page[str]:
-        """The visits that the next `limit` action items of a user belong to, the newest first."""
+        """The visits of the next `limit` action items of a user, the newest first."""
         query = self._of("actions", user_id).select(["visitId", "createdAt"])
         listing = Listing(
             OfVisit, "actions", query, "createdAt", lambda item, _: item.visit_id, newest_first=True
@@ -104,14 +104,14 @@ class FirestoreDeletions:
         return await listing.page(limit, after)
 
     async def remains(self, visit_id: str) -> bool:
-        """Whether there are documents of a visit, apart from the visit itself. Four reads."""
+        """Whether any document of a visit exists, apart from the visit itself. Four reads."""
         for query in self._documents_of(visit_id).values():
             if await self._all(query.limit(1)):
                 return True
         return False
 
     async def erase(self, visit_id: str) -> dict[str, int]:
-        """Delete all documents of a visit; one read and one delete a document."""
+        """Delete all documents of a visit; one read and one delete per document."""
         found = self._documents_of(visit_id).items()
         return {kind: await self._erase(query) for kind, query in found}
 
@@ -125,7 +125,7 @@ class FirestoreDeletions:
                 filter=FieldFilter("visitId", "==", visit_id)
             ),
             "deadLetters": client.collection("deadLetters").where(
-                # By its path: its fields may be unreadable or missing.
+                # By its path: fields may be unreadable or missing.
                 filter=FieldFilter("__name__", "==", letter)
             ),
         }
@@ -153,9 +153,9 @@ class FirestoreDeletions:
 
 
 def unless_held(client: firestore.AsyncClient, batch: Any, visit_id: str) -> None:
-    """Have the commit of `batch` fail while the visit is under legal hold.
+    """Make the commit of `batch` fail while the visit is under legal hold.
 
-    Deleting the mark on the condition that there is none deletes nothing.
+    The batch deletes the mark on the precondition that no mark exists, which deletes nothing.
     """
     none = client.write_option(exists=False)
     batch.delete(client.document(f"holds/{visit_id}"), option=none)

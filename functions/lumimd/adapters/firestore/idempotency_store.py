@@ -1,4 +1,4 @@
-"""The kept answers on Cloud Firestore: `idempotencyKeys/{key}`, expired by TTL on `expiresAt`."""
+"""The stored answers on Cloud Firestore: `idempotencyKeys/{key}`, expired by TTL on `expiresAt`."""
 
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ _BATCH: Final = 500
 
 
 class FirestoreIdempotencyStore:
-    """A version is the instant of the last write, which the next one gives as its precondition."""
+    """A version is the instant of the last write; the next write has it as its precondition."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
@@ -27,7 +27,7 @@ class FirestoreIdempotencyStore:
         return (read(Answer, COLLECTION, key, stored), snapshot.update_time) if stored else None
 
     async def save(self, read_version: object | None, answer: Answer) -> object:
-        """Write an answer that is still as it was read; raises Conflict when it is not."""
+        """Write an answer by compare-and-set; raises Conflict if it has changed."""
         reference = self._client.document(f"{COLLECTION}/{answer.key}")
         batch = self._client.batch()
         if read_version is None:
@@ -39,15 +39,15 @@ class FirestoreIdempotencyStore:
         return results[0].update_time
 
     async def remove(self, read_version: object, answer: Answer) -> None:
-        """Remove an answer that is still as it was read; raises Conflict when it is not."""
+        """Remove an answer by compare-and-set; raises Conflict if it has changed."""
         reference = self._client.document(f"{COLLECTION}/{answer.key}")
         unchanged = self._client.write_option(last_update_time=read_version)
         await called(lambda: reference.delete(option=unchanged, retry=None))
 
     async def forget(self, user_id: str, naming: str | None = None) -> int:
-        """Remove every answer given to a user, or those that name an id.
+        """Remove all answers to a user, or those that contain an id.
 
-        One read for each answer of the user, and one write for each that goes.
+        One read per answer of the user, and one write per removed answer.
         """
         collection: Any = self._client.collection(COLLECTION)
         query = collection.where(filter=FieldFilter("userId", "==", user_id)).select(["body"])

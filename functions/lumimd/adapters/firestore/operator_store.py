@@ -1,7 +1,7 @@
-"""The operators' queries on Cloud Firestore; the indexes they need are in the lists below.
+"""The operators' queries on Cloud Firestore; the list below has the indexes that they need.
 
-Every equality may be joined with every other one, since Firestore merges composite indexes that end
-in the same order. One index a filter is therefore enough (all COLLECTION scope):
+Every equality can be combined with every other one, because Firestore merges composite indexes that
+end in the same order. One index per filter is therefore enough (all COLLECTION scope):
 
     visits:      (processingStatus ASC, updatedAt DESC), (userId ASC, updatedAt DESC),
                  (processingStatus ASC, updatedAt ASC)
@@ -48,7 +48,7 @@ AUDIT: Final = "ops/audit/entries"
 
 
 class FirestoreOperatorStore:
-    """Of a visit only the fields of a `VisitLine` are read: its words never leave the database."""
+    """Reads only the fields of a `VisitLine` of a visit: its words never leave the database."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
@@ -56,7 +56,7 @@ class FirestoreOperatorStore:
     async def visits(
         self, wanted: VisitFilter, limit: int, after: Mark | None = None
     ) -> Sequence[VisitLine]:
-        """At most `limit` visits, newest first. One read a visit."""
+        """At most `limit` visits, newest first. One read per visit."""
         query = _where(
             self._visits(),
             ("processingStatus", "==", wanted.status),
@@ -66,15 +66,15 @@ class FirestoreOperatorStore:
         return await _filled(VisitLine, "visits", query, "updatedAt", limit, after)
 
     async def much_retried(self, at_least: int, limit: int) -> Sequence[VisitLine]:
-        """At most `limit` visits that were retried so often, the most often first."""
+        """At most `limit` visits with `at_least` retries or more, the most retried first."""
         query = _where(self._visits(), ("retryCount", ">=", at_least))
         return await _filled(VisitLine, "visits", query, "retryCount", limit)
 
     async def stuck(self, now: datetime, limit: int) -> Sequence[VisitLine]:
-        """At most `limit` visits that do not move, the longest unchanged first.
+        """At most `limit` stuck visits, the longest unchanged first.
 
-        The overdue ones are few. Among those unchanged for long may be many that wait for their
-        recording; they are read page by page and passed over.
+        There are few overdue visits. Many visits that are unchanged for long may wait for their
+        recording; the query reads them page by page and skips them.
         """
         overdue = _where(self._visits(), ("wakeAt", "<=", now - OVERDUE_AFTER))
         quiet = _where(
@@ -95,7 +95,7 @@ class FirestoreOperatorStore:
         return sorted(found.values(), key=lambda v: (v.updated_at, v.visit_id))[:limit]
 
     async def counts(self) -> Mapping[ProcessingStatus, int]:
-        """How many visits there are, by status. One read a thousand visits."""
+        """The number of visits per status. One read per thousand visits."""
         counted: dict[ProcessingStatus, int] = {}
         for status in ProcessingStatus:
             query = _where(self._client.collection("visits"), ("processingStatus", "==", status))
@@ -106,7 +106,7 @@ class FirestoreOperatorStore:
     async def letters(
         self, wanted: LetterFilter, limit: int, after: Mark | None = None
     ) -> Sequence[DeadLetter]:
-        """At most `limit` dead letters, newest first. One read a letter."""
+        """At most `limit` dead letters, newest first. One read per letter."""
         query = _where(
             self._client.collection("deadLetters"),
             ("stage", "==", wanted.stage),
@@ -127,18 +127,18 @@ class FirestoreOperatorStore:
         return FoundLetter(read(DeadLetter, "deadLetters", visit_id, stored), found.update_time)
 
     async def save_letter(self, read: FoundLetter, letter: DeadLetter) -> None:
-        """Write a dead letter that is still as it was read; raises Conflict when it is not."""
+        """Replace a dead letter by compare-and-set; raises Conflict if it has changed."""
         reference = self._client.document(f"deadLetters/{letter.visit_id}")
         await self._update(reference, letter.to_stored(), read.version)
 
     async def append_audit(self, entry: AuditEntry) -> None:
-        """Add an entry; raises Conflict when it exists."""
+        """Add an entry; raises Conflict if it exists."""
         batch = self._client.batch()
         batch.create(self._client.document(f"{AUDIT}/{entry.entry_id}"), entry.to_stored())
         await called(lambda: batch.commit(retry=None))
 
     async def complete_audit(self, entry: AuditEntry) -> None:
-        """Add what came of an entry; raises Conflict when it is not there or complete."""
+        """Add the outcome to an entry; raises Conflict if it is missing or complete."""
         reference = self._client.document(f"{AUDIT}/{entry.entry_id}")
         found = await called(lambda: reference.get(retry=None))
         if not found.exists or found.get("outcome") != AuditOutcome.BEGUN:
@@ -149,7 +149,7 @@ class FirestoreOperatorStore:
     async def audit(
         self, wanted: AuditFilter, limit: int, after: Mark | None = None
     ) -> Sequence[AuditEntry]:
-        """At most `limit` entries, newest first. One read an entry."""
+        """At most `limit` entries, newest first. One read per entry."""
         query = _where(
             self._client.collection(AUDIT),
             ("actor", "==", wanted.actor),
@@ -169,7 +169,7 @@ class FirestoreOperatorStore:
 async def _filled(
     kind: type[D], collection: str, query: Any, order: str, limit: int, after: Mark | None = None
 ) -> Sequence[D]:
-    """The page of `query` that begins after `after`, newest first."""
+    """The page of `query` after `after`, newest first."""
     listing = Listing(kind, collection, query, order, _itself, newest_first=True)
     cursor = Cursor(after.at, after.id) if after else None
     return [*(await listing.filled(limit, cursor)).items]

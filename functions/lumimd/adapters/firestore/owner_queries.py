@@ -1,4 +1,4 @@
-"""The library on Cloud Firestore. The indexes it needs are in `infra/firestore.indexes.json`."""
+"""The owner queries on Cloud Firestore; `infra/firestore.indexes.json` has their indexes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ D = TypeVar("D", bound=Document)
 
 
 class FirestoreOwnerQueries:
-    """A version is the instant of the last write, which the next one gives as its precondition."""
+    """A version is the instant of the last write; the next write has it as its precondition."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
@@ -37,11 +37,10 @@ class FirestoreOwnerQueries:
         after: ListPosition | None = None,
         leave_out_archived: bool = False,
     ) -> Page[Visit]:
-        """The next `limit` visits of a group, or of all. One read a visit."""
+        """The next `limit` visits of a group, or of all. One read per visit."""
         query = self._of("visits", user_id)
-        # A visit that its owner created has no `archived` until a function writes it: those which
-        # are processing, and those of all groups, are sifted here, and more is read until the page
-        # is full.
+        # A visit that its owner created has no `archived` until a function writes it. So the method
+        # filters the processing group and the list of all groups, and reads until the page is full.
         if group not in (None, Group.PROCESSING):
             archived = group is Group.ARCHIVED
             query = query.where(filter=FieldFilter("archived", "==", archived))
@@ -53,7 +52,7 @@ class FirestoreOwnerQueries:
         )
 
     async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:
-        """The visits of one batch, oldest first. One query, so they are of one moment."""
+        """The visits of one batch, oldest first. One query, so the visits are of one instant."""
         query = self._of("visits", user_id).where(filter=FieldFilter("batchId", "==", batch_id))
         found = await called(lambda: query.get(retry=None))
         named = ((each.id, each.to_dict(), None) for each in found)
@@ -68,7 +67,7 @@ class FirestoreOwnerQueries:
         completed: bool | None = None,
         after: ListPosition | None = None,
     ) -> Sequence[Action]:
-        """At most `limit` action items. One read an item."""
+        """At most `limit` action items. One read per item."""
         query = self._of("actions", user_id)
         if completed is not None:
             query = query.where(filter=FieldFilter("completed", "==", completed))
@@ -85,28 +84,28 @@ class FirestoreOwnerQueries:
         return StoredAction(read(Action, "actions", action_id, stored), snapshot.update_time)
 
     async def was_retired(self, user_id: str, action_id: str) -> bool:
-        """Whether a visit of the user had this action item before another summary. One read."""
+        """Whether a visit of the user had this action item in an earlier summary. One read."""
         query = self._client.collection("visits").where(
             filter=FieldFilter("retiredActionIds", "array_contains", action_id)
         )
-        found = await called(lambda: query.limit(1).get(retry=None))  # an id is of one visit
+        found = await called(lambda: query.limit(1).get(retry=None))  # an id belongs to one visit
         return any((each.to_dict() or {}).get("userId") == user_id for each in found)
 
     async def add_action(self, action: Action) -> StoredAction:
-        """Write a new action item; raises Conflict when it exists, or its visit is held."""
+        """Write a new action item; raises Conflict if it exists, or its visit is held."""
         batch: Any = self._client.batch()
         batch.create(self._action(action), action.to_stored())
         return StoredAction(action, await self._committed(batch, action))
 
     async def save_action(self, read: StoredAction, action: Action) -> StoredAction:
-        """Write an action item that is still as it was read; raises Conflict when it is not."""
+        """Replace an action item by compare-and-set; raises Conflict if it has changed."""
         batch: Any = self._client.batch()
         unchanged = self._client.write_option(last_update_time=read.version)
         batch.update(self._action(action), action.to_stored(), option=unchanged)
         return StoredAction(action, await self._committed(batch, action))
 
     async def remove_action(self, read: StoredAction) -> None:
-        """Remove an action item that is still as it was read; raises Conflict when it is not."""
+        """Remove an action item by compare-and-set; raises Conflict if it has changed."""
         batch: Any = self._client.batch()
         unchanged = self._client.write_option(last_update_time=read.version)
         batch.delete(self._action(read.action), option=unchanged)
@@ -116,26 +115,26 @@ class FirestoreOwnerQueries:
         return self._client.document(f"actions/{action.action_id}")
 
     async def _committed(self, batch: Any, action: Action) -> Any:
-        """The instant of the write, which fails under a legal hold of the visit."""
+        """The instant of the write, which fails if the visit is under legal hold."""
         unless_held(self._client, batch, action.visit_id)
         results = await called(lambda: batch.commit(retry=None))
         return results[0].update_time
 
     async def profile(self, user_id: str) -> Profile:
-        """What is known of a user. One read."""
+        """The profile of a user. One read."""
         reference = self._client.document(f"users/{user_id}")
         snapshot = await called(lambda: reference.get(retry=None))
         return profile_of(user_id, snapshot.to_dict() or {})
 
     async def forget(self, user_id: str) -> None:
-        """Delete what is known of a user apart from visits. One write."""
+        """Delete the profile of a user. One write."""
         reference = self._client.document(f"users/{user_id}")
         await called(lambda: reference.delete(retry=None))
 
     async def used(self, user_id: str, since: datetime) -> Used:
-        """What the visits that were created since then came to. Two aggregations.
+        """The number of visits created since then, and their seconds of audio. Two aggregations.
 
-        Counted apart: counted together, a visit without a sum to add would not be counted.
+        Separate queries: in one query, Firestore does not count a visit without the summed field.
         """
         query = self._of("visits", user_id).where(filter=FieldFilter("createdAt", ">=", since))
         counted: Any = query.count(alias="visits")

@@ -1,7 +1,7 @@
 """Queries on Cloud Firestore, page by page.
 
-Pages go by the place of a snapshot: the next one begins behind a document that cannot be read, as
-behind any other, so that no number of them hides what comes after.
+A page starts after the position of a snapshot, readable or not, so no number of unreadable
+documents hides the later ones.
 """
 
 from collections.abc import Callable
@@ -19,15 +19,15 @@ D = TypeVar("D", bound=Document)
 T = TypeVar("T")
 
 REFILL: Final = 100
-"""Smallest page of a second read, made where unreadable documents left a short list unfilled."""
+"""Smallest page of a second read, after unreadable documents left a short list unfilled."""
 
 Make = Callable[[D, Any], T]
-"""Makes an item of a document and of its snapshot."""
+"""Makes an item from a document and its snapshot."""
 
 
 @dataclass(frozen=True)
 class Listing(Generic[D, T]):
-    """Documents of one kind in the order of a field, and of their ids where it is the same."""
+    """Documents of one kind, ordered by a field, and by id where values are equal."""
 
     kind: type[D]
     collection: str
@@ -37,7 +37,7 @@ class Listing(Generic[D, T]):
     newest_first: bool = False
 
     async def page(self, limit: int, after: Cursor | None = None) -> Page[T]:
-        """The next `limit` documents, of which some may be unreadable. One read a document."""
+        """The next `limit` documents; some may be unreadable. One read per document."""
         direction = firestore.Query.DESCENDING if self.newest_first else firestore.Query.ASCENDING
         query = self.query.order_by(self.order, direction=direction)
         query = query.order_by("__name__", direction=direction).limit(limit)
@@ -58,7 +58,7 @@ class Listing(Generic[D, T]):
         after: Cursor | None = None,
         wanted: Callable[[T], bool] = lambda item: True,
     ) -> Page[T]:
-        """The next `limit` documents that can be read and are `wanted`; fewer at the end alone."""
+        """The next `limit` readable documents that are `wanted`; fewer only at the end."""
         items: list[T] = []
         unreadable: tuple[str, ...] = ()
         size = limit

@@ -1,4 +1,4 @@
-"""The line, on Cloud Firestore: the visits that have a turn."""
+"""The queued visits on Cloud Firestore: those that have a turn in the fair queue."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,18 +14,18 @@ from lumimd.domain.visit import Visit
 
 
 class FirestoreQueuedVisits:
-    """Queries by one field, for which Firestore has an index by itself."""
+    """Queries by one field, which Firestore indexes automatically."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
 
     async def waiting(self, first_turn: int, before: int, limit: int) -> Sequence[Stored]:
-        """Visits in order of their turns. One read a visit, and at least one."""
+        """Visits in order of their turns. One read per visit, and at least one."""
         line = Listing(Visit, "visits", self._between(first_turn, before), "turn", stored)
         return (await line.filled(limit)).items
 
     async def before(self, first_turn: int, turn: int, visit_id: str) -> int:
-        """How many visits come before this one. One read a thousand of them, and at least one."""
+        """The number of visits ahead of this one. One read per thousand, and at least one."""
         this = self._client.document(f"visits/{visit_id}")
         line = self._between(first_turn, turn + 1).order_by("turn").order_by("__name__")
         query = line.end_before({"turn": turn, "__name__": this})

@@ -14,7 +14,7 @@ from lumimd.ports.paging import Cursor, Page
 
 
 class FirestoreRetentionQueries:
-    """Each query is one of `infra/firestore.indexes.json`. One read a visit."""
+    """Each query has an index in `infra/firestore.indexes.json`. One read per visit."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._visits = client.collection("visits")
@@ -22,28 +22,28 @@ class FirestoreRetentionQueries:
     async def with_audio(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """Visits so old on which no erasure is on record, the oldest first."""
+        """Visits created by then without a recorded erasure, the oldest first."""
         kept = self._visits.where(filter=FieldFilter("audioErasedAt", "==", None))
         return await self._oldest(kept, created_before, limit, after)
 
     async def between(
         self, created_after: datetime, before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """Visits that were created in that time, the oldest first."""
+        """Visits created in that period, the oldest first."""
         younger = self._visits.where(filter=FieldFilter("createdAt", ">", created_after))
         return await self._oldest(younger, before, limit, after)
 
     async def waiting(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """Visits so old that are still `pending`, the oldest first."""
+        """Visits created by then that are still `pending`, the oldest first."""
         pending = FieldFilter("processingStatus", "==", ProcessingStatus.PENDING.value)
         return await self._oldest(self._visits.where(filter=pending), created_before, limit, after)
 
     async def older(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """Visits so old, the oldest first."""
+        """Visits created by then, the oldest first."""
         return await self._oldest(self._visits, created_before, limit, after)
 
     async def _oldest(

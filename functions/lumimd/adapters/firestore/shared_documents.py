@@ -1,6 +1,6 @@
-"""Shared documents on Cloud Firestore: one collection a kind.
+"""Shared documents on Cloud Firestore: one collection per kind.
 
-Conditional saves in place of transactions: who loses is told at once, and nobody holds a lock.
+Compare-and-set instead of transactions: a losing writer fails at once, and no writer holds a lock.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ D = TypeVar("D", bound=Document)
 
 
 class FirestoreSharedDocuments(Generic[D]):
-    """A version is the instant of the last write, which the next one gives as its precondition."""
+    """A version is the instant of the last write; the next write has it as its precondition."""
 
     def __init__(self, client: firestore.AsyncClient, collection: str, kind: type[D]) -> None:
         self._client = client
@@ -32,7 +32,7 @@ class FirestoreSharedDocuments(Generic[D]):
         return read(self._kind, self._collection, key, stored), snapshot.update_time
 
     async def save(self, key: str, read_version: object | None, document: D) -> object:
-        """Write a document that is still as it was read; raises Conflict when it is not."""
+        """Write a document by compare-and-set; raises Conflict if it has changed."""
         batch = self._client.batch()
         if read_version is None:
             batch.create(self._reference(key), document.to_stored())
@@ -47,7 +47,7 @@ class FirestoreSharedDocuments(Generic[D]):
         await called(lambda: self._reference(key).delete(retry=None))
 
     async def all(self) -> Mapping[str, D]:
-        """Every document, in order of the keys. One read a document, and at least one."""
+        """The readable documents, in order of the keys. One read per document, and at least one."""
         found = await called(lambda: self._client.collection(self._collection).get(retry=None))
         named = [(each.id, each.to_dict(), each.id) for each in found]
         documents, _ = readable(self._kind, self._collection, named)

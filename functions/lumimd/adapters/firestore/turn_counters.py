@@ -1,4 +1,4 @@
-"""The flows of those who wait, on Cloud Firestore: `ops/turns/flows/{lane}-{uid}`."""
+"""The flows of the fair queue on Cloud Firestore: `ops/turns/flows/{priority}-{uid}`."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from lumimd.policies.priorities import Priority
 
 
 class FirestoreTurnCounters:
-    """A turn is drawn by two transforms in one commit: nothing is read, and nobody loses a race."""
+    """Draws a turn by two transforms in one commit: without a read, no caller can lose a race."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
@@ -29,7 +29,7 @@ class FirestoreTurnCounters:
         return await called(drawn)
 
     async def forget(self, user_id: str) -> None:
-        """Delete the flows of a user. One write a lane."""
+        """Delete the flows of a user. One write per priority."""
         batch = self._client.batch()
         for priority in Priority:
             batch.delete(self._flow(user_id, priority))

@@ -1,4 +1,4 @@
-"""Numbers of documents on Cloud Firestore: counted there, one read a number."""
+"""The numbers of documents on Cloud Firestore, by aggregation: one read per number."""
 
 from datetime import datetime
 from typing import Any
@@ -12,18 +12,18 @@ from lumimd.domain.visit import ProcessingStatus
 
 
 class FirestoreVisitCounts:
-    """Aggregation queries: the documents themselves are not read."""
+    """Aggregation queries do not read the documents."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
 
     async def visits(self, status: ProcessingStatus) -> int:
-        """Visits in this status."""
+        """The number of visits in this status."""
         visits = self._client.collection("visits")
         return await _number_of(visits.where(filter=FieldFilter("processingStatus", "==", status)))
 
     async def open_dead_letters(self, last_seen_before: datetime) -> int:
-        """Dead letters that nobody has retried or discarded since then."""
+        """The number of open dead letters last seen before then."""
         letters = self._client.collection("deadLetters")
         return await _number_of(
             letters.where(filter=FieldFilter("state", "==", LetterState.OPEN)).where(

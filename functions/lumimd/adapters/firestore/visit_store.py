@@ -18,7 +18,7 @@ from lumimd.ports.paging import Cursor, Page
 
 
 class FirestoreVisitStore:
-    """Visits, transcripts, history and actions; every write is a batch, all of it or nothing."""
+    """Visits, transcripts, history and actions; every write is an atomic batch."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
@@ -33,10 +33,10 @@ class FirestoreVisitStore:
         return Stored(visit, snapshot.update_time)
 
     async def create(self, commit: Commit) -> Stored:
-        """Write a visit that does not exist yet; raises Conflict when it does, or was deleted.
+        """Write a new visit; raises Conflict if it exists or was deleted.
 
-        Deleting a receipt on the condition that there is none deletes nothing. It makes the commit
-        depend on there being none, in the same request and without a transaction.
+        The batch deletes the receipt on the precondition that none exists, which deletes nothing.
+        So the commit fails if a receipt exists, in the same request and without a transaction.
         """
         batch = self._client.batch()
         (path, visit), *others = commit.writes().items()
@@ -46,7 +46,7 @@ class FirestoreVisitStore:
         return await self._committed(batch, commit, others)
 
     async def save(self, read: Stored, commit: Commit) -> Stored:
-        """Write a visit that is still as it was read; raises Conflict when it is not."""
+        """Replace a visit by compare-and-set; raises Conflict if it has changed."""
         batch = self._client.batch()
         (path, visit), *others = commit.writes().items()
         unchanged = self._client.write_option(last_update_time=read.version)
@@ -68,7 +68,7 @@ class FirestoreVisitStore:
         return await Listing(Visit, "visits", found, field, stored).page(limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
-        """The stored utterances in order, all of them or none. One read a page."""
+        """The stored utterances in order, all of them or none. One read per page."""
         pages = await self._all(self._client.collection(f"visits/{visit_id}/transcript"))
         return joined(
             read(TranscriptPage, "transcript", f"{visit_id}/{page.id}", page.to_dict())
@@ -76,18 +76,18 @@ class FirestoreVisitStore:
         )
 
     async def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
-        """The timeline in order. One read an entry."""
+        """The timeline in order. One read per entry."""
         found = await self._all(self._client.collection(f"visits/{visit_id}/history"))
         named = ((f"{visit_id}/{entry.id}", entry.to_dict(), None) for entry in found)
         entries, _ = readable(HistoryEntry, "history", named)
         return tuple(entry for entry, _ in entries)
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
-        """The action items of a visit, in order of their ids. One read an item."""
+        """The action items of a visit, in order of their ids. One read per item."""
         return tuple(each.action for each in await self.stored_actions(visit_id))
 
     async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
-        """The action items of a visit with their versions. One read an item."""
+        """The action items of a visit with their versions. One read per item."""
         query = self._client.collection("actions").where(
             filter=FieldFilter("visitId", "==", visit_id)
         )
@@ -96,7 +96,7 @@ class FirestoreVisitStore:
         return tuple(StoredAction(*each) for each in actions)
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
-        """Why the visit failed, or None. One read."""
+        """The dead letter of a failed visit, or None. One read."""
         reference = self._client.document(f"deadLetters/{visit_id}")
         found = await called(lambda: reference.get(retry=None))
         letter = found.to_dict()

@@ -15,16 +15,16 @@ _REFUSALS: Final = (
     (auth.RevokedIdTokenError, TokenFault.REVOKED),
     (auth.UserDisabledError, TokenFault.DISABLED),
     (auth.InvalidIdTokenError, TokenFault.INVALID),
-    # Its user was deleted since: nothing that they held is good any more.
+    # The user was deleted: all their tokens are revoked.
     (auth.UserNotFoundError, TokenFault.REVOKED),
 )
 
 
 class FirebaseTokens:
-    """Asks Firebase about the user at every request: who was signed out is out at once.
+    """Asks Firebase about the user at every request, so signing a user out takes effect at once.
 
-    The claims are the token's own, so a role that is taken away lasts until the token expires, an
-    hour at most, unless the tokens of the user are revoked as well.
+    The claims are the token's own: a removed role lasts until the token expires, at most an hour,
+    unless the user's tokens are revoked as well.
     """
 
     def __init__(self, app: firebase_admin.App, clock: Clock) -> None:
@@ -32,7 +32,7 @@ class FirebaseTokens:
         self._clock = clock
 
     async def verify(self, token: str) -> User:
-        """The user whom the token was issued to."""
+        """The user of a token that Firebase verified."""
         return user_of(await asyncio.to_thread(self._claims, token), self._clock)
 
     def _claims(self, token: str) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class FirebaseTokens:
             for refusal, fault in _REFUSALS:
                 if isinstance(error, refusal):
                     raise TokenRefused(fault) from error
-            # The certificates or the user could not be fetched: the token may well be good.
+            # The certificates or the user could not be fetched: the token may be valid.
             raise Transient(ErrorCode.INTERNAL_ERROR) from error
 
 

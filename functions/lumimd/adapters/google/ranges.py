@@ -1,4 +1,4 @@
-"""An object of Cloud Storage, read in ranges that grow while its reader goes straight on."""
+"""An object of Cloud Storage, read in ranges that grow during sequential reads."""
 
 from typing import Final
 
@@ -9,11 +9,11 @@ FIRST_BYTES: Final = 512 * 1024
 """Size of the first range read: the index of most recordings fits, and few bytes are wasted."""
 
 MOST_BYTES: Final = 8 * 1024**2
-"""And after some reads in a row; a request takes as long as some megabytes."""
+"""Size of later ranges in a row; some megabytes take as long as the request itself."""
 
 
 class Ranges:
-    """The bytes of one generation of an object; of use to one thread at a time."""
+    """The bytes of one generation of an object; not thread-safe."""
 
     def __init__(self, blob: storage.Blob) -> None:
         self._blob = blob
@@ -22,7 +22,7 @@ class Ranges:
         self._next_bytes = FIRST_BYTES
 
     def read(self, offset: int, length: int) -> bytes:
-        """The bytes from `offset` on; fewer than `length` where the object ends.
+        """The bytes from `offset` on; fewer than `length` if the object ends.
 
         Raises:
             GoogleAPICallError: and any other error of the SDK.
@@ -38,7 +38,7 @@ class Ranges:
     def _fetch(self, offset: int, length: int) -> bytes:
         last = offset + length - 1
         try:
-            # The server knows the checksum of the whole object alone.
+            # The server knows only the checksum of the whole object.
             found: bytes = self._blob.download_as_bytes(
                 start=offset, end=last, checksum=None, retry=None
             )

@@ -1,4 +1,4 @@
-"""The scheduled calls on Cloud Scheduler, as an operator sees them."""
+"""An operator's control of the scheduled calls on Cloud Scheduler."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -40,17 +40,17 @@ class CloudSchedules:
         return _state(await _called(self._client.run_job(**self._asked(name))))
 
     async def pause(self, name: str) -> ScheduleState:
-        """Make no more calls; nothing happens where none are made."""
+        """Make no more calls; a paused schedule stays as it is."""
         return await self._unless_done(name, self._client.pause_job)
 
     async def resume(self, name: str) -> ScheduleState:
-        """Make calls again; nothing happens where they are made."""
+        """Make calls again; a running schedule stays as it is."""
         return await self._unless_done(name, self._client.resume_job)
 
     async def _unless_done(self, name: str, change: Callable[..., Awaitable[Any]]) -> ScheduleState:
         try:
             return _state(await _called(change(**self._asked(name))))
-        except api.FailedPrecondition:  # the service refuses what is so already
+        except api.FailedPrecondition:  # the schedule is already in that state
             return _state(await _called(self._client.get_job(**self._asked(name))))
 
     def _asked(self, name: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class CloudSchedules:
 
 
 def client(emulator_host: str | None) -> scheduler_v1.CloudSchedulerAsyncClient:
-    """The SDK's client, of the cloud or of a server at `emulator_host` (host:port, no TLS)."""
+    """The SDK's client, for the cloud or for a server at `emulator_host` (host:port, no TLS)."""
     if emulator_host is None:
         return scheduler_v1.CloudSchedulerAsyncClient()
     channel = grpc.aio.insecure_channel(emulator_host)

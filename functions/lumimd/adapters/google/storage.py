@@ -1,4 +1,4 @@
-"""The recordings in Cloud Storage: measured by range reads, lent out by short-lived signed URLs."""
+"""The recordings in Cloud Storage: measured by range reads, shared by short-lived signed URLs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class CloudAudioStore:
-    """`signing` gives the arguments of the SDK that name the signer: a key, or the IAM service."""
+    """`signing` gives the SDK's arguments for the signer: a key, or the IAM service."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class CloudAudioStore:
         self._endpoint = endpoint
 
     async def measure(self, audio: Audio) -> Audio:
-        """The recording with its duration; its bytes are read here, and judged elsewhere."""
+        """The recording with its duration; this process reads its bytes, another measures them."""
         if audio.size_bytes is None:
             audio = audio.with_size(await _in_thread(lambda: self._size_of(audio)))
         size_bytes = audio.size_bytes or 0
 
         async def once() -> float | None:
             ranges = Ranges(self._blob(audio))
-            with _told_in_our_words():
+            with _translated_errors():
                 measured = await pool().measure(audio.owner, size_bytes, ranges.read)
             return measured.seconds
 
@@ -74,7 +74,7 @@ class CloudAudioStore:
         return await _in_thread(sign)
 
     async def has(self, bucket: str, folder: str) -> bool:
-        """Whether there is anything below `folder`. One page of one object."""
+        """Whether any object exists below `folder`. One page of one object."""
 
         def look() -> bool:
             found = self._client.list_blobs(bucket, prefix=folder, max_results=1, retry=None)
@@ -85,7 +85,7 @@ class CloudAudioStore:
     async def uploads(
         self, bucket: str, since: datetime, after: Cursor | None = None
     ) -> Page[Upload]:
-        """The recordings that were uploaded since then. One page of the listing, 1,000 objects."""
+        """The recordings uploaded since then. One page of the listing, 1,000 objects."""
 
         def look() -> Page[Upload]:
             found = self._client.list_blobs(
@@ -102,7 +102,7 @@ class CloudAudioStore:
     async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
         """Set or release the temporary hold of everything below `folder`.
 
-        The bucket's lifecycle rules leave an object under a hold alone.
+        The bucket's lifecycle rules do not delete an object under a hold.
         """
 
         def change() -> int:
@@ -120,11 +120,11 @@ class CloudAudioStore:
 
         try:
             return await _in_thread(change)
-        except Permanent:  # there is no such bucket, and so nothing in it
+        except Permanent:  # the bucket does not exist, so it holds no object
             return 0
 
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
-        """Delete everything below `folder`, older generations too; nothing newer than `up_to`."""
+        """Delete everything below `folder` up to the generation `up_to`, older generations too."""
 
         def delete() -> tuple[int, int]:
             found = self._client.list_blobs(bucket, prefix=folder, versions=True, retry=None)
@@ -141,7 +141,7 @@ class CloudAudioStore:
 
         try:
             erased, kept = await _in_thread(delete)
-        except Permanent:  # there is no such bucket, and so nothing in it
+        except Permanent:  # the bucket does not exist, so it holds no object
             return 0
         if kept:
             raise Transient(ErrorCode.INTERNAL_ERROR)
@@ -162,7 +162,7 @@ class CloudAudioStore:
 
 
 def _deleted(blob: storage.Blob) -> bool:
-    """Delete an object, unless it is under hold; a hold that has just come refuses it, too."""
+    """Delete an object unless it is under hold; a concurrent hold makes the deletion fail."""
     if blob.temporary_hold:
         return False
     try:
@@ -170,13 +170,13 @@ def _deleted(blob: storage.Blob) -> bool:
     except api.Forbidden:
         blob.reload(retry=None)
         if not blob.temporary_hold:
-            raise  # the right to delete is missing
+            raise  # the permission to delete is missing
         return False
     return True
 
 
 def _upload(blob: storage.Blob) -> Upload | None:
-    """Read as leniently as the event of the same object is."""
+    """Reads a listed object as leniently as the event of the same object."""
     listed = {
         "bucket": blob.bucket.name,
         "name": blob.name,
@@ -189,7 +189,7 @@ def _upload(blob: storage.Blob) -> Upload | None:
 
 
 @contextmanager
-def _told_in_our_words() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     """Translates the SDK's errors into those of `AudioStore`."""
     try:
         yield
@@ -206,10 +206,10 @@ def _told_in_our_words() -> Iterator[None]:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """The SDK is synchronous: its work runs in a thread."""
+    """Run synchronous work of the SDK in a thread."""
 
     async def once() -> T:
-        with _told_in_our_words():
+        with _translated_errors():
             return await asyncio.to_thread(work)
 
     make: Callable[[], Awaitable[T]] = once
@@ -217,7 +217,7 @@ async def _in_thread(work: Callable[[], T]) -> T:
 
 
 def storage_client(project: str, emulator_host: str | None) -> storage.Client:
-    """The client of the cloud, or of a server at `emulator_host` (a URL)."""
+    """The client for the cloud, or for a server at `emulator_host` (a URL)."""
     if emulator_host is None:
         return storage.Client(project=project)
     anonymous: Any = AnonymousCredentials
@@ -229,7 +229,7 @@ def storage_client(project: str, emulator_host: str | None) -> storage.Client:
 
 
 def cloud_audio_store(project: str, emulator_host: str | None) -> CloudAudioStore:
-    """The store of the cloud, or of a server at `emulator_host` (a URL)."""
+    """The store for the cloud, or for a server at `emulator_host` (a URL)."""
     client = storage_client(project, emulator_host)
     if emulator_host is not None:
         key = _throw_away_key()
@@ -238,7 +238,7 @@ def cloud_audio_store(project: str, emulator_host: str | None) -> CloudAudioStor
 
 
 def _signed_by_iam() -> dict[str, Any]:
-    """A function has no key of its own: the IAM service signs for its account."""
+    """Signing by the IAM service, because a function has no key of its own."""
     credentials: Any
     credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
     credentials.refresh(google.auth.transport.requests.Request())
@@ -249,7 +249,7 @@ def _signed_by_iam() -> dict[str, Any]:
 
 
 def _throw_away_key() -> Any:
-    """A key made on the spot, known to nobody: a local server wants a signature, not whose."""
+    """A new throw-away key: a local server requires a signature, of any signer."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM,

@@ -25,33 +25,33 @@ _PRINTABLE: Final = re.compile(r"[ -~]{1,255}")
 
 
 def _size(value: object) -> int | None:
-    """A number of bytes, which is a string in protobuf's JSON; None for whatever is none."""
+    """A number of bytes, which is a string in protobuf's JSON; None for any other value."""
     try:
-        size = int(value)  # type: ignore[call-overload]  # the TypeError below says what it is not
+        size = int(value)  # type: ignore[call-overload]  # the TypeError below covers other types
     except (TypeError, ValueError, OverflowError):
         return None
     return size if 0 <= size < 2**63 else None
 
 
 def _content_type(value: object) -> str:
-    """The type that a client gave; a store must be able to hold it, and a log to print it."""
+    """The client's content type, without characters that a store or a log cannot hold."""
     known = isinstance(value, str) and _PRINTABLE.fullmatch(value)
     return str(value) if known else UNKNOWN_TYPE
 
 
 def _texts(value: object) -> dict[str, str]:
-    """Custom metadata: texts. A client library may send numbers, or null for what is not there."""
+    """Custom metadata: texts. A client library may send numbers, or null for a missing value."""
     if not isinstance(value, dict):
         return {}
-    told = {name: each for name, each in value.items() if isinstance(name, str)}
-    return {name: str(each) for name, each in told.items() if isinstance(each, str | int | float)}
+    texts = {name: each for name, each in value.items() if isinstance(name, str)}
+    return {name: str(each) for name, each in texts.items() if isinstance(each, str | int | float)}
 
 
 class StorageObject(_Inbound):
     """The part of google.events.cloud.storage.v1.StorageObjectData that we need.
 
-    `bucket`, `name` and `generation` identify a recording. No other field is worth losing one: what
-    is null, missing or of another type counts as not known.
+    `bucket`, `name` and `generation` identify a recording. No other field is worth losing a
+    recording: a null, missing or wrongly typed field counts as unknown.
     """
 
     bucket: str = Field(min_length=1)
@@ -76,7 +76,7 @@ def upload_of(data: object, time: object) -> Upload | None:
     try:
         announced_at = _INSTANT.validate_python(time)
     except ValidationError:
-        announced_at = None  # a recording is not ignored for the sake of a clock
+        announced_at = None  # a wrong time is no reason to ignore a recording
     audio = Audio(
         bucket=stored.bucket,
         storage_path=stored.name,

@@ -1,4 +1,4 @@
-"""The task queues on Cloud Tasks, as an operator sees them."""
+"""An operator's control of the task queues on Cloud Tasks."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final, TypeVar
@@ -13,7 +13,7 @@ from lumimd.ports.service_controls import QueueState, RunState
 T = TypeVar("T")
 
 COUNTED: Final = 1000
-"""The API has no counter; so many tasks of a queue are listed at most, one page."""
+"""The API has no counter, so the adapter lists at most one page of tasks per queue."""
 
 TIMEOUT_S: Final = 10.0
 
@@ -32,7 +32,7 @@ class CloudTasksQueues:
         self._location = location
 
     async def all(self) -> Sequence[QueueState]:
-        """Every queue, by name. One call, and one a queue."""
+        """Every queue, by name. One call, and one more per queue."""
         found = await _called(
             self._client.list_queues(parent=self._location, retry=None, timeout=TIMEOUT_S)
         )

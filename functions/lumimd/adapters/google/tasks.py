@@ -15,7 +15,7 @@ from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.policies import retry
 
 DISPATCH_DEADLINE: Final = timedelta(minutes=5)
-"""What the queue waits for an answer; a little more than the work under one claim."""
+"""The queue's timeout for an answer; a little longer than the work under one lease."""
 
 
 _TRANSIENT: Final = (api.ServerError, api.TooManyRequests, api.Aborted, api.RetryError)
@@ -38,7 +38,7 @@ class CloudTaskQueue:
         self._service_account = service_account
 
     async def request_summary(self, visit_id: str, attempt: int, request: int) -> None:
-        """Create the task, unless it exists or existed."""
+        """Create the task, unless it exists or once existed."""
         task = tasks_v2.Task(
             name=self._name(visit_id, attempt, request),
             dispatch_deadline=Duration(seconds=int(DISPATCH_DEADLINE.total_seconds())),
@@ -55,12 +55,12 @@ class CloudTaskQueue:
         await retry.call(retry.TASKS, ErrorCode.INTERNAL_ERROR, lambda: self._create(task))
 
     async def forget(self, visit_id: str, attempt: int, request: int) -> bool:
-        """Delete the task, if it still waits."""
+        """Delete the task, if it is still waiting."""
         name = self._name(visit_id, attempt, request)
         return await retry.call(retry.TASKS, ErrorCode.INTERNAL_ERROR, lambda: self._delete(name))
 
     def _name(self, visit_id: str, attempt: int, request: int) -> str:
-        """Hashed: sequential names slow a queue down. Deterministic: a name is used only once."""
+        """Hashed: sequential names slow a queue down. Deterministic: a name is used once."""
         name = sha256(f"summarize/{visit_id}/{attempt}/{request}".encode()).hexdigest()
         return f"{self._queue}/tasks/{name}"
 
@@ -85,7 +85,7 @@ class CloudTaskQueue:
 
 
 def client(emulator_host: str | None) -> tasks_v2.CloudTasksAsyncClient:
-    """The SDK's client, of the cloud or of a server at `emulator_host` (host:port, no TLS)."""
+    """The SDK's client, for the cloud or for a server at `emulator_host` (host:port, no TLS)."""
     if emulator_host is None:
         return tasks_v2.CloudTasksAsyncClient()
     channel = grpc.aio.insecure_channel(emulator_host)

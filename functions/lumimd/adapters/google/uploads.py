@@ -1,4 +1,4 @@
-"""Where recordings go: the bucket, and resumable sessions of Cloud Storage."""
+"""The destination of recordings: the bucket, and resumable sessions of Cloud Storage."""
 
 import asyncio
 from typing import Any
@@ -13,14 +13,14 @@ from lumimd.telemetry import logs
 
 
 class CloudUploads:
-    """A session is good for one recording, of the announced type, where none is yet."""
+    """A session accepts one recording, of the announced type, if none exists yet."""
 
     def __init__(self, client: storage.Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     async def place(self, path: str, content_type: str, origin: str | None) -> UploadPlace:
-        """Where to upload; without a session where none can be opened."""
+        """The destination; without a session if none can be opened."""
 
         def session() -> str:
             blob: Any = self._client.bucket(self._bucket).blob(path)

@@ -1,4 +1,4 @@
-"""AMR, as older phones record it: a row of frames of twenty milliseconds."""
+"""AMR, the format of older phones: a sequence of frames of twenty milliseconds."""
 
 from typing import Final
 
@@ -33,5 +33,5 @@ def amr_seconds(file: Recording) -> float:
 
 
 def is_amr(head: bytes) -> bool:
-    """Whether a file begins as AMR does."""
+    """Whether a file begins with the mark of AMR."""
     return any(head.startswith(each) for each in _BYTES)

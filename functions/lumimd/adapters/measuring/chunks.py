@@ -1,4 +1,4 @@
-"""Recordings made of chunks with a name and a size: AIFF and CAF here, WAV in its own file."""
+"""Recordings made of chunks with a name and a size: AIFF and CAF here, WAV in `wav.py`."""
 
 import struct
 from collections.abc import Iterator
@@ -9,24 +9,24 @@ from lumimd.adapters.measuring.recording import Recording
 from lumimd.domain.errors import ErrorCode, Permanent
 
 Chunk = tuple[bytes, int, int]
-"""Its name, where its content begins, and how long that claims to be."""
+"""The name, the offset of the content, and its announced length."""
 
 STREAMED_FROM: Final = 0x7FFF_0000
-"""Recorders that cannot go back write a size that is as large as possible, or none."""
+"""Recorders that cannot seek back write the largest possible size, or none."""
 
 STREAMED_SHARE: Final = 200
-"""And some write any large one: no upload ends after so small a part of what was recorded."""
+"""Some recorders write another large size: no upload ends after less than 1/200 of its sound."""
 
 CHUNKS: Final = 10_000
-"""Before the sound; a file of more is none that a recorder wrote."""
+"""Before the sound; no recorder writes more."""
 
 _W64_NAME: Final = 16
 
 _UNPADDED: Final = {b"data", b"fact", b"LIST", b"SSND", b"COMM"}
-"""Chunks that some recorders write behind one of an odd size without the byte between."""
+"""Chunks that some recorders write directly after one of an odd size, without the pad byte."""
 
 _AIFC_BLOCKS: Final = {b"ima4": (64, 34), b"GSM ": (160, 33), b"MAC3": (6, 2), b"MAC6": (6, 1)}
-"""Codecs of AIFC that count in blocks: samples and bytes of each."""
+"""Codecs of AIFC with fixed blocks: samples and bytes per block."""
 
 
 def aiff_seconds(file: Recording) -> float:
@@ -44,13 +44,13 @@ def aiff_seconds(file: Recording) -> float:
         raise nothing_there(form is not None)
     (seconds, byte_rate), (offset, size) = form, sound
     held = max(0, file.size - offset)
-    if not seconds:  # streamed: the sound goes on to the end of the file
+    if not seconds:  # streamed: the sound continues to the end of the file
         return max(0, held - 8) / byte_rate
     return whole(seconds, seconds * min(1.0, held / size if size else 0.0))
 
 
 def _frames_and_rate(common: bytes) -> tuple[float, float]:
-    """The seconds that an AIFF file announces, and its bytes a second."""
+    """The seconds that an AIFF file announces, and its bytes per second."""
     channels, frames, bits = struct.unpack(">hIh", common[:8])
     rate = _extended(common[8:18])
     if rate <= 0 or channels <= 0:
@@ -60,7 +60,7 @@ def _frames_and_rate(common: bytes) -> tuple[float, float]:
 
 
 def caf_seconds(file: Recording) -> float:
-    """The length of a Core Audio file: of a fixed size a packet, or with a table of packets."""
+    """The length of a Core Audio file: with packets of fixed size, or with a table of packets."""
     rate = packet_bytes = packet_frames = 0
     announced_s: float | None = None
     share: float | None = None
@@ -82,12 +82,12 @@ def caf_seconds(file: Recording) -> float:
 
 
 def _whole_of(size: int, held: int, second: float) -> float:
-    """The length of `size` bytes at so many a second, of which the file holds some."""
+    """The length of `size` bytes, if the file holds them; `second` is bytes per second."""
     return whole(size / second, min(size, held) / second)
 
 
 def chunks(file: Recording, offset: int, header: str, *, even: bool) -> Iterator[Chunk]:
-    """The chunks from `offset` on; in W64 the size counts the header and is a multiple of eight."""
+    """The chunks from `offset` on; in W64 the size includes the header, padded to eight bytes."""
     length = struct.calcsize(header)
     is_w64 = length > _W64_NAME
     for _ in range(CHUNKS):
@@ -110,7 +110,7 @@ def chunks(file: Recording, offset: int, header: str, *, even: bool) -> Iterator
 def sound(
     file: Recording, offset: int, size: int, rate: float, streamed_from: int = STREAMED_FROM
 ) -> float:
-    """The length of `size` bytes of sound, if that is what the recorder knew when it wrote it."""
+    """The length of `size` bytes of sound; of the bytes in the file if the size is unknown."""
     if not rate:
         raise Permanent(ErrorCode.AUDIO_UNREADABLE)
     held = max(0, file.size - offset)
@@ -121,12 +121,12 @@ def sound(
 
 
 def _extended(ten: bytes) -> float:
-    """A number as AIFF writes it: 80 bits, of which 64 are the fraction."""
+    """An 80-bit number of AIFF, of which 64 bits are the fraction."""
     exponent, fraction = struct.unpack(">HQ", ten)
     power = (exponent & 0x7FFF) - 16383 - 63
     return float(fraction) * 2.0**power if -200 < power < 200 else 0.0
 
 
 def nothing_there(is_recording: bool) -> Permanent:
-    """The file ends before the sound begins: it was cut off, unless it is no recording."""
+    """The error for a file that ends before the sound: truncated, or no recording at all."""
     return Permanent(ErrorCode.AUDIO_TRUNCATED if is_recording else ErrorCode.AUDIO_UNREADABLE)

@@ -1,15 +1,15 @@
-"""Whether the end of a recording is there."""
+"""Whether a recording is complete to its end."""
 
 from typing import Final
 
 from lumimd.domain.errors import ErrorCode, Permanent
 
 TOLERANCE_S: Final = 2.0
-"""How much of its announced length a file may lack before it counts as cut off."""
+"""A file may lack this part of its announced length before it counts as truncated."""
 
 
 def whole(announced_s: float, held_s: float) -> float:
-    """The announced length, if the file holds it.
+    """The announced length, if the file holds all of it.
 
     Raises:
         Permanent: `audio_truncated`.

@@ -1,4 +1,4 @@
-"""FLAC, and TTA, which is like it: the header announces the samples, the last frame shows them."""
+"""FLAC, and the similar TTA: the header announces the samples, and the last frame confirms them."""
 
 import re
 from typing import Final
@@ -12,7 +12,7 @@ _LAST_BLOCK: Final = 0x80
 _SAMPLES: Final = (0, 192, 576, 1152, 2304, 4608, 0, 0, *(256 << each for each in range(8)))
 
 TAIL: Final = 1024 * 1024
-"""The last frame begins within it, even with tags behind."""
+"""The last frame begins within these last bytes, even with tags after it."""
 
 
 def flac_seconds(file: Recording, start: int) -> float:
@@ -43,7 +43,7 @@ def _behind_metadata(file: Recording, offset: int) -> int:
 
 
 def _last_frame_ends(file: Recording, first: int, block: int) -> int:
-    """The samples up to the end of the last frame whose header can be read."""
+    """The samples up to the end of the last readable frame."""
     end = 0
     for offset, data in file.blocks(max(first, file.size - TAIL), file.size, overlap=16):
         for found in _SYNC.finditer(data, 0, max(0, len(data) - 16)):
@@ -54,7 +54,7 @@ def _last_frame_ends(file: Recording, first: int, block: int) -> int:
 
 
 def _frame_ends(head: bytes, block: int) -> int:
-    """Where the frame with this header ends, in samples; 0 where it is no header."""
+    """The end of the frame with this header, in samples; 0 if it is no header."""
     size_code, rate_code = head[2] >> 4, head[2] & 15
     if not size_code or rate_code == 15 or head[3] & 1 or head[3] >> 4 > 10:
         return 0
@@ -74,7 +74,7 @@ def _frame_ends(head: bytes, block: int) -> int:
 
 
 def _coded_number(head: bytes, place: int) -> tuple[int | None, int]:
-    """A number as UTF-8 writes it, and where it ends."""
+    """A number in the encoding of UTF-8, and its end."""
     lead = head[place]
     if lead < 0x80:
         return lead, place + 1

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 Frame = tuple[int, int, int]
-"""Bytes of the frame, samples in it, samples a second."""
+"""Bytes of the frame, its samples, and its samples per second."""
 
 FrameAt = Callable[[bytes, int], Frame | None]
-"""The frame whose header begins at that place of the bytes; None where none begins."""
+"""The frame with a header at that offset of the bytes; None if there is no header."""
 
 _MP3_RATES: Final = {
     3: (44_100, 48_000, 32_000),
@@ -76,7 +76,7 @@ def adts_frame(data: bytes, at: int) -> Frame | None:
 
 
 def tag_bytes(head: bytes) -> int:
-    """How long the ID3v2 tag is that `head` begins with; 0 without one."""
+    """The length of the ID3v2 tag at the start of `head`; 0 without one."""
     if head[:3] != b"ID3" or len(head) < 10 or any(each & 0x80 for each in head[6:10]):
         return 0
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
@@ -84,7 +84,7 @@ def tag_bytes(head: bytes) -> int:
 
 
 def adts_run(data: bytes, end: int) -> tuple[int, int, int]:
-    """The frames like the first, where the next one begins, and how many the last one counts."""
+    """Frames like the first, the offset after them, and the frames of the last header."""
     rate, place, frames, blocks = data[2] & 0x3C, 0, 0, 0
     while place <= end and data[place] == 0xFF and data[place + 1] & 0xF6 == 0xF0:
         size = (data[place + 3] & 3) << 11 | data[place + 4] << 3 | data[place + 5] >> 5
@@ -97,7 +97,7 @@ def adts_run(data: bytes, end: int) -> tuple[int, int, int]:
 
 
 def mp3_run(data: bytes, end: int) -> tuple[int, int, int]:
-    """The frames like the first, where the next one begins, and how many the last one counts."""
+    """Frames like the first, the offset after them, and the frames of the last header."""
     version, rate, place, frames = data[1] & 0xFE, data[2] & 0x0C, 0, 0
     sizes = _MP3_SIZES[version | 1]
     while place <= end and data[place] == 0xFF and data[place + 1] & 0xFE == version:

@@ -1,7 +1,7 @@
-"""Recordings that are a row of frames and announce nothing: MP3 and ADTS (AAC).
+"""Recordings that are a sequence of frames without a length: MP3 and ADTS (AAC).
 
-FFmpeg guesses their length from the bit rate of the first seconds, which a silent beginning makes
-wrong by any factor. So their frames are counted.
+FFmpeg guesses their length from the bit rate of the first seconds; a silent beginning makes the
+guess wrong by any factor. So these readers count the frames.
 """
 
 import re
@@ -21,26 +21,26 @@ from lumimd.adapters.measuring.recording import BLOCK, Recording
 from lumimd.domain.errors import ErrorCode, Permanent
 
 HEADER: Final = 9
-"""Enough bytes to know a frame by."""
+"""Enough bytes to recognize a frame."""
 
 SURE: Final = 3
-"""Frames in a row that make a recording of some bytes; sooner where the file ends."""
+"""Frames in a row that prove a recording; fewer at the end of the file."""
 
 SEARCHED: Final = 64 * 1024
-"""How far into a file its first frame may be."""
+"""The first frame begins within these first bytes."""
 
 GAP: Final = 1024 * 1024
-"""Damage that is longer ends the recording: the bytes behind it are no sound."""
+"""A longer damage ends the recording: the bytes after it are no sound."""
 
 _TEXT: Final = re.compile(rb"[\t\n\r -~]{16}")
-"""Sound may begin with a part of a frame, but not with words: others take that for a playlist."""
+"""Sound may begin with a part of a frame, but not with text: other readers see a playlist there."""
 
 _MP3_SYNC: Final = re.compile(rb"\xff[\xe2-\xff]")
 _ADTS_SYNC: Final = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 
 
 def first_frame(file: Recording, start: int) -> tuple[FrameAt, int] | None:
-    """Whether `file` is MP3 or ADTS from `start` on, and where its first frame begins."""
+    """The kind and the offset of the first frame, if `file` is MP3 or ADTS from `start` on."""
     data = file.at(start, SEARCHED)
     if data.startswith(b"\0"):
         start = _behind_zeros(file, start)
@@ -55,7 +55,7 @@ def first_frame(file: Recording, start: int) -> tuple[FrameAt, int] | None:
 
 
 def _behind_zeros(file: Recording, start: int) -> int:
-    """Where the zeros end that some recorders write in front of the first frame."""
+    """The end of the zeros that some recorders write before the first frame."""
     for begins, data in file.blocks(start, start + GAP):
         if rest := data.lstrip(b"\0"):
             return begins + len(data) - len(rest)
@@ -63,7 +63,7 @@ def _behind_zeros(file: Recording, start: int) -> int:
 
 
 def _is_row(file: Recording, frame_at: FrameAt, offset: int) -> bool:
-    """Whether `SURE` frames follow each other there, or all up to the end of the file."""
+    """Whether `SURE` frames in a row begin there, or only frames up to the end of the file."""
     hertz = 0
     for count in range(SURE):
         header = file.at(offset, HEADER + 1)
@@ -78,10 +78,10 @@ def _is_row(file: Recording, frame_at: FrameAt, offset: int) -> bool:
 
 
 def framed_seconds(file: Recording, frame_at: FrameAt, offset: int) -> float:
-    """The length of the row of frames from `offset` on, however many recordings it is made of.
+    """The length of all frames from `offset` on, even of several joined recordings.
 
     Raises:
-        Permanent: `audio_truncated`, where a header announces more frames than there are.
+        Permanent: `audio_truncated`, if a header announces more frames than the file has.
     """
     announced = _announced_frames(file, offset) if frame_at is mp3_frame else 0
     if announced:
@@ -99,7 +99,7 @@ def _lacks(announced: int, counts: Counter[tuple[int, int]]) -> bool:
 
 
 def _counted(file: Recording, frame_at: FrameAt, offset: int) -> Counter[tuple[int, int]]:
-    """How many whole frames there are of each (samples, samples a second)."""
+    """The number of whole frames for each (samples, samples per second)."""
     counts: Counter[tuple[int, int]] = Counter()
     while offset + HEADER <= file.size:
         data = file.at(offset, BLOCK)
@@ -120,7 +120,7 @@ def _counted(file: Recording, frame_at: FrameAt, offset: int) -> Counter[tuple[i
 
 
 def _next_row(file: Recording, frame_at: FrameAt, offset: int) -> int | None:
-    """Where frames go on behind a tag or damage; None where they do not."""
+    """The offset at which frames continue after a tag or damage; None if there are no more."""
     while tag := tag_bytes(file.at(offset, 10)):
         offset += tag
     if _is_row(file, frame_at, offset):
@@ -135,9 +135,9 @@ def _next_row(file: Recording, frame_at: FrameAt, offset: int) -> int | None:
 
 
 def _announced_frames(file: Recording, offset: int) -> int:
-    """The frames that a Xing, Info or VBRI header announces; 0 where there is none to be believed.
+    """The frames that a Xing, Info or VBRI header announces; 0 without a credible header.
 
-    It also says how many bytes they are: a file that has those bytes lacks nothing.
+    The header also announces the bytes of the frames: a file with these bytes lacks nothing.
     """
     head = file.at(offset, 200)
     for mark in (b"Xing", b"Info"):

@@ -1,4 +1,4 @@
-"""Which recording is measured next: quick ones before slow ones, and the users in turn."""
+"""The order of measurements: quick ones before slow ones, and round robin between users."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from lumimd.adapters.measuring.process import Measured, Read
 
 @dataclass(eq=False)
 class Job:
-    """One recording to measure: `read(offset, length)` gives its bytes."""
+    """One recording to measure: `read(offset, length)` returns its bytes."""
 
     user: str
     size: int
@@ -30,11 +30,11 @@ class Lane:
         return (job for jobs in self._users.values() for job in jobs)
 
     def add(self, job: Job) -> None:
-        """At the end of its user's row."""
+        """Append the job to its user's jobs."""
         self._users.setdefault(job.user, deque()).append(job)
 
     def take(self) -> Job | None:
-        """The first of the user whose turn it is; the user's next one waits for another turn."""
+        """The next user's first job; the user then goes to the end of the rotation."""
         if not self._users:
             return None
         user, jobs = self._users.popitem(last=False)
@@ -45,10 +45,10 @@ class Lane:
 
 
 class Lanes:
-    """A lane for a first look at each recording, and a slow one for those that need more.
+    """One lane for the first look at each recording, and a slow one for jobs that need more.
 
-    Costly recordings are found by their first look alone, which is short. So however many of them
-    wait, another one is looked at soon; and they never have all the workers.
+    The pool finds out that a recording is costly by its short first look. So other recordings
+    get their first look soon, however many costly ones wait; and slow jobs never have all workers.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Lanes:
         (self._slow if job.is_slow else self._quick).add(job)
 
     def take(self) -> Job | None:
-        """The next job; None when none may begin now."""
+        """The next job; None if none may begin now."""
         job = self._quick.take()
         if job is None and self._slow_now < SLOW_AT_ONCE:
             job = self._slow.take()

@@ -1,4 +1,4 @@
-"""Which container a file is, by its first bytes alone, and how long the recording in it is."""
+"""The container of a file, by its first bytes alone, and the length of its recording."""
 
 import math
 import struct
@@ -20,13 +20,13 @@ from lumimd.domain.errors import ErrorCode, Permanent
 Reader = Callable[[Recording], float | None]
 
 TAGS: Final = 4
-"""ID3 tags in front of a recording; each is jumped over, however large it is."""
+"""ID3 tags before a recording; the reader skips each, however large."""
 
 _W64: Final = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 
 
 def seconds_of(file: Recording) -> float | None:
-    """The length of a recording in seconds; None when it is too large to count.
+    """The length of a recording in seconds; None if it is too large to count.
 
     Raises:
         Permanent: `audio_unreadable` (no recording, or damaged) or `audio_truncated`.
@@ -34,14 +34,14 @@ def seconds_of(file: Recording) -> float | None:
     """
     try:
         reader = _reader_of(file)
-    except TooCostly:  # no recording hides so well
+    except TooCostly:  # a real recording needs few reads before its start
         reader = None
     if reader is None:
         raise Permanent(ErrorCode.AUDIO_UNREADABLE)
     try:
         seconds = reader(file)
     except (struct.error, IndexError, ArithmeticError, ValueError) as error:
-        # A header that contradicts itself, or ends where it must not.
+        # A header contradicts itself, or ends too early.
         raise Permanent(ErrorCode.AUDIO_UNREADABLE) from error
     if seconds is not None and not math.isfinite(seconds):
         raise Permanent(ErrorCode.AUDIO_UNREADABLE)
@@ -49,10 +49,9 @@ def seconds_of(file: Recording) -> float | None:
 
 
 def container_of(head: bytes) -> str | None:
-    """The name of the container that begins with `head` (at least 40 bytes), but for MP3 and AAC.
+    """The name of the container that begins with `head` (at least 40 bytes), except MP3 and AAC.
 
-    Those have no mark of their own: a file that is neither marked nor made of their frames is
-    unreadable.
+    These have no mark: a file without a mark and without their frames is unreadable.
     """
     if head[4:8] in KINDS:
         return "mp4"

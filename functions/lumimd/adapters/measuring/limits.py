@@ -1,6 +1,6 @@
-"""Budgets of a measurement. Seconds are seconds of CPU, unless they say otherwise.
+"""Budgets of a measurement. Seconds are CPU seconds, unless stated otherwise.
 
-CPU time decides, not time on the wall: a busy machine loses no honest recording.
+CPU time decides, not wall-clock time: a busy machine refuses no honest recording.
 """
 
 from typing import Final
@@ -16,22 +16,22 @@ SLOW: Final = Budget(cpu_s=1.2, bytes=640 * MIB, jumps=2_000)
 """Enough to count the frames of ten hours."""
 
 OVERRUN_S: Final = 0.3
-"""A process that does not notice the end of its budget is killed so much later."""
+"""The pool kills a process that exceeds its budget by this time."""
 
 ADDRESS_SPACE: Final = 80 * MIB
-"""Of one process, its interpreter included (about 25 MiB)."""
+"""Per process, including its interpreter (about 25 MiB)."""
 
 LARGE: Final = 64 * MIB
-"""A larger recording may be too costly because of its size alone: it is ordered unmeasured.
+"""A larger recording may be too costly only because of its size: it is ordered unmeasured.
 
-A smaller one is made to be costly. Twelve hours of telephone speech are smaller.
+A smaller costly one is hostile. Twelve hours of telephone speech are smaller than this limit.
 """
 
 SILENT_FOR_S: Final = 20.0
-"""On the wall: a process that uses no CPU and asks for nothing for so long is replaced."""
+"""Wall-clock: the pool replaces a process that uses no CPU and requests no bytes for this time."""
 
 WORKERS: Final = 4
-"""Recordings that one instance measures at once. A process takes about 15 MB."""
+"""Recordings that one instance measures concurrently. A process takes about 15 MB."""
 
 SLOW_AT_ONCE: Final = 2
-"""Of them in the slow lane; the others keep a quick recording from waiting."""
+"""Of them in the slow lane; the others serve quick recordings."""

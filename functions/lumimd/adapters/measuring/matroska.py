@@ -1,7 +1,7 @@
-"""WebM and Matroska; one recording, or several joined one after the other.
+"""WebM and Matroska; one recording, or several joined ones.
 
-A browser writes no length and no sizes. So the clusters are looked for by their mark, and only the
-first and the last of them that hold sound are read.
+A browser writes no length and no sizes. So the reader searches for the marks of clusters, and reads
+only the first and the last cluster with sound.
 """
 
 import math
@@ -30,7 +30,7 @@ _LONGEST_MARK: Final = 4
 _SEGMENT, _INFO, _TRACKS, _TRACK = 0x18538067, 0x1549A966, 0x1654AE6B, 0xAE
 
 COUNT_UP_TO_BYTES: Final = 512 * 1024**2
-"""Up to this size a file is read to its end; the length that a larger one announces is believed."""
+"""A file up to this size is read to its end; a larger one is measured by its announced length."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Part:
 
 
 def matroska_seconds(file: Recording) -> float | None:
-    """The lengths of all recordings in the file together; None where that is too much to read.
+    """The total length of all recordings in the file; None if that is too much to read.
 
     Raises:
         Permanent: `audio_truncated` or `audio_unreadable`.
@@ -67,7 +67,7 @@ def matroska_seconds(file: Recording) -> float | None:
 
 
 def _length(file: Recording, part: Part, end: int) -> float:
-    """From the begin of the first block of sound to the end of the last, wherever they are."""
+    """From the begin of the first block of sound to the end of the last block of sound."""
     if not any(track.is_sound for track in part.tracks.values()):
         raise Permanent(ErrorCode.AUDIO_UNREADABLE)
     announced_s = part.announced * part.unit_s if part.announced is not None else None
@@ -82,7 +82,7 @@ def _length(file: Recording, part: Part, end: int) -> float:
 
 
 def _begins(file: Recording, part: Part, end: int) -> int:
-    """When the first block of sound begins."""
+    """The time at which the first block of sound begins."""
     for place in part.clusters:
         found = [each.at for each in _blocks(file, part, place, end) if _is_sound(part, each)]
         if found:
@@ -91,9 +91,9 @@ def _begins(file: Recording, part: Part, end: int) -> int:
 
 
 def _last_blocks(file: Recording, part: Part, end: int) -> tuple[dict[int, list[Block]], float]:
-    """The last blocks of each track of sound, and where the last block of any track ends.
+    """The last blocks of each track of sound, and the end of the last block of any track.
 
-    They are not in the last cluster where the sound ends before the picture.
+    If the sound ends before the picture, the last cluster has no block of sound.
     """
     sound: dict[int, list[Block]] = {}
     reached = 0.0
@@ -111,7 +111,7 @@ def _last_blocks(file: Recording, part: Part, end: int) -> tuple[dict[int, list[
 
 
 def _ends(found: list[Block]) -> float:
-    """When the last of the blocks ends: it lasts as long as the one before, if it does not say."""
+    """The end of the last block; without a duration it lasts as long as the block before."""
     last = max(each.at + each.lasts for each in found)
     if len(found) > 1 and not found[-1].lasts:
         last += max(0, found[-1].at - found[-2].at)
@@ -139,7 +139,7 @@ def _marks(file: Recording) -> Iterator[tuple[int, bytes]]:
 
 
 def _is_header(file: Recording, place: int) -> bool:
-    """Whether a recording begins there, and not only bytes that look like it."""
+    """Whether a recording begins there; the bytes alone may be a coincidence."""
     head = file.at(place, 80)
     return head[:4] == MARK and b"\x42\x82" in head and (b"webm" in head or b"matroska" in head)
 

@@ -16,12 +16,12 @@ from lumimd.domain.errors import ErrorCode, Permanent
 KINDS: Final = frozenset(
     {b"ftyp", b"moov", b"moof", b"mdat", b"styp", b"sidx", b"free", b"skip", b"wide", b"pnot"}
 )
-"""Types of the box that a file may begin with."""
+"""Possible types of the first box of a file."""
 
 
 @dataclass
 class Movie:
-    """The index; `announced` is the length of all fragments, where it says so."""
+    """The index; `announced` is the length of all fragments, if the file gives it."""
 
     tracks: list[Track] = field(default_factory=list)
     is_fragmented: bool = False
@@ -125,7 +125,7 @@ def _read_track(file: Recording, parent: bytes, body: int, end: int, track: Trac
 
 
 def _edits(file: Recording, body: int, end: int) -> Iterator[tuple[int, int]]:
-    """The rows of an edit list: how long each lasts, and where in the track it begins."""
+    """The rows of an edit list: the length of each, and its begin in the track."""
     wide = file.at(body, 1) == b"\x01"
     row = struct.Struct(">Qq4x" if wide else ">Ii4x")
     count = int.from_bytes(file.at(body + 4, 4))
@@ -141,12 +141,12 @@ def _scale_and_duration(file: Recording, body: int) -> tuple[int, int]:
 
 
 def _version_wide(file: Recording, body: int, offset: int) -> int:
-    """A number that is twice as wide in version 1 of a box."""
+    """A number that has double width in version 1 of a box."""
     return int.from_bytes(file.at(body + offset, 8 if file.at(body, 1) == b"\x01" else 4))
 
 
 def _rows(file: Recording, body: int, end: int, width: int) -> Iterator[tuple[int, ...]]:
-    """The rows of a table of numbers, behind their count."""
+    """The rows of a table of numbers, after their count."""
     count = int.from_bytes(file.at(body + 4, 4))
     table = numbers(file, body + 8, end, "I", width * count)
     yield from zip(*[table] * width, strict=False)

@@ -1,4 +1,4 @@
-"""The clock of a track of an MP4 that was written in fragments."""
+"""The clock of a track of a fragmented MP4."""
 
 import struct
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from lumimd.adapters.measuring.recording import Recording
 
 
 class Clock:
-    """Where the fragments of a track began and where they end, in its own units."""
+    """The begin and the end of the fragments of a track, in its own units."""
 
     def __init__(self, timescale: int, default: int) -> None:
         self.default = default
@@ -25,7 +25,7 @@ class Clock:
         return (self._ends - self._begins) / self._timescale if self._timescale else 0.0
 
     def go(self, begins: int | None, lasts: int) -> None:
-        """A fragment that begins then, or where the one before ended."""
+        """Add a fragment that begins at `begins`, or at the end of the previous one."""
         start = self._now if begins is None else begins
         self._now = start + lasts
         self._begins = min(self._begins, start) if self.has_begun else start
@@ -36,7 +36,7 @@ class Clock:
 def fragments(
     file: Recording, body: int, end: int, clocks: Mapping[int, Clock]
 ) -> Iterator[tuple[int, int | None, int]]:
-    """The track, the begin (None: where the one before ended) and the length of each fragment."""
+    """The track, the begin (None: the end of the previous one) and the length of each fragment."""
     for name, begins, ends in boxes(file, body, end):
         if name != b"traf":
             continue
@@ -56,7 +56,7 @@ def fragments(
 
 
 def _default(file: Recording, place: int, flags: int) -> int:
-    """The duration of a sample that the header of the fragment gives; 0 where it gives none."""
+    """The duration of a sample by the header of the fragment; 0 if the header has none."""
     if not flags & 0x8:
         return 0
     offset = place + 8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0)

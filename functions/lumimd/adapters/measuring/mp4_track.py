@@ -1,4 +1,4 @@
-"""A track of sound as the index of an MP4 describes it, and how much of it the file holds."""
+"""A track of sound by the index of an MP4, and the share of it that the file holds."""
 
 from array import array
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from lumimd.adapters.measuring.recording import Recording
 
 @dataclass
 class Track:
-    """Samples lie in `chunks` (places in the file); `runs` tell how many: (first chunk, samples).
+    """Samples lie in `chunks` (offsets in the file); `runs` have (first chunk, samples per chunk).
 
-    `size` is that of every sample, or 0: then `sizes` is where their table is, and how long.
+    `size` is the size of every sample, or 0: then `sizes` has the offset and length of their table.
     """
 
     number: int = 0
@@ -32,10 +32,10 @@ class Track:
         return self.duration / self.timescale if self.timescale else 0.0
 
     def heard(self, movie_timescale: int) -> float:
-        """What players let hear of it: the parts that the edit list names, if there is one.
+        """The length that players play: the parts in the edit list, if there is one.
 
-        An edit is (length in the movie's units, begin in the track's); an empty one, before the
-        sound begins, has no begin.
+        An edit is (length in the movie's units, begin in the track's units); an empty edit, before
+        the sound begins, has no begin.
         """
         if not movie_timescale or not all(lasts for lasts, _ in self.edits):
             return self.seconds
@@ -47,7 +47,7 @@ class Track:
         return sum(parts) if parts else self.seconds
 
     def held(self, file: Recording) -> float:
-        """The share of the samples that is in the file."""
+        """The share of the samples that the file holds."""
         total = there = 0
         last_place, last_first, last_samples = -1, 0, 0
         for place, samples in zip(self.chunks, self._samples(), strict=False):
@@ -63,7 +63,7 @@ class Track:
         return there / total
 
     def _samples(self) -> Iterator[int]:
-        """How many samples each chunk has."""
+        """The number of samples per chunk."""
         for (first, samples), (after, _) in zip(
             self.runs, [*self.runs[1:], (len(self.chunks) + 1, 0)], strict=True
         ):

@@ -1,4 +1,4 @@
-"""Ogg: Opus, Vorbis, Speex or FLAC; one recording, or several joined one after the other."""
+"""Ogg: Opus, Vorbis, Speex or FLAC; one recording, or several joined ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ _HEADER: Final = 27
 _FIRST: Final = 2
 
 _PACKET_S: Final = 0.020
-"""Length of a packet where the file is too short to tell."""
+"""Length of a packet if the file is too short to show it."""
 
 STREAMS: Final = 64
-"""Side by side; a file of more is none that a recorder wrote."""
+"""Concurrent streams; no recorder writes more."""
 
 _PLAUSIBLE_PAGE_S: Final = 60.0
 """A page holds at most 255 packets of a quarter of a second at most."""
@@ -22,7 +22,7 @@ _PLAUSIBLE_PAGE_S: Final = 60.0
 
 @dataclass(frozen=True)
 class Page:
-    """`packets` end on it; `granule` is the position in samples at the end of the last of them."""
+    """`packets` end on the page; `granule` is the position in samples at the last end."""
 
     serial: int
     is_first: bool
@@ -42,7 +42,7 @@ class Stream:
     last: int = 0
 
     def add(self, page: Page) -> None:
-        """Note a page whose packets are sound."""
+        """Record a page with packets of sound."""
         if page.granule > 0 and page.packets:
             if len(self.pages) < 2:
                 self.pages.append(page)
@@ -50,13 +50,13 @@ class Stream:
 
     @property
     def seconds(self) -> float:
-        """From where the clock stood at first to where it stood at last."""
+        """The difference between the first and the last position of the clock."""
         return max(0, self.last - self._start() - self.skip) / self.rate
 
     def _start(self) -> int:
-        """Where the clock stood before the first page.
+        """The position of the clock before the first page.
 
-        That is written nowhere: the packets of the first page are as long as those of the second.
+        The file does not state it: the first page has packets of the same length as the second.
         """
         if not self.pages:
             return 0
@@ -69,17 +69,17 @@ class Stream:
             return 0
         held = packet * first.packets
         start = first.granule - held
-        # So close to zero the estimate is no better than zero itself.
+        # A value this close to zero is no better an estimate than zero.
         return 0 if start < held / 5 else round(start)
 
 
 def ogg_seconds(file: Recording) -> float:
-    """The lengths of all recordings in the file together."""
+    """The total length of all recordings in the file."""
     total, streams, may_begin = 0.0, dict[int, Stream | None](), True
     heard = False
     for page in _pages(file):
         if page.is_first:
-            if not may_begin:  # the recording before has ended: another one is joined to it
+            if not may_begin:  # the previous recording has ended, and a joined one begins
                 total += _longest(streams)
                 streams = {}
             may_begin = True

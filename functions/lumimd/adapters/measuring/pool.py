@@ -1,4 +1,4 @@
-"""The measuring processes of this instance: few, kept, and shared out fairly."""
+"""The pool of measuring processes of this instance: few, kept, and fairly shared."""
 
 import asyncio
 import atexit
@@ -14,18 +14,18 @@ from lumimd.adapters.measuring.recording import TooCostly
 from lumimd.domain.errors import ErrorCode, Permanent
 
 CLOSING_S: Final = 1.0
-"""For a thread that waits for the bucket; its process ends in any case, as the pipe does."""
+"""For a thread that waits for the bucket; its process ends anyway when the pipe closes."""
 
 
 class Abandoned(Exception):
-    """The caller was cancelled while its recording was measured."""
+    """The caller was cancelled during the measurement of its recording."""
 
 
 class Pool:
-    """At most `size` recordings at once, each served by a thread that has a process for it.
+    """At most `size` recordings at once, each served by a thread with a process.
 
-    Slow ones have processes of their own, which the kernel lets run when no other wants to. A
-    process is started when it is first needed.
+    Slow ones have separate processes with a lower CPU priority. The pool starts a process at its
+    first use.
     """
 
     def __init__(self, size: int = WORKERS) -> None:
@@ -40,11 +40,11 @@ class Pool:
     async def measure(self, user: str, size: int, read: Read) -> Measured:
         """The length of a recording of `size` bytes; `read(offset, length)` runs in a thread.
 
-        `seconds` is None where the recording is so large that its length costs too much.
+        `seconds` is None if the recording is too large for its length to be counted.
 
         Raises:
             Permanent: `audio_unreadable` or `audio_truncated`.
-            MeasuringDied: the process that had opened it died.
+            MeasuringDied: the measuring process that opened the recording died.
             Exception: any error of `read`.
         """
         job = Job(user, size, read)
@@ -84,7 +84,7 @@ class Pool:
                 self._lanes.ended(job)
                 if isinstance(outcome, Job) and not self._is_closed:
                     self._lanes.add(outcome)
-                self._idle += 1  # before the answer: the next caller finds this process idle
+                self._idle += 1  # before the result is set: the next caller finds this process idle
                 self._changed.notify_all()
             if not isinstance(outcome, Job):
                 _tell(job, outcome)
@@ -102,7 +102,7 @@ class Pool:
         return None
 
     def _measure(self, process: Process, job: Job) -> Measured | Exception | Job:
-        """The outcome of a job; the job for the slow lane, if a first look was not enough."""
+        """The outcome of a job; the job for the slow lane, if the first look did not suffice."""
 
         def read(offset: int, length: int) -> bytes:
             if job.result.cancelled() or self._is_closed:
@@ -134,7 +134,7 @@ def _tell(job: Job, outcome: Measured | Exception) -> None:
 
 @cache
 def pool() -> Pool:
-    """The pool of this process; it ends with it."""
+    """The pool of this process; it closes when the process exits."""
     made = Pool()
     atexit.register(made.close)
     return made

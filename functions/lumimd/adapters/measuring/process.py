@@ -1,4 +1,4 @@
-"""One measuring process, as its parent sees it."""
+"""One measuring process, seen from its parent."""
 
 import json
 import os
@@ -20,15 +20,15 @@ Read = Callable[[int, int], bytes]
 
 WORKER: Final = (sys.executable, "-m", "lumimd.adapters.measuring.worker")
 LAST: Final = (*WORKER, NICE)
-"""A worker that lets all others go first."""
+"""A worker with a lower CPU priority."""
 
 _KEPT: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH")
-"""Of the environment: no key of a provider, and no way to the cloud's credentials."""
+"""Environment variables that the process gets: no provider's key, no cloud credentials."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The verdict of a process, and its cost."""
+    """The result of a process, and its cost."""
 
     seconds: float | None
     cpu_s: float = 0.0
@@ -36,7 +36,7 @@ class Measured:
 
 
 class Process:
-    """A process that is kept from recording to recording, and replaced when it was killed."""
+    """A process that is reused for many recordings, and replaced after a kill."""
 
     def __init__(self, command: Sequence[str] = WORKER) -> None:
         self._command = command
@@ -45,16 +45,16 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that is kept at the moment."""
+        """The id of the current process."""
         return self._running.pid if self._running else None
 
     def measure(self, read: Read, size: int, budget: Budget) -> Measured:
-        """The length of a recording of `size` bytes; `read(offset, length)` gives its bytes.
+        """The length of a recording of `size` bytes; `read(offset, length)` returns its bytes.
 
         Raises:
             Permanent: `audio_unreadable` or `audio_truncated`.
-            TooCostly: the budget was used up; the process was killed, if need be.
-            MeasuringDied: the process is gone for another reason.
+            TooCostly: the budget was used up; the process was killed if necessary.
+            MeasuringDied: the process died for another reason.
             Exception: any error of `read`.
         """
         running = self._start()
@@ -70,7 +70,7 @@ class Process:
             raise Transient(ErrorCode.INTERNAL_ERROR) from error
 
     def stop(self) -> int | None:
-        """End the process, if there is one; how it ended."""
+        """End the process, if there is one; its exit status."""
         running, self._running = self._running, None
         if running is None:
             return None
@@ -110,7 +110,7 @@ class Process:
                 break
             try:
                 data = read(offset, length)
-            except Exception as error:  # raised once the process is ready for another recording
+            except Exception as error:  # raised after the process is ready for another recording
                 failure = error
                 _write(to, LENGTH.pack(ABANDON))
             else:
@@ -126,7 +126,7 @@ class Process:
 
 
 def _environment() -> dict[str, str]:
-    """The variables with which an interpreter finds this package; none that holds a key."""
+    """The variables with which an interpreter finds this package; none holds a key."""
     kept = {
         name: value
         for name, value in os.environ.items()

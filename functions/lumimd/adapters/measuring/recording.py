@@ -1,4 +1,4 @@
-"""An upload as its readers see it: bytes at an offset, and a budget that ends."""
+"""An upload for its readers: bytes at an offset, and a budget."""
 
 import time
 from collections.abc import Callable
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Final
 
 BLOCK: Final = 256 * 1024
-"""Read at once where the readers go on from where they were."""
+"""Bytes per request while the readers read sequentially."""
 
 PEEK: Final = 8 * 1024
-"""Read at once where they jump: a header, and a little of what follows."""
+"""Bytes per request after a jump: a header, and some bytes after it."""
 
 _LOOKS_BETWEEN_CHECKS: Final = 64
 
 
 class TooCostly(Exception):
-    """The length is not found out within the budget."""
+    """The budget does not suffice to find the length."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Budget:
 
 
 class Recording:
-    """`size` bytes, read through `read(offset, length)`, which may answer with fewer."""
+    """`size` bytes, read through `read(offset, length)`, which may return fewer."""
 
     def __init__(self, read: Callable[[int, int], bytes], size: int, budget: Budget) -> None:
         self.size: Final = size
@@ -41,7 +41,7 @@ class Recording:
         self._looks = 0
 
     def at(self, offset: int, length: int) -> bytes:
-        """The bytes from `offset` on; fewer than `length` where the file ends.
+        """The bytes from `offset` on; fewer than `length` if the file ends.
 
         Raises:
             TooCostly: the budget is used up.
@@ -60,7 +60,7 @@ class Recording:
         return Blocks(self, offset, min(end, self.size), overlap)
 
     def check(self) -> None:
-        """Raise `TooCostly` when the CPU time is used up."""
+        """Raise `TooCostly` if the CPU time is used up."""
         if time.process_time() > self._ends_at_s:
             raise TooCostly
 

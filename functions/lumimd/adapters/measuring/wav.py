@@ -1,4 +1,4 @@
-"""WAV, also of other codecs than PCM, and its forms for large files: RF64 and W64."""
+"""WAV, with PCM and other codecs, and its forms for large files: RF64 and W64."""
 
 import struct
 from typing import Final
@@ -9,16 +9,16 @@ from lumimd.adapters.measuring.recording import Recording
 from lumimd.domain.errors import ErrorCode, Permanent
 
 _PCM: Final = {1, 3, 6, 7}
-"""Samples of a fixed size (integers, floats, A-law, µ-law); other codecs tell their own rate."""
+"""Samples of a fixed size (integers, floats, A-law, µ-law); other codecs give their own rate."""
 _ADPCM: Final = {2, 0x11}
-"""They tell how many samples are in a block."""
+"""Their header gives the number of samples per block."""
 _FRAMED: Final = {0x50, 0x55, 0x1600, 0x1610}
 """MP2, MP3 and ADTS: a recorder that knows no size does not know their byte rate either."""
 _EXTENSIBLE: Final = 0xFFFE
 
 
 def wav_seconds(file: Recording) -> float:
-    """The length of a WAV file, also of one over four gigabytes (RF64).
+    """The length of a WAV file, including RF64 files over four gigabytes.
 
     Raises:
         Permanent: `audio_truncated` or `audio_unreadable`.
@@ -65,15 +65,15 @@ class Form:
         self._sample_bytes = channels * -(-bits // 8)
         self._rate: int = rate
         self._byte_rate = byte_rate
-        self._bit_rate = rate * channels * bits if bits <= 8 else 0  # 16 is what it decodes to
+        self._bit_rate = rate * channels * bits if bits <= 8 else 0  # 16 is the decoded width
         self._has_frames = codec in _FRAMED
         block = struct.unpack(f"{order}H", data[18:20])[0] if codec in _ADPCM else 0
         self._block_rate = rate * align / block if block else 0.0
 
     def bytes_a_second(self, samples: int, size: int) -> float:
-        """Of sound in this format, of which `size` bytes are said to hold so many `samples`.
+        """The byte rate of sound in this format, if `size` bytes hold `samples` samples.
 
-        0 where only the frames of the sound tell.
+        0 if only the frames of the sound give the rate.
         """
         if self._is_pcm:
             return float(self._rate * self._sample_bytes)
@@ -86,7 +86,7 @@ class Form:
 
 
 def _frames_bytes_a_second(file: Recording, offset: int) -> float:
-    """Of the MP3 or ADTS from `offset` on; 0 where there is none."""
+    """The byte rate of the MP3 or ADTS from `offset` on; 0 if there is none."""
     row = first_frame(file, offset)
     seconds = framed_seconds(file, *row) if row else 0.0
     return max(0, file.size - offset) / seconds if seconds else 0.0

@@ -1,11 +1,11 @@
 """The main program of a measuring process: `python -m lumimd.adapters.measuring.worker`.
 
-It has its standard input and output, and may open nothing else: no file, no socket. It asks its
-parent for the bytes that it needs, and ends when the parent closes the pipe, or is gone.
+It has its standard input and output, and may open no file and no socket. It requests bytes from its
+parent, and ends when the parent closes the pipe or dies.
 
     parent   -> START   the size of the recording, and the budget
-    process  -> b"R"    offset and length of the bytes it wants
-    parent   -> LENGTH  how many there are, and the bytes; or ABANDON
+    process  -> b"R"    offset and length of the requested bytes
+    parent   -> LENGTH  their number, and the bytes; or ABANDON
     process  -> b"A"    LENGTH and the answer, as JSON
 """
 
@@ -50,7 +50,7 @@ def main() -> None:
     with suppress(ParentGone, BrokenPipeError):
         while True:
             size, cpu_s, size_bytes, jumps = START.unpack(_exactly(START.size))
-            # The kernel kills the process at that time, even inside a call that never returns.
+            # At that time the kernel kills the process, even inside a call that never returns.
             signal.setitimer(signal.ITIMER_PROF, cpu_s + limits.OVERRUN_S)
             answer = _answer(size, Budget(cpu_s, size_bytes, jumps))
             signal.setitimer(signal.ITIMER_PROF, 0)
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _confine() -> None:
-    """No descriptor but the three that are open, no file, no core, no more memory than needed."""
+    """Allow no descriptor but the three open ones, no file, no core and no excess memory."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, by closing the pipe
     for name, value in (
         ("RLIMIT_NOFILE", _DESCRIPTORS),
@@ -67,7 +67,7 @@ def _confine() -> None:
         ("RLIMIT_CORE", 0),
         ("RLIMIT_AS", limits.ADDRESS_SPACE),
     ):
-        with suppress(ValueError, OSError):  # macOS has no limit of the address space
+        with suppress(ValueError, OSError):  # macOS does not limit the address space
             resource.setrlimit(getattr(resource, name), (value, value))
 
 

@@ -11,7 +11,7 @@ from lumimd.domain.errors import ErrorCode, Permanent, Transient
 from lumimd.ports.paging import Cursor, Page
 
 PAGE: Final = 1_000
-"""Objects of a page of the listing, as in Cloud Storage."""
+"""Objects per page of the listing, as in Cloud Storage."""
 
 
 class MemoryAudioStore:
@@ -24,19 +24,19 @@ class MemoryAudioStore:
         self.held: set[tuple[str, int]] = set()
 
     def put(self, audio: Audio, content: bytes, at: datetime | None = None) -> None:
-        """Have the recording, uploaded at that instant."""
+        """Store a recording, uploaded at `at`."""
         self._content[audio.storage_path, audio.generation] = content
         self._uploads[audio.storage_path] = upload_of(audio, at)
 
     async def has(self, bucket: str, folder: str) -> bool:
-        """Whether there is anything below `folder`."""
+        """Whether any object exists below `folder`."""
         await asyncio.sleep(0)
         return any(path.startswith(folder) for path, _ in self._content)
 
     async def uploads(
         self, bucket: str, since: datetime, after: Cursor | None = None
     ) -> Page[Upload]:
-        """Of the next `PAGE` objects, by path, the recordings that were put here since then."""
+        """The recordings among the next `PAGE` objects, by path, put here since then."""
         await asyncio.sleep(0)
         paths = sorted(path for path in self._uploads if after is None or path > after.id)[:PAGE]
         found = (self._uploads[path] for path in paths)
@@ -47,14 +47,14 @@ class MemoryAudioStore:
         )
 
     async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
-        """Put everything below `folder` under object hold, or end that."""
+        """Set or release the object hold of everything below `folder`."""
         await asyncio.sleep(0)
         below = {key for key in self._content if key[0].startswith(folder)}
         self.held = self.held | below if held else self.held - below
         return len(below)
 
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
-        """Delete everything below `folder` that is not newer than `up_to`."""
+        """Delete everything below `folder` up to the generation `up_to`."""
         await asyncio.sleep(0)
         below = {key for key in self._content if key[0].startswith(folder)}
         meant = {key for key in below if up_to is None or key[1] <= up_to}
@@ -82,7 +82,7 @@ class MemoryAudioStore:
         return audio.with_duration(measured.seconds)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
-        """A URL in the shape of the real one; nobody serves it."""
+        """A URL in the shape of the real one; no server serves it."""
         await asyncio.sleep(0)
         seconds = int(valid_for.total_seconds())
         path = quote(audio.storage_path, safe="/~")

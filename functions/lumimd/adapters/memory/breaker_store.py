@@ -1,4 +1,4 @@
-"""The breakers in memory: conditional saves, and nobody shares a value."""
+"""The breakers in memory: compare-and-set, and no caller shares a value."""
 
 import asyncio
 from itertools import count
@@ -18,14 +18,14 @@ class MemoryBreakerStore:
 
     async def get(self, name: str) -> tuple[Breaker, object] | None:
         """The breaker and its version, or None."""
-        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
+        await asyncio.sleep(0)  # like a real read, yields to other tasks
         if name not in self._documents:
             return None
         document, version = self._documents[name]
         return read(Breaker, "ops", f"breaker-{name}", document), version
 
     async def save(self, read_version: object | None, breaker: Breaker) -> object:
-        """Write a breaker that is still as it was read; raises Conflict when it is not."""
+        """Write a breaker by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
         _, version = self._documents.get(breaker.name, ({}, None))
         if version != read_version:

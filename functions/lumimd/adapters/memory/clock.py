@@ -1,16 +1,16 @@
-"""A clock that goes only when it is told to."""
+"""A clock that only its owner moves."""
 
 from datetime import datetime, timedelta
 
 
 class ManualClock:
-    """Stands still at `start` (UTC) until it is moved."""
+    """Stands still at `start` (UTC) until a call of `advance`."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start
 
     def now(self) -> datetime:
-        """The instant at which the clock stands."""
+        """The current instant of the clock."""
         return self._now
 
     def advance(self, by: timedelta) -> None:

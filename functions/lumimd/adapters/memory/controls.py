@@ -1,4 +1,4 @@
-"""Task queues and scheduled calls in memory: they can be looked at, paused and resumed."""
+"""Task queues and scheduled calls in memory: listed, paused and resumed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class MemoryQueues:
 
 
 class MemorySchedules:
-    """Scheduled calls by name; nobody makes them, but `runs` counts those asked for."""
+    """Scheduled calls by name; `runs` records the requested ones, and no call is made."""
 
     def __init__(self, *names: str) -> None:
         self.runs: list[str] = []
@@ -70,7 +70,7 @@ class MemorySchedules:
         return list(self._schedules.values())
 
     async def run(self, name: str) -> ScheduleState:
-        """Count that it was asked for."""
+        """Record the requested call."""
         state = await self._become(name, None)
         self.runs.append(name)
         return state

@@ -13,7 +13,7 @@ from lumimd.ports.paging import Cursor, Page
 
 
 class MemoryDeletions:
-    """One receipt a visit, under the visit's id."""
+    """One receipt per visit, under the visit's id."""
 
     def __init__(self, store: MemoryVisitStore) -> None:
         self._store = store
@@ -39,7 +39,7 @@ class MemoryDeletions:
         self._store.raw[receipt] = deletion.to_stored()
 
     async def create(self, deletion: Deletion) -> None:
-        """Write a receipt of what never was a visit."""
+        """Write a receipt that belongs to no visit."""
         await asyncio.sleep(0)
         path = f"deletions/{deletion.visit_id}"
         if path in self._store.raw:
@@ -47,7 +47,7 @@ class MemoryDeletions:
         self._store.raw[path] = deletion.to_stored()
 
     async def save(self, read_version: object, deletion: Deletion) -> None:
-        """Write a receipt that is still as it was read."""
+        """Replace a receipt by compare-and-set."""
         await asyncio.sleep(0)
         path = f"deletions/{deletion.visit_id}"
         if self._store.raw.version(path) != read_version:
@@ -69,7 +69,7 @@ class MemoryDeletions:
     async def since(
         self, requested_at: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Deletion]:
-        """The next `limit` deletions that were requested then or later, the oldest first."""
+        """The next `limit` deletions requested at `requested_at` or later, the oldest first."""
         await asyncio.sleep(0)
 
         def is_newer(stored: dict[str, Any]) -> bool:
@@ -113,7 +113,7 @@ class MemoryDeletions:
     async def visits_named(
         self, user_id: str, limit: int, after: Cursor | None = None
     ) -> Page[str]:
-        """The visits that the next `limit` action items of a user belong to, the newest first."""
+        """The visits of the next `limit` action items of a user, the newest first."""
         await asyncio.sleep(0)
         return Listing(
             self._store.raw,
@@ -126,12 +126,12 @@ class MemoryDeletions:
         ).page(limit, after)
 
     async def remains(self, visit_id: str) -> bool:
-        """Whether there are documents of a visit, apart from the visit itself."""
+        """Whether any document of a visit exists, apart from the visit itself."""
         await asyncio.sleep(0)
         return any(self._documents_of(visit_id).values())
 
     async def erase(self, visit_id: str) -> dict[str, int]:
-        """Delete all documents of a visit; how many of each kind."""
+        """Delete all documents of a visit; the number of each kind."""
         await asyncio.sleep(0)
         paths = self._documents_of(visit_id)
         for path in (path for kind in paths.values() for path in kind):

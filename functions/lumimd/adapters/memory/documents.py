@@ -1,4 +1,4 @@
-"""Documents by path, in collections, with versions: the database that the adapters here share."""
+"""Documents by path, in collections, with versions: the database of the memory adapters."""
 
 from collections.abc import Iterator, MutableMapping
 from itertools import count
@@ -11,9 +11,9 @@ Document = dict[str, Any]
 
 
 class MemoryDocuments(MutableMapping[str, Document]):
-    """A document by its path; the version changes with every write, as Firestore's update time.
+    """A document by its path; every write changes the version, like Firestore's update time.
 
-    Stored values may have any shape, as in a database that other releases write to as well.
+    Stored values may have any shape, as in a database to which other releases write.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class MemoryDocuments(MutableMapping[str, Document]):
         self._indexes: dict[str, dict[str, Index]] = {}
 
     def version(self, path: str) -> int | None:
-        """The version of a document; None where there is none."""
+        """The version of a document; None if it does not exist."""
         return self._versions.get(path)
 
     def under(self, collection: str) -> list[tuple[str, Document]]:
@@ -41,9 +41,9 @@ class MemoryDocuments(MutableMapping[str, Document]):
         *,
         newest_first: bool = False,
     ) -> Iterator[tuple[Cursor, Document]]:
-        """The documents of a collection that have the field, in its order and then of their ids.
+        """The documents of a collection that have the field, ordered by it and then by id.
 
-        The index is made when it is first asked for, and kept: a page costs what it holds.
+        The first call builds the index, and later calls reuse it: a page costs only its documents.
         """
         documents = self._collections.setdefault(collection, {})
         indexes = self._indexes.setdefault(collection, {})

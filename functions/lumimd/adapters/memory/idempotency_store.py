@@ -1,4 +1,4 @@
-"""The kept answers in memory: conditional saves, and nobody shares a value."""
+"""The stored answers in memory: compare-and-set, and no caller shares a value."""
 
 import asyncio
 from itertools import count
@@ -18,27 +18,27 @@ class MemoryIdempotencyStore:
 
     async def get(self, key: str) -> tuple[Answer, object] | None:
         """The answer under a key, and its version."""
-        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
+        await asyncio.sleep(0)  # like a real read, yields to other tasks
         if key not in self._documents:
             return None
         document, version = self._documents[key]
         return read(Answer, "idempotencyKeys", key, document), version
 
     async def save(self, read_version: object | None, answer: Answer) -> object:
-        """Write an answer that is still as it was read; raises Conflict when it is not."""
+        """Write an answer by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
         self._check(read_version, answer)
         self._documents[answer.key] = answer.to_stored(), next(self._next_version)
         return self._documents[answer.key][1]
 
     async def remove(self, read_version: object, answer: Answer) -> None:
-        """Remove an answer that is still as it was read; raises Conflict when it is not."""
+        """Remove an answer by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
         self._check(read_version, answer)
         del self._documents[answer.key]
 
     async def forget(self, user_id: str, naming: str | None = None) -> int:
-        """Remove every answer given to a user, or those that name an id."""
+        """Remove all answers to a user, or those that contain an id."""
         await asyncio.sleep(0)
         theirs = [
             key

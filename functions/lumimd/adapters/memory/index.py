@@ -1,4 +1,4 @@
-"""One field of a collection, in the order of Firestore: by type, then by value, then by id."""
+"""An index of one field of a collection in Firestore's order: by type, then value, then id."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
@@ -22,19 +22,19 @@ class Index:
         self._keys = sorted(_key(value, name) for name, value in self._values.items())
 
     def put(self, name: str, document: Any) -> None:
-        """Take in the document, in place of what it was."""
+        """Add the document, or replace its earlier value."""
         self.forget(name)
         if has(document, self._field):
             self._values[name] = document[self._field]
             insort(self._keys, _key(document[self._field], name))
 
     def forget(self, name: str) -> None:
-        """The document is gone."""
+        """Remove the document."""
         if name in self._values:
             del self._keys[bisect_left(self._keys, _key(self._values.pop(name), name))]
 
     def after(self, cursor: Cursor | None, *, newest_first: bool = False) -> Iterator[Cursor]:
-        """The places behind `cursor`, or all of them."""
+        """The positions after `cursor`, or all of them."""
         keys = self._keys
         if newest_first:
             last = bisect_left(keys, _key(*cursor)) if cursor else len(keys)
@@ -47,7 +47,7 @@ class Index:
 
 
 def has(document: Any, field: str) -> bool:
-    """Whether the document is one, and has the field."""
+    """Whether the document is a mapping with the field."""
     return isinstance(document, dict) and field in document
 
 

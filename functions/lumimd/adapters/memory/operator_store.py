@@ -1,4 +1,4 @@
-"""The operators' queries over a memory store; letters and entries live among its documents."""
+"""The operators' queries over a memory store, which also holds dead letters and audit entries."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,17 +50,17 @@ class MemoryOperatorStore:
         return _page(found, limit, after)
 
     async def much_retried(self, at_least: int, limit: int) -> Sequence[VisitLine]:
-        """At most `limit` visits that were retried so often, the most often first."""
+        """At most `limit` visits with `at_least` retries or more, the most retried first."""
         found = [visit for visit in await self._visits() if visit.retry_count >= at_least]
         return sorted(found, key=lambda v: (v.retry_count, v.visit_id), reverse=True)[:limit]
 
     async def stuck(self, now: datetime, limit: int) -> Sequence[VisitLine]:
-        """At most `limit` visits that do not move, the longest unchanged first."""
+        """At most `limit` stuck visits, the longest unchanged first."""
         found = [visit for visit in await self._visits() if is_stuck(visit, now)]
         return sorted(found, key=lambda v: (v.updated_at, v.visit_id))[:limit]
 
     async def counts(self) -> Mapping[ProcessingStatus, int]:
-        """How many visits there are, by status."""
+        """The number of visits per status."""
         await asyncio.sleep(0)
         visits = [visit for _, visit in self._documents.under("visits")]
         return {
@@ -90,7 +90,7 @@ class MemoryOperatorStore:
         return FoundLetter(letter, self._documents[f"deadLetters/{visit_id}"]) if letter else None
 
     async def save_letter(self, read: FoundLetter, letter: DeadLetter) -> None:
-        """Write a dead letter that is still as it was read; raises Conflict when it is not."""
+        """Replace a dead letter by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
         path = f"deadLetters/{letter.visit_id}"
         if self._documents.get(path) != read.version:
@@ -98,7 +98,7 @@ class MemoryOperatorStore:
         self._documents[path] = letter.to_stored()
 
     async def append_audit(self, entry: AuditEntry) -> None:
-        """Add an entry; raises Conflict when it exists."""
+        """Add an entry; raises Conflict if it exists."""
         await asyncio.sleep(0)
         path = f"{AUDIT}/{entry.entry_id}"
         if path in self._documents:
@@ -106,7 +106,7 @@ class MemoryOperatorStore:
         self._documents[path] = entry.to_stored()
 
     async def complete_audit(self, entry: AuditEntry) -> None:
-        """Add what came of an entry; raises Conflict when it is not there or complete."""
+        """Add the outcome to an entry; raises Conflict if it is missing or complete."""
         await asyncio.sleep(0)
         path = f"{AUDIT}/{entry.entry_id}"
         found = self._documents.get(path)
@@ -131,7 +131,7 @@ class MemoryOperatorStore:
         return await self._under(VisitLine, "visits")
 
     async def _under(self, kind: type[T], collection: str) -> Sequence[T]:
-        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
+        await asyncio.sleep(0)  # like a real read, yields to other tasks
         found = self._documents.under(collection)
         named = ((path.rpartition("/")[2], document, None) for path, document in found)
         return [document for document, _ in readable(kind, collection, named)[0]]

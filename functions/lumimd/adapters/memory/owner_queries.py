@@ -1,4 +1,4 @@
-"""The library over the visits in memory."""
+"""The owner queries over the visits in memory."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ D = TypeVar("D", bound=Document)
 
 
 class MemoryOwnerQueries:
-    """Reads what `store` holds; the version of an action item is what it said."""
+    """Reads the documents of `store`; the version of an action item is its content."""
 
     def __init__(self, store: MemoryVisitStore) -> None:
         self._store = store
@@ -35,7 +35,7 @@ class MemoryOwnerQueries:
         leave_out_archived: bool = False,
     ) -> Page[Visit]:
         """At most `limit` visits of a group, or of all."""
-        await asyncio.sleep(0)  # a real read yields to other tasks, and so does this one
+        await asyncio.sleep(0)  # like a real read, yields to other tasks
         listing = self._newest_first(Visit, "visits", user_id)
         return listing.filled(
             limit, _cursor(after), lambda visit: is_listed(visit, group, leave_out_archived)
@@ -61,7 +61,7 @@ class MemoryOwnerQueries:
         completed: bool | None = None,
         after: ListPosition | None = None,
     ) -> Sequence[Action]:
-        """At most `limit` action items; those that are (not) completed, or all."""
+        """At most `limit` action items: all, or only those that are (not) completed."""
         await asyncio.sleep(0)
         listing = self._newest_first(Action, "actions", user_id, completed)
         return listing.filled(limit, _cursor(after)).items
@@ -73,7 +73,7 @@ class MemoryOwnerQueries:
         return StoredAction(read(Action, "actions", action_id, found), found) if found else None
 
     async def was_retired(self, user_id: str, action_id: str) -> bool:
-        """Whether a visit of the user had this action item before another summary."""
+        """Whether a visit of the user had this action item in an earlier summary."""
         await asyncio.sleep(0)
         return any(
             equal(visit, userId=user_id) and action_id in visit.get("retiredActionIds", ())
@@ -81,7 +81,7 @@ class MemoryOwnerQueries:
         )
 
     async def add_action(self, action: Action) -> StoredAction:
-        """Write a new action item; raises Conflict when it exists."""
+        """Write a new action item; raises Conflict if it exists."""
         await asyncio.sleep(0)
         if f"actions/{action.action_id}" in self._store.raw:
             raise Conflict
@@ -89,29 +89,29 @@ class MemoryOwnerQueries:
         return self._write(action)
 
     async def save_action(self, read: StoredAction, action: Action) -> StoredAction:
-        """Write an action item that is still as it was read; raises Conflict when it is not."""
+        """Replace an action item by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
         self._check(read)
         return self._write(action)
 
     async def remove_action(self, read: StoredAction) -> None:
-        """Remove an action item that is still as it was read; raises Conflict when it is not."""
+        """Remove an action item by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
         self._check(read)
         del self._store.raw[f"actions/{read.action.action_id}"]
 
     async def profile(self, user_id: str) -> Profile:
-        """What is known of a user."""
+        """The profile of a user."""
         await asyncio.sleep(0)
         return profile_of(user_id, self._store.raw.get(f"users/{user_id}"))
 
     async def forget(self, user_id: str) -> None:
-        """Delete what is known of a user apart from visits."""
+        """Delete the profile of a user."""
         await asyncio.sleep(0)
         self._store.raw.pop(f"users/{user_id}", None)
 
     async def used(self, user_id: str, since: datetime) -> Used:
-        """What the visits that were created since then came to."""
+        """The number of visits created since then, and their seconds of audio."""
         await asyncio.sleep(0)
         found = [
             visit
@@ -156,7 +156,7 @@ def _cursor(place: ListPosition | None) -> Cursor | None:
 
 
 def _audio_seconds(visit: dict[str, Any]) -> float:
-    """As Firestore's sum: a value that is no number counts as 0."""
+    """Like Firestore's sum: a value that is no number counts as 0."""
     ledger = visit.get("ledger")
     seconds = ledger.get("audioSeconds") if isinstance(ledger, dict) else None
     return seconds if isinstance(seconds, int | float) else 0.0

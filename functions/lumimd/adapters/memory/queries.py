@@ -1,4 +1,4 @@
-"""Queries over the documents in memory, page by page, as `adapters/firestore_queries.py` asks."""
+"""Queries over the documents in memory, page by page, like `adapters/firestore/queries.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Where = Callable[[dict[str, Any]], bool]
 
 @dataclass(frozen=True)
 class Listing(Generic[D, T]):
-    """Documents of one kind in the order of a field; `where` looks at what is stored."""
+    """Documents of one kind, ordered by a field; `where` filters the stored documents."""
 
     documents: MemoryDocuments
     kind: type[D]
@@ -31,7 +31,7 @@ class Listing(Generic[D, T]):
     newest_first: bool = False
 
     def page(self, limit: int, after: Cursor | None = None) -> Page[T]:
-        """The next `limit` documents, of which some may be unreadable."""
+        """The next `limit` documents; some may be unreadable."""
         in_order = self.documents.ordered(
             self.collection, self.order, after, newest_first=self.newest_first
         )
@@ -47,7 +47,7 @@ class Listing(Generic[D, T]):
         after: Cursor | None = None,
         wanted: Callable[[T], bool] = lambda item: True,
     ) -> Page[T]:
-        """The next `limit` documents that can be read and are `wanted`; fewer at the end alone."""
+        """The next `limit` readable documents that are `wanted`; fewer only at the end."""
         items: list[T] = []
         unreadable: tuple[str, ...] = ()
         while True:
@@ -60,7 +60,7 @@ class Listing(Generic[D, T]):
 
 
 def until(field: str, latest: datetime) -> Where:
-    """Whether the field is an instant, and not after `latest`; no other type is found."""
+    """Whether the field is an instant, and not after `latest`; other types do not match."""
     return between(field, None, latest)
 
 

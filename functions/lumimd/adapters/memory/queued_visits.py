@@ -1,4 +1,4 @@
-"""The line, in memory: the visits of the store that have a turn."""
+"""The queued visits in memory: those that have a turn in the fair queue."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -13,14 +13,14 @@ from lumimd.ports.paging import Cursor
 
 
 class MemoryQueuedVisits:
-    """Goes by the store's index of `turn`."""
+    """Uses the store's index of `turn`."""
 
     def __init__(self, store: MemoryVisitStore) -> None:
         self._store = store
 
     async def waiting(self, first_turn: int, before: int, limit: int) -> Sequence[Stored]:
         """Visits in order of their turns."""
-        await asyncio.sleep(0)  # a real query gives way to others, and so does this one
+        await asyncio.sleep(0)  # like a real query, yields to other tasks
 
         def where(stored: dict[str, Any]) -> bool:
             return _is_turn(stored["turn"]) and first_turn <= stored["turn"] < before
@@ -29,7 +29,7 @@ class MemoryQueuedVisits:
         return line.filled(limit).items
 
     async def before(self, first_turn: int, turn: int, visit_id: str) -> int:
-        """How many visits come before this one."""
+        """The number of visits ahead of this one."""
         await asyncio.sleep(0)
         ahead = takewhile(lambda at: at < (turn, visit_id), self._from(first_turn))
         return sum(1 for _ in ahead)

@@ -11,7 +11,7 @@ from lumimd.ports.paging import Cursor, Page
 
 
 class MemoryRetentionQueries:
-    """Goes by the store's index of `createdAt`."""
+    """Uses the store's index of `createdAt`."""
 
     def __init__(self, store: MemoryVisitStore) -> None:
         self._store = store
@@ -19,20 +19,20 @@ class MemoryRetentionQueries:
     async def with_audio(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """Visits so old on which no erasure is on record, the oldest first."""
+        """Visits created by then without a recorded erasure, the oldest first."""
         old = until("createdAt", created_before)
         return await self._page(limit, after, lambda v: old(v) and equal(v, audioErasedAt=None))
 
     async def between(
         self, created_after: datetime, before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """Visits that were created in that time, the oldest first."""
+        """Visits created in that period, the oldest first."""
         return await self._page(limit, after, between("createdAt", created_after, before))
 
     async def waiting(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """Visits so old that are still `pending`, the oldest first."""
+        """Visits created by then that are still `pending`, the oldest first."""
         old, pending = until("createdAt", created_before), ProcessingStatus.PENDING
         return await self._page(
             limit, after, lambda v: old(v) and equal(v, processingStatus=pending)
@@ -41,7 +41,7 @@ class MemoryRetentionQueries:
     async def older(
         self, created_before: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Stored]:
-        """Visits so old, the oldest first."""
+        """Visits created by then, the oldest first."""
         return await self._page(limit, after, until("createdAt", created_before))
 
     async def _page(self, limit: int, after: Cursor | None, where: Where) -> Page[Stored]:

@@ -1,4 +1,4 @@
-"""Shared documents in memory: conditional saves, and nobody shares a value."""
+"""Shared documents in memory: compare-and-set, and no caller shares a value."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ class MemorySharedDocuments(Generic[D]):
 
     async def get(self, key: str) -> tuple[D, object] | None:
         """The document and its version, or None."""
-        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
+        await asyncio.sleep(0)  # like a real read, yields to other tasks
         if key not in self._documents:
             return None
         document, version = self._documents[key]
         return read(self._kind, self._kind.__name__, key, document), version
 
     async def save(self, key: str, read_version: object | None, document: D) -> object:
-        """Write a document that is still as it was read; raises Conflict when it is not."""
+        """Write a document by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
         _, version = self._documents.get(key, ({}, None))
         if version != read_version:

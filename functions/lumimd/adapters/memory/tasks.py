@@ -1,4 +1,4 @@
-"""A task queue that only remembers."""
+"""A task queue that only records tasks."""
 
 import asyncio
 from typing import NamedTuple
@@ -13,7 +13,7 @@ class SummaryTask(NamedTuple):
 
 
 class MemoryTaskQueue:
-    """Keeps each task once, in order; whoever runs them takes them out of `waiting`."""
+    """Keeps each task once, in order; the caller takes tasks out of `waiting` and runs them."""
 
     def __init__(self) -> None:
         self.waiting: asyncio.Queue[SummaryTask] = asyncio.Queue()
@@ -21,7 +21,7 @@ class MemoryTaskQueue:
         self._names: set[SummaryTask] = set()
 
     async def request_summary(self, visit_id: str, attempt: int, request: int) -> None:
-        """Remember the task, unless it was created before."""
+        """Record the task, unless it was created before."""
         await asyncio.sleep(0)
         task = SummaryTask(visit_id, attempt, request)
         if task not in self._names:
@@ -30,7 +30,7 @@ class MemoryTaskQueue:
             self.waiting.put_nowait(task)
 
     async def forget(self, visit_id: str, attempt: int, request: int) -> bool:
-        """Take the task out, if it still waits."""
+        """Remove the task, if it is still waiting."""
         await asyncio.sleep(0)
         forgotten = SummaryTask(visit_id, attempt, request)
         waiting = [self.waiting.get_nowait() for _ in range(self.waiting.qsize())]

@@ -1,4 +1,4 @@
-"""A transcription provider in memory that bills."""
+"""A transcription provider in memory that counts charges."""
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
@@ -15,7 +15,7 @@ PAGE: Final = 100
 
 @dataclass
 class Order:
-    """One job that somebody ordered, and for which visit."""
+    """One ordered job, and its visit."""
 
     transcript_id: str
     audio_url: str
@@ -26,7 +26,7 @@ class Order:
 
 
 class MemoryTranscriber:
-    """Jobs run until `finish` is called, or end at once with what `outcome` says of a visit id."""
+    """Jobs run until `finish` is called, or end at once with the `outcome` for a visit id."""
 
     provider = "memory"
 
@@ -37,7 +37,7 @@ class MemoryTranscriber:
         self._outcome = outcome
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
-        """Order a transcript; every order is one charge unless it fails."""
+        """Order a transcript; every order that does not fail is one charge."""
         await asyncio.sleep(0)
         transcript_id = f"job-{len(self.orders)}"
         state = self._outcome(visit_id)
@@ -45,7 +45,7 @@ class MemoryTranscriber:
         return transcript_id
 
     async def fetch(self, transcript_id: str) -> Job:
-        """The job; raises JobGone for one that was never ordered."""
+        """The job; raises JobGone if it was never ordered."""
         await asyncio.sleep(0)
         for order in self.orders:
             if order.transcript_id == transcript_id and not order.is_deleted:
@@ -63,7 +63,7 @@ class MemoryTranscriber:
         return None
 
     async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
-        """The next jobs, the newest first; when they were ordered is not known here."""
+        """The next jobs, the newest first; without the time of the order."""
         await asyncio.sleep(0)
         end = int(after.value) if after else len(self.orders)
         first = max(0, end - PAGE)
@@ -91,7 +91,7 @@ class MemoryTranscriber:
         return False
 
     def finish(self, transcript_id: str, state: Transcribed | Failed) -> None:
-        """Let the job end."""
+        """End the job."""
         for order in self.orders:
             if order.transcript_id == transcript_id:
                 order.state = state

@@ -1,4 +1,4 @@
-"""Where recordings go in memory: by path alone."""
+"""Upload destinations in memory: by path alone."""
 
 import asyncio
 
@@ -12,6 +12,6 @@ class MemoryUploads:
         self.bucket = bucket
 
     async def place(self, path: str, content_type: str, origin: str | None) -> UploadPlace:
-        """Where to upload."""
+        """The destination."""
         await asyncio.sleep(0)
         return UploadPlace(bucket=self.bucket, path=path, content_type=content_type)

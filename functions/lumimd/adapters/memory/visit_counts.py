@@ -1,4 +1,4 @@
-"""Numbers of documents in the memory store."""
+"""The numbers of documents in the memory store."""
 
 import asyncio
 from datetime import datetime
@@ -10,19 +10,19 @@ from lumimd.domain.visit import ProcessingStatus
 
 
 class MemoryVisitCounts:
-    """Counts the documents of `store` without parsing them: unreadable ones count as well."""
+    """Counts the documents of `store` without parsing, so unreadable ones count as well."""
 
     def __init__(self, store: MemoryVisitStore) -> None:
         self._store = store
 
     async def visits(self, status: ProcessingStatus) -> int:
-        """Visits in this status."""
+        """The number of visits in this status."""
         await asyncio.sleep(0)
         found = self._store.raw.under("visits")
         return sum(equal(document, processingStatus=status) for _, document in found)
 
     async def open_dead_letters(self, last_seen_before: datetime) -> int:
-        """Dead letters that nobody has retried or discarded since then."""
+        """The number of open dead letters last seen before then."""
         await asyncio.sleep(0)
         found = self._store.raw.under("deadLetters")
         seen = (document for _, document in found if equal(document, state=LetterState.OPEN))

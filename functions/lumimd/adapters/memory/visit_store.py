@@ -1,4 +1,4 @@
-"""The visit store in memory, as strict as Firestore: conditional saves, copies, 1 MiB."""
+"""The visit store in memory, as strict as Firestore: compare-and-set, copies, 1 MiB."""
 
 import asyncio
 import json
@@ -23,15 +23,15 @@ MAX_WRITES: Final = 500
 
 
 class DocumentTooLarge(Exception):
-    """A document is over 1 MiB; Firestore refuses it, and so does this store."""
+    """A document is over 1 MiB; Firestore and this store refuse it."""
 
 
 class RequestTooLarge(Exception):
-    """A commit is over 10 MiB, or over 500 writes; Firestore refuses it, and so does this store."""
+    """A commit is over 10 MiB, or over 500 writes; Firestore and this store refuse it."""
 
 
 class MemoryVisitStore:
-    """Values are serialized on the way in, so nobody shares them."""
+    """The store serializes values on each write, so no caller shares them."""
 
     def __init__(self) -> None:
         self.raw: Final = MemoryDocuments()
@@ -40,11 +40,11 @@ class MemoryVisitStore:
 
     async def get(self, visit_id: str) -> Stored | None:
         """The visit, or None."""
-        await asyncio.sleep(0)  # a real read gives way to others, and so does this one
+        await asyncio.sleep(0)  # like a real read, yields to other tasks
         return self._read(visit_id)
 
     async def create(self, commit: Commit) -> Stored:
-        """Write a visit that does not exist yet; raises Conflict when it does, or was deleted."""
+        """Write a new visit; raises Conflict if it exists or was deleted."""
         await asyncio.sleep(0)
         visit_id = commit.visit.visit_id
         if f"visits/{visit_id}" in self.raw or f"deletions/{visit_id}" in self.raw:
@@ -52,7 +52,7 @@ class MemoryVisitStore:
         return self._write(commit)
 
     async def save(self, read: Stored, commit: Commit) -> Stored:
-        """Write a visit that is still as it was read; raises Conflict when it is not."""
+        """Replace a visit by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
         if self.raw.version(f"visits/{commit.visit.visit_id}") != read.version:
             raise Conflict
@@ -109,7 +109,7 @@ class MemoryVisitStore:
         )
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
-        """Why the visit failed, or None."""
+        """The dead letter of a failed visit, or None."""
         await asyncio.sleep(0)
         path = f"deadLetters/{visit_id}"
         if path not in self.raw:
@@ -117,7 +117,7 @@ class MemoryVisitStore:
         return read(DeadLetter, "deadLetters", visit_id, self.raw[path])
 
     async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
-        """The visit as it is and then after every change, like a Firestore listener."""
+        """The visit now and after every change, like a Firestore listener."""
         updates: asyncio.Queue[Visit] = asyncio.Queue()
         watcher = (visit_id, updates)
         self._watchers.append(watcher)
@@ -131,7 +131,7 @@ class MemoryVisitStore:
             self._watchers.remove(watcher)
 
     def documents(self) -> dict[str, dict[str, Any]]:
-        """Everything that is stored, by path: what a test looks through."""
+        """All stored documents by path, for the checks of a test."""
         return json.loads(json.dumps(dict(self.raw), default=str))  # type: ignore[no-any-return]
 
     def _read(self, visit_id: str) -> Stored | None:
@@ -141,7 +141,7 @@ class MemoryVisitStore:
         return self.stored(read(Visit, "visits", visit_id, self.raw[path]), path)
 
     def stored(self, visit: Visit, path: str) -> Stored:
-        """The visit that was read there, with its version."""
+        """The visit that was read at `path`, with its version."""
         return Stored(visit, self.raw.version(path))
 
     def _write(self, commit: Commit) -> Stored:

@@ -1,12 +1,12 @@
-"""The meaning of errors of OpenAI's API: the deployment's fault, the transcript's, or passing.
+"""The meaning of errors of OpenAI's API: fault of the deployment or the transcript, or transient.
 
-The first row that fits decides. `name` is the error's code or its type. Sources, read in November
+The first matching row decides. `name` is the error's code or its type. Sources, read in November
 2026: the guide to error codes and the rate limits of OpenAI's documentation, the errors of Azure
 OpenAI, and the answers of vLLM and llama.cpp.
 
-An unknown 400 or 422 may be the fault of one transcript or of every request: the visit is put aside
-and tried again, its tries are counted, and the breaker opens where every visit gets that answer.
-So it neither fails all visits nor holds one for ever.
+An unknown 400 or 422 may be the fault of one transcript or of every request: the visit is held and
+retried, its tries are counted, and the breaker opens if every visit gets that answer. So the error
+neither fails all visits nor holds one visit for ever.
 """
 
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ from lumimd.domain.errors import (
 
 
 class Passing(StrEnum):
-    """Trouble that may be gone at the next try."""
+    """Transient trouble."""
 
     NOTHING_WAS_DONE = "nothing_was_done"
     MAY_HAVE_ANSWERED = "may_have_answered"
-    """A gateway timed out; the model goes on and is charged."""
+    """A gateway timed out; the model continues and the call is charged."""
 
 
 Meaning = DeploymentFault | ErrorCode | Passing
@@ -38,7 +38,7 @@ Meaning = DeploymentFault | ErrorCode | Passing
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. None fits every status, or every name."""
+    """One row of the table. None matches every status, or every name."""
 
     status: int | None
     name: str | None
@@ -50,7 +50,7 @@ _REFUSED: Final = ErrorCode.SUMMARY_REFUSED
 _D: Final = DeploymentFault
 
 TABLE: Final = (
-    # This transcript.
+    # Faults of this transcript.
     Row(None, "context_length_exceeded", _TOO_LONG),
     Row(None, "exceed_context_size_error", _TOO_LONG),  # llama.cpp
     Row(None, "string_above_max_length", _TOO_LONG),
@@ -58,7 +58,7 @@ TABLE: Final = (
     Row(None, "content_filter", _REFUSED),  # Azure
     Row(None, "content_policy_violation", _REFUSED),
     Row(None, "invalid_prompt", _REFUSED),
-    # The account.
+    # Faults of the account.
     Row(None, "insufficient_quota", _D.QUOTA_EXHAUSTED),
     Row(None, "billing_hard_limit_reached", _D.QUOTA_EXHAUSTED),
     Row(None, "billing_not_active", _D.UNPAID),
@@ -67,7 +67,7 @@ TABLE: Final = (
     Row(None, "account_deactivated", _D.FORBIDDEN),
     Row(None, "unsupported_country_region_territory", _D.FORBIDDEN),
     Row(None, "invalid_api_key", _D.KEY_REFUSED),
-    # The model, the route, and the parameters that every request has.
+    # Faults of the model, the route, and the parameters of every request.
     Row(None, "model_not_found", _D.MODEL_NOT_FOUND),
     Row(None, "model_not_available", _D.MODEL_NOT_FOUND),
     Row(None, "model_deprecated", _D.MODEL_NOT_FOUND),
@@ -79,7 +79,7 @@ TABLE: Final = (
     Row(None, "unknown_parameter", _D.REQUEST_REFUSED),
     Row(None, "missing_required_parameter", _D.REQUEST_REFUSED),
     Row(None, "invalid_json_schema", _D.REQUEST_REFUSED),
-    # The status alone.
+    # The status without a known name.
     Row(400, None, Passing.NOTHING_WAS_DONE),
     Row(401, None, _D.KEY_REFUSED),
     Row(402, None, _D.UNPAID),
@@ -100,7 +100,7 @@ PARAMETERS: Final[Mapping[str, Meaning]] = {
     "messages": ErrorCode.SUMMARY_INVALID,
     "model": _D.MODEL_NOT_FOUND,
 }
-"""The meaning of an error that names only a parameter. The transcript is in `messages`; every
+"""The meaning of an error that names only a parameter. `messages` holds the transcript; every
 other parameter is the same for every visit."""
 
 _NAMES_A_PARAMETER: Final = frozenset({400, 404, 422})
@@ -120,7 +120,7 @@ def meaning_of(status: int, names: tuple[str | None, ...], parameter: str | None
 
 
 def error_of(meaning: Meaning, retry_after_s: float | None) -> Transient | Permanent:
-    """The meaning as our own error."""
+    """Our own error of that meaning."""
     match meaning:
         case DeploymentFault():
             unavailable = ErrorCode.SUMMARY_UNAVAILABLE

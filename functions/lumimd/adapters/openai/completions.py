@@ -1,7 +1,7 @@
-"""A chat completion as it came over the wire, read into a summary.
+"""Reads a summary from the body of a chat completion.
 
-The SDK's own parser refuses what other servers send with a whole answer (`finish_reason` null or
-`eos`), and its errors do not say whether the answer was cut off.
+The SDK's own parser refuses complete answers of other servers (`finish_reason` null or `eos`), and
+its errors do not say whether the answer was cut off.
 """
 
 import json
@@ -17,7 +17,7 @@ def summary_in(body: bytes) -> VisitSummary:
 
     Raises:
         Unanswered: the body is no completion: a gateway's page, or an error with status 200.
-        BadAnswer: the model refused, was cut off, or said something else.
+        BadAnswer: the model refused, was cut off, or answered with another text.
     """
     choice = _first_choice(body)
     message = choice.get("message")
@@ -27,7 +27,7 @@ def summary_in(body: bytes) -> VisitSummary:
     if message.get("refusal") or finish == "content_filter":
         raise BadAnswer(ErrorCode.SUMMARY_REFUSED, may_get_better=False)
     try:
-        # A whole answer is read with any `finish_reason`.
+        # A complete answer counts with any `finish_reason`.
         return read_summary(_text(message.get("content")))
     except BadAnswer as bad:
         if finish == "length":
@@ -49,7 +49,7 @@ def _first_choice(body: bytes) -> dict[str, Any]:
 
 
 def _text(content: object) -> str:
-    """The words of the message; some servers send them in parts."""
+    """The text of the message; some servers send it in parts."""
     if isinstance(content, list):
         parts = [each.get("text") for each in content if isinstance(each, dict)]
         return "".join(each for each in parts if isinstance(each, str))

@@ -1,16 +1,16 @@
-"""Tolerant reader of a model's answer: text that has exactly one reading becomes a summary.
+"""Tolerant reader of a model's answer: text with exactly one reading becomes a summary.
 
 | in the answer                                   | is read as                                     |
 |-------------------------------------------------|------------------------------------------------|
 | a fence, a BOM, thoughts, text around the JSON  | nothing                                        |
 | the same object several times                   | that object; different ones are a bad answer   |
-| a list that is missing or null                  | an empty list                                  |
-| one item where a list is wanted                 | a list of one                                  |
+| a missing or null list                          | an empty list                                  |
+| one item instead of a list                      | a list of one                                  |
 | a field that the schema does not have           | nothing                                        |
-| an item that is none, or of another type        | a statement that cites nothing                 |
+| an unreadable item                              | a statement that cites nothing                 |
 
-Whether a statement is supported is not decided here: one that cites nothing is not
-(`analysis/evidence.py`).
+The reader does not judge whether a statement is supported: `analysis/evidence.py` rejects a
+statement that cites nothing.
 """
 
 import json
@@ -33,10 +33,10 @@ from lumimd.domain.clinical import (
 from lumimd.domain.errors import BadAnswer, ErrorCode
 
 MAX_CHARACTERS: Final = 1_000_000
-"""A longer answer would not fit into a document; reading it would only cost time."""
+"""A longer answer fits into no document, so reading it only costs time."""
 
 MAX_OBJECTS: Final = 50
-"""Braces that are tried as the beginning of the answer."""
+"""Braces that the reader tries as the beginning of the answer."""
 
 _THOUGHTS: Final = re.compile(r"<think>.*?</think>", re.DOTALL)
 _FIELDS: Final = frozenset(VisitSummary.model_fields) | frozenset(
@@ -47,10 +47,10 @@ _Item = TypeVar("_Item", bound=Evidenced)
 
 
 def read_summary(answer: str) -> VisitSummary:
-    """The summary that the answer holds.
+    """The summary in the answer.
 
     Raises:
-        BadAnswer: `summary_invalid`: there is none, or more than one.
+        BadAnswer: `summary_invalid`: the answer has no summary, or more than one.
     """
     if len(answer) > MAX_CHARACTERS:
         raise BadAnswer(ErrorCode.SUMMARY_INVALID)
@@ -61,7 +61,7 @@ def read_summary(answer: str) -> VisitSummary:
 
 
 def _summaries(text: str) -> Iterator[Mapping[str, Any]]:
-    """Every JSON object of the text that has a field of a summary."""
+    """Every JSON object of the text with a field of a summary."""
     decoder = json.JSONDecoder()
     start = text.find("{")
     for _ in range(MAX_OBJECTS):
@@ -80,7 +80,7 @@ def _summaries(text: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _encodable(value: object) -> object:
-    """The same without lone surrogates, which JSON may hold and no store takes."""
+    """The same without lone surrogates, which JSON allows and no store accepts."""
     return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
@@ -112,7 +112,7 @@ _ACTION_ITEM: Final = ActionItem(text="", due=None, evidence=[])
 
 
 def _items(fields: Mapping[str, Any], name: str, empty: _Item) -> list[_Item]:
-    """The items of a list; `empty` stands for one that cannot be read."""
+    """The items of a list; `empty` replaces an unreadable one."""
     value = _field(fields, name)
     if value is None:
         return []
@@ -134,5 +134,5 @@ def _item(value: object, empty: _Item) -> _Item:
 
 
 def _field(fields: Mapping[str, Any], name: str) -> object:
-    """The field as the schema names it, or as Python does."""
+    """The field by its name in the schema, or by its Python name."""
     return fields.get(to_camel(name), fields.get(name))

@@ -1,4 +1,4 @@
-"""Summaries by OpenAI, or by any server that speaks its API, in the shape of one JSON schema."""
+"""Summaries by OpenAI, or by any server with its API, in the shape of one JSON schema."""
 
 import copy
 import json
@@ -29,7 +29,7 @@ MORE_TOKENS: Final = 2
 """Factor of the token budget for the second request after an answer that was cut off."""
 
 CONNECT_WITHIN_S: Final = 10.0
-"""Thinking takes minutes, connecting does not: who cannot be reached is not waited for."""
+"""A model thinks for minutes, but a connection takes seconds: fail fast without one."""
 
 INSTRUCTIONS: Final = """\
 You summarize the transcript of a medical visit for the patient and the clinician.
@@ -48,16 +48,16 @@ _LESS_EFFORT: Final[dict[ReasoningEffort, ReasoningEffort]] = {
     "high": "low",
     "medium": "low",
 }
-"""Thoughts are paid from the same budget as the answer; `low` and below stay as they are."""
+"""Reasoning uses the same token budget as the answer; `low` and lower efforts stay."""
 
 _LINE_ENDS: Final = str.maketrans(
     {"\x85": r"\u0085", "\u2028": r"\u2028", "\u2029": r"\u2029"},
 )
-"""What JSON leaves as it is although it ends a line."""
+"""Line ends that JSON does not escape."""
 
 
 class OpenAISummarizer:
-    """Sends one request a call. The evidence of its statements is checked in `analysis/`."""
+    """Sends one request per call; `pipeline/analysis/` checks the evidence of the statements."""
 
     source: Source = "model"
 
@@ -73,7 +73,7 @@ class OpenAISummarizer:
         self._client = openai.AsyncOpenAI(
             api_key=api_key,
             base_url=base_url,
-            max_retries=0,  # retrying is retry.py's business
+            max_retries=0,  # `policies/retry.py` decides about retries
             timeout=httpx2.Timeout(retry.MODEL.timeout_s, connect=CONNECT_WITHIN_S),
         )
         self._model = model
@@ -82,7 +82,7 @@ class OpenAISummarizer:
         self._reasoning_effort = reasoning_effort
 
     def after(self, bad: BadAnswer) -> Self:
-        """The same model for the second request; with more tokens where it was cut off."""
+        """The same model for the second request; with more tokens if the answer was cut off."""
         if bad.code is not ErrorCode.SUMMARY_TRUNCATED:
             return self
         roomier = copy.copy(self)
@@ -120,7 +120,7 @@ class OpenAISummarizer:
             trouble = errors.Unanswered if sent else Transient
             raise trouble(ErrorCode.SUMMARY_UNAVAILABLE) from error
         except openai.APIStatusError as error:
-            # `from None`: the message is the provider's, who may quote the visit or the key.
+            # `from None`: the provider's message may quote the visit or the key.
             raise self._of_status(error) from None
         return summary_in(answer.content)
 
@@ -140,7 +140,7 @@ class OpenAISummarizer:
 
 
 def _lines(transcript: Transcript) -> str:
-    """One JSON object a line: a speaker cannot close the quotes and pose as instructions."""
+    """One JSON object per line: a speaker cannot close the quotes and pose as instructions."""
     lines = (
         json.dumps(
             {"id": u.id, "speaker": u.speaker, "role": u.role, "text": u.text}, ensure_ascii=False

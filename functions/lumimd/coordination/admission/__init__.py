@@ -1,1 +1,1 @@
-"""Who may have a job at the provider now, and in which order the others get theirs."""
+"""Admission control: permits for provider jobs, and the order in which visits get them."""

@@ -1,14 +1,14 @@
 """Admission control: a distributed semaphore over provider jobs, and a fair queue in front of it.
 
     over_quota      before the recording is opened: it counts, or waits until one more is allowed
-    may_submit      before anything is paid for: a place, or a turn in the line; at the cap of
-                    orders an hour (`hourly.py`) a turn as well
-    admit_waiting   every minute: free places go to those whose turn it is
-    left            a job has ended: its place is free
+    may_submit      before any paid call: a permit, or a turn in the fair queue; at the cap of
+                    orders an hour (`hourly_cap.py`) also a turn
+    admit_waiting   every minute: free permits go to the visits that are next
+    left            a job has ended: its permit is free
 
-A visit holds a place from before the order until the job is known to have ended. After a crash of
-the worker the visit keeps it, and finds it again at its next try. A leaked place is found by
-`sweep.py` when others wait for it, and expires after the longest time that a job may take.
+A visit holds a permit from before the order until the job is known to have ended. After a crash of
+the worker the visit keeps its permit and finds it again at its next try. `reclaim.py` finds a
+leaked permit when other visits wait; it expires after the longest time that a job may take.
 """
 
 from collections import deque
@@ -45,63 +45,64 @@ from lumimd.telemetry import logs
 LINE: Final = "turns"
 
 HELD_FOR: Final = LONGEST + timedelta(hours=1)
-"""As long as the longest job: one that was given up earlier may still run, and has its place."""
+"""As long as the longest job: a job that was given up earlier may still run, and needs its
+permit."""
 
 PROMISED_FOR: Final = timedelta(minutes=5)
-"""How long a place is kept for a visit that was called from the line and does not come."""
+"""How long a permit is kept for a visit that was called from the queue and does not come."""
 
 LOOK_AGAIN: Final = timedelta(hours=1)
-"""The line is looked after every minute; this is for what nobody has thought of."""
+"""A fallback: the poller serves the queue every minute."""
 
 STORE_PAUSE_S: Final = 30.0
 
 AT_ONCE: Final = 200
-"""Visits called in one minute; what is left over is called in the next."""
+"""Visits called in one minute; the rest is called in the next."""
 
 PAGES_BEHIND: Final = 10
-"""More pages of the line, where users who have their share of the hour stand in front."""
+"""Further pages of the queue, when users at their share of the hour fill its front."""
 
 
 @dataclass(frozen=True)
 class Waits:
-    """The visit has no place. `turn` is its turn in the line; None: its user is over the quota."""
+    """The visit has no permit. `turn` is its turn in the queue, or None while over the quota."""
 
     turn: int | None
     until: datetime
 
 
 class Quota(Protocol):
-    """How many recordings a user may have transcribed."""
+    """The number of recordings that a user may have transcribed."""
 
     async def take(self, user_id: str) -> float | None:
-        """Count one; None, or the seconds after which to ask again. May raise `Transient`."""
+        """Count one; None, or the seconds until the next try. May raise `Transient`."""
         ...
 
 
 def priority_of(visit: Visit) -> Priority:
-    """In which lane the visit waits."""
+    """The priority of a waiting visit."""
     if visit.urgent:
         return Priority.URGENT
     return Priority.LIVE if visit.batch_id is None else Priority.BATCH
 
 
 def holder_of(visit: Visit) -> str:
-    """Under which name the visit has its place: another attempt is another job."""
+    """The permit holder's name of the visit: another attempt is another job."""
     return f"{visit.visit_id}/{visit.attempt}"
 
 
 def ask_again(visit: Visit, until_one_more: timedelta, now: datetime) -> datetime:
-    """When a visit that is over its user's quota asks again.
+    """The next check of a visit that is over its user's quota.
 
-    If all who wait came for the next recording that is allowed, all but one would come in vain,
-    each time; so they come at moments of their own, and the more rarely the longer they wait.
+    If all waiting visits came back for the next allowed recording, all but one would come in vain
+    each time. So each visit adds its own jitter, and pauses longer the longer it waits.
     """
     waited = now - (visit.queued_at or now)
     return now + max(until_one_more, waited / 8) * (1 + share("quota", visit.visit_id))
 
 
 class Admission:
-    """The gate to the provider, as one instance sees it."""
+    """Admission control as one instance sees it."""
 
     def __init__(
         self,
@@ -122,12 +123,13 @@ class Admission:
         self._hourly = hourly
 
     async def over_quota(self, visit: Visit) -> Waits | None:
-        """None: the recording of the claimed visit counts, and may be opened now.
+        """None: the recording of the leased visit counts, and may be opened now.
 
         Raises:
             Held: the store does not answer; ask again.
         """
-        # A worker that crashed under an earlier lease had asked for the quota first of all.
+        # The quota comes first: a worker that crashed under an earlier lease has already counted
+        # it.
         if visit.counted or visit.expired_leases:
             return None
         try:
@@ -142,7 +144,7 @@ class Admission:
         return Waits(None, ask_again(visit, timedelta(seconds=wait_s), now))
 
     async def may_submit(self, visit: Visit) -> Waits | None:
-        """None: the claimed visit has a place, and may order its transcript now.
+        """None: the leased visit has a permit, and may order its transcript now.
 
         Raises:
             Held: the store does not answer; ask again.
@@ -153,7 +155,7 @@ class Admission:
             raise Held(error.code, retry_after_s=STORE_PAUSE_S) from error
 
     async def admit_waiting(self, jobs: Jobs) -> list[Stored]:
-        """Give the free places to those whose turn it is; each of them is to be submitted now.
+        """Give the free permits to the visits that are next; the caller submits each of them now.
 
         Raises:
             Transient: the store is not available.
@@ -165,7 +167,7 @@ class Admission:
         if not free[priority_of(first[0].visit)] and await reclaim(jobs, self.semaphore):
             free = await self.semaphore.free()
         budget = await self._hourly.budget() if self._hourly else None
-        # Users who have their share of the hour are passed over, and those behind them are called.
+        # Visits of users at their share of the hour are passed over; later visits are called.
         limit = AT_ONCE if budget else None
         queues = {
             priority: deque(await self._waiting_in(priority, limit or min(free[priority], AT_ONCE)))
@@ -200,9 +202,9 @@ class Admission:
         return called
 
     async def left(self, visit_id: str, attempt: int) -> None:
-        """The job of that attempt has ended, or will never be ordered: its place is free.
+        """The job of that attempt has ended, or will never be ordered: release its permit.
 
-        Where that cannot be stored, `sweep.py` finds out later.
+        If the release cannot be stored, `reclaim.py` finds the permit later.
         """
         try:
             await self.semaphore.release(f"{visit_id}/{attempt}")
@@ -210,7 +212,7 @@ class Admission:
             logs.failure("place_not_given_back", error)
 
     async def gone(self, visit_id: str) -> None:
-        """No job for the visit is left at the provider, of whatever attempt: nothing is held."""
+        """No job of the visit is left at the provider, of any attempt: release all its permits."""
         try:
             for permit in await self.semaphore.holders():
                 if permit.holder.rpartition("/")[0] == visit_id:
@@ -219,7 +221,7 @@ class Admission:
             logs.failure("place_not_given_back", error)
 
     async def forget(self, user_id: str) -> None:
-        """Forget how much a user has had in the line.
+        """Delete the turn counters of a user.
 
         Raises:
             Transient: the store is not available.
@@ -227,9 +229,9 @@ class Admission:
         await self._turn_counters.forget(user_id)
 
     async def position(self, visit: Visit) -> int | None:
-        """The visit's place in its lane, from 1 on; None when it is not in line.
+        """The visit's position within its priority, from 1 on; None if it is not in the queue.
 
-        Who joins later may come before it only within the same round.
+        A visit that joins later may overtake it only within the same round.
 
         Raises:
             Transient: the store is not available.
@@ -241,7 +243,7 @@ class Admission:
 
     async def _may_submit(self, visit: Visit) -> Waits | None:
         now, priority = self._clock.now(), priority_of(visit)
-        goes_first = await self._has_permit(visit) or await self._nobody_waits_before(priority)
+        goes_first = await self._has_permit(visit) or await self._none_waits_before(priority)
         if goes_first and await self._take(visit, priority, HELD_FOR):
             if await self._within_the_cap(visit):
                 return None
@@ -259,16 +261,16 @@ class Admission:
         return False
 
     async def _has_permit(self, visit: Visit) -> bool:
-        """It may have been called to one, or an earlier holder of the claim has one, and a job."""
+        """A called visit, or an earlier lease holder with a job, may have a permit."""
         may_have = visit.queued_at is not None or visit.possible_orders > 1
         return may_have and await self.semaphore.has(holder_of(visit))
 
-    async def _nobody_waits_before(self, priority: Priority) -> bool:
-        """Newcomers stand behind those who wait in the same lane or in a quicker one.
+    async def _none_waits_before(self, priority: Priority) -> bool:
+        """Whether no visit waits in the same or a higher priority: newcomers go behind those.
 
-        An urgent newcomer stands behind live ones, too, until the next minute calls it before them.
-        There the lanes have their shares (`lanes.py`); without that, urgent visits that keep coming
-        would take every place that becomes free between two minutes.
+        An urgent newcomer also waits behind live visits until the next minute. `admit_waiting` then
+        applies the shares of the priorities (`policies/priorities.py`). Without that, a stream of
+        urgent visits would take every permit that becomes free between two minutes.
         """
         last = max(first_turn(priority), first_turn(Priority.LIVE))
         return not await self._room.waiting(0, last + PRIORITY_WIDTH, 1)
@@ -277,14 +279,14 @@ class Admission:
         try:
             return await self.semaphore.take(holder_of(visit), priority, self._clock.now() + keep)
         except Contended:
-            return False  # whoever waits in line is called as soon as it is quieter
+            return False  # the visit waits in the queue until there is less contention
 
     async def _waiting_in(self, priority: Priority, limit: int) -> list[Stored]:
         first = first_turn(priority)
         return [*await self._room.waiting(first, first + PRIORITY_WIDTH, limit)]
 
     async def _waiting_behind(self, priority: Priority, last: Visit) -> list[Stored]:
-        """The next ones behind `last`; none where all of a page have its turn."""
+        """The next visits after `last`; none if a whole page has its turn."""
         assert last.turn is not None
         end = first_turn(priority) + PRIORITY_WIDTH
         page = await self._room.waiting(last.turn, end, AT_ONCE)

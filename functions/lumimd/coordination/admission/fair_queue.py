@@ -1,11 +1,11 @@
-"""Fair turns: whoever waits with five hundred visits does not keep a single one of another waiting.
+"""Fair queue: the visits of one user, however many, do not delay those of another user.
 
-Start-time fair queuing (Goyal, Vin, Cheng 1996) with one flow for each user and lane:
+Start-time fair queuing (Goyal, Vin, Cheng 1996) with one flow for each user and priority:
 
-    turn = max(virtual time of the lane, last turn of the flow) + 1
+    turn = max(virtual time of the priority, last turn of the flow) + 1
 
-so that the visits of a user take turns one apart, all users side by side, and the line in order of
-turns is a round robin. Who comes anew begins at the virtual time, beside the others' next ones.
+The visits of a user take consecutive turns, in parallel with all other users, so the queue in order
+of turns is a round robin. A new user begins at the virtual time, beside the next visits of others.
 """
 
 from datetime import datetime, timedelta
@@ -15,13 +15,13 @@ from lumimd.policies.priorities import Priority, QueueState
 from lumimd.ports.turn_counters import TurnCounters
 
 REMEMBERED_FOR: Final = timedelta(days=2)
-"""A flow whose last turn is so old has no visit in line; it may begin anew."""
+"""A flow whose last turn is older has no visit in the queue; it may begin anew."""
 
 
 async def draw_turn(
     turn_counters: TurnCounters, line: QueueState, user_id: str, priority: Priority, now: datetime
 ) -> int:
-    """The turn of a visit that joins `line` now.
+    """The turn of a visit that joins the queue `line` now.
 
     Raises:
         Transient: the store is not available.

@@ -1,8 +1,8 @@
-"""The cap of new paid orders an hour, for the whole deployment: a switch, `Flags.order_cap`.
+"""The cap of new paid orders an hour, for the whole deployment: the flag `Flags.order_cap`.
 
-At the cap visits wait in line and none is refused; no user has more than a quarter of it. Each
-order is noted before it is sent, in shards like those of the places: no shard takes more than its
-room, so all of them together never take more than the cap. Without a cap nothing is read or noted.
+At the cap visits wait in the fair queue; none is refused. No user has more than a quarter of it.
+Each order is noted before it is sent, in shards like those of the permits. No shard takes more than
+its room, so all shards together never exceed the cap. Without a cap nothing is read or noted.
 """
 
 from collections import Counter
@@ -22,13 +22,13 @@ from lumimd.ports.shared_documents import SharedDocuments
 COLLECTION: Final = "ops/orders/hours"
 
 SHARD: Final = 100
-"""Orders a shard: it is written about every half minute, and its document stays small."""
+"""Orders per shard: it is written about every half minute, and its document stays small."""
 
 USER_SHARE: Final = 4
-"""A user has at most one in so many orders of the cap, and at least one order."""
+"""A user has at most one in this many orders of the cap, and at least one order."""
 
 COUNTED_FOR: Final = timedelta(hours=1, minutes=2)
-"""An hour and as long as a lease: an order arrives that much later than it was noted."""
+"""An hour plus one lease: an order arrives at most one lease after it was noted."""
 
 
 class Noted(Document):
@@ -40,7 +40,7 @@ class Noted(Document):
 
 
 class Orders(Document):
-    """One shard of the orders of the last hour; from `expires_at` on it counts none."""
+    """One shard of the orders of the last hour; after `expires_at` none of them counts."""
 
     orders: tuple[Noted, ...] = ()
     expires_at: datetime | None = None
@@ -52,7 +52,7 @@ class Orders(Document):
 
 @dataclass(frozen=True)
 class Room:
-    """At most so many orders in all, and so many of one user."""
+    """The room for orders: in all, and per user."""
 
     orders: int
     of_a_user: int
@@ -64,15 +64,15 @@ class Room:
 
     @property
     def shards(self) -> int:
-        """How many shards there are."""
+        """The number of shards."""
         return -(-self.orders // SHARD)
 
     def of_shard(self, number: int) -> "Room":
-        """What one shard takes; the shards' rooms add up to this one."""
+        """The room of one shard; the shards' rooms add up to this one."""
         return Room(self._share(self.orders, number), self._share(self.of_a_user, number))
 
     def takes(self, orders: tuple[Noted, ...], user: str) -> bool:
-        """Whether there is room for one more order of that user beside these."""
+        """Whether there is room for one more order of that user besides these."""
         mine = sum(order.user == user for order in orders)
         return len(orders) < self.orders and mine < self.of_a_user
 
@@ -81,7 +81,7 @@ class Room:
 
 
 class Budget:
-    """The room that is left for visits called from the line."""
+    """The remaining room for visits called from the queue."""
 
     def __init__(self, room: Room, orders: tuple[Noted, ...], names: Pseudonyms) -> None:
         self._room, self._names = room, names
@@ -95,7 +95,7 @@ class Budget:
 
     @property
     def has_room(self) -> bool:
-        """Whether there is room for one more order of anybody."""
+        """Whether there is room for one more order of any user."""
         return self._used < self._room.orders
 
     def use(self, user_id: str) -> None:
@@ -120,7 +120,7 @@ class HourlyCap:
         self._names = pseudonyms or Pseudonyms()
 
     async def budget(self) -> Budget | None:
-        """The room that is left now; None where there is no cap."""
+        """The remaining room now; None if there is no cap."""
         room = await self._room()
         if room is None:
             return None
@@ -129,7 +129,7 @@ class HourlyCap:
     async def take(self, user_id: str, lease: str) -> bool:
         """Note an order that is sent now under `lease`; False: there is no room for it.
 
-        The same lease again is the same order, whose answer was lost.
+        The same lease is the same order, repeated because its answer was lost.
         """
         room = await self._room()
         if room is None:
@@ -138,7 +138,7 @@ class HourlyCap:
         orders = _all(shards, self._since())
         if any(order.lease == lease for order in orders):
             return True
-        # All of them: after the cap was lowered, shards that are gone still have some.
+        # All orders: after the cap was lowered, removed shards still hold some.
         if not room.takes(orders, user):
             return False
         noted = Noted(lease=lease, user=user, at=self._clock.now())

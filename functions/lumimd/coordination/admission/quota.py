@@ -1,4 +1,4 @@
-"""The quota of recordings: who is over it waits until more are allowed; nothing is refused."""
+"""The quota of recordings: a visit over the quota waits until more are allowed; none is refused."""
 
 from lumimd.coordination.rate_limits import Limits, TooMany
 from lumimd.policies.tiers import Limited
@@ -6,7 +6,7 @@ from lumimd.ports.tiers import Tiers
 
 
 class TierQuota:
-    """What the tier of the user allows; see `rate_limit_policies.py`."""
+    """The quota of the user's tier; see `policies/tiers.py`."""
 
     def __init__(self, limits: Limits, tiers: Tiers) -> None:
         self._limits = limits

@@ -1,8 +1,8 @@
-"""Places that nobody gave back: who died before it could, or was asked to stop meanwhile.
+"""Leaked permits: their holder crashed before the release, or stopped meanwhile.
 
-Called when somebody waits and no place is free. A place whose visit says that its job has ended is
-free. Where the visit has gone on without the job (another recording came, its owner cancelled it,
-it expired), the provider is asked whether any job for it still runs.
+Called when a visit waits and no permit is free. A permit is free if its visit says that its job has
+ended. If the visit has gone on without the job (another recording came, its owner cancelled it, it
+expired), the provider is asked whether any job for the visit still runs.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from lumimd.ports.visit_store import VisitStore
 from lumimd.telemetry import logs
 
 OLD: Final = timedelta(minutes=10)
-"""Most jobs have ended by then, and who holds such a place is worth a look."""
+"""Most jobs have ended by then, so an older permit is worth a look."""
 
 SETTLED: Final = timedelta(minutes=5)
-"""After that, whoever was about to order for an earlier attempt has stopped for certain, and the
-provider's list, which lags, shows what was ordered."""
+"""After that, a worker that was about to order for an earlier attempt has stopped for certain, and
+the provider's list, which lags, shows its orders."""
 
 LOOKS_AT_ONCE: Final = 20
 
@@ -43,7 +43,7 @@ class Jobs(Protocol):
 
 
 class Fate(StrEnum):
-    """What has become of the job for which a place is held."""
+    """The state of the job behind a permit."""
 
     MAY_RUN = "may_run"
     ENDED = "ended"
@@ -51,9 +51,9 @@ class Fate(StrEnum):
 
 
 def fate(visit: Visit | None, attempt: int, now: datetime) -> Fate:
-    """What the visit tells of the job of that attempt.
+    """The state of the job of that attempt, as far as the visit shows it.
 
-    A visit that is gone tells nothing: its deletion gives the places back.
+    A missing visit shows nothing: its deletion releases the permits.
     """
     if visit is None:
         return Fate.MAY_RUN
@@ -74,10 +74,10 @@ def _is_settled(visit: Visit, now: datetime) -> bool:
 
 
 async def reclaim(jobs: Jobs, semaphore: Semaphore) -> int:
-    """Free the places of those whose job has ended; how many.
+    """Release the permits of ended jobs; the number of released permits.
 
     Raises:
-        Transient: the places could not be read.
+        Transient: the permits could not be read.
     """
     now, gate = jobs.clock.now(), asyncio.Semaphore(LOOKS_AT_ONCE)
 
@@ -105,7 +105,7 @@ async def reclaim(jobs: Jobs, semaphore: Semaphore) -> int:
 
 
 async def _runs(jobs: Jobs, visit: Visit | None) -> bool:
-    """Whether the provider is still at work on any recording of the visit."""
+    """Whether the provider still works on any recording of the visit."""
     if visit is None or visit.audio is None:
         return False
     folder = visit.audio.storage_path.rpartition("/")[0] + "/"

@@ -1,4 +1,4 @@
-"""Places at the provider, shared by all instances: never more are taken than the cap allows."""
+"""The distributed semaphore: permits for provider jobs, at most as many as the cap allows."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -15,12 +15,12 @@ COLLECTION: Final = "ops/slots/shards"
 
 
 class Semaphore:
-    """The places as one instance takes and releases them.
+    """The permits as one instance takes and releases them.
 
-    A holder looks into its home shard first, which its name gives; only when there is no room does
-    it look at all of them. That is a read and a write, as long as there is room.
+    The name of a holder gives its home shard. `take` reads and writes the home shard, and looks at
+    all shards only if that one has no room.
 
-    After the cap was lowered, what runs in shards that are gone is not counted until it has ended.
+    After the cap was lowered, jobs in removed shards are not counted until they have ended.
     """
 
     def __init__(self, shards: SharedDocuments[Shard], cap: Cap, clock: Clock) -> None:
@@ -29,10 +29,10 @@ class Semaphore:
         self._clock = clock
 
     async def take(self, holder: str, priority: Priority, until: datetime) -> bool:
-        """Have a place until then, or keep the one that the holder has; False: there is none.
+        """Take a permit until then, or keep the holder's permit; False: none is free.
 
         Raises:
-            Contended: too many wanted places at once.
+            Contended: too many callers wanted permits at once.
             Transient: the store is not available.
         """
         home = self._home(holder)
@@ -48,7 +48,7 @@ class Semaphore:
         return False
 
     async def has(self, holder: str) -> bool:
-        """Whether the holder has a place.
+        """Whether the holder has a permit.
 
         Raises:
             Transient: the store is not available.
@@ -61,10 +61,10 @@ class Semaphore:
         return any(permit is not None and permit.until > now for permit in permits)
 
     async def release(self, holder: str) -> None:
-        """Give the place back; nothing happens when there is none.
+        """Release the permit; nothing happens if there is none.
 
         Raises:
-            Contended: too many gave back places at once.
+            Contended: too many callers released permits at once.
             Transient: the store is not available.
         """
         home = self._home(holder)
@@ -80,7 +80,7 @@ class Semaphore:
                     await self._shards.change(_key(number), leave)
 
     async def holders(self) -> tuple[Permit, ...]:
-        """Every place that is taken.
+        """Every permit that is taken.
 
         Raises:
             Transient: the store is not available.
@@ -90,7 +90,7 @@ class Semaphore:
         return tuple(permit for shard in shards for permit in shard.permits if permit.until > now)
 
     async def free(self) -> dict[Priority, int]:
-        """How many places each lane could have now.
+        """The number of permits that each priority could take now.
 
         Raises:
             Transient: the store is not available.
@@ -103,7 +103,7 @@ class Semaphore:
         return {priority: sum(room[priority] for room in rooms) for priority in Priority}
 
     def _at_home(self, shard: Shard | None, permit: Permit) -> tuple[Shard | None, bool | None]:
-        """None for an outcome: the holder may have, or may find, a place elsewhere."""
+        """None as the outcome: the holder may have, or may find, a permit in another shard."""
         now, shard = self._clock.now(), shard or Shard()
         if shard.of(permit.holder) is None and shard.spills(now):
             return None, None
@@ -125,7 +125,7 @@ class Semaphore:
         return into
 
     def _elsewhere(self, home: int, shards: Mapping[int, Shard], permit: Permit) -> list[int]:
-        """Where to look: where the holder is, else wherever there is room, home first."""
+        """The shards to try: the holder's, else each with room, beginning at home."""
         at = [number for number, shard in shards.items() if shard.of(permit.holder) is not None]
         now, numbers = self._clock.now(), range(self.cap.shards)
         return at or [

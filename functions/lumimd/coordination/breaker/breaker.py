@@ -1,7 +1,7 @@
-"""A dependency that is down is left alone: calls are refused until elected probes are answered.
+"""Circuit breaker of a dependency. Open: calls fail fast. Half-open: one leased probe at a time.
 
-Failures are counted in each instance (`breaker_window.py`); what follows from them
-(`breaker_state.py`) is shared through a store (`breaker_shared.py`).
+Each instance counts failures by itself (`policies/breaker_window.py`). The state that follows
+(`policies/breaker.py`) is shared by all instances through a store (`shared.py`).
 """
 
 import asyncio
@@ -46,16 +46,16 @@ T = TypeVar("T")
 class BreakerOpen(Held):
     """The dependency is down. `retry_after_s` is when the next probe may be elected.
 
-    It was not called, or that it did not answer is what the breaker opened at, or stays open for.
+    Either no call was made, or the failure of the call opened the breaker or kept it open.
     """
 
 
 class CircuitBreaker:
     """The breaker of one dependency in one instance.
 
-    `Transient` counts as a failure, `Permanent` and `JobGone` as an answer. A call that is
-    cancelled, has an unreadable answer, or raises a bug of ours, does not count. `ProviderRefuses`
-    opens the breaker at once, for its reason.
+    `Transient` counts as a failure, `Permanent` and `JobGone` as an answer. A call does not count
+    if it is cancelled, has an unreadable answer, or raises a bug of ours. `ProviderRefuses` opens
+    the breaker at once, for its reason.
     """
 
     def __init__(
@@ -108,29 +108,29 @@ class CircuitBreaker:
                 raise TimedOut(self._policy.code) from error
         except ProviderRefuses as error:
             if not opens_for_faults:
-                await self._says_nothing(holder)
+                await self._does_not_count(holder)
                 raise
             raise await self._refuses(holder, window, subject, error) from error
         except (BreakerOpen, Unreadable):  # another breaker's refusal says nothing either
-            await self._says_nothing(holder)
+            await self._does_not_count(holder)
             raise
         except Transient as error:
             await self._ended(holder, window, ended(failed=True))
             known = self._shared.known
             if known is None or known.is_closed:
                 raise
-            # What was not answered may have been charged: that is for the stage to count. There is
-            # one probe a minute in all, and whoever made it did so for everybody.
+            # An unanswered call may have been charged: the stage counts it. A probe is exempt: all
+            # instances together make one a minute, on behalf of all visits.
             if isinstance(error, Unanswered) and holder is None:
                 raise
-            # Whoever opened the breaker, or probed in vain, waits like everybody else: it is the
-            # dependency that is down, and no fault of this visit.
+            # The call that opened the breaker, and a failed probe, wait like all others: the
+            # dependency is down, and the visit is not at fault.
             raise self._refused(known, at_least_s=error.retry_after_s or 0.0) from error
         except (Permanent, JobGone):
             await self._ended(holder, window, ended(failed=False), subject)
             raise
         except (Exception, asyncio.CancelledError):
-            await self._says_nothing(holder)
+            await self._does_not_count(holder)
             raise
         else:
             await self._ended(holder, window, ended(failed=False), subject)
@@ -150,8 +150,8 @@ class CircuitBreaker:
 
         breaker = await self._shared.become(elect)
         if breaker is None:
-            # The store may have elected us although its answer is missing; then we shall say how
-            # the probe went, so that nobody waits for the end of its claim.
+            # The store may have elected this caller although its answer is missing. The caller then
+            # reports the result, so that no other caller waits for the probe's lease expiry.
             return holder if may_be_elected else None
         if breaker.is_closed:
             return None
@@ -160,10 +160,11 @@ class CircuitBreaker:
         raise self._refused(breaker)
 
     async def refusal(self, unanswered_since: datetime | None = None) -> Held | None:
-        """What a call would be refused with right now; nobody is elected by asking.
+        """The error that a call would get right now; asking elects no probe.
 
-        Where few call, no instance sees five failures in a row. So the breaker also opens for a
-        visit whose tries all failed, `unanswered_since` then, if nobody was answered meanwhile.
+        With few calls, no instance sees five failures in a row. So the breaker also opens for a
+        visit if all of its tries since `unanswered_since` failed and no call was answered
+        meanwhile.
         """
         window, now = self._window(), self._clock.now()
         since = unanswered_since if self._policy.counts_failures else None
@@ -194,7 +195,7 @@ class CircuitBreaker:
     async def _refuses(
         self, holder: str | None, window: Window, subject: str, error: ProviderRefuses
     ) -> Held:
-        """The deployment was refused: open at once, or when several different requests were.
+        """The provider refused the deployment: open at once, or after several different requests.
 
         Returns the error to raise to the caller.
         """
@@ -219,7 +220,7 @@ class CircuitBreaker:
             return RefusedAlone(error.code, retry_after_s=error.retry_after_s)
         return ProviderRefuses(error.code, fault, retry_after_s=error.retry_after_s)
 
-    async def _says_nothing(self, holder: str | None) -> None:
+    async def _does_not_count(self, holder: str | None) -> None:
         if holder is not None:
             await self._shared.become(lambda breaker: probe_given_up(breaker, holder))
 
@@ -241,12 +242,12 @@ class CircuitBreaker:
             now = self._clock.now()
             await self._shared.become(lambda breaker: opened(breaker, window.since, reason, now))
         elif call.failed and self._shared.known is not None:
-            # Somebody else may have opened it: look before the next call, not in five seconds.
+            # Another instance may have opened it: look before the next call, not in five seconds.
             self._shared.look_again()
 
     async def _conclude(self, holder: str, call: Call) -> None:
         now = self._clock.now()
-        self._shared.look_again()  # worth a try even if the store was down a moment ago
+        self._shared.look_again()  # even if the store was down a moment ago
         if call.failed or call.took > self._policy.slow:
             reason = Reason.PROBE_FAILED if call.failed else Reason.PROBE_SLOW
             await self._shared.become(lambda breaker: probe_failed(breaker, holder, reason, now))
@@ -256,7 +257,7 @@ class CircuitBreaker:
             )
 
     def _window(self) -> Window:
-        """The calls since the breaker last changed; those before it do not count any more."""
+        """The calls since the breaker last changed; earlier calls no longer count."""
         known = self._shared.known
         if known is not None and known.changed_at != self._last_window.since:
             self._last_window = Window(self._policy, since=known.changed_at)
@@ -266,7 +267,7 @@ class CircuitBreaker:
 async def first_refusal(
     breakers: Sequence[CircuitBreaker], unanswered_since: datetime | None = None
 ) -> Held | None:
-    """The error with which a call through all of these breakers would be refused now; or None."""
+    """The error that a call through all of these breakers would get now; or None."""
     for breaker in breakers:
         refused = await breaker.refusal(unanswered_since)
         if refused is not None:

@@ -1,8 +1,8 @@
 """Providers behind a circuit breaker: each method is one call of `breaker.py`.
 
-Every method may raise `BreakerOpen`, and then the provider was not called. The retries of
-`retry.py` happen inside, so a call that fails counts once. Orders have a breaker of their own for
-faults of the deployment: an account that is not paid refuses them and answers every poll.
+Every method may raise `BreakerOpen`; then the provider was not called. The retries of
+`policies/retry.py` happen inside, so a call with failed retries counts once. Orders have a separate
+breaker for faults of the deployment: an unpaid account refuses orders and answers every poll.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -52,7 +52,7 @@ class GuardedTranscriber:
             yield
 
     async def fetch(self, transcript_id: str) -> Job:
-        """The job; a job that is gone is an answer like any other."""
+        """The job; `JobGone` counts as an answer."""
         async with (
             metrics.provider_call(TRANSCRIPTION.name, "fetch"),
             self._breaker.admitted(transcript_id),
@@ -75,7 +75,7 @@ class GuardedTranscriber:
             return await self._transcriber.jobs_below(bucket, folder)
 
     async def delete(self, transcript_id: str) -> bool:
-        """Have the job forgotten. Not through the breaker: a job that runs is no failure of it."""
+        """Delete the job. Not through the breaker: a refusal for a running job is no failure."""
         return await self._transcriber.delete(transcript_id)
 
 

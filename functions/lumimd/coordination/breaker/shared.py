@@ -1,4 +1,4 @@
-"""A breaker as one instance knows it: read every few seconds, changed by conditional saves."""
+"""A breaker as one instance knows it: read every few seconds, changed by compare-and-set."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from lumimd.ports.clock import Clock
 from lumimd.telemetry import logs
 
 CACHE_FOR: Final = timedelta(seconds=5)
-"""How long an instance relies on what it read, and how long it leaves a store alone that failed."""
+"""How long an instance relies on its last read, and leaves a failed store alone."""
 
 STORE_WITHIN_S: Final = 1.0
-"""What a call may lose to the breaker's store before it is made, and once more when it ends."""
+"""The most time that the breaker's store may cost a call, once before it and once after it."""
 
 COMPLAIN_EVERY: Final = timedelta(minutes=1)
 
 CONFLICTS: Final = 3
-"""Who loses a race reads again and nearly always finds that there is nothing left to do."""
+"""A caller that loses a race reads again and nearly always finds nothing left to do."""
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -32,7 +32,7 @@ _CHANGED: Final = {
 
 
 class SharedBreaker:
-    """`known` is the breaker as it was read or written last; None while its store is down."""
+    """`known` is the breaker as last read or written; None while its store is down."""
 
     def __init__(self, name: str, store: BreakerStore, clock: Clock) -> None:
         self._name = name
@@ -46,7 +46,7 @@ class SharedBreaker:
 
     @property
     def lets_all_pass(self) -> bool:
-        """Whether it was closed, or its store down, a moment ago."""
+        """Whether the breaker was closed, or its store down, a moment ago."""
         is_fresh = self._clock.now() < self._look_at
         return is_fresh and (self.known is None or self.known.is_closed)
 
@@ -59,7 +59,7 @@ class SharedBreaker:
         try:
             async with asyncio.timeout(STORE_WITHIN_S), self._one_at_a_time:
                 return await self._changed(change)
-        except Exception as error:  # Whatever ails the breaker's store must not stop a call.
+        except Exception as error:  # No failure of the breaker's store may stop a call.
             now = self._clock.now()
             self.known, self._look_at = None, now + CACHE_FOR
             if now >= self._complain_at:
@@ -75,7 +75,7 @@ class SharedBreaker:
             if breaker is None:
                 return None
             if before is not None and breaker == wanted:
-                _announce(before, breaker)  # our own save, whose answer was lost
+                _announce(before, breaker)  # our own save: its answer was lost
                 return breaker
             before, wanted = breaker, change(breaker)
             if wanted == breaker:

@@ -1,7 +1,7 @@
-"""What has happened to a visit: past tense, one frozen value an event, a module a stage.
+"""Events of a visit: past tense, one frozen value an event, a module a stage.
 
-Each event knows which fields it sets (`changes`); which status follows, and whether the event is
-still news, is the table's business (`visit.py`). `recorded` events appear in the history.
+Each event knows the fields that it sets (`changes`). The table in `state_machine.py` decides the
+next status, and whether the event is late or repeated. `recorded` events appear in the history.
 """
 
 from lumimd.domain.events.event import Changes, Charge, Event, expired_without_outcome

@@ -1,4 +1,4 @@
-"""What every event has, and the fields that several of them set alike."""
+"""The base of all events, and fields that several events set alike."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Changes = dict[str, Any]
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in `attempt`; None where the attempt has no say."""
+    """An event of `attempt`; None for an event that applies to any attempt."""
 
     name: ClassVar[str]
     recorded: ClassVar[bool] = True
@@ -38,7 +38,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Charge:
-    """So many seconds of audio are charged for a job, whatever becomes of its transcript."""
+    """A job is charged for `seconds` of audio, whether or not its transcript is used."""
 
     transcript_id: str
     seconds: float
@@ -49,26 +49,26 @@ class Charge:
 
 
 NO_WORKER: Final = "nobody"
-"""The holder of a claim that only keeps others off for a while."""
+"""The holder of a lease that only pauses the stage."""
 
 
 def paused_until(until: datetime) -> Lease:
-    """Keeps a repeated task, or a tick that lost a race, from asking again before the time."""
+    """A lease of no worker: repeated tasks, and ticks that lost a race, wait until it expires."""
     return Lease(holder=NO_WORKER, until=until)
 
 
 def expired_without_outcome(visit: Visit) -> bool:
-    """Whether the claim of the visit, once it has ended, is that of somebody who said nothing."""
+    """Whether the lease, once it has expired, is that of a worker that recorded no outcome."""
     return visit.lease is not None and visit.lease.holder != NO_WORKER
 
 
 def leased(visit: Visit, lease: Lease) -> Changes:
-    """A try of the stage begins; if its holder dies, the visit is due when the claim ends."""
+    """A worker begins a try of the stage; if it crashes, the visit is due at lease expiry."""
     return {"lease": lease, "stage_tries": visit.stage_tries + 1, "wake_at": lease.until}
 
 
 def trouble(visit: Visit, code: ErrorCode, now: datetime) -> Trouble:
-    """What went wrong in the stage so far, and now `code`."""
+    """The errors of the stage so far, and `code` as the newest."""
     if visit.trouble is not None:
         return visit.trouble.again(code, now)
     return Trouble(first_code=code, first_at=now, last_code=code, last_at=now)

@@ -1,4 +1,4 @@
-"""A visit comes under legal hold, a recording waits beside it, and the hold ends."""
+"""Legal hold: an operator sets it, recordings wait beside the visit, and an operator ends it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +18,9 @@ from lumimd.domain.visit import ProcessingStatus, Timings, Visit
 
 @dataclass(frozen=True)
 class HoldSet(Event):
-    """An operator protects the visit. Work on first results goes on; files in line wait.
+    """An operator protects the visit. Work on first results goes on; waiting files are held.
 
-    It stands as well for the results that a hold withholds: their cost is on the ledger.
+    The event also replaces results that a hold withholds: it puts their cost on the ledger.
     """
 
     paid: Settlement = NOTHING
@@ -43,7 +43,7 @@ class HoldSet(Event):
 
 @dataclass(frozen=True)
 class TakeStoppedByHold(HoldSet):
-    """The file at work would replace what is stored: it waits beside, and the results stay."""
+    """The present file would replace stored results: it is held, and the results stay."""
 
     step = Step.COMPLETED
 
@@ -58,7 +58,7 @@ class TakeStoppedByHold(HoldSet):
 
 @dataclass(frozen=True)
 class TranscriptKeptByHold(HoldSet):
-    """The file at work waits beside; the stored words have no summary yet, and get one."""
+    """The present file is held; the stored transcript has no summary yet, and gets one."""
 
     step = Step.TRANSCRIPT_READY
 
@@ -75,7 +75,7 @@ class TranscriptKeptByHold(HoldSet):
 
 @dataclass(frozen=True)
 class SummaryStoppedByHold(HoldSet):
-    """The summary at work would replace a stored one: it is made after the release."""
+    """The summary in progress would replace a stored one: it is made after the release."""
 
     step = Step.COMPLETED
 
@@ -88,12 +88,12 @@ class SummaryStoppedByHold(HoldSet):
 
 
 STOPPED_BY_HOLD: Final = (TakeStoppedByHold, TranscriptKeptByHold, SummaryStoppedByHold)
-"""Events that stand for `HoldSet` where it stops work (`visit.in_view_of`)."""
+"""Events that replace `HoldSet` where it stops work (`state_machine.in_view_of`)."""
 
 
 @dataclass(frozen=True)
 class TakeHeld(Event):
-    """A recording has come while the visit is held: it waits beside, until the release."""
+    """A recording arrived while the visit is under hold: it waits until the release."""
 
     audio: Audio
 
@@ -103,7 +103,7 @@ class TakeHeld(Event):
 
 @dataclass(frozen=True)
 class HoldReleased(Event):
-    """The visit may be changed and deleted again; what the hold put off follows."""
+    """The visit may be changed and deleted again; postponed work follows."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         waits = visit.audio is None and not visit.processing_status.is_terminal
@@ -117,7 +117,7 @@ class HoldReleased(Event):
 
 @dataclass(frozen=True)
 class SummaryResumed(SummaryRetried):
-    """The summary that the hold put off is made now; nobody has asked for a retry."""
+    """The summary that the hold postponed is made now; it does not count as a retry."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         asked = {"retry_count": visit.retry_count, "last_retry_at": visit.last_retry_at}
@@ -125,7 +125,7 @@ class SummaryResumed(SummaryRetried):
 
 
 def beside(visit: Visit, *files: Audio) -> tuple[Audio, ...]:
-    """The files that wait beside the visit, and these, in the order of their upload."""
+    """The held files of the visit and `files`, in the order of their upload."""
     held = visit.held_takes
     for file in files:
         held = in_turn(held, file)
@@ -133,9 +133,9 @@ def beside(visit: Visit, *files: Audio) -> tuple[Audio, ...]:
 
 
 def _without_present_file(visit: Visit) -> Changes:
-    """As before the present file, which waits beside with those in line behind it.
+    """The visit before its present file, which is held together with the waiting files.
 
-    Its job stays known: after the release its transcript is adopted, and not paid for again.
+    Its job stays known: after the release its transcript is adopted, and not paid again.
     """
     assert visit.audio is not None
     last = takes_of(visit)[-1]

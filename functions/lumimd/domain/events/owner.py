@@ -1,4 +1,4 @@
-"""What the owner of a visit, or an operator, wants; and what becomes of a visit nobody finishes."""
+"""Requests of the owner or an operator, and the expiry of unfinished visits."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from lumimd.domain.visit import Consent, Timings, Visit
 
 @dataclass(frozen=True)
 class SubmissionRetried(Event):
-    """Somebody asks for another attempt, and there is no transcript yet."""
+    """The owner or an operator asks for another attempt; there is no transcript yet."""
 
     step = Step.AUDIO_RECEIVED
 
@@ -23,7 +23,7 @@ class SubmissionRetried(Event):
 
 @dataclass(frozen=True)
 class SummaryRetried(Event):
-    """Somebody asks for another attempt at the summary; the transcript is there and stays."""
+    """The owner or an operator asks for another attempt at the summary; the transcript stays."""
 
     step = Step.TRANSCRIPT_READY
 
@@ -33,7 +33,7 @@ class SummaryRetried(Event):
 
 @dataclass(frozen=True)
 class SummaryRegenerated(SummaryRetried):
-    """Somebody wants another summary of a visit that has one; that one stays until then."""
+    """The owner or an operator asks for another summary; the present one stays until then."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return _summarized_again(visit, now)
@@ -41,7 +41,7 @@ class SummaryRegenerated(SummaryRetried):
 
 @dataclass(frozen=True)
 class VisitCancelled(Event):
-    """The owner does not want the visit processed any further."""
+    """The owner cancels the processing of the visit."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {}
@@ -49,14 +49,14 @@ class VisitCancelled(Event):
 
 @dataclass(frozen=True)
 class VisitExpired(AudioRejected):
-    """Nobody has uploaded the recording, or nobody could finish the visit, for days."""
+    """For days, no recording was uploaded, or the visit could not be finished."""
 
     code: ErrorCode = ErrorCode.EXPIRED
 
 
 @dataclass(frozen=True)
 class ConsentGiven(Event):
-    """The patient agrees to the processing of the recording, wherever it stands."""
+    """The patient agrees to the processing of the recording, in any status."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {"consent": visit.consent or Consent(given_at=now)}
@@ -64,7 +64,7 @@ class ConsentGiven(Event):
 
 @dataclass(frozen=True)
 class ConsentGivenLate(SubmissionRetried):
-    """The patient agrees after the recording was refused for want of it: now it is processed."""
+    """The patient agrees after the recording was refused for missing consent: work begins."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
@@ -76,7 +76,7 @@ class ConsentGivenLate(SubmissionRetried):
 
 @dataclass(frozen=True)
 class VisitEdited(Event):
-    """The owner changed `fields` of the visit that are the owner's; the work goes on as it was."""
+    """The owner changed `fields` that owners may write; the processing does not change."""
 
     recorded = False
     fields: Changes
@@ -87,7 +87,7 @@ class VisitEdited(Event):
 
 @dataclass(frozen=True)
 class VisitDelayed(Event):
-    """The visit takes longer than expected; the work goes on as it was."""
+    """The visit takes longer than expected; the processing does not change."""
 
     recorded = False
 
@@ -97,9 +97,9 @@ class VisitDelayed(Event):
 
 @dataclass(frozen=True)
 class VisitPrioritized(Event):
-    """The visit overtakes others from now on, or does so no longer.
+    """The visit becomes urgent and overtakes others, or becomes ordinary again.
 
-    In line it gives up its turn and asks for one in its new lane, at once.
+    A queued visit gives up its turn and asks at once for one in its new priority.
     """
 
     urgent: bool
@@ -128,7 +128,7 @@ def _summarized_again(visit: Visit, now: datetime) -> Changes:
 
 
 def _counted(visit: Visit) -> Changes:
-    """Of attempts at what failed alone: another summary and a late consent are no retries."""
+    """Count a retry of failed work; another summary and a late consent are no retries."""
     return {"retry_count": visit.retry_count + 1}
 
 

@@ -1,4 +1,4 @@
-"""A recording arrives, is checked, and its transcript is ordered."""
+"""A recording arrives; a worker checks it and orders its transcript."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ from lumimd.domain.visit import (
 )
 
 GIVEN_UP_REMEMBERED: Final = 10
-"""The newest of them: an attempt gives up three jobs at most."""
+"""The newest given-up jobs only: an attempt gives up three at most."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class AudioAccepted(Event):
 class AudioReplaced(AudioAccepted):
     """A newer generation of a recording has arrived: its transcription starts over.
 
-    Results of the earlier one stay shown until the new one is transcribed, and for good if it
-    brings nothing.
+    Results of the earlier one stay shown until the new one is transcribed, and for good if the new
+    one brings no transcript.
     """
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
@@ -65,18 +65,18 @@ class AudioReplaced(AudioAccepted):
             return begun_with(visit, self.audio, visit.waiting_takes, now)
         stopped = visit.processing_status is ProcessingStatus.CANCELLED
         left = (*unfinished(visit), *visit.waiting_takes)
-        line = in_turn(() if stopped else left, self.audio)
+        first, *others = in_turn(() if stopped else left, self.audio)
         return {
-            **begun_with(visit, line[0], line[1:], now),
-            # A transcript of a file that had no end may have been ordered: look before paying.
-            "possible_orders": visit.possible_orders if line[0] == visit.audio != self.audio else 0,
+            **begun_with(visit, first, tuple(others), now),
+            # The unfinished file may have an order already: look before paying.
+            "possible_orders": visit.possible_orders if first == visit.audio != self.audio else 0,
             "refused_takes": _with_the_failed(visit, self.audio, now, left if stopped else ()),
             "kept": _kept(visit),
         }
 
 
 def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: datetime) -> Changes:
-    """The work on one file begins, in an attempt of its own; results that are there stay."""
+    """The work on one file begins in a new attempt; stored results stay."""
     return {
         "audio": audio,
         "audio_url": audio.url,
@@ -105,7 +105,7 @@ def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: date
 def refused(
     visit: Visit, code: ErrorCode, now: datetime, files: tuple[Audio, ...]
 ) -> tuple[RefusedTake, ...]:
-    """The refused files, and those of `files`."""
+    """The refused files of the visit, and `files`."""
     takes = (
         RefusedTake(
             storage_path=file.storage_path,
@@ -120,7 +120,7 @@ def refused(
 
 
 def with_given_up(visit: Visit) -> tuple[str, ...]:
-    """The jobs that were given up, and the present one."""
+    """The given-up jobs and the present job."""
     job = (visit.transcription.transcript_id,) if visit.transcription else ()
     return (*visit.given_up_jobs, *job)[-GIVEN_UP_REMEMBERED:]
 
@@ -128,7 +128,7 @@ def with_given_up(visit: Visit) -> tuple[str, ...]:
 def _with_the_failed(
     visit: Visit, audio: Audio, now: datetime, stopped: tuple[Audio, ...]
 ) -> tuple[RefusedTake, ...]:
-    """The refused files when the work on `audio` begins, with those stopped or failed before."""
+    """The refused files when work on `audio` begins, with files that stopped or failed before."""
     others = tuple(each for each in stopped if each.storage_path != audio.storage_path)
     if others:
         return refused(visit, ErrorCode.CANCELLED, now, others)
@@ -141,7 +141,7 @@ def _with_the_failed(
 
 
 def _kept(visit: Visit) -> ProcessingStatus | None:
-    """Where the visit goes back to when the file that begins now brings nothing."""
+    """The status to return to if the file that begins now brings no transcript."""
     completed = ProcessingStatus.COMPLETED
     if visit.processing_status is completed or visit.kept is completed:
         return completed
@@ -150,32 +150,32 @@ def _kept(visit: Visit) -> ProcessingStatus | None:
 
 @dataclass(frozen=True)
 class AudioRepeated(Event):
-    """An event for a generation that the visit already has, or for an older one."""
+    """An upload event for a generation that the visit has already, or for an older one."""
 
 
 @dataclass(frozen=True)
 class SubmissionClaimed(Event):
-    """Somebody is about to check the recording and to pay for its transcription.
+    """A worker leases the submission, to check the recording and to pay for its transcription.
 
-    Whoever held it before and has said nothing is counted apart: it may not have come to an order.
+    An earlier lease that expired without an outcome counts apart: it may have ordered nothing.
     """
 
     step = Step.SUBMITTING
     lease: Lease
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
-        died = expired_without_outcome(visit)
+        expired = expired_without_outcome(visit)
         return {
             **leased(visit, self.lease),
-            "stage_tries": visit.stage_tries + (0 if died else 1),
-            "expired_leases": visit.expired_leases + died,
+            "stage_tries": visit.stage_tries + (0 if expired else 1),
+            "expired_leases": visit.expired_leases + expired,
             "possible_orders": visit.possible_orders + 1,
             "turn": None,
         }
 
 
-def _still_unopened(visit: Visit) -> int:
-    """`deaths` after a wait: 0, as deploys end workers too; unopened recordings stay so."""
+def _expired_leases_after_wait(visit: Visit) -> int:
+    """0, since deploys end workers too; `MAX_TRIES` for a recording that is no longer measured."""
     return MAX_TRIES if visit.expired_leases >= MAX_TRIES else 0
 
 
@@ -183,7 +183,7 @@ def _still_unopened(visit: Visit) -> int:
 class SubmissionDeferred(Event):
     """The submission failed, or its outcome is unknown; the visit is due again at `until`.
 
-    `counted`: against the quota. `died`: the process that had opened the recording did.
+    `counted`: against the quota. `died`: the process that had opened the recording crashed.
     """
 
     until: datetime
@@ -209,11 +209,11 @@ class SubmissionDeferred(Event):
 
 @dataclass(frozen=True)
 class SubmissionHeld(Event):
-    """The provider is known to be down, or the work switched off: no try is used up.
+    """The provider is known to be down, or the work is switched off: no try is used up.
 
-    `had_claimed`: the try of the lease is given back. A visit in line leaves it. `counted`: against
-    the quota. `for_fault` of the deployment: no time is used up either, and a lease that expired
-    meanwhile has used up no try, since its call was refused.
+    `had_lease`: the try of the lease is given back. A queued visit leaves the fair queue.
+    `counted`: against the quota. `for_fault` of the deployment: no time is used up either, and a
+    lease that expired meanwhile has used up no try, since its call was refused.
     """
 
     recorded = False
@@ -230,7 +230,9 @@ class SubmissionHeld(Event):
             "held_since": visit.held_since or now,
             "fault_at": now if self.for_fault else visit.fault_at,
             "turn": None,
-            "expired_leases": _still_unopened(visit) if self.for_fault else visit.expired_leases,
+            "expired_leases": (
+                _expired_leases_after_wait(visit) if self.for_fault else visit.expired_leases
+            ),
             "counted": visit.counted or self.counted,
             "stage_tries": visit.stage_tries - (1 if gives_back else 0),
         }
@@ -238,10 +240,10 @@ class SubmissionHeld(Event):
 
 @dataclass(frozen=True)
 class SubmissionQueued(Event):
-    """There is no place at the provider: nobody was asked, and no try is used up.
+    """There is no free permit: the provider was not called, and no try is used up.
 
-    `turn` is the visit's turn in the line; without one its user is over the quota until `until`.
-    `had_claimed` as if for one.
+    `turn` is the visit's turn in the fair queue; None: its user is over the quota until `until`.
+    `had_lease` as in `SubmissionHeld`.
     """
 
     step = Step.QUEUED
@@ -262,7 +264,7 @@ class SubmissionQueued(Event):
             "lease": None,
             "wake_at": self.until,
             "stage_tries": visit.stage_tries - used,
-            "expired_leases": _still_unopened(visit),
+            "expired_leases": _expired_leases_after_wait(visit),
             "possible_orders": visit.possible_orders - used,
         }
 
@@ -271,8 +273,8 @@ class SubmissionQueued(Event):
 class AudioRejected(Event):
     """The recording cannot be transcribed.
 
-    Where its job was `given_up` and may still run, another try does not adopt it. A job that heard
-    no speech is a `charge` all the same.
+    `given_up`: its job may still run, and another try does not adopt it. `charge`: the provider
+    charges for a job even if it heard no speech.
     """
 
     code: ErrorCode
@@ -291,14 +293,14 @@ class AudioRejected(Event):
         }
 
     def job(self, visit: Visit) -> Changes:
-        """What is remembered of the job with every outcome: that it was given up, and its cost."""
+        """The fields of the job that every outcome sets: that it was given up, and its cost."""
         noted: Changes = {"given_up_jobs": with_given_up(visit)} if self.given_up else {}
         return {**noted, **self.charge.changes(visit)} if self.charge else noted
 
 
 @dataclass(frozen=True)
 class TranscriptionSubmitted(Event):
-    """The provider has the job."""
+    """The provider has accepted the job."""
 
     step = Step.TRANSCRIBING
     provider: str

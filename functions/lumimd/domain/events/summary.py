@@ -1,4 +1,4 @@
-"""The summary is asked for, made, put aside or given up."""
+"""The summary is requested, made, deferred or given up."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,15 +14,15 @@ from lumimd.domain.timing import request_grace
 from lumimd.domain.visit import Lease, Stage, Visit
 
 RETIRED_KNOWN: Final = 200
-"""Ids of items that are gone, the newest: those of the last ten summaries or so."""
+"""The newest ids of retired items: those of about ten summaries."""
 
 
 @dataclass(frozen=True)
 class SummaryRequested(Event):
-    """The task that was to summarize seems lost; another one is created.
+    """The summary task seems lost; another one is created.
 
-    Each that no worker takes up doubles the time until the next, so that a queue with a backlog of
-    hours gets a few tasks a visit and not one every two minutes.
+    Each task that no worker takes up doubles the time until the next one, so that a queue with a
+    backlog of hours gets a few tasks a visit and not one every two minutes.
     """
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
@@ -37,7 +37,7 @@ class SummaryRequested(Event):
 
 @dataclass(frozen=True)
 class SummaryClaimed(Event):
-    """Somebody is about to pay for the summary."""
+    """A worker leases the summary and is about to pay for it."""
 
     step = Step.SUMMARIZING
     lease: Lease
@@ -52,9 +52,9 @@ class SummaryClaimed(Event):
 
 @dataclass(frozen=True)
 class SummaryDeferred(SubmissionDeferred):
-    """The summary did not work out; try again at `until`.
+    """The try of the summary failed; the next try is at `until`.
 
-    `paid`, here and below, is what became of the calls of this try.
+    `paid`, here and below, is the outcome of the model calls of this try.
     """
 
     paid: Settlement = NOTHING
@@ -75,7 +75,7 @@ class SummaryHeld(SubmissionHeld):
 
 @dataclass(frozen=True)
 class ProvisionalSummaryStored(Event):
-    """The model stays away: a summary by rules is shown until it can be replaced, at `until`."""
+    """The model is unavailable: a summary by rules is shown, and the next try is at `until`."""
 
     step = Step.PROVISIONAL
     until: datetime
@@ -106,8 +106,8 @@ class ProvisionalSummaryStored(Event):
 class SummaryStored(Event):
     """The summary and the action items are committed together with this event.
 
-    One by rules is as final as one by the model: its owner may have another one made. The save
-    fills in `action_ids`, and the ids of earlier items that are `retired` (`recording.py`).
+    A summary by rules is as final as one by the model; its owner may request another one. The save
+    fills in `action_ids`, and the ids of earlier items that are `retired` (`pipeline/save.py`).
     """
 
     step = Step.COMPLETED
@@ -126,7 +126,7 @@ class SummaryStored(Event):
             **_results(self.source, self.summary),
             "provisional": False,
             "action_ids": self.action_ids,
-            # Beside items that a hold keeps; one summary for good follows the release.
+            # New items are beside items under hold; a final summary follows the release.
             "summary_owed": visit.legal_hold and bool(visit.action_ids),
             "retired_action_ids": (*visit.retired_action_ids, *self.retired)[-RETIRED_KNOWN:],
             "kept": None,
@@ -136,7 +136,7 @@ class SummaryStored(Event):
 
 @dataclass(frozen=True)
 class SummaryFailed(AudioRejected):
-    """Neither the model nor the rules have a summary; the transcript stays."""
+    """Neither the model nor the rules made a summary; the transcript stays."""
 
     stage = Stage.SUMMARY
     paid: Settlement = NOTHING

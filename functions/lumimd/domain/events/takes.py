@@ -1,4 +1,4 @@
-"""A visit is recorded in several files: another one comes, and one of them brings nothing."""
+"""A visit of several files: another file arrives, or a file brings no transcript."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from lumimd.domain.visit import Timings, Visit
 
 @dataclass(frozen=True)
 class TakeAdded(Event):
-    """Another file of the visit has come while one is worked on: it waits for its turn."""
+    """Another file arrived while work on one is in progress: it waits for its turn."""
 
     audio: Audio
 
@@ -27,12 +27,12 @@ class TakeAdded(Event):
 
 @dataclass(frozen=True)
 class TakeAccepted(AudioReplaced):
-    """Another file of the visit has come while none is worked on; results stay shown."""
+    """Another file arrived while no file is in progress; results stay shown."""
 
 
 @dataclass(frozen=True)
 class TakeTranscribed(TranscriptStored):
-    """The words of a file are stored, and the next one has its turn."""
+    """The transcript of a file is stored, and the next file begins."""
 
     step = Step.AUDIO_RECEIVED
 
@@ -43,7 +43,7 @@ class TakeTranscribed(TranscriptStored):
 
 @dataclass(frozen=True)
 class TakeRefused(AudioRejected):
-    """A file brought nothing, and the next one has its turn."""
+    """A file brought no transcript, and the next file begins."""
 
     step = Step.AUDIO_RECEIVED
 
@@ -55,7 +55,7 @@ class TakeRefused(AudioRejected):
 
 @dataclass(frozen=True)
 class TranscriptKept(AudioRejected):
-    """A file brought nothing; the transcripts of the others are to be summarized."""
+    """A file brought no transcript; the transcripts of the others are summarized."""
 
     step = Step.TRANSCRIPT_READY
 
@@ -71,7 +71,7 @@ class TranscriptKept(AudioRejected):
 
 @dataclass(frozen=True)
 class ResultsKept(AudioRejected):
-    """A file brought nothing; the visit is as complete as it was before."""
+    """A file brought no transcript; the visit is as complete as before."""
 
     step = Step.COMPLETED
 
@@ -80,7 +80,7 @@ class ResultsKept(AudioRejected):
 
 
 MEANT: Final = (TakeTranscribed, TakeRefused, TranscriptKept, ResultsKept)
-"""Events that replace one that ends the work on a single file (`visit.in_view_of`)."""
+"""Events that replace the end of work on a single file (`state_machine.in_view_of`)."""
 
 
 def _next_begun(visit: Visit, now: datetime) -> Changes:

@@ -1,4 +1,4 @@
-"""What became of the job at the provider."""
+"""The outcome of the job at the provider."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,9 +29,9 @@ NO_RESULTS: Final[Changes] = {
 
 @dataclass(frozen=True)
 class TranscriptionPolled(Event):
-    """The provider was asked and is not ready, or did not answer; ask again at `next_poll_at`.
+    """The job is not ready, or the provider did not answer; the next poll is at `next_poll_at`.
 
-    `for_fault` of the deployment: the job's time counts from its end on.
+    `for_fault` of the deployment: the time limit of the job counts from the end of the fault.
     """
 
     recorded = False
@@ -59,7 +59,7 @@ class TranscriptionPolled(Event):
 class TranscriptStored(Event):
     """The transcript is committed together with this event.
 
-    Results of words that it replaces go: they cite what is not stored any more.
+    It deletes the results of a transcript that it replaces: they cite deleted utterances.
     """
 
     step = Step.TRANSCRIPT_READY
@@ -103,9 +103,9 @@ class TranscriptStored(Event):
 
 @dataclass(frozen=True)
 class JobCharged(Event):
-    """A job that its visit does not wait for any more has ended, and is charged.
+    """A job that its visit no longer waits for has ended, and is charged.
 
-    It is `given_up`: its transcript is about to be deleted, and no try adopts it.
+    The job counts as given up: its transcript is about to be deleted, and no try adopts it.
     """
 
     recorded = False
@@ -119,14 +119,14 @@ class JobCharged(Event):
 
 @dataclass(frozen=True)
 class TranscriptionFailed(AudioRejected):
-    """The provider refused the recording for good, or was away for too long."""
+    """The provider refused the recording for good, or was unavailable for too long."""
 
     stage = Stage.TRANSCRIPTION
 
 
 @dataclass(frozen=True)
 class TranscriptionRestarted(Event):
-    """The provider lost the job through no fault of the recording; such a job is not charged."""
+    """The provider lost the job through no fault of the recording; it does not charge for it."""
 
     step = Step.AUDIO_RECEIVED
     until: datetime
@@ -134,7 +134,7 @@ class TranscriptionRestarted(Event):
 
     @property
     def detail(self) -> str:
-        """Why the job came to nothing."""
+        """The failure of the job."""
         return self.code
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
@@ -153,7 +153,7 @@ class TranscriptionRestarted(Event):
 
 @dataclass(frozen=True)
 class TranscriptionGivenUp(TranscriptionRestarted):
-    """The job takes longer than any may. It may still run, so its place is not given back."""
+    """The job exceeds its time limit. It may still run, so its permit is not released."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {**super().changes(visit, now), "given_up_jobs": with_given_up(visit)}

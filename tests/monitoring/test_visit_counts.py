@@ -1,4 +1,4 @@
-"""The contract of `Census`, for the memory store and for Firestore; and what is logged of it."""
+"""The contract of `VisitCounts`, in memory and in Firestore, and the log lines of the counts."""
 
 import io
 import json
@@ -78,7 +78,7 @@ async def test_dead_letters_are_counted_once_they_are_old_enough(counted: Counte
     assert await counted.visit_counts.open_dead_letters(START - HOUR) == 1
 
 
-async def test_a_discarded_dead_letter_waits_for_nobody(counted: Counted) -> None:
+async def test_a_discarded_dead_letter_is_not_counted(counted: Counted) -> None:
     await counted.put("visit-1", ProcessingStatus.FAILED, age=2 * HOUR)
     stored = await counted.store.get("visit-1")
     letter = await counted.store.dead_letter("visit-1")
@@ -89,7 +89,7 @@ async def test_a_discarded_dead_letter_waits_for_nobody(counted: Counted) -> Non
     assert await counted.visit_counts.open_dead_letters(START) == 0
 
 
-async def test_the_numbers_are_logged_a_line_a_number(counted: Counted) -> None:
+async def test_each_count_is_one_log_line(counted: Counted) -> None:
     await counted.put("visit-1", ProcessingStatus.TRANSCRIBING)
     await counted.put("visit-2", ProcessingStatus.FAILED)
     await counted.put("visit-3", ProcessingStatus.FAILED, age=HOUR / 2)

@@ -1,4 +1,4 @@
-"""Where a command works: who asks, with what, and how it speaks to that person."""
+"""The session of a command: its operator, its services, its options and its consoles."""
 
 import json
 import sys
@@ -14,13 +14,13 @@ from infra.ops.listing import print_whole
 from lumimd.operations.operator import Operator
 
 
-class Unasked(Exception):
-    """A change needs a yes, and there is nobody to ask."""
+class ConfirmationRequired(Exception):
+    """A change needs a confirmation, and no terminal can ask for it."""
 
 
 @dataclass(frozen=True)
-class Desk:
-    """`out` is for results alone, `told` (standard error) for everything else that is said."""
+class Session:
+    """`out` is for results alone, `err` (standard error) for all other messages."""
 
     operator: Operator
     where: str
@@ -29,39 +29,39 @@ class Desk:
     as_json: bool
     yes: bool
     out: Console
-    told: Console
+    err: Console
 
-    def show(self, data: object, *drawn: RenderableType) -> None:
-        """The result: as JSON for machines, as it is drawn for people."""
+    def show(self, data: object, *renderables: RenderableType) -> None:
+        """Print the result: `data` as JSON for programs, or `renderables` for people."""
         if self.as_json:
             json.dump(_plain(data), sys.stdout, ensure_ascii=False, indent=2)
             sys.stdout.write("\n")
             return
-        print_whole(self.out, drawn)
+        print_whole(self.out, renderables)
 
-    def say(self, sentence: str) -> None:
-        """Something that a person should know, and a machine need not."""
-        self.told.print(sentence, markup=False)
+    def notify(self, message: str) -> None:
+        """Print a message for a person to standard error."""
+        self.err.print(message, markup=False)
 
     def command(self, *words: str) -> str:
-        """A command as it can be typed, against the same stack or project."""
+        """The command line that runs `words` against the same stack or project."""
         return self.invocation.line(*words)
 
     def confirm(self, question: str) -> bool:
-        """Whether to go on with a change.
+        """Ask for confirmation of a change.
 
         Raises:
-            Unasked: there is no terminal to ask at, and the command line has no --yes.
+            ConfirmationRequired: no terminal can ask, and the command line has no --yes.
         """
         if self.yes:
             return True
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise Unasked
+            raise ConfirmationRequired
         from rich.prompt import Confirm
 
-        agreed = Confirm.ask(f"{question} ({self.where})", console=self.told, default=False)
+        agreed = Confirm.ask(f"{question} ({self.where})", console=self.err, default=False)
         if not agreed:
-            self.say("Nothing was changed.")
+            self.notify("Nothing was changed.")
         return agreed
 
 

@@ -1,11 +1,11 @@
-"""`rollback`: to the last good release, and never to one that was rolled back."""
+"""`rollback` goes to the last good release, and never to one that was rolled back."""
 
 import sys
 
 import pytest
 
-from infra.ops.pipes import CLOSED
-from infra.release.cli import USAGE, main
+from infra.ops.exits import CLOSED_PIPE, USAGE
+from infra.release.cli import main
 from tests.operations.test_cli_ends import into_a_closed_pipe
 from tests.release.gcloud_program import NEW, OLD, SOME, WHERE, Gcloud, do
 
@@ -19,9 +19,9 @@ def test_a_rollback_gives_everything_to_the_last_good_release(
     assert do("rollback") == 0
     for service in SOME:
         assert deployed.shares(service) == {OLD: 100}
-    moves = len(deployed.changes())
+    changes = len(deployed.changes())
     assert do("rollback") == 0
-    assert len(deployed.changes()) == moves, "the second one has nothing to do"
+    assert len(deployed.changes()) == changes, "the second rollback changes nothing"
 
 
 def test_a_rollback_can_be_gradual(deployed: Gcloud) -> None:
@@ -34,7 +34,7 @@ def test_a_rollback_can_be_gradual(deployed: Gcloud) -> None:
     assert deployed.shares("api") == {OLD: 100}
 
 
-def test_after_a_rollback_the_next_release_never_goes_back_to_the_one_rolled_back(
+def test_the_next_rollback_never_goes_to_a_release_that_was_rolled_back(
     deployed: Gcloud,
 ) -> None:
     assert do("canary", "10") == do("rollback") == 0
@@ -46,10 +46,10 @@ def test_after_a_rollback_the_next_release_never_goes_back_to_the_one_rolled_bac
         assert deployed.shares(service) == {OLD: 100}
 
 
-def test_a_revision_that_was_rolled_back_is_no_canary_again_unless_it_is_said(
+def test_a_revision_that_was_rolled_back_becomes_a_canary_only_with_again(
     deployed: Gcloud,
 ) -> None:
-    """The next release may lack a new revision of a service: then the newest is the bad one."""
+    """Without a new revision of a service in the next release, its newest is the bad one."""
     assert do("canary", "10") == do("rollback") == do("pin") == 0
     deployed.terraform("00003-ccc", unchanged="api", unready="summarize-visit")
     assert do("canary", "10") == 0
@@ -71,63 +71,63 @@ def test_a_pin_at_the_end_makes_the_new_release_the_last_good_one(deployed: Gclo
     assert deployed.shares("api") == {NEW: 100}
 
 
-def test_a_revision_with_a_fault_has_no_address(deployed: Gcloud) -> None:
-    """A tag makes one, and the API is open to callers outside."""
+def test_a_revision_that_was_rolled_back_has_no_address(deployed: Gcloud) -> None:
+    """A tag creates an address, and the API is public."""
     assert do("canary", "10") == do("rollback") == 0
     assert deployed.tags("api") == {"last-good": OLD, f"not-{NEW}": OLD}
 
 
-def test_what_was_never_pinned_has_no_last_good_release_and_one_may_be_named(
+def test_a_service_without_a_pin_goes_back_only_to_a_named_revision(
     gcloud: Gcloud,
 ) -> None:
     gcloud.terraform(NEW)
     gcloud.terraform("00003-ccc")
     assert do("rollback") == 1
     assert gcloud.changes() == []
-    assert main(["rollback", "--to", f"api-{OLD}", *WHERE]) == 2, "of which service?"
+    assert main(["rollback", "--to", f"api-{OLD}", *WHERE]) == 2, "--only is missing"
     assert do("rollback", "--only", "api", "--to", f"api-{OLD}") == 0
     assert gcloud.shares("api") == {OLD: 100}
 
 
-def test_a_service_that_refuses_keeps_none_of_the_others(
+def test_a_failed_service_does_not_stop_the_others(
     deployed: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert do("canary", "10") == 0
-    deployed.stands(refused=["api"])
+    deployed.set_state(refused=["api"])
     assert do("rollback") == 1
     assert [deployed.shares(each) for each in SOME[1:]] == [{OLD: 100}] * 2
     assert "permission denied" in capsys.readouterr().out
 
 
-def test_the_first_release_has_nothing_to_go_back_to(gcloud: Gcloud) -> None:
+def test_the_first_release_cannot_be_rolled_back(gcloud: Gcloud) -> None:
     assert do("rollback") == 1
     assert gcloud.changes() == []
 
 
 def test_one_service_alone_can_be_moved(deployed: Gcloud) -> None:
     assert do("canary", "10") == 0
-    moves = len(deployed.changes())
+    changes = len(deployed.changes())
     assert do("rollback", "--only", "api") == 0
-    assert [call[3] for call in deployed.changes()[moves:]] == ["api"]
+    assert [call[3] for call in deployed.changes()[changes:]] == ["api"]
 
 
 @pytest.mark.parametrize("command", [["rollback"], ["canary", "100"], ["pin"]])
 def test_a_reader_that_closes_the_pipe_stops_no_move(command: list[str], deployed: Gcloud) -> None:
-    """As `| head -1` does; half of a rollback would leave the other half with the fault."""
+    """Such as `| head -1`: half of a rollback would leave the other half at fault."""
     assert do("canary", "10") == 0
     if command == ["pin"]:
         assert do("canary", "100") == 0
     only = [f"--only={service}" for service in SOME]
     program = [sys.executable, "-m", "infra.release", *command, *only, "--yes", *WHERE]
     ended = into_a_closed_pipe(program, stderr_too=False)
-    assert (ended.returncode, ended.stderr) == (CLOSED, b"")
+    assert (ended.returncode, ended.stderr) == (CLOSED_PIPE, b"")
     for service in SOME:
         assert len(deployed.shares(service)) == 1
     if command == ["pin"]:
         assert [deployed.tags(each)["last-good"] for each in SOME] == [NEW] * len(SOME)
 
 
-def test_a_release_that_was_rolled_back_and_is_named_is_good_again(deployed: Gcloud) -> None:
+def test_a_named_release_is_no_longer_marked_as_rolled_back(deployed: Gcloud) -> None:
     assert do("canary", "100") == do("rollback") == 0
     assert do("rollback", "--only", "api", "--to", f"api-{NEW}") == 0
     assert deployed.shares("api") == {NEW: 100}
@@ -136,7 +136,7 @@ def test_a_release_that_was_rolled_back_and_is_named_is_good_again(deployed: Gcl
     assert deployed.tags("api") == {"last-good": NEW}
 
 
-def test_a_service_goes_back_to_a_revision_of_its_own(
+def test_a_revision_of_another_service_is_refused(
     deployed: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = len(deployed.changes())

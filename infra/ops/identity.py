@@ -1,4 +1,4 @@
-"""Who is at the terminal: the name that the audit log will keep."""
+"""The identity of the operator, which the audit log stores."""
 
 import getpass
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 
 
 def operator_name(*, in_cloud: bool) -> str:
-    """The account of gcloud for the cloud, where the log must name it; else the user of the OS."""
+    """The gcloud account for a project of the cloud; otherwise the user of the OS."""
     account = _gcloud_account() if in_cloud else None
     return account or getpass.getuser()
 
@@ -15,12 +15,12 @@ def _gcloud_account() -> str | None:
     gcloud = shutil.which("gcloud")
     if gcloud is None:
         return None
-    asked = subprocess.run(
+    result = subprocess.run(
         [gcloud, "config", "get-value", "account"],
         capture_output=True,
         text=True,
         timeout=20,
         check=False,
     )
-    account = asked.stdout.strip()
-    return account if asked.returncode == 0 and "@" in account else None
+    account = result.stdout.strip()
+    return account if result.returncode == 0 and "@" in account else None

@@ -1,12 +1,12 @@
-"""`scripts/release flags`: everybody learns of it, and the audit log says who and why."""
+"""`scripts/release flags` sets a switch for all instances, with an entry in the audit log."""
 
 from pathlib import Path
 
 import pytest
 
-from infra.release import switching
+from infra.release import feature_flags
 from infra.release.cli import main
-from infra.release.switching import setting, turn
+from infra.release.feature_flags import set_switch, setting
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
 from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.coordination.flags import SharedFlags
@@ -31,17 +31,17 @@ def documents(operator: Operator) -> MemorySharedDocuments[Flags]:
     return operator.services.flag_documents  # type: ignore[attr-defined, no-any-return]
 
 
-async def test_a_switch_that_is_turned_leaves_the_others_as_they_are(operator: Operator) -> None:
-    await turn(operator, Switch.WEBHOOKS, Setting(on=False), reason="they come twice")
-    await turn(operator, Switch.PROCESSING, Setting(percent=10), reason="first users")
+async def test_setting_a_switch_keeps_the_others(operator: Operator) -> None:
+    await set_switch(operator, Switch.WEBHOOKS, Setting(on=False), reason="they come twice")
+    await set_switch(operator, Switch.PROCESSING, Setting(percent=10), reason="first users")
     found = await documents(operator).get(KEY)
     assert found is not None
     assert found[0] == Flags(webhooks=Setting(on=False), processing=Setting(percent=10))
     assert await SharedFlags(documents(operator), operator.services.clock).now() == found[0]
 
 
-async def test_it_is_on_record_who_turned_it_and_why(operator: Operator) -> None:
-    await turn(operator, Switch.PROCESSING, Setting(on=False), reason="they ask us to stop")
+async def test_the_audit_log_has_the_operator_and_the_reason(operator: Operator) -> None:
+    await set_switch(operator, Switch.PROCESSING, Setting(on=False), reason="they ask us to stop")
     written = operator.services.store.documents()  # type: ignore[attr-defined]
     (entry,) = (each for path, each in written.items() if "audit" in path)
     assert (entry["actor"], entry["action"]) == ("ann@example.com", "turn_switch")
@@ -56,7 +56,7 @@ async def test_it_is_on_record_who_turned_it_and_why(operator: Operator) -> None
     ("text", "means"),
     [("on", Setting()), ("off", Setting(on=False)), ("12.5", Setting(percent=12.5))],
 )
-def test_a_setting_in_words(text: str, means: Setting) -> None:
+def test_a_setting_is_on_off_or_a_percentage(text: str, means: Setting) -> None:
     assert setting(text) == means
 
 
@@ -69,7 +69,7 @@ def test_a_setting_in_words(text: str, means: Setting) -> None:
         ["processing", "off", "--reason", "no stack is named"],
     ],
 )
-def test_what_is_not_said_fully_is_refused(
+def test_a_change_without_setting_reason_or_stack_is_refused(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
@@ -77,20 +77,20 @@ def test_what_is_not_said_fully_is_refused(
 
 
 @pytest.mark.parametrize("arguments", [["webhooks", "101"], ["webhooks", "no"], ["everything"]])
-def test_what_is_no_setting_is_refused(arguments: list[str]) -> None:
+def test_an_unknown_switch_or_setting_is_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
         main(["flags", *arguments])
 
 
 @pytest.mark.parametrize("command", ["flags", "order-cap"])
-def test_a_run_is_a_local_stack_whatever_project_the_environment_names(
+def test_run_selects_a_local_stack_despite_a_project_in_the_environment(
     command: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo")
-    monkeypatch.setattr(switching, "ROOT", tmp_path)
+    monkeypatch.setattr(feature_flags, "ROOT", tmp_path)
     assert main([command, "--run", "run-a"]) == 2
     assert "No local stack is called run-a." in capsys.readouterr().err
     assert main([command, "--run", "run-a", "--project", "demo"]) == 2
@@ -98,7 +98,7 @@ def test_a_run_is_a_local_stack_whatever_project_the_environment_names(
 
 
 @pytest.mark.emulator
-def test_the_command_turns_the_switch_of_a_project(
+def test_the_command_sets_the_switch_of_a_project(
     firestore_host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)

@@ -1,4 +1,4 @@
-"""Every route, asked by everybody: a route without an expectation fails."""
+"""Every route, called by every kind of caller: a route without an expectation fails."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from tests.support.operators import QUEUE, SCHEDULE
 
 PUBLIC = {("GET", "/health")}
 
-NO_WORKER = {
+REFUSED = {
     "no token": "unauthenticated",
     "not a bearer": "unauthenticated",
     "forged": "unauthenticated",
@@ -33,12 +33,12 @@ NO_WORKER = {
     "revoked": "token_revoked",
     "disabled": "account_disabled",
 }
-"""Callers whom no route lets in, and the code of each refusal."""
+"""Callers that every route refuses, and the code of each refusal."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """The status for each caller, of a request that is well formed and about the owner's things."""
+    """The status for each caller, for a well-formed request about documents of the owner."""
 
     owner: int
     other: int
@@ -49,23 +49,23 @@ class Expected:
 
 
 def own(status: int, body: Any = None, **ids: str) -> Expected:
-    """About one thing of the owner's: for everybody else it does not exist, operators included."""
+    """About one document of the owner: it exists for no other caller, operators included."""
     return Expected(status, 404, 404, ids, body)
 
 
 def lists(status: int, body: Any = None) -> Expected:
-    """About all things of whoever asks: everybody has their own."""
+    """About all documents of the caller: each caller has their own."""
     return Expected(status, status, status, body=body)
 
 
 def operators(status: int, body: Any = None, query: str = "", **ids: str) -> Expected:
-    """For operators alone, about anybody's things."""
+    """For operators only, about documents of any user."""
     return Expected(403, 403, status, ids, body, query)
 
 
 DONE, RUNNING, BROKEN = ({"visitId": each} for each in ("done", "running", "broken"))
 
-WHY = {"reason": "a test of who may what"}
+WHY = {"reason": "a test of authorization"}
 
 EXPECTED: dict[tuple[str, str], Expected] = {
     ("POST", "/v1/visits"): lists(201, {"consent": True}),
@@ -126,7 +126,7 @@ EXPECTED: dict[tuple[str, str], Expected] = {
 
 
 async def world() -> Api:
-    """The API, and what the owner has."""
+    """The API, and the documents of the owner."""
     api = api_over(ApiMemoryServices())
     await stored(
         api.services,
@@ -173,7 +173,7 @@ def token_of(api: Api, caller: str) -> str | None:
             return f"Bearer {tokens.issue(caller, admin=caller == 'admin')}"
 
 
-async def asked(api: Api, route: tuple[str, str], caller: str) -> httpx.Response:
+async def response_to(api: Api, route: tuple[str, str], caller: str) -> httpx.Response:
     method, template = route
     expected = EXPECTED[route]
     token = token_of(api, caller)
@@ -188,22 +188,22 @@ def test_every_route_has_an_expectation_and_every_expectation_a_route() -> None:
 
 @pytest.mark.parametrize("caller", ["owner", "other", "admin"])
 @pytest.mark.parametrize("route", OWNERS, ids=" ".join)
-async def test_who_is_let_in(route: tuple[str, str], caller: str) -> None:
+async def test_allowed_callers_get_the_expected_status(route: tuple[str, str], caller: str) -> None:
     api = await world()
-    answer = await asked(api, route, caller)
+    answer = await response_to(api, route, caller)
     assert answer.status_code == getattr(EXPECTED[route], caller), answer.text
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("caller", NO_WORKER)
+@pytest.mark.parametrize("caller", REFUSED)
 @pytest.mark.parametrize("route", OWNERS, ids=" ".join)
-async def test_who_is_not(route: tuple[str, str], caller: str) -> None:
+async def test_refused_callers_get_the_expected_code(route: tuple[str, str], caller: str) -> None:
     api = await world()
     before = api.services.store.documents()
-    answer = await asked(api, route, caller)
+    answer = await response_to(api, route, caller)
     assert answer.status_code == (403 if caller == "disabled" else 401)
-    assert answer.json()["code"] == NO_WORKER[caller]
+    assert answer.json()["code"] == REFUSED[caller]
     assert api.services.store.documents() == before
 
 
@@ -213,12 +213,12 @@ async def test_who_is_not(route: tuple[str, str], caller: str) -> None:
     [each for each in OWNERS if EXPECTED[each].ids and EXPECTED[each].owner < 400],
     ids=" ".join,
 )
-async def test_what_is_anothers_looks_like_what_is_not_there(
+async def test_a_document_of_another_user_looks_like_a_missing_one(
     route: tuple[str, str], caller: str
 ) -> None:
     api = await world()
     before = api.services.store.documents()
-    theirs = await asked(api, route, caller)
+    theirs = await response_to(api, route, caller)
     assert api.services.store.documents() == before
     method, template = route
     path = template.format(**dict.fromkeys(EXPECTED[route].ids, "nothing"))
@@ -231,13 +231,13 @@ async def test_what_is_anothers_looks_like_what_is_not_there(
     assert (theirs.status_code, theirs.content) == (nothing.status_code, nothing.content)
 
 
-async def test_a_body_that_cannot_be_read_says_nothing_to_a_stranger() -> None:
+async def test_an_unreadable_body_gives_a_stranger_no_hint() -> None:
     api = await world()
     answer = await api.http.post("/v1/visits", content=b"{")
     assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("route", sorted(PUBLIC), ids=" ".join)
-async def test_public_routes_ask_nobody(route: tuple[str, str]) -> None:
+async def test_public_routes_need_no_token(route: tuple[str, str]) -> None:
     api = await world()
     assert (await api.http.request(*route)).status_code == 200

@@ -1,4 +1,4 @@
-"""Who looks for an earlier order finds it, whatever becomes of it in the same moment."""
+"""A worker looks for an existing job before it orders, and finds a job that ends meanwhile."""
 
 from datetime import timedelta
 
@@ -11,28 +11,28 @@ from tests.support.services import MemoryServices, transcript
 
 
 class Killed(BaseException):
-    """What a process that is gone does not go on with."""
+    """The process was killed."""
 
 
-async def test_a_job_whose_transcript_is_stored_while_somebody_looks_is_not_ordered_again() -> None:
-    """Its copy at the provider stays for a while, since who looks there would miss it."""
+async def test_a_job_that_is_collected_during_the_search_is_not_ordered_again() -> None:
+    """The provider's copy is kept for a while, so that a concurrent search still finds it."""
     services = MemoryServices()
     submit, find = services.transcriber.submit, services.transcriber.find
 
-    async def dies_after_ordering(audio_url: str, *, visit_id: str, attempt: int) -> str:
+    async def killed_after_ordering(audio_url: str, *, visit_id: str, attempt: int) -> str:
         await submit(audio_url, visit_id=visit_id, attempt=attempt)
         raise Killed
 
-    async def is_overtaken(audio: Audio) -> str | None:
+    async def collected_meanwhile(audio: Audio) -> str | None:
         services.transcriber.finish("job-0", Transcribed(transcript()))
         await collect.collect(services, "visit-1", 1, "job-0")
         return await find(audio)
 
-    services.transcriber.submit = dies_after_ordering  # type: ignore[method-assign]
+    services.transcriber.submit = killed_after_ordering  # type: ignore[method-assign]
     with pytest.raises(Killed):
         await accept.accept(services, services.upload())
     services.transcriber.submit = submit  # type: ignore[method-assign]
-    services.transcriber.find = is_overtaken  # type: ignore[method-assign]
+    services.transcriber.find = collected_meanwhile  # type: ignore[method-assign]
     services.clock.advance(timedelta(minutes=2))
     await recover.wake_due(services)
     assert len(services.transcriber.orders) == 1

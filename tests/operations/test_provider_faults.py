@@ -1,4 +1,4 @@
-"""Operators are told of a provider that refuses the deployment, and of the remedy."""
+"""Operators learn that a provider refuses the deployment, and the remedy."""
 
 import pytest
 
@@ -30,7 +30,7 @@ async def test_doctor_names_the_fault_and_its_remedy(
     assert "however long" in finding.sentence
 
 
-async def test_a_single_visit_that_is_refused_is_mentioned(services: OperatedServices) -> None:
+async def test_a_single_refused_visit_is_mentioned(services: OperatedServices) -> None:
     now = services.clock.now()
     await services.breakers.save(None, refused(Breaker(name=ORDERS.name), mark("v1"), now))
     said = await checks.breaker_check(services.breakers, ORDERS.name)()

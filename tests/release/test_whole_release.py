@@ -1,4 +1,4 @@
-"""A release from its plan to its end, on the answers of gcloud and of Cloud Monitoring."""
+"""A whole release from its plan to its last pin, on simulated gcloud and Cloud Monitoring."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from google.cloud import monitoring_v3
 
-from infra.release.cli import NOT_PASSED, OK, USAGE, main
+from infra.ops.exits import FAILED, OK, USAGE
+from infra.release.cli import main
 from infra.release.compare import Recommendation
 from infra.release.measures import Measures
 from infra.release.traffic import services
@@ -43,8 +44,8 @@ def gate(*words: str) -> int:
     return main(["gate", "--cloud", *words, *WHERE])
 
 
-def ends(monitoring: Monitoring, suffix: str, *, completed: int, failed: int) -> None:
-    """Visits that a release ended, as its revisions log them."""
+def record_ended(monitoring: Monitoring, suffix: str, *, completed: int, failed: int) -> None:
+    """Record the visits that a release has ended, in the metrics of its revisions."""
     revision = f"summarize-visit-{suffix}"
     for outcome, count in (("completed", completed), ("failed", failed)):
         labels, value = {"outcome": outcome}, {"int64_value": count}
@@ -59,7 +60,7 @@ def shares(gcloud: Gcloud) -> dict[str, dict[str, int]]:
     return {service: gcloud.shares(service) for service in services()}
 
 
-def all_have(gcloud: Gcloud, wanted: dict[str, int]) -> bool:
+def all_services_have(gcloud: Gcloud, wanted: dict[str, int]) -> bool:
     return all(found == wanted for found in shares(gcloud).values())
 
 
@@ -68,27 +69,27 @@ def test_a_release_is_planned_pinned_judged_and_rolled_back(
 ) -> None:
     gcloud = old
     monitoring.add("cloudtasks.googleapis.com/queue/depth", {}, {"int64_value": 3})
-    ends(monitoring, OLD, completed=900, failed=0)
+    record_ended(monitoring, OLD, completed=900, failed=0)
 
-    # A release that is rolled back: of the canary's own visits 40 % fail, of all visits 4 %.
+    # A release that is rolled back: 40 % of the canary's own visits fail, and 4 % of all visits.
     assert main(["plan", *WHERE]) == OK
     assert do("pin") == OK
     gcloud.terraform(BAD)
-    assert all_have(gcloud, {OLD: 100}), "deployed without traffic"
+    assert all_services_have(gcloud, {OLD: 100}), "deployed without traffic"
     assert do("canary", "10") == OK
-    assert all_have(gcloud, {OLD: 90, BAD: 10})
-    ends(monitoring, BAD, completed=60, failed=40)
+    assert all_services_have(gcloud, {OLD: 90, BAD: 10})
+    record_ended(monitoring, BAD, completed=60, failed=40)
     capsys.readouterr()
-    assert gate() == NOT_PASSED
-    said = capsys.readouterr().out
-    assert "60.00%" in said
-    assert f"judged: api-{BAD}" in said
-    assert OLD not in said
+    assert gate() == FAILED
+    printed = capsys.readouterr().out
+    assert "60.00%" in printed
+    assert f"judged: api-{BAD}" in printed
+    assert OLD not in printed
     assert do("rollback") == OK
-    assert all_have(gcloud, {OLD: 100})
-    assert gate() == NOT_PASSED, "no canary, nothing to judge"
+    assert all_services_have(gcloud, {OLD: 100})
+    assert gate() == FAILED, "no canary to judge"
 
-    # The next one, in which one service has no new revision and another one is not ready.
+    # The next release: one service has no new revision, and another one is not ready.
     assert do("pin") == OK
     gcloud.terraform(NEW, unchanged="on-audio-finalized", unready="enforce-retention")
     assert do("canary", "10") == OK
@@ -96,20 +97,22 @@ def test_a_release_is_planned_pinned_judged_and_rolled_back(
     for service, found in shares(gcloud).items():
         assert found == ({OLD: 100} if service in alone else {OLD: 90, NEW: 10})
     capsys.readouterr()
-    assert gate() == NOT_PASSED, "it has ended no visit yet"
+    assert gate() == FAILED, "no visit has ended yet"
     assert "judged: on-audio-finalized" not in capsys.readouterr().out
-    ends(monitoring, NEW, completed=99, failed=1)
+    record_ended(monitoring, NEW, completed=99, failed=1)
     assert gate("--save", str(gcloud.folder / "b.json")) == OK
     assert do("canary", "25") == OK
     assert gcloud.shares("api") == {OLD: 75, NEW: 25}
     assert do("rollback") == OK
-    assert all_have(gcloud, {OLD: 100}), "to the last good release"
+    assert all_services_have(gcloud, {OLD: 100}), "to the last good release"
 
-    # It was not at fault: it goes on, to its end.
-    assert main(["canary", "10", "--again", *WHERE]) == USAGE, "of one the newest is the bad one"
-    going_on = [f"--only={service}" for service in services() if service not in alone]
+    # The release was not at fault and continues to the last stage.
+    assert main(["canary", "10", "--again", *WHERE]) == USAGE, (
+        "the newest of one service is the bad one"
+    )
+    only = [f"--only={service}" for service in services() if service not in alone]
     for stage in ("10", "25", "50", "100"):
-        assert do("canary", stage, "--again", *going_on) == OK
+        assert do("canary", stage, "--again", *only) == OK
     assert gcloud.shares("api") == {NEW: 100}
     assert do("pin") == OK
     for service in services():
@@ -124,8 +127,8 @@ def test_both_sides_of_a_canary_are_measured_and_compared(
     old: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gcloud = old
-    ends(monitoring, OLD, completed=500, failed=1)
-    ends(monitoring, BAD, completed=90, failed=10)
+    record_ended(monitoring, OLD, completed=500, failed=1)
+    record_ended(monitoring, BAD, completed=90, failed=10)
     assert do("pin") == OK
     gcloud.terraform(BAD)
     assert do("canary", "25") == OK
@@ -137,16 +140,16 @@ def test_both_sides_of_a_canary_are_measured_and_compared(
     assert json.loads(capsys.readouterr().out)["recommendation"] == Recommendation.ROLL_BACK
 
 
-def test_measures_that_name_no_revision_do_not_open_the_gate(tmp_path: Path) -> None:
-    told = {
+def test_measures_without_revisions_do_not_open_the_gate(tmp_path: Path) -> None:
+    values = {
         "outcomes": {"completed": 96, "failed": 4},
         "stageDelaysMs": {stage.value: [1000.0] * 100 for stage in Stage},
         "queueDepths": [0],
     }
     file = tmp_path / "total.json"
-    file.write_text(json.dumps(told))
-    assert main(["gate", "--metrics", str(file)]) == NOT_PASSED
-    file.write_text(json.dumps({**told, "revisions": ["summarize-visit-00002-bad"]}))
+    file.write_text(json.dumps(values))
+    assert main(["gate", "--metrics", str(file)]) == FAILED
+    file.write_text(json.dumps({**values, "revisions": ["summarize-visit-00002-bad"]}))
     assert main(["gate", "--metrics", str(file)]) == OK
 
 
@@ -154,17 +157,17 @@ def test_the_gate_names_the_service_that_cannot_be_judged(
     gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gcloud.cloud(lambda cloud: cloud.state.pop("enforce-retention"))
-    assert gate() == NOT_PASSED
+    assert gate() == FAILED
     assert capsys.readouterr().err == "enforce-retention: is not deployed\n"
 
 
-def test_the_gate_of_the_cloud_needs_a_sign_in_or_names(
+def test_the_gate_of_the_cloud_needs_a_gcloud_account_or_named_revisions(
     gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gcloud.stands(account="")
-    assert gate() == NOT_PASSED
+    gcloud.set_state(account="")
+    assert gate() == FAILED
     assert "--revision NAME" in capsys.readouterr().err
-    assert monitoring.asked == []
-    ends(monitoring, NEW, completed=99, failed=1)
+    assert monitoring.requests == []
+    record_ended(monitoring, NEW, completed=99, failed=1)
     monitoring.add("cloudtasks.googleapis.com/queue/depth", {}, {"int64_value": 3})
     assert gate("--revision", f"summarize-visit-{NEW}") == OK

@@ -1,4 +1,4 @@
-"""The commands that look at the whole: statistics, the doctor, the audit log."""
+"""The commands that report on all visits: statistics, costs, the doctor, the audit log."""
 
 import argparse
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.markup import escape
 
-from infra.ops.desk import Desk
 from infra.ops.listing import Listing
+from infra.ops.session import Session
 from infra.ops.tables import lasting, of_entries, table_of
 from lumimd.domain.plurals import counted, does
 from lumimd.operations.costs import Costs, Prices, costs
@@ -23,12 +23,12 @@ _LEVELS = {
 }
 
 
-async def show_statistics(desk: Desk, wanted: argparse.Namespace) -> int:
-    """How it goes, and what failed for good."""
-    now = desk.operator.services.clock.now()
-    found = await statistics(desk.operator, wanted.since)
-    failed = await failures(desk.operator, now - wanted.since)
-    desk.show(
+async def show_statistics(session: Session, args: argparse.Namespace) -> int:
+    """Success rates and times, and the dead letters."""
+    now = session.operator.services.clock.now()
+    found = await statistics(session.operator, args.since)
+    failed = await failures(session.operator, now - args.since)
+    session.show(
         {"statistics": found, "failures": failed},
         _rates(found),
         _times(found),
@@ -36,40 +36,40 @@ async def show_statistics(desk: Desk, wanted: argparse.Namespace) -> int:
         _failures(failed),
     )
     if not (found.is_complete and failed.is_complete):
-        desk.say("There are more visits than were counted.")
+        session.notify("There are more visits than were counted.")
     return 0
 
 
-async def show_costs(desk: Desk, wanted: argparse.Namespace) -> int:
-    """What was used, by stage; in money only where both prices are given."""
-    if (wanted.audio_hour is None) != (wanted.summary is None):
-        desk.say("Give both prices, --audio-hour and --summary, or none.")
+async def show_costs(session: Session, args: argparse.Namespace) -> int:
+    """Usage by stage; amounts of money only where both prices are given."""
+    if (args.audio_hour is None) != (args.summary is None):
+        session.notify("Give both prices, --audio-hour and --summary, or none.")
         return 2
     prices = None
-    if wanted.audio_hour is not None and wanted.summary is not None:
-        prices = Prices(wanted.audio_hour, wanted.summary)
-    found = await costs(desk.operator, wanted.since, prices)
-    desk.show(found, *_of_costs(found))
+    if args.audio_hour is not None and args.summary is not None:
+        prices = Prices(args.audio_hour, args.summary)
+    found = await costs(session.operator, args.since, prices)
+    session.show(found, *_of_costs(found))
     return 0
 
 
-async def consult_doctor(desk: Desk, wanted: argparse.Namespace) -> int:
-    """Look at everything; the exit code is 1 when something is wrong."""
-    found: Diagnosis = await diagnose(desk.operator, lambda: desk.configuration)
+async def run_doctor(session: Session, args: argparse.Namespace) -> int:
+    """Check everything; the exit code is 1 when there is a problem."""
+    found: Diagnosis = await diagnose(session.operator, lambda: session.configuration)
     table = table_of("subject", "state", "finding")
     for each in found.findings:
         table.add_row(each.subject, _LEVELS[each.level], escape(each.sentence))
-    commands = [desk.command(*each.command) for each in found.findings if each.command]
+    commands = [session.command(*each.command) for each in found.findings if each.command]
     more = ["To see more:", *(f"  {each}" for each in commands)] if commands else []
-    desk.show(found, table, *more)
+    session.show(found, table, *more)
     return 0 if found.ok else 1
 
 
-async def show_log(desk: Desk, wanted: argparse.Namespace) -> int:
+async def show_log(session: Session, args: argparse.Namespace) -> int:
     """The newest entries first."""
-    asked_for = AuditFilter(wanted.by, wanted.of)
-    found = await desk.operator.services.operators.audit(asked_for, wanted.limit)
-    desk.show({"entries": found}, of_entries(found))
+    entries = AuditFilter(args.by, args.of)
+    found = await session.operator.services.operators.audit(entries, args.limit)
+    session.show({"entries": found}, of_entries(found))
     return 0
 
 
