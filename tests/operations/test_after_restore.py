@@ -1,6 +1,7 @@
 """After a restore: deletions since the backup are repeated, and holds are set again."""
 
 import copy
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -156,6 +157,64 @@ async def test_a_released_visit_of_an_erased_user_is_deleted(
     await swept(services)
     assert not _is_there(services, "v1")
     assert not await services.audio.has("recordings", "visits/user-1/v1/")
+
+
+@pytest.mark.parametrize("then", ["kept", "deleted"])
+@pytest.mark.parametrize("overtaken_by", ["get", "hold_of"])
+async def test_a_concurrent_release_stays_and_stops_no_deletion(
+    services: OperatedServices,
+    olga: Operator,
+    monkeypatch: pytest.MonkeyPatch,
+    overtaken_by: str,
+    then: str,
+) -> None:
+    """Another operator releases the visit after its mark was listed, or read."""
+    for visit_id in ("gone", "held"):
+        await services.completed(visit_id)
+    kept = backup(services)
+    await legal_hold.hold(olga, "held", reason="case 17")
+    await commands.delete(services, "gone")
+    await swept(services)
+    services.store.raw.update(kept)
+    reader = services.store if overtaken_by == "get" else services.deletions
+    read: Callable[[str], Awaitable[object]] = getattr(reader, overtaken_by)
+
+    async def release_after_reading(visit_id: str) -> object:
+        found = await read(visit_id)
+        if visit_id == "held":
+            monkeypatch.setattr(reader, overtaken_by, read)
+            await legal_hold.release(olga, "held", reason="closed")
+            if then == "deleted":
+                await commands.delete(services, "held")
+        return found
+
+    monkeypatch.setattr(reader, overtaken_by, release_after_reading)
+    found = await after_restore(olga, services.clock.now() - DAY)
+    assert ("gone" in found.deleted, found.held, found.missed) == (True, (), ())
+    stored = await services.store.get("held")
+    assert stored is None if then == "deleted" else stored and not stored.visit.legal_hold
+
+
+async def test_a_bug_with_one_visit_stops_no_other_visit(
+    services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for visit_id in ("broken", "gone"):
+        await services.completed(visit_id)
+    kept = backup(services)
+    for visit_id in ("broken", "gone"):
+        await commands.delete(services, visit_id)
+    await swept(services)
+    services.store.raw.update(kept)
+    get = services.store.get
+
+    async def breaks(visit_id: str) -> Stored | None:
+        if visit_id == "broken":
+            raise ValueError(visit_id)
+        return await get(visit_id)
+
+    monkeypatch.setattr(services.store, "get", breaks)
+    found = await after_restore(olga, services.clock.now() - DAY)
+    assert (found.deleted, found.missed) == (("gone",), ("broken",))
 
 
 async def test_after_the_time_limit_the_next_call_continues(

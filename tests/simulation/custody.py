@@ -10,7 +10,7 @@ visit is gone, and the pipeline has finished all work that waited for a release.
 
 from contextlib import suppress
 from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
@@ -35,6 +35,12 @@ REPEATED_S: Final = 26 * HOUR_S
 
 REPEATING_WITHIN: Final = timedelta(seconds=4)
 """Time limit of one call that repeats deletions; the next call continues."""
+
+BACKSTOP_S: Final = 30 * HOUR_S
+
+OLD: Final = timedelta(hours=24)
+"""Minimum age of an object that the bucket's lifecycle rule deletes. In production it is weeks: by
+then the object's event is delivered, or a nightly run has adopted it."""
 
 ERASING_WITHIN: Final = timedelta(milliseconds=500)
 
@@ -97,7 +103,7 @@ class Custody:
         if chance("erased"):
             self._at(rng.uniform(600.0, 20 * HOUR_S), self._erase_everything)
         if world.options.level.held:
-            self._at(30 * HOUR_S, self._backstop)
+            self._at(BACKSTOP_S, self._backstop)
 
     def _at(self, when: float, action: Any, *args: Any) -> None:
         self._phones.last_action_at = max(self._phones.last_action_at, when)
@@ -124,13 +130,23 @@ class Custody:
         self._held.discard(visit_id)
         self._released.add(visit_id)
         released = lambda olga: legal_hold.release(olga, visit_id, reason="closed")  # noqa: E731
-        self._do("release", visit_id, released, lambda: self._ended(visit_id))
+        began_at = self._world.now()
+        self._do("release", visit_id, released, lambda: self._ended(visit_id, began_at))
 
-    def _ended(self, visit_id: str) -> None:
+    def _ended(self, visit_id: str, began_at: datetime) -> None:
+        """The visit is released. If its owner deleted everything before, it is gone as well."""
         stored = self._world.documents.visits.get(visit_id)
-        by_another = visit_id in self._late | self._asked
-        if stored is not None and stored.visit.legal_hold and not by_another:
-            self._world.breach("releaseIgnored", visit_id)
+        if stored is None:
+            return
+        if stored.visit.legal_hold:
+            if visit_id not in self._late | self._asked:
+                self._world.breach("releaseIgnored", visit_id)
+            return
+        erased = self._world.documents.receipts.get(f"~{USER}")
+        if erased is None or visit_id in self._world.documents.restored:
+            return
+        if stored.visit.created_at <= erased[0].requested_at < began_at:
+            self._world.breach("erasedUserIsThere", visit_id, "after its release")
 
     def _repeat(self) -> None:
         def released_and_deleted(visit_id: str) -> Any:
@@ -221,7 +237,11 @@ class Custody:
     def _backstop(self) -> None:
         """The bucket's lifecycle rule: it deletes old objects that are not under an object hold."""
         bucket, documents = self._cloud.bucket, self._world.documents
+        uploaded_by = self._world.now() - OLD
         for path in [path for path in bucket.there if path not in bucket.held]:
+            uploaded_at = bucket.uploads_of[path].announced_at
+            if uploaded_at is None or uploaded_at > uploaded_by:
+                continue
             stored = documents.visits.get(path.split("/")[2])
             if stored is not None and stored.visit.processing_status.is_terminal:
                 del bucket.there[path]

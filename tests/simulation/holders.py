@@ -27,6 +27,7 @@ class Holders:
         self._holders: dict[tuple[str, int], list[Invocation]] = {}
         self._ordered: set[tuple[str, str]] = set()
         self._only_looked: set[tuple[str, str]] = set()
+        self._released_at: dict[str, float] = {}
         world.on_saved.append(self._at_save)
         world.on_call.append(self._at_call)
 
@@ -39,6 +40,8 @@ class Holders:
     def _at_save(self, before: Visit | None, commit: Commit) -> None:
         visit, now = commit.visit, self._world.now()
         before = before or visit
+        if before.legal_hold and not visit.legal_hold:
+            self._released_at[visit.visit_id] = self._world.loop.time()
         events = {entry.event for entry in commit.entries}
         takes = events & {"submission_claimed", "summary_claimed"}
         if (
@@ -95,6 +98,8 @@ class Holders:
         if self._rules.has_nothing_to_say(visit.visit_id, heard):
             return
         last, done_at = holders[-1], visit.transcription.completed_at
+        if last.began_at < self._released_at.get(visit.visit_id, 0.0):
+            return  # that worker began under the hold
         if done_at is None or not last.is_over or last.is_dead or last.timed_out:
             return
         since = START + timedelta(seconds=last.began_at) - done_at

@@ -123,6 +123,8 @@ class Webhook:
             return
         if job.generation != visit.audio.generation:
             return
+        if job.deleted and visit_id in self._world.documents.restored:
+            return  # the job was deleted with the visit, and the backup did not restore it
         if visit.transcription and visit.transcription.transcript_id != job.transcript_id:
             return
         is_open = visit.processing_status in (

@@ -1,6 +1,7 @@
 """Guards of the rights over data: deletion, consent, hold, expiry."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from lumimd.domain import events
@@ -69,8 +70,12 @@ async def _keep(*args: Any) -> None:
     return None
 
 
-async def _forget_at_once(services: Any, visit: Visit, stored: Any) -> None:
-    await _forget(services, visit.model_copy(update={"possible_orders": 1}), stored)
+async def _forget_at_once(services: Any, read: Stored, saved: Stored | None, job: Any) -> None:
+    await _forget(services, _ordered_once(read), saved and _ordered_once(saved), job)
+
+
+def _ordered_once(stored: Stored) -> Stored:
+    return replace(stored, visit=stored.visit.model_copy(update={"possible_orders": 1}))
 
 
 async def _delete_despite_hold(services: Any, visit_id: str) -> Deletion | None:

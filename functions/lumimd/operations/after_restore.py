@@ -5,6 +5,7 @@ so they say which restored documents to delete and which to hold.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +16,7 @@ from lumimd.domain.errors import RefusalCode, Refused, Transient
 from lumimd.domain.visit import Deletion
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
-from lumimd.pipeline import commands
+from lumimd.pipeline import commands, legal_hold
 from lumimd.pipeline.delete import delete_remains
 from lumimd.pipeline.erase import user_of
 from lumimd.pipeline.rounds import several_at_once
@@ -74,18 +75,23 @@ async def after_restore(
 async def _hold_again(operator: Operator, found: Found) -> None:
     """Holds come first: after this, no visit that must be kept is deleted or erased.
 
-    A visit that could not be held again keeps its mark, which refuses every deletion.
+    A visit that could not be held again keeps its mark, which refuses every deletion. A hold that
+    is released after its mark was listed stays released; its visit may be deleted by then.
     """
+    services = operator.services
 
     async def hold(visit_id: str) -> None:
-        stored = await operator.services.store.get(visit_id)
+        stored = await services.store.get(visit_id)
         if stored is None or stored.visit.legal_hold:
             return
-        async with audited(operator, "hold", visit_id, reason=WHY):
-            await commands.hold(operator.services, visit_id, legally=True)
-        found["held"].append(visit_id)
+        with suppress(Refused):  # the visit was deleted concurrently
+            async with audited(operator, "hold", visit_id, reason=WHY) as note:
+                visit = await legal_hold.hold(services, visit_id, only_as_marked=True)
+                note.after = {"legalHold": visit.legal_hold}
+            if visit.legal_hold:
+                found["held"].append(visit_id)
 
-    async for page in pages(lambda at: operator.services.deletions.holds(PAGE, at)):
+    async for page in pages(lambda at: services.deletions.holds(PAGE, at)):
         marked = (mark.visit_id for mark in page.items)
         await _each(marked, hold, lambda error: logs.failure("hold_not_repeated", error), found)
 
@@ -127,7 +133,7 @@ async def _each(
     otherwise: Callable[[Exception], None],
     found: Found,
 ) -> None:
-    """Do the work for each visit; `otherwise` logs the last of several failures."""
+    """Do the work for each visit; `otherwise` logs a bug, or the last of several failures."""
 
     async def tried(visit_id: str) -> None:
         for tries_left in reversed(range(TRIES)):
@@ -136,7 +142,10 @@ async def _each(
             except Transient as error:
                 if not tries_left:
                     otherwise(error)
-                    found["missed"].append(visit_id)
+            except Exception as bug:  # a bug with one visit stops no other visit
+                otherwise(bug)
+                break
+        found["missed"].append(visit_id)
 
     await several_at_once(visit_ids, tried)
 

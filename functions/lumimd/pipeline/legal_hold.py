@@ -25,13 +25,16 @@ from lumimd.pipeline.compare_and_set import until_saved
 from lumimd.pipeline.save import announce, perform
 from lumimd.pipeline.services import Services
 from lumimd.policies.deployment import Policy
+from lumimd.policies.lease import LEASE_GRACE, SUBMISSION
 from lumimd.telemetry import logs
 
 Step = tuple[e.Event, Advance]
 
 
-async def hold(services: Services, visit_id: str) -> Visit:
+async def hold(services: Services, visit_id: str, *, only_as_marked: bool = False) -> Visit:
     """Protect the visit with its recordings; a repeated call protects the recordings left out.
+
+    `only_as_marked`: a hold without a mark was released, and is not set again.
 
     Raises:
         Refused: `visit_not_found`.
@@ -40,14 +43,18 @@ async def hold(services: Services, visit_id: str) -> Visit:
 
     async def attempt() -> Visit:
         stored = await _there(services, visit_id)
+        # In this order: a release after the mark was read makes the save fail.
+        if only_as_marked and await services.deletions.hold_of(visit_id) is None:
+            return stored.visit
         now = services.clock.now()
         mark = Hold(visit_id=visit_id, user_id=stored.visit.user_id, held_at=now)
         event = e.HoldSet(None)
         return await _saved(services, stored, [(event, advance(stored.visit, event, now))], mark)
 
-    held = await until_saved(attempt)
-    await protect_recordings(services, held)
-    return held
+    visit = await until_saved(attempt)
+    if visit.legal_hold:
+        await protect_recordings(services, visit)
+    return visit
 
 
 async def release(services: Services, visit_id: str) -> Visit:
@@ -72,6 +79,8 @@ async def release(services: Services, visit_id: str) -> Visit:
 async def as_marked(services: Services, stored: Stored) -> Stored:
     """The visit; under hold again if a backup restored it from before its hold.
 
+    A visit that is deleted concurrently stays as it was read, and cannot be saved.
+
     Raises:
         Transient: the store or the bucket is not available.
     """
@@ -79,8 +88,11 @@ async def as_marked(services: Services, stored: Stored) -> Stored:
     if stored.visit.legal_hold or await services.deletions.hold_of(visit_id) is None:
         return stored
     logs.event("hold_was_restored")
-    await hold(services, visit_id)
-    return await _there(services, visit_id)
+    try:
+        await hold(services, visit_id, only_as_marked=True)
+        return await _there(services, visit_id)
+    except Refused:
+        return stored
 
 
 async def erase_recordings(
@@ -137,7 +149,7 @@ def released(visit: Visit, policy: Policy, now: datetime) -> list[Step]:
         if not consented:
             on(e.AudioRejected(now_is.attempt, ErrorCode.CONSENT_MISSING))
         else:
-            steps[-1] = _looked_for(steps[-1])
+            steps[-1] = _looked_for(steps[-1], visit.updated_at)
         return steps
     error = now_is.processing_error
     if error is not None and error.code is ErrorCode.CONSENT_MISSING and consented:
@@ -145,11 +157,17 @@ def released(visit: Visit, policy: Policy, now: datetime) -> list[Step]:
     return steps
 
 
-def _looked_for(last: Step) -> Step:
-    """The hold may have stopped an order of the file that begins now: look before paying."""
+def _looked_for(last: Step, stopped_by: datetime) -> Step:
+    """The hold may have stopped an order of a waiting file: look for each job before paying.
+
+    The stopped worker may still order. So no file begins before its lease has expired.
+    """
     event, step = last
-    visit = step.visit.model_copy(update={"possible_orders": max(1, step.visit.possible_orders)})
-    return event, replace(step, visit=visit)
+    visit, over_at = step.visit, stopped_by + SUBMISSION.work + LEASE_GRACE
+    looks: e.Changes = {"possible_orders": max(e.LOOK_FIRST, visit.possible_orders)}
+    if visit.wake_at is not None and visit.wake_at < over_at:
+        looks |= {"wake_at": over_at, "lease": e.paused_until(over_at)}
+    return event, replace(step, visit=visit.model_copy(update=looks))
 
 
 async def _there(services: Services, visit_id: str) -> Stored:

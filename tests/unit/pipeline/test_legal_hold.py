@@ -70,6 +70,15 @@ async def collected(services: MemoryServices, said: Any = SAID_LATER) -> Visit:
     return await visit_of(services)
 
 
+async def finished(services: MemoryServices) -> None:
+    """The provider ends the present job, and five minutes pass."""
+    visit = await visit_of(services)
+    assert visit.transcription is not None
+    job = visit.transcription.transcript_id
+    services.transcriber.finish(job, Transcribed(transcript(SAID_LATER)))
+    await minutes_pass(services, 5)
+
+
 COMMANDS: dict[str, Callable[[MemoryServices], Awaitable[object]]] = {
     "retry": lambda services: commands.retry(services, "visit-1"),
     "regenerate": lambda services: commands.regenerate(services, "visit-1"),
@@ -202,6 +211,38 @@ async def test_a_job_that_would_replace_results_is_paid_once(
     if is_done:
         assert len(services.transcriber.orders) == orders, "its transcript is already paid"
         assert visit.ledger.orders == orders
+
+
+@pytest.mark.parametrize("is_released", ["at once", "later"])
+async def test_an_order_under_way_at_the_start_of_a_hold_is_not_repeated(
+    services: MemoryServices, monkeypatch: pytest.MonkeyPatch, is_released: str
+) -> None:
+    """Its worker does not know of the hold, and its job is not on record."""
+    await completed(services)
+    submit = services.transcriber.submit
+
+    async def hold_first(*args: Any, **more: Any) -> str:
+        monkeypatch.setattr(services.transcriber, "submit", submit)
+        await commands.hold(services, "visit-1", legally=True)
+        if is_released == "at once":
+            await commands.hold(services, "visit-1", legally=False)
+            await minutes_pass(services, 1)
+        return await submit(*args, **more)
+
+    monkeypatch.setattr(services.transcriber, "submit", hold_first)
+    await upload_now(services, another(3))
+    ordered = services.transcriber.orders[-1].audio_url
+    await upload_now(services, another(2))
+    if is_released == "later":
+        assert [each.generation for each in (await visit_of(services)).held_takes] == [20, 30]
+        await commands.hold(services, "visit-1", legally=False)
+    await minutes_pass(services, 3)
+    for _ in range(2):
+        await finished(services)
+    visit = await visit_of(services)
+    assert (visit.status, len(visit.takes)) == (Status.COMPLETED, 3)
+    assert [each.audio_url for each in services.transcriber.orders].count(ordered) == 1
+    assert len(services.transcriber.orders) == 3
 
 
 async def test_a_regenerated_summary_waits_for_the_release(services: MemoryServices) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from lumimd.domain.errors import RefusalCode, Refused, Transient
+from lumimd.domain.visit import Hold
 from lumimd.operations.rerun import From, rerun
 from lumimd.pipeline import accept, commands, retain
 from lumimd.policies.deployment import Policy
@@ -62,6 +63,26 @@ async def test_a_recording_for_a_restored_visit_under_hold_waits_for_the_release
     visit = await visit_of(services)
     assert (visit.legal_hold, visit.held_takes) == (True, (newer.audio,))
     assert documents(services) == before
+
+
+async def test_a_recording_during_release_and_deletion_restores_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = made()
+    await restored(services)
+    newer, hold_of = another(2), services.deletions.hold_of
+    services.audio.put(newer.audio, tone(seconds=2), services.clock.now())
+
+    async def delete_after_reading(visit_id: str) -> Hold | None:
+        mark = await hold_of(visit_id)
+        monkeypatch.setattr(services.deletions, "hold_of", hold_of)
+        await commands.hold(services, visit_id, legally=False)
+        await commands.delete(services, visit_id)
+        return mark
+
+    monkeypatch.setattr(services.deletions, "hold_of", delete_after_reading)
+    await accept.accept(services, newer)
+    assert await services.store.get("visit-1") is None
 
 
 async def test_retention_deletes_nothing_of_a_restored_visit_under_hold() -> None:

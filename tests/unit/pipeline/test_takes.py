@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lumimd.domain.audio import Upload
 from lumimd.domain.errors import ErrorCode
 from lumimd.domain.takes import joined_takes, with_take
 from lumimd.domain.transcript import Utterance
@@ -221,9 +222,9 @@ async def test_a_new_file_does_not_restart_cancelled_ones(services: MemoryServic
     assert len(services.transcriber.orders) == 2
 
 
-async def test_a_failed_files_job_is_found_before_another_order(services: MemoryServices) -> None:
-    """Its job may have been ordered although the answer was lost."""
-    await accept(services, upload())
+async def fail_with_an_unknown_job(services: MemoryServices, uploaded: Upload) -> None:
+    """Its job was ordered, and the answer was lost."""
+    await accept(services, uploaded)
     visit = await visit_of(services)
     failed = visit.model_copy(
         update={
@@ -236,9 +237,37 @@ async def test_a_failed_files_job_is_found_before_another_order(services: Memory
         }
     )
     services.store.raw["visits/visit-1"] = failed.to_stored()
+
+
+async def test_a_failed_files_job_is_found_before_another_order(services: MemoryServices) -> None:
+    await fail_with_an_unknown_job(services, upload())
     await accept(services, another(2))
     assert len(services.transcriber.orders) == 1, "the existing job was adopted"
     assert (await visit_of(services)).waiting_takes == (another(2).audio,)
+
+
+@pytest.mark.parametrize("before", ["an earlier file", "a newer one", "a file that came too late"])
+async def test_its_job_is_found_behind_another_file_as_well(
+    services: MemoryServices, before: str
+) -> None:
+    """The event of an earlier file is late, and that file comes first."""
+    await fail_with_an_unknown_job(services, another(2))
+    if before == "a file that came too late":
+        services.clock.advance(timedelta(hours=13))
+    await accept(services, upload())
+    if before == "a newer one":
+        await accept(services, upload(generation=5))
+    if before != "a file that came too late":
+        assert [each.generation for each in (await visit_of(services)).waiting_takes] == [20]
+        await finish(services)
+    orders = len(services.transcriber.orders)
+    await minutes_pass(services, 2)
+    visit = await visit_of(services)
+    assert visit.audio
+    assert visit.transcription
+    assert visit.audio.storage_path == another(2).audio.storage_path
+    assert visit.transcription.transcript_id == "job-0", "the existing job was adopted"
+    assert len(services.transcriber.orders) == orders
 
 
 TAKES = st.lists(

@@ -4,7 +4,13 @@ Each event knows the fields that it sets (`changes`). The table in `state_machin
 next status, and whether the event is late or repeated. `recorded` events appear in the history.
 """
 
-from lumimd.domain.events.event import Changes, Charge, Event, expired_without_outcome
+from lumimd.domain.events.event import (
+    Changes,
+    Charge,
+    Event,
+    expired_without_outcome,
+    paused_until,
+)
 from lumimd.domain.events.holds import (
     STOPPED_BY_HOLD,
     HoldReleased,
@@ -28,6 +34,7 @@ from lumimd.domain.events.owner import (
     VisitPrioritized,
 )
 from lumimd.domain.events.submission import (
+    LOOK_FIRST,
     AudioAccepted,
     AudioRejected,
     AudioRepeated,
@@ -67,6 +74,7 @@ from lumimd.domain.events.transcription import (
 from lumimd.domain.timing import POLL_EVERY, REQUEST_GRACE
 
 __all__ = [
+    "LOOK_FIRST",
     "MEANT",
     "POLL_EVERY",
     "REQUEST_GRACE",
@@ -120,4 +128,5 @@ __all__ = [
     "VisitExpired",
     "VisitPrioritized",
     "expired_without_outcome",
+    "paused_until",
 ]

@@ -33,6 +33,10 @@ from lumimd.domain.visit import (
 GIVEN_UP_REMEMBERED: Final = 10
 """The newest given-up jobs only: an attempt gives up three at most."""
 
+LOOK_FIRST: Final = 2
+"""`possible_orders` of a file that may have an order already. Its first lease looks for the job; so
+do the first leases of the files that wait behind it."""
+
 
 @dataclass(frozen=True)
 class AudioAccepted(Event):
@@ -68,11 +72,16 @@ class AudioReplaced(AudioAccepted):
         first, *others = in_turn(() if stopped else left, self.audio)
         return {
             **begun_with(visit, first, tuple(others), now),
-            # The unfinished file may have an order already: look before paying.
-            "possible_orders": visit.possible_orders if first == visit.audio != self.audio else 0,
+            "possible_orders": self._possible_orders(visit, first, others),
             "refused_takes": _with_the_failed(visit, self.audio, now, left if stopped else ()),
             "kept": _kept(visit),
         }
+
+    def _possible_orders(self, visit: Visit, first: Audio, others: list[Audio]) -> int:
+        """An unfinished file may have an order already: look before paying."""
+        if first == visit.audio != self.audio:
+            return visit.possible_orders
+        return LOOK_FIRST if visit.possible_orders and others else 0
 
 
 def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: datetime) -> Changes:
@@ -91,7 +100,8 @@ def begun_with(visit: Visit, audio: Audio, waiting: tuple[Audio, ...], now: date
         "queued_at": None,
         "expired_leases": 0,
         "stage_tries": 0,
-        "possible_orders": 0,
+        # The waiting files do not say which of them had an order before it went back to wait.
+        "possible_orders": LOOK_FIRST if visit.possible_orders > 1 and visit.waiting_takes else 0,
         "restarts": 0,
         "requests": 0,
         "unanswered_requests": 0,
