@@ -7,7 +7,7 @@ from lumimd.domain.errors import Permanent, Transient
 from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.domain.visit_line import VisitLine
 from lumimd.operations.rerun import From
-from lumimd.pipeline.commands import RETRY_GAP
+from lumimd.policies.due import RETRY_GAP
 from lumimd.ports.operator_store import is_stuck
 
 

@@ -18,12 +18,12 @@ from infra.ops.exits import FAILED, OK, fail
 from infra.ops.identity import operator_name
 from infra.ops.invocation import default_region
 from infra.ops.local_stack import NoStack, choose
-from lumimd.coordination.flags import KEPT_FOR
 from lumimd.coordination.shared_document import Shared
 from lumimd.domain.errors import Transient
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator, OperatorServices
 from lumimd.policies.flags import KEY, PER_USER, Flags, Setting, Switch
+from lumimd.policies.keeping import FLAGS_KEPT_FOR
 from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
 
@@ -126,7 +126,9 @@ def run_on_flags(
         return fail(f"The store does not answer ({type(error).__name__}).", FAILED)
     show(flags)
     if args.to is not None:
-        print(f"Every instance knows within {KEPT_FOR.total_seconds():.0f} s.", file=sys.stderr)
+        print(
+            f"Every instance knows within {FLAGS_KEPT_FOR.total_seconds():.0f} s.", file=sys.stderr
+        )
     return OK
 
 

@@ -12,7 +12,7 @@ from lumimd.domain.errors import ErrorCode, Permanent
 from lumimd.domain.transcript import Transcript
 from lumimd.operations.operator import Operator
 from lumimd.operations.rerun import From, rerun
-from lumimd.pipeline.commands import RETRY_GAP
+from lumimd.policies.due import RETRY_GAP
 from tests.support.api import Api
 from tests.support.services import CountingSummarizer, transcribed
 from tests.support.summaries import summary_of

@@ -15,6 +15,7 @@ from lumimd.api import export
 from lumimd.api.listing import cursor_of, place_of_cursor
 from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.domain.visit import Visit
+from lumimd.policies import time_budgets
 from lumimd.ports.owner_queries import ListPosition
 from lumimd.ports.paging import Page
 from tests.support.api import Api, ApiMemoryServices, completed, stored, visit_of
@@ -82,7 +83,9 @@ async def test_a_part_ends_after_its_time_limit_with_at_least_one_visit(
     read = api.services.store.transcript
 
     async def slow(visit_id: str) -> Any:
-        api.services.clock.advance(export.PART_FOR / 4 if visit_id > "v00005" else export.PART_FOR)
+        api.services.clock.advance(
+            time_budgets.EXPORT_PART / 4 if visit_id > "v00005" else time_budgets.EXPORT_PART
+        )
         return await read(visit_id)
 
     monkeypatch.setattr(api.services.store, "transcript", slow)
@@ -94,7 +97,7 @@ async def test_a_part_ends_after_its_time_limit_with_at_least_one_visit(
 def test_the_functions_timeout_is_at_least_twice_the_time_of_a_part() -> None:
     deployment = json.loads((ROOT / "infra" / "deployment.json").read_text())
     timeout = timedelta(seconds=deployment["functions"]["api"]["timeout_seconds"])
-    assert timeout >= 2 * export.PART_FOR
+    assert timeout >= 2 * time_budgets.EXPORT_PART
 
 
 @pytest.mark.parametrize("operation", ["transcript", "history", "actions"])

@@ -8,7 +8,8 @@ from hashlib import sha256
 import pytest
 
 from lumimd.domain.errors import ErrorCode, Transient
-from lumimd.ports.idempotency_store import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
+from lumimd.policies.keeping import ANSWER_KEPT_FOR, REQUEST_WORKED_ON_FOR
+from lumimd.ports.idempotency_store import Answer, key_of
 from tests.support.api import Api, action_of, failed, stored, visit_of
 
 NEW = {"title": "Knee", "consent": True}
@@ -120,7 +121,7 @@ async def test_an_answer_that_could_not_be_kept_is_returned_and_nothing_is_done_
     assert first.status_code == 201
     # It is not known yet whether the first request is still in progress.
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 409
-    api.services.clock.advance(WORKED_ON_FOR)
+    api.services.clock.advance(REQUEST_WORKED_ON_FOR)
     again = await api.post("/v1/visits", json=NEW, headers=headers)
     assert again.json()["visit"]["visitId"] == first.json()["visit"]["visitId"]
     assert await visits(api) == 1
@@ -133,10 +134,10 @@ async def test_a_crashed_request_does_not_hold_its_key_for_ever(api: Api) -> Non
     kept = await api.services.idempotency.get(key_of("user-1", headers["Idempotency-Key"]))
     assert kept is not None
     answer, version = kept
-    died = {"status": None, "body": "", "until": now + WORKED_ON_FOR}
+    died = {"status": None, "body": "", "until": now + REQUEST_WORKED_ON_FOR}
     await api.services.idempotency.save(version, answer.model_copy(update=died))
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 409
-    api.services.clock.advance(WORKED_ON_FOR)
+    api.services.clock.advance(REQUEST_WORKED_ON_FOR)
     again = await api.post("/v1/visits", json=NEW, headers=headers)
     assert again.json()["visit"]["visitId"] == first.json()["visit"]["visitId"]
 
@@ -145,7 +146,7 @@ async def test_a_key_expires_after_a_day(api: Api) -> None:
     headers = key()
     await api.post("/v1/actions", json={}, headers=headers)
     await api.post("/v1/visits", json=NEW, headers=headers)
-    api.services.clock.advance(KEPT_FOR)
+    api.services.clock.advance(ANSWER_KEPT_FOR)
     other = await api.post("/v1/visits", json={**NEW, "title": "Hip"}, headers=headers)
     assert other.status_code == 201
 

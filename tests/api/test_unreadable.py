@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lumimd.pipeline.delete import AGAIN_AFTER
 from lumimd.pipeline.recover import wake_due
+from lumimd.policies.deletion import SWEEP_AGAIN_AFTER
 from lumimd.telemetry import logs
 from tests.support.api import Api, action_of, completed, visit_of
 
@@ -88,11 +88,11 @@ async def test_an_erasure_deletes_readable_visits_at_once_and_the_others_when_re
     assert sorted(answer.json()["deletedVisits"]) == ["new", "old"]
     raw, clock = visits.services.store.raw, visits.services.clock
     assert [path for path, _ in raw.under("visits")] == ["visits/bad"]
-    clock.advance(AGAIN_AFTER)
+    clock.advance(SWEEP_AGAIN_AFTER)
     await wake_due(visits.services)
     assert [path for path, _ in raw.under("visits")] == ["visits/bad"]
     damage(visits, "visits/bad", currentStep="completed")
-    clock.advance(AGAIN_AFTER)
+    clock.advance(SWEEP_AGAIN_AFTER)
     await wake_due(visits.services)
     assert raw.under("visits") == []
 

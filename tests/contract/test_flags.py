@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from lumimd.adapters.memory import ManualClock
-from lumimd.coordination.flags import KEPT_FOR, SharedFlags
+from lumimd.coordination.flags import SharedFlags
 from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.policies.flags import COLLECTION, KEY, Flags, Setting, Switch
+from lumimd.policies.keeping import FLAGS_KEPT_FOR
 from lumimd.ports.shared_documents import SharedDocuments
 from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE, Troubled, documents_of
@@ -42,10 +43,10 @@ async def test_a_change_reaches_every_instance_within_seconds(
     for instance in instances:
         assert (await instance.now()).is_on(Switch.PROCESSING)
     version = await documents.save(KEY, None, OFF)
-    clock.advance(KEPT_FOR)
+    clock.advance(FLAGS_KEPT_FOR)
     assert [await instance.now() for instance in instances] == [OFF, OFF]
     await documents.save(KEY, version, Flags())
-    clock.advance(KEPT_FOR)
+    clock.advance(FLAGS_KEPT_FOR)
     assert [await instance.now() for instance in instances] == [Flags(), Flags()]
 
 
@@ -55,7 +56,7 @@ async def test_an_instance_reads_the_store_every_few_seconds_at_most(clock: Manu
     for _ in range(5):
         await asyncio.gather(*(instance.now() for _ in range(20)))
     assert documents.reads == 1
-    clock.advance(KEPT_FOR)
+    clock.advance(FLAGS_KEPT_FOR)
     await asyncio.gather(*(instance.now() for _ in range(20)))
     assert documents.reads == 2
 
@@ -85,7 +86,7 @@ async def test_an_instance_without_flags_has_all_on_and_reads_again(clock: Manua
     instance = SharedFlags(documents, clock)
     assert await instance.now() == Flags()
     documents.trouble = None
-    clock.advance(KEPT_FOR)
+    clock.advance(FLAGS_KEPT_FOR)
     assert await instance.now() == OFF
 
 
@@ -96,5 +97,5 @@ async def test_a_mistyped_document_keeps_the_last_flags(clock: ManualClock) -> N
     await instance.now()
     mistyped = Setting.model_construct(on=True, percent=1000)
     await documents.save(KEY, version, Flags.model_construct(processing=mistyped))
-    clock.advance(KEPT_FOR)
+    clock.advance(FLAGS_KEPT_FOR)
     assert await instance.now() == OFF

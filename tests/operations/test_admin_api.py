@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from infra.local.stack import ROOT
 from lumimd.api import admin
-from lumimd.api.admin_letters import WITHIN, ManyRetries
+from lumimd.api.admin_letters import ManyRetries
 from lumimd.api.admin_routing import _PROBLEMS
 from lumimd.api.application import make_app
 from lumimd.domain.dead_letter import LetterState
@@ -24,6 +24,7 @@ from lumimd.domain.operator_refusals import OperatorCode
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import commands
 from lumimd.policies.breaker import Breaker, State
+from lumimd.policies.time_budgets import BULK_RETRY_REQUEST
 from lumimd.ports.operator_store import AuditFilter
 from tests.support.api import Api, ApiMemoryServices, client_of
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedServices
@@ -144,7 +145,7 @@ def test_a_bulk_retry_is_accepted_only_if_it_fits_one_request(limit: int, per_mi
     """The last retry begins early enough for an answer before the platform ends the request."""
     body = {"limit": limit, "perMinute": per_minute}
     last_begins_s = (limit - 1) * 60 / per_minute
-    if last_begins_s < WITHIN.total_seconds():
+    if last_begins_s < BULK_RETRY_REQUEST.total_seconds():
         assert ManyRetries.model_validate(body)
     else:
         with pytest.raises(ValidationError):
@@ -153,7 +154,7 @@ def test_a_bulk_retry_is_accepted_only_if_it_fits_one_request(limit: int, per_mi
 
 def test_the_platform_ends_no_bulk_retry() -> None:
     timeout = timedelta(seconds=DEPLOYMENT["functions"]["api"]["timeout_seconds"])
-    assert WITHIN + timedelta(seconds=15) <= timeout
+    assert BULK_RETRY_REQUEST + timedelta(seconds=15) <= timeout
 
 
 async def test_a_bulk_retry_too_large_for_one_request_is_refused_and_changes_nothing(
@@ -174,7 +175,7 @@ async def test_a_request_out_of_time_says_how_many_are_left(
     letters = services.operators.letters
 
     async def slow(*wanted: Any) -> Any:
-        services.clock.advance(WITHIN)
+        services.clock.advance(BULK_RETRY_REQUEST)
         return await letters(*wanted)
 
     monkeypatch.setattr(services.operators, "letters", slow)

@@ -6,9 +6,10 @@ import pytest
 
 from lumimd.domain.visit import ProcessingStatus, Status, Visit
 from lumimd.pipeline import accept, collect, recover, summarize
-from lumimd.pipeline.switches import LOOK_AGAIN, RELEASE_OVER
+from lumimd.pipeline.switches import RELEASE_OVER
 from lumimd.policies.flags import Flags, Setting, Switch
 from lumimd.policies.permits import Cap
+from lumimd.policies.waiting import SWITCH_CHECK
 from lumimd.ports.transcriber import Transcribed
 from tests.release.either_release import carry, summarizing, the, transcribing
 from tests.support.services import MemoryServices, transcript
@@ -117,7 +118,7 @@ async def test_a_visit_resumes_within_minutes_after_its_switch_is_on_again(
     await hours_pass(services, 24)
     visit = await the(services, "visit-1")
     assert visit.wake_at is not None
-    assert visit.wake_at <= services.clock.now() + LOOK_AGAIN + RELEASE_OVER
+    assert visit.wake_at <= services.clock.now() + SWITCH_CHECK + RELEASE_OVER
 
 
 async def test_processing_for_some_users_leaves_the_others_waiting(

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from lumimd.domain.commit import Commit
 from lumimd.domain.ledger import JOBS_REMEMBERED
 from lumimd.domain.visit import Status, Visit
-from lumimd.pipeline.reconcile import KEPT_FOR_RETRY, SETTLED
+from lumimd.policies.reconciliation import KEPT_FOR_RETRY, SETTLED
 from lumimd.ports.transcriber import Failed, Running, Transcribed
 from tests.simulation.cloud import Cloud
 from tests.simulation.invocation import Invocation, current

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Final
 
-from lumimd.coordination.breaker.shared import CACHE_FOR
 from lumimd.domain.commit import Conflict
 from lumimd.policies import retry
 from lumimd.policies.breaker import Breaker
+from lumimd.policies.keeping import BREAKER_KEPT_FOR
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import current
 from tests.simulation.world import START, World
@@ -15,7 +15,7 @@ from tests.simulation.world import START, World
 ONCE: Final = retry.RetryPolicy(attempts=1, timeout_s=10, initial_s=1, max_wait_s=1, jitter_s=1)
 """An instance calls the breaker store once, without a retry."""
 
-KNOWN_AFTER_S: Final = CACHE_FOR.total_seconds() + 1.0
+KNOWN_AFTER_S: Final = BREAKER_KEPT_FOR.total_seconds() + 1.0
 
 
 class Breakers:

@@ -10,7 +10,7 @@ from lumimd.domain.errors import ErrorCode
 from lumimd.domain.takes import newest_generation, takes_of
 from lumimd.domain.transcript import Utterance, joined
 from lumimd.domain.visit import ProcessingStatus, Status, Visit
-from lumimd.pipeline.commands import RETRY_GAP
+from lumimd.policies.due import RETRY_GAP
 from tests.simulation.invocation import current
 from tests.simulation.words import heard_in
 from tests.simulation.world import World

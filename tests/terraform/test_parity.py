@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lumimd.adapters.google.tasks import DISPATCH_DEADLINE
 from lumimd.api import health
 from lumimd.domain.audio import recording_of
 from lumimd.policies.lease import SUMMARY
+from lumimd.policies.vendor_timeouts import DISPATCH_DEADLINE
 from lumimd.runtime import settings
 from tests.terraform.names import Names, differences, names_in_checkout
 from tests.terraform.offline import ENVIRONMENTS

@@ -1,13 +1,12 @@
 """Health checks of the bucket and the providers: one small, free request each."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 import httpx
 
+from lumimd.policies.vendor_timeouts import PROVIDER_CHECK_S
 from lumimd.ports.health_check import Check, Unhealthy
-
-TIMEOUT_S: Final = 4.0
 
 
 def transcriber_check(base_url: str, api_key: str) -> Check:
@@ -42,7 +41,7 @@ def bucket_check(client: Any, bucket: str) -> Check:
 
     async def check() -> str:
         found = await asyncio.to_thread(
-            lambda: client.bucket(bucket).exists(timeout=TIMEOUT_S, retry=None)
+            lambda: client.bucket(bucket).exists(timeout=PROVIDER_CHECK_S, retry=None)
         )
         if not found:
             raise Unhealthy("there is no such bucket")
@@ -52,7 +51,7 @@ def bucket_check(client: Any, bucket: str) -> Check:
 
 
 async def _get(url: str, headers: dict[str, str], params: dict[str, str]) -> None:
-    async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
+    async with httpx.AsyncClient(timeout=PROVIDER_CHECK_S) as http:
         try:
             answer = await http.get(url, headers=headers, params=params)
         except httpx.HTTPError as error:

@@ -1,7 +1,7 @@
 """Dead letters: list, read, retry one or many, discard, count."""
 
 from datetime import timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from fastapi import Query
 from pydantic import Field, model_validator
@@ -24,13 +24,11 @@ from lumimd.domain.visit_line import VisitLine
 from lumimd.operations import bulk_retry, dead_letters
 from lumimd.operations.audit import note_reading
 from lumimd.operations.failures import Failures, failures
+from lumimd.policies.time_budgets import BULK_RETRY_REQUEST
 from lumimd.ports.operator_store import LetterFilter, mark_of
 
 router = admin_router()
 
-WITHIN: Final = timedelta(seconds=40)
-"""The last retry of one request begins before this: the platform ends a request after a minute
-(`timeout_seconds`), and its answer would be lost. `scripts/ops bulk-retry` has no such limit."""
 
 Reason = Annotated[str, Field(min_length=3, max_length=500)]
 
@@ -53,9 +51,11 @@ class ManyRetries(Sent):
     @model_validator(mode="after")
     def _fits_one_request(self) -> Self:
         pauses = (self.limit - 1) * timedelta(minutes=1) / self.per_minute
-        if pauses >= WITHIN:
+        if pauses >= BULK_RETRY_REQUEST:
             needed = f"limit at perMinute takes {pauses.total_seconds():.0f} s"
-            raise ValueError(f"{needed}; one request has less than {WITHIN.total_seconds():.0f} s")
+            raise ValueError(
+                f"{needed}; one request has less than {BULK_RETRY_REQUEST.total_seconds():.0f} s"
+            )
         return self
 
 
@@ -90,7 +90,7 @@ async def retry_many(wanted: ManyRetries, operator: AsOperator) -> bulk_retry.Bu
 
     After 40 seconds the rest is `left`; the same request continues with the rest.
     """
-    ends_at = operator.services.clock.now() + WITHIN
+    ends_at = operator.services.clock.now() + BULK_RETRY_REQUEST
     which = LetterFilter(wanted.stage, wanted.code, wanted.user_id)
     chosen = await bulk_retry.choose(operator, which, wanted.limit)
     return await bulk_retry.bulk_retry(

@@ -1,7 +1,6 @@
 """Visits of all users, for operators. Each read is in the audit log before data is shown."""
 
-from datetime import timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from fastapi import Query
 from pydantic import Field
@@ -28,14 +27,12 @@ from lumimd.operations.after_restore import AfterRestore, after_restore
 from lumimd.operations.audit import note_reading, read_visit
 from lumimd.operations.rerun import From, rerun
 from lumimd.operations.timeline import Timeline, timeline
+from lumimd.policies.time_budgets import AFTER_RESTORE_REQUEST
 from lumimd.ports.operator_store import VisitFilter, mark_of
 
 router = admin_router()
 
 MOST = 300
-
-WITHIN: Final = timedelta(seconds=30)
-"""Half of the time limit of a request."""
 
 
 class VisitLines(Document):
@@ -139,4 +136,6 @@ async def repeat_after_restore(restored: Restored, operator: AsOperator) -> Afte
 
     If `resumeSince` is set, the time was too short for all: send that value as `since`.
     """
-    return await after_restore(operator, restored.since, operator.services.clock.now() + WITHIN)
+    return await after_restore(
+        operator, restored.since, operator.services.clock.now() + AFTER_RESTORE_REQUEST
+    )

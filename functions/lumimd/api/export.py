@@ -17,7 +17,7 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import Field
@@ -30,6 +30,7 @@ from lumimd.domain.errors import Transient, UnreadableDocument
 from lumimd.domain.profile import Profile
 from lumimd.domain.transcript import Utterance
 from lumimd.domain.visit import HistoryEntry, Ledger, Visit
+from lumimd.policies.time_budgets import EXPORT_PART
 from lumimd.ports.owner_queries import ListPosition
 from lumimd.telemetry import logs
 
@@ -38,10 +39,6 @@ PAGE: Final = 20
 
 PART: Final = 1000
 """Visits of a part: its list of files stays small, and a repeated part costs little."""
-
-PART_FOR: Final = timedelta(seconds=25)
-"""After this time a part begins no further visit: its function is stopped after a minute
-(deployment.json), and a long visit still has to reach a slow client."""
 
 
 class ExportedVisit(Document):
@@ -144,7 +141,7 @@ async def _visits(
     services: ApiServices, user_id: str, course: _Course
 ) -> AsyncIterator[ExportedVisit]:
     """The visits that can be read; the ids of the others go to `course.unreadable`."""
-    ends_at = services.clock.now() + PART_FOR
+    ends_at = services.clock.now() + EXPORT_PART
     while True:
         page = await services.owner_queries.visits(user_id, limit=PAGE, after=course.after)
         course.unreadable += page.unreadable

@@ -23,13 +23,13 @@ from lumimd.api.problems import Fault, Problem, ProblemCode
 from lumimd.api.services import ApiServices, api_services
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import Transient
-from lumimd.ports.idempotency_store import KEPT_FOR, WORKED_ON_FOR, Answer, key_of
+from lumimd.policies.keeping import ANSWER_KEPT_FOR, ASK_AGAIN_S, REQUEST_WORKED_ON_FOR
+from lumimd.ports.idempotency_store import Answer, key_of
 from lumimd.telemetry import logs
 
 KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 _MIN, _MAX = 8, 128
-_ASK_AGAIN_S: Final = 2.0
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -78,8 +78,8 @@ async def once(
         key=key_of(user_id, key),
         user_id=user_id,
         fingerprint=await _fingerprint(request),
-        until=now + WORKED_ON_FOR,
-        expires_at=now + KEPT_FOR,
+        until=now + REQUEST_WORKED_ON_FOR,
+        expires_at=now + ANSWER_KEPT_FOR,
         holder=services.new_id(),
     )
     read_version: object | None = None
@@ -93,11 +93,11 @@ async def once(
             if answer.status is not None:
                 return _replay(answer)
             if answer.is_worked_on(now):
-                raise Problem(ProblemCode.REQUEST_IN_PROGRESS, retry_after_s=_ASK_AGAIN_S)
+                raise Problem(ProblemCode.REQUEST_IN_PROGRESS, retry_after_s=ASK_AGAIN_S)
     try:
         version = await services.idempotency.save(read_version, mine)
     except Conflict as conflict:
-        raise Problem(ProblemCode.REQUEST_IN_PROGRESS, retry_after_s=_ASK_AGAIN_S) from conflict
+        raise Problem(ProblemCode.REQUEST_IN_PROGRESS, retry_after_s=ASK_AGAIN_S) from conflict
     try:
         response = await handler(request)
     except BaseException:

@@ -1,7 +1,6 @@
 """The caller's account: profile, usage, export, deletion."""
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from fastapi.responses import StreamingResponse
 
@@ -17,11 +16,9 @@ from lumimd.api.schemas import VisitId
 from lumimd.api.security import whole_or_broken_off
 from lumimd.api.services import RequestServices
 from lumimd.pipeline.erase import erase, note_erasure
+from lumimd.policies.time_budgets import ERASURE_IN_REQUEST
 
 router = signed_in_router("me")
-
-ERASING_WITHIN: Final = timedelta(seconds=30)
-"""Half of the time limit of a request. The poller deletes the rest of thousands of visits."""
 
 
 @router.get("/me", responses=may_answer())
@@ -97,7 +94,9 @@ async def delete_everything(
     await services.admission.forget(user.user_id)
     await services.owner_queries.forget(user.user_id)
     await note_erasure(services, user.user_id)
-    done = await erase(services, user.user_id, services.clock.now() + ERASING_WITHIN, asked=True)
+    done = await erase(
+        services, user.user_id, services.clock.now() + ERASURE_IN_REQUEST, asked=True
+    )
     return Erased(
         deleted_visits=tuple(done.deleted),
         kept_for_legal_reasons=tuple(done.held),

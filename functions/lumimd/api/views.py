@@ -25,7 +25,7 @@ from lumimd.domain.visit import (
     VisitKind,
 )
 from lumimd.domain.visit_groups import Group, group_of
-from lumimd.pipeline.commands import RETRY_GAP
+from lumimd.policies.due import RETRY_GAP
 from lumimd.ports.uploads import UploadPlace
 
 MILESTONES: Final = (0, 25, 50, 75, 100)

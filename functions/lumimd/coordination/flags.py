@@ -1,18 +1,14 @@
 """Feature flags as one instance knows them: read from the store, and kept for some seconds."""
 
 import asyncio
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from lumimd.domain.errors import Transient
 from lumimd.policies.flags import KEY, Flags
+from lumimd.policies.keeping import FLAGS_KEPT_FOR
 from lumimd.ports.clock import Clock
 from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
-
-KEPT_FOR: Final = timedelta(seconds=15)
-"""How long an instance uses its last read: the longest time until a change reaches all
-instances."""
 
 
 class SharedFlags:
@@ -37,7 +33,7 @@ class SharedFlags:
 
     async def _fresh(self) -> Flags:
         now = self._clock.now()
-        if self._asked_at is None or now - self._asked_at >= KEPT_FOR:
+        if self._asked_at is None or now - self._asked_at >= FLAGS_KEPT_FOR:
             self._asked_at = now  # before the read: callers meanwhile use the known flags
             await self._ask()
         return self._known or Flags()

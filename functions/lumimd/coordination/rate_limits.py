@@ -16,14 +16,13 @@ from lumimd.coordination.shared_document import Contended, Shared
 from lumimd.domain.errors import ErrorCode, TimedOut
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.policies.tiers import OF_ALL_USERS, POLICIES, Limited, OfAllUsers, Tier
+from lumimd.policies.time_budgets import RATE_LIMIT_STORE_S
 from lumimd.policies.token_bucket import Bucket, Policy, Taken, Usage, full, give_back, take, usage
 from lumimd.ports.clock import Clock
 from lumimd.ports.shared_documents import SharedDocuments
 
 COLLECTION: Final = "ops/limits/buckets"
 
-WITHIN_S: Final = 3.0
-"""The most time that the buckets may cost a call; after it the store counts as down."""
 
 SHOWN: Final = (Limited.EXPENSIVE, Limited.VISITS)
 """The limits in `GET /me/usage`: those that a person plans with."""
@@ -70,7 +69,7 @@ class Limits:
             Transient: the store is not available.
         """
         try:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(RATE_LIMIT_STORE_S):
                 await self._allow(user_id, tier, what, of_all)
         except TimeoutError as error:
             raise TimedOut(ErrorCode.INTERNAL_ERROR) from error

@@ -11,12 +11,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
 
+from lumimd.policies.time_budgets import SHUTDOWN_GRACE_S
 from lumimd.telemetry import logs
-
-GRACE_S: Final = 5.0
-"""Seconds of the ten for work to finish; the rest is for saving its result."""
 
 
 class GracefulShutdown:
@@ -44,7 +41,7 @@ class GracefulShutdown:
     def begin(self) -> None:
         """Let running work go on for `GRACE_S`, and no longer."""
         if self._ends_at is None:
-            self._ends_at = asyncio.get_running_loop().time() + GRACE_S
+            self._ends_at = asyncio.get_running_loop().time() + SHUTDOWN_GRACE_S
             logs.event("instance_is_ending", count=len(self._limits))
             for limit in self._limits:
                 self._cut(limit)

@@ -14,7 +14,7 @@ from lumimd.domain.visit_line import VisitLine
 from lumimd.operations.operator import Operator
 from lumimd.operations.statistics import MOST, changed_since
 
-HOUR_S: Final = 3600
+SECONDS_PER_HOUR: Final = 3600
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ async def costs(operator: Operator, window: timedelta, prices: Prices | None = N
 def costs_of(visits: Sequence[VisitLine], since: datetime, prices: Prices | None) -> Costs:
     """The sums over `visits`."""
     paid = [visit for visit in visits if visit.ledger.orders or visit.ledger.summaries]
-    hours = sum(visit.ledger.audio_seconds for visit in paid) / HOUR_S
-    hours_again = sum(map(_seconds_again, paid)) / HOUR_S
-    saved_hours = sum(map(_seconds_saved, paid)) / HOUR_S
+    hours = sum(visit.ledger.audio_seconds for visit in paid) / SECONDS_PER_HOUR
+    hours_again = sum(map(_seconds_again, paid)) / SECONDS_PER_HOUR
+    saved_hours = sum(map(_seconds_saved, paid)) / SECONDS_PER_HOUR
     summaries = sum(visit.ledger.summaries for visit in paid)
     summaries_again = sum(max(0, visit.ledger.summaries - 1) for visit in paid)
     spent = again = None

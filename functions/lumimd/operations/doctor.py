@@ -9,13 +9,13 @@ from lumimd.domain.plurals import counted, does
 from lumimd.operations.health import health
 from lumimd.operations.operator import Operator
 from lumimd.operations.statistics import statistics
-from lumimd.ports.operator_store import OVERDUE_AFTER, LetterFilter
+from lumimd.policies.alerting import STUCK_AFTER
+from lumimd.policies.time_budgets import DOCTOR_CHECK_S
+from lumimd.ports.operator_store import LetterFilter
 
 MOST: Final = 300
 """The upper limit of counts."""
 
-WITHIN_S: Final = 20.0
-"""A tool that has just started loads its SDKs and connects before its first call."""
 
 GOOD_RATE: Final = 0.95
 """At most five in a hundred visits fail for causes of their own (silence, broken files)."""
@@ -46,7 +46,7 @@ class Diagnosis(Document):
 
 
 async def diagnose(
-    operator: Operator, configuration: Callable[[], Iterable[str]], within_s: float = WITHIN_S
+    operator: Operator, configuration: Callable[[], Iterable[str]], within_s: float = DOCTOR_CHECK_S
 ) -> Diagnosis:
     """Run all checks. `configuration` lists the problems of the settings, a line each."""
     findings = [*_configuration(configuration()), *await _dependencies(operator, within_s)]
@@ -75,7 +75,7 @@ async def _dependencies(operator: Operator, within_s: float) -> list[Finding]:
 async def _stuck(operator: Operator) -> Finding:
     found = await operator.services.operators.stuck(operator.services.clock.now(), MOST)
     if not found:
-        minutes = OVERDUE_AFTER.total_seconds() / 60
+        minutes = STUCK_AFTER.total_seconds() / 60
         well = f"None is overdue by more than {minutes:.0f} minutes."
         return _finding("stuck visits", Level.OK, well)
     verb = does(len(found), "is overdue or stands", "are overdue or stand")

@@ -1,15 +1,12 @@
 """The health of each dependency: all are checked concurrently, each within a time limit."""
 
 import asyncio
-from typing import Final
 
 from lumimd.domain.document import Document
 from lumimd.domain.errors import Transient
 from lumimd.operations.operator import Operator
+from lumimd.policies.time_budgets import HEALTH_CHECK_S
 from lumimd.ports.health_check import Check, Unhealthy
-
-WITHIN_S: Final = 5.0
-"""A slower answer counts as a failure."""
 
 
 class Health(Document):
@@ -27,7 +24,7 @@ class HealthReport(Document):
     dependencies: tuple[Health, ...]
 
 
-async def health(operator: Operator, within_s: float = WITHIN_S) -> HealthReport:
+async def health(operator: Operator, within_s: float = HEALTH_CHECK_S) -> HealthReport:
     """Every dependency, red or green; one that is down, or hangs, does not affect the others."""
     checks = operator.services.checks
     found = await asyncio.gather(*(_asked(name, check, within_s) for name, check in checks.items()))

@@ -16,9 +16,9 @@ from lumimd.domain.visit import ProcessingStatus, Stage
 from lumimd.domain.visit_line import VisitLine
 from lumimd.operations.operator import Operator
 from lumimd.operations.timeline import RunOutcome, stage_runs
+from lumimd.policies.alerting import STATISTICS_OF
 from lumimd.ports.operator_store import VisitFilter, mark_of
 
-DAY: Final = timedelta(days=1)
 PAGE: Final = 300
 MOST: Final = 20_000
 """Visits that are read; the result says if there are more."""
@@ -64,7 +64,7 @@ class Statistics(Document):
     is_complete: bool
 
 
-async def statistics(operator: Operator, window: timedelta = DAY) -> Statistics:
+async def statistics(operator: Operator, window: timedelta = STATISTICS_OF) -> Statistics:
     """The statistics of the last `window`."""
     now = operator.services.clock.now()
     since = now - window

@@ -22,12 +22,10 @@ from lumimd.pipeline.services import Services
 from lumimd.policies.deployment_faults import is_fault
 from lumimd.policies.flags import Switch
 from lumimd.policies.job_limit import is_overdue
+from lumimd.policies.time_budgets import COLLECT_WITHIN_S
 from lumimd.policies.waiting import held_until, put_aside
 from lumimd.ports.transcriber import Failed, Job, JobGone, Running, Transcribed
 from lumimd.telemetry import logs
-
-COLLECT_WITHIN_S: Final = 8.0
-"""The provider waits ten seconds for the answer to its webhook."""
 
 MAX_RESTARTS: Final = 2
 """New jobs for a recording whose job the provider lost; lost jobs are not charged."""

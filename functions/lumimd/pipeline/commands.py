@@ -6,8 +6,8 @@ a lost race it reads and decides again. Of concurrent duplicates one succeeds; t
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from lumimd.domain import events as e
 from lumimd.domain.commit import Commit
@@ -19,10 +19,8 @@ from lumimd.pipeline.compare_and_set import until_saved
 from lumimd.pipeline.delete import begin_deletion
 from lumimd.pipeline.save import save_event_once
 from lumimd.pipeline.services import Services
+from lumimd.policies.due import RETRY_GAP
 from lumimd.telemetry import logs
-
-RETRY_GAP: Final = timedelta(seconds=30)
-"""Between two retries of one visit (S1: a retry within 30 s is refused with the seconds left)."""
 
 
 class VisitNotFound(Refused):

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
 
 from lumimd.domain.commit import Conflict
 from lumimd.domain.dead_letter import dead_letter_of
@@ -20,14 +19,9 @@ from lumimd.domain.visit import Deletion, Visit
 from lumimd.pipeline.compare_and_set import until_saved
 from lumimd.pipeline.legal_hold import erase_recordings
 from lumimd.pipeline.services import Services
-from lumimd.policies.lease import LEASE_GRACE, SUMMARY
+from lumimd.policies.deletion import SETTLED_AFTER, SWEEP_AGAIN_AFTER
+from lumimd.policies.lease import LEASE_GRACE
 from lumimd.telemetry import logs
-
-SETTLED_AFTER: Final = SUMMARY.work + 2 * LEASE_GRACE
-"""Quiescence: every invocation started before the deletion has ended or lost its precondition."""
-
-AGAIN_AFTER: Final = timedelta(minutes=5)
-"""Pause before the next sweep, after a job that still runs or a dependency that is down."""
 
 
 async def begin_deletion(services: Services, visit_id: str) -> Deletion | None:
@@ -143,10 +137,10 @@ async def _swept(services: Services, deletion: Deletion, now: datetime) -> Sweep
     except (Transient, Permanent) as error:
         logs.failure("deletion_not_finished", error)
         asked_s = error.retry_after_s if isinstance(error, Transient) else None
-        done.again_after = max(AGAIN_AFTER, timedelta(seconds=asked_s or 0))
+        done.again_after = max(SWEEP_AGAIN_AFTER, timedelta(seconds=asked_s or 0))
     except Refused as held:  # the restored visit is under legal hold: after its release
         logs.failure("deletion_not_finished", held)
-        done.again_after = AGAIN_AFTER
+        done.again_after = SWEEP_AGAIN_AFTER
     return done
 
 

@@ -6,24 +6,23 @@ continues after a request that ran out of time, failed or crashed.
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import RefusalCode, Refused, Transient, UnreadableDocument
 from lumimd.domain.visit import Deletion, Visit, receipt_of_everything
 from lumimd.pipeline.compare_and_set import until_saved
-from lumimd.pipeline.delete import AGAIN_AFTER, begin_deletion, delete_remains, sweep
+from lumimd.pipeline.delete import begin_deletion, delete_remains, sweep
 from lumimd.pipeline.rounds import Run, several_at_once
 from lumimd.pipeline.services import Services
+from lumimd.policies.deletion import SWEEP_AGAIN_AFTER
+from lumimd.policies.time_budgets import ERASURE_REQUEST
 from lumimd.ports.paging import pages
 from lumimd.telemetry import logs
 
 BATCH: Final = 100
 """Documents of one page; a run reads all pages."""
-
-LEFT_TO_THE_REQUEST: Final = timedelta(minutes=1)
-"""Maximum time of a request; the poller starts after it."""
 
 
 @dataclass
@@ -56,7 +55,7 @@ async def note_erasure(services: Services, user_id: str) -> None:
         user_id=user_id,
         requested_at=now,
         settled_at=now,
-        wake_at=now + LEFT_TO_THE_REQUEST,
+        wake_at=now + ERASURE_REQUEST,
         folder=f"visits/{user_id}/",
     )
 
@@ -218,5 +217,5 @@ def _after(receipt: Deletion, done: Erasure, now: datetime) -> Deletion:
     if done.is_complete:
         changes |= {"wake_at": None, "completed_at": now}
     else:
-        changes |= {"wake_at": now + AGAIN_AFTER if done.has_failed else now}
+        changes |= {"wake_at": now + SWEEP_AGAIN_AFTER if done.has_failed else now}
     return receipt.model_copy(update=changes)

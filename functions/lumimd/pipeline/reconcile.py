@@ -11,7 +11,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from lumimd.domain import events as e
@@ -26,6 +26,8 @@ from lumimd.pipeline.late_uploads import was_deleted
 from lumimd.pipeline.rounds import Run
 from lumimd.pipeline.save import save_event
 from lumimd.pipeline.services import Services
+from lumimd.policies.reconciliation import JOBS_WINDOW, KEPT_FOR_RETRY, RECORDINGS_WINDOW, SETTLED
+from lumimd.policies.time_budgets import RECONCILIATION_RUN
 from lumimd.ports.paging import pages
 from lumimd.ports.transcriber import Failed, JobGone, KnownJob, Transcribed
 from lumimd.telemetry import logs
@@ -33,22 +35,6 @@ from lumimd.telemetry import logs
 AT_HOUR: Final = 3
 """The hour of the day (UTC) at which the hourly run reconciles as well."""
 
-WINDOW: Final = timedelta(hours=48)
-"""Age of the oldest recording that a daily run compares: twice the time between two runs."""
-
-SETTLED: Final = timedelta(hours=1)
-"""Younger recordings and jobs may be in process."""
-
-KEPT_FOR_RETRY: Final = timedelta(days=1)
-"""Time for which the job of a failed visit stays: a retry adopts it, and it is not paid twice."""
-
-JOBS_WINDOW: Final = timedelta(hours=96)
-"""Age of the oldest job that is read from the provider's list. A visit waits for its job, and
-orders another, for up to a day and a half; then the job may stay for a retry; and one nightly run
-may fail."""
-
-WITHIN: Final = timedelta(minutes=5)
-"""Time budget of reconciliation; retention follows in the same invocation."""
 
 PAGE: Final = 300
 
@@ -65,7 +51,7 @@ async def reconcile(services: Services) -> Mapping[str, int]:
         ExceptionGroup: the errors of single recordings, visits and jobs.
     """
     now = services.clock.now()
-    run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=now + WITHIN)
+    run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=now + RECONCILIATION_RUN)
     found: Counter[str] = Counter()
     if services.policy.bucket is not None:
         there: set[int] = set()
@@ -89,7 +75,9 @@ async def _recordings(
     async def adopt(upload: Upload) -> None:
         await _adopt_orphan(services, upload, found)
 
-    async for page in pages(lambda after: services.audio.uploads(bucket, now - WINDOW, after)):
+    async for page in pages(
+        lambda after: services.audio.uploads(bucket, now - RECORDINGS_WINDOW, after)
+    ):
         settled = [up for up in page.items if up.announced_at and up.announced_at < now - SETTLED]
         there.update(hash(upload.audio.storage_path) for upload in settled)
         await run.at_once(settled, adopt)
@@ -114,7 +102,7 @@ async def _adopt_orphan(services: Services, upload: Upload, found: Counter[str])
 async def _missing(
     services: Services, run: Run, there: set[int], now: datetime, found: Counter[str]
 ) -> None:
-    after, before = now - WINDOW + SETTLED, now - SETTLED
+    after, before = now - RECORDINGS_WINDOW + SETTLED, now - SETTLED
 
     async def report(stored: Stored) -> None:
         visit = stored.visit

@@ -4,10 +4,9 @@ It is the only recovery mechanism. A visit whose webhook, task or worker was los
 its status determines the next step.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from lumimd.coordination.admission.admit import LOOK_AGAIN
 from lumimd.domain import events as e
 from lumimd.domain.commit import Stored
 from lumimd.domain.visit import ProcessingStatus, Stage, Visit
@@ -17,8 +16,10 @@ from lumimd.pipeline.rounds import Run
 from lumimd.pipeline.save import save_event
 from lumimd.pipeline.services import Services
 from lumimd.pipeline.switches import refusal, waits_for_switch
+from lumimd.policies.admission import QUEUE_CHECK
 from lumimd.policies.deployment_faults import is_fault, since_fault
 from lumimd.policies.due import Need, need
+from lumimd.policies.time_budgets import DUE_VISITS, RECOVERY_RUN
 from lumimd.policies.waiting import GIVE_UP_AFTER, held_until, lacks_provisional
 from lumimd.ports.paging import pages
 from lumimd.telemetry import logs, metrics
@@ -26,12 +27,6 @@ from lumimd.telemetry import logs, metrics
 BATCH: Final = 300
 AT_ONCE: Final = 50
 """Visits at work concurrently in one invocation; far below the provider's request limit."""
-
-DUE_WITHIN: Final = timedelta(minutes=2)
-"""Time budget of the due visits; the fair queue and the deletions follow."""
-
-WITHIN: Final = timedelta(minutes=4)
-"""Time budget of a run. Its function is stopped after five minutes."""
 
 
 def _is_due(services: Services, visit: Visit) -> bool:
@@ -59,7 +54,7 @@ async def wake_due(services: Services) -> int:
     """
     now = services.clock.now()
     tick = metrics.Tick(now)
-    run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=now + WITHIN)
+    run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=now + RECOVERY_RUN)
     suspects: list[Stored] = []
 
     async def wake_one(stored: Stored) -> None:
@@ -77,7 +72,7 @@ async def wake_due(services: Services) -> int:
             others = [stored for stored in page.items if not _may_have_killed(stored.visit, now)]
             suspects.extend(each for each in page.items if _may_have_killed(each.visit, now))
             await run.at_once(others, wake_one)
-            if page.cursor is not None and services.clock.now() >= now + DUE_WITHIN:
+            if page.cursor is not None and services.clock.now() >= now + DUE_VISITS:
                 run.is_out_of_time = True
                 return
 
@@ -129,7 +124,7 @@ async def _event_of(services: Services, visit: Visit, needed: Need) -> e.Event |
             return e.VisitExpired(visit.attempt)
         case Need.STAY_IN_LINE:
             # Admission calls the visit; this check is a safety net.
-            until = services.clock.now() + LOOK_AGAIN
+            until = services.clock.now() + QUEUE_CHECK
             return e.SubmissionQueued(visit.attempt, visit.turn, until, had_lease=False)
         case Need.SUBMIT:
             return await _longer_hold(services, visit, Stage.SUBMISSION, e.SubmissionHeld)

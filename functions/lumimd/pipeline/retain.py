@@ -16,7 +16,7 @@ of time logs that, and the next hour's run continues.
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from lumimd.domain import events as e
@@ -31,6 +31,7 @@ from lumimd.pipeline.reconcile import AT_HOUR, reconcile
 from lumimd.pipeline.rounds import Run, each_for_itself
 from lumimd.pipeline.save import save_event
 from lumimd.pipeline.services import Services
+from lumimd.policies.time_budgets import RETENTION_RUN
 from lumimd.ports.paging import Cursor, Page
 from lumimd.telemetry import logs
 
@@ -40,8 +41,6 @@ PAGE: Final = 300
 AT_ONCE: Final = 32
 """Visits at work concurrently; each waits for the bucket and the store."""
 
-WITHIN: Final = timedelta(minutes=13)
-"""Time budget of a run. Its function is stopped after fifteen minutes."""
 
 Ask = Callable[[datetime, int, Cursor | None], Awaitable[Page[Stored]]]
 Deal = Callable[[Services, Stored], Awaitable[bool]]
@@ -54,7 +53,7 @@ async def hourly(services: Services) -> None:
         Transient: a dependency is not available; the next hour's run tries again.
         ExceptionGroup: the errors of single visits.
     """
-    ends_at = services.clock.now() + WITHIN
+    ends_at = services.clock.now() + RETENTION_RUN
     works: list[Callable[[], Awaitable[object]]] = [lambda: enforce(services, ends_at)]
     if services.clock.now().hour == AT_HOUR:
         works.insert(0, lambda: reconcile(services))
@@ -69,7 +68,7 @@ async def enforce(services: Services, ends_at: datetime | None = None) -> dict[s
         ExceptionGroup: the errors of single visits, after all visits.
     """
     now = services.clock.now()
-    run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=ends_at or now + WITHIN)
+    run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=ends_at or now + RETENTION_RUN)
     rules = _rules(services, now)
     done = Counter({rule.name: 0 for rule in rules})
     reading = rules

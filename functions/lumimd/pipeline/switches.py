@@ -11,7 +11,7 @@ A visit whose user is outside of the percentage of `processing` waits as well; o
 any case, since the provider forgets them.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from lumimd.domain import events as e
@@ -21,12 +21,9 @@ from lumimd.domain.visit import ProcessingStatus, Stage, Visit
 from lumimd.pipeline.save import save_event
 from lumimd.pipeline.services import Services
 from lumimd.policies.flags import Switch, share
+from lumimd.policies.waiting import RELEASE_OVER, SWITCH_CHECK
 from lumimd.ports.summarizer import Summarizer
 from lumimd.telemetry import logs
-
-LOOK_AGAIN: Final = timedelta(minutes=4)
-RELEASE_OVER: Final = timedelta(minutes=2)
-"""Visits that waited come back spread over this time, not all in the same minute."""
 
 _HELD: Final = {
     ProcessingStatus.PENDING: e.SubmissionHeld,
@@ -105,4 +102,4 @@ def _refuse_if_off(services: Services, is_on: bool) -> None:
 
 
 def _look_again_at(visit: Visit, now: datetime) -> datetime:
-    return now + LOOK_AGAIN + share("look again", visit.visit_id) * RELEASE_OVER
+    return now + SWITCH_CHECK + share("look again", visit.visit_id) * RELEASE_OVER

@@ -57,3 +57,7 @@ def _stage_began_at(visit: Visit) -> datetime:
     job = visit.transcription
     began_at = max(began_at, job.completed_at or job.submitted_at) if job else began_at
     return since_fault(visit, began_at)
+
+
+RETRY_GAP: Final = timedelta(seconds=30)
+"""Between two retries of one visit (S1: a retry within 30 s is refused with the seconds left)."""

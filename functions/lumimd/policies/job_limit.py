@@ -13,6 +13,7 @@ from lumimd.domain.visit import Visit
 from lumimd.policies.deployment_faults import since_fault
 
 MARGIN: Final = timedelta(hours=2)
+"""Time of a job beyond the length of its recording, before it counts as overdue."""
 
 LONGEST: Final = timedelta(hours=12)
 """For ten hours of audio, the most that the provider accepts, and for an unknown length."""

@@ -23,6 +23,7 @@ class LeaseDuration:
 
 
 SUBMISSION: Final = LeaseDuration(work=timedelta(seconds=50))
+"""Time to check a recording, and for one order of at most 30 s."""
 
 SUMMARY: Final = LeaseDuration(work=timedelta(seconds=150))
 """One call of the model may take two minutes. After a crash the poller looks after the visit within

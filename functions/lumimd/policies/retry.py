@@ -45,13 +45,17 @@ class RetryPolicy:
 
 
 STORE: Final = RetryPolicy(attempts=4, timeout_s=10, initial_s=0.1, max_wait_s=2, jitter_s=0.1)
+"""Reads and writes of Firestore."""
 TASKS: Final = RetryPolicy(attempts=3, timeout_s=10, initial_s=0.2, max_wait_s=2, jitter_s=0.2)
+"""Calls to Cloud Tasks."""
 AUDIO: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=0.5, max_wait_s=4, jitter_s=0.5)
+"""Calls to the bucket."""
 MEASURE: Final = RetryPolicy(
     attempts=3, timeout_s=45, initial_s=0.5, max_wait_s=4, jitter_s=0.5, repeats_unanswered=False
 )
 """Includes the wait for a measuring process. The stage counts recordings that crash the process."""
 TRANSCRIPTION: Final = RetryPolicy(attempts=3, timeout_s=30, initial_s=1, max_wait_s=8, jitter_s=1)
+"""Reads of jobs at the provider; they are free."""
 ORDER: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)
 """For paid calls without an idempotency key: one call, then look before the next."""
 LOOK: Final = RetryPolicy(attempts=1, timeout_s=30, initial_s=1, max_wait_s=1, jitter_s=1)

@@ -12,6 +12,7 @@ FIRST: Final = timedelta(seconds=60)
 """Long enough for the provider's list to show an order whose answer was lost."""
 
 LONGEST: Final = timedelta(minutes=10)
+"""Upper bound of the exponential backoff between the tries of a stage."""
 
 MAX_RETRY_AFTER: Final = timedelta(days=1)
 """Upper bound on an honoured Retry-After: no user waits a week for a summary."""
@@ -32,6 +33,7 @@ PROVISIONAL_AFTER: Final = timedelta(minutes=10)
 
 
 GIVE_UP_AFTER: Final = timedelta(days=1)
+"""The time after which a visit stops waiting for a dependency that does not return."""
 
 
 RELEASE_OVER: Final = timedelta(minutes=2)
@@ -83,3 +85,7 @@ def _transcribed_at(visit: Visit) -> datetime:
     assert visit.transcription is not None
     assert visit.transcription.completed_at is not None
     return visit.transcription.completed_at
+
+
+SWITCH_CHECK: Final = timedelta(minutes=4)
+"""Pause of a visit while processing is switched off for it."""

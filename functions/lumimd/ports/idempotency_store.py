@@ -3,17 +3,11 @@
 Pure except for the port: the stored answer, and the lease on an answer in progress.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Protocol
 
 from lumimd.domain.document import Document
-
-KEPT_FOR: Final = timedelta(hours=24)
-"""The time for which a phone may be offline and repeat itself; then the TTL removes the answer."""
-
-WORKED_ON_FOR: Final = timedelta(minutes=2)
-"""Longer than any request takes. After that time the holder is gone, and another may try."""
 
 
 class Answer(Document):

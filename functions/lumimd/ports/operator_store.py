@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -11,12 +11,7 @@ from lumimd.domain.document import Document
 from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import ProcessingStatus, Stage
 from lumimd.domain.visit_line import VisitLine
-
-OVERDUE_AFTER: Final = timedelta(minutes=5)
-"""The scheduler handles a due visit within a minute, so five minutes are no accident."""
-
-QUIET_AFTER: Final = timedelta(minutes=15)
-"""No retry waits longer than ten minutes; a visit unchanged for fifteen is stuck."""
+from lumimd.policies.alerting import QUIET_AFTER, STUCK_AFTER
 
 RUNNING: Final = (
     ProcessingStatus.PENDING,
@@ -186,5 +181,5 @@ def is_stuck(visit: VisitLine, now: datetime) -> bool:
     """Whether the visit is stuck: it should progress and does not."""
     if visit.processing_status.is_terminal or visit.audio is None:
         return False  # terminal, or waiting for its owner
-    overdue = visit.wake_at is not None and visit.wake_at <= now - OVERDUE_AFTER
+    overdue = visit.wake_at is not None and visit.wake_at <= now - STUCK_AFTER
     return overdue or visit.updated_at <= now - QUIET_AFTER

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from lumimd.domain.client_access import ADMIN_CLAIM
 from lumimd.domain.ids import is_user_id
+from lumimd.policies.vendor_timeouts import CLOCK_SKEW_S
 from lumimd.ports.clock import Clock
-
-SKEW_S: Final = 10
-"""The tolerated difference between the clocks of two machines."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def user_of(claims: Mapping[str, Any], clock: Clock) -> User:
     expires_at, user_id = claims.get("exp"), claims.get("sub")
     if not isinstance(expires_at, int | float) or not isinstance(user_id, str):
         raise TokenRefused(TokenFault.INVALID)
-    if expires_at + SKEW_S < clock.now().timestamp():
+    if expires_at + CLOCK_SKEW_S < clock.now().timestamp():
         raise TokenRefused(TokenFault.EXPIRED)
     if not is_user_id(user_id):
         raise TokenRefused(TokenFault.UNUSABLE_USER_ID)

@@ -30,12 +30,10 @@ from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient
 from lumimd.domain.progress import Step, expected_transcription_s
 from lumimd.domain.state_machine import Advance
 from lumimd.domain.visit import ProcessingStatus, Stage, Visit
+from lumimd.policies.alerting import METRIC_OVERDUE_AFTER
 from lumimd.ports.paging import Page
 from lumimd.ports.transcriber import JobGone
 from lumimd.telemetry import logs
-
-OVERDUE_AFTER: Final = timedelta(minutes=15)
-"""A recording of an hour usually takes a few minutes; a longer time deserves a look."""
 
 UP_TO_OWNER: Final = "up_to_owner"
 
@@ -224,7 +222,7 @@ def _is_overdue(visit: Visit, now: datetime) -> bool:
     """A visit that waits for a permit or for a quota does so by design."""
     if visit.timings is None or visit.current_step is Step.QUEUED:
         return False
-    return now - visit.timings.processing_started_at > OVERDUE_AFTER
+    return now - visit.timings.processing_started_at > METRIC_OVERDUE_AFTER
 
 
 def _measure(visit: Visit, line: str, severity: str = "info", **fields: Any) -> None:

@@ -8,15 +8,13 @@
 Counting costs one read a number, however many documents there are (up to a thousand).
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from lumimd.domain.visit import ProcessingStatus
+from lumimd.policies.alerting import UNATTENDED_AFTER
 from lumimd.ports.visit_counts import VisitCounts
 from lumimd.telemetry import logs
-
-UNATTENDED_AFTER: Final = timedelta(hours=1)
-"""A visit that failed this long ago waits for an operator who does not know of it."""
 
 UNFINISHED: Final = (
     ProcessingStatus.PENDING,

@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 
 from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
-from lumimd.coordination.breaker.shared import CACHE_FOR, COMPLAIN_EVERY, STORE_WITHIN_S
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.policies.breaker import State
+from lumimd.policies.keeping import BREAKER_KEPT_FOR, COMPLAIN_EVERY
+from lumimd.policies.time_budgets import BREAKER_STORE_S
 from tests.support.breakers import DEAD, SECOND, Instances, ask, logged, open_, played
 
 FIFTY = 50
@@ -114,7 +115,7 @@ async def test_calls_pass_while_the_store_is_down(shared: Instances, trouble: Ex
     await open_(shared, breaker)
     shared.trouble = trouble
     assert await ask(breaker) == "refused"  # the last read is still valid
-    shared.wait(CACHE_FOR)
+    shared.wait(BREAKER_KEPT_FOR)
     shared.reads = 0
     with logged() as lines:
         for _ in range(10):
@@ -129,7 +130,7 @@ async def test_calls_pass_while_the_store_is_down(shared: Instances, trouble: Ex
     ] * 2  # nor does every failure make a log line
 
     shared.trouble = None
-    shared.wait(CACHE_FOR)
+    shared.wait(BREAKER_KEPT_FOR)
     await ask(breaker, DEAD)
     assert shared.states == [(State.OPEN, 0), (State.HALF_OPEN, 0), (State.OPEN, 0)]
 
@@ -140,7 +141,7 @@ async def test_the_breaker_opens_when_its_store_is_back(shared: Instances) -> No
     for _ in range(10):
         assert await ask(breaker, DEAD) == "Transient"
     shared.trouble = None
-    shared.wait(CACHE_FOR)
+    shared.wait(BREAKER_KEPT_FOR)
     assert await ask(breaker, DEAD) == "refused"
     assert await ask(breaker, DEAD) == "refused"
 
@@ -151,9 +152,9 @@ def test_a_slow_store_delays_a_call_by_at_most_a_second() -> None:
         began_at = shared.clock.now()
         ended = await asyncio.gather(*(ask(breaker) for _ in range(100)))
         assert ended == ["answered"] * 100
-        assert shared.clock.now() - began_at == timedelta(seconds=STORE_WITHIN_S)
+        assert shared.clock.now() - began_at == timedelta(seconds=BREAKER_STORE_S)
         assert await ask(breaker) == "answered"
-        assert shared.clock.now() - began_at == timedelta(seconds=STORE_WITHIN_S)
+        assert shared.clock.now() - began_at == timedelta(seconds=BREAKER_STORE_S)
 
     played(scene, delay_s=30)
 
@@ -170,7 +171,7 @@ def test_a_cancelled_probe_is_given_up_within_a_second() -> None:
         probe.cancel()
         with pytest.raises(asyncio.CancelledError):
             await probe
-        assert shared.clock.now() - began_at <= timedelta(seconds=STORE_WITHIN_S)
+        assert shared.clock.now() - began_at <= timedelta(seconds=BREAKER_STORE_S)
 
     played(scene)
 
@@ -181,7 +182,7 @@ async def test_a_probe_reports_although_the_store_was_down_meanwhile(shared: Ins
     shared.wait(60 * SECOND)
     async with breaker.admitted():
         shared.trouble = Transient(ErrorCode.INTERNAL_ERROR)
-        shared.wait(CACHE_FOR)
+        shared.wait(BREAKER_KEPT_FOR)
         await ask(breaker)
         shared.trouble = None
     assert shared.states[-1] == (State.HALF_OPEN, 1)

@@ -8,9 +8,9 @@ import pytest
 from lumimd.adapters.memory import MemoryTranscriber
 from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
 from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
-from lumimd.coordination.breaker.shared import CACHE_FOR
 from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient, Unanswered
 from lumimd.policies.breaker import MODEL, TRANSCRIPTION, WHILE_PROBED, BreakerPolicy, Reason, State
+from lumimd.policies.keeping import BREAKER_KEPT_FOR
 from lumimd.ports.transcriber import JobGone
 from tests.support.breakers import CODE, DEAD, SECOND, Instances, ask, logged, open_
 from tests.support.services import CountingSummarizer, transcript, upload
@@ -313,7 +313,7 @@ async def test_a_closed_breaker_reads_every_five_seconds_and_writes_nothing(
     for _ in range(600):
         await asyncio.gather(*(ask(breaker) for _ in range(20)))
         shared.wait(SECOND / 10)
-    assert shared.reads == 60 * SECOND / CACHE_FOR
+    assert shared.reads == 60 * SECOND / BREAKER_KEPT_FOR
     assert not shared.written
 
 

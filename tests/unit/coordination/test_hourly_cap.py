@@ -10,15 +10,10 @@ from hypothesis import strategies as st
 
 from lumimd.adapters.memory import ManualClock
 from lumimd.coordination.admission import admit
-from lumimd.coordination.admission.hourly_cap import (
-    COUNTED_FOR,
-    USER_SHARE,
-    HourlyCap,
-    Orders,
-    Room,
-)
+from lumimd.coordination.admission.hourly_cap import USER_SHARE, HourlyCap, Orders, Room
 from lumimd.domain.progress import Step
 from lumimd.domain.visit import ProcessingStatus
+from lumimd.policies.admission import COUNTED_FOR
 from lumimd.policies.flags import Flags, OrderCap
 from lumimd.policies.lease import LEASE_GRACE, SUBMISSION
 from tests.support.examples import examples

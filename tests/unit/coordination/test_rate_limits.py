@@ -8,12 +8,13 @@ from itertools import count
 import pytest
 
 from lumimd.adapters.memory import ManualClock
-from lumimd.coordination.rate_limits import WITHIN_S, Limits, TooMany
+from lumimd.coordination.rate_limits import Limits, TooMany
 from lumimd.coordination.shared_document import Contended
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import ErrorCode, TimedOut, Transient
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.policies.tiers import Limited, OfAllUsers, Tier
+from lumimd.policies.time_budgets import RATE_LIMIT_STORE_S
 from lumimd.policies.token_bucket import Bucket, Policy
 from tests.support.services import START
 from tests.support.shared_documents import Troubled
@@ -157,7 +158,7 @@ def test_a_store_that_does_not_answer_is_abandoned_after_the_timeout() -> None:
         return asyncio.get_running_loop().time()
 
     loop = jumping_loop()
-    assert loop.run_until_complete(scene()) == WITHIN_S
+    assert loop.run_until_complete(scene()) == RATE_LIMIT_STORE_S
     loop.close()
 
 

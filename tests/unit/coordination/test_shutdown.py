@@ -20,7 +20,7 @@ SOON = timedelta(minutes=3)
 
 @pytest.fixture(autouse=True)
 def _no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutdown, "GRACE_S", 0.0)
+    monkeypatch.setattr(shutdown, "SHUTDOWN_GRACE_S", 0.0)
 
 
 class Unanswered:
@@ -88,7 +88,7 @@ async def test_work_that_begins_during_the_shutdown_is_cancelled_too() -> None:
 
 
 async def test_the_shutdown_never_extends_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutdown, "GRACE_S", 3600.0)
+    monkeypatch.setattr(shutdown, "SHUTDOWN_GRACE_S", 3600.0)
     ending = shutdown.GracefulShutdown()
     ending.begin()
     with pytest.raises(TimeoutError):

@@ -23,6 +23,7 @@ from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import Ledger, Status, Transcription, Visit
 from lumimd.pipeline import accept, collect, commands, reconcile, recover
 from lumimd.pipeline.analysis.visit_summary import ASKS
+from lumimd.policies import reconciliation
 from lumimd.policies.deployment import Policy
 from lumimd.ports.transcriber import Failed, Transcribed
 from tests.support.services import START, MemoryServices, another, tone, transcribed, transcript
@@ -232,9 +233,9 @@ async def visit_ended_before_its_job(services: MemoryServices, how: str) -> None
 @pytest.mark.parametrize(
     ("how", "kept_for"),
     [
-        ("cancelled", reconcile.SETTLED),
-        ("expired", reconcile.SETTLED),
-        ("failed", reconcile.KEPT_FOR_RETRY),
+        ("cancelled", reconciliation.SETTLED),
+        ("expired", reconciliation.SETTLED),
+        ("failed", reconciliation.KEPT_FOR_RETRY),
     ],
 )
 async def test_a_job_that_ends_after_its_visit_is_charged_and_then_deleted(
@@ -256,7 +257,7 @@ async def test_a_retry_within_a_day_adopts_the_job_and_pays_nothing(
     services: MemoryServices,
 ) -> None:
     await visit_ended_before_its_job(services, "failed")
-    services.clock.advance(reconcile.KEPT_FOR_RETRY - HOUR)
+    services.clock.advance(reconciliation.KEPT_FOR_RETRY - HOUR)
     await reconcile.reconcile(services)
     await commands.retry(services, "visit-1")
     for _ in range(3):
@@ -272,7 +273,7 @@ async def test_a_retry_before_the_cost_is_noted_keeps_the_job(
     services: MemoryServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await visit_ended_before_its_job(services, "failed")
-    services.clock.advance(reconcile.KEPT_FOR_RETRY)
+    services.clock.advance(reconciliation.KEPT_FOR_RETRY)
     fetch = services.transcriber.fetch
 
     async def meanwhile(transcript_id: str) -> object:
@@ -288,8 +289,8 @@ async def test_a_retry_before_the_cost_is_noted_keeps_the_job(
 def test_reconciliation_reads_the_list_as_far_back_as_a_visit_may_wait_for_a_job() -> None:
     """Given up after a day, kept for a retry, and one nightly run that fails."""
     night = timedelta(days=1)
-    longest = timedelta(days=1) + reconcile.KEPT_FOR_RETRY + 2 * night
-    assert longest <= reconcile.JOBS_WINDOW
+    longest = timedelta(days=1) + reconciliation.KEPT_FOR_RETRY + 2 * night
+    assert longest <= reconciliation.JOBS_WINDOW
 
 
 def test_a_job_that_was_counted_without_its_id_stays_counted_when_others_have_theirs() -> None:

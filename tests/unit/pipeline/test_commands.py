@@ -12,6 +12,7 @@ from lumimd.domain.errors import ErrorCode, Permanent, RefusalCode, Refused
 from lumimd.domain.state_machine import advance
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline import accept, commands, recover
+from lumimd.policies import due
 from lumimd.policies.deployment import Policy
 from tests.support.services import START, MemoryServices, NothingToSay, transcribed, upload
 from tests.support.visits import run_tasks, visit_of
@@ -217,7 +218,7 @@ async def test_only_retries_increase_the_retry_count(services: MemoryServices) -
     await commands.retry(services, "visit-1")
     await run_tasks(services)
     assert (await visit_of(services)).retry_count == 1
-    services.clock.advance(commands.RETRY_GAP)
+    services.clock.advance(due.RETRY_GAP)
     await commands.regenerate(services, "visit-1")
     await run_tasks(services)
     await accept.accept(services, services.upload(generation=2))

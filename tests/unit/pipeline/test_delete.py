@@ -9,8 +9,8 @@ from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import RefusalCode
 from lumimd.domain.visit import Deletion, ProcessingStatus
 from lumimd.pipeline import accept, collect, commands, recover
-from lumimd.pipeline.delete import SETTLED_AFTER
 from lumimd.pipeline.erase import note_erasure
+from lumimd.policies.deletion import SETTLED_AFTER
 from lumimd.policies.lease import SUBMISSION
 from lumimd.ports.transcriber import Transcribed
 from tests.support.services import MemoryServices, transcript

@@ -10,8 +10,9 @@ from lumimd.domain.commit import Commit
 from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.domain.visit import Deletion, Visit
 from lumimd.pipeline import recover
-from lumimd.pipeline.delete import AGAIN_AFTER, SETTLED_AFTER
-from lumimd.pipeline.erase import LEFT_TO_THE_REQUEST, Erasure, erase, erasure_of, note_erasure
+from lumimd.pipeline.erase import Erasure, erase, erasure_of, note_erasure
+from lumimd.policies.deletion import SETTLED_AFTER, SWEEP_AGAIN_AFTER
+from lumimd.policies.time_budgets import ERASURE_REQUEST
 from lumimd.telemetry import logs
 from tests.contract.test_visit_store import action
 from tests.support.services import MemoryServices
@@ -102,7 +103,7 @@ async def test_the_poller_deletes_the_visits_that_a_request_had_no_time_for(
 async def test_the_poller_completes_a_dead_request(monkeypatch: pytest.MonkeyPatch) -> None:
     services = await services_with(20)
     await note_erasure(services, "u1")  # then the request crashes
-    services.clock.advance(LEFT_TO_THE_REQUEST - SECOND)
+    services.clock.advance(ERASURE_REQUEST - SECOND)
     await recover.wake_due(services)
     assert len(visits(services)) == 20, "the request may still run"
     await minutes(services, 1)
@@ -145,7 +146,7 @@ async def test_a_failed_deletion_is_retried_and_stops_no_other(
         assert not done.is_complete
         assert visits(services) == ["v7"]
         assert (await receipt(services)).completed_at is None
-    await minutes(services, int(AGAIN_AFTER / timedelta(minutes=1)))
+    await minutes(services, int(SWEEP_AGAIN_AFTER / timedelta(minutes=1)))
     assert visits(services) == []
     assert (await receipt(services)).completed_at
 

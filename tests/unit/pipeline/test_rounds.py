@@ -12,6 +12,7 @@ import pytest
 from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.domain.visit import Status
 from lumimd.pipeline import accept, collect, commands, delete, reconcile, recover, retain
+from lumimd.policies import time_budgets
 from lumimd.policies.deployment import Policy
 from lumimd.policies.permits import Cap
 from lumimd.ports.transcriber import Transcribed
@@ -256,7 +257,10 @@ async def test_an_overloaded_minutely_run_ends_in_time_and_the_next_one_continue
 
 @pytest.mark.parametrize(
     ("function", "within"),
-    [("wake_due_visits", recover.WITHIN), ("enforce_retention", retain.WITHIN)],
+    [
+        ("wake_due_visits", time_budgets.RECOVERY_RUN),
+        ("enforce_retention", time_budgets.RETENTION_RUN),
+    ],
 )
 def test_a_run_ends_a_minute_before_its_function_is_stopped(
     function: str, within: timedelta
@@ -265,4 +269,4 @@ def test_a_run_ends_a_minute_before_its_function_is_stopped(
 
 
 def test_reconciliation_leaves_time_for_the_retention() -> None:
-    assert reconcile.WITHIN + 5 * MINUTE <= retain.WITHIN
+    assert time_budgets.RECONCILIATION_RUN + 5 * MINUTE <= time_budgets.RETENTION_RUN

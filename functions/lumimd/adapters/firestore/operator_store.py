@@ -25,10 +25,9 @@ from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.document import Document
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.domain.visit_line import VisitLine
+from lumimd.policies.alerting import QUIET_AFTER, STUCK_AFTER
 from lumimd.ports.operator_store import (
     COMPLETED_FIELDS,
-    OVERDUE_AFTER,
-    QUIET_AFTER,
     RUNNING,
     AuditEntry,
     AuditFilter,
@@ -76,7 +75,7 @@ class FirestoreOperatorStore:
         There are few overdue visits. Many visits that are unchanged for long may wait for their
         recording; the query reads them page by page and skips them.
         """
-        overdue = _where(self._visits(), ("wakeAt", "<=", now - OVERDUE_AFTER))
+        overdue = _where(self._visits(), ("wakeAt", "<=", now - STUCK_AFTER))
         quiet = _where(
             self._visits(),
             ("processingStatus", "in", RUNNING),

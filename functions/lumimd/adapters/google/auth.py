@@ -7,8 +7,9 @@ import firebase_admin  # type: ignore[import-untyped]
 from firebase_admin import auth, exceptions
 
 from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.policies.vendor_timeouts import CLOCK_SKEW_S
 from lumimd.ports.clock import Clock
-from lumimd.ports.tokens import SKEW_S, TokenFault, TokenRefused, User, user_of
+from lumimd.ports.tokens import TokenFault, TokenRefused, User, user_of
 
 _REFUSALS: Final = (
     (auth.ExpiredIdTokenError, TokenFault.EXPIRED),
@@ -38,7 +39,7 @@ class FirebaseTokens:
     def _claims(self, token: str) -> dict[str, Any]:
         try:
             claims: dict[str, Any] = auth.verify_id_token(
-                token, app=self._app, check_revoked=True, clock_skew_seconds=SKEW_S
+                token, app=self._app, check_revoked=True, clock_skew_seconds=CLOCK_SKEW_S
             )
             return claims
         except ValueError as error:

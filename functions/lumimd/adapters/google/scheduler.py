@@ -12,11 +12,11 @@ from google.cloud.scheduler_v1.services.cloud_scheduler.transports import (
 
 from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.policies.vendor_timeouts import SCHEDULE_CALL_S
 from lumimd.ports.service_controls import RunState, ScheduleState
 
 T = TypeVar("T")
 
-TIMEOUT_S: Final = 10.0
 
 _STATES: Final = {"ENABLED": RunState.RUNNING, "PAUSED": RunState.PAUSED}
 
@@ -31,7 +31,7 @@ class CloudSchedules:
     async def all(self) -> Sequence[ScheduleState]:
         """Every scheduled call, by name."""
         found = await _called(
-            self._client.list_jobs(parent=self._location, retry=None, timeout=TIMEOUT_S)
+            self._client.list_jobs(parent=self._location, retry=None, timeout=SCHEDULE_CALL_S)
         )
         return sorted([_state(job) async for job in found], key=lambda each: each.name)
 
@@ -54,7 +54,7 @@ class CloudSchedules:
             return _state(await _called(self._client.get_job(**self._asked(name))))
 
     def _asked(self, name: str) -> dict[str, Any]:
-        return {"name": f"{self._location}/jobs/{name}", "retry": None, "timeout": TIMEOUT_S}
+        return {"name": f"{self._location}/jobs/{name}", "retry": None, "timeout": SCHEDULE_CALL_S}
 
 
 def client(emulator_host: str | None) -> scheduler_v1.CloudSchedulerAsyncClient:

@@ -8,6 +8,7 @@ from google.cloud import tasks_v2
 
 from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.policies.vendor_timeouts import QUEUE_CALL_S
 from lumimd.ports.service_controls import QueueState, RunState
 
 T = TypeVar("T")
@@ -15,7 +16,6 @@ T = TypeVar("T")
 COUNTED: Final = 1000
 """The API has no counter, so the adapter lists at most one page of tasks per queue."""
 
-TIMEOUT_S: Final = 10.0
 
 _STATES: Final = {
     "RUNNING": RunState.RUNNING,
@@ -34,7 +34,7 @@ class CloudTasksQueues:
     async def all(self) -> Sequence[QueueState]:
         """Every queue, by name. One call, and one more per queue."""
         found = await _called(
-            self._client.list_queues(parent=self._location, retry=None, timeout=TIMEOUT_S)
+            self._client.list_queues(parent=self._location, retry=None, timeout=QUEUE_CALL_S)
         )
         queues = [queue async for queue in found]
         return sorted([await self._state(queue) for queue in queues], key=lambda each: each.name)
@@ -43,19 +43,21 @@ class CloudTasksQueues:
         """Hand out no more tasks."""
         path = f"{self._location}/queues/{name}"
         return await self._state(
-            await _called(self._client.pause_queue(name=path, retry=None, timeout=TIMEOUT_S))
+            await _called(self._client.pause_queue(name=path, retry=None, timeout=QUEUE_CALL_S))
         )
 
     async def resume(self, name: str) -> QueueState:
         """Hand out tasks again."""
         path = f"{self._location}/queues/{name}"
         return await self._state(
-            await _called(self._client.resume_queue(name=path, retry=None, timeout=TIMEOUT_S))
+            await _called(self._client.resume_queue(name=path, retry=None, timeout=QUEUE_CALL_S))
         )
 
     async def _state(self, queue: Any) -> QueueState:
         asked = tasks_v2.ListTasksRequest(parent=queue.name, page_size=COUNTED)
-        pager = await _called(self._client.list_tasks(request=asked, retry=None, timeout=TIMEOUT_S))
+        pager = await _called(
+            self._client.list_tasks(request=asked, retry=None, timeout=QUEUE_CALL_S)
+        )
         page = await anext(aiter(pager.pages))
         created = [task.create_time for task in page.tasks]
         return QueueState(

@@ -1,7 +1,6 @@
 """The task queue on Cloud Tasks: ids only, deterministic names, OIDC."""
 
 import json
-from datetime import timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -13,10 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from lumimd.domain.errors import ErrorCode, Transient
 from lumimd.policies import retry
-
-DISPATCH_DEADLINE: Final = timedelta(minutes=5)
-"""The queue's timeout for an answer; a little longer than the work under one lease."""
-
+from lumimd.policies.vendor_timeouts import DISPATCH_DEADLINE
 
 _TRANSIENT: Final = (api.ServerError, api.TooManyRequests, api.Aborted, api.RetryError)
 

@@ -23,13 +23,12 @@ from lumimd.domain.errors import (
 )
 from lumimd.domain.transcript import Transcript
 from lumimd.policies import retry
+from lumimd.policies.vendor_timeouts import CONNECT_WITHIN_S
 from lumimd.telemetry import logs
 
 MORE_TOKENS: Final = 2
 """Factor of the token budget for the second request after an answer that was cut off."""
 
-CONNECT_WITHIN_S: Final = 10.0
-"""A model thinks for minutes, but a connection takes seconds: fail fast without one."""
 
 INSTRUCTIONS: Final = """\
 You summarize the transcript of a medical visit for the patient and the clinician.

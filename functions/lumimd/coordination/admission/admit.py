@@ -24,8 +24,8 @@ from lumimd.coordination.shared_document import Contended, Shared
 from lumimd.domain.commit import Stored
 from lumimd.domain.errors import Held, Transient
 from lumimd.domain.visit import Visit
+from lumimd.policies.admission import PERMIT_FOR, PROMISED_FOR, QUEUE_CHECK, STORE_PAUSE_S
 from lumimd.policies.flags import share
-from lumimd.policies.job_limit import LONGEST
 from lumimd.policies.priorities import (
     PRIORITY_WIDTH,
     Priority,
@@ -44,17 +44,6 @@ from lumimd.telemetry import logs
 
 LINE: Final = "turns"
 
-HELD_FOR: Final = LONGEST + timedelta(hours=1)
-"""As long as the longest job: a job that was given up earlier may still run, and needs its
-permit."""
-
-PROMISED_FOR: Final = timedelta(minutes=5)
-"""How long a permit is kept for a visit that was called from the queue and does not come."""
-
-LOOK_AGAIN: Final = timedelta(hours=1)
-"""A fallback: the poller serves the queue every minute."""
-
-STORE_PAUSE_S: Final = 30.0
 
 AT_ONCE: Final = 200
 """Visits called in one minute; the rest is called in the next."""
@@ -244,14 +233,14 @@ class Admission:
     async def _may_submit(self, visit: Visit) -> Waits | None:
         now, priority = self._clock.now(), priority_of(visit)
         goes_first = await self._has_permit(visit) or await self._none_waits_before(priority)
-        if goes_first and await self._take(visit, priority, HELD_FOR):
+        if goes_first and await self._take(visit, priority, PERMIT_FOR):
             if await self._within_the_cap(visit):
                 return None
             await self.semaphore.release(holder_of(visit))
         turn = await draw_turn(
             self._turn_counters, await self._line(), visit.user_id, priority, now
         )
-        return Waits(turn, now + LOOK_AGAIN)
+        return Waits(turn, now + QUEUE_CHECK)
 
     async def _within_the_cap(self, visit: Visit) -> bool:
         assert visit.lease is not None

@@ -8,14 +8,11 @@ The visits of a user take consecutive turns, in parallel with all other users, s
 of turns is a round robin. A new user begins at the virtual time, beside the next visits of others.
 """
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
+from lumimd.policies.admission import FLOW_KEPT_FOR
 from lumimd.policies.priorities import Priority, QueueState
 from lumimd.ports.turn_counters import TurnCounters
-
-REMEMBERED_FOR: Final = timedelta(days=2)
-"""A flow whose last turn is older has no visit in the queue; it may begin anew."""
 
 
 async def draw_turn(
@@ -27,5 +24,5 @@ async def draw_turn(
         Transient: the store is not available.
     """
     return await turn_counters.draw(
-        user_id, priority, line.virtual_time(priority), now + REMEMBERED_FOR
+        user_id, priority, line.virtual_time(priority), now + FLOW_KEPT_FOR
     )

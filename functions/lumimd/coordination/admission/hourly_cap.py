@@ -8,12 +8,13 @@ its room, so all shards together never exceed the cap. Without a cap nothing is 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from zlib import crc32
 
 from lumimd.coordination.shared_document import Shared
 from lumimd.domain.document import Document
+from lumimd.policies.admission import COUNTED_FOR
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.ports.clock import Clock
 from lumimd.ports.flags import FlagReader
@@ -26,9 +27,6 @@ SHARD: Final = 100
 
 USER_SHARE: Final = 4
 """A user has at most one in this many orders of the cap, and at least one order."""
-
-COUNTED_FOR: Final = timedelta(hours=1, minutes=2)
-"""An hour plus one lease: an order arrives at most one lease after it was noted."""
 
 
 class Noted(Document):

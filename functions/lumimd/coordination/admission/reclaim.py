@@ -6,25 +6,19 @@ expired), the provider is asked whether any job for the visit still runs.
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
 from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.domain.errors import Transient
 from lumimd.domain.visit import ProcessingStatus, Status, Visit
+from lumimd.policies.admission import ATTEMPT_SETTLED, RECLAIM_AFTER
 from lumimd.policies.permits import Permit
 from lumimd.ports.clock import Clock
 from lumimd.ports.transcriber import JobGone, Running, Transcriber
 from lumimd.ports.visit_store import VisitStore
 from lumimd.telemetry import logs
-
-OLD: Final = timedelta(minutes=10)
-"""Most jobs have ended by then, so an older permit is worth a look."""
-
-SETTLED: Final = timedelta(minutes=5)
-"""After that, a worker that was about to order for an earlier attempt has stopped for certain, and
-the provider's list, which lags, shows its orders."""
 
 LOOKS_AT_ONCE: Final = 20
 
@@ -70,7 +64,7 @@ def _is_settled(visit: Visit, now: datetime) -> bool:
     times = visit.timings
     if times is None:
         return False
-    return now - (times.processing_completed_at or times.processing_started_at) > SETTLED
+    return now - (times.processing_completed_at or times.processing_started_at) > ATTEMPT_SETTLED
 
 
 async def reclaim(jobs: Jobs, semaphore: Semaphore) -> int:
@@ -97,7 +91,7 @@ async def reclaim(jobs: Jobs, semaphore: Semaphore) -> int:
                 return False
         return found is Fate.ENDED
 
-    old = [permit for permit in await semaphore.holders() if now - permit.since > OLD]
+    old = [permit for permit in await semaphore.holders() if now - permit.since > RECLAIM_AFTER]
     count = sum(await asyncio.gather(*(freed(permit) for permit in old)))
     if count:
         logs.event("places_found", "warning", count=count)

@@ -2,22 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from lumimd.domain.commit import Conflict
 from lumimd.policies.breaker import Breaker, State
+from lumimd.policies.keeping import BREAKER_KEPT_FOR, COMPLAIN_EVERY
+from lumimd.policies.time_budgets import BREAKER_STORE_S
 from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.clock import Clock
 from lumimd.telemetry import logs
-
-CACHE_FOR: Final = timedelta(seconds=5)
-"""How long an instance relies on its last read, and leaves a failed store alone."""
-
-STORE_WITHIN_S: Final = 1.0
-"""The most time that the breaker's store may cost a call, once before it and once after it."""
-
-COMPLAIN_EVERY: Final = timedelta(minutes=1)
 
 CONFLICTS: Final = 3
 """A caller that loses a race reads again and nearly always finds nothing left to do."""
@@ -57,11 +51,11 @@ class SharedBreaker:
     async def become(self, change: Callable[[Breaker], Breaker]) -> Breaker | None:
         """The breaker after `change`, stored; None when its store is down or slow."""
         try:
-            async with asyncio.timeout(STORE_WITHIN_S), self._one_at_a_time:
+            async with asyncio.timeout(BREAKER_STORE_S), self._one_at_a_time:
                 return await self._changed(change)
         except Exception as error:  # No failure of the breaker's store may stop a call.
             now = self._clock.now()
-            self.known, self._look_at = None, now + CACHE_FOR
+            self.known, self._look_at = None, now + BREAKER_KEPT_FOR
             if now >= self._complain_at:
                 self._complain_at = now + COMPLAIN_EVERY
                 logs.failure("breaker_store_failed", error, dependency=self._name)
@@ -98,7 +92,7 @@ class SharedBreaker:
 
     def _keep(self, breaker: Breaker, version: object | None) -> None:
         self.known, self._version = breaker, version
-        self._look_at = self._clock.now() + CACHE_FOR
+        self._look_at = self._clock.now() + BREAKER_KEPT_FOR
 
 
 def _announce(before: Breaker, after: Breaker) -> None:
