@@ -19,7 +19,8 @@ from infra.local.supervision.ports import free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok
 from lumimd.adapters.memory import ManualClock
-from lumimd.coordination.admission.semaphore import COLLECTION, Semaphore
+from lumimd.coordination.admission.semaphore import Semaphore
+from lumimd.domain.paths import PERMITS
 from lumimd.policies.permits import Cap, Shard
 from lumimd.policies.priorities import Priority
 from tests.support.servers import running
@@ -54,7 +55,7 @@ async def takes_per_second(cap: int) -> tuple[float, int]:
     from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    documents = FirestoreSharedDocuments(client, COLLECTION, Shard)
+    documents = FirestoreSharedDocuments(client, PERMITS, Shard)
 
     async def taker(name: int) -> int:
         semaphore = Semaphore(documents, Cap.of(cap), ManualClock(START))

@@ -9,7 +9,8 @@ import pytest
 from lumimd.adapters.memory import ManualClock
 from lumimd.coordination.flags import SharedFlags
 from lumimd.domain.errors import ErrorCode, Transient
-from lumimd.policies.flags import COLLECTION, KEY, Flags, Setting, Switch
+from lumimd.domain.paths import OPS
+from lumimd.policies.flags import KEY, Flags, Setting, Switch
 from lumimd.policies.keeping import FLAGS_KEPT_FOR
 from lumimd.ports.shared_documents import SharedDocuments
 from tests.support.services import START
@@ -20,7 +21,7 @@ OFF = Flags(processing=Setting(on=False, percent=12.5))
 
 @pytest.fixture(params=MEMORY_AND_FIRESTORE)
 def documents(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Flags]]:
-    with documents_of(Flags, COLLECTION, request) as documents:
+    with documents_of(Flags, OPS, request) as documents:
         yield documents
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from lumimd.adapters.memory import ManualClock
 from lumimd.coordination import rate_limits
-from lumimd.coordination.rate_limits import COLLECTION, Limits, TooMany
+from lumimd.coordination.rate_limits import Limits, TooMany
+from lumimd.domain.paths import RATE_LIMITS
 from lumimd.policies.tiers import Limited, OfAllUsers, Tier
 from lumimd.policies.token_bucket import Bucket, Policy
 
@@ -35,7 +36,7 @@ async def _calls(project: str, burst: int, together: bool) -> list[str]:
     policy = Policy(tokens=10, per=timedelta(minutes=1), burst=burst)
     many = Policy(tokens=10, per=timedelta(minutes=1), burst=1_000)
     limits = Limits(
-        FirestoreSharedDocuments(client, COLLECTION, Bucket),
+        FirestoreSharedDocuments(client, RATE_LIMITS, Bucket),
         ManualClock(NOW),
         lambda: uuid.uuid4().hex,
         {Limited.EXPENSIVE: {Tier.FREE: many if together else policy}},

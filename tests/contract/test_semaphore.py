@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from lumimd.adapters.memory import ManualClock
-from lumimd.coordination.admission.semaphore import COLLECTION, Semaphore
+from lumimd.coordination.admission.semaphore import Semaphore
+from lumimd.domain.paths import PERMITS
 from lumimd.policies.permits import Cap, Shard
 from lumimd.policies.priorities import Priority
 from lumimd.ports.shared_documents import SharedDocuments
@@ -26,7 +27,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture(params=MEMORY_AND_FIRESTORE)
 def shards(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Shard]]:
-    with documents_of(Shard, COLLECTION, request) as documents:
+    with documents_of(Shard, PERMITS, request) as documents:
         yield documents
 
 

@@ -3,21 +3,14 @@
 import re
 from pathlib import Path
 
+from lumimd.domain import paths
+
 ROOT = Path(__file__).parents[2]
 
 
 def stored_in() -> set[str]:
-    """The collections that the product names, and the names of its subcollections."""
-    places = set()
-    for path in (ROOT / "functions/lumimd/adapters/firestore").glob("*.py"):
-        source = path.read_text()
-        named = re.findall(r'(?:collection|document)\(f?"([^"]+)"', source)
-        named += re.findall(r'(?:COLLECTION|AUDIT)\w*: Final = "([^"]+)"', source)
-        for name in named:
-            top, *below = re.sub(r"\{[^}]*\}", "*", name).split("/")
-            places.add(top)
-            places |= {each for each in below if each.isalpha()} if top == "visits" else set()
-    return {place for place in places if place.isalpha()}
+    """The names of all collections."""
+    return {value.split("/")[0] for name, value in vars(paths).items() if name.isupper()}
 
 
 def test_every_collection_is_on_the_page() -> None:

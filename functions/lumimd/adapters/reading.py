@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from lumimd.domain.document import Document
 from lumimd.domain.errors import UnreadableDocument
+from lumimd.domain.paths import USERS
 from lumimd.domain.profile import Profile
 from lumimd.telemetry import logs
 
@@ -62,7 +63,7 @@ def profile_of(user_id: str, stored: object) -> Profile:
     """
     fields = stored if isinstance(stored, dict) else {}
     try:
-        return read(Profile, "users", user_id, {**fields, "userId": user_id})
+        return read(Profile, USERS, user_id, {**fields, "userId": user_id})
     except UnreadableDocument:
         tier = fields.get("tier")
         return Profile(user_id=user_id, tier=tier if isinstance(tier, str) else None)
@@ -70,7 +71,7 @@ def profile_of(user_id: str, stored: object) -> Profile:
 
 def _name(collection: str, document_id: str, error: Exception) -> None:
     # A user's id may be an e-mail address, and the receipt of a deleted account contains that id.
-    names_a_user = collection == "users" or document_id.startswith("~")
+    names_a_user = collection == USERS or document_id.startswith("~")
     logs.event(
         "document_unreadable",
         "error",

@@ -21,9 +21,6 @@ from lumimd.policies.token_bucket import Bucket, Policy, Taken, Usage, full, giv
 from lumimd.ports.clock import Clock
 from lumimd.ports.shared_documents import SharedDocuments
 
-COLLECTION: Final = "ops/limits/buckets"
-
-
 SHOWN: Final = (Limited.EXPENSIVE, Limited.VISITS)
 """The limits in `GET /me/usage`: those that a person plans with."""
 

@@ -5,6 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.paths import (
+    ACTIONS,
+    DEAD_LETTERS,
+    HOLDS,
+    history_path,
+    transcript_path,
+    visit_path,
+)
 from lumimd.domain.transcript import TranscriptPage
 from lumimd.domain.visit import Action, HistoryEntry, Hold, Visit
 
@@ -54,42 +62,40 @@ class Commit:
 
     def writes(self) -> dict[str, dict[str, Any]]:
         """The documents to write, by path; the visit comes first."""
-        visit_path = f"visits/{self.visit.visit_id}"
-        writes = {visit_path: self.visit.to_stored()}
+        writes = {visit_path(self.visit.visit_id): self.visit.to_stored()}
         for entry in self.entries:
-            writes[f"{visit_path}/history/{entry.position:06d}"] = entry.to_stored()
+            writes[f"{history_path(self.visit.visit_id)}/{entry.position:06d}"] = entry.to_stored()
         for page in self.pages or ():
-            writes[_page_path(visit_path, page.page)] = page.to_stored()
+            writes[_page_path(self.visit, page.page)] = page.to_stored()
         for action in self.actions or ():
-            writes[f"actions/{action.action_id}"] = action.to_stored()
+            writes[f"{ACTIONS}/{action.action_id}"] = action.to_stored()
         if self.dead_letter is not None:
             writes[_dead_letter_path(self.visit)] = self.dead_letter.to_stored()
         if self.hold is not None:
-            writes[f"holds/{self.visit.visit_id}"] = self.hold.to_stored()
+            writes[f"{HOLDS}/{self.visit.visit_id}"] = self.hold.to_stored()
         return writes
 
     def versions(self) -> dict[str, object]:
         """The versions that action items must still have, by path."""
-        return {f"actions/{name}": version for name, version in self.action_versions.items()}
+        return {f"{ACTIONS}/{name}": version for name, version in self.action_versions.items()}
 
     def deletes(self) -> list[str]:
         """The paths of documents of an earlier attempt that this one does not have."""
-        visit_path = f"visits/{self.visit.visit_id}"
         obsolete: list[str] = []
         if self.pages is not None:
             numbers = range(len(self.pages), self.stale_pages)
-            obsolete += [_page_path(visit_path, number) for number in numbers]
-        obsolete += [f"actions/{stale}" for stale in self.stale_actions]
+            obsolete += [_page_path(self.visit, number) for number in numbers]
+        obsolete += [f"{ACTIONS}/{stale}" for stale in self.stale_actions]
         if self.no_dead_letter:
             obsolete.append(_dead_letter_path(self.visit))
         if self.no_hold:
-            obsolete.append(f"holds/{self.visit.visit_id}")
+            obsolete.append(f"{HOLDS}/{self.visit.visit_id}")
         return obsolete
 
 
 def _dead_letter_path(visit: Visit) -> str:
-    return f"deadLetters/{visit.visit_id}"
+    return f"{DEAD_LETTERS}/{visit.visit_id}"
 
 
-def _page_path(visit_path: str, number: int) -> str:
-    return f"{visit_path}/transcript/{number:06d}"
+def _page_path(visit: Visit, number: int) -> str:
+    return f"{transcript_path(visit.visit_id)}/{number:06d}"

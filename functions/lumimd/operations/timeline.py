@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Final
 
 from lumimd.domain.document import Document
+from lumimd.domain.paths import transcript_path, visit_path
 from lumimd.domain.visit import HistoryEntry, ProcessingStatus, Stage
 from lumimd.domain.visit_line import VisitLine
 
@@ -145,7 +146,7 @@ def _with_refs(run: StageRun, visit: VisitLine) -> StageRun:
     audio, job = visit.audio, visit.transcription
     recording = f"{audio.url}#{audio.generation}" if audio else None
     ordered = f"{job.provider}/{job.transcript_id}" if job else None
-    pages = f"visits/{visit.visit_id}/transcript" if job and job.completed_at else None
+    pages = transcript_path(visit.visit_id) if job and job.completed_at else None
     done = run.outcome is RunOutcome.DONE
     match run.stage:
         case Stage.SUBMISSION:
@@ -153,7 +154,7 @@ def _with_refs(run: StageRun, visit: VisitLine) -> StageRun:
         case Stage.TRANSCRIPTION:
             refs = (ordered, recording, pages if done else None)
         case Stage.SUMMARY:
-            refs = (pages, ordered, f"visits/{visit.visit_id}" if done else None)
+            refs = (pages, ordered, visit_path(visit.visit_id) if done else None)
     input_ref, identity, output_ref = refs
     digest = sha256(identity.encode()).hexdigest()[:16] if identity else None
     return run.model_copy(

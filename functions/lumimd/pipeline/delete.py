@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from lumimd.domain.commit import Conflict
 from lumimd.domain.dead_letter import dead_letter_of
 from lumimd.domain.errors import Permanent, RefusalCode, Refused, Transient
+from lumimd.domain.paths import recordings_folder
 from lumimd.domain.visit import Deletion, Visit
 from lumimd.pipeline.compare_and_set import until_saved
 from lumimd.pipeline.legal_hold import erase_recordings
@@ -171,7 +172,7 @@ async def delete_remains(services: Services, visit_id: str, user_id: str) -> boo
     Raises:
         Transient: the store or the bucket is not available.
     """
-    folder = f"visits/{user_id}/{visit_id}/"
+    folder = recordings_folder(user_id, visit_id)
 
     async def attempt() -> bool:
         found = await services.deletions.get(visit_id)
@@ -230,7 +231,7 @@ def _of(services: Services, visit: Visit) -> Deletion:
         settled_at=max(now + SETTLED_AFTER, held_until + LEASE_GRACE),
         wake_at=now,
         bucket=audio.bucket if audio else None,
-        folder=f"visits/{visit.user_id}/{visit.visit_id}/",
+        folder=recordings_folder(visit.user_id, visit.visit_id),
         transcript_ids=tuple(dict.fromkeys(ids)),
         counts={
             "visits": 1,

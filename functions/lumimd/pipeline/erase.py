@@ -11,6 +11,7 @@ from typing import Final
 
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import RefusalCode, Refused, Transient, UnreadableDocument
+from lumimd.domain.paths import user_folder
 from lumimd.domain.visit import Deletion, Visit, receipt_of_everything
 from lumimd.pipeline.compare_and_set import until_saved
 from lumimd.pipeline.delete import begin_deletion, delete_remains, sweep
@@ -56,7 +57,7 @@ async def note_erasure(services: Services, user_id: str) -> None:
         requested_at=now,
         settled_at=now,
         wake_at=now + ERASURE_REQUEST,
-        folder=f"visits/{user_id}/",
+        folder=user_folder(user_id),
     )
 
     async def attempt() -> None:

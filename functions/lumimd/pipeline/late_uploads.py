@@ -3,6 +3,7 @@
 from lumimd.domain.audio import Upload
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.paths import recordings_folder
 from lumimd.domain.visit import Deletion
 from lumimd.pipeline.erase import erasure_of
 from lumimd.pipeline.services import Services
@@ -53,7 +54,7 @@ async def was_erased(services: Services, upload: Upload) -> bool:
         settled_at=now,
         wake_at=now,
         bucket=upload.audio.bucket,
-        folder=f"visits/{upload.user_id}/{upload.visit_id}/",
+        folder=recordings_folder(upload.user_id, upload.visit_id),
     )
     try:
         await services.deletions.create(receipt)

@@ -19,6 +19,7 @@ from lumimd.domain import events as e
 from lumimd.domain.commit import Commit, Stored
 from lumimd.domain.dead_letter import dead_letter_of, works_again
 from lumimd.domain.errors import ErrorCode, RefusalCode, Refused, Transient
+from lumimd.domain.paths import recordings_folder
 from lumimd.domain.state_machine import Advance, advance, audio_event
 from lumimd.domain.visit import Hold, ProcessingStatus, Visit
 from lumimd.pipeline.compare_and_set import until_saved
@@ -125,7 +126,7 @@ async def protect_recordings(services: Services, visit: Visit, *, held: bool = T
     bucket = visit.audio.bucket if visit.audio else services.policy.bucket
     if bucket is None:
         return 0
-    folder = f"visits/{visit.user_id}/{visit.visit_id}/"
+    folder = recordings_folder(visit.user_id, visit.visit_id)
     return await services.audio.hold(bucket, folder, held=held)
 
 

@@ -19,6 +19,7 @@ from lumimd.domain.audio import Upload, named_in, recording_of
 from lumimd.domain.commit import Stored
 from lumimd.domain.errors import Permanent, Transient, Unreadable
 from lumimd.domain.ledger import is_charged
+from lumimd.domain.paths import recordings_folder
 from lumimd.domain.takes import generation_known
 from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.pipeline import accept
@@ -138,7 +139,7 @@ def _is_older(job: KnownJob, than: datetime) -> bool:
 async def _is_there(services: Services, visit: Visit) -> bool:
     """Whether the recording is in the bucket after all; it may have come later than the visit."""
     assert visit.audio is not None
-    folder = f"visits/{visit.user_id}/{visit.visit_id}/"
+    folder = recordings_folder(visit.user_id, visit.visit_id)
     return await services.audio.has(visit.audio.bucket, folder)
 
 

@@ -23,6 +23,7 @@ from lumimd.domain import events as e
 from lumimd.domain.audio import Audio
 from lumimd.domain.commit import Stored
 from lumimd.domain.errors import Refused
+from lumimd.domain.paths import recordings_folder
 from lumimd.domain.takes import newest_generation
 from lumimd.domain.visit import Visit
 from lumimd.pipeline.delete import begin_deletion
@@ -163,7 +164,7 @@ async def _erase_audio(services: Services, stored: Stored) -> bool:
     if again is None or again.visit.audio is None or not _may_be_erased(services, again.visit):
         return False
     visit, audio = again.visit, again.visit.audio
-    folder = f"visits/{visit.user_id}/{visit.visit_id}/"
+    folder = recordings_folder(visit.user_id, visit.visit_id)
     # A newer recording may be there already, with its event on the way. A hold set now puts the
     # objects under hold as well, and the erasure fails.
     newest = newest_generation(visit)

@@ -12,7 +12,6 @@ from pydantic import Field
 
 from lumimd.domain.document import Document
 
-COLLECTION: Final = "ops"
 KEY: Final = "flags"
 
 

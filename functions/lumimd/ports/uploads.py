@@ -5,6 +5,7 @@ from typing import Protocol
 from lumimd.domain.audio import MAX_BYTES
 from lumimd.domain.document import Document
 from lumimd.domain.media_types import TYPES, essence
+from lumimd.domain.paths import recordings_folder
 
 
 class UploadPlace(Document):
@@ -37,4 +38,4 @@ def recording_path(user_id: str, visit_id: str, content_type: str) -> str:
 
     `content_type` may carry parameters; its essence is one of `TYPES`.
     """
-    return f"visits/{user_id}/{visit_id}/audio.{TYPES[essence(content_type)]}"
+    return f"{recordings_folder(user_id, visit_id)}audio.{TYPES[essence(content_type)]}"

@@ -5,14 +5,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lumimd.coordination.admission.admit import Admission
-from lumimd.coordination.admission.hourly_cap import COLLECTION as HOURS
 from lumimd.coordination.admission.hourly_cap import HourlyCap, Orders
 from lumimd.coordination.admission.quota import TierQuota
-from lumimd.coordination.admission.semaphore import COLLECTION as SHARDS
 from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.coordination.flags import SharedFlags
-from lumimd.coordination.rate_limits import COLLECTION as BUCKETS
 from lumimd.coordination.rate_limits import Limits
+from lumimd.domain.paths import HOURLY_ORDERS, OPS, PERMITS, RATE_LIMITS
 from lumimd.policies.permits import Cap, Shard
 from lumimd.policies.priorities import QueueState
 from lumimd.policies.pseudonyms import Pseudonyms
@@ -67,25 +65,25 @@ class AdmissionWiring:
     def _buckets(self) -> SharedDocuments[Bucket]:
         from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, BUCKETS, Bucket)
+        return FirestoreSharedDocuments(self._firestore, RATE_LIMITS, Bucket)
 
     @cached_property
     def _shards(self) -> SharedDocuments[Shard]:
         from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, SHARDS, Shard)
+        return FirestoreSharedDocuments(self._firestore, PERMITS, Shard)
 
     @cached_property
     def _hours(self) -> SharedDocuments[Orders]:
         from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, HOURS, Orders)
+        return FirestoreSharedDocuments(self._firestore, HOURLY_ORDERS, Orders)
 
     @cached_property
     def _queue_states(self) -> SharedDocuments[QueueState]:
         from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, "ops", QueueState)
+        return FirestoreSharedDocuments(self._firestore, OPS, QueueState)
 
     @cached_property
     def _turn_counters(self) -> TurnCounters:

@@ -4,7 +4,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lumimd.coordination.flags import SharedFlags
-from lumimd.policies.flags import COLLECTION, Flags
+from lumimd.domain.paths import OPS
+from lumimd.policies.flags import Flags
 from lumimd.ports.clock import Clock
 from lumimd.ports.shared_documents import SharedDocuments
 
@@ -31,4 +32,4 @@ class FlagWiring:
         """Firestore, over the same connection as the visits."""
         from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, COLLECTION, Flags)
+        return FirestoreSharedDocuments(self._firestore, OPS, Flags)

@@ -4,6 +4,7 @@ from google.cloud import firestore
 
 from lumimd.adapters.firestore.calls import called
 from lumimd.adapters.reading import read
+from lumimd.domain.paths import OPS
 from lumimd.policies.breaker import Breaker
 
 
@@ -15,16 +16,16 @@ class FirestoreBreakerStore:
 
     async def get(self, name: str) -> tuple[Breaker, object] | None:
         """The breaker and its version, or None. One read."""
-        reference = self._client.document(f"ops/breaker-{name}")
+        reference = self._client.document(f"{OPS}/breaker-{name}")
         snapshot = await called(lambda: reference.get(retry=None))
         stored = snapshot.to_dict()
         if not stored:
             return None
-        return read(Breaker, "ops", f"breaker-{name}", stored), snapshot.update_time
+        return read(Breaker, OPS, f"breaker-{name}", stored), snapshot.update_time
 
     async def save(self, read_version: object | None, breaker: Breaker) -> object:
         """Write a breaker by compare-and-set; raises Conflict if it has changed."""
-        reference = self._client.document(f"ops/breaker-{breaker.name}")
+        reference = self._client.document(f"{OPS}/breaker-{breaker.name}")
         batch = self._client.batch()
         if read_version is None:
             batch.create(reference, breaker.to_stored())

@@ -10,6 +10,16 @@ from lumimd.adapters.firestore.calls import called
 from lumimd.adapters.firestore.queries import Listing
 from lumimd.adapters.reading import read
 from lumimd.domain.commit import Stored
+from lumimd.domain.paths import (
+    ACTIONS,
+    DEAD_LETTERS,
+    DELETIONS,
+    HOLDS,
+    VISITS,
+    history_path,
+    transcript_path,
+    visit_path,
+)
 from lumimd.domain.visit import Deletion, Hold, OfVisit, Visit
 from lumimd.ports.paging import Cursor, Page
 
@@ -29,14 +39,14 @@ class FirestoreDeletions:
         snapshot = await called(lambda: reference.get(retry=None))
         if not snapshot.exists:
             return None
-        receipt = read(Deletion, "deletions", visit_id, snapshot.to_dict())
+        receipt = read(Deletion, DELETIONS, visit_id, snapshot.to_dict())
         return receipt, snapshot.update_time
 
     async def begin(self, read: Stored, deletion: Deletion, again: object = None) -> None:
         """Delete the visit and write the receipt, both or neither; neither under a legal hold."""
         batch: Any = self._client.batch()
         unchanged = self._client.write_option(last_update_time=read.version)
-        batch.delete(self._client.document(f"visits/{deletion.visit_id}"), option=unchanged)
+        batch.delete(self._client.document(visit_path(deletion.visit_id)), option=unchanged)
         receipt = self._receipt(deletion.visit_id)
         if again is None:
             batch.create(receipt, deletion.to_stored())
@@ -59,37 +69,37 @@ class FirestoreDeletions:
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
         """The next `limit` deletions with `wake_at <= now`, the longest overdue first."""
-        due = self._client.collection("deletions").where(filter=FieldFilter("wakeAt", "<=", now))
-        listing = Listing(Deletion, "deletions", due, "wakeAt", lambda receipt, _: receipt)
+        due = self._client.collection(DELETIONS).where(filter=FieldFilter("wakeAt", "<=", now))
+        listing = Listing(Deletion, DELETIONS, due, "wakeAt", lambda receipt, _: receipt)
         return await listing.page(limit, after)
 
     async def since(
         self, requested_at: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Deletion]:
         """The next `limit` deletions requested at `requested_at` or later, the oldest first."""
-        newer = self._client.collection("deletions").where(
+        newer = self._client.collection(DELETIONS).where(
             filter=FieldFilter("requestedAt", ">=", requested_at)
         )
-        listing = Listing(Deletion, "deletions", newer, "requestedAt", lambda receipt, _: receipt)
+        listing = Listing(Deletion, DELETIONS, newer, "requestedAt", lambda receipt, _: receipt)
         return await listing.page(limit, after)
 
     async def hold_of(self, visit_id: str) -> Hold | None:
         """The mark of the legal hold of a visit, or None. One read."""
-        reference = self._client.document(f"holds/{visit_id}")
+        reference = self._client.document(f"{HOLDS}/{visit_id}")
         found = await called(lambda: reference.get(retry=None))
-        return read(Hold, "holds", visit_id, found.to_dict()) if found.exists else None
+        return read(Hold, HOLDS, visit_id, found.to_dict()) if found.exists else None
 
     async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
         """The next `limit` marks of legal holds, the oldest first."""
-        query = self._client.collection("holds")
-        listing = Listing(Hold, "holds", query, "heldAt", lambda hold, _: hold)
+        query = self._client.collection(HOLDS)
+        listing = Listing(Hold, HOLDS, query, "heldAt", lambda hold, _: hold)
         return await listing.page(limit, after)
 
     async def visits_of(self, user_id: str, limit: int, after: Cursor | None = None) -> Page[Visit]:
         """The next `limit` visits of a user, the newest first."""
-        query = self._of("visits", user_id)
+        query = self._of(VISITS, user_id)
         listing = Listing(
-            Visit, "visits", query, "createdAt", lambda visit, _: visit, newest_first=True
+            Visit, VISITS, query, "createdAt", lambda visit, _: visit, newest_first=True
         )
         return await listing.page(limit, after)
 
@@ -97,9 +107,9 @@ class FirestoreDeletions:
         self, user_id: str, limit: int, after: Cursor | None = None
     ) -> Page[str]:
         """The visits of the next `limit` action items of a user, the newest first."""
-        query = self._of("actions", user_id).select(["visitId", "createdAt"])
+        query = self._of(ACTIONS, user_id).select(["visitId", "createdAt"])
         listing = Listing(
-            OfVisit, "actions", query, "createdAt", lambda item, _: item.visit_id, newest_first=True
+            OfVisit, ACTIONS, query, "createdAt", lambda item, _: item.visit_id, newest_first=True
         )
         return await listing.page(limit, after)
 
@@ -117,14 +127,14 @@ class FirestoreDeletions:
 
     def _documents_of(self, visit_id: str) -> dict[str, Any]:
         client = self._client
-        letter = client.document(f"deadLetters/{visit_id}")
+        letter = client.document(f"{DEAD_LETTERS}/{visit_id}")
         return {
-            "transcript": client.collection(f"visits/{visit_id}/transcript"),
-            "history": client.collection(f"visits/{visit_id}/history"),
-            "actions": client.collection("actions").where(
+            "transcript": client.collection(transcript_path(visit_id)),
+            "history": client.collection(history_path(visit_id)),
+            "actions": client.collection(ACTIONS).where(
                 filter=FieldFilter("visitId", "==", visit_id)
             ),
-            "deadLetters": client.collection("deadLetters").where(
+            "deadLetters": client.collection(DEAD_LETTERS).where(
                 # By its path: fields may be unreadable or missing.
                 filter=FieldFilter("__name__", "==", letter)
             ),
@@ -149,7 +159,7 @@ class FirestoreDeletions:
         return await called(lambda: query.get(retry=None))
 
     def _receipt(self, visit_id: str) -> Any:
-        return self._client.document(f"deletions/{visit_id}")
+        return self._client.document(f"{DELETIONS}/{visit_id}")
 
 
 def unless_held(client: firestore.AsyncClient, batch: Any, visit_id: str) -> None:
@@ -158,4 +168,4 @@ def unless_held(client: firestore.AsyncClient, batch: Any, visit_id: str) -> Non
     The batch deletes the mark on the precondition that no mark exists, which deletes nothing.
     """
     none = client.write_option(exists=False)
-    batch.delete(client.document(f"holds/{visit_id}"), option=none)
+    batch.delete(client.document(f"{HOLDS}/{visit_id}"), option=none)

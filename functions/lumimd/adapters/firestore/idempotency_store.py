@@ -7,9 +7,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from lumimd.adapters.firestore.calls import called
 from lumimd.adapters.reading import read
+from lumimd.domain.paths import IDEMPOTENCY_KEYS
 from lumimd.ports.idempotency_store import Answer
 
-COLLECTION: Final = "idempotencyKeys"
 _BATCH: Final = 500
 
 
@@ -21,14 +21,16 @@ class FirestoreIdempotencyStore:
 
     async def get(self, key: str) -> tuple[Answer, object] | None:
         """The answer under a key, and its version. One read."""
-        reference = self._client.document(f"{COLLECTION}/{key}")
+        reference = self._client.document(f"{IDEMPOTENCY_KEYS}/{key}")
         snapshot = await called(lambda: reference.get(retry=None))
         stored = snapshot.to_dict()
-        return (read(Answer, COLLECTION, key, stored), snapshot.update_time) if stored else None
+        return (
+            (read(Answer, IDEMPOTENCY_KEYS, key, stored), snapshot.update_time) if stored else None
+        )
 
     async def save(self, read_version: object | None, answer: Answer) -> object:
         """Write an answer by compare-and-set; raises Conflict if it has changed."""
-        reference = self._client.document(f"{COLLECTION}/{answer.key}")
+        reference = self._client.document(f"{IDEMPOTENCY_KEYS}/{answer.key}")
         batch = self._client.batch()
         if read_version is None:
             batch.create(reference, answer.to_stored())
@@ -40,7 +42,7 @@ class FirestoreIdempotencyStore:
 
     async def remove(self, read_version: object, answer: Answer) -> None:
         """Remove an answer by compare-and-set; raises Conflict if it has changed."""
-        reference = self._client.document(f"{COLLECTION}/{answer.key}")
+        reference = self._client.document(f"{IDEMPOTENCY_KEYS}/{answer.key}")
         unchanged = self._client.write_option(last_update_time=read_version)
         await called(lambda: reference.delete(option=unchanged, retry=None))
 
@@ -49,7 +51,7 @@ class FirestoreIdempotencyStore:
 
         One read per answer of the user, and one write per removed answer.
         """
-        collection: Any = self._client.collection(COLLECTION)
+        collection: Any = self._client.collection(IDEMPOTENCY_KEYS)
         query = collection.where(filter=FieldFilter("userId", "==", user_id)).select(["body"])
         forgotten, after = 0, None
         while True:

@@ -23,6 +23,7 @@ from lumimd.adapters.reading import read
 from lumimd.domain.commit import Conflict
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.document import Document
+from lumimd.domain.paths import AUDIT, DEAD_LETTERS, VISITS
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.domain.visit_line import VisitLine
 from lumimd.policies.alerting import QUIET_AFTER, STUCK_AFTER
@@ -43,7 +44,6 @@ from lumimd.ports.paging import Cursor, pages
 D = TypeVar("D", bound=Document)
 
 PAGE: Final = 300
-AUDIT: Final = "ops/audit/entries"
 
 
 class FirestoreOperatorStore:
@@ -62,12 +62,12 @@ class FirestoreOperatorStore:
             ("userId", "==", wanted.user_id),
             ("updatedAt", ">=", wanted.updated_since),
         )
-        return await _filled(VisitLine, "visits", query, "updatedAt", limit, after)
+        return await _filled(VisitLine, VISITS, query, "updatedAt", limit, after)
 
     async def much_retried(self, at_least: int, limit: int) -> Sequence[VisitLine]:
         """At most `limit` visits with `at_least` retries or more, the most retried first."""
         query = _where(self._visits(), ("retryCount", ">=", at_least))
-        return await _filled(VisitLine, "visits", query, "retryCount", limit)
+        return await _filled(VisitLine, VISITS, query, "retryCount", limit)
 
     async def stuck(self, now: datetime, limit: int) -> Sequence[VisitLine]:
         """At most `limit` stuck visits, the longest unchanged first.
@@ -84,7 +84,7 @@ class FirestoreOperatorStore:
         found: dict[str, VisitLine] = {}
         for query, order in ((overdue, "wakeAt"), (quiet, "updatedAt")):
             seen = 0
-            listing = Listing(VisitLine, "visits", query, order, _itself)
+            listing = Listing(VisitLine, VISITS, query, order, _itself)
             async for page in pages(lambda after, listing=listing: listing.page(PAGE, after)):  # type: ignore[misc]
                 stuck = [visit for visit in page.items if is_stuck(visit, now)]
                 found |= {visit.visit_id: visit for visit in stuck[: limit - seen]}
@@ -97,7 +97,7 @@ class FirestoreOperatorStore:
         """The number of visits per status. One read per thousand visits."""
         counted: dict[ProcessingStatus, int] = {}
         for status in ProcessingStatus:
-            query = _where(self._client.collection("visits"), ("processingStatus", "==", status))
+            query = _where(self._client.collection(VISITS), ("processingStatus", "==", status))
             results = await called(_counting(query))
             counted[status] = int(results[0][0].value)
         return counted
@@ -107,27 +107,27 @@ class FirestoreOperatorStore:
     ) -> Sequence[DeadLetter]:
         """At most `limit` dead letters, newest first. One read per letter."""
         query = _where(
-            self._client.collection("deadLetters"),
+            self._client.collection(DEAD_LETTERS),
             ("stage", "==", wanted.stage),
             ("code", "==", wanted.code),
             ("userId", "==", wanted.user_id),
             ("state", "==", wanted.state),
             ("lastSeenAt", ">=", wanted.since),
         )
-        return await _filled(DeadLetter, "deadLetters", query, "lastSeenAt", limit, after)
+        return await _filled(DeadLetter, DEAD_LETTERS, query, "lastSeenAt", limit, after)
 
     async def letter(self, visit_id: str) -> FoundLetter | None:
         """The dead letter of the visit, or None. One read."""
-        reference = self._client.document(f"deadLetters/{visit_id}")
+        reference = self._client.document(f"{DEAD_LETTERS}/{visit_id}")
         found = await called(lambda: reference.get(retry=None))
         stored = found.to_dict()
         if not stored:
             return None
-        return FoundLetter(read(DeadLetter, "deadLetters", visit_id, stored), found.update_time)
+        return FoundLetter(read(DeadLetter, DEAD_LETTERS, visit_id, stored), found.update_time)
 
     async def save_letter(self, read: FoundLetter, letter: DeadLetter) -> None:
         """Replace a dead letter by compare-and-set; raises Conflict if it has changed."""
-        reference = self._client.document(f"deadLetters/{letter.visit_id}")
+        reference = self._client.document(f"{DEAD_LETTERS}/{letter.visit_id}")
         await self._update(reference, letter.to_stored(), read.version)
 
     async def append_audit(self, entry: AuditEntry) -> None:
@@ -157,7 +157,7 @@ class FirestoreOperatorStore:
         return await _filled(AuditEntry, AUDIT, query, "at", limit, after)
 
     def _visits(self) -> Any:
-        return self._client.collection("visits").select(VisitLine.stored_fields())
+        return self._client.collection(VISITS).select(VisitLine.stored_fields())
 
     async def _update(self, reference: Any, fields: dict[str, Any], version: object) -> None:
         batch = self._client.batch()

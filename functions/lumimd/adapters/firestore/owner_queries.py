@@ -13,6 +13,7 @@ from lumimd.adapters.firestore.queries import Listing
 from lumimd.adapters.reading import profile_of, read, readable
 from lumimd.domain.commit import StoredAction
 from lumimd.domain.document import Document
+from lumimd.domain.paths import ACTIONS, USERS, VISITS
 from lumimd.domain.profile import Profile
 from lumimd.domain.visit import Action, Visit
 from lumimd.domain.visit_groups import STATUSES, Group, is_listed
@@ -38,7 +39,7 @@ class FirestoreOwnerQueries:
         leave_out_archived: bool = False,
     ) -> Page[Visit]:
         """The next `limit` visits of a group, or of all. One read per visit."""
-        query = self._of("visits", user_id)
+        query = self._of(VISITS, user_id)
         # A visit that its owner created has no `archived` until a function writes it. So the method
         # filters the processing group and the list of all groups, and reads until the page is full.
         if group not in (None, Group.PROCESSING):
@@ -46,17 +47,17 @@ class FirestoreOwnerQueries:
             query = query.where(filter=FieldFilter("archived", "==", archived))
         if group is not None and group in STATUSES:
             query = query.where(filter=FieldFilter("status", "in", list(STATUSES[group])))
-        listing = _newest_first(Visit, "visits", query)
+        listing = _newest_first(Visit, VISITS, query)
         return await listing.filled(
             limit, _cursor(after), lambda visit: is_listed(visit, group, leave_out_archived)
         )
 
     async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:
         """The visits of one batch, oldest first. One query, so the visits are of one instant."""
-        query = self._of("visits", user_id).where(filter=FieldFilter("batchId", "==", batch_id))
+        query = self._of(VISITS, user_id).where(filter=FieldFilter("batchId", "==", batch_id))
         found = await called(lambda: query.get(retry=None))
         named = ((each.id, each.to_dict(), None) for each in found)
-        visits = [visit for visit, _ in readable(Visit, "visits", named)[0]]
+        visits = [visit for visit, _ in readable(Visit, VISITS, named)[0]]
         return sorted(visits, key=lambda visit: (visit.created_at, visit.visit_id))
 
     async def actions(
@@ -68,24 +69,24 @@ class FirestoreOwnerQueries:
         after: ListPosition | None = None,
     ) -> Sequence[Action]:
         """At most `limit` action items. One read per item."""
-        query = self._of("actions", user_id)
+        query = self._of(ACTIONS, user_id)
         if completed is not None:
             query = query.where(filter=FieldFilter("completed", "==", completed))
-        found = await _newest_first(Action, "actions", query).filled(limit, _cursor(after))
+        found = await _newest_first(Action, ACTIONS, query).filled(limit, _cursor(after))
         return found.items
 
     async def action(self, action_id: str) -> StoredAction | None:
         """One action item, or None. One read."""
-        reference = self._client.document(f"actions/{action_id}")
+        reference = self._client.document(f"{ACTIONS}/{action_id}")
         snapshot = await called(lambda: reference.get(retry=None))
         stored = snapshot.to_dict()
         if not stored:
             return None
-        return StoredAction(read(Action, "actions", action_id, stored), snapshot.update_time)
+        return StoredAction(read(Action, ACTIONS, action_id, stored), snapshot.update_time)
 
     async def was_retired(self, user_id: str, action_id: str) -> bool:
         """Whether a visit of the user had this action item in an earlier summary. One read."""
-        query = self._client.collection("visits").where(
+        query = self._client.collection(VISITS).where(
             filter=FieldFilter("retiredActionIds", "array_contains", action_id)
         )
         found = await called(lambda: query.limit(1).get(retry=None))  # an id belongs to one visit
@@ -112,7 +113,7 @@ class FirestoreOwnerQueries:
         await self._committed(batch, read.action)
 
     def _action(self, action: Action) -> Any:
-        return self._client.document(f"actions/{action.action_id}")
+        return self._client.document(f"{ACTIONS}/{action.action_id}")
 
     async def _committed(self, batch: Any, action: Action) -> Any:
         """The instant of the write, which fails if the visit is under legal hold."""
@@ -122,13 +123,13 @@ class FirestoreOwnerQueries:
 
     async def profile(self, user_id: str) -> Profile:
         """The profile of a user. One read."""
-        reference = self._client.document(f"users/{user_id}")
+        reference = self._client.document(f"{USERS}/{user_id}")
         snapshot = await called(lambda: reference.get(retry=None))
         return profile_of(user_id, snapshot.to_dict() or {})
 
     async def forget(self, user_id: str) -> None:
         """Delete the profile of a user. One write."""
-        reference = self._client.document(f"users/{user_id}")
+        reference = self._client.document(f"{USERS}/{user_id}")
         await called(lambda: reference.delete(retry=None))
 
     async def used(self, user_id: str, since: datetime) -> Used:
@@ -136,7 +137,7 @@ class FirestoreOwnerQueries:
 
         Separate queries: in one query, Firestore does not count a visit without the summed field.
         """
-        query = self._of("visits", user_id).where(filter=FieldFilter("createdAt", ">=", since))
+        query = self._of(VISITS, user_id).where(filter=FieldFilter("createdAt", ">=", since))
         counted: Any = query.count(alias="visits")
         summed: Any = query.sum("ledger.audioSeconds", alias="audio_seconds")
         ((visits,),) = await called(lambda: counted.get(retry=None))

@@ -10,6 +10,7 @@ from lumimd.adapters.firestore.calls import called
 from lumimd.adapters.firestore.queries import Listing
 from lumimd.adapters.firestore.visit_store import stored
 from lumimd.domain.commit import Stored
+from lumimd.domain.paths import VISITS, visit_path
 from lumimd.domain.visit import Visit
 
 
@@ -21,12 +22,12 @@ class FirestoreQueuedVisits:
 
     async def waiting(self, first_turn: int, before: int, limit: int) -> Sequence[Stored]:
         """Visits in order of their turns. One read per visit, and at least one."""
-        line = Listing(Visit, "visits", self._between(first_turn, before), "turn", stored)
+        line = Listing(Visit, VISITS, self._between(first_turn, before), "turn", stored)
         return (await line.filled(limit)).items
 
     async def before(self, first_turn: int, turn: int, visit_id: str) -> int:
         """The number of visits ahead of this one. One read per thousand, and at least one."""
-        this = self._client.document(f"visits/{visit_id}")
+        this = self._client.document(visit_path(visit_id))
         line = self._between(first_turn, turn + 1).order_by("turn").order_by("__name__")
         query = line.end_before({"turn": turn, "__name__": this})
         ((result,),) = await called(lambda: query.count().get(retry=None))
@@ -34,7 +35,7 @@ class FirestoreQueuedVisits:
 
     def _between(self, first_turn: int, before: int) -> Any:
         return (
-            self._client.collection("visits")
+            self._client.collection(VISITS)
             .where(filter=FieldFilter("turn", ">=", first_turn))
             .where(filter=FieldFilter("turn", "<", before))
         )

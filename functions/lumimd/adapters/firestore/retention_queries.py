@@ -9,6 +9,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from lumimd.adapters.firestore.queries import Listing
 from lumimd.adapters.firestore.visit_store import stored
 from lumimd.domain.commit import Stored
+from lumimd.domain.paths import VISITS
 from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.ports.paging import Cursor, Page
 
@@ -17,7 +18,7 @@ class FirestoreRetentionQueries:
     """Each query has an index in `infra/firestore.indexes.json`. One read per visit."""
 
     def __init__(self, client: firestore.AsyncClient) -> None:
-        self._visits = client.collection("visits")
+        self._visits = client.collection(VISITS)
 
     async def with_audio(
         self, created_before: datetime, limit: int, after: Cursor | None = None
@@ -50,4 +51,4 @@ class FirestoreRetentionQueries:
         self, query: Any, created_before: datetime, limit: int, after: Cursor | None
     ) -> Page[Stored]:
         aged = query.where(filter=FieldFilter("createdAt", "<=", created_before))
-        return await Listing(Visit, "visits", aged, "createdAt", stored).page(limit, after)
+        return await Listing(Visit, VISITS, aged, "createdAt", stored).page(limit, after)

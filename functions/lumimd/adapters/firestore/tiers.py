@@ -3,6 +3,7 @@
 from google.cloud import firestore
 
 from lumimd.adapters.firestore.calls import called
+from lumimd.domain.paths import USERS
 from lumimd.policies.tiers import Tier
 
 
@@ -15,6 +16,6 @@ class FirestoreTiers:
 
     async def of(self, user_id: str) -> Tier:
         """The tier of the user; the default if none is stored. One read."""
-        reference = self._client.document(f"users/{user_id}")
+        reference = self._client.document(f"{USERS}/{user_id}")
         snapshot = await called(lambda: reference.get(field_paths=["tier"], retry=None))
         return Tier.named((snapshot.to_dict() or {}).get("tier"), self._default)

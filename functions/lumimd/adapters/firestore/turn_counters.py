@@ -5,6 +5,7 @@ from datetime import datetime
 from google.cloud import firestore
 
 from lumimd.adapters.firestore.calls import called
+from lumimd.domain.paths import TURN_COUNTERS
 from lumimd.policies.priorities import Priority
 
 
@@ -36,4 +37,4 @@ class FirestoreTurnCounters:
         await called(lambda: batch.commit(retry=None))
 
     def _flow(self, user_id: str, priority: Priority) -> firestore.AsyncDocumentReference:
-        return self._client.document(f"ops/turns/flows/{priority}-{user_id}")
+        return self._client.document(f"{TURN_COUNTERS}/{priority}-{user_id}")

@@ -12,6 +12,17 @@ from lumimd.adapters.firestore.queries import Listing
 from lumimd.adapters.reading import read, readable
 from lumimd.domain.commit import Commit, Stored, StoredAction
 from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.paths import (
+    ACTIONS,
+    DEAD_LETTERS,
+    DELETIONS,
+    HISTORY,
+    TRANSCRIPT,
+    VISITS,
+    history_path,
+    transcript_path,
+    visit_path,
+)
 from lumimd.domain.transcript import TranscriptPage, Utterance, joined
 from lumimd.domain.visit import Action, HistoryEntry, Visit
 from lumimd.ports.paging import Cursor, Page
@@ -25,11 +36,11 @@ class FirestoreVisitStore:
 
     async def get(self, visit_id: str) -> Stored | None:
         """The visit, or None. One read."""
-        reference = self._client.document(f"visits/{visit_id}")
+        reference = self._client.document(visit_path(visit_id))
         snapshot = await called(lambda: reference.get(retry=None))
         if not snapshot.exists:
             return None
-        visit = read(Visit, "visits", snapshot.id, snapshot.to_dict())
+        visit = read(Visit, VISITS, snapshot.id, snapshot.to_dict())
         return Stored(visit, snapshot.update_time)
 
     async def create(self, commit: Commit) -> Stored:
@@ -41,7 +52,7 @@ class FirestoreVisitStore:
         batch = self._client.batch()
         (path, visit), *others = commit.writes().items()
         batch.create(self._client.document(path), visit)
-        receipt = self._client.document(f"deletions/{commit.visit.visit_id}")
+        receipt = self._client.document(f"{DELETIONS}/{commit.visit.visit_id}")
         batch.delete(receipt, option=self._client.write_option(exists=False))
         return await self._committed(batch, commit, others)
 
@@ -64,22 +75,22 @@ class FirestoreVisitStore:
     async def _until(
         self, field: str, now: datetime, limit: int, after: Cursor | None
     ) -> Page[Stored]:
-        found = self._client.collection("visits").where(filter=FieldFilter(field, "<=", now))
-        return await Listing(Visit, "visits", found, field, stored).page(limit, after)
+        found = self._client.collection(VISITS).where(filter=FieldFilter(field, "<=", now))
+        return await Listing(Visit, VISITS, found, field, stored).page(limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         """The stored utterances in order, all of them or none. One read per page."""
-        pages = await self._all(self._client.collection(f"visits/{visit_id}/transcript"))
+        pages = await self._all(self._client.collection(transcript_path(visit_id)))
         return joined(
-            read(TranscriptPage, "transcript", f"{visit_id}/{page.id}", page.to_dict())
+            read(TranscriptPage, TRANSCRIPT, f"{visit_id}/{page.id}", page.to_dict())
             for page in pages
         )
 
     async def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
         """The timeline in order. One read per entry."""
-        found = await self._all(self._client.collection(f"visits/{visit_id}/history"))
+        found = await self._all(self._client.collection(history_path(visit_id)))
         named = ((f"{visit_id}/{entry.id}", entry.to_dict(), None) for entry in found)
-        entries, _ = readable(HistoryEntry, "history", named)
+        entries, _ = readable(HistoryEntry, HISTORY, named)
         return tuple(entry for entry, _ in entries)
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
@@ -88,19 +99,19 @@ class FirestoreVisitStore:
 
     async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
         """The action items of a visit with their versions. One read per item."""
-        query = self._client.collection("actions").where(
+        query = self._client.collection(ACTIONS).where(
             filter=FieldFilter("visitId", "==", visit_id)
         )
         named = ((each.id, each.to_dict(), each.update_time) for each in await self._all(query))
-        actions, _ = readable(Action, "actions", named)
+        actions, _ = readable(Action, ACTIONS, named)
         return tuple(StoredAction(*each) for each in actions)
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
         """The dead letter of a failed visit, or None. One read."""
-        reference = self._client.document(f"deadLetters/{visit_id}")
+        reference = self._client.document(f"{DEAD_LETTERS}/{visit_id}")
         found = await called(lambda: reference.get(retry=None))
         letter = found.to_dict()
-        return read(DeadLetter, "deadLetters", visit_id, letter) if found.exists else None
+        return read(DeadLetter, DEAD_LETTERS, visit_id, letter) if found.exists else None
 
     async def _all(self, query: Any) -> list[Any]:
         return await called(lambda: query.get(retry=None))

@@ -22,6 +22,7 @@ from lumimd.adapters.google.storage_object import upload_of
 from lumimd.adapters.measuring.pool import pool
 from lumimd.domain.audio import Audio, Upload
 from lumimd.domain.errors import ErrorCode, Permanent, Transient
+from lumimd.domain.paths import VISITS
 from lumimd.policies import retry
 from lumimd.ports.paging import Cursor, Page
 
@@ -89,7 +90,7 @@ class CloudAudioStore:
 
         def look() -> Page[Upload]:
             found = self._client.list_blobs(
-                bucket, prefix="visits/", page_token=after.id if after else None, retry=None
+                bucket, prefix=f"{VISITS}/", page_token=after.id if after else None, retry=None
             )
             page = next(found.pages, ())
             uploads = (_upload(blob) for blob in page if (blob.time_created or since) >= since)

@@ -6,6 +6,7 @@ from typing import Any
 
 from lumimd.adapters.reading import read
 from lumimd.domain.commit import Conflict
+from lumimd.domain.paths import OPS
 from lumimd.policies.breaker import Breaker
 
 
@@ -22,7 +23,7 @@ class MemoryBreakerStore:
         if name not in self._documents:
             return None
         document, version = self._documents[name]
-        return read(Breaker, "ops", f"breaker-{name}", document), version
+        return read(Breaker, OPS, f"breaker-{name}", document), version
 
     async def save(self, read_version: object | None, breaker: Breaker) -> object:
         """Write a breaker by compare-and-set; raises Conflict if it has changed."""

@@ -8,6 +8,16 @@ from lumimd.adapters.memory.queries import Listing, equal, until
 from lumimd.adapters.memory.visit_store import MemoryVisitStore
 from lumimd.adapters.reading import read
 from lumimd.domain.commit import Conflict, Stored
+from lumimd.domain.paths import (
+    ACTIONS,
+    DEAD_LETTERS,
+    DELETIONS,
+    HOLDS,
+    VISITS,
+    history_path,
+    transcript_path,
+    visit_path,
+)
 from lumimd.domain.visit import Deletion, Hold, OfVisit, Visit
 from lumimd.ports.paging import Cursor, Page
 
@@ -21,19 +31,19 @@ class MemoryDeletions:
     async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
         """The receipt and its version."""
         await asyncio.sleep(0)
-        path = f"deletions/{visit_id}"
+        path = f"{DELETIONS}/{visit_id}"
         if path not in self._store.raw:
             return None
-        receipt = read(Deletion, "deletions", visit_id, self._store.raw[path])
+        receipt = read(Deletion, DELETIONS, visit_id, self._store.raw[path])
         return receipt, self._store.raw.version(path)
 
     async def begin(self, read: Stored, deletion: Deletion, again: object = None) -> None:
         """Delete the visit and write the receipt, both or neither; neither under a legal hold."""
         await asyncio.sleep(0)
         raw = self._store.raw
-        visit, receipt = f"visits/{deletion.visit_id}", f"deletions/{deletion.visit_id}"
+        visit, receipt = visit_path(deletion.visit_id), f"{DELETIONS}/{deletion.visit_id}"
         is_as_read = raw.version(visit) == read.version and raw.version(receipt) == again
-        if not is_as_read or f"holds/{deletion.visit_id}" in raw:
+        if not is_as_read or f"{HOLDS}/{deletion.visit_id}" in raw:
             raise Conflict
         del self._store.raw[visit]
         self._store.raw[receipt] = deletion.to_stored()
@@ -41,7 +51,7 @@ class MemoryDeletions:
     async def create(self, deletion: Deletion) -> None:
         """Write a receipt that belongs to no visit."""
         await asyncio.sleep(0)
-        path = f"deletions/{deletion.visit_id}"
+        path = f"{DELETIONS}/{deletion.visit_id}"
         if path in self._store.raw:
             raise Conflict
         self._store.raw[path] = deletion.to_stored()
@@ -49,7 +59,7 @@ class MemoryDeletions:
     async def save(self, read_version: object, deletion: Deletion) -> None:
         """Replace a receipt by compare-and-set."""
         await asyncio.sleep(0)
-        path = f"deletions/{deletion.visit_id}"
+        path = f"{DELETIONS}/{deletion.visit_id}"
         if self._store.raw.version(path) != read_version:
             raise Conflict
         self._store.raw[path] = deletion.to_stored()
@@ -60,7 +70,7 @@ class MemoryDeletions:
         return Listing(
             self._store.raw,
             Deletion,
-            "deletions",
+            DELETIONS,
             "wakeAt",
             lambda receipt, _: receipt,
             until("wakeAt", now),
@@ -79,7 +89,7 @@ class MemoryDeletions:
         return Listing(
             self._store.raw,
             Deletion,
-            "deletions",
+            DELETIONS,
             "requestedAt",
             lambda receipt, _: receipt,
             is_newer,
@@ -88,14 +98,14 @@ class MemoryDeletions:
     async def hold_of(self, visit_id: str) -> Hold | None:
         """The mark of the legal hold of a visit, or None."""
         await asyncio.sleep(0)
-        found = self._store.raw.get(f"holds/{visit_id}")
-        return None if found is None else read(Hold, "holds", visit_id, found)
+        found = self._store.raw.get(f"{HOLDS}/{visit_id}")
+        return None if found is None else read(Hold, HOLDS, visit_id, found)
 
     async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
         """The next `limit` marks of legal holds, the oldest first."""
         await asyncio.sleep(0)
         raw = self._store.raw
-        return Listing(raw, Hold, "holds", "heldAt", lambda hold, _: hold).page(limit, after)
+        return Listing(raw, Hold, HOLDS, "heldAt", lambda hold, _: hold).page(limit, after)
 
     async def visits_of(self, user_id: str, limit: int, after: Cursor | None = None) -> Page[Visit]:
         """The next `limit` visits of a user, the newest first."""
@@ -103,7 +113,7 @@ class MemoryDeletions:
         return Listing(
             self._store.raw,
             Visit,
-            "visits",
+            VISITS,
             "createdAt",
             lambda visit, _: visit,
             lambda stored: equal(stored, userId=user_id),
@@ -118,7 +128,7 @@ class MemoryDeletions:
         return Listing(
             self._store.raw,
             OfVisit,
-            "actions",
+            ACTIONS,
             "createdAt",
             lambda item, _: item.visit_id,
             lambda stored: equal(stored, userId=user_id),
@@ -140,10 +150,10 @@ class MemoryDeletions:
 
     def _documents_of(self, visit_id: str) -> dict[str, list[str]]:
         raw = self._store.raw
-        letter = f"deadLetters/{visit_id}"
+        letter = f"{DEAD_LETTERS}/{visit_id}"
         return {
-            "transcript": [path for path, _ in raw.under(f"visits/{visit_id}/transcript")],
-            "history": [path for path, _ in raw.under(f"visits/{visit_id}/history")],
-            "actions": [path for path, a in raw.under("actions") if equal(a, visitId=visit_id)],
+            "transcript": [path for path, _ in raw.under(transcript_path(visit_id))],
+            "history": [path for path, _ in raw.under(history_path(visit_id))],
+            "actions": [path for path, a in raw.under(ACTIONS) if equal(a, visitId=visit_id)],
             "deadLetters": [letter] if letter in raw else [],
         }

@@ -10,6 +10,7 @@ from lumimd.adapters.memory.visit_store import MemoryVisitStore
 from lumimd.adapters.reading import readable
 from lumimd.domain.commit import Conflict
 from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.paths import AUDIT, DEAD_LETTERS, VISITS
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.domain.visit_line import VisitLine
 from lumimd.ports.operator_store import (
@@ -26,8 +27,6 @@ from lumimd.ports.operator_store import (
 )
 
 T = TypeVar("T", VisitLine, DeadLetter, AuditEntry)
-
-AUDIT = "ops/audit/entries"
 
 
 class MemoryOperatorStore:
@@ -62,7 +61,7 @@ class MemoryOperatorStore:
     async def counts(self) -> Mapping[ProcessingStatus, int]:
         """The number of visits per status."""
         await asyncio.sleep(0)
-        visits = [visit for _, visit in self._documents.under("visits")]
+        visits = [visit for _, visit in self._documents.under(VISITS)]
         return {
             status: sum(equal(visit, processingStatus=status) for visit in visits)
             for status in ProcessingStatus
@@ -72,7 +71,7 @@ class MemoryOperatorStore:
         self, wanted: LetterFilter, limit: int, after: Mark | None = None
     ) -> Sequence[DeadLetter]:
         """At most `limit` dead letters, newest first."""
-        letters = await self._under(DeadLetter, "deadLetters")
+        letters = await self._under(DeadLetter, DEAD_LETTERS)
         found = [
             letter
             for letter in letters
@@ -87,12 +86,14 @@ class MemoryOperatorStore:
     async def letter(self, visit_id: str) -> FoundLetter | None:
         """The dead letter of the visit, or None."""
         letter = await self._store.dead_letter(visit_id)
-        return FoundLetter(letter, self._documents[f"deadLetters/{visit_id}"]) if letter else None
+        return (
+            FoundLetter(letter, self._documents[f"{DEAD_LETTERS}/{visit_id}"]) if letter else None
+        )
 
     async def save_letter(self, read: FoundLetter, letter: DeadLetter) -> None:
         """Replace a dead letter by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
-        path = f"deadLetters/{letter.visit_id}"
+        path = f"{DEAD_LETTERS}/{letter.visit_id}"
         if self._documents.get(path) != read.version:
             raise Conflict
         self._documents[path] = letter.to_stored()
@@ -128,7 +129,7 @@ class MemoryOperatorStore:
         return _page(found, limit, after)
 
     async def _visits(self) -> Sequence[VisitLine]:
-        return await self._under(VisitLine, "visits")
+        return await self._under(VisitLine, VISITS)
 
     async def _under(self, kind: type[T], collection: str) -> Sequence[T]:
         await asyncio.sleep(0)  # like a real read, yields to other tasks

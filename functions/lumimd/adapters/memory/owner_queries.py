@@ -10,6 +10,7 @@ from lumimd.adapters.memory.visit_store import MemoryVisitStore
 from lumimd.adapters.reading import profile_of, read, readable
 from lumimd.domain.commit import Conflict, StoredAction
 from lumimd.domain.document import Document
+from lumimd.domain.paths import ACTIONS, HOLDS, USERS, VISITS
 from lumimd.domain.profile import Profile
 from lumimd.domain.visit import Action, Visit
 from lumimd.domain.visit_groups import Group, is_listed
@@ -36,7 +37,7 @@ class MemoryOwnerQueries:
     ) -> Page[Visit]:
         """At most `limit` visits of a group, or of all."""
         await asyncio.sleep(0)  # like a real read, yields to other tasks
-        listing = self._newest_first(Visit, "visits", user_id)
+        listing = self._newest_first(Visit, VISITS, user_id)
         return listing.filled(
             limit, _cursor(after), lambda visit: is_listed(visit, group, leave_out_archived)
         )
@@ -44,13 +45,13 @@ class MemoryOwnerQueries:
     async def batch(self, user_id: str, batch_id: str) -> Sequence[Visit]:
         """The visits of one batch, oldest first."""
         await asyncio.sleep(0)
-        found = self._store.raw.under("visits")
+        found = self._store.raw.under(VISITS)
         named = (
-            (path.removeprefix("visits/"), visit, None)
+            (path.removeprefix(f"{VISITS}/"), visit, None)
             for path, visit in found
             if equal(visit, userId=user_id, batchId=batch_id)
         )
-        visits = [visit for visit, _ in readable(Visit, "visits", named)[0]]
+        visits = [visit for visit, _ in readable(Visit, VISITS, named)[0]]
         return sorted(visits, key=lambda visit: (visit.created_at, visit.visit_id))
 
     async def actions(
@@ -63,27 +64,27 @@ class MemoryOwnerQueries:
     ) -> Sequence[Action]:
         """At most `limit` action items: all, or only those that are (not) completed."""
         await asyncio.sleep(0)
-        listing = self._newest_first(Action, "actions", user_id, completed)
+        listing = self._newest_first(Action, ACTIONS, user_id, completed)
         return listing.filled(limit, _cursor(after)).items
 
     async def action(self, action_id: str) -> StoredAction | None:
         """One action item, or None."""
         await asyncio.sleep(0)
-        found = self._store.raw.get(f"actions/{action_id}")
-        return StoredAction(read(Action, "actions", action_id, found), found) if found else None
+        found = self._store.raw.get(f"{ACTIONS}/{action_id}")
+        return StoredAction(read(Action, ACTIONS, action_id, found), found) if found else None
 
     async def was_retired(self, user_id: str, action_id: str) -> bool:
         """Whether a visit of the user had this action item in an earlier summary."""
         await asyncio.sleep(0)
         return any(
             equal(visit, userId=user_id) and action_id in visit.get("retiredActionIds", ())
-            for _, visit in self._store.raw.under("visits")
+            for _, visit in self._store.raw.under(VISITS)
         )
 
     async def add_action(self, action: Action) -> StoredAction:
         """Write a new action item; raises Conflict if it exists."""
         await asyncio.sleep(0)
-        if f"actions/{action.action_id}" in self._store.raw:
+        if f"{ACTIONS}/{action.action_id}" in self._store.raw:
             raise Conflict
         self._not_held(action)
         return self._write(action)
@@ -98,24 +99,24 @@ class MemoryOwnerQueries:
         """Remove an action item by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
         self._check(read)
-        del self._store.raw[f"actions/{read.action.action_id}"]
+        del self._store.raw[f"{ACTIONS}/{read.action.action_id}"]
 
     async def profile(self, user_id: str) -> Profile:
         """The profile of a user."""
         await asyncio.sleep(0)
-        return profile_of(user_id, self._store.raw.get(f"users/{user_id}"))
+        return profile_of(user_id, self._store.raw.get(f"{USERS}/{user_id}"))
 
     async def forget(self, user_id: str) -> None:
         """Delete the profile of a user."""
         await asyncio.sleep(0)
-        self._store.raw.pop(f"users/{user_id}", None)
+        self._store.raw.pop(f"{USERS}/{user_id}", None)
 
     async def used(self, user_id: str, since: datetime) -> Used:
         """The number of visits created since then, and their seconds of audio."""
         await asyncio.sleep(0)
         found = [
             visit
-            for _, visit in self._store.raw.under("visits")
+            for _, visit in self._store.raw.under(VISITS)
             if equal(visit, userId=user_id)
             and isinstance(visit.get("createdAt"), datetime)
             and visit["createdAt"] >= since
@@ -133,17 +134,17 @@ class MemoryOwnerQueries:
         return Listing(raw, kind, collection, "createdAt", _itself, where, newest_first=True)
 
     def _check(self, read: StoredAction) -> None:
-        if self._store.raw.get(f"actions/{read.action.action_id}") != read.version:
+        if self._store.raw.get(f"{ACTIONS}/{read.action.action_id}") != read.version:
             raise Conflict
         self._not_held(read.action)
 
     def _not_held(self, action: Action) -> None:
-        if f"holds/{action.visit_id}" in self._store.raw:
+        if f"{HOLDS}/{action.visit_id}" in self._store.raw:
             raise Conflict
 
     def _write(self, action: Action) -> StoredAction:
         stored = action.to_stored()
-        self._store.raw[f"actions/{action.action_id}"] = stored
+        self._store.raw[f"{ACTIONS}/{action.action_id}"] = stored
         return StoredAction(action, stored)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from lumimd.adapters.memory.queries import Listing
 from lumimd.adapters.memory.visit_store import MemoryVisitStore
 from lumimd.domain.commit import Stored
+from lumimd.domain.paths import VISITS
 from lumimd.domain.visit import Visit
 from lumimd.ports.paging import Cursor
 
@@ -25,7 +26,7 @@ class MemoryQueuedVisits:
         def where(stored: dict[str, Any]) -> bool:
             return _is_turn(stored["turn"]) and first_turn <= stored["turn"] < before
 
-        line = Listing(self._store.raw, Visit, "visits", "turn", self._store.stored, where)
+        line = Listing(self._store.raw, Visit, VISITS, "turn", self._store.stored, where)
         return line.filled(limit).items
 
     async def before(self, first_turn: int, turn: int, visit_id: str) -> int:
@@ -35,7 +36,7 @@ class MemoryQueuedVisits:
         return sum(1 for _ in ahead)
 
     def _from(self, first_turn: int) -> Iterator[Cursor]:
-        for at, _ in self._store.raw.ordered("visits", "turn"):
+        for at, _ in self._store.raw.ordered(VISITS, "turn"):
             if _is_turn(at.value) and at.value >= first_turn:
                 yield at
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from lumimd.adapters.memory.queries import Listing, Where, between, equal, until
 from lumimd.adapters.memory.visit_store import MemoryVisitStore
 from lumimd.domain.commit import Stored
+from lumimd.domain.paths import VISITS
 from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.ports.paging import Cursor, Page
 
@@ -47,6 +48,6 @@ class MemoryRetentionQueries:
     async def _page(self, limit: int, after: Cursor | None, where: Where) -> Page[Stored]:
         await asyncio.sleep(0)
         store = self._store
-        return Listing(store.raw, Visit, "visits", "createdAt", store.stored, where).page(
+        return Listing(store.raw, Visit, VISITS, "createdAt", store.stored, where).page(
             limit, after
         )

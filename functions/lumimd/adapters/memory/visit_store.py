@@ -11,6 +11,17 @@ from lumimd.adapters.memory.queries import Listing, equal, until
 from lumimd.adapters.reading import read, readable
 from lumimd.domain.commit import Commit, Conflict, Stored, StoredAction
 from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.paths import (
+    ACTIONS,
+    DEAD_LETTERS,
+    DELETIONS,
+    HISTORY,
+    TRANSCRIPT,
+    VISITS,
+    history_path,
+    transcript_path,
+    visit_path,
+)
 from lumimd.domain.transcript import TranscriptPage, Utterance, joined
 from lumimd.domain.visit import Action, HistoryEntry, Visit
 from lumimd.ports.paging import Cursor, Page
@@ -47,14 +58,14 @@ class MemoryVisitStore:
         """Write a new visit; raises Conflict if it exists or was deleted."""
         await asyncio.sleep(0)
         visit_id = commit.visit.visit_id
-        if f"visits/{visit_id}" in self.raw or f"deletions/{visit_id}" in self.raw:
+        if visit_path(visit_id) in self.raw or f"{DELETIONS}/{visit_id}" in self.raw:
             raise Conflict
         return self._write(commit)
 
     async def save(self, read: Stored, commit: Commit) -> Stored:
         """Replace a visit by compare-and-set; raises Conflict if it has changed."""
         await asyncio.sleep(0)
-        if self.raw.version(f"visits/{commit.visit.visit_id}") != read.version:
+        if self.raw.version(visit_path(commit.visit.visit_id)) != read.version:
             raise Conflict
         if any(self.raw.version(path) != version for path, version in commit.versions().items()):
             raise Conflict
@@ -73,48 +84,48 @@ class MemoryVisitStore:
     ) -> Page[Stored]:
         await asyncio.sleep(0)
         where = until(field, now)
-        return Listing(self.raw, Visit, "visits", field, self.stored, where).page(limit, after)
+        return Listing(self.raw, Visit, VISITS, field, self.stored, where).page(limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
         """The stored utterances in order, all of them or none."""
         await asyncio.sleep(0)
         return joined(
-            read(TranscriptPage, "transcript", path.removeprefix("visits/"), page)
-            for path, page in self.raw.under(f"visits/{visit_id}/transcript")
+            read(TranscriptPage, TRANSCRIPT, path.removeprefix(f"{VISITS}/"), page)
+            for path, page in self.raw.under(transcript_path(visit_id))
         )
 
     async def history(self, visit_id: str) -> tuple[HistoryEntry, ...]:
         """The timeline in order."""
         await asyncio.sleep(0)
-        found = self.raw.under(f"visits/{visit_id}/history")
-        named = ((path.removeprefix("visits/"), entry, None) for path, entry in found)
-        return tuple(entry for entry, _ in readable(HistoryEntry, "history", named)[0])
+        found = self.raw.under(history_path(visit_id))
+        named = ((path.removeprefix(f"{VISITS}/"), entry, None) for path, entry in found)
+        return tuple(entry for entry, _ in readable(HistoryEntry, HISTORY, named)[0])
 
     async def actions(self, visit_id: str) -> tuple[Action, ...]:
         """The action items of a visit, in order of their ids."""
         await asyncio.sleep(0)
-        found = self.raw.under("actions")
+        found = self.raw.under(ACTIONS)
         named = (
             (path.removeprefix("actions/"), action, None)
             for path, action in found
             if equal(action, visitId=visit_id)
         )
-        return tuple(action for action, _ in readable(Action, "actions", named)[0])
+        return tuple(action for action, _ in readable(Action, ACTIONS, named)[0])
 
     async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
         """The action items of a visit with their versions."""
         return tuple(
-            StoredAction(action, self.raw.version(f"actions/{action.action_id}"))
+            StoredAction(action, self.raw.version(f"{ACTIONS}/{action.action_id}"))
             for action in await self.actions(visit_id)
         )
 
     async def dead_letter(self, visit_id: str) -> DeadLetter | None:
         """The dead letter of a failed visit, or None."""
         await asyncio.sleep(0)
-        path = f"deadLetters/{visit_id}"
+        path = f"{DEAD_LETTERS}/{visit_id}"
         if path not in self.raw:
             return None
-        return read(DeadLetter, "deadLetters", visit_id, self.raw[path])
+        return read(DeadLetter, DEAD_LETTERS, visit_id, self.raw[path])
 
     async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
         """The visit now and after every change, like a Firestore listener."""
@@ -135,10 +146,10 @@ class MemoryVisitStore:
         return json.loads(json.dumps(dict(self.raw), default=str))  # type: ignore[no-any-return]
 
     def _read(self, visit_id: str) -> Stored | None:
-        path = f"visits/{visit_id}"
+        path = visit_path(visit_id)
         if path not in self.raw:
             return None
-        return self.stored(read(Visit, "visits", visit_id, self.raw[path]), path)
+        return self.stored(read(Visit, VISITS, visit_id, self.raw[path]), path)
 
     def stored(self, visit: Visit, path: str) -> Stored:
         """The visit that was read at `path`, with its version."""

@@ -20,8 +20,6 @@ from lumimd.ports.clock import Clock
 from lumimd.ports.flags import FlagReader
 from lumimd.ports.shared_documents import SharedDocuments
 
-COLLECTION: Final = "ops/orders/hours"
-
 SHARD: Final = 100
 """Orders per shard: it is written about every half minute, and its document stays small."""
 

@@ -11,8 +11,6 @@ from lumimd.policies.priorities import Priority
 from lumimd.ports.clock import Clock
 from lumimd.ports.shared_documents import SharedDocuments
 
-COLLECTION: Final = "ops/slots/shards"
-
 
 class Semaphore:
     """The permits as one instance takes and releases them.

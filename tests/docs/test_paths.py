@@ -1,0 +1,52 @@
+"""Collections and folders are named in `domain/paths.py` alone, and used by rules and indexes."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+from lumimd.domain import paths
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "functions" / "lumimd"
+COLLECTIONS = {value.split("/")[0] for name, value in vars(paths).items() if name.isupper()}
+SUBCOLLECTIONS = {paths.TRANSCRIPT, paths.HISTORY}
+
+
+def literals(source: str) -> list[str]:
+    """The beginnings of string literals that look like a path."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
+                found.append(text)
+    return [text for text in found if text.split("/")[0] in COLLECTIONS and "/" in text]
+
+
+def test_no_other_module_names_a_collection() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        if path != PACKAGE / "domain" / "paths.py" and not path.is_relative_to(PACKAGE / "api"):
+            assert not literals(path.read_text("utf-8")), path.relative_to(PACKAGE)
+
+
+def test_a_literal_is_found() -> None:
+    assert literals('f"visits/{visit_id}"') == ["visits/"]
+
+
+def test_the_adapters_pass_no_literal_to_a_collection() -> None:
+    for path in (PACKAGE / "adapters").rglob("*.py"):
+        found = re.findall(r'\.(?:collection|document|under)\(f?"(\w*)', path.read_text("utf-8"))
+        assert not [name for name in found if name], path.relative_to(PACKAGE)
+
+
+def test_the_security_rules_match_these_collections_alone() -> None:
+    rules = (ROOT / "firestore.rules").read_text("utf-8")
+    matched = set(re.findall(r"match /(\w+)/\{", rules)) - {"databases"}
+    assert matched <= COLLECTIONS | SUBCOLLECTIONS
+    assert f"match /{paths.VISITS}/{{userId}}/{{visitId}}" in (ROOT / "storage.rules").read_text()
+
+
+def test_the_indexes_are_of_these_collections_alone() -> None:
+    declared = json.loads((ROOT / "infra" / "firestore.indexes.json").read_text("utf-8"))
+    groups = {each["collectionGroup"] for each in declared["indexes"]}
+    assert groups <= COLLECTIONS | SUBCOLLECTIONS | {"entries"}
