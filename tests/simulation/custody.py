@@ -36,6 +36,9 @@ REPEATED_S: Final = 26 * HOUR_S
 REPEATING_WITHIN: Final = timedelta(seconds=4)
 """Time limit of one call that repeats deletions; the next call continues."""
 
+ERASED_WITHIN: Final = timedelta(hours=5)
+"""Scheduled runs finish an erasure within this time, also under heavy faults."""
+
 BACKSTOP_S: Final = 30 * HOUR_S
 
 OLD: Final = timedelta(hours=24)
@@ -99,6 +102,7 @@ class Custody:
                 self._at(backed_up, self._back_up, visit_id)
                 self._at(backed_up + rng.uniform(60.0, 20 * HOUR_S), self._restore, visit_id)
         if world.options.level.restored:
+            self._at(REPEATED_S - 1.0, self._check_erased)  # before operators repeat deletions
             self._at(REPEATED_S, self._repeat)
         if chance("erased"):
             self._at(rng.uniform(600.0, 20 * HOUR_S), self._erase_everything)
@@ -277,6 +281,17 @@ class Custody:
             stored = self._world.documents.visits.get(visit_id)
             if missing and stored is not None and stored.visit.audio_erased_at is None:
                 self._world.breach("heldRecordingGone", visit_id, str(sorted(missing)))
+
+    def _check_erased(self, within: timedelta = ERASED_WITHIN) -> None:
+        """The visits of an erased user are gone, apart from held and restored ones."""
+        documents = self._world.documents
+        erased = documents.receipts.get(f"~{USER}")
+        if erased is None or erased[0].requested_at > self._world.now() - within:
+            return
+        for visit_id, stored in documents.visits.items():
+            is_kept = stored.visit.legal_hold or visit_id in self._held | documents.restored
+            if not is_kept and stored.visit.created_at <= erased[0].requested_at:
+                self._world.breach("erasedUserIsThere", visit_id, "before a restore is repaired")
 
     def at_the_end(self) -> None:
         """Check that held visits are there and that erased visits are gone."""

@@ -64,6 +64,7 @@ class Holders:
             holders.clear()
         if takes:
             holders.append(current.get())
+            current.get().leased[visit.visit_id] = visit.attempt
         work = (current.get().name, visit.visit_id)
         if "submission_deferred" in events and work not in self._ordered:
             self._only_looked.add(work)

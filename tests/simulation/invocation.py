@@ -17,6 +17,7 @@ class Invocation:
         "is_dead",
         "is_over",
         "kind",
+        "leased",
         "name",
         "reply",
         "timed_out",
@@ -36,6 +37,7 @@ class Invocation:
         self.is_over = False
         self.timed_out = False
         self.reply: Callable[[int], None] = lambda status: None
+        self.leased: dict[str, int] = {}
         self.faults: dict[str | None, int] = {}
         self.disturbed: set[str | None] = set()
 

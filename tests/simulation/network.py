@@ -98,7 +98,8 @@ class Network:
         if fate is Fate.TOO_MANY and visit_id is not None:
             # Retry-After binds the attempt that asked; a newer recording begins another attempt.
             stored = self._documents.get(visit_id)
-            self._attempt_of[answer] = stored.visit.attempt if stored else 0
+            present = stored.visit.attempt if stored else 0
+            self._attempt_of[answer] = invocation.leased.get(visit_id, present)
         if dependency in PROVIDERS:
             for watch in self._world.on_call:
                 watch(invocation, dependency, operation, visit_id)

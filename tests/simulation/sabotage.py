@@ -72,7 +72,7 @@ _record = save.save_event
 async def _effects_first(services: Any, stored: Stored, event: events.Event, **more: Any) -> Any:
     step = _advance(stored.visit, event, services.clock.now())
     if step.changed:
-        await save.perform(services, step.visit, step)
+        await save.perform(services, step.visit, step, stored.visit.attempt)
     return await _record(services, stored, event, **more)
 
 
@@ -122,8 +122,6 @@ def _probe_without_election(breaker: Any, holder: str, now: Any, policy: Any) ->
         changes |= {"state": breaker_state.State.HALF_OPEN, "changed_at": now}
     return breaker.model_copy(update=changes)
 
-
-_EVERYWHERE: Final = (collect, without_model, submit, summarize, recover)
 
 GUARDS: Final[Mapping[str, Guard]] = {
     "claim": Guard(
@@ -206,7 +204,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "effects-after-save": Guard(
         "a task runs only after the state that it needs is saved",
-        put(*((module, "save_event", _effects_first) for module in _EVERYWHERE)),
+        put(*((module, "save_event", _effects_first) for module in (save, collect, recover))),
     ),
     "errors-decide-the-reply": Guard(
         "a failed request is not acknowledged",

@@ -81,6 +81,6 @@ WAITING: Final[Mapping[str, Guard]] = {
     ),
     "patience-begins-with-the-attempt": Guard(
         "a summary requested a day later gets as many tries as any other",
-        put((waiting, "wanted_since", waiting._transcribed_at)),
+        put((without_model, "wanted_since", waiting._transcribed_at)),
     ),
 }

@@ -10,6 +10,7 @@ from lumimd.domain.document import Document
 from lumimd.domain.errors import ErrorCode, Permanent
 from lumimd.domain.ids import is_id, is_user_id
 from lumimd.domain.media_types import EXTENSIONS
+from lumimd.domain.paths import VISITS
 
 MAX_BYTES: Final = 5 * 1024**3
 MIN_SECONDS: Final = 0.160
@@ -20,7 +21,8 @@ MAX_SECONDS: Final = 10 * 3600
 # that Firestore reserves (`__.*__`). Users choose file names: any script and spaces, but no slash
 # and no control characters.
 _PATH: Final = re.compile(
-    r"visits/(?P<user_id>[!-$&-.0-~]{1,128})/(?P<visit_id>[\w-]{1,128})/"
+    rf"{VISITS}/"
+    r"(?P<user_id>[!-$&-.0-~]{1,128})/(?P<visit_id>[\w-]{1,128})/"
     r"(?P<file>[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}"
     rf"\.(?i:{'|'.join(EXTENSIONS)}))",
     re.ASCII,
