@@ -16,9 +16,24 @@ export type ProcessingStatus =
  */
 export type Role = "clinician" | "patient" | "unknown";
 /**
- * The kind of recording, which selects the analysis after the transcript.
+ * The status of a visit for its owner.
+ *
+ * `partial`: the transcript is safe, and there is no summary.
  */
-export type VisitKind = "visit";
+export type Status = "processing" | "completed" | "partial" | "failed" | "cancelled" | "expired";
+/**
+ * The steps of the work, in their order.
+ */
+export type Step =
+  | "waiting_for_audio"
+  | "audio_received"
+  | "queued"
+  | "submitting"
+  | "transcribing"
+  | "transcript_ready"
+  | "summarizing"
+  | "provisional"
+  | "completed";
 /**
  * The closed list of failures that a client can see.
  */
@@ -43,28 +58,13 @@ export type ErrorCode =
   | "received_too_late"
   | "internal_error";
 /**
- * The status of a visit for its owner.
- *
- * `partial`: the transcript is safe, and there is no summary.
- */
-export type Status = "processing" | "completed" | "partial" | "failed" | "cancelled" | "expired";
-/**
- * The steps of the work, in their order.
- */
-export type Step =
-  | "waiting_for_audio"
-  | "audio_received"
-  | "queued"
-  | "submitting"
-  | "transcribing"
-  | "transcript_ready"
-  | "summarizing"
-  | "provisional"
-  | "completed";
-/**
  * The stage of the work in which a failure occurred.
  */
 export type Stage = "submission" | "transcription" | "summary";
+/**
+ * The kind of recording, which selects the analysis after the transcript.
+ */
+export type VisitKind = "visit";
 
 /**
  * What is read, by path.
@@ -165,16 +165,29 @@ export interface Utterance {
 export interface Visit {
   visitId: string;
   userId: string;
+  status: Status;
+  processingStatus: ProcessingStatus;
+  currentStep?: Step;
+  progressPercent?: number;
+  processingError?: ProcessingError | null;
+  audio?: Audio | null;
+  attempt?: number;
+  retryCount?: number;
+  transcription?: Transcription | null;
+  provisional?: boolean;
+  legalHold?: boolean;
+  ledger?: Ledger;
+  timings?: Timings | null;
+  createdAt: Timestamp;
+  updatedAt: Timestamp;
   kind?: VisitKind;
   schemaVersion?: number;
   batchId?: string | null;
   urgent?: boolean;
   consent?: Consent | null;
-  legalHold?: boolean;
   title?: string | null;
   archived?: boolean;
   tags?: string[];
-  audio?: Audio | null;
   audioUrl?: string | null;
   audioErasedAt?: Timestamp | null;
   takes?: Take[];
@@ -183,15 +196,9 @@ export interface Visit {
   heldTakes?: Audio[];
   summaryOwed?: boolean;
   kept?: ProcessingStatus | null;
-  status: Status;
-  processingStatus: ProcessingStatus;
-  progressPercent?: number;
-  currentStep?: Step;
   estimatedSecondsRemaining?: number | null;
   takingLongerThanExpected?: boolean;
   overdueAt?: Timestamp | null;
-  processingError?: ProcessingError | null;
-  attempt?: number;
   deaths?: number;
   unansweredRequests?: number;
   faultAt?: Timestamp | null;
@@ -199,12 +206,9 @@ export interface Visit {
   turn?: number | null;
   queuedAt?: Timestamp | null;
   counted?: boolean;
-  retryCount?: number;
   lastRetryAt?: Timestamp | null;
-  transcription?: Transcription | null;
   transcriptPages?: number;
   source?: ("model" | "rules") | null;
-  provisional?: boolean;
   summary?: string | null;
   summaryStatements?: Statement[];
   diagnoses?: Diagnosis[];
@@ -214,16 +218,15 @@ export interface Visit {
   education?: Statement[];
   actionIds?: string[];
   retiredActionIds?: string[];
-  ledger?: Ledger;
-  createdAt: Timestamp;
-  updatedAt: Timestamp;
-  timings?: Timings | null;
 }
 /**
- * The patient agreed to the processing of the recording.
+ * The failure of a visit: a code and a sentence from the closed list, nothing technical.
  */
-export interface Consent {
-  givenAt: Timestamp;
+export interface ProcessingError {
+  code: ErrorCode;
+  message: string;
+  stage: Stage;
+  retryable: boolean;
 }
 /**
  * One generation of a recording, with its measured length and, if known, its size.
@@ -235,18 +238,6 @@ export interface Audio {
   contentType: string;
   sizeBytes: number | null;
   durationSeconds?: number | null;
-}
-/**
- * A file in the transcript: its audio, its job, and its number of `utterances` over `seconds`.
- *
- * Takes are in the order of their upload, which `order` keeps when a file is replaced.
- */
-export interface Take {
-  audio: Audio;
-  transcription: Transcription;
-  utterances?: number | null;
-  seconds: number;
-  order: number;
 }
 /**
  * The job at the provider and its result.
@@ -261,6 +252,53 @@ export interface Transcription {
   pages?: number;
 }
 /**
+ * The cost of the visit so far, over all its attempts, in the units of the providers' bills.
+ *
+ * `orders` are jobs that the provider accepted, `summaries` answers of the model, good and bad.
+ * Up to `summaries_unsettled` more answers may have been paid: their workers crashed, or the
+ * answers were lost on the way. `jobs` are the newest jobs, so that each counts once.
+ */
+export interface Ledger {
+  audioSeconds?: number;
+  orders?: number;
+  summaries?: number;
+  summariesUnsettled?: number;
+  jobs?: LedgerJob[];
+}
+/**
+ * A job at the provider, charged for `seconds` of audio; None: not charged so far.
+ */
+export interface LedgerJob {
+  transcriptId: string;
+  seconds?: number | null;
+}
+/**
+ * The start and the end of the present attempt.
+ */
+export interface Timings {
+  processingStartedAt: Timestamp;
+  processingCompletedAt?: Timestamp | null;
+  processingTimeMs?: number | null;
+}
+/**
+ * The patient agreed to the processing of the recording.
+ */
+export interface Consent {
+  givenAt: Timestamp;
+}
+/**
+ * A file in the transcript: its audio, its job, and its number of `utterances` over `seconds`.
+ *
+ * Takes are in the order of their upload, which `order` keeps when a file is replaced.
+ */
+export interface Take {
+  audio: Audio;
+  transcription: Transcription;
+  utterances?: number | null;
+  seconds: number;
+  order: number;
+}
+/**
  * A file that brought no transcript, with a reason from the closed list.
  */
 export interface RefusedTake {
@@ -269,15 +307,6 @@ export interface RefusedTake {
   code: ErrorCode;
   message: string;
   at: Timestamp;
-}
-/**
- * The failure of a visit: a code and a sentence from the closed list, nothing technical.
- */
-export interface ProcessingError {
-  code: ErrorCode;
-  message: string;
-  stage: Stage;
-  retryable: boolean;
 }
 /**
  * One sentence of plain text.
@@ -336,35 +365,6 @@ export interface Medication {
    * For example 'twice a day'. Null when it was not said.
    */
   frequency: string | null;
-}
-/**
- * The cost of the visit so far, over all its attempts, in the units of the providers' bills.
- *
- * `orders` are jobs that the provider accepted, `summaries` answers of the model, good and bad.
- * Up to `summaries_unsettled` more answers may have been paid: their workers crashed, or the
- * answers were lost on the way. `jobs` are the newest jobs, so that each counts once.
- */
-export interface Ledger {
-  audioSeconds?: number;
-  orders?: number;
-  summaries?: number;
-  summariesUnsettled?: number;
-  jobs?: LedgerJob[];
-}
-/**
- * A job at the provider, charged for `seconds` of audio; None: not charged so far.
- */
-export interface LedgerJob {
-  transcriptId: string;
-  seconds?: number | null;
-}
-/**
- * The start and the end of the present attempt.
- */
-export interface Timings {
-  processingStartedAt: Timestamp;
-  processingCompletedAt?: Timestamp | null;
-  processingTimeMs?: number | null;
 }
 /**
  * The fields of an action item that its owner may change, alone or together.

@@ -4,8 +4,7 @@ from infra.ops.connection import NeedsSetting
 from infra.ops.session import Session
 from lumimd.domain.dead_letter import LetterState
 from lumimd.domain.errors import Permanent, Transient
-from lumimd.domain.visit import ProcessingStatus, Visit
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import ProcessingStatus, Visit, VisitLine
 from lumimd.operations.rerun import From
 from lumimd.policies.due import RETRY_GAP
 from lumimd.ports.operator_store import is_stuck

@@ -10,7 +10,7 @@ from rich.text import Text
 from infra.ops.listing import Listing, field_lines
 from infra.ops.tables import COLOURS, ago, lasting, table_of
 from lumimd.domain.plurals import counted, times
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import VisitLine
 from lumimd.operations.timeline import RunOutcome, StageRun, Timeline
 
 WIDTH: Final = 24

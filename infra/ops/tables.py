@@ -8,8 +8,7 @@ from rich.markup import escape
 from infra.ops.listing import Listing
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.plurals import times
-from lumimd.domain.visit import ProcessingStatus, Status
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import ProcessingStatus, Status, VisitLine
 from lumimd.operations.bulk_retry import BulkSummary
 from lumimd.ports.operator_store import AuditEntry, is_stuck
 

@@ -9,8 +9,7 @@ from infra.ops.session import Session
 from infra.ops.tables import limited, of_visits
 from lumimd.domain.errors import RefusalCode, Refused
 from lumimd.domain.plurals import counted, times
-from lumimd.domain.visit import ProcessingStatus, Visit
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import ProcessingStatus, Visit, VisitLine
 from lumimd.operations import dead_letters, legal_hold, priority
 from lumimd.operations.after_restore import after_restore
 from lumimd.operations.audit import audited, note_reading, standing

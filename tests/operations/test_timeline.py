@@ -3,8 +3,7 @@
 from datetime import timedelta
 
 from lumimd.domain.errors import ErrorCode, Permanent
-from lumimd.domain.visit import Stage
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import Stage, VisitLine
 from lumimd.operations import dead_letters
 from lumimd.operations.operator import Operator
 from lumimd.operations.timeline import RunOutcome, StageRun, timeline

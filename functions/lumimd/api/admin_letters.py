@@ -19,8 +19,7 @@ from lumimd.api.routing import OF_A_POST
 from lumimd.api.schemas import Instant, Sent, UserId, VisitId
 from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.errors import ErrorCode
-from lumimd.domain.visit import Stage
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import Stage, VisitLine
 from lumimd.operations import bulk_retry, dead_letters
 from lumimd.operations.audit import note_reading
 from lumimd.operations.failures import Failures, failures

@@ -20,8 +20,7 @@ from lumimd.api.schemas import Instant, Sent, UserId, VisitId
 from lumimd.api.views import VisitView
 from lumimd.domain.document import Document
 from lumimd.domain.errors import RefusalCode, Refused
-from lumimd.domain.visit import ProcessingStatus
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import ProcessingStatus, VisitLine
 from lumimd.operations import legal_hold
 from lumimd.operations.after_restore import AfterRestore, after_restore
 from lumimd.operations.audit import note_reading, read_visit

@@ -189,23 +189,63 @@ class Timings(Document):
         )
 
 
-class Visit(Document):
-    """One recorded visit."""
+class VisitLine(Document):
+    """The technical state of a visit, as lists of operators read it: no words of the visit.
+
+    The title is left out as well, since owners may write any text into it.
+    """
 
     visit_id: str
     user_id: str
+    status: Status = Status.PROCESSING
+    processing_status: ProcessingStatus = ProcessingStatus.PENDING
+    current_step: Step = Step.WAITING_FOR_AUDIO
+    progress_percent: int = 0
+    processing_error: ProcessingError | None = None
+    audio: Audio | None = None
+    attempt: int = 1  # rises when the work starts over; results of earlier attempts are refused
+    stage_tries: int = 0  # used up in the present stage; waiting for an outage uses up none
+    possible_orders: int = Field(0, alias="orders")  # leases that may have ordered a transcript
+    retry_count: int = 0  # requested attempts at failed work
+    wake_at: datetime | None = None
+    lease: Lease | None = Field(None, alias="claim")
+    trouble: Trouble | None = None
+    transcription: Transcription | None = None
+    provisional: bool = False  # made by rules without the model; replaced once, or made final
+    legal_hold: bool = False
+    ledger: Ledger = Ledger()
+    timings: Timings | None = None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, visit: "Visit") -> "VisitLine":
+        """The line of `visit`."""
+        return VisitLine.from_stored(visit.to_stored())
+
+    @classmethod
+    def stored_fields(cls) -> list[str]:
+        """The stored names of these fields: a list needs to read no others."""
+        return [field.alias or name for name, field in VisitLine.model_fields.items()]
+
+    def is_leased(self, now: datetime) -> bool:
+        """Whether a worker may still be working on the present stage."""
+        return self.lease is not None and self.lease.until > now
+
+
+class Visit(VisitLine):
+    """One recorded visit."""
+
     kind: VisitKind = VisitKind.VISIT
     schema_version: int = SCHEMA_VERSION
     batch_id: str | None = None
     urgent: bool = False  # overtakes ordinary visits
     consent: Consent | None = None
-    legal_hold: bool = False
     title: str | None = None
     archived: bool = False
     tags: tuple[str, ...] = ()
 
     # A visit may have several files, its takes (`takes.py`).
-    audio: Audio | None = None
     audio_url: str | None = None
     audio_erased_at: datetime | None = None
     takes: tuple[Take, ...] = ()
@@ -215,40 +255,26 @@ class Visit(Document):
     summary_owed: bool = False  # would replace the one under legal hold; waits for the release
     kept: ProcessingStatus | None = None  # to return to if the present file brings no transcript
 
-    status: Status = Status.PROCESSING
-    processing_status: ProcessingStatus = ProcessingStatus.PENDING
-    progress_percent: int = 0
-    current_step: Step = Step.WAITING_FOR_AUDIO
     estimated_seconds_remaining: int | None = None
     taking_longer_than_expected: bool = False
     overdue_at: datetime | None = None  # an unfinished visit then takes longer than expected
-    processing_error: ProcessingError | None = None
 
-    attempt: int = 1  # rises when the work starts over; results of earlier attempts are refused
-    stage_tries: int = 0  # used up in the present stage; waiting for an outage uses up none
     expired_leases: int = Field(0, alias="deaths")  # submission leases without an outcome
-    possible_orders: int = Field(0, alias="orders")  # leases that may have ordered a transcript
     restarts: int = 0  # jobs that the provider lost
     requests: int = 0  # summary tasks created
     unanswered_requests: int = 0  # of these, created since a worker last took one up
-    wake_at: datetime | None = None
-    lease: Lease | None = Field(None, alias="claim")
     trace: str | None = None
-    trouble: Trouble | None = None
     held_since: datetime | None = None  # first wait of the present stage for an outage
     fault_at: datetime | None = None  # last wait for a deployment fault; time limits restart here
     given_up_jobs: tuple[str, ...] = ()  # ran for too long; adopted only after they have ended
     turn: int | None = None  # in the fair queue (`coordination/admission/`)
     queued_at: datetime | None = None  # first wait for a permit or for the quota of the user
     counted: bool = False  # against that quota: the recording was queued or at the provider
-    retry_count: int = 0  # requested attempts at failed work
     last_retry_at: datetime | None = None  # last requested attempt or summary
 
-    transcription: Transcription | None = None
     transcript_pages: int = 0
 
     source: Source | None = None
-    provisional: bool = False  # made by rules without the model; replaced once, or made final
     summary: str | None = None
     summary_statements: tuple[Statement, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
@@ -259,11 +285,7 @@ class Visit(Document):
     action_ids: tuple[str, ...] = ()  # items of the summary, then earlier ones with owner's work
     retired_action_ids: tuple[str, ...] = ()  # deleted items of earlier summaries
 
-    ledger: Ledger = Ledger()
     history_length: int = 0
-    created_at: datetime
-    updated_at: datetime
-    timings: Timings | None = None
 
     @property
     def has_transcript(self) -> bool:
@@ -275,10 +297,6 @@ class Visit(Document):
     def is_summarized(self) -> bool:
         """Whether there is a stored summary, and it is of the stored words."""
         return self.source is not None and self.kept is not ProcessingStatus.SUMMARIZING
-
-    def is_leased(self, now: datetime) -> bool:
-        """Whether a worker may still be working on the present stage."""
-        return self.lease is not None and self.lease.until > now
 
 
 class HistoryEntry(Document):

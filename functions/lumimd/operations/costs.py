@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lumimd.domain.document import Document
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import VisitLine
 from lumimd.operations.operator import Operator
 from lumimd.operations.statistics import MOST, changed_since
 

@@ -12,8 +12,7 @@ from statistics import median, quantiles
 from typing import Final
 
 from lumimd.domain.document import Document
-from lumimd.domain.visit import ProcessingStatus, Stage
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import ProcessingStatus, Stage, VisitLine
 from lumimd.operations.operator import Operator
 from lumimd.operations.timeline import RunOutcome, stage_runs
 from lumimd.policies.alerting import STATISTICS_OF

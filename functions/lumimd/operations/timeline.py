@@ -8,8 +8,7 @@ from typing import Final
 
 from lumimd.domain.document import Document
 from lumimd.domain.paths import transcript_path, visit_path
-from lumimd.domain.visit import HistoryEntry, ProcessingStatus, Stage
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import HistoryEntry, ProcessingStatus, Stage, VisitLine
 
 _STAGES: Final = {
     ProcessingStatus.PENDING: Stage.SUBMISSION,

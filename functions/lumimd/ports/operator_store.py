@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.document import Document
 from lumimd.domain.errors import ErrorCode
-from lumimd.domain.visit import ProcessingStatus, Stage
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import ProcessingStatus, Stage, VisitLine
 from lumimd.policies.alerting import QUIET_AFTER, STUCK_AFTER
 
 RUNNING: Final = (

@@ -24,8 +24,7 @@ from lumimd.domain.commit import Conflict
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.document import Document
 from lumimd.domain.paths import AUDIT, DEAD_LETTERS, VISITS
-from lumimd.domain.visit import ProcessingStatus
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import ProcessingStatus, VisitLine
 from lumimd.policies.alerting import QUIET_AFTER, STUCK_AFTER
 from lumimd.ports.operator_store import (
     COMPLETED_FIELDS,

@@ -11,8 +11,7 @@ from lumimd.adapters.reading import readable
 from lumimd.domain.commit import Conflict
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.paths import AUDIT, DEAD_LETTERS, VISITS
-from lumimd.domain.visit import ProcessingStatus
-from lumimd.domain.visit_line import VisitLine
+from lumimd.domain.visit import ProcessingStatus, VisitLine
 from lumimd.ports.operator_store import (
     COMPLETED_FIELDS,
     AuditEntry,
