@@ -18,7 +18,8 @@ from typing import BinaryIO, Final
 
 from lumimd.adapters.measuring.pool import pool
 from lumimd.domain.audio import Audio, recording_of
-from lumimd.domain.errors import MESSAGES, ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 IGNORED: Final = "not_a_recording"
 """The pipeline ignores an object whose name does not end like that of a recording."""
@@ -105,7 +106,7 @@ def _line(verdict: Verdict) -> str:
     if verdict.code is None:
         return f"{verdict.file}: accepted, {length}"
     known = verdict.code != IGNORED
-    message = MESSAGES[ErrorCode(verdict.code)] if known else _IGNORED_MESSAGE
+    message = ErrorCode(verdict.code).sentence if known else _IGNORED_MESSAGE
     return f"{verdict.file}: {verdict.code} ({message})"
 
 

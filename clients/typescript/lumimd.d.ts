@@ -35,7 +35,7 @@ export type Step =
   | "provisional"
   | "completed";
 /**
- * The closed list of failures that a client can see.
+ * Failures of a visit. `retryable`: another try of the same recording may succeed.
  */
 export type ErrorCode =
   | "audio_empty"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from infra.ops.argument_types import count, pace, price, reason, span, visit
 from infra.ops.invocation import DEFAULT_REGION, REGION, default_region
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 
 STAGES: Final = ("submission", "transcription", "summary")
 STEPS: Final = ("submission", "summary")

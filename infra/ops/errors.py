@@ -5,8 +5,7 @@ from typing import NamedTuple
 from infra.ops.connection import NeedsSetting
 from infra.ops.exits import FAILED, USAGE
 from infra.ops.session import ConfirmationRequired, Session
-from lumimd.domain.errors import REFUSALS, Refused, Transient
-from lumimd.domain.operator_refusals import OperatorRefused
+from lumimd.domain.errors import OperatorRefused, Refused, Transient
 
 
 class Failure(NamedTuple):
@@ -28,7 +27,7 @@ def failure_of(error: Exception, session: Session) -> Failure | None:
         case Refused():
             after = error.retry_after_s
             wait = f" It can be asked again in {after:.0f} s." if after else ""
-            return Failure(FAILED, f"{REFUSALS[error.code]}{wait} ({error.code})")
+            return Failure(FAILED, f"{error.code.sentence}{wait} ({error.code})")
         case OperatorRefused():
             return Failure(FAILED, f"{error} ({error.code})")
         case Transient():

@@ -5,7 +5,6 @@ import argparse
 from infra.ops.session import Session
 from infra.ops.tables import lasting, limited, of_bulk, of_discarded, of_letters
 from lumimd.domain.dead_letter import DeadLetter, LetterState
-from lumimd.domain.errors import RETRYABLE
 from lumimd.domain.plurals import counted
 from lumimd.domain.visit import Stage
 from lumimd.operations import dead_letters
@@ -39,7 +38,7 @@ async def retry_many(session: Session, args: argparse.Namespace) -> int:
     if not chosen:
         session.show(_no_retries(), "No open dead letter matches.")
         return 0
-    hopeless = sum(letter.code not in RETRYABLE for letter in chosen)
+    hopeless = sum(not letter.code.retryable for letter in chosen)
     if hopeless:
         session.notify(
             f"{hopeless} of {len(chosen)} will be refused: the recording is the trouble."

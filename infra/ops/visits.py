@@ -7,7 +7,8 @@ from infra.ops.advice import rerun_advice, steps_after
 from infra.ops.drawing import draw_timeline
 from infra.ops.session import Session
 from infra.ops.tables import limited, of_visits
-from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.codes import RefusalCode
+from lumimd.domain.errors import Refused
 from lumimd.domain.plurals import counted, times
 from lumimd.domain.visit import ProcessingStatus, Visit, VisitLine
 from lumimd.operations import dead_letters, legal_hold, priority

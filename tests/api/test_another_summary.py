@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from lumimd.domain.clinical import VisitSummary
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Stored
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.errors import Permanent
 from lumimd.domain.transcript import Transcript
 from lumimd.operations.operator import Operator
 from lumimd.operations.rerun import From, rerun

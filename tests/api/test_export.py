@@ -13,7 +13,8 @@ import pytest
 
 from lumimd.api import export
 from lumimd.api.listing import cursor_of, place_of_cursor
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.domain.visit import Visit
 from lumimd.policies import time_budgets
 from lumimd.ports.owner_queries import ListPosition

@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 
 from lumimd.api.export import PAGE
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.pipeline.erase import erasure_of
 from lumimd.policies.tiers import POLICIES, Limited
 from lumimd.policies.token_bucket import Policy

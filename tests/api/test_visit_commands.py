@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
 from lumimd.policies.priorities import Priority, first_turn
 from tests.support.api import (

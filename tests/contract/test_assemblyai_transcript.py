@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lumimd.adapters.assemblyai.transcript import MOST_CHARACTERS, transcript_of
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.pipeline import accept, recover
 from lumimd.ports.transcriber import Running, Transcribed
 from tests.support.assemblyai_provider import DONE, SAID, WORDS, Provider

@@ -18,7 +18,8 @@ from lumimd.adapters.google.storage import cloud_audio_store
 from lumimd.adapters.measuring.process import Process
 from lumimd.adapters.memory import MemoryAudioStore
 from lumimd.domain.audio import Audio, Upload, is_below, named_in
-from lumimd.domain.errors import ErrorCode, Permanent, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent, Transient
 from lumimd.ports.audio_store import AudioStore
 from lumimd.ports.paging import pages
 from tests.support.object_holds import object_holds

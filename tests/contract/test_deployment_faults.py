@@ -13,7 +13,8 @@ import pytest
 from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.coordination.breaker.breaker import CircuitBreaker, first_refusal
 from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
-from lumimd.domain.errors import DeploymentFault, ErrorCode, Held, ProviderRefuses, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import DeploymentFault, Held, ProviderRefuses, Transient
 from lumimd.domain.visit import Stage, Status, Visit
 from lumimd.pipeline import accept, collect, recover
 from lumimd.policies import breaker, retry

@@ -8,7 +8,8 @@ import pytest
 
 from lumimd.adapters.memory import ManualClock
 from lumimd.coordination.flags import SharedFlags
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.domain.paths import OPS
 from lumimd.policies.flags import KEY, Flags, Setting, Switch
 from lumimd.policies.keeping import FLAGS_KEPT_FOR

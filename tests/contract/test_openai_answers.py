@@ -7,14 +7,8 @@ import pytest
 from lumimd.adapters.openai.answers import TABLE, Passing, Row
 from lumimd.adapters.openai.summarizer import OpenAISummarizer
 from lumimd.domain import errors
-from lumimd.domain.errors import (
-    DeploymentFault,
-    ErrorCode,
-    NotCharged,
-    Permanent,
-    ProviderRefuses,
-    Transient,
-)
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import DeploymentFault, NotCharged, Permanent, ProviderRefuses, Transient
 from tests.contract.conftest import QUICK
 from tests.support import openai_server as api
 from tests.support.openai_server import OpenAIServer

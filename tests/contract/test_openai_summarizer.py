@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lumimd.adapters.openai.summarizer import OpenAISummarizer
 from lumimd.domain import errors
-from lumimd.domain.errors import BadAnswer, DeploymentFault, ErrorCode, Permanent, ProviderRefuses
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import BadAnswer, DeploymentFault, Permanent, ProviderRefuses
 from tests.support import openai_server as api
 from tests.support.examples import examples
 from tests.support.openai_server import KEY, OpenAIServer

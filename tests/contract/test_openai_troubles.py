@@ -11,7 +11,8 @@ import pytest
 from lumimd.adapters.openai.summarizer import OpenAISummarizer
 from lumimd.domain import errors
 from lumimd.domain.clinical import VisitSummary
-from lumimd.domain.errors import ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent, ProviderRefuses, Transient
 from lumimd.domain.transcript import Transcript
 from lumimd.pipeline.analysis.visit_summary import check
 from lumimd.policies import retry

@@ -9,9 +9,9 @@ import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Conflict
 from lumimd.domain.dead_letter import DeadLetter, LetterState
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
 from lumimd.ports.operator_store import (
     AuditEntry,

@@ -10,7 +10,8 @@ from infra.local.supervision.ports import free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import port_open
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.codes import OperatorCode
+from lumimd.domain.errors import OperatorRefused
 from lumimd.ports.service_controls import QueueControl, RunState, ScheduleControl
 from tests.conftest import QUEUE
 from tests.support.servers import running

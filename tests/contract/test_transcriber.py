@@ -13,7 +13,8 @@ from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber, Webhoo
 from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER
 from lumimd.adapters.memory import MemoryAudioStore, MemoryTranscriber
 from lumimd.domain.audio import Audio
-from lumimd.domain.errors import DeploymentFault, ErrorCode, ProviderRefuses, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import DeploymentFault, ProviderRefuses, Transient
 from lumimd.domain.transcript import Transcript
 from lumimd.policies import retry
 from lumimd.ports.transcriber import Failed, Job, JobGone, Running, Transcribed, Transcriber

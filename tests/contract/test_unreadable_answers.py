@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lumimd.adapters.assemblyai.fields import json_object
-from lumimd.domain.errors import ErrorCode, Transient, Unanswered, Unreadable
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient, Unanswered, Unreadable
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline import accept, collect, recover
 from lumimd.policies import retry

@@ -12,9 +12,10 @@ from google.api_core.exceptions import InvalidArgument
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.visit_store import DocumentTooLarge, RequestTooLarge
 from lumimd.domain import events as e
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Conflict, Stored
 from lumimd.domain.dead_letter import DeadLetter
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.errors import Transient
 from lumimd.domain.state_machine import advance
 from lumimd.domain.transcript import TranscriptPage
 from lumimd.domain.visit import Action, HistoryEntry, ProcessingStatus, Visit

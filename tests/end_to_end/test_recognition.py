@@ -10,7 +10,7 @@ import pytest_asyncio
 from infra.local.client import USER_ID, VisitDocuments
 from infra.local.launcher import Stack, running_stack
 from infra.local.stack import Options
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.visit import Status
 from tests.support.services import SAMPLE, tone
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.domain.visit import ProcessingStatus, Status, Visit
 from lumimd.pipeline import collect
 from lumimd.ports.transcriber import Transcribed

@@ -11,7 +11,7 @@ import pytest
 from infra.local.chaos.evidence import Evidence, Heard, Job
 from infra.local.chaos.recordings import recordings
 from infra.local.chaos.verdict import Promise, judge
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.transcript import TranscriptPage, Utterance
 from lumimd.domain.visit import (
     Action,

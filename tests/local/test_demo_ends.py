@@ -19,7 +19,8 @@ from infra.local.demo import SAMPLE, process_on_new_stack
 from infra.local.memory_functions import FunctionsFailed
 from infra.local.stack import Options
 from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber
-from lumimd.domain.errors import DeploymentFault, ErrorCode, ProviderRefuses
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import DeploymentFault, ProviderRefuses
 from lumimd.domain.visit import Status
 from lumimd.pipeline import accept, recover, summarize
 from lumimd.runtime import settings

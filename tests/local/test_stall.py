@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from infra.local.stall import Recognition, Signs, Watch, until_stalled, waits_untroubled
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.visit import Lease, ProcessingStatus, Trouble, Visit
 
 HOUR_S = 3600

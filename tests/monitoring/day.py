@@ -10,7 +10,8 @@ from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.coordination.breaker.breaker import CircuitBreaker
 from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
-from lumimd.domain.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import DeploymentFault, Permanent, ProviderRefuses, Transient
 from lumimd.domain.state_machine import retry_event
 from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.pipeline.save import save_event

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from lumimd.domain import events
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.dead_letter import dead_letter_of
-from lumimd.domain.errors import ErrorCode, Permanent, Transient
+from lumimd.domain.errors import Permanent, Transient
 from lumimd.domain.state_machine import advance, retry_event
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import accept, collect, recover, summarize

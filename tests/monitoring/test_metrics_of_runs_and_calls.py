@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Stored
-from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.domain.errors import Held, Permanent, Transient
 from lumimd.domain.progress import Step
 from lumimd.pipeline import accept, recover
 from lumimd.ports.paging import Page

@@ -11,9 +11,9 @@ import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
 from lumimd.domain.dead_letter import DeadLetter
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
 from lumimd.ports.visit_counts import VisitCounts
 from lumimd.ports.visit_store import VisitStore

@@ -19,8 +19,8 @@ from lumimd.api import admin
 from lumimd.api.admin_letters import ManyRetries
 from lumimd.api.admin_routing import _PROBLEMS
 from lumimd.api.application import make_app
+from lumimd.domain.codes import OperatorCode
 from lumimd.domain.dead_letter import LetterState
-from lumimd.domain.operator_refusals import OperatorCode
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import commands
 from lumimd.policies.breaker import Breaker, State

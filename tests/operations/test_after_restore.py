@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Stored
-from lumimd.domain.errors import ErrorCode, Refused, Transient
+from lumimd.domain.errors import Refused, Transient
 from lumimd.operations import after_restore as restoring
 from lumimd.operations import legal_hold
 from lumimd.operations.after_restore import after_restore

@@ -9,8 +9,9 @@ import pytest
 
 from lumimd.adapters.memory import MemoryAudioStore
 from lumimd.domain.audio import Audio
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.errors import Transient
 from lumimd.domain.visit import Stage, Status
 from lumimd.operations.bulk_retry import BulkItem, BulkOutcome, Pace, bulk_retry, choose
 from lumimd.operations.operator import Operator

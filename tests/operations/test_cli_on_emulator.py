@@ -12,9 +12,10 @@ from rich.console import Console
 from infra.ops.cli import parser, run
 from infra.ops.connection import Connection, OperatorsServices, cloud
 from infra.ops.exits import FAILED, OK
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
 from lumimd.domain.dead_letter import DeadLetter
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.errors import Transient
 from lumimd.domain.visit import (
     ProcessingError,
     ProcessingStatus,

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.domain.codes import OperatorCode, RefusalCode
 from lumimd.domain.commit import Commit
 from lumimd.domain.dead_letter import LetterState
-from lumimd.domain.errors import RefusalCode, Refused
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.errors import OperatorRefused, Refused
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.operations import dead_letters
 from lumimd.operations.operator import Operator
@@ -129,7 +129,8 @@ async def test_another_failure_of_a_visit_is_a_new_open_letter(
     await services.partial("v1")
     await dead_letters.discard(olga, "v1", "never mind")
     await dead_letters.retry(olga, "v1")
-    from lumimd.domain.errors import ErrorCode, Permanent
+    from lumimd.domain.codes import ErrorCode
+    from lumimd.domain.errors import Permanent
 
     services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
     await summarize.summarize(services, "v1", 2)

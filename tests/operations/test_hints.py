@@ -8,7 +8,7 @@ import pytest
 
 from infra.ops.exits import FAILED, OK
 from infra.ops.invocation import CALLED_AS
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.operations.legal_hold import hold
 from lumimd.pipeline import commands
 from tests.operations.conftest import ops_on

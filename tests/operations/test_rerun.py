@@ -2,8 +2,8 @@
 
 import pytest
 
-from lumimd.domain.errors import RefusalCode, Refused
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.codes import OperatorCode, RefusalCode
+from lumimd.domain.errors import OperatorRefused, Refused
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.operations.operator import Operator
 from lumimd.operations.rerun import From, rerun
@@ -70,7 +70,7 @@ async def test_a_failed_order_is_looked_for_before_anything_is_ordered_again(
         return await services.get(visit_id)
 
     from lumimd.domain import events as e
-    from lumimd.domain.errors import ErrorCode
+    from lumimd.domain.codes import ErrorCode
     from lumimd.pipeline.save import save_event
 
     await services.submitted("v1")

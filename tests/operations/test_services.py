@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from lumimd.domain.errors import ErrorCode, Transient
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.codes import ErrorCode, OperatorCode
+from lumimd.domain.errors import OperatorRefused, Transient
 from lumimd.operations import audit, breakers, queues, schedules
 from lumimd.operations.doctor import Level, diagnose
 from lumimd.operations.health import health

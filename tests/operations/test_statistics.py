@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.visit import Stage
 from lumimd.operations import dead_letters
 from lumimd.operations.costs import Prices, costs

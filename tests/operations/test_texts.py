@@ -6,10 +6,8 @@ from datetime import timedelta
 import pytest
 
 from infra.ops.arguments import parser
-from lumimd.api.problems import DETAILS
-from lumimd.domain.errors import MESSAGES, REFUSALS
+from lumimd.domain.codes import ErrorCode, OperatorCode, ProblemCode, RefusalCode
 from lumimd.domain.events import TranscriptionRestarted
-from lumimd.domain.operator_refusals import SENTENCES
 from lumimd.domain.plurals import counted, does, times
 from lumimd.pipeline.save import save_event
 from tests.operations.conftest import Ops
@@ -129,9 +127,9 @@ def test_the_help_is_plain() -> None:
     assert not CONFUSING.search(text)
 
 
-@pytest.mark.parametrize("table", [DETAILS, REFUSALS, MESSAGES, SENTENCES])
-def test_each_code_has_plain_sentences(table: dict[object, str]) -> None:
-    for sentence in table.values():
+@pytest.mark.parametrize("codes", [ErrorCode, OperatorCode, ProblemCode, RefusalCode])
+def test_each_code_has_a_plain_sentence(codes: type[ErrorCode]) -> None:
+    for sentence in (code.sentence for code in codes):
         assert sentence[0].isupper(), sentence
         assert sentence.endswith("."), sentence
         assert not CONFUSING.search(sentence), sentence

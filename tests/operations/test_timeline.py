@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 from lumimd.domain.visit import Stage, VisitLine
 from lumimd.operations import dead_letters
 from lumimd.operations.operator import Operator

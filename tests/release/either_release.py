@@ -32,8 +32,9 @@ from lumimd.adapters.memory import ManualClock
 from lumimd.adapters.memory.transcriber import Order
 from lumimd.domain.audio import Audio
 from lumimd.domain.clinical import Source, VisitSummary
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
-from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.domain.errors import Held, Permanent, Transient
 from lumimd.domain.progress import Step
 from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import ProcessingStatus, Stage, Status, Visit, VisitKind

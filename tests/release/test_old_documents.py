@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.document import Document
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.transcript import TranscriptPage
 from lumimd.domain.visit import (
     SCHEMA_VERSION,

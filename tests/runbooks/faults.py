@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
-from lumimd.domain.errors import BadAnswer, DeploymentFault, ErrorCode, ProviderRefuses, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import BadAnswer, DeploymentFault, ProviderRefuses, Transient
 from lumimd.domain.events import SummaryFailed
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline import commands

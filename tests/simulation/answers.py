@@ -1,6 +1,6 @@
 """Invariants of the model's answers: their number, and their results in the visit's documents."""
 
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.takes import takes_of
 from lumimd.domain.timing import MAX_TRIES
 from lumimd.domain.transcript import joined

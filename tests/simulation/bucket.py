@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from lumimd.domain.audio import Audio, Upload
-from lumimd.domain.errors import ErrorCode, MeasuringDied, Permanent, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import MeasuringDied, Permanent, Transient
 from lumimd.domain.timing import MAX_TRIES
 from lumimd.policies import retry
 from lumimd.ports.paging import Cursor, Page

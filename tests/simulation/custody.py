@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
-from lumimd.domain.errors import ErrorCode, Refused, Transient
+from lumimd.domain.errors import Refused, Transient
 from lumimd.domain.visit import Visit
 from lumimd.operations import legal_hold
 from lumimd.operations.after_restore import after_restore

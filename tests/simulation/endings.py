@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Final
 
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.owners_work import is_worked_on
 from lumimd.domain.takes import generation_known, takes_of
 from lumimd.domain.timing import MAX_TRIES

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Final
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.takes import takes_of
 from lumimd.domain.timing import MAX_TRIES
 from lumimd.domain.visit import ProcessingStatus, Visit

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from lumimd.domain.clinical import Source, Statement, VisitSummary
-from lumimd.domain.errors import BadAnswer, ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import BadAnswer, Permanent
 from lumimd.domain.transcript import Transcript
 from lumimd.policies import breaker as breaker_state
 from lumimd.policies import retry

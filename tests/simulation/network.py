@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from lumimd.domain.errors import ErrorCode, ProviderRefuses, Transient, Unanswered
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import ProviderRefuses, Transient, Unanswered
 from lumimd.policies import retry
 from lumimd.policies.retry import RetryPolicy
 from tests.simulation.faults import Dependency, Fate

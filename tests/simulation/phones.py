@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lumimd.domain.audio import Audio, Upload
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import ErrorCode, Refused
+from lumimd.domain.errors import Refused
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import commands
 from tests.simulation.cloud import Cloud

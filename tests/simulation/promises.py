@@ -1,6 +1,6 @@
 """Invariants of requests answered with 200: each takes effect, at once and at the end."""
 
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.visit import ProcessingStatus, Visit
 from tests.simulation.phones import Ask, Phones
 from tests.simulation.world import World

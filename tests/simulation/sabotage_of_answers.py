@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from lumimd.domain import events
 from lumimd.domain.clinical import VisitSummary
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Stored
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.events import summary
 from lumimd.domain.ledger import NOTHING, Settlement
 from lumimd.domain.transcript import Transcript

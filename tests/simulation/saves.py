@@ -5,8 +5,8 @@ from operator import attrgetter
 from typing import Final
 
 from lumimd.domain import state_machine
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.takes import newest_generation, takes_of
 from lumimd.domain.transcript import Utterance, joined
 from lumimd.domain.visit import ProcessingStatus, Status, Visit

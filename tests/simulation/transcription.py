@@ -6,8 +6,9 @@ from typing import Final
 
 from lumimd.coordination.admission.hourly_cap import USER_SHARE
 from lumimd.domain.audio import Audio
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
-from lumimd.domain.errors import DeploymentFault, ErrorCode, ProviderRefuses, Transient
+from lumimd.domain.errors import DeploymentFault, ProviderRefuses, Transient
 from lumimd.domain.visit import Visit
 from lumimd.policies import retry
 from lumimd.ports.paging import Cursor, Page

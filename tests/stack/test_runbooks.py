@@ -16,8 +16,8 @@ from infra.local.client import USER_ID
 from infra.local.stack import PROJECT, QUEUE, ROOT
 from infra.ops.connection import Connection, local
 from infra.ops.local_stack import Addresses, published
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.events import SummaryFailed
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.operations.operator import OperatorServices

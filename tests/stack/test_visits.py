@@ -11,7 +11,7 @@ from google.cloud import tasks_v2
 from infra.local.eventarc.event import finalized
 from infra.local.stack import BUCKET, ENTRY_POINTS, QUEUE
 from lumimd.adapters.google.tasks import client
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.state_machine import TRANSITIONS
 from lumimd.domain.visit import Status
 from tests.stack.conftest import JOB, Pipeline

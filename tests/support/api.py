@@ -17,9 +17,9 @@ from lumimd.api.application import make_app
 from lumimd.coordination.rate_limits import Limits
 from lumimd.domain.audio import Audio
 from lumimd.domain.clinical import Medication, Medications, Statement
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Stored
 from lumimd.domain.dead_letter import DeadLetter
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.progress import PERCENT, Step
 from lumimd.domain.visit import (
     Action,

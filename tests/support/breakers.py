@@ -12,7 +12,8 @@ from typing import Any
 from lumimd.adapters.memory import ManualClock
 from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.policies.breaker import MODEL, Breaker, BreakerPolicy, State
 from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.clock import Clock

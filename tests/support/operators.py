@@ -9,7 +9,8 @@ from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
 from lumimd.adapters.memory.operator_store import MemoryOperatorStore
 from lumimd.domain.audio import Upload
-from lumimd.domain.errors import ErrorCode, NotCharged, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import NotCharged, Permanent
 from lumimd.domain.events import SummaryFailed
 from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import Visit

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from lumimd.adapters.memory import MemoryTranscriber
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.errors import Transient
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import accept, recover
 from lumimd.policies.permits import Cap

@@ -21,7 +21,8 @@ from lumimd.coordination.admission.admit import Admission
 from lumimd.coordination.shutdown import GracefulShutdown
 from lumimd.domain.audio import Audio, Upload
 from lumimd.domain.clinical import Source, VisitSummary
-from lumimd.domain.errors import ErrorCode, Held, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Held, Permanent
 from lumimd.domain.transcript import Transcript, Utterance
 from lumimd.domain.visit import Stage
 from lumimd.pipeline import accept, collect

@@ -20,8 +20,8 @@ from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQuerie
 from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
 from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.dead_letter import DeadLetter, LetterState
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import ProcessingStatus, Stage
 from lumimd.domain.visit_groups import Group
 from lumimd.ports.operator_store import AuditFilter, LetterFilter, VisitFilter

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra import check_recording
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.pipeline import accept
 from tests.support.hostile import TEXTS
 from tests.support.recordings import FORMATS, recorded

@@ -10,11 +10,11 @@ from lumimd.api.limits import Write
 from lumimd.api.listing import Page, Paged
 from lumimd.api.ownership import ChangeableAction, OwnAction, not_held
 from lumimd.api.problems import Problem
-from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
 from lumimd.api.schemas import ActionChange, NewAction
 from lumimd.api.services import RequestServices
 from lumimd.api.views import ActionView, MedicationLine
+from lumimd.domain.codes import ProblemCode as P
 from lumimd.domain.commit import Conflict
 from lumimd.domain.visit import Action, Visit
 from lumimd.ports.owner_queries import ListPosition

@@ -14,11 +14,11 @@ from lumimd.api.admin_routing import (
     place_of,
 )
 from lumimd.api.listing import Page, Paged
-from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST
 from lumimd.api.schemas import Instant, Sent, UserId, VisitId
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.codes import ProblemCode as P
 from lumimd.domain.dead_letter import DeadLetter, LetterState
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import Stage, VisitLine
 from lumimd.operations import bulk_retry, dead_letters
 from lumimd.operations.audit import note_reading

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from lumimd.api.identity import AdminUser
 from lumimd.api.listing import Paging
-from lumimd.api.problems import Problem, ProblemCode
+from lumimd.api.problems import Problem
 from lumimd.api.routing import SignedInRoute, may_answer
 from lumimd.api.services import RequestServices
+from lumimd.domain.codes import OperatorCode, ProblemCode
+from lumimd.domain.errors import OperatorRefused
 from lumimd.domain.ids import ID
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
 from lumimd.operations.operator import Operator, OperatorServices
 from lumimd.ports.operator_store import Mark
 from lumimd.ports.owner_queries import ListPosition

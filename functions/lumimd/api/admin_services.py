@@ -15,9 +15,9 @@ from lumimd.api.admin_routing import (
     place_of,
 )
 from lumimd.api.listing import Page, Paged
-from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST
 from lumimd.api.schemas import UserId
+from lumimd.domain.codes import ProblemCode as P
 from lumimd.domain.document import Document
 from lumimd.operations import breakers, queues, schedules
 from lumimd.operations.breakers import Breakers

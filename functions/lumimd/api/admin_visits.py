@@ -14,12 +14,13 @@ from lumimd.api.admin_routing import (
     place_of,
 )
 from lumimd.api.listing import Page, Paged
-from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST
 from lumimd.api.schemas import Instant, Sent, UserId, VisitId
 from lumimd.api.views import VisitView
+from lumimd.domain.codes import ProblemCode as P
+from lumimd.domain.codes import RefusalCode
 from lumimd.domain.document import Document
-from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.errors import Refused
 from lumimd.domain.visit import ProcessingStatus, VisitLine
 from lumimd.operations import legal_hold
 from lumimd.operations.after_restore import AfterRestore, after_restore

@@ -19,10 +19,11 @@ from lumimd.api import actions, admin, batches, health, me, visit_commands, visi
 from lumimd.api.faults import faults_of
 from lumimd.api.idempotency import KEY_HEADER, REPLAYED_HEADER
 from lumimd.api.openapi import API_VERSION, openapi, operation_id
-from lumimd.api.problems import REFUSED, Problem, ProblemCode
+from lumimd.api.problems import Problem
 from lumimd.api.security import BodyLimit, Bugs, SecurityHeaders
 from lumimd.api.services import ApiServices
 from lumimd.coordination.rate_limits import TooMany
+from lumimd.domain.codes import ProblemCode
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import Refused, Transient, UnreadableDocument
 from lumimd.telemetry import logs
@@ -82,7 +83,7 @@ async def _problem(_request: Request, error: Any) -> Response:
 
 async def _refused(_request: Request, error: Any) -> Response:
     refused: Refused = error
-    return Problem(REFUSED[refused.code], retry_after_s=refused.retry_after_s).response()
+    return Problem(ProblemCode.of(refused.code), retry_after_s=refused.retry_after_s).response()
 
 
 async def _conflict(_request: Request, _error: Any) -> Response:

@@ -10,12 +10,12 @@ from lumimd.api.idempotency import new_id
 from lumimd.api.identity import CurrentUser
 from lumimd.api.limits import Expensive
 from lumimd.api.problems import Problem
-from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
 from lumimd.api.schemas import Announced, BatchId, NewBatch
 from lumimd.api.services import RequestServices
 from lumimd.api.views import BatchStatus, NewBatchView, NewVisitView
 from lumimd.api.visits import created
+from lumimd.domain.codes import ProblemCode as P
 
 router = signed_in_router("batches")
 

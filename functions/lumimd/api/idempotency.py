@@ -19,8 +19,9 @@ from typing import Annotated, Final
 
 from fastapi import Header, Request, Response
 
-from lumimd.api.problems import Fault, Problem, ProblemCode
+from lumimd.api.problems import Fault, Problem
 from lumimd.api.services import ApiServices, api_services
+from lumimd.domain.codes import ProblemCode
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import Transient
 from lumimd.policies.keeping import ANSWER_KEPT_FOR, ASK_AGAIN_S, REQUEST_WORKED_ON_FOR

@@ -5,8 +5,9 @@ from typing import Annotated, Final
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from lumimd.api.problems import Problem, ProblemCode
+from lumimd.api.problems import Problem
 from lumimd.api.services import api_services
+from lumimd.domain.codes import ProblemCode
 from lumimd.ports.tokens import TokenFault, TokenRefused, User
 
 _BEARER: Final = HTTPBearer(

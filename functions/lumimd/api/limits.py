@@ -14,8 +14,9 @@ from typing import Annotated, Any
 from fastapi import Depends
 
 from lumimd.api.identity import CurrentUser
-from lumimd.api.problems import Problem, ProblemCode
+from lumimd.api.problems import Problem
 from lumimd.api.services import ApiServices, RequestServices
+from lumimd.domain.codes import ProblemCode
 from lumimd.domain.profile import Profile
 from lumimd.policies.tiers import Limited, OfAllUsers, Tier
 from lumimd.ports.tokens import User

@@ -10,11 +10,11 @@ from lumimd.api.identity import CurrentUser
 from lumimd.api.limits import Expensive, OnDemand, in_force
 from lumimd.api.listing import Cursor, place_of_cursor
 from lumimd.api.problems import Problem
-from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import may_answer, signed_in_router
 from lumimd.api.schemas import VisitId
 from lumimd.api.security import whole_or_broken_off
 from lumimd.api.services import RequestServices
+from lumimd.domain.codes import ProblemCode as P
 from lumimd.pipeline.erase import erase, note_erasure
 from lumimd.policies.time_budgets import ERASURE_IN_REQUEST
 

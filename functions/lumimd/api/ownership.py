@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import Depends
 
 from lumimd.api.identity import CurrentUser
-from lumimd.api.problems import Problem, ProblemCode
+from lumimd.api.problems import Problem
 from lumimd.api.schemas import ActionId, VisitId
 from lumimd.api.services import ApiServices, RequestServices
+from lumimd.domain.codes import ProblemCode, RefusalCode
 from lumimd.domain.commit import StoredAction
-from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.errors import Refused
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import commands
 

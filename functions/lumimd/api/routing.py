@@ -9,8 +9,9 @@ from fastapi.routing import APIRoute
 from lumimd.api.idempotency import KEY_HEADER, key_header, once
 from lumimd.api.identity import authenticate
 from lumimd.api.limits import limited
-from lumimd.api.problems import ProblemCode, documented
+from lumimd.api.problems import documented
 from lumimd.api.services import api_services
+from lumimd.domain.codes import ProblemCode
 
 EVERYWHERE: Final = (
     ProblemCode.UNAUTHENTICATED,

@@ -6,7 +6,8 @@ from typing import Any, Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lumimd.api.problems import Problem, ProblemCode
+from lumimd.api.problems import Problem
+from lumimd.domain.codes import ProblemCode
 from lumimd.telemetry import logs
 
 MAX_BODY_BYTES: Final = 256 * 1024

@@ -9,8 +9,8 @@ from typing import Final, Literal, Self
 from pydantic import Field
 
 from lumimd.domain.clinical import Diagnosis, Medication, Medications, Source, Statement
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.document import Document
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.progress import Step
 from lumimd.domain.timing import LONG
 from lumimd.domain.transcript import Utterance

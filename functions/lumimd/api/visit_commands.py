@@ -2,10 +2,10 @@
 
 from lumimd.api.limits import Expensive, OnDemand, Write
 from lumimd.api.ownership import OwnVisit
-from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
 from lumimd.api.services import ApiServices, RequestServices
 from lumimd.api.views import Progress
+from lumimd.domain.codes import ProblemCode as P
 from lumimd.domain.visit import Visit
 from lumimd.pipeline import commands
 

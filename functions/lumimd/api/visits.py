@@ -11,7 +11,6 @@ from lumimd.api.limits import Expensive, Write, may_be_urgent
 from lumimd.api.listing import Page, Paged
 from lumimd.api.ownership import OwnVisit
 from lumimd.api.problems import Problem
-from lumimd.api.problems import ProblemCode as P
 from lumimd.api.routing import OF_A_POST, may_answer, signed_in_router
 from lumimd.api.schemas import Announced, NewVisit, VisitChange
 from lumimd.api.services import ApiServices, RequestServices
@@ -25,6 +24,7 @@ from lumimd.api.views import (
     VisitCard,
     VisitView,
 )
+from lumimd.domain.codes import ProblemCode as P
 from lumimd.domain.takes import takes_of
 from lumimd.domain.visit_groups import Group
 from lumimd.pipeline import commands

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from lumimd.coordination.shared_document import Contended, Shared
-from lumimd.domain.errors import ErrorCode, TimedOut
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import TimedOut
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.policies.tiers import OF_ALL_USERS, POLICIES, Limited, OfAllUsers, Tier
 from lumimd.policies.time_budgets import RATE_LIMIT_STORE_S

@@ -18,8 +18,9 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import ErrorCode, Transient, UnreadableDocument
+from lumimd.domain.errors import Transient, UnreadableDocument
 from lumimd.ports.shared_documents import D, SharedDocuments
 
 T = TypeVar("T")

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.document import Document
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.errors import Permanent
 from lumimd.domain.ids import is_id, is_user_id
 from lumimd.domain.media_types import EXTENSIONS
 from lumimd.domain.paths import VISITS

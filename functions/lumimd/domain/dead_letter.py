@@ -3,8 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.document import Document
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import ProcessingStatus, Stage, Visit
 
 

@@ -5,75 +5,9 @@ up no try), `Permanent` fails the visit with a code, `Rejected` refuses a caller
 exception is a bug.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
 
-
-class ErrorCode(StrEnum):
-    """The closed list of failures that a client can see."""
-
-    AUDIO_EMPTY = "audio_empty"
-    AUDIO_MISSING = "audio_missing"
-    AUDIO_TOO_LARGE = "audio_too_large"
-    AUDIO_TOO_LONG = "audio_too_long"
-    AUDIO_TOO_SHORT = "audio_too_short"
-    AUDIO_TRUNCATED = "audio_truncated"
-    AUDIO_UNREADABLE = "audio_unreadable"
-    CANCELLED = "cancelled"
-    CONSENT_MISSING = "consent_missing"
-    EXPIRED = "expired"
-    NO_SPEECH = "no_speech"
-    TRANSCRIPTION_FAILED = "transcription_failed"
-    TRANSCRIPTION_UNAVAILABLE = "transcription_unavailable"
-    SUMMARY_INVALID = "summary_invalid"
-    SUMMARY_REFUSED = "summary_refused"
-    SUMMARY_TRUNCATED = "summary_truncated"
-    SUMMARY_UNAVAILABLE = "summary_unavailable"
-    RECEIVED_TOO_LATE = "received_too_late"
-    INTERNAL_ERROR = "internal_error"
-
-
-MESSAGES: Final[Mapping[ErrorCode, str]] = {
-    ErrorCode.AUDIO_EMPTY: "The recording is empty. Please upload it again.",
-    ErrorCode.AUDIO_MISSING: "The recording is no longer there. Please upload it again.",
-    ErrorCode.AUDIO_TOO_LARGE: "The recording is larger than 5 GB.",
-    ErrorCode.AUDIO_TOO_LONG: "The recording is longer than 10 hours.",
-    ErrorCode.AUDIO_TOO_SHORT: "The recording is too short to contain speech.",
-    ErrorCode.AUDIO_TRUNCATED: "The recording is incomplete. Please upload it again.",
-    ErrorCode.AUDIO_UNREADABLE: "The file is not a recording that we can read.",
-    ErrorCode.CANCELLED: "You stopped the processing of this recording.",
-    ErrorCode.CONSENT_MISSING: "We need the patient's consent before we process the recording.",
-    ErrorCode.EXPIRED: "The visit was not finished in time. Please record or upload it again.",
-    ErrorCode.NO_SPEECH: "We could not hear anyone speak in the recording.",
-    ErrorCode.TRANSCRIPTION_FAILED: "The recording could not be transcribed.",
-    ErrorCode.TRANSCRIPTION_UNAVAILABLE: (
-        "Transcription is not available at the moment. Your recording is safe."
-    ),
-    ErrorCode.SUMMARY_INVALID: "The summary could not be made. Your transcript is safe.",
-    ErrorCode.SUMMARY_REFUSED: "The summary could not be made. Your transcript is safe.",
-    ErrorCode.SUMMARY_TRUNCATED: "The summary could not be made. Your transcript is safe.",
-    ErrorCode.SUMMARY_UNAVAILABLE: (
-        "The summary is not available at the moment. Your transcript is safe."
-    ),
-    ErrorCode.RECEIVED_TOO_LATE: "We learned of the recording too late. Please try it again.",
-    ErrorCode.INTERNAL_ERROR: "Something went wrong on our side. Your recording is safe.",
-}
-"""One plain sentence a code; nothing technical, nothing from a visit."""
-
-RETRYABLE: Final[frozenset[ErrorCode]] = frozenset(
-    {
-        ErrorCode.TRANSCRIPTION_FAILED,
-        ErrorCode.TRANSCRIPTION_UNAVAILABLE,
-        ErrorCode.SUMMARY_INVALID,
-        ErrorCode.SUMMARY_REFUSED,
-        ErrorCode.SUMMARY_TRUNCATED,
-        ErrorCode.SUMMARY_UNAVAILABLE,
-        ErrorCode.RECEIVED_TOO_LATE,
-        ErrorCode.INTERNAL_ERROR,
-    }
-)
-"""The failures that another try of the same recording may overcome."""
+from lumimd.domain.codes import ErrorCode, OperatorCode, RefusalCode
 
 
 class Transient(Exception):
@@ -170,30 +104,6 @@ class Rejected(Exception):
     """The caller is not authenticated; nothing was read or written."""
 
 
-class RefusalCode(StrEnum):
-    """The closed list of reasons why a command on a visit is refused."""
-
-    VISIT_NOT_FOUND = "visit_not_found"
-    STILL_PROCESSING = "still_processing"
-    RETRY_TOO_SOON = "retry_too_soon"
-    NOTHING_TO_RETRY = "nothing_to_retry"
-    NO_TRANSCRIPT = "no_transcript"
-    ALREADY_OVER = "already_over"
-    LEGAL_HOLD = "legal_hold"
-
-
-REFUSALS: Final[Mapping[RefusalCode, str]] = {
-    RefusalCode.VISIT_NOT_FOUND: "There is no such visit.",
-    RefusalCode.STILL_PROCESSING: "The visit is being processed.",
-    RefusalCode.RETRY_TOO_SOON: "The visit was tried again a moment ago. Please wait.",
-    RefusalCode.NOTHING_TO_RETRY: "There is nothing to try again.",
-    RefusalCode.NO_TRANSCRIPT: "The visit has no transcript yet.",
-    RefusalCode.ALREADY_OVER: "The visit is at its end already.",
-    RefusalCode.LEGAL_HOLD: "The visit must be kept for legal reasons.",
-}
-"""One plain sentence a code."""
-
-
 class Refused(Exception):
     """The state of the visit does not allow the command; nothing was changed.
 
@@ -222,3 +132,11 @@ class TimedOut(Unanswered):
 
 class MeasuringDied(Unanswered):
     """A measuring process crashed; the visit counts it like an expired lease (`expired_leases`)."""
+
+
+class OperatorRefused(Exception):
+    """Nothing was done; `code` is the reason."""
+
+    def __init__(self, code: OperatorCode) -> None:
+        super().__init__(code.sentence)
+        self.code = code

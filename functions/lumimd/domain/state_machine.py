@@ -17,7 +17,7 @@ from typing import Final
 
 from lumimd.domain import events as e
 from lumimd.domain.audio import Audio
-from lumimd.domain.errors import RETRYABLE, ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.progress import PERCENT, seconds_remaining
 from lumimd.domain.takes import generation_known, has_room, takes_of
 from lumimd.domain.timing import LONG
@@ -303,7 +303,7 @@ def in_view_of(visit: Visit, event: e.Event) -> e.Event:
         return event
     if visit.waiting_takes:
         return e.TakeRefused(event.attempt, event.code, event.given_up, event.charge)
-    if kept is _P.COMPLETED and event.code not in RETRYABLE:
+    if kept is _P.COMPLETED and not event.code.retryable:
         return e.ResultsKept(event.attempt, event.code, event.given_up, event.charge)
     if kept is _P.SUMMARIZING:
         return e.TranscriptKept(event.attempt, event.code, event.given_up, event.charge)

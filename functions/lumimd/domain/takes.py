@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from lumimd.domain.audio import MAX_SECONDS, Audio
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 from lumimd.domain.transcript import Role, Transcript, Utterance
 from lumimd.domain.visit import Take, Transcription, Visit
 

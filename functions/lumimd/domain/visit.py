@@ -19,8 +19,8 @@ from pydantic import Field
 
 from lumimd.domain.audio import Audio
 from lumimd.domain.clinical import Diagnosis, Medications, Source, Statement
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.document import Document
-from lumimd.domain.errors import MESSAGES, RETRYABLE, ErrorCode
 from lumimd.domain.progress import Step
 
 SCHEMA_VERSION: Final = 1
@@ -157,7 +157,7 @@ class ProcessingError(Document):
     @classmethod
     def of(cls, code: ErrorCode, stage: Stage) -> "ProcessingError":
         """The record of a failure in `stage`."""
-        return cls(code=code, message=MESSAGES[code], stage=stage, retryable=code in RETRYABLE)
+        return cls(code=code, message=code.sentence, stage=stage, retryable=code.retryable)
 
 
 class Trouble(Document):

@@ -11,8 +11,9 @@ from typing import Final
 
 from pydantic.alias_generators import to_camel
 
+from lumimd.domain.codes import RefusalCode
 from lumimd.domain.document import Document
-from lumimd.domain.errors import RefusalCode, Refused, Transient
+from lumimd.domain.errors import Refused, Transient
 from lumimd.domain.visit import Deletion
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lumimd.domain.errors import RefusalCode, Refused, Transient
-from lumimd.domain.operator_refusals import OperatorRefused
+from lumimd.domain.codes import RefusalCode
+from lumimd.domain.errors import OperatorRefused, Refused, Transient
 from lumimd.domain.visit import Visit
 from lumimd.operations.operator import Operator
 from lumimd.ports.operator_store import AuditEntry, AuditOutcome

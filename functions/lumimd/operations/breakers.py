@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from lumimd.domain.codes import OperatorCode
 from lumimd.domain.commit import Conflict
 from lumimd.domain.document import Document
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.errors import OperatorRefused
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
 from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker

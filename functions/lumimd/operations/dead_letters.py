@@ -1,8 +1,9 @@
 """The visits that failed for good: read, retry, or discard with a reason."""
 
+from lumimd.domain.codes import OperatorCode
 from lumimd.domain.commit import Conflict
 from lumimd.domain.dead_letter import DeadLetter, LetterState
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.errors import OperatorRefused
 from lumimd.domain.visit import Visit
 from lumimd.operations.audit import audited, standing
 from lumimd.operations.operator import Operator

@@ -8,7 +8,6 @@ from typing import Final
 
 from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.document import Document
-from lumimd.domain.errors import RETRYABLE
 from lumimd.operations.bulk_retry import choose
 from lumimd.operations.operator import Operator
 from lumimd.ports.operator_store import LetterFilter
@@ -69,7 +68,7 @@ def hashed(id_: str) -> str:
 
 
 def _class(letter: DeadLetter) -> str:
-    return "retryable" if letter.code in RETRYABLE else "permanent"
+    return "retryable" if letter.code.retryable else "permanent"
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:

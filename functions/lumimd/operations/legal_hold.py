@@ -1,6 +1,7 @@
 """Place a visit under legal hold, and release it: with a reason, and in the audit log."""
 
-from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.codes import RefusalCode
+from lumimd.domain.errors import Refused
 from lumimd.domain.visit import Visit
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator

@@ -3,8 +3,8 @@
 from enum import StrEnum
 
 from lumimd.domain import events as e
-from lumimd.domain.errors import Permanent, RefusalCode, Refused
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.codes import OperatorCode, RefusalCode
+from lumimd.domain.errors import OperatorRefused, Permanent, Refused
 from lumimd.domain.visit import Visit
 from lumimd.operations.audit import audited, standing
 from lumimd.operations.operator import Operator

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from lumimd.domain import events as e
 from lumimd.domain.audio import Upload
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Conflict, Stored
 from lumimd.domain.dead_letter import dead_letter_of
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.state_machine import Advance, Effect, advance, audio_event
 from lumimd.domain.visit import Consent, ProcessingStatus, Visit
 from lumimd.pipeline.compare_and_set import until_saved

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Final
 
 from lumimd.domain import events as e
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Stored
-from lumimd.domain.errors import ErrorCode, Held, Permanent, RefusedAlone, Transient
+from lumimd.domain.errors import Held, Permanent, RefusedAlone, Transient
 from lumimd.domain.ledger import is_charged
 from lumimd.domain.speaker_roles import assign_roles
 from lumimd.domain.takes import joined_takes, takes_of

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from lumimd.domain import events as e
+from lumimd.domain.codes import ErrorCode, RefusalCode
 from lumimd.domain.commit import Commit
-from lumimd.domain.errors import ErrorCode, RefusalCode, Refused
+from lumimd.domain.errors import Refused
 from lumimd.domain.state_machine import retry_event
 from lumimd.domain.visit import Consent, Deletion, ProcessingStatus, Visit
 from lumimd.pipeline import legal_hold

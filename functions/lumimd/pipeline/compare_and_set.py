@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.errors import Transient
 
 T = TypeVar("T")
 

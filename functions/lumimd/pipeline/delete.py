@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from lumimd.domain.codes import RefusalCode
 from lumimd.domain.commit import Conflict
 from lumimd.domain.dead_letter import dead_letter_of
-from lumimd.domain.errors import Permanent, RefusalCode, Refused, Transient
+from lumimd.domain.errors import Permanent, Refused, Transient
 from lumimd.domain.paths import recordings_folder
 from lumimd.domain.visit import Deletion, Visit
 from lumimd.pipeline.compare_and_set import until_saved

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from lumimd.domain.codes import RefusalCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import RefusalCode, Refused, Transient, UnreadableDocument
+from lumimd.domain.errors import Refused, Transient, UnreadableDocument
 from lumimd.domain.paths import user_folder
 from lumimd.domain.visit import Deletion, Visit, receipt_of_everything
 from lumimd.pipeline.compare_and_set import until_saved

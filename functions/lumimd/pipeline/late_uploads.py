@@ -1,8 +1,9 @@
 """Recordings that arrive for a deleted visit or user: they are erased, and restore nothing."""
 
 from lumimd.domain.audio import Upload
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.errors import Transient
 from lumimd.domain.paths import recordings_folder
 from lumimd.domain.visit import Deletion
 from lumimd.pipeline.erase import erasure_of

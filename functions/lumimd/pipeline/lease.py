@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Stored
-from lumimd.domain.errors import ErrorCode, Held, TimedOut
+from lumimd.domain.errors import Held, TimedOut
 from lumimd.domain.events import SubmissionClaimed, SummaryClaimed
 from lumimd.domain.state_machine import advance
 from lumimd.domain.visit import Visit

@@ -16,9 +16,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from lumimd.domain import events as e
+from lumimd.domain.codes import ErrorCode, RefusalCode
 from lumimd.domain.commit import Commit, Stored
 from lumimd.domain.dead_letter import dead_letter_of, works_again
-from lumimd.domain.errors import ErrorCode, RefusalCode, Refused, Transient
+from lumimd.domain.errors import Refused, Transient
 from lumimd.domain.paths import recordings_folder
 from lumimd.domain.state_machine import Advance, advance, audio_event
 from lumimd.domain.visit import Hold, ProcessingStatus, Visit

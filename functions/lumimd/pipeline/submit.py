@@ -10,16 +10,9 @@ from typing import Final
 from lumimd.coordination.admission.admit import Waits
 from lumimd.domain import events as e
 from lumimd.domain.audio import Audio
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Stored
-from lumimd.domain.errors import (
-    ErrorCode,
-    Held,
-    MeasuringDied,
-    Permanent,
-    RefusedAlone,
-    Transient,
-    Unreadable,
-)
+from lumimd.domain.errors import Held, MeasuringDied, Permanent, RefusedAlone, Transient, Unreadable
 from lumimd.domain.takes import check_together
 from lumimd.domain.timing import MAX_TRIES
 from lumimd.domain.visit import Visit

@@ -2,13 +2,9 @@
 
 from lumimd.domain import events as e
 from lumimd.domain.action_items import action_items
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Stored
-from lumimd.domain.errors import (
-    ErrorCode,
-    Permanent,
-    Transient,
-    UnreadableDocument,
-)
+from lumimd.domain.errors import Permanent, Transient, UnreadableDocument
 from lumimd.domain.timing import MAX_TRIES
 from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import ProcessingStatus

@@ -15,8 +15,9 @@ from datetime import datetime
 from typing import Final
 
 from lumimd.domain import events as e
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Stored
-from lumimd.domain.errors import ErrorCode, Held
+from lumimd.domain.errors import Held
 from lumimd.domain.visit import ProcessingStatus, Stage, Visit
 from lumimd.pipeline.save import save_event
 from lumimd.pipeline.services import Services

@@ -19,8 +19,9 @@ rules find nothing.
 from lumimd.domain import events as e
 from lumimd.domain.action_items import action_items
 from lumimd.domain.clinical import VisitSummary
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Stored
-from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.domain.errors import Held, Permanent, Transient
 from lumimd.domain.ledger import NOTHING, Settlement
 from lumimd.domain.timing import MAX_TRIES
 from lumimd.domain.transcript import Transcript

@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.document import Document
-from lumimd.domain.errors import DeploymentFault, ErrorCode
+from lumimd.domain.errors import DeploymentFault
 from lumimd.domain.visit import Lease
 
 

@@ -21,7 +21,8 @@ from tenacity import (
     wait_random,
 )
 
-from lumimd.domain.errors import ErrorCode, Held, TimedOut, Transient, Unanswered
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Held, TimedOut, Transient, Unanswered
 from lumimd.policies.waiting import MAX_RETRY_AFTER
 
 T = TypeVar("T")

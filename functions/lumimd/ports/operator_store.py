@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.document import Document
-from lumimd.domain.errors import ErrorCode
 from lumimd.domain.visit import ProcessingStatus, Stage, VisitLine
 from lumimd.policies.alerting import QUIET_AFTER, STUCK_AFTER
 

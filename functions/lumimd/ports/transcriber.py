@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from lumimd.domain.audio import Audio
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.transcript import Transcript
 from lumimd.ports.paging import Cursor, Page
 

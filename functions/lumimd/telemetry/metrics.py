@@ -25,8 +25,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lumimd.domain import events as e
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Stored
-from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient
+from lumimd.domain.errors import Held, Permanent, Transient
 from lumimd.domain.progress import Step, expected_transcription_s
 from lumimd.domain.state_machine import Advance
 from lumimd.domain.visit import ProcessingStatus, Stage, Visit

@@ -16,7 +16,8 @@ from lumimd.adapters.assemblyai.answers import (
     refusal,
     sentence_of,
 )
-from lumimd.domain.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import DeploymentFault, Permanent, ProviderRefuses, Transient
 from lumimd.ports.transcriber import JobGone
 
 F, M = DeploymentFault, Meaning

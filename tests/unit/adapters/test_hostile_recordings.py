@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from lumimd.adapters.measuring.limits import FIRST_LOOK, OVERRUN_S, SLOW
 from lumimd.adapters.measuring.process import Process
 from lumimd.adapters.measuring.recording import Budget, TooCostly
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 from tests.support.examples import examples
 from tests.support.hostile import BOMBS, TEXTS
 from tests.support.recordings import FORMATS, recorded

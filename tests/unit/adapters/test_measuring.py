@@ -17,7 +17,8 @@ from lumimd.adapters.measuring.limits import ADDRESS_SPACE, LARGE, MIB, WORKERS
 from lumimd.adapters.measuring.pool import Pool
 from lumimd.adapters.measuring.process import Process
 from lumimd.adapters.measuring.recording import Budget, TooCostly
-from lumimd.domain.errors import ErrorCode, MeasuringDied, Permanent, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import MeasuringDied, Permanent, Transient
 from tests.support.recordings import FORMATS, recorded
 from tests.support.services import tone
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from lumimd.adapters.openai.model_answers import MAX_CHARACTERS, read_summary
 from lumimd.domain.clinical import Medications, Statement, VisitSummary
-from lumimd.domain.errors import BadAnswer, ErrorCode
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import BadAnswer
 from tests.support.services import transcript
 from tests.support.summaries import summary_of
 

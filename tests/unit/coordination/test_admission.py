@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from lumimd.domain import events as e
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.progress import Step
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import accept, collect, delete, recover

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from lumimd.adapters.memory import ManualClock, MemoryTranscriber
 from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
 from lumimd.coordination.breaker.guarded import GuardedTranscriber
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import (
     DeploymentFault,
-    ErrorCode,
     Held,
     ProviderRefuses,
     RefusedAlone,

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.errors import Transient
 from lumimd.policies.breaker import State
 from lumimd.policies.keeping import BREAKER_KEPT_FOR, COMPLAIN_EVERY
 from lumimd.policies.time_budgets import BREAKER_STORE_S

@@ -8,7 +8,8 @@ import pytest
 from lumimd.adapters.memory import MemoryTranscriber
 from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
 from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
-from lumimd.domain.errors import ErrorCode, Held, Permanent, Transient, Unanswered
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Held, Permanent, Transient, Unanswered
 from lumimd.policies.breaker import MODEL, TRANSCRIPTION, WHILE_PROBED, BreakerPolicy, Reason, State
 from lumimd.policies.keeping import BREAKER_KEPT_FOR
 from lumimd.ports.transcriber import JobGone

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from lumimd.domain.audio import Audio
-from lumimd.domain.errors import ErrorCode, MeasuringDied, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import MeasuringDied, Transient
 from lumimd.domain.progress import Step
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import collect, recover

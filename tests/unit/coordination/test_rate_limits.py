@@ -10,8 +10,9 @@ import pytest
 from lumimd.adapters.memory import ManualClock
 from lumimd.coordination.rate_limits import Limits, TooMany
 from lumimd.coordination.shared_document import Contended
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import ErrorCode, TimedOut, Transient
+from lumimd.domain.errors import TimedOut, Transient
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.policies.tiers import Limited, OfAllUsers, Tier
 from lumimd.policies.time_budgets import RATE_LIMIT_STORE_S

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lumimd.domain.errors import RefusalCode, Refused
+from lumimd.domain.codes import RefusalCode
+from lumimd.domain.errors import Refused
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import collect, commands
 from lumimd.policies.priorities import Priority, priority_of_turn

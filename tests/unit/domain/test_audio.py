@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lumimd.adapters.memory import MemoryAudioStore
 from lumimd.domain.audio import MAX_BYTES, Audio, recording_of
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 from lumimd.domain.ids import is_user_id
 from lumimd.domain.media_types import EXTENSIONS
 from tests.support.services import upload

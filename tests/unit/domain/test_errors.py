@@ -4,15 +4,8 @@ import re
 
 import pytest
 
-from lumimd.domain.errors import (
-    MESSAGES,
-    REFUSALS,
-    RETRYABLE,
-    ErrorCode,
-    Permanent,
-    RefusalCode,
-    Transient,
-)
+from lumimd.domain.codes import ErrorCode, RefusalCode
+from lumimd.domain.errors import Permanent, Transient
 from lumimd.domain.visit import ProcessingError, Stage
 
 JARGON = re.compile(
@@ -27,29 +20,25 @@ FOR_THE_OWNER = {ErrorCode.CANCELLED, ErrorCode.CONSENT_MISSING, ErrorCode.EXPIR
 
 @pytest.mark.parametrize("code", ErrorCode)
 def test_each_code_has_a_plain_message(code: ErrorCode) -> None:
-    message = MESSAGES[code]
+    message = code.sentence
     assert re.fullmatch(r"[A-Z][^.!?]*\.( [A-Z][^.!?]*\.)?", message), "a sentence, and a remedy"
     assert len(message) <= 90
     assert not JARGON.search(message)
 
 
-def test_there_is_no_message_without_a_code() -> None:
-    assert set(MESSAGES) == set(ErrorCode)
-
-
 def test_a_failure_is_retryable_unless_the_recording_or_the_owner_causes_it() -> None:
-    assert set(ErrorCode) - OF_THE_RECORDING - FOR_THE_OWNER == RETRYABLE
+    retryable = {code for code in ErrorCode if code.retryable}
+    assert set(ErrorCode) - OF_THE_RECORDING - FOR_THE_OWNER == retryable
 
 
 def test_each_refusal_has_a_plain_sentence() -> None:
-    assert set(REFUSALS) == set(RefusalCode)
-    assert not any(JARGON.search(sentence) for sentence in REFUSALS.values())
+    assert not any(JARGON.search(code.sentence) for code in RefusalCode)
 
 
 @pytest.mark.parametrize("code", ErrorCode)
 def test_the_record_of_a_failure_agrees_with_the_lists(code: ErrorCode) -> None:
     recorded = ProcessingError.of(code, Stage.SUMMARY)
-    assert (recorded.message, recorded.retryable) == (MESSAGES[code], code in RETRYABLE)
+    assert (recorded.message, recorded.retryable) == (code.sentence, code.retryable)
 
 
 @pytest.mark.parametrize("code", ErrorCode)

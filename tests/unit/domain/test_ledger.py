@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumimd.domain import ledger
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import (
     BadAnswer,
-    ErrorCode,
     Held,
     NotCharged,
     Permanent,

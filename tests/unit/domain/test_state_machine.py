@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumimd.domain import events as e
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.state_machine import (
     LATE_OR_REPEATED,
     TRANSITIONS,

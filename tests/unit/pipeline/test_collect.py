@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline import accept, collect, recover

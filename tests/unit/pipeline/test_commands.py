@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from lumimd.domain import events as e
+from lumimd.domain.codes import ErrorCode, RefusalCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import ErrorCode, Permanent, RefusalCode, Refused
+from lumimd.domain.errors import Permanent, Refused
 from lumimd.domain.state_machine import advance
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline import accept, commands, recover

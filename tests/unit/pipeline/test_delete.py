@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.domain.codes import RefusalCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import RefusalCode
 from lumimd.domain.visit import Deletion, ProcessingStatus
 from lumimd.pipeline import accept, collect, commands, recover
 from lumimd.pipeline.erase import note_erasure

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.errors import Transient
 from lumimd.domain.visit import Deletion, Visit
 from lumimd.pipeline import recover
 from lumimd.pipeline.erase import Erasure, erase, erasure_of, note_erasure

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.pipeline import accept, commands, recover
 from lumimd.ports.transcriber import Transcribed

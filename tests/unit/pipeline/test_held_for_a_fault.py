@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from lumimd.domain import events as e
-from lumimd.domain.errors import DeploymentFault, ErrorCode, Held, ProviderRefuses, RefusedAlone
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import DeploymentFault, Held, ProviderRefuses, RefusedAlone
 from lumimd.domain.state_machine import advance
 from lumimd.domain.visit import Lease, Visit
 from lumimd.policies.deployment_faults import is_fault, since_fault

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Conflict, Stored
-from lumimd.domain.errors import ErrorCode, TimedOut, Transient
+from lumimd.domain.errors import TimedOut, Transient
 from lumimd.domain.events import SummaryClaimed, TranscriptionPolled
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline import accept, collect, recover, summarize

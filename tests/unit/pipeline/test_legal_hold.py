@@ -8,7 +8,8 @@ import pytest
 
 from lumimd.domain import events as e
 from lumimd.domain.audio import Upload
-from lumimd.domain.errors import ErrorCode, Held, RefusalCode, Refused, Transient
+from lumimd.domain.codes import ErrorCode, RefusalCode
+from lumimd.domain.errors import Held, Refused, Transient
 from lumimd.domain.state_machine import advance
 from lumimd.domain.visit import ProcessingStatus, Status, Visit
 from lumimd.pipeline import accept, collect, commands, retain

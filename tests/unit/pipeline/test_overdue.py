@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.domain.errors import ErrorCode, Held
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Held
 from lumimd.domain.timing import LONG
 from lumimd.domain.visit import ProcessingStatus, Stage
 from lumimd.pipeline import accept, commands, recover

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from lumimd.domain.audio import Audio
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Stored
-from lumimd.domain.errors import ErrorCode, MeasuringDied, Transient
+from lumimd.domain.errors import MeasuringDied, Transient
 from lumimd.domain.timing import MAX_TRIES
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import accept, recover

@@ -82,7 +82,8 @@ async def test_the_providers_copy_is_deleted_an_hour_after_its_transcript_is_sto
     delete = services.transcriber.delete
 
     async def unavailable(transcript_id: str) -> bool:
-        from lumimd.domain.errors import ErrorCode, Transient
+        from lumimd.domain.codes import ErrorCode
+        from lumimd.domain.errors import Transient
 
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from lumimd.domain.audio import Upload
-from lumimd.domain.errors import ErrorCode, RefusalCode, Refused
+from lumimd.domain.codes import ErrorCode, RefusalCode
+from lumimd.domain.errors import Refused
 from lumimd.domain.visit import Status
 from lumimd.pipeline import commands
 from lumimd.ports.transcriber import Failed, Transcribed

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lumimd.domain.errors import ErrorCode, Permanent, RefusalCode, Refused, Transient
+from lumimd.domain.codes import ErrorCode, RefusalCode
+from lumimd.domain.errors import Permanent, Refused, Transient
 from lumimd.domain.visit import Status
 from lumimd.pipeline import accept, collect, commands
 from lumimd.ports.transcriber import Transcribed

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.domain.errors import RefusalCode, Refused, Transient
+from lumimd.domain.codes import RefusalCode
+from lumimd.domain.errors import Refused, Transient
 from lumimd.domain.visit import Hold
 from lumimd.operations.rerun import From, rerun
 from lumimd.pipeline import accept, commands, retain

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumimd.domain.errors import ErrorCode, Permanent, RefusalCode, Refused
+from lumimd.domain.codes import ErrorCode, RefusalCode
+from lumimd.domain.errors import Permanent, Refused
 from lumimd.domain.visit import Deletion, ProcessingStatus
 from lumimd.pipeline import accept, commands, delete, recover, retain
 from lumimd.pipeline.delete import delete_remains

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.domain.visit import Status
 from lumimd.pipeline import accept, collect, commands, delete, reconcile, recover, retain
 from lumimd.policies import time_budgets

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.domain.timing import MAX_TRIES
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline import accept, collect, recover, summarize

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lumimd.domain.errors import ErrorCode, Held, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Held, Transient
 from lumimd.pipeline import accept, commands
 from lumimd.policies import due
 from lumimd.policies.waiting import FIRST, RELEASE_OVER

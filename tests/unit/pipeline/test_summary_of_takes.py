@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from lumimd.domain.audio import Upload
-from lumimd.domain.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import DeploymentFault, Permanent, ProviderRefuses, Transient
 from lumimd.domain.visit import ProcessingStatus, Status, Visit
 from lumimd.pipeline import accept, collect, commands
 from lumimd.ports.transcriber import Transcribed

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumimd.domain.audio import Upload
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.takes import joined_takes, with_take
 from lumimd.domain.transcript import Utterance
 from lumimd.domain.visit import (

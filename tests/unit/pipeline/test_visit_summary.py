@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from lumimd.adapters.memory.visit_store import MAX_DOCUMENT_BYTES
 from lumimd.domain.clinical import Statement, VisitSummary
-from lumimd.domain.errors import BadAnswer, ErrorCode, Held, NotCharged, Permanent, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import BadAnswer, Held, NotCharged, Permanent, Transient
 from lumimd.domain.events.summary import SummaryStored
 from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import ProcessingStatus

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from lumimd.domain.clinical import Statement, VisitSummary
-from lumimd.domain.errors import BadAnswer, ErrorCode, Held, NotCharged, Permanent, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import BadAnswer, Held, NotCharged, Permanent, Transient
 from lumimd.domain.timing import MAX_TRIES
 from lumimd.domain.transcript import Transcript
 from lumimd.domain.visit import ProcessingStatus, Stage, Status

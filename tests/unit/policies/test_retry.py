@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import (
     DeploymentFault,
-    ErrorCode,
     Held,
     Permanent,
     ProviderRefuses,

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from starlette.exceptions import HTTPException
 
-from lumimd.domain.errors import ErrorCode, Permanent, Rejected, TimedOut, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent, Rejected, TimedOut, Transient
 from lumimd.runtime.responses import acknowledge_event, reply_to_task, reply_to_webhook
 from lumimd.telemetry import logs
 from tests.monitoring.lines import Lines

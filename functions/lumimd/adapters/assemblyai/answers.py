@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from lumimd.domain.errors import DeploymentFault, ErrorCode, Permanent, ProviderRefuses, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import DeploymentFault, Permanent, ProviderRefuses, Transient
 from lumimd.policies import retry
 from lumimd.ports.transcriber import JobGone
 

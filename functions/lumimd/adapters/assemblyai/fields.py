@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
-from lumimd.domain.errors import ErrorCode, Unreadable
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Unreadable
 
 LATEST_MS: Final = 48 * 3_600_000
 """Later than the end of any recording; a larger number is not stored."""

@@ -21,7 +21,8 @@ from lumimd.adapters.assemblyai.transcript import transcript_of
 from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER
 from lumimd.domain import errors
 from lumimd.domain.audio import Audio, is_below
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.policies import retry
 from lumimd.ports.paging import Cursor, Page
 from lumimd.ports.transcriber import Failed, Job, JobGone, KnownJob, Running, Transcribed

@@ -13,7 +13,7 @@ from lumimd.adapters.assemblyai.transcriber import called, http_client
 from lumimd.adapters.google.storage import CloudAudioStore
 from lumimd.domain import errors
 from lumimd.domain.audio import Audio, Upload
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.policies import retry
 from lumimd.ports.paging import Cursor, Page
 

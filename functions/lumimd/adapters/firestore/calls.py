@@ -5,8 +5,9 @@ from typing import Final, TypeVar
 
 from google.api_core import exceptions as api
 
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.errors import Transient
 from lumimd.policies import retry
 
 T = TypeVar("T")

@@ -6,7 +6,8 @@ from typing import Any, Final
 import firebase_admin  # type: ignore[import-untyped]
 from firebase_admin import auth, exceptions
 
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.policies.vendor_timeouts import CLOCK_SKEW_S
 from lumimd.ports.clock import Clock
 from lumimd.ports.tokens import TokenFault, TokenRefused, User, user_of

@@ -10,8 +10,8 @@ from google.cloud.scheduler_v1.services.cloud_scheduler.transports import (
     CloudSchedulerGrpcAsyncIOTransport,
 )
 
-from lumimd.domain.errors import ErrorCode, Transient
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.codes import ErrorCode, OperatorCode
+from lumimd.domain.errors import OperatorRefused, Transient
 from lumimd.policies.vendor_timeouts import SCHEDULE_CALL_S
 from lumimd.ports.service_controls import RunState, ScheduleState
 

@@ -21,7 +21,8 @@ from lumimd.adapters.google.ranges import Ranges
 from lumimd.adapters.google.storage_object import upload_of
 from lumimd.adapters.measuring.pool import pool
 from lumimd.domain.audio import Audio, Upload
-from lumimd.domain.errors import ErrorCode, Permanent, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent, Transient
 from lumimd.domain.paths import VISITS
 from lumimd.policies import retry
 from lumimd.ports.paging import Cursor, Page

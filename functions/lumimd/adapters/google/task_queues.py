@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 from google.api_core import exceptions as api
 from google.cloud import tasks_v2
 
-from lumimd.domain.errors import ErrorCode, Transient
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.codes import ErrorCode, OperatorCode
+from lumimd.domain.errors import OperatorRefused, Transient
 from lumimd.policies.vendor_timeouts import QUEUE_CALL_S
 from lumimd.ports.service_controls import QueueState, RunState
 

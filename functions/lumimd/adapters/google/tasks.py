@@ -10,7 +10,8 @@ from google.cloud import tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcAsyncIOTransport
 from google.protobuf.duration_pb2 import Duration
 
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.policies import retry
 from lumimd.policies.vendor_timeouts import DISPATCH_DEADLINE
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from lumimd.adapters.measuring.ending import whole
 from lumimd.adapters.measuring.recording import Recording
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 Chunk = tuple[bytes, int, int]
 """The name, the offset of the content, and its announced length."""

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 TOLERANCE_S: Final = 2.0
 """A file may lack this part of its announced length before it counts as truncated."""

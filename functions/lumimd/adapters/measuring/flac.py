@@ -5,7 +5,8 @@ from typing import Final
 
 from lumimd.adapters.measuring.ending import whole
 from lumimd.adapters.measuring.recording import BLOCK, Recording
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 _SYNC: Final = re.compile(rb"\xff[\xf8\xf9]")
 _LAST_BLOCK: Final = 0x80

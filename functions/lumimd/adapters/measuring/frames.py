@@ -18,7 +18,8 @@ from lumimd.adapters.measuring.frame_headers import (
     tag_bytes,
 )
 from lumimd.adapters.measuring.recording import BLOCK, Recording
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 HEADER: Final = 9
 """Enough bytes to recognize a frame."""

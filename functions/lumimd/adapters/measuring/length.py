@@ -15,7 +15,8 @@ from lumimd.adapters.measuring.mp4 import KINDS, mp4_seconds
 from lumimd.adapters.measuring.ogg import ogg_seconds
 from lumimd.adapters.measuring.recording import Recording, TooCostly
 from lumimd.adapters.measuring.wav import w64_seconds, wav_seconds
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 Reader = Callable[[Recording], float | None]
 

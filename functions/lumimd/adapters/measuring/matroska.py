@@ -22,7 +22,8 @@ from lumimd.adapters.measuring.matroska_blocks import (
     track_entry,
 )
 from lumimd.adapters.measuring.recording import Recording
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 MARK: Final = b"\x1aE\xdf\xa3"
 _CLUSTER: Final = b"\x1fC\xb6u"

@@ -11,7 +11,8 @@ from lumimd.adapters.measuring.mp4_boxes import boxes, numbers
 from lumimd.adapters.measuring.mp4_fragments import Clock, fragments
 from lumimd.adapters.measuring.mp4_track import Track
 from lumimd.adapters.measuring.recording import Recording
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 KINDS: Final = frozenset(
     {b"ftyp", b"moov", b"moof", b"mdat", b"styp", b"sidx", b"free", b"skip", b"wide", b"pnot"}

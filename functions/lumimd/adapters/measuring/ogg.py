@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lumimd.adapters.measuring.recording import Recording
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 _HEADER: Final = 27
 _FIRST: Final = 2

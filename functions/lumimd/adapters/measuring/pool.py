@@ -11,7 +11,8 @@ from lumimd.adapters.measuring.lanes import Job, Lanes
 from lumimd.adapters.measuring.limits import FIRST_LOOK, LARGE, SLOW, WORKERS
 from lumimd.adapters.measuring.process import LAST, Measured, Process, Read
 from lumimd.adapters.measuring.recording import TooCostly
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 CLOSING_S: Final = 1.0
 """For a thread that waits for the bucket; its process ends anyway when the pipe closes."""

@@ -14,7 +14,8 @@ from typing import IO, Final
 from lumimd.adapters.measuring.limits import SILENT_FOR_S
 from lumimd.adapters.measuring.recording import Budget, TooCostly
 from lumimd.adapters.measuring.worker import ABANDON, LENGTH, NICE, REQUEST, START
-from lumimd.domain.errors import ErrorCode, MeasuringDied, Permanent, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import MeasuringDied, Permanent, Transient
 
 Read = Callable[[int, int], bytes]
 

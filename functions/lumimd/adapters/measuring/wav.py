@@ -6,7 +6,8 @@ from typing import Final
 from lumimd.adapters.measuring.chunks import STREAMED_FROM, chunks, nothing_there, sound
 from lumimd.adapters.measuring.frames import first_frame, framed_seconds
 from lumimd.adapters.measuring.recording import Recording
-from lumimd.domain.errors import ErrorCode, Permanent
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent
 
 _PCM: Final = {1, 3, 6, 7}
 """Samples of a fixed size (integers, floats, A-law, µ-law); other codecs give their own rate."""

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from lumimd.adapters.measuring.pool import pool
 from lumimd.domain.audio import Audio, Upload, upload_of
-from lumimd.domain.errors import ErrorCode, Permanent, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Permanent, Transient
 from lumimd.ports.paging import Cursor, Page
 
 PAGE: Final = 1_000

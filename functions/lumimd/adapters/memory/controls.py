@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from lumimd.domain.operator_refusals import OperatorCode, OperatorRefused
+from lumimd.domain.codes import OperatorCode
+from lumimd.domain.errors import OperatorRefused
 from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
 
 

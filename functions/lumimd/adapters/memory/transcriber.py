@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from lumimd.domain.audio import Audio, is_below
-from lumimd.domain.errors import ErrorCode, Transient
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import Transient
 from lumimd.ports.paging import Cursor, Page
 from lumimd.ports.transcriber import Failed, Job, JobGone, KnownJob, Running, Transcribed
 

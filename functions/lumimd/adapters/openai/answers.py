@@ -15,14 +15,8 @@ from enum import StrEnum
 from typing import Final
 
 from lumimd.domain import errors
-from lumimd.domain.errors import (
-    DeploymentFault,
-    ErrorCode,
-    NotCharged,
-    Permanent,
-    ProviderRefuses,
-    Transient,
-)
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import DeploymentFault, NotCharged, Permanent, ProviderRefuses, Transient
 
 
 class Passing(StrEnum):

@@ -9,7 +9,8 @@ from typing import Any
 
 from lumimd.adapters.openai.model_answers import read_summary
 from lumimd.domain.clinical import VisitSummary
-from lumimd.domain.errors import BadAnswer, ErrorCode, Unanswered
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import BadAnswer, Unanswered
 
 
 def summary_in(body: bytes) -> VisitSummary:

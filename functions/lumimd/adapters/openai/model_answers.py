@@ -30,7 +30,8 @@ from lumimd.domain.clinical import (
     Statement,
     VisitSummary,
 )
-from lumimd.domain.errors import BadAnswer, ErrorCode
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import BadAnswer
 
 MAX_CHARACTERS: Final = 1_000_000
 """A longer answer fits into no document, so reading it only costs time."""

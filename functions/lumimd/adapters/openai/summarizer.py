@@ -12,10 +12,10 @@ from lumimd.adapters.openai.answers import error_of, meaning_of
 from lumimd.adapters.openai.completions import summary_in
 from lumimd.domain import errors
 from lumimd.domain.clinical import Source, VisitSummary
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import (
     BadAnswer,
     DeploymentFault,
-    ErrorCode,
     NotCharged,
     Permanent,
     ProviderRefuses,

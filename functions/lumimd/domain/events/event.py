@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from lumimd.domain import ledger
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.progress import Step
 from lumimd.domain.visit import Lease, Trouble, Visit
 

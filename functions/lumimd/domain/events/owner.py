@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.events.event import Changes, Event
 from lumimd.domain.events.submission import AudioRejected
 from lumimd.domain.progress import Step

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from lumimd.domain import ledger
 from lumimd.domain.audio import Audio
-from lumimd.domain.errors import MESSAGES, ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.events.event import (
     Changes,
     Charge,
@@ -121,7 +121,7 @@ def refused(
             storage_path=file.storage_path,
             generation=file.generation,
             code=code,
-            message=MESSAGES[code],
+            message=code.sentence,
             at=now,
         )
         for file in files

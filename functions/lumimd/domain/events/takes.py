@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from lumimd.domain.audio import Audio
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.events.event import Changes, Event
 from lumimd.domain.events.submission import AudioRejected, AudioReplaced, begun_with, refused
 from lumimd.domain.events.transcription import TranscriptStored

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from lumimd.domain import ledger
-from lumimd.domain.errors import ErrorCode
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.events.event import Changes, Charge, Event, trouble
 from lumimd.domain.events.submission import GIVEN_UP_REMEMBERED, AudioRejected, with_given_up
 from lumimd.domain.progress import Step, seconds_remaining, transcribing_percent

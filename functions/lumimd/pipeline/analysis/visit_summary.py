@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from lumimd.domain.clinical import VisitSummary
-from lumimd.domain.errors import BadAnswer, ErrorCode, NotCharged, Permanent, Transient, Unanswered
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.errors import BadAnswer, NotCharged, Permanent, Transient, Unanswered
 from lumimd.domain.ledger import Settlement
 from lumimd.domain.transcript import Transcript
 from lumimd.pipeline.analysis.evidence import Supported, supported
