@@ -11,6 +11,7 @@ from typing import Final
 MODULES: Final = {
     "lumimd.domain.audio": "lumimd.audio",
     "lumimd.domain.clinical": "lumimd.clinical",
+    "lumimd.domain.codes": "lumimd.errors",
     "lumimd.domain.commit": "lumimd.ports",
     "lumimd.domain.errors": "lumimd.errors",
     "lumimd.domain.events": "lumimd.events",

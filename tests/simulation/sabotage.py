@@ -216,7 +216,7 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "dead-letters": Guard(
         "every failed visit has a dead letter",
-        put((save, "dead_letter_of", lambda visit, now: None)),
+        put(*((module, "dead_letter_of", lambda *_: None) for module in (save, accept))),
     ),
     "breaker-election": Guard(
         "only one probe at a time calls a dependency that is down",

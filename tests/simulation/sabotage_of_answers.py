@@ -15,16 +15,16 @@ from lumimd.pipeline import summarize, without_model
 from lumimd.pipeline.analysis import visit_summary
 from lumimd.pipeline.analysis.evidence import Supported
 from lumimd.pipeline.lease import still_held
-from lumimd.pipeline.save import save_event
+from lumimd.pipeline.save import Decision
 from lumimd.pipeline.services import Services
 from tests.simulation.guard import Guard, put
 
 
 async def _end_as_partial(
     services: Services, leased: Stored, code: ErrorCode, paid: Settlement = NOTHING
-) -> None:
+) -> Decision:
     failed = events.SummaryFailed(leased.visit.attempt, code, paid=paid)
-    await save_event(services, leased, failed, still_wanted=still_held(leased))
+    return Decision(failed, still_wanted=still_held(leased))
 
 
 def _keep_all_statements(answer: VisitSummary, transcript: Transcript) -> Supported:

@@ -6,10 +6,14 @@ from typing import Any, Final
 
 from lumimd.domain import events
 from lumimd.domain.audio import Upload
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Conflict, Stored
+from lumimd.domain.errors import Transient
+from lumimd.domain.state_machine import Advance
 from lumimd.domain.visit import Deletion, Visit
 from lumimd.pipeline import accept, collect, commands, delete, reconcile
 from lumimd.policies.lease import SUBMISSION
+from lumimd.ports.paging import Page
 from tests.simulation.guard import Guard, put
 from tests.simulation.store import Documents
 from tests.simulation.transcription import Transcriptions
@@ -90,10 +94,16 @@ async def _delete_despite_hold(services: Any, visit_id: str) -> Deletion | None:
     return receipt
 
 
-async def _submit_without_consent(services: Any, upload: Upload, visit: Visit) -> events.Event:
-    return events.SubmissionClaimed(
-        visit.attempt, SUBMISSION.lease(services.new_id(), services.clock.now())
-    )
+async def _submit_without_consent(services: Any, upload: Upload, accepted: Advance) -> events.Event:
+    lease = SUBMISSION.lease(services.new_id(), services.clock.now())
+    return events.SubmissionClaimed(accepted.visit.attempt, lease)
+
+
+async def _try_once(attempt: Any) -> Any:
+    try:
+        return await attempt()
+    except Conflict as error:
+        raise Transient(ErrorCode.INTERNAL_ERROR) from error
 
 
 _begin, _save = Documents.begin_deletion, Documents.save_deletion
@@ -117,7 +127,7 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     ),
     "receipt-is-merged": Guard(
         "the deletions of a sweep are counted even if it lost a race",
-        put((delete, "until_saved", lambda attempt: attempt())),
+        put((delete, "until_saved", _try_once)),
         level="erasing",
     ),
     "late-recordings-are-erased": Guard(
@@ -134,7 +144,7 @@ RIGHTS: Final[Mapping[str, Guard]] = {
     ),
     "deletion-is-due": Guard(
         "the sweep runs even if the worker that began the deletion crashed",
-        put((Documents, "due_deletions", lambda self, now, limit: [])),
+        put((Documents, "due_deletions", lambda self, now, limit, after: Page(()))),
     ),
     "orders-of-deleted-visits": Guard(
         "jobs that are not on record are found in the provider's list",

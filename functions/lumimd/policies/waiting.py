@@ -31,18 +31,14 @@ SIGNED_URL_VALID_FOR: Final = timedelta(hours=1)
 PROVISIONAL_AFTER: Final = timedelta(minutes=10)
 """The time that users wait for the model before they see a summary by rules."""
 
-
 GIVE_UP_AFTER: Final = timedelta(days=1)
 """The time after which a visit stops waiting for a dependency that does not return."""
-
 
 RELEASE_OVER: Final = timedelta(minutes=2)
 """Jitter: held visits return spread over this time, not all at the moment of recovery."""
 
-
 LONGEST_HOLD: Final = timedelta(minutes=8)
 """Upper bound of the pause of a held visit, in outages of hours: `held_until`."""
-
 
 LONGEST_HOLD_FOR_FAULT: Final = timedelta(minutes=15)
 """Upper bound of the pause of a visit held for a fault of the deployment, of any duration."""

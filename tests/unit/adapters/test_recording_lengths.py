@@ -69,7 +69,7 @@ MUTED = {
 @pytest.mark.parametrize("sound", MUTED.values(), ids=MUTED)
 @pytest.mark.parametrize("rate", [16_000, 44_100])
 def test_frames_are_counted_however_many_bytes_silence_takes(sound: Sound, rate: int) -> None:
-    seconds = sum(each for each, _ in sound.services)
+    seconds = sum(each for each, _ in sound.parts)
     assert length_of(recorded(Format("adts", "aac", rate), sound)) == approx(seconds)
     no_header = (("write_xing", "0"),)
     mp3 = recorded(Format("mp3", "libmp3lame", rate, no_header), sound, qscale="4", b="0")
