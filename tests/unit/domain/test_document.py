@@ -1,0 +1,19 @@
+"""The base of everything that is stored."""
+
+import pytest
+
+from lumimd.domain.document import Document
+
+
+class Sample(Document):
+    name: str = "a"
+
+
+def test_a_copy_with_an_unknown_field_is_refused() -> None:
+    with pytest.raises(AttributeError, match="Sample has no nmae"):
+        Sample().model_copy(update={"nmae": "b"})
+
+
+def test_a_copy_has_the_new_value_of_a_known_field() -> None:
+    assert Sample().model_copy(update={"name": "b"}) == Sample(name="b")
+    assert Sample().model_copy() == Sample()
