@@ -8,15 +8,14 @@ from functions_framework import aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER, hint_of
 from lumimd.adapters.google.storage_object import upload_of
 from lumimd.pipeline import accept, collect, recover, summarize
 from lumimd.pipeline.rounds import each_for_itself
 from lumimd.pipeline.services import Services
-from lumimd.runtime.requests import check_webhook_caller, summary_task_of, whole_header
+from lumimd.runtime.requests import check_webhook_caller, hint_of, summary_task_of, whole_header
 from lumimd.runtime.responses import acknowledge_event, reply_to_task, reply_to_webhook
 from lumimd.runtime.services import services
-from lumimd.runtime.settings import require, settings
+from lumimd.runtime.settings import deployment, require
 from lumimd.telemetry import logs
 from lumimd.telemetry.visit_counts import count_visits
 
@@ -85,13 +84,14 @@ async def _minute(these: Services) -> None:
 
 
 async def _collect(request: Request) -> None:
+    settings, provider = deployment().settings, deployment().transcription
     check_webhook_caller(
-        request.headers.get(WEBHOOK_HEADER),
+        request.headers.get(provider.webhook_header),
         whole_header(request.headers.getlist("x-forwarded-for")),
-        accepted_secrets=settings().webhook_secrets,
-        allowed_ips=settings().webhook_allowed_ips,
+        accepted_secrets=settings.webhook_secrets,
+        allowed_ips=settings.webhook_allowed_ips,
     )
-    hint = hint_of(request.query_params, _json(await request.body()))
+    hint = hint_of(request.query_params, provider.ended_job(_json(await request.body())))
     if hint is None:
         logs.event("webhook_ignored", "warning")
         return

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from lumimd.adapters.measuring.pool import pool
-from lumimd.domain.audio import Audio, recording_of
+from lumimd.domain.audio import UPLOADS, Audio, recording_of
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Permanent
 
@@ -84,7 +84,7 @@ async def _verdict(file: str) -> Verdict:
 
         seconds: float | None = None
         try:
-            audio.check_size()
+            UPLOADS.checked(audio)
             seconds = (await pool().measure(audio.owner, size, read)).seconds
             audio.with_duration(seconds)
         except Permanent as error:

@@ -18,6 +18,7 @@ locals {
     SUMMARIZE_URL                = local.addresses["summarize_visit"]
     SUMMARY_QUEUE                = google_cloud_tasks_queue.this["summaries"].id
     TASKS_SERVICE_ACCOUNT        = google_service_account.caller["tasks"].email
+    TRANSCRIBER                  = var.transcriber
     TRANSCRIPTION_CONCURRENCY    = tostring(var.transcription_concurrency)
     TRANSCRIPTION_DOMAIN         = var.transcription_domain
     TRANSCRIPTION_KEY_TERMS      = join(",", var.transcription_key_terms)

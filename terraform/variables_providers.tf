@@ -38,6 +38,12 @@ variable "provider_region" {
   }
 }
 
+variable "transcriber" {
+  type        = string
+  description = "The vendor of transcripts: a package of functions/lumimd/adapters (docs/adding-a-provider.md)."
+  default     = "assemblyai"
+}
+
 variable "transcription_concurrency" {
   type        = number
   description = "How many jobs may be in flight at the transcription provider (AssemblyAI: 5 free, 200 and more paid)."

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import uvicorn
 from functions_framework.aio import create_asgi_app
@@ -29,14 +29,13 @@ from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.adapters.memory.tiers import MemoryTiers
 from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
 from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
-from lumimd.policies.flags import Flags
-from lumimd.policies.permits import Shard
-from lumimd.policies.priorities import QueueState
-from lumimd.policies.token_bucket import Bucket
+from lumimd.domain.document import Document
 from lumimd.runtime import services as runtime_services
 from lumimd.runtime.api import ApiCloudServices
 from lumimd.runtime.settings import read
 from lumimd.telemetry import logs
+
+D = TypeVar("D", bound=Document)
 
 GRACE_S: Final = 10
 """As on Cloud Run; so a function that hangs does not block the end of the stack."""
@@ -80,32 +79,29 @@ class MemoryStoreServices(ApiCloudServices):
         return MemoryBreakerStore()
 
     @cached_property
-    def flag_documents(self) -> MemorySharedDocuments[Flags]:
-        """The feature flags of this process."""
-        return MemorySharedDocuments(Flags)
+    def _shared(self) -> dict[str, Any]:
+        return {}
+
+    def shared_documents(self, collection: str, kind: type[D]) -> MemorySharedDocuments[D]:
+        """The shared documents of this process."""
+        documents: MemorySharedDocuments[D] = self._shared.setdefault(
+            kind.__name__, MemorySharedDocuments(kind)
+        )
+        return documents
 
     @cached_property
-    def _buckets(self) -> MemorySharedDocuments[Bucket]:
-        return MemorySharedDocuments(Bucket)
-
-    @cached_property
-    def _shards(self) -> MemorySharedDocuments[Shard]:
-        return MemorySharedDocuments(Shard)
-
-    @cached_property
-    def _queue_states(self) -> MemorySharedDocuments[QueueState]:
-        return MemorySharedDocuments(QueueState)
-
-    @cached_property
-    def _turn_counters(self) -> MemoryTurnCounters:
+    def turn_counters(self) -> MemoryTurnCounters:
+        """The turn counters of this process."""
         return MemoryTurnCounters()
 
     @cached_property
-    def _queued_visits(self) -> MemoryQueuedVisits:
+    def queued_visits(self) -> MemoryQueuedVisits:
+        """The queued visits of this process."""
         return MemoryQueuedVisits(self.store)
 
     @cached_property
-    def _tiers(self) -> MemoryTiers:
+    def tiers(self) -> MemoryTiers:
+        """The tiers of this process: the default tier for all users."""
         return MemoryTiers(self._settings.default_tier)
 
     @cached_property

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from infra.ops.local_stack import Addresses
 from lumimd.operations.operator import OperatorServices
 from lumimd.policies.deployment import Policy
 from lumimd.ports.health_check import Check
 from lumimd.ports.task_queue import TaskQueue
-from lumimd.runtime.services import CloudServices
-from lumimd.runtime.settings import Settings, SettingsError, read
+from lumimd.runtime import providers
+from lumimd.runtime.api import ApiCloudServices
+from lumimd.runtime.checks import service_checks
+from lumimd.runtime.settings import Choice, Deployment, Settings, SettingsError, read
 
 
 class NeedsSetting(Exception):
@@ -36,7 +40,7 @@ class Connection:
 def local(addresses: Addresses) -> Connection:
     """The stack on this machine, with the environment of its functions."""
     os.environ.update(addresses.env)
-    return Connection(CloudServices(read()), f"local stack {addresses.run}", ())
+    return Connection(ApiCloudServices(read()), f"local stack {addresses.run}", ())
 
 
 def cloud(project: str, region: str) -> Connection:
@@ -48,7 +52,7 @@ def cloud(project: str, region: str) -> Connection:
     """
     os.environ["GOOGLE_CLOUD_PROJECT"] = project
     try:
-        return Connection(CloudServices(read()), f"project {project}", ())
+        return Connection(ApiCloudServices(read()), f"project {project}", ())
     except SettingsError as error:
         problems = [line.strip() for line in str(error).splitlines()[1:]]
     location = f"projects/{project}/locations/{region}"
@@ -62,7 +66,12 @@ def cloud(project: str, region: str) -> Connection:
         "cloud_tasks_emulator_host": os.environ.get("CLOUD_TASKS_EMULATOR_HOST") or None,
         "cloud_scheduler_emulator_host": os.environ.get("CLOUD_SCHEDULER_EMULATOR_HOST") or None,
     }
-    services = OperatorsServices(PartialSettings.model_construct(**known))
+    partial = Deployment(
+        PartialSettings.model_construct(**known),
+        _provider("transcriber"),
+        _provider("summarizer"),
+    )
+    services = OperatorsServices(partial)
     return Connection(services, f"project {project}", problems)
 
 
@@ -73,6 +82,26 @@ class PartialSettings(Settings):
         if name in type(self).model_fields:
             raise NeedsSetting(name)
         raise AttributeError(name)
+
+
+class UnknownProvider:
+    """A provider with a missing or bad variable; its use raises NeedsSetting."""
+
+    def __init__(self, variable: str) -> None:
+        self._variable = variable
+
+    def __getattr__(self, name: str) -> Any:
+        raise NeedsSetting(self._variable)
+
+
+def _provider(kind: str) -> Any:
+    try:
+        vendor = providers.load(kind, getattr(Choice(), kind))
+        return vendor and vendor()
+    except ValidationError as error:
+        return UnknownProvider(str(error.errors()[0]["loc"][0]))
+    except ValueError:
+        return UnknownProvider(kind)
 
 
 class NullTaskQueue:
@@ -89,7 +118,7 @@ class NullTaskQueue:
         return False
 
 
-class OperatorsServices(CloudServices):
+class OperatorsServices(ApiCloudServices):
     """The services of a project for an operator without its secrets."""
 
     @cached_property
@@ -105,4 +134,4 @@ class OperatorsServices(CloudServices):
     @property
     def checks(self) -> Mapping[str, Check]:
         """The health checks that need no key of a provider."""
-        return self.service_checks
+        return service_checks(self)

@@ -179,5 +179,5 @@ def test_bucket_keys_depend_on_the_secret_of_the_deployment(
         monkeypatch.setenv(name, value)
     services = ApiCloudServices(read())
     pseudonym = Pseudonyms(GOOD["WEBHOOK_SECRET"]).of("user-1")
-    assert services._pseudonyms.of("user-1") == pseudonym != Pseudonyms().of("user-1")
-    assert services._pseudonyms is services._pseudonyms
+    assert services.pseudonyms.of("user-1") == pseudonym != Pseudonyms().of("user-1")
+    assert services.pseudonyms is services.pseudonyms

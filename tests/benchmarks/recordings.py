@@ -20,7 +20,7 @@ from typing import Any
 from lumimd.adapters.measuring.limits import LARGE, SLOW
 from lumimd.adapters.measuring.process import Process
 from lumimd.adapters.measuring.recording import TooCostly
-from lumimd.domain.audio import MAX_SECONDS, MIN_SECONDS
+from lumimd.domain.audio import UPLOADS
 from lumimd.domain.errors import Permanent
 from lumimd.pipeline import accept
 from lumimd.telemetry import logs
@@ -93,9 +93,9 @@ def measured(file: Path) -> tuple[float | str | None, float, float, int]:
 
 
 def limited(seconds: float | None) -> float | str | None:
-    if seconds is not None and seconds < MIN_SECONDS:
+    if seconds is not None and seconds < UPLOADS.min_seconds:
         return "audio_too_short"
-    return "audio_too_long" if seconds is not None and seconds > MAX_SECONDS else seconds
+    return "audio_too_long" if seconds is not None and seconds > UPLOADS.max_seconds else seconds
 
 
 def _children_s() -> float:

@@ -4,9 +4,15 @@ import httpx
 import pytest
 
 from infra.local.speech.params import KNOWN_FIELDS, BadRequest, submission
-from lumimd.adapters.assemblyai.order import MODELS, Options, order
-from lumimd.policies.key_terms import MOST, MOST_OF_UNIVERSAL_2, MOST_WORDS, check, key_terms
-from lumimd.runtime.settings import Settings, SettingsError, read
+from lumimd.adapters.assemblyai.options import MODELS, Options
+from lumimd.adapters.assemblyai.order import order
+from lumimd.adapters.assemblyai.provider import (
+    MOST_TERMS,
+    MOST_TERMS_OF_UNIVERSAL_2,
+    MOST_WORDS,
+    TranscriptionProvider,
+)
+from lumimd.runtime.settings import SettingsError, read
 from tests.support.assemblyai_provider import Provider
 
 URL = "https://storage.invalid/b/visits/u/v/a.m4a?generation=1&Signature=x"
@@ -93,8 +99,10 @@ ENVIRONMENT = {
 }
 
 
-def with_settings(**more: str) -> Settings:
-    return read(**ENVIRONMENT, **more)
+def with_settings(**more: str) -> TranscriptionProvider:
+    provider = read(**ENVIRONMENT, **more).transcription
+    assert isinstance(provider, TranscriptionProvider)
+    return provider
 
 
 def test_terms_are_read_from_one_variable() -> None:
@@ -120,7 +128,7 @@ def test_the_default_settings_equal_the_default_options() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("transcription_key_terms", ",".join(f"t{n}" for n in range(MOST + 1))),
+        ("transcription_key_terms", ",".join(f"t{n}" for n in range(MOST_TERMS + 1))),
         ("transcription_key_terms", "one two three four five six seven"),
         ("transcription_models", ","),
         ("transcription_models", "universal 2"),
@@ -134,9 +142,12 @@ def test_a_bad_variable_is_named(name: str, value: str) -> None:
 
 
 def test_a_term_has_its_limits_and_the_older_model_takes_fewer() -> None:
-    check(key_terms(",".join(f"t{n}" for n in range(MOST))), MODELS)
-    check([" ".join("abcdef")], MODELS)
-    with pytest.raises(ValueError):
-        check([f"t{n}" for n in range(MOST_OF_UNIVERSAL_2 + 1)], ["universal-2"])
-    with pytest.raises(ValueError):
-        check([" ".join("x" * (MOST_WORDS + 1))], MODELS)
+    def terms(count: int) -> str:
+        return ",".join(f"t{n}" for n in range(count))
+
+    with_settings(transcription_key_terms=terms(MOST_TERMS))
+    with_settings(transcription_key_terms=" ".join("x" * MOST_WORDS))
+    older = {"transcription_models": "universal-2"}
+    with_settings(transcription_key_terms=terms(MOST_TERMS_OF_UNIVERSAL_2), **older)
+    with pytest.raises(SettingsError, match="TRANSCRIPTION_KEY_TERMS"):
+        with_settings(transcription_key_terms=terms(MOST_TERMS_OF_UNIVERSAL_2 + 1), **older)

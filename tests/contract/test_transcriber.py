@@ -1,81 +1,33 @@
-"""The contract of `Transcriber`: one suite for the memory adapter and for AssemblyAI's SDK."""
+"""The contract of `Transcriber`: one suite for the memory adapter and for every vendor."""
 
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
 
 import httpx
 import pytest
 
-from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber, Webhook
-from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER
-from lumimd.adapters.memory import MemoryAudioStore, MemoryTranscriber
-from lumimd.domain.audio import Audio
-from lumimd.domain.codes import ErrorCode
+from lumimd.adapters.assemblyai.options import WEBHOOK_HEADER
+from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber
+from lumimd.adapters.memory import MemoryAudioStore
+from lumimd.domain.audio import UPLOADS, Audio
 from lumimd.domain.errors import DeploymentFault, ProviderRefuses, Transient
 from lumimd.domain.transcript import Transcript
 from lumimd.policies import retry
-from lumimd.ports.transcriber import Failed, Job, JobGone, Running, Transcribed, Transcriber
-from tests.support.services import DIALOGUE, transcript, upload
-
-SECRET = "a-secret-of-the-webhook"
-UTTERANCES = [{"speaker": speaker, "text": text} for speaker, text in DIALOGUE]
-
-OUTCOMES: dict[str, tuple[dict[str, Any], Running | Transcribed | Failed]] = {
-    "running": ({"delay_s": 600}, Running()),
-    "transcribed": ({"utterances": UTTERANCES}, Transcribed(transcript())),
-    "silent": (
-        {"error": "Audio speech threshold 0.0 is below the requested speech threshold value 0.02"},
-        Failed(ErrorCode.NO_SPEECH, is_transient=False),
-    ),
-    "too short": (
-        {"error": "Audio duration is too short."},
-        Failed(ErrorCode.AUDIO_TOO_SHORT, is_transient=False),
-    ),
-    "provider's fault": (
-        {"error": "Server error, developers have been alerted."},
-        Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True),
-    ),
-}
+from lumimd.ports.transcriber import Job, JobGone, Running, Transcribed, Transcriber
+from lumimd.runtime import providers
+from tests.contract.transcribers import OUTCOMES, Provider
+from tests.contract.transcribers.assemblyai import adapter_for, script
+from tests.support.services import upload
 
 
-@dataclass
-class Provider:
-    """A transcriber, and a script for the outcome of the next job of a visit."""
-
-    transcriber: Transcriber
-    speech_url: str | None = None
-    outcomes: dict[str, str] = field(default_factory=dict)
-
-    async def will_be(self, visit_id: str, outcome: str) -> None:
-        self.outcomes[visit_id] = outcome
-        if self.speech_url:
-            await script(self.speech_url, visit_id, times=1, **OUTCOMES[outcome][0])
-
-
-async def script(speech_url: str, visit_id: str, **fields: Any) -> None:
-    async with httpx.AsyncClient(base_url=speech_url) as http:
-        answer = await http.post("/_local/scripts", json={"match": f"/{visit_id}/", **fields})
-        assert answer.status_code == 200, answer.text
-
-
-@pytest.fixture(params=["memory", "assemblyai"])
+@pytest.fixture(params=["memory", *providers.names("transcriber")])
 async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
-    if request.param == "memory":
-        provider = Provider(MemoryTranscriber())
-        provider.transcriber = MemoryTranscriber(lambda v: OUTCOMES[provider.outcomes[v]][1])
+    """Every vendor whose package is there; its module in `transcribers/` starts it."""
+    module = import_module(f"tests.contract.transcribers.{request.param}")
+    async with module.provided(request) as provider:
         yield provider
-        return
-    speech_url = request.getfixturevalue("speech_url")
-    adapter = AssemblyAITranscriber(
-        api_key="key",
-        base_url=speech_url,
-        webhook=Webhook("http://127.0.0.1:9/unreachable", SECRET),
-    )
-    yield Provider(adapter, speech_url)
-    await adapter.aclose()
 
 
 @pytest.fixture
@@ -107,7 +59,7 @@ async def test_a_job_ends_as_scripted(provider: Provider, visit_id: str, outcome
     job = await ended(provider.transcriber, job_id)
     assert job.transcript_id == job_id
     assert audio.is_named_by(job.audio_url)
-    expected = OUTCOMES[outcome][1]
+    expected = OUTCOMES[outcome]
     if isinstance(expected, Transcribed):
         assert isinstance(job.state, Transcribed)
         assert _words(job.state.transcript) == _words(expected.transcript)
@@ -162,6 +114,12 @@ async def test_a_failed_job_is_not_found(provider: Provider, visit_id: str) -> N
     assert await provider.transcriber.find(audio) is None
 
 
+async def test_the_limits_of_a_provider_are_within_ours(provider: Provider) -> None:
+    limits = provider.transcriber.limits
+    assert limits.max_bytes <= UPLOADS.max_bytes
+    assert UPLOADS.min_seconds <= limits.min_seconds < limits.max_seconds <= UPLOADS.max_seconds
+
+
 def _words(heard: Transcript) -> list[tuple[str, str, str]]:
     return [(each.id, each.speaker, each.text) for each in heard.utterances]
 
@@ -171,10 +129,8 @@ def _words(heard: Transcript) -> list[tuple[str, str, str]]:
 
 @pytest.fixture
 async def adapter(speech_url: str) -> AsyncIterator[AssemblyAITranscriber]:
-    webhook = Webhook("http://127.0.0.1:9/unreachable", SECRET)
-    adapter = AssemblyAITranscriber(api_key="key", base_url=speech_url, webhook=webhook)
-    yield adapter
-    await adapter.aclose()
+    async with adapter_for(speech_url) as adapter:
+        yield adapter
 
 
 async def order(adapter: AssemblyAITranscriber, visit_id: str) -> str:

@@ -11,7 +11,7 @@ from functions_framework.aio import create_asgi_app
 
 from infra.local.eventarc.event import finalized
 from infra.local.stack import ENTRY_POINTS, ROOT
-from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER
+from lumimd.adapters.assemblyai.options import WEBHOOK_HEADER
 from lumimd.domain.audio import Upload
 from lumimd.runtime import settings
 from lumimd.runtime.services import install, uninstall
@@ -40,9 +40,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    settings.settings.cache_clear()
+    settings.deployment.cache_clear()
     yield
-    settings.settings.cache_clear()
+    settings.deployment.cache_clear()
 
 
 @dataclass

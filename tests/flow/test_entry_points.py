@@ -93,7 +93,7 @@ async def test_of_several_header_lines_the_last_address_counts(
 ) -> None:
     await submitted(functions)
     monkeypatch.setenv("WEBHOOK_ALLOWED_IPS", PROVIDER)
-    settings.settings.cache_clear()
+    settings.deployment.cache_clear()
     assert (await functions.webhook(forwarded_for=lines)).status_code == status
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.stack import ENTRY_POINTS, ROOT
-from lumimd.runtime.settings import SettingsError, read, require, settings
+from lumimd.runtime.settings import SettingsError, deployment, read, require
 from tests.flow.conftest import ENVIRONMENT
 
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")
@@ -57,7 +57,7 @@ def test_the_process_ends_with_the_message_of_the_settings(
 ) -> None:
     require()
     monkeypatch.delenv("AUDIO_BUCKET")
-    settings.cache_clear()
+    deployment.cache_clear()
     with pytest.raises(SettingsError) as raised:
         read()
     with pytest.raises(SystemExit, match="AUDIO_BUCKET") as ended:

@@ -56,7 +56,7 @@ class Demo:
 async def demo(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Demo]:
     for name in ("ASSEMBLYAI_API_KEY", "OPENAI_API_KEY", "K_SERVICE"):
         monkeypatch.delenv(name, raising=False)
-    settings.settings.cache_clear()
+    settings.deployment.cache_clear()
     monkeypatch.setattr(memory_functions, "GRACE_S", 1)
     clients: list[AssemblyAITranscriber] = []
     build = AssemblyAITranscriber.__init__
@@ -70,7 +70,7 @@ async def demo(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Demo]:
     for client in clients:  # needed, since this process does not end with the demo
         await client.aclose()
     uninstall()
-    settings.settings.cache_clear()
+    settings.deployment.cache_clear()
     logs.configure()
 
 

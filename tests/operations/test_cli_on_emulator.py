@@ -24,7 +24,7 @@ from lumimd.domain.visit import (
     Transcription,
     Visit,
 )
-from lumimd.runtime.settings import Settings
+from lumimd.runtime.settings import variables
 from tests.support.object_holds import object_holds
 from tests.support.operators import CANARY
 from tests.support.services import upload
@@ -62,8 +62,8 @@ async def test_an_operator_without_secrets_holds_releases_and_repeats_deletions(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in variables():
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "set-by-cloud")
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     with object_holds(storage_url) as url:
@@ -110,8 +110,8 @@ async def test_an_operator_without_secrets_reads_retries_and_discards(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in variables():
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "set-by-cloud")
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     monkeypatch.setenv("CLOUD_TASKS_EMULATOR_HOST", tasks_host)

@@ -8,13 +8,13 @@ import pytest
 from infra.ops.cli import main
 from infra.ops.connection import NeedsSetting, OperatorsServices, cloud
 from infra.ops.exits import USAGE
-from lumimd.runtime.settings import Settings
+from lumimd.runtime.settings import variables
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in variables():
+        monkeypatch.delenv(name, raising=False)
     # `cloud` sets the project for the SDKs; this test removes it again.
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-lumimd")
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:9")  # the SDK looks for no credentials

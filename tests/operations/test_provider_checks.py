@@ -6,9 +6,18 @@ from threading import Thread
 
 import pytest
 
-from lumimd.adapters.google.storage import storage_client
-from lumimd.adapters.provider_checks import bucket_check, model_check, transcriber_check
-from lumimd.ports.health_check import Unhealthy
+from lumimd.adapters.assemblyai.provider import TranscriptionProvider
+from lumimd.adapters.google.storage import bucket_check, storage_client
+from lumimd.adapters.openai.provider import SummaryProvider
+from lumimd.ports.health_check import Check, Unhealthy
+
+
+def transcriber_check(url: str, key: str) -> Check:
+    return TranscriptionProvider(assemblyai_api_key=key, assemblyai_base_url=url).check()
+
+
+def model_check(url: str, key: str) -> Check:
+    return SummaryProvider(openai_api_key=key, openai_base_url=url).check()
 
 
 @pytest.fixture

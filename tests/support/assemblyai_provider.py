@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from lumimd.adapters.assemblyai.order import Options
+from lumimd.adapters.assemblyai.options import Options
 from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber
 
 SAID = "Good morning. I have had a cough for two weeks."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.local.stack import ENTRY_POINTS, QUEUE, Options, plan
-from lumimd.runtime.settings import Settings
+from lumimd.runtime.settings import variables
 from tests.terraform.offline import ROOT
 
 FILES_OF_RULES = ("firestore.rules", "storage.rules")
@@ -39,7 +39,7 @@ def names_in_checkout() -> Names:
     return Names(
         deployment=json.loads((ROOT / "infra/deployment.json").read_text()),
         triggers_in_main=entry_points((ROOT / "functions/main.py").read_text()),
-        settings=frozenset(name.upper() for name in Settings.model_fields),
+        settings=variables(),
         example=frozenset(re.findall(r"(?m)^([A-Z_]+)=", (ROOT / ".env.example").read_text())),
         local_functions=frozenset(ENTRY_POINTS),
         local_environment=frozenset(local.function_env),

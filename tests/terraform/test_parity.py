@@ -101,7 +101,7 @@ def test_every_function_gets_its_required_settings(
             monkeypatch.delenv(name, raising=False)
         for name, value in given.items():
             monkeypatch.setenv(name, value)
-        read = settings.read()
+        read = settings.read().settings
         assert read.webhook_url, "an order contains the webhook's URL"
         assert set(given) <= names.settings
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from infra import check_recording
+from lumimd.domain.audio import AudioLimits
 from lumimd.domain.codes import ErrorCode
 from lumimd.pipeline import accept
 from tests.support.hostile import TEXTS
@@ -92,7 +93,7 @@ def test_a_name_that_is_no_recordings_is_ignored_as_the_pipeline_does(
 def test_a_file_that_is_too_large_is_not_read(
     check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumimd.domain.audio.MAX_BYTES", 1_000)
+    monkeypatch.setattr(check_recording, "UPLOADS", AudioLimits(max_bytes=1_000))
     assert check("good.wav")[1][0]["code"] == "audio_too_large"
 
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from lumimd.domain.codes import ErrorCode
@@ -14,9 +15,10 @@ from lumimd.domain.media_types import EXTENSIONS
 from lumimd.domain.paths import VISITS
 
 MAX_BYTES: Final = 5 * 1024**3
-MIN_SECONDS: Final = 0.160
+"""The largest upload (storage.rules)."""
+
 MAX_SECONDS: Final = 10 * 3600
-"""The provider's limits (AssemblyAI: 5 GB or 10 h a file, at least 160 ms)."""
+"""The longest visit, all its recordings together."""
 
 # `visits/{uid}/{visitId}/{file}`. Ids are those of sign-in providers and our clients, without those
 # that Firestore reserves (`__.*__`). Users choose file names: any script and spaces, but no slash
@@ -66,26 +68,13 @@ class Audio(Document):
             parse_qs(parts.query).get("generation") == [str(self.generation)]
         )
 
-    def check_size(self) -> None:
-        """Check the size, before the recording is opened.
-
-        Raises:
-            Permanent: `audio_empty` or `audio_too_large`.
-        """
-        if self.size_bytes == 0:
-            raise Permanent(ErrorCode.AUDIO_EMPTY)
-        if self.size_bytes is not None and self.size_bytes > MAX_BYTES:
-            raise Permanent(ErrorCode.AUDIO_TOO_LARGE)
-
     def with_size(self, size_bytes: int) -> Self:
         """This recording with its size, which its announcement did not contain.
 
         Raises:
             Permanent: `audio_empty` or `audio_too_large`.
         """
-        sized = self.model_copy(update={"size_bytes": size_bytes})
-        sized.check_size()
-        return sized
+        return UPLOADS.checked(self.model_copy(update={"size_bytes": size_bytes}))
 
     def with_duration(self, seconds: float | None) -> Self:
         """This recording with its length; None: too large to count.
@@ -93,11 +82,40 @@ class Audio(Document):
         Raises:
             Permanent: `audio_too_short` or `audio_too_long`.
         """
-        if seconds is not None and seconds < MIN_SECONDS:
+        return UPLOADS.checked(self.model_copy(update={"duration_seconds": seconds}))
+
+
+AnAudio = TypeVar("AnAudio", bound=Audio)
+
+
+@dataclass(frozen=True)
+class AudioLimits:
+    """The recordings that a provider of transcripts accepts, or this product without any."""
+
+    max_bytes: int = MAX_BYTES
+    min_seconds: float = 0.160
+    max_seconds: float = MAX_SECONDS
+
+    def checked(self, audio: AnAudio) -> AnAudio:
+        """`audio`, whose size and length, as far as they are known, are within the limits.
+
+        Raises:
+            Permanent: `audio_empty`, `audio_too_large`, `audio_too_short` or `audio_too_long`.
+        """
+        size, seconds = audio.size_bytes, audio.duration_seconds
+        if size == 0:
+            raise Permanent(ErrorCode.AUDIO_EMPTY)
+        if size is not None and size > self.max_bytes:
+            raise Permanent(ErrorCode.AUDIO_TOO_LARGE)
+        if seconds is not None and seconds < self.min_seconds:
             raise Permanent(ErrorCode.AUDIO_TOO_SHORT)
-        if seconds is not None and seconds > MAX_SECONDS:
+        if seconds is not None and seconds > self.max_seconds:
             raise Permanent(ErrorCode.AUDIO_TOO_LONG)
-        return self.model_copy(update={"duration_seconds": seconds})
+        return audio
+
+
+UPLOADS: Final = AudioLimits()
+"""The limits of this product; those of a provider are at most as wide."""
 
 
 def is_below(url: str, bucket: str, folder: str) -> bool:

@@ -77,7 +77,7 @@ async def _submitted(services: Services, visit: Visit, progress: _Progress) -> e
     """The submission step by step: look for an earlier order, quota, check, permit, order."""
     audio = visit.audio
     assert audio is not None
-    audio.check_size()
+    services.transcriber.limits.checked(audio)
     provider = services.transcriber.provider
     transcript_id = await _ordered_before(services, visit, audio)
     if transcript_id is not None:
@@ -109,7 +109,7 @@ async def _measured(services: Services, visit: Visit, audio: Audio) -> Audio:
     """
     if visit.expired_leases >= MAX_TRIES:
         return audio
-    measured = await services.audio.measure(audio)
+    measured = services.transcriber.limits.checked(await services.audio.measure(audio))
     check_together(visit, measured)
     return measured
 

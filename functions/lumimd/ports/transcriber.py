@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from lumimd.domain.audio import Audio
+from lumimd.domain.audio import Audio, AudioLimits
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.transcript import Transcript
 from lumimd.ports.paging import Cursor, Page
@@ -54,6 +54,9 @@ class Transcriber(Protocol):
     """A provider of transcripts with speaker labels."""
 
     provider: str
+
+    limits: AudioLimits
+    """The recordings that the provider accepts."""
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
         """Order a transcript and return the job's id. The provider bills this call.

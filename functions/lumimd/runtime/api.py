@@ -1,23 +1,59 @@
-"""The real services of the API, each built when first needed."""
+"""The real services of owners and operators, each built when first needed."""
 
+from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, cast
 
-from lumimd.api.services import ApiServices
-from lumimd.coordination.rate_limits import Limits
+from lumimd.ports.health_check import Check
 from lumimd.ports.idempotency_store import IdempotencyStore
+from lumimd.ports.operator_store import OperatorStore
 from lumimd.ports.owner_queries import OwnerQueries
+from lumimd.ports.service_controls import QueueControl, ScheduleControl
 from lumimd.ports.tokens import Tokens
 from lumimd.ports.uploads import Uploads
 from lumimd.runtime import services
-from lumimd.runtime.settings import settings
+from lumimd.runtime.checks import provider_checks, service_checks
+from lumimd.runtime.settings import deployment
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from lumimd.api.services import ApiServices
+
 
 class ApiCloudServices(services.CloudServices):
-    """The adapters of Google Cloud that the API needs besides those of the pipeline."""
+    """What the API and the operators' CLI need besides the services of the pipeline."""
+
+    @cached_property
+    def operators(self) -> OperatorStore:
+        """Firestore, over the same connection as the visits."""
+        from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
+
+        return FirestoreOperatorStore(self._firestore)
+
+    @cached_property
+    def queues(self) -> QueueControl:
+        """Cloud Tasks."""
+        from lumimd.adapters.google.task_queues import CloudTasksQueues
+        from lumimd.adapters.google.tasks import client
+
+        return CloudTasksQueues(
+            client(self._settings.cloud_tasks_emulator_host), self._settings.location
+        )
+
+    @cached_property
+    def schedules(self) -> ScheduleControl:
+        """Cloud Scheduler."""
+        from lumimd.adapters.google.scheduler import CloudSchedules, client
+
+        return CloudSchedules(
+            client(self._settings.cloud_scheduler_emulator_host), self._settings.location
+        )
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """The checks of our own services, the bucket and the providers."""
+        return {**service_checks(self), **provider_checks(self._deployment)}
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -47,11 +83,6 @@ class ApiCloudServices(services.CloudServices):
         return FirestoreIdempotencyStore(self._firestore)
 
     @cached_property
-    def limits(self) -> Limits:
-        """Token buckets, in the same store as those of admission control."""
-        return Limits(self._buckets, self.clock, self.new_id, pseudonyms=self._pseudonyms)
-
-    @cached_property
     def uploads(self) -> Uploads:
         """Cloud Storage."""
         from lumimd.adapters.google.storage import storage_client
@@ -63,19 +94,19 @@ class ApiCloudServices(services.CloudServices):
         return CloudUploads(client, self._settings.audio_bucket)
 
 
-def api_services() -> ApiServices:
+def api_services() -> "ApiServices":
     """The services of this process: those that were installed, or the real ones.
 
     Raises:
         SettingsError: the environment does not describe a deployment.
     """
     installed = services.installed()
-    return cast(ApiServices, installed) if installed is not None else _cloud_services()
+    return cast("ApiServices", installed) if installed is not None else _cloud_services()
 
 
 @cache
-def _cloud_services() -> ApiServices:
-    return ApiCloudServices(settings())
+def _cloud_services() -> "ApiServices":
+    return ApiCloudServices(deployment())
 
 
 @cache
@@ -83,4 +114,4 @@ def app() -> "FastAPI":
     """The REST API of this process, over its real services."""
     from lumimd.api.application import make_app
 
-    return make_app(api_services, settings().web_origins)
+    return make_app(api_services, deployment().settings.web_origins)

@@ -1,7 +1,7 @@
 """Requests of callers, parsed into domain terms; None for a request that makes no sense."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
@@ -26,6 +26,22 @@ def summary_task_of(body: object) -> SummaryTask | None:
     """The ids in a task's body; None when there are none."""
     try:
         return SummaryTask.model_validate(body)
+    except ValidationError:
+        return None
+
+
+class Hint(_Inbound):
+    """A webhook call with our secret: a job has ended."""
+
+    visit: str = Field(pattern=ID)
+    attempt: int = Field(ge=1)
+    transcript_id: str = Field(pattern=ID, alias="transcript_id")
+
+
+def hint_of(query: Mapping[str, str], transcript_id: object) -> Hint | None:
+    """The visit and attempt of our URL with the provider's job; None if one of them is missing."""
+    try:
+        return Hint.model_validate({**query, "transcript_id": transcript_id})
     except ValidationError:
         return None
 

@@ -7,33 +7,44 @@ client.
 import uuid
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from lumimd.coordination.admission.admit import Admission
 from lumimd.coordination.breaker.breaker import CircuitBreaker, first_refusal
 from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
+from lumimd.coordination.flags import SharedFlags
+from lumimd.coordination.rate_limits import Limits
 from lumimd.coordination.shutdown import GracefulShutdown
+from lumimd.domain.document import Document
 from lumimd.domain.errors import Held
+from lumimd.domain.paths import OPS, RATE_LIMITS
 from lumimd.domain.visit import Stage
 from lumimd.pipeline.services import Services
 from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
 from lumimd.policies.deployment import Policy
+from lumimd.policies.flags import Flags
+from lumimd.policies.pseudonyms import Pseudonyms
+from lumimd.policies.token_bucket import Bucket
 from lumimd.ports.audio_store import AudioStore
 from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.clock import Clock
 from lumimd.ports.deletions import Deletions
+from lumimd.ports.queued_visits import QueuedVisits
 from lumimd.ports.retention_queries import RetentionQueries
+from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.task_queue import TaskQueue
+from lumimd.ports.tiers import Tiers
 from lumimd.ports.transcriber import Transcriber
+from lumimd.ports.turn_counters import TurnCounters
 from lumimd.ports.visit_counts import VisitCounts
 from lumimd.ports.visit_store import VisitStore
-from lumimd.runtime.admission import AdmissionWiring
-from lumimd.runtime.flags import FlagWiring
-from lumimd.runtime.operators import OperatorWiring
-from lumimd.runtime.settings import Settings, settings
+from lumimd.runtime.settings import Deployment, deployment
 
 if TYPE_CHECKING:
     from google.cloud import firestore
+
+D = TypeVar("D", bound=Document)
 
 
 class SystemClock:
@@ -44,11 +55,12 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
-    """The adapters of Google Cloud and of the providers, as `settings` describe them."""
+class CloudServices:
+    """The services of the pipeline: adapters of Google Cloud and of the deployment's providers."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings: Final = settings
+    def __init__(self, deployment: Deployment) -> None:
+        self._settings: Final = deployment.settings
+        self._deployment: Final = deployment
         self.clock: Clock = SystemClock()
 
     def new_id(self) -> str:
@@ -127,37 +139,18 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
         """Cloud Storage."""
         from lumimd.adapters.google.storage import cloud_audio_store
 
-        store = cloud_audio_store(
-            self._settings.google_cloud_project, self._settings.storage_emulator_host
-        )
-        if self._settings.audio_handover == "signed_url":
-            return store
-        from lumimd.adapters.assemblyai.upload import UploadedAudioStore
-
-        return UploadedAudioStore(
-            store,
-            api_key=self._settings.assemblyai_api_key.get_secret_value(),
-            base_url=self._settings.assemblyai_base_url,
+        is_uploaded = self._settings.audio_handover == "upload"
+        return cloud_audio_store(
+            self._settings.google_cloud_project,
+            self._settings.storage_emulator_host,
+            self._deployment.transcription.uploaded if is_uploaded else None,
         )
 
     @cached_property
     def transcriber(self) -> Transcriber:
-        """AssemblyAI, or a server with the same API."""
-        from lumimd.adapters.assemblyai.order import Options
-        from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber, Webhook
-
-        url = self._settings.webhook_url
-        secret = self._settings.webhook_secret.get_secret_value()
-        transcriber = AssemblyAITranscriber(
-            api_key=self._settings.assemblyai_api_key.get_secret_value(),
-            base_url=self._settings.assemblyai_base_url,
-            webhook=Webhook(url, secret) if url else None,
-            options=Options(
-                models=self._settings.transcription_models,
-                domain=self._settings.transcription_domain,
-                key_terms=self._settings.transcription_key_terms,
-                languages=self._settings.transcription_languages,
-            ),
+        """The provider of transcripts, behind its circuit breakers."""
+        transcriber = self._deployment.transcription.transcriber(
+            self._settings.webhook_url, self._settings.webhook_secret.get_secret_value()
         )
         orders, breaker = self._breakers[Stage.SUBMISSION]
         return GuardedTranscriber(transcriber, breaker, orders)
@@ -171,21 +164,68 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
 
     @cached_property
     def summarizer(self) -> Summarizer:
-        """OpenAI, or the rules that need no key."""
-        key = self._settings.openai_api_key
-        if self._settings.summarizer == "rules" or key is None:
+        """The language model behind its circuit breaker; the rules if there is none."""
+        model = self._deployment.model
+        if model is None:
             return self.fallback
-        from lumimd.adapters.openai.summarizer import OpenAISummarizer
-
-        summarizer = OpenAISummarizer(
-            api_key=key.get_secret_value(),
-            base_url=self._settings.openai_base_url,
-            model=self._settings.openai_model,
-            answer_tokens=self._settings.openai_answer_tokens,
-            reasoning_effort=self._settings.openai_reasoning_effort,
-        )
         (breaker,) = self._breakers[Stage.SUMMARY]
-        return GuardedSummarizer(summarizer, breaker)
+        return GuardedSummarizer(model.summarizer(), breaker)
+
+    @cached_property
+    def admission(self) -> Admission:
+        """The admission control for provider jobs."""
+        from lumimd.runtime.admission import admission
+
+        permits = self._settings.transcription_concurrency
+        return admission(self, permits or self._deployment.transcription.concurrency)
+
+    @cached_property
+    def queued_visits(self) -> QueuedVisits:
+        """Firestore as well."""
+        from lumimd.adapters.firestore.queued_visits import FirestoreQueuedVisits
+
+        return FirestoreQueuedVisits(self._firestore)
+
+    @cached_property
+    def turn_counters(self) -> TurnCounters:
+        """Firestore as well."""
+        from lumimd.adapters.firestore.turn_counters import FirestoreTurnCounters
+
+        return FirestoreTurnCounters(self._firestore)
+
+    @cached_property
+    def tiers(self) -> Tiers:
+        """Firestore as well."""
+        from lumimd.adapters.firestore.tiers import FirestoreTiers
+
+        return FirestoreTiers(self._firestore, self._settings.default_tier)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """The rate limits of users: token buckets in shared documents."""
+        buckets = self.shared_documents(RATE_LIMITS, Bucket)
+        return Limits(buckets, self.clock, self.new_id, pseudonyms=self.pseudonyms)
+
+    @cached_property
+    def pseudonyms(self) -> Pseudonyms:
+        """Keyed with a secret that every function has, and that is not in the store."""
+        return Pseudonyms(self._settings.webhook_secret.get_secret_value())
+
+    @cached_property
+    def flags(self) -> SharedFlags:
+        """The feature flags, as this instance knows them."""
+        return SharedFlags(self.flag_documents, self.clock)
+
+    @property
+    def flag_documents(self) -> SharedDocuments[Flags]:
+        """The document that `flags` reads."""
+        return self.shared_documents(OPS, Flags)
+
+    def shared_documents(self, collection: str, kind: type[D]) -> SharedDocuments[D]:
+        """Firestore as well."""
+        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+
+        return FirestoreSharedDocuments(self._firestore, collection, kind)
 
     @cached_property
     def _firestore(self) -> "firestore.AsyncClient":
@@ -241,4 +281,4 @@ def services() -> Services:
 
 @cache
 def _cloud_services() -> Services:
-    return CloudServices(settings())
+    return CloudServices(deployment())

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lumimd.adapters.memory import MemoryAudioStore
-from lumimd.domain.audio import MAX_BYTES, Audio, recording_of
+from lumimd.domain.audio import MAX_BYTES, UPLOADS, Audio, recording_of
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Permanent
 from lumimd.domain.ids import is_user_id
@@ -173,7 +173,7 @@ def test_no_url_raises(url: str) -> None:
 
 def coded(audio: Audio, seconds: float | None = 1) -> ErrorCode | None:
     try:
-        audio.check_size()
+        UPLOADS.checked(audio)
         audio.with_duration(seconds)
     except Permanent as error:
         return error.code

@@ -5,8 +5,8 @@ from typing import Protocol
 
 import pytest
 
-from lumimd.policies.residency import misplaced
-from lumimd.runtime.settings import Settings, SettingsError, read
+from lumimd.policies.residency import Endpoint
+from lumimd.runtime.settings import SettingsError, read, variables
 
 GOOD = {
     "GOOGLE_CLOUD_PROJECT": "demo",
@@ -33,7 +33,7 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> Problems:
     """The variables that settings refuse in a region of Google Cloud, with K_SERVICE set."""
 
     def of(region: str, **values: str) -> set[str]:
-        for name in {name.upper() for name in Settings.model_fields} & set(os.environ):
+        for name in variables() & set(os.environ):
             monkeypatch.delenv(name)
         queue = f"projects/demo/locations/{region}/queues/summaries"
         for name, value in {**GOOD, "SUMMARY_QUEUE": queue, "K_SERVICE": "api", **values}.items():
@@ -104,5 +104,6 @@ def test_another_deployment_calls_no_european_endpoint(
     ],
 )
 def test_only_the_host_of_an_address_decides(url: str, is_european: bool) -> None:
-    assert (misplaced(url, "europe-west3") is None) is is_european
-    assert (misplaced(url, "us-central1") is None) is not is_european
+    endpoint = Endpoint("URL", url, domain="openai.com", in_europe="eu.api.openai.com")
+    assert (endpoint.misplaced("europe-west3") is None) is is_european
+    assert (endpoint.misplaced("us-central1") is None) is not is_european

@@ -12,11 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.adapters.assemblyai.webhook import Hint, hint_of
+from lumimd.adapters.assemblyai.provider import TranscriptionProvider
 from lumimd.adapters.google.storage_object import upload_of
+from lumimd.domain.audio import UPLOADS
 from lumimd.domain.errors import Rejected
 from lumimd.runtime import requests
-from lumimd.runtime.requests import SummaryTask, check_webhook_caller, summary_task_of, whole_header
+from lumimd.runtime.requests import (
+    Hint,
+    SummaryTask,
+    check_webhook_caller,
+    hint_of,
+    summary_task_of,
+    whole_header,
+)
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = Path(os.environ.get("LUMIMD_REFERENCE_DIR", ROOT.parent / "shared" / "reference"))
@@ -102,7 +110,7 @@ def test_an_invalid_size_is_unknown_and_not_zero(sent: object, size: int | None)
     assert upload is not None
     assert upload.audio.size_bytes == size
     if size != 0:
-        upload.audio.check_size()
+        UPLOADS.checked(upload.audio)
 
 
 def test_missing_fields_are_unknown() -> None:
@@ -137,8 +145,14 @@ QUERY = {"visit": "visit-1", "attempt": "2"}
 BODY = {"transcript_id": "5551722-f677", "status": "completed"}
 
 
+def webhook_hint(query: dict[str, str], body: object) -> Hint | None:
+    return hint_of(query, TranscriptionProvider.ended_job(body))
+
+
 def test_a_hint_takes_visit_and_attempt_from_our_url_and_the_job_from_the_body() -> None:
-    assert hint_of(QUERY, BODY) == Hint(visit="visit-1", attempt=2, transcript_id="5551722-f677")
+    assert webhook_hint(QUERY, BODY) == Hint(
+        visit="visit-1", attempt=2, transcript_id="5551722-f677"
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,7 +174,7 @@ def test_a_hint_takes_visit_and_attempt_from_our_url_and_the_job_from_the_body()
     ],
 )
 def test_a_hint_that_names_no_visit_or_job_is_none(query: dict[str, str], body: object) -> None:
-    assert hint_of(query, body) is None
+    assert webhook_hint(query, body) is None
 
 
 @given(
@@ -168,7 +182,7 @@ def test_a_hint_that_names_no_visit_or_job_is_none(query: dict[str, str], body: 
     shaped_like(BODY),
 )
 def test_no_content_of_a_hint_raises(query: dict[str, str], body: object) -> None:
-    hint = hint_of(query, body)
+    hint = webhook_hint(query, body)
     assert hint is None or "/" not in hint.visit
 
 

@@ -10,11 +10,12 @@ from typing import get_args
 
 import pytest
 
-from lumimd.runtime.settings import Settings, SettingsError, read
+from lumimd.adapters.openai.provider import SummaryProvider
+from lumimd.runtime.settings import Deployment, SettingsError, read, variables
 
 EXAMPLE = Path(__file__).parents[3] / ".env.example"
 CANARY = "canary value"
-VARIABLES = {name.upper() for name in Settings.model_fields}
+VARIABLES = variables()
 
 GOOD = {
     "GOOGLE_CLOUD_PROJECT": "demo",
@@ -27,14 +28,14 @@ GOOD = {
     "OPENAI_API_KEY": "an-openai-key",
 }
 
-Reading = Callable[[dict[str, str]], Settings]
+Reading = Callable[[dict[str, str]], Deployment]
 
 
 @pytest.fixture
 def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
     """Reads the settings of an environment that has nothing else."""
 
-    def read_from(environment: dict[str, str]) -> Settings:
+    def read_from(environment: dict[str, str]) -> Deployment:
         for variable in [name for name in os.environ if name.upper() in VARIABLES]:
             monkeypatch.delenv(variable)
         for variable, value in environment.items():
@@ -55,7 +56,7 @@ def problems(reading: Reading, environment: dict[str, str]) -> set[str]:
 
 
 def test_these_variables_suffice_for_a_deployment(reading: Reading) -> None:
-    settings = reading(GOOD)
+    settings = reading(GOOD).settings
     assert settings.webhook_secrets == ("a-secret-of-the-webhook",)
     assert settings.summarizer == "openai"
 
@@ -71,7 +72,7 @@ def test_all_missing_variables_are_named_together(reading: Reading) -> None:
 
 def test_all_bad_variables_are_named_together_without_values(reading: Reading) -> None:
     bad = {name: CANARY for name in VARIABLES if name.endswith(("_URL", "_IPS", "_QUEUE"))}
-    bad |= dict.fromkeys(("TASKS_SERVICE_ACCOUNT", "SUMMARIZER", "AUDIO_HANDOVER"), CANARY)
+    bad |= dict.fromkeys(("TASKS_SERVICE_ACCOUNT", "AUDIO_HANDOVER"), CANARY)
     bad |= dict.fromkeys(("WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"), CANARY)
     assert problems(reading, {**GOOD, **bad}) == set(bad) & VARIABLES
 
@@ -87,17 +88,31 @@ def test_one_bad_address_in_a_list_is_a_problem_of_the_variable(reading: Reading
 
 
 def test_the_rules_need_no_key_of_a_model(reading: Reading) -> None:
-    settings = reading({**GOOD, "OPENAI_API_KEY": "", "SUMMARIZER": "rules"})
-    assert settings.openai_api_key is None
+    deployment = reading({**GOOD, "OPENAI_API_KEY": "", "SUMMARIZER": "rules"})
+    assert deployment.model is None
+
+
+@pytest.mark.parametrize("variable", ["TRANSCRIBER", "SUMMARIZER"])
+@pytest.mark.parametrize("name", [CANARY, "google", "memory", "rules2", "../openai", "open-ai"])
+def test_an_unknown_provider_is_named_with_all_other_problems(
+    reading: Reading, variable: str, name: str
+) -> None:
+    environment = {**GOOD, variable: name, "AUDIO_BUCKET": "", "WEBHOOK_URL": CANARY}
+    assert problems(reading, environment) == {variable, "AUDIO_BUCKET", "WEBHOOK_URL"}
+
+
+def test_a_vendor_of_summaries_transcribes_nothing(reading: Reading) -> None:
+    assert problems(reading, {**GOOD, "TRANSCRIBER": "openai"}) == {"TRANSCRIBER"}
+    assert problems(reading, {**GOOD, "SUMMARIZER": "assemblyai"}) == {"SUMMARIZER"}
 
 
 def test_during_a_rotation_both_secrets_are_accepted(reading: Reading) -> None:
-    settings = reading({**GOOD, "WEBHOOK_SECRET_PREVIOUS": "the-secret-of-before"})
+    settings = reading({**GOOD, "WEBHOOK_SECRET_PREVIOUS": "the-secret-of-before"}).settings
     assert settings.webhook_secrets == ("a-secret-of-the-webhook", "the-secret-of-before")
 
 
 def test_addresses_are_a_list_with_commas(reading: Reading) -> None:
-    settings = reading({**GOOD, "WEBHOOK_ALLOWED_IPS": " 203.0.113.9,2600:1f14::1, "})
+    settings = reading({**GOOD, "WEBHOOK_ALLOWED_IPS": " 203.0.113.9,2600:1f14::1, "}).settings
     assert settings.webhook_allowed_ips == {ip_address("203.0.113.9"), ip_address("2600:1f14::1")}
 
 
@@ -228,7 +243,9 @@ def test_a_short_token_secret_is_refused(reading: Reading) -> None:
 
 
 def test_web_pages_are_a_list_with_commas(reading: Reading) -> None:
-    settings = reading({**GOOD, "WEB_ORIGINS": "https://a.example.com, http://localhost:3000,"})
+    settings = reading(
+        {**GOOD, "WEB_ORIGINS": "https://a.example.com, http://localhost:3000,"}
+    ).settings
     assert settings.web_origins == ("https://a.example.com", "http://localhost:3000")
 
 
@@ -238,7 +255,12 @@ def test_a_wildcard_origin_is_refused(reading: Reading, origins: str) -> None:
 
 
 def test_the_model_and_its_budget_are_settings(reading: Reading) -> None:
-    default = reading(GOOD)
+    def model_of(environment: dict[str, str]) -> SummaryProvider:
+        model = reading(environment).model
+        assert isinstance(model, SummaryProvider)
+        return model
+
+    default = model_of(GOOD)
     assert default.openai_answer_tokens >= 8_000
     assert default.openai_reasoning_effort is None
     chosen = {
@@ -246,7 +268,7 @@ def test_the_model_and_its_budget_are_settings(reading: Reading) -> None:
         "OPENAI_ANSWER_TOKENS": "9000",
         "OPENAI_REASONING_EFFORT": "low",
     }
-    settings = reading(GOOD | chosen)
+    settings = model_of(GOOD | chosen)
     assert (settings.openai_model, settings.openai_answer_tokens) == ("my-model", 9_000)
     assert settings.openai_reasoning_effort == "low"
 
@@ -273,7 +295,7 @@ RETIRED = re.compile(r"gpt-(3|4)|gpt-5(-|$)|gpt-5\.1|o[134](-|$)|chatgpt|-previe
 def test_the_model_is_known_to_the_sdk_and_not_about_to_be_shut_down() -> None:
     from openai.types import ChatModel
 
-    default = Settings.model_fields["openai_model"].default
+    default = SummaryProvider.model_fields["openai_model"].default
     assert default in get_args(ChatModel)
     assert not RETIRED.match(default)
 
@@ -284,5 +306,5 @@ def test_the_reasoning_efforts_equal_those_of_the_sdk() -> None:
     def words(annotation: object) -> set[str]:
         return {word for each in get_args(annotation) for word in get_args(each)}
 
-    ours = Settings.model_fields["openai_reasoning_effort"].annotation
+    ours = SummaryProvider.model_fields["openai_reasoning_effort"].annotation
     assert words(ours) == words(ReasoningEffort)

@@ -3,26 +3,11 @@
 The provider announces and changes default models; only its settings change a deployment.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from assemblyai import types as aai
 
-MODELS: Final = ("universal-3-5-pro", "universal-2")
-"""In order of preference: the first knows 18 languages, the second takes the others."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of a deployment. `domain` and `key_terms` cost more, and are off by default.
-
-    `languages` are the possible languages of a recording; empty means all.
-    """
-
-    models: tuple[str, ...] = MODELS
-    domain: str | None = None
-    key_terms: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
+from lumimd.adapters.assemblyai.options import Options
 
 
 def order(audio_url: str, options: Options, webhook: dict[str, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ they refuse a whole transcript for one field that is null or new (`transcript.py
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 from assemblyai import AsyncClient, Settings
@@ -16,9 +16,9 @@ from assemblyai.prerecorded.v2.api import ENDPOINT_TRANSCRIPT as JOBS
 
 from lumimd.adapters.assemblyai.answers import Call, failed_job, refusal
 from lumimd.adapters.assemblyai.fields import items, json_object, text_of
-from lumimd.adapters.assemblyai.order import Options, order
+from lumimd.adapters.assemblyai.options import LIMITS, Options, Webhook
+from lumimd.adapters.assemblyai.order import order
 from lumimd.adapters.assemblyai.transcript import transcript_of
-from lumimd.adapters.assemblyai.webhook import WEBHOOK_HEADER
 from lumimd.domain import errors
 from lumimd.domain.audio import Audio, is_below
 from lumimd.domain.codes import ErrorCode
@@ -41,27 +41,11 @@ LOOK_BACK_PAGES: Final = 5
 """Pages that `find` reads: 500 jobs, more than the provider starts in the relevant minutes."""
 
 
-class Webhook:
-    """The webhook for finished jobs: our URL and our secret."""
-
-    def __init__(self, url: str, secret: str) -> None:
-        self.url = url
-        self.secret = secret
-
-    def request_fields(self, visit_id: str, attempt: int) -> dict[str, str]:
-        """The fields of an order that ask for the webhook; the URL names visit and attempt."""
-        query = urlencode({"visit": visit_id, "attempt": attempt})
-        return {
-            "webhook_url": f"{self.url}?{query}",
-            "webhook_auth_header_name": WEBHOOK_HEADER,
-            "webhook_auth_header_value": self.secret,
-        }
-
-
 class AssemblyAITranscriber:
     """Transcriber; without a webhook only the poller collects the transcripts."""
 
     provider = "assemblyai"
+    limits = LIMITS
 
     def __init__(
         self,

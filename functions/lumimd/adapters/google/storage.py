@@ -25,13 +25,18 @@ from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Permanent, Transient
 from lumimd.domain.paths import VISITS
 from lumimd.policies import retry
+from lumimd.policies.vendor_timeouts import PROVIDER_CHECK_S
+from lumimd.ports.health_check import Check, Unhealthy
 from lumimd.ports.paging import Cursor, Page
 
 T = TypeVar("T")
 
 
 class CloudAudioStore:
-    """`signing` gives the SDK's arguments for the signer: a key, or the IAM service."""
+    """`signing` gives the SDK's arguments for the signer: a key, or the IAM service.
+
+    `uploaded` sends a recording elsewhere and returns its URL there, in place of a signed URL.
+    """
 
     def __init__(
         self,
@@ -39,8 +44,10 @@ class CloudAudioStore:
         *,
         signing: Callable[[], dict[str, Any]],
         endpoint: str | None = None,
+        uploaded: Callable[[bytes], Awaitable[str]] | None = None,
     ) -> None:
         self._client = client
+        self._uploaded = uploaded
         self._signing = signing
         self._endpoint = endpoint
 
@@ -60,7 +67,11 @@ class CloudAudioStore:
         return audio.with_duration(seconds)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
-        """A v4 signed URL for exactly this generation."""
+        """A v4 signed URL for exactly this generation; or the URL of its uploaded copy."""
+        if self._uploaded is not None:
+            blob = self._blob(audio)
+            content = await _in_thread(lambda: bytes(blob.download_as_bytes(retry=None)))
+            return await self._uploaded(content)
 
         def sign() -> str:
             url: str = self._blob(audio).generate_signed_url(
@@ -149,10 +160,6 @@ class CloudAudioStore:
             raise Transient(ErrorCode.INTERNAL_ERROR)
         return erased
 
-    async def read(self, audio: Audio) -> bytes:
-        """The whole recording, in memory."""
-        return await _in_thread(lambda: bytes(self._blob(audio).download_as_bytes(retry=None)))
-
     def _size_of(self, audio: Audio) -> int:
         blob = self._blob(audio)
         blob.reload(retry=None)
@@ -230,13 +237,31 @@ def storage_client(project: str, emulator_host: str | None) -> storage.Client:
     )
 
 
-def cloud_audio_store(project: str, emulator_host: str | None) -> CloudAudioStore:
+def cloud_audio_store(
+    project: str,
+    emulator_host: str | None,
+    uploaded: Callable[[bytes], Awaitable[str]] | None = None,
+) -> CloudAudioStore:
     """The store for the cloud, or for a server at `emulator_host` (a URL)."""
     client = storage_client(project, emulator_host)
-    if emulator_host is not None:
-        key = _throw_away_key()
-        return CloudAudioStore(client, signing=lambda: {"credentials": key}, endpoint=emulator_host)
-    return CloudAudioStore(client, signing=_signed_by_iam)
+    if emulator_host is None:
+        return CloudAudioStore(client, signing=_signed_by_iam, uploaded=uploaded)
+    key = {"credentials": _throw_away_key()}
+    return CloudAudioStore(client, signing=lambda: key, endpoint=emulator_host, uploaded=uploaded)
+
+
+def bucket_check(client: storage.Client, bucket: str) -> Check:
+    """The check that the bucket of the recordings exists."""
+
+    async def check() -> str:
+        found = await asyncio.to_thread(
+            lambda: client.bucket(bucket).exists(timeout=PROVIDER_CHECK_S, retry=None)
+        )
+        if not found:
+            raise Unhealthy("there is no such bucket")
+        return "the bucket is there"
+
+    return check
 
 
 def _signed_by_iam() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lumimd.domain.audio import Audio, is_below
+from lumimd.domain.audio import Audio, AudioLimits, is_below
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Transient
 from lumimd.ports.paging import Cursor, Page
@@ -30,6 +30,7 @@ class MemoryTranscriber:
     """Jobs run until `finish` is called, or end at once with the `outcome` for a visit id."""
 
     provider = "memory"
+    limits = AudioLimits()
 
     def __init__(
         self, outcome: Callable[[str], Running | Transcribed | Failed] = lambda _: Running()

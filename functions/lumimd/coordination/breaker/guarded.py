@@ -30,6 +30,7 @@ class GuardedTranscriber:
         orders: CircuitBreaker | None = None,
     ) -> None:
         self.provider = transcriber.provider
+        self.limits = transcriber.limits
         self._transcriber = transcriber
         self._breaker = breaker
         self._orders = orders

@@ -1,0 +1,67 @@
+"""The health checks of a deployment, by name."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lumimd.operations import checks
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION
+from lumimd.ports.health_check import Check
+from lumimd.ports.providers import SummaryProvider
+
+if TYPE_CHECKING:
+    from lumimd.runtime.api import ApiCloudServices
+    from lumimd.runtime.settings import Deployment, Settings
+
+
+def service_checks(services: "ApiCloudServices") -> Mapping[str, Check]:
+    """The checks that need no key of a provider."""
+    return {
+        "store": lazily(lambda: checks.store_check(services.store)),
+        "queues": lazily(lambda: checks.queue_check(services.queues)),
+        "scheduler": lazily(lambda: checks.scheduler_check(services.schedules)),
+        **{
+            f"breaker: {name}": lazily(partial(_breaker_check, services, name))
+            for name in (TRANSCRIPTION.name, ORDERS.name, MODEL.name)
+        },
+    }
+
+
+def provider_checks(deployment: "Deployment") -> Mapping[str, Check]:
+    """The checks of the bucket, the transcriber and the model."""
+    return {
+        "bucket": lazily(partial(_bucket_check, deployment.settings)),
+        "transcriber": lazily(deployment.transcription.check),
+        "model": lazily(partial(_model_check, deployment.model)),
+    }
+
+
+def _breaker_check(services: "ApiCloudServices", name: str) -> Check:
+    return checks.breaker_check(services.breakers, name)
+
+
+def _bucket_check(settings: "Settings") -> Check:
+    from lumimd.adapters.google.storage import bucket_check, storage_client
+
+    client = storage_client(settings.google_cloud_project, settings.storage_emulator_host)
+    return bucket_check(client, settings.audio_bucket)
+
+
+def _model_check(model: SummaryProvider | None) -> Check:
+    return model.check() if model else _rules_check
+
+
+async def _rules_check() -> str:
+    return "not used: the rules write the summaries"
+
+
+def lazily(make: Callable[[], Check]) -> Check:
+    """The check that `make` returns; its dependencies are built when it runs, and for it alone.
+
+    So a dependency that cannot be built (a client without credentials) does not affect the others.
+    """
+
+    async def check() -> str:
+        return await make()()
+
+    return check
