@@ -2,19 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 from lumimd.operations import checks
+from lumimd.operations.operator import OperatorServices
 from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION
 from lumimd.ports.health_check import Check
 from lumimd.ports.providers import SummaryProvider
-
-if TYPE_CHECKING:
-    from lumimd.runtime.api import ApiCloudServices
-    from lumimd.runtime.settings import Deployment, Settings
+from lumimd.runtime.settings import Deployment, Settings
 
 
-def service_checks(services: "ApiCloudServices") -> Mapping[str, Check]:
+def service_checks(services: OperatorServices) -> Mapping[str, Check]:
     """The checks that need no key of a provider."""
     return {
         "store": lazily(lambda: checks.store_check(services.store)),
@@ -27,7 +24,7 @@ def service_checks(services: "ApiCloudServices") -> Mapping[str, Check]:
     }
 
 
-def provider_checks(deployment: "Deployment") -> Mapping[str, Check]:
+def provider_checks(deployment: Deployment) -> Mapping[str, Check]:
     """The checks of the bucket, the transcriber and the model."""
     return {
         "bucket": lazily(partial(_bucket_check, deployment.settings)),
@@ -36,11 +33,11 @@ def provider_checks(deployment: "Deployment") -> Mapping[str, Check]:
     }
 
 
-def _breaker_check(services: "ApiCloudServices", name: str) -> Check:
+def _breaker_check(services: OperatorServices, name: str) -> Check:
     return checks.breaker_check(services.breakers, name)
 
 
-def _bucket_check(settings: "Settings") -> Check:
+def _bucket_check(settings: Settings) -> Check:
     from lumimd.adapters.google.storage import bucket_check, storage_client
 
     client = storage_client(settings.google_cloud_project, settings.storage_emulator_host)

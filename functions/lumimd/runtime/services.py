@@ -17,12 +17,14 @@ from lumimd.coordination.rate_limits import Limits
 from lumimd.coordination.shutdown import GracefulShutdown
 from lumimd.domain.document import Document
 from lumimd.domain.errors import Held
-from lumimd.domain.paths import OPS, RATE_LIMITS
+from lumimd.domain.paths import HOURLY_ORDERS, OPS, PERMITS, RATE_LIMITS
 from lumimd.domain.visit import Stage
 from lumimd.pipeline.services import Services
 from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
 from lumimd.policies.deployment import Policy
 from lumimd.policies.flags import Flags
+from lumimd.policies.permits import Cap, Shard
+from lumimd.policies.priorities import QueueState
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.policies.token_bucket import Bucket
 from lumimd.ports.audio_store import AudioStore
@@ -174,10 +176,22 @@ class CloudServices:
     @cached_property
     def admission(self) -> Admission:
         """The admission control for provider jobs."""
-        from lumimd.runtime.admission import admission
+        from lumimd.coordination.admission.hourly_cap import HourlyCap, Orders
+        from lumimd.coordination.admission.quota import TierQuota
+        from lumimd.coordination.admission.semaphore import Semaphore
 
         permits = self._settings.transcription_concurrency
-        return admission(self, permits or self._deployment.transcription.concurrency)
+        cap = Cap.of(permits or self._deployment.transcription.concurrency)
+        hours = self.shared_documents(HOURLY_ORDERS, Orders)
+        return Admission(
+            Semaphore(self.shared_documents(PERMITS, Shard), cap, self.clock),
+            self.shared_documents(OPS, QueueState),
+            self.turn_counters,
+            self.queued_visits,
+            TierQuota(self.limits, self.tiers),
+            self.clock,
+            HourlyCap(self.flags, hours, self.clock, self.pseudonyms),
+        )
 
     @cached_property
     def queued_visits(self) -> QueuedVisits:
