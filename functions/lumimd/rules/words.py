@@ -8,6 +8,7 @@ hesitations.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from lumimd.rules.spoken_numbers import spoken_number
@@ -125,3 +126,11 @@ def _in_full(word: str) -> str:
         if word.endswith("'s") and word.removesuffix("'s") in _IS:
             return word.removesuffix("'s") + " is"
     return word
+
+
+def word_list(file: str) -> Iterator[tuple[str, list[str]]]:
+    """Each term of a word list beside this module, with its other names."""
+    for line in Path(__file__).with_name(file).read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            term, _, others = line.partition(":")
+            yield term, [other.strip() for other in others.split(",") if other.strip()]
