@@ -17,7 +17,7 @@ from google.auth.exceptions import GoogleAuthError
 from infra.ops.argument_types import span
 from infra.ops.exits import FAILED, OK, fail, run_to_exit
 from infra.ops.invocation import DEFAULT_REGION, REGION, default_region
-from infra.release import feature_flags, order_cap, planning, report, traffic_moves
+from infra.release import feature_flags, planning, report, traffic_moves
 from infra.release.compare import Recommendation, compare
 from infra.release.gate import STAGES, judge
 from infra.release.gcloud import GcloudFailed
@@ -66,8 +66,7 @@ def parser() -> argparse.ArgumentParser:
     comparison.add_argument("--json", action="store_true", help="one JSON document")
     comparison.set_defaults(command=_compare)
 
-    feature_flags.add_command(commands)
-    order_cap.add_command(commands)
+    feature_flags.add_commands(commands)
     return made
 
 

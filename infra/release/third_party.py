@@ -8,7 +8,6 @@ The list is functions/requirements.txt; licences are as the installed packages d
 
 import re
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from typing import Final
 
@@ -69,15 +68,6 @@ class NotInstalled(Exception):
     """A locked package is not in this environment, so its licence is unknown."""
 
 
-@dataclass(frozen=True)
-class Package:
-    """One line of the list."""
-
-    name: str
-    version: str
-    licence: str
-
-
 def locked(requirements: str) -> list[tuple[str, str]]:
     """Names and versions of the packages that a pinned requirements file installs in the cloud."""
     lines = re.findall(r"^([A-Za-z0-9][^\\\n]*==[^\\\n]*)", requirements, re.MULTILINE)
@@ -89,8 +79,8 @@ def locked(requirements: str) -> list[tuple[str, str]]:
     ]
 
 
-def described(name: str, version: str) -> Package:
-    """The package with the licence that its locally installed version declares.
+def licence_of(name: str) -> str:
+    """The licence that the locally installed version of a package declares.
 
     Raises:
         NotInstalled: the package is not in this environment.
@@ -107,7 +97,7 @@ def described(name: str, version: str) -> Package:
     expression, text = (
         next(iter(found.get_all(field) or ()), None) for field in ("License-Expression", "License")
     )
-    return Package(name, version, licence(expression, classified, text))
+    return licence(expression, classified, text)
 
 
 def licence(expression: str | None, classified: list[str], text: str | None) -> str:
@@ -126,8 +116,8 @@ def page() -> str:
     Raises:
         NotInstalled: a locked package is not in this environment.
     """
-    packages = [described(*each) for each in locked(LOCKED.read_text())]
-    rows = "".join(f"| {each.name} | {each.version} | {each.licence} |\n" for each in packages)
+    packages = locked(LOCKED.read_text())
+    rows = "".join(f"| {name} | {version} | {licence_of(name)} |\n" for name, version in packages)
     return HEAD + rows + FOOT
 
 
