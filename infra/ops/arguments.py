@@ -100,9 +100,7 @@ def _visits(add: Any) -> None:
     listed = add("visits", "visits:list_visits", "list visits, newest first")
     which = listed.add_mutually_exclusive_group()
     which.add_argument(
-        "--stuck",
-        action="store_true",
-        help="overdue by more than 5 minutes, or unchanged for 15",
+        "--stuck", action="store_true", help="overdue by more than 5 minutes, or unchanged for 15"
     )
     which.add_argument("--failed", action="store_true", help="failed, or without a summary")
     which.add_argument("--high-retry", type=count, metavar="N", help="retried N times or more")

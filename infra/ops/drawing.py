@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.text import Text
 
 from infra.ops.listing import Listing, field_lines
-from infra.ops.tables import COLOURS, ago, lasting, table_of
+from infra.ops.tables import COLOURS, ago, lasting
 from lumimd.domain.plurals import counted, times
 from lumimd.domain.visit import VisitLine
 from lumimd.operations.timeline import RunOutcome, StageRun, Timeline
@@ -77,7 +77,7 @@ def _bars(runs: tuple[StageRun, ...]) -> Listing:
     begin = runs[0].started_at
     end = max((run.started_at.timestamp() + run.seconds for run in runs), default=0)
     whole = max(end - begin.timestamp(), 0.001)
-    table = table_of(
+    table = Listing(
         "attempt", "stage", "outcome", "time", "took", "tries", "trouble", dropped_first="time"
     )
     table.caption = f"{lasting(whole)} from the first step to the last"

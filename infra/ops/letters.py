@@ -9,7 +9,7 @@ from lumimd.domain.plurals import counted
 from lumimd.domain.visit import Stage
 from lumimd.operations import dead_letters
 from lumimd.operations.audit import note_reading
-from lumimd.operations.bulk_retry import BulkItem, BulkSummary, bulk_retry, choose
+from lumimd.operations.bulk_retry import BulkItem, BulkSummary, bulk_retry, choose, summary_of
 from lumimd.ports.operator_store import LetterFilter
 
 
@@ -36,7 +36,7 @@ async def retry_many(session: Session, args: argparse.Namespace) -> int:
     """Retry dead letters at a steady pace, with a progress bar; 1 where a retry failed."""
     chosen = await choose(session.operator, _filter(session, args, LetterState.OPEN), args.limit)
     if not chosen:
-        session.show(_no_retries(), "No open dead letter matches.")
+        session.show(summary_of([], [], 0), "No open dead letter matches.")
         return 0
     hopeless = sum(not letter.code.retryable for letter in chosen)
     if hopeless:
@@ -61,12 +61,7 @@ async def _with_bar(session: Session, chosen: list[DeadLetter], per_minute: floa
         TimeRemainingColumn,
     )
 
-    columns = (
-        TextColumn("Retrying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
+    columns = (TextColumn("Retrying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=session.err, disable=session.as_json) as progress:
         bar = progress.add_task("", total=len(chosen))
 
@@ -83,9 +78,3 @@ async def discard(session: Session, args: argparse.Namespace) -> int:
     letter = await dead_letters.discard(session.operator, args.visit, args.reason)
     session.show(letter, f"Discarded. The visit {letter.visit_id} itself stays as it is.")
     return 0
-
-
-def _no_retries() -> BulkSummary:
-    return BulkSummary(
-        chosen=0, retried=0, refused=0, failed=0, left=0, codes={}, took_seconds=0, items=()
-    )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from infra.ops.listing import Listing
 from infra.ops.session import Session
-from infra.ops.tables import ago, lasting, table_of
+from infra.ops.tables import ago, lasting
 from lumimd.operations import breakers, queues, schedules
 from lumimd.policies.breaker import Breaker
 from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
@@ -14,7 +14,7 @@ from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
 async def show_queues(session: Session, args: argparse.Namespace) -> int:
     """The depth of the queues, and the number of visits by status."""
     found = await queues.look(session.operator)
-    visits = table_of("visits waiting", "active", "completed", "failed", "cancelled")
+    visits = Listing("visits waiting", "active", "completed", "failed", "cancelled")
     counts = found.visits
     visits.add_row(
         *map(str, (counts.waiting, counts.active, counts.completed, counts.failed)),
@@ -69,7 +69,7 @@ async def reset_breaker(session: Session, args: argparse.Namespace) -> int:
 
 def _of_queues(session: Session, found: Sequence[QueueState]) -> Listing:
     now = session.operator.services.clock.now()
-    table = table_of(
+    table = Listing(
         "queue",
         "state",
         "tasks waiting",
@@ -93,7 +93,7 @@ def _of_queues(session: Session, found: Sequence[QueueState]) -> Listing:
 
 def _of_schedules(session: Session, found: Sequence[ScheduleState]) -> Listing:
     now = session.operator.services.clock.now()
-    table = table_of("scheduled call", "state", "schedule", "last run", "outcome", "next run")
+    table = Listing("scheduled call", "state", "schedule", "last run", "outcome", "next run")
     for each in found:
         ended = {None: "-", 0: "[green]succeeded[/]"}.get(
             each.last_code, f"[red]failed, code {each.last_code}[/]"
@@ -112,7 +112,7 @@ def _of_schedules(session: Session, found: Sequence[ScheduleState]) -> Listing:
 
 def _of_breakers(session: Session, found: Sequence[Breaker]) -> Listing:
     now = session.operator.services.clock.now()
-    table = table_of("breaker", "state", "because", "changed")
+    table = Listing("breaker", "state", "because", "changed")
     for breaker in found:
         colour = "green" if breaker.is_closed else "red"
         table.add_row(

@@ -20,9 +20,8 @@ from infra.ops.invocation import DEFAULT_REGION, REGION, default_region
 from infra.release import feature_flags, planning, report, traffic_moves
 from infra.release.compare import Recommendation, compare
 from infra.release.gate import STAGES, judge
-from infra.release.gcloud import GcloudFailed
+from infra.release.gcloud import GcloudFailed, NoRevision, RevisionGroup, revisions_of
 from infra.release.measures import Measures
-from infra.release.revisions import NoRevision, RevisionGroup, revisions_of
 from infra.release.traffic import Target, services
 
 

@@ -16,9 +16,8 @@ from google.auth.exceptions import GoogleAuthError
 
 from infra.local.stack import ROOT
 from infra.ops.argument_types import reason
-from infra.ops.connection import Connection, cloud, local
+from infra.ops.connection import Connection, cloud, local, operator_name
 from infra.ops.exits import FAILED, OK, fail
-from infra.ops.identity import operator_name
 from infra.ops.invocation import default_region
 from infra.ops.local_stack import NoStack, choose
 from lumimd.coordination.admission.hourly_cap import Room

@@ -38,15 +38,8 @@ _COUNTS: Final = {
 }
 _PERIODS: Final = {"daily": "day", "weekly": "week", "nightly": "night"}
 _SAME: Final = {
-    "each day": "daily",
-    "every day": "daily",
-    "every single day": "daily",
-    "a day": "daily",
-    "per day": "daily",
-    "a week": "weekly",
-    "per week": "weekly",
-    "every week": "weekly",
-    "each week": "weekly",
+    **dict.fromkeys(("each day", "every day", "every single day", "a day", "per day"), "daily"),
+    **dict.fromkeys(("a week", "per week", "every week", "each week"), "weekly"),
     "each morning": "every morning",
     "each night": "every night",
     "each evening": "every evening",
