@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from infra.ops.arguments import parser
-from infra.ops.exits import INTERRUPTED, fail, run_to_exit
+from infra.ops.exits import INTERRUPTED, OK, fail, run_to_exit
 from infra.ops.invocation import Invocation
 from infra.ops.local_stack import RUNS, NoStack, choose, running
 
@@ -82,10 +82,10 @@ async def run(args: argparse.Namespace, connection: "Connection", name: str, err
         out=console(stderr=False),
         err=err,
     )
-    command: Callable[[Session, argparse.Namespace], Awaitable[int]]
+    command: Callable[[Session, argparse.Namespace], Awaitable[int | None]]
     command = pkgutil.resolve_name(f"infra.ops.{args.command}")
     try:
-        return await command(session, args)
+        return await command(session, args) or OK
     except Exception as error:
         failure = failure_of(error, session)
         if failure is None:

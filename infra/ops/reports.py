@@ -23,7 +23,7 @@ _LEVELS = {
 }
 
 
-async def show_statistics(session: Session, args: argparse.Namespace) -> int:
+async def show_statistics(session: Session, args: argparse.Namespace) -> None:
     """Success rates and times, and the dead letters."""
     now = session.operator.services.clock.now()
     found = await statistics(session.operator, args.since)
@@ -37,7 +37,6 @@ async def show_statistics(session: Session, args: argparse.Namespace) -> int:
     )
     if not (found.is_complete and failed.is_complete):
         session.notify("There are more visits than were counted.")
-    return 0
 
 
 async def show_costs(session: Session, args: argparse.Namespace) -> int:
@@ -65,12 +64,11 @@ async def run_doctor(session: Session, args: argparse.Namespace) -> int:
     return 0 if found.ok else 1
 
 
-async def show_log(session: Session, args: argparse.Namespace) -> int:
+async def show_log(session: Session, args: argparse.Namespace) -> None:
     """The newest entries first."""
     entries = AuditFilter(args.by, args.of)
     found = await session.operator.services.operators.audit(entries, args.limit)
     session.show({"entries": found}, of_entries(found))
-    return 0
 
 
 def _rates(found: Statistics) -> Listing:

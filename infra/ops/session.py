@@ -21,6 +21,10 @@ class ConfirmationRequired(Exception):
     """A change needs a confirmation, and no terminal can ask for it."""
 
 
+class Declined(Exception):
+    """The operator did not confirm the change."""
+
+
 @dataclass(frozen=True)
 class Session:
     """`out` is for results alone, `err` (standard error) for all other messages."""
@@ -50,22 +54,21 @@ class Session:
         """The command line that runs `words` against the same stack or project."""
         return self.invocation.line(*words)
 
-    def confirm(self, question: str) -> bool:
+    def confirm(self, question: str) -> None:
         """Ask for confirmation of a change.
 
         Raises:
             ConfirmationRequired: no terminal can ask, and the command line has no --yes.
+            Declined: the answer was no.
         """
         if self.yes:
-            return True
+            return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise ConfirmationRequired
         from rich.prompt import Confirm
 
-        agreed = Confirm.ask(f"{question} ({self.where})", console=self.err, default=False)
-        if not agreed:
-            self.notify("Nothing was changed.")
-        return agreed
+        if not Confirm.ask(f"{question} ({self.where})", console=self.err, default=False):
+            raise Declined
 
 
 def _plain(data: object) -> Any:
@@ -85,6 +88,8 @@ def failure_of(error: Exception, session: Session) -> tuple[int, str] | None:
             return USAGE, str(error)
         case ConfirmationRequired():
             return USAGE, "This changes something, and there is no terminal to ask at. Add --yes."
+        case Declined():
+            return FAILED, "Nothing was changed."
         case Refused():
             after = error.retry_after_s
             wait = f" It can be asked again in {after:.0f} s." if after else ""

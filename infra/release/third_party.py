@@ -1,4 +1,4 @@
-"""Writes THIRD-PARTY.md: the packages of the deployed functions, and their licences.
+"""Writes the table of THIRD-PARTY.md: the packages of the deployed functions, and their licences.
 
     scripts/python -m infra.release.third_party            write it
     scripts/python -m infra.release.third_party --check    check that it is up to date
@@ -18,25 +18,7 @@ from infra.local.stack import ROOT
 PAGE: Final = ROOT / "THIRD-PARTY.md"
 LOCKED: Final = ROOT / "functions" / "requirements.txt"
 
-HEAD: Final = """# Third-party software
-
-The packages that the deployed functions install: the lines of
-[functions/requirements.txt](functions/requirements.txt), each pinned with its hashes. The licences
-are as the packages declare them; the packages carry the texts. Written by
-`scripts/python -m infra.release.third_party`; a test says when it is out of date.
-
-| package | version | licence |
-|---|---|---|
-"""
-
-FOOT: Final = """
-The local stack and the tests use more (requirements.txt); nothing of that is deployed or
-distributed. Google's emulators are downloaded by their user under Google's terms.
-
-The local speech recognition decodes with `av` (PyAV, BSD), whose wheels carry a build of FFmpeg
-with x264 and x265, which are under the GPL. The functions do without it: they measure recordings
-with readers of their own.
-"""
+_TABLE: Final = re.compile(r"(?<=\|---\|---\|---\|\n)(?:\|.*\n)*")
 
 DEPLOYED: Final = {
     "implementation_name": "cpython",
@@ -111,14 +93,14 @@ def licence(expression: str | None, classified: list[str], text: str | None) -> 
 
 
 def page() -> str:
-    """The expected text of THIRD-PARTY.md.
+    """The text of THIRD-PARTY.md with the expected table.
 
     Raises:
         NotInstalled: a locked package is not in this environment.
     """
     packages = locked(LOCKED.read_text())
     rows = "".join(f"| {name} | {version} | {licence_of(name)} |\n" for name, version in packages)
-    return HEAD + rows + FOOT
+    return _TABLE.sub(lambda _: rows, PAGE.read_text(), count=1)
 
 
 def main(arguments: list[str]) -> int:
@@ -129,7 +111,7 @@ def main(arguments: list[str]) -> int:
         print(f"Not installed: {error}", file=sys.stderr)
         return 1
     if arguments == ["--check"]:
-        is_right = PAGE.exists() and PAGE.read_text() == wanted
+        is_right = PAGE.read_text() == wanted
         print("THIRD-PARTY.md is up to date." if is_right else "THIRD-PARTY.md is out of date.")
         return 0 if is_right else 1
     PAGE.write_text(wanted)

@@ -9,8 +9,8 @@ from typing import Final
 
 from lumimd.domain.clinical import Statement
 from lumimd.domain.transcript import Role, Transcript
-from lumimd.rules.decisions import Decision
 from lumimd.rules.diagnoses import Finding
+from lumimd.rules.discourse import Decision
 from lumimd.rules.patterns import compiled
 from lumimd.rules.plans import Clause
 from lumimd.rules.sentences import Sentence, as_sentence, shortened
