@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from lumimd.domain.clinical import ActionItem
 from lumimd.rules.clauses import clause_end, due_in
 from lumimd.rules.discourse import Discourse
 from lumimd.rules.patterns import compiled, one_line
@@ -53,18 +53,9 @@ _OUR_WORDS: Final = 6
 _FEWEST_WORDS: Final = 3
 
 
-@dataclass(frozen=True)
-class Action:
-    """An imperative for the patient, its due time, and the ids of the utterances that say so."""
-
-    text: str
-    due: str | None
-    evidence: tuple[str, ...]
-
-
-def actions_in(visit: Discourse) -> list[Action]:
+def actions_in(visit: Discourse) -> list[ActionItem]:
     """The clinician's instructions to the patient, in order, each text once."""
-    found: dict[str, Action] = {}
+    found: dict[str, ActionItem] = {}
     for at, sentence in enumerate(visit.sentences):
         if asks(sentence):
             continue
@@ -73,7 +64,7 @@ def actions_in(visit: Discourse) -> list[Action]:
     return list(found.values())
 
 
-def _actions(visit: Discourse, at: int) -> Iterator[Action]:
+def _actions(visit: Discourse, at: int) -> Iterator[ActionItem]:
     sentence, taken = visit.sentences[at], 0
     for match in _ACTION.finditer(sentence.plain):
         start, act = match.start(), match.start("act")
@@ -105,7 +96,8 @@ def _actions(visit: Discourse, at: int) -> Iterator[Action]:
             text = f"{before} {drug.name} {after}"
             evidence = tuple(dict.fromkeys(drug.evidence + evidence))
         taken = end
-        yield Action(as_sentence(text), due_in(sentence, act, end), evidence)
+        due = due_in(sentence, act, end)
+        yield ActionItem(text=as_sentence(text), due=due, evidence=list(evidence))
 
 
 def _is_our_own(before: str) -> bool:

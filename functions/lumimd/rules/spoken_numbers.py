@@ -49,7 +49,8 @@ def spoken_number(words: Sequence[str], at: int) -> tuple[str, int]:
     tail, more = _decimals(words, at + used)
     if more:
         return f"{digits}.{tail}", used + more
-    if not used or (words[at] == "one" and used == 1 and not _is_counted(words, at + 1)):
+    is_counted = at + 1 < len(words) and _COUNTED.fullmatch(words[at + 1])
+    if not used or (words[at] == "one" and used == 1 and not is_counted):
         return "", 0
     return digits, used
 
@@ -90,7 +91,3 @@ def _decimals(words: Sequence[str], at: int) -> tuple[str, int]:
         digits += str(_UNITS[words[at + used]])
         used += 1
     return (digits, used) if digits else ("", 0)
-
-
-def _is_counted(words: Sequence[str], at: int) -> bool:
-    return at < len(words) and _COUNTED.fullmatch(words[at]) is not None
