@@ -18,7 +18,8 @@ from infra.local.stack import ROOT
 PAGE: Final = ROOT / "THIRD-PARTY.md"
 LOCKED: Final = ROOT / "functions" / "requirements.txt"
 
-_TABLE: Final = re.compile(r"(?<=\|---\|---\|---\|\n)(?:\|.*\n)*")
+_RULE: Final = "|---|---|---|\n"
+"""The line above the rows of the table; an empty line ends them."""
 
 DEPLOYED: Final = {
     "implementation_name": "cpython",
@@ -100,7 +101,9 @@ def page() -> str:
     """
     packages = locked(LOCKED.read_text())
     rows = "".join(f"| {name} | {version} | {licence_of(name)} |\n" for name, version in packages)
-    return _TABLE.sub(lambda _: rows, PAGE.read_text(), count=1)
+    head, rule, below = PAGE.read_text().partition(_RULE)
+    _, _, foot = below.partition("\n\n")
+    return f"{head}{rule}{rows}\n{foot}"
 
 
 def main(arguments: list[str]) -> int:
