@@ -51,7 +51,9 @@ def _facts(visit: VisitLine, now: datetime) -> Iterator[tuple[str, Text]]:
     if visit.audio is not None:
         seconds = visit.audio.duration_seconds
         length = f"{lasting(seconds)}, " if seconds is not None else ""
-        yield "recording", Text(f"{length}{_bytes(visit.audio.size_bytes)}")
+        size = visit.audio.size_bytes
+        known = "of unknown size" if size is None else f"{size:,} bytes"
+        yield "recording", Text(f"{length}{known}")
     if visit.transcription is not None:
         job = visit.transcription
         pages = f", {counted(job.pages, 'page')}" if job.pages else ""
@@ -112,10 +114,6 @@ def _history(found: Timeline) -> Iterator[Text]:
         to = f"  -> {entry.to_status}" if moved else ""
         line = f"{_time(entry.at)}  {entry.attempt}  {event.ljust(wide) if moved else event}{to}"
         yield Text(line)
-
-
-def _bytes(size: int | None) -> str:
-    return "of unknown size" if size is None else f"{size:,} bytes"
 
 
 def _time(instant: datetime) -> str:

@@ -7,6 +7,7 @@ the output; a command that moves traffic has finished all its moves by then.
 import argparse
 import json
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,8 @@ def _from_cloud(args: argparse.Namespace) -> Measures:
 def _compare(args: argparse.Namespace) -> int:
     a, b = (_read(path) for path in (args.a, args.b))
     comparison = compare(a, b)
-    print(report.as_json(comparison) if args.json else report.of_comparison(comparison))
+    as_json = json.dumps(asdict(comparison), indent=1)
+    print(as_json if args.json else report.of_comparison(comparison))
     return OK if comparison.recommendation is Recommendation.GO_ON else FAILED
 
 

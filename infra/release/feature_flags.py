@@ -16,7 +16,7 @@ from google.auth.exceptions import GoogleAuthError
 
 from infra.local.stack import ROOT
 from infra.ops.argument_types import reason
-from infra.ops.connection import Connection, cloud, local, operator_name
+from infra.ops.connection import cloud, local, operator_name
 from infra.ops.exits import FAILED, OK, fail
 from infra.ops.invocation import default_region
 from infra.ops.local_stack import NoStack, choose
@@ -159,7 +159,11 @@ def _run(
     if problem is not None:
         return fail(problem)
     try:
-        operator = Operator(operator_name(in_cloud=not args.local), connect(args).services)
+        if args.local:
+            connection = local(choose(ROOT / ".run", args.run))
+        else:
+            connection = cloud(args.project or os.environ["GOOGLE_CLOUD_PROJECT"], args.region)
+        operator = Operator(operator_name(in_cloud=not args.local), connection.services)
         flags = asyncio.run(read_flags(operator) if args.to is None else change(operator))
     except NoStack as error:
         return fail(error)
@@ -183,17 +187,6 @@ def _problem(args: argparse.Namespace) -> str | None:
     if not args.local and not (args.project or os.environ.get("GOOGLE_CLOUD_PROJECT")):
         return "Which stack? Say --local, or --project P for the cloud."
     return None
-
-
-def connect(args: argparse.Namespace) -> Connection:
-    """The connection to the named stack or project.
-
-    Raises:
-        NoStack: no local stack, or several.
-    """
-    if args.local:
-        return local(choose(ROOT / ".run", args.run))
-    return cloud(args.project or os.environ["GOOGLE_CLOUD_PROJECT"], args.region)
 
 
 def _show(flags: Flags) -> None:
