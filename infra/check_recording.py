@@ -82,23 +82,19 @@ async def _verdict(file: str) -> Verdict:
             opened.seek(offset)
             return opened.read(length)
 
-        seconds: float | None = None
+        seconds = code = None
         try:
             UPLOADS.checked(audio)
             seconds = (await pool().measure(audio.owner, size, read)).seconds
             audio.with_duration(seconds)
         except Permanent as error:
-            return Verdict(file, _shown(seconds), error.code.value)
-    return Verdict(file, _shown(seconds), None)
+            code = error.code.value
+    return Verdict(file, None if seconds is None else round(seconds, 3), code)
 
 
 def _open(path: Path) -> tuple[BinaryIO, int]:
     opened = path.open("rb")
     return opened, os.fstat(opened.fileno()).st_size
-
-
-def _shown(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
 
 
 def _line(verdict: Verdict) -> str:

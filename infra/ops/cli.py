@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from infra.ops.arguments import parser
-from infra.ops.exits import INTERRUPTED, fail, run_to_exit
+from infra.ops.exits import INTERRUPTED, OK, fail, run_to_exit
 from infra.ops.invocation import Invocation
 from infra.ops.local_stack import RUNS, NoStack, choose, running
 
@@ -56,9 +56,8 @@ async def _connect_and_run(args: argparse.Namespace, project: str | None) -> int
     """Connect and run the command. The SDKs and the pipeline are imported from here on."""
     import logging
 
-    from infra.ops.connection import cloud, local
+    from infra.ops.connection import cloud, local, operator_name
     from infra.ops.console import console
-    from infra.ops.identity import operator_name
     from lumimd.telemetry import logs
 
     logs.configure(to=sys.stderr, level=logging.CRITICAL)  # commands print their own messages
@@ -70,8 +69,7 @@ async def _connect_and_run(args: argparse.Namespace, project: str | None) -> int
 async def run(args: argparse.Namespace, connection: "Connection", name: str, err: "Console") -> int:
     """Run the command on the services of the connection; errors become a message and a code."""
     from infra.ops.console import console
-    from infra.ops.errors import failure_of
-    from infra.ops.session import Session
+    from infra.ops.session import Session, failure_of
     from lumimd.operations.operator import Operator
 
     session = Session(
@@ -84,13 +82,14 @@ async def run(args: argparse.Namespace, connection: "Connection", name: str, err
         out=console(stderr=False),
         err=err,
     )
-    command: Callable[[Session, argparse.Namespace], Awaitable[int]]
+    command: Callable[[Session, argparse.Namespace], Awaitable[int | None]]
     command = pkgutil.resolve_name(f"infra.ops.{args.command}")
     try:
-        return await command(session, args)
+        return await command(session, args) or OK
     except Exception as error:
         failure = failure_of(error, session)
         if failure is None:
             raise
-        session.notify(failure.message)
-        return failure.code
+        code, message = failure
+        session.notify(message)
+        return code

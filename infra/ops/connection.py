@@ -1,6 +1,9 @@
-"""The services that a command uses: those of the local stack, or of a project of the cloud."""
+"""The services that a command uses, of the local stack or of the cloud, and their operator."""
 
+import getpass
 import os
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -135,3 +138,24 @@ class OperatorsServices(ApiCloudServices):
     def checks(self) -> Mapping[str, Check]:
         """The health checks that need no key of a provider."""
         return service_checks(self)
+
+
+def operator_name(*, in_cloud: bool) -> str:
+    """The name in the audit log: the gcloud account in the cloud, otherwise the user of the OS."""
+    account = _gcloud_account() if in_cloud else None
+    return account or getpass.getuser()
+
+
+def _gcloud_account() -> str | None:
+    gcloud = shutil.which("gcloud")
+    if gcloud is None:
+        return None
+    result = subprocess.run(
+        [gcloud, "config", "get-value", "account"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    account = result.stdout.strip()
+    return account if result.returncode == 0 and "@" in account else None

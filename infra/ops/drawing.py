@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.text import Text
 
 from infra.ops.listing import Listing, field_lines
-from infra.ops.tables import COLOURS, ago, lasting, table_of
+from infra.ops.tables import COLOURS, ago, lasting
 from lumimd.domain.plurals import counted, times
 from lumimd.domain.visit import VisitLine
 from lumimd.operations.timeline import RunOutcome, StageRun, Timeline
@@ -51,7 +51,9 @@ def _facts(visit: VisitLine, now: datetime) -> Iterator[tuple[str, Text]]:
     if visit.audio is not None:
         seconds = visit.audio.duration_seconds
         length = f"{lasting(seconds)}, " if seconds is not None else ""
-        yield "recording", Text(f"{length}{_bytes(visit.audio.size_bytes)}")
+        size = visit.audio.size_bytes
+        known = "of unknown size" if size is None else f"{size:,} bytes"
+        yield "recording", Text(f"{length}{known}")
     if visit.transcription is not None:
         job = visit.transcription
         pages = f", {counted(job.pages, 'page')}" if job.pages else ""
@@ -77,7 +79,7 @@ def _bars(runs: tuple[StageRun, ...]) -> Listing:
     begin = runs[0].started_at
     end = max((run.started_at.timestamp() + run.seconds for run in runs), default=0)
     whole = max(end - begin.timestamp(), 0.001)
-    table = table_of(
+    table = Listing(
         "attempt", "stage", "outcome", "time", "took", "tries", "trouble", dropped_first="time"
     )
     table.caption = f"{lasting(whole)} from the first step to the last"
@@ -112,10 +114,6 @@ def _history(found: Timeline) -> Iterator[Text]:
         to = f"  -> {entry.to_status}" if moved else ""
         line = f"{_time(entry.at)}  {entry.attempt}  {event.ljust(wide) if moved else event}{to}"
         yield Text(line)
-
-
-def _bytes(size: int | None) -> str:
-    return "of unknown size" if size is None else f"{size:,} bytes"
 
 
 def _time(instant: datetime) -> str:

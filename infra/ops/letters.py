@@ -9,7 +9,7 @@ from lumimd.domain.plurals import counted
 from lumimd.domain.visit import Stage
 from lumimd.operations import dead_letters
 from lumimd.operations.audit import note_reading
-from lumimd.operations.bulk_retry import BulkItem, BulkSummary, bulk_retry, choose
+from lumimd.operations.bulk_retry import BulkItem, BulkSummary, bulk_retry, choose, summary_of
 from lumimd.ports.operator_store import LetterFilter
 
 
@@ -19,7 +19,7 @@ def _filter(session: Session, args: argparse.Namespace, state: LetterState) -> L
     return LetterFilter(stage, args.code, args.user, since, state)
 
 
-async def list_letters(session: Session, args: argparse.Namespace) -> int:
+async def list_letters(session: Session, args: argparse.Namespace) -> None:
     """The failed visits, each with the reason of its failure."""
     state = LetterState.DISCARDED if args.discarded else LetterState.OPEN
     await note_reading(session.operator, "list_dead_letters", args.user or str(state))
@@ -29,14 +29,13 @@ async def list_letters(session: Session, args: argparse.Namespace) -> int:
     session.show({"deadLetters": found}, table)
     if not session.as_json and len(found) == args.limit:
         session.notify(limited(args.limit))
-    return 0
 
 
 async def retry_many(session: Session, args: argparse.Namespace) -> int:
     """Retry dead letters at a steady pace, with a progress bar; 1 where a retry failed."""
     chosen = await choose(session.operator, _filter(session, args, LetterState.OPEN), args.limit)
     if not chosen:
-        session.show(_no_retries(), "No open dead letter matches.")
+        session.show(summary_of([], [], 0), "No open dead letter matches.")
         return 0
     hopeless = sum(not letter.code.retryable for letter in chosen)
     if hopeless:
@@ -45,8 +44,7 @@ async def retry_many(session: Session, args: argparse.Namespace) -> int:
         )
     took = lasting(len(chosen) / args.per_minute * 60)
     visits = counted(len(chosen), "visit")
-    if not session.confirm(f"Retry {visits}, {args.per_minute:g} a minute (about {took})?"):
-        return 1
+    session.confirm(f"Retry {visits}, {args.per_minute:g} a minute (about {took})?")
     summary = await _with_bar(session, chosen, args.per_minute)
     session.show(summary, of_bulk(summary))
     return 0 if summary.retried == summary.chosen else 1
@@ -61,12 +59,7 @@ async def _with_bar(session: Session, chosen: list[DeadLetter], per_minute: floa
         TimeRemainingColumn,
     )
 
-    columns = (
-        TextColumn("Retrying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
+    columns = (TextColumn("Retrying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=session.err, disable=session.as_json) as progress:
         bar = progress.add_task("", total=len(chosen))
 
@@ -76,16 +69,8 @@ async def _with_bar(session: Session, chosen: list[DeadLetter], per_minute: floa
         return await bulk_retry(session.operator, chosen, per_minute=per_minute, on_item=on_item)
 
 
-async def discard(session: Session, args: argparse.Namespace) -> int:
+async def discard(session: Session, args: argparse.Namespace) -> None:
     """Discard a dead letter; the visit stays as it is."""
-    if not session.confirm(f"Discard the dead letter of {args.visit}?"):
-        return 1
+    session.confirm(f"Discard the dead letter of {args.visit}?")
     letter = await dead_letters.discard(session.operator, args.visit, args.reason)
     session.show(letter, f"Discarded. The visit {letter.visit_id} itself stays as it is.")
-    return 0
-
-
-def _no_retries() -> BulkSummary:
-    return BulkSummary(
-        chosen=0, retried=0, refused=0, failed=0, left=0, codes={}, took_seconds=0, items=()
-    )

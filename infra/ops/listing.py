@@ -67,7 +67,8 @@ class Listing:
         """The width of each column; None if the table does not fit."""
         natural = [self._natural(i) for i in shown]
         least = [self._least(i) for i in shown]
-        free = width - sum(least) - _frame(len(shown))
+        frame = 2 + 3 * (len(shown) - 1)  # the lines and spaces around the columns
+        free = width - sum(least) - frame
         if free < 0:
             return None
         widths = list(least)
@@ -97,11 +98,6 @@ class Listing:
         for row in self._rows:
             table.add_row(*(row[i] for i in shown))
         return table
-
-
-def _frame(columns: int) -> int:
-    """The width of the lines and spaces around the columns."""
-    return 2 + 3 * (columns - 1)
 
 
 def field_lines(fields: Sequence[tuple[str, Text]], width: int) -> Iterator[Text]:

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from infra.ops.listing import Listing
 from infra.ops.session import Session
-from infra.ops.tables import lasting, of_entries, table_of
+from infra.ops.tables import lasting, of_entries
 from lumimd.domain.plurals import counted, does
 from lumimd.operations.costs import Costs, Prices, costs
 from lumimd.operations.doctor import Diagnosis, Level, diagnose
@@ -23,7 +23,7 @@ _LEVELS = {
 }
 
 
-async def show_statistics(session: Session, args: argparse.Namespace) -> int:
+async def show_statistics(session: Session, args: argparse.Namespace) -> None:
     """Success rates and times, and the dead letters."""
     now = session.operator.services.clock.now()
     found = await statistics(session.operator, args.since)
@@ -37,7 +37,6 @@ async def show_statistics(session: Session, args: argparse.Namespace) -> int:
     )
     if not (found.is_complete and failed.is_complete):
         session.notify("There are more visits than were counted.")
-    return 0
 
 
 async def show_costs(session: Session, args: argparse.Namespace) -> int:
@@ -56,7 +55,7 @@ async def show_costs(session: Session, args: argparse.Namespace) -> int:
 async def run_doctor(session: Session, args: argparse.Namespace) -> int:
     """Check everything; the exit code is 1 when there is a problem."""
     found: Diagnosis = await diagnose(session.operator, lambda: session.configuration)
-    table = table_of("subject", "state", "finding")
+    table = Listing("subject", "state", "finding")
     for each in found.findings:
         table.add_row(each.subject, _LEVELS[each.level], escape(each.sentence))
     commands = [session.command(*each.command) for each in found.findings if each.command]
@@ -65,16 +64,15 @@ async def run_doctor(session: Session, args: argparse.Namespace) -> int:
     return 0 if found.ok else 1
 
 
-async def show_log(session: Session, args: argparse.Namespace) -> int:
+async def show_log(session: Session, args: argparse.Namespace) -> None:
     """The newest entries first."""
     entries = AuditFilter(args.by, args.of)
     found = await session.operator.services.operators.audit(entries, args.limit)
     session.show({"entries": found}, of_entries(found))
-    return 0
 
 
 def _rates(found: Statistics) -> Listing:
-    table = table_of("completed", "failed", "cancelled", "at work", "success rate", "retry rate")
+    table = Listing("completed", "failed", "cancelled", "at work", "success rate", "retry rate")
     figures = map(str, (found.completed, found.failed, found.cancelled, found.running))
     table.add_row(*figures, _percent(found.success_rate), _percent(found.retry_rate))
     table.title = f"{found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC"
@@ -82,7 +80,7 @@ def _rates(found: Statistics) -> Listing:
 
 
 def _times(found: Statistics) -> Listing:
-    table = table_of("stage", "runs", "median", "95 % within")
+    table = Listing("stage", "runs", "median", "95 % within")
     for stage in found.stages:
         table.add_row(
             stage.stage, str(stage.runs), lasting(stage.median_seconds), lasting(stage.slow_seconds)
@@ -93,7 +91,7 @@ def _times(found: Statistics) -> Listing:
 
 
 def _codes(found: Statistics, failed: Failures) -> Listing:
-    table = table_of("error code", "visits", "dead letters")
+    table = Listing("error code", "visits", "dead letters")
     visits = {each.code: each.count for each in found.top_codes}
     for code in sorted({*visits, *failed.by_code}, key=lambda each: (-visits.get(each, 0), each)):
         table.add_row(code, str(visits.get(code, 0)), str(failed.by_code.get(code, 0)))
@@ -101,7 +99,7 @@ def _codes(found: Statistics, failed: Failures) -> Listing:
 
 
 def _failures(failed: Failures) -> Listing:
-    table = table_of("dead letters", "count")
+    table = Listing("dead letters", "count")
     table.add_row("all", str(failed.total))
     if not failed.total:
         return table
@@ -125,12 +123,12 @@ def _percent(rate: float | None) -> str:
 
 def _of_costs(found: Costs) -> Iterator[RenderableType]:
     again = "repeated (retries, regenerations)"
-    used = table_of("used", "audio (h)", "transcripts ordered", "summaries")
+    used = Listing("used", "audio (h)", "transcripts ordered", "summaries")
     used.add_row("all", f"{found.audio_hours:.2f}", str(found.orders), str(found.summaries))
     used.add_row(again, f"{found.audio_hours_again:.2f}", "-", str(found.summaries_again))
     yield used
     if found.spent and found.spent_again:
-        spent = table_of("spent, in the currency of the prices", "transcription", "summaries")
+        spent = Listing("spent, in the currency of the prices", "transcription", "summaries")
         for name, cost in (("all", found.spent), (again, found.spent_again)):
             spent.add_row(name, f"{cost.transcription:.2f}", f"{cost.summary:.2f}")
         yield spent

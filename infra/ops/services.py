@@ -5,71 +5,62 @@ from collections.abc import Sequence
 
 from infra.ops.listing import Listing
 from infra.ops.session import Session
-from infra.ops.tables import ago, lasting, table_of
+from infra.ops.tables import ago, lasting
 from lumimd.operations import breakers, queues, schedules
 from lumimd.policies.breaker import Breaker
 from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
 
 
-async def show_queues(session: Session, args: argparse.Namespace) -> int:
+async def show_queues(session: Session, args: argparse.Namespace) -> None:
     """The depth of the queues, and the number of visits by status."""
     found = await queues.look(session.operator)
-    visits = table_of("visits waiting", "active", "completed", "failed", "cancelled")
+    visits = Listing("visits waiting", "active", "completed", "failed", "cancelled")
     counts = found.visits
     visits.add_row(
         *map(str, (counts.waiting, counts.active, counts.completed, counts.failed)),
         str(counts.cancelled),
     )
     session.show(found, _of_queues(session, found.queues), visits)
-    return 0
 
 
-async def change_queue(session: Session, args: argparse.Namespace) -> int:
+async def change_queue(session: Session, args: argparse.Namespace) -> None:
     """Pause or resume a queue; a pause loses no task, but no visit is summarized meanwhile."""
-    if not session.confirm(f"{args.action.capitalize()} the queue {args.name}?"):
-        return 1
+    session.confirm(f"{args.action.capitalize()} the queue {args.name}?")
     change = queues.pause if args.action == "pause" else queues.resume
     queue = await change(session.operator, args.name)
     session.show(queue, _of_queues(session, [queue]))
-    return 0
 
 
-async def show_schedules(session: Session, args: argparse.Namespace) -> int:
+async def show_schedules(session: Session, args: argparse.Namespace) -> None:
     """The last run of each scheduled call, its outcome, and the next run."""
     found = await schedules.look(session.operator)
     session.show({"schedules": found}, _of_schedules(session, found))
-    return 0
 
 
-async def change_schedule(session: Session, args: argparse.Namespace) -> int:
+async def change_schedule(session: Session, args: argparse.Namespace) -> None:
     """Run a scheduled call now, or pause or resume it."""
-    if not session.confirm(f"{args.action.capitalize()} the scheduled call {args.name}?"):
-        return 1
+    session.confirm(f"{args.action.capitalize()} the scheduled call {args.name}?")
     change = {"run": schedules.run, "pause": schedules.pause, "resume": schedules.resume}
     schedule = await change[args.action](session.operator, args.name)
     session.show(schedule, _of_schedules(session, [schedule]))
-    return 0
 
 
-async def show_breakers(session: Session, args: argparse.Namespace) -> int:
+async def show_breakers(session: Session, args: argparse.Namespace) -> None:
     """The state of each circuit breaker, with its reason and its last change."""
     found = await breakers.look(session.operator)
     session.show(found, _of_breakers(session, found.breakers))
-    return 0
 
 
-async def reset_breaker(session: Session, args: argparse.Namespace) -> int:
+async def reset_breaker(session: Session, args: argparse.Namespace) -> None:
     """Close a breaker; it opens again if the dependency still fails."""
-    if not session.confirm(f"Let calls to {args.name} through again?"):
-        return 1
+    session.confirm(f"Let calls to {args.name} through again?")
     breaker = await breakers.reset(session.operator, args.name)
     session.show(breaker, _of_breakers(session, [breaker]))
-    return 0
 
 
 def _of_queues(session: Session, found: Sequence[QueueState]) -> Listing:
     now = session.operator.services.clock.now()
-    table = table_of(
+    table = Listing(
         "queue",
         "state",
         "tasks waiting",
@@ -93,7 +84,7 @@ def _of_queues(session: Session, found: Sequence[QueueState]) -> Listing:
 
 def _of_schedules(session: Session, found: Sequence[ScheduleState]) -> Listing:
     now = session.operator.services.clock.now()
-    table = table_of("scheduled call", "state", "schedule", "last run", "outcome", "next run")
+    table = Listing("scheduled call", "state", "schedule", "last run", "outcome", "next run")
     for each in found:
         ended = {None: "-", 0: "[green]succeeded[/]"}.get(
             each.last_code, f"[red]failed, code {each.last_code}[/]"
@@ -112,7 +103,7 @@ def _of_schedules(session: Session, found: Sequence[ScheduleState]) -> Listing:
 
 def _of_breakers(session: Session, found: Sequence[Breaker]) -> Listing:
     now = session.operator.services.clock.now()
-    table = table_of("breaker", "state", "because", "changed")
+    table = Listing("breaker", "state", "because", "changed")
     for breaker in found:
         colour = "green" if breaker.is_closed else "red"
         table.add_row(

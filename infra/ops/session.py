@@ -1,4 +1,4 @@
-"""The session of a command: its operator, its services, its options and its consoles."""
+"""The session of a command: its operator, services, options and consoles, and its failures."""
 
 import json
 import sys
@@ -9,13 +9,20 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console, RenderableType
 
+from infra.ops.connection import NeedsSetting
+from infra.ops.exits import FAILED, USAGE
 from infra.ops.invocation import Invocation
 from infra.ops.listing import print_whole
+from lumimd.domain.errors import OperatorRefused, Refused, Transient
 from lumimd.operations.operator import Operator
 
 
 class ConfirmationRequired(Exception):
     """A change needs a confirmation, and no terminal can ask for it."""
+
+
+class Declined(Exception):
+    """The operator did not confirm the change."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +54,21 @@ class Session:
         """The command line that runs `words` against the same stack or project."""
         return self.invocation.line(*words)
 
-    def confirm(self, question: str) -> bool:
+    def confirm(self, question: str) -> None:
         """Ask for confirmation of a change.
 
         Raises:
             ConfirmationRequired: no terminal can ask, and the command line has no --yes.
+            Declined: the answer was no.
         """
         if self.yes:
-            return True
+            return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise ConfirmationRequired
         from rich.prompt import Confirm
 
-        agreed = Confirm.ask(f"{question} ({self.where})", console=self.err, default=False)
-        if not agreed:
-            self.notify("Nothing was changed.")
-        return agreed
+        if not Confirm.ask(f"{question} ({self.where})", console=self.err, default=False):
+            raise Declined
 
 
 def _plain(data: object) -> Any:
@@ -73,3 +79,35 @@ def _plain(data: object) -> Any:
     if isinstance(data, Sequence) and not isinstance(data, str):
         return [_plain(each) for each in data]
     return data
+
+
+def failure_of(error: Exception, session: Session) -> tuple[int, str] | None:
+    """The exit code and the message of a failure; None for a defect, which keeps its traceback."""
+    match error:
+        case NeedsSetting():
+            return USAGE, str(error)
+        case ConfirmationRequired():
+            return USAGE, "This changes something, and there is no terminal to ask at. Add --yes."
+        case Declined():
+            return FAILED, "Nothing was changed."
+        case Refused():
+            after = error.retry_after_s
+            wait = f" It can be asked again in {after:.0f} s." if after else ""
+            return FAILED, f"{error.code.sentence}{wait} ({error.code})"
+        case OperatorRefused():
+            return FAILED, f"{error} ({error.code})"
+        case Transient():
+            line = session.invocation.line("doctor")
+            return FAILED, f"The store of {session.where} does not answer. Check it: {line}"
+    return _failure_of_cloud(error, session.where)
+
+
+def _failure_of_cloud(error: Exception, where: str) -> tuple[int, str] | None:
+    from google.api_core.exceptions import Forbidden
+    from google.auth.exceptions import GoogleAuthError
+
+    if isinstance(error, GoogleAuthError):
+        return USAGE, "You are not signed in: gcloud auth application-default login"
+    if isinstance(error, Forbidden):
+        return FAILED, f"Your account may not do this in {where}."
+    return None

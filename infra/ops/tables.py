@@ -22,7 +22,7 @@ COLOURS = {
 
 def of_visits(visits: Sequence[VisitLine], now: datetime) -> Listing:
     """One line per visit: its status, its current step, and its last error."""
-    table = table_of("visit", "user", "status", "doing", "changed", "attempt", "trouble")
+    table = Listing("visit", "user", "status", "doing", "changed", "attempt", "trouble")
     for visit in visits:
         colour = COLOURS.get(visit.status, "white")
         table.add_row(
@@ -41,7 +41,7 @@ def of_visits(visits: Sequence[VisitLine], now: datetime) -> Listing:
 
 def of_letters(letters: Sequence[DeadLetter], now: datetime) -> Listing:
     """One line per dead letter: its visit, stage, code and age."""
-    table = table_of("visit", "user", "stage", "code", "attempt", "failed")
+    table = Listing("visit", "user", "stage", "code", "attempt", "failed")
     for letter in letters:
         table.add_row(
             escape(letter.visit_id),
@@ -58,7 +58,7 @@ def of_letters(letters: Sequence[DeadLetter], now: datetime) -> Listing:
 
 def of_discarded(letters: Sequence[DeadLetter]) -> Listing:
     """One line per discarded dead letter: the operator and the reason."""
-    table = table_of("visit", "user", "code", "discarded by", "because")
+    table = Listing("visit", "user", "code", "discarded by", "because")
     for letter in letters:
         table.add_row(
             escape(letter.visit_id),
@@ -74,7 +74,7 @@ def of_discarded(letters: Sequence[DeadLetter]) -> Listing:
 
 def of_bulk(summary: BulkSummary) -> Listing:
     """The figures of a bulk retry."""
-    table = table_of("visits chosen", "retried", "refused", "failed", "left", "took", "why not")
+    table = Listing("visits chosen", "retried", "refused", "failed", "left", "took", "why not")
     why = ", ".join(f"{code}: {count}" for code, count in summary.codes.items())
     table.add_row(
         str(summary.chosen),
@@ -90,7 +90,7 @@ def of_bulk(summary: BulkSummary) -> Listing:
 
 def of_entries(entries: Sequence[AuditEntry]) -> Listing:
     """One line per entry of the audit log."""
-    table = table_of("when (UTC)", "account", "did", "to", "outcome and change")
+    table = Listing("when (UTC)", "account", "did", "to", "outcome and change")
     for entry in entries:
         code = f" ({entry.code})" if entry.code else ""
         change = _change(entry.before or {}, entry.after or {})
@@ -104,11 +104,6 @@ def of_entries(entries: Sequence[AuditEntry]) -> Listing:
             escape(": ".join(result) + reason),
         )
     return table
-
-
-def table_of(*columns: str, dropped_first: str | None = None) -> Listing:
-    """An empty table."""
-    return Listing(*columns, dropped_first=dropped_first)
 
 
 def limited(count: int) -> str:

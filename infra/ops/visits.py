@@ -20,7 +20,7 @@ from lumimd.pipeline import commands
 from lumimd.ports.operator_store import VisitFilter
 
 
-async def list_visits(session: Session, args: argparse.Namespace) -> int:
+async def list_visits(session: Session, args: argparse.Namespace) -> None:
     """The status of visits. The query reads no title and no text of a visit."""
     services = session.operator.services
     await note_reading(session.operator, "list_visits", args.user or _filter_name(args))
@@ -37,10 +37,9 @@ async def list_visits(session: Session, args: argparse.Namespace) -> int:
     session.show({"visits": found}, of_visits(found, services.clock.now()))
     if not session.as_json and len(found) == args.limit:
         session.notify(limited(args.limit))
-    return 0
 
 
-async def show(session: Session, args: argparse.Namespace) -> int:
+async def show(session: Session, args: argparse.Namespace) -> None:
     """The timeline of a visit; the audit log has the reading before the output."""
     services = session.operator.services
     await note_reading(session.operator, "read_timeline", args.visit)
@@ -51,20 +50,18 @@ async def show(session: Session, args: argparse.Namespace) -> int:
     found = timeline(VisitLine.of(stored.visit), history, services.clock.now())
     advice = [] if session.as_json else await steps_after(session, stored.visit)
     session.show(found, *draw_timeline(found, services.clock.now()), *advice)
-    return 0
 
 
-async def retry(session: Session, args: argparse.Namespace) -> int:
+async def retry(session: Session, args: argparse.Namespace) -> None:
     """Another attempt from the failed stage; a stored transcript is not ordered again."""
-    if not session.confirm(f"Retry {args.visit}?"):
-        return 1
+    session.confirm(f"Retry {args.visit}?")
     try:
         visit = await dead_letters.retry(session.operator, args.visit)
     except Refused as refusal:
         if refusal.code is RefusalCode.NOTHING_TO_RETRY:
             await _explain_refusal(session, args.visit)
         raise
-    return _show_result(session, visit, "It is being processed again")
+    _show_result(session, visit, "It is being processed again")
 
 
 async def _explain_refusal(session: Session, visit_id: str) -> None:
@@ -76,60 +73,53 @@ async def _explain_refusal(session: Session, visit_id: str) -> None:
             session.notify(line)
 
 
-async def run_again(session: Session, args: argparse.Namespace) -> int:
+async def run_again(session: Session, args: argparse.Namespace) -> None:
     """Run all stages again from the submission, or the summary alone; both are paid for again."""
     begin = From(args.begin)
     paid = "transcription" if begin is From.SUBMISSION else "summary"
-    if not session.confirm(
+    session.confirm(
         f"Run {args.visit} again from its {begin}? A {paid} that is there is paid for again."
-    ):
-        return 1
+    )
     visit = await rerun(session.operator, args.visit, begin)
-    return _show_result(session, visit, f"It is being processed again from its {begin}")
+    _show_result(session, visit, f"It is being processed again from its {begin}")
 
 
-async def hold(session: Session, args: argparse.Namespace) -> int:
+async def hold(session: Session, args: argparse.Namespace) -> None:
     """Set or release a legal hold: a held visit and its recordings cannot change or be deleted."""
     question = (
         "Protect {} and its recordings from every change and deletion?"
         if args.held
         else "Let {} be changed and deleted again?"
     )
-    if not session.confirm(question.format(args.visit)):
-        return 1
+    session.confirm(question.format(args.visit))
     change = legal_hold.hold if args.held else legal_hold.release
     visit = await change(session.operator, args.visit, reason=args.reason)
     line = VisitLine.of(visit)
     session.show(line, f"{line.visit_id} is {'held' if line.legal_hold else 'not held any more'}.")
-    return 0
 
 
-async def prioritize(session: Session, args: argparse.Namespace) -> int:
+async def prioritize(session: Session, args: argparse.Namespace) -> None:
     """Change the priority: urgent visits are admitted first; live ones keep 4 of 20 permits."""
     question = "Make {} ordinary again?" if args.off else "Let {} overtake the others in line?"
-    if not session.confirm(question.format(args.visit)):
-        return 1
+    session.confirm(question.format(args.visit))
     visit = await priority.prioritize(session.operator, args.visit, urgent=not args.off)
-    return _show_result(session, visit, f"It is {'urgent' if visit.urgent else 'ordinary'} now")
+    _show_result(session, visit, f"It is {'urgent' if visit.urgent else 'ordinary'} now")
 
 
-async def delete(session: Session, args: argparse.Namespace) -> int:
+async def delete(session: Session, args: argparse.Namespace) -> None:
     """Delete a visit from every store; the receipt counts the deleted items."""
     services = session.operator.services
-    if not session.confirm(f"Delete everything of {args.visit}, for good?"):
-        return 1
+    session.confirm(f"Delete everything of {args.visit}, for good?")
     stored = await services.store.get(args.visit)
     before = standing(stored.visit if stored else None)
     async with audited(session.operator, "delete", args.visit, before=before):
         receipt = await commands.delete(services, args.visit)
     session.show(receipt, f"Deleted {args.visit}.")
-    return 0
 
 
 async def repeat(session: Session, args: argparse.Namespace) -> int:
     """Repeat the deletions and the legal holds since the backup."""
-    if not session.confirm("Delete again what was deleted since, and hold again what was held?"):
-        return 1
+    session.confirm("Delete again what was deleted since, and hold again what was held?")
     since = session.operator.services.clock.now() - args.since
     found = await after_restore(session.operator, since)
     lines = [
@@ -148,12 +138,11 @@ async def repeat(session: Session, args: argparse.Namespace) -> int:
     return 1 if found.held_deleted or found.missed else 0
 
 
-def _show_result(session: Session, visit: Visit, message: str) -> int:
+def _show_result(session: Session, visit: Visit, message: str) -> None:
     line = VisitLine.of(visit)
     standing_at = f"attempt {line.attempt}, {line.processing_status}"
     follow = f"  {session.command('show', line.visit_id)}"
     session.show(line, f"{message}: {standing_at}. Follow it:", follow)
-    return 0
 
 
 def _filter_name(args: argparse.Namespace) -> str:

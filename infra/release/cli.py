@@ -7,6 +7,7 @@ the output; a command that moves traffic has finished all its moves by then.
 import argparse
 import json
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,11 @@ from google.auth.exceptions import GoogleAuthError
 from infra.ops.argument_types import span
 from infra.ops.exits import FAILED, OK, fail, run_to_exit
 from infra.ops.invocation import DEFAULT_REGION, REGION, default_region
-from infra.release import feature_flags, order_cap, planning, report, traffic_moves
+from infra.release import feature_flags, planning, report, traffic_moves
 from infra.release.compare import Recommendation, compare
 from infra.release.gate import STAGES, judge
-from infra.release.gcloud import GcloudFailed
+from infra.release.gcloud import GcloudFailed, NoRevision, RevisionGroup, revisions_of
 from infra.release.measures import Measures
-from infra.release.revisions import NoRevision, RevisionGroup, revisions_of
 from infra.release.traffic import Target, services
 
 
@@ -66,8 +66,7 @@ def parser() -> argparse.ArgumentParser:
     comparison.add_argument("--json", action="store_true", help="one JSON document")
     comparison.set_defaults(command=_compare)
 
-    feature_flags.add_command(commands)
-    order_cap.add_command(commands)
+    feature_flags.add_commands(commands)
     return made
 
 
@@ -178,7 +177,8 @@ def _from_cloud(args: argparse.Namespace) -> Measures:
 def _compare(args: argparse.Namespace) -> int:
     a, b = (_read(path) for path in (args.a, args.b))
     comparison = compare(a, b)
-    print(report.as_json(comparison) if args.json else report.of_comparison(comparison))
+    as_json = json.dumps(asdict(comparison), indent=1)
+    print(as_json if args.json else report.of_comparison(comparison))
     return OK if comparison.recommendation is Recommendation.GO_ON else FAILED
 
 

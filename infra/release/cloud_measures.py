@@ -24,10 +24,7 @@ class CloudMeasures:
     """The measures of some revisions of the functions of a project; at least one revision."""
 
     def __init__(
-        self,
-        client: monitoring_v3.MetricServiceClient,
-        project: str,
-        revisions: Sequence[str],
+        self, client: monitoring_v3.MetricServiceClient, project: str, revisions: Sequence[str]
     ) -> None:
         if not revisions:
             raise ValueError("the total of all revisions says nothing about one of them")

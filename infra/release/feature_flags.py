@@ -1,4 +1,7 @@
-"""`scripts/release flags`: show the feature flags, or set one with a reason for the audit log."""
+"""`scripts/release flags` and `order-cap`: show or set a feature flag, or the cap of paid orders.
+
+A change needs a reason for the audit log. The cap limits the new paid orders per hour.
+"""
 
 import argparse
 import asyncio
@@ -6,26 +9,29 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError
 
 from infra.local.stack import ROOT
 from infra.ops.argument_types import reason
-from infra.ops.connection import Connection, cloud, local
+from infra.ops.connection import cloud, local, operator_name
 from infra.ops.exits import FAILED, OK, fail
-from infra.ops.identity import operator_name
 from infra.ops.invocation import default_region
 from infra.ops.local_stack import NoStack, choose
+from lumimd.coordination.admission.hourly_cap import Room
 from lumimd.coordination.shared_document import Shared
+from lumimd.domain.document import Document
 from lumimd.domain.errors import Transient
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator, OperatorServices
-from lumimd.policies.flags import KEY, PER_USER, Flags, Setting, Switch
+from lumimd.policies.flags import KEY, PER_USER, Flags, OrderCap, Setting, Switch
 from lumimd.policies.keeping import FLAGS_KEPT_FOR
 from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
+
+UNCAPPED: Final = OrderCap()
 
 
 class FlagServices(OperatorServices, Protocol):
@@ -35,33 +41,27 @@ class FlagServices(OperatorServices, Protocol):
     def flag_documents(self) -> SharedDocuments[Flags]: ...
 
 
-def add_command(commands: Any) -> None:
-    """Add `flags` to the commands of `scripts/release`."""
+def add_commands(commands: Any) -> None:
+    """Add `flags` and `order-cap` to the commands of `scripts/release`."""
     flags = commands.add_parser("flags", help="show the feature flags, or set one")
     flags.add_argument("switch", nargs="?", choices=[each.value for each in Switch])
     flags.add_argument("to", nargs="?", type=setting, metavar="on|off|PERCENT")
-    flags.add_argument("--reason", type=reason, help="for the audit log; needed for a change")
-    add_target(flags)
-    flags.set_defaults(command=_command)
+    _add_options(flags)
+    flags.set_defaults(command=_run_flags)
+
+    order_cap = commands.add_parser("order-cap", help="the cap of new paid orders an hour")
+    order_cap.add_argument("to", nargs="?", type=cap, metavar="off|NUMBER")
+    _add_options(order_cap)
+    order_cap.set_defaults(command=_run_order_cap)
 
 
-def add_target(command: argparse.ArgumentParser) -> None:
-    """Add the options that name the stack or project."""
+def _add_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--reason", type=reason, help="for the audit log; needed for a change")
     target = command.add_mutually_exclusive_group()
     target.add_argument("--local", action="store_true", help="the stack of scripts/dev")
     target.add_argument("--project", metavar="P", help="default: GOOGLE_CLOUD_PROJECT")
     command.add_argument("--run", metavar="NAME", help="which local stack, if several run")
     command.add_argument("--region", default=default_region(), help=argparse.SUPPRESS)
-
-
-def target_problem(args: argparse.Namespace) -> str | None:
-    """The problem of the options of `add_target`; `--run` implies `--local`."""
-    if args.run and args.project:
-        return "--run names a local stack, and --project a project: give one of them."
-    args.local = args.local or bool(args.run)
-    if not args.local and not (args.project or os.environ.get("GOOGLE_CLOUD_PROJECT")):
-        return "Which stack? Say --local, or --project P for the cloud."
-    return None
 
 
 def setting(text: str) -> Setting:
@@ -72,6 +72,15 @@ def setting(text: str) -> Setting:
     if not 0 <= percent <= 100:
         raise argparse.ArgumentTypeError("on, off, or a percentage of the users")
     return Setting(percent=percent)
+
+
+def cap(text: str) -> OrderCap:
+    """`off`, or the largest number of orders in any hour."""
+    if text == "off":
+        return UNCAPPED
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("off, or a number of orders, at least 1")
+    return OrderCap(per_hour=int(text))
 
 
 async def read_flags(operator: Operator) -> Flags:
@@ -90,35 +99,71 @@ async def set_switch(operator: Operator, switch: Switch, to: Setting, *, reason:
     Raises:
         Transient: the store is not available.
     """
-    before = (await read_flags(operator)).of(switch)
+    return await _set(operator, "turn_switch", switch.value, to, reason)
+
+
+async def set_cap(operator: Operator, to: OrderCap, *, reason: str) -> Flags:
+    """Set the cap of new orders for every instance, within KEPT_FOR; all flags after the change.
+
+    Raises:
+        Transient: the store is not available.
+    """
+    return await _set(operator, "set_order_cap", "order_cap", to, reason)
+
+
+async def _set(operator: Operator, action: str, field: str, to: Document, reason: str) -> Flags:
+    """Set a field of the flags; the audit log has its values before and after."""
+    before: Document = getattr(await read_flags(operator), field)
 
     def change(stored: Flags | None) -> tuple[Flags, Flags]:
-        flags = (stored or Flags()).model_copy(update={switch.value: to})
+        flags = (stored or Flags()).model_copy(update={field: to})
         return flags, flags
 
-    noted = {"on": before.on, "percent": before.percent}
+    noted = before.to_stored()
     documents = cast(FlagServices, operator.services).flag_documents
-    async with audited(operator, "turn_switch", switch.value, reason=reason, before=noted) as note:
+    async with audited(operator, action, field, reason=reason, before=noted) as note:
         flags = await Shared(documents).change(KEY, change)
-        note.after = {"on": to.on, "percent": to.percent}
+        note.after = to.to_stored()
     return flags
 
 
-def run_on_flags(
+def _run_flags(args: argparse.Namespace) -> int:
+    if args.switch is not None and args.to is None:
+        return fail("How is it to stand? on, off, or a percentage of the users.")
+    has_change = args.to is not None and args.reason is not None
+    if has_change and args.to.percent != 100 and args.switch not in PER_USER:
+        return fail(f"{args.switch} is on or off for everybody.")
+    return _run(
+        args,
+        lambda operator: set_switch(operator, Switch(args.switch), args.to, reason=args.reason),
+        _show,
+    )
+
+
+def _run_order_cap(args: argparse.Namespace) -> int:
+    return _run(
+        args,
+        lambda operator: set_cap(operator, args.to, reason=args.reason),
+        lambda flags: print(_words_of_cap(flags.order_cap)),
+    )
+
+
+def _run(
     args: argparse.Namespace,
-    problem: str | None,
     change: Callable[[Operator], Coroutine[Any, Any, Flags]],
     show: Callable[[Flags], None],
 ) -> int:
-    """Change the flags if `args.to` is given, and show them; the exit code.
-
-    `problem` is the message of a usage error.
-    """
+    """Change the flags if `args.to` is given, and show them; the exit code."""
     logs.configure(to=sys.stderr, level=logging.CRITICAL)  # commands print their own messages
+    problem = _problem(args)
     if problem is not None:
         return fail(problem)
     try:
-        operator = Operator(operator_name(in_cloud=not args.local), connect(args).services)
+        if args.local:
+            connection = local(choose(ROOT / ".run", args.run))
+        else:
+            connection = cloud(args.project or os.environ["GOOGLE_CLOUD_PROJECT"], args.region)
+        operator = Operator(operator_name(in_cloud=not args.local), connection.services)
         flags = asyncio.run(read_flags(operator) if args.to is None else change(operator))
     except NoStack as error:
         return fail(error)
@@ -132,34 +177,16 @@ def run_on_flags(
     return OK
 
 
-def connect(args: argparse.Namespace) -> Connection:
-    """The connection to the named stack or project.
-
-    Raises:
-        NoStack: no local stack, or several.
-    """
-    if args.local:
-        return local(choose(ROOT / ".run", args.run))
-    return cloud(args.project or os.environ["GOOGLE_CLOUD_PROJECT"], args.region)
-
-
-def _command(args: argparse.Namespace) -> int:
-    return run_on_flags(
-        args,
-        _problem(args),
-        lambda operator: set_switch(operator, Switch(args.switch), args.to, reason=args.reason),
-        _show,
-    )
-
-
 def _problem(args: argparse.Namespace) -> str | None:
-    if args.switch is not None and args.to is None:
-        return "How is it to stand? on, off, or a percentage of the users."
+    """The problem of the options, if any; `--run` implies `--local`."""
     if args.to is not None and args.reason is None:
         return "Why? The audit log wants to know: --reason '...'"
-    if args.to is not None and args.to.percent != 100 and args.switch not in PER_USER:
-        return f"{args.switch} is on or off for everybody."
-    return target_problem(args)
+    if args.run and args.project:
+        return "--run names a local stack, and --project a project: give one of them."
+    args.local = args.local or bool(args.run)
+    if not args.local and not (args.project or os.environ.get("GOOGLE_CLOUD_PROJECT")):
+        return "Which stack? Say --local, or --project P for the cloud."
+    return None
 
 
 def _show(flags: Flags) -> None:
@@ -171,3 +198,10 @@ def _words(setting: Setting) -> str:
     if not setting.on:
         return "off"
     return "on" if setting.percent == 100 else f"on for {setting.percent:g} % of the users"
+
+
+def _words_of_cap(cap: OrderCap) -> str:
+    if cap.per_hour is None:
+        return "New orders have no cap."
+    of_a_user = Room.under(cap.per_hour).of_a_user
+    return f"New orders: at most {cap.per_hour} in any hour, and {of_a_user} of one user."

@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
+from enum import StrEnum
 from typing import Final
 
 from infra.release.traffic import Argv, Serving, Target, describe, unknown
@@ -17,6 +19,17 @@ class GcloudFailed(Exception):
 
 class NoService(GcloudFailed):
     """The service is not deployed."""
+
+
+class RevisionGroup(StrEnum):
+    """The revisions to judge."""
+
+    CANARY = "canary"
+    LAST_GOOD = "last-good"
+
+
+class NoRevision(Exception):
+    """No service has such a revision; the message names the remedy."""
 
 
 def is_ready() -> bool:
@@ -67,3 +80,35 @@ def serving(
         return Serving.of(json.loads(described))
     except (ValueError, KeyError) as error:
         raise GcloudFailed("no revision of it has ever been ready") from error
+
+
+def revisions_of(target: Target, services: Sequence[str], group: RevisionGroup) -> Sequence[str]:
+    """The revisions that the gate judges: those of the canary alone, never the total of all.
+
+    With a canary of 10 % of which every second visit fails, 95 % of all visits still complete. A
+    service without a new revision has no canary.
+
+    Raises:
+        NoRevision: no service has one, or gcloud is not ready.
+        GcloudFailed: a service cannot be described.
+    """
+    if not is_ready():
+        raise NoRevision("gcloud is not here, or nobody has signed in. Name them: --revision NAME")
+    found = [_serving(target, service) for service in services]
+    if group is RevisionGroup.CANARY:
+        revisions = [each.canary for each in found]
+    else:
+        revisions = [each.last_good for each in found]
+    names = [name for name in revisions if name is not None]
+    if not names:
+        is_canary = group is RevisionGroup.CANARY
+        missing = "--of last-good" if is_canary else target.command("pin", "--yes")
+        raise NoRevision(f"No service has a revision that is {group}. See: {missing}")
+    return names
+
+
+def _serving(target: Target, service: str) -> Serving:
+    try:
+        return serving(target, service, ask=True)
+    except GcloudFailed as error:
+        raise GcloudFailed(f"{service}: {error}") from error

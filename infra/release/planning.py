@@ -30,27 +30,23 @@ def plan(target: Target) -> int:
         print(made.stderr, end="", file=sys.stderr)
         return made.returncode
     where = f"--project {target.project} --region {target.region}"
-    print(f"source     {_commit()}")
-    print(f"archive    sha256 {made.stdout.split()[-1]}")
-    print(f"documents  schema version {SCHEMA_VERSION}")
-    print(f"functions  {', '.join(services())}")
-    print(f"to         project {target.project}, {target.region}")
-    print()
-    print(
-        f"scripts/release pin {where} --yes   # before Terraform: else the new one has all traffic"
-    )
-    print("scripts/release build")
-    print(
-        "terraform -chdir=terraform apply -var-file=environments/prod.tfvars "
-        "-var all_traffic_on_latest_revision=false"
-    )
+    print(f"""\
+source     {_commit()}
+archive    sha256 {made.stdout.split()[-1]}
+documents  schema version {SCHEMA_VERSION}
+functions  {", ".join(services())}
+to         project {target.project}, {target.region}
+
+scripts/release pin {where} --yes   # before Terraform: else the new one has all traffic
+scripts/release build
+terraform -chdir=terraform apply -var-file=environments/prod.tfvars \
+-var all_traffic_on_latest_revision=false""")
     for stage in STAGES:
         hours = WATCH_FOR[stage].total_seconds() / 3600
         print(f"scripts/release canary {stage} {where} --yes   # watch for {hours:.0f} h, then")
         print(f"scripts/release gate --cloud {where} --since {hours:.0f}h")
     print(f"scripts/release pin {where} --yes   # the new release is the last good one from now on")
-    print()
-    print(f"# back, at any time before: scripts/release rollback {where} --yes")
+    print(f"\n# back, at any time before: scripts/release rollback {where} --yes")
     return 0
 
 

@@ -1,8 +1,6 @@
-"""The results of the gate and of the comparison, as tables or as JSON."""
+"""The results of the gate and of the comparison, as tables."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from io import StringIO
 from typing import Any, Final
 
@@ -38,11 +36,6 @@ def of_comparison(comparison: Comparison) -> str:
         table.add_row(*name, of_a, of_b)
     reasons = "".join(f"\n- {reason}" for reason in comparison.reasons)
     return _drawn(table) + SENTENCES[comparison.recommendation] + reasons
-
-
-def as_json(comparison: Comparison) -> str:
-    """The comparison as one JSON document."""
-    return json.dumps(asdict(comparison), indent=1)
 
 
 def _rows(a: dict[str, Any], b: dict[str, Any]) -> list[tuple[tuple[str, str], str, str]]:

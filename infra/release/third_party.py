@@ -1,4 +1,4 @@
-"""Writes THIRD-PARTY.md: the packages of the deployed functions, and their licences.
+"""Writes the table of THIRD-PARTY.md: the packages of the deployed functions, and their licences.
 
     scripts/python -m infra.release.third_party            write it
     scripts/python -m infra.release.third_party --check    check that it is up to date
@@ -8,7 +8,6 @@ The list is functions/requirements.txt; licences are as the installed packages d
 
 import re
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from typing import Final
 
@@ -19,25 +18,8 @@ from infra.local.stack import ROOT
 PAGE: Final = ROOT / "THIRD-PARTY.md"
 LOCKED: Final = ROOT / "functions" / "requirements.txt"
 
-HEAD: Final = """# Third-party software
-
-The packages that the deployed functions install: the lines of
-[functions/requirements.txt](functions/requirements.txt), each pinned with its hashes. The licences
-are as the packages declare them; the packages carry the texts. Written by
-`scripts/python -m infra.release.third_party`; a test says when it is out of date.
-
-| package | version | licence |
-|---|---|---|
-"""
-
-FOOT: Final = """
-The local stack and the tests use more (requirements.txt); nothing of that is deployed or
-distributed. Google's emulators are downloaded by their user under Google's terms.
-
-The local speech recognition decodes with `av` (PyAV, BSD), whose wheels carry a build of FFmpeg
-with x264 and x265, which are under the GPL. The functions do without it: they measure recordings
-with readers of their own.
-"""
+_RULE: Final = "|---|---|---|\n"
+"""The line above the rows of the table; an empty line ends them."""
 
 DEPLOYED: Final = {
     "implementation_name": "cpython",
@@ -69,15 +51,6 @@ class NotInstalled(Exception):
     """A locked package is not in this environment, so its licence is unknown."""
 
 
-@dataclass(frozen=True)
-class Package:
-    """One line of the list."""
-
-    name: str
-    version: str
-    licence: str
-
-
 def locked(requirements: str) -> list[tuple[str, str]]:
     """Names and versions of the packages that a pinned requirements file installs in the cloud."""
     lines = re.findall(r"^([A-Za-z0-9][^\\\n]*==[^\\\n]*)", requirements, re.MULTILINE)
@@ -89,8 +62,8 @@ def locked(requirements: str) -> list[tuple[str, str]]:
     ]
 
 
-def described(name: str, version: str) -> Package:
-    """The package with the licence that its locally installed version declares.
+def licence_of(name: str) -> str:
+    """The licence that the locally installed version of a package declares.
 
     Raises:
         NotInstalled: the package is not in this environment.
@@ -107,7 +80,7 @@ def described(name: str, version: str) -> Package:
     expression, text = (
         next(iter(found.get_all(field) or ()), None) for field in ("License-Expression", "License")
     )
-    return Package(name, version, licence(expression, classified, text))
+    return licence(expression, classified, text)
 
 
 def licence(expression: str | None, classified: list[str], text: str | None) -> str:
@@ -121,14 +94,16 @@ def licence(expression: str | None, classified: list[str], text: str | None) -> 
 
 
 def page() -> str:
-    """The expected text of THIRD-PARTY.md.
+    """The text of THIRD-PARTY.md with the expected table.
 
     Raises:
         NotInstalled: a locked package is not in this environment.
     """
-    packages = [described(*each) for each in locked(LOCKED.read_text())]
-    rows = "".join(f"| {each.name} | {each.version} | {each.licence} |\n" for each in packages)
-    return HEAD + rows + FOOT
+    packages = locked(LOCKED.read_text())
+    rows = "".join(f"| {name} | {version} | {licence_of(name)} |\n" for name, version in packages)
+    head, rule, below = PAGE.read_text().partition(_RULE)
+    _, _, foot = below.partition("\n\n")
+    return f"{head}{rule}{rows}\n{foot}"
 
 
 def main(arguments: list[str]) -> int:
@@ -139,7 +114,7 @@ def main(arguments: list[str]) -> int:
         print(f"Not installed: {error}", file=sys.stderr)
         return 1
     if arguments == ["--check"]:
-        is_right = PAGE.exists() and PAGE.read_text() == wanted
+        is_right = PAGE.read_text() == wanted
         print("THIRD-PARTY.md is up to date." if is_right else "THIRD-PARTY.md is out of date.")
         return 0 if is_right else 1
     PAGE.write_text(wanted)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 from infra.ops.exits import FAILED, OK, USAGE
 from infra.release import gcloud, traffic_commands
-from infra.release.output import Output
 from infra.release.traffic import Argv, Serving, Target
 from infra.release.traffic_commands import AlreadyReleased, CannotMove, Skipped
 
@@ -56,7 +55,7 @@ class _TrafficMoves:
         self._ready = gcloud.is_ready()
         self._failed = 0
         self._already_released = False
-        self._print = Output()
+        self._print = _Output()
 
     def run_each(self, services: Sequence[str], move: Move) -> int:
         """Move one service after the other."""
@@ -128,6 +127,31 @@ class _TrafficMoves:
     def _end(self, code: int) -> int:
         self._print.end()
         return code
+
+
+class _Output:
+    """Prints lines, and keeps the first error until the moves are over: it stops none half way."""
+
+    def __init__(self) -> None:
+        self._error: OSError | None = None
+
+    def __call__(self, line: str) -> None:
+        """Print a line, unless an earlier one failed."""
+        if self._error is not None:
+            return
+        try:
+            print(line, flush=True)
+        except OSError as error:  # a closed pipe, a full disk
+            self._error = error
+
+    def end(self) -> None:
+        """Report the first error, after the last move.
+
+        Raises:
+            OSError: a line was not printed; BrokenPipeError where the reader has closed the output.
+        """
+        if self._error is not None:
+            raise self._error
 
 
 def _not_signed_in() -> int:

@@ -1,10 +1,18 @@
 """`scripts/schemas`: writes the JSON Schemas and the TypeScript types, or checks them."""
 
 import argparse
+import subprocess
 import sys
+from pathlib import Path
+from typing import Final
 
 from infra.local.emulators import EmulatorMissing
-from infra.schemas import documents, typescript
+from infra.local.stack import ROOT
+from infra.node import installed, node
+from infra.schemas import documents
+
+TYPES: Final = ROOT / "clients" / "typescript" / "lumimd.d.ts"
+_GENERATOR: Final = Path(__file__).with_name("typescript.js")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,14 +27,25 @@ def main(arguments: list[str] | None = None) -> int:
         return _check(json_only=wanted.json_only)
     documents.write()
     if not wanted.json_only:
-        typescript.TYPES.write_text(typescript.types())
+        TYPES.write_text(types())
     return 0
+
+
+def types() -> str:
+    """The text of `lumimd.d.ts`, generated from the JSON Schemas by json-schema-to-typescript.
+
+    Raises:
+        NodeMissing: Node or its packages are not installed.
+    """
+    installed()
+    command = [str(node()), str(_GENERATOR)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def _check(*, json_only: bool) -> int:
     stale = documents.stale()
-    if not json_only and typescript.TYPES.read_text() != typescript.types():
-        stale.append(typescript.TYPES)
+    if not json_only and TYPES.read_text() != types():
+        stale.append(TYPES)
     for path in stale:
         print(f"{path} does not match the models: run scripts/schemas.", file=sys.stderr)
     return 1 if stale else 0

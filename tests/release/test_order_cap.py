@@ -3,8 +3,7 @@
 import pytest
 
 from infra.release.cli import main
-from infra.release.feature_flags import set_switch
-from infra.release.order_cap import UNCAPPED, cap, set_cap
+from infra.release.feature_flags import UNCAPPED, cap, set_cap, set_switch
 from lumimd.operations.operator import Operator
 from lumimd.policies.flags import KEY, Flags, OrderCap, Setting, Switch
 from tests.release.test_feature_flags import Services, documents

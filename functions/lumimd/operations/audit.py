@@ -4,17 +4,20 @@ If an entry cannot be written, its action does not happen. An entry without a re
 `begun`: the action may or may not have happened, and an operator should check.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from lumimd.domain.codes import RefusalCode
 from lumimd.domain.errors import OperatorRefused, Refused, Transient
 from lumimd.domain.visit import Visit
 from lumimd.operations.operator import Operator
 from lumimd.ports.operator_store import AuditEntry, AuditOutcome
+from lumimd.ports.service_controls import QueueControl, QueueState, ScheduleControl, ScheduleState
 from lumimd.telemetry import logs
+
+_State = TypeVar("_State", QueueState, ScheduleState)
 
 
 @dataclass
@@ -57,6 +60,22 @@ async def audited(
             await operator.services.operators.complete_audit(entry.model_copy(update=ended))
         except Transient as error:  # the action is complete; its entry stays `begun`
             logs.failure("audit_not_completed", error)
+
+
+async def audited_control(
+    operator: Operator,
+    action: str,
+    name: str,
+    control: QueueControl | ScheduleControl,
+    change: Callable[[str], Awaitable[_State]],
+) -> _State:
+    """Change the queue or scheduled call of this name; the log has its state before and after."""
+    known = {each.name: each.state.value for each in await control.all()}
+    before = {"state": known[name]} if name in known else None
+    async with audited(operator, action, name, before=before) as note:
+        changed = await change(name)
+        note.after = {"state": changed.state.value}
+    return changed
 
 
 async def note_reading(operator: Operator, action: str, target: str) -> None:

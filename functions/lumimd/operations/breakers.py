@@ -21,7 +21,7 @@ class Breakers(Document):
 
 async def look(operator: Operator) -> Breakers:
     """Every breaker; one that never opened is closed."""
-    return Breakers(breakers=tuple([await _read(operator, name) for name in NAMES]))
+    return Breakers(breakers=tuple([(await _read(operator, name))[0] for name in NAMES]))
 
 
 async def reset(operator: Operator, name: str) -> Breaker:
@@ -34,8 +34,7 @@ async def reset(operator: Operator, name: str) -> Breaker:
     """
     if name not in NAMES:
         raise OperatorRefused(OperatorCode.NO_SUCH_BREAKER)
-    found = await operator.services.breakers.get(name)
-    breaker, version = found or (Breaker(name=name), None)
+    breaker, version = await _read(operator, name)
     async with audited(operator, "reset_breaker", name, before=_audited(breaker)) as note:
         if not breaker.is_closed:
             now = operator.services.clock.now()
@@ -48,9 +47,9 @@ async def reset(operator: Operator, name: str) -> Breaker:
     return breaker
 
 
-async def _read(operator: Operator, name: str) -> Breaker:
-    found = await operator.services.breakers.get(name)
-    return found[0] if found else Breaker(name=name)
+async def _read(operator: Operator, name: str) -> tuple[Breaker, object]:
+    """A breaker with its stored version; None if it is not stored."""
+    return await operator.services.breakers.get(name) or (Breaker(name=name), None)
 
 
 def _audited(breaker: Breaker) -> dict[str, str | None]:

@@ -128,7 +128,7 @@ async def bulk_retry(
             troubles = troubles + 1 if item.outcome is BulkOutcome.FAILED else 0
             if troubles == TROUBLES_IN_A_ROW:
                 break
-        summary = _summary(letters, items, (clock.now() - began).total_seconds())
+        summary = summary_of(letters, items, (clock.now() - began).total_seconds())
         note.after = summary.model_dump(by_alias=True, exclude={"items"})
     return summary
 
@@ -143,7 +143,8 @@ async def _retried(operator: Operator, visit_id: str) -> BulkItem:
     return BulkItem(visit_id=visit_id, outcome=BulkOutcome.RETRIED)
 
 
-def _summary(chosen: list[DeadLetter], items: list[BulkItem], took_s: float) -> BulkSummary:
+def summary_of(chosen: list[DeadLetter], items: list[BulkItem], took_s: float) -> BulkSummary:
+    """The result of the retries that were made of the chosen letters."""
     count = Counter(item.outcome for item in items)
     return BulkSummary(
         chosen=len(chosen),

@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-from lumimd.domain.dead_letter import DeadLetter, LetterState
+from lumimd.domain.dead_letter import LetterState
 from lumimd.domain.document import Document
 from lumimd.operations.bulk_retry import choose
 from lumimd.operations.operator import Operator
@@ -53,7 +53,9 @@ async def failures(operator: Operator, since: datetime | None = None) -> Failure
         discarded=states[LetterState.DISCARDED],
         by_stage=_counted(letter.stage.value for letter in letters),
         by_code=_counted(letter.code.value for letter in letters),
-        by_class=_counted(_class(letter) for letter in letters),
+        by_class=_counted(
+            "retryable" if letter.code.retryable else "permanent" for letter in letters
+        ),
         by_day=_counted(f"{letter.last_seen_at:%Y-%m-%d}" for letter in letters),
         by_hour=_counted(f"{letter.last_seen_at:%H}" for letter in letters),
         users=_troubled(users),
@@ -65,10 +67,6 @@ async def failures(operator: Operator, since: datetime | None = None) -> Failure
 def hashed(id_: str) -> str:
     """A pseudonym: the same for the same id, and not readable at a glance."""
     return sha256(id_.encode()).hexdigest()[:12]
-
-
-def _class(letter: DeadLetter) -> str:
-    return "retryable" if letter.code.retryable else "permanent"
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:

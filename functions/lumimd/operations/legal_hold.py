@@ -32,7 +32,11 @@ async def release(operator: Operator, visit_id: str, *, reason: str) -> Visit:
     if await was_user_erased(operator.services, visit):
         why = "its owner had everything deleted while it was held"
         async with audited(operator, "delete", visit_id, reason=why):
-            await _deleted(operator, visit_id)
+            try:
+                await commands.delete(operator.services, visit_id)
+            except Refused as refused:
+                if refused.code is not RefusalCode.VISIT_NOT_FOUND:
+                    raise
     return visit
 
 
@@ -44,11 +48,3 @@ async def _become(operator: Operator, visit_id: str, *, legally: bool, reason: s
         visit = await commands.hold(operator.services, visit_id, legally=legally)
         note.after = {"legalHold": visit.legal_hold}
     return visit
-
-
-async def _deleted(operator: Operator, visit_id: str) -> None:
-    try:
-        await commands.delete(operator.services, visit_id)
-    except Refused as refused:
-        if refused.code is not RefusalCode.VISIT_NOT_FOUND:
-            raise

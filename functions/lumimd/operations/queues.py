@@ -1,10 +1,8 @@
 """The task queues: how full they are; pause and resume. A pause loses no waiting task."""
 
-from collections.abc import Awaitable, Callable
-
 from lumimd.domain.document import Document
 from lumimd.domain.visit import ProcessingStatus
-from lumimd.operations.audit import audited
+from lumimd.operations.audit import audited_control
 from lumimd.operations.operator import Operator
 from lumimd.ports.service_controls import QueueState
 
@@ -43,20 +41,11 @@ async def look(operator: Operator) -> Queues:
 
 async def pause(operator: Operator, name: str) -> QueueState:
     """Hand out no more tasks of a queue; tasks that are created meanwhile wait."""
-    return await _changed(operator, "pause_queue", name, operator.services.queues.pause)
+    queues = operator.services.queues
+    return await audited_control(operator, "pause_queue", name, queues, queues.pause)
 
 
 async def resume(operator: Operator, name: str) -> QueueState:
     """Hand out the tasks of a queue again."""
-    return await _changed(operator, "resume_queue", name, operator.services.queues.resume)
-
-
-async def _changed(
-    operator: Operator, action: str, name: str, change: Callable[[str], Awaitable[QueueState]]
-) -> QueueState:
-    known = {each.name: each for each in await operator.services.queues.all()}
-    before = {"state": known[name].state.value} if name in known else None
-    async with audited(operator, action, name, before=before) as note:
-        queue = await change(name)
-        note.after = {"state": queue.state.value}
-    return queue
+    queues = operator.services.queues
+    return await audited_control(operator, "resume_queue", name, queues, queues.resume)

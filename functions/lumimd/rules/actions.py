@@ -2,54 +2,44 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from lumimd.domain.clinical import ActionItem
 from lumimd.rules.clauses import clause_end, due_in
 from lumimd.rules.discourse import Discourse
-from lumimd.rules.patterns import one_line
+from lumimd.rules.patterns import compiled, one_line
 from lumimd.rules.sentences import as_sentence
 from lumimd.rules.speech_acts import ADVICE, ORDER, asks, is_decided, is_spoken_by_clinician
 
-_DOING: Final = one_line(
-    r"""
-        (?P<act>(?:not |do not )?(?:take(?! (?:a (?:deep|big|look|seat|breath|peek|listen|few|
-        moment|minute|second)|care|off|you|me|it easy|another|some deep|that deep|out)\b)|
-        stop(?! (?:me|you|it there|right there)\b)|start(?! (?:with|by|over|at|you)\b)|
-        continue(?! (?:you|to \w+$)\b)|keep(?! (?:going|in mind|you|it there|on)\b)|
-        check(?! (?:out|in with me|you|some|everything|things|that)\b)|measure|monitor|record|
-        write|log|track|weigh|drink|eat|avoid|limit|refrain|cut|reduce|increase|rest|ice|
-        elevate|apply|wear|use(?! my\b)|watch|schedule|book|make (?:an|your|the|a follow)|
-        make sure|pick up|bring|come back(?! (?:up|to normal)\b)|return|follow up(?! and take)|
-        stay|get(?= (?:a|an|your|the|some|plenty|labs?|blood|that|those|this|more|x|it)\b)|
-        walk(?! (?:me|for me|over)\b)|exercise|finish|complete|see (?:a|an|the|our|your|dr|
-        doctor)|go to(?! (?:normal|sleep for)\b)|go see|stop by|remember to|fast|try to|
-        do (?:your|the|those|these|some)|call (?:the|your|to)))\b
-        """
-)
+_DOING: Final = one_line(r"""
+    (?P<act>(?:not |do not )?(?:take(?! (?:a (?:deep|big|look|seat|breath|peek|listen|few|
+    moment|minute|second)|care|off|you|me|it easy|another|some deep|that deep|out)\b)|
+    stop(?! (?:me|you|it there|right there)\b)|start(?! (?:with|by|over|at|you)\b)|
+    continue(?! (?:you|to \w+$)\b)|keep(?! (?:going|in mind|you|it there|on)\b)|
+    check(?! (?:out|in with me|you|some|everything|things|that)\b)|measure|monitor|record|
+    write|log|track|weigh|drink|eat|avoid|limit|refrain|cut|reduce|increase|rest|ice|
+    elevate|apply|wear|use(?! my\b)|watch|schedule|book|make (?:an|your|the|a follow)|
+    make sure|pick up|bring|come back(?! (?:up|to normal)\b)|return|follow up(?! and take)|
+    stay|get(?= (?:a|an|your|the|some|plenty|labs?|blood|that|those|this|more|x|it)\b)|
+    walk(?! (?:me|for me|over)\b)|exercise|finish|complete|see (?:a|an|the|our|your|dr|
+    doctor)|go to(?! (?:normal|sleep for)\b)|go see|stop by|remember to|fast|try to|
+    do (?:your|the|those|these|some)|call (?:the|your|to)))\b
+""")
 _PREDICTED: Final = re.compile(r"^you (?:will|are going to) (?!need|want|have)")
 _STILL_ORDERS: Final = re.compile(r"^(?:take|use|apply|wear|stop|schedule|continue|finish)\b")
 _ACTION: Final = re.compile(
     rf"(?:{ADVICE}|{ORDER}|\bbe sure to |\bmake sure (?:that )?you )(?:and |to )*{_DOING}"
 )
-_EXAMINED: Final = re.compile(
-    one_line(
-        r"""
-        \b(?:my (?:hand|finger|light|voice|chart|notes?)|for me|deep breath|breathe|
-        on the table|this way|your tongue|your mouth|open your|against|right here|like this|
-        and tell me|let me know|a seat|your shirt|your shoe|questions?|as (?:hard|far) as|
-        going going|the exam|my exam|pain level|that for me|in and out)\b
-        """
-    )
-)
-_ALSO_A_NOUN: Final = re.compile(
-    one_line(
-        r"""
-        ^(?:increase|reduce|cut|ice|rest|record|log|track|fast|walk|exercise|watch|use|bring|
-        return|monitor|measure|limit|get|see|stay|finish)\b
-        """
-    )
-)
+_EXAMINED: Final = compiled(r"""
+    \b(?:my (?:hand|finger|light|voice|chart|notes?)|for me|deep breath|breathe|
+    on the table|this way|your tongue|your mouth|open your|against|right here|like this|
+    and tell me|let me know|a seat|your shirt|your shoe|questions?|as (?:hard|far) as|
+    going going|the exam|my exam|pain level|that for me|in and out)\b
+""")
+_ALSO_A_NOUN: Final = compiled(r"""
+    ^(?:increase|reduce|cut|ice|rest|record|log|track|fast|walk|exercise|watch|use|bring|
+    return|monitor|measure|limit|get|see|stay|finish)\b
+""")
 """Verbs that count only after 'I want you to' or 'please', or at the start of a sentence."""
 
 _CONDITIONAL: Final = re.compile(r"\b(?:if|unless|in case)\b(?! (?:you can|possible|needed))")
@@ -63,18 +53,9 @@ _OUR_WORDS: Final = 6
 _FEWEST_WORDS: Final = 3
 
 
-@dataclass(frozen=True)
-class Action:
-    """An imperative for the patient, its due time, and the ids of the utterances that say so."""
-
-    text: str
-    due: str | None
-    evidence: tuple[str, ...]
-
-
-def actions_in(visit: Discourse) -> list[Action]:
+def actions_in(visit: Discourse) -> list[ActionItem]:
     """The clinician's instructions to the patient, in order, each text once."""
-    found: dict[str, Action] = {}
+    found: dict[str, ActionItem] = {}
     for at, sentence in enumerate(visit.sentences):
         if asks(sentence):
             continue
@@ -83,7 +64,7 @@ def actions_in(visit: Discourse) -> list[Action]:
     return list(found.values())
 
 
-def _actions(visit: Discourse, at: int) -> Iterator[Action]:
+def _actions(visit: Discourse, at: int) -> Iterator[ActionItem]:
     sentence, taken = visit.sentences[at], 0
     for match in _ACTION.finditer(sentence.plain):
         start, act = match.start(), match.start("act")
@@ -115,7 +96,8 @@ def _actions(visit: Discourse, at: int) -> Iterator[Action]:
             text = f"{before} {drug.name} {after}"
             evidence = tuple(dict.fromkeys(drug.evidence + evidence))
         taken = end
-        yield Action(as_sentence(text), due_in(sentence, act, end), evidence)
+        due = due_in(sentence, act, end)
+        yield ActionItem(text=as_sentence(text), due=due, evidence=list(evidence))
 
 
 def _is_our_own(before: str) -> bool:

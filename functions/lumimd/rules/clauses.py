@@ -1,9 +1,8 @@
 """The end of a plan in speech with few full stops, and its due time."""
 
-import re
 from typing import Final
 
-from lumimd.rules.patterns import one_line
+from lumimd.rules.patterns import compiled, one_line
 from lumimd.rules.sentences import Sentence, as_sentence
 from lumimd.rules.words import SENTENCE_ENDS
 
@@ -12,68 +11,46 @@ RUN_ON_WORDS: Final = 24
 
 MAX_CLAUSE_WORDS: Final = 32
 
-_TAG: Final = re.compile(
-    one_line(
-        r"""
-        [ ](?:okay|all right|right|does that (?:sound|make)|do you|any questions|sound good|
-        sounds good|yeah)\b.*$
-        """
-    )
-)
-_NEXT_THOUGHT: Final = re.compile(
-    one_line(
-        r"""
-        [ ](?:and |but |so |because |then )?(?:i|we) (?:am|are|will|want|would|do|did|think|know|
-        just|also|might|can|have)\b
-        | (?:and then|and so|so that is|so|but|now|okay|all right|also|and that is|and it is|
-        that is going|this is going|and you (?:can|should|will|are)|you (?:can|should|will|are)|
-        do you|does that|have you|are you|for your (?:first|second|third|next|last|other)|
-        let us|please|(?:it|this|that) (?:is|will|can|helps?|irritates?|raises?|causes?|
-        lowers?)|call (?:us|me)|and also|if that|hopefully|in the meantime)\b
-        """
-    )
-)
-_NUMBER: Final = one_line(
-    r"""
-        (?:\d+(?: to \d+| or \d+)?|a|an|one|a couple(?: of)?|a few|
-        the next(?: \d+| few| couple)?|about \d+|another \d+)
-        """
-)
-_DUE: Final = re.compile(
-    one_line(
-        rf"""
-        \b(?:(?:with)?in (?:about |around )?{_NUMBER} (?:more )?(?:days?|weeks?|months?|years?|
-        hours?)(?: time)?
-        |(?:by |on |before |next |this |until )(?:next )?(?:monday|tuesday|wednesday|thursday|
-        friday|saturday|sunday)
-        |(?:by |before )?(?:tomorrow|tonight|today|this (?:week|afternoon|evening|month)|
-        next (?:week|month|year))(?: morning| afternoon)?
-        |before (?:your|the|our) (?:next |follow up )?(?:visit|appointment|follow up)
-        |(?:by|before|at) the end of the (?:week|day|month)|(?:right|straight) away|
-        as soon as (?:you can|possible)|on your way out)\b
-        """
-    )
-)
+_TAG: Final = compiled(r"""
+    [ ](?:okay|all right|right|does that (?:sound|make)|do you|any questions|sound good|
+    sounds good|yeah)\b.*$
+""")
+_NEXT_THOUGHT: Final = compiled(r"""
+    [ ](?:and |but |so |because |then )?(?:i|we) (?:am|are|will|want|would|do|did|think|know|
+    just|also|might|can|have)\b
+    | (?:and then|and so|so that is|so|but|now|okay|all right|also|and that is|and it is|
+    that is going|this is going|and you (?:can|should|will|are)|you (?:can|should|will|are)|
+    do you|does that|have you|are you|for your (?:first|second|third|next|last|other)|
+    let us|please|(?:it|this|that) (?:is|will|can|helps?|irritates?|raises?|causes?|
+    lowers?)|call (?:us|me)|and also|if that|hopefully|in the meantime)\b
+""")
+_NUMBER: Final = one_line(r"""
+    (?:\d+(?: to \d+| or \d+)?|a|an|one|a couple(?: of)?|a few|
+    the next(?: \d+| few| couple)?|about \d+|another \d+)
+""")
+_DUE: Final = compiled(rf"""
+    \b(?:(?:with)?in (?:about |around )?{_NUMBER} (?:more )?(?:days?|weeks?|months?|years?|
+    hours?)(?: time)?
+    |(?:by |on |before |next |this |until )(?:next )?(?:monday|tuesday|wednesday|thursday|
+    friday|saturday|sunday)
+    |(?:by |before )?(?:tomorrow|tonight|today|this (?:week|afternoon|evening|month)|
+    next (?:week|month|year))(?: morning| afternoon)?
+    |before (?:your|the|our) (?:next |follow up )?(?:visit|appointment|follow up)
+    |(?:by|before|at) the end of the (?:week|day|month)|(?:right|straight) away|
+    as soon as (?:you can|possible)|on your way out)\b
+""")
 
 
-_SPLICED: Final = re.compile(
-    # Two sentences with a comma or no mark between them: 'come back in May, call us if ...'.
-    one_line(
-        r"""
-        (?<! please)(?<! and)(?<! to)(?<! or)(?<! you)(?<! should)(?<! can)(?<! just)(?<! then)
-        (?<! so)(?<! that)(?<! if)(?<! when)(?<! sure)(?<! until)(?<! because)(?<! where)(?<! how)
-        (?: call (?:us|me)| it (?:raises?|irritates?|can|is|will|helps?|causes?))\b
-        """
-    )
-)
-_LOOSE_END: Final = re.compile(
-    one_line(
-        r"""
-        (?: (?:since|because|and|so|to|of|that|with|or|the|a|an|for|but|then|if|as|your|in|it|
-        is|this|what type))+$
-        """
-    )
-)
+# Two sentences with a comma or no mark between them: 'come back in May, call us if ...'.
+_SPLICED: Final = compiled(r"""
+    (?<! please)(?<! and)(?<! to)(?<! or)(?<! you)(?<! should)(?<! can)(?<! just)(?<! then)
+    (?<! so)(?<! that)(?<! if)(?<! when)(?<! sure)(?<! until)(?<! because)(?<! where)(?<! how)
+    (?: call (?:us|me)| it (?:raises?|irritates?|can|is|will|helps?|causes?))\b
+""")
+_LOOSE_END: Final = compiled(r"""
+    (?: (?:since|because|and|so|to|of|that|with|or|the|a|an|for|but|then|if|as|your|in|it|
+    is|this|what type))+$
+""")
 
 
 def clause_end(sentence: Sentence, start: int, opening_words: int = 6) -> int:

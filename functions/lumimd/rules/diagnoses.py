@@ -4,91 +4,70 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 from lumimd.domain.transcript import Role
-from lumimd.rules.patterns import one_line
+from lumimd.rules.patterns import compiled, one_line
 from lumimd.rules.sentences import Sentence, without_hesitation
 from lumimd.rules.speech_acts import asks
-from lumimd.rules.words import words_of
+from lumimd.rules.words import word_list, words_of
 
-_KIND: Final = one_line(
-    r"""
-        (?:acute|chronic|mild|moderate|severe|recurrent|seasonal|viral|bacterial|allergic|
-        uncontrolled|early|stage \d|type (?:1|2|one|two)|left|right|bilateral|lumbar|cervical|
-        knee|hip|ankle|lower back|essential|persistent|diabetic|low grade)
-        """
-)
-_BETWEEN: Final = one_line(
-    rf"""
-        (?:(?:a|an|the|some|case|bout|form|type|kind|sort|touch|little|bit|of|pretty|classic|
-        just|really|what we call|what is called|something called|called|also|probably|likely|
-        most likely|called|your|bad|exacerbation|flare up|flare|episode|diagnosis|is|new|
-        newfound|diagnosed|this|that|quite|significant|type to|type too|
-        {_KIND}(?= (?:case|bout|form|type|kind|episode|exacerbation|flare|touch))) ){{0,7}}
-        """
-)
+_KIND: Final = one_line(r"""
+    (?:acute|chronic|mild|moderate|severe|recurrent|seasonal|viral|bacterial|allergic|
+    uncontrolled|early|stage \d|type (?:1|2|one|two)|left|right|bilateral|lumbar|cervical|
+    knee|hip|ankle|lower back|essential|persistent|diabetic|low grade)
+""")
+_BETWEEN: Final = one_line(rf"""
+    (?:(?:a|an|the|some|case|bout|form|type|kind|sort|touch|little|bit|of|pretty|classic|
+    just|really|what we call|what is called|something called|called|also|probably|likely|
+    most likely|called|your|bad|exacerbation|flare up|flare|episode|diagnosis|is|new|
+    newfound|diagnosed|this|that|quite|significant|type to|type too|
+    {_KIND}(?= (?:case|bout|form|type|kind|episode|exacerbation|flare|touch))) ){{0,7}}
+""")
 _CONDITION: Final = rf"(?P<kind>(?:{_KIND} )*)(?P<condition>[A-Z][A-Z0-9_']*)"
-_ASSERTED: Final = re.compile(
-    one_line(
-        rf"""
-        \b(?:you (?:do |really |also |probably |most likely )*(?:have|have got|are having|
-        have developed|are suffering from|suffer from)
-        |(?:this|it|that|which) (?:really |just |all |most )*(?:looks?|sounds?|seems?|
-        appears?)(?: to me)?(?: very much| a lot)?(?: (?:like|to be|
-        that))*(?: you (?:do )?(?:have|have got|are having))?(?: (?:this is|it is|a case of))?
-        |(?:this|it|that|what you have|what we have|what you have got) (?:really )?(?:is|
-        would be|was)(?: (?:all|just|more|probably|most likely|likely|definitely|clearly))*
-        |consistent with|indicative of|indicates?|suggests?|suggestive of|confirms?|points? to|
-        in keeping with
-        |(?:diagnosis|impression) (?:is|of|here is|for you is)|diagnosing you with|comes? from|
-        caused by|due to|because of|shows?(?: that you have)?
-        |(?:you are|you have been) dealing with|(?:first|second|third|next|other|primary|main|
-        last|fourth|1st|2nd|3rd) (?:problem|issue|diagnosis)(?: (?:is|of|for|here))*
-        |(?:for|with|about|regarding|of|as for|concerning|terms of|treat|treating|manage|
-        control|help) your) {_BETWEEN}{_CONDITION}
-        """
-    )
-)
+_ASSERTED: Final = compiled(rf"""
+    \b(?:you (?:do |really |also |probably |most likely )*(?:have|have got|are having|
+    have developed|are suffering from|suffer from)
+    |(?:this|it|that|which) (?:really |just |all |most )*(?:looks?|sounds?|seems?|
+    appears?)(?: to me)?(?: very much| a lot)?(?: (?:like|to be|
+    that))*(?: you (?:do )?(?:have|have got|are having))?(?: (?:this is|it is|a case of))?
+    |(?:this|it|that|what you have|what we have|what you have got) (?:really )?(?:is|
+    would be|was)(?: (?:all|just|more|probably|most likely|likely|definitely|clearly))*
+    |consistent with|indicative of|indicates?|suggests?|suggestive of|confirms?|points? to|
+    in keeping with
+    |(?:diagnosis|impression) (?:is|of|here is|for you is)|diagnosing you with|comes? from|
+    caused by|due to|because of|shows?(?: that you have)?
+    |(?:you are|you have been) dealing with|(?:first|second|third|next|other|primary|main|
+    last|fourth|1st|2nd|3rd) (?:problem|issue|diagnosis)(?: (?:is|of|for|here))*
+    |(?:for|with|about|regarding|of|as for|concerning|terms of|treat|treating|manage|
+    control|help) your) {_BETWEEN}{_CONDITION}
+""")
 _YOURS: Final = re.compile(
     rf"\byour {_CONDITION} (?:is|has been|seems|looks|remains|appears|symptoms are)\b"
 )
-_PRESSURE: Final = re.compile(
-    one_line(
-        r"""
-        \byour blood pressure (?:today |reading )*(?:is|has been|was|remains|seems|runs|
-        looks)(?: running)?(?: (?:still|too|quite|really|very|pretty|also))* (?P<level>high|
-        elevated)\b
-        """
-    )
-)
+_PRESSURE: Final = compiled(r"""
+    \byour blood pressure (?:today |reading )*(?:is|has been|was|remains|seems|runs|
+    looks)(?: running)?(?: (?:still|too|quite|really|very|pretty|also))* (?P<level>high|
+    elevated)\b
+""")
 _AND_ANOTHER: Final = re.compile(
     rf" (?:and|as well as|with) (?:also |some |a |an |your )*{_CONDITION}"
 )
-_DENIED_BEFORE: Final = re.compile(
-    one_line(
-        r"""
-        \b(?:rule out|ruled out|unlikely|rather than|instead of|risk|prevent\w*|could|may|might|
-        maybe|possibl\w+|perhaps|worr\w+|concern\w*|afraid|suspicious|whether|if|unless|(?:test|
-        check|screen|look|tested|checked|screened|looking|swab|vaccine|vaccinated|
-        shot) (?:you )?for|versus|mother|father|mom|mum|dad|parents?|sister|brother|aunt|uncle|
-        grand\w+|son|daughter|wife|husband|cousin|family|they|he|she|people|patients|someone|
-        somebody|history|used to|had|ago|free of|negative for|other than|(?:do|did|are|have|is|
-        does|has|was|were) (?:you|it|this|that|your|they|he|she|there))\b
-        """
-    )
-)
+_DENIED_BEFORE: Final = compiled(r"""
+    \b(?:rule out|ruled out|unlikely|rather than|instead of|risk|prevent\w*|could|may|might|
+    maybe|possibl\w+|perhaps|worr\w+|concern\w*|afraid|suspicious|whether|if|unless|(?:test|
+    check|screen|look|tested|checked|screened|looking|swab|vaccine|vaccinated|
+    shot) (?:you )?for|versus|mother|father|mom|mum|dad|parents?|sister|brother|aunt|uncle|
+    grand\w+|son|daughter|wife|husband|cousin|family|they|he|she|people|patients|someone|
+    somebody|history|used to|had|ago|free of|negative for|other than|(?:do|did|are|have|is|
+    does|has|was|were) (?:you|it|this|that|your|they|he|she|there))\b
+""")
 _NEGATED: Final = re.compile(r"\b(?:not|no|never|without|nor)\b")
-_DENIED_AFTER: Final = re.compile(
-    one_line(
-        r"""
-        [ ](?:medications?|medicine|medicines|meds?|pills?|tests?|screening|vaccine|shot|drugs|
-        specialist|clinic|doctor|is (?:ruled out|unlikely|gone|resolved|negative)|
-        has (?:resolved|gone)|in (?:your|the) (?:family|mother|father|mom|dad)|or )
-        """
-    )
-)
+_DENIED_AFTER: Final = compiled(r"""
+    [ ](?:medications?|medicine|medicines|meds?|pills?|tests?|screening|vaccine|shot|drugs|
+    specialist|clinic|doctor|is (?:ruled out|unlikely|gone|resolved|negative)|
+    has (?:resolved|gone)|in (?:your|the) (?:family|mother|father|mom|dad)|or )
+""")
 _NEAR_WORDS: Final = 9
 _NEGATED_WORDS: Final = 5
 """Words to the right that a negation covers, in speech that may have no full stops."""
@@ -183,11 +162,8 @@ def _marked(plain: str) -> tuple[str, dict[int, str]]:
 def _lexicon() -> dict[str, list[tuple[tuple[str, ...], str]]]:
     """The names of conditions by their first word, the longest first."""
     lexicon: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    for line in Path(__file__).with_name("conditions.txt").read_text("utf-8").splitlines():
-        if not line or line.startswith("#"):
-            continue
-        condition, _, others = line.partition(":")
-        for name in (condition, *filter(None, (other.strip() for other in others.split(",")))):
+    for condition, others in word_list("conditions.txt"):
+        for name in (condition, *others):
             plain = tuple(" ".join(word.plain for word in words_of(0, name)).split(" "))
             lexicon.setdefault(plain[0], []).append((plain, condition))
     for names in lexicon.values():

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from lumimd.rules.decisions import Decision
 from lumimd.rules.drugs import Mention, mentions_in
 from lumimd.rules.prescribing import GOES_ON, OTHER_HABIT, Kind
 from lumimd.rules.regimens import Regimen, read_regimen
@@ -17,6 +16,18 @@ CONTINUES_WITHIN: Final = 3
 """Sentences in which the dose may still follow, including the patient's 'okay'."""
 
 BACKCHANNEL_WORDS: Final = 4
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One drug started, stopped or changed, and the ids of the utterances that say so."""
+
+    kind: Kind
+    substance: str
+    name: str
+    dose: str | None
+    frequency: str | None
+    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from lumimd.rules.sentences import Sentence
-from lumimd.rules.words import words_of
+from lumimd.rules.words import word_list, words_of
 
 MIN_MISHEARD_LETTERS: Final = 7
 """Shorter names are too similar to ordinary words for a guess."""
@@ -14,23 +13,11 @@ MIN_MISHEARD_LETTERS: Final = 7
 MIN_CONSONANTS: Final = 5
 
 _SOUNDS: Final = (
-    ("ph", "f"),
-    ("ce", "se"),
-    ("ci", "si"),
-    ("cy", "sy"),
-    ("ck", "k"),
-    ("c", "k"),
-    ("q", "k"),
+    *(("ph", "f"), ("ce", "se"), ("ci", "si"), ("cy", "sy"), ("ck", "k"), ("c", "k"), ("q", "k")),
     ("z", "s"),
-    ("ll", "l"),
-    ("ss", "s"),
-    ("tt", "t"),
-    ("pp", "p"),
-    ("mm", "m"),
-    ("nn", "n"),
-    ("rr", "r"),
-    ("ff", "f"),
+    *((2 * letter, letter) for letter in "lstpmnrf"),
 )
+"""Each spelling with its sound, in the order of their replacement."""
 
 _SOUNDS_LIKE_A_DRUG: Final = frozenset(("aspiring", "morphing"))
 
@@ -144,12 +131,10 @@ def _within(word: str, other: str, edits: int) -> bool:
 @lru_cache(maxsize=1)
 def _lexicon() -> _Lexicon:
     lexicon = _Lexicon({}, {}, {}, {})
-    for line in Path(__file__).with_name("drugs.txt").read_text("utf-8").splitlines():
-        if not line or line.startswith("#"):
-            continue
-        substance, _, others = line.removeprefix("!").partition(":")
-        drug = Drug(substance, certain=not line.startswith("!"))
-        for name in (substance, *filter(None, (other.strip() for other in others.split(",")))):
+    for term, others in word_list("drugs.txt"):
+        substance = term.removeprefix("!")
+        drug = Drug(substance, certain=not term.startswith("!"))
+        for name in (substance, *others):
             plain = tuple(word.plain for word in words_of(0, name))
             lexicon.by_first_word.setdefault(plain[0], []).append((plain, drug))
             if len(plain) == 1:

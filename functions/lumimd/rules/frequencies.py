@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from lumimd.rules.patterns import one_line
+from lumimd.rules.patterns import compiled
 
 COUNT: Final = r"(?:once|twice|(?:1|2|3|4|5|6) times?)"
 PER: Final = r"(?:a|an|per|each|every|1)"
@@ -16,25 +16,17 @@ _TIMES: Final = re.compile(
 _HOURLY: Final = re.compile(
     rf"every (?P<span>{_NUMBER}(?: (?:to|or) {_NUMBER})?|other) (?P<period>hours?|days?|weeks?)\b"
 )
-_EVERY: Final = re.compile(
-    one_line(
-        r"""
-        (?:(?:every|each) (?:morning|evening|night|week|month|(?:single )?day)|
-        (?:a|per) (?:day|week)|daily|nightly|weekly)\b
-        """
-    )
-)
-_WHEN: Final = re.compile(
-    one_line(
-        r"""
-        (?:(?:right |just )?(?:before|at) (?:you go to )?bed(?:time)?|at night|on an empty stomach|
-        (?:first thing )?in the (?:morning|evening|afternoon)|
-        (?:before|after|with) (?:your |each |every |a )?
-        (?:breakfast|lunch|dinner|supper|meals?|food|eating)|
-        (?:just )?(?:as|when|if) (?:it is )?needed|(?:when|if|as) you need (?:it|them))\b
-        """
-    )
-)
+_EVERY: Final = compiled(r"""
+    (?:(?:every|each) (?:morning|evening|night|week|month|(?:single )?day)|
+    (?:a|per) (?:day|week)|daily|nightly|weekly)\b
+""")
+_WHEN: Final = compiled(r"""
+    (?:(?:right |just )?(?:before|at) (?:you go to )?bed(?:time)?|at night|on an empty stomach|
+    (?:first thing )?in the (?:morning|evening|afternoon)|
+    (?:before|after|with) (?:your |each |every |a )?
+    (?:breakfast|lunch|dinner|supper|meals?|food|eating)|
+    (?:just )?(?:as|when|if) (?:it is )?needed|(?:when|if|as) you need (?:it|them))\b
+""")
 _COUNTS: Final = {
     "1 time": "once",
     "1 times": "once",
@@ -46,15 +38,8 @@ _COUNTS: Final = {
 }
 _PERIODS: Final = {"daily": "day", "weekly": "week", "nightly": "night"}
 _SAME: Final = {
-    "each day": "daily",
-    "every day": "daily",
-    "every single day": "daily",
-    "a day": "daily",
-    "per day": "daily",
-    "a week": "weekly",
-    "per week": "weekly",
-    "every week": "weekly",
-    "each week": "weekly",
+    **dict.fromkeys(("each day", "every day", "every single day", "a day", "per day"), "daily"),
+    **dict.fromkeys(("a week", "per week", "every week", "each week"), "weekly"),
     "each morning": "every morning",
     "each night": "every night",
     "each evening": "every evening",

@@ -7,10 +7,9 @@ other words undo the decision.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lumimd.rules.decisions import Decision, agreed_on
-from lumimd.rules.discourse import REACH, Discourse, Named
+from lumimd.rules.discourse import REACH, Decision, Discourse, Named
 from lumimd.rules.drugs import Mention
 from lumimd.rules.prescribing import (
     AND_DRUG,
@@ -45,7 +44,36 @@ def decisions_in(visit: Discourse) -> list[Decision]:
         decided = [known for known in decided if known.substance not in refused]
         if not asks(sentence):
             decided.extend(_decisions(visit, at, marked))
-    return agreed_on(decided)
+    return _agreed_on(decided)
+
+
+def _agreed_on(decided: Sequence[Decision]) -> list[Decision]:
+    """One decision per drug. A drug both stopped and started is ambiguous and left out."""
+    by_substance: dict[str, list[Decision]] = {}
+    for decision in decided:
+        by_substance.setdefault(decision.substance, []).append(decision)
+    agreed: list[Decision] = []
+    for same in by_substance.values():
+        kinds = {decision.kind for decision in same}
+        if "stopped" in kinds and len(kinds) > 1:
+            continue
+        # 'Start 5 mg, then we increase it to 10 mg' is a start; the rest is its plan.
+        kept = [decision for decision in same if decision.kind == same[0].kind]
+        agreed.append(
+            replace(
+                kept[0],
+                dose=_the_only({decision.dose for decision in kept}),
+                frequency=_the_only({decision.frequency for decision in kept}),
+                evidence=tuple(dict.fromkeys(id_ for each in kept for id_ in each.evidence)),
+            )
+        )
+    return agreed
+
+
+def _the_only(said: set[str | None]) -> str | None:
+    """The only value that was said; None if there is none, or if the statements differ."""
+    values = said - {None}
+    return values.pop() if len(values) == 1 else None
 
 
 def _marked(plain: str, mentions: Sequence[Mention]) -> str:

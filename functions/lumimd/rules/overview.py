@@ -9,9 +9,9 @@ from typing import Final
 
 from lumimd.domain.clinical import Statement
 from lumimd.domain.transcript import Role, Transcript
-from lumimd.rules.decisions import Decision
 from lumimd.rules.diagnoses import Finding
-from lumimd.rules.patterns import one_line
+from lumimd.rules.discourse import Decision
+from lumimd.rules.patterns import compiled
 from lumimd.rules.plans import Clause
 from lumimd.rules.sentences import Sentence, as_sentence, shortened
 from lumimd.rules.speech_acts import asks
@@ -21,16 +21,12 @@ FEWEST_SENTENCES: Final = 2
 LISTED: Final = 5
 """Drugs or conditions in one sentence of a list: each needs its own evidence."""
 
-_COMPLAINT: Final = re.compile(
-    one_line(
-        r"""
-        \b(?:pain\w*|hurts?|hurting|ache\w*|aching|sore\w*|cough\w*|fever\w*|tired|fatigue|
-        dizz\w+|nausea\w*|vomit\w*|sick|swell\w*|swollen|rash|itch\w*|burning|bleed\w*|
-        breath\w*|headaches?|numb\w*|weak\w*|trouble|stiff\w*|cramp\w*|diarrhea|constipat\w+|
-        sleep\w*|anxious|worried|fell|injur\w+|lump|tight\w*|refill|check ?up|follow up)\b
-        """
-    )
-)
+_COMPLAINT: Final = compiled(r"""
+    \b(?:pain\w*|hurts?|hurting|ache\w*|aching|sore\w*|cough\w*|fever\w*|tired|fatigue|
+    dizz\w+|nausea\w*|vomit\w*|sick|swell\w*|swollen|rash|itch\w*|burning|bleed\w*|
+    breath\w*|headaches?|numb\w*|weak\w*|trouble|stiff\w*|cramp\w*|diarrhea|constipat\w+|
+    sleep\w*|anxious|worried|fell|injur\w+|lump|tight\w*|refill|check ?up|follow up)\b
+""")
 _OWN: Final = re.compile(r"\b(?:i|my|me)\b")
 _DENIAL: Final = re.compile(r"^(?:no|nope|not|never|i do not|i have not)\b")
 _COMPLAINT_WORDS: Final = 5

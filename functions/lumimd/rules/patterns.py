@@ -12,3 +12,8 @@ def one_line(pattern: str) -> str:
     Unlike `re.VERBOSE` it keeps the spaces inside a line, which these patterns need.
     """
     return _LINE_END.sub("", pattern)
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The same, compiled."""
+    return re.compile(one_line(pattern))

@@ -4,47 +4,33 @@ import re
 from typing import Final, NamedTuple
 
 from lumimd.rules.frequencies import COUNT, PER, frequency_at, joined
-from lumimd.rules.patterns import one_line
+from lumimd.rules.patterns import compiled, one_line
 
 _NUMBER: Final = r"\d+(?:\.\d+)?"
-_UNIT: Final = one_line(
-    r"""
+_UNIT: Final = one_line(r"""
     (?:mg|mcg|grams?|g|mL|units?|percent|tablets?|tabs?|pills?|capsules?|puffs?|drops?|sprays?|
     patch(?:es)?|teaspoons?|tablespoons?)
-    """
-)
+""")
 DOSE: Final = rf"(?:{_NUMBER} (?:to |or )?)?{_NUMBER} (?:international )?{_UNIT}\b"
 
-_DOSE: Final = re.compile(
-    one_line(
-        rf"""
-        (?:(?P<low>{_NUMBER}) (?P<joint>to |or )?)?
-        (?P<number>{_NUMBER}) (?:international )?(?P<unit>{_UNIT})\b
-        """
-    )
-)
-_FILLER: Final = re.compile(
-    one_line(
-        r"""
-        (?:and|so|it is|it will be|that is|that will be|this is|at|of|a|an|the|which is|dose|
-        tablets?|pills?|capsules?|to be taken|by mouth|orally|probably|about|just|inhaler|cream|gel|
-        spray|for (?:pain|the pain)|for your \w+|(?:and |so )?
-        (?:i (?:want|would like) you to |you (?:can |will |are going to |should )?)?
-        (?:take|use|be taking|taking|try)(?: (?:that|it|this|one|them|those))?)\b
-        """
-    )
-)
+_DOSE: Final = compiled(rf"""
+    (?:(?P<low>{_NUMBER}) (?P<joint>to |or )?)?
+    (?P<number>{_NUMBER}) (?:international )?(?P<unit>{_UNIT})\b
+""")
+_FILLER: Final = compiled(r"""
+    (?:and|so|it is|it will be|that is|that will be|this is|at|of|a|an|the|which is|dose|
+    tablets?|pills?|capsules?|to be taken|by mouth|orally|probably|about|just|inhaler|cream|gel|
+    spray|for (?:pain|the pain)|for your \w+|(?:and |so )?
+    (?:i (?:want|would like) you to |you (?:can |will |are going to |should )?)?
+    (?:take|use|be taking|taking|try)(?: (?:that|it|this|one|them|those))?)\b
+""")
 _CORRECTION: Final = re.compile(
     r"(?:no|sorry|actually|i mean|make that|or rather)\b(?: sorry| actually)?"
 )
-_FROM: Final = re.compile(
-    one_line(
-        rf"""
-        from (?:(?:{DOSE}|{_NUMBER})(?: {COUNT} {PER} (?:day|week)| daily)?|
-        {COUNT} {PER} (?:day|week)|\w+ daily)(?= (?:up |down )?to\b)
-        """
-    )
-)
+_FROM: Final = compiled(rf"""
+    from (?:(?:{DOSE}|{_NUMBER})(?: {COUNT} {PER} (?:day|week)| daily)?|
+    {COUNT} {PER} (?:day|week)|\w+ daily)(?= (?:up |down )?to\b)
+""")
 _TO: Final = re.compile(r"(?:(?:up|down|back) )?to\b")
 _BY: Final = re.compile(rf"by {DOSE}")
 _UNITS: Final = {"tab": "tablet", "tabs": "tablets", "gram": "g", "grams": "g", "percent": "%"}

@@ -3,81 +3,23 @@
 from collections.abc import Sequence
 from typing import Final
 
-_UNITS: Final = {
-    word: value
-    for value, word in enumerate(
-        (
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        )
-    )
-}
+from lumimd.rules.patterns import compiled
+
+_UNDER_TWENTY: Final = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+)
+_UNITS: Final = {word: value for value, word in enumerate(_UNDER_TWENTY.split())}
 _TENS: Final = {
     word: 10 * value
     for value, word in enumerate(
         ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), start=2
     )
 }
-_COUNTED: Final = frozenset(
-    (
-        "milligram",
-        "milligrams",
-        "mg",
-        "gram",
-        "grams",
-        "microgram",
-        "micrograms",
-        "mcg",
-        "unit",
-        "units",
-        "tablet",
-        "tablets",
-        "pill",
-        "pills",
-        "capsule",
-        "capsules",
-        "puff",
-        "puffs",
-        "drop",
-        "drops",
-        "spray",
-        "sprays",
-        "time",
-        "times",
-        "hour",
-        "hours",
-        "day",
-        "days",
-        "week",
-        "weeks",
-        "month",
-        "months",
-        "year",
-        "years",
-        "more",
-        "point",
-        "to",
-        "or",
-    )
-)
+_COUNTED: Final = compiled(r"""
+    milligrams?|mg|grams?|micrograms?|mcg|units?|tablets?|pills?|capsules?|puffs?|drops?|sprays?|
+    times?|hours?|days?|weeks?|months?|years?|more|point|to|or
+""")
 """The words after which 'one' is a number; elsewhere ('that one', 'one of them') a pronoun."""
 
 
@@ -107,7 +49,8 @@ def spoken_number(words: Sequence[str], at: int) -> tuple[str, int]:
     tail, more = _decimals(words, at + used)
     if more:
         return f"{digits}.{tail}", used + more
-    if not used or (words[at] == "one" and used == 1 and not _is_counted(words, at + 1)):
+    is_counted = at + 1 < len(words) and _COUNTED.fullmatch(words[at + 1])
+    if not used or (words[at] == "one" and used == 1 and not is_counted):
         return "", 0
     return digits, used
 
@@ -115,15 +58,7 @@ def spoken_number(words: Sequence[str], at: int) -> tuple[str, int]:
 def _below_thousand(words: Sequence[str], at: int) -> tuple[int, int]:
     """A number under one thousand that begins at `at`, and its length in words (0: none)."""
     value, used = _below_hundred(words, at)
-    if (
-        not used
-        and words[at : at + 1] == ["a"]
-        and words[at + 1 : at + 2]
-        in (
-            ["hundred"],
-            ["thousand"],
-        )
-    ):
+    if not used and words[at : at + 2] in (["a", "hundred"], ["a", "thousand"]):
         value, used = 1, 1
     if used and words[at + used : at + used + 1] == ["hundred"]:
         value, used = value * 100, used + 1
@@ -156,7 +91,3 @@ def _decimals(words: Sequence[str], at: int) -> tuple[str, int]:
         digits += str(_UNITS[words[at + used]])
         used += 1
     return (digits, used) if digits else ("", 0)
-
-
-def _is_counted(words: Sequence[str], at: int) -> bool:
-    return at < len(words) and words[at] in _COUNTED

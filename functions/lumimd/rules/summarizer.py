@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
 from lumimd.domain.clinical import (
-    ActionItem,
     Diagnosis,
     Evidenced,
     Medication,
@@ -64,7 +63,11 @@ def summary_by_rules(transcript: Transcript) -> VisitSummary:
     order = {utterance.id: number for number, utterance in enumerate(transcript.utterances)}
 
     def kept(items: Iterable[_Item]) -> list[_Item]:
-        return _kept(items, order)
+        """The first items, each with its first pieces of evidence in the order of the visit."""
+        return [
+            item.model_copy(update={"evidence": _first(item.evidence, order)})
+            for item in list(items)[:MAX_ITEMS]
+        ]
 
     def medications(kind: Kind) -> list[Medication]:
         return kept(
@@ -99,18 +102,9 @@ def summary_by_rules(transcript: Transcript) -> VisitSummary:
         next_steps=statements("next_steps"),
         education=statements("education"),
         action_items=kept(
-            ActionItem(text=shortened(each.text), due=each.due, evidence=list(each.evidence))
-            for each in actions_in(discourse)
+            each.model_copy(update={"text": shortened(each.text)}) for each in actions_in(discourse)
         ),
     )
-
-
-def _kept(items: Iterable[_Item], order: dict[str, int]) -> list[_Item]:
-    """The first items, each with its first pieces of evidence in the order of the visit."""
-    return [
-        item.model_copy(update={"evidence": _first(item.evidence, order)})
-        for item in list(items)[:MAX_ITEMS]
-    ]
 
 
 def _first(evidence: Sequence[str], order: dict[str, int]) -> list[str]:

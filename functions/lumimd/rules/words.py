@@ -8,6 +8,7 @@ hesitations.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from lumimd.rules.spoken_numbers import spoken_number
@@ -24,10 +25,8 @@ _FULL: Final = {
     "gonna": "going to",
     "wanna": "want to",
     "gotta": "have to",
-    "lets": "let us",
-    "let's": "let us",
-    "can't": "can not",
-    "cannot": "can not",
+    **dict.fromkeys(("lets", "let's"), "let us"),
+    **dict.fromkeys(("can't", "cannot"), "can not"),
     "won't": "will not",
     "dont": "do not",
     "im": "i am",
@@ -35,16 +34,9 @@ _FULL: Final = {
     "n't": "not",
     "ok": "okay",
     "alright": "all right",
-    "mgs": "mg",
-    "milligram": "mg",
-    "milligrams": "mg",
-    "milli": "mg",
-    "mcgs": "mcg",
-    "microgram": "mcg",
-    "micrograms": "mcg",
-    "ml": "mL",
-    "milliliter": "mL",
-    "milliliters": "mL",
+    **dict.fromkeys(("mgs", "milligram", "milligrams", "milli"), "mg"),
+    **dict.fromkeys(("mcgs", "microgram", "micrograms"), "mcg"),
+    **dict.fromkeys(("ml", "milliliter", "milliliters"), "mL"),
     "iu": "units",
     "xray": "x ray",
     "xrays": "x rays",
@@ -125,3 +117,11 @@ def _in_full(word: str) -> str:
         if word.endswith("'s") and word.removesuffix("'s") in _IS:
             return word.removesuffix("'s") + " is"
     return word
+
+
+def word_list(file: str) -> Iterator[tuple[str, list[str]]]:
+    """Each term of a word list beside this module, with its other names."""
+    for line in Path(__file__).with_name(file).read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            term, _, others = line.partition(":")
+            yield term, [other.strip() for other in others.split(",") if other.strip()]
