@@ -1,7 +1,5 @@
 """The speech server: python -m infra.local.speech --port 8126 [--scripted]."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys

@@ -4,8 +4,6 @@ Rules, from AssemblyAI's documentation: a job that ends in "error" is free, also
 speech_threshold; silence without that threshold is charged like speech.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The control API, outside AssemblyAI's paths: scripts, reset, jobs and the bill."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from typing import Any

@@ -4,8 +4,6 @@ Everything is synthetic. The visit has a medication started, one stopped, one wi
 diagnosis, imaging, a follow-up and things for the patient to do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from infra.local.speech.recognition import Utterance, Word

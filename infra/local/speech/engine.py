@@ -1,14 +1,12 @@
 """Real speech recognition: Whisper by faster-whisper, then speaker labels."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -35,7 +33,7 @@ class Engine:
         self._one_at_a_time = threading.Lock()
 
     @classmethod
-    def load(cls) -> Engine:
+    def load(cls) -> Self:
         """Load the models, in about two seconds. Raises WeightsError."""
         whisper = WhisperModel(
             str(weights.whisper_model()),

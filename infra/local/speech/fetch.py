@@ -1,7 +1,5 @@
 """Gets the audio of a submission, by HTTP GET or from the uploads of this server."""
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 import uuid

@@ -1,7 +1,5 @@
 """Transcription jobs, in order of submission."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field

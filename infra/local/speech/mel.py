@@ -4,8 +4,6 @@
 no logarithm (resemblyzer/audio.py and hparams.py; librosa.feature.melspectrogram's defaults).
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -4,8 +4,6 @@ Field names come from AssemblyAI's OpenAPI document and its Python SDK 1.8. The 
 refuses unknown names, so this server does too: it finds a typing error in a request.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """The result of a recognizer: words, utterances, and the figures for the thresholds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -3,8 +3,6 @@
 The server omits a property without a value if the document does not allow null.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode

@@ -1,7 +1,5 @@
 """The recognizer of scripted mode: no speech recognition, for tests and load."""
 
-from __future__ import annotations
-
 import asyncio
 import dataclasses
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The HTTP server: AssemblyAI's routes under /v2, the tests' control API under /_local."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -4,8 +4,6 @@ A unit is a run of words without a pause or a sentence end inside, so speakers c
 units. A visit has two speakers, a dictation one; more are not distinguished.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

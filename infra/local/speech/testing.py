@@ -1,7 +1,5 @@
 """Runs the server inside a test's event loop, on a free port, for the real SDK."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator

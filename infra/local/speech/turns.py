@@ -1,7 +1,5 @@
 """Utterances from words: runs of one speaker, cut at a sentence end before a long pause."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 
