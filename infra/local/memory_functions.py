@@ -8,7 +8,6 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +34,7 @@ from lumimd.policies.priorities import QueueState
 from lumimd.policies.token_bucket import Bucket
 from lumimd.runtime import services as runtime_services
 from lumimd.runtime.api import ApiCloudServices
-from lumimd.runtime.settings import read
+from lumimd.runtime.settings import Settings, read
 from lumimd.telemetry import logs
 
 GRACE_S: Final = 10
@@ -52,76 +51,26 @@ class FunctionsFailed(Exception):
 
 
 class MemoryStoreServices(ApiCloudServices):
-    """The services of the cloud, with all stores in memory."""
+    """The services of the cloud, with all stores in the memory of this process."""
 
-    @cached_property
-    def store(self) -> MemoryVisitStore:
-        """The visits of this process."""
-        return MemoryVisitStore()
-
-    @cached_property
-    def deletions(self) -> MemoryDeletions:
-        """The deletion records of this process."""
-        return MemoryDeletions(self.store)
-
-    @cached_property
-    def visit_counts(self) -> MemoryVisitCounts:
-        """Counts of the visits of this process."""
-        return MemoryVisitCounts(self.store)
-
-    @cached_property
-    def retention_queries(self) -> MemoryRetentionQueries:
-        """Retention queries over the visits of this process."""
-        return MemoryRetentionQueries(self.store)
-
-    @cached_property
-    def breakers(self) -> MemoryBreakerStore:
-        """The circuit breakers of this process."""
-        return MemoryBreakerStore()
-
-    @cached_property
-    def flag_documents(self) -> MemorySharedDocuments[Flags]:
-        """The feature flags of this process."""
-        return MemorySharedDocuments(Flags)
-
-    @cached_property
-    def _buckets(self) -> MemorySharedDocuments[Bucket]:
-        return MemorySharedDocuments(Bucket)
-
-    @cached_property
-    def _shards(self) -> MemorySharedDocuments[Shard]:
-        return MemorySharedDocuments(Shard)
-
-    @cached_property
-    def _queue_states(self) -> MemorySharedDocuments[QueueState]:
-        return MemorySharedDocuments(QueueState)
-
-    @cached_property
-    def _turn_counters(self) -> MemoryTurnCounters:
-        return MemoryTurnCounters()
-
-    @cached_property
-    def _queued_visits(self) -> MemoryQueuedVisits:
-        return MemoryQueuedVisits(self.store)
-
-    @cached_property
-    def _tiers(self) -> MemoryTiers:
-        return MemoryTiers(self._settings.default_tier)
-
-    @cached_property
-    def operators(self) -> MemoryOperatorStore:
-        """The operators' queries over the visits of this process."""
-        return MemoryOperatorStore(self.store)
-
-    @cached_property
-    def owner_queries(self) -> MemoryOwnerQueries:
-        """The owners' queries over the visits of this process."""
-        return MemoryOwnerQueries(self.store)
-
-    @cached_property
-    def idempotency(self) -> MemoryIdempotencyStore:
-        """The idempotency keys and responses of this process."""
-        return MemoryIdempotencyStore()
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        # Each replaces a cached property, which then builds nothing.
+        self.store = self.visits = MemoryVisitStore()
+        self.deletions = MemoryDeletions(self.visits)
+        self.visit_counts = MemoryVisitCounts(self.visits)
+        self.retention_queries = MemoryRetentionQueries(self.visits)
+        self.operators = MemoryOperatorStore(self.visits)
+        self.owner_queries = MemoryOwnerQueries(self.visits)
+        self.idempotency = MemoryIdempotencyStore()
+        self.breakers = MemoryBreakerStore()
+        self.flag_documents = MemorySharedDocuments(Flags)
+        self._buckets = MemorySharedDocuments(Bucket)
+        self._shards = MemorySharedDocuments(Shard)
+        self._queue_states = MemorySharedDocuments(QueueState)
+        self._turn_counters = MemoryTurnCounters()
+        self._queued_visits = MemoryQueuedVisits(self.visits)
+        self._tiers = MemoryTiers(settings.default_tier)
 
 
 @asynccontextmanager
@@ -155,7 +104,7 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
         try:
             while not server.started and not serving.done():  # noqa: ASYNC110  # it has no event
                 await asyncio.sleep(0.01)
-            yield services.store
+            yield services.visits
         finally:
             server.should_exit = True
             await serving
