@@ -72,15 +72,7 @@ class Client:
 
     async def documents(self, visit_id: str) -> VisitDocuments:
         """All stored documents of the visit."""
-        store = self._reader.store
-        stored = await store.get(visit_id)
-        assert stored is not None
-        return VisitDocuments(
-            stored.visit,
-            await store.transcript(visit_id),
-            await store.actions(visit_id),
-            await store.history(visit_id),
-        )
+        return await VisitDocuments.read(self._reader.store, visit_id)
 
     async def aclose(self) -> None:
         """Stop listening."""

@@ -2,13 +2,11 @@
 
 import argparse
 import asyncio
-import json
 import os
 import secrets
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
@@ -142,15 +140,10 @@ def announce_services(options: Options, say: Say) -> None:
 
 def _print(documents: VisitDocuments, *, as_json: bool) -> None:
     if as_json:
-        json.dump(documents.to_stored(), sys.stdout, default=_plain, ensure_ascii=False, indent=2)
+        sys.stdout.writelines(documents.to_json())
         sys.stdout.write("\n")
     else:
         show(documents, Console(highlight=False))
-
-
-def _plain(value: Any) -> str:
-    assert isinstance(value, datetime)
-    return value.isoformat()
 
 
 if __name__ == "__main__":
