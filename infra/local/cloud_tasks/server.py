@@ -48,7 +48,7 @@ async def serving(
             log.info("task %s attempt %d: %s, %s", task_id, number, answer, outcome)
 
         pump = Pump(models, deliver, clock)
-        handler = grpc_server.service_handler(SERVICE, CloudTasks(models, pump, clock).rpcs())
+        handler = grpc_server.service_handler(CloudTasks(models, pump, clock), SERVICE)
         async with grpc_server.serving(handler, port, pump.run()) as running:
             yield running
 
@@ -85,37 +85,21 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="full name of a queue to create at start; may be given several times",
     )
-    parser.add_argument("--max-attempts", type=int, default=100, help="-1: unlimited")
-    parser.add_argument("--min-backoff", type=float, default=1.0, metavar="SECONDS")
-    parser.add_argument("--max-backoff", type=float, default=60.0, metavar="SECONDS")
-    parser.add_argument("--max-doublings", type=int, default=16)
-    parser.add_argument("--max-dispatches-per-second", type=float, default=500.0)
-    parser.add_argument("--max-concurrent-dispatches", type=int, default=1000)
     return parser.parse_args(arguments)
 
 
-def declared_queues(options: argparse.Namespace) -> list[tasks_v2.Queue]:
-    """The queues to create at start, all with the settings of the command line."""
-    return [
-        tasks_v2.Queue(
-            name=name,
-            retry_config=tasks_v2.RetryConfig(
-                max_attempts=options.max_attempts,
-                min_backoff=timedelta(seconds=options.min_backoff),
-                max_backoff=timedelta(seconds=options.max_backoff),
-                max_doublings=options.max_doublings,
-            ),
-            rate_limits=tasks_v2.RateLimits(
-                max_dispatches_per_second=options.max_dispatches_per_second,
-                max_concurrent_dispatches=options.max_concurrent_dispatches,
-            ),
-        )
-        for name in options.queue
-    ]
+def declared_queue(name: str) -> tasks_v2.Queue:
+    """A queue of the command line, with a back-off for a developer who waits."""
+    return tasks_v2.Queue(
+        name=name,
+        retry_config=tasks_v2.RetryConfig(
+            min_backoff=timedelta(seconds=1), max_backoff=timedelta(seconds=60)
+        ),
+    )
 
 
 async def main() -> None:
     options = parse_arguments()
-    async with serving(options.port, declared_queues(options)) as (port, dispatching):
-        log.info("listening on 127.0.0.1:%d, %d queues", port, len(options.queue))
-        await grpc_server.until_stopped(dispatching)
+    queues = [declared_queue(name) for name in options.queue]
+    server = serving(options.port, queues)
+    await grpc_server.serve_until_stopped(server, log, f"{len(queues)} queues")

@@ -25,6 +25,8 @@ from infra.local.scheduler.job import Run, ScheduledJob
 from infra.local.scheduler.service import SERVICE, CloudScheduler, checked_job
 
 HOURLY = "0 * * * *"
+LOCATION = "projects/demo-lumimd/locations/us-central1"
+ACCOUNT = "scheduler@demo-lumimd.iam.gserviceaccount.com"
 
 log = logging.getLogger("infra.local.scheduler")
 
@@ -53,7 +55,7 @@ async def serving(
 
         pump = Pump(models, deliver, clock)
         service = CloudScheduler(models, pump, clock, every)
-        handler = grpc_server.service_handler(SERVICE, service.rpcs())
+        handler = grpc_server.service_handler(service, SERVICE)
         async with grpc_server.serving(handler, port, pump.run()) as running:
             yield running
 
@@ -81,8 +83,6 @@ def build_request(client: httpx.AsyncClient, run: Run, now: datetime) -> httpx.R
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Cloud Scheduler on this machine")
     parser.add_argument("--port", type=int, default=8124)
-    parser.add_argument("--project", default="demo-lumimd")
-    parser.add_argument("--location", default="us-central1")
     parser.add_argument(
         "--job",
         action="append",
@@ -94,11 +94,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--schedule", default="* * * * *", help="unix-cron, for these jobs")
     parser.add_argument(
         "--every", type=float, metavar="SECONDS", help="tick at this interval instead"
-    )
-    parser.add_argument(
-        "--service-account",
-        default="scheduler@demo-lumimd.iam.gserviceaccount.com",
-        help="the account that these jobs' OIDC tokens name",
     )
     return parser.parse_args(arguments)
 
@@ -113,10 +108,10 @@ def declared_jobs(options: argparse.Namespace) -> list[scheduler_v1.Job]:
             raise SystemExit(f"--job {declaration}: expected NAME=URL")
         jobs.append(
             scheduler_v1.Job(
-                name=f"projects/{options.project}/locations/{options.location}/jobs/{name}",
+                name=f"{LOCATION}/jobs/{name}",
                 schedule=schedule,
                 http_target=scheduler_v1.HttpTarget(
-                    uri=url, oidc_token={"service_account_email": options.service_account}
+                    uri=url, oidc_token={"service_account_email": ACCOUNT}
                 ),
             )
         )
@@ -126,6 +121,5 @@ def declared_jobs(options: argparse.Namespace) -> list[scheduler_v1.Job]:
 async def main() -> None:
     options = parse_arguments()
     every = timedelta(seconds=options.every) if options.every else None
-    async with serving(options.port, declared_jobs(options), every) as (port, ticking):
-        log.info("listening on 127.0.0.1:%d, %d jobs", port, len(options.job))
-        await grpc_server.until_stopped(ticking)
+    server = serving(options.port, declared_jobs(options), every)
+    await grpc_server.serve_until_stopped(server, log, f"{len(options.job)} jobs")
