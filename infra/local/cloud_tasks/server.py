@@ -24,8 +24,7 @@ from google.cloud import tasks_v2
 from infra.local.cloud_tasks.queue import Attempt, Queue
 from infra.local.cloud_tasks.service import SERVICE, CloudTasks
 from infra.local.cloud_tasks.validation import checked_queue
-from infra.local.google_api import grpc_server
-from infra.local.google_api.http_target import http_client, send, target_headers
+from infra.local.google_api import grpc_server, http_target
 from infra.local.google_api.pump import Clock, Pump, utc_now
 
 log = logging.getLogger("infra.local.cloud_tasks")
@@ -37,12 +36,12 @@ async def serving(
 ) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
     """Serve Cloud Tasks with these queues; yields the port and the dispatching asyncio task."""
     models = {queue.name: Queue(checked_queue(queue), clock()) for queue in queues}
-    async with http_client() as client:
+    async with http_target.http_client() as client:
 
         async def deliver(queue: Queue, attempt: Attempt) -> None:
             request = build_request(client, attempt, clock())
             deadline_s = attempt.task.dispatch_deadline.total_seconds()
-            answer = await send(client, request, deadline_s)
+            answer = await http_target.send(client, request, deadline_s)
             outcome = queue.finish(attempt, answer, clock())
             task_id, number = attempt.task.name.rpartition("/")[2], attempt.retry_count + 1
             log.info("task %s attempt %d: %s, %s", task_id, number, answer, outcome)
@@ -67,15 +66,10 @@ def build_request(client: httpx.AsyncClient, attempt: Attempt, now: datetime) ->
     }
     if attempt.previous_response is not None:
         service_headers["X-CloudTasks-TaskPreviousResponse"] = str(attempt.previous_response)
-    return client.build_request(
-        target.http_method.name if target.http_method else "POST",
-        target.url,
-        headers=target_headers(target, target.url, service_headers, now),
-        content=target.body,
-    )
+    return http_target.build_request(client, target, target.url, service_headers, now)
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+async def main() -> None:
     parser = argparse.ArgumentParser(description="Cloud Tasks on this machine")
     parser.add_argument("--port", type=int, default=8123)
     parser.add_argument(
@@ -85,7 +79,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="full name of a queue to create at start; may be given several times",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args()
+    queues = [declared_queue(name) for name in options.queue]
+    server = serving(options.port, queues)
+    await grpc_server.serve_until_stopped(server, log, f"{len(queues)} queues")
 
 
 def declared_queue(name: str) -> tasks_v2.Queue:
@@ -96,10 +93,3 @@ def declared_queue(name: str) -> tasks_v2.Queue:
             min_backoff=timedelta(seconds=1), max_backoff=timedelta(seconds=60)
         ),
     )
-
-
-async def main() -> None:
-    options = parse_arguments()
-    queues = [declared_queue(name) for name in options.queue]
-    server = serving(options.port, queues)
-    await grpc_server.serve_until_stopped(server, log, f"{len(queues)} queues")
