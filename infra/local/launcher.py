@@ -4,11 +4,11 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import httpx
 
@@ -20,6 +20,7 @@ from infra.local.supervision.processes import Process, Processes
 
 RUNS: Final = ROOT / ".run"
 KEPT_RUNS: Final = 9
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 
@@ -31,6 +32,26 @@ class Stack:
     processes: Processes
     run_dir: Path
     client: Client
+
+    async def while_alive(
+        self, work: Coroutine[Any, Any, T], *watches: Coroutine[Any, Any, None]
+    ) -> T:
+        """The result of `work`; an error of one of the endless `watches` beside it ends it.
+
+        Raises:
+            ProcessDied: a part of the stack has ended.
+        """
+        working = asyncio.create_task(work)
+        beside = [asyncio.create_task(each) for each in (self.processes.wait(), *watches)]
+        try:
+            done, _ = await asyncio.wait({working, *beside}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in done - {working}:
+                ended.result()
+            return await working
+        finally:
+            for task in (working, *beside):
+                task.cancel()
+            await asyncio.gather(working, *beside, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -48,7 +69,9 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
         say(f"  {process.name} is up at {process.url}")
 
     async with AsyncExitStack() as closing:
-        closing.enter_context(_environment(planned.function_env))
+        # The SDKs read the emulators' addresses from the environment. This process is a client of
+        # the stack; with the visits in memory it runs the functions too.
+        closing.enter_context(environment(planned.function_env))
         processes = Processes(planned.processes, run_dir=run_dir, on_ready=on_ready)
         if options.in_memory:
             store = await closing.enter_async_context(serve_functions(planned, run_dir))
@@ -74,11 +97,8 @@ def _new_run_dir() -> Path:
 
 
 @contextmanager
-def _environment(added: Mapping[str, str]) -> Iterator[None]:
-    """Within it the environment has `added`: the SDKs read the addresses of the emulators from it.
-
-    This process is a client of the stack; with the visits in memory it runs the functions too.
-    """
+def environment(added: Mapping[str, str]) -> Iterator[None]:
+    """Within it the environment of this process, and of those that it starts, has `added`."""
     before = dict(os.environ)
     os.environ.update(added)
     try:
