@@ -13,7 +13,7 @@ import numpy as np
 from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
-from infra.local.speech import speakers, turns, weights
+from infra.local.speech import speakers, weights
 from infra.local.speech.decoding import samples_of
 from infra.local.speech.fetch import AudioFetcher, not_audio
 from infra.local.speech.mel import SAMPLE_RATE
@@ -79,7 +79,7 @@ class Engine:
                 numbers = speakers.label(
                     audio, words, self._encoder, params.get("speakers_expected")
                 )
-                utterances = turns.utterances(words, numbers)
+                utterances = speakers.utterances(words, numbers)
                 words = [word for utterance in utterances for word in utterance.words]
         return Recognition(
             model=MODEL,

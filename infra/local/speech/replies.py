@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from infra.local.speech.jobs import Job, Page
-from infra.local.speech.params import ListQuery
-from infra.local.speech.recognition import Utterance, Word, mean_confidence
+from infra.local.speech.jobs import Job, ListQuery, Page
+from infra.local.speech.recognition import Utterance, mean_confidence
 
 DELETED_URL = "http://deleted_by_user"
 DELETED_TEXT = "Deleted by user."
@@ -60,7 +59,7 @@ def transcript(job: Job) -> dict[str, Any]:
     if (recognition := job.recognition) is not None:
         reply |= {
             "text": " ".join(word.text for word in recognition.words),
-            "words": [_word(word) for word in recognition.words],
+            "words": [word._asdict() for word in recognition.words],
             "confidence": mean_confidence(recognition.words),
             "audio_duration": recognition.seconds,
             "language_code": recognition.language_code,
@@ -126,16 +125,6 @@ def transcript_list(page: Page, query: ListQuery, base_url: str) -> dict[str, An
     }
 
 
-def _word(word: Word) -> dict[str, Any]:
-    return {
-        "text": word.text,
-        "start": word.start,
-        "end": word.end,
-        "confidence": word.confidence,
-        "speaker": word.speaker,
-    }
-
-
 def utterance_reply(utterance: Utterance) -> dict[str, Any]:
     """A TranscriptUtterance."""
     return {
@@ -144,7 +133,7 @@ def utterance_reply(utterance: Utterance) -> dict[str, Any]:
         "start": utterance.start,
         "end": utterance.end,
         "confidence": utterance.confidence,
-        "words": [_word(word) for word in utterance.words],
+        "words": [word._asdict() for word in utterance.words],
     }
 
 

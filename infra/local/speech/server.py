@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from infra.local.speech import control, params, replies
 from infra.local.speech.fetch import AudioFetcher, Uploads
-from infra.local.speech.jobs import Job, JobBook, Page, UnknownJob
+from infra.local.speech.jobs import Job, JobBook, UnknownJob
 from infra.local.speech.params import BadRequest
 from infra.local.speech.queue import JobQueue
 from infra.local.speech.recognition import Recognizer
@@ -103,18 +103,7 @@ class SpeechServer:
         query = params.list_query(request.query_params)
 
         def work() -> Response:
-            # This server throttles no job, so the filter for throttled jobs finds none.
-            page = (
-                Page([], has_older=False, has_newer=False)
-                if query.throttled_only
-                else self.book.page(
-                    limit=query.limit,
-                    status=query.status,
-                    created_on=query.created_on,
-                    before_id=query.before_id,
-                    after_id=query.after_id,
-                )
-            )
+            page = self.book.page(query)
             base_url = str(request.base_url).rstrip("/")
             return JSONResponse(replies.transcript_list(page, query, base_url))
 
