@@ -62,7 +62,6 @@ class SpeechServer:
         self.requests.clear()
 
     async def submit(self, request: Request) -> Response:
-        self.requests["submit"] += 1
         try:
             body = params.submission(json.loads(await request.body()))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -82,12 +81,10 @@ class SpeechServer:
         return await self._answer("submit", urls, work)
 
     async def get(self, request: Request) -> Response:
-        self.requests["get"] += 1
         job = self.book.get(request.path_params["transcript_id"])
         return await self._answer("get", _urls(job), lambda: JSONResponse(replies.transcript(job)))
 
     async def delete(self, request: Request) -> Response:
-        self.requests["delete"] += 1
         job = self.book.get(request.path_params["transcript_id"])
 
         def work() -> Response:
@@ -99,7 +96,6 @@ class SpeechServer:
         return await self._answer("delete", _urls(job), work)
 
     async def list(self, request: Request) -> Response:
-        self.requests["list"] += 1
         query = params.list_query(request.query_params)
 
         def work() -> Response:
@@ -110,7 +106,6 @@ class SpeechServer:
         return await self._answer("list", None, work)
 
     async def upload(self, request: Request) -> Response:
-        self.requests["upload"] += 1
         path = await self.uploads.store(request.stream())
         url = str(request.base_url).rstrip("/") + path
         return await self._answer("upload", None, lambda: JSONResponse({"upload_url": url}))
@@ -154,7 +149,9 @@ def create_app(options: Options, recognizer: RecognizerFactory) -> Starlette:
         async def endpoint(request: Request) -> Response:
             if not request.headers.get("authorization", "").strip():
                 return _error(401, "Authentication error, API token missing/invalid")
-            response: Response = await getattr(request.app.state.server, name)(request)
+            server = request.app.state.server
+            server.requests[name] += 1
+            response: Response = await getattr(server, name)(request)
             return response
 
         return endpoint

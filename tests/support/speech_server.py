@@ -1,4 +1,4 @@
-"""Runs the server inside a test's event loop, on a free port, for the real SDK."""
+"""Runs the speech server inside a test's event loop, on a free port, for the real SDK."""
 
 import asyncio
 import socket
