@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import httpx
+from rich.console import Console
 
 from infra.local.bucket_watcher import announce_uploads
 from infra.local.client import Client, FirestoreReader, MemoryReader
-from infra.local.memory_functions import serve_functions
+from infra.local.emulators import EmulatorMissing
+from infra.local.memory_functions import FunctionsFailed, serve_functions
 from infra.local.stack import BUCKET, ROOT, Options, Plan, plan
-from infra.local.supervision.processes import Process, Processes
+from infra.local.supervision.processes import Process, Processes, ProcessFailed
 
 RUNS: Final = ROOT / ".run"
 KEPT_RUNS: Final = 9
@@ -52,6 +54,21 @@ class Stack:
             for task in (working, *beside):
                 task.cancel()
             await asyncio.gather(working, *beside, return_exceptions=True)
+
+
+def exit_code(command: Coroutine[Any, Any, int], console: Console, *, interrupted: int) -> int:
+    """Run a command that starts a stack: its exit code, or 1 with the reason of a failed start.
+
+    `interrupted` is the exit code after Ctrl-C.
+    """
+    try:
+        return asyncio.run(command)
+    except (EmulatorMissing, ProcessFailed, FunctionsFailed) as error:
+        console.print(str(error), markup=False)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("Stopped; nothing is left running.")
+        return interrupted
 
 
 @asynccontextmanager
