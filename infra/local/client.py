@@ -3,7 +3,6 @@
 import asyncio
 import mimetypes
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,14 +90,6 @@ class Client:
     def watch(self, visit_id: str) -> AsyncIterator[Visit]:
         """The current visit, and then the visit after every change."""
         return self._reader.watch(visit_id)
-
-    async def until_ended(self, visit_id: str) -> Visit:
-        """The visit in its terminal status."""
-        async with aclosing(self.watch(visit_id)) as updates:  # type: ignore[type-var]
-            async for visit in updates:
-                if visit.processing_status.is_terminal:
-                    return visit
-        raise AssertionError("a listener does not end")
 
     async def documents(self, visit_id: str) -> VisitDocuments:
         """All stored documents of the visit."""

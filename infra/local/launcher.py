@@ -132,11 +132,9 @@ async def _create_bucket(planned: Plan) -> None:
 
 @asynccontextmanager
 async def _watched_bucket(planned: Plan, run_dir: Path) -> AsyncIterator[None]:
-    target = planned.function_url("on_audio_finalized")
+    storage, target = planned.url("storage"), planned.function_url("on_audio_finalized")
     with (run_dir / "eventarc.log").open("w", buffering=1) as log:
-        watching = asyncio.create_task(
-            announce_uploads(planned.url("storage"), BUCKET, target, log)
-        )
+        watching = asyncio.create_task(announce_uploads(storage, BUCKET, target, log))
         try:
             yield
         finally:

@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = Options(
         concurrency=SCRIPTED_CONCURRENCY if args.scripted else ENGINE_CONCURRENCY,
         scripted=args.scripted,
+        webhooks=args.webhooks,
         webhook_retry_s=args.webhook_retry_s,
     )
     uvicorn.run(
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scripted", action="store_true", help="no speech recognition: scripts")
     parser.add_argument("--delay-s", type=float, default=0.2, help="scripted: seconds a job takes")
     parser.add_argument("--no-fetch", dest="fetch", action="store_false", help="scripted: no GET")
+    parser.add_argument("--no-webhooks", dest="webhooks", action="store_false")
     parser.add_argument("--webhook-retry-s", type=float, default=10.0)
     return parser
 
