@@ -3,9 +3,8 @@
 import asyncio
 import mimetypes
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, storage  # type: ignore[attr-defined]  # storage has no types
@@ -20,71 +19,6 @@ from lumimd.ports.visit_store import VisitStore
 
 USER_ID: Final = "demo-user"
 CHUNK_BYTES: Final = 1024 * 1024
-
-
-class Reader(Protocol):
-    """Reads documents, and listens to them."""
-
-    store: VisitStore
-
-    def watch(self, visit_id: str) -> AsyncIterator[Visit]:
-        """The current visit, and then the visit after every change."""
-        ...
-
-    async def aclose(self) -> None:
-        """Stop listening."""
-        ...
-
-
-class Client:
-    """A client of the local stack."""
-
-    def __init__(self, storage_url: str, reader: Reader) -> None:
-        anonymous: Any = AnonymousCredentials
-        sdk = storage.Client(
-            project=PROJECT,
-            credentials=anonymous(),
-            client_options={"api_endpoint": storage_url},
-        )
-        self._bucket = sdk.bucket(BUCKET)
-        self._reader = reader
-
-    async def upload(self, recording: Path, object_name: str) -> None:
-        """Upload the file in chunks, as a phone with a weak connection would."""
-        blob = self._bucket.blob(object_name, chunk_size=CHUNK_BYTES)
-        blob.metadata = {CONSENT_METADATA: "given"}
-        content_type = mimetypes.guess_type(recording.name)[0] or "application/octet-stream"
-        await asyncio.to_thread(
-            blob.upload_from_filename, str(recording), content_type=content_type
-        )
-
-    def watch(self, visit_id: str) -> AsyncIterator[Visit]:
-        """The current visit, and then the visit after every change."""
-        return self._reader.watch(visit_id)
-
-    async def until_ended(self, visit_id: str) -> Visit:
-        """The visit in its terminal status."""
-        async with aclosing(self.watch(visit_id)) as updates:  # type: ignore[type-var]
-            async for visit in updates:
-                if visit.processing_status.is_terminal:
-                    return visit
-        raise AssertionError("a listener does not end")
-
-    async def documents(self, visit_id: str) -> VisitDocuments:
-        """All stored documents of the visit."""
-        store = self._reader.store
-        stored = await store.get(visit_id)
-        assert stored is not None
-        return VisitDocuments(
-            stored.visit,
-            await store.transcript(visit_id),
-            await store.actions(visit_id),
-            await store.history(visit_id),
-        )
-
-    async def aclose(self) -> None:
-        """Stop listening."""
-        await self._reader.aclose()
 
 
 class MemoryReader:
@@ -129,3 +63,38 @@ class FirestoreReader:
         for sdk in (self._listener, self._reader):
             close: Callable[[], None] = sdk.close
             close()
+
+
+class Client:
+    """A client of the local stack."""
+
+    def __init__(self, storage_url: str, reader: MemoryReader | FirestoreReader) -> None:
+        anonymous: Any = AnonymousCredentials
+        sdk = storage.Client(
+            project=PROJECT,
+            credentials=anonymous(),
+            client_options={"api_endpoint": storage_url},
+        )
+        self._bucket = sdk.bucket(BUCKET)
+        self._reader = reader
+
+    async def upload(self, recording: Path, object_name: str) -> None:
+        """Upload the file in chunks, as a phone with a weak connection would."""
+        blob = self._bucket.blob(object_name, chunk_size=CHUNK_BYTES)
+        blob.metadata = {CONSENT_METADATA: "given"}
+        content_type = mimetypes.guess_type(recording.name)[0] or "application/octet-stream"
+        await asyncio.to_thread(
+            blob.upload_from_filename, str(recording), content_type=content_type
+        )
+
+    def watch(self, visit_id: str) -> AsyncIterator[Visit]:
+        """The current visit, and then the visit after every change."""
+        return self._reader.watch(visit_id)
+
+    async def documents(self, visit_id: str) -> VisitDocuments:
+        """All stored documents of the visit."""
+        return await VisitDocuments.read(self._reader.store, visit_id)
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        await self._reader.aclose()

@@ -1,26 +1,20 @@
 """`scripts/demo`: uploads a recording to a new local stack and shows the processed visit."""
 
 import argparse
-import asyncio
-import json
 import os
 import secrets
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
 from infra.local.client import USER_ID
-from infra.local.emulators import EmulatorMissing
 from infra.local.following import Following, Stalled
-from infra.local.launcher import Say, running_stack
-from infra.local.memory_functions import FunctionsFailed
+from infra.local.launcher import Say, exit_code, running_stack
 from infra.local.show import show
 from infra.local.stack import ROOT, Options, can_emulate
 from infra.local.stall import PATIENCE_S, ended_when_blocked
-from infra.local.supervision.processes import ProcessFailed
 from infra.local.visit_documents import VisitDocuments
 from lumimd.domain.audio import recording_of
 from lumimd.domain.visit import Status
@@ -35,14 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not wanted.audio.is_file():
         console.print(f"There is no file {wanted.audio}.", markup=False)
         return 1
-    try:
-        return asyncio.run(_demo(wanted, console))
-    except (EmulatorMissing, ProcessFailed, FunctionsFailed) as error:
-        console.print(str(error), markup=False)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        console.print("Stopped; nothing is left running.")
-        return 130
+    return exit_code(_demo(wanted, console), console, interrupted=130)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -142,15 +129,10 @@ def announce_services(options: Options, say: Say) -> None:
 
 def _print(documents: VisitDocuments, *, as_json: bool) -> None:
     if as_json:
-        json.dump(documents.to_stored(), sys.stdout, default=_plain, ensure_ascii=False, indent=2)
+        sys.stdout.writelines(documents.to_json())
         sys.stdout.write("\n")
     else:
         show(documents, Console(highlight=False))
-
-
-def _plain(value: Any) -> str:
-    assert isinstance(value, datetime)
-    return value.isoformat()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """`scripts/dev`: keeps the stack running and prints a table of its URLs."""
 
 import argparse
-import asyncio
 import os
 import sys
 
@@ -9,11 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.local.demo import announce_services, choose_memory
-from infra.local.emulators import EmulatorMissing
-from infra.local.launcher import Stack, running_stack
-from infra.local.memory_functions import FunctionsFailed
+from infra.local.launcher import Stack, exit_code, running_stack
 from infra.local.stack import BUCKET, ENTRY_POINTS, PROJECT, ROOT, Options
-from infra.local.supervision.processes import ProcessFailed
 from infra.ops.local_stack import Addresses, published
 
 
@@ -26,17 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--store", choices=["auto", "emulator", "memory"], default="auto")
     wanted = parser.parse_args(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        asyncio.run(_serve(wanted, console))
-    except (EmulatorMissing, ProcessFailed, FunctionsFailed) as error:
-        console.print(str(error), markup=False)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        console.print("Stopped; nothing is left running.")
-    return 0
+    return exit_code(_serve(wanted, console), console, interrupted=0)
 
 
-async def _serve(wanted: argparse.Namespace, console: Console) -> None:
+async def _serve(wanted: argparse.Namespace, console: Console) -> int:
     options = Options(
         in_memory=choose_memory(wanted.store, console.print),
         scripted=wanted.scripted,
@@ -50,6 +39,7 @@ async def _serve(wanted: argparse.Namespace, console: Console) -> None:
         console.print(f"Logs: {stack.run_dir.relative_to(ROOT)}/   Stop: Ctrl-C")
         with published(_addresses(stack, options), stack.run_dir):
             await stack.processes.wait()
+    return 0
 
 
 def _addresses(stack: Stack, options: Options) -> Addresses:

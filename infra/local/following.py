@@ -1,11 +1,8 @@
 """Follows a visit on the local stack until it ends or stalls."""
 
-import asyncio
-from collections.abc import Coroutine
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
 import httpx
 from rich.console import Console
@@ -18,8 +15,6 @@ from infra.local.symptoms import symptoms
 from infra.local.visit_documents import VisitDocuments
 from lumimd.domain.plurals import times
 from lumimd.domain.visit import ProcessingStatus, Visit
-
-T = TypeVar("T")
 
 
 class Stalled(Exception):
@@ -47,7 +42,7 @@ class Following:
         Raises:
             ProcessDied: a part of the stack has ended.
         """
-        await self._while_alive(self._stack.client.upload(recording, object_name))
+        await self._stack.while_alive(self._stack.client.upload(recording, object_name))
 
     async def until_ended(self, patience_s: float) -> VisitDocuments:
         """Show the progress of the visit until its end.
@@ -56,28 +51,12 @@ class Following:
             ProcessDied: a part of the stack has ended.
             Stalled: there was no progress for `patience_s`.
         """
-        stalling = asyncio.create_task(until_stalled(self._signs, patience_s))
-        ending = asyncio.create_task(self._while_alive(self._until_ended()))
-        try:
-            await asyncio.wait({ending, stalling}, return_when=asyncio.FIRST_COMPLETED)
-            if not ending.done():
-                stalling.result()
-                raise Stalled(self._visit, patience_s, symptoms(self._stack.run_dir))
-            ending.result()
-        finally:
-            await _cancelled(ending, stalling)
+        await self._stack.while_alive(self._until_ended(), self._stalled(patience_s))
         return await self._stack.client.documents(self._visit_id)
 
-    async def _while_alive(self, work: Coroutine[Any, Any, T]) -> T:
-        working = asyncio.create_task(work)
-        dying = asyncio.create_task(self._stack.processes.wait())
-        try:
-            await asyncio.wait({working, dying}, return_when=asyncio.FIRST_COMPLETED)
-            if dying.done():
-                dying.result()
-            return await working
-        finally:
-            await _cancelled(working, dying)
+    async def _stalled(self, patience_s: float) -> None:
+        await until_stalled(self._signs, patience_s)
+        raise Stalled(self._visit, patience_s, symptoms(self._stack.run_dir))
 
     async def _until_ended(self) -> None:
         columns = (
@@ -108,7 +87,8 @@ class Following:
         return Signs(
             percent=visit.progress_percent,
             recognition=None if self._options.real_speech else await self._recognition(),
-            waits_for_provider=self._is_far_away(visit) and waits_untroubled(visit, _now()),
+            waits_for_provider=self._is_far_away(visit)
+            and waits_untroubled(visit, datetime.now(UTC)),
         )
 
     def _is_far_away(self, visit: Visit) -> bool:
@@ -125,16 +105,6 @@ class Following:
         except httpx.HTTPError:
             return None
         return Recognition(work["jobs"], work["cpuSeconds"])
-
-
-async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _state(visit: Visit | None) -> str:

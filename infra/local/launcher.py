@@ -4,22 +4,25 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import httpx
+from rich.console import Console
 
 from infra.local.bucket_watcher import announce_uploads
 from infra.local.client import Client, FirestoreReader, MemoryReader
-from infra.local.memory_functions import serve_functions
+from infra.local.emulators import EmulatorMissing
+from infra.local.memory_functions import FunctionsFailed, serve_functions
 from infra.local.stack import BUCKET, ROOT, Options, Plan, plan
-from infra.local.supervision.processes import Process, Processes
+from infra.local.supervision.processes import Process, Processes, ProcessFailed
 
 RUNS: Final = ROOT / ".run"
 KEPT_RUNS: Final = 9
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 
@@ -31,6 +34,41 @@ class Stack:
     processes: Processes
     run_dir: Path
     client: Client
+
+    async def while_alive(
+        self, work: Coroutine[Any, Any, T], *watches: Coroutine[Any, Any, None]
+    ) -> T:
+        """The result of `work`; an error of one of the endless `watches` beside it ends it.
+
+        Raises:
+            ProcessDied: a part of the stack has ended.
+        """
+        working = asyncio.create_task(work)
+        beside = [asyncio.create_task(each) for each in (self.processes.wait(), *watches)]
+        try:
+            done, _ = await asyncio.wait({working, *beside}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in done - {working}:
+                ended.result()
+            return await working
+        finally:
+            for task in (working, *beside):
+                task.cancel()
+            await asyncio.gather(working, *beside, return_exceptions=True)
+
+
+def exit_code(command: Coroutine[Any, Any, int], console: Console, *, interrupted: int) -> int:
+    """Run a command that starts a stack: its exit code, or 1 with the reason of a failed start.
+
+    `interrupted` is the exit code after Ctrl-C.
+    """
+    try:
+        return asyncio.run(command)
+    except (EmulatorMissing, ProcessFailed, FunctionsFailed) as error:
+        console.print(str(error), markup=False)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("Stopped; nothing is left running.")
+        return interrupted
 
 
 @asynccontextmanager
@@ -48,7 +86,9 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
         say(f"  {process.name} is up at {process.url}")
 
     async with AsyncExitStack() as closing:
-        closing.enter_context(_environment(planned.function_env))
+        # The SDKs read the emulators' addresses from the environment. This process is a client of
+        # the stack; with the visits in memory it runs the functions too.
+        closing.enter_context(environment(planned.function_env))
         processes = Processes(planned.processes, run_dir=run_dir, on_ready=on_ready)
         if options.in_memory:
             store = await closing.enter_async_context(serve_functions(planned, run_dir))
@@ -74,11 +114,8 @@ def _new_run_dir() -> Path:
 
 
 @contextmanager
-def _environment(added: Mapping[str, str]) -> Iterator[None]:
-    """Within it the environment has `added`: the SDKs read the addresses of the emulators from it.
-
-    This process is a client of the stack; with the visits in memory it runs the functions too.
-    """
+def environment(added: Mapping[str, str]) -> Iterator[None]:
+    """Within it the environment of this process, and of those that it starts, has `added`."""
     before = dict(os.environ)
     os.environ.update(added)
     try:
@@ -95,11 +132,9 @@ async def _create_bucket(planned: Plan) -> None:
 
 @asynccontextmanager
 async def _watched_bucket(planned: Plan, run_dir: Path) -> AsyncIterator[None]:
-    target = planned.function_url("on_audio_finalized")
+    storage, target = planned.url("storage"), planned.function_url("on_audio_finalized")
     with (run_dir / "eventarc.log").open("w", buffering=1) as log:
-        watching = asyncio.create_task(
-            announce_uploads(planned.url("storage"), BUCKET, target, log)
-        )
+        watching = asyncio.create_task(announce_uploads(storage, BUCKET, target, log))
         try:
             yield
         finally:

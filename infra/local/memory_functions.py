@@ -8,7 +8,6 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -32,7 +31,7 @@ from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.domain.document import Document
 from lumimd.runtime import services as runtime_services
 from lumimd.runtime.api import ApiCloudServices
-from lumimd.runtime.settings import read
+from lumimd.runtime.settings import Settings, read
 from lumimd.telemetry import logs
 
 D = TypeVar("D", bound=Document)
@@ -51,7 +50,7 @@ class FunctionsFailed(Exception):
 
 
 class MemoryStoreServices(ApiCloudServices):
-    """The services of the cloud, with all stores in memory."""
+    """The services of the cloud, with all stores in the memory of this process."""
 
     @cached_property
     def store(self) -> MemoryVisitStore:
@@ -151,7 +150,7 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
         try:
             while not server.started and not serving.done():  # noqa: ASYNC110  # it has no event
                 await asyncio.sleep(0.01)
-            yield services.store
+            yield services.visits
         finally:
             server.should_exit = True
             await serving

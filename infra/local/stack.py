@@ -16,10 +16,10 @@
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from infra.local.emulators import (
     EmulatorMissing,
@@ -188,137 +188,120 @@ def _function_url(ports: Mapping[str, int], entry_point: str) -> str:
 
 
 def _firestore(ports: Mapping[str, int], options: Options) -> Process:
-    port = ports["firestore"]
-    return Process(
-        name="firestore",
-        argv=firestore_command(
-            port=port, project=PROJECT, env=options.env, rules=ROOT / "firestore.rules"
-        ),
-        after=(),
-        ready=http_ok(f"http://{LOOPBACK}:{port}/"),
-        url=f"http://{LOOPBACK}:{port}",
-    )
+    port, rules = ports["firestore"], ROOT / "firestore.rules"
+    argv = firestore_command(port=port, project=PROJECT, env=options.env, rules=rules)
+    return _process("firestore", argv, port, health="/")
 
 
 def _pubsub(ports: Mapping[str, int], options: Options) -> Process:
     port = ports["pubsub"]
-    return Process(
-        name="pubsub",
-        argv=pubsub_command(port=port, env=options.env),
-        after=(),
-        ready=port_open(port),
-        url=f"http://{LOOPBACK}:{port}",
-    )
+    return _process("pubsub", pubsub_command(port=port, env=options.env), port)
 
 
 def _storage(ports: Mapping[str, int], options: Options) -> Process:
     port = ports["storage"]
     events = {} if options.in_memory else {"pubsub_project": PROJECT, "pubsub_topic": TOPIC}
-    return Process(
-        name="storage",
-        argv=fake_gcs_command(port=port, env=options.env, **events),
+    return _process(
+        "storage",
+        fake_gcs_command(port=port, env=options.env, **events),
+        port,
         env={} if options.in_memory else {"PUBSUB_EMULATOR_HOST": f"{LOOPBACK}:{ports['pubsub']}"},
         after=() if options.in_memory else ("pubsub",),
-        ready=http_ok(f"http://{LOOPBACK}:{port}/storage/v1/b"),
-        url=f"http://{LOOPBACK}:{port}",
+        health="/storage/v1/b",
     )
 
 
 def _firebase_storage(ports: Mapping[str, int], env: Mapping[str, str]) -> Process:
-    port = ports["firebase_storage"]
-    return Process(
-        name="firebase_storage",
-        argv=_python(
-            "infra.local.firebase_storage",
-            *("--port", port, "--storage", f"http://{LOOPBACK}:{ports['storage']}"),
-            *("--bucket", BUCKET, "--origins", env["WEB_ORIGINS"]),
-        ),
-        cwd=ROOT,
+    return _stand_in(
+        "firebase_storage",
+        ports["firebase_storage"],
+        *("--storage", f"http://{LOOPBACK}:{ports['storage']}"),
+        *("--bucket", BUCKET, "--origins", env["WEB_ORIGINS"]),
         after=("storage",),
-        ready=http_ok(f"http://{LOOPBACK}:{port}/healthz"),
-        url=f"http://{LOOPBACK}:{port}",
+        health="/healthz",
     )
 
 
 def _tasks(ports: Mapping[str, int]) -> Process:
     port = ports["tasks"]
-    return Process(
-        name="tasks",
-        argv=_python("infra.local.cloud_tasks", "--port", port, "--queue", QUEUE),
-        cwd=ROOT,
-        after=(),
-        ready=port_open(port),
-        url=f"grpc://{LOOPBACK}:{port}",
-    )
+    url = f"grpc://{LOOPBACK}:{port}"
+    return _stand_in("tasks", port, "--queue", QUEUE, module="cloud_tasks", url=url)
 
 
 def _speech(ports: Mapping[str, int], options: Options) -> Process:
-    port = ports["speech"]
     scripted = ("--scripted",) if options.scripted else ()
-    return Process(
-        name="speech",
-        argv=_python(
-            "infra.local.speech",
-            *("--port", port, "--webhook-retry-s", options.webhook_retry_s, *scripted),
-        ),
-        cwd=ROOT,
-        after=(),
-        ready=http_ok(f"http://{LOOPBACK}:{port}/_local/health"),
+    return _stand_in(
+        "speech",
+        ports["speech"],
+        *("--webhook-retry-s", options.webhook_retry_s, *scripted),
+        health="/_local/health",
         ready_timeout_s=180,  # the first start assembles the weights
-        url=f"http://{LOOPBACK}:{port}",
     )
 
 
 def _function(entry_point: str, ports: Mapping[str, int], env: Mapping[str, str]) -> Process:
     port = ports[entry_point]
-    framework = str(Path(sys.executable).with_name("functions-framework"))
-    source = ("--source", str(ROOT / "functions" / "main.py"))
-    return Process(
-        name=entry_point,
-        argv=(framework, "--target", entry_point, *source, "--host", LOOPBACK, "--port", str(port)),
+    framework = Path(sys.executable).with_name("functions-framework")
+    source = ROOT / "functions" / "main.py"
+    return _process(
+        entry_point,
+        (
+            framework,
+            "--target",
+            entry_point,
+            "--source",
+            source,
+            "--host",
+            LOOPBACK,
+            "--port",
+            port,
+        ),
+        port,
         env=env,
         cwd=ROOT,
         after=("firestore", "tasks"),
-        ready=port_open(port),
         url=_function_url(ports, entry_point),
         grace_s=10,  # as Cloud Run
     )
 
 
 def _eventarc(ports: Mapping[str, int]) -> Process:
-    port = ports["eventarc"]
-    return Process(
-        name="eventarc",
-        argv=_python(
-            "infra.local.eventarc",
-            *("--port", port, "--pubsub", f"{LOOPBACK}:{ports['pubsub']}"),
-            *("--project", PROJECT, "--topic", TOPIC),
-            *("--target", _function_url(ports, "on_audio_finalized")),
-        ),
-        cwd=ROOT,
+    return _stand_in(
+        "eventarc",
+        ports["eventarc"],
+        *("--pubsub", f"{LOOPBACK}:{ports['pubsub']}", "--project", PROJECT, "--topic", TOPIC),
+        *("--target", _function_url(ports, "on_audio_finalized")),
         after=("pubsub", "on_audio_finalized"),
-        ready=http_ok(f"http://{LOOPBACK}:{port}/healthz"),
-        url=f"http://{LOOPBACK}:{port}",
+        health="/healthz",
     )
 
 
 def _scheduler(ports: Mapping[str, int], options: Options) -> Process:
     port = ports["scheduler"]
-    waking = f"wake-due-visits={_function_url(ports, 'wake_due_visits')}"
-    retention = f"enforce-retention={_function_url(ports, 'enforce_retention')}"
-    return Process(
-        name="scheduler",
-        argv=_python(
-            "infra.local.scheduler",
-            *("--port", port, "--every", options.poll_every_s, "--job", waking),
-            *("--hourly-job", retention),
-        ),
-        cwd=ROOT,
+    return _stand_in(
+        "scheduler",
+        port,
+        *("--every", options.poll_every_s),
+        *("--job", f"wake-due-visits={_function_url(ports, 'wake_due_visits')}"),
+        *("--hourly-job", f"enforce-retention={_function_url(ports, 'enforce_retention')}"),
         after=() if options.in_memory else ("wake_due_visits",),
-        ready=port_open(port),
         url=f"grpc://{LOOPBACK}:{port}",
     )
 
 
-def _python(module: str, *arguments: object) -> tuple[str, ...]:
-    return (sys.executable, "-m", module, *map(str, arguments))
+def _stand_in(
+    name: str, port: int, *arguments: object, module: str | None = None, **more: Any
+) -> Process:
+    """A server of this package, by default that of the module with its name."""
+    command = (sys.executable, "-m", f"infra.local.{module or name}", "--port", port)
+    return _process(name, (*command, *arguments), port, cwd=ROOT, **more)
+
+
+def _process(
+    name: str, argv: Iterable[object], port: int, *, health: str | None = None, **more: Any
+) -> Process:
+    """A process that is ready when it answers at the path `health`, or else listens on `port`."""
+    url = f"http://{LOOPBACK}:{port}"
+    ready = port_open(port) if health is None else http_ok(url + health)
+    fields = {"after": (), "url": url} | more
+    return Process(name=name, argv=tuple(map(str, argv)), ready=ready, **fields)

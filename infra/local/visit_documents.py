@@ -1,10 +1,14 @@
 """The documents of a visit as clients read them; `scripts/demo` and `summarize` print them."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Self
 
 from lumimd.domain.transcript import Utterance
 from lumimd.domain.visit import Action, HistoryEntry, Visit
+from lumimd.ports.visit_store import VisitStore
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,18 @@ class VisitDocuments:
     actions: tuple[Action, ...]
     history: tuple[HistoryEntry, ...]
 
+    @classmethod
+    async def read(cls, store: VisitStore, visit_id: str) -> Self:
+        """The stored documents of a visit that exists."""
+        stored = await store.get(visit_id)
+        assert stored is not None
+        return cls(
+            stored.visit,
+            await store.transcript(visit_id),
+            await store.actions(visit_id),
+            await store.history(visit_id),
+        )
+
     def to_stored(self) -> dict[str, Any]:
         """The documents as clients see them, in camelCase."""
         return {
@@ -24,3 +40,13 @@ class VisitDocuments:
             "actions": [each.to_stored() for each in self.actions],
             "history": [each.to_stored() for each in self.history],
         }
+
+    def to_json(self, indent: int | None = 2) -> Iterator[str]:
+        """The documents as JSON in pieces; times in ISO 8601."""
+        encoder = json.JSONEncoder(default=_plain, ensure_ascii=False, indent=indent)
+        return encoder.iterencode(self.to_stored())
+
+
+def _plain(value: Any) -> str:
+    assert isinstance(value, datetime)
+    return value.isoformat()

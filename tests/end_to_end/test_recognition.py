@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,10 @@ async def stack() -> AsyncIterator[Stack]:
 async def completed(stack: Stack, recording: Path) -> VisitDocuments:
     visit_id = f"v-{recording.suffix[1:]}-{recording.stat().st_size}"
     await stack.client.upload(recording, f"visits/{USER_ID}/{visit_id}/{recording.name}")
-    await stack.client.until_ended(visit_id)
+    async with aclosing(stack.client.watch(visit_id)) as updates:
+        async for visit in updates:
+            if visit.processing_status.is_terminal:
+                break
     return await stack.client.documents(visit_id)
 
 

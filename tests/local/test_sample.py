@@ -79,7 +79,7 @@ class TestEngine:
     async def test_the_whole_server_completes_a_job(self, engine):
         from infra.local.speech.engine import EngineRecognizer
         from infra.local.speech.server import Options, create_app
-        from infra.local.speech.testing import serving
+        from tests.support.speech_server import serving
 
         app = create_app(
             Options(concurrency=1, scripted=False),

@@ -5,8 +5,7 @@ import pytest
 
 from infra.local.speech.mel import mel_spectrogram
 from infra.local.speech.recognition import Word
-from infra.local.speech.speakers import label, louder, split, units
-from infra.local.speech.turns import utterances
+from infra.local.speech.speakers import label, louder, split, units, utterances
 from infra.local.speech.voices import unit
 
 

@@ -17,7 +17,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from infra.local.speech.scripts import Script
-from infra.local.speech.testing import RunningServer, scripted_server
+from tests.support.speech_server import RunningServer, scripted_server
 
 CHECKOUT = Path(__file__).parents[2]
 REFERENCE = Path(os.environ.get("LUMIMD_REFERENCE_DIR") or CHECKOUT.parent / "shared" / "reference")

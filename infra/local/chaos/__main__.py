@@ -1,7 +1,6 @@
 """`scripts/chaos`: uploads visits to the local stack while it kills processes with SIGKILL."""
 
 import argparse
-import asyncio
 import json
 import secrets
 import sys
@@ -14,9 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from infra.local.chaos.report import show, show_broken, to_json
 from infra.local.chaos.run import Outcome, Score, Settings, run
-from infra.local.emulators import EmulatorMissing
+from infra.local.launcher import exit_code
 from infra.local.stack import ROOT
-from infra.local.supervision.processes import ProcessFailed
 
 LINE_EVERY: Final = 15
 """Scores between two printed lines where no bar can be drawn; a score comes about every second."""
@@ -28,16 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = Settings(visits=wanted.visits, seed=wanted.seed, kills=wanted.kills)
     console.print(f"Seed {settings.seed}. Starting the stack:")
-    try:
-        with _progress(console) as watch:
-            outcome = asyncio.run(run(settings, watch, console.print))
-    except (EmulatorMissing, ProcessFailed) as error:
-        console.print(str(error), markup=False)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        console.print("Stopped; nothing is left running.")
-        return 130
-    return _report(outcome, console, as_json=wanted.json)
+    return exit_code(_chaos(settings, console, wanted.json), console, interrupted=130)
+
+
+async def _chaos(settings: Settings, console: Console, as_json: bool) -> int:
+    with _progress(console) as watch:
+        outcome = await run(settings, watch, console.print)
+    return _report(outcome, console, as_json=as_json)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,15 +7,15 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import httpx
 
@@ -23,17 +23,18 @@ from infra.local.chaos.evidence import Evidence, EvidenceReader
 from infra.local.chaos.killer import PAUSE_S, Killer
 from infra.local.chaos.recordings import Recording, recordings, silence
 from infra.local.chaos.verdict import Verdict, judge
-from infra.local.launcher import RUNS, Stack, running_stack
+from infra.local.launcher import RUNS, Say, Stack, environment, running_stack
 from infra.local.stack import Options
-
-T = TypeVar("T")
-Say = Callable[[str], None]
 
 UPLOADS_AT_ONCE: Final = 8
 FASTEST_UPLOADS_S: Final = 0.25
 """The shortest time between two uploads; at a faster pace uploads take both cores from the work."""
 
 LOOK_EVERY_S: Final = 1.0
+
+QUICK_STARTS: Final = {"PYTHONPYCACHEPREFIX": str(RUNS / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+"""The processes keep their bytecode, also against the settings of the environment. A victim that
+compiles all its packages at each start is down longer than it is up."""
 
 
 @dataclass(frozen=True)
@@ -86,18 +87,22 @@ async def run(settings: Settings, watch: Callable[[Score], None], say: Say) -> O
         EmulatorMissing: the stack cannot run here.
         ProcessFailed: a part did not start, or ended without having been killed.
     """
+    with environment(QUICK_STARTS):
+        return await _run(settings, watch, say)
+
+
+async def _run(settings: Settings, watch: Callable[[Score], None], say: Say) -> Outcome:
     began = monotonic()
     rng = Random(settings.seed)
     planned = recordings(settings.visits, rng)
     score = Score(settings.visits)
-    async with _quick_starts(), running_stack(_options(settings), _once(say)) as stack:
+    async with running_stack(_options(settings), _once(say)) as stack:
         killer = Killer(stack.processes, Random(rng.random()), stack.run_dir)
         score.kills = killer.kills
         async with httpx.AsyncClient(base_url=stack.plan.url("speech"), timeout=30) as speech:
             with closing(EvidenceReader(speech)) as reader:
-                recovering_since = await _unless(
+                recovering_since = await stack.while_alive(
                     _kill_and_recover(stack, speech, settings, planned, killer, score),
-                    stack.processes.wait(),
                     _look(reader, score, watch),
                 )
                 recovery_s = monotonic() - recovering_since
@@ -121,25 +126,6 @@ def _options(settings: Settings) -> Options:
     # Without the key of the environment: a chaos run must cost nothing.
     env = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
     return Options(scripted=True, webhook_retry_s=settings.webhook_retry_s, env=env)
-
-
-@asynccontextmanager
-async def _quick_starts() -> AsyncIterator[None]:
-    """Within it the processes keep their bytecode, also against the settings of the environment.
-
-    A victim that compiles all its packages at each start is down longer than it is up.
-    """
-    kept = {"PYTHONPYCACHEPREFIX": str(RUNS / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
-    before = {name: os.environ.get(name) for name in kept}
-    os.environ.update(kept)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
 
 
 def _once(say: Say) -> Say:
@@ -215,18 +201,3 @@ async def _look(reader: EvidenceReader, score: Score, watch: Callable[[Score], N
             score.all_ended.set()
         watch(score)
         await asyncio.sleep(LOOK_EVERY_S)
-
-
-async def _unless(work: Coroutine[Any, Any, T], *endless: Coroutine[Any, Any, None]) -> T:
-    """The result of `work`; the `endless` run beside it, and an error in one of them ends all."""
-    working = asyncio.create_task(work)
-    beside = [asyncio.create_task(each) for each in endless]
-    try:
-        done, _ = await asyncio.wait({working, *beside}, return_when=asyncio.FIRST_COMPLETED)
-        for ended in done - {working}:
-            ended.result()
-        return await working
-    finally:
-        for task in (working, *beside):
-            task.cancel()
-        await asyncio.gather(working, *beside, return_exceptions=True)

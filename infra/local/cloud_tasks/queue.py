@@ -20,7 +20,7 @@ from google.rpc import status_pb2
 
 from infra.local.cloud_tasks.rate import TokenBucket
 from infra.local.google_api.http_target import Answer
-from infra.local.google_api.retry import exhausted, task_backoff
+from infra.local.google_api.retry import backoff, exhausted
 
 # The service documents "about an hour or more", up to 24 h: the shortest guaranteed time.
 TOMBSTONE = timedelta(hours=1)
@@ -41,10 +41,9 @@ class _Record:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One dispatch of a task; `task` is its state at `dispatched_at`."""
+    """One dispatch of a task; `task` is its state at that time."""
 
     task: tasks_v2.Task
-    dispatched_at: datetime
     retry_count: int
     execution_count: int
     previous_response: int | None
@@ -157,7 +156,13 @@ class Queue:
         if exhausted(retry, task.dispatch_count, task.first_attempt.dispatch_time, now):
             self._forget(task.name, now)
             return "given up"
-        self._put(record, now + task_backoff(retry, task.dispatch_count))
+        wait = backoff(
+            task.dispatch_count,
+            min_backoff=retry.min_backoff,
+            max_backoff=retry.max_backoff,
+            max_doublings=retry.max_doublings,
+        )
+        self._put(record, now + wait)
         return "retry"
 
     def _may_dispatch(self) -> bool:
@@ -188,7 +193,6 @@ class Queue:
         task.last_attempt = tasks_v2.Attempt(schedule_time=task.schedule_time, dispatch_time=now)
         return Attempt(
             task=tasks_v2.Task(task),
-            dispatched_at=now,
             retry_count=task.dispatch_count - 1,
             execution_count=record.execution_count,
             previous_response=record.previous_response,

@@ -24,8 +24,7 @@ from google.cloud import tasks_v2
 from infra.local.cloud_tasks.queue import Attempt, Queue
 from infra.local.cloud_tasks.service import SERVICE, CloudTasks
 from infra.local.cloud_tasks.validation import checked_queue
-from infra.local.google_api import grpc_server
-from infra.local.google_api.http_target import http_client, send, target_headers
+from infra.local.google_api import grpc_server, http_target
 from infra.local.google_api.pump import Clock, Pump, utc_now
 
 log = logging.getLogger("infra.local.cloud_tasks")
@@ -37,18 +36,18 @@ async def serving(
 ) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
     """Serve Cloud Tasks with these queues; yields the port and the dispatching asyncio task."""
     models = {queue.name: Queue(checked_queue(queue), clock()) for queue in queues}
-    async with http_client() as client:
+    async with http_target.http_client() as client:
 
         async def deliver(queue: Queue, attempt: Attempt) -> None:
             request = build_request(client, attempt, clock())
             deadline_s = attempt.task.dispatch_deadline.total_seconds()
-            answer = await send(client, request, deadline_s)
+            answer = await http_target.send(client, request, deadline_s)
             outcome = queue.finish(attempt, answer, clock())
             task_id, number = attempt.task.name.rpartition("/")[2], attempt.retry_count + 1
             log.info("task %s attempt %d: %s, %s", task_id, number, answer, outcome)
 
         pump = Pump(models, deliver, clock)
-        handler = grpc_server.service_handler(SERVICE, CloudTasks(models, pump, clock).rpcs())
+        handler = grpc_server.service_handler(CloudTasks(models, pump, clock), SERVICE)
         async with grpc_server.serving(handler, port, pump.run()) as running:
             yield running
 
@@ -67,15 +66,10 @@ def build_request(client: httpx.AsyncClient, attempt: Attempt, now: datetime) ->
     }
     if attempt.previous_response is not None:
         service_headers["X-CloudTasks-TaskPreviousResponse"] = str(attempt.previous_response)
-    return client.build_request(
-        target.http_method.name if target.http_method else "POST",
-        target.url,
-        headers=target_headers(target, target.url, service_headers, now),
-        content=target.body,
-    )
+    return http_target.build_request(client, target, target.url, service_headers, now)
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+async def main() -> None:
     parser = argparse.ArgumentParser(description="Cloud Tasks on this machine")
     parser.add_argument("--port", type=int, default=8123)
     parser.add_argument(
@@ -85,37 +79,17 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="full name of a queue to create at start; may be given several times",
     )
-    parser.add_argument("--max-attempts", type=int, default=100, help="-1: unlimited")
-    parser.add_argument("--min-backoff", type=float, default=1.0, metavar="SECONDS")
-    parser.add_argument("--max-backoff", type=float, default=60.0, metavar="SECONDS")
-    parser.add_argument("--max-doublings", type=int, default=16)
-    parser.add_argument("--max-dispatches-per-second", type=float, default=500.0)
-    parser.add_argument("--max-concurrent-dispatches", type=int, default=1000)
-    return parser.parse_args(arguments)
+    options = parser.parse_args()
+    queues = [declared_queue(name) for name in options.queue]
+    server = serving(options.port, queues)
+    await grpc_server.serve_until_stopped(server, log, f"{len(queues)} queues")
 
 
-def declared_queues(options: argparse.Namespace) -> list[tasks_v2.Queue]:
-    """The queues to create at start, all with the settings of the command line."""
-    return [
-        tasks_v2.Queue(
-            name=name,
-            retry_config=tasks_v2.RetryConfig(
-                max_attempts=options.max_attempts,
-                min_backoff=timedelta(seconds=options.min_backoff),
-                max_backoff=timedelta(seconds=options.max_backoff),
-                max_doublings=options.max_doublings,
-            ),
-            rate_limits=tasks_v2.RateLimits(
-                max_dispatches_per_second=options.max_dispatches_per_second,
-                max_concurrent_dispatches=options.max_concurrent_dispatches,
-            ),
-        )
-        for name in options.queue
-    ]
-
-
-async def main() -> None:
-    options = parse_arguments()
-    async with serving(options.port, declared_queues(options)) as (port, dispatching):
-        log.info("listening on 127.0.0.1:%d, %d queues", port, len(options.queue))
-        await grpc_server.until_stopped(dispatching)
+def declared_queue(name: str) -> tasks_v2.Queue:
+    """A queue of the command line, with a back-off for a developer who waits."""
+    return tasks_v2.Queue(
+        name=name,
+        retry_config=tasks_v2.RetryConfig(
+            min_backoff=timedelta(seconds=1), max_backoff=timedelta(seconds=60)
+        ),
+    )

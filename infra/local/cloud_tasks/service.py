@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from google.api_core import exceptions
 from google.cloud import tasks_v2
-from google.protobuf import empty_pb2, field_mask_pb2
+from google.protobuf import empty_pb2
 
 from infra.local.cloud_tasks.queue import Attempt, Queue
 from infra.local.cloud_tasks.validation import checked_queue, checked_task
-from infra.local.google_api.grpc_server import Rpc, page
+from infra.local.google_api import grpc_server
+from infra.local.google_api.grpc_server import page
 from infra.local.google_api.pump import Clock, Pump
 
 SERVICE = "google.cloud.tasks.v2.CloudTasks"
@@ -20,7 +21,7 @@ log = logging.getLogger("infra.local.cloud_tasks")
 
 
 class CloudTasks:
-    """The queues and their RPCs; each RPC is a method named like the SDK's.
+    """The queues; each public method is an RPC (see `grpc_server.service_handler`).
 
     The name of a deleted queue may be used again at once, since a local stack may be restarted at
     any time. The service reserves the name for up to three days.
@@ -37,24 +38,6 @@ class CloudTasks:
         self._pump = pump
         self._clock = clock
         self._new_id = new_id
-
-    def rpcs(self) -> dict[str, Rpc]:
-        t = tasks_v2
-        return {
-            "CreateQueue": Rpc(self.create_queue, t.CreateQueueRequest, t.Queue),
-            "GetQueue": Rpc(self.get_queue, t.GetQueueRequest, t.Queue),
-            "ListQueues": Rpc(self.list_queues, t.ListQueuesRequest, t.ListQueuesResponse),
-            "UpdateQueue": Rpc(self.update_queue, t.UpdateQueueRequest, t.Queue),
-            "DeleteQueue": Rpc(self.delete_queue, t.DeleteQueueRequest, empty_pb2.Empty),
-            "PurgeQueue": Rpc(self.purge_queue, t.PurgeQueueRequest, t.Queue),
-            "PauseQueue": Rpc(self.pause_queue, t.PauseQueueRequest, t.Queue),
-            "ResumeQueue": Rpc(self.resume_queue, t.ResumeQueueRequest, t.Queue),
-            "CreateTask": Rpc(self.create_task, t.CreateTaskRequest, t.Task),
-            "GetTask": Rpc(self.get_task, t.GetTaskRequest, t.Task),
-            "ListTasks": Rpc(self.list_tasks, t.ListTasksRequest, t.ListTasksResponse),
-            "DeleteTask": Rpc(self.delete_task, t.DeleteTaskRequest, empty_pb2.Empty),
-            "RunTask": Rpc(self.run_task, t.RunTaskRequest, t.Task),
-        }
 
     async def create_queue(self, request: tasks_v2.CreateQueueRequest) -> tasks_v2.Queue:
         queue = checked_queue(request.queue)
@@ -82,13 +65,9 @@ class CloudTasks:
         if name not in self._queues:
             return self._add(checked_queue(request.queue))
         queue = self._queues[name]
-        merged = tasks_v2.Queue(queue.message if request.update_mask.paths else request.queue)
-        mask: field_mask_pb2.FieldMask = request.update_mask
-        target = tasks_v2.Queue.pb(merged)
-        if not mask.IsValidForDescriptor(target.DESCRIPTOR):
-            raise exceptions.InvalidArgument("update_mask names a field that a queue does not have")
-        mask.MergeMessage(tasks_v2.Queue.pb(request.queue), target, replace_message_field=True)
-        merged = checked_queue(merged)
+        merged = checked_queue(
+            grpc_server.merged(queue.message, request.queue, request.update_mask)
+        )
         # Output only: the values of the request are ignored.
         merged.name, merged.state = name, queue.message.state
         merged.purge_time = queue.message.purge_time

@@ -32,36 +32,29 @@ PUSH_PATH = "/push"
 log = logging.getLogger("infra.local.eventarc")
 
 
-class Forwarder:
-    """Forwards each finalize event to `target`, a URL."""
-
-    def __init__(self, target: str, client: httpx.AsyncClient) -> None:
-        self._target = target
-        self._client = client
-
-    async def push(self, request: Request) -> Response:
-        try:
-            event = finalized_event(await request.body())
-        except MalformedPush as error:
-            log.warning("malformed push: %s", error)
-            return Response(status_code=400)
-        if event is None:
-            return Response(status_code=204)
-        try:
-            answer = await self._client.post(
-                self._target, content=event.body, headers=event.headers
-            )
-        except httpx.RequestError as error:
-            log.warning("event %s: %s, will be delivered again", event.id, type(error).__name__)
-            return Response(status_code=503)
-        except asyncio.CancelledError:
-            # The server is stopping; Pub/Sub keeps events without an acknowledgement.
-            return Response(status_code=503)
-        if not answer.is_success:
-            log.warning("event %s: %d, will be delivered again", event.id, answer.status_code)
-            return Response(status_code=502)
-        log.info("event %s: %d", event.id, answer.status_code)
+async def forwarded(request: Request) -> Response:
+    """Forward a finalize event to the function, and answer Pub/Sub as the function did."""
+    try:
+        event = finalized_event(await request.body())
+    except MalformedPush as error:
+        log.warning("malformed push: %s", error)
+        return Response(status_code=400)
+    if event is None:
         return Response(status_code=204)
+    client, target = request.app.state.client, request.app.state.target
+    try:
+        answer = await client.post(target, content=event.body, headers=event.headers)
+    except httpx.RequestError as error:
+        log.warning("event %s: %s, will be delivered again", event.id, type(error).__name__)
+        return Response(status_code=503)
+    except asyncio.CancelledError:
+        # The server is stopping; Pub/Sub keeps events without an acknowledgement.
+        return Response(status_code=503)
+    if not answer.is_success:
+        log.warning("event %s: %d, will be delivered again", event.id, answer.status_code)
+        return Response(status_code=502)
+    log.info("event %s: %d", event.id, answer.status_code)
+    return Response(status_code=204)
 
 
 async def healthz(_: Request) -> Response:
@@ -80,9 +73,10 @@ def create_app(
             await subscribe(pubsub, project, topic, push_endpoint)
             yield
 
-    push = Forwarder(target, client).push
-    routes = [Route("/healthz", healthz), Route(PUSH_PATH, push, methods=["POST"])]
-    return Starlette(routes=routes, lifespan=lifespan)
+    routes = [Route("/healthz", healthz), Route(PUSH_PATH, forwarded, methods=["POST"])]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.client, app.state.target = client, target
+    return app
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -2,16 +2,12 @@
 
 from typing import Any, BinaryIO
 
-from google.api_core.exceptions import NotFound, PreconditionFailed
+from google.api_core.exceptions import NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[attr-defined]  # it ships no types
 
 from infra.local.firebase_storage.access import Upload
 from infra.local.stack import PROJECT
-
-
-class Taken(Exception):
-    """The object exists already."""
 
 
 class Bucket:
@@ -29,20 +25,17 @@ class Bucket:
         """Store the object; returns its metadata.
 
         Raises:
-            Taken: the object exists already.
+            PreconditionFailed: the object exists already.
         """
         blob = self._bucket.blob(upload.path)
         blob.metadata = custom or None
-        try:
-            blob.upload_from_file(
-                content,
-                rewind=True,
-                size=upload.size,
-                content_type=upload.content_type,
-                if_generation_match=0,
-            )
-        except PreconditionFailed as error:
-            raise Taken from error
+        blob.upload_from_file(
+            content,
+            rewind=True,
+            size=upload.size,
+            content_type=upload.content_type,
+            if_generation_match=0,
+        )
         return _metadata(blob)
 
     def metadata(self, path: str) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import jwt
+from google.api_core.exceptions import PreconditionFailed
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -23,9 +24,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from infra.local.firebase_storage.access import Upload, caller, may_create, may_read
-from infra.local.firebase_storage.bucket import Bucket, Taken
+from infra.local.firebase_storage.bucket import Bucket
 from infra.local.firebase_storage.multipart import Malformed, metadata_and_content
-from infra.local.firebase_storage.sessions import Session, Sessions, WrongOffset
+from infra.local.firebase_storage.sessions import Session, Sessions
 
 OBJECTS: Final = "/v0/b/{bucket}/o"
 _EXPOSED: Final = [
@@ -103,7 +104,7 @@ class FirebaseStorage:
 
     async def write(self, request: Request) -> Response:
         """A new object, or a step of a resumable upload."""
-        self._caller(request)
+        user_id = self._caller(request)
         session_id = request.query_params.get("upload_id")
         if session_id is not None:
             session = self._sessions.get(session_id)
@@ -111,13 +112,12 @@ class FirebaseStorage:
                 raise HTTPException(404, "There is no such upload.")
             return await self._step(request, session)
         if request.headers.get("x-goog-upload-protocol") == "multipart":
-            return await self._whole(request)
+            return await self._whole(request, user_id)
         if request.headers.get("x-goog-upload-command") == "start":
-            return await self._start(request)
+            return await self._start(request, user_id)
         raise HTTPException(400, "Neither multipart nor resumable.")
 
-    async def _whole(self, request: Request) -> Response:
-        user_id = self._caller(request)
+    async def _whole(self, request: Request, user_id: str | None) -> Response:
         try:
             metadata, content = metadata_and_content(
                 request.headers.get("content-type", ""), await request.body()
@@ -129,8 +129,7 @@ class FirebaseStorage:
             await self._create(user_id, upload, io.BytesIO(content), _custom(metadata))
         )
 
-    async def _start(self, request: Request) -> Response:
-        user_id = self._caller(request)
+    async def _start(self, request: Request, user_id: str | None) -> Response:
         try:
             metadata = json.loads(await request.body() or b"{}")
             size = int(request.headers.get("x-goog-upload-header-content-length", "0"))
@@ -159,7 +158,7 @@ class FirebaseStorage:
                 await session.append(offset, request.stream())
             except ClientDisconnect:
                 return Response(status_code=400)  # the client does not receive it
-            except (ValueError, WrongOffset) as error:
+            except ValueError as error:
                 raise HTTPException(400, f"{session.received} bytes are here.") from error
         if session.final is None and "finalize" in commands:
             await self._finalize(session)
@@ -184,7 +183,7 @@ class FirebaseStorage:
             raise Denied
         try:
             return await asyncio.to_thread(self._bucket.create, upload, content, custom)
-        except Taken as error:
+        except PreconditionFailed as error:
             raise Denied from error
 
     def _caller(self, request: Request) -> str | None:

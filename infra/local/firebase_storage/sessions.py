@@ -9,10 +9,6 @@ from typing import Any
 from infra.local.firebase_storage.access import Upload
 
 
-class WrongOffset(Exception):
-    """The piece does not begin at the end of the last one."""
-
-
 @dataclass
 class Session:
     """One upload. `final` is the object's metadata once it is stored."""
@@ -29,10 +25,10 @@ class Session:
         """Keep the received bytes, also of a broken connection: the client asks for their number.
 
         Raises:
-            WrongOffset: bytes before the piece are missing, or the piece has arrived already.
+            ValueError: bytes before the piece are missing, or the piece has arrived already.
         """
         if offset != self.received:
-            raise WrongOffset
+            raise ValueError("the piece does not begin at the end of the last one")
         with self.file.open("ab") as file:
             async for piece in pieces:
                 file.write(piece)

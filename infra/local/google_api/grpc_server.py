@@ -1,38 +1,47 @@
 """Serve a Google API of proto-plus messages over grpc.aio: shared by Cloud Tasks and Scheduler."""
 
 import asyncio
+import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, get_type_hints
 
 import grpc
 import proto
 from google.api_core import exceptions
+from google.protobuf import field_mask_pb2
 
 # The time that running requests get when the server stops.
 STOP_GRACE_S = 0.2
 
 
-@dataclass(frozen=True)
-class Rpc:
-    """A unary RPC: its coroutine and the message types of its request and response.
+def service_handler(service: object, name: str) -> grpc.GenericRpcHandler:
+    """A handler for the service of this full name; other RPCs answer UNIMPLEMENTED.
 
-    The coroutine takes the request only. It reports an error as a GoogleAPICallError, which the SDK
-    then raises in the caller.
+    The RPCs are the public methods of `service`, named like the SDK's: `create_task` is CreateTask.
+    Each is a coroutine that takes the request only; its annotations name both message types. It
+    reports an error as a GoogleAPICallError, which the SDK then raises in the caller.
     """
-
-    handle: Callable[[Any], Awaitable[Any]]
-    request: type[Any]
-    response: type[Any]
-
-
-def service_handler(service: str, rpcs: Mapping[str, Rpc]) -> grpc.GenericRpcHandler:
-    """A handler for the service of this full name; other RPCs answer UNIMPLEMENTED."""
+    rpcs = {rpc: getattr(service, rpc) for rpc in vars(type(service)) if not rpc.startswith("_")}
     return grpc.method_handlers_generic_handler(
-        service, {name: _method_handler(rpc) for name, rpc in rpcs.items()}
+        name,
+        {rpc.title().replace("_", ""): _method_handler(handle) for rpc, handle in rpcs.items()},
     )
+
+
+def merged(current: Any, request: Any, mask: field_mask_pb2.FieldMask) -> Any:
+    """A copy of the proto-plus message with the fields of the mask from `request`, or all of them.
+
+    Raises InvalidArgument for a mask with an unknown field.
+    """
+    result = type(current)(current if mask.paths else request)
+    target = type(current).pb(result)
+    if not mask.IsValidForDescriptor(target.DESCRIPTOR):
+        kind = type(current).__name__.lower()
+        raise exceptions.InvalidArgument(f"update_mask names a field that a {kind} does not have")
+    mask.MergeMessage(type(current).pb(request), target, replace_message_field=True)
+    return result
 
 
 def page(
@@ -71,32 +80,44 @@ async def serving(
         await server.stop(STOP_GRACE_S)
 
 
-async def until_stopped(background: asyncio.Task[None]) -> None:
-    """Wait for SIGTERM or SIGINT; if `background` ends first, raises its error."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopped, background}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if background.done():
-        await background
+async def serve_until_stopped(
+    server: AbstractAsyncContextManager[tuple[int, asyncio.Task[None]]],
+    log: logging.Logger,
+    contents: str,
+) -> None:
+    """Run `server` until SIGTERM or SIGINT; if its task ends first, raises the task's error."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("infra.local").setLevel(logging.INFO)
+    async with server as (port, background):
+        log.info("listening on 127.0.0.1:%d, %s", port, contents)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopped, background}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if background.done():
+            await background
 
 
 # Quoted types: grpc's classes are generic only in its stubs.
-def _method_handler(rpc: Rpc) -> "grpc.RpcMethodHandler[Any, Any]":
+def _method_handler(
+    handle: Callable[[Any], Awaitable[Any]],
+) -> "grpc.RpcMethodHandler[Any, Any]":
     async def call(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
         try:
-            return await rpc.handle(request)
+            return await handle(request)
         except exceptions.GoogleAPICallError as error:
             await context.abort(error.grpc_status_code or grpc.StatusCode.UNKNOWN, error.message)
 
-    is_proto_plus = issubclass(rpc.response, proto.Message)
+    types = get_type_hints(handle)
+    request_type, response_type = types["request"], types["return"]
+    is_proto_plus = issubclass(response_type, proto.Message)
     return grpc.unary_unary_rpc_method_handler(
         call,
-        request_deserializer=rpc.request.deserialize,
+        request_deserializer=request_type.deserialize,
         response_serializer=(
-            rpc.response.serialize if is_proto_plus else rpc.response.SerializeToString
+            response_type.serialize if is_proto_plus else response_type.SerializeToString
         ),
     )

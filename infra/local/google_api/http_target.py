@@ -61,12 +61,16 @@ def http_client(timeout_s: float | None = None) -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=timeout_s, limits=limits, trust_env=False)
 
 
-def target_headers(
-    target: Any, url: str, service_headers: Mapping[str, str], now: datetime
-) -> dict[str, str]:
-    """The headers for a proto `target` (a task's HttpRequest, a job's HttpTarget) at `url`.
+def build_request(
+    client: httpx.AsyncClient,
+    target: Any,
+    url: str,
+    service_headers: Mapping[str, str],
+    now: datetime,
+) -> httpx.Request:
+    """The request for a proto `target` (a task's HttpRequest, a job's HttpTarget) at `url`.
 
-    With an oidc_token they contain a token; its audience is the URL unless `target` names another.
+    With an oidc_token it has a token; its audience is the URL unless `target` names another.
     """
     headers = {
         name: value
@@ -78,7 +82,12 @@ def target_headers(
         token = local_id_token(oidc.service_account_email, oidc.audience or url, now)
         headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
         headers["Authorization"] = f"Bearer {token}"
-    return headers | dict(service_headers)
+    return client.build_request(
+        target.http_method.name if target.http_method else "POST",
+        url,
+        headers=headers | dict(service_headers),
+        content=target.body,
+    )
 
 
 async def send(client: httpx.AsyncClient, request: httpx.Request, deadline_s: float) -> Answer:

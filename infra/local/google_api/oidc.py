@@ -4,16 +4,14 @@ Google signs such tokens with RS256. The local token has the right claims and th
 its HS256 key is public, so it proves nothing.
 """
 
-import base64
 import hashlib
-import hmac
-import json
-from collections.abc import Mapping
 from datetime import datetime
+
+import jwt
 
 ISSUER = "https://accounts.google.com"
 # Public on purpose: code that accepts this key must run only in the local stack.
-LOCAL_KEY = b"lumimd-local-stack-not-a-secret"
+LOCAL_KEY = "lumimd-local-stack-this-is-no-secret"
 LIFETIME_S = 3600
 
 
@@ -31,15 +29,4 @@ def local_id_token(email: str, audience: str, now: datetime) -> str:
         "iat": issued_at,
         "exp": issued_at + LIFETIME_S,
     }
-    header = {"alg": "HS256", "typ": "JWT", "kid": "local"}
-    signed = f"{_segment(header)}.{_segment(claims)}"
-    signature = hmac.digest(LOCAL_KEY, signed.encode(), "sha256")
-    return f"{signed}.{_base64url(signature)}"
-
-
-def _segment(content: Mapping[str, object]) -> str:
-    return _base64url(json.dumps(content, separators=(",", ":")).encode())
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return jwt.encode(claims, LOCAL_KEY, algorithm="HS256", headers={"kid": "local"})

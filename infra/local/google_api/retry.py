@@ -43,16 +43,6 @@ def backoff(
     return min(timedelta(seconds=min(seconds, max_backoff.total_seconds())), max_backoff)
 
 
-def task_backoff(config: tasks_v2.RetryConfig, failures: int) -> timedelta:
-    """`backoff` with the settings of a complete RetryConfig."""
-    return backoff(
-        failures,
-        min_backoff=config.min_backoff,
-        max_backoff=config.max_backoff,
-        max_doublings=config.max_doublings,
-    )
-
-
 def exhausted(
     config: tasks_v2.RetryConfig, attempts: int, first_attempt_at: datetime, now: datetime
 ) -> bool:

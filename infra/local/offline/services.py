@@ -1,8 +1,6 @@
 """The pipeline's services for existing transcripts: all in memory, without waits."""
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -83,51 +81,27 @@ class EverythingOn:
         return Flags()
 
 
-@dataclass
 class OfflineServices:
-    """The services for one visit with `transcript`."""
+    """The services for one visit with `transcript`; without a `model` the rules summarize it."""
 
-    transcript: Transcript
-    clock: ManualClock
-    model: Summarizer | None = None
-    store: MemoryVisitStore = field(default_factory=MemoryVisitStore)
-    tasks: MemoryTaskQueue = field(default_factory=MemoryTaskQueue)
-    fallback: Summarizer = field(default_factory=RulesSummarizer)
-    policy: Policy = field(default_factory=Policy)
-    flags: EverythingOn = field(default_factory=EverythingOn)
-    shutdown: GracefulShutdown = field(default_factory=GracefulShutdown)
-    admission: Any = field(default_factory=OpenGate)
-    _ids: Any = field(default_factory=lambda: count(1))
-
-    @cached_property
-    def audio(self) -> Any:
-        """The bucket."""
-        return NoRecording(self.transcript.duration_seconds or 0.0)
-
-    @cached_property
-    def transcriber(self) -> MemoryTranscriber:
-        """A provider whose jobs complete at once, with the transcript."""
-        return MemoryTranscriber(lambda _: Transcribed(self.transcript))
-
-    @cached_property
-    def summarizer(self) -> Summarizer:
-        """The model, or the rules where there is none."""
-        return self.model or self.fallback
-
-    @cached_property
-    def deletions(self) -> MemoryDeletions:
-        """The records of deleted visits: none."""
-        return MemoryDeletions(self.store)
-
-    @cached_property
-    def retention_queries(self) -> MemoryRetentionQueries:
-        """Retention queries over the visits."""
-        return MemoryRetentionQueries(self.store)
-
-    @cached_property
-    def visit_counts(self) -> MemoryVisitCounts:
-        """Counts of the visits."""
-        return MemoryVisitCounts(self.store)
+    def __init__(
+        self, transcript: Transcript, clock: ManualClock, model: Summarizer | None = None
+    ) -> None:
+        self.clock = clock
+        self.store = MemoryVisitStore()
+        self.deletions = MemoryDeletions(self.store)
+        self.retention_queries = MemoryRetentionQueries(self.store)
+        self.visit_counts = MemoryVisitCounts(self.store)
+        self.tasks = MemoryTaskQueue()
+        self.audio: Any = NoRecording(transcript.duration_seconds or 0.0)
+        self.transcriber = MemoryTranscriber(lambda _: Transcribed(transcript))
+        self.fallback: Summarizer = RulesSummarizer()
+        self.summarizer = model or self.fallback
+        self.policy = Policy()
+        self.flags = EverythingOn()
+        self.shutdown = GracefulShutdown()
+        self.admission: Any = OpenGate()
+        self._ids = count(1)
 
     def new_id(self) -> str:
         """A unique string."""

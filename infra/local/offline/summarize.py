@@ -7,12 +7,10 @@ assign the speaker roles, summarize it by rules or scripted model answers, and s
 import argparse
 import asyncio
 import io
-import json
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
@@ -98,15 +96,9 @@ async def summarized(
     while not services.tasks.waiting.empty():
         task = services.tasks.waiting.get_nowait()
         await summarize.summarize(services, task.visit_id, task.attempt)
-    stored = await services.store.get(visit_id)
-    assert stored is not None
-    assert stored.visit.processing_status.is_terminal
-    return VisitDocuments(
-        stored.visit,
-        await services.store.transcript(visit_id),
-        await services.store.actions(visit_id),
-        await services.store.history(visit_id),
-    )
+    documents = await VisitDocuments.read(services.store, visit_id)
+    assert documents.visit.processing_status.is_terminal
+    return documents
 
 
 def _upload(visit_id: str) -> Upload:
@@ -129,21 +121,9 @@ def _print(documents: VisitDocuments, *, as_json: bool, several: bool) -> None:
     if not as_json:
         show(documents, Console(highlight=False))
         return
-    indent = None if several else 2
-    for part in _json(documents.to_stored(), indent):
-        sys.stdout.write(part)
+    sys.stdout.writelines(documents.to_json(indent=None if several else 2))
     sys.stdout.write("\n")
     sys.stdout.flush()
-
-
-def _json(stored: dict[str, Any], indent: int | None) -> Iterator[str]:
-    encoder = json.JSONEncoder(default=_plain, ensure_ascii=False, indent=indent)
-    return encoder.iterencode(stored)
-
-
-def _plain(value: Any) -> str:
-    assert isinstance(value, datetime)
-    return value.isoformat()
 
 
 if __name__ == "__main__":

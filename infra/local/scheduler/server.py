@@ -18,13 +18,14 @@ from datetime import datetime, timedelta
 import httpx
 from google.cloud import scheduler_v1
 
-from infra.local.google_api import grpc_server
-from infra.local.google_api.http_target import http_client, send, target_headers
+from infra.local.google_api import grpc_server, http_target
 from infra.local.google_api.pump import Clock, Pump, utc_now
 from infra.local.scheduler.job import Run, ScheduledJob
 from infra.local.scheduler.service import SERVICE, CloudScheduler, checked_job
 
 HOURLY = "0 * * * *"
+LOCATION = "projects/demo-lumimd/locations/us-central1"
+ACCOUNT = "scheduler@demo-lumimd.iam.gserviceaccount.com"
 
 log = logging.getLogger("infra.local.scheduler")
 
@@ -43,17 +44,19 @@ async def serving(
         )
         for job in jobs
     }
-    async with http_client() as client:
+    async with http_target.http_client() as client:
 
         async def deliver(job: ScheduledJob, run: Run) -> None:
             request = build_request(client, run, clock())
-            answer = await send(client, request, run.job.attempt_deadline.total_seconds())
+            answer = await http_target.send(
+                client, request, run.job.attempt_deadline.total_seconds()
+            )
             job.finish(run, answer, clock())
             log.info("job %s: %s", run.job.name.rpartition("/")[2], answer)
 
         pump = Pump(models, deliver, clock)
         service = CloudScheduler(models, pump, clock, every)
-        handler = grpc_server.service_handler(SERVICE, service.rpcs())
+        handler = grpc_server.service_handler(service, SERVICE)
         async with grpc_server.serving(handler, port, pump.run()) as running:
             yield running
 
@@ -67,22 +70,15 @@ def build_request(client: httpx.AsyncClient, run: Run, now: datetime) -> httpx.R
         "X-CloudScheduler-JobName": run.job.name.rpartition("/")[2],
         "X-CloudScheduler-ScheduleTime": run.scheduled_at.isoformat().replace("+00:00", "Z"),
     }
-    headers = target_headers(target, target.uri, service_headers, now)
-    if target.body and not any(name.lower() == "content-type" for name in headers):
-        headers["Content-Type"] = "application/octet-stream"
-    return client.build_request(
-        target.http_method.name if target.http_method else "POST",
-        target.uri,
-        headers=headers,
-        content=target.body,
-    )
+    request = http_target.build_request(client, target, target.uri, service_headers, now)
+    if target.body:
+        request.headers.setdefault("Content-Type", "application/octet-stream")
+    return request
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+async def main() -> None:
     parser = argparse.ArgumentParser(description="Cloud Scheduler on this machine")
     parser.add_argument("--port", type=int, default=8124)
-    parser.add_argument("--project", default="demo-lumimd")
-    parser.add_argument("--location", default="us-central1")
     parser.add_argument(
         "--job",
         action="append",
@@ -95,12 +91,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--every", type=float, metavar="SECONDS", help="tick at this interval instead"
     )
-    parser.add_argument(
-        "--service-account",
-        default="scheduler@demo-lumimd.iam.gserviceaccount.com",
-        help="the account that these jobs' OIDC tokens name",
-    )
-    return parser.parse_args(arguments)
+    options = parser.parse_args()
+    every = timedelta(seconds=options.every) if options.every else None
+    server = serving(options.port, declared_jobs(options), every)
+    await grpc_server.serve_until_stopped(server, log, f"{len(options.job)} jobs")
 
 
 def declared_jobs(options: argparse.Namespace) -> list[scheduler_v1.Job]:
@@ -113,19 +107,11 @@ def declared_jobs(options: argparse.Namespace) -> list[scheduler_v1.Job]:
             raise SystemExit(f"--job {declaration}: expected NAME=URL")
         jobs.append(
             scheduler_v1.Job(
-                name=f"projects/{options.project}/locations/{options.location}/jobs/{name}",
+                name=f"{LOCATION}/jobs/{name}",
                 schedule=schedule,
                 http_target=scheduler_v1.HttpTarget(
-                    uri=url, oidc_token={"service_account_email": options.service_account}
+                    uri=url, oidc_token={"service_account_email": ACCOUNT}
                 ),
             )
         )
     return jobs
-
-
-async def main() -> None:
-    options = parse_arguments()
-    every = timedelta(seconds=options.every) if options.every else None
-    async with serving(options.port, declared_jobs(options), every) as (port, ticking):
-        log.info("listening on 127.0.0.1:%d, %d jobs", port, len(options.job))
-        await grpc_server.until_stopped(ticking)

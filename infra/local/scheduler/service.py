@@ -9,10 +9,11 @@ from zoneinfo import available_timezones
 from cronsim import CronSimError
 from google.api_core import exceptions
 from google.cloud import scheduler_v1
-from google.protobuf import empty_pb2, field_mask_pb2
+from google.protobuf import empty_pb2
 
 from infra.local.cloud_tasks.validation import check_target, checked_deadline
-from infra.local.google_api.grpc_server import Rpc, page
+from infra.local.google_api import grpc_server
+from infra.local.google_api.grpc_server import page
 from infra.local.google_api.pump import Clock, Pump
 from infra.local.scheduler.job import Run, ScheduledJob, cron_tick
 
@@ -57,7 +58,7 @@ def checked_job(job: scheduler_v1.Job, now: datetime) -> scheduler_v1.Job:
 
 
 class CloudScheduler:
-    """The jobs and their RPCs; each RPC is a method named like the SDK's."""
+    """The jobs; each public method is an RPC (see `grpc_server.service_handler`)."""
 
     def __init__(
         self,
@@ -70,19 +71,6 @@ class CloudScheduler:
         self._pump = pump
         self._clock = clock
         self._every = every
-
-    def rpcs(self) -> dict[str, Rpc]:
-        s = scheduler_v1
-        return {
-            "ListJobs": Rpc(self.list_jobs, s.ListJobsRequest, s.ListJobsResponse),
-            "GetJob": Rpc(self.get_job, s.GetJobRequest, s.Job),
-            "CreateJob": Rpc(self.create_job, s.CreateJobRequest, s.Job),
-            "UpdateJob": Rpc(self.update_job, s.UpdateJobRequest, s.Job),
-            "DeleteJob": Rpc(self.delete_job, s.DeleteJobRequest, empty_pb2.Empty),
-            "PauseJob": Rpc(self.pause_job, s.PauseJobRequest, s.Job),
-            "ResumeJob": Rpc(self.resume_job, s.ResumeJobRequest, s.Job),
-            "RunJob": Rpc(self.run_job, s.RunJobRequest, s.Job),
-        }
 
     async def list_jobs(
         self, request: scheduler_v1.ListJobsRequest
@@ -112,12 +100,7 @@ class CloudScheduler:
     async def update_job(self, request: scheduler_v1.UpdateJobRequest) -> scheduler_v1.Job:
         """Change the fields of the mask (all without one)."""
         job, now = self._job(request.job.name), self._clock()
-        mask: field_mask_pb2.FieldMask = request.update_mask
-        merged = scheduler_v1.Job(job.message if mask.paths else request.job)
-        target = scheduler_v1.Job.pb(merged)
-        if not mask.IsValidForDescriptor(target.DESCRIPTOR):
-            raise exceptions.InvalidArgument("update_mask names a field that a job does not have")
-        mask.MergeMessage(scheduler_v1.Job.pb(request.job), target, replace_message_field=True)
+        merged = grpc_server.merged(job.message, request.job, request.update_mask)
         # The state is output only: PauseJob and ResumeJob change it.
         message = scheduler_v1.Job(checked_job(merged, now), state=job.message.state)
         job.configure(message, now)

@@ -1,7 +1,5 @@
 """The speech server: python -m infra.local.speech --port 8126 [--scripted]."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys
@@ -25,9 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     factory = _scripted(args) if args.scripted else _engine()
     if factory is None:
         return 2
-    default = SCRIPTED_CONCURRENCY if args.scripted else ENGINE_CONCURRENCY
     options = Options(
-        concurrency=args.concurrency or default,
+        concurrency=SCRIPTED_CONCURRENCY if args.scripted else ENGINE_CONCURRENCY,
         scripted=args.scripted,
         webhooks=args.webhooks,
         webhook_retry_s=args.webhook_retry_s,
@@ -49,7 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scripted", action="store_true", help="no speech recognition: scripts")
     parser.add_argument("--delay-s", type=float, default=0.2, help="scripted: seconds a job takes")
     parser.add_argument("--no-fetch", dest="fetch", action="store_false", help="scripted: no GET")
-    parser.add_argument("--concurrency", type=int, help="jobs at a time (engine 1, scripted 200)")
     parser.add_argument("--no-webhooks", dest="webhooks", action="store_false")
     parser.add_argument("--webhook-retry-s", type=float, default=10.0)
     return parser

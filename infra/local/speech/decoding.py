@@ -5,8 +5,6 @@ opens the sockets, URLs and local files in it. So the decoder opens only the con
 pipeline accepts, and no file besides the upload.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path

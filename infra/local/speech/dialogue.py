@@ -4,9 +4,8 @@ Everything is synthetic. The visit has a medication started, one stopped, one wi
 diagnosis, imaging, a follow-up and things for the patient to do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from infra.local.speech.recognition import Utterance, Word
 from infra.local.speech.scripts import SpokenLine
@@ -16,44 +15,8 @@ PAUSE_MS = 450
 
 VISIT: tuple[SpokenLine, ...] = tuple(
     SpokenLine(speaker=speaker, text=text)
-    for speaker, text in (
-        ("A", "Good morning, come in and have a seat. What brings you in today?"),
-        (
-            "B",
-            "I have had a burning feeling in my chest after meals for about three weeks. "
-            "It is worse when I lie down at night.",
-        ),
-        ("A", "Any trouble swallowing, weight loss, or shortness of breath?"),
-        ("B", "No, nothing like that. I have been taking ibuprofen every day for my knee, though."),
-        (
-            "A",
-            "Your blood pressure is 152 over 94, and it was high at your last visit as well. "
-            "You have acid reflux, and you also have high blood pressure that is not controlled.",
-        ),
-        ("B", "Okay. What should I do about it?"),
-        (
-            "A",
-            "I want you to stop taking ibuprofen, because it irritates the stomach and raises "
-            "blood pressure. Please start omeprazole 20 milligrams once a day before breakfast.",
-        ),
-        ("B", "And the lisinopril, do I keep taking that?"),
-        (
-            "A",
-            "Yes, but we will increase the lisinopril from 10 milligrams to 20 milligrams "
-            "once a day.",
-        ),
-        (
-            "A",
-            "I am also ordering a chest x-ray to be safe. Avoid coffee and late meals, and check "
-            "your blood pressure at home every morning and write it down.",
-        ),
-        ("B", "All right. When should I come back?"),
-        (
-            "A",
-            "Come back and see me in four weeks. Call us sooner if you have chest pain or "
-            "trouble breathing.",
-        ),
-    )
+    for line in Path(__file__).with_name("visit.txt").read_text(encoding="utf-8").splitlines()
+    for speaker, text in [line.split(": ", 1)]
 )
 
 

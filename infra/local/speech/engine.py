@@ -1,21 +1,19 @@
 """Real speech recognition: Whisper by faster-whisper, then speaker labels."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 import numpy as np
 from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
-from infra.local.speech import speakers, turns, weights
+from infra.local.speech import speakers, weights
 from infra.local.speech.decoding import samples_of
 from infra.local.speech.fetch import AudioFetcher, not_audio
 from infra.local.speech.mel import SAMPLE_RATE
@@ -35,7 +33,7 @@ class Engine:
         self._one_at_a_time = threading.Lock()
 
     @classmethod
-    def load(cls) -> Engine:
+    def load(cls) -> Self:
         """Load the models, in about two seconds. Raises WeightsError."""
         whisper = WhisperModel(
             str(weights.whisper_model()),
@@ -81,7 +79,7 @@ class Engine:
                 numbers = speakers.label(
                     audio, words, self._encoder, params.get("speakers_expected")
                 )
-                utterances = turns.utterances(words, numbers)
+                utterances = speakers.utterances(words, numbers)
                 words = [word for utterance in utterances for word in utterance.words]
         return Recognition(
             model=MODEL,

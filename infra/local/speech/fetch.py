@@ -1,11 +1,10 @@
 """Gets the audio of a submission, by HTTP GET or from the uploads of this server."""
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,14 +51,11 @@ class AudioFetcher:
         if (uploaded := self._uploads.find(url)) is not None:
             await asyncio.to_thread(shutil.copyfile, uploaded, to)
             return
-        try:
-            async with self._client.stream("GET", url, follow_redirects=True) as response:
-                response.raise_for_status()
-                with to.open("wb") as file:
-                    async for chunk in response.aiter_bytes():
-                        await asyncio.to_thread(file.write, chunk)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RecognitionFailed(_download_error(url)) from error
+        async with self._opened(url) as response:
+            response.raise_for_status()
+            with to.open("wb") as file:
+                async for chunk in response.aiter_bytes():
+                    await asyncio.to_thread(file.write, chunk)
 
     async def probe(self, url: str) -> None:
         """Read the first byte only. Raises RecognitionFailed, also for an empty file."""
@@ -67,19 +63,27 @@ class AudioFetcher:
             if uploaded.stat().st_size == 0:
                 raise RecognitionFailed(not_audio(b""))
             return
+        async with self._opened(url, Range="bytes=0-0") as response:
+            # An empty file cannot satisfy the range: HTTP answers 416.
+            if response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                response.raise_for_status()
+                async for chunk in response.aiter_raw():
+                    if chunk:
+                        return
+        raise RecognitionFailed(not_audio(b""))
+
+    @asynccontextmanager
+    async def _opened(self, url: str, **headers: str) -> AsyncIterator[httpx.Response]:
         try:
             async with self._client.stream(
-                "GET", url, headers={"Range": "bytes=0-0"}, follow_redirects=True
+                "GET", url, headers=headers, follow_redirects=True
             ) as response:
-                # An empty file cannot satisfy the range: HTTP answers 416.
-                if response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    response.raise_for_status()
-                    async for chunk in response.aiter_raw():
-                        if chunk:
-                            return
+                yield response
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RecognitionFailed(_download_error(url)) from error
-        raise RecognitionFailed(not_audio(b""))
+            raise RecognitionFailed(
+                f"Download error, unable to download {url}. "
+                "Please make sure the file exists and is accessible from the internet."
+            ) from error
 
 
 def not_audio(head: bytes) -> str:
@@ -88,19 +92,8 @@ def not_audio(head: bytes) -> str:
         kind = "inode/x-empty (empty)"
     elif head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
         kind = "text/html (HTML document)"
-    elif _is_text(head):
+    elif head.isascii() and b"\0" not in head:
         kind = "text/plain (ASCII text)"
     else:
         kind = "application/octet-stream (data)"
     return f"File does not appear to contain audio. File type is {kind}."
-
-
-def _is_text(head: bytes) -> bool:
-    return head.isascii() and b"\0" not in head
-
-
-def _download_error(url: str) -> str:
-    return (
-        f"Download error, unable to download {url}. "
-        "Please make sure the file exists and is accessible from the internet."
-    )

@@ -1,7 +1,5 @@
 """Transcription jobs, in order of submission."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,12 +60,31 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class ListQuery:
+    """The query of GET /v2/transcript."""
+
+    limit: int = 10
+    status: Status | None = None
+    created_on: date | None = None
+    before_id: str | None = None
+    after_id: str | None = None
+    throttled_only: bool = False
+
+    def matches(self, job: Job) -> bool:
+        return (
+            not self.throttled_only  # this server throttles no job
+            and (self.status is None or job.status == self.status)
+            and (self.created_on is None or job.created_at.date() == self.created_on)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Jobs newest first, and whether older or newer jobs match the filter too."""
 
     jobs: list[Job]
-    has_older: bool
-    has_newer: bool
+    has_older: bool = False
+    has_newer: bool = False
 
 
 class UnknownJob(LookupError):
@@ -97,36 +114,23 @@ class JobBook:
     def clear(self) -> None:
         self._jobs.clear()
 
-    def page(
-        self,
-        *,
-        limit: int,
-        status: Status | None = None,
-        created_on: date | None = None,
-        before_id: str | None = None,
-        after_id: str | None = None,
-    ) -> Page:
-        """The newest `limit` jobs, or those next to `before_id` (older) or `after_id` (newer).
+    def page(self, query: ListQuery) -> Page:
+        """The newest jobs, or those next to `before_id` (older) or `after_id` (newer).
 
         With both ids the page ends next to `before_id`. Raises UnknownJob for an unknown bound.
         """
         order = {job_id: place for place, job_id in enumerate(self._jobs)}
-        for bound in (before_id, after_id):
+        for bound in (query.before_id, query.after_id):
             if bound is not None and bound not in order:
                 raise UnknownJob(bound)
-        matching = [
-            job
-            for job in self._jobs.values()
-            if (status is None or job.status == status)
-            and (created_on is None or job.created_at.date() == created_on)
-        ]
-        upper = order[before_id] if before_id is not None else len(order)
-        lower = order[after_id] if after_id is not None else -1
+        matching = [job for job in self._jobs.values() if query.matches(job)]
+        upper = order[query.before_id] if query.before_id is not None else len(order)
+        lower = order[query.after_id] if query.after_id is not None else -1
         within = [job for job in matching if lower < order[job.id] < upper]
-        from_below = after_id is not None and before_id is None
-        chosen = within[:limit] if from_below else within[-limit:]
+        from_below = query.after_id is not None and query.before_id is None
+        chosen = within[: query.limit] if from_below else within[-query.limit :]
         if not chosen:
-            return Page([], has_older=False, has_newer=False)
+            return Page([])
         oldest, newest = order[chosen[0].id], order[chosen[-1].id]
         return Page(
             chosen[::-1],

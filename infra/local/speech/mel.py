@@ -4,22 +4,16 @@
 no logarithm (resemblyzer/audio.py and hparams.py; librosa.feature.melspectrogram's defaults).
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
+from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
 WINDOW = 400
 HOP = 160
 BANDS = 40
-
-# Slaney's scale: linear to 1 kHz at 200/3 Hz a mel, then logarithmic, 27 steps to a factor 6.4.
-_LINEAR_HZ = 200.0 / 3.0
-_LOG_FROM_HZ = 1000.0
-_LOG_STEP = np.log(6.4) / 27.0
 
 
 def mel_spectrogram(audio: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -38,22 +32,5 @@ def mel_spectrogram(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 @cache
 def _filters() -> NDArray[np.float64]:
     """40 x 201 triangular filters, each of unit area over its band."""
-    bins = np.linspace(0.0, SAMPLE_RATE / 2, WINDOW // 2 + 1)
-    edges = _to_hz(np.linspace(0.0, _to_mel(SAMPLE_RATE / 2), BANDS + 2))
-    width = np.diff(edges)
-    ramps = edges[:, None] - bins[None, :]
-    rising = -ramps[:-2] / width[:-1, None]
-    falling = ramps[2:] / width[1:, None]
-    filters: NDArray[np.float64] = np.maximum(0.0, np.minimum(rising, falling))
-    return filters * (2.0 / (edges[2:] - edges[:-2]))[:, None]
-
-
-def _to_mel(hz: float) -> float:
-    """The mel of a frequency in the logarithmic part of the scale."""
-    return float(_LOG_FROM_HZ / _LINEAR_HZ + np.log(hz / _LOG_FROM_HZ) / _LOG_STEP)
-
-
-def _to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    log_from = _LOG_FROM_HZ / _LINEAR_HZ
-    logarithmic = _LOG_FROM_HZ * np.exp(_LOG_STEP * (mel - log_from))
-    return np.where(mel < log_from, mel * _LINEAR_HZ, logarithmic)
+    filters: NDArray[np.float64] = FeatureExtractor.get_mel_filters(SAMPLE_RATE, WINDOW, BANDS)
+    return filters

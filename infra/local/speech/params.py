@@ -4,15 +4,12 @@ Field names come from AssemblyAI's OpenAPI document and its Python SDK 1.8. The 
 refuses unknown names, so this server does too: it finds a typing error in a request.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.local.speech.jobs import STATUSES, Status
+from infra.local.speech.jobs import STATUSES, ListQuery
 
 SCHEMA_ERROR = "Invalid endpoint schema, please refer to documentation for examples."
 
@@ -46,18 +43,6 @@ MOST_WORDS = 6
 
 class BadRequest(ValueError):
     """A bad request: the server answers with status 400 and this message."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListQuery:
-    """The query of GET /v2/transcript."""
-
-    limit: int = 10
-    status: Status | None = None
-    created_on: date | None = None
-    before_id: str | None = None
-    after_id: str | None = None
-    throttled_only: bool = False
 
 
 def submission(body: object) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Runs jobs: queued, processing, then completed or error, then the webhook."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import traceback

@@ -1,14 +1,11 @@
 """The result of a recognizer: words, utterances, and the figures for the thresholds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word as written, punctuation included. Times in ms from the start of the audio."""
 
     text: str

@@ -3,31 +3,24 @@
 The server omits a property without a value if the document does not allow null.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from infra.local.speech.jobs import Job, Page
-from infra.local.speech.params import ListQuery
-from infra.local.speech.recognition import Utterance, Word, mean_confidence
+from infra.local.speech.jobs import Job, ListQuery, Page
+from infra.local.speech.params import KNOWN_FIELDS
+from infra.local.speech.recognition import Utterance, mean_confidence
 
 DELETED_URL = "http://deleted_by_user"
 DELETED_TEXT = "Deleted by user."
 
-# Options of a submission that the document's Transcript schema repeats unchanged.
-_NAMES = """
-audio_end_at audio_start_from auto_chapters auto_highlights content_safety custom_spelling
-disfluencies entity_detection filter_profanity format_text iab_categories keyterms_prompt
-language_codes language_confidence_threshold language_detection
-language_detection_options multichannel prompt punctuate redact_pii redact_pii_audio
-redact_pii_audio_options redact_pii_audio_quality redact_pii_policies redact_pii_sub
-remove_audio_tags sentiment_analysis speaker_labels speakers_expected speech_models
-speech_threshold speech_understanding summarization summary_model summary_type temperature
-webhook_auth_header_name webhook_url
+# Options of a submission that the document's Transcript schema does not repeat unchanged.
+_NOT_ECHOED = """
+audio_url boost_param content_safety_confidence custom_topics domain dual_channel
+keyterms_prompt_options language_code redact_pii_return_unredacted speaker_options
+speech_model speed_boost topics webhook_auth_header_value word_boost
 """
-_ECHOED = tuple(_NAMES.split())
+_ECHOED = sorted(KNOWN_FIELDS - set(_NOT_ECHOED.split()))
 
 
 def transcript(job: Job) -> dict[str, Any]:
@@ -62,7 +55,7 @@ def transcript(job: Job) -> dict[str, Any]:
     if (recognition := job.recognition) is not None:
         reply |= {
             "text": " ".join(word.text for word in recognition.words),
-            "words": [_word(word) for word in recognition.words],
+            "words": [word._asdict() for word in recognition.words],
             "confidence": mean_confidence(recognition.words),
             "audio_duration": recognition.seconds,
             "language_code": recognition.language_code,
@@ -128,16 +121,6 @@ def transcript_list(page: Page, query: ListQuery, base_url: str) -> dict[str, An
     }
 
 
-def _word(word: Word) -> dict[str, Any]:
-    return {
-        "text": word.text,
-        "start": word.start,
-        "end": word.end,
-        "confidence": word.confidence,
-        "speaker": word.speaker,
-    }
-
-
 def utterance_reply(utterance: Utterance) -> dict[str, Any]:
     """A TranscriptUtterance."""
     return {
@@ -146,7 +129,7 @@ def utterance_reply(utterance: Utterance) -> dict[str, Any]:
         "start": utterance.start,
         "end": utterance.end,
         "confidence": utterance.confidence,
-        "words": [_word(word) for word in utterance.words],
+        "words": [word._asdict() for word in utterance.words],
     }
 
 

@@ -1,7 +1,5 @@
 """The recognizer of scripted mode: no speech recognition, for tests and load."""
 
-from __future__ import annotations
-
 import asyncio
 import dataclasses
 from collections.abc import Mapping
@@ -67,5 +65,5 @@ def _utterances(script: Script) -> tuple[Utterance, ...]:
 
 
 def _anonymous(utterance: Utterance) -> Utterance:
-    words = tuple(dataclasses.replace(word, speaker=None) for word in utterance.words)
+    words = tuple(word._replace(speaker=None) for word in utterance.words)
     return dataclasses.replace(utterance, words=words)

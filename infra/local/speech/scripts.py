@@ -5,8 +5,6 @@ decides the job, and its `http` faults decide requests about the job. The server
 matching script that is not used up, so "fail once, then succeed" is two scripts in that order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal

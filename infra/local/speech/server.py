@@ -1,7 +1,5 @@
 """The HTTP server: AssemblyAI's routes under /v2, the tests' control API under /_local."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging
@@ -20,7 +18,7 @@ from starlette.routing import Route
 
 from infra.local.speech import control, params, replies
 from infra.local.speech.fetch import AudioFetcher, Uploads
-from infra.local.speech.jobs import Job, JobBook, Page, UnknownJob
+from infra.local.speech.jobs import Job, JobBook, UnknownJob
 from infra.local.speech.params import BadRequest
 from infra.local.speech.queue import JobQueue
 from infra.local.speech.recognition import Recognizer
@@ -64,7 +62,6 @@ class SpeechServer:
         self.requests.clear()
 
     async def submit(self, request: Request) -> Response:
-        self.requests["submit"] += 1
         try:
             body = params.submission(json.loads(await request.body()))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -84,12 +81,10 @@ class SpeechServer:
         return await self._answer("submit", urls, work)
 
     async def get(self, request: Request) -> Response:
-        self.requests["get"] += 1
         job = self.book.get(request.path_params["transcript_id"])
         return await self._answer("get", _urls(job), lambda: JSONResponse(replies.transcript(job)))
 
     async def delete(self, request: Request) -> Response:
-        self.requests["delete"] += 1
         job = self.book.get(request.path_params["transcript_id"])
 
         def work() -> Response:
@@ -101,29 +96,16 @@ class SpeechServer:
         return await self._answer("delete", _urls(job), work)
 
     async def list(self, request: Request) -> Response:
-        self.requests["list"] += 1
         query = params.list_query(request.query_params)
 
         def work() -> Response:
-            # This server throttles no job, so the filter for throttled jobs finds none.
-            page = (
-                Page([], has_older=False, has_newer=False)
-                if query.throttled_only
-                else self.book.page(
-                    limit=query.limit,
-                    status=query.status,
-                    created_on=query.created_on,
-                    before_id=query.before_id,
-                    after_id=query.after_id,
-                )
-            )
+            page = self.book.page(query)
             base_url = str(request.base_url).rstrip("/")
             return JSONResponse(replies.transcript_list(page, query, base_url))
 
         return await self._answer("list", None, work)
 
     async def upload(self, request: Request) -> Response:
-        self.requests["upload"] += 1
         path = await self.uploads.store(request.stream())
         url = str(request.base_url).rstrip("/") + path
         return await self._answer("upload", None, lambda: JSONResponse({"upload_url": url}))
@@ -167,7 +149,9 @@ def create_app(options: Options, recognizer: RecognizerFactory) -> Starlette:
         async def endpoint(request: Request) -> Response:
             if not request.headers.get("authorization", "").strip():
                 return _error(401, "Authentication error, API token missing/invalid")
-            response: Response = await getattr(request.app.state.server, name)(request)
+            server = request.app.state.server
+            server.requests[name] += 1
+            response: Response = await getattr(server, name)(request)
             return response
 
         return endpoint

@@ -1,10 +1,8 @@
-"""Speaker labels: voice embeddings of short units, split into one or two speakers.
+"""Speaker labels: voice embeddings of short units, split into one or two speakers; utterances.
 
 A unit is a run of words without a pause or a sentence end inside, so speakers change only between
 units. A visit has two speakers, a dictation one; more are not distinguished.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -12,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.local.speech.mel import mel_spectrogram
-from infra.local.speech.recognition import Word
+from infra.local.speech.recognition import Utterance, Word
 from infra.local.speech.voices import FRAMES, Floats, VoiceEncoder, unit
 
 PAUSE_MS = 300
+LONG_PAUSE_MS = 1500
 FRAME_MS = 10
 WINDOW_STEP = 80  # frames: windows of a long unit overlap by half
 MIN_FRAMES = 10  # less than 100 ms does not characterize a voice
@@ -96,11 +95,36 @@ def split(vectors: Floats, weights: Floats, *, force: bool = False) -> list[int]
     return _fill(len(vectors), alive, groups)
 
 
+def utterances(words: Sequence[Word], speakers: Sequence[int]) -> tuple[Utterance, ...]:
+    """Runs of one speaker, cut at a sentence end before a long pause.
+
+    One speaker number a word (0 is "A"). The words of the result carry their speaker.
+    """
+    named = [
+        word._replace(speaker=chr(ord("A") + speaker))
+        for word, speaker in zip(words, speakers, strict=True)
+    ]
+    runs: list[list[Word]] = []
+    for word in named:
+        if runs and _continues(runs[-1][-1], word):
+            runs[-1].append(word)
+        else:
+            runs.append([word])
+    return tuple(Utterance(run[0].speaker or "A", tuple(run)) for run in runs)
+
+
 def louder(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     """The audio amplified to Resemblyzer's training level; louder audio is unchanged."""
     level = 10 * np.log10(max(float(np.mean(np.square(audio))), 1e-12))
     gain = 10 ** (max(0.0, TARGET_DBFS - level) / 20)
     return np.asarray(audio * gain, np.float32)
+
+
+def _continues(before: Word, after: Word) -> bool:
+    if before.speaker != after.speaker:
+        return False
+    pause = after.start - before.end
+    return pause < LONG_PAUSE_MS or not ends_sentence(before)
 
 
 def _is_cut(before: Word, after: Word) -> bool:

@@ -6,8 +6,6 @@ storage as an int64 count of elements and their raw bytes. Unpickling runs code 
 names, so the reader allows only the three names that a plain tensor needs.
 """
 
-from __future__ import annotations
-
 import pickle
 from collections import OrderedDict
 from dataclasses import dataclass

@@ -3,10 +3,9 @@
 The vectors of two passages have a high dot product for one voice, and a lower one for two voices.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +37,7 @@ class VoiceEncoder:
         self._project_bias = project_bias
 
     @classmethod
-    def load(cls, file: Path) -> VoiceEncoder:
+    def load(cls, file: Path) -> Self:
         """Raises NotALegacyFile."""
         tensors = load_tensors(file, "model_state")
         layers = [

@@ -5,8 +5,6 @@ success, any 4xx ends the delivery, and after any other outcome the server retri
 attempts in all.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 

@@ -6,7 +6,7 @@ the Resemblyzer package. The uploader of the two Whisper packages is unknown, so
 are trusted: that of model.bin is the one published for Systran/faster-whisper-base.
 """
 
-from __future__ import annotations
+
 
 import hashlib
 import importlib.util

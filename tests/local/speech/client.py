@@ -16,7 +16,7 @@ from assemblyai.types import (
 from starlette.requests import Request
 from starlette.responses import Response
 
-from infra.local.speech.testing import RunningServer
+from tests.support.speech_server import RunningServer
 
 AUDIO = "http://127.0.0.1:9/visits/u1/v1/audio.m4a?signature=secret"
 HOUR_S = 3600.0  # such a slow job never ends within a test

@@ -8,8 +8,8 @@ from assemblyai import AsyncClient
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from infra.local.speech.testing import RunningServer, scripted_server, serving
 from tests.local.speech.client import Receiver, sdk
+from tests.support.speech_server import RunningServer, scripted_server, serving
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

@@ -7,8 +7,8 @@ from assemblyai.types import RawTranscriptionConfig, TranscriptError
 
 from infra.local.speech.params import KNOWN_FIELDS
 from infra.local.speech.scripts import Script
-from infra.local.speech.testing import scripted_server
 from tests.local.speech.client import AUDIO, finished, sdk
+from tests.support.speech_server import scripted_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -3,8 +3,8 @@
 import pytest
 
 from infra.local.speech.scripts import Script
-from infra.local.speech.testing import scripted_server
 from tests.local.speech.client import finished, sdk
+from tests.support.speech_server import scripted_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -1,6 +1,4 @@
-"""Runs the server inside a test's event loop, on a free port, for the real SDK."""
-
-from __future__ import annotations
+"""Runs the speech server inside a test's event loop, on a free port, for the real SDK."""
 
 import asyncio
 import socket
