@@ -18,21 +18,7 @@ from functions_framework.aio import create_asgi_app
 from infra.local.stack import ENTRY_POINTS, ROOT, Plan
 from infra.local.supervision.ports import LOOPBACK
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
-from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.idempotency_store import MemoryIdempotencyStore
-from lumimd.adapters.memory.operator_store import MemoryOperatorStore
-from lumimd.adapters.memory.owner_queries import MemoryOwnerQueries
-from lumimd.adapters.memory.queued_visits import MemoryQueuedVisits
-from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
-from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
-from lumimd.adapters.memory.tiers import MemoryTiers
-from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
-from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
-from lumimd.policies.flags import Flags
-from lumimd.policies.permits import Shard
-from lumimd.policies.priorities import QueueState
-from lumimd.policies.token_bucket import Bucket
+from lumimd.adapters.memory.database import MemoryDatabase
 from lumimd.runtime import services as runtime_services
 from lumimd.runtime.api import ApiCloudServices
 from lumimd.runtime.settings import read
@@ -60,68 +46,8 @@ class MemoryStoreServices(ApiCloudServices):
         return MemoryVisitStore()
 
     @cached_property
-    def deletions(self) -> MemoryDeletions:
-        """The deletion records of this process."""
-        return MemoryDeletions(self.store)
-
-    @cached_property
-    def visit_counts(self) -> MemoryVisitCounts:
-        """Counts of the visits of this process."""
-        return MemoryVisitCounts(self.store)
-
-    @cached_property
-    def retention_queries(self) -> MemoryRetentionQueries:
-        """Retention queries over the visits of this process."""
-        return MemoryRetentionQueries(self.store)
-
-    @cached_property
-    def breakers(self) -> MemoryBreakerStore:
-        """The circuit breakers of this process."""
-        return MemoryBreakerStore()
-
-    @cached_property
-    def flag_documents(self) -> MemorySharedDocuments[Flags]:
-        """The feature flags of this process."""
-        return MemorySharedDocuments(Flags)
-
-    @cached_property
-    def _buckets(self) -> MemorySharedDocuments[Bucket]:
-        return MemorySharedDocuments(Bucket)
-
-    @cached_property
-    def _shards(self) -> MemorySharedDocuments[Shard]:
-        return MemorySharedDocuments(Shard)
-
-    @cached_property
-    def _queue_states(self) -> MemorySharedDocuments[QueueState]:
-        return MemorySharedDocuments(QueueState)
-
-    @cached_property
-    def _turn_counters(self) -> MemoryTurnCounters:
-        return MemoryTurnCounters()
-
-    @cached_property
-    def _queued_visits(self) -> MemoryQueuedVisits:
-        return MemoryQueuedVisits(self.store)
-
-    @cached_property
-    def _tiers(self) -> MemoryTiers:
-        return MemoryTiers(self._settings.default_tier)
-
-    @cached_property
-    def operators(self) -> MemoryOperatorStore:
-        """The operators' queries over the visits of this process."""
-        return MemoryOperatorStore(self.store)
-
-    @cached_property
-    def owner_queries(self) -> MemoryOwnerQueries:
-        """The owners' queries over the visits of this process."""
-        return MemoryOwnerQueries(self.store)
-
-    @cached_property
-    def idempotency(self) -> MemoryIdempotencyStore:
-        """The idempotency keys and responses of this process."""
-        return MemoryIdempotencyStore()
+    def _database(self) -> MemoryDatabase:
+        return self.store.database
 
 
 @asynccontextmanager

@@ -9,7 +9,9 @@ from multiprocessing import get_context
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import ManualClock
+from lumimd.adapters.stores.shared_documents import KeyedDocuments
 from lumimd.coordination import rate_limits
 from lumimd.coordination.rate_limits import Limits, TooMany
 from lumimd.domain.paths import RATE_LIMITS
@@ -30,13 +32,11 @@ def calls_of_one_process(host: str, project: str, burst: int, together: bool) ->
 async def _calls(project: str, burst: int, together: bool) -> list[str]:
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
-
     client = firestore.AsyncClient(project=project)
     policy = Policy(tokens=10, per=timedelta(minutes=1), burst=burst)
     many = Policy(tokens=10, per=timedelta(minutes=1), burst=1_000)
     limits = Limits(
-        FirestoreSharedDocuments(client, RATE_LIMITS, Bucket),
+        KeyedDocuments(FirestoreDatabase(client), RATE_LIMITS, Bucket),
         ManualClock(NOW),
         lambda: uuid.uuid4().hex,
         {Limited.EXPENSIVE: {Tier.FREE: many if together else policy}},

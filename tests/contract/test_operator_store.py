@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.operator_store import MemoryOperatorStore
+from lumimd.adapters.stores.operator_store import DocumentOperatorStore
+from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Conflict
 from lumimd.domain.dead_letter import DeadLetter, LetterState
@@ -61,16 +63,17 @@ async def both(
 ) -> AsyncIterator[Both]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield Both(store, MemoryOperatorStore(store))
+        yield Both(store, DocumentOperatorStore(store.database))
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield Both(FirestoreVisitStore(client), FirestoreOperatorStore(client))
+    database = FirestoreDatabase(client)
+    yield Both(
+        DocumentVisitStore(database),
+        DocumentOperatorStore(database),
+    )
     client.close()
 
 

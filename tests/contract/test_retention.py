@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
+from lumimd.adapters.stores.deletions import DocumentDeletions
+from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
+from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.pipeline import retain
 from lumimd.policies.deployment import Policy
 from lumimd.ports.paging import pages
@@ -34,12 +38,9 @@ async def services(
 ) -> AsyncIterator[MemoryServices]:
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.deletions import FirestoreDeletions
-    from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    database = FirestoreDatabase(client)
     documents: list[tuple[str, dict[str, Any]]] = []
     for number in range(VISITS):
         visit = visit_of("user-1", f"v{number:04d}", minutes=number)
@@ -53,9 +54,9 @@ async def services(
             batch.set(client.document(path), stored)
         await batch.commit()
     made_of = MemoryServices(policy=Policy(requires_consent=False))
-    made_of.store = FirestoreVisitStore(client)  # type: ignore[assignment]
-    made_of.retention_queries = FirestoreRetentionQueries(client)  # type: ignore[assignment]
-    made_of.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
+    made_of.store = DocumentVisitStore(database)  # type: ignore[assignment]
+    made_of.retention_queries = DocumentRetentionQueries(database)  # type: ignore[assignment]
+    made_of.deletions = DocumentDeletions(database)  # type: ignore[assignment]
     made_of.audio = EmptyBucket()  # type: ignore[assignment]
     yield made_of
     client.close()

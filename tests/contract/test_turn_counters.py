@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
+from lumimd.adapters.firestore.database import FirestoreDatabase
+from lumimd.adapters.memory.database import MemoryDatabase
+from lumimd.adapters.stores.turn_counters import DocumentTurnCounters
 from lumimd.policies.priorities import Priority, first_turn
 from lumimd.ports.turn_counters import TurnCounters
 from tests.support.services import START
@@ -23,15 +25,13 @@ def turn_counters(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TurnCounters]:
     if request.param == "memory":
-        yield MemoryTurnCounters()
+        yield DocumentTurnCounters(MemoryDatabase())
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.turn_counters import FirestoreTurnCounters
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield FirestoreTurnCounters(client)
+    yield DocumentTurnCounters(FirestoreDatabase(client))
     client.close()
 
 

@@ -9,8 +9,10 @@ from datetime import timedelta
 import pytest
 from google.api_core.exceptions import InvalidArgument
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.visit_store import DocumentTooLarge, RequestTooLarge
+from lumimd.adapters.memory.database import DocumentTooLarge, RequestTooLarge
+from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain import events as e
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Conflict, Stored
@@ -40,12 +42,10 @@ async def store(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     # A new project is an empty database.
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield FirestoreVisitStore(client)
+    yield DocumentVisitStore(FirestoreDatabase(client))
     client.close()
 
 

@@ -9,8 +9,10 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
+from lumimd.adapters.stores.visit_counts import DocumentVisitCounts
+from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
 from lumimd.domain.dead_letter import DeadLetter
@@ -50,16 +52,17 @@ async def counted(
 ) -> AsyncIterator[Counted]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield Counted(store, MemoryVisitCounts(store))
+        yield Counted(store, DocumentVisitCounts(store.database))
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield Counted(FirestoreVisitStore(client), FirestoreVisitCounts(client))
+    database = FirestoreDatabase(client)
+    yield Counted(
+        DocumentVisitStore(database),
+        DocumentVisitCounts(database),
+    )
     client.close()
 
 

@@ -245,7 +245,7 @@ async def test_a_held_visit_cannot_be_deleted_until_it_is_released(
 
 
 async def test_queues_schedules_and_breakers_are_changed(api: Api, services: AdminServices) -> None:
-    await services.breakers.save(None, Breaker(name="model", state=State.OPEN))
+    await services.breakers.save("breaker-model", None, Breaker(name="model", state=State.OPEN))
     assert (await body_of(api, "POST", f"/queues/{QUEUE}/pause"))["state"] == "paused"
     assert (await body_of(api, "GET", "/queues"))["queues"][0]["state"] == "paused"
     assert (await body_of(api, "POST", f"/queues/{QUEUE}/resume"))["state"] == "running"

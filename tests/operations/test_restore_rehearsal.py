@@ -26,11 +26,12 @@ from infra.local.supervision.ready import http_ok
 from infra.ops.cli import parser, run
 from infra.ops.connection import Connection
 from infra.ops.exits import OK
-from lumimd.adapters.firestore.deletions import FirestoreDeletions
-from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
-from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
-from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
+from lumimd.adapters.stores.deletions import DocumentDeletions
+from lumimd.adapters.stores.operator_store import DocumentOperatorStore
+from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
+from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.operations import legal_hold
 from lumimd.operations.operator import Operator
@@ -58,10 +59,10 @@ class Rehearsal:
         self.client = firestore.AsyncClient(project=self.project)
         self.services = OperatedServices(policy=Policy(bucket="recordings", requires_consent=False))
         assert self.services.admission  # in memory: there is a permit for every visit
-        self.services.store = FirestoreVisitStore(self.client)  # type: ignore[assignment]
-        self.services.deletions = FirestoreDeletions(self.client)  # type: ignore[assignment]
-        self.services.retention_queries = FirestoreRetentionQueries(self.client)  # type: ignore[assignment]
-        self.services.__dict__["operators"] = FirestoreOperatorStore(self.client)
+        self.services.store = DocumentVisitStore(FirestoreDatabase(self.client))  # type: ignore[assignment]
+        self.services.deletions = DocumentDeletions(FirestoreDatabase(self.client))  # type: ignore[assignment]
+        self.services.retention_queries = DocumentRetentionQueries(FirestoreDatabase(self.client))  # type: ignore[assignment]
+        self.services.__dict__["operators"] = DocumentOperatorStore(FirestoreDatabase(self.client))
         self.services.queues = MemoryQueues("summaries")
         self.services.schedules = MemorySchedules("wake-due-visits", "enforce-retention")
         self.beside: firestore.AsyncClient | None = None

@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
+from lumimd.adapters.stores.deletions import DocumentDeletions
+from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
+from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.document import Document
@@ -86,21 +90,18 @@ async def test_every_visit_is_completed_in_firestore(
 ) -> None:
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.deletions import FirestoreDeletions
-    from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    database = FirestoreDatabase(client)
     saved = Saved.read(DOCUMENTS / f"schema-{SCHEMA_VERSION}" / f"{state}.json")
     for path, stored in saved.documents.items():
         await client.document(path).set(instants(stored))
     services = world(saved)
     gate = MemoryGate(MemoryVisitStore(), services.clock)
     services.__dict__["gate"] = gate  # this test needs no permits and turns in Firestore
-    services.store = FirestoreVisitStore(client)  # type: ignore[assignment]
-    services.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
-    services.retention_queries = FirestoreRetentionQueries(client)  # type: ignore[assignment]
+    services.store = DocumentVisitStore(database)  # type: ignore[assignment]
+    services.deletions = DocumentDeletions(database)  # type: ignore[assignment]
+    services.retention_queries = DocumentRetentionQueries(database)  # type: ignore[assignment]
     await assert_completes(services, saved)
     client.close()
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
+from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import BadAnswer, DeploymentFault, ProviderRefuses, Transient
 from lumimd.domain.events import SummaryFailed
@@ -150,7 +150,7 @@ class _Unavailable:
 
 
 async def store_back(services: LiveServices) -> None:
-    services.retention_queries = MemoryRetentionQueries(services.store)
+    services.retention_queries = DocumentRetentionQueries(services.store.database)
 
 
 async def repeated_work(services: LiveServices) -> None:

@@ -14,9 +14,9 @@ from lumimd.adapters.memory import (
     MemoryTranscriber,
     MemoryVisitStore,
 )
-from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
-from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
+from lumimd.adapters.stores.deletions import DocumentDeletions
+from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
+from lumimd.adapters.stores.visit_counts import DocumentVisitCounts
 from lumimd.coordination.admission.admit import Admission
 from lumimd.coordination.shutdown import GracefulShutdown
 from lumimd.domain.audio import Audio, Upload
@@ -93,9 +93,9 @@ class MemoryServices:
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
-        self.deletions = MemoryDeletions(self.store)
-        self.retention_queries = MemoryRetentionQueries(self.store)
-        self.visit_counts = MemoryVisitCounts(self.store)
+        self.deletions = DocumentDeletions(self.store.database)
+        self.retention_queries = DocumentRetentionQueries(self.store.database)
+        self.visit_counts = DocumentVisitCounts(self.store.database)
 
     @cached_property
     def gate(self) -> MemoryGate:

@@ -8,7 +8,7 @@ from lumimd.domain.document import Document
 from lumimd.domain.errors import OperatorRefused
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
-from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker, key_of
 
 NAMES: Final = (TRANSCRIPTION.name, ORDERS.name, MODEL.name)
 
@@ -34,14 +34,14 @@ async def reset(operator: Operator, name: str) -> Breaker:
     """
     if name not in NAMES:
         raise OperatorRefused(OperatorCode.NO_SUCH_BREAKER)
-    found = await operator.services.breakers.get(name)
+    found = await operator.services.breakers.get(key_of(name))
     breaker, version = found or (Breaker(name=name), None)
     async with audited(operator, "reset_breaker", name, before=_audited(breaker)) as note:
         if not breaker.is_closed:
             now = operator.services.clock.now()
             breaker = Breaker(name=name, changed_at=now)
             try:
-                await operator.services.breakers.save(version, breaker)
+                await operator.services.breakers.save(key_of(name), version, breaker)
             except Conflict as error:
                 raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE) from error
         note.after = _audited(breaker)
@@ -49,7 +49,7 @@ async def reset(operator: Operator, name: str) -> Breaker:
 
 
 async def _read(operator: Operator, name: str) -> Breaker:
-    found = await operator.services.breakers.get(name)
+    found = await operator.services.breakers.get(key_of(name))
     return found[0] if found else Breaker(name=name)
 
 

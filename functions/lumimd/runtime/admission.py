@@ -16,14 +16,12 @@ from lumimd.policies.priorities import QueueState
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.policies.token_bucket import Bucket
 from lumimd.ports.clock import Clock
+from lumimd.ports.database import Database
 from lumimd.ports.queued_visits import QueuedVisits
 from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.tiers import Tiers
 from lumimd.ports.turn_counters import TurnCounters
 from lumimd.runtime.settings import Settings
-
-if TYPE_CHECKING:
-    from google.cloud import firestore
 
 
 class AdmissionWiring:
@@ -40,7 +38,7 @@ class AdmissionWiring:
         def flags(self) -> SharedFlags: ...
 
         @property
-        def _firestore(self) -> "firestore.AsyncClient": ...
+        def _database(self) -> Database: ...
 
     @cached_property
     def admission(self) -> Admission:
@@ -63,42 +61,42 @@ class AdmissionWiring:
 
     @cached_property
     def _buckets(self) -> SharedDocuments[Bucket]:
-        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+        from lumimd.adapters.stores.shared_documents import KeyedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, RATE_LIMITS, Bucket)
+        return KeyedDocuments(self._database, RATE_LIMITS, Bucket)
 
     @cached_property
     def _shards(self) -> SharedDocuments[Shard]:
-        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+        from lumimd.adapters.stores.shared_documents import KeyedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, PERMITS, Shard)
+        return KeyedDocuments(self._database, PERMITS, Shard)
 
     @cached_property
     def _hours(self) -> SharedDocuments[Orders]:
-        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+        from lumimd.adapters.stores.shared_documents import KeyedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, HOURLY_ORDERS, Orders)
+        return KeyedDocuments(self._database, HOURLY_ORDERS, Orders)
 
     @cached_property
     def _queue_states(self) -> SharedDocuments[QueueState]:
-        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+        from lumimd.adapters.stores.shared_documents import KeyedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, OPS, QueueState)
+        return KeyedDocuments(self._database, OPS, QueueState)
 
     @cached_property
     def _turn_counters(self) -> TurnCounters:
-        from lumimd.adapters.firestore.turn_counters import FirestoreTurnCounters
+        from lumimd.adapters.stores.turn_counters import DocumentTurnCounters
 
-        return FirestoreTurnCounters(self._firestore)
+        return DocumentTurnCounters(self._database)
 
     @cached_property
     def _queued_visits(self) -> QueuedVisits:
-        from lumimd.adapters.firestore.queued_visits import FirestoreQueuedVisits
+        from lumimd.adapters.stores.queued_visits import DocumentQueuedVisits
 
-        return FirestoreQueuedVisits(self._firestore)
+        return DocumentQueuedVisits(self._database)
 
     @cached_property
     def _tiers(self) -> Tiers:
-        from lumimd.adapters.firestore.tiers import FirestoreTiers
+        from lumimd.adapters.stores.tiers import DocumentTiers
 
-        return FirestoreTiers(self._firestore, self._settings.default_tier)
+        return DocumentTiers(self._database, self._settings.default_tier)

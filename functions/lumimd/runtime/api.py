@@ -35,16 +35,16 @@ class ApiCloudServices(services.CloudServices):
     @cached_property
     def owner_queries(self) -> OwnerQueries:
         """Firestore, over the same connection as the visits."""
-        from lumimd.adapters.firestore.owner_queries import FirestoreOwnerQueries
+        from lumimd.adapters.stores.owner_queries import DocumentOwnerQueries
 
-        return FirestoreOwnerQueries(self._firestore)
+        return DocumentOwnerQueries(self._database)
 
     @cached_property
     def idempotency(self) -> IdempotencyStore:
         """Firestore as well."""
-        from lumimd.adapters.firestore.idempotency_store import FirestoreIdempotencyStore
+        from lumimd.adapters.stores.idempotency_store import DocumentIdempotencyStore
 
-        return FirestoreIdempotencyStore(self._firestore)
+        return DocumentIdempotencyStore(self._database)
 
     @cached_property
     def limits(self) -> Limits:

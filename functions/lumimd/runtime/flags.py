@@ -7,10 +7,8 @@ from lumimd.coordination.flags import SharedFlags
 from lumimd.domain.paths import OPS
 from lumimd.policies.flags import Flags
 from lumimd.ports.clock import Clock
+from lumimd.ports.database import Database
 from lumimd.ports.shared_documents import SharedDocuments
-
-if TYPE_CHECKING:
-    from google.cloud import firestore
 
 
 class FlagWiring:
@@ -20,7 +18,7 @@ class FlagWiring:
         clock: Clock
 
         @property
-        def _firestore(self) -> "firestore.AsyncClient": ...
+        def _database(self) -> Database: ...
 
     @cached_property
     def flags(self) -> SharedFlags:
@@ -30,6 +28,6 @@ class FlagWiring:
     @cached_property
     def flag_documents(self) -> SharedDocuments[Flags]:
         """Firestore, over the same connection as the visits."""
-        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
+        from lumimd.adapters.stores.shared_documents import KeyedDocuments
 
-        return FirestoreSharedDocuments(self._firestore, OPS, Flags)
+        return KeyedDocuments(self._database, OPS, Flags)

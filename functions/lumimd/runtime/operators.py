@@ -5,16 +5,14 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from lumimd.operations import checks
-from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION
-from lumimd.ports.breaker_store import BreakerStore
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker
+from lumimd.ports.database import Database
 from lumimd.ports.health_check import Check
 from lumimd.ports.operator_store import OperatorStore
 from lumimd.ports.service_controls import QueueControl, ScheduleControl
+from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.visit_store import VisitStore
 from lumimd.runtime.settings import Settings
-
-if TYPE_CHECKING:
-    from google.cloud import firestore
 
 
 class OperatorWiring:
@@ -29,17 +27,17 @@ class OperatorWiring:
         def store(self) -> VisitStore: ...
 
         @property
-        def breakers(self) -> BreakerStore: ...
+        def breakers(self) -> SharedDocuments[Breaker]: ...
 
         @property
-        def _firestore(self) -> "firestore.AsyncClient": ...
+        def _database(self) -> Database: ...
 
     @cached_property
     def operators(self) -> OperatorStore:
         """Firestore, over the same connection as the visits."""
-        from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
+        from lumimd.adapters.stores.operator_store import DocumentOperatorStore
 
-        return FirestoreOperatorStore(self._firestore)
+        return DocumentOperatorStore(self._database)
 
     @cached_property
     def queues(self) -> QueueControl:

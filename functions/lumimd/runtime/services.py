@@ -7,21 +7,23 @@ client.
 import uuid
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lumimd.coordination.breaker.breaker import CircuitBreaker, first_refusal
 from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.coordination.shutdown import GracefulShutdown
 from lumimd.domain.errors import Held
+from lumimd.domain.paths import OPS
 from lumimd.domain.visit import Stage
 from lumimd.pipeline.services import Services
-from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker, BreakerPolicy
 from lumimd.policies.deployment import Policy
 from lumimd.ports.audio_store import AudioStore
-from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.clock import Clock
+from lumimd.ports.database import Database
 from lumimd.ports.deletions import Deletions
 from lumimd.ports.retention_queries import RetentionQueries
+from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.task_queue import TaskQueue
 from lumimd.ports.transcriber import Transcriber
@@ -31,9 +33,6 @@ from lumimd.runtime.admission import AdmissionWiring
 from lumimd.runtime.flags import FlagWiring
 from lumimd.runtime.operators import OperatorWiring
 from lumimd.runtime.settings import Settings, settings
-
-if TYPE_CHECKING:
-    from google.cloud import firestore
 
 
 class SystemClock:
@@ -64,31 +63,31 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
 
     @cached_property
     def store(self) -> VisitStore:
-        """Firestore; the SDK itself heeds FIRESTORE_EMULATOR_HOST."""
-        from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
+        """The visits of the database."""
+        from lumimd.adapters.stores.visit_store import DocumentVisitStore
 
-        return FirestoreVisitStore(self._firestore)
+        return DocumentVisitStore(self._database)
 
     @cached_property
     def deletions(self) -> Deletions:
         """Firestore as well."""
-        from lumimd.adapters.firestore.deletions import FirestoreDeletions
+        from lumimd.adapters.stores.deletions import DocumentDeletions
 
-        return FirestoreDeletions(self._firestore)
+        return DocumentDeletions(self._database)
 
     @cached_property
     def retention_queries(self) -> RetentionQueries:
         """Firestore as well."""
-        from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
+        from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
 
-        return FirestoreRetentionQueries(self._firestore)
+        return DocumentRetentionQueries(self._database)
 
     @cached_property
     def visit_counts(self) -> VisitCounts:
         """Firestore as well."""
-        from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
+        from lumimd.adapters.stores.visit_counts import DocumentVisitCounts
 
-        return FirestoreVisitCounts(self._firestore)
+        return DocumentVisitCounts(self._database)
 
     @cached_property
     def policy(self) -> Policy:
@@ -104,11 +103,11 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
         )
 
     @cached_property
-    def breakers(self) -> BreakerStore:
-        """Firestore as well, over the same connection."""
-        from lumimd.adapters.firestore.breaker_store import FirestoreBreakerStore
+    def breakers(self) -> SharedDocuments[Breaker]:
+        """The documents of the circuit breakers."""
+        from lumimd.adapters.stores.shared_documents import KeyedDocuments
 
-        return FirestoreBreakerStore(self._firestore)
+        return KeyedDocuments(self._database, OPS, Breaker)
 
     @cached_property
     def tasks(self) -> TaskQueue:
@@ -188,10 +187,14 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
         return GuardedSummarizer(summarizer, breaker)
 
     @cached_property
-    def _firestore(self) -> "firestore.AsyncClient":
+    def _database(self) -> Database:
+        """Firestore; the SDK itself heeds FIRESTORE_EMULATOR_HOST."""
         from google.cloud import firestore
 
-        return firestore.AsyncClient(project=self._settings.google_cloud_project)
+        from lumimd.adapters.firestore.database import FirestoreDatabase
+
+        client = firestore.AsyncClient(project=self._settings.google_cloud_project)
+        return FirestoreDatabase(client)
 
     @cached_property
     def _breakers(self) -> dict[Stage, tuple[CircuitBreaker, ...]]:

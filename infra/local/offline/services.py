@@ -12,10 +12,10 @@ from lumimd.adapters.memory import (
     MemoryTranscriber,
     MemoryVisitStore,
 )
-from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
-from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.adapters.openai.model_answers import read_summary
+from lumimd.adapters.stores.deletions import DocumentDeletions
+from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
+from lumimd.adapters.stores.visit_counts import DocumentVisitCounts
 from lumimd.coordination.shutdown import GracefulShutdown
 from lumimd.domain.audio import MAX_SECONDS, Audio
 from lumimd.domain.clinical import Source, VisitSummary
@@ -115,19 +115,19 @@ class OfflineServices:
         return self.model or self.fallback
 
     @cached_property
-    def deletions(self) -> MemoryDeletions:
+    def deletions(self) -> DocumentDeletions:
         """The records of deleted visits: none."""
-        return MemoryDeletions(self.store)
+        return DocumentDeletions(self.store.database)
 
     @cached_property
-    def retention_queries(self) -> MemoryRetentionQueries:
+    def retention_queries(self) -> DocumentRetentionQueries:
         """Retention queries over the visits."""
-        return MemoryRetentionQueries(self.store)
+        return DocumentRetentionQueries(self.store.database)
 
     @cached_property
-    def visit_counts(self) -> MemoryVisitCounts:
+    def visit_counts(self) -> DocumentVisitCounts:
         """Counts of the visits."""
-        return MemoryVisitCounts(self.store)
+        return DocumentVisitCounts(self.store.database)
 
     def new_id(self) -> str:
         """A unique string."""

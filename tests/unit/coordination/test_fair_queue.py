@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
+from lumimd.adapters.memory.database import MemoryDatabase
+from lumimd.adapters.stores.turn_counters import DocumentTurnCounters
 from lumimd.coordination.admission.fair_queue import draw_turn
 from lumimd.policies.priorities import (
     PRIORITY_WIDTH,
@@ -29,7 +30,9 @@ class Waiting:
     """The stored queue, and the visits admitted from it, in order."""
 
     line: QueueState = field(default_factory=QueueState)
-    turn_counters: MemoryTurnCounters = field(default_factory=MemoryTurnCounters)
+    turn_counters: DocumentTurnCounters = field(
+        default_factory=lambda: DocumentTurnCounters(MemoryDatabase())
+    )
     visits: dict[str, int] = field(default_factory=dict)
     admitted: list[str] = field(default_factory=list)
 

@@ -1,0 +1,1 @@
+"""The stores over a document database: Firestore, or the one in memory."""
