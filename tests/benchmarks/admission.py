@@ -20,11 +20,11 @@ from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import ManualClock
-from lumimd.adapters.stores.shared_documents import KeyedDocuments
 from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.domain.paths import PERMITS
 from lumimd.policies.permits import Cap, Shard
 from lumimd.policies.priorities import Priority
+from lumimd.stores.shared_documents import KeyedDocuments
 from tests.support.servers import running
 from tests.support.services import START
 from tests.support.shared_documents import Troubled

@@ -9,16 +9,13 @@ import pytest
 
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.stores.deletions import DocumentDeletions
-from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.commit import Commit, Conflict, Stored
 from lumimd.domain.visit import Deletion, Hold, ProcessingStatus
 from lumimd.ports.database import Write
-from lumimd.ports.deletions import Deletions
 from lumimd.ports.paging import Page
-from lumimd.ports.retention_queries import RetentionQueries
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_store import VisitStore
 from tests.contract.test_visit_store import action, entry, new_visit
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedArchive, SimulatedDeletions, SimulatedVisitStore
@@ -42,9 +39,7 @@ async def stores(
 ) -> AsyncIterator[Stores]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield Stores(
-            store, DocumentDeletions(store.database), DocumentRetentionQueries(store.database)
-        )
+        yield Stores(store, Deletions(store.database), RetentionQueries(store.database))
         return
     if request.param == "simulated":
         documents = Documents()
@@ -60,9 +55,9 @@ async def stores(
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     database = FirestoreDatabase(client)
     yield Stores(
-        DocumentVisitStore(database),
-        DocumentDeletions(database),
-        DocumentRetentionQueries(database),
+        VisitStore(database),
+        Deletions(database),
+        RetentionQueries(database),
     )
     client.close()
 
@@ -153,7 +148,7 @@ async def restored_visit(stores: Stores) -> Stored:
     await stores.deletions.create(deletion())
     if isinstance(stores.visits, SimulatedVisitStore):
         return stores.visits.documents.write(Commit(new_visit()))
-    assert isinstance(stores.visits, DocumentVisitStore)
+    assert isinstance(stores.visits, VisitStore)
     await stores.visits.database.commit(Write("visits/v1", new_visit().to_stored()))
     stored = await stores.visits.get("v1")
     assert stored

@@ -11,12 +11,12 @@ import pytest
 
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import ManualClock
-from lumimd.adapters.stores.shared_documents import KeyedDocuments
 from lumimd.coordination import rate_limits
 from lumimd.coordination.rate_limits import Limits, TooMany
 from lumimd.domain.paths import RATE_LIMITS
 from lumimd.policies.tiers import Limited, OfAllUsers, Tier
 from lumimd.policies.token_bucket import Bucket, Policy
+from lumimd.stores.shared_documents import KeyedDocuments
 
 PROCESSES, CALLS = 4, 25
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

@@ -9,13 +9,11 @@ import pytest
 
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.stores.operator_store import DocumentOperatorStore
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Conflict
 from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
-from lumimd.ports.operator_store import (
+from lumimd.stores.operator_store import (
     AuditEntry,
     AuditFilter,
     AuditOutcome,
@@ -24,7 +22,7 @@ from lumimd.ports.operator_store import (
     VisitFilter,
     mark_of,
 )
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.visit_store import VisitStore
 from tests.support.services import START, upload
 
 MINUTE = timedelta(minutes=1)
@@ -63,7 +61,7 @@ async def both(
 ) -> AsyncIterator[Both]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield Both(store, DocumentOperatorStore(store.database))
+        yield Both(store, OperatorStore(store.database))
         return
     from google.cloud import firestore
 
@@ -71,8 +69,8 @@ async def both(
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     database = FirestoreDatabase(client)
     yield Both(
-        DocumentVisitStore(database),
-        DocumentOperatorStore(database),
+        VisitStore(database),
+        OperatorStore(database),
     )
     client.close()
 

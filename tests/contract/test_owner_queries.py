@@ -10,13 +10,11 @@ import pytest
 
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.stores.owner_queries import DocumentOwnerQueries
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.commit import Commit, Conflict
 from lumimd.domain.visit import Hold, Ledger, Status, Visit
 from lumimd.domain.visit_groups import Group
-from lumimd.ports.owner_queries import ListPosition, OwnerQueries
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.owner_queries import ListPosition, OwnerQueries
+from lumimd.stores.visit_store import VisitStore
 from tests.support.api import action_of, completed, failed, transcribing, visit_of
 from tests.support.services import START
 
@@ -44,7 +42,7 @@ async def data(
         async def put(path: str, document: dict[str, Any]) -> None:
             store.raw[path] = document
 
-        yield OwnerData(DocumentOwnerQueries(store.database), store, put)
+        yield OwnerData(OwnerQueries(store.database), store, put)
         return
     from google.cloud import firestore
 
@@ -57,8 +55,8 @@ async def data(
         await client.document(path).set(document)
 
     yield OwnerData(
-        DocumentOwnerQueries(database),
-        DocumentVisitStore(database),
+        OwnerQueries(database),
+        VisitStore(database),
         write,
     )
     client.close()

@@ -7,12 +7,10 @@ import pytest
 
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.stores.queued_visits import DocumentQueuedVisits
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.commit import Commit, Stored
 from lumimd.domain.visit import Visit
-from lumimd.ports.queued_visits import QueuedVisits
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.visit_store import VisitStore
 from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE
 
@@ -23,7 +21,7 @@ Queue = tuple[VisitStore, QueuedVisits]
 def queue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield store, DocumentQueuedVisits(store.database)
+        yield store, QueuedVisits(store.database)
         return
     from google.cloud import firestore
 
@@ -31,8 +29,8 @@ def queue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     database = FirestoreDatabase(client)
     yield (
-        DocumentVisitStore(database),
-        DocumentQueuedVisits(database),
+        VisitStore(database),
+        QueuedVisits(database),
     )
     client.close()
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from lumimd.adapters.firestore.database import FirestoreDatabase
-from lumimd.adapters.stores.deletions import DocumentDeletions
-from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.pipeline import retain
 from lumimd.policies.deployment import Policy
 from lumimd.ports.paging import pages
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_store import VisitStore
 from tests.support.api import completed, failed, visit_of
 from tests.support.services import MemoryServices
 
@@ -54,9 +54,9 @@ async def services(
             batch.set(client.document(path), stored)
         await batch.commit()
     made_of = MemoryServices(policy=Policy(requires_consent=False))
-    made_of.store = DocumentVisitStore(database)  # type: ignore[assignment]
-    made_of.retention_queries = DocumentRetentionQueries(database)  # type: ignore[assignment]
-    made_of.deletions = DocumentDeletions(database)  # type: ignore[assignment]
+    made_of.store = VisitStore(database)  # type: ignore[assignment]
+    made_of.retention_queries = RetentionQueries(database)  # type: ignore[assignment]
+    made_of.deletions = Deletions(database)  # type: ignore[assignment]
     made_of.audio = EmptyBucket()  # type: ignore[assignment]
     yield made_of
     client.close()

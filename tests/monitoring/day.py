@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lumimd.adapters.memory import MemoryTranscriber
-from lumimd.adapters.stores.visit_counts import DocumentVisitCounts
 from lumimd.coordination.breaker.breaker import CircuitBreaker
 from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.domain.codes import ErrorCode
@@ -14,9 +13,10 @@ from lumimd.domain.errors import DeploymentFault, Permanent, ProviderRefuses, Tr
 from lumimd.domain.state_machine import retry_event
 from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.pipeline.save import save_event
+from lumimd.pipeline.visit_counts import count_visits
 from lumimd.policies.breaker import MODEL, TRANSCRIPTION, Breaker, BreakerPolicy
 from lumimd.ports.transcriber import Failed, Transcribed
-from lumimd.telemetry.visit_counts import count_visits
+from lumimd.stores.visit_counts import VisitCounts
 from tests.flow.conftest import Functions
 from tests.support.services import CountingSummarizer, transcript
 from tests.support.shared_documents import in_memory
@@ -71,9 +71,7 @@ class Day:
             services.clock.advance(MINUTE)
             if scheduler:
                 await self.functions.wake()
-                await count_visits(
-                    DocumentVisitCounts(services.store.database), services.clock.now()
-                )
+                await count_visits(VisitCounts(services.store.database), services.clock.now())
             await self.functions.run_tasks()
 
     async def retried(self, visit_id: str) -> None:

@@ -11,16 +11,14 @@ import pytest
 
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.stores.visit_counts import DocumentVisitCounts
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
-from lumimd.ports.visit_counts import VisitCounts
-from lumimd.ports.visit_store import VisitStore
+from lumimd.pipeline.visit_counts import count_visits
+from lumimd.stores.visit_counts import VisitCounts
+from lumimd.stores.visit_store import VisitStore
 from lumimd.telemetry import logs
-from lumimd.telemetry.visit_counts import count_visits
 from tests.support.services import START
 
 HOUR = timedelta(hours=1)
@@ -52,7 +50,7 @@ async def counted(
 ) -> AsyncIterator[Counted]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield Counted(store, DocumentVisitCounts(store.database))
+        yield Counted(store, VisitCounts(store.database))
         return
     from google.cloud import firestore
 
@@ -60,8 +58,8 @@ async def counted(
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     database = FirestoreDatabase(client)
     yield Counted(
-        DocumentVisitStore(database),
-        DocumentVisitCounts(database),
+        VisitStore(database),
+        VisitCounts(database),
     )
     client.close()
 

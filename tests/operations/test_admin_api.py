@@ -25,7 +25,7 @@ from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import commands
 from lumimd.policies.breaker import Breaker, State
 from lumimd.policies.time_budgets import BULK_RETRY_REQUEST
-from lumimd.ports.operator_store import AuditFilter
+from lumimd.stores.operator_store import AuditFilter
 from tests.support.api import Api, ApiMemoryServices, client_of
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedServices
 

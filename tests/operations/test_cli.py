@@ -10,7 +10,7 @@ from lumimd.domain.dead_letter import LetterState
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import commands
 from lumimd.policies.breaker import Breaker, State
-from lumimd.ports.operator_store import AuditFilter
+from lumimd.stores.operator_store import AuditFilter
 from tests.operations.conftest import Ops
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedServices
 

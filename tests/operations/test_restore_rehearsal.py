@@ -28,16 +28,16 @@ from infra.ops.connection import Connection
 from infra.ops.exits import OK
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
-from lumimd.adapters.stores.deletions import DocumentDeletions
-from lumimd.adapters.stores.operator_store import DocumentOperatorStore
-from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.operations import legal_hold
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import accept, commands, recover
 from lumimd.policies.deployment import Policy
 from lumimd.ports.service_controls import RunState
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.operator_store import OperatorStore
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_store import VisitStore
 from tests.monitoring.runbooks import FOLDER
 from tests.monitoring.runbooks import commands as lines_of
 from tests.support.operators import OperatedServices
@@ -59,10 +59,10 @@ class Rehearsal:
         self.client = firestore.AsyncClient(project=self.project)
         self.services = OperatedServices(policy=Policy(bucket="recordings", requires_consent=False))
         assert self.services.admission  # in memory: there is a permit for every visit
-        self.services.store = DocumentVisitStore(FirestoreDatabase(self.client))  # type: ignore[assignment]
-        self.services.deletions = DocumentDeletions(FirestoreDatabase(self.client))  # type: ignore[assignment]
-        self.services.retention_queries = DocumentRetentionQueries(FirestoreDatabase(self.client))  # type: ignore[assignment]
-        self.services.__dict__["operators"] = DocumentOperatorStore(FirestoreDatabase(self.client))
+        self.services.store = VisitStore(FirestoreDatabase(self.client))  # type: ignore[assignment]
+        self.services.deletions = Deletions(FirestoreDatabase(self.client))  # type: ignore[assignment]
+        self.services.retention_queries = RetentionQueries(FirestoreDatabase(self.client))  # type: ignore[assignment]
+        self.services.__dict__["operators"] = OperatorStore(FirestoreDatabase(self.client))
         self.services.queues = MemoryQueues("summaries")
         self.services.schedules = MemorySchedules("wake-due-visits", "enforce-retention")
         self.beside: firestore.AsyncClient | None = None

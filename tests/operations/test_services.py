@@ -13,8 +13,8 @@ from lumimd.operations.doctor import Level, diagnose
 from lumimd.operations.health import health
 from lumimd.operations.operator import Operator
 from lumimd.policies.breaker import MODEL, Breaker, Reason, State, key_of
-from lumimd.ports.operator_store import AuditFilter, AuditOutcome
 from lumimd.ports.service_controls import RunState
+from lumimd.stores.operator_store import AuditFilter, AuditOutcome
 from tests.support.operators import QUEUE, SCHEDULE, OperatedServices
 from tests.unit.policies.test_retry import jumping_loop
 

@@ -7,11 +7,11 @@ import pytest
 from infra.release import feature_flags
 from infra.release.cli import main
 from infra.release.feature_flags import set_switch, setting
-from lumimd.adapters.stores.operator_store import DocumentOperatorStore
-from lumimd.adapters.stores.shared_documents import KeyedDocuments
 from lumimd.coordination.flags import SharedFlags
 from lumimd.operations.operator import Operator
 from lumimd.policies.flags import KEY, Flags, Setting, Switch
+from lumimd.stores.operator_store import OperatorStore
+from lumimd.stores.shared_documents import KeyedDocuments
 from tests.support.services import MemoryServices
 from tests.support.shared_documents import in_memory
 
@@ -20,7 +20,7 @@ class Services(MemoryServices):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.flag_documents = in_memory(Flags)
-        self.operators = DocumentOperatorStore(self.store.database)
+        self.operators = OperatorStore(self.store.database)
 
 
 @pytest.fixture

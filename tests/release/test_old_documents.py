@@ -13,9 +13,6 @@ import pytest
 
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.stores.deletions import DocumentDeletions
-from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.document import Document
@@ -30,6 +27,9 @@ from lumimd.domain.visit import (
 )
 from lumimd.pipeline import accept, commands
 from lumimd.policies.deployment import Policy
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_store import VisitStore
 from tests.release import either_release
 from tests.release.either_release import STATES, Saved, carry, instants, the, world
 from tests.support.admission import MemoryGate
@@ -99,9 +99,9 @@ async def test_every_visit_is_completed_in_firestore(
     services = world(saved)
     gate = MemoryGate(MemoryVisitStore(), services.clock)
     services.__dict__["gate"] = gate  # this test needs no permits and turns in Firestore
-    services.store = DocumentVisitStore(database)  # type: ignore[assignment]
-    services.deletions = DocumentDeletions(database)  # type: ignore[assignment]
-    services.retention_queries = DocumentRetentionQueries(database)  # type: ignore[assignment]
+    services.store = VisitStore(database)  # type: ignore[assignment]
+    services.deletions = Deletions(database)  # type: ignore[assignment]
+    services.retention_queries = RetentionQueries(database)  # type: ignore[assignment]
     await assert_completes(services, saved)
     client.close()
 

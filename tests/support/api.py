@@ -10,8 +10,6 @@ from fastapi import FastAPI
 
 from lumimd.adapters.local_tokens import LocalTokens
 from lumimd.adapters.memory.uploads import MemoryUploads
-from lumimd.adapters.stores.idempotency_store import DocumentIdempotencyStore
-from lumimd.adapters.stores.owner_queries import DocumentOwnerQueries
 from lumimd.api.application import make_app
 from lumimd.coordination.rate_limits import Limits
 from lumimd.domain.audio import Audio
@@ -34,6 +32,8 @@ from lumimd.domain.visit import (
 )
 from lumimd.policies.tiers import Limited, Tier
 from lumimd.policies.token_bucket import Bucket, Policy
+from lumimd.stores.idempotency_store import IdempotencyStore
+from lumimd.stores.owner_queries import OwnerQueries
 from tests.support.operators import OperatorTools
 from tests.support.services import START, MemoryServices, transcript
 from tests.support.shared_documents import in_memory
@@ -58,12 +58,12 @@ class ApiMemoryServices(OperatorTools, MemoryServices):
         return LocalTokens(SECRET, PROJECT, self.clock)
 
     @cached_property
-    def idempotency(self) -> DocumentIdempotencyStore:
-        return DocumentIdempotencyStore(self.store.database)
+    def idempotency(self) -> IdempotencyStore:
+        return IdempotencyStore(self.store.database)
 
     @cached_property
-    def owner_queries(self) -> DocumentOwnerQueries:
-        return DocumentOwnerQueries(self.store.database)
+    def owner_queries(self) -> OwnerQueries:
+        return OwnerQueries(self.store.database)
 
     @cached_property
     def limits(self) -> Limits:

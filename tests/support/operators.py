@@ -6,7 +6,6 @@ from functools import cached_property
 
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
-from lumimd.adapters.stores.operator_store import DocumentOperatorStore
 from lumimd.domain.audio import Upload
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import NotCharged, Permanent
@@ -21,6 +20,7 @@ from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker
 from lumimd.ports.health_check import Check
 from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.transcriber import Transcribed
+from lumimd.stores.operator_store import OperatorStore
 from tests.support.services import MemoryServices, NothingToSay, transcript
 from tests.support.shared_documents import in_memory
 
@@ -40,8 +40,8 @@ class OperatorTools:
     breakers: SharedDocuments[Breaker] = field(default_factory=lambda: in_memory(Breaker))
 
     @cached_property
-    def operators(self) -> DocumentOperatorStore:
-        return DocumentOperatorStore(self.store.database)
+    def operators(self) -> OperatorStore:
+        return OperatorStore(self.store.database)
 
     @property
     def checks(self) -> Mapping[str, Check]:

@@ -10,9 +10,9 @@ import pytest
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory.database import MemoryDatabase
 from lumimd.adapters.memory.documents import MemoryDocuments
-from lumimd.adapters.stores.shared_documents import KeyedDocuments
 from lumimd.domain.document import Document
 from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import KeyedDocuments
 
 D = TypeVar("D", bound=Document)
 

@@ -10,20 +10,13 @@ import pytest
 
 from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.stores.deletions import DocumentDeletions
-from lumimd.adapters.stores.operator_store import DocumentOperatorStore
-from lumimd.adapters.stores.owner_queries import DocumentOwnerQueries
-from lumimd.adapters.stores.queued_visits import DocumentQueuedVisits
-from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
-from lumimd.adapters.stores.visit_counts import DocumentVisitCounts
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
-from lumimd.ports.deletions import Deletions
-from lumimd.ports.operator_store import OperatorStore
-from lumimd.ports.owner_queries import OwnerQueries
-from lumimd.ports.queued_visits import QueuedVisits
-from lumimd.ports.retention_queries import RetentionQueries
-from lumimd.ports.visit_counts import VisitCounts
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.operator_store import OperatorStore
+from lumimd.stores.owner_queries import OwnerQueries
+from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_counts import VisitCounts
+from lumimd.stores.visit_store import VisitStore
 
 Stored = dict[str, Any]
 
@@ -62,12 +55,12 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
         yield Database(
             memory,
-            DocumentRetentionQueries(memory.database),
-            DocumentDeletions(memory.database),
-            DocumentQueuedVisits(memory.database),
-            DocumentOwnerQueries(memory.database),
-            DocumentOperatorStore(memory.database),
-            DocumentVisitCounts(memory.database),
+            RetentionQueries(memory.database),
+            Deletions(memory.database),
+            QueuedVisits(memory.database),
+            OwnerQueries(memory.database),
+            OperatorStore(memory.database),
+            VisitCounts(memory.database),
             keep,
         )
         return
@@ -82,13 +75,13 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         await client.document(path).set(document)
 
     yield Database(
-        DocumentVisitStore(database),
-        DocumentRetentionQueries(database),
-        DocumentDeletions(database),
-        DocumentQueuedVisits(database),
-        DocumentOwnerQueries(database),
-        DocumentOperatorStore(database),
-        DocumentVisitCounts(database),
+        VisitStore(database),
+        RetentionQueries(database),
+        Deletions(database),
+        QueuedVisits(database),
+        OwnerQueries(database),
+        OperatorStore(database),
+        VisitCounts(database),
         write,
     )
     client.close()

@@ -12,20 +12,19 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
 from lumimd.adapters.firestore.database import FirestoreDatabase
-from lumimd.adapters.stores.deletions import DocumentDeletions
-from lumimd.adapters.stores.idempotency_store import DocumentIdempotencyStore
-from lumimd.adapters.stores.operator_store import DocumentOperatorStore
-from lumimd.adapters.stores.owner_queries import DocumentOwnerQueries
-from lumimd.adapters.stores.queued_visits import DocumentQueuedVisits
-from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
-from lumimd.adapters.stores.shared_documents import KeyedDocuments
-from lumimd.adapters.stores.visit_counts import DocumentVisitCounts
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.visit import ProcessingStatus, Stage
 from lumimd.domain.visit_groups import Group
-from lumimd.ports.operator_store import AuditFilter, LetterFilter, VisitFilter
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.idempotency_store import IdempotencyStore
+from lumimd.stores.operator_store import AuditFilter, LetterFilter, OperatorStore, VisitFilter
+from lumimd.stores.owner_queries import OwnerQueries
+from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.visit_counts import VisitCounts
+from lumimd.stores.visit_store import VisitStore
 from tests.terraform.offline import ROOT
 from tests.terraform.queries import Query, declared, is_served, recorded, unindexed
 
@@ -41,7 +40,7 @@ def each(ask: Callable[..., Ask], *choices: tuple[object, ...]) -> list[Ask]:
 CODE = next(iter(ErrorCode))
 
 ASKED: dict[type, dict[str, list[Ask]]] = {
-    DocumentVisitStore: {
+    VisitStore: {
         "due": [lambda s: s.due(NOW, 10)],
         "transcript": [lambda s: s.transcript("v")],
         "history": [lambda s: s.history("v")],
@@ -49,18 +48,18 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "actions": [lambda s: s.actions("v")],
         "stored_actions": [lambda s: s.stored_actions("v")],
     },
-    DocumentIdempotencyStore: {"forget": [lambda s: s.forget("u")]},
-    DocumentRetentionQueries: {
+    IdempotencyStore: {"forget": [lambda s: s.forget("u")]},
+    RetentionQueries: {
         "with_audio": [lambda s: s.with_audio(NOW, 10)],
         "between": [lambda s: s.between(NOW, NOW, 10)],
         "waiting": [lambda s: s.waiting(NOW, 10)],
         "older": [lambda s: s.older(NOW, 10)],
     },
-    DocumentVisitCounts: {
+    VisitCounts: {
         "visits": [lambda s: s.visits(ProcessingStatus.PENDING)],
         "open_dead_letters": [lambda s: s.open_dead_letters(NOW)],
     },
-    DocumentDeletions: {
+    Deletions: {
         "due": [lambda s: s.due(NOW, 10)],
         "erase": [lambda s: s.erase("v")],
         "holds": [lambda s: s.holds(10)],
@@ -69,7 +68,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "visits_named": [lambda s: s.visits_named("u", 10)],
         "visits_of": [lambda s: s.visits_of("u", 10)],
     },
-    DocumentOwnerQueries: {
+    OwnerQueries: {
         "visits": each(
             lambda group: lambda s: s.visits("u", limit=10, group=group), (None, *Group)
         ),
@@ -81,7 +80,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "used": [lambda s: s.used("u", NOW)],
         "was_retired": [lambda s: s.was_retired("u", "a")],
     },
-    DocumentOperatorStore: {
+    OperatorStore: {
         "visits": each(
             lambda *wanted: lambda s: s.visits(VisitFilter(*wanted), 10),
             (None, ProcessingStatus.FAILED),
@@ -103,7 +102,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
             lambda *wanted: lambda s: s.audit(AuditFilter(*wanted), 10), (None, "a"), (None, "t")
         ),
     },
-    DocumentQueuedVisits: {
+    QueuedVisits: {
         "waiting": [lambda s: s.waiting(0, 10, 10)],
         "before": [lambda s: s.before(0, 10, "v")],
     },
@@ -207,7 +206,7 @@ def querying_methods(path: Path) -> set[str]:
 
 
 def test_every_querying_method_is_listed_here() -> None:
-    folder = ROOT / "functions/lumimd/adapters/stores"
+    folder = ROOT / "functions/lumimd/stores"
     asking = {name for path in folder.glob("*.py") for name in querying_methods(path)}
     assert asking
     here = {f"{adapter.__name__}.{name}" for adapter, methods in ASKED.items() for name in methods}

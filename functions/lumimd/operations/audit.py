@@ -13,7 +13,7 @@ from lumimd.domain.codes import RefusalCode
 from lumimd.domain.errors import OperatorRefused, Refused, Transient
 from lumimd.domain.visit import Visit
 from lumimd.operations.operator import Operator
-from lumimd.ports.operator_store import AuditEntry, AuditOutcome
+from lumimd.stores.operator_store import AuditEntry, AuditOutcome
 from lumimd.telemetry import logs
 
 

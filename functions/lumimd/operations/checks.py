@@ -9,7 +9,7 @@ from lumimd.policies.breaker import Breaker, State, key_of
 from lumimd.ports.health_check import Check, Unhealthy
 from lumimd.ports.service_controls import QueueControl, RunState, ScheduleControl
 from lumimd.ports.shared_documents import SharedDocuments
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.visit_store import VisitStore
 
 NO_VISIT: Final = "health-check"
 """A visit that does not exist: one read, and no user's data."""

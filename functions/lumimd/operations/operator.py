@@ -7,9 +7,9 @@ from typing import Protocol
 from lumimd.pipeline.services import Services
 from lumimd.policies.breaker import Breaker
 from lumimd.ports.health_check import Check
-from lumimd.ports.operator_store import OperatorStore
 from lumimd.ports.service_controls import QueueControl, ScheduleControl
 from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.operator_store import OperatorStore
 
 
 class OperatorServices(Services, Protocol):

@@ -17,11 +17,12 @@ from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.policies.token_bucket import Bucket
 from lumimd.ports.clock import Clock
 from lumimd.ports.database import Database
-from lumimd.ports.queued_visits import QueuedVisits
 from lumimd.ports.shared_documents import SharedDocuments
-from lumimd.ports.tiers import Tiers
-from lumimd.ports.turn_counters import TurnCounters
 from lumimd.runtime.settings import Settings
+from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.tiers import Tiers
+from lumimd.stores.turn_counters import TurnCounters
 
 
 class AdmissionWiring:
@@ -61,42 +62,28 @@ class AdmissionWiring:
 
     @cached_property
     def _buckets(self) -> SharedDocuments[Bucket]:
-        from lumimd.adapters.stores.shared_documents import KeyedDocuments
-
         return KeyedDocuments(self._database, RATE_LIMITS, Bucket)
 
     @cached_property
     def _shards(self) -> SharedDocuments[Shard]:
-        from lumimd.adapters.stores.shared_documents import KeyedDocuments
-
         return KeyedDocuments(self._database, PERMITS, Shard)
 
     @cached_property
     def _hours(self) -> SharedDocuments[Orders]:
-        from lumimd.adapters.stores.shared_documents import KeyedDocuments
-
         return KeyedDocuments(self._database, HOURLY_ORDERS, Orders)
 
     @cached_property
     def _queue_states(self) -> SharedDocuments[QueueState]:
-        from lumimd.adapters.stores.shared_documents import KeyedDocuments
-
         return KeyedDocuments(self._database, OPS, QueueState)
 
     @cached_property
     def _turn_counters(self) -> TurnCounters:
-        from lumimd.adapters.stores.turn_counters import DocumentTurnCounters
-
-        return DocumentTurnCounters(self._database)
+        return TurnCounters(self._database)
 
     @cached_property
     def _queued_visits(self) -> QueuedVisits:
-        from lumimd.adapters.stores.queued_visits import DocumentQueuedVisits
-
-        return DocumentQueuedVisits(self._database)
+        return QueuedVisits(self._database)
 
     @cached_property
     def _tiers(self) -> Tiers:
-        from lumimd.adapters.stores.tiers import DocumentTiers
-
-        return DocumentTiers(self._database, self._settings.default_tier)
+        return Tiers(self._database, self._settings.default_tier)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, cast
 
 from lumimd.api.services import ApiServices
 from lumimd.coordination.rate_limits import Limits
-from lumimd.ports.idempotency_store import IdempotencyStore
-from lumimd.ports.owner_queries import OwnerQueries
 from lumimd.ports.tokens import Tokens
 from lumimd.ports.uploads import Uploads
 from lumimd.runtime import services
 from lumimd.runtime.settings import settings
+from lumimd.stores.idempotency_store import IdempotencyStore
+from lumimd.stores.owner_queries import OwnerQueries
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -35,16 +35,12 @@ class ApiCloudServices(services.CloudServices):
     @cached_property
     def owner_queries(self) -> OwnerQueries:
         """Firestore, over the same connection as the visits."""
-        from lumimd.adapters.stores.owner_queries import DocumentOwnerQueries
-
-        return DocumentOwnerQueries(self._database)
+        return OwnerQueries(self._database)
 
     @cached_property
     def idempotency(self) -> IdempotencyStore:
         """Firestore as well."""
-        from lumimd.adapters.stores.idempotency_store import DocumentIdempotencyStore
-
-        return DocumentIdempotencyStore(self._database)
+        return IdempotencyStore(self._database)
 
     @cached_property
     def limits(self) -> Limits:

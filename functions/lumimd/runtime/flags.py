@@ -9,6 +9,7 @@ from lumimd.policies.flags import Flags
 from lumimd.ports.clock import Clock
 from lumimd.ports.database import Database
 from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import KeyedDocuments
 
 
 class FlagWiring:
@@ -28,6 +29,4 @@ class FlagWiring:
     @cached_property
     def flag_documents(self) -> SharedDocuments[Flags]:
         """Firestore, over the same connection as the visits."""
-        from lumimd.adapters.stores.shared_documents import KeyedDocuments
-
         return KeyedDocuments(self._database, OPS, Flags)

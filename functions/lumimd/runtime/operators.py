@@ -8,11 +8,11 @@ from lumimd.operations import checks
 from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker
 from lumimd.ports.database import Database
 from lumimd.ports.health_check import Check
-from lumimd.ports.operator_store import OperatorStore
 from lumimd.ports.service_controls import QueueControl, ScheduleControl
 from lumimd.ports.shared_documents import SharedDocuments
-from lumimd.ports.visit_store import VisitStore
 from lumimd.runtime.settings import Settings
+from lumimd.stores.operator_store import OperatorStore
+from lumimd.stores.visit_store import VisitStore
 
 
 class OperatorWiring:
@@ -35,9 +35,7 @@ class OperatorWiring:
     @cached_property
     def operators(self) -> OperatorStore:
         """Firestore, over the same connection as the visits."""
-        from lumimd.adapters.stores.operator_store import DocumentOperatorStore
-
-        return DocumentOperatorStore(self._database)
+        return OperatorStore(self._database)
 
     @cached_property
     def queues(self) -> QueueControl:

@@ -21,18 +21,19 @@ from lumimd.policies.deployment import Policy
 from lumimd.ports.audio_store import AudioStore
 from lumimd.ports.clock import Clock
 from lumimd.ports.database import Database
-from lumimd.ports.deletions import Deletions
-from lumimd.ports.retention_queries import RetentionQueries
 from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.task_queue import TaskQueue
 from lumimd.ports.transcriber import Transcriber
-from lumimd.ports.visit_counts import VisitCounts
-from lumimd.ports.visit_store import VisitStore
 from lumimd.runtime.admission import AdmissionWiring
 from lumimd.runtime.flags import FlagWiring
 from lumimd.runtime.operators import OperatorWiring
 from lumimd.runtime.settings import Settings, settings
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.visit_counts import VisitCounts
+from lumimd.stores.visit_store import VisitStore
 
 
 class SystemClock:
@@ -64,30 +65,22 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
     @cached_property
     def store(self) -> VisitStore:
         """The visits of the database."""
-        from lumimd.adapters.stores.visit_store import DocumentVisitStore
-
-        return DocumentVisitStore(self._database)
+        return VisitStore(self._database)
 
     @cached_property
     def deletions(self) -> Deletions:
         """Firestore as well."""
-        from lumimd.adapters.stores.deletions import DocumentDeletions
-
-        return DocumentDeletions(self._database)
+        return Deletions(self._database)
 
     @cached_property
     def retention_queries(self) -> RetentionQueries:
         """Firestore as well."""
-        from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
-
-        return DocumentRetentionQueries(self._database)
+        return RetentionQueries(self._database)
 
     @cached_property
     def visit_counts(self) -> VisitCounts:
         """Firestore as well."""
-        from lumimd.adapters.stores.visit_counts import DocumentVisitCounts
-
-        return DocumentVisitCounts(self._database)
+        return VisitCounts(self._database)
 
     @cached_property
     def policy(self) -> Policy:
@@ -105,8 +98,6 @@ class CloudServices(AdmissionWiring, FlagWiring, OperatorWiring):
     @cached_property
     def breakers(self) -> SharedDocuments[Breaker]:
         """The documents of the circuit breakers."""
-        from lumimd.adapters.stores.shared_documents import KeyedDocuments
-
         return KeyedDocuments(self._database, OPS, Breaker)
 
     @cached_property

@@ -13,9 +13,6 @@ from lumimd.adapters.memory import (
     MemoryVisitStore,
 )
 from lumimd.adapters.openai.model_answers import read_summary
-from lumimd.adapters.stores.deletions import DocumentDeletions
-from lumimd.adapters.stores.retention_queries import DocumentRetentionQueries
-from lumimd.adapters.stores.visit_counts import DocumentVisitCounts
 from lumimd.coordination.shutdown import GracefulShutdown
 from lumimd.domain.audio import MAX_SECONDS, Audio
 from lumimd.domain.clinical import Source, VisitSummary
@@ -27,6 +24,9 @@ from lumimd.policies.flags import Flags
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.transcriber import Transcribed
 from lumimd.rules.summarizer import RulesSummarizer
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_counts import VisitCounts
 
 
 class ScriptedModel:
@@ -115,19 +115,19 @@ class OfflineServices:
         return self.model or self.fallback
 
     @cached_property
-    def deletions(self) -> DocumentDeletions:
+    def deletions(self) -> Deletions:
         """The records of deleted visits: none."""
-        return DocumentDeletions(self.store.database)
+        return Deletions(self.store.database)
 
     @cached_property
-    def retention_queries(self) -> DocumentRetentionQueries:
+    def retention_queries(self) -> RetentionQueries:
         """Retention queries over the visits."""
-        return DocumentRetentionQueries(self.store.database)
+        return RetentionQueries(self.store.database)
 
     @cached_property
-    def visit_counts(self) -> DocumentVisitCounts:
+    def visit_counts(self) -> VisitCounts:
         """Counts of the visits."""
-        return DocumentVisitCounts(self.store.database)
+        return VisitCounts(self.store.database)
 
     def new_id(self) -> str:
         """A unique string."""

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from lumimd.adapters.stores.shared_documents import KeyedDocuments
 from lumimd.coordination.breaker.shared import SharedBreaker
 from lumimd.coordination.flags import SharedFlags
 from lumimd.coordination.shared_document import SPARE, Shared, Spared
@@ -15,6 +14,7 @@ from lumimd.policies.flags import KEY, Flags
 from lumimd.policies.permits import Cap, Shard
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.ports.transcriber import Transcribed
+from lumimd.stores.shared_documents import KeyedDocuments
 from tests.support.services import MemoryServices, transcript
 from tests.support.shared_documents import COLLECTION, in_memory, raw
 from tests.support.visits import minutes_pass

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from lumimd.adapters.memory.database import MemoryDatabase
-from lumimd.adapters.stores.visit_store import DocumentVisitStore
 from lumimd.domain.paths import visit_path
 from lumimd.domain.visit import Visit
+from lumimd.stores.visit_store import VisitStore
 
 
-class MemoryVisitStore(DocumentVisitStore):
+class MemoryVisitStore(VisitStore):
     """`raw` are all stored documents by path; the other stores work on the same `database`."""
 
     database: MemoryDatabase

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from lumimd.adapters.reading import read, readable
-from lumimd.adapters.stores.listing import Listing, stored
 from lumimd.domain.commit import Commit, Stored, StoredAction
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.paths import (
@@ -23,10 +21,12 @@ from lumimd.domain.transcript import TranscriptPage, Utterance, joined
 from lumimd.domain.visit import Action, HistoryEntry, Visit
 from lumimd.ports.database import ANY_VERSION, Database, Query, Write
 from lumimd.ports.paging import Cursor, Page
+from lumimd.stores.listing import Listing, stored
+from lumimd.stores.reading import read, readable
 
 
-class DocumentVisitStore:
-    """The visits of a database."""
+class VisitStore:
+    """The visit documents. Every save is a compare-and-set on the version that was read."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -37,26 +37,39 @@ class DocumentVisitStore:
         return stored(read(Visit, VISITS, visit_id, found.fields), found) if found else None
 
     async def create(self, commit: Commit) -> Stored:
-        """Write a new visit; raises Conflict if it exists or was deleted.
+        """Write a new visit.
 
         The commit deletes the receipt on the precondition that none exists, which deletes nothing.
         So it fails if a receipt exists, in the same request and without a transaction.
+
+        Raises:
+            Conflict: it exists, or was deleted.
         """
         receipt = Write(f"{DELETIONS}/{commit.visit.visit_id}", None, if_version=None)
         return await self._write(commit, None, receipt)
 
     async def save(self, read: Stored, commit: Commit) -> Stored:
-        """Replace a visit by compare-and-set; raises Conflict if it has changed."""
+        """Replace a visit by compare-and-set.
+
+        Raises:
+            Conflict: it has changed since the read, or is gone.
+        """
         return await self._write(commit, read.version)
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `wake_at <= now`, the longest overdue first."""
         return await self._until("wakeAt", now, limit, after)
 
     async def overdue(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Stored]:
+        """The next `limit` visits with `overdue_at <= now`, the longest overdue first."""
         return await self._until("overdueAt", now, limit, after)
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
-        """The stored utterances in order, all of them or none. One read per page."""
+        """The stored utterances in order; empty if there are none. One read per page.
+
+        Raises:
+            UnreadableDocument: a page is unreadable; an incomplete transcript is never returned.
+        """
         return joined(
             read(TranscriptPage, TRANSCRIPT, name, page)
             for name, page in await self._below(visit_id, transcript_path(visit_id))
@@ -74,7 +87,10 @@ class DocumentVisitStore:
         return tuple(each.action for each in await self.stored_actions(visit_id))
 
     async def stored_actions(self, visit_id: str) -> tuple[StoredAction, ...]:
-        """The action items of a visit with their versions. One read per item."""
+        """The action items of a visit with the versions for a compare-and-set.
+
+        One read per item.
+        """
         query = Query(ACTIONS).where("visitId", "==", visit_id)
         found = await self.database.find(query)
         named = ((each.id, each.fields, each.version) for each in found)

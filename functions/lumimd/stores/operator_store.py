@@ -11,39 +11,116 @@ end in the same order. One index per filter is therefore enough (all COLLECTION 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, TypeVar
 
-from lumimd.adapters.stores.listing import Listing, itself
-from lumimd.adapters.stores.shared_documents import KeyedDocuments
+from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Conflict
-from lumimd.domain.dead_letter import DeadLetter
+from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.document import Document
 from lumimd.domain.paths import AUDIT, DEAD_LETTERS, VISITS
-from lumimd.domain.visit import ProcessingStatus, VisitLine
+from lumimd.domain.visit import ProcessingStatus, Stage, VisitLine
 from lumimd.policies.alerting import QUIET_AFTER, STUCK_AFTER
 from lumimd.ports.database import Database, Query, Write
-from lumimd.ports.operator_store import (
-    COMPLETED_FIELDS,
-    RUNNING,
-    AuditEntry,
-    AuditFilter,
-    AuditOutcome,
-    FoundLetter,
-    LetterFilter,
-    Mark,
-    VisitFilter,
-    is_stuck,
-)
 from lumimd.ports.paging import Cursor, pages
+from lumimd.stores.listing import Listing, itself
+from lumimd.stores.shared_documents import KeyedDocuments
 
 D = TypeVar("D", bound=Document)
 
 PAGE: Final = 300
 
+RUNNING: Final = (
+    ProcessingStatus.PENDING,
+    ProcessingStatus.TRANSCRIBING,
+    ProcessingStatus.SUMMARIZING,
+)
 
-class DocumentOperatorStore:
-    """Reads only the fields of a `VisitLine` of a visit: its words never leave the database."""
+
+class Mark(NamedTuple):
+    """The end of a page: the instant by which the list is ordered, then the id."""
+
+    at: datetime
+    id: str
+
+
+@dataclass(frozen=True)
+class VisitFilter:
+    """Conditions on visits; None means any."""
+
+    status: ProcessingStatus | None = None
+    user_id: str | None = None
+    updated_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class LetterFilter:
+    """Conditions on dead letters; None means any."""
+
+    stage: Stage | None = None
+    code: ErrorCode | None = None
+    user_id: str | None = None
+    since: datetime | None = None
+    state: LetterState | None = LetterState.OPEN
+
+
+@dataclass(frozen=True)
+class FoundLetter:
+    """A dead letter as it was read. Only the store interprets `version`."""
+
+    letter: DeadLetter
+    version: object
+
+
+class AuditOutcome(StrEnum):
+    """The outcome of an audited action."""
+
+    BEGUN = "begun"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class AuditEntry(Document):
+    """One audited action or read by an operator, and its effect.
+
+    `target` is a visit's id or a queue's name; `before` and `after` are codes and settings, never
+    a word of a visit. An entry stays `begun` if the operator's process ended in the middle: the
+    action may or may not have happened.
+    """
+
+    entry_id: str
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    reason: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    outcome: AuditOutcome = AuditOutcome.BEGUN
+    code: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """Conditions on entries; None means any."""
+
+    actor: str | None = None
+    target: str | None = None
+
+
+COMPLETED_FIELDS: Final = {"after", "outcome", "code", "ended_at"}
+"""The fields that are added to an entry when the action ends."""
+
+
+class OperatorStore:
+    """Queries over the visits of all users. Lists go from the newest to the oldest.
+
+    They read only the fields of a `VisitLine` of a visit: its words never leave the database.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -52,7 +129,10 @@ class DocumentOperatorStore:
     async def visits(
         self, wanted: VisitFilter, limit: int, after: Mark | None = None
     ) -> Sequence[VisitLine]:
-        """At most `limit` visits, newest first. One read per visit."""
+        """At most `limit` visits by `updated_at`; `after` is `mark_of` the last one of the page.
+
+        One read per visit.
+        """
         query = _where(
             _visits("updatedAt", newest_first=True),
             ("processingStatus", "==", wanted.status),
@@ -62,14 +142,17 @@ class DocumentOperatorStore:
         return await self._filled(VisitLine, query, limit, after)
 
     async def much_retried(self, at_least: int, limit: int) -> Sequence[VisitLine]:
+        """At most `limit` visits with `at_least` retries or more, the most retried first."""
         query = _visits("retryCount", newest_first=True).where("retryCount", ">=", at_least)
         return await self._filled(VisitLine, query, limit)
 
     async def stuck(self, now: datetime, limit: int) -> Sequence[VisitLine]:
         """At most `limit` stuck visits, the longest unchanged first.
 
-        There are few overdue visits. Many visits that are unchanged for long may wait for their
-        recording; the query reads them page by page and skips them.
+        A visit is stuck if it is not terminal, has a recording, and is either overdue for
+        `STUCK_AFTER` or unchanged for `QUIET_AFTER`. There are few overdue visits. Many visits that
+        are unchanged for long may wait for their recording; the query reads them page by page and
+        skips them.
         """
         overdue = _visits("wakeAt").where("wakeAt", "<=", now - STUCK_AFTER)
         running = _visits("updatedAt").where("processingStatus", "in", RUNNING)
@@ -87,7 +170,10 @@ class DocumentOperatorStore:
         return sorted(found.values(), key=lambda v: (v.updated_at, v.visit_id))[:limit]
 
     async def counts(self) -> Mapping[ProcessingStatus, int]:
-        """The number of visits per status. One read per thousand visits."""
+        """The number of visits per status; every status is present.
+
+        One read per thousand visits.
+        """
         return {
             status: await self._database.count(
                 Query(VISITS).where("processingStatus", "==", status)
@@ -98,7 +184,10 @@ class DocumentOperatorStore:
     async def letters(
         self, wanted: LetterFilter, limit: int, after: Mark | None = None
     ) -> Sequence[DeadLetter]:
-        """At most `limit` dead letters, newest first. One read per letter."""
+        """At most `limit` dead letters by `last_seen_at`; `after` is `mark_of` the last one.
+
+        One read per letter.
+        """
         query = _where(
             Query(DEAD_LETTERS, "lastSeenAt", newest_first=True),
             ("stage", "==", wanted.stage),
@@ -115,13 +204,27 @@ class DocumentOperatorStore:
         return FoundLetter(*found) if found else None
 
     async def save_letter(self, read: FoundLetter, letter: DeadLetter) -> None:
+        """Replace a dead letter by compare-and-set.
+
+        Raises:
+            Conflict: it has changed since the read, or is gone.
+        """
         await self._letters.save(letter.visit_id, read.version, letter)
 
     async def append_audit(self, entry: AuditEntry) -> None:
+        """Add a new entry.
+
+        Raises:
+            Conflict: the entry exists; the log is append-only.
+        """
         await self._database.commit(Write(f"{AUDIT}/{entry.entry_id}", entry.to_stored(), None))
 
     async def complete_audit(self, entry: AuditEntry) -> None:
-        """Add the outcome to an entry; raises Conflict if it is missing or complete."""
+        """Add the outcome to an entry; actor, instant, action and target stay as they are.
+
+        Raises:
+            Conflict: there is no such entry, or it is already complete.
+        """
         path = f"{AUDIT}/{entry.entry_id}"
         found = await self._database.get(path)
         if found is None or found.fields["outcome"] != AuditOutcome.BEGUN:
@@ -132,7 +235,10 @@ class DocumentOperatorStore:
     async def audit(
         self, wanted: AuditFilter, limit: int, after: Mark | None = None
     ) -> Sequence[AuditEntry]:
-        """At most `limit` entries, newest first. One read per entry."""
+        """At most `limit` entries by `at`; `after` is `mark_of` the last one of the page.
+
+        One read per entry.
+        """
         query = _where(
             Query(AUDIT, "at", newest_first=True),
             ("actor", "==", wanted.actor),
@@ -158,3 +264,22 @@ def _where(query: Query, *conditions: tuple[str, str, Any]) -> Query:
         if condition[2] is not None:
             query = query.where(*condition)
     return query
+
+
+def mark_of(item: VisitLine | DeadLetter | AuditEntry) -> Mark:
+    """The end of a page that ends with `item`."""
+    match item:
+        case VisitLine():
+            return Mark(item.updated_at, item.visit_id)
+        case DeadLetter():
+            return Mark(item.last_seen_at, item.visit_id)
+        case AuditEntry():
+            return Mark(item.at, item.entry_id)
+
+
+def is_stuck(visit: VisitLine, now: datetime) -> bool:
+    """Whether the visit is stuck: it should progress and does not."""
+    if visit.processing_status.is_terminal or visit.audio is None:
+        return False  # terminal, or waiting for its owner
+    overdue = visit.wake_at is not None and visit.wake_at <= now - STUCK_AFTER
+    return overdue or visit.updated_at <= now - QUIET_AFTER

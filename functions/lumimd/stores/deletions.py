@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Final
 
-from lumimd.adapters.reading import read
-from lumimd.adapters.stores.listing import Listing, itself
 from lumimd.domain.commit import Stored
 from lumimd.domain.paths import (
     ACTIONS,
@@ -19,24 +17,35 @@ from lumimd.domain.paths import (
 from lumimd.domain.visit import Deletion, Hold, OfVisit, Visit
 from lumimd.ports.database import ID, Database, Query, Write
 from lumimd.ports.paging import Cursor, Page
+from lumimd.stores.listing import Listing, itself
+from lumimd.stores.reading import read
 
 AT_ONCE: Final = 300
 """Documents that one commit deletes; Firestore allows 500 writes."""
 
 
-class DocumentDeletions:
-    """One receipt per visit, under the visit's id."""
+class Deletions:
+    """The receipts of deletions, one per visit, and the documents to erase for them.
+
+    Every save is a compare-and-set on the version that was read.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get(self, visit_id: str) -> tuple[Deletion, object] | None:
-        """The receipt and its version. One read."""
+        """The receipt and its version; None if nothing was deleted. One read."""
         found = await self._database.get(f"{DELETIONS}/{visit_id}")
         return (read(Deletion, DELETIONS, visit_id, found.fields), found.version) if found else None
 
     async def begin(self, read: Stored, deletion: Deletion, again: object = None) -> None:
-        """Delete the visit and write the receipt, both or neither; neither under a legal hold."""
+        """Delete the visit that was `read`, and write the receipt in the same commit.
+
+        `again` is the version of the receipt of an earlier deletion, which the new one replaces.
+
+        Raises:
+            Conflict: the visit or the earlier receipt has changed, or the visit is held.
+        """
         await self._database.commit(
             Write(visit_path(deletion.visit_id), None, read.version),
             _receipt(deletion, again),
@@ -44,18 +53,30 @@ class DocumentDeletions:
         )
 
     async def create(self, deletion: Deletion) -> None:
+        """Write a receipt that belongs to no visit.
+
+        Raises:
+            Conflict: a receipt of that id exists.
+        """
         await self._database.commit(_receipt(deletion, None))
 
     async def save(self, read_version: object, deletion: Deletion) -> None:
+        """Replace a receipt by compare-and-set.
+
+        Raises:
+            Conflict: it has changed since the read.
+        """
         await self._database.commit(_receipt(deletion, read_version))
 
     async def due(self, now: datetime, limit: int, after: Cursor | None = None) -> Page[Deletion]:
+        """The next `limit` deletions with `wake_at <= now`, the longest overdue first."""
         due = Query(DELETIONS, "wakeAt").where("wakeAt", "<=", now)
         return await Listing(self._database, Deletion, due, itself).page(limit, after)
 
     async def since(
         self, requested_at: datetime, limit: int, after: Cursor | None = None
     ) -> Page[Deletion]:
+        """The next `limit` deletions requested at `requested_at` or later, the oldest first."""
         newer = Query(DELETIONS, "requestedAt").where("requestedAt", ">=", requested_at)
         return await Listing(self._database, Deletion, newer, itself).page(limit, after)
 
@@ -65,17 +86,20 @@ class DocumentDeletions:
         return read(Hold, HOLDS, visit_id, found.fields) if found else None
 
     async def holds(self, limit: int, after: Cursor | None = None) -> Page[Hold]:
+        """The next `limit` marks of legal holds, the oldest first."""
         return await Listing(self._database, Hold, Query(HOLDS, "heldAt"), itself).page(
             limit, after
         )
 
     async def visits_of(self, user_id: str, limit: int, after: Cursor | None = None) -> Page[Visit]:
+        """The next `limit` visits of a user, the newest first."""
         visits = Query(VISITS, "createdAt", newest_first=True).where("userId", "==", user_id)
         return await Listing(self._database, Visit, visits, itself).page(limit, after)
 
     async def visits_named(
         self, user_id: str, limit: int, after: Cursor | None = None
     ) -> Page[str]:
+        """The visits of the next `limit` action items of a user, the newest first."""
         fields = ("visitId", "createdAt")
         items = Query(ACTIONS, "createdAt", newest_first=True, fields=fields)
         named = Listing(
@@ -94,7 +118,11 @@ class DocumentDeletions:
         return False
 
     async def erase(self, visit_id: str) -> dict[str, int]:
-        """Delete all documents of a visit; one read and one delete per document."""
+        """Delete all documents of a visit that is itself deleted; the number of each kind.
+
+        The kinds: `transcript`, `history`, `actions`, `deadLetters`. One read and one delete per
+        document.
+        """
         found = _documents_of(visit_id).items()
         return {kind: await self._erase(query) for kind, query in found}
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from lumimd.adapters.reading import readable
 from lumimd.domain.commit import Stored
 from lumimd.domain.document import Document
 from lumimd.domain.visit import Visit
 from lumimd.ports.database import Database, Query, Snapshot
 from lumimd.ports.paging import Cursor, Page
+from lumimd.stores.reading import readable
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")

@@ -6,9 +6,9 @@ Compare-and-set instead of transactions: a losing writer fails at once, and no w
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-from lumimd.adapters.reading import read, readable
 from lumimd.domain.document import Document
 from lumimd.ports.database import Database, Query, Write
+from lumimd.stores.reading import read, readable
 
 D = TypeVar("D", bound=Document)
 

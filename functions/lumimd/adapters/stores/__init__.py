@@ -1,1 +1,0 @@
-"""The stores over a document database: Firestore, or the one in memory."""
