@@ -12,12 +12,12 @@ from lumimd.adapters.google.storage_object import upload_of
 from lumimd.pipeline import accept, collect, recover, summarize
 from lumimd.pipeline.rounds import each_for_itself
 from lumimd.pipeline.services import Services
+from lumimd.pipeline.visit_counts import count_visits
 from lumimd.runtime.requests import check_webhook_caller, hint_of, summary_task_of, whole_header
 from lumimd.runtime.responses import acknowledge_event, reply_to_task, reply_to_webhook
 from lumimd.runtime.services import services
 from lumimd.runtime.settings import deployment, require
 from lumimd.telemetry import logs
-from lumimd.telemetry.visit_counts import count_visits
 
 logs.configure()
 require()

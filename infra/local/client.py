@@ -11,11 +11,11 @@ from google.cloud import firestore, storage  # type: ignore[attr-defined]  # sto
 
 from infra.local.stack import BUCKET, PROJECT
 from infra.local.visit_documents import VisitDocuments
-from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.domain.audio import CONSENT_METADATA
 from lumimd.domain.visit import Visit
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.visit_store import VisitStore
 
 USER_ID: Final = "demo-user"
 CHUNK_BYTES: Final = 1024 * 1024
@@ -38,7 +38,7 @@ class FirestoreReader:
     def __init__(self) -> None:
         self._listener = firestore.Client(project=PROJECT)
         self._reader = firestore.AsyncClient(project=PROJECT)
-        self.store: VisitStore = FirestoreVisitStore(self._reader)
+        self.store: VisitStore = VisitStore(FirestoreDatabase(self._reader))
 
     async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
         """The current visit, and then the visit after every change."""

@@ -8,8 +8,9 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import uvicorn
 from functions_framework.aio import create_asgi_app
@@ -17,24 +18,11 @@ from functions_framework.aio import create_asgi_app
 from infra.local.stack import ENTRY_POINTS, ROOT, Plan
 from infra.local.supervision.ports import LOOPBACK
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
-from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.idempotency_store import MemoryIdempotencyStore
-from lumimd.adapters.memory.operator_store import MemoryOperatorStore
-from lumimd.adapters.memory.owner_queries import MemoryOwnerQueries
-from lumimd.adapters.memory.queued_visits import MemoryQueuedVisits
-from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
-from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
-from lumimd.adapters.memory.tiers import MemoryTiers
-from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
-from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
-from lumimd.domain.document import Document
+from lumimd.adapters.memory.database import MemoryDatabase
 from lumimd.runtime import services as runtime_services
 from lumimd.runtime.api import ApiCloudServices
-from lumimd.runtime.settings import Settings, read
+from lumimd.runtime.settings import read
 from lumimd.telemetry import logs
-
-D = TypeVar("D", bound=Document)
 
 GRACE_S: Final = 10
 """As on Cloud Run; so a function that hangs does not block the end of the stack."""
@@ -58,65 +46,8 @@ class MemoryStoreServices(ApiCloudServices):
         return MemoryVisitStore()
 
     @cached_property
-    def deletions(self) -> MemoryDeletions:
-        """The deletion records of this process."""
-        return MemoryDeletions(self.store)
-
-    @cached_property
-    def visit_counts(self) -> MemoryVisitCounts:
-        """Counts of the visits of this process."""
-        return MemoryVisitCounts(self.store)
-
-    @cached_property
-    def retention_queries(self) -> MemoryRetentionQueries:
-        """Retention queries over the visits of this process."""
-        return MemoryRetentionQueries(self.store)
-
-    @cached_property
-    def breakers(self) -> MemoryBreakerStore:
-        """The circuit breakers of this process."""
-        return MemoryBreakerStore()
-
-    @cached_property
-    def _shared(self) -> dict[str, Any]:
-        return {}
-
-    def shared_documents(self, collection: str, kind: type[D]) -> MemorySharedDocuments[D]:
-        """The shared documents of this process."""
-        documents: MemorySharedDocuments[D] = self._shared.setdefault(
-            kind.__name__, MemorySharedDocuments(kind)
-        )
-        return documents
-
-    @cached_property
-    def turn_counters(self) -> MemoryTurnCounters:
-        """The turn counters of this process."""
-        return MemoryTurnCounters()
-
-    @cached_property
-    def queued_visits(self) -> MemoryQueuedVisits:
-        """The queued visits of this process."""
-        return MemoryQueuedVisits(self.store)
-
-    @cached_property
-    def tiers(self) -> MemoryTiers:
-        """The tiers of this process: the default tier for all users."""
-        return MemoryTiers(self._settings.default_tier)
-
-    @cached_property
-    def operators(self) -> MemoryOperatorStore:
-        """The operators' queries over the visits of this process."""
-        return MemoryOperatorStore(self.store)
-
-    @cached_property
-    def owner_queries(self) -> MemoryOwnerQueries:
-        """The owners' queries over the visits of this process."""
-        return MemoryOwnerQueries(self.store)
-
-    @cached_property
-    def idempotency(self) -> MemoryIdempotencyStore:
-        """The idempotency keys and responses of this process."""
-        return MemoryIdempotencyStore()
+    def _database(self) -> MemoryDatabase:
+        return self.store.database
 
 
 @asynccontextmanager
@@ -150,7 +81,7 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
         try:
             while not server.started and not serving.done():  # noqa: ASYNC110  # it has no event
                 await asyncio.sleep(0.01)
-            yield services.visits
+            yield services.store
         finally:
             server.should_exit = True
             await serving

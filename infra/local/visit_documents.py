@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from lumimd.domain.transcript import Utterance
 from lumimd.domain.visit import Action, HistoryEntry, Visit
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.visit_store import VisitStore
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from lumimd.domain.errors import Permanent, Transient
 from lumimd.domain.visit import ProcessingStatus, Visit, VisitLine
 from lumimd.operations.rerun import From
 from lumimd.policies.due import RETRY_GAP
-from lumimd.ports.operator_store import is_stuck
+from lumimd.stores.operator_store import is_stuck
 
 
 async def steps_after(session: Session, visit: Visit) -> list[str]:

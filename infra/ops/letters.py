@@ -10,7 +10,7 @@ from lumimd.domain.visit import Stage
 from lumimd.operations import dead_letters
 from lumimd.operations.audit import note_reading
 from lumimd.operations.bulk_retry import BulkItem, BulkSummary, bulk_retry, choose, summary_of
-from lumimd.ports.operator_store import LetterFilter
+from lumimd.stores.operator_store import LetterFilter
 
 
 def _filter(session: Session, args: argparse.Namespace, state: LetterState) -> LetterFilter:

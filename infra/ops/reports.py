@@ -14,7 +14,7 @@ from lumimd.operations.costs import Costs, Prices, costs
 from lumimd.operations.doctor import Diagnosis, Level, diagnose
 from lumimd.operations.failures import Failures, failures
 from lumimd.operations.statistics import Statistics, statistics
-from lumimd.ports.operator_store import AuditFilter
+from lumimd.stores.operator_store import AuditFilter
 
 _LEVELS = {
     Level.OK: "[green]ok[/]",

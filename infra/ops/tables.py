@@ -10,7 +10,7 @@ from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.plurals import times
 from lumimd.domain.visit import ProcessingStatus, Status, VisitLine
 from lumimd.operations.bulk_retry import BulkSummary
-from lumimd.ports.operator_store import AuditEntry, is_stuck
+from lumimd.stores.operator_store import AuditEntry, is_stuck
 
 COLOURS = {
     Status.COMPLETED: "green",

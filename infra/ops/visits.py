@@ -17,7 +17,7 @@ from lumimd.operations.audit import audited, note_reading, standing
 from lumimd.operations.rerun import From, rerun
 from lumimd.operations.timeline import timeline
 from lumimd.pipeline import commands
-from lumimd.ports.operator_store import VisitFilter
+from lumimd.stores.operator_store import VisitFilter
 
 
 async def list_visits(session: Session, args: argparse.Namespace) -> None:

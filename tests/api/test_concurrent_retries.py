@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
+from lumimd.stores.visit_store import VisitStore
 from tests.support.api import Api, ApiMemoryServices, api_over, failed, stored, visit_of
 
 CLICKS = 100
@@ -22,12 +24,10 @@ async def api(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     assert services.owner_queries  # the profiles stay in memory
-    services.store = FirestoreVisitStore(client)  # type: ignore[assignment]
+    services.store = VisitStore(FirestoreDatabase(client))  # type: ignore[assignment]
     yield api_over(services)
     client.close()
 

@@ -17,8 +17,8 @@ from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Transient
 from lumimd.domain.visit import Visit
 from lumimd.policies import time_budgets
-from lumimd.ports.owner_queries import ListPosition
 from lumimd.ports.paging import Page
+from lumimd.stores.owner_queries import ListPosition
 from tests.support.api import Api, ApiMemoryServices, completed, stored, visit_of
 from tests.support.services import transcript
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lumimd.adapters.memory.owner_queries import MemoryOwnerQueries
 from lumimd.api.security import HEADERS, MAX_BODY_BYTES, BrokenOff, Bugs
 from lumimd.domain.codes import ErrorCode, ProblemCode
 from lumimd.domain.errors import Transient
+from lumimd.stores.owner_queries import OwnerQueries
 from tests.support.api import Api, completed, failed, stored, visit_of
 
 CANARY = "quokka-canary"
@@ -56,7 +56,7 @@ async def test_a_bug_is_a_500_without_details_and_with_the_security_headers(
     async def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError(CANARY)
 
-    monkeypatch.setattr(MemoryOwnerQueries, "visits", broken)
+    monkeypatch.setattr(OwnerQueries, "visits", broken)
     answer = await api.get("/v1/visits")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -70,7 +70,7 @@ async def test_a_dependency_that_is_down_is_a_503_with_retry_after(
     async def down(*_: object, **__: object) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR, retry_after_s=7)
 
-    monkeypatch.setattr(MemoryOwnerQueries, "visits", down)
+    monkeypatch.setattr(OwnerQueries, "visits", down)
     answer = await api.get("/v1/visits")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "7"

@@ -10,7 +10,7 @@ import pytest
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Transient
 from lumimd.policies.keeping import ANSWER_KEPT_FOR, REQUEST_WORKED_ON_FOR
-from lumimd.ports.idempotency_store import Answer, key_of
+from lumimd.stores.idempotency_store import Answer, key_of
 from tests.support.api import Api, action_of, failed, stored, visit_of
 
 NEW = {"title": "Knee", "consent": True}

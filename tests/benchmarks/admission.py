@@ -18,11 +18,13 @@ from infra.local.emulators import firestore_command
 from infra.local.supervision.ports import free_ports
 from infra.local.supervision.processes import Process
 from infra.local.supervision.ready import http_ok
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import ManualClock
 from lumimd.coordination.admission.semaphore import Semaphore
 from lumimd.domain.paths import PERMITS
 from lumimd.policies.permits import Cap, Shard
 from lumimd.policies.priorities import Priority
+from lumimd.stores.shared_documents import KeyedDocuments
 from tests.support.servers import running
 from tests.support.services import START
 from tests.support.shared_documents import Troubled
@@ -52,10 +54,8 @@ async def takes_per_second(cap: int) -> tuple[float, int]:
     """The rate of takes by eight concurrent instances, and the number of permits taken."""
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
-
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    documents = FirestoreSharedDocuments(client, PERMITS, Shard)
+    documents = KeyedDocuments(FirestoreDatabase(client), PERMITS, Shard)
 
     async def taker(name: int) -> int:
         semaphore = Semaphore(documents, Cap.of(cap), ManualClock(START))

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from statistics import median
 from typing import Final
 
-from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.coordination.breaker.breaker import CircuitBreaker
-from lumimd.policies.breaker import MODEL
+from lumimd.policies.breaker import MODEL, Breaker
 from lumimd.runtime.services import SystemClock
+from tests.support.shared_documents import in_memory
 
 CALLS: Final = 20_000
 ROUNDS: Final = 9
@@ -32,7 +32,7 @@ async def microseconds(call: Callable[[], Awaitable[object]]) -> float:
 
 
 async def main() -> None:
-    breaker = CircuitBreaker(MODEL, MemoryBreakerStore(), SystemClock(), lambda: "id")
+    breaker = CircuitBreaker(MODEL, in_memory(Breaker), SystemClock(), lambda: "id")
     direct = await microseconds(answer)
     guarded = await microseconds(lambda: breaker.call(answer))
     print(f"a call by itself         {direct:8.2f} us")

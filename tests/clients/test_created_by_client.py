@@ -10,11 +10,12 @@ from google.cloud import firestore
 from pydantic import TypeAdapter
 
 from infra.schemas.documents import schemas
-from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.domain.client_access import NewVisit
 from lumimd.domain.commit import Commit
 from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline.accept import accept
+from lumimd.stores.visit_store import VisitStore
 from tests.support.services import START, MemoryServices
 
 pytestmark = pytest.mark.emulator
@@ -46,7 +47,7 @@ async def test_the_recording_is_accepted_and_the_fields_of_the_owner_are_kept(
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     document = client.document("visits/visit-1")
     await document.create({**created, "createdAt": firestore.SERVER_TIMESTAMP})
-    store = FirestoreVisitStore(client)
+    store = VisitStore(FirestoreDatabase(client))
     read = await store.get("visit-1")
     assert read
     assert (read.visit.status, read.visit.processing_status) == (

@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber
-from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.adapters.openai.summarizer import OpenAISummarizer
 from lumimd.coordination.breaker.breaker import CircuitBreaker
 from lumimd.coordination.breaker.guarded import GuardedSummarizer
@@ -21,9 +20,11 @@ from lumimd.domain.timing import MAX_TRIES
 from lumimd.domain.visit import Stage, Status, Visit
 from lumimd.pipeline import accept, collect, recover, summarize
 from lumimd.policies import breaker, retry
+from lumimd.policies.breaker import Breaker
 from lumimd.ports.transcriber import Transcribed
 from tests.support.openai_server import KEY, completion, error, openai_server
 from tests.support.services import MemoryServices, transcribed, transcript
+from tests.support.shared_documents import in_memory
 
 
 @pytest.fixture(autouse=True)
@@ -174,7 +175,7 @@ async def test_an_open_breaker_probes_a_dead_model_ever_more_rarely_for_a_day() 
 class BehindABreaker(MemoryServices):
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.breaker = CircuitBreaker(breaker.MODEL, MemoryBreakerStore(), self.clock, self.new_id)
+        self.breaker = CircuitBreaker(breaker.MODEL, in_memory(Breaker), self.clock, self.new_id)
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
         return await self.breaker.refusal(unanswered_since)

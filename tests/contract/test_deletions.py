@@ -7,15 +7,15 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
 from lumimd.domain.commit import Commit, Conflict, Stored
 from lumimd.domain.visit import Deletion, Hold, ProcessingStatus
-from lumimd.ports.deletions import Deletions
+from lumimd.ports.database import Write
 from lumimd.ports.paging import Page
-from lumimd.ports.retention_queries import RetentionQueries
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_store import VisitStore
 from tests.contract.test_visit_store import action, entry, new_visit
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedArchive, SimulatedDeletions, SimulatedVisitStore
@@ -39,7 +39,7 @@ async def stores(
 ) -> AsyncIterator[Stores]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield Stores(store, MemoryDeletions(store), MemoryRetentionQueries(store))
+        yield Stores(store, Deletions(store.database), RetentionQueries(store.database))
         return
     if request.param == "simulated":
         documents = Documents()
@@ -51,14 +51,13 @@ async def stores(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.deletions import FirestoreDeletions
-    from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    database = FirestoreDatabase(client)
     yield Stores(
-        FirestoreVisitStore(client), FirestoreDeletions(client), FirestoreRetentionQueries(client)
+        VisitStore(database),
+        Deletions(database),
+        RetentionQueries(database),
     )
     client.close()
 
@@ -149,10 +148,8 @@ async def restored_visit(stores: Stores) -> Stored:
     await stores.deletions.create(deletion())
     if isinstance(stores.visits, SimulatedVisitStore):
         return stores.visits.documents.write(Commit(new_visit()))
-    if isinstance(stores.visits, MemoryVisitStore):
-        return stores.visits._write(Commit(new_visit()))
-    client = stores.visits._client  # type: ignore[attr-defined]
-    await client.document("visits/v1").set(new_visit().to_stored())
+    assert isinstance(stores.visits, VisitStore)
+    await stores.visits.database.commit(Write("visits/v1", new_visit().to_stored()))
     stored = await stores.visits.get("v1")
     assert stored
     return stored

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.coordination.breaker.breaker import CircuitBreaker, first_refusal
 from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.domain.codes import ErrorCode
@@ -18,8 +17,11 @@ from lumimd.domain.errors import DeploymentFault, Held, ProviderRefuses, Transie
 from lumimd.domain.visit import Stage, Status, Visit
 from lumimd.pipeline import accept, collect, recover
 from lumimd.policies import breaker, retry
+from lumimd.policies.breaker import Breaker
+from lumimd.ports.shared_documents import SharedDocuments
 from tests.support.assemblyai_provider import DONE, RUNNING, Provider, refusing
 from tests.support.services import CountingSummarizer, MemoryServices, transcribed
+from tests.support.shared_documents import in_memory
 from tests.support.visits import run_tasks, visit_of
 
 BALANCE = "Your current account balance is negative. Please top up to continue using the API."
@@ -41,7 +43,7 @@ LONG = timedelta(days=10)
 class Guarded(MemoryServices):
     """The services in memory behind the real breakers."""
 
-    breaker_store: MemoryBreakerStore = field(default_factory=MemoryBreakerStore)
+    breaker_store: SharedDocuments[Breaker] = field(default_factory=lambda: in_memory(Breaker))
 
     def __post_init__(self) -> None:
         super().__post_init__()

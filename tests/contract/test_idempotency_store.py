@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.adapters.memory.idempotency_store import MemoryIdempotencyStore
+from lumimd.adapters.firestore.database import FirestoreDatabase
+from lumimd.adapters.memory.database import MemoryDatabase
 from lumimd.domain.commit import Conflict
-from lumimd.ports.idempotency_store import Answer, IdempotencyStore
+from lumimd.stores.idempotency_store import Answer, IdempotencyStore
 from tests.support.services import START
 
 
@@ -18,15 +19,13 @@ async def store(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[IdempotencyStore]:
     if request.param == "memory":
-        yield MemoryIdempotencyStore()
+        yield IdempotencyStore(MemoryDatabase())
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.idempotency_store import FirestoreIdempotencyStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield FirestoreIdempotencyStore(client)
+    yield IdempotencyStore(FirestoreDatabase(client))
     client.close()
 
 
@@ -111,7 +110,7 @@ async def test_the_answers_that_name_an_id_are_forgotten_and_no_others(
 async def test_all_answers_of_a_user_are_searched_page_by_page(
     store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumimd.adapters.firestore.idempotency_store._BATCH", 2)
+    monkeypatch.setattr("lumimd.stores.idempotency_store._BATCH", 2)
     for number in range(7):
         body = f'{{"visitId": "v{number % 2}"}}'
         await store.save(None, answer(f"k{number}").model_copy(update={"body": body}))

@@ -9,12 +9,14 @@ from multiprocessing import get_context
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import ManualClock
 from lumimd.coordination import rate_limits
 from lumimd.coordination.rate_limits import Limits, TooMany
 from lumimd.domain.paths import RATE_LIMITS
 from lumimd.policies.tiers import Limited, OfAllUsers, Tier
 from lumimd.policies.token_bucket import Bucket, Policy
+from lumimd.stores.shared_documents import KeyedDocuments
 
 PROCESSES, CALLS = 4, 25
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -30,13 +32,11 @@ def calls_of_one_process(host: str, project: str, burst: int, together: bool) ->
 async def _calls(project: str, burst: int, together: bool) -> list[str]:
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
-
     client = firestore.AsyncClient(project=project)
     policy = Policy(tokens=10, per=timedelta(minutes=1), burst=burst)
     many = Policy(tokens=10, per=timedelta(minutes=1), burst=1_000)
     limits = Limits(
-        FirestoreSharedDocuments(client, RATE_LIMITS, Bucket),
+        KeyedDocuments(FirestoreDatabase(client), RATE_LIMITS, Bucket),
         ManualClock(NOW),
         lambda: uuid.uuid4().hex,
         {Limited.EXPENSIVE: {Tier.FREE: many if together else policy}},

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.operator_store import MemoryOperatorStore
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Conflict
 from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
-from lumimd.ports.operator_store import (
+from lumimd.stores.operator_store import (
     AuditEntry,
     AuditFilter,
     AuditOutcome,
@@ -22,7 +22,7 @@ from lumimd.ports.operator_store import (
     VisitFilter,
     mark_of,
 )
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.visit_store import VisitStore
 from tests.support.services import START, upload
 
 MINUTE = timedelta(minutes=1)
@@ -61,16 +61,17 @@ async def both(
 ) -> AsyncIterator[Both]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield Both(store, MemoryOperatorStore(store))
+        yield Both(store, OperatorStore(store.database))
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield Both(FirestoreVisitStore(client), FirestoreOperatorStore(client))
+    database = FirestoreDatabase(client)
+    yield Both(
+        VisitStore(database),
+        OperatorStore(database),
+    )
     client.close()
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.owner_queries import MemoryOwnerQueries
 from lumimd.domain.commit import Commit, Conflict
 from lumimd.domain.visit import Hold, Ledger, Status, Visit
 from lumimd.domain.visit_groups import Group
-from lumimd.ports.owner_queries import ListPosition, OwnerQueries
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.owner_queries import ListPosition, OwnerQueries
+from lumimd.stores.visit_store import VisitStore
 from tests.support.api import action_of, completed, failed, transcribing, visit_of
 from tests.support.services import START
 
@@ -42,21 +42,23 @@ async def data(
         async def put(path: str, document: dict[str, Any]) -> None:
             store.raw[path] = document
 
-        yield OwnerData(MemoryOwnerQueries(store), store, put)
+        yield OwnerData(OwnerQueries(store.database), store, put)
         return
     from google.cloud import firestore
-
-    from lumimd.adapters.firestore.owner_queries import FirestoreOwnerQueries
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     # A new project is an empty database.
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    database = FirestoreDatabase(client)
 
     async def write(path: str, document: dict[str, Any]) -> None:
         await client.document(path).set(document)
 
-    yield OwnerData(FirestoreOwnerQueries(client), FirestoreVisitStore(client), write)
+    yield OwnerData(
+        OwnerQueries(database),
+        VisitStore(database),
+        write,
+    )
     client.close()
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.queued_visits import MemoryQueuedVisits
 from lumimd.domain.commit import Commit, Stored
 from lumimd.domain.visit import Visit
-from lumimd.ports.queued_visits import QueuedVisits
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.visit_store import VisitStore
 from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE
 
@@ -21,16 +21,17 @@ Queue = tuple[VisitStore, QueuedVisits]
 def queue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield store, MemoryQueuedVisits(store)
+        yield store, QueuedVisits(store.database)
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.queued_visits import FirestoreQueuedVisits
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield FirestoreVisitStore(client), FirestoreQueuedVisits(client)
+    database = FirestoreDatabase(client)
+    yield (
+        VisitStore(database),
+        QueuedVisits(database),
+    )
     client.close()
 
 

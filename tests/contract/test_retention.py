@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.pipeline import retain
 from lumimd.policies.deployment import Policy
 from lumimd.ports.paging import pages
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_store import VisitStore
 from tests.support.api import completed, failed, visit_of
 from tests.support.services import MemoryServices
 
@@ -34,12 +38,9 @@ async def services(
 ) -> AsyncIterator[MemoryServices]:
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.deletions import FirestoreDeletions
-    from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    database = FirestoreDatabase(client)
     documents: list[tuple[str, dict[str, Any]]] = []
     for number in range(VISITS):
         visit = visit_of("user-1", f"v{number:04d}", minutes=number)
@@ -53,9 +54,9 @@ async def services(
             batch.set(client.document(path), stored)
         await batch.commit()
     made_of = MemoryServices(policy=Policy(requires_consent=False))
-    made_of.store = FirestoreVisitStore(client)  # type: ignore[assignment]
-    made_of.retention_queries = FirestoreRetentionQueries(client)  # type: ignore[assignment]
-    made_of.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
+    made_of.store = VisitStore(database)  # type: ignore[assignment]
+    made_of.retention_queries = RetentionQueries(database)  # type: ignore[assignment]
+    made_of.deletions = Deletions(database)  # type: ignore[assignment]
     made_of.audio = EmptyBucket()  # type: ignore[assignment]
     yield made_of
     client.close()

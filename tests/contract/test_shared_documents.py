@@ -8,6 +8,8 @@ import pytest
 
 from lumimd.coordination.shared_document import Shared
 from lumimd.domain.commit import Conflict
+from lumimd.domain.visit import Lease
+from lumimd.policies.breaker import Breaker, Reason, State, key_of
 from lumimd.policies.permits import Permit, Shard
 from lumimd.policies.priorities import Priority, QueueState, first_turn
 from lumimd.policies.token_bucket import Bucket
@@ -33,6 +35,12 @@ def shards(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Shard]]:
 @pytest.fixture(params=MEMORY_AND_FIRESTORE)
 def queue_states(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[QueueState]]:
     with documents_of(QueueState, "ops", request) as documents:
+        yield documents
+
+
+@pytest.fixture(params=MEMORY_AND_FIRESTORE)
+def breakers(request: pytest.FixtureRequest) -> Iterator[SharedDocuments[Breaker]]:
+    with documents_of(Breaker, "ops", request) as documents:
         yield documents
 
 
@@ -74,6 +82,23 @@ async def test_a_queue_state_is_read_complete(queue_states: SharedDocuments[Queu
     found = await queue_states.get("turns")
     assert found is not None
     assert found[0] == wanted
+
+
+async def test_a_breaker_is_read_complete(breakers: SharedDocuments[Breaker]) -> None:
+    wanted = Breaker(
+        name="model",
+        state=State.HALF_OPEN,
+        opened_at=START,
+        probe=Lease(holder="first", until=LATER),
+        successes=1,
+        reason=Reason.PAUSE_OVER,
+        changed_at=START,
+    )
+    await breakers.save(key_of("model"), None, wanted)
+    found = await breakers.get(key_of("model"))
+    assert found is not None
+    assert found[0] == wanted
+    assert await breakers.get(key_of("transcription")) is None
 
 
 async def test_a_save_replaces_the_whole_document(

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
+from lumimd.adapters.firestore.database import FirestoreDatabase
+from lumimd.adapters.memory.database import MemoryDatabase
 from lumimd.policies.priorities import Priority, first_turn
-from lumimd.ports.turn_counters import TurnCounters
+from lumimd.stores.turn_counters import TurnCounters
 from tests.support.services import START
 from tests.support.shared_documents import MEMORY_AND_FIRESTORE
 from tests.support.user_ids import USER_IDS
@@ -23,15 +24,13 @@ def turn_counters(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TurnCounters]:
     if request.param == "memory":
-        yield MemoryTurnCounters()
+        yield TurnCounters(MemoryDatabase())
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.turn_counters import FirestoreTurnCounters
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield FirestoreTurnCounters(client)
+    yield TurnCounters(FirestoreDatabase(client))
     client.close()
 
 

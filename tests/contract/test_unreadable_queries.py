@@ -12,9 +12,9 @@ import pytest
 
 from lumimd.domain.document import Document
 from lumimd.domain.visit import Action, Deletion, ProcessingStatus, Visit
-from lumimd.ports.operator_store import AuditFilter, LetterFilter, VisitFilter, mark_of
-from lumimd.ports.owner_queries import ListPosition
 from lumimd.ports.paging import Page, pages
+from lumimd.stores.operator_store import AuditFilter, LetterFilter, VisitFilter, mark_of
+from lumimd.stores.owner_queries import ListPosition
 from lumimd.telemetry import logs
 from tests.monitoring.lines import Lines
 from tests.support.damaged import action, deletion, entry, letter, line, visit

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 from google.api_core.exceptions import InvalidArgument
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.visit_store import DocumentTooLarge, RequestTooLarge
+from lumimd.adapters.memory.database import DocumentTooLarge, RequestTooLarge
 from lumimd.domain import events as e
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit, Conflict, Stored
@@ -20,7 +21,7 @@ from lumimd.domain.state_machine import advance
 from lumimd.domain.transcript import TranscriptPage
 from lumimd.domain.visit import Action, HistoryEntry, ProcessingStatus, Visit
 from lumimd.ports.paging import Page, pages
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.visit_store import VisitStore
 from tests.simulation.store import Documents
 from tests.simulation.store_ports import SimulatedVisitStore
 from tests.support.services import START, transcript, upload
@@ -40,12 +41,10 @@ async def store(
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     # A new project is an empty database.
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield FirestoreVisitStore(client)
+    yield VisitStore(FirestoreDatabase(client))
     client.close()
 
 

@@ -33,9 +33,10 @@ def test_a_literal_is_found() -> None:
     assert literals('f"visits/{visit_id}"') == ["visits/"]
 
 
-def test_the_adapters_pass_no_literal_to_a_collection() -> None:
-    for path in (PACKAGE / "adapters").rglob("*.py"):
-        found = re.findall(r'\.(?:collection|document|under)\(f?"(\w*)', path.read_text("utf-8"))
+def test_the_adapters_and_stores_pass_no_literal_to_a_collection() -> None:
+    for path in (*(PACKAGE / "adapters").rglob("*.py"), *(PACKAGE / "stores").rglob("*.py")):
+        call = r'(?:\.collection|\.document|\.under|Query|Write)\(f?"(\w*)'
+        found = re.findall(call, path.read_text("utf-8"))
         assert not [name for name in found if name], path.relative_to(PACKAGE)
 
 

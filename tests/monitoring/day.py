@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lumimd.adapters.memory import MemoryTranscriber
-from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
-from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.coordination.breaker.breaker import CircuitBreaker
 from lumimd.coordination.breaker.guarded import GuardedSummarizer, GuardedTranscriber
 from lumimd.domain.codes import ErrorCode
@@ -15,11 +13,13 @@ from lumimd.domain.errors import DeploymentFault, Permanent, ProviderRefuses, Tr
 from lumimd.domain.state_machine import retry_event
 from lumimd.domain.visit import ProcessingStatus, Visit
 from lumimd.pipeline.save import save_event
-from lumimd.policies.breaker import MODEL, TRANSCRIPTION, BreakerPolicy
+from lumimd.pipeline.visit_counts import count_visits
+from lumimd.policies.breaker import MODEL, TRANSCRIPTION, Breaker, BreakerPolicy
 from lumimd.ports.transcriber import Failed, Transcribed
-from lumimd.telemetry.visit_counts import count_visits
+from lumimd.stores.visit_counts import VisitCounts
 from tests.flow.conftest import Functions
 from tests.support.services import CountingSummarizer, transcript
+from tests.support.shared_documents import in_memory
 
 MINUTE = timedelta(minutes=1)
 HEARD = Transcribed(transcript())
@@ -36,7 +36,7 @@ class Day:
 
     @classmethod
     def begun(cls, functions: Functions) -> "Day":
-        services, breakers = functions.services, MemoryBreakerStore()
+        services, breakers = functions.services, in_memory(Breaker)
 
         def breaker(policy: BreakerPolicy) -> CircuitBreaker:
             return CircuitBreaker(policy, breakers, services.clock, services.new_id)
@@ -71,7 +71,7 @@ class Day:
             services.clock.advance(MINUTE)
             if scheduler:
                 await self.functions.wake()
-                await count_visits(MemoryVisitCounts(services.store), services.clock.now())
+                await count_visits(VisitCounts(services.store.database), services.clock.now())
             await self.functions.run_tasks()
 
     async def retried(self, visit_id: str) -> None:

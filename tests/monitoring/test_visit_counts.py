@@ -9,16 +9,16 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.visit import ProcessingError, ProcessingStatus, Stage, Visit
-from lumimd.ports.visit_counts import VisitCounts
-from lumimd.ports.visit_store import VisitStore
+from lumimd.pipeline.visit_counts import count_visits
+from lumimd.stores.visit_counts import VisitCounts
+from lumimd.stores.visit_store import VisitStore
 from lumimd.telemetry import logs
-from lumimd.telemetry.visit_counts import count_visits
 from tests.support.services import START
 
 HOUR = timedelta(hours=1)
@@ -50,16 +50,17 @@ async def counted(
 ) -> AsyncIterator[Counted]:
     if request.param == "memory":
         store = MemoryVisitStore()
-        yield Counted(store, MemoryVisitCounts(store))
+        yield Counted(store, VisitCounts(store.database))
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield Counted(FirestoreVisitStore(client), FirestoreVisitCounts(client))
+    database = FirestoreDatabase(client)
+    yield Counted(
+        VisitStore(database),
+        VisitCounts(database),
+    )
     client.close()
 
 

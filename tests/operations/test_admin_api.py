@@ -25,7 +25,7 @@ from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import commands
 from lumimd.policies.breaker import Breaker, State
 from lumimd.policies.time_budgets import BULK_RETRY_REQUEST
-from lumimd.ports.operator_store import AuditFilter
+from lumimd.stores.operator_store import AuditFilter
 from tests.support.api import Api, ApiMemoryServices, client_of
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedServices
 
@@ -245,7 +245,7 @@ async def test_a_held_visit_cannot_be_deleted_until_it_is_released(
 
 
 async def test_queues_schedules_and_breakers_are_changed(api: Api, services: AdminServices) -> None:
-    await services.breakers.save(None, Breaker(name="model", state=State.OPEN))
+    await services.breakers.save("breaker-model", None, Breaker(name="model", state=State.OPEN))
     assert (await body_of(api, "POST", f"/queues/{QUEUE}/pause"))["state"] == "paused"
     assert (await body_of(api, "GET", "/queues"))["queues"][0]["state"] == "paused"
     assert (await body_of(api, "POST", f"/queues/{QUEUE}/resume"))["state"] == "running"

@@ -15,7 +15,7 @@ from lumimd.operations.after_restore import after_restore
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import commands, erase, recover
 from lumimd.policies.deployment import Policy
-from lumimd.ports.operator_store import AuditFilter, AuditOutcome
+from lumimd.stores.operator_store import AuditFilter, AuditOutcome
 from tests.support.operators import OperatedServices, operator
 
 DAY = timedelta(days=1)

@@ -16,7 +16,7 @@ from lumimd.domain.visit import Stage, Status
 from lumimd.operations.bulk_retry import BulkItem, BulkOutcome, Pace, bulk_retry, choose
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import recover, summarize
-from lumimd.ports.operator_store import AuditFilter, AuditOutcome, LetterFilter
+from lumimd.stores.operator_store import AuditFilter, AuditOutcome, LetterFilter
 from tests.support.operators import OperatedServices
 
 EVERY = LetterFilter()

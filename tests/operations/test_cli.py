@@ -10,7 +10,7 @@ from lumimd.domain.dead_letter import LetterState
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import commands
 from lumimd.policies.breaker import Breaker, State
-from lumimd.ports.operator_store import AuditFilter
+from lumimd.stores.operator_store import AuditFilter
 from tests.operations.conftest import Ops
 from tests.support.operators import CANARY, QUEUE, SCHEDULE, OperatedServices
 
@@ -228,7 +228,7 @@ async def test_delete_prints_a_receipt(services: OperatedServices, ops: Ops) -> 
 async def test_queues_schedules_and_breakers_are_shown_and_changed(
     services: OperatedServices, ops: Ops
 ) -> None:
-    await services.breakers.save(None, Breaker(name="model", state=State.OPEN))
+    await services.breakers.save("breaker-model", None, Breaker(name="model", state=State.OPEN))
     assert (await ops("queues", "--json")).json["queues"][0]["state"] == "running"
     assert "paused" in (await ops("queues", "pause", QUEUE, "--yes")).out
     assert (await ops("queues", "--json")).json["queues"][0]["state"] == "paused"

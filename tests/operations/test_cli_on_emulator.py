@@ -97,7 +97,7 @@ async def test_an_operator_without_secrets_holds_releases_and_repeats_deletions(
             await services.audio.erase(visit.audio.bucket, folder)
         assert not (await ops("release", "v1", "--reason", "closed"))["legalHold"]
         await ops("delete", "v1")
-        await services.store._client.document("visits/v1").set(visit.to_stored())  # type: ignore[attr-defined]
+        await services.store.database._client.document("visits/v1").set(visit.to_stored())  # type: ignore[attr-defined]
         assert (await ops("after-restore", "--since", "1d"))["deleted"] == ["v1"]
         assert await services.audio.erase(visit.audio.bucket, folder) == 1
 

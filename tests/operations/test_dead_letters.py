@@ -12,7 +12,7 @@ from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.operations import dead_letters
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import summarize
-from lumimd.ports.operator_store import AuditFilter, AuditOutcome, LetterFilter
+from lumimd.stores.operator_store import AuditFilter, AuditOutcome, LetterFilter
 from tests.support.operators import OperatedServices
 
 

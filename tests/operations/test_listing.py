@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from infra.ops.listing import Listing, print_whole
-from lumimd.policies.breaker import Breaker, Reason, State
+from lumimd.policies.breaker import Breaker, Reason, State, key_of
 from tests.operations.conftest import ops_on
 from tests.support.operators import QUEUE, SCHEDULE, OperatedServices
 
@@ -73,7 +73,7 @@ async def visits_of_one_user(services: OperatedServices) -> None:
         reason=Reason.FAILURES_IN_A_ROW,
         changed_at=services.clock.now(),
     )
-    await services.breakers.save(None, opened)
+    await services.breakers.save(key_of(opened.name), None, opened)
     services.clock.advance(timedelta(hours=1))
 
 

@@ -6,7 +6,7 @@ from lumimd.domain.errors import DeploymentFault
 from lumimd.operations import checks
 from lumimd.operations.doctor import Level, diagnose
 from lumimd.operations.operator import Operator
-from lumimd.policies.breaker import ORDERS, Breaker, Reason, opened
+from lumimd.policies.breaker import ORDERS, Breaker, Reason, key_of, opened
 from lumimd.policies.breaker_suspects import mark, refused
 from lumimd.ports.health_check import Unhealthy
 from tests.support.operators import OperatedServices
@@ -21,7 +21,8 @@ def refusing(services: OperatedServices, fault: DeploymentFault) -> Breaker:
 async def test_doctor_names_the_fault_and_its_remedy(
     services: OperatedServices, olga: Operator, fault: DeploymentFault
 ) -> None:
-    await services.breakers.save(None, refusing(services, fault))
+    breaker = refusing(services, fault)
+    await services.breakers.save(key_of(breaker.name), None, breaker)
     found = await diagnose(olga, tuple)
     (finding,) = [each for each in found.findings if each.subject == "breaker: orders"]
     assert finding.level is Level.PROBLEM
@@ -32,7 +33,8 @@ async def test_doctor_names_the_fault_and_its_remedy(
 
 async def test_a_single_refused_visit_is_mentioned(services: OperatedServices) -> None:
     now = services.clock.now()
-    await services.breakers.save(None, refused(Breaker(name=ORDERS.name), mark("v1"), now))
+    breaker = refused(Breaker(name=ORDERS.name), mark("v1"), now)
+    await services.breakers.save(key_of(ORDERS.name), None, breaker)
     said = await checks.breaker_check(services.breakers, ORDERS.name)()
     assert "a visit was refused" in said
     with pytest.raises(Unhealthy):

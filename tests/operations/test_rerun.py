@@ -8,7 +8,7 @@ from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.operations.operator import Operator
 from lumimd.operations.rerun import From, rerun
 from lumimd.pipeline import commands, recover, summarize
-from lumimd.ports.operator_store import AuditFilter
+from lumimd.stores.operator_store import AuditFilter
 from tests.support.operators import OperatedServices
 
 

@@ -26,10 +26,7 @@ from infra.local.supervision.ready import http_ok
 from infra.ops.cli import parser, run
 from infra.ops.connection import Connection
 from infra.ops.exits import OK
-from lumimd.adapters.firestore.deletions import FirestoreDeletions
-from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
-from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
-from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.operations import legal_hold
@@ -37,6 +34,10 @@ from lumimd.operations.operator import Operator
 from lumimd.pipeline import accept, commands, recover
 from lumimd.policies.deployment import Policy
 from lumimd.ports.service_controls import RunState
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.operator_store import OperatorStore
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_store import VisitStore
 from tests.monitoring.runbooks import FOLDER
 from tests.monitoring.runbooks import commands as lines_of
 from tests.support.operators import OperatedServices
@@ -58,10 +59,10 @@ class Rehearsal:
         self.client = firestore.AsyncClient(project=self.project)
         self.services = OperatedServices(policy=Policy(bucket="recordings", requires_consent=False))
         assert self.services.admission  # in memory: there is a permit for every visit
-        self.services.store = FirestoreVisitStore(self.client)  # type: ignore[assignment]
-        self.services.deletions = FirestoreDeletions(self.client)  # type: ignore[assignment]
-        self.services.retention_queries = FirestoreRetentionQueries(self.client)  # type: ignore[assignment]
-        self.services.__dict__["operators"] = FirestoreOperatorStore(self.client)
+        self.services.store = VisitStore(FirestoreDatabase(self.client))  # type: ignore[assignment]
+        self.services.deletions = Deletions(FirestoreDatabase(self.client))  # type: ignore[assignment]
+        self.services.retention_queries = RetentionQueries(FirestoreDatabase(self.client))  # type: ignore[assignment]
+        self.services.__dict__["operators"] = OperatorStore(FirestoreDatabase(self.client))
         self.services.queues = MemoryQueues("summaries")
         self.services.schedules = MemorySchedules("wake-due-visits", "enforce-retention")
         self.beside: firestore.AsyncClient | None = None

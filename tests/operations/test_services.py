@@ -12,9 +12,9 @@ from lumimd.operations import audit, breakers, queues, schedules
 from lumimd.operations.doctor import Level, diagnose
 from lumimd.operations.health import health
 from lumimd.operations.operator import Operator
-from lumimd.policies.breaker import MODEL, Breaker, Reason, State
-from lumimd.ports.operator_store import AuditFilter, AuditOutcome
+from lumimd.policies.breaker import MODEL, Breaker, Reason, State, key_of
 from lumimd.ports.service_controls import RunState
+from lumimd.stores.operator_store import AuditFilter, AuditOutcome
 from tests.support.operators import QUEUE, SCHEDULE, OperatedServices
 from tests.unit.policies.test_retry import jumping_loop
 
@@ -83,7 +83,7 @@ async def opened(services: OperatedServices) -> None:
         changed_at=now,
         reason=Reason.FAILURES_IN_A_ROW,
     )
-    await services.breakers.save(None, breaker)
+    await services.breakers.save(key_of(breaker.name), None, breaker)
 
 
 async def test_an_open_breaker_is_shown_and_can_be_closed_by_hand(

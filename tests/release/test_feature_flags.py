@@ -7,19 +7,20 @@ import pytest
 from infra.release import feature_flags
 from infra.release.cli import main
 from infra.release.feature_flags import set_switch, setting
-from lumimd.adapters.memory.operator_store import MemoryOperatorStore
-from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.coordination.flags import SharedFlags
 from lumimd.operations.operator import Operator
 from lumimd.policies.flags import KEY, Flags, Setting, Switch
+from lumimd.stores.operator_store import OperatorStore
+from lumimd.stores.shared_documents import KeyedDocuments
 from tests.support.services import MemoryServices
+from tests.support.shared_documents import in_memory
 
 
 class Services(MemoryServices):
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.flag_documents = MemorySharedDocuments(Flags)
-        self.operators = MemoryOperatorStore(self.store)
+        self.flag_documents = in_memory(Flags)
+        self.operators = OperatorStore(self.store.database)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def operator() -> Operator:
     return Operator("ann@example.com", Services())  # type: ignore[arg-type]
 
 
-def documents(operator: Operator) -> MemorySharedDocuments[Flags]:
+def documents(operator: Operator) -> KeyedDocuments[Flags]:
     return operator.services.flag_documents  # type: ignore[attr-defined, no-any-return]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.dead_letter import DeadLetter
@@ -26,6 +27,9 @@ from lumimd.domain.visit import (
 )
 from lumimd.pipeline import accept, commands
 from lumimd.policies.deployment import Policy
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_store import VisitStore
 from tests.release import either_release
 from tests.release.either_release import STATES, Saved, carry, instants, the, world
 from tests.support.admission import MemoryGate
@@ -86,21 +90,18 @@ async def test_every_visit_is_completed_in_firestore(
 ) -> None:
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.deletions import FirestoreDeletions
-    from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+    database = FirestoreDatabase(client)
     saved = Saved.read(DOCUMENTS / f"schema-{SCHEMA_VERSION}" / f"{state}.json")
     for path, stored in saved.documents.items():
         await client.document(path).set(instants(stored))
     services = world(saved)
     gate = MemoryGate(MemoryVisitStore(), services.clock)
     services.__dict__["gate"] = gate  # this test needs no permits and turns in Firestore
-    services.store = FirestoreVisitStore(client)  # type: ignore[assignment]
-    services.deletions = FirestoreDeletions(client)  # type: ignore[assignment]
-    services.retention_queries = FirestoreRetentionQueries(client)  # type: ignore[assignment]
+    services.store = VisitStore(database)  # type: ignore[assignment]
+    services.deletions = Deletions(database)  # type: ignore[assignment]
+    services.retention_queries = RetentionQueries(database)  # type: ignore[assignment]
     await assert_completes(services, saved)
     client.close()
 

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import BadAnswer, DeploymentFault, ProviderRefuses, Transient
 from lumimd.domain.events import SummaryFailed
@@ -11,6 +10,7 @@ from lumimd.domain.visit import ProcessingStatus, Status
 from lumimd.pipeline import commands
 from lumimd.pipeline.save import save_event
 from lumimd.rules.summarizer import RulesSummarizer
+from lumimd.stores.retention_queries import RetentionQueries
 from tests.runbooks.live import RETENTION, LiveServices
 from tests.support.operators import QUEUE, SCHEDULE
 from tests.support.services import NothingToSay
@@ -150,7 +150,7 @@ class _Unavailable:
 
 
 async def store_back(services: LiveServices) -> None:
-    services.retention_queries = MemoryRetentionQueries(services.store)
+    services.retention_queries = RetentionQueries(services.store.database)
 
 
 async def repeated_work(services: LiveServices) -> None:

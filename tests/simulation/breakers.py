@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from lumimd.domain.commit import Conflict
 from lumimd.policies import retry
-from lumimd.policies.breaker import Breaker
+from lumimd.policies.breaker import Breaker, key_of
 from lumimd.policies.keeping import BREAKER_KEPT_FOR
 from tests.simulation.faults import Dependency
 from tests.simulation.invocation import current
@@ -41,10 +41,11 @@ class Breakers:
         waits = any(now - began_at > 0.5 for began_at in self._asking.get(instance, ()))
         return waits or now - trouble_at < 10 * KNOWN_AFTER_S
 
-    async def get(self, name: str) -> tuple[Breaker, object] | None:
+    async def get(self, key: str) -> tuple[Breaker, object] | None:
+        name = key.removeprefix(key_of(""))
         return await self._through("breaker", lambda: self.kept.get(name))
 
-    async def save(self, read_version: object | None, breaker: Breaker) -> object:
+    async def save(self, key: str, read_version: object | None, breaker: Breaker) -> object:
         def effect() -> object:
             before, present_version = self.kept.get(breaker.name, (None, None))
             if present_version != read_version:

@@ -23,7 +23,7 @@ from lumimd.operations.after_restore import after_restore
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import commands
 from lumimd.pipeline.erase import erase, note_erasure
-from lumimd.ports.operator_store import AuditEntry, VisitFilter
+from lumimd.stores.operator_store import AuditEntry, VisitFilter
 from tests.simulation.cloud import Cloud
 from tests.simulation.phones import USER, Phones, folder_of
 from tests.simulation.replying import reply_to_owner

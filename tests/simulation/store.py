@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any, TypeVar
 
-from lumimd.adapters.memory.visit_store import MAX_DOCUMENT_BYTES, DocumentTooLarge
+from lumimd.adapters.memory.database import MAX_DOCUMENT_BYTES, DocumentTooLarge
 from lumimd.domain.commit import Commit, Conflict, Stored
 from lumimd.domain.errors import UnreadableDocument
 from lumimd.domain.transcript import TranscriptPage, Utterance, joined

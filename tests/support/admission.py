@@ -4,10 +4,6 @@ from collections import Counter
 from itertools import count
 
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.queued_visits import MemoryQueuedVisits
-from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
-from lumimd.adapters.memory.tiers import MemoryTiers
-from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
 from lumimd.coordination.admission.admit import Admission
 from lumimd.coordination.admission.hourly_cap import HourlyCap, Orders
 from lumimd.coordination.admission.quota import TierQuota
@@ -18,7 +14,10 @@ from lumimd.policies.priorities import QueueState
 from lumimd.policies.token_bucket import Bucket
 from lumimd.ports.clock import Clock
 from lumimd.ports.flags import FlagReader
-from tests.support.shared_documents import Troubled
+from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.tiers import Tiers
+from lumimd.stores.turn_counters import TurnCounters
+from tests.support.shared_documents import Troubled, in_memory
 
 
 class NoQuota:
@@ -45,12 +44,12 @@ class MemoryGate:
         self.hours = Troubled(Orders)
         self.cap = cap or Cap.of(10_000)
         self.has_quota = False
-        self.tiers = MemoryTiers()
+        self.tiers = Tiers(store.database)
         self.shards = Troubled(Shard)
         self.buckets = Troubled(Bucket)
-        self.lines = MemorySharedDocuments(QueueState)
-        self.turn_counters = MemoryTurnCounters()
-        self._room = MemoryQueuedVisits(store)
+        self.lines = in_memory(QueueState)
+        self.turn_counters = TurnCounters(store.database)
+        self._room = QueuedVisits(store.database)
         self._clock = clock
         self._ids = count(1)
 

@@ -9,9 +9,6 @@ import httpx
 from fastapi import FastAPI
 
 from lumimd.adapters.local_tokens import LocalTokens
-from lumimd.adapters.memory.idempotency_store import MemoryIdempotencyStore
-from lumimd.adapters.memory.owner_queries import MemoryOwnerQueries
-from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.adapters.memory.uploads import MemoryUploads
 from lumimd.api.application import make_app
 from lumimd.coordination.rate_limits import Limits
@@ -35,8 +32,11 @@ from lumimd.domain.visit import (
 )
 from lumimd.policies.tiers import Limited, Tier
 from lumimd.policies.token_bucket import Bucket, Policy
+from lumimd.stores.idempotency_store import IdempotencyStore
+from lumimd.stores.owner_queries import OwnerQueries
 from tests.support.operators import OperatorTools
 from tests.support.services import START, MemoryServices, transcript
+from tests.support.shared_documents import in_memory
 
 PROJECT = "demo-lumimd"
 SECRET = "a secret of the tests, used nowhere else"
@@ -51,7 +51,6 @@ class ApiMemoryServices(OperatorTools, MemoryServices):
     """The services of the API, in memory."""
 
     uploads: MemoryUploads = field(default_factory=MemoryUploads)
-    idempotency: MemoryIdempotencyStore = field(default_factory=MemoryIdempotencyStore)
     policies: dict[Limited, dict[Tier, Policy]] = field(default_factory=lambda: UNLIMITED)
 
     @cached_property
@@ -59,13 +58,17 @@ class ApiMemoryServices(OperatorTools, MemoryServices):
         return LocalTokens(SECRET, PROJECT, self.clock)
 
     @cached_property
-    def owner_queries(self) -> MemoryOwnerQueries:
-        return MemoryOwnerQueries(self.store)
+    def idempotency(self) -> IdempotencyStore:
+        return IdempotencyStore(self.store.database)
+
+    @cached_property
+    def owner_queries(self) -> OwnerQueries:
+        return OwnerQueries(self.store.database)
 
     @cached_property
     def limits(self) -> Limits:
         of_all: dict[Limited, Policy] = {}
-        return Limits(MemorySharedDocuments(Bucket), self.clock, self.new_id, self.policies, of_all)
+        return Limits(in_memory(Bucket), self.clock, self.new_id, self.policies, of_all)
 
 
 @dataclass

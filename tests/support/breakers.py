@@ -10,15 +10,14 @@ from itertools import count
 from typing import Any
 
 from lumimd.adapters.memory import ManualClock
-from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.coordination.breaker.breaker import BreakerOpen, CircuitBreaker
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Transient
 from lumimd.policies.breaker import MODEL, Breaker, BreakerPolicy, State
-from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.clock import Clock
 from lumimd.telemetry import logs
 from tests.support.services import START
+from tests.support.shared_documents import in_memory
 from tests.unit.policies.test_retry import jumping_loop
 
 SECOND = timedelta(seconds=1)
@@ -26,7 +25,7 @@ CODE = ErrorCode.SUMMARY_UNAVAILABLE
 DEAD = Transient(CODE)
 
 
-class Instances(BreakerStore):
+class Instances:
     """Breakers of many instances over one store, which records every written state.
 
     The store raises `trouble` instead of an answer, raises the `lost_answers` after successful
@@ -40,20 +39,20 @@ class Instances(BreakerStore):
         self.reads = 0
         self.trouble: Exception | None = None
         self.lost_answers: list[Exception] = []
-        self._kept = MemoryBreakerStore()
+        self._kept = in_memory(Breaker)
         self._ids = count(1)
 
     def instance(self, policy: BreakerPolicy = MODEL) -> CircuitBreaker:
         return CircuitBreaker(policy, self, self.clock, lambda: f"id-{next(self._ids)}")
 
-    async def get(self, name: str) -> tuple[Breaker, object] | None:
+    async def get(self, key: str) -> tuple[Breaker, object] | None:
         self.reads += 1
         await self._answer()
-        return await self._kept.get(name)
+        return await self._kept.get(key)
 
-    async def save(self, read_version: object | None, breaker: Breaker) -> object:
+    async def save(self, key: str, read_version: object | None, breaker: Breaker) -> object:
         await self._answer()
-        version = await self._kept.save(read_version, breaker)
+        version = await self._kept.save(key, read_version, breaker)
         self.written.append(breaker)
         if self.lost_answers:
             raise self.lost_answers.pop(0)

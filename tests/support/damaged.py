@@ -5,7 +5,7 @@ from datetime import datetime
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.dead_letter import DeadLetter
 from lumimd.domain.visit import Action, Deletion, HistoryEntry, ProcessingStatus, Stage, Visit
-from lumimd.ports.operator_store import AuditEntry
+from lumimd.stores.operator_store import AuditEntry
 from tests.support.services import START, upload
 
 

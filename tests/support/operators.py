@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
 from lumimd.adapters.memory.controls import MemoryQueues, MemorySchedules
-from lumimd.adapters.memory.operator_store import MemoryOperatorStore
 from lumimd.domain.audio import Upload
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import NotCharged, Permanent
@@ -18,10 +16,13 @@ from lumimd.operations import checks
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import accept, collect, summarize
 from lumimd.pipeline.save import save_event
-from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker
 from lumimd.ports.health_check import Check
+from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.transcriber import Transcribed
+from lumimd.stores.operator_store import OperatorStore
 from tests.support.services import MemoryServices, NothingToSay, transcript
+from tests.support.shared_documents import in_memory
 
 QUEUE = "summaries"
 SCHEDULE = "wake-due-visits"
@@ -36,11 +37,11 @@ class OperatorTools:
     store: MemoryVisitStore = field(default_factory=MemoryVisitStore)
     queues: MemoryQueues = field(default_factory=lambda: MemoryQueues(QUEUE))
     schedules: MemorySchedules = field(default_factory=lambda: MemorySchedules(SCHEDULE))
-    breakers: MemoryBreakerStore = field(default_factory=MemoryBreakerStore)
+    breakers: SharedDocuments[Breaker] = field(default_factory=lambda: in_memory(Breaker))
 
     @cached_property
-    def operators(self) -> MemoryOperatorStore:
-        return MemoryOperatorStore(self.store)
+    def operators(self) -> OperatorStore:
+        return OperatorStore(self.store.database)
 
     @property
     def checks(self) -> Mapping[str, Check]:

@@ -14,9 +14,6 @@ from lumimd.adapters.memory import (
     MemoryTranscriber,
     MemoryVisitStore,
 )
-from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
-from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.coordination.admission.admit import Admission
 from lumimd.coordination.shutdown import GracefulShutdown
 from lumimd.domain.audio import Audio, Upload
@@ -32,6 +29,9 @@ from lumimd.policies.permits import Cap
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.transcriber import Transcribed
 from lumimd.rules.summarizer import RulesSummarizer
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_counts import VisitCounts
 from tests.support.admission import MemoryGate
 from tests.support.summaries import summary_of
 
@@ -93,9 +93,9 @@ class MemoryServices:
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
-        self.deletions = MemoryDeletions(self.store)
-        self.retention_queries = MemoryRetentionQueries(self.store)
-        self.visit_counts = MemoryVisitCounts(self.store)
+        self.deletions = Deletions(self.store.database)
+        self.retention_queries = RetentionQueries(self.store.database)
+        self.visit_counts = VisitCounts(self.store.database)
 
     @cached_property
     def gate(self) -> MemoryGate:

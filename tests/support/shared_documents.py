@@ -3,17 +3,32 @@
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pytest
 
-from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
+from lumimd.adapters.firestore.database import FirestoreDatabase
+from lumimd.adapters.memory.database import MemoryDatabase
+from lumimd.adapters.memory.documents import MemoryDocuments
 from lumimd.domain.document import Document
 from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.shared_documents import KeyedDocuments
 
 D = TypeVar("D", bound=Document)
 
+COLLECTION = "shared"
+
 MEMORY_AND_FIRESTORE = ["memory", pytest.param("firestore", marks=pytest.mark.emulator)]
+
+
+def in_memory(kind: type[D]) -> KeyedDocuments[D]:
+    """An empty collection in memory."""
+    return KeyedDocuments(MemoryDatabase(), COLLECTION, kind)
+
+
+def raw(documents: KeyedDocuments[Any]) -> MemoryDocuments:
+    """The documents in memory by path."""
+    return documents._database.raw
 
 
 @contextmanager
@@ -22,17 +37,15 @@ def documents_of(
 ) -> Iterator[SharedDocuments[D]]:
     """An empty collection in memory or in the emulator, by the fixture's parameter."""
     if request.param == "memory":
-        yield MemorySharedDocuments(kind)
+        yield KeyedDocuments(MemoryDatabase(), collection, kind)
         return
     from google.cloud import firestore
-
-    from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
         # A new project is an empty database.
         client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
-    yield FirestoreSharedDocuments(client, collection, kind)
+    yield KeyedDocuments(FirestoreDatabase(client), collection, kind)
     client.close()
 
 
@@ -43,7 +56,7 @@ class Troubled(Generic[D]):
     """
 
     def __init__(self, kind: type[D]) -> None:
-        self.kept = MemorySharedDocuments(kind)
+        self.kept = in_memory(kind)
         self.trouble: Exception | None = None
         self.lost_answers: list[Exception] = []
         self.reads = 0

@@ -8,20 +8,15 @@ from typing import Any
 
 import pytest
 
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.adapters.memory import MemoryVisitStore
-from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.operator_store import MemoryOperatorStore
-from lumimd.adapters.memory.owner_queries import MemoryOwnerQueries
-from lumimd.adapters.memory.queued_visits import MemoryQueuedVisits
-from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
-from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
-from lumimd.ports.deletions import Deletions
-from lumimd.ports.operator_store import OperatorStore
-from lumimd.ports.owner_queries import OwnerQueries
-from lumimd.ports.queued_visits import QueuedVisits
-from lumimd.ports.retention_queries import RetentionQueries
-from lumimd.ports.visit_counts import VisitCounts
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.operator_store import OperatorStore
+from lumimd.stores.owner_queries import OwnerQueries
+from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_counts import VisitCounts
+from lumimd.stores.visit_store import VisitStore
 
 Stored = dict[str, Any]
 
@@ -60,40 +55,33 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
         yield Database(
             memory,
-            MemoryRetentionQueries(memory),
-            MemoryDeletions(memory),
-            MemoryQueuedVisits(memory),
-            MemoryOwnerQueries(memory),
-            MemoryOperatorStore(memory),
-            MemoryVisitCounts(memory),
+            RetentionQueries(memory.database),
+            Deletions(memory.database),
+            QueuedVisits(memory.database),
+            OwnerQueries(memory.database),
+            OperatorStore(memory.database),
+            VisitCounts(memory.database),
             keep,
         )
         return
     from google.cloud import firestore
 
-    from lumimd.adapters.firestore.deletions import FirestoreDeletions
-    from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
-    from lumimd.adapters.firestore.owner_queries import FirestoreOwnerQueries
-    from lumimd.adapters.firestore.queued_visits import FirestoreQueuedVisits
-    from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
-    from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
-    from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
         client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
+        database = FirestoreDatabase(client)
 
     async def write(path: str, document: Stored) -> None:
         await client.document(path).set(document)
 
     yield Database(
-        FirestoreVisitStore(client),
-        FirestoreRetentionQueries(client),
-        FirestoreDeletions(client),
-        FirestoreQueuedVisits(client),
-        FirestoreOwnerQueries(client),
-        FirestoreOperatorStore(client),
-        FirestoreVisitCounts(client),
+        VisitStore(database),
+        RetentionQueries(database),
+        Deletions(database),
+        QueuedVisits(database),
+        OwnerQueries(database),
+        OperatorStore(database),
+        VisitCounts(database),
         write,
     )
     client.close()

@@ -11,20 +11,20 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
-from lumimd.adapters.firestore.deletions import FirestoreDeletions
-from lumimd.adapters.firestore.idempotency_store import FirestoreIdempotencyStore
-from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
-from lumimd.adapters.firestore.owner_queries import FirestoreOwnerQueries
-from lumimd.adapters.firestore.queued_visits import FirestoreQueuedVisits
-from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
-from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
-from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
-from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
+from lumimd.adapters.firestore.database import FirestoreDatabase
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.dead_letter import DeadLetter, LetterState
 from lumimd.domain.visit import ProcessingStatus, Stage
 from lumimd.domain.visit_groups import Group
-from lumimd.ports.operator_store import AuditFilter, LetterFilter, VisitFilter
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.idempotency_store import IdempotencyStore
+from lumimd.stores.operator_store import AuditFilter, LetterFilter, OperatorStore, VisitFilter
+from lumimd.stores.owner_queries import OwnerQueries
+from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.visit_counts import VisitCounts
+from lumimd.stores.visit_store import VisitStore
 from tests.terraform.offline import ROOT
 from tests.terraform.queries import Query, declared, is_served, recorded, unindexed
 
@@ -40,7 +40,7 @@ def each(ask: Callable[..., Ask], *choices: tuple[object, ...]) -> list[Ask]:
 CODE = next(iter(ErrorCode))
 
 ASKED: dict[type, dict[str, list[Ask]]] = {
-    FirestoreVisitStore: {
+    VisitStore: {
         "due": [lambda s: s.due(NOW, 10)],
         "transcript": [lambda s: s.transcript("v")],
         "history": [lambda s: s.history("v")],
@@ -48,18 +48,18 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "actions": [lambda s: s.actions("v")],
         "stored_actions": [lambda s: s.stored_actions("v")],
     },
-    FirestoreIdempotencyStore: {"forget": [lambda s: s.forget("u")]},
-    FirestoreRetentionQueries: {
+    IdempotencyStore: {"forget": [lambda s: s.forget("u")]},
+    RetentionQueries: {
         "with_audio": [lambda s: s.with_audio(NOW, 10)],
         "between": [lambda s: s.between(NOW, NOW, 10)],
         "waiting": [lambda s: s.waiting(NOW, 10)],
         "older": [lambda s: s.older(NOW, 10)],
     },
-    FirestoreVisitCounts: {
+    VisitCounts: {
         "visits": [lambda s: s.visits(ProcessingStatus.PENDING)],
         "open_dead_letters": [lambda s: s.open_dead_letters(NOW)],
     },
-    FirestoreDeletions: {
+    Deletions: {
         "due": [lambda s: s.due(NOW, 10)],
         "erase": [lambda s: s.erase("v")],
         "holds": [lambda s: s.holds(10)],
@@ -68,7 +68,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "visits_named": [lambda s: s.visits_named("u", 10)],
         "visits_of": [lambda s: s.visits_of("u", 10)],
     },
-    FirestoreOwnerQueries: {
+    OwnerQueries: {
         "visits": each(
             lambda group: lambda s: s.visits("u", limit=10, group=group), (None, *Group)
         ),
@@ -80,7 +80,7 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
         "used": [lambda s: s.used("u", NOW)],
         "was_retired": [lambda s: s.was_retired("u", "a")],
     },
-    FirestoreOperatorStore: {
+    OperatorStore: {
         "visits": each(
             lambda *wanted: lambda s: s.visits(VisitFilter(*wanted), 10),
             (None, ProcessingStatus.FAILED),
@@ -102,11 +102,11 @@ ASKED: dict[type, dict[str, list[Ask]]] = {
             lambda *wanted: lambda s: s.audit(AuditFilter(*wanted), 10), (None, "a"), (None, "t")
         ),
     },
-    FirestoreQueuedVisits: {
+    QueuedVisits: {
         "waiting": [lambda s: s.waiting(0, 10, 10)],
         "before": [lambda s: s.before(0, 10, "v")],
     },
-    FirestoreSharedDocuments: {"all": [lambda s: s.all()]},
+    KeyedDocuments: {"all": [lambda s: s.all()]},
 }
 
 DESCENDING = (("createdAt", "DESCENDING"),)
@@ -137,9 +137,9 @@ def client() -> firestore.AsyncClient:
 
 
 def store_of(adapter: type, client: firestore.AsyncClient) -> Any:
-    if adapter is FirestoreSharedDocuments:
-        return FirestoreSharedDocuments(client, "ops/limits/buckets", DeadLetter)
-    return adapter(client)
+    if adapter is KeyedDocuments:
+        return KeyedDocuments(FirestoreDatabase(client), "ops/limits/buckets", DeadLetter)
+    return adapter(FirestoreDatabase(client))
 
 
 @pytest.mark.parametrize(("adapter", "ask"), QUESTIONS)
@@ -191,19 +191,22 @@ def querying_methods(path: Path) -> set[str]:
         and any(
             word in ast.unparse(method.body)
             for word in (
-                "FieldFilter",
+                "Query(",
                 "_where(",
-                ".collection(",
-                "_oldest(",
-                "self._of(",
+                "_OLDEST_FIRST",
                 "_between(",
+                "_below(",
+                "_documents_of(",
+                "_newest_first(",
+                "_until(",
+                "_visits(",
             )
         )
     }
 
 
 def test_every_querying_method_is_listed_here() -> None:
-    folder = ROOT / "functions/lumimd/adapters/firestore"
+    folder = ROOT / "functions/lumimd/stores"
     asking = {name for path in folder.glob("*.py") for name in querying_methods(path)}
     assert asking
     here = {f"{adapter.__name__}.{name}" for adapter, methods in ASKED.items() for name in methods}

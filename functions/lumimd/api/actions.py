@@ -17,7 +17,7 @@ from lumimd.api.views import ActionView, MedicationLine
 from lumimd.domain.codes import ProblemCode as P
 from lumimd.domain.commit import Conflict
 from lumimd.domain.visit import Action, Visit
-from lumimd.ports.owner_queries import ListPosition
+from lumimd.stores.owner_queries import ListPosition
 
 router = signed_in_router("actions")
 

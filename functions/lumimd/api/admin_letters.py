@@ -24,7 +24,7 @@ from lumimd.operations import bulk_retry, dead_letters
 from lumimd.operations.audit import note_reading
 from lumimd.operations.failures import Failures, failures
 from lumimd.policies.time_budgets import BULK_RETRY_REQUEST
-from lumimd.ports.operator_store import LetterFilter, mark_of
+from lumimd.stores.operator_store import LetterFilter, mark_of
 
 router = admin_router()
 

@@ -14,8 +14,8 @@ from lumimd.domain.codes import OperatorCode, ProblemCode
 from lumimd.domain.errors import OperatorRefused
 from lumimd.domain.ids import ID
 from lumimd.operations.operator import Operator, OperatorServices
-from lumimd.ports.operator_store import Mark
-from lumimd.ports.owner_queries import ListPosition
+from lumimd.stores.operator_store import Mark
+from lumimd.stores.owner_queries import ListPosition
 
 _PROBLEMS: Final = {
     OperatorCode.NO_DEAD_LETTER: ProblemCode.NOT_FOUND,

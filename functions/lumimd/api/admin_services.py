@@ -27,8 +27,8 @@ from lumimd.operations.operator import Operator
 from lumimd.operations.queues import Queues
 from lumimd.operations.statistics import Statistics, statistics
 from lumimd.policies.breaker import Breaker
-from lumimd.ports.operator_store import AuditEntry, AuditFilter, mark_of
 from lumimd.ports.service_controls import QueueState, ScheduleState
+from lumimd.stores.operator_store import AuditEntry, AuditFilter, mark_of
 
 router = admin_router()
 

@@ -28,7 +28,7 @@ from lumimd.operations.audit import note_reading, read_visit
 from lumimd.operations.rerun import From, rerun
 from lumimd.operations.timeline import Timeline, timeline
 from lumimd.policies.time_budgets import AFTER_RESTORE_REQUEST
-from lumimd.ports.operator_store import VisitFilter, mark_of
+from lumimd.stores.operator_store import VisitFilter, mark_of
 
 router = admin_router()
 

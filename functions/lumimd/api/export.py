@@ -31,7 +31,7 @@ from lumimd.domain.profile import Profile
 from lumimd.domain.transcript import Utterance
 from lumimd.domain.visit import HistoryEntry, Ledger, Visit
 from lumimd.policies.time_budgets import EXPORT_PART
-from lumimd.ports.owner_queries import ListPosition
+from lumimd.stores.owner_queries import ListPosition
 from lumimd.telemetry import logs
 
 PAGE: Final = 20

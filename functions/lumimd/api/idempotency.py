@@ -25,7 +25,7 @@ from lumimd.domain.codes import ProblemCode
 from lumimd.domain.commit import Conflict
 from lumimd.domain.errors import Transient
 from lumimd.policies.keeping import ANSWER_KEPT_FOR, ASK_AGAIN_S, REQUEST_WORKED_ON_FOR
-from lumimd.ports.idempotency_store import Answer, key_of
+from lumimd.stores.idempotency_store import Answer, key_of
 from lumimd.telemetry import logs
 
 KEY_HEADER: Final = "Idempotency-Key"

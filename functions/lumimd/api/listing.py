@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lumimd.domain.document import Document
 from lumimd.domain.ids import ID
-from lumimd.ports.owner_queries import ListPosition
+from lumimd.stores.owner_queries import ListPosition
 
 T = TypeVar("T")
 V = TypeVar("V")

@@ -7,10 +7,10 @@ from fastapi import Depends, Request
 
 from lumimd.coordination.rate_limits import Limits
 from lumimd.operations.operator import OperatorServices
-from lumimd.ports.idempotency_store import IdempotencyStore
-from lumimd.ports.owner_queries import OwnerQueries
 from lumimd.ports.tokens import Tokens
 from lumimd.ports.uploads import Uploads
+from lumimd.stores.idempotency_store import IdempotencyStore
+from lumimd.stores.owner_queries import OwnerQueries
 
 
 class ApiServices(OperatorServices, Protocol):

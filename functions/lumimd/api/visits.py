@@ -28,8 +28,8 @@ from lumimd.domain.codes import ProblemCode as P
 from lumimd.domain.takes import takes_of
 from lumimd.domain.visit_groups import Group
 from lumimd.pipeline import commands
-from lumimd.ports.owner_queries import ListPosition
 from lumimd.ports.uploads import recording_path
+from lumimd.stores.owner_queries import ListPosition
 
 router = signed_in_router("visits")
 

@@ -13,8 +13,8 @@ from lumimd.domain.codes import RefusalCode
 from lumimd.domain.errors import OperatorRefused, Refused, Transient
 from lumimd.domain.visit import Visit
 from lumimd.operations.operator import Operator
-from lumimd.ports.operator_store import AuditEntry, AuditOutcome
 from lumimd.ports.service_controls import QueueControl, QueueState, ScheduleControl, ScheduleState
+from lumimd.stores.operator_store import AuditEntry, AuditOutcome
 from lumimd.telemetry import logs
 
 _State = TypeVar("_State", QueueState, ScheduleState)

@@ -8,7 +8,7 @@ from lumimd.domain.document import Document
 from lumimd.domain.errors import OperatorRefused
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
-from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker, key_of
 
 NAMES: Final = (TRANSCRIPTION.name, ORDERS.name, MODEL.name)
 
@@ -40,7 +40,7 @@ async def reset(operator: Operator, name: str) -> Breaker:
             now = operator.services.clock.now()
             breaker = Breaker(name=name, changed_at=now)
             try:
-                await operator.services.breakers.save(version, breaker)
+                await operator.services.breakers.save(key_of(name), version, breaker)
             except Conflict as error:
                 raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE) from error
         note.after = _audited(breaker)
@@ -49,7 +49,7 @@ async def reset(operator: Operator, name: str) -> Breaker:
 
 async def _read(operator: Operator, name: str) -> tuple[Breaker, object]:
     """A breaker with its stored version; None if it is not stored."""
-    return await operator.services.breakers.get(name) or (Breaker(name=name), None)
+    return await operator.services.breakers.get(key_of(name)) or (Breaker(name=name), None)
 
 
 def _audited(breaker: Breaker) -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from lumimd.operations import dead_letters
 from lumimd.operations.audit import audited
 from lumimd.operations.operator import Operator
 from lumimd.ports.clock import Clock
-from lumimd.ports.operator_store import LetterFilter, mark_of
+from lumimd.stores.operator_store import LetterFilter, mark_of
 
 PAGE: Final = 300
 PER_MINUTE: Final = 60

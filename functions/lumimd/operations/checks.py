@@ -5,11 +5,11 @@ from typing import Final
 
 from lumimd.domain.errors import DeploymentFault
 from lumimd.domain.plurals import counted
-from lumimd.policies.breaker import Breaker, State
-from lumimd.ports.breaker_store import BreakerStore
+from lumimd.policies.breaker import Breaker, State, key_of
 from lumimd.ports.health_check import Check, Unhealthy
 from lumimd.ports.service_controls import QueueControl, RunState, ScheduleControl
-from lumimd.ports.visit_store import VisitStore
+from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.visit_store import VisitStore
 
 NO_VISIT: Final = "health-check"
 """A visit that does not exist: one read, and no user's data."""
@@ -80,11 +80,11 @@ def scheduler_check(schedules: ScheduleControl) -> Check:
     return check
 
 
-def breaker_check(breakers: BreakerStore, name: str) -> Check:
+def breaker_check(breakers: SharedDocuments[Breaker], name: str) -> Check:
     """Whether a breaker lets calls through."""
 
     async def check() -> str:
-        found = await breakers.get(name)
+        found = await breakers.get(key_of(name))
         breaker = found[0] if found else Breaker(name=name)
         if breaker.state is State.HALF_OPEN and breaker.successes:
             answered = counted(breaker.successes, "probe was answered", "probes were answered")

@@ -8,7 +8,7 @@ from lumimd.domain.visit import Visit
 from lumimd.operations.audit import audited, standing
 from lumimd.operations.operator import Operator
 from lumimd.pipeline import commands
-from lumimd.ports.operator_store import FoundLetter
+from lumimd.stores.operator_store import FoundLetter
 
 
 async def one(operator: Operator, visit_id: str) -> DeadLetter:

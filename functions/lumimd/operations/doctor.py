@@ -11,7 +11,7 @@ from lumimd.operations.operator import Operator
 from lumimd.operations.statistics import statistics
 from lumimd.policies.alerting import STUCK_AFTER
 from lumimd.policies.time_budgets import DOCTOR_CHECK_S
-from lumimd.ports.operator_store import LetterFilter
+from lumimd.stores.operator_store import LetterFilter
 
 MOST: Final = 300
 """The upper limit of counts."""

@@ -10,7 +10,7 @@ from lumimd.domain.dead_letter import LetterState
 from lumimd.domain.document import Document
 from lumimd.operations.bulk_retry import choose
 from lumimd.operations.operator import Operator
-from lumimd.ports.operator_store import LetterFilter
+from lumimd.stores.operator_store import LetterFilter
 
 MOST: Final = 20_000
 """Dead letters that are counted; the result says if there are more."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lumimd.pipeline.services import Services
-from lumimd.ports.breaker_store import BreakerStore
+from lumimd.policies.breaker import Breaker
 from lumimd.ports.health_check import Check
-from lumimd.ports.operator_store import OperatorStore
 from lumimd.ports.service_controls import QueueControl, ScheduleControl
+from lumimd.ports.shared_documents import SharedDocuments
+from lumimd.stores.operator_store import OperatorStore
 
 
 class OperatorServices(Services, Protocol):
@@ -24,7 +25,7 @@ class OperatorServices(Services, Protocol):
     def schedules(self) -> ScheduleControl: ...
 
     @property
-    def breakers(self) -> BreakerStore: ...
+    def breakers(self) -> SharedDocuments[Breaker]: ...
 
     @property
     def checks(self) -> Mapping[str, Check]:

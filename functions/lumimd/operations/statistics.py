@@ -16,7 +16,7 @@ from lumimd.domain.visit import ProcessingStatus, Stage, VisitLine
 from lumimd.operations.operator import Operator
 from lumimd.operations.timeline import RunOutcome, stage_runs
 from lumimd.policies.alerting import STATISTICS_OF
-from lumimd.ports.operator_store import VisitFilter, mark_of
+from lumimd.stores.operator_store import VisitFilter, mark_of
 
 PAGE: Final = 300
 MOST: Final = 20_000

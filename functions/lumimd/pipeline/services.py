@@ -10,14 +10,14 @@ from lumimd.domain.visit import Stage
 from lumimd.policies.deployment import Policy
 from lumimd.ports.audio_store import AudioStore
 from lumimd.ports.clock import Clock
-from lumimd.ports.deletions import Deletions
 from lumimd.ports.flags import FlagReader
-from lumimd.ports.retention_queries import RetentionQueries
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.task_queue import TaskQueue
 from lumimd.ports.transcriber import Transcriber
-from lumimd.ports.visit_counts import VisitCounts
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_counts import VisitCounts
+from lumimd.stores.visit_store import VisitStore
 
 
 class Services(Protocol):

@@ -74,6 +74,11 @@ class Breaker(Document):
         return self.probe is not None and self.probe.holder == holder
 
 
+def key_of(name: str) -> str:
+    """The key of the breaker called `name` among the documents of the pipeline itself."""
+    return f"breaker-{name}"
+
+
 @dataclass(frozen=True)
 class BreakerPolicy:
     """When the breaker called `name` opens and closes; its refusals have the `code`.

@@ -5,15 +5,15 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, cast
 
 from lumimd.ports.health_check import Check
-from lumimd.ports.idempotency_store import IdempotencyStore
-from lumimd.ports.operator_store import OperatorStore
-from lumimd.ports.owner_queries import OwnerQueries
 from lumimd.ports.service_controls import QueueControl, ScheduleControl
 from lumimd.ports.tokens import Tokens
 from lumimd.ports.uploads import Uploads
 from lumimd.runtime import services
 from lumimd.runtime.checks import provider_checks, service_checks
 from lumimd.runtime.settings import deployment
+from lumimd.stores.idempotency_store import IdempotencyStore
+from lumimd.stores.operator_store import OperatorStore
+from lumimd.stores.owner_queries import OwnerQueries
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -27,9 +27,7 @@ class ApiCloudServices(services.CloudServices):
     @cached_property
     def operators(self) -> OperatorStore:
         """Firestore, over the same connection as the visits."""
-        from lumimd.adapters.firestore.operator_store import FirestoreOperatorStore
-
-        return FirestoreOperatorStore(self._firestore)
+        return OperatorStore(self._database)
 
     @cached_property
     def queues(self) -> QueueControl:
@@ -71,16 +69,12 @@ class ApiCloudServices(services.CloudServices):
     @cached_property
     def owner_queries(self) -> OwnerQueries:
         """Firestore, over the same connection as the visits."""
-        from lumimd.adapters.firestore.owner_queries import FirestoreOwnerQueries
-
-        return FirestoreOwnerQueries(self._firestore)
+        return OwnerQueries(self._database)
 
     @cached_property
     def idempotency(self) -> IdempotencyStore:
-        """Firestore as well."""
-        from lumimd.adapters.firestore.idempotency_store import FirestoreIdempotencyStore
-
-        return FirestoreIdempotencyStore(self._firestore)
+        """The idempotency keys of the database."""
+        return IdempotencyStore(self._database)
 
     @cached_property
     def uploads(self) -> Uploads:

@@ -7,7 +7,7 @@ client.
 import uuid
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from lumimd.coordination.admission.admit import Admission
 from lumimd.coordination.breaker.breaker import CircuitBreaker, first_refusal
@@ -20,7 +20,7 @@ from lumimd.domain.errors import Held
 from lumimd.domain.paths import HOURLY_ORDERS, OPS, PERMITS, RATE_LIMITS
 from lumimd.domain.visit import Stage
 from lumimd.pipeline.services import Services
-from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, BreakerPolicy
+from lumimd.policies.breaker import MODEL, ORDERS, TRANSCRIPTION, Breaker, BreakerPolicy
 from lumimd.policies.deployment import Policy
 from lumimd.policies.flags import Flags
 from lumimd.policies.permits import Cap, Shard
@@ -28,23 +28,21 @@ from lumimd.policies.priorities import QueueState
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.policies.token_bucket import Bucket
 from lumimd.ports.audio_store import AudioStore
-from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.clock import Clock
-from lumimd.ports.deletions import Deletions
-from lumimd.ports.queued_visits import QueuedVisits
-from lumimd.ports.retention_queries import RetentionQueries
+from lumimd.ports.database import Database
 from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.task_queue import TaskQueue
-from lumimd.ports.tiers import Tiers
 from lumimd.ports.transcriber import Transcriber
-from lumimd.ports.turn_counters import TurnCounters
-from lumimd.ports.visit_counts import VisitCounts
-from lumimd.ports.visit_store import VisitStore
 from lumimd.runtime.settings import Deployment, deployment
-
-if TYPE_CHECKING:
-    from google.cloud import firestore
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.shared_documents import KeyedDocuments
+from lumimd.stores.tiers import Tiers
+from lumimd.stores.turn_counters import TurnCounters
+from lumimd.stores.visit_counts import VisitCounts
+from lumimd.stores.visit_store import VisitStore
 
 D = TypeVar("D", bound=Document)
 
@@ -78,31 +76,23 @@ class CloudServices:
 
     @cached_property
     def store(self) -> VisitStore:
-        """Firestore; the SDK itself heeds FIRESTORE_EMULATOR_HOST."""
-        from lumimd.adapters.firestore.visit_store import FirestoreVisitStore
-
-        return FirestoreVisitStore(self._firestore)
+        """The visits of the database."""
+        return VisitStore(self._database)
 
     @cached_property
     def deletions(self) -> Deletions:
-        """Firestore as well."""
-        from lumimd.adapters.firestore.deletions import FirestoreDeletions
-
-        return FirestoreDeletions(self._firestore)
+        """The receipts of deletions in the database."""
+        return Deletions(self._database)
 
     @cached_property
     def retention_queries(self) -> RetentionQueries:
-        """Firestore as well."""
-        from lumimd.adapters.firestore.retention_queries import FirestoreRetentionQueries
-
-        return FirestoreRetentionQueries(self._firestore)
+        """The queries of retention over the database."""
+        return RetentionQueries(self._database)
 
     @cached_property
     def visit_counts(self) -> VisitCounts:
-        """Firestore as well."""
-        from lumimd.adapters.firestore.visit_counts import FirestoreVisitCounts
-
-        return FirestoreVisitCounts(self._firestore)
+        """The counts of visits in the database."""
+        return VisitCounts(self._database)
 
     @cached_property
     def policy(self) -> Policy:
@@ -118,11 +108,9 @@ class CloudServices:
         )
 
     @cached_property
-    def breakers(self) -> BreakerStore:
-        """Firestore as well, over the same connection."""
-        from lumimd.adapters.firestore.breaker_store import FirestoreBreakerStore
-
-        return FirestoreBreakerStore(self._firestore)
+    def breakers(self) -> SharedDocuments[Breaker]:
+        """The documents of the circuit breakers."""
+        return KeyedDocuments(self._database, OPS, Breaker)
 
     @cached_property
     def tasks(self) -> TaskQueue:
@@ -195,24 +183,18 @@ class CloudServices:
 
     @cached_property
     def queued_visits(self) -> QueuedVisits:
-        """Firestore as well."""
-        from lumimd.adapters.firestore.queued_visits import FirestoreQueuedVisits
-
-        return FirestoreQueuedVisits(self._firestore)
+        """The queued visits of the database."""
+        return QueuedVisits(self._database)
 
     @cached_property
     def turn_counters(self) -> TurnCounters:
-        """Firestore as well."""
-        from lumimd.adapters.firestore.turn_counters import FirestoreTurnCounters
-
-        return FirestoreTurnCounters(self._firestore)
+        """The turn counters of the database."""
+        return TurnCounters(self._database)
 
     @cached_property
     def tiers(self) -> Tiers:
-        """Firestore as well."""
-        from lumimd.adapters.firestore.tiers import FirestoreTiers
-
-        return FirestoreTiers(self._firestore, self._settings.default_tier)
+        """The tiers of users in the database."""
+        return Tiers(self._database, self._settings.default_tier)
 
     @cached_property
     def limits(self) -> Limits:
@@ -236,16 +218,18 @@ class CloudServices:
         return self.shared_documents(OPS, Flags)
 
     def shared_documents(self, collection: str, kind: type[D]) -> SharedDocuments[D]:
-        """Firestore as well."""
-        from lumimd.adapters.firestore.shared_documents import FirestoreSharedDocuments
-
-        return FirestoreSharedDocuments(self._firestore, collection, kind)
+        """The documents of one kind, shared by all instances."""
+        return KeyedDocuments(self._database, collection, kind)
 
     @cached_property
-    def _firestore(self) -> "firestore.AsyncClient":
+    def _database(self) -> Database:
+        """Firestore; the SDK itself heeds FIRESTORE_EMULATOR_HOST."""
         from google.cloud import firestore
 
-        return firestore.AsyncClient(project=self._settings.google_cloud_project)
+        from lumimd.adapters.firestore.database import FirestoreDatabase
+
+        client = firestore.AsyncClient(project=self._settings.google_cloud_project)
+        return FirestoreDatabase(client)
 
     @cached_property
     def _breakers(self) -> dict[Stage, tuple[CircuitBreaker, ...]]:

@@ -10,9 +10,6 @@ from lumimd.adapters.memory import (
     MemoryTranscriber,
     MemoryVisitStore,
 )
-from lumimd.adapters.memory.deletions import MemoryDeletions
-from lumimd.adapters.memory.retention_queries import MemoryRetentionQueries
-from lumimd.adapters.memory.visit_counts import MemoryVisitCounts
 from lumimd.adapters.openai.model_answers import read_summary
 from lumimd.coordination.shutdown import GracefulShutdown
 from lumimd.domain.audio import MAX_SECONDS, Audio
@@ -25,6 +22,9 @@ from lumimd.policies.flags import Flags
 from lumimd.ports.summarizer import Summarizer
 from lumimd.ports.transcriber import Transcribed
 from lumimd.rules.summarizer import RulesSummarizer
+from lumimd.stores.deletions import Deletions
+from lumimd.stores.retention_queries import RetentionQueries
+from lumimd.stores.visit_counts import VisitCounts
 
 
 class ScriptedModel:
@@ -89,9 +89,9 @@ class OfflineServices:
     ) -> None:
         self.clock = clock
         self.store = MemoryVisitStore()
-        self.deletions = MemoryDeletions(self.store)
-        self.retention_queries = MemoryRetentionQueries(self.store)
-        self.visit_counts = MemoryVisitCounts(self.store)
+        self.deletions = Deletions(self.store.database)
+        self.retention_queries = RetentionQueries(self.store.database)
+        self.visit_counts = VisitCounts(self.store.database)
         self.tasks = MemoryTaskQueue()
         self.audio: Any = NoRecording(transcript.duration_seconds or 0.0)
         self.transcriber = MemoryTranscriber(lambda _: Transcribed(transcript))

@@ -6,8 +6,6 @@ the Resemblyzer package. The uploader of the two Whisper packages is unknown, so
 are trusted: that of model.bin is the one published for Systran/faster-whisper-base.
 """
 
-
-
 import hashlib
 import importlib.util
 import os

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumimd.adapters.memory.turn_counters import MemoryTurnCounters
+from lumimd.adapters.memory.database import MemoryDatabase
 from lumimd.coordination.admission.fair_queue import draw_turn
 from lumimd.policies.priorities import (
     PRIORITY_WIDTH,
@@ -19,6 +19,7 @@ from lumimd.policies.priorities import (
     priority_of_turn,
     served,
 )
+from lumimd.stores.turn_counters import TurnCounters
 from tests.support.services import START
 
 unhurried = settings(deadline=None)  # other processes share this machine
@@ -29,7 +30,7 @@ class Waiting:
     """The stored queue, and the visits admitted from it, in order."""
 
     line: QueueState = field(default_factory=QueueState)
-    turn_counters: MemoryTurnCounters = field(default_factory=MemoryTurnCounters)
+    turn_counters: TurnCounters = field(default_factory=lambda: TurnCounters(MemoryDatabase()))
     visits: dict[str, int] = field(default_factory=dict)
     admitted: list[str] = field(default_factory=list)
 

@@ -145,7 +145,7 @@ async def test_a_higher_tier_admits_the_waiting_visits() -> None:
     services.gate.has_quota = True
     for n in range(22):
         await upload(services, f"ann-{n:02d}")
-    services.gate.tiers.set("ann", Tier.PAID)
+    services.store.raw["users/ann"] = {"tier": Tier.PAID}
     await upload(services, "ann-new")
     assert len(provider_of(services).orders) == 21
 

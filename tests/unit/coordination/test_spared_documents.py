@@ -4,26 +4,27 @@ from typing import Any
 
 import pytest
 
-from lumimd.adapters.memory.breaker_store import MemoryBreakerStore
-from lumimd.adapters.memory.shared_documents import MemorySharedDocuments
 from lumimd.coordination.breaker.shared import SharedBreaker
 from lumimd.coordination.flags import SharedFlags
 from lumimd.coordination.shared_document import SPARE, Shared, Spared
 from lumimd.domain.errors import UnreadableDocument
 from lumimd.pipeline import accept, collect
+from lumimd.policies.breaker import Breaker
 from lumimd.policies.flags import KEY, Flags
 from lumimd.policies.permits import Cap, Shard
 from lumimd.policies.pseudonyms import Pseudonyms
 from lumimd.ports.transcriber import Transcribed
+from lumimd.stores.shared_documents import KeyedDocuments
 from tests.support.services import MemoryServices, transcript
+from tests.support.shared_documents import COLLECTION, in_memory, raw
 from tests.support.visits import minutes_pass
 
 NEWER = {"places": "as of a newer release", "turns": 7, "missing": "many", "processing": "auto"}
 
 
-def damage(documents: MemorySharedDocuments[Any], key: str) -> None:
+def damage(documents: KeyedDocuments[Any], key: str) -> None:
     """Overwrite the document as a newer release would."""
-    documents._documents[key] = dict(NEWER), next(documents._next_version)
+    raw(documents)[f"{COLLECTION}/{key}"] = dict(NEWER)
 
 
 async def accepted(services: MemoryServices, *names: str) -> None:
@@ -43,7 +44,9 @@ async def test_unreadable_permits_stop_no_order(cap: Cap) -> None:
             await collect.collect(services, order.visit_id, 1, order.transcript_id)
         await minutes_pass(services, 1)
     assert len(services.transcriber.orders) == 8
-    assert services.gate.shards.kept._documents["0000"][0] == NEWER, "the document is unchanged"
+    assert raw(services.gate.shards.kept)[f"{COLLECTION}/0000"] == NEWER, (
+        "the document is unchanged"
+    )
     assert await services.gate.holders() == {}, "every permit is released"
 
 
@@ -57,7 +60,7 @@ async def test_the_queue_continues_with_an_unreadable_document() -> None:
         await collect.collect(services, name, 1, order.transcript_id)
         await minutes_pass(services, 1)
     assert [order.visit_id for order in services.transcriber.orders] == ["a", "b", "c"]
-    assert services.gate.lines._documents["turns"][0] == NEWER
+    assert raw(services.gate.lines)[f"{COLLECTION}/turns"] == NEWER
 
 
 async def test_an_unreadable_quota_is_counted_anew() -> None:
@@ -71,38 +74,39 @@ async def test_an_unreadable_quota_is_counted_anew() -> None:
 
 async def test_unreadable_flags_keep_their_last_known_values() -> None:
     services = MemoryServices()
-    documents = MemorySharedDocuments(Flags)
+    documents = in_memory(Flags)
     damage(documents, KEY)
     assert await SharedFlags(documents, services.clock).now() == Flags()
 
 
 async def test_an_unreadable_breaker_lets_calls_pass() -> None:
     services = MemoryServices()
-    store = MemoryBreakerStore()
-    store._documents["model"] = {"name": "model", "state": "ajar"}, 1
+    store = in_memory(Breaker)
+    raw(store)[f"{COLLECTION}/breaker-model"] = {"name": "model", "state": "ajar"}
     with pytest.raises(UnreadableDocument):
-        await store.get("model")
+        await store.get("breaker-model")
     shared = SharedBreaker("model", store, services.clock)
     assert await shared.become(lambda breaker: breaker) is None
     assert shared.lets_all_pass
 
 
 async def test_a_document_is_used_again_when_it_can_be_read() -> None:
-    kept = MemorySharedDocuments(Shard)
+    kept = in_memory(Shard)
     shared, shard = Shared(kept), Shard()
     await shared.change("k", lambda found: (shard, None))
-    before = kept._documents["k"]
+    before = raw(kept)[f"{COLLECTION}/k"]
     damage(kept, "k")
     await shared.change("k", lambda found: (shard, None))
-    assert f"k{SPARE}" in kept._documents
-    kept._documents["k"] = before
-    assert await Spared(kept).get("k") == (shard, before[1])
+    assert f"{COLLECTION}/k{SPARE}" in raw(kept)
+    raw(kept)[f"{COLLECTION}/k"] = before
+    version = raw(kept).version(f"{COLLECTION}/k")
+    assert await Spared(kept).get("k") == (shard, version)
     assert await Spared(kept).all() == {"k": shard}
 
 
 async def test_forgetting_a_user_deletes_the_spare() -> None:
-    kept = MemorySharedDocuments(Shard)
+    kept = in_memory(Shard)
     damage(kept, "k")
     await Shared(kept).change("k", lambda found: (Shard(spilled_until=None), None))
     await Spared(kept).delete("k")
-    assert kept._documents == {}
+    assert not raw(kept)

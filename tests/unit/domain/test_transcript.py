@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumimd.adapters.memory.visit_store import MAX_DOCUMENT_BYTES, MAX_REQUEST_BYTES, MAX_WRITES
+from lumimd.adapters.memory.database import MAX_DOCUMENT_BYTES, MAX_REQUEST_BYTES, MAX_WRITES
 from lumimd.domain.commit import Commit
 from lumimd.domain.text_pieces import divided_text
 from lumimd.domain.transcript import (

@@ -10,10 +10,10 @@ from lumimd.domain.audio import Audio
 from lumimd.domain.commit import Commit, Stored
 from lumimd.domain.transcript import Utterance
 from lumimd.pipeline import accept, collect, recover, summarize
+from lumimd.pipeline.visit_counts import count_visits
 from lumimd.policies.permits import Cap
 from lumimd.ports.paging import Cursor, Page
 from lumimd.ports.transcriber import Job, Transcribed
-from lumimd.telemetry.visit_counts import count_visits
 from tests.support.services import MemoryServices, transcript
 
 README = Path(__file__).parents[3] / "README.md"

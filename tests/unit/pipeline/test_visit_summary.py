@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lumimd.adapters.memory.visit_store import MAX_DOCUMENT_BYTES
+from lumimd.adapters.memory.database import MAX_DOCUMENT_BYTES
 from lumimd.domain.clinical import Statement, VisitSummary
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import BadAnswer, Held, NotCharged, Permanent, Transient

@@ -1,1 +1,1 @@
-"""The stores on Cloud Firestore."""
+"""Cloud Firestore."""

@@ -33,6 +33,14 @@ class MemoryDocuments(MutableMapping[str, Document]):
             for each, document in sorted(self._collections.get(collection, {}).items())
         ]
 
+    def by_id(
+        self, collection: str, after: Cursor | None = None
+    ) -> Iterator[tuple[Cursor, Document]]:
+        """The documents of a collection in order of their ids."""
+        for name, document in sorted(self._collections.get(collection, {}).items()):
+            if after is None or name > after.id:
+                yield Cursor(None, name), document
+
     def ordered(
         self,
         collection: str,

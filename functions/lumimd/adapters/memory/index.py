@@ -19,28 +19,28 @@ class Index:
         for name, document in documents.items():
             if has(document, field):
                 self._values[name] = document[field]
-        self._keys = sorted(_key(value, name) for name, value in self._values.items())
+        self._keys = sorted(place_of(value, name) for name, value in self._values.items())
 
     def put(self, name: str, document: Any) -> None:
         """Add the document, or replace its earlier value."""
         self.forget(name)
         if has(document, self._field):
             self._values[name] = document[self._field]
-            insort(self._keys, _key(document[self._field], name))
+            insort(self._keys, place_of(document[self._field], name))
 
     def forget(self, name: str) -> None:
         """Remove the document."""
         if name in self._values:
-            del self._keys[bisect_left(self._keys, _key(self._values.pop(name), name))]
+            del self._keys[bisect_left(self._keys, place_of(self._values.pop(name), name))]
 
     def after(self, cursor: Cursor | None, *, newest_first: bool = False) -> Iterator[Cursor]:
         """The positions after `cursor`, or all of them."""
         keys = self._keys
         if newest_first:
-            last = bisect_left(keys, _key(*cursor)) if cursor else len(keys)
+            last = bisect_left(keys, place_of(*cursor)) if cursor else len(keys)
             numbers = range(last - 1, -1, -1)
         else:
-            numbers = range(bisect_right(keys, _key(*cursor)) if cursor else 0, len(keys))
+            numbers = range(bisect_right(keys, place_of(*cursor)) if cursor else 0, len(keys))
         for number in numbers:
             _, _, name = keys[number]
             yield Cursor(self._values[name], name)
@@ -51,7 +51,8 @@ def has(document: Any, field: str) -> bool:
     return isinstance(document, dict) and field in document
 
 
-def _key(value: Any, name: str) -> Key:
+def place_of(value: Any, name: str = "") -> Key:
+    """The place of a value in the order of the index; values of different types differ in [0]."""
     match value:
         case None:
             return 0, 0, name

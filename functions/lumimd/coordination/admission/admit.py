@@ -37,9 +37,9 @@ from lumimd.policies.priorities import (
     served,
 )
 from lumimd.ports.clock import Clock
-from lumimd.ports.queued_visits import QueuedVisits
 from lumimd.ports.shared_documents import SharedDocuments
-from lumimd.ports.turn_counters import TurnCounters
+from lumimd.stores.queued_visits import QueuedVisits
+from lumimd.stores.turn_counters import TurnCounters
 from lumimd.telemetry import logs
 
 LINE: Final = "turns"

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from lumimd.policies.admission import FLOW_KEPT_FOR
 from lumimd.policies.priorities import Priority, QueueState
-from lumimd.ports.turn_counters import TurnCounters
+from lumimd.stores.turn_counters import TurnCounters
 
 
 async def draw_turn(

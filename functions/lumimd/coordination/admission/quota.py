@@ -2,7 +2,7 @@
 
 from lumimd.coordination.rate_limits import Limits, TooMany
 from lumimd.policies.tiers import Limited
-from lumimd.ports.tiers import Tiers
+from lumimd.stores.tiers import Tiers
 
 
 class TierQuota:

@@ -17,7 +17,7 @@ from lumimd.policies.admission import ATTEMPT_SETTLED, RECLAIM_AFTER
 from lumimd.policies.permits import Permit
 from lumimd.ports.clock import Clock
 from lumimd.ports.transcriber import JobGone, Running, Transcriber
-from lumimd.ports.visit_store import VisitStore
+from lumimd.stores.visit_store import VisitStore
 from lumimd.telemetry import logs
 
 LOOKS_AT_ONCE: Final = 20

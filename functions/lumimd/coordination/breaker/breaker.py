@@ -35,8 +35,8 @@ from lumimd.policies.breaker import (
     probing,
 )
 from lumimd.policies.breaker_window import Call, Window
-from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.clock import Clock
+from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.ports.transcriber import JobGone
 from lumimd.telemetry import logs
 
@@ -59,7 +59,11 @@ class CircuitBreaker:
     """
 
     def __init__(
-        self, policy: BreakerPolicy, store: BreakerStore, clock: Clock, new_id: Callable[[], str]
+        self,
+        policy: BreakerPolicy,
+        store: SharedDocuments[Breaker],
+        clock: Clock,
+        new_id: Callable[[], str],
     ) -> None:
         self._policy = policy
         self._shared = SharedBreaker(policy.name, store, clock)

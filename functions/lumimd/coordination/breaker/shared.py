@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lumimd.domain.commit import Conflict
-from lumimd.policies.breaker import Breaker, State
+from lumimd.policies.breaker import Breaker, State, key_of
 from lumimd.policies.keeping import BREAKER_KEPT_FOR, COMPLAIN_EVERY
 from lumimd.policies.time_budgets import BREAKER_STORE_S
-from lumimd.ports.breaker_store import BreakerStore
 from lumimd.ports.clock import Clock
+from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.telemetry import logs
 
 CONFLICTS: Final = 3
@@ -28,8 +28,9 @@ _CHANGED: Final = {
 class SharedBreaker:
     """`known` is the breaker as last read or written; None while its store is down."""
 
-    def __init__(self, name: str, store: BreakerStore, clock: Clock) -> None:
+    def __init__(self, name: str, store: SharedDocuments[Breaker], clock: Clock) -> None:
         self._name = name
+        self._key = key_of(name)
         self._store = store
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
@@ -75,7 +76,7 @@ class SharedBreaker:
             if wanted == breaker:
                 return breaker
             try:
-                version = await self._store.save(self._version, wanted)
+                version = await self._store.save(self._key, self._version, wanted)
             except Conflict:
                 self.look_again()
                 continue
@@ -86,7 +87,7 @@ class SharedBreaker:
 
     async def _look(self) -> Breaker | None:
         if self._clock.now() >= self._look_at:
-            found = await self._store.get(self._name)
+            found = await self._store.get(self._key)
             self._keep(*(found or (Breaker(name=self._name), None)))
         return self.known
 

@@ -1,13 +1,16 @@
-"""The stored answers to requests with an Idempotency-Key: a repeated request gets the same answer.
-
-Pure except for the port: the stored answer, and the lease on an answer in progress.
-"""
+"""The stored answers: `idempotencyKeys/{key}`, expired by TTL on `expiresAt`."""
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import Final
 
 from lumimd.domain.document import Document
+from lumimd.domain.paths import IDEMPOTENCY_KEYS
+from lumimd.ports.database import Database, Query, Write
+from lumimd.ports.paging import Cursor
+from lumimd.stores.shared_documents import KeyedDocuments
+
+_BATCH: Final = 500
 
 
 class Answer(Document):
@@ -36,12 +39,16 @@ def key_of(user_id: str, idempotency_key: str) -> str:
     return sha256(f"{user_id}/{idempotency_key}".encode()).hexdigest()
 
 
-class IdempotencyStore(Protocol):
+class IdempotencyStore:
     """The stored answers. Every save is a compare-and-set on the version that was read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._answers = KeyedDocuments(database, IDEMPOTENCY_KEYS, Answer)
 
     async def get(self, key: str) -> tuple[Answer, object] | None:
         """The answer to a key, and its version; None if there is none."""
-        ...
+        return await self._answers.get(key)
 
     async def save(self, read_version: object | None, answer: Answer) -> object:
         """Write an answer by compare-and-set (None: the key was free).
@@ -49,7 +56,7 @@ class IdempotencyStore(Protocol):
         Raises:
             Conflict: it has changed since the read.
         """
-        ...
+        return await self._answers.save(answer.key, read_version, answer)
 
     async def remove(self, read_version: object, answer: Answer) -> None:
         """Remove an answer by compare-and-set.
@@ -57,8 +64,26 @@ class IdempotencyStore(Protocol):
         Raises:
             Conflict: it has changed since the read.
         """
-        ...
+        path = f"{IDEMPOTENCY_KEYS}/{answer.key}"
+        await self._database.commit(Write(path, None, read_version))
 
     async def forget(self, user_id: str, naming: str | None = None) -> int:
-        """Remove all answers to a user, or those that contain an id; the number removed."""
-        ...
+        """Remove all answers to a user, or those that contain an id; the number removed.
+
+        One read per answer of the user, and one write per removed answer.
+        """
+        query = Query(IDEMPOTENCY_KEYS, fields=("body",)).where("userId", "==", user_id)
+        forgotten, after = 0, None
+        while True:
+            found = await self._database.find(query, _BATCH, after)
+            going = [
+                Write(f"{IDEMPOTENCY_KEYS}/{each.id}", None)
+                for each in found
+                if naming is None or naming in (each.fields["body"] or "")
+            ]
+            if going:
+                await self._database.commit(*going)
+            forgotten += len(going)
+            if len(found) < _BATCH:
+                return forgotten
+            after = Cursor(None, found[-1].id)

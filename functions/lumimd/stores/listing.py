@@ -1,19 +1,19 @@
-"""Queries on Cloud Firestore, page by page.
+"""Queries page by page.
 
-A page starts after the position of a snapshot, readable or not, so no number of unreadable
+A page starts after the position of a document, readable or not, so no number of unreadable
 documents hides the later ones.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from google.cloud import firestore
-
-from lumimd.adapters.firestore.calls import called
-from lumimd.adapters.reading import readable
+from lumimd.domain.commit import Stored
 from lumimd.domain.document import Document
+from lumimd.domain.visit import Visit
+from lumimd.ports.database import Database, Query, Snapshot
 from lumimd.ports.paging import Cursor, Page
+from lumimd.stores.reading import readable
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -21,35 +21,25 @@ T = TypeVar("T")
 REFILL: Final = 100
 """Smallest page of a second read, after unreadable documents left a short list unfilled."""
 
-Make = Callable[[D, Any], T]
-"""Makes an item from a document and its snapshot."""
-
 
 @dataclass(frozen=True)
 class Listing(Generic[D, T]):
-    """Documents of one kind, ordered by a field, and by id where values are equal."""
+    """The documents of one kind that `query` finds in its order, each made into an item."""
 
+    database: Database
     kind: type[D]
-    collection: str
-    query: Any
-    order: str
-    make: Make[D, T]
-    newest_first: bool = False
+    query: Query
+    make: Callable[[D, Snapshot], T]
 
     async def page(self, limit: int, after: Cursor | None = None) -> Page[T]:
         """The next `limit` documents; some may be unreadable. One read per document."""
-        direction = firestore.Query.DESCENDING if self.newest_first else firestore.Query.ASCENDING
-        query = self.query.order_by(self.order, direction=direction)
-        query = query.order_by("__name__", direction=direction).limit(limit)
-        if after is not None:
-            query = query.start_after({self.order: after.value, "__name__": after.id})
-        snapshots = await called(lambda: query.get(retry=None))
-        found = [(snapshot.id, snapshot.to_dict(), snapshot) for snapshot in snapshots]
-        documents, unreadable = readable(self.kind, self.collection, found)
+        assert self.query.order is not None
+        found = await self.database.find(self.query, limit, after)
+        named = ((each.id, each.fields, each) for each in found)
+        documents, unreadable = readable(self.kind, self.query.collection, named)
         cursor = None
         if len(found) == limit:
-            last_id, stored, _ = found[-1]
-            cursor = Cursor(_field(stored, self.order), last_id)
+            cursor = Cursor(found[-1].fields[self.query.order], found[-1].id)
         return Page(tuple(self.make(*each) for each in documents), cursor, unreadable)
 
     async def filled(
@@ -71,8 +61,11 @@ class Listing(Generic[D, T]):
             after, size = page.cursor, max(limit, REFILL)
 
 
-def _field(stored: dict[str, Any], path: str) -> Any:
-    value: Any = stored
-    for name in path.split("."):
-        value = value[name]
-    return value
+def itself(document: D, _snapshot: Snapshot) -> D:
+    """The document alone."""
+    return document
+
+
+def stored(visit: Visit, snapshot: Snapshot) -> Stored:
+    """The visit with its version."""
+    return Stored(visit, snapshot.version)

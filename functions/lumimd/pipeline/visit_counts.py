@@ -13,7 +13,7 @@ from typing import Final
 
 from lumimd.domain.visit import ProcessingStatus
 from lumimd.policies.alerting import UNATTENDED_AFTER
-from lumimd.ports.visit_counts import VisitCounts
+from lumimd.stores.visit_counts import VisitCounts
 from lumimd.telemetry import logs
 
 UNFINISHED: Final = (

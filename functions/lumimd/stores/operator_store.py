@@ -1,0 +1,285 @@
+"""The operators' queries; the list below has the indexes that they need in Firestore.
+
+Every equality can be combined with every other one, because Firestore merges composite indexes that
+end in the same order. One index per filter is therefore enough (all COLLECTION scope):
+
+    visits:      (processingStatus ASC, updatedAt DESC), (userId ASC, updatedAt DESC),
+                 (processingStatus ASC, updatedAt ASC)
+    deadLetters: (state ASC, lastSeenAt DESC), (stage ASC, lastSeenAt DESC),
+                 (code ASC, lastSeenAt DESC), (userId ASC, lastSeenAt DESC)
+    entries:     (actor ASC, at DESC), (target ASC, at DESC)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, TypeVar
+
+from lumimd.domain.codes import ErrorCode
+from lumimd.domain.commit import Conflict
+from lumimd.domain.dead_letter import DeadLetter, LetterState
+from lumimd.domain.document import Document
+from lumimd.domain.paths import AUDIT, DEAD_LETTERS, VISITS
+from lumimd.domain.visit import ProcessingStatus, Stage, VisitLine
+from lumimd.policies.alerting import QUIET_AFTER, STUCK_AFTER
+from lumimd.ports.database import Database, Query, Write
+from lumimd.ports.paging import Cursor, pages
+from lumimd.stores.listing import Listing, itself
+from lumimd.stores.shared_documents import KeyedDocuments
+
+D = TypeVar("D", bound=Document)
+
+PAGE: Final = 300
+
+RUNNING: Final = (
+    ProcessingStatus.PENDING,
+    ProcessingStatus.TRANSCRIBING,
+    ProcessingStatus.SUMMARIZING,
+)
+
+
+class Mark(NamedTuple):
+    """The end of a page: the instant by which the list is ordered, then the id."""
+
+    at: datetime
+    id: str
+
+
+@dataclass(frozen=True)
+class VisitFilter:
+    """Conditions on visits; None means any."""
+
+    status: ProcessingStatus | None = None
+    user_id: str | None = None
+    updated_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class LetterFilter:
+    """Conditions on dead letters; None means any."""
+
+    stage: Stage | None = None
+    code: ErrorCode | None = None
+    user_id: str | None = None
+    since: datetime | None = None
+    state: LetterState | None = LetterState.OPEN
+
+
+@dataclass(frozen=True)
+class FoundLetter:
+    """A dead letter as it was read. Only the store interprets `version`."""
+
+    letter: DeadLetter
+    version: object
+
+
+class AuditOutcome(StrEnum):
+    """The outcome of an audited action."""
+
+    BEGUN = "begun"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class AuditEntry(Document):
+    """One audited action or read by an operator, and its effect.
+
+    `target` is a visit's id or a queue's name; `before` and `after` are codes and settings, never
+    a word of a visit. An entry stays `begun` if the operator's process ended in the middle: the
+    action may or may not have happened.
+    """
+
+    entry_id: str
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    reason: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    outcome: AuditOutcome = AuditOutcome.BEGUN
+    code: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """Conditions on entries; None means any."""
+
+    actor: str | None = None
+    target: str | None = None
+
+
+COMPLETED_FIELDS: Final = {"after", "outcome", "code", "ended_at"}
+"""The fields that are added to an entry when the action ends."""
+
+
+class OperatorStore:
+    """Queries over the visits of all users. Lists go from the newest to the oldest.
+
+    They read only the fields of a `VisitLine` of a visit: its words never leave the database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._letters = KeyedDocuments(database, DEAD_LETTERS, DeadLetter)
+
+    async def visits(
+        self, wanted: VisitFilter, limit: int, after: Mark | None = None
+    ) -> Sequence[VisitLine]:
+        """At most `limit` visits by `updated_at`; `after` is `mark_of` the last one of the page.
+
+        One read per visit.
+        """
+        query = _where(
+            _visits("updatedAt", newest_first=True),
+            ("processingStatus", "==", wanted.status),
+            ("userId", "==", wanted.user_id),
+            ("updatedAt", ">=", wanted.updated_since),
+        )
+        return await self._filled(VisitLine, query, limit, after)
+
+    async def much_retried(self, at_least: int, limit: int) -> Sequence[VisitLine]:
+        """At most `limit` visits with `at_least` retries or more, the most retried first."""
+        query = _visits("retryCount", newest_first=True).where("retryCount", ">=", at_least)
+        return await self._filled(VisitLine, query, limit)
+
+    async def stuck(self, now: datetime, limit: int) -> Sequence[VisitLine]:
+        """At most `limit` stuck visits, the longest unchanged first.
+
+        A visit is stuck if it is not terminal, has a recording, and is either overdue for
+        `STUCK_AFTER` or unchanged for `QUIET_AFTER`. There are few overdue visits. Many visits that
+        are unchanged for long may wait for their recording; the query reads them page by page and
+        skips them.
+        """
+        overdue = _visits("wakeAt").where("wakeAt", "<=", now - STUCK_AFTER)
+        running = _visits("updatedAt").where("processingStatus", "in", RUNNING)
+        quiet = running.where("updatedAt", "<=", now - QUIET_AFTER)
+        found: dict[str, VisitLine] = {}
+        for query in (overdue, quiet):
+            seen = 0
+            listing = Listing(self._database, VisitLine, query, itself)
+            async for page in pages(lambda after, listing=listing: listing.page(PAGE, after)):  # type: ignore[misc]
+                stuck = [visit for visit in page.items if is_stuck(visit, now)]
+                found |= {visit.visit_id: visit for visit in stuck[: limit - seen]}
+                seen += len(stuck)
+                if seen >= limit:
+                    break
+        return sorted(found.values(), key=lambda v: (v.updated_at, v.visit_id))[:limit]
+
+    async def counts(self) -> Mapping[ProcessingStatus, int]:
+        """The number of visits per status; every status is present.
+
+        One read per thousand visits.
+        """
+        return {
+            status: await self._database.count(
+                Query(VISITS).where("processingStatus", "==", status)
+            )
+            for status in ProcessingStatus
+        }
+
+    async def letters(
+        self, wanted: LetterFilter, limit: int, after: Mark | None = None
+    ) -> Sequence[DeadLetter]:
+        """At most `limit` dead letters by `last_seen_at`; `after` is `mark_of` the last one.
+
+        One read per letter.
+        """
+        query = _where(
+            Query(DEAD_LETTERS, "lastSeenAt", newest_first=True),
+            ("stage", "==", wanted.stage),
+            ("code", "==", wanted.code),
+            ("userId", "==", wanted.user_id),
+            ("state", "==", wanted.state),
+            ("lastSeenAt", ">=", wanted.since),
+        )
+        return await self._filled(DeadLetter, query, limit, after)
+
+    async def letter(self, visit_id: str) -> FoundLetter | None:
+        """The dead letter of the visit, or None. One read."""
+        found = await self._letters.get(visit_id)
+        return FoundLetter(*found) if found else None
+
+    async def save_letter(self, read: FoundLetter, letter: DeadLetter) -> None:
+        """Replace a dead letter by compare-and-set.
+
+        Raises:
+            Conflict: it has changed since the read, or is gone.
+        """
+        await self._letters.save(letter.visit_id, read.version, letter)
+
+    async def append_audit(self, entry: AuditEntry) -> None:
+        """Add a new entry.
+
+        Raises:
+            Conflict: the entry exists; the log is append-only.
+        """
+        await self._database.commit(Write(f"{AUDIT}/{entry.entry_id}", entry.to_stored(), None))
+
+    async def complete_audit(self, entry: AuditEntry) -> None:
+        """Add the outcome to an entry; actor, instant, action and target stay as they are.
+
+        Raises:
+            Conflict: there is no such entry, or it is already complete.
+        """
+        path = f"{AUDIT}/{entry.entry_id}"
+        found = await self._database.get(path)
+        if found is None or found.fields["outcome"] != AuditOutcome.BEGUN:
+            raise Conflict
+        added = entry.model_dump(by_alias=True, include=COMPLETED_FIELDS)
+        await self._database.commit(Write(path, added, found.version))
+
+    async def audit(
+        self, wanted: AuditFilter, limit: int, after: Mark | None = None
+    ) -> Sequence[AuditEntry]:
+        """At most `limit` entries by `at`; `after` is `mark_of` the last one of the page.
+
+        One read per entry.
+        """
+        query = _where(
+            Query(AUDIT, "at", newest_first=True),
+            ("actor", "==", wanted.actor),
+            ("target", "==", wanted.target),
+        )
+        return await self._filled(AuditEntry, query, limit, after)
+
+    async def _filled(
+        self, kind: type[D], query: Query, limit: int, after: Mark | None = None
+    ) -> Sequence[D]:
+        listing = Listing(self._database, kind, query, itself)
+        cursor = Cursor(after.at, after.id) if after else None
+        return [*(await listing.filled(limit, cursor)).items]
+
+
+def _visits(order: str, *, newest_first: bool = False) -> Query:
+    return Query(VISITS, order, newest_first, tuple(VisitLine.stored_fields()))
+
+
+def _where(query: Query, *conditions: tuple[str, str, Any]) -> Query:
+    """The query with the conditions that are not None."""
+    for condition in conditions:
+        if condition[2] is not None:
+            query = query.where(*condition)
+    return query
+
+
+def mark_of(item: VisitLine | DeadLetter | AuditEntry) -> Mark:
+    """The end of a page that ends with `item`."""
+    match item:
+        case VisitLine():
+            return Mark(item.updated_at, item.visit_id)
+        case DeadLetter():
+            return Mark(item.last_seen_at, item.visit_id)
+        case AuditEntry():
+            return Mark(item.at, item.entry_id)
+
+
+def is_stuck(visit: VisitLine, now: datetime) -> bool:
+    """Whether the visit is stuck: it should progress and does not."""
+    if visit.processing_status.is_terminal or visit.audio is None:
+        return False  # terminal, or waiting for its owner
+    overdue = visit.wake_at is not None and visit.wake_at <= now - STUCK_AFTER
+    return overdue or visit.updated_at <= now - QUIET_AFTER

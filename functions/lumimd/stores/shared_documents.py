@@ -1,0 +1,46 @@
+"""The shared documents: one collection per kind.
+
+Compare-and-set instead of transactions: a losing writer fails at once, and no writer holds a lock.
+"""
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from lumimd.domain.document import Document
+from lumimd.ports.database import Database, Query, Write
+from lumimd.stores.reading import read, readable
+
+D = TypeVar("D", bound=Document)
+
+
+class KeyedDocuments(Generic[D]):
+    """Documents of one kind by their ids in a collection."""
+
+    def __init__(self, database: Database, collection: str, kind: type[D]) -> None:
+        self._database = database
+        self._collection = collection
+        self._kind = kind
+
+    async def get(self, key: str) -> tuple[D, object] | None:
+        """The document and its version, or None. One read."""
+        found = await self._database.get(f"{self._collection}/{key}")
+        if found is None or not found.fields:
+            return None
+        return read(self._kind, self._collection, key, found.fields), found.version
+
+    async def save(self, key: str, read_version: object | None, document: D) -> object:
+        """Write a document by compare-and-set; raises Conflict if it has changed."""
+        return await self._database.commit(
+            Write(f"{self._collection}/{key}", document.to_stored(), read_version)
+        )
+
+    async def delete(self, key: str) -> None:
+        """Remove the document. One write."""
+        await self._database.commit(Write(f"{self._collection}/{key}", None))
+
+    async def all(self) -> Mapping[str, D]:
+        """The readable documents, in order of the keys. One read per document, and at least one."""
+        found = await self._database.find(Query(self._collection))
+        named = ((each.id, each.fields, each.id) for each in found)
+        documents, _ = readable(self._kind, self._collection, named)
+        return {key: document for document, key in documents}
