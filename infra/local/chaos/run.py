@@ -7,8 +7,8 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from infra.local.chaos.evidence import Evidence, EvidenceReader
 from infra.local.chaos.killer import PAUSE_S, Killer
 from infra.local.chaos.recordings import Recording, recordings, silence
 from infra.local.chaos.verdict import Verdict, judge
-from infra.local.launcher import RUNS, Stack, running_stack
+from infra.local.launcher import Stack, running_stack
 from infra.local.stack import Options
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ async def run(settings: Settings, watch: Callable[[Score], None], say: Say) -> O
     rng = Random(settings.seed)
     planned = recordings(settings.visits, rng)
     score = Score(settings.visits)
-    async with _quick_starts(), running_stack(_options(settings), _once(say)) as stack:
+    async with running_stack(_options(settings), _once(say)) as stack:
         killer = Killer(stack.processes, Random(rng.random()), stack.run_dir)
         score.kills = killer.kills
         async with httpx.AsyncClient(base_url=stack.plan.url("speech"), timeout=30) as speech:
@@ -121,25 +121,6 @@ def _options(settings: Settings) -> Options:
     # Without the key of the environment: a chaos run must cost nothing.
     env = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
     return Options(scripted=True, webhook_retry_s=settings.webhook_retry_s, env=env)
-
-
-@asynccontextmanager
-async def _quick_starts() -> AsyncIterator[None]:
-    """Within it the processes keep their bytecode, also against the settings of the environment.
-
-    A victim that compiles all its packages at each start is down longer than it is up.
-    """
-    kept = {"PYTHONPYCACHEPREFIX": str(RUNS / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
-    before = {name: os.environ.get(name) for name in kept}
-    os.environ.update(kept)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
 
 
 def _once(say: Say) -> Say:
