@@ -169,7 +169,8 @@ def test_the_command_inherits_no_ignored_or_blocked_signal(inherited: str) -> No
         printed = process.stdout.read()
         assert process.wait(timeout=10) == 0
     masks = dict(line.split(":\t") for line in printed.splitlines())
-    # 32 and 33 belong to the C library, whose posix_spawn (subprocess, from Python 3.13 on) ignores them.
+    # 32 and 33 belong to the C library, whose posix_spawn (subprocess, from Python 3.13 on)
+    # ignores them.
     settable = sum(1 << (number - 1) for number in signal.valid_signals())
     assert {int(mask, 16) & settable for mask in masks.values()} == {0}, masks
 

@@ -78,7 +78,6 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
         history=course.history,
         max_minutes=max(course.minutes_to_terminal(), default=0.0),
     )
-    report.steps = world.loop.steps
     report.recovery_s, report.recoveries = recover.longest_s, recover.number
     done = success(world, cloud, phones)
     report.good, report.at_once = done.good, done.at_once
