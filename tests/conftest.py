@@ -1,6 +1,7 @@
 """Servers that several suites share, and the distribution of tests to workers."""
 
 import os
+import shutil
 import signal
 import sys
 from collections import Counter
@@ -25,16 +26,34 @@ ROOT = Path(__file__).parents[1]
 PROJECT = "demo-lumimd"
 QUEUE = f"projects/{PROJECT}/locations/us-central1/queues/summaries"
 
-TOGETHER = {
-    "end_to_end": "stack",
-    "stack": "stack",
-    "simulation": "simulation",
-    "terraform": "terraform",
-    "rules": "rules",
-}
-"""Folders of which one worker runs all tests, since they share ports or slow servers; the slowest
-group begins first."""
+TOGETHER = frozenset({"stack", "simulation", "rules"})
+"""Folders of which one worker runs all tests, since they share slow servers or processes."""
 
+ALONE = {
+    "tests/stack/test_chaos.py": "chaos",
+    "tests/terraform/test_terraform.py": "terraform",
+    "tests/terraform/test_parity.py": "terraform",
+}
+"""Files that another worker than their folder's may run, and files that share a plan."""
+
+FIRST = (
+    "stack",
+    "terraform",
+    "simulation",
+    "chaos",
+    "tests/end_to_end/test_demo.py",
+    "tests/end_to_end/test_broken_functions.py",
+    "tests/end_to_end/test_recognition.py",
+    "rules",
+    "tests/api/test_openapi.py",
+    "tests/api/test_export.py",
+    "tests/contract/test_retention.py",
+    "tests/unit/adapters/test_hostile_recordings.py",
+)
+"""The slowest groups begin first: one that begins last keeps the other workers waiting."""
+
+SLOW_FOLDERS = frozenset({"end_to_end", "stack", "simulation", "terraform", "rules"})
+"""Folders that `--fast` leaves out."""
 
 FAST_WITHOUT = frozenset({"firestore_host", "storage_url", "tasks_host", "speech_url"})
 """Servers that `--fast` does not start."""
@@ -58,16 +77,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if not _is_fast(item)]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if _is_fast(item)]
-    order = {group: place for place, group in enumerate(TOGETHER.values())}
+    order = {group: place for place, group in enumerate(FIRST)}
     items.sort(key=lambda item: order.get(_group(item.nodeid), len(order)))
 
 
 def _is_fast(item: pytest.Item) -> bool:
     if any(item.get_closest_marker(mark) for mark in ("emulator", "stack", "speech", "slow")):
         return False
-    if _group(item.nodeid) in TOGETHER.values():
+    if item.nodeid.split("/")[1] in SLOW_FOLDERS:
         return False
     return not FAST_WITHOUT & set(getattr(item, "fixturenames", ()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the bytecode of checkouts that tests made in a temporary folder."""
+    if sys.pycache_prefix and not hasattr(session.config, "workerinput"):
+        made = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        shutil.rmtree(sys.pycache_prefix + str(made), ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
@@ -79,6 +105,12 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     terminalreporter.section("seconds by folder")
     for folder, total in seconds.most_common():
         terminalreporter.write_line(f"{total:8.1f}  {folder}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker per core; for the whole suite one more, since servers let their tests wait."""
+    return (os.cpu_count() or 1) + (not config.getoption("--fast"))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -96,7 +128,7 @@ class ByGroup(LoadScopeScheduling):
 def _group(nodeid: str) -> str:
     file = nodeid.partition("::")[0]
     folder = file.split("/")[1]
-    return TOGETHER.get(folder, file)
+    return ALONE.get(file) or (folder if folder in TOGETHER else file)
 
 
 @pytest.fixture(scope="session", autouse=True)

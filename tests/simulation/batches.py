@@ -69,23 +69,30 @@ def batches(
 
 
 def reports(planned: Iterator[Batch], processes: int) -> Iterator[Report]:
-    """Yield reports as batches finish; at most two batches per process are queued."""
+    """Yield reports as batches finish."""
     if processes == 1:
         yield from map(run_batch, planned)
         return
     with workers(processes) as pool:
-        running: set[Future[Report]] = set()
         try:
-            while True:
-                fresh = islice(planned, processes * 2 - len(running))
-                running |= {pool.submit(run_batch, batch) for batch in fresh}
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
+            yield from reports_of(pool, planned, processes)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def reports_of(
+    pool: ProcessPoolExecutor, planned: Iterator[Batch], processes: int
+) -> Iterator[Report]:
+    """Yield reports as batches finish in `pool`; at most two batches per process are queued."""
+    running: set[Future[Report]] = set()
+    while True:
+        fresh = islice(planned, processes * 2 - len(running))
+        running |= {pool.submit(run_batch, batch) for batch in fresh}
+        if not running:
+            return
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
 
 
 def workers(processes: int) -> ProcessPoolExecutor:
@@ -101,6 +108,7 @@ def silence() -> None:
 def simulate(
     planned: Iterator[Batch], processes: int, on_progress: Callable[[int], None]
 ) -> Report:
+    """Run the batches and sum their reports."""
     total = Report()
     for report in reports(planned, processes):
         total.add(report)

@@ -1,12 +1,12 @@
 """Runs one world, from its first upload to its end."""
 
 import gc
-import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from tenacity import _utils as tenacity_utils
+from tenacity import AsyncRetrying, RetryCallState
 
 from lumimd.domain.errors import Transient
 from lumimd.domain.state_machine import IllegalTransition
@@ -98,7 +98,7 @@ def run_world(seed: int, options: Options) -> tuple[Report, World]:
 def _observed(world: World) -> Iterator[None]:
     """Write the pipeline's log lines to the trace, and its bugs to the breaches."""
     real = (logs.event, logs.failure, logs.about)
-    is_coroutine = tenacity_utils.is_coroutine_callable
+    retried = AsyncRetrying.__call__
     pages, batch = Transcript.pages.__defaults__, recover.BATCH
     receipts, after_restore.PAGE = after_restore.PAGE, FEW_RECEIPTS  # type: ignore[misc]
 
@@ -114,7 +114,7 @@ def _observed(world: World) -> Iterator[None]:
     Transcript.pages.__defaults__ = (SMALL_PAGE_BYTES,)
     if world.options.level.unreadable:
         recover.BATCH = SMALL_BATCH  # type: ignore[misc]
-    tenacity_utils.is_coroutine_callable = _is_coroutine_callable
+    AsyncRetrying.__call__ = _retried  # type: ignore[assignment]
     collects = gc.isenabled()
     gc.disable()  # the order of clean-ups must not depend on the number of live objects
     try:
@@ -122,18 +122,33 @@ def _observed(world: World) -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
-        tenacity_utils.is_coroutine_callable = is_coroutine
+        AsyncRetrying.__call__ = retried  # type: ignore[method-assign]
         logs.event, logs.failure, logs.about = real  # type: ignore[misc]
         Transcript.pages.__defaults__ = pages
         recover.BATCH = batch  # type: ignore[misc]
         after_restore.PAGE = receipts  # type: ignore[misc]
 
 
-def _is_coroutine_callable(function: Any) -> bool:
-    """A fast replacement for tenacity's check, which takes a third of a simulation's time."""
-    return bool(getattr(function, "__code__", None)) and bool(
-        function.__code__.co_flags & inspect.CO_COROUTINE
-    )
+async def _retried(self: AsyncRetrying, function: Any) -> Any:
+    """What tenacity does with the options in use here, in a seventh of a simulation's time less.
+
+    The decisions stay with the caller's own `retry`, `wait` and `stop`.
+    """
+    state = RetryCallState(retry_object=self, fn=function, args=(), kwargs={})
+    while True:
+        try:
+            return await function()
+        except BaseException as error:
+            state.set_exception(sys.exc_info())  # type: ignore[arg-type]
+            if not self.retry(state):
+                raise
+            state.upcoming_sleep = pause = self.wait(state)  # type: ignore[assignment]
+            if self.stop(state):
+                if self.reraise:
+                    raise
+                raise self.retry_error_cls(state.outcome) from error  # type: ignore[arg-type]
+        state.prepare_for_next_attempt()
+        await self.sleep(pause)  # type: ignore[misc]
 
 
 def _judge(world: World, error: BaseException) -> None:

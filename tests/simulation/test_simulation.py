@@ -4,8 +4,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from lumimd.domain.errors import DeploymentFault
 from lumimd.domain.visit import ProcessingStatus
-from tests.simulation.batches import batches, hunt, run_batch, simulate, workers
+from tests.simulation.batches import batches, hunt, reports_of, run_batch, workers
 from tests.simulation.command import main
 from tests.simulation.faults import Dependency
 from tests.simulation.levels import LEVELS
@@ -34,8 +35,17 @@ Written by: scripts/simulate --sabotage all --visits 5000 --seed 100 --json
 """
 
 
+@cache
+def pool() -> ProcessPoolExecutor:
+    """Two processes for all tests; starting them takes as long as simulating a hundred visits."""
+    return workers(2)
+
+
 def simulated(visits: int, seed: int, level: str, **more: object) -> Report:
-    return simulate(batches(visits, seed, level, **more), 2, lambda done: None)
+    total = Report()
+    for report in reports_of(pool(), batches(visits, seed, level, 2, **more), 2):
+        total.add(report)
+    return total
 
 
 def transient_share(report: Report) -> float:
@@ -266,12 +276,13 @@ def test_the_table_has_every_guard() -> None:
 @pytest.fixture(scope="module")
 def hunts() -> Iterator[dict[str, "Future[Report]"]]:
     """Hunt for a broken invariant without each guard, in two processes."""
-    with workers(2) as pool:
-        yield {
-            name: pool.submit(hunt, name, NOTICED_WITHIN, MISSED_AT[name]["seed"])
-            for name in MISSED_AT
-        }
-        pool.shutdown(cancel_futures=True)
+    hunting = {
+        name: pool().submit(hunt, name, NOTICED_WITHIN, known["seed"])
+        for name, known in MISSED_AT.items()
+    }
+    yield hunting
+    for future in hunting.values():
+        future.cancel()
 
 
 @pytest.mark.parametrize("name", list(MISSED_AT))

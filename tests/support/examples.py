@@ -20,6 +20,13 @@ def load_profile() -> None:
     settings.load_profile(PROFILE)
 
 
-def examples(number: int) -> int:
-    """`number` of examples in CI, and more by night."""
+def examples(number: int, *, nightly: int | None = None) -> int:
+    """`number` of examples in CI, and more by night: ten times as many, or `nightly`."""
+    if nightly is not None:
+        return times(number, nightly=nightly)
     return number * FACTORS[PROFILE]
+
+
+def times(number: int, *, nightly: int) -> int:
+    """The size of a heavy repetition: `number` in CI, and `nightly` by night."""
+    return nightly if PROFILE == "nightly" else number

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -30,12 +31,18 @@ class Anonymous(credentials.Base):
         return AnonymousCredentials()
 
 
+@cache
+def _key() -> rsa.RSAPrivateKey:
+    """One key for all servers: to make one takes longer than the rest of a test."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class FirebaseAuthServer:
     """Issues tokens, and answers the SDK's requests about them."""
 
     def __init__(self, project: str) -> None:
         self.project = project
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.key = _key()
         self.users: dict[str, dict[str, Any]] = {}
         self.is_down = False
         self.host = ""
@@ -123,7 +130,7 @@ def firebase_auth_server(project: str) -> Iterator[FirebaseAuthServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     state.host = f"127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield state

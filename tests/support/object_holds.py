@@ -59,7 +59,7 @@ def object_holds(upstream: str) -> Iterator[str]:
         do_GET = do_POST = do_PATCH = do_DELETE = _do  # noqa: N815  # the names of the module
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

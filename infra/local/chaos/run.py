@@ -23,7 +23,7 @@ from infra.local.chaos.evidence import Evidence, EvidenceReader
 from infra.local.chaos.killer import PAUSE_S, Killer
 from infra.local.chaos.recordings import Recording, recordings, silence
 from infra.local.chaos.verdict import Verdict, judge
-from infra.local.launcher import RUNS, Say, Stack, environment, running_stack
+from infra.local.launcher import Say, Stack, running_stack
 from infra.local.stack import Options
 
 UPLOADS_AT_ONCE: Final = 8
@@ -31,10 +31,6 @@ FASTEST_UPLOADS_S: Final = 0.25
 """The shortest time between two uploads; at a faster pace uploads take both cores from the work."""
 
 LOOK_EVERY_S: Final = 1.0
-
-QUICK_STARTS: Final = {"PYTHONPYCACHEPREFIX": str(RUNS / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
-"""The processes keep their bytecode, also against the settings of the environment. A victim that
-compiles all its packages at each start is down longer than it is up."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +83,6 @@ async def run(settings: Settings, watch: Callable[[Score], None], say: Say) -> O
         EmulatorMissing: the stack cannot run here.
         ProcessFailed: a part did not start, or ended without having been killed.
     """
-    with environment(QUICK_STARTS):
-        return await _run(settings, watch, say)
-
-
-async def _run(settings: Settings, watch: Callable[[Score], None], say: Say) -> Outcome:
     began = monotonic()
     rng = Random(settings.seed)
     planned = recordings(settings.visits, rng)

@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lumimd.adapters.openai.model_answers import MAX_CHARACTERS, read_summary
 from lumimd.domain.clinical import Medications, Statement, VisitSummary
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import BadAnswer
+from tests.support.examples import examples
 from tests.support.services import transcript
 from tests.support.summaries import summary_of
 
@@ -134,6 +135,7 @@ ANY = st.recursive(
 )
 
 
+@settings(max_examples=examples(40, nightly=1_000))
 @given(ANY)
 def test_any_json_is_a_summary_or_a_bad_answer(value: Any) -> None:
     try:

@@ -13,17 +13,19 @@ from lumimd.domain.visit import ProcessingStatus
 from lumimd.pipeline import accept, collect, delete, recover
 from lumimd.pipeline.save import save_event
 from lumimd.ports.transcriber import Failed, Transcribed
+from tests.support.examples import times
 from tests.support.permits import DOWN, minute_passes, provider_of, services_with, upload
 from tests.support.services import transcript
 from tests.support.visits import MINUTE, visit_of
 
 
 @pytest.mark.no_cover  # tracing at least doubles the time of these visits
-async def test_500_visits_of_one_user_delay_another_user_by_at_most_one_round() -> None:
+async def test_hundreds_of_visits_of_one_user_delay_another_user_by_at_most_one_round() -> None:
     """At no time does the provider have more jobs than the concurrency limit."""
+    backlog = times(200, nightly=500)
     services = services_with(5)
     provider = provider_of(services)
-    for n in range(500):
+    for n in range(backlog):
         await upload(services, f"ann-{n:03d}")
     assert len(provider.running()) == 5
     for _ in range(3):
@@ -32,11 +34,11 @@ async def test_500_visits_of_one_user_delay_another_user_by_at_most_one_round() 
     assert (await visit_of(services, "bob-1")).current_step is Step.QUEUED
     await minute_passes(services)
     assert "bob-1" in provider.ordered_for()[20:25], "among the next called visits"
-    for _ in range(100):
+    for _ in range(backlog // 5):
         await minute_passes(services)
     assert provider.most_at_once == 5
-    assert len(provider.orders) == 501
-    assert len(set(provider.ordered_for())) == 501
+    assert len(provider.orders) == backlog + 1
+    assert len(set(provider.ordered_for())) == backlog + 1
 
 
 async def test_two_users_get_permits_in_turn() -> None:

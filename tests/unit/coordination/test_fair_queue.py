@@ -20,6 +20,7 @@ from lumimd.policies.priorities import (
     served,
 )
 from lumimd.stores.turn_counters import TurnCounters
+from tests.support.examples import examples
 from tests.support.services import START
 
 unhurried = settings(deadline=None)  # other processes share this machine
@@ -97,7 +98,7 @@ async def test_two_users_with_backlogs_never_differ_by_more_than_one(
         assert abs(admitted["ann"] - admitted["bob"]) <= 1
 
 
-@unhurried
+@settings(deadline=None, max_examples=examples(40, nightly=1_000))
 @given(st.integers(0, 40), st.integers(1, 30), st.integers(1, 60))
 @pytest.mark.no_cover  # tracing at least doubles the time of these visits
 async def test_a_new_user_starts_within_one_round(admitted: int, users: int, backlog: int) -> None:

@@ -186,7 +186,7 @@ def every_medication(summary: VisitSummary) -> list[Medication]:
     return [*medications.started, *medications.stopped, *medications.changed]
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(100, nightly=3_000), deadline=None)
 @given(VISITS)
 def test_any_transcript_has_a_summary_that_rests_on_it(transcript: Transcript) -> None:
     summary = summary_by_rules(transcript)

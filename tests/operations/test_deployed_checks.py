@@ -1,0 +1,92 @@
+"""The checks of a deployment, as its settings wire them, against the local servers."""
+
+import os
+
+import pytest
+from google.cloud import storage
+
+from lumimd.ports.health_check import Unhealthy
+from lumimd.runtime.api import ApiCloudServices
+from lumimd.runtime.settings import read, variables
+from tests.conftest import QUEUE
+
+SETTINGS = {
+    "GOOGLE_CLOUD_PROJECT": "demo-lumimd",
+    "AUDIO_BUCKET": "checked-recordings",
+    "SUMMARY_QUEUE": QUEUE,
+    "SUMMARIZE_URL": "https://summarize.invalid",
+    "TASKS_SERVICE_ACCOUNT": "tasks@demo.invalid",
+    "ASSEMBLYAI_API_KEY": "a-key",
+    "WEBHOOK_SECRET": "a-secret-of-the-webhook",
+    "SUMMARIZER": "rules",
+}
+
+
+def services(monkeypatch: pytest.MonkeyPatch, **more: str) -> ApiCloudServices:
+    for name in variables() & set(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in {**SETTINGS, **more}.items():
+        monkeypatch.setenv(name, value)
+    return ApiCloudServices(read())
+
+
+def test_each_dependency_has_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(services(monkeypatch).checks) == {
+        "store",
+        "queues",
+        "scheduler",
+        "breaker: transcription",
+        "breaker: orders",
+        "breaker: model",
+        "bucket",
+        "transcriber",
+        "model",
+    }
+
+
+async def test_the_transcriber_is_asked_with_the_key_of_the_deployment(
+    monkeypatch: pytest.MonkeyPatch, speech_url: str
+) -> None:
+    checks = services(monkeypatch, ASSEMBLYAI_BASE_URL=speech_url).checks
+    assert await checks["transcriber"]() == "answers"
+    away = services(monkeypatch, ASSEMBLYAI_BASE_URL="http://127.0.0.1:9").checks
+    with pytest.raises(Unhealthy, match="does not answer"):
+        await away["transcriber"]()
+
+
+async def test_without_a_model_none_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await services(monkeypatch).checks["model"]()).startswith("not used")
+
+
+async def test_the_model_is_asked_at_the_address_of_the_deployment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = {
+        "SUMMARIZER": "openai",
+        "OPENAI_API_KEY": "a-key",
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+    }
+    with pytest.raises(Unhealthy, match="does not answer"):
+        await services(monkeypatch, **model).checks["model"]()
+
+
+async def test_a_missing_bucket_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, storage_url: str
+) -> None:
+    deployed = services(monkeypatch, STORAGE_EMULATOR_HOST=storage_url)
+    check = deployed.checks["bucket"]
+    with pytest.raises(Unhealthy, match="no such bucket"):
+        await check()
+    storage.Client(project="demo-lumimd", use_auth_w_custom_endpoint=False).create_bucket(
+        SETTINGS["AUDIO_BUCKET"]
+    )
+    assert await check() == "the bucket is there"
+
+
+async def test_the_queues_are_those_of_the_location(
+    monkeypatch: pytest.MonkeyPatch, tasks_host: str
+) -> None:
+    deployed = services(monkeypatch, CLOUD_TASKS_EMULATOR_HOST=tasks_host)
+    assert (await deployed.checks["queues"]()).startswith("running")
+    (queue,) = await deployed.queues.all()
+    assert QUEUE.endswith(f"/{queue.name}")
