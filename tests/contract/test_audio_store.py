@@ -303,3 +303,20 @@ async def test_measuring_adds_a_missing_size(
     measured = await bucket.store.measure(audio.model_copy(update={"size_bytes": None}))
     assert measured.size_bytes == len(content)
     assert measured.duration_seconds == pytest.approx(1, abs=0.05)
+
+
+async def test_a_recording_is_uploaded_where_the_provider_cannot_reach_the_bucket(
+    storage_url: str,
+) -> None:
+    copies: list[bytes] = []
+
+    async def uploaded(content: bytes) -> str:
+        copies.append(content)
+        return "https://cdn.provider.invalid/copy"
+
+    async with CloudBucket(storage_url) as bucket:
+        audio = await bucket.put(path("audio.wav"), tone(seconds=3))
+        store = cloud_audio_store("demo-lumimd", storage_url, uploaded)
+        url = await store.signed_url(audio, timedelta(hours=1))
+    assert url == "https://cdn.provider.invalid/copy"
+    assert copies == [tone(seconds=3)]
