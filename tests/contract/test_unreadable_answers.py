@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lumimd.adapters.assemblyai.fields import json_object
+from lumimd.domain.audio import UPLOADS
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Transient, Unanswered, Unreadable
 from lumimd.domain.visit import ProcessingStatus, Status
@@ -88,6 +89,7 @@ async def test_a_job_that_becomes_readable_is_read() -> None:
 async def test_a_bug_ends_the_visit_in_time_and_is_logged(bug: Exception) -> None:
     class Broken:
         provider = "memory"
+        limits = UPLOADS
         orders = 0
 
         async def submit(self, *args: object, **more: object) -> str:

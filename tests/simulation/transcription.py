@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lumimd.coordination.admission.hourly_cap import USER_SHARE
-from lumimd.domain.audio import Audio
+from lumimd.domain.audio import UPLOADS, Audio
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.commit import Commit
 from lumimd.domain.errors import DeploymentFault, ProviderRefuses, Transient
@@ -68,6 +68,7 @@ class Transcriptions:
     """The provider of transcripts. `on_ended` is called for each ended job (the webhook)."""
 
     provider = "assemblyai"
+    limits = UPLOADS
 
     def __init__(self, world: World, bucket: Bucket) -> None:
         self._world = world

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.domain.audio import UPLOADS
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Transient
 from lumimd.domain.transcript import Transcript
@@ -49,6 +50,7 @@ async def test_the_retry_after_of_a_poll_is_saved_after_an_overlapping_poll_succ
 
 class RateLimited:
     provider = "assemblyai"
+    limits = UPLOADS
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -108,6 +110,7 @@ async def test_a_webhook_cannot_store_another_visits_transcript(services: Memory
 
 class CrashingTranscriber:
     provider = "memory"
+    limits = UPLOADS
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
         raise ZeroDivisionError
@@ -118,6 +121,7 @@ async def test_a_webhook_may_arrive_before_the_job_id_is_saved(services: MemoryS
 
     class Quick:
         provider = "memory"
+        limits = UPLOADS
 
         async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
             job = await transcriber.submit(audio_url, visit_id=visit_id, attempt=attempt)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from lumimd.domain.audio import UPLOADS
 from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Transient
 from lumimd.domain.timing import MAX_TRIES
@@ -86,6 +87,7 @@ async def test_an_order_with_a_lost_answer_is_adopted(services: MemoryServices) 
 
     class AnswerLost:
         provider = "memory"
+        limits = UPLOADS
 
         async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
             await transcriber.submit(audio_url, visit_id=visit_id, attempt=attempt)
@@ -109,6 +111,7 @@ async def test_an_unavailable_provider_fails_the_visit_after_a_bounded_number_of
 ) -> None:
     class Unavailable:
         provider = "memory"
+        limits = UPLOADS
         orders = 0
 
         async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
