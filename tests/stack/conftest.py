@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,12 @@ class Pipeline:
         return object_name
 
     async def ended(self, visit_id: str) -> Visit:
-        async with asyncio.timeout(PATIENCE_S):
-            return await self.stack.client.until_ended(visit_id)
+        updates = self.stack.client.watch(visit_id)
+        async with asyncio.timeout(PATIENCE_S), aclosing(updates):  # type: ignore[type-var]
+            async for visit in updates:
+                if visit.processing_status.is_terminal:
+                    return visit
+        raise AssertionError("a listener does not end")
 
     async def documents(self, visit_id: str) -> VisitDocuments:
         return await self.stack.client.documents(visit_id)
