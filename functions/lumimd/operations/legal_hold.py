@@ -1,4 +1,4 @@
-"""Place a visit under legal hold, and release it: with a reason, and in the audit log."""
+"""Place a visit under legal hold, or release it, with a reason and an audit entry."""
 
 from lumimd.domain.codes import RefusalCode
 from lumimd.domain.errors import Refused
