@@ -118,7 +118,7 @@ async def _fingerprint(request: Request) -> str:
 
 
 async def _keep(services: ApiServices, version: object, mine: Answer, response: Response) -> None:
-    """Keep a success; if the save fails, the work is still done and the client gets the response."""
+    """Keep a success; if the save fails, the client still gets the response to the done work."""
     body = bytes(response.body).decode()
     done = mine.model_copy(update={"status": response.status_code, "body": body})
     try:

@@ -109,7 +109,7 @@ async def list_visits(
         bool, Query(alias="includeArchived", description="Without `group`: archived ones as well.")
     ] = False,
 ) -> Page[VisitCard]:
-    """List your visits, newest first. `group=archived` lists archived visits only."""
+    """List your visits, newest first. Archived visits are listed only on request."""
     found = await services.owner_queries.visits(
         user.user_id,
         limit=paging.limit + 1,
@@ -179,7 +179,10 @@ async def read_actions(visit: OwnVisit, services: RequestServices) -> ActionsVie
 async def change_visit(
     visit: OwnVisit, change: VisitChange, services: RequestServices, _limit: Write
 ) -> VisitView:
-    """Change the title, the tags, or whether the visit is archived. Omitted fields stay unchanged."""
+    """Change the title or the tags, or whether the visit is archived.
+
+    Fields that are left out stay unchanged.
+    """
     changes = change.changes()
     if "tags" in changes:
         changes["tags"] = tuple(change.tags)
