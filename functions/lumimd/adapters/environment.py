@@ -25,7 +25,7 @@ def is_in_the_cloud() -> bool:
 
 
 def _encrypted_in_the_cloud(url: str) -> str:
-    """Require https in the cloud, because keys, recordings and transcripts go to such addresses."""
+    """Require https in the cloud, because keys and patients' data are sent to this address."""
     if is_in_the_cloud() and not url.startswith("https://"):
         raise ValueError("must begin with https:// in the cloud")
     return url

@@ -39,7 +39,7 @@ Found = dict[str, list[str]]
 
 
 class AfterRestore(Document):
-    """The visits that were deleted again, swept again and held again.
+    """The visits that were deleted again, swept again, and put under legal hold again.
 
     `held_deleted` visits were deleted after the backup, but the restored visits are under legal
     hold: an operator decides whether to release and delete them, or to keep them. `missed` visits
@@ -104,7 +104,7 @@ async def _hold_again(operator: Operator, found: Found) -> None:
 async def _delete_again(
     operator: Operator, since: datetime, ends_at: datetime | None, found: Found
 ) -> datetime | None:
-    """Repeat the deletions; return the time from which receipts remain, or None if none remain.
+    """Repeat the deletions; return the time from which deletion receipts remain, or None.
 
     The first page is always processed, so that every call makes progress. Receipts of deletions
     made during this call come last in the list, and their visits were not restored.

@@ -30,8 +30,8 @@ from lumimd.telemetry import logs
 async def begin_deletion(services: Services, visit_id: str) -> Deletion | None:
     """Delete the visit and begin the sweep; return the deletion receipt.
 
-    Returns the earlier deletion receipt if the visit is deleted already, and None if no such visit
-    ever existed.
+    Returns the earlier deletion receipt if the visit is deleted already, and None if the visit
+    never existed.
 
     Raises:
         Refused: `legal_hold`.

@@ -29,7 +29,7 @@ BATCH: Final = 100
 
 @dataclass
 class Erasure:
-    """The result of one run for one user; `held` counts visits that wait for their release.
+    """The result of one run for one user; `held` visits stay until the end of their legal hold.
 
     `is_complete` is True when nothing is left for another run.
     """

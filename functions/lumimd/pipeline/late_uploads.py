@@ -37,7 +37,7 @@ async def was_deleted(services: Services, upload: Upload) -> bool:
 
 
 async def was_erased(services: Services, upload: Upload) -> bool:
-    """Return whether the user was deleted after the upload; if so, plan a sweep by a receipt.
+    """Return whether the user was deleted after the upload; if so, plan a sweep.
 
     Raises:
         Transient: the store is not available.

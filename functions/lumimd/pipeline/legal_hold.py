@@ -118,7 +118,8 @@ async def erase_recordings(
     except Transient:
         if await services.deletions.hold_of(visit_id) is None:
             await services.audio.hold(bucket, folder, held=False)
-            if await services.deletions.hold_of(visit_id) is not None:  # it came in between
+            # A legal hold was set in between.
+            if await services.deletions.hold_of(visit_id) is not None:
                 await services.audio.hold(bucket, folder, held=True)
         raise
 

@@ -138,7 +138,7 @@ async def each_for_itself(what: str, *works: Callable[[], Awaitable[object]]) ->
     for work in works:
         try:
             await work()
-        except Exception as trouble:  # raised below
+        except Exception as trouble:  # raised after the last job
             troubles.append(trouble)
     raise_together(what, troubles)
 
@@ -164,6 +164,6 @@ def _ids(item: Stored | Deletion | Upload | KnownJob) -> dict[str, object]:
         case KnownJob():
             return {}
         case Deletion() if item.is_of_everything:
-            return {}  # its id would name the user
+            return {}  # the document's id would name the user
         case _:
             return {"visitId": item.visit_id}

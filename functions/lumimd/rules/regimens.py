@@ -46,7 +46,7 @@ class Regimen(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether neither dose nor frequency was said."""
+        """True if neither dose nor frequency was said."""
         return self.dose is None and self.frequency is None
 
 

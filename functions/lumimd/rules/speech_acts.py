@@ -1,8 +1,8 @@
 """Speech acts: phrases with which a clinician decides or advises, and phrases that undo a plan.
 
 All patterns read plain words (`words.py`). A plan counts only if one of these phrases stands
-directly before its verb. 'We could start', 'did you stop' and 'they started me on' contain no such
-phrase.
+directly before its verb. 'We could start', 'did you stop' and 'they started me on' contain none of
+these phrases.
 """
 
 import re

@@ -86,7 +86,7 @@ class CloudTaskQueue:
 
 
 def client(emulator_host: str | None) -> tasks_v2.CloudTasksAsyncClient:
-    """The SDK's client, for the cloud or for a server at `emulator_host` (host:port, no TLS)."""
+    """Return the SDK's client for the cloud, or for `emulator_host` (host:port, no TLS)."""
     if emulator_host is None:
         return tasks_v2.CloudTasksAsyncClient()
     channel = grpc.aio.insecure_channel(emulator_host)

@@ -132,7 +132,7 @@ class OpenAISummarizer:
         parameter = error.param and str(error.param)
         meaning = meaning_of(error.status_code, names, parameter)
         if self._wants_more and meaning is DeploymentFault.REQUEST_REFUSED:
-            # The model's own limit was reached, which no account or configuration fault explains.
+            # The model's own token limit was reached, which counts as a truncated answer.
             return NotCharged(ErrorCode.SUMMARY_TRUNCATED)
         ours = error_of(meaning, retry.seconds_asked(error.response.headers))
         if isinstance(ours, Permanent | ProviderRefuses):
