@@ -74,7 +74,7 @@ async def once(
     """Return the kept response to a user's `request`, or the response that `handler` makes.
 
     Raises:
-        Problem: see the table above, or a problem of the handler.
+        Problem: a problem in the table of this module, or a problem of the handler.
     """
     _check(key)
     now = services.clock.now()

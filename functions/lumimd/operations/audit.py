@@ -94,7 +94,7 @@ async def read_visit(operator: Operator, visit_id: str) -> Visit:
     """Return the whole visit with its summary, for an operator who investigates it.
 
     Raises:
-        Refused: no such visit exists; the read is logged nevertheless.
+        Refused: the visit does not exist; the read is logged nevertheless.
         Transient: the log or the store is not available.
     """
     await note_reading(operator, "read_visit", visit_id)

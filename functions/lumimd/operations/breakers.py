@@ -31,7 +31,7 @@ async def reset(operator: Operator, name: str) -> Breaker:
     lost.
 
     Raises:
-        OperatorRefused: no such breaker exists, or it changed concurrently.
+        OperatorRefused: the breaker does not exist, or changed concurrently.
     """
     if name not in NAMES:
         raise OperatorRefused(OperatorCode.NO_SUCH_BREAKER)

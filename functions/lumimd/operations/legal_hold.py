@@ -13,7 +13,7 @@ async def hold(operator: Operator, visit_id: str, *, reason: str) -> Visit:
     """Protect the visit and its recordings from every change and deletion until the release.
 
     Raises:
-        Refused: no such visit exists.
+        Refused: the visit does not exist.
         Transient: the store or the bucket is not available; repeat the call.
     """
     return await _become(operator, visit_id, legally=True, reason=reason)
@@ -25,7 +25,7 @@ async def release(operator: Operator, visit_id: str, *, reason: str) -> Visit:
     If its owner has requested an erasure meanwhile, the visit is deleted now.
 
     Raises:
-        Refused: no such visit exists.
+        Refused: the visit does not exist.
         Transient: the store or the bucket is not available; repeat the call.
     """
     visit = await _become(operator, visit_id, legally=False, reason=reason)

@@ -10,7 +10,7 @@ async def prioritize(operator: Operator, visit_id: str, *, urgent: bool) -> Visi
     """Make a visit urgent, or ordinary again.
 
     Raises:
-        Refused: no such visit exists, or it has ended.
+        Refused: the visit does not exist, or has ended.
     """
     stored = await operator.services.store.get(visit_id)
     before = {"urgent": stored.visit.urgent} if stored else None

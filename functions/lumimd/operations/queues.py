@@ -18,7 +18,7 @@ class VisitCounts(Document):
 
 
 class Queues(Document):
-    """The task queues, and the visits by status."""
+    """The task queues, and the numbers of visits by status."""
 
     queues: tuple[QueueState, ...]
     visits: VisitCounts

@@ -64,7 +64,7 @@ class StageRun(Document):
 
 
 class Timeline(Document):
-    """A visit for an operator who investigates it."""
+    """The timeline of a visit, for an operator who investigates the visit."""
 
     visit: VisitLine
     runs: tuple[StageRun, ...]

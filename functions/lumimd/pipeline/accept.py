@@ -6,8 +6,7 @@
     summarize   make the summary and its action items, and store them (`summarize.py`)
 
 The transition table is `domain/state_machine.py`. Each step reads the visit, decides, and saves one
-event by compare-and-set. A step that is lost is done when the visit's `wake_at` comes
-(`recover.py`).
+event by compare-and-set. A lost step is repeated when the visit's `wake_at` comes (`recover.py`).
 """
 
 from dataclasses import dataclass

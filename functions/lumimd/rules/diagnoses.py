@@ -70,7 +70,7 @@ _DENIED_AFTER: Final = compiled(r"""
 """)
 _NEAR_WORDS: Final = 9
 _NEGATED_WORDS: Final = 5
-"""Words after a negation that it covers, in speech that may have no full stops."""
+"""The number of words that a negation covers, in speech that may have no full stops."""
 
 _UNSURE_TERMS: Final = frozenset(("stroke", "heart attack", "obesity", "menopause"))
 """Conditions that are mostly named as a danger or a past event; a bare 'this is' is too weak."""

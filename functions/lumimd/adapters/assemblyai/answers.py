@@ -1,4 +1,4 @@
-"""The meaning of AssemblyAI's error responses: the first matching row of one table.
+"""Classify AssemblyAI's error responses by one table, whose first matching row counts.
 
 An account or configuration fault (key, account, model, address) concerns every recording. A row
 names the status, the kind of call and, if the status alone is ambiguous, a part of the provider's

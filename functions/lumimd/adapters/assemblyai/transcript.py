@@ -141,7 +141,7 @@ def _pieces(word: str) -> list[str]:
 
 
 def _divided(words: Sequence[Said]) -> Iterator[Said]:
-    """Yield one speaker's words in parts that end with a sentence, if it is not too long."""
+    """Yield one speaker's words in parts that end with a sentence; a long sentence is split."""
     part: list[Said] = []
     length = 0
     for word in words:

@@ -41,7 +41,7 @@ _ADTS_SYNC: Final = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 
 
 def first_frame(file: Recording, start: int) -> tuple[FrameAt, int] | None:
-    """Return the kind and the offset of the first frame, if `file` is MP3 or ADTS after `start`."""
+    """Return the kind and the offset of the first frame if `file` is MP3 or ADTS, or None."""
     data = file.at(start, SEARCHED)
     if data.startswith(b"\0"):
         start = _behind_zeros(file, start)

@@ -21,7 +21,7 @@ _LACED: Final = 6
 
 @dataclass(frozen=True)
 class Track:
-    """A track; `frame_s` is the duration of a frame, `byte_s` that of a byte of PCM, or 0."""
+    """A track; `frame_s` and `byte_s` are the durations of a frame and of a byte of PCM, or 0."""
 
     is_sound: bool
     frame_s: float = 0.0

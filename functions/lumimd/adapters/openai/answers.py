@@ -1,9 +1,8 @@
-"""The meaning of OpenAI's error responses: which cause, or transient trouble.
+"""Classify OpenAI's error responses by one table, whose first matching row counts.
 
-A cause is an account or configuration fault, or the transcript. The first matching row decides.
-`name` is the error's code or its type. Sources, read in November 2026: the guide to error codes and
-the rate limits of OpenAI's documentation, the errors of Azure OpenAI, and the answers of vLLM and
-llama.cpp.
+An error is an account or configuration fault, a problem of the transcript, or transient. `name` is
+the error's code or its type. Sources, read in November 2026: the guide to error codes and the rate
+limits of OpenAI's documentation, the errors of Azure OpenAI, and the answers of vLLM and llama.cpp.
 
 An unknown 400 or 422 may be caused by one transcript or by every request. So the visit waits and is
 retried, its tries are counted, and the breaker opens if every visit gets that response. Then the
