@@ -118,7 +118,7 @@ async def erase_recordings(
     except Transient:
         if await services.deletions.hold_of(visit_id) is None:
             await services.audio.hold(bucket, folder, held=False)
-            # A legal hold was set in between.
+            # A legal hold may have been set in between.
             if await services.deletions.hold_of(visit_id) is not None:
                 await services.audio.hold(bucket, folder, held=True)
         raise
