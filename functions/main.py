@@ -1,4 +1,4 @@
-"""The entry points, one per trigger: parse, call one function of the pipeline, reply."""
+"""The entry points, one per trigger: each parses its input, calls the pipeline and replies."""
 
 import json
 from typing import Any
@@ -25,7 +25,7 @@ require()
 
 @aio.cloud_event
 async def on_audio_finalized(event: CloudEvent) -> None:
-    """A recording is in the bucket: record it, submit it, exit."""
+    """Accept a recording that has arrived in the bucket: save its arrival and submit it."""
     upload = upload_of(event.get_data(), event.get("time"))
     if upload is None:
         logs.event("object_ignored", eventId=str(event["id"]))
@@ -36,20 +36,20 @@ async def on_audio_finalized(event: CloudEvent) -> None:
 
 @aio.http
 async def on_transcription_webhook(request: Request) -> Response:
-    """The provider reports that a job has ended: collect it."""
+    """Collect the outcome of a transcription job whose end the provider reports."""
     return await reply_to_webhook(_collect(request))
 
 
 @aio.http
 async def wake_due_visits(request: Request) -> Response:
-    """Every minute: give each due visit the work that it needs."""
+    """Run every minute: do the next step of every due visit."""
     with logs.about(stage="recovery"):
         return await reply_to_task(_minute(services()))
 
 
 @aio.http
 async def enforce_retention(request: Request) -> Response:
-    """Every hour: delete the data whose retention period is over."""
+    """Run every hour: delete the data whose retention period is over."""
     from lumimd.pipeline import retain
 
     with logs.about(stage="retention"):
@@ -58,7 +58,7 @@ async def enforce_retention(request: Request) -> Response:
 
 @aio.http
 async def summarize_visit(request: Request) -> Response:
-    """A task requests the summary of a transcribed visit."""
+    """Summarize a transcribed visit, as a task requests."""
     task = summary_task_of(_json(await request.body()))
     if task is None:
         logs.event("task_ignored", "error")
@@ -69,8 +69,8 @@ async def summarize_visit(request: Request) -> Response:
 
 @aio.http
 async def api(request: Request) -> Any:
-    """The REST API for owners and operators: an ASGI app that the framework serves."""
-    from lumimd.runtime.api import app  # the other functions never load FastAPI
+    """Serve the REST API for owners and operators, an ASGI app."""
+    from lumimd.runtime.api import app  # only this function loads FastAPI
 
     return app()
 
@@ -102,5 +102,5 @@ async def _collect(request: Request) -> None:
 def _json(body: bytes) -> object:
     try:
         return json.loads(body)
-    except (ValueError, RecursionError):  # no JSON, or JSON nested too deep
+    except (ValueError, RecursionError):  # invalid JSON, or JSON that is nested too deep
         return None

@@ -1,1 +1,1 @@
-"""Adapters for the roles of `lumimd.ports`: one package per vendor, and `memory` for all roles."""
+"""Adapters for the ports of `lumimd.ports`: one package per vendor, and `memory` for all ports."""

@@ -1,4 +1,4 @@
-"""Settings that are read from the environment: their base, and the types of their values."""
+"""Base class and value types of settings that are read from the environment."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Variables(BaseSettings):
-    """The base of settings; an empty variable counts as missing, and no error quotes a value."""
+    """The base of settings: an empty variable counts as missing, and no error quotes a value."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
@@ -17,26 +17,29 @@ class Variables(BaseSettings):
 
 
 def is_in_the_cloud() -> bool:
-    """Whether Cloud Run runs this process: it always sets K_SERVICE, and the local stack never."""
+    """Return whether Cloud Run runs this process.
+
+    Cloud Run always sets K_SERVICE, and the local stack never does.
+    """
     return "K_SERVICE" in os.environ
 
 
 def _encrypted_in_the_cloud(url: str) -> str:
-    """Keys, recordings and transcripts travel to such addresses."""
+    """Require https in the cloud, because keys and patients' data are sent to this address."""
     if is_in_the_cloud() and not url.startswith("https://"):
         raise ValueError("must begin with https:// in the cloud")
     return url
 
 
 def _fits_a_header(secret: SecretStr) -> SecretStr:
-    """A secret that was stored with a line break at its end fails every request."""
+    """Refuse a secret that no header can hold: a line break at its end fails every request."""
     if not re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()):
         raise ValueError("printable ASCII without spaces or line breaks, also at its end")
     return secret
 
 
 def split(value: object) -> object:
-    """The terms of a setting, separated by commas, semicolons or line ends; each one once."""
+    """Split a setting at commas, semicolons or line ends, and keep each term once."""
     if not isinstance(value, str):
         return value
     found = dict.fromkeys(" ".join(term.split()) for term in re.split(r"[,;\n]", value))

@@ -1,4 +1,4 @@
-"""The base of messages from outside."""
+"""The base of messages that come from outside."""
 
 from pydantic import (
     BaseModel,

@@ -1,6 +1,6 @@
 """ID tokens of the local stack and of tests: like Firebase's, but signed with a shared secret.
 
-Never in the cloud: `runtime/settings.py` refuses the secret there.
+They are never used in the cloud, where `runtime/settings.py` refuses the secret.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _ALGORITHM: Final = "HS256"
 
 
 class LocalTokens:
-    """Issues and verifies tokens; revokes and disables like an operator in the Firebase console."""
+    """Issues and verifies tokens, and revokes and disables users as the Firebase console does."""
 
     def __init__(self, secret: str, project: str, clock: Clock) -> None:
         self._secret = secret
@@ -36,7 +36,7 @@ class LocalTokens:
         valid_for: timedelta = timedelta(hours=1),
         age: timedelta = timedelta(),
     ) -> str:
-        """A token for a user, issued `age` ago; `audience` names another project."""
+        """Return a token for a user, issued `age` ago; `audience` names another project."""
         now = int((self._clock.now() - age).timestamp())
         project = audience or self._project
         claims: dict[str, Any] = {
@@ -55,11 +55,11 @@ class LocalTokens:
         self._valid_after[user_id] = int(self._clock.now().timestamp())
 
     def disable(self, user_id: str) -> None:
-        """Refuse the user."""
+        """Refuse every token of the user."""
         self._disabled.add(user_id)
 
     async def verify(self, token: str) -> User:
-        """The user of a valid token."""
+        """Return the user of a valid token."""
         await asyncio.sleep(0)  # like the real network call, yields to other tasks
         try:
             claims = jwt.decode(
@@ -68,7 +68,7 @@ class LocalTokens:
                 algorithms=[_ALGORITHM],
                 audience=self._project,
                 issuer=_ISSUER + self._project,
-                # Checked below by the injected clock.
+                # The times are checked below, by the injected clock.
                 options={"verify_exp": False, "verify_iat": False},
             )
         except jwt.InvalidTokenError as error:

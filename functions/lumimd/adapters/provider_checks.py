@@ -1,4 +1,4 @@
-"""The health check of a vendor: one small, free request."""
+"""The health check of a vendor by one small, free request."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from lumimd.ports.health_check import Check, Unhealthy
 def answers(
     url: str, *, headers: Mapping[str, str], params: Mapping[str, str] | None = None
 ) -> Check:
-    """The check that a GET of `url` succeeds."""
+    """Return a check that a GET of `url` succeeds."""
 
     async def check() -> str:
         async with httpx.AsyncClient(timeout=PROVIDER_CHECK_S) as http:

@@ -1,4 +1,4 @@
-"""Views of an account: the user, their usage, the receipts of their deletions."""
+"""Views of an account: the user, their usage, and their deletion receipts."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ class Me(Document):
 
 
 class LimitView(Document):
-    """One limit: how much of it is used, and when it is restored in full."""
+    """One limit: how much of it is used, and when it is fully restored."""
 
     name: str
     limit: int
@@ -28,12 +28,12 @@ class LimitView(Document):
 
     @classmethod
     def of(cls, name: str, usage: Usage) -> "LimitView":
-        """The limit of that name."""
+        """Return the limit of that name."""
         return cls(name=name, **vars(usage))
 
 
 class UsageView(Document):
-    """The usage of a user since the beginning of the month, and the remainder of each limit."""
+    """The usage of a user since the beginning of the month, and what remains of each limit."""
 
     tier: str
     since: datetime
@@ -43,7 +43,7 @@ class UsageView(Document):
 
 
 class DeletionView(Document):
-    """The receipt of a deletion: the counts so far, by kind, and when the deletion was complete."""
+    """A deletion receipt: the counts so far, by kind, and the time of completion."""
 
     visit_id: str
     requested_at: datetime
@@ -52,14 +52,14 @@ class DeletionView(Document):
 
     @classmethod
     def of(cls, deletion: Deletion) -> "DeletionView":
-        """The part of a receipt that the owner of the visit sees."""
+        """Return the part of a deletion receipt that the owner of the visit sees."""
         return cls.model_validate(deletion.model_dump())
 
 
 class Erased(Document):
-    """The outcome of deleting a user. The receipt of each visit is at `/v1/deletions`.
+    """The outcome of deleting a user. Each visit's deletion receipt is at `/v1/deletions`.
 
-    Where it is not `complete`, the rest is deleted within minutes, without another request.
+    If it is not `complete`, the remaining data is deleted within minutes, without another request.
     """
 
     deleted_visits: tuple[str, ...]

@@ -29,7 +29,7 @@ async def list_actions(
     paging: Paged,
     completed: Annotated[bool | None, Query(description="Without it, all action items.")] = None,
 ) -> Page[ActionView]:
-    """Your action items, newest first."""
+    """List your action items, newest first."""
     found = await services.owner_queries.actions(
         user.user_id, limit=paging.limit + 1, completed=completed, after=paging.after
     )
@@ -58,7 +58,7 @@ async def create_action(
     )
     try:
         added = await services.owner_queries.add_action(action)
-    except Conflict:  # the request is repeated: its first answer was lost
+    except Conflict:  # the request is repeated because its first response was lost
         found = await services.owner_queries.action(action.action_id)
         if found is None:
             raise
@@ -71,7 +71,7 @@ async def create_action(
 
 @router.get("/actions/{actionId}", responses=may_answer(P.NOT_FOUND, P.ACTION_REPLACED))
 async def read_action(found: OwnAction) -> ActionView:
-    """One action item."""
+    """Read one action item."""
     return ActionView.of(found.action)
 
 
@@ -112,9 +112,9 @@ async def delete_action(
 async def list_medications(
     user: CurrentUser, services: RequestServices, paging: Paged
 ) -> Page[MedicationLine]:
-    """The medications that your visits started, stopped or changed, newest visit first.
+    """List the medications that your visits started, stopped or changed, newest visit first.
 
-    `limit` counts visits: a page holds the lines of that many visits, and may be empty.
+    `limit` counts visits: a page holds the medications of at most `limit` visits, and may be empty.
     """
     visits = await services.owner_queries.visits(
         user.user_id, limit=paging.limit + 1, after=paging.after

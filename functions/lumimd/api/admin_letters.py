@@ -1,4 +1,4 @@
-"""Dead letters: list, read, retry one or many, discard, count."""
+"""Routes for dead letters: list, read, retry one or several, discard, count."""
 
 from datetime import timedelta
 from typing import Annotated, Self
@@ -68,7 +68,7 @@ async def list_dead_letters(
     since: Annotated[Instant | None, Query(description="Failed at or after this instant.")] = None,
     state: LetterState = LetterState.OPEN,
 ) -> Page[DeadLetter]:
-    """The visits that failed for good, newest first."""
+    """List the visits that failed permanently, newest first."""
     await note_reading(operator, "list_dead_letters", user_id or state.value)
     wanted = LetterFilter(stage, code, user_id, since, state)
     found = await operator.services.operators.letters(wanted, paged.limit + 1, mark_of_page(paged))
@@ -79,15 +79,15 @@ async def list_dead_letters(
 async def count_dead_letters(
     operator: AsOperator, since: Annotated[Instant | None, Query()] = None
 ) -> Failures:
-    """Counts by stage, code, class, day and hour; users and visits are hashed."""
+    """Count dead letters by stage, code, class, day and hour; users and visits are hashed."""
     return await failures(operator, since)
 
 
 @router.post("/dead-letters/bulk-retry", responses=admin_may_answer(*OF_A_POST))
 async def retry_many(wanted: ManyRetries, operator: AsOperator) -> bulk_retry.BulkSummary:
-    """Retry many at a steady pace. The answer comes after the last retry.
+    """Retry several dead letters at a steady pace. The response comes after the last retry.
 
-    After 40 seconds the rest is `left`; the same request continues with the rest.
+    After 40 seconds the remaining dead letters are `left`; the same request continues with them.
     """
     ends_at = operator.services.clock.now() + BULK_RETRY_REQUEST
     which = LetterFilter(wanted.stage, wanted.code, wanted.user_id)
@@ -99,7 +99,7 @@ async def retry_many(wanted: ManyRetries, operator: AsOperator) -> bulk_retry.Bu
 
 @router.get("/dead-letters/{visitId}", responses=admin_may_answer(P.NOT_FOUND))
 async def read_dead_letter(visit_id: VisitId, operator: AsOperator) -> DeadLetter:
-    """One dead letter."""
+    """Read one dead letter."""
     await note_reading(operator, "read_dead_letter", visit_id)
     return await dead_letters.one(operator, visit_id)
 
@@ -112,7 +112,7 @@ async def read_dead_letter(visit_id: VisitId, operator: AsOperator) -> DeadLette
     ),
 )
 async def retry_one(visit_id: VisitId, operator: AsOperator) -> VisitLine:
-    """Another attempt, from the stage that failed. A stored transcript is reused."""
+    """Begin another attempt, from the stage that failed. A stored transcript is reused."""
     return VisitLine.of(await dead_letters.retry(operator, visit_id))
 
 

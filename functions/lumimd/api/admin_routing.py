@@ -1,4 +1,4 @@
-"""Shared by all operators' routes: authorization, and the problems for operator refusals."""
+"""Authorization and problems of operator refusals, shared by all operators' routes."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, cast
@@ -26,14 +26,14 @@ _PROBLEMS: Final = {
     OperatorCode.CHANGED_MEANWHILE: ProblemCode.CHANGED_MEANWHILE,
     OperatorCode.NO_RECORDING: ProblemCode.NOTHING_TO_RETRY,
 }
-"""A test asserts that every code has an entry."""
+"""The problem for every operator code; a test asserts that every code has an entry."""
 
 
 class AdminRoute(SignedInRoute):
     """A signed-in route that also answers `OperatorRefused` with a problem."""
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        """The route's handler; it raises a `Problem` for each `OperatorRefused`."""
+        """Return the route's handler, which raises a `Problem` for each `OperatorRefused`."""
         handler: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
@@ -46,12 +46,12 @@ class AdminRoute(SignedInRoute):
 
 
 def admin_router() -> APIRouter:
-    """A router under /v1/admin for operators."""
+    """Return a router under /v1/admin for operators."""
     return APIRouter(prefix="/v1/admin", tags=["admin"], route_class=AdminRoute)
 
 
 def admin_may_answer(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an operators' route that may answer `codes` besides the usual ones."""
+    """Return the `responses` of an operators' route: `codes` besides the usual ones."""
     return may_answer(ProblemCode.FORBIDDEN, *codes)
 
 
@@ -66,10 +66,10 @@ Name = Annotated[str, Path(pattern=ID)]
 
 
 def mark_of_page(paged: Paging) -> Mark | None:
-    """The position at which the previous page ended."""
+    """Return the position at which the previous page ended."""
     return Mark(paged.after.created_at, paged.after.id) if paged.after else None
 
 
 def place_of(mark: Mark) -> ListPosition:
-    """The same position as a `ListPosition`."""
+    """Convert a `Mark` to a `ListPosition`."""
     return ListPosition(mark.at, mark.id)

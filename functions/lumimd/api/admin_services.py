@@ -1,4 +1,4 @@
-"""The services behind the visits: queues, schedules, breakers, health, statistics, audit log."""
+"""Routes for the services: queues, schedules, breakers, health, statistics, audit log."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -43,7 +43,7 @@ class Schedules(Document):
 
 @router.get("/queues", responses=admin_may_answer())
 async def look_at_queues(operator: AsOperator) -> Queues:
-    """How full the queues are, and how many visits are in each status."""
+    """Read how full the queues are, and how many visits are in each status."""
     return await queues.look(operator)
 
 
@@ -51,14 +51,14 @@ async def look_at_queues(operator: AsOperator) -> Queues:
 async def change_queue(
     name: Name, action: Literal["pause", "resume"], operator: AsOperator
 ) -> QueueState:
-    """Pause or resume a queue. Tasks that are created during a pause wait; none is lost."""
+    """Pause or resume a queue. Tasks that are created during a pause wait, and none is lost."""
     change = queues.pause if action == "pause" else queues.resume
     return await change(operator, name)
 
 
 @router.get("/schedules", responses=admin_may_answer())
 async def look_at_schedules(operator: AsOperator) -> Schedules:
-    """The scheduled calls: last run, its result, next run."""
+    """List the scheduled calls: last run, its result, next run."""
     return Schedules(schedules=tuple(await schedules.look(operator)))
 
 
@@ -79,7 +79,7 @@ async def change_schedule(
 
 @router.get("/breakers", responses=admin_may_answer())
 async def look_at_breakers(operator: AsOperator) -> Breakers:
-    """The state of each circuit breaker, since when and why."""
+    """Read the state of each circuit breaker, its time and its cause."""
     return await breakers.look(operator)
 
 
@@ -88,25 +88,28 @@ async def look_at_breakers(operator: AsOperator) -> Breakers:
     responses=admin_may_answer(*OF_A_POST, P.NOT_FOUND, P.CHANGED_MEANWHILE),
 )
 async def reset_breaker(name: Name, operator: AsOperator) -> Breaker:
-    """Close a breaker. If the dependency is still down, the breaker opens again by itself."""
+    """Close a breaker. If the dependency is still down, the breaker opens again automatically."""
     return await breakers.reset(operator, name)
 
 
 @router.get("/health", responses=admin_may_answer())
 async def read_health(operator: AsOperator) -> HealthReport:
-    """Each dependency, red or green. The status is 200 even if some are red: see `ok`."""
+    """Check each dependency. The status is 200 even if some dependencies are down: see `ok`."""
     return await health(operator)
 
 
 @router.get("/statistics", responses=admin_may_answer())
 async def read_statistics(operator: AsOperator, hours: Hours = 24) -> Statistics:
-    """Success rate, times by stage, retry rate and the most frequent codes."""
+    """Read the success rate, times by stage, retry rate and most frequent codes."""
     return await statistics(operator, timedelta(hours=hours))
 
 
 @router.get("/costs", responses=admin_may_answer())
 async def read_costs(operator: AsOperator, hours: Hours = 24) -> Costs:
-    """The usage of the visits, repetitions apart. No amounts: prices are part of a contract."""
+    """Read the usage of the visits, with retries listed separately.
+
+    There are no amounts of money, because prices are part of a contract.
+    """
     return await costs(operator, timedelta(hours=hours))
 
 
@@ -117,7 +120,7 @@ async def read_audit(
     actor: Annotated[UserId | None, Query()] = None,
     target: Annotated[UserId | None, Query(description="A visit, user, queue or schedule.")] = None,
 ) -> Page[AuditEntry]:
-    """Changes and reads by operators, newest first."""
+    """List changes and reads by operators, newest first."""
     wanted = AuditFilter(actor, target)
     found = await operator.services.operators.audit(wanted, paged.limit + 1, mark_of_page(paged))
     return paged.page(found, lambda entry: place_of(mark_of(entry)), lambda entry: entry)

@@ -1,4 +1,4 @@
-"""Visits of all users, for operators. Each read is in the audit log before data is shown."""
+"""Routes for visits of all users. Each read is logged for audit before data is shown."""
 
 from typing import Annotated, Literal
 
@@ -42,7 +42,7 @@ class VisitLines(Document):
 
 
 class Again(Sent):
-    """The step to begin again from."""
+    """The step at which to begin again."""
 
     begin: Annotated[From, Field(strict=False, alias="from")]
 
@@ -55,7 +55,7 @@ class Holding(Sent):
 
 
 class Restored(Sent):
-    """The age of the backup that was restored."""
+    """The time of the backup that was restored."""
 
     since: Instant
 
@@ -68,7 +68,7 @@ async def list_visits(
     user_id: Annotated[UserId | None, Query(alias="userId")] = None,
     since: Annotated[Instant | None, Query(description="Changed at or after this instant.")] = None,
 ) -> Page[VisitLine]:
-    """Visits by status, last changed first, without titles or any text of a visit."""
+    """List visits by status, last changed first, without titles or other text of a visit."""
     await note_reading(operator, "list_visits", user_id or (status.value if status else "all"))
     wanted = VisitFilter(status, user_id, since)
     found = await operator.services.operators.visits(wanted, paged.limit + 1, mark_of_page(paged))
@@ -81,7 +81,7 @@ async def list_troubled(
     group: Literal["stuck", "much_retried"],
     retries: Annotated[int, Query(ge=1, le=1000, description="Lower limit of `much_retried`.")] = 3,
 ) -> VisitLines:
-    """Visits that are stuck, or that were retried many times."""
+    """List visits that are stuck, or that were retried often."""
     await note_reading(operator, "list_visits", group)
     services = operator.services
     if group == "stuck":
@@ -93,13 +93,13 @@ async def list_troubled(
 
 @router.get("/visits/{visitId}", responses=admin_may_answer(P.NOT_FOUND))
 async def read_one(visit_id: VisitId, operator: AsOperator) -> VisitView:
-    """A visit with its summary, for an operator who investigates it."""
+    """Read a visit with its summary, for an operator who investigates it."""
     return VisitView.of(await read_visit(operator, visit_id))
 
 
 @router.get("/visits/{visitId}/timeline", responses=admin_may_answer(P.NOT_FOUND))
 async def read_timeline(visit_id: VisitId, operator: AsOperator) -> Timeline:
-    """The timeline of a visit: each stage with its duration, its input and its output."""
+    """Read the timeline of a visit: each stage with its duration, input and output."""
     await note_reading(operator, "read_timeline", visit_id)
     services = operator.services
     stored = await services.store.get(visit_id)
@@ -134,7 +134,7 @@ async def hold(visit_id: VisitId, holding: Holding, operator: AsOperator) -> Vis
 async def repeat_after_restore(restored: Restored, operator: AsOperator) -> AfterRestore:
     """Repeat all deletions since the restored backup, and set all holds again.
 
-    If `resumeSince` is set, the time was too short for all: send that value as `since`.
+    If `resumeSince` is set, the time was too short for all deletions: send its value as `since`.
     """
     return await after_restore(
         operator, restored.since, operator.services.clock.now() + AFTER_RESTORE_REQUEST

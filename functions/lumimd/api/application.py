@@ -1,4 +1,4 @@
-"""The API as an ASGI app: its routes, and the answer to every error.
+"""The API as an ASGI app: its routes, and the response to every error.
 
 `routing.SignedInRoute` authenticates the caller and looks up the Idempotency-Key. The route then
 calls `pipeline/commands.py` to change a visit, or the owner queries to read.
@@ -39,16 +39,15 @@ ROUTERS: Final = (
 
 
 def make_app(services: Callable[[], ApiServices], origins: Sequence[str] = ()) -> FastAPI:
-    """The app over the services of each request.
+    """Make the app, which gets the services of each request from `services`.
 
-    Args:
-        services: called at every request.
-        origins: the web pages that may call, as `https://host`.
+    Args: services: called at every request to get the services. origins: the web pages that may
+    call the API, as `https://host`.
     """
     app = FastAPI(
         title="LumiMD",
         version=API_VERSION,
-        docs_url=None,  # they load scripts from elsewhere, which the security headers forbid
+        docs_url=None,  # docs pages load foreign scripts, which the security headers forbid
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
@@ -67,7 +66,8 @@ def make_app(services: Callable[[], ApiServices], origins: Sequence[str] = ()) -
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", KEY_HEADER],
         expose_headers=["Retry-After", REPLAYED_HEADER],
-        # The token is a header, not a cookie: another page has nothing to send along.
+        # The token is a header and not a cookie, so that a browser never sends it from another
+        # page.
         allow_credentials=False,
         max_age=3600,
     )
@@ -100,7 +100,7 @@ async def _transient(_request: Request, error: Any) -> Response:
 
 
 async def _unreadable(_request: Request, error: Any) -> Response:
-    """The store has already logged which document it is."""
+    """Respond to an unreadable document, which the store has already logged by its path."""
     return Problem(ProblemCode.DOCUMENT_UNREADABLE, retry_after_s=error.retry_after_s).response()
 
 
@@ -118,7 +118,7 @@ async def _http(request: Request, error: Any) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """The methods allowed at the path of a request: those of the first path that matches."""
+    """Return the methods allowed at a request's path: those of the first path that matches."""
     by_path: dict[str, set[str]] = {}
     for context in iter_route_contexts(request.app.routes):
         if context.path and compile_path(context.path)[0].match(request.url.path):
@@ -143,4 +143,4 @@ HANDLERS: Final = {
     RequestValidationError: _invalid,
     HTTPException: _http,
 }
-"""The answer to each error. An error that is not listed is a bug (`security.Bugs`)."""
+"""The response to each error. An error that is not listed is a bug (`security.Bugs`)."""

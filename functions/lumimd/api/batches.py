@@ -20,14 +20,14 @@ from lumimd.domain.codes import ProblemCode as P
 router = signed_in_router("batches")
 
 _AT_ONCE: Final = 10
-"""Visits that one request creates concurrently: the instance also serves other requests."""
+"""Visits that one request creates at once; the instance also serves other requests."""
 
 
 @router.post("/batches", status_code=201, responses=may_answer(*OF_A_POST))
 async def create_batch(
     new: NewBatch, request: Request, user: CurrentUser, services: RequestServices, _limit: Expensive
 ) -> NewBatchView:
-    """Create visits that belong together, and say where to upload each recording."""
+    """Create visits that belong together, and return where to upload each recording."""
     batch_id = new_id(request)
     slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -51,7 +51,7 @@ async def create_batch(
 async def read_batch_status(
     batch_id: BatchId, user: CurrentUser, services: RequestServices
 ) -> BatchStatus:
-    """The counts of a batch by status, and the progress of the whole."""
+    """Read the counts of a batch by status, and the progress of the whole batch."""
     visits = await services.owner_queries.batch(user.user_id, batch_id)
     if not visits:
         raise Problem(P.NOT_FOUND)

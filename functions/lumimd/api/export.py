@@ -1,15 +1,15 @@
-"""Everything that we hold of a user, in parts: zip archives that are made while they are sent.
+"""Export all data of a user, in parts: zip archives that are made while they are sent.
 
-| in a part | holds |
+| file in a part | content |
 |---|---|
 | `visits/{visitId}.json` | one visit: `ExportedVisit` |
 | `manifest.json` | user, time, counts, and the cursor of the next part: `ExportManifest` |
 | `schema.json` | JSON Schemas of both, so that the archive explains itself |
 
 A part ends after `PART` visits, after `PART_FOR`, or when the store stops answering. The next part
-begins after its last visit. If a part is cut short, the client requests it again with the same
-cursor, so no part needs more time than its function has. At most one page of visits and the
-transcript of one visit are in memory.
+begins after the last visit of this part. If a part is incomplete, the client requests it again with
+the same cursor, so that no part needs more time than the function has. At most one page of visits
+and the transcript of one visit are in memory.
 """
 
 import asyncio
@@ -38,7 +38,8 @@ PAGE: Final = 20
 """Visits per read; each may be near 1 MiB, and an instance serves forty requests."""
 
 PART: Final = 1000
-"""Visits of a part: its list of files stays small, and a repeated part costs little."""
+"""The most visits of a part, so that its list of files stays small and a repetition costs little.
+"""
 
 
 class ExportedVisit(Document):
@@ -61,7 +62,7 @@ class ExportCounts(Document):
     actions: int = 0
 
     def plus(self, exported: ExportedVisit) -> "ExportCounts":
-        """These counts and those of one more visit."""
+        """Return these counts plus the counts of one more visit."""
         return ExportCounts(
             visits=self.visits + 1,
             utterances=self.utterances + len(exported.transcript),
@@ -73,7 +74,7 @@ class ExportCounts(Document):
 class ExportManifest(Document):
     """The contents of a part. It is written last: a part without it is incomplete.
 
-    `unreadable_visits` are missing from the part: a later export has them.
+    `unreadable_visits` are missing from the part; a later export contains them.
     """
 
     user_id: str
@@ -100,10 +101,10 @@ class _Course:
 async def part(
     services: ApiServices, user_id: str, after: ListPosition | None = None
 ) -> AsyncIterator[bytes]:
-    """The part of the export that begins after `after`, piece by piece.
+    """Yield the part of the export that begins after `after`, piece by piece.
 
     Raises:
-        Transient: the store does not answer, and no visit of the part was read yet.
+        Transient: the store does not answer before the first visit of the part was read.
     """
     profile = await services.owner_queries.profile(user_id)
     sink, course = _Sink(), _Course(after)
@@ -127,7 +128,7 @@ async def part(
 async def _until_store_fails(
     services: ApiServices, user_id: str, course: _Course
 ) -> AsyncIterator[ExportedVisit]:
-    """The visits of the part. When the store stops answering, a part with visits ends in order."""
+    """Yield the visits of the part until the store stops answering, and then end the part."""
     try:
         async for exported in _visits(services, user_id, course):
             yield exported
@@ -140,7 +141,7 @@ async def _until_store_fails(
 async def _visits(
     services: ApiServices, user_id: str, course: _Course
 ) -> AsyncIterator[ExportedVisit]:
-    """The visits that can be read; the ids of the others go to `course.unreadable`."""
+    """Yield the visits that can be read; add the ids of the others to `course.unreadable`."""
     ends_at = services.clock.now() + EXPORT_PART
     while True:
         page = await services.owner_queries.visits(user_id, limit=PAGE, after=course.after)
@@ -162,7 +163,7 @@ async def _visits(
 
 
 async def _exported(services: ApiServices, visit: Visit) -> ExportedVisit | None:
-    """The visit and its documents; None where a page of its transcript is unreadable."""
+    """Return the visit and its documents; None where a page of its transcript is unreadable."""
     store, visit_id = services.store, visit.visit_id
     try:
         transcript, history, actions = await asyncio.gather(
@@ -192,7 +193,7 @@ def _schema() -> dict[str, Any]:
 
 
 class _Sink(io.RawIOBase):
-    """A write-only file; `taken` removes the bytes written so far."""
+    """A write-only file in memory; `taken` removes the bytes written so far."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -205,7 +206,7 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def taken(self) -> bytes:
-        """The bytes written since the last call."""
+        """Remove and return the bytes written since the last call."""
         written = bytes(self._written)
         self._written.clear()
         return written

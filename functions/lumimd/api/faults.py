@@ -1,8 +1,8 @@
-"""Validation faults of a request, field by field, without a value from a visit.
+"""Describe the validation faults of a request by field, without a value from a visit.
 
-The names of unknown fields are the client's own. The answer lists them, so that a developer sees a
-misspelled name. A name may also be text in the wrong place, so only names that look like a field's
-are listed, and at most `MOST_FAULTS`.
+The response lists the names of unknown fields, so that a developer sees a misspelled name. A name
+may also be text in the wrong place, so only names that look like a field name are listed, and at
+most `MOST_FAULTS`.
 """
 
 import re
@@ -12,14 +12,14 @@ from typing import Any, Final
 from lumimd.api.problems import Fault
 
 MOST_FAULTS: Final = 20
-"""A request with more faults is broken as a whole; the first ones show how."""
+"""The most faults that a response lists; a request with more faults is broken as a whole."""
 
 FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
-"""One word: camelCase as in our own names, or snake_case as in other languages."""
+"""A field name of one word: camelCase as in our names, or snake_case as in other languages."""
 
 
 def faults_of(errors: Sequence[Mapping[str, Any]]) -> tuple[Fault, ...]:
-    """The first of pydantic's `errors`, each once, without any value."""
+    """Return the first of pydantic's `errors`, each once, without any value."""
     faults = dict.fromkeys(_fault(error["loc"], error["type"]) for error in errors)
     return tuple(faults)[:MOST_FAULTS]
 

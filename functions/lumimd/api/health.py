@@ -1,4 +1,4 @@
-"""Liveness of this instance. Operators read the health of its dependencies elsewhere."""
+"""Liveness of this instance. Operators read the health of its dependencies in another route."""
 
 from fastapi import APIRouter
 
@@ -8,15 +8,15 @@ router = APIRouter(tags=["health"])
 
 
 class Liveness(Document):
-    """This instance answers."""
+    """The response of a live instance."""
 
     status: str = "ok"
 
 
 @router.get("/health")
 async def read_health() -> Liveness:
-    """Answer without calling any dependency: for uptime checks and load balancers.
+    """Respond without calling any dependency, for uptime checks and load balancers.
 
-    Not `/healthz`: Cloud Run reserves paths that end in z.
+    The path is not `/healthz`, because Cloud Run reserves paths that end in z.
     """
     return Liveness()

@@ -1,15 +1,15 @@
 """Idempotency-Key: a request that is repeated under the same key is done once.
 
-| stored under the key | this request | answer |
+| stored under the key | this request | response |
 |---|---|---|
 | nothing | | done, and a success is kept for a day |
-| a success, the same request | | the kept answer, with `Idempotency-Replayed: true` |
+| a success, the same request | | the kept response, with `Idempotency-Replayed: true` |
 | a success, another request | | 422 `idempotency_key_reused` |
 | a request in progress | | 409 `request_in_progress`: ask again |
 
-A refusal is not kept: it changed nothing, and a repeated request gets the refusal that is true
-then. Handlers derive new ids from the key (`new_id`), so that a request whose answer was lost
-before it was stored creates nothing twice.
+A refusal is not kept, because it changed nothing: a repeated request is decided anew. Handlers
+derive new ids from the key (`new_id`), so that a request whose response was lost before it was
+stored creates nothing twice.
 """
 
 from collections.abc import Awaitable, Callable
@@ -47,11 +47,14 @@ async def key_header(
         ),
     ] = None,
 ) -> None:
-    """The header in the OpenAPI document."""
+    """Describe the header in the OpenAPI document."""
 
 
 def new_id(request: Request) -> str:
-    """An id for the document that the request creates: the same for the same user, key and path."""
+    """Return the id of the document that the request creates.
+
+    The id is always the same for the same user, key and path.
+    """
     key = request.headers.get(KEY_HEADER)
     if key is None:
         return api_services(request).new_id()
@@ -68,10 +71,10 @@ def _check(key: str) -> None:
 async def once(
     services: ApiServices, user_id: str, key: str, request: Request, handler: Handler
 ) -> Response:
-    """The answer to `request` of a user: the kept one, or the one that `handler` makes.
+    """Return the kept response to a user's `request`, or the response that `handler` makes.
 
     Raises:
-        Problem: see the table above, or a problem of the handler.
+        Problem: a problem in the table of this module, or a problem of the handler.
     """
     _check(key)
     now = services.clock.now()
@@ -87,7 +90,7 @@ async def once(
     found = await services.idempotency.get(mine.key)
     if found is not None:
         answer, read_version = found
-        # The TTL removes expired answers within about a day; until then they are ignored here.
+        # The TTL removes expired responses within about a day; before that they are ignored here.
         if answer.expires_at > now:
             if answer.fingerprint != mine.fingerprint:
                 raise Problem(ProblemCode.IDEMPOTENCY_KEY_REUSED)
@@ -104,7 +107,7 @@ async def once(
     except BaseException:
         await _release(services, version, mine)
         raise
-    # Handlers raise refusals: a returned answer is a success.
+    # Handlers raise refusals, so a returned response is a success.
     await _keep(services, version, mine, response)
     return response
 
@@ -115,7 +118,7 @@ async def _fingerprint(request: Request) -> str:
 
 
 async def _keep(services: ApiServices, version: object, mine: Answer, response: Response) -> None:
-    """Keep a success. If the save fails, the work is still done and the client gets its answer."""
+    """Keep a success; if the save fails, the client still gets the response to the done work."""
     body = bytes(response.body).decode()
     done = mine.model_copy(update={"status": response.status_code, "body": body})
     try:
@@ -125,7 +128,7 @@ async def _keep(services: ApiServices, version: object, mine: Answer, response: 
 
 
 async def _release(services: ApiServices, version: object, mine: Answer) -> None:
-    """Free the key at once; if the removal fails, `until` frees it later."""
+    """Free the key at once; if the removal fails, the key is free after `until`."""
     with suppress(Conflict, Transient):
         await services.idempotency.remove(version, mine)
 

@@ -1,4 +1,4 @@
-"""Authentication: the bearer token of a request, verified once, and its user."""
+"""Authentication: verify the bearer token of a request once, and find its user."""
 
 from typing import Annotated, Final
 
@@ -27,7 +27,7 @@ _PROBLEMS: Final = {
 
 
 async def authenticate(request: Request) -> User:
-    """The caller. The token of a request is verified once, and the user kept with the request.
+    """Return the caller; a request's token is verified once and its user kept with the request.
 
     Raises:
         Problem: the token is missing or refused.
@@ -51,20 +51,20 @@ async def current_user(
     request: Request,
     _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> User:
-    """The caller; `_BEARER` only documents the authentication scheme in OpenAPI."""
+    """Return the caller; `_BEARER` only documents the authentication scheme in OpenAPI."""
     return await authenticate(request)
 
 
 CurrentUser = Annotated[User, Depends(current_user)]
-"""The signed-in user. Documents of other users do not exist for them: answer 404, never 403."""
+"""The signed-in user; a route responds 404, never 403, for documents of other users."""
 
 
 async def admin_user(user: CurrentUser) -> User:
-    """The caller, if they are an operator."""
+    """Return the caller if they are an operator."""
     if not user.is_admin:
         raise Problem(ProblemCode.FORBIDDEN)
     return user
 
 
 AdminUser = Annotated[User, Depends(admin_user)]
-"""An operator: the custom claim `admin: true`, set by the Firebase Admin SDK alone."""
+"""An operator, with the custom claim `admin: true` that only the Firebase Admin SDK sets."""

@@ -1,9 +1,9 @@
-"""Rate limits of routes that cost money or change something.
+"""Rate limits of routes that cost money or change data.
 
-A route names its limit in its signature. The token is taken after the request is known to be valid:
-a request that is refused with 422 uses none.
+A route names its limit in its signature. A token of the limit is taken only after the request was
+found valid, so that a request that is refused with 422 uses none.
 
-Reads are not counted: counting one would cost more than the read itself.
+Reads are not counted, because counting a read would cost more than the read itself.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,18 +23,18 @@ from lumimd.ports.tokens import User
 
 
 async def tier_of(services: ApiServices, user_id: str) -> Tier:
-    """The tier of a user, read at each call: a change applies from the next call."""
+    """Return the tier of a user, read at each call so that a change applies at once."""
     return in_force(services, await services.owner_queries.profile(user_id))
 
 
 def in_force(services: ApiServices, profile: Profile) -> Tier:
-    """The tier that applies to the user."""
+    """Return the tier that applies to the user."""
     return Tier.named(profile.tier, services.policy.default_tier)
 
 
 @dataclass(frozen=True)
 class Token:
-    """The tokens of one call of a route: from the user's bucket, and from that of all users."""
+    """The tokens of one call of a route: one from the user's bucket, one from all users' bucket."""
 
     services: ApiServices
     user: User
@@ -53,9 +53,10 @@ class Token:
 
 
 def limited(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """`endpoint`, preceded by taking the tokens among its arguments.
+    """Wrap `endpoint` so that a call first takes the tokens among its arguments.
 
-    FastAPI calls it after all arguments are valid; a dependency would run before the body is.
+    FastAPI calls the wrapper after all arguments were validated; a dependency would run before the
+    body was validated.
     """
 
     @wraps(endpoint)
@@ -69,11 +70,11 @@ def limited(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
 
 
 async def may_be_urgent(services: ApiServices, user: User) -> None:
-    """Count an urgent visit; operators create them without a limit.
+    """Count an urgent visit against the user's limit; operators have no such limit.
 
     Raises:
         Problem: the user's tier has no urgent visits.
-        TooMany: the user has reached the limit of the tier, and can create an ordinary visit.
+        TooMany: the user has reached the limit of the tier, but can create an ordinary visit.
     """
     if user.is_admin:
         return
@@ -96,10 +97,10 @@ async def _write(user: CurrentUser, services: RequestServices) -> Token:
 
 
 Expensive = Annotated[Token, Depends(_expensive)]
-"""The call causes paid work, or deletes everything."""
+"""The limit of calls that cause paid work, or delete all data of a user."""
 
 OnDemand = Annotated[Token, Depends(_on_demand)]
-"""An export or a regeneration: counted as expensive, and in the limit of all users together."""
+"""The limit of exports and regenerations: as `Expensive`, and a limit for all users together."""
 
 Write = Annotated[Token, Depends(_write)]
-"""The call changes one or two documents."""
+"""The limit of calls that change one or two documents."""

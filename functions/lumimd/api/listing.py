@@ -1,4 +1,4 @@
-"""Lists in pages. A cursor, opaque to clients, is the position where the previous page ended."""
+"""Lists in pages. A cursor is opaque to clients and gives the end of the previous page."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,10 @@ V = TypeVar("V")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR: Final = rf"^[0-9]{{16}}\.{ID[1:]}"
-"""Microseconds since 1970 and an id. A made-up cursor of this form is harmless: it only begins
-elsewhere in a list of the caller's own."""
+"""Microseconds since 1970 and an id.
+
+A forged cursor of this form is harmless, because it only begins elsewhere in the caller's own list.
+"""
 
 
 class Page(Document, Generic[T]):
@@ -36,7 +38,7 @@ class Paging(Document):
     def page(
         self, found: Sequence[T], place: Callable[[T], ListPosition], view: Callable[[T], V]
     ) -> Page[V]:
-        """The page that starts with `found`, which holds up to `limit` + 1 items."""
+        """Return the page that starts with `found`, which holds up to `limit` + 1 items."""
         shown = found[: self.limit]
         more = len(found) > self.limit
         return Page[V](
@@ -51,7 +53,7 @@ Cursor = Annotated[
 
 
 def place_of_cursor(cursor: str | None) -> ListPosition | None:
-    """The position at which the previous page ended; None for the first page."""
+    """Return the position at which the previous page ended; None for the first page."""
     return _place(cursor) if cursor else None
 
 
@@ -63,7 +65,7 @@ Paged = Annotated[Paging, Depends(_paging)]
 
 
 def cursor_of(place: ListPosition) -> str:
-    """The cursor of the items after that position."""
+    """Return the cursor of the items after that position."""
     microseconds = (place.created_at - _EPOCH) // timedelta(microseconds=1)
     return f"{microseconds:016d}.{place.id}"
 

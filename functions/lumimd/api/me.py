@@ -23,7 +23,7 @@ router = signed_in_router("me")
 
 @router.get("/me", responses=may_answer())
 async def read_me(user: CurrentUser, services: RequestServices) -> Me:
-    """Your user id, tier and preferences."""
+    """Read your user id, tier and preferences."""
     profile = await services.owner_queries.profile(user.user_id)
     return Me(
         user_id=user.user_id,
@@ -35,7 +35,7 @@ async def read_me(user: CurrentUser, services: RequestServices) -> Me:
 
 @router.get("/me/usage", responses=may_answer())
 async def read_usage(user: CurrentUser, services: RequestServices) -> UsageView:
-    """Your usage this month, and the remainder of each limit."""
+    """Read your usage this month, and what remains of each limit."""
     since = _month_of(services.clock.now())
     profile = await services.owner_queries.profile(user.user_id)
     used = await services.owner_queries.used(user.user_id, since)
@@ -67,12 +67,13 @@ async def read_usage(user: CurrentUser, services: RequestServices) -> UsageView:
 async def export_everything(
     user: CurrentUser, services: RequestServices, _limit: OnDemand, cursor: Cursor = None
 ) -> StreamingResponse:
-    """All that we hold of you: visits, transcripts, summaries, action items, history, ledger.
+    """Export all your data: visits, transcripts, summaries, action items, history, ledger.
 
-    The export comes in parts, newest visits first. Request a part again if it was cut short.
+    The export comes in parts, newest visits first. Request a part again if it is incomplete.
     """
     pieces = part(services, user.user_id, place_of_cursor(cursor))
-    first = await anext(pieces)  # raises if the part cannot begin, so that the answer is a problem
+    # Raises if the part cannot begin, so that the response is a problem.
+    first = await anext(pieces)
     return StreamingResponse(
         whole_or_broken_off(first, pieces),
         media_type="application/zip",
@@ -84,12 +85,12 @@ async def export_everything(
 async def delete_everything(
     user: CurrentUser, services: RequestServices, _limit: Expensive
 ) -> Erased:
-    """Delete all that we hold of you. Your sign-in stays; Firebase deletes it.
+    """Delete all your data. Your sign-in stays, because Firebase manages it.
 
-    Used-up limits stay, under a pseudonym, until they are restored.
+    The counts of used-up limits are kept, under a pseudonym, until the limits are restored.
     """
-    # Before the receipt: only this request can repeat these, and the receipt promises a full
-    # erasure.
+    # Before the deletion receipt: only this request can repeat these, and the receipt promises a
+    # full erasure.
     await services.idempotency.forget(user.user_id)
     await services.admission.forget(user.user_id)
     await services.owner_queries.forget(user.user_id)
@@ -108,7 +109,7 @@ async def delete_everything(
 async def read_deletion(
     visit_id: VisitId, user: CurrentUser, services: RequestServices
 ) -> DeletionView:
-    """The receipt of a visit that you deleted."""
+    """Read the deletion receipt of a visit that you deleted."""
     found = await services.deletions.get(visit_id)
     if found is None or found[0].user_id != user.user_id:
         raise Problem(P.NOT_FOUND)

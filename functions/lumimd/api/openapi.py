@@ -1,4 +1,4 @@
-"""The OpenAPI document of the API, made of its routes and models."""
+"""Build the OpenAPI document of the API from its routes and models."""
 
 from typing import Any, Final
 
@@ -21,13 +21,13 @@ done once, even if it is sent several times.
 
 
 def operation_id(route: APIRoute) -> str:
-    """The operation's name in generated clients, as `retryVisit`; operators' begin with `admin`."""
+    """Return the operation's name in generated clients: `retryVisit`, or `adminRetryOne`."""
     is_admin = "admin" in route.tags
     return to_camel(f"admin_{route.name}" if is_admin else route.name)
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
-    """The document (OpenAPI 3.1), made once per app."""
+    """Return the document (OpenAPI 3.1), made once per app."""
     if app.openapi_schema is None:
         app.openapi_schema = _made(app)
     return app.openapi_schema
@@ -47,7 +47,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
     )
     schemas |= problem.pop("$defs")
     schemas["ProblemDocument"] = problem
-    # FastAPI's own schemas for the problems of `problems.py`.
+    # Remove FastAPI's own schemas of problems, which `problems.py` replaces.
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     for path in document["paths"].values():
@@ -58,7 +58,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
 
 
 def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter that may be left out, but that no URL can give as null."""
+    """Remove null from the schema of an optional parameter, since no URL can give null."""
     *kept, last = schema.get("anyOf", [None])
     if last != {"type": "null"}:
         return schema

@@ -1,4 +1,4 @@
-"""Ownership. Documents of other users do not exist: 404, so that an id cannot be guessed."""
+"""Ownership: respond 404 for documents of other users, so that an id cannot be guessed."""
 
 from typing import Annotated
 
@@ -34,7 +34,7 @@ async def _own_action(
 
 
 async def not_held(services: ApiServices, visit_id: str) -> None:
-    """Refuse a change to a visit under legal hold or to its documents."""
+    """Refuse to change a visit under legal hold, or its documents."""
     stored = await services.store.get(visit_id)
     if stored is not None:
         commands.not_held(stored.visit)

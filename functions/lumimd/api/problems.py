@@ -1,8 +1,7 @@
-"""The answers to requests that are not done: `application/problem+json` (RFC 9457).
+"""The responses to refused or failed requests: `application/problem+json` (RFC 9457).
 
-Each answer carries a code from a closed list and a sentence, and where waiting helps, a
-Retry-After. No sentence quotes the request, which is full of words of a visit. `faults` names the
-fields.
+Each response has a code from a closed list, a sentence, and a Retry-After where waiting helps. No
+sentence quotes the request, which may contain words of a visit. `faults` names the fields.
 """
 
 from http import HTTPStatus
@@ -19,7 +18,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 class Fault(Document):
-    """One fault of a request: its field, and the rule that it broke. Never the value."""
+    """One fault of a request: its field, and the rule that it broke, without the value."""
 
     where: str = Field(
         description="For example 'body.title', 'query.limit', or the unknown 'body.due_date'."
@@ -28,7 +27,7 @@ class Fault(Document):
 
 
 class ProblemDocument(Document):
-    """The body of every answer that is not a success (RFC 9457)."""
+    """The body of every response that is not a success (RFC 9457)."""
 
     type: str = Field(description="'urn:lumimd:problem:' and the code.")
     title: str = Field(description="The meaning of the HTTP status.")
@@ -42,7 +41,7 @@ class ProblemDocument(Document):
 
 
 class Problem(Exception):
-    """Raised anywhere below a route; the answer has the status and the sentence of its code."""
+    """An error that a route raises; the response has the status and the sentence of its code."""
 
     def __init__(
         self,
@@ -57,7 +56,7 @@ class Problem(Exception):
         self.faults = faults
 
     def response(self) -> JSONResponse:
-        """The answer. Retry-After is rounded up to whole seconds: no retry comes too early."""
+        """Return the response; Retry-After is rounded up, so that no retry is too early."""
         status = self.code.status
         seconds = None if self.retry_after_s is None else max(1, ceil(self.retry_after_s))
         document = ProblemDocument(
@@ -89,7 +88,7 @@ _ASK_AGAIN: Final = (
 
 
 def documented(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
-    """`codes` as a route's `responses`, by status, for the OpenAPI document."""
+    """Return `codes` as a route's `responses`, by status, for the OpenAPI document."""
     by_status: dict[int | str, list[ProblemCode]] = {}
     for code in codes:
         by_status.setdefault(int(code.status), []).append(code)

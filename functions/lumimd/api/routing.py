@@ -1,4 +1,4 @@
-"""The route class of signed-in users: authentication, then idempotency."""
+"""The route class for signed-in users: it authenticates, then applies idempotency."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -24,7 +24,7 @@ EVERYWHERE: Final = (
     ProblemCode.UNAVAILABLE,
     ProblemCode.DOCUMENT_UNREADABLE,
 )
-"""The problems that every route of a signed-in user may answer."""
+"""The problems with which every route of a signed-in user may respond."""
 
 OF_A_POST: Final = (
     ProblemCode.BODY_TOO_LARGE,
@@ -37,7 +37,7 @@ OF_A_POST: Final = (
 class SignedInRoute(APIRoute):
     """Authenticates the caller before it reads the body; a POST honours its Idempotency-Key.
 
-    The token that a route names is taken when its request is known to be valid (`limits.py`).
+    The rate-limit token that a route names is taken after its request was validated (`limits.py`).
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -46,12 +46,12 @@ class SignedInRoute(APIRoute):
         super().__init__(path, limited(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        """The route's handler, after authentication."""
+        """Return the route's handler, which authenticates first."""
         handler: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
 
         async def authenticated(request: Request) -> Response:
             user = await authenticate(request)
-            await request.body()  # read here, a body over the limit is answered with its own code
+            await request.body()  # read here, so that a body over the limit gets its own code
             key = request.headers.get(KEY_HEADER)
             if request.method != "POST" or key is None:
                 return await handler(request)
@@ -61,10 +61,10 @@ class SignedInRoute(APIRoute):
 
 
 def signed_in_router(tag: str) -> APIRouter:
-    """A router under /v1 for signed-in users."""
+    """Return a router under /v1 for signed-in users."""
     return APIRouter(prefix="/v1", tags=[tag], route_class=SignedInRoute)
 
 
 def may_answer(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer `codes`, besides those of every route."""
+    """Return the `responses` of a route: `codes` besides those of every route."""
     return documented(*EVERYWHERE, *codes)

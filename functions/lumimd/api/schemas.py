@@ -13,7 +13,7 @@ from lumimd.domain.ids import ID, USER_ID
 from lumimd.domain.media_types import TYPES
 
 MAX_BATCH: Final = 100
-"""Visits in one request: their creation fits well inside a client's timeout."""
+"""The most visits in one request; their creation takes less than a client's timeout."""
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
@@ -21,7 +21,7 @@ _ANNOUNCED: Final = "|".join(TYPES).replace(".", "[.]")
 
 
 def _lower_case(value: object) -> object:
-    """The media type in lower case; its parameters keep their case."""
+    """Return the media type in lower case; its parameters keep their case."""
     if not isinstance(value, str):
         return value
     kind, semicolon, parameters = value.partition(";")
@@ -40,14 +40,14 @@ ContentType = Annotated[
 
 
 def _instant(value: object) -> object:
-    """RFC 3339, in UTC; pydantic alone would also accept a number."""
+    """Accept an RFC 3339 time in UTC; pydantic alone would also accept a number."""
     if value is None:
         return None
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         raise ValueError("an instant of RFC 3339 with its offset")
     try:
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except OverflowError as error:  # the calendar's first and last day, in another zone
+    except OverflowError as error:  # the calendar's first or last day, converted from another zone
         raise ValueError("an instant between the years 1 and 9999") from error
 
 
@@ -74,19 +74,19 @@ class Sent(BaseModel):
 
 
 def _absent() -> Any:
-    """A field of a `Change` that may be left out, without a default in the OpenAPI document."""
+    """Declare an optional field of a `Change`, without a default in the OpenAPI document."""
     return Field(default_factory=lambda: None)
 
 
 class Change(Sent):
     """The base of all PATCH bodies: a field that is absent leaves the stored one unchanged.
 
-    No field has a default: a generated client sends defaults along, and would overwrite the stored
-    values. Null is a value like any other, and clears the few fields that may be empty.
+    No field has a default, because a generated client would send the defaults and overwrite the
+    stored values. Null is a value like any other, and clears the few fields that may be empty.
     """
 
     def changes(self) -> dict[str, Any]:
-        """The fields that were sent, by name."""
+        """Return the fields that were sent, by name."""
         return self.model_dump(exclude_unset=True)
 
 

@@ -1,4 +1,4 @@
-"""Security of every request and answer: headers, origins, size."""
+"""Security of every request and response: headers, origins, size."""
 
 from collections.abc import AsyncIterator, MutableMapping
 from typing import Any, Final
@@ -11,23 +11,23 @@ from lumimd.domain.codes import ProblemCode
 from lumimd.telemetry import logs
 
 MAX_BODY_BYTES: Final = 256 * 1024
-"""A batch of 100 visits with the longest titles and tags is under 100 KB."""
+"""The largest body; a batch of 100 visits with the longest titles and tags is under 100 KB."""
 
 HEADERS: Final = {
-    # The API answers JSON alone: a browser may load, frame or execute nothing.
+    # The API responds with JSON only, so a browser may load, frame or execute nothing.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "Cross-Origin-Resource-Policy": "same-site",
-    # No cache on the way keeps the text of a visit.
+    # No cache may keep the text of a visit.
     "Cache-Control": "no-store",
 }
 
 
 class SecurityHeaders:
-    """Adds `HEADERS` to every answer, including the answers to bugs."""
+    """Adds `HEADERS` to every response, including the responses to bugs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -46,15 +46,15 @@ class SecurityHeaders:
 
 
 class BrokenOff(Exception):
-    """An answer fails after it has begun; the server closes the connection.
+    """A response failed after it had begun; the server closes the connection.
 
     The web server and the framework print an exception with its message and its causes. This
-    exception has neither, and stands for the one that was logged by its class.
+    exception has neither, and replaces the original one, whose class was logged.
     """
 
 
 async def whole_or_broken_off(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """A streamed answer; its first piece exists already.
+    """Yield a streamed response whose first piece exists already.
 
     Raises:
         BrokenOff: a further piece could not be made.
@@ -71,9 +71,9 @@ async def whole_or_broken_off(first: bytes, pieces: AsyncIterator[bytes]) -> Asy
 
 
 class Bugs:
-    """Answers 500 to unexpected errors, inside of the middleware for headers.
+    """Responds 500 to unexpected errors, inside of the middleware for headers.
 
-    If an answer has begun, the connection is closed, so that no client takes the answer for whole.
+    If a response has begun, the connection is closed, so that no client takes it for complete.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -96,7 +96,7 @@ class Bugs:
             logs.failure("bug", bug)
         else:
             return
-        if begun:  # raised here, it has no cause that a server could print
+        if begun:  # raised outside of `except`, it has no cause that a server could print
             raise BrokenOff
         await Problem(ProblemCode.INTERNAL_ERROR).response()(scope, receive, send)
 

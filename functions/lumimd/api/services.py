@@ -1,4 +1,4 @@
-"""The services of the routes, besides those of the pipeline."""
+"""The services of the API routes."""
 
 from collections.abc import Callable
 from typing import Annotated, Protocol
@@ -14,7 +14,7 @@ from lumimd.stores.owner_queries import OwnerQueries
 
 
 class ApiServices(OperatorServices, Protocol):
-    """The services of the pipeline and of operators, and those that only the API needs."""
+    """The services of the pipeline and of operators, and services that only the API needs."""
 
     @property
     def tokens(self) -> Tokens: ...
@@ -33,7 +33,7 @@ class ApiServices(OperatorServices, Protocol):
 
 
 def api_services(request: Request) -> ApiServices:
-    """The services of the process that serves this request."""
+    """Return the services of the process that serves this request."""
     provider: Callable[[], ApiServices] = request.app.state.services
     return provider()
 

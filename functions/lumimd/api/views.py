@@ -1,4 +1,4 @@
-"""Views for clients, made from stored documents. Fields that are not named here stay internal."""
+"""Views for clients, made from stored documents. Fields that are not listed here stay internal."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class VisitCard(Document):
 
     @classmethod
     def of(cls, visit: Visit) -> Self:
-        """The part of `visit` that this view shows."""
+        """Return the part of `visit` that this view shows."""
         return cls.model_validate({**visit.model_dump(), "group": group_of(visit)})
 
 
@@ -66,14 +66,14 @@ class Recording(Document):
 
 
 class TakeView(Document):
-    """A file whose words are in the transcript."""
+    """A file whose words are part of the transcript."""
 
     audio: Recording
     seconds: float
 
 
 class RefusedTakeView(Document):
-    """A file that added nothing to the visit, and why."""
+    """A file that added no words to the visit, and the reason."""
 
     code: ErrorCode
     message: str
@@ -145,7 +145,7 @@ class Progress(Document):
 
     @classmethod
     def of(cls, visit: Visit, now: datetime, queue_position: int | None = None) -> "Progress":
-        """The progress of `visit` at `now`."""
+        """Return the progress of `visit` at `now`."""
         running = not visit.processing_status.is_terminal
         elapsed = _elapsed(visit, now)
         left = visit.estimated_seconds_remaining
@@ -195,7 +195,7 @@ class ActionView(Document):
 
     @classmethod
     def of(cls, action: Document) -> "ActionView":
-        """The part of an action item that its owner sees."""
+        """Return the part of an action item that its owner sees."""
         return cls.model_validate(action.model_dump())
 
 
@@ -207,7 +207,7 @@ class ActionsView(Document):
 
 
 class BatchStatus(Document):
-    """The status of a batch: every count, and the progress of the whole."""
+    """The status of a batch: its visits by status, and the progress of the whole batch."""
 
     batch_id: str
     total: int
@@ -218,7 +218,7 @@ class BatchStatus(Document):
 
     @classmethod
     def of(cls, batch_id: str, visits: Sequence[Visit]) -> "BatchStatus":
-        """The status of at least one visit."""
+        """Return the status of a batch of at least one visit."""
         over = [visit.processing_status.is_terminal for visit in visits]
         percents = [
             100 if ended else visit.progress_percent

@@ -37,7 +37,7 @@ async def retry_visit(visit: OwnVisit, services: RequestServices, _limit: Expens
 async def regenerate_summary(
     visit: OwnVisit, services: RequestServices, _limit: OnDemand
 ) -> Progress:
-    """Make another summary of the stored transcript. Nothing is transcribed again."""
+    """Make another summary of the stored transcript, without another transcription."""
     return _progress(services, await commands.regenerate(services, visit.visit_id))
 
 
@@ -46,7 +46,7 @@ async def regenerate_summary(
     responses=may_answer(*OF_A_POST, P.NOT_FOUND, P.ALREADY_OVER, P.LEGAL_HOLD),
 )
 async def cancel_visit(visit: OwnVisit, services: RequestServices, _limit: Write) -> Progress:
-    """Stop the work on a visit. No further work on it is paid for."""
+    """Stop the work on a visit. No further work on the visit is paid for."""
     return _progress(services, await commands.cancel(services, visit.visit_id))
 
 

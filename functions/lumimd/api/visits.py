@@ -42,9 +42,10 @@ _RUNS: Final[dict[int | str, dict[str, Any]]] = {
 async def create_visit(
     new: NewVisit, request: Request, user: CurrentUser, services: RequestServices, _limit: Expensive
 ) -> NewVisitView:
-    """Create a visit and say where to upload its recording. Processing begins with the upload."""
+    """Create a visit and return where to upload its recording. The upload starts processing."""
     visit_id = new_id(request)
-    if new.urgent and await services.store.get(visit_id) is None:  # a repeated request counts once
+    # A repeated request is counted once.
+    if new.urgent and await services.store.get(visit_id) is None:
         await may_be_urgent(services, user)
     return await created(
         services,
@@ -69,11 +70,11 @@ async def created(
     batch_id: str | None,
     urgent: bool = False,
 ) -> NewVisitView:
-    """A new visit, or the one that an earlier request under the same key created.
+    """Return a new visit, or the visit that an earlier request under the same key created.
 
     Other users can predict an id that is derived from a key, and clients that write to Firestore
-    choose ids. So a document of another user under this id is refused: the caller takes another
-    key.
+    choose ids. So if this id belongs to another user, the request is refused, and the caller must
+    use another key.
     """
     earlier = await services.store.get(visit_id)
     if earlier is not None:
@@ -108,7 +109,7 @@ async def list_visits(
         bool, Query(alias="includeArchived", description="Without `group`: archived ones as well.")
     ] = False,
 ) -> Page[VisitCard]:
-    """Your visits, newest first. Archived ones come with `group=archived`, or if included."""
+    """List your visits, newest first. Archived visits are listed only on request."""
     found = await services.owner_queries.visits(
         user.user_id,
         limit=paging.limit + 1,
@@ -121,10 +122,10 @@ async def list_visits(
 
 @router.get("/visits/{visitId}", responses={**may_answer(P.NOT_FOUND), **_RUNS})
 async def read_visit(visit: OwnVisit, response: Response) -> VisitView:
-    """One visit with its summary.
+    """Read one visit with its summary.
 
-    202 while it is being processed, 200 at its end. A failed visit is a 200 too: the request
-    succeeded, and `processingError` says why the visit failed.
+    The status is 202 while the visit is being processed, and 200 at its end. A failed visit is a
+    200 too, because the request succeeded; `processingError` says why the visit failed.
     """
     if not visit.processing_status.is_terminal:
         response.status_code = 202
@@ -133,13 +134,13 @@ async def read_visit(visit: OwnVisit, response: Response) -> VisitView:
 
 @router.get("/visits/{visitId}/status", responses=may_answer(P.NOT_FOUND))
 async def read_status(visit: OwnVisit, services: RequestServices) -> Progress:
-    """The progress of a visit, and its estimated remaining time."""
+    """Read the progress of a visit, and its estimated remaining time."""
     return Progress.of(visit, services.clock.now(), await services.admission.position(visit))
 
 
 @router.get("/visits/{visitId}/transcript", responses=may_answer(P.NOT_FOUND, P.NO_TRANSCRIPT))
 async def read_transcript(visit: OwnVisit, services: RequestServices) -> TranscriptView:
-    """The utterances of a visit. 409 while there is no transcript yet."""
+    """Read the utterances of a visit. The status is 409 while there is no transcript yet."""
     if not visit.has_transcript:
         raise Problem(P.NO_TRANSCRIPT)
     jobs = [take.transcription for take in takes_of(visit)]
@@ -152,7 +153,7 @@ async def read_transcript(visit: OwnVisit, services: RequestServices) -> Transcr
 
 @router.get("/visits/{visitId}/history", responses=may_answer(P.NOT_FOUND))
 async def read_history(visit: OwnVisit, services: RequestServices) -> HistoryView:
-    """The history of a visit, oldest first."""
+    """Read the history of a visit, oldest first."""
     return HistoryView(
         visit_id=visit.visit_id, entries=await services.store.history(visit.visit_id)
     )
@@ -160,7 +161,7 @@ async def read_history(visit: OwnVisit, services: RequestServices) -> HistoryVie
 
 @router.get("/visits/{visitId}/actions", responses=may_answer(P.NOT_FOUND))
 async def read_actions(visit: OwnVisit, services: RequestServices) -> ActionsView:
-    """The action items of a visit, in the order of its summary."""
+    """List the action items of a visit, in the order of its summary."""
     places = {action_id: place for place, action_id in enumerate(visit.action_ids)}
     actions = sorted(  # action items that the owner added come last
         await services.store.actions(visit.visit_id),
@@ -178,7 +179,10 @@ async def read_actions(visit: OwnVisit, services: RequestServices) -> ActionsVie
 async def change_visit(
     visit: OwnVisit, change: VisitChange, services: RequestServices, _limit: Write
 ) -> VisitView:
-    """Change title, tags, or whether it is archived. Fields that are left out stay."""
+    """Change the title or the tags, or whether the visit is archived.
+
+    Fields that are left out stay unchanged.
+    """
     changes = change.changes()
     if "tags" in changes:
         changes["tags"] = tuple(change.tags)
@@ -192,6 +196,9 @@ async def change_visit(
     responses=may_answer(P.NOT_FOUND, P.LEGAL_HOLD, P.RATE_LIMITED),
 )
 async def delete_visit(visit: OwnVisit, services: RequestServices, _limit: Write) -> DeletionView:
-    """Delete a visit for good, even during processing. The receipt counts the deleted documents."""
+    """Delete a visit permanently, even during processing.
+
+    The deletion receipt counts the deleted documents.
+    """
     await services.idempotency.forget(visit.user_id, naming=visit.visit_id)
     return DeletionView.of(await commands.delete(services, visit.visit_id))

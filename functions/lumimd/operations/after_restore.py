@@ -1,7 +1,8 @@
-"""After a restored backup: repeat the deletions since the backup, and set the holds again.
+"""After a backup was restored: repeat the deletions since the backup, and set the holds again.
 
-A backup holds no later change. The receipts of deletions and the marks of holds are not restored,
-so they say which restored documents to delete and which to hold.
+A backup contains no later deletion or legal hold. The deletion receipts and the marks of legal
+holds are kept outside of the restore, so they show which restored visits to delete and which to
+hold.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -27,22 +28,23 @@ from lumimd.telemetry import logs
 PAGE: Final = 100
 
 TRIES: Final = 5
-"""Tries per visit; after them the visit is `missed`."""
+"""Tries per visit; after them the visit is listed as `missed`."""
 
 WHY: Final = "restored from a backup"
 
 LISTS: Final = ("deleted", "swept", "held", "held_deleted", "missed")
 
 Found = dict[str, list[str]]
-"""The visit ids of each list, in the order of the work."""
+"""The visit ids of every list in the result, in the order of the work."""
 
 
 class AfterRestore(Document):
-    """The visits that were deleted again, swept again and held again.
+    """The visits that were deleted again, swept again, and put under legal hold again.
 
-    `held_deleted` were deleted once and are under legal hold as restored: an operator decides, and
-    releases and deletes them, or keeps them. `missed` could not be read or changed now: repeat the
-    call. If the time was too short for all deletions, continue from `resume_since`.
+    `held_deleted` visits were deleted after the backup, but the restored visits are under legal
+    hold: an operator decides whether to release and delete them, or to keep them. `missed` visits
+    could not be read or changed now: repeat the call. If the time was too short for all deletions,
+    continue from `resume_since`.
     """
 
     deleted: tuple[str, ...]
@@ -56,12 +58,14 @@ class AfterRestore(Document):
 async def after_restore(
     operator: Operator, since: datetime, ends_at: datetime | None = None
 ) -> AfterRestore:
-    """Repeat all holds, and the deletions that were requested `since` then. Repeatable.
+    """Set all legal holds again, and repeat the deletions requested after `since`.
 
-    A failing visit stops no other one. After `ends_at` no more receipts are read.
+    The call can be repeated.
+
+    A failing visit does not stop the others. After `ends_at` no more deletion receipts are read.
 
     Raises:
-        Transient: the lists of holds and receipts are not available; repeat the call.
+        Transient: the lists of holds and deletion receipts are not available; repeat the call.
     """
     found: Found = {name: [] for name in LISTS}
     before = {"since": since.isoformat()}
@@ -74,10 +78,10 @@ async def after_restore(
 
 
 async def _hold_again(operator: Operator, found: Found) -> None:
-    """Holds come first: after this, no visit that must be kept is deleted or erased.
+    """Set the legal holds first, so that no visit that must be kept is deleted or erased.
 
-    A visit that could not be held again keeps its mark, which refuses every deletion. A hold that
-    is released after its mark was listed stays released; its visit may be deleted by then.
+    If the legal hold cannot be set again, its mark stays and refuses every deletion. A legal hold
+    that is released after its mark was listed stays released; its visit may be deleted by then.
     """
     services = operator.services
 
@@ -100,10 +104,10 @@ async def _hold_again(operator: Operator, found: Found) -> None:
 async def _delete_again(
     operator: Operator, since: datetime, ends_at: datetime | None, found: Found
 ) -> datetime | None:
-    """None when all receipts are processed, else the time from which receipts remain.
+    """Repeat the deletions; return the time from which deletion receipts remain, or None.
 
-    The first page is always processed, so every call makes progress. Receipts of deletions from now
-    on come last in the list, and their visits were not restored.
+    The first page is always processed, so that every call makes progress. Receipts of deletions
+    made during this call come last in the list, and their visits were not restored.
     """
     services = operator.services
     began = services.clock.now()
@@ -143,7 +147,7 @@ async def _each(
             except Transient as error:
                 if not tries_left:
                     otherwise(error)
-            except Exception as bug:  # a bug with one visit stops no other visit
+            except Exception as bug:  # a bug with one visit does not stop the others
                 otherwise(bug)
                 break
         found["missed"].append(visit_id)
@@ -152,7 +156,10 @@ async def _each(
 
 
 async def _visits_of(operator: Operator, receipt: Deletion, found: Found) -> AsyncIterator[str]:
-    """The visit of a receipt; for the receipt of an erasure, the user's visits from before it."""
+    """Yield the visit of a deletion receipt.
+
+    For the deletion receipt of a user, yield the user's visits from before it.
+    """
     user_id = user_of(receipt)
     if user_id is None:
         yield receipt.visit_id

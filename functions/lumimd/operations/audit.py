@@ -1,6 +1,6 @@
-"""The audit log of operators' changes and reads: an entry is written before the action.
+"""The audit log of operators' changes and reads; an entry is written before its action.
 
-If an entry cannot be written, its action does not happen. An entry without a recorded end stays
+If an entry cannot be written, its action does not happen. An entry without a recorded outcome stays
 `begun`: the action may or may not have happened, and an operator should check.
 """
 
@@ -22,7 +22,7 @@ _State = TypeVar("_State", QueueState, ScheduleState)
 
 @dataclass
 class Note:
-    """The result of an action, to be logged."""
+    """The result of an action, for its entry in the log."""
 
     after: dict[str, Any] | None = None
 
@@ -36,7 +36,7 @@ async def audited(
     reason: str | None = None,
     before: dict[str, Any] | None = None,
 ) -> AsyncIterator[Note]:
-    """Run an action inside; the log names it before it begins, and its outcome afterwards.
+    """Run an action inside; log it before it begins, and log its outcome afterwards.
 
     Raises:
         Transient: the log is not available, and the action did not begin.
@@ -69,7 +69,7 @@ async def audited_control(
     control: QueueControl | ScheduleControl,
     change: Callable[[str], Awaitable[_State]],
 ) -> _State:
-    """Change the queue or scheduled call of this name; the log has its state before and after."""
+    """Change a queue or scheduled call by name, and log its state before and after."""
     known = {each.name: each.state.value for each in await control.all()}
     before = {"state": known[name]} if name in known else None
     async with audited(operator, action, name, before=before) as note:
@@ -91,10 +91,10 @@ async def note_reading(operator: Operator, action: str, target: str) -> None:
 
 
 async def read_visit(operator: Operator, visit_id: str) -> Visit:
-    """The whole visit with its summary, for an operator who investigates it.
+    """Return the whole visit with its summary, for an operator who investigates it.
 
     Raises:
-        Refused: there is no such visit; the read is logged all the same.
+        Refused: the visit does not exist; the read is logged nevertheless.
         Transient: the log or the store is not available.
     """
     await note_reading(operator, "read_visit", visit_id)
@@ -105,7 +105,7 @@ async def read_visit(operator: Operator, visit_id: str) -> Visit:
 
 
 def standing(visit: Visit | None) -> dict[str, Any] | None:
-    """The fields of a visit that an action may have changed: codes and numbers, no words."""
+    """Return the fields of a visit that an action may change: codes and numbers, no words."""
     if visit is None:
         return None
     return {

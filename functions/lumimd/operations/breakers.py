@@ -1,4 +1,4 @@
-"""The circuit breakers: their state, since when and why; and the reset by an operator."""
+"""The circuit breakers for operators: read their state and cause, and reset a breaker."""
 
 from typing import Final
 
@@ -14,23 +14,24 @@ NAMES: Final = (TRANSCRIPTION.name, ORDERS.name, MODEL.name)
 
 
 class Breakers(Document):
-    """All breakers."""
+    """The states of all circuit breakers."""
 
     breakers: tuple[Breaker, ...]
 
 
 async def look(operator: Operator) -> Breakers:
-    """Every breaker; one that never opened is closed."""
+    """Return the state of every circuit breaker; a breaker that never opened is closed."""
     return Breakers(breakers=tuple([(await _read(operator, name))[0] for name in NAMES]))
 
 
 async def reset(operator: Operator, name: str) -> Breaker:
     """Close a breaker by hand, when an operator knows that the dependency is back.
 
-    If the dependency is still down, the breaker opens again by itself; held visits are not lost.
+    If the dependency is still down, the breaker opens again automatically; waiting visits are not
+    lost.
 
     Raises:
-        OperatorRefused: no such breaker, or it changed at the same moment.
+        OperatorRefused: the breaker does not exist, or changed concurrently.
     """
     if name not in NAMES:
         raise OperatorRefused(OperatorCode.NO_SUCH_BREAKER)
@@ -48,7 +49,7 @@ async def reset(operator: Operator, name: str) -> Breaker:
 
 
 async def _read(operator: Operator, name: str) -> tuple[Breaker, object]:
-    """A breaker with its stored version; None if it is not stored."""
+    """Return a breaker with its stored version; the version is None if no document is stored."""
     return await operator.services.breakers.get(key_of(name)) or (Breaker(name=name), None)
 
 

@@ -18,16 +18,16 @@ from lumimd.stores.operator_store import LetterFilter, mark_of
 
 PAGE: Final = 300
 PER_MINUTE: Final = 60
-"""One a second, unless the operator sets another pace."""
+"""The default pace: one retry per second."""
 
 TROUBLES_IN_A_ROW: Final = 5
-"""This many failures in a row have a common cause; the rest is left for later."""
+"""Failures in a row that suggest a common cause and end the bulk retry."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class BulkOutcome(StrEnum):
-    """The outcome of one dead letter."""
+    """The outcome of one dead letter's retry."""
 
     RETRIED = "retried"
     REFUSED = "refused"
@@ -45,8 +45,8 @@ class BulkItem(Document):
 class BulkSummary(Document):
     """The result of a bulk retry.
 
-    `left` letters were chosen and not tried: after failures in a row, or because the time was up.
-    They stay open, so the same request continues with them.
+    `left` counts dead letters that were chosen but not tried, after failures in a row or because
+    the time was up. They stay open, so that the same request continues with them.
     """
 
     chosen: int
@@ -60,7 +60,7 @@ class BulkSummary(Document):
 
 
 class Pace:
-    """Spaces the retries evenly. Lost time is not made up for by a burst."""
+    """Spaces the retries evenly, without a burst that makes up for lost time."""
 
     def __init__(self, per_minute: float, clock: Clock, sleep: Sleep) -> None:
         self._interval = timedelta(minutes=1) / per_minute
@@ -69,12 +69,12 @@ class Pace:
         self._next_at: datetime | None = None
 
     def begins_at(self) -> datetime:
-        """The start of the next retry."""
+        """Return the time at which the next retry may start."""
         now = self._clock.now()
         return max(now, self._next_at or now)
 
     async def turn(self) -> None:
-        """Wait for the start of the next retry."""
+        """Wait until the next retry may start."""
         begins = self.begins_at()
         pause = begins - self._clock.now()
         if pause > timedelta(0):
@@ -83,7 +83,7 @@ class Pace:
 
 
 async def choose(operator: Operator, wanted: LetterFilter, limit: int) -> list[DeadLetter]:
-    """The first `limit` dead letters of the list: exactly those that an operator sees."""
+    """Return the first `limit` dead letters of the list that the operator sees."""
     chosen: list[DeadLetter] = []
     while len(chosen) < limit:
         after = mark_of(chosen[-1]) if chosen else None
@@ -106,12 +106,12 @@ async def bulk_retry(
 ) -> BulkSummary:
     """Try each of `letters` again, at most `per_minute` of them in a minute.
 
-    No retry begins at `ends_at` or later: the rest is left.
+    No retry begins at `ends_at` or later; the remaining dead letters are left.
 
-    Every visit has an entry of its own in the audit log, and the whole has one.
+    Every visit has its own entry in the audit log, and the bulk retry has one.
 
     Raises:
-        Transient: the audit log is not available, and no retry began.
+        Transient: the audit log is not available; no retry began.
     """
     clock = operator.services.clock
     pace, began, troubles = Pace(per_minute, clock, sleep), clock.now(), 0
@@ -144,7 +144,7 @@ async def _retried(operator: Operator, visit_id: str) -> BulkItem:
 
 
 def summary_of(chosen: list[DeadLetter], items: list[BulkItem], took_s: float) -> BulkSummary:
-    """The result of the retries that were made of the chosen letters."""
+    """Return the result of the retries that were made of the chosen dead letters."""
     count = Counter(item.outcome for item in items)
     return BulkSummary(
         chosen=len(chosen),

@@ -1,4 +1,4 @@
-"""Health checks of the dependencies that a port of the pipeline can answer."""
+"""Health checks for dependencies that are reached through a port of the pipeline."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,11 +12,11 @@ from lumimd.ports.shared_documents import SharedDocuments
 from lumimd.stores.visit_store import VisitStore
 
 NO_VISIT: Final = "health-check"
-"""A visit that does not exist: one read, and no user's data."""
+"""The id of a visit that does not exist, so that a check reads no user's data."""
 
 
 def store_check(store: VisitStore) -> Check:
-    """Whether documents can be read."""
+    """Return a check that documents can be read."""
 
     async def check() -> str:
         await store.get(NO_VISIT)
@@ -26,7 +26,7 @@ def store_check(store: VisitStore) -> Check:
 
 
 def queue_check(queues: QueueControl) -> Check:
-    """Whether task queues exist and hand out their tasks."""
+    """Return a check that the task queues exist and hand out their tasks."""
 
     async def check() -> str:
         found = await queues.all()
@@ -50,11 +50,11 @@ _TO_DO: Final[Mapping[DeploymentFault, str]] = {
     DeploymentFault.ROUTE_NOT_FOUND: "mend the provider's address",
     DeploymentFault.REQUEST_REFUSED: "look at the last release, and ask the provider",
 }
-"""The operator's remedy for each fault of the deployment."""
+"""The operator's remedy for each account or configuration fault."""
 
 
 def _why(breaker: Breaker) -> str:
-    """The reason, and that visits wait. For a fault of the deployment, the remedy."""
+    """Return the reason why visits wait, with the remedy for an account or configuration fault."""
     if breaker.fault is not None:
         fault = breaker.fault.replace("_", " ")
         return f": {fault}; {_TO_DO[breaker.fault]}; visits wait for it, however long"
@@ -63,7 +63,10 @@ def _why(breaker: Breaker) -> str:
 
 
 def scheduler_check(schedules: ScheduleControl) -> Check:
-    """Whether the scheduled calls run and succeed; without them lost work is never found."""
+    """Return a check that the scheduled calls run and succeed.
+
+    Without the scheduled calls lost work is never found.
+    """
 
     async def check() -> str:
         found = await schedules.all()
@@ -81,7 +84,7 @@ def scheduler_check(schedules: ScheduleControl) -> Check:
 
 
 def breaker_check(breakers: SharedDocuments[Breaker], name: str) -> Check:
-    """Whether a breaker lets calls through."""
+    """Return a check that a circuit breaker lets calls through."""
 
     async def check() -> str:
         found = await breakers.get(key_of(name))

@@ -1,7 +1,7 @@
-"""The cost of the visits: the units that providers charge for, and their cost at given prices.
+"""The cost of visits: the billed units, and their cost at given prices.
 
-The costs of retries are separate, and so are their savings: a retry that keeps the transcript does
-not order it again.
+The costs of retries are listed separately, and so are their savings: a retry that keeps the
+transcript orders no other paid job.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ SECONDS_PER_HOUR: Final = 3600
 
 @dataclass(frozen=True)
 class Prices:
-    """The prices, in one currency: of an hour of recording, and of one summary.
+    """The prices of an hour of recording and of one summary, in one currency.
 
-    There is no default: prices are part of a contract, and change.
+    There is no default, because prices are part of a contract and change.
     """
 
     audio_hour: float
@@ -36,16 +36,16 @@ class StageCost(Document):
 
     @property
     def total(self) -> float:
-        """Both stages."""
+        """The cost of both stages."""
         return self.transcription + self.summary
 
 
 class Costs(Document):
     """The usage of the visits that changed in a window, over all their attempts.
 
-    `again` is the usage of repetitions, beyond one of each per visit. `saved_audio_hours` is the
-    recording that retries would have ordered without the kept transcript. The sums of money are
-    None without prices.
+    Fields with `again` count the usage beyond the first transcript and summary of a visit.
+    `saved_audio_hours` is the recording time that retries did not order, since the transcript was
+    kept. The sums of money are None without prices.
     """
 
     since: datetime
@@ -64,14 +64,14 @@ class Costs(Document):
 
 
 async def costs(operator: Operator, window: timedelta, prices: Prices | None = None) -> Costs:
-    """The usage of the visits that changed in the last `window`, and its cost."""
+    """Return the usage of the visits that changed in the last `window`, and its cost."""
     since = operator.services.clock.now() - window
     visits = await changed_since(operator, since)
     return costs_of(visits, since, prices)
 
 
 def costs_of(visits: Sequence[VisitLine], since: datetime, prices: Prices | None) -> Costs:
-    """The sums over `visits`."""
+    """Return the sums over `visits`."""
     paid = [visit for visit in visits if visit.ledger.orders or visit.ledger.summaries]
     hours = sum(visit.ledger.audio_seconds for visit in paid) / SECONDS_PER_HOUR
     hours_again = sum(map(_seconds_again, paid)) / SECONDS_PER_HOUR
@@ -109,7 +109,10 @@ def _seconds_again(visit: VisitLine) -> float:
 
 
 def _seconds_saved(visit: VisitLine) -> float:
-    """Each retry that did not lead to another order kept the transcript."""
+    """Return the seconds of recording that retries did not order again.
+
+    Each retry without another paid job kept the transcript.
+    """
     kept = max(0, visit.retry_count - max(0, visit.ledger.orders - 1))
     once = visit.audio.duration_seconds if visit.audio else None
     has_transcript = visit.transcription is not None and visit.transcription.completed_at

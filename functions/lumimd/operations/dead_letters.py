@@ -1,4 +1,4 @@
-"""The visits that failed for good: read, retry, or discard with a reason."""
+"""Dead letters, the visits that failed permanently: read, retry, or discard with a reason."""
 
 from lumimd.domain.codes import OperatorCode
 from lumimd.domain.commit import Conflict
@@ -12,10 +12,10 @@ from lumimd.stores.operator_store import FoundLetter
 
 
 async def one(operator: Operator, visit_id: str) -> DeadLetter:
-    """The dead letter of a visit.
+    """Return the dead letter of a visit.
 
     Raises:
-        OperatorRefused: the visit has none.
+        OperatorRefused: the visit has no dead letter.
     """
     return (await _found(operator, visit_id)).letter
 
@@ -23,7 +23,8 @@ async def one(operator: Operator, visit_id: str) -> DeadLetter:
 async def retry(operator: Operator, visit_id: str) -> Visit:
     """Begin another attempt at a failed visit, from the stage that failed.
 
-    An existing transcript is kept. An order that may exist is looked for before another is placed.
+    An existing transcript is kept. A paid job that may exist is looked for before another is
+    ordered.
 
     Raises:
         Refused: the visit is being processed, was retried a moment ago, has not failed or does not
@@ -39,10 +40,10 @@ async def retry(operator: Operator, visit_id: str) -> Visit:
 
 
 async def discard(operator: Operator, visit_id: str, reason: str) -> DeadLetter:
-    """Discard a dead letter: it needs no further attention. The visit stays unchanged.
+    """Discard a dead letter, which needs no further attention. The visit stays unchanged.
 
     Raises:
-        OperatorRefused: there is none, it is discarded already, or it changed meanwhile.
+        OperatorRefused: the dead letter does not exist, is discarded already, or changed meanwhile.
     """
     found = await _found(operator, visit_id)
     before = {"state": found.letter.state.value}
@@ -53,7 +54,8 @@ async def discard(operator: Operator, visit_id: str, reason: str) -> DeadLetter:
         discarded = found.letter.discarded(operator.name, reason, now)
         try:
             await operator.services.operators.save_letter(found, discarded)
-        except Conflict as error:  # the visit was retried or failed anew: the letter is out of date
+        # The visit was retried or failed anew, so the dead letter is out of date.
+        except Conflict as error:
             raise OperatorRefused(OperatorCode.CHANGED_MEANWHILE) from error
         note.after = {"state": discarded.state.value}
     return discarded

@@ -1,4 +1,4 @@
-"""All problems, in sentences: the configuration, the dependencies, the visits that need help."""
+"""List all problems, in sentences: the configuration, the dependencies, and failed visits."""
 
 from collections.abc import Callable, Iterable, Sized
 from enum import StrEnum
@@ -14,15 +14,15 @@ from lumimd.policies.time_budgets import DOCTOR_CHECK_S
 from lumimd.stores.operator_store import LetterFilter
 
 MOST: Final = 300
-"""The upper limit of counts."""
+"""The highest count that is determined."""
 
 
 GOOD_RATE: Final = 0.95
-"""At most five in a hundred visits fail for causes of their own (silence, broken files)."""
+"""The success rate without a warning: five in a hundred may fail for silence or broken files."""
 
 
 class Level(StrEnum):
-    """The severity. Only a `problem` makes the diagnosis not ok."""
+    """The severity of a finding. Only a `problem` makes the diagnosis not ok."""
 
     OK = "ok"
     WARNING = "warning"
@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 
 class Finding(Document):
-    """One check and its result. `command`: the words of `scripts/ops` that show more."""
+    """One check and its result; `command` holds the words of `scripts/ops` that show more."""
 
     subject: str
     level: Level
@@ -39,7 +39,7 @@ class Finding(Document):
 
 
 class Diagnosis(Document):
-    """All findings; `ok` if none is a problem."""
+    """All findings; `ok` is True if no finding is a problem."""
 
     ok: bool
     findings: tuple[Finding, ...]
@@ -48,7 +48,7 @@ class Diagnosis(Document):
 async def diagnose(
     operator: Operator, configuration: Callable[[], Iterable[str]], within_s: float = DOCTOR_CHECK_S
 ) -> Diagnosis:
-    """Run all checks. `configuration` lists the problems of the settings, a line each."""
+    """Run all checks. `configuration` lists the problems of the settings, one per line."""
     findings = [*_configuration(configuration()), *await _dependencies(operator, within_s)]
     if all(each.level is not Level.PROBLEM for each in findings if each.subject == "store"):
         findings += [await _stuck(operator), await _letters(operator), await _success(operator)]

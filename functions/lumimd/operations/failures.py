@@ -1,4 +1,4 @@
-"""Visits that failed for good, counted by stage, code, class, day, hour, hashed user and visit."""
+"""Count the visits that failed permanently, by stage, code, class, time, user and visit."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ from lumimd.operations.operator import Operator
 from lumimd.stores.operator_store import LetterFilter
 
 MOST: Final = 20_000
-"""Dead letters that are counted; the result says if there are more."""
+"""The most dead letters that are counted; the result says if there are more."""
 
 TOP: Final = 10
 
 
 class Troubled(Document):
-    """A user or a visit with failures, under a hash: enough to see a pattern."""
+    """A user or a visit with failures, under a hash that is enough to see a pattern."""
 
     who: str
     count: int
@@ -42,7 +42,7 @@ class Failures(Document):
 
 
 async def failures(operator: Operator, since: datetime | None = None) -> Failures:
-    """The dead letters since then, open and discarded, counted."""
+    """Count the dead letters since then, open and discarded."""
     letters = await choose(operator, LetterFilter(since=since, state=None), MOST)
     states = Counter(letter.state for letter in letters)
     users = Counter(letter.user_id for letter in letters)
@@ -65,7 +65,7 @@ async def failures(operator: Operator, since: datetime | None = None) -> Failure
 
 
 def hashed(id_: str) -> str:
-    """A pseudonym: the same for the same id, and not readable at a glance."""
+    """Return a pseudonym: the same for the same id, but not readable at a glance."""
     return sha256(id_.encode()).hexdigest()[:12]
 
 

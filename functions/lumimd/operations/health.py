@@ -1,4 +1,4 @@
-"""The health of each dependency: all are checked concurrently, each within a time limit."""
+"""Check the health of all dependencies concurrently, each within a time limit."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ class HealthReport(Document):
 
 
 async def health(operator: Operator, within_s: float = HEALTH_CHECK_S) -> HealthReport:
-    """Every dependency, red or green; one that is down, or hangs, does not affect the others."""
+    """Check every dependency; one that is down, or hangs, does not affect the others."""
     checks = operator.services.checks
     found = await asyncio.gather(*(_asked(name, check, within_s) for name, check in checks.items()))
     return HealthReport(ok=all(each.ok for each in found), dependencies=tuple(found))
@@ -42,5 +42,6 @@ async def _asked(name: str, check: Check, within_s: float) -> Health:
     except Transient:
         return Health(name=name, ok=False, said="does not answer")
     except Exception as error:
-        # No failure of one check may hide the others; its message may quote any text.
+        # A failed check must not hide the others, and its message is dropped because it may quote
+        # any text.
         return Health(name=name, ok=False, said=f"failed with {type(error).__name__}")

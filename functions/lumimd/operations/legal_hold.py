@@ -1,4 +1,4 @@
-"""Place a visit under legal hold, and release it: with a reason, and in the audit log."""
+"""Place a visit under legal hold, or release it, with a reason and an audit entry."""
 
 from lumimd.domain.codes import RefusalCode
 from lumimd.domain.errors import Refused
@@ -13,7 +13,7 @@ async def hold(operator: Operator, visit_id: str, *, reason: str) -> Visit:
     """Protect the visit and its recordings from every change and deletion until the release.
 
     Raises:
-        Refused: there is no such visit.
+        Refused: the visit does not exist.
         Transient: the store or the bucket is not available; repeat the call.
     """
     return await _become(operator, visit_id, legally=True, reason=reason)
@@ -25,7 +25,7 @@ async def release(operator: Operator, visit_id: str, *, reason: str) -> Visit:
     If its owner has requested an erasure meanwhile, the visit is deleted now.
 
     Raises:
-        Refused: there is no such visit.
+        Refused: the visit does not exist.
         Transient: the store or the bucket is not available; repeat the call.
     """
     visit = await _become(operator, visit_id, legally=False, reason=reason)

@@ -1,4 +1,4 @@
-"""An operator, and the services that operations need."""
+"""The operator, and the services that operations need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ class OperatorServices(Services, Protocol):
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        """The health checks of the dependencies, by name."""
+        """Return the health checks of the dependencies, by name."""
         ...
 
 
 @dataclass(frozen=True)
 class Operator:
-    """`name` is the actor in the audit log: a user id, or an account."""
+    """An operator; `name` is the actor in the audit log, a user id or an account."""
 
     name: str
     services: OperatorServices

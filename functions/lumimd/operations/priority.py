@@ -1,4 +1,4 @@
-"""Make a visit urgent in the fair queue, or ordinary again: in the audit log."""
+"""Make a visit urgent in the fair queue, or ordinary again, with an audit entry."""
 
 from lumimd.domain.visit import Visit
 from lumimd.operations.audit import audited
@@ -10,7 +10,7 @@ async def prioritize(operator: Operator, visit_id: str, *, urgent: bool) -> Visi
     """Make a visit urgent, or ordinary again.
 
     Raises:
-        Refused: there is no such visit, or it has ended.
+        Refused: the visit does not exist, or has ended.
     """
     stored = await operator.services.store.get(visit_id)
     before = {"urgent": stored.visit.urgent} if stored else None

@@ -1,4 +1,4 @@
-"""The task queues: how full they are; pause and resume. A pause loses no waiting task."""
+"""The task queues: read how full they are; pause and resume them. A pause loses no task."""
 
 from lumimd.domain.document import Document
 from lumimd.domain.visit import ProcessingStatus
@@ -8,7 +8,7 @@ from lumimd.ports.service_controls import QueueState
 
 
 class VisitCounts(Document):
-    """The visits as a queue: the numbers that wait, are worked on, are done, have failed."""
+    """The numbers of visits that wait, are in work, are done and have failed."""
 
     waiting: int
     active: int
@@ -18,14 +18,14 @@ class VisitCounts(Document):
 
 
 class Queues(Document):
-    """The task queues, and the visits by status."""
+    """The task queues, and the numbers of visits by status."""
 
     queues: tuple[QueueState, ...]
     visits: VisitCounts
 
 
 async def look(operator: Operator) -> Queues:
-    """How full the queues are, and how many visits are in each status."""
+    """Return how full the queues are, and how many visits are in each status."""
     counts = await operator.services.operators.counts()
     return Queues(
         queues=tuple(await operator.services.queues.all()),

@@ -1,4 +1,4 @@
-"""Process a visit again from a chosen step: order the transcript anew, or only the summary."""
+"""Process a visit again: transcribe and summarize it anew, or only summarize it."""
 
 from enum import StrEnum
 
@@ -14,21 +14,21 @@ from lumimd.pipeline.save import save_event
 
 
 class From(StrEnum):
-    """The step to begin again from."""
+    """The step at which to begin again."""
 
     SUBMISSION = "submission"
     SUMMARY = "summary"
 
 
 async def rerun(operator: Operator, visit_id: str, begin: From) -> Visit:
-    """Another attempt at a visit that has ended.
+    """Begin another attempt at a visit that has ended.
 
-    From the summary: the transcript stays, and only the model is paid again. From the submission:
-    everything is made anew, and the transcription is paid again, unless there never was one.
+    From the summary, the transcript stays and only the model is paid again. From the submission,
+    all results are made anew and the transcription is paid again, unless none was ordered before.
 
     Raises:
-        Refused: the visit is held, is being processed, was retried a moment ago, has no transcript
-            or does not exist.
+        Refused: the visit is under legal hold, is being processed, was retried a moment ago, has no
+            transcript or does not exist.
         OperatorRefused: the recording is gone; the transcript and the summary stay.
     """
     services = operator.services
@@ -58,11 +58,11 @@ async def _from_submission(operator: Operator, visit_id: str) -> Visit:
     has_transcript = visit.transcription is not None and visit.transcription.completed_at
     error = visit.processing_error
     if error is not None and error.retryable and not has_transcript:
-        # An order that may exist is looked for, and not paid twice.
+        # A paid job that may exist is looked for, so that it is not paid twice.
         return await commands.retry(services, visit_id)
     try:
         await services.audio.measure(visit.audio)
-    except Permanent as error:  # a restart would lose the present results and make none
+    except Permanent as error:  # a restart would lose the present results and make no new ones
         raise OperatorRefused(OperatorCode.NO_RECORDING) from error
     before = stored.version
     saved = await save_event(

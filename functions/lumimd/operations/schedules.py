@@ -1,4 +1,4 @@
-"""The scheduled calls: list, run now, pause, resume. During a pause, visits wait; none is lost."""
+"""The scheduled calls: list, run now, pause, resume. During a pause, visits wait."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,23 @@ from lumimd.ports.service_controls import ScheduleState
 
 
 async def look(operator: Operator) -> Sequence[ScheduleState]:
-    """Every scheduled call: its last run with the result, and its next run."""
+    """Return every scheduled call with its last run, that run's result, and its next run."""
     return await operator.services.schedules.all()
 
 
 async def run(operator: Operator, name: str) -> ScheduleState:
-    """Make the call now."""
+    """Make the scheduled call now."""
     schedules = operator.services.schedules
     return await audited_control(operator, "run_schedule", name, schedules, schedules.run)
 
 
 async def pause(operator: Operator, name: str) -> ScheduleState:
-    """Make no more calls until an operator resumes them."""
+    """Make no more of these scheduled calls until an operator resumes them."""
     schedules = operator.services.schedules
     return await audited_control(operator, "pause_schedule", name, schedules, schedules.pause)
 
 
 async def resume(operator: Operator, name: str) -> ScheduleState:
-    """Make calls again."""
+    """Make the scheduled calls again."""
     schedules = operator.services.schedules
     return await audited_control(operator, "resume_schedule", name, schedules, schedules.resume)

@@ -1,7 +1,7 @@
-"""Statistics: success rate, time of each stage, retry rate, most frequent codes.
+"""Statistics of visits: success rate, time of each stage, retry rate, most frequent codes.
 
-They count the visits that ended in the window. The times come from the histories of the newest of
-these visits, a sample, since a history costs one read per line.
+They count the visits that ended in the window. The stage times come from a sample, the histories of
+the newest visits, since a history costs one read per line.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ from lumimd.stores.operator_store import VisitFilter, mark_of
 
 PAGE: Final = 300
 MOST: Final = 20_000
-"""Visits that are read; the result says if there are more."""
+"""The most visits that are read; the result says if there are more."""
 
 SAMPLE: Final = 200
 AT_ONCE: Final = 20
 
 
 class StageTime(Document):
-    """The time of a stage; `slow_seconds` is the 95th percentile."""
+    """The time that a stage takes; `slow_seconds` is the 95th percentile."""
 
     stage: Stage
     runs: int
@@ -64,7 +64,7 @@ class Statistics(Document):
 
 
 async def statistics(operator: Operator, window: timedelta = STATISTICS_OF) -> Statistics:
-    """The statistics of the last `window`."""
+    """Return the statistics of the last `window`."""
     now = operator.services.clock.now()
     since = now - window
     visits = await changed_since(operator, since)
@@ -93,7 +93,7 @@ async def statistics(operator: Operator, window: timedelta = STATISTICS_OF) -> S
 
 
 async def changed_since(operator: Operator, since: datetime, most: int = MOST) -> list[VisitLine]:
-    """The visits that changed since then, the newest first; at most `most`."""
+    """Return the visits that changed since then, the newest first; at most `most` visits."""
     wanted = VisitFilter(updated_since=since)
     visits: list[VisitLine] = []
     while len(visits) < most:

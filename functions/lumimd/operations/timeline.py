@@ -1,4 +1,4 @@
-"""The timeline of a visit: its history as stages with durations, without a word of the visit."""
+"""The timeline of a visit: its history as stages with durations, without words of the visit."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ _RECORDING_ARRIVED: Final = ("audio_accepted", "audio_replaced", "take_accepted"
 
 
 class RunOutcome(StrEnum):
-    """How a stage ended, or that it still runs."""
+    """The outcome of a stage, or that it still runs."""
 
     RUNNING = "running"
     DONE = "done"
@@ -35,14 +35,15 @@ _OF_ONE_FILE: Final = {
     "take_transcribed": RunOutcome.DONE,
     **dict.fromkeys(("take_refused", "transcript_kept", "results_kept"), RunOutcome.FAILED),
 }
-"""Outcomes of the work on one file of several."""
+"""The outcomes of the work on one file of a visit with several files."""
 
 
 class StageRun(Document):
     """One stage of one attempt.
 
-    `input_ref` and `output_ref` say where to look, `input_hash` is the same for the same input;
-    they are known for the present attempt only. `trouble` lists the error codes, in order.
+    `input_ref` and `output_ref` name the stored input and output, and `input_hash` is the same for
+    the same input. These three are known for the present attempt only. `trouble` lists the error
+    codes, in order.
     """
 
     stage: Stage
@@ -58,12 +59,12 @@ class StageRun(Document):
     output_ref: str | None = None
 
     def with_trouble(self, code: str) -> "StageRun":
-        """The same run, with `code` added to its trouble."""
+        """Return the same run, with `code` added to its trouble."""
         return self.model_copy(update={"trouble": (*self.trouble, code)})
 
 
 class Timeline(Document):
-    """A visit for an operator who investigates it."""
+    """The timeline of a visit, for an operator who investigates the visit."""
 
     visit: VisitLine
     runs: tuple[StageRun, ...]
@@ -71,13 +72,13 @@ class Timeline(Document):
 
 
 def timeline(visit: VisitLine, history: Sequence[HistoryEntry], now: datetime) -> Timeline:
-    """The stages of `visit` from its history; a running stage has lasted until `now`."""
+    """Return the stages of `visit` from its history; a running stage has lasted until `now`."""
     runs = [_with_refs(run, visit) for run in stage_runs(history, now)]
     return Timeline(visit=visit, runs=tuple(runs), history=tuple(history))
 
 
 def stage_runs(history: Sequence[HistoryEntry], now: datetime) -> list[StageRun]:
-    """Each run of a stage, in order.
+    """Return each run of a stage, in order.
 
     Time before the recording arrived belongs to no stage.
     """

@@ -1,5 +1,6 @@
-"""The flow of a visit, in reading order.
+"""The steps of a visit through the pipeline, in reading order.
 
-accept, submit, collect, summarize; recover wakes what is due; save, lease, switches and
-without_model serve them; commands, delete, erase, retain and reconcile act for owners and time.
+The steps are accept, submit, collect and summarize; recover wakes due visits. The steps use save,
+lease, switches and without_model. Owners and operators call commands, delete and erase; the hourly
+schedule calls retain and reconcile.
 """

@@ -1,12 +1,12 @@
-"""READ FIRST. The arrival of a recording, the first step in the life of a visit.
+"""READ FIRST. Accept a recording that has arrived: the first step in the life of a visit.
 
-    accept      note the recording, take the submission lease, and submit
-    submit      check the recording and order its transcript (`submit.py`)
+    accept      save the arrival, take the submission lease, and submit
+    submit      check the recording and order its transcript, a paid job (`submit.py`)
     collect     fetch the finished transcript and store it (`collect.py`)
     summarize   make the summary and its action items, and store them (`summarize.py`)
 
 The transition table is `domain/state_machine.py`. Each step reads the visit, decides, and saves one
-event by compare-and-set. A step that gets lost on the way comes back by `wake_at` (`recover.py`).
+event by compare-and-set. A lost step is repeated when the visit's `wake_at` comes (`recover.py`).
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from lumimd.telemetry import logs
 
 @dataclass(frozen=True)
 class _Arrival:
-    """The steps that an upload causes: its arrival and, if it can begin now, its lease."""
+    """The state changes that an upload causes: its arrival and, if work can begin now, a lease."""
 
     before: Visit
     steps: tuple[tuple[e.Event, Advance], ...]
@@ -47,9 +47,9 @@ class _Arrival:
 
 
 async def accept(services: Services, upload: Upload) -> None:
-    """Note a recording, and submit it.
+    """Save the arrival of a recording, and submit the recording.
 
-    The same upload, announced again or by several events at once, is submitted once.
+    An upload is submitted once, even if several events announce it.
 
     Raises:
         Transient: nothing could be saved; the event must be delivered again.
@@ -64,13 +64,14 @@ async def accept(services: Services, upload: Upload) -> None:
             return None
         if stored is None and await was_erased(services, upload):
             return None
-        if stored is not None and stored.visit.audio is not None:  # results that a hold may keep
+        # A legal hold may protect stored results.
+        if stored is not None and stored.visit.audio is not None:
             stored = await as_marked(services, stored)
         arrival = await _arrival(services, stored, upload)
         if arrival is None:
             logs.event("upload_repeated")
             return None
-        if arrival.before.legal_hold or is_protected:  # the hold may end between two attempts
+        if arrival.before.legal_hold or is_protected:  # the legal hold may end between two attempts
             held = arrival.before.legal_hold
             await protect_recordings(services, arrival.after, held=held)
             is_protected = held
@@ -90,12 +91,12 @@ async def accept(services: Services, upload: Upload) -> None:
 
 
 async def _arrival(services: Services, stored: Stored | None, upload: Upload) -> _Arrival | None:
-    """The steps of the visit; None where the visit has this recording already."""
+    """Return the state changes of the visit; None where the visit has this recording already."""
     now = services.clock.now()
     visit = stored.visit if stored else _new_visit(services, upload)
     if upload.consented and visit.consent is None:
         visit = visit.model_copy(update={"consent": Consent(given_at=now)})
-    if visit.trace is None:  # its owner created it
+    if visit.trace is None:  # the owner created the visit before the upload
         visit = visit.model_copy(update={"trace": services.new_id()})
     arrived = audio_event(visit, upload.audio)
     accepted = advance(visit, arrived, now)
@@ -109,10 +110,10 @@ async def _arrival(services: Services, stored: Stored | None, upload: Upload) ->
 
 
 async def _next_event(services: Services, upload: Upload, accepted: Advance) -> e.Event | None:
-    """The lease on an arrived recording, or the reason why it is not processed now.
+    """Return the lease on an arrived recording, or the reason why it is not processed now.
 
-    None where it waits behind another file of the visit. The lease may be for an earlier file that
-    was not finished.
+    Returns None where the recording waits behind another file of the visit. The lease may be for an
+    earlier file that was not finished.
     """
     visit = accepted.visit
     if Effect.SUBMIT_AUDIO not in accepted.effects:
@@ -128,7 +129,7 @@ async def _next_event(services: Services, upload: Upload, accepted: Advance) -> 
 
 
 async def _saved(services: Services, stored: Stored | None, arrival: _Arrival) -> Stored | None:
-    """The visit with the recording; None where it could not be created.
+    """Save the visit with the recording, and return it; None where it could not be created.
 
     Raises:
         Conflict: the visit changed since it was read.

@@ -1,7 +1,7 @@
-"""Collecting the outcome of a transcription job.
+"""Collect the outcome of a transcription job.
 
-A webhook and the poller both lead here. The job is fetched, its state becomes one `Decision`, and
-the decision is saved once; the transition table refuses the second of two.
+The webhook and the poller both call this module. It fetches the job and turns its state into one
+`Decision`. If both collect the same job, the transition table refuses the second decision.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from lumimd.ports.transcriber import Failed, Job, JobGone, Running, Transcribed
 from lumimd.telemetry import logs
 
 MAX_RESTARTS: Final = 2
-"""New jobs for a recording whose job the provider lost; lost jobs are not charged."""
+"""The most new jobs for a recording whose job the provider lost; lost jobs are not charged."""
 
 _COLLECTED_FROM: Final = (ProcessingStatus.PENDING, ProcessingStatus.TRANSCRIBING)
 
@@ -37,7 +37,7 @@ _COLLECTED_FROM: Final = (ProcessingStatus.PENDING, ProcessingStatus.TRANSCRIBIN
 async def collect_in_time(
     services: Services, visit_id: str, attempt: int, transcript_id: str
 ) -> None:
-    """Collect while the provider waits for the answer; after that, leave it to the poller.
+    """Collect the job while the provider waits for a response; after that, leave it to the poller.
 
     Raises:
         Transient: the provider or the store is not available; the webhook must be repeated.
@@ -55,15 +55,15 @@ async def collect_in_time(
     if visit.processing_status is ProcessingStatus.TRANSCRIBING and visit.trouble is None:
         await save_event(services, stored, e.TranscriptionPolled(attempt, services.clock.now()))
     elif visit.processing_status in _COLLECTED_FROM:
-        # The job's id is not on record yet, or a poll received a Retry-After, which polling at
-        # once would ignore. The webhook must be repeated.
+        # The job's id is not on record yet, or a poll received a Retry-After, so that polling now
+        # is too early. The webhook must be repeated.
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
 
 async def collect(services: Services, visit_id: str, attempt: int, transcript_id: str) -> None:
     """Fetch the job that a webhook names, and save its outcome.
 
-    The webhook is a hint: only the provider's answer to our own request counts.
+    The webhook is only a hint: the job that this function fetches from the provider decides.
 
     Raises:
         Transient: the provider or the store is not available; the webhook must be repeated.
@@ -77,7 +77,7 @@ async def collect(services: Services, visit_id: str, attempt: int, transcript_id
         flags = await services.flags.now()
         if not flags.is_on_for(Switch.WEBHOOKS, visit.user_id):
             logs.event("hint_ignored", code=Switch.WEBHOOKS)
-            return  # the poller asks, every minute
+            return  # the poller fetches the job, every minute
         if visit.processing_status not in _COLLECTED_FROM:
             logs.event("hint_was_late")
             return
@@ -96,7 +96,7 @@ async def collect(services: Services, visit_id: str, attempt: int, transcript_id
 async def poll(services: Services, stored: Stored) -> None:
     """Fetch the job of a visit that is being transcribed, and save its outcome.
 
-    A bug counts as an unanswered poll, so the job's time limit holds in that case as well.
+    A bug counts as an unanswered poll, so that the job's time limit applies as well.
 
     Raises:
         Transient: the store is not available.
@@ -138,7 +138,7 @@ async def _save_outcome(services: Services, stored: Stored, job: Job) -> None:
 
 
 async def _outcome(services: Services, stored: Stored, job: Job) -> Decision:
-    """The decision that follows from the state of the job."""
+    """Return the decision that follows from the state of the job."""
     visit, now = stored.visit, services.clock.now()
     match job.state:
         case Running() if is_overdue(visit, now):
@@ -171,7 +171,7 @@ async def _outcome(services: Services, stored: Stored, job: Job) -> Decision:
 
 
 def _unanswered(services: Services, stored: Stored, error: Transient) -> Decision:
-    """Poll again later. Of overlapping polls the longer Retry-After counts."""
+    """Decide to poll again later. Of overlapping polls, the longer Retry-After counts."""
     visit, now = stored.visit, services.clock.now()
     event: e.Event
     if isinstance(error, Held) and not isinstance(error, RefusedAlone):
@@ -193,7 +193,7 @@ def _unanswered(services: Services, stored: Stored, error: Transient) -> Decisio
 
 
 def _is_polled_before(visit: Visit, polled: e.Event) -> bool:
-    """Whether the visit would be polled before the time that `polled` sets."""
+    """Return whether the visit would be polled before the time that `polled` sets."""
     return (
         isinstance(polled, e.TranscriptionPolled)
         and visit.wake_at is not None
@@ -212,11 +212,11 @@ async def _with_other_takes(services: Services, visit: Visit, heard: Transcript)
 
 
 async def _forget_copy(services: Services, read: Stored, saved: Stored | None, job: Job) -> None:
-    """Delete the provider's copy of a job whose outcome and cost are on record.
+    """Delete the provider's copy of a job whose outcome and cost are stored.
 
-    After a second lease its worker may be looking for the job, and would order another one if it
-    were gone. Where the visit goes on with another file, a Retry-After in answer to this call would
-    delay that file as well. In both cases reconciliation deletes the copy.
+    The copy stays in two cases, and reconciliation deletes it later. After a second lease, a worker
+    may be looking for the job, and would pay for another job if the copy were gone. Where the visit
+    continues with another file, a Retry-After from this call would delay that file.
     """
     if saved is None or max(read.visit.possible_orders, saved.visit.possible_orders) > 1:
         return
@@ -226,7 +226,7 @@ async def _forget_copy(services: Services, read: Stored, saved: Stored | None, j
         return  # the outcome came too late: reconciliation puts the job on the ledger first
     flags = await services.flags.now()
     if not flags.is_on(Switch.PROVIDER_COPIES_DELETED):
-        return  # the provider deletes it by itself, later
+        return  # the provider deletes the copy later
     try:
         await services.transcriber.delete(job.transcript_id)
     except (Transient, Permanent) as error:
@@ -234,14 +234,14 @@ async def _forget_copy(services: Services, read: Stored, saved: Stored | None, j
 
 
 def _not_polled_since(stored: Stored) -> Callable[[Visit], bool]:
-    """Of overlapping polls, the one that received a Retry-After must not be overruled."""
+    """Return a check that keeps the Retry-After of an overlapping poll from being overruled."""
     return lambda visit: visit.wake_at == stored.visit.wake_at
 
 
 def _restarted(
     services: Services, visit: Visit, code: ErrorCode, *, given_up: bool = False
 ) -> e.Event:
-    """A new job for a recording whose job was lost or given up, at most `MAX_RESTARTS` times."""
+    """Start a new job for a recording whose job was lost or given up, if a restart is left."""
     if visit.restarts >= MAX_RESTARTS:
         return e.TranscriptionFailed(visit.attempt, code, given_up)
     until = services.clock.now() + put_aside(visit.restarts + 1, None)

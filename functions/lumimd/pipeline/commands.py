@@ -1,8 +1,8 @@
 """Commands of owners and operators on one visit.
 
 Each command reads the visit, decides, asks the transition table and saves by compare-and-set; after
-a lost race it reads and decides again. Of concurrent duplicates one succeeds; the others raise
-`Refused`.
+a lost race it reads and decides again. If the same command is sent several times at once, one call
+succeeds and the other calls raise `Refused`.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ from lumimd.telemetry import logs
 
 
 class VisitNotFound(Refused):
-    """There is no such visit."""
+    """No visit has this id."""
 
     def __init__(self) -> None:
         super().__init__(RefusalCode.VISIT_NOT_FOUND)
@@ -45,7 +45,7 @@ async def create(
     """Create a visit that waits for its recording.
 
     Raises:
-        Conflict: it exists, or existed and was deleted.
+        Conflict: a visit with this id exists, or was deleted.
         Transient: the store is not available.
     """
     now = services.clock.now()
@@ -68,7 +68,7 @@ async def create(
 async def retry(services: Services, visit_id: str) -> Visit:
     """Begin another attempt at a failed visit, from the stage that failed.
 
-    A stored transcript is not made again.
+    A stored transcript is reused.
 
     Raises:
         Refused: `legal_hold`, `still_processing`, `retry_too_soon`, `nothing_to_retry` or
@@ -90,7 +90,7 @@ async def retry(services: Services, visit_id: str) -> Visit:
 
 
 async def regenerate(services: Services, visit_id: str) -> Visit:
-    """Have another summary made of the stored transcript; the one before stays until then.
+    """Make another summary of the stored transcript; the present summary stays meanwhile.
 
     Raises:
         Refused: `legal_hold`, `still_processing`, `retry_too_soon`, `no_transcript` or
@@ -113,7 +113,7 @@ async def regenerate(services: Services, visit_id: str) -> Visit:
 
 
 async def cancel(services: Services, visit_id: str) -> Visit:
-    """Stop the work on a visit that is not at its end yet; nothing more is paid for it.
+    """Stop the work on an unfinished visit; no further call is paid for it.
 
     Raises:
         Refused: `legal_hold`, `already_over` or `visit_not_found`.
@@ -130,9 +130,9 @@ async def cancel(services: Services, visit_id: str) -> Visit:
 
 
 async def give_consent(services: Services, visit_id: str) -> Visit:
-    """Note the consent of the patient; a recording that was refused without it is processed.
+    """Save the patient's consent; a recording that was refused without consent is processed now.
 
-    Under legal hold the consent is noted as well, and the recording waits for the release.
+    Under legal hold the consent is saved too, and the recording waits for the release.
 
     Raises:
         Refused: `visit_not_found`.
@@ -169,7 +169,7 @@ async def change(services: Services, visit_id: str, **fields: Any) -> Visit:
 
 
 async def prioritize(services: Services, visit_id: str, *, urgent: bool) -> Visit:
-    """Give a visit the urgent priority in the fair queue, or take it away.
+    """Make a visit urgent in the fair queue, or ordinary again.
 
     Raises:
         Refused: `already_over` or `visit_not_found`.
@@ -195,10 +195,11 @@ async def hold(services: Services, visit_id: str, *, legally: bool) -> Visit:
 
 
 async def delete(services: Services, visit_id: str) -> Deletion:
-    """Delete a visit and all that was made of it, also while it is being processed.
+    """Delete a visit and all data derived from it, even while it is being processed.
 
-    The visit is gone at once. Recording, tasks and the provider's copies follow, and are counted in
-    the receipt. It is complete when every worker of the visit has certainly stopped.
+    The visit's document is deleted at once. Its recording, its tasks and the provider's copies are
+    deleted afterwards, and counted in the deletion receipt. The deletion is complete once every
+    worker of the visit has certainly stopped.
 
     Raises:
         Refused: `legal_hold` or `visit_not_found`.
@@ -226,7 +227,7 @@ async def _command(
 
 
 def not_held(visit: Visit) -> None:
-    """Refuse a change of a visit under legal hold.
+    """Refuse to change a visit under legal hold.
 
     Raises:
         Refused: `legal_hold`.

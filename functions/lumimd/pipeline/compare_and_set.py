@@ -1,4 +1,4 @@
-"""Optimistic concurrency: read, decide and save; after a lost race, do all of it again."""
+"""Optimistic concurrency: read, decide and save; after a lost race, start again with the read."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -10,11 +10,13 @@ from lumimd.domain.errors import Transient
 T = TypeVar("T")
 
 CONFLICTS: Final = 5
-"""Lost races before a save gives up for now. Each one means that another writer made progress."""
+"""Lost races after which a save raises `Transient`. A lost race means another writer's progress."""
 
 
 async def until_saved(attempt: Callable[[], Awaitable[T]]) -> T:
-    """The result of `attempt`, which reads, decides and saves; repeated while it raises `Conflict`.
+    """Call `attempt`, which reads, decides and saves, until it raises no `Conflict`.
+
+    Returns the result of the last call.
 
     Raises:
         Transient: `CONFLICTS` races were lost in a row, or the store is not available.

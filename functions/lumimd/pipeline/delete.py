@@ -1,10 +1,11 @@
-"""Deletion of a visit: it is gone at once, and no worker brings it back.
+"""Delete a visit at once, so that no worker can restore it.
 
-One commit deletes the visit's document and writes a receipt (tombstone). From then on the saves of
-every worker fail: a save needs the document, and a creation needs the absence of a receipt. A sweep
-deletes the rest and is repeated until nothing is left: pages, action items and the recording at
-once; the provider's copies after the last lease has expired, since its worker may have ordered a
-transcript at the end. A recording that arrives for a deleted visit starts the sweep again.
+One commit deletes the visit's document and writes a deletion receipt (tombstone). After it every
+worker's save fails, because a save needs the document, and a creation needs the absence of a
+deletion receipt. A sweep deletes the remaining data and is repeated until nothing is left. It
+deletes pages, action items and the recording at once. It deletes the provider's copies after the
+last lease has expired, since a worker may have ordered a transcript (a paid job) shortly before. A
+recording that arrives for a deleted visit starts the sweep again.
 """
 
 from collections import Counter
@@ -27,7 +28,10 @@ from lumimd.telemetry import logs
 
 
 async def begin_deletion(services: Services, visit_id: str) -> Deletion | None:
-    """Delete the visit and begin the sweep; an earlier receipt if it is gone, None if it never was.
+    """Delete the visit and begin the sweep; return the deletion receipt.
+
+    Returns the earlier deletion receipt if the visit is deleted already, and None if the visit
+    never existed.
 
     Raises:
         Refused: `legal_hold`.
@@ -49,7 +53,8 @@ async def begin_deletion(services: Services, visit_id: str) -> Deletion | None:
         try:
             await services.deletions.begin(stored, deletion, again=version)
         except Conflict:
-            # A backup may have restored the visit from before its hold: the mark is newer.
+            # A backup may have restored the visit as it was before its legal hold: the mark is
+            # newer.
             if await services.deletions.hold_of(visit_id) is not None:
                 raise Refused(RefusalCode.LEGAL_HOLD) from None
             raise
@@ -63,9 +68,9 @@ async def begin_deletion(services: Services, visit_id: str) -> Deletion | None:
 
 @dataclass
 class Sweep:
-    """The result of one sweep: deleted `documents`, and deletions `outside` of the store.
+    """The result of one sweep: `documents` deleted in the store, and deletions `outside` of it.
 
-    `again_after` is set when something could not be deleted now.
+    `again_after` is the time of the next sweep, set when something could not be deleted now.
     """
 
     documents: Mapping[str, int] = field(default_factory=dict)
@@ -73,9 +78,9 @@ class Sweep:
     again_after: timedelta | None = None
 
     def added_to(self, counts: Mapping[str, int]) -> dict[str, int]:
-        """The counts of the receipt with those of this sweep.
+        """Return the counts of the deletion receipt with the counts of this sweep added.
 
-        The receipt counts the documents already; no document was written since the deletion.
+        The deletion receipt counts the documents already, since none is written after a deletion.
         """
         most = {kind: max(counts.get(kind, 0), found) for kind, found in self.documents.items()}
         outside = {kind: counts.get(kind, 0) + found for kind, found in self.outside.items()}
@@ -83,10 +88,10 @@ class Sweep:
 
 
 async def sweep(services: Services, visit_id: str) -> None:
-    """Delete the rest of a deleted visit, and count it; plan another sweep if something is left.
+    """Delete the remaining data of a deleted visit and count it; plan another sweep if needed.
 
     Raises:
-        Transient: the receipt cannot be saved.
+        Transient: the deletion receipt cannot be saved.
     """
     found = await services.deletions.get(visit_id)
     if found is None or found[0].wake_at is None:
@@ -103,8 +108,8 @@ async def sweep(services: Services, visit_id: str) -> None:
         except Conflict:
             found = await services.deletions.get(visit_id)
             if found is None or found[0] == wanted:
-                return False  # our own save succeeded, and its answer was lost
-            # Another sweep or recording came first; it decides whether anything is left.
+                return False  # our own save succeeded, but its response was lost
+            # Another sweep or recording saved first, and decides whether another sweep is needed.
             logs.event("deletion_swept_by_another")
             later, version = found
             wanted = later.model_copy(update={"counts": done.added_to(later.counts)})
@@ -119,13 +124,13 @@ async def sweep(services: Services, visit_id: str) -> None:
 async def _swept(services: Services, deletion: Deletion, now: datetime) -> Sweep:
     """Delete everything that can be deleted now.
 
-    Copies at the provider stay until every worker has stopped: a worker that looks for a job before
-    paying, and does not find it, orders another one.
+    Copies at the provider stay until every worker has stopped. A worker looks for a job before
+    paying, and orders another paid job if it does not find one.
     """
     done = Sweep()
     try:
         if await services.store.get(deletion.visit_id) is not None:
-            await begin_deletion(services, deletion.visit_id)  # a backup has brought it back
+            await begin_deletion(services, deletion.visit_id)  # a backup has restored the visit
         done.documents = await services.deletions.erase(deletion.visit_id)
         if deletion.bucket is not None:
             bucket, folder = deletion.bucket, deletion.folder
@@ -140,7 +145,8 @@ async def _swept(services: Services, deletion: Deletion, now: datetime) -> Sweep
         logs.failure("deletion_not_finished", error)
         asked_s = error.retry_after_s if isinstance(error, Transient) else None
         done.again_after = max(SWEEP_AGAIN_AFTER, timedelta(seconds=asked_s or 0))
-    except Refused as held:  # the restored visit is under legal hold: after its release
+    # The restored visit is under legal hold: the sweep waits for the release.
+    except Refused as held:
         logs.failure("deletion_not_finished", held)
         done.again_after = SWEEP_AGAIN_AFTER
     return done
@@ -158,7 +164,7 @@ def _after(deletion: Deletion, done: Sweep, now: datetime) -> Deletion:
 
 
 async def _forget_tasks(services: Services, visit: Visit) -> None:
-    """Delete the summary task. A task that stays finds no visit and does nothing."""
+    """Delete the summary task. A task that remains finds no visit and does nothing."""
     try:
         await services.tasks.forget(visit.visit_id, visit.attempt, visit.requests)
     except Transient as error:
@@ -166,7 +172,9 @@ async def _forget_tasks(services: Services, visit: Visit) -> None:
 
 
 async def delete_remains(services: Services, visit_id: str, user_id: str) -> bool:
-    """Plan a sweep of a visit that is gone, if it has documents or recordings; whether it has.
+    """Plan a sweep of a deleted visit if it still has documents or recordings.
+
+    Returns whether it has any.
 
     A backup may restore documents or recordings of a visit without the visit itself.
 
@@ -203,7 +211,7 @@ async def delete_remains(services: Services, visit_id: str, user_id: str) -> boo
 
 
 def _joined(earlier: Deletion, again: Deletion) -> Deletion:
-    """The receipt of a visit that is deleted again, with the counts and jobs of both deletions."""
+    """Return the deletion receipt of a visit deleted twice, with the counts of both deletions."""
     return again.model_copy(
         update={
             "settled_at": max(earlier.settled_at, again.settled_at),

@@ -1,7 +1,7 @@
-"""Deletion of everything of a user, thousands of visits, in the background to its end.
+"""Delete all data of a user, thousands of visits, in the background.
 
-The receipt is written first. From then on no earlier upload restores anything, and the poller
-continues after a request that ran out of time, failed or crashed.
+The deletion receipt is written first. After that no earlier upload restores data, and the poller
+continues the deletion if the request runs out of time, fails or crashes.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -24,14 +24,14 @@ from lumimd.ports.paging import pages
 from lumimd.telemetry import logs
 
 BATCH: Final = 100
-"""Documents of one page; a run reads all pages."""
+"""Documents in one page; a run reads all pages."""
 
 
 @dataclass
 class Erasure:
-    """The outcome of one run for one user; `held` visits stay until their hold is released.
+    """The result of one run for one user; `held` visits stay until the end of their legal hold.
 
-    `is_complete` says that nothing is left for another run.
+    `is_complete` is True when nothing is left for another run.
     """
 
     ends_at: datetime
@@ -46,7 +46,7 @@ class Erasure:
 
 
 async def note_erasure(services: Services, user_id: str) -> None:
-    """Write the receipt for everything of a user; uploads from before it are ignored.
+    """Write the deletion receipt for all data of a user; earlier uploads are ignored after it.
 
     Raises:
         Transient: the store is not available.
@@ -74,13 +74,13 @@ async def note_erasure(services: Services, user_id: str) -> None:
 async def erase(
     services: Services, user_id: str, ends_at: datetime, *, asked: bool = False
 ) -> Erasure:
-    """Delete the visits from before the receipt; all visits of the user if `asked`.
+    """Delete the visits from before the deletion receipt; all visits of the user if `asked`.
 
-    Nothing begins after `ends_at`. A visit that cannot be deleted now stops no other; the poller
-    tries it again.
+    No deletion begins after `ends_at`. A visit that cannot be deleted now does not stop the others;
+    the poller tries it again.
 
     Raises:
-        Transient: the receipt cannot be read or saved.
+        Transient: the deletion receipt cannot be read or saved.
     """
     done = Erasure(ends_at)
     found = await services.deletions.get(receipt_of_everything(user_id))
@@ -101,7 +101,7 @@ async def erase(
 
 
 async def sweep_due(services: Services, now: datetime, run: Run) -> None:
-    """Continue every due deletion, to the end of the list, within the time budget of `run`.
+    """Continue every due deletion within the time budget of `run`.
 
     Raises:
         Transient: the store is not available.
@@ -121,12 +121,12 @@ async def sweep_due(services: Services, now: datetime, run: Run) -> None:
 
 
 def user_of(receipt: Deletion) -> str | None:
-    """The user of a receipt for everything of a user; None for one of a visit."""
+    """Return the user of a deletion receipt for a user; None for a deletion receipt of a visit."""
     return receipt.user_id if receipt.is_of_everything else None
 
 
 async def erasure_of(services: Services, user_id: str) -> Deletion | None:
-    """The receipt for everything of a user, or None.
+    """Return the deletion receipt for all data of a user, or None.
 
     Raises:
         Transient: the store is not available.
@@ -136,7 +136,7 @@ async def erasure_of(services: Services, user_id: str) -> Deletion | None:
 
 
 async def was_user_erased(services: Services, visit: Visit) -> bool:
-    """Whether the owner deleted everything after this visit was created.
+    """Return whether the owner deleted all data after this visit was created.
 
     Raises:
         Transient: the store is not available.
@@ -195,7 +195,7 @@ async def _each(
     work: Callable[[str], Awaitable[None]],
     done: Erasure,
 ) -> None:
-    """Do the work for each visit, several at once, while there is time."""
+    """Do the work for every visit, several at once, until the time is up."""
 
     async def one(visit_id: str) -> None:
         if services.clock.now() >= done.ends_at:
@@ -206,7 +206,7 @@ async def _each(
                 await work(visit_id)
             except UnreadableDocument:  # the reader has logged it
                 done.has_failed = True
-            except Exception as error:  # a bug with one visit stops no other one
+            except Exception as error:  # a bug with one visit does not stop the others
                 logs.failure("visit_not_erased", error)
                 done.has_failed = True
 

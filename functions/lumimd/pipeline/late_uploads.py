@@ -1,4 +1,4 @@
-"""Recordings that arrive for a deleted visit or user: they are erased, and restore nothing."""
+"""Erase recordings that arrive for a deleted visit or user."""
 
 from lumimd.domain.audio import Upload
 from lumimd.domain.codes import ErrorCode
@@ -12,7 +12,7 @@ from lumimd.telemetry import logs
 
 
 async def was_deleted(services: Services, upload: Upload) -> bool:
-    """Whether the recording belongs to a deleted visit or user; then a sweep is due.
+    """Return whether the recording belongs to a deleted visit or user; if so, plan a sweep.
 
     Raises:
         Transient: the store is not available.
@@ -22,7 +22,7 @@ async def was_deleted(services: Services, upload: Upload) -> bool:
         return await was_erased(services, upload)
     logs.event("upload_of_a_deleted_visit")
     deletion, version = found
-    # Saved in any case: a sweep under way may have passed the recording already, and its own save
+    # Save in any case: a running sweep may have passed the recording already, so that its own save
     # must lose the race.
     changes = {
         "bucket": upload.audio.bucket,
@@ -37,7 +37,7 @@ async def was_deleted(services: Services, upload: Upload) -> bool:
 
 
 async def was_erased(services: Services, upload: Upload) -> bool:
-    """Whether the user was deleted after the upload; then a receipt makes a sweep due.
+    """Return whether the user was deleted after the upload; if so, plan a sweep.
 
     Raises:
         Transient: the store is not available.
@@ -60,5 +60,5 @@ async def was_erased(services: Services, upload: Upload) -> bool:
     try:
         await services.deletions.create(receipt)
     except Conflict:
-        return await was_deleted(services, upload)  # the visit has a receipt of its own
+        return await was_deleted(services, upload)  # the visit has its own deletion receipt
     return True

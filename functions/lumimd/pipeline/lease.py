@@ -1,7 +1,7 @@
-"""Leases. A worker takes an exclusive, time-limited lease on a stage before any paid call.
+"""Leases: a worker takes an exclusive, time-limited lease on a stage before any paid call.
 
-The lease is part of the visit and is taken by compare-and-set. A worker that crashes loses it at
-its expiry, and the poller gives the stage to another worker.
+The lease is part of the visit and is taken by compare-and-set. The lease of a crashed worker
+expires, and the poller gives the stage to another worker.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from lumimd.telemetry import logs
 async def take_lease(
     services: Services, stored: Stored, event: type[SubmissionClaimed] | type[SummaryClaimed]
 ) -> Stored | None:
-    """Take the lease on the present stage; None when another worker has it, or the stage is over.
+    """Take the lease on the present stage; None when another worker has it or the stage has ended.
 
     Raises:
         Transient: the store is not available, or the visit changes faster than it can be read.
@@ -34,7 +34,7 @@ async def take_lease(
     mine = duration.lease(services.new_id(), services.clock.now())
     if event is SummaryClaimed and services.summarizer.source == "model":
         mine = mine.model_copy(update={"reserved": visit_summary.ASKS})
-    # Of the attempt that was read first: after a lost race another attempt may have begun.
+    # Only for the attempt that was read first: after a lost race another attempt may have begun.
     taken = event(stored.visit.attempt, mine)
     latest: Stored | None = stored
 
@@ -43,7 +43,7 @@ async def take_lease(
         read = latest or await services.store.get(stored.visit.visit_id)
         latest = None
         if read is None or read.visit.lease == mine:
-            return read  # it is gone, or our own save succeeded and its answer was lost
+            return read  # the visit is gone, or our own save succeeded and its response was lost
         if read.visit.is_leased(services.clock.now()):
             logs.event("claimed_by_another")
             return None
@@ -59,21 +59,21 @@ async def take_lease(
 
 
 def still_held(leased: Stored) -> Callable[[Visit], bool]:
-    """Tells whether the lease of `leased` is still on record.
+    """Return a check whether the lease of `leased` is still on record.
 
-    A plan of its worker (wait, give up) counts only then, and only once: another worker may have
-    the stage by now, or the plan is saved already and the answer of the store was lost.
+    A worker's plan (wait, give up) is saved only if its lease is still on record. Otherwise another
+    worker has the stage, or the plan is saved already and the store's response was lost.
     """
     return lambda visit: visit.lease == leased.visit.lease
 
 
 @asynccontextmanager
 async def within_lease(services: Services, visit: Visit, code: ErrorCode) -> AsyncIterator[None]:
-    """Cancel the work inside before the lease of `visit` expires, or this instance shuts down.
+    """Cancel the work inside before the lease of `visit` expires or this instance shuts down.
 
     Raises:
         TimedOut: the work was cancelled.
-        Held: the work was cancelled by a graceful shutdown; it uses up no try.
+        Held: a graceful shutdown cancelled the work; no try is used up.
     """
     assert visit.lease is not None
     left = visit.lease.until - LEASE_GRACE - services.clock.now()

@@ -1,14 +1,15 @@
-"""Legal hold: a held visit neither changes nor goes, and new recordings wait beside it.
+"""Legal hold: a visit under it neither changes nor is deleted, and new recordings wait.
 
-| while held                              | result                                                |
+| while under legal hold                  | result                                                |
 |-----------------------------------------|-------------------------------------------------------|
-| work on first results                   | goes on: it adds what is not there                    |
+| work on first results                   | continues, because it replaces no stored result       |
 | work that would replace stored results  | is stopped; its file or summary waits for the release |
-| a recording arrives                     | waits beside (`held_takes`), its object under hold    |
+| a recording arrives                     | waits in `held_takes`, under an object hold           |
 | a command, a client's write, a deletion | is refused: `legal_hold`                              |
 
-The mark `holds/{visitId}` is written with the visit. Commits that must not succeed under a hold
-depend on its absence, so that no check can be overtaken. See docs/decisions/0022.
+The mark `holds/{visitId}` is written in the same commit as the visit. Commits that must fail under
+a legal hold require the absence of this mark, so that no hold can slip in between a check and its
+commit. See docs/decisions/0022.
 """
 
 from collections.abc import Sequence
@@ -34,9 +35,11 @@ Step = tuple[e.Event, Advance]
 
 
 async def hold(services: Services, visit_id: str, *, only_as_marked: bool = False) -> Visit:
-    """Protect the visit with its recordings; a repeated call protects the recordings left out.
+    """Put the visit and its recordings under legal hold.
 
-    `only_as_marked`: a hold without a mark was released, and is not set again.
+    A repeated call protects the recordings that an earlier call missed.
+
+    With `only_as_marked`, the hold is set only if its mark exists: without one it was released.
 
     Raises:
         Refused: `visit_not_found`.
@@ -45,7 +48,7 @@ async def hold(services: Services, visit_id: str, *, only_as_marked: bool = Fals
 
     async def attempt() -> Visit:
         stored = await _there(services, visit_id)
-        # In this order: a release after the mark was read makes the save fail.
+        # The order matters: a release after the mark was read makes the save fail.
         if only_as_marked and await services.deletions.hold_of(visit_id) is None:
             return stored.visit
         now = services.clock.now()
@@ -60,9 +63,9 @@ async def hold(services: Services, visit_id: str, *, only_as_marked: bool = Fals
 
 
 async def release(services: Services, visit_id: str) -> Visit:
-    """End the hold of the visit and of its recordings; the work that waited is due at once.
+    """End the legal hold of the visit and of its recordings; the work that waited is due at once.
 
-    The recordings come first: a release that breaks off leaves the visit held.
+    The recordings are released first, so that an interrupted release leaves the visit under hold.
 
     Raises:
         Refused: `visit_not_found`.
@@ -79,9 +82,9 @@ async def release(services: Services, visit_id: str) -> Visit:
 
 
 async def as_marked(services: Services, stored: Stored) -> Stored:
-    """The visit; under hold again if a backup restored it from before its hold.
+    """Return the visit, under legal hold again if a backup restored it without its hold.
 
-    A visit that is deleted concurrently stays as it was read, and cannot be saved.
+    A visit that is deleted concurrently is returned as it was read, and cannot be saved.
 
     Raises:
         Transient: the store or the bucket is not available.
@@ -100,26 +103,29 @@ async def as_marked(services: Services, stored: Stored) -> Stored:
 async def erase_recordings(
     services: Services, visit_id: str, bucket: str, folder: str, up_to: int | None = None
 ) -> int:
-    """Erase the recordings of a visit that is not held, up to a generation; how many.
+    """Erase the recordings of a visit without legal hold, up to a generation.
 
-    The legal hold of the visit decides, and not an object hold that outlived it: one that an
-    operator's call or an earlier run set late keeps no recording of a visit that is not held.
+    Returns the number of erased recordings.
+
+    Only the legal hold of the visit decides. An object hold that remains without a legal hold, set
+    late by an operator's call or an earlier run, is removed.
 
     Raises:
-        Transient: the bucket is not available, or a recording was under hold; try again.
+        Transient: the bucket is not available, or a recording was under an object hold; try again.
     """
     try:
         return await services.audio.erase(bucket, folder, up_to=up_to)
     except Transient:
         if await services.deletions.hold_of(visit_id) is None:
             await services.audio.hold(bucket, folder, held=False)
-            if await services.deletions.hold_of(visit_id) is not None:  # it came in between
+            # A legal hold may have been set in between.
+            if await services.deletions.hold_of(visit_id) is not None:
                 await services.audio.hold(bucket, folder, held=True)
         raise
 
 
 async def protect_recordings(services: Services, visit: Visit, *, held: bool = True) -> int:
-    """Set or release the object hold of every file of the visit; how many are there.
+    """Set or release the object hold of every file of the visit; return the number of files.
 
     Raises:
         Transient: the bucket is not available.
@@ -132,7 +138,7 @@ async def protect_recordings(services: Services, visit: Visit, *, held: bool = T
 
 
 def released(visit: Visit, policy: Policy, now: datetime) -> list[Step]:
-    """The steps of a visit whose hold ends: the work that was put off begins now."""
+    """Return the state changes at the end of a legal hold: the work that was put off begins now."""
     steps: list[Step] = []
 
     def on(event: e.Event) -> Visit:
@@ -160,9 +166,11 @@ def released(visit: Visit, policy: Policy, now: datetime) -> list[Step]:
 
 
 def _looked_for(last: Step, stopped_by: datetime) -> Step:
-    """The hold may have stopped an order of a waiting file: look for each job before paying.
+    """Make a waiting file look for its job before paying, as a stopped worker may have ordered.
 
-    The stopped worker may still order. So no file begins before its lease has expired.
+    The legal hold stopped the worker of this file, which may still order the paid job.
+
+    So no file begins before that worker's lease expires.
     """
     event, step = last
     visit, over_at = step.visit, stopped_by + SUBMISSION.work + LEASE_GRACE
@@ -182,7 +190,7 @@ async def _there(services: Services, visit_id: str) -> Stored:
 async def _saved(
     services: Services, stored: Stored, steps: Sequence[Step], mark: Hold | None
 ) -> Visit:
-    """The visit after `steps`, saved with the mark of its hold or without one.
+    """Save the visit after `steps` with its hold's mark, or without a mark; return the visit.
 
     Raises:
         Conflict: the visit changed since it was read, or is gone.

@@ -1,8 +1,8 @@
-"""Reconciliation: once a day the bucket, the provider and the store are compared.
+"""Reconcile the bucket, the provider and the store once a day.
 
 | found                                          | then                                           |
 |------------------------------------------------|------------------------------------------------|
-| a recording without a visit                    | its event was lost: it is accepted now          |
+| a recording without a visit                    | it is accepted now, because its event was lost  |
 | a recording of a deleted visit                 | it is erased                                   |
 | a visit whose recording is gone                | reported; the next step that needs it says so  |
 | a job that no visit waits for any more         | it is put on the visit's ledger, and deleted    |
@@ -34,7 +34,7 @@ from lumimd.ports.transcriber import Failed, JobGone, KnownJob, Transcribed
 from lumimd.telemetry import logs
 
 AT_HOUR: Final = 3
-"""The hour of the day (UTC) at which the hourly run reconciles as well."""
+"""The hour of the day (UTC) at which the hourly run also reconciles."""
 
 
 PAGE: Final = 300
@@ -43,13 +43,13 @@ AT_ONCE: Final = 32
 
 
 async def reconcile(services: Services) -> Mapping[str, int]:
-    """Compare, repair, and count the findings.
+    """Compare the bucket, the provider and the store; repair and count the findings.
 
     A failed comparison does not stop the other two.
 
     Raises:
-        Transient: something is not available; tomorrow's run looks as far back.
-        ExceptionGroup: the errors of single recordings, visits and jobs.
+        Transient: a dependency is not available; tomorrow's run covers the same window.
+        ExceptionGroup: single recordings, visits or jobs failed.
     """
     now = services.clock.now()
     run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=now + RECONCILIATION_RUN)
@@ -70,7 +70,7 @@ async def reconcile(services: Services) -> Mapping[str, int]:
 async def _recordings(
     services: Services, run: Run, bucket: str, there: set[int], found: Counter[str]
 ) -> None:
-    """Accept recordings without a visit; `there` gets a hash of each path, 70 bytes each."""
+    """Accept recordings without a visit; add a hash of every path to `there`, 70 bytes each."""
     now = services.clock.now()
 
     async def adopt(upload: Upload) -> None:
@@ -96,7 +96,7 @@ async def _adopt_orphan(services: Services, upload: Upload, found: Counter[str])
         return
     logs.event("recording_without_a_visit", "warning")
     found["recordings_without_a_visit"] += 1
-    # Without its age: the event was lost, and the owner is not at fault.
+    # The age of the recording is ignored: its event was lost, which is not the owner's fault.
     await accept.accept(services, upload.model_copy(update={"announced_at": None}))
 
 
@@ -120,7 +120,7 @@ async def _missing(
 
 
 async def _jobs(services: Services, run: Run, now: datetime, found: Counter[str]) -> None:
-    """Settle the jobs of the provider's list, back to the beginning of the window."""
+    """Settle the jobs in the provider's list, back to the beginning of the window."""
 
     async def settle(job: KnownJob) -> None:
         await _settle_job(services, job, found)
@@ -137,7 +137,7 @@ def _is_older(job: KnownJob, than: datetime) -> bool:
 
 
 async def _is_there(services: Services, visit: Visit) -> bool:
-    """Whether the recording is in the bucket after all; it may have come later than the visit."""
+    """Return whether the recording is in the bucket; it may have arrived later than the visit."""
     assert visit.audio is not None
     folder = recordings_folder(visit.user_id, visit.visit_id)
     return await services.audio.has(visit.audio.bucket, folder)
@@ -147,7 +147,7 @@ async def _settle_job(services: Services, job: KnownJob, found: Counter[str]) ->
     path = named_in(job.audio_url, services.policy.bucket)
     owner = recording_of(path) if path else None
     if owner is None or not job.is_over:
-        return  # not one of our recordings, or still at work
+        return  # the job is for a foreign recording, or still running
     _, visit_id = owner
     with logs.about(visitId=visit_id):
         stored = await services.store.get(visit_id)
@@ -161,7 +161,7 @@ async def _settle_job(services: Services, job: KnownJob, found: Counter[str]) ->
                 logs.event("job_without_a_visit", "warning")
                 found["jobs_without_a_visit"] += 1
             elif deletion[0].completed_at is None:
-                return  # its own sweep deletes the job, after every worker has stopped
+                return  # the visit's own sweep deletes the job, after every worker has stopped
             deleted = await services.transcriber.delete(job.transcript_id)
             found["provider_copies_deleted"] += deleted
         except Transient as error:
@@ -169,14 +169,16 @@ async def _settle_job(services: Services, job: KnownJob, found: Counter[str]) ->
 
 
 def _is_of_held_file(visit: Visit, job: KnownJob) -> bool:
-    """Whether the file of the job waits for the release of a hold; then the job is adopted."""
+    """Return whether the job's file waits for the end of a legal hold; the job is adopted then."""
     return any(file.is_named_by(job.audio_url) for file in visit.held_takes)
 
 
 async def _is_settled(services: Services, stored: Stored, transcript_id: str) -> bool:
-    """Whether the job may go: no worker looks for it, and its cost is on the visit's ledger.
+    """Return whether the job may be deleted.
 
-    The save that notes the cost is conditional on the visit: a retry that came first keeps the job.
+    It may be deleted when no worker looks for it and its cost is on the visit's ledger.
+
+    The cost is saved only if the visit is unchanged, so that a concurrent retry keeps the job.
     """
     if _may_be_looked_for(stored.visit, services.clock.now()):
         return False
@@ -189,11 +191,11 @@ async def _is_settled(services: Services, stored: Stored, transcript_id: str) ->
     except JobGone:
         return False
     except (Permanent, Unreadable) as error:
-        logs.failure("job_not_charged", error)  # it is unreadable, and not kept for that reason
+        logs.failure("job_not_charged", error)  # an unreadable job is deleted, too
         seconds = 0.0
     else:
         if not isinstance(job.state, Transcribed):
-            return isinstance(job.state, Failed)  # which costs nothing
+            return isinstance(job.state, Failed)  # a failed job costs nothing
         seconds = job.state.transcript.duration_seconds or 0.0
     charged = e.JobCharged(None, e.Charge(transcript_id, seconds))
     saved = await save_event(services, stored, charged, still_wanted=_is_as(stored.visit))
@@ -201,18 +203,18 @@ async def _is_settled(services: Services, stored: Stored, transcript_id: str) ->
 
 
 def _is_as(read: Visit) -> Callable[[Visit], bool]:
-    """Tells whether the visit has the same attempt and status as when it was read."""
+    """Return a check whether the visit has the same attempt and status as when it was read."""
     return lambda now: (
         now.attempt == read.attempt and now.processing_status is read.processing_status
     )
 
 
 def _may_be_looked_for(visit: Visit, now: datetime) -> bool:
-    """Whether a worker may want the job: to fetch its transcript, or to see that it was ordered.
+    """Return whether a worker may look for the job: for its transcript, or to see that it exists.
 
-    A worker that looks for a job that is gone orders another one, and that is paid again. So the
-    job stays until the workers from before the transcript, or the visit's end, have stopped; and
-    longer where a retry would adopt it.
+    A worker that does not find the job orders and pays for another one. So the job stays until all
+    workers that began before the transcript was stored, or before the visit ended, have stopped. It
+    stays longer where a retry would adopt it.
     """
     if visit.refused_takes and now - visit.refused_takes[-1].at < SETTLED:
         return True

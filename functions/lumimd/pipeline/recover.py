@@ -1,6 +1,6 @@
-"""Recovery, which is the poller as well: every visit whose `wake_at` has come moves on by one step.
+"""Recover and poll: every visit whose `wake_at` has come is moved on by one step.
 
-It is the only recovery mechanism. A visit whose webhook, task or worker was lost becomes due, and
+This is the only recovery mechanism. A visit whose webhook, task or worker was lost becomes due, and
 its status determines the next step.
 """
 
@@ -26,7 +26,7 @@ from lumimd.telemetry import logs, metrics
 
 BATCH: Final = 300
 AT_ONCE: Final = 50
-"""Visits at work concurrently in one invocation; far below the provider's request limit."""
+"""Visits that one invocation works on at once; far below the provider's request limit."""
 
 
 def _is_due(services: Services, visit: Visit) -> bool:
@@ -35,22 +35,22 @@ def _is_due(services: Services, visit: Visit) -> bool:
 
 
 def _may_have_killed(visit: Visit, now: datetime) -> bool:
-    """Whether its recording may have crashed the worker that had opened it."""
+    """Return whether the visit's recording may have crashed the worker that opened it."""
     is_pending = visit.processing_status is ProcessingStatus.PENDING
     return is_pending and e.expired_without_outcome(visit) and not visit.is_leased(now)
 
 
 async def wake_due(services: Services) -> int:
-    """Wake every due visit, the longest overdue first; the number of due visits.
+    """Wake every due visit, the longest overdue first; return the number of due visits.
 
-    After that, visits are admitted from the fair queue, delays are noted and deleted visits swept.
-    A part that fails stops no other part. Poison-pill isolation: a recording that crashes its
-    worker interrupts the worker's other visits; so visits whose last lease expired without an
-    outcome run last, one at a time.
+    After that, visits are admitted from the fair queue, delays are noted and deleted visits are
+    swept. A part that fails does not stop the other parts. Visits whose last lease expired without
+    an outcome run last, one at a time, because a recording that crashes its worker interrupts the
+    worker's other visits (poison-pill isolation).
 
     Raises:
         Transient: the store is not available.
-        ExceptionGroup: bugs, after all visits.
+        ExceptionGroup: bugs occurred; raised after all visits.
     """
     now = services.clock.now()
     tick = metrics.Tick(now)
@@ -109,7 +109,7 @@ async def wake(services: Services, stored: Stored) -> None:
         return
     event = await _event_of(services, stored.visit, needed)
     if event is not None:
-        # The save decides: of two overlapping runs one counts, and none takes a lease away.
+        # The save decides between overlapping runs: one run counts, and no lease is taken away.
         await save_event(services, stored, event, still_wanted=lambda v: _is_due(services, v))
     elif needed is Need.SUBMIT:
         await submit_called(services, stored)
@@ -118,12 +118,12 @@ async def wake(services: Services, stored: Stored) -> None:
 
 
 async def _event_of(services: Services, visit: Visit, needed: Need) -> e.Event | None:
-    """The event of a due visit; None where a submission or a poll comes next."""
+    """Return the event of a due visit; None where a submission or a poll comes next."""
     match needed:
         case Need.EXPIRE:
             return e.VisitExpired(visit.attempt)
         case Need.STAY_IN_LINE:
-            # Admission calls the visit; this check is a safety net.
+            # Admission calls the visit from the fair queue; this check is a safety net.
             until = services.clock.now() + QUEUE_CHECK
             return e.SubmissionQueued(visit.attempt, visit.turn, until, had_lease=False)
         case Need.SUBMIT:
@@ -136,7 +136,7 @@ async def _event_of(services: Services, visit: Visit, needed: Need) -> e.Event |
 
 
 async def submit_called(services: Services, stored: Stored) -> None:
-    """Take the submission lease of a visit, and submit it.
+    """Take the submission lease of a visit that the fair queue called, and submit it.
 
     Raises:
         Transient: the store is not available.
@@ -166,10 +166,10 @@ async def note_delay(services: Services, stored: Stored) -> None:
 async def _longer_hold(
     services: Services, visit: Visit, stage: Stage, held: type[e.SubmissionHeld]
 ) -> e.Event | None:
-    """The event of a held visit that has to wait longer; None where it goes on.
+    """Return the event of a visit that must wait longer for a dependency; None where it goes on.
 
-    A longer hold is one write; a task and a lease would be four. `without_model.py` decides on the
-    provisional summary and on the end of waiting.
+    A longer wait is one write instead of four for a task and a lease. `without_model.py` decides on
+    the provisional summary and on the end of waiting.
     """
     now = services.clock.now()
     if visit.held_since is None:

@@ -1,16 +1,16 @@
-"""Retention: once an hour, recordings and visits past their retention period are deleted.
+"""Enforce retention: once an hour, delete expired recordings and visits.
 
 | document                                    | after                  | becomes                 |
 |---------------------------------------------|------------------------|-------------------------|
 | a visit that never got a recording          | `expires_after`        | `expired`               |
 | the recording of a visit at its end         | `audio_retention`      | erased                  |
-| a visit with all its results                | `transcript_retention` | deleted, with a receipt |
+| a visit with all its results                | `transcript_retention` | deleted                 |
 
 A visit under legal hold stays as it is. A visit that is being processed is left alone.
 
-Each run reads to the end, page by page, alternating between the three rules. A visit that is done
-is not found again; one that stays (held, in process, unreadable) is passed over. A run that is out
-of time logs that, and the next hour's run continues.
+Each run reads all pages, alternating between the three rules. A visit that was dealt with is not
+found again. A visit that stays (under legal hold, in process, unreadable) is passed over. A run
+that is out of time logs this, and the next hour's run continues.
 """
 
 from collections import Counter
@@ -40,7 +40,7 @@ PAGE: Final = 300
 """Visits in memory at a time, for each of the three rules."""
 
 AT_ONCE: Final = 32
-"""Visits at work concurrently; each waits for the bucket and the store."""
+"""Visits that are worked on at once; a visit mostly waits for the bucket and the store."""
 
 
 Ask = Callable[[datetime, int, Cursor | None], Awaitable[Page[Stored]]]
@@ -48,11 +48,11 @@ Deal = Callable[[Services, Stored], Awaitable[bool]]
 
 
 async def hourly(services: Services) -> None:
-    """Enforce the retention, and once a day reconcile before; a failure of one stops no other.
+    """Reconcile once a day, then enforce retention; a failure of one does not stop the other.
 
     Raises:
         Transient: a dependency is not available; the next hour's run tries again.
-        ExceptionGroup: the errors of single visits.
+        ExceptionGroup: single visits failed.
     """
     ends_at = services.clock.now() + RETENTION_RUN
     works: list[Callable[[], Awaitable[object]]] = [lambda: enforce(services, ends_at)]
@@ -62,11 +62,11 @@ async def hourly(services: Services) -> None:
 
 
 async def enforce(services: Services, ends_at: datetime | None = None) -> dict[str, int]:
-    """Erase and expire due visits until `ends_at`; returns the number of each kind.
+    """Erase and expire due visits until `ends_at`; return the number of visits of each kind.
 
     Raises:
         Transient: the store is not available.
-        ExceptionGroup: the errors of single visits, after all visits.
+        ExceptionGroup: single visits failed; raised after all visits.
     """
     now = services.clock.now()
     run = Run(services.clock, _log_failure, at_once=AT_ONCE, ends_at=ends_at or now + RETENTION_RUN)
@@ -84,7 +84,7 @@ async def enforce(services: Services, ends_at: datetime | None = None) -> dict[s
 
 @dataclass
 class _Rule:
-    """A query for visits, the action for each of them, and how far they are read."""
+    """A retention rule: the query for its visits, the action for a visit, and the read position."""
 
     name: str
     ask: Ask
@@ -94,10 +94,11 @@ class _Rule:
     is_at_end: bool = False
 
     async def page(self, services: Services, run: Run, done: Counter[str]) -> None:
-        """Deal with the next page."""
+        """Apply the rule to the next page of visits."""
 
         async def deal(stored: Stored) -> None:
-            dealt_with = await self.deal(services, stored)  # other visits are counted concurrently
+            # Awaited first, since other visits are counted concurrently.
+            dealt_with = await self.deal(services, stored)
             done[self.name] += dealt_with
 
         page = run.passed_over(await self.ask(self.before, PAGE, self.cursor))
@@ -120,7 +121,7 @@ def _rules(services: Services, now: datetime) -> list[_Rule]:
 
 
 async def _expire(services: Services, stored: Stored) -> bool:
-    """Expire a visit without a recording; one with a recording has a `wake_at` and is recovered."""
+    """Expire a visit without a recording. A visit with a recording has a `wake_at` for recovery."""
     if stored.visit.audio is not None or stored.visit.legal_hold:
         return False
     await save_event(services, stored, e.VisitExpired(None), still_wanted=_without_audio)
@@ -137,20 +138,22 @@ async def _delete(services: Services, stored: Stored) -> bool:
         return False
     try:
         return await begin_deletion(services, visit.visit_id) is not None
-    except Refused:  # restored from before its hold: the mark of the hold remains
+    except Refused:  # a backup restored the visit without its legal hold, whose mark remains
         return False
 
 
 async def _erase_audio(services: Services, stored: Stored) -> bool:
-    """Erase the recording; whether there was one.
+    """Erase the recording; return whether there was one.
 
-    A missing recording is noted as erased, so that the next run does not read the visit again. The
-    note is removed when another recording arrives.
+    A missing recording is saved as erased, so that the next run does not read the visit again. That
+    is undone when another recording arrives.
     """
     if stored.visit.legal_hold:
-        held = await services.store.get(stored.visit.visit_id)  # a concurrent release is possible
+        # The legal hold may have been released concurrently.
+        held = await services.store.get(stored.visit.visit_id)
         if held is not None and held.visit.legal_hold:
-            # The hold command may have failed half-way, and the bucket's rule deletes a week later.
+            # The hold command may have failed half-way, and the bucket's lifecycle rule would
+            # delete the recording a week later.
             await protect_recordings(services, held.visit)
     if not _may_be_erased(services, stored.visit):
         return False
@@ -165,8 +168,8 @@ async def _erase_audio(services: Services, stored: Stored) -> bool:
         return False
     visit, audio = again.visit, again.visit.audio
     folder = recordings_folder(visit.user_id, visit.visit_id)
-    # A newer recording may be there already, with its event on the way. A hold set now puts the
-    # objects under hold as well, and the erasure fails.
+    # A newer recording may be in the bucket already, with its event on the way. A legal hold that
+    # is set now also puts the objects under hold, so that the erasure fails.
     newest = newest_generation(visit)
     await erase_recordings(services, visit.visit_id, audio.bucket, folder, up_to=newest)
     await _note(services, again)
@@ -184,7 +187,7 @@ def _is_as_erased(now: Visit, audio: Audio | None) -> bool:
 
 
 def _may_be_erased(services: Services, visit: Visit) -> bool:
-    """Whether the retention period of the newest recording is over."""
+    """Return whether the retention period of the newest recording is over."""
     if visit.legal_hold or not visit.processing_status.is_terminal:
         return False
     began_at = visit.timings.processing_started_at if visit.timings else visit.created_at

@@ -1,7 +1,7 @@
-"""One run over many documents, several at once, within a time budget.
+"""Run work over a long list of documents, several at once, within a time budget.
 
-A failure of one document, or of one part of the run, stops no other. All failures are raised at the
-end of the run, and the log says that the run was partial.
+A failure of one document, or of one part of the run, does not stop the others. All failures are
+raised at the end of the run, and the log says that the run was partial.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from lumimd.telemetry import logs
 T = TypeVar("T", Stored, Deletion, Upload, KnownJob)
 
 MOST_KEPT: Final = 20
-"""Failures that are raised in the end; a run over 100,000 documents keeps no more in memory."""
+"""Failures that a run keeps in memory and raises at its end, even over 100,000 documents."""
 
 
 class Run:
     """One run of a scheduled function, or of a part of it.
 
-    `log_failure` logs the failure of one document. Nothing begins after `ends_at`; the next run
+    `log_failure` logs the failure of one document. No document begins after `ends_at`; the next run
     continues. `unreadable` counts the documents that were passed over.
     """
 
@@ -50,14 +50,14 @@ class Run:
         self.ends_at = ends_at
 
     def is_over(self) -> bool:
-        """Whether the time budget is used up."""
+        """Return whether the time budget is used up."""
         if self._clock.now() >= self.ends_at:
             self.is_out_of_time = True
             return True
         return False
 
     def passed_over(self, page: Page[T]) -> Page[T]:
-        """The same page; its unreadable documents are counted."""
+        """Return the same page, after its unreadable documents were counted."""
         self.unreadable += len(page.unreadable)
         return page
 
@@ -71,7 +71,7 @@ class Run:
             await self._turn(item, by)
 
     async def part(self, name: str, work: Awaitable[object]) -> None:
-        """Do one part of the run; its failure stops no other part."""
+        """Do one part of the run; its failure does not stop the other parts."""
         try:
             await work
         except Exception as trouble:  # raised by `end`, after all parts
@@ -84,7 +84,7 @@ class Run:
 
         Raises:
             Transient: a dependency was not available, and there was no bug.
-            ExceptionGroup: bugs, after all parts.
+            ExceptionGroup: bugs occurred; raised after all parts.
         """
         if self.failed or self.failed_parts or self.is_out_of_time:
             logs.event(
@@ -117,7 +117,7 @@ class Run:
 
 
 async def several_at_once(ids: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
-    """Do the work for each id, ten at a time; the work handles its own failures."""
+    """Do the work for all ids, ten at a time; the work handles its own failures."""
     gate = asyncio.Semaphore(10)
 
     async def one(each: str) -> None:
@@ -128,17 +128,17 @@ async def several_at_once(ids: Iterable[str], work: Callable[[str], Awaitable[No
 
 
 async def each_for_itself(what: str, *works: Callable[[], Awaitable[object]]) -> None:
-    """Do one after the other; a failure does not stop the next.
+    """Do all jobs of `what` one after another; a failure does not stop the next job.
 
     Raises:
         Transient: a dependency was not available, and there was no bug.
-        ExceptionGroup: bugs, after all of them.
+        ExceptionGroup: bugs occurred; raised after all jobs.
     """
     troubles: list[Exception] = []
     for work in works:
         try:
             await work()
-        except Exception as trouble:  # raised below
+        except Exception as trouble:  # raised after the last job
             troubles.append(trouble)
     raise_together(what, troubles)
 
@@ -147,8 +147,8 @@ def raise_together(what: str, troubles: Sequence[Exception]) -> None:
     """Raise the failures, if there are any.
 
     Raises:
-        Transient: all of them are.
-        ExceptionGroup: some are not.
+        Transient: all failures are transient.
+        ExceptionGroup: some failures are bugs.
     """
     if not troubles:
         return
@@ -164,6 +164,6 @@ def _ids(item: Stored | Deletion | Upload | KnownJob) -> dict[str, object]:
         case KnownJob():
             return {}
         case Deletion() if item.is_of_everything:
-            return {}  # its id would name the user
+            return {}  # the document's id would name the user
         case _:
             return {"visitId": item.visit_id}

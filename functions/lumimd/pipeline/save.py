@@ -1,4 +1,4 @@
-"""Saving an event: ask the transition table, save by compare-and-set, then perform the effects."""
+"""Save an event: ask the transition table, save by compare-and-set, then perform the effects."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +18,11 @@ from lumimd.telemetry import logs, metrics
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome of one look at a visit: the event to save, with its documents.
+    """The event to save after a visit was read, with its documents.
 
-    `still_wanted` is asked after a lost race, with the visit as another writer left it. A fact is
-    always wanted; a plan (wait, give up) may be out of date.
+    `still_wanted` is called after a lost race, with the visit as another writer saved it. It
+    returns whether to save the event all the same: a fact always, a plan (wait, give up) only if it
+    is not out of date.
     """
 
     event: Event
@@ -54,8 +55,8 @@ async def save_event(
     """Save the effect of `event` on the visit, together with `pages` and `actions`.
 
     `actions` take over the documents of earlier items with the same content (`owners_work.py`).
-    After a lost race the visit is read again and the table asked again; a paid call is not
-    repeated. Returns the visit as it is then, or None when it is gone.
+    After a lost race the visit is read again and the table is asked again; a paid call is not
+    repeated. Returns the visit as it is at the end, or None when it is gone.
 
     Raises:
         Transient: the store is not available, or the visit changes faster than it can be read.
@@ -87,7 +88,7 @@ async def save_event_once(
     pages: Sequence[TranscriptPage] | None = None,
     actions: Sequence[Action] | None = None,
 ) -> Stored:
-    """Save the effect of `event` on the visit as it was `stored`; a late event changes nothing.
+    """Save the effect of `event` on the visit as it was `stored`; an event that is late is ignored.
 
     Raises:
         Conflict: the visit changed since it was read, or is gone.
@@ -122,7 +123,7 @@ async def save_event_once(
 async def _with_earlier(
     services: Services, visit: Visit, actions: Sequence[Action] | None
 ) -> Merged | None:
-    """New action items, merged with the stored items of the previous summary."""
+    """Return the new action items, merged with the stored items of the previous summary."""
     if actions is None:
         return None
     if visit.legal_hold:
@@ -135,10 +136,11 @@ async def _with_earlier(
 
 
 def announce(step: Advance, event: Event) -> None:
-    """Log that `event` is now on record."""
+    """Log that `event` was saved."""
     error = step.visit.processing_error if step.visit.processing_status.is_terminal else None
     logs.event(
-        step.entry.event if step.entry else event.name,  # as the table understood it
+        # The event as the transition table understood it.
+        step.entry.event if step.entry else event.name,
         "warning" if error else "info",
         attempt=step.visit.attempt,
         trace=step.visit.trace,
@@ -147,14 +149,15 @@ def announce(step: Advance, event: Event) -> None:
         tries=step.visit.stage_tries,
         **({"code": error.code} if error else {}),
     )
-    if not step.withheld and not isinstance(event, HoldSet):  # which stops work, and ends none
+    # A new legal hold stops work without ending it.
+    if not step.withheld and not isinstance(event, HoldSet):
         metrics.advanced(step, event)
 
 
 async def perform(services: Services, visit: Visit, step: Advance, attempt: int) -> None:
-    """Perform the effects of a saved step; a lost effect comes back by `wake_at`.
+    """Perform the effects of a saved step; a lost effect is repeated when `wake_at` comes.
 
-    `attempt` is the attempt of the event; `visit` may be in the next one already.
+    `attempt` is the attempt of the event; `visit` may be in the next attempt already.
     """
     if Effect.REQUEST_SUMMARY in step.effects:
         try:

@@ -21,7 +21,7 @@ from lumimd.stores.visit_store import VisitStore
 
 
 class Services(Protocol):
-    """All services of the pipeline; each may be built at its first use."""
+    """All services of the pipeline; a service may be built at its first use."""
 
     @property
     def store(self) -> VisitStore: ...
@@ -66,12 +66,12 @@ class Services(Protocol):
     def shutdown(self) -> GracefulShutdown: ...
 
     def new_id(self) -> str:
-        """A unique string."""
+        """Return a unique string."""
         ...
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
-        """The refusal of a call for the stage while its circuit breaker is open, or None.
+        """Return the refusal of a call for the stage while its circuit breaker is open, or None.
 
-        The breaker opens if a visit was `unanswered_since` then and no other visit was answered.
+        The breaker opens if the provider has answered no other visit since `unanswered_since`.
         """
         ...

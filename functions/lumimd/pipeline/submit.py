@@ -1,7 +1,7 @@
-"""Submission: check the recording under a lease, and order its transcript.
+"""Submit a recording: check it under a lease, and order its transcript (a paid job).
 
-Every outcome is one event, saved once at the end. The order is the only call that costs money; a
-repeated submission first looks for the job of the earlier one.
+Every outcome is one event, saved once at the end. Only the order costs money; a repeated submission
+first looks for the job of an earlier submission.
 """
 
 from dataclasses import dataclass, replace
@@ -31,19 +31,19 @@ from lumimd.ports.transcriber import Transcribed
 from lumimd.telemetry import logs
 
 MAX_EXPIRED_LEASES: Final = 2 * MAX_TRIES
-"""Submission leases that may expire without an outcome; most of their workers ordered nothing."""
+"""Submission leases that may expire without an outcome; most of their workers paid for no job."""
 
 
 @dataclass
 class _Progress:
-    """How far a submission came: `counted` against the quota, and `ordering` since the order."""
+    """The progress of a submission: the quota `counted` it; `ordering` of the job has begun."""
 
     counted: bool = False
     ordering: bool = False
 
 
 async def submit(services: Services, leased: Stored) -> None:
-    """Check the leased recording and order its transcript, unless it was ordered already.
+    """Check the leased recording and order its transcript (a paid job), unless it was ordered.
 
     Raises:
         Transient: the store is not available, or the visit changes faster than it can be read.
@@ -74,7 +74,7 @@ async def _outcome(services: Services, visit: Visit) -> e.Event:
 
 
 async def _submitted(services: Services, visit: Visit, progress: _Progress) -> e.Event:
-    """The submission step by step: look for an earlier order, quota, check, permit, order."""
+    """Submit step by step: look for an earlier job, apply the quota, check, get a permit, order."""
     audio = visit.audio
     assert audio is not None
     services.transcriber.limits.checked(audio)
@@ -103,9 +103,9 @@ def _queued(visit: Visit, waits: Waits) -> e.Event:
 
 
 async def _measured(services: Services, visit: Visit, audio: Audio) -> Audio:
-    """The recording with its duration; unmeasured after `MAX_TRIES` crashes of its workers.
+    """Return the recording with its duration, or without one after `MAX_TRIES` worker crashes.
 
-    The provider may well be able to read it.
+    The provider may be able to read such a recording.
     """
     if visit.expired_leases >= MAX_TRIES:
         return audio
@@ -115,12 +115,12 @@ async def _measured(services: Services, visit: Visit, audio: Audio) -> Audio:
 
 
 async def _ordered_before(services: Services, visit: Visit, audio: Audio) -> str | None:
-    """Look before paying: the id of the job that a worker with an earlier lease has ordered.
+    """Look before paying: return the id of a job that an earlier lease's worker has ordered.
 
-    The job has the permit that was taken for it, and is adopted whatever happened to the recording.
+    The job keeps the permit that was taken for it, and is adopted even if the recording is gone.
 
     Raises:
-        Permanent: there is none, and the tries are used up.
+        Permanent: no job exists, and the tries are used up.
     """
     if visit.possible_orders > 1:
         found = await _ended_after_all(services, visit)
@@ -136,7 +136,7 @@ async def _ordered_before(services: Services, visit: Visit, audio: Audio) -> str
 
 
 async def _ended_after_all(services: Services, visit: Visit) -> str | None:
-    """A job of this recording that was given up, ended after all and so is paid for."""
+    """Return a job of this recording that was given up, but completed later and so is paid for."""
     assert visit.audio is not None
     for transcript_id in reversed(visit.given_up_jobs):
         try:
@@ -144,7 +144,7 @@ async def _ended_after_all(services: Services, visit: Visit) -> str | None:
         except Exception as trouble:
             if isinstance(trouble, Transient) and not isinstance(trouble, Unreadable):
                 raise
-            # The job is gone or unreadable, the reason why it was given up.
+            # The job is gone or unreadable, which is the reason why it was given up.
             logs.event("given_up_job_lost", code=type(trouble).__name__)
             continue
         if isinstance(job.state, Transcribed) and visit.audio.is_named_by(job.audio_url):
@@ -153,7 +153,7 @@ async def _ended_after_all(services: Services, visit: Visit) -> str | None:
 
 
 def _held(services: Services, visit: Visit, error: Held, *, may_have_ordered: bool) -> e.Event:
-    """Wait for the provider, at least until its list shows an order whose answer was lost."""
+    """Wait for the provider, at least until its list shows a job whose response was lost."""
     now = services.clock.now()
     held_for = now - since_fault(visit, visit.held_since or now)
     if isinstance(error, RefusedAlone) and held_for > GIVE_UP_AFTER:
@@ -165,10 +165,10 @@ def _held(services: Services, visit: Visit, error: Held, *, may_have_ordered: bo
 
 
 def _put_aside(services: Services, visit: Visit, error: Transient, *, used_a_try: bool) -> e.Event:
-    """Try the submission again later; only an order that was sent uses up a try.
+    """Try the submission again later; only a sent order (paid job) uses up a try.
 
     While the recording or the provider's list cannot be reached, a transcript may exist. So the
-    submission is repeated for a day, regardless of its tries.
+    submission is repeated for a day, however often it was tried.
     """
     now, times = services.clock.now(), visit.trouble.times + 1 if visit.trouble else 1
     troubled_at = since_fault(visit, visit.trouble.first_at) if visit.trouble else now

@@ -1,4 +1,4 @@
-"""The summary of a transcribed visit."""
+"""Summarize a transcribed visit."""
 
 from lumimd.domain import events as e
 from lumimd.domain.action_items import action_items
@@ -22,7 +22,7 @@ from lumimd.telemetry import logs
 async def summarize(services: Services, visit_id: str, attempt: int) -> None:
     """Make the summary of a transcribed visit and store it with its action items.
 
-    A repeated or late task does nothing, and neither does a task beside another one at work.
+    A repeated task, a late task and a task that runs beside another one do nothing.
 
     Raises:
         Transient: the store is not available.
@@ -56,7 +56,7 @@ async def _outcome(services: Services, leased: Stored) -> Decision:
     except Permanent as error:
         return await end_without_model(services, leased, error.code, bill.settlement)
     except UnreadableDocument as error:
-        # A newer release wrote the transcript: it is neither summarized in part nor given up.
+        # A newer release wrote the transcript, so this release waits instead of summarizing a part.
         until = held_until(visit, error, services.clock.now())
         held = e.SummaryHeld(visit.attempt, until, paid=bill.settlement)
         return Decision(held, still_wanted=still_held(leased))
@@ -64,7 +64,7 @@ async def _outcome(services: Services, leased: Stored) -> Decision:
         logs.failure("summary_failed_for_now", error)
         if bill.kept is None:
             return await go_on_without_model(services, leased, error, bill.settlement)
-        summary = bill.kept  # the second ask ran out of time; the first answer is paid for
+        summary = bill.kept  # the second request ran out of time; the first answer is paid for
     actions = action_items(visit, summary, transcript, services.clock.now())
     event = e.SummaryStored(visit.attempt, summarizer.source, summary, paid=bill.settlement)
     return Decision(event, actions=actions)

@@ -1,14 +1,14 @@
-"""Feature flags: the fate of a visit that a kill switch or a percentage rollout leaves out.
+"""Feature flags: what happens to a visit that a kill switch or a percentage rollout leaves out.
 
 | switched off         | a visit                                                                 |
 |----------------------|-------------------------------------------------------------------------|
 | `processing`         | waits and looks every few minutes; nothing is paid, used up or expires  |
-| `summaries_by_model` | waits as if the model was away: a provisional summary by rules, which   |
+| `summaries_by_model` | waits as if the model was down: a provisional rule-based summary, which   |
 |                      | is final after a day                                                    |
 
-A visit whose user is outside of the percentage of `processing` waits as well; outside of that of
-`summaries_by_model`, the rules write its summary for good. Jobs at the provider are collected in
-any case, since the provider forgets them.
+A visit whose user is outside of the percentage of `processing` waits as well. Outside of the
+percentage of `summaries_by_model`, it gets a final rule-based summary. Jobs at the provider are
+always collected, since the provider deletes old jobs.
 """
 
 from datetime import datetime
@@ -33,9 +33,9 @@ _HELD: Final = {
 
 
 async def held_by_switch(services: Services, visit: Visit) -> e.SubmissionHeld | None:
-    """The event of a visit for which processing is switched off; None where it is on.
+    """Return the event of a visit whose processing is switched off; None where it is on.
 
-    A visit that is being transcribed is never held: its job is paid for.
+    A visit that is being transcribed never waits, because its job is paid for.
     """
     held = _HELD.get(visit.processing_status)
     flags = await services.flags.now()
@@ -46,7 +46,7 @@ async def held_by_switch(services: Services, visit: Visit) -> e.SubmissionHeld |
 
 
 async def waits_for_switch(services: Services, stored: Stored) -> bool:
-    """Let the visit wait, if processing is switched off for it; whether it does.
+    """Let the visit wait if processing is switched off; return whether it waits.
 
     A worker that has the lease may finish.
 
@@ -63,13 +63,13 @@ async def waits_for_switch(services: Services, stored: Stored) -> bool:
         services, stored, held, still_wanted=lambda now: not now.is_leased(services.clock.now())
     )
     if visit.turn is not None:
-        # The visit leaves the fair queue, and gives back the permit that it was called to.
+        # The visit leaves the fair queue, and gives back its permit.
         await services.admission.left(visit.visit_id, visit.attempt)
     return True
 
 
 async def summarizer_for(services: Services, visit: Visit) -> Summarizer:
-    """The summarizer of the visit.
+    """Return the summarizer for the visit: the model or the rules.
 
     Raises:
         Held: the model is switched off.
@@ -82,7 +82,7 @@ async def summarizer_for(services: Services, visit: Visit) -> Summarizer:
 
 
 async def refusal(services: Services, stage: Stage) -> Held | None:
-    """The refusal of a call for the stage: by a switch, or by the circuit breaker.
+    """Return the refusal of a call for the stage, by a switch or by the circuit breaker.
 
     Raises:
         Transient: the store is not available.
@@ -97,7 +97,7 @@ async def refusal(services: Services, stage: Stage) -> Held | None:
 
 
 def _refuse_if_off(services: Services, is_on: bool) -> None:
-    """A deployment without a model has nothing to switch off."""
+    """Raise `Held` if the model is switched off; a deployment without a model is never refused."""
     if not is_on and services.summarizer.source == "model":
         raise Held(ErrorCode.SUMMARY_UNAVAILABLE)
 

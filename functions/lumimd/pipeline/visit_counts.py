@@ -1,11 +1,11 @@
-"""Numbers that are counted in the store once a minute, since no log line contains them.
+"""Count visits and dead letters in the store once a minute, since no log line has the numbers.
 
 | line                   | fields                   | meaning                                      |
 |------------------------|--------------------------|----------------------------------------------|
-| `visits_counted`       | processingStatus, count  | unfinished visits; a line a status           |
+| `visits_counted`       | processingStatus, count  | unfinished visits; one line per status       |
 | `dead_letters_counted` | count                    | open dead letters that are an hour old       |
 
-Counting costs one read a number, however many documents there are (up to a thousand).
+A count costs one read for up to a thousand documents.
 """
 
 from datetime import datetime
@@ -24,7 +24,7 @@ UNFINISHED: Final = (
 
 
 async def count_visits(visit_counts: VisitCounts, now: datetime) -> None:
-    """Count the documents, and log the numbers.
+    """Count the visits and dead letters, and log the numbers.
 
     Raises:
         Transient: the store is not available.

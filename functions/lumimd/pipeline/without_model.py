@@ -1,15 +1,15 @@
-"""The summary while the model is away: wait, show one by rules, and keep that one in the end.
+"""Summaries while the model is down: wait, show a rule-based one, keep it after a day.
 
 | the model                     | the visit                                                        |
 |-------------------------------|------------------------------------------------------------------|
-| breaker open                  | is held; no try is used up                                       |
-| fails                         | is put aside, for up to three tries                              |
-| away for a while              | shows a provisional summary by rules, and goes on waiting        |
-| fails at the last try, or is  | is completed: the rules write the summary, for good; its owner   |
-| still away a day later        | may request one by the model again                               |
+| breaker open                  | waits for the model; no try is used up                           |
+| fails                         | tries again later, up to three times                             |
+| down for a while              | shows a provisional rule-based summary, and waits on             |
+| fails at the last try, or is  | is completed with a rule-based summary; its owner                |
+| still down a day later        | may request one by the model again                               |
 | refuses this transcript, or   | is completed in the same way, at once                            |
 | answers badly twice           |                                                                  |
-| refuses the deployment        | is held, and no time is used up (`policies/deployment_faults.py`)|
+| refuses account/configuration | waits without limit (`policies/deployment_faults.py`)            |
 
 A summary by the model that an earlier attempt made of the same transcript stays; one from before
 another file was transcribed (`kept` says so) is replaced. A visit ends as `partial` only where the
@@ -45,9 +45,9 @@ from lumimd.telemetry import logs
 async def go_on_without_model(
     services: Services, leased: Stored, error: Transient, paid: Settlement = NOTHING
 ) -> Decision:
-    """Decide how a leased visit goes on whose summary could not be made now.
+    """Decide how a leased visit continues after its summary could not be made now.
 
-    `paid` is the outcome of the calls of this try.
+    `paid` is what the calls of this try cost.
 
     Raises:
         Transient: the store is not available.
@@ -87,9 +87,9 @@ async def go_on_without_model(
 async def end_without_model(
     services: Services, leased: Stored, code: ErrorCode, paid: Settlement = NOTHING
 ) -> Decision:
-    """End a leased visit without a summary by the model: the rules write it, for good.
+    """End a leased visit with a rule-based summary, which is final.
 
-    The owner sees `code` where the rules find nothing, or where an earlier summary stays.
+    The owner sees `code` where the rules find nothing, or where the model's earlier summary stays.
 
     Raises:
         Transient: the store is not available.
@@ -108,9 +108,9 @@ async def end_without_model(
 
 
 async def known_down(services: Services, visit: Visit, stage: Stage) -> Held | None:
-    """The refusal of the circuit breaker, if an outage explains the visit's last failure.
+    """Return the circuit breaker's refusal if an outage explains the visit's last failure.
 
-    An outage is assumed once: a visit that was held already has had another try.
+    An outage is assumed only once: after waiting for the provider, a visit gets another try.
     """
     if visit.held_since is not None:
         return None
@@ -119,7 +119,7 @@ async def known_down(services: Services, visit: Visit, stage: Stage) -> Held | N
 
 
 async def _with_known_outage(services: Services, visit: Visit, error: Transient) -> Transient:
-    """The refusal of an open breaker in place of `error`, with the longer Retry-After."""
+    """Replace `error` by the refusal of an open breaker, with the longer Retry-After."""
     down = await known_down(services, visit, Stage.SUMMARY)
     if down is None:
         return error
@@ -128,7 +128,7 @@ async def _with_known_outage(services: Services, visit: Visit, error: Transient)
 
 
 async def _by_rules(services: Services, visit: Visit) -> tuple[VisitSummary, Transcript] | None:
-    """A summary by rules and its transcript, or None where the rules find nothing."""
+    """Return a rule-based summary and its transcript, or None where the rules find nothing."""
     transcript = Transcript(utterances=await services.store.transcript(visit.visit_id))
     try:
         return await ANALYSES[visit.kind](transcript, services.fallback, Bill()), transcript

@@ -1,4 +1,4 @@
-"""The patient's tasks after the visit: the clinician's imperatives."""
+"""Find the patient's tasks after the visit: the clinician's imperatives."""
 
 import re
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ _FEWEST_WORDS: Final = 3
 
 
 def actions_in(visit: Discourse) -> list[ActionItem]:
-    """The clinician's instructions to the patient, in order, each text once."""
+    """Return the clinician's instructions to the patient, in order, each text once."""
     found: dict[str, ActionItem] = {}
     for at, sentence in enumerate(visit.sentences):
         if asks(sentence):
@@ -85,7 +85,7 @@ def _actions(visit: Discourse, at: int) -> Iterator[ActionItem]:
             continue
         text, evidence = sentence.said(act, end), sentence.evidence(start, end)
         if pronoun := _REFERS_BACK.search(words):
-            # 'Take it with food' says nothing without the name of the drug.
+            # 'Take it with food' is not understandable without the name of the drug.
             if not pronoun["verb"]:
                 continue
             drug = visit.antecedent(at, act + pronoun.start("it"))
@@ -101,5 +101,5 @@ def _actions(visit: Discourse, at: int) -> Iterator[ActionItem]:
 
 
 def _is_our_own(before: str) -> bool:
-    """Whether the verb continues the clinician's own action: 'I will look and check ...'."""
+    """Return whether the verb continues the clinician's own action: 'I will look and check ...'."""
     return bool(_OURS.search(" ".join(before.split()[-_OUR_WORDS:])))

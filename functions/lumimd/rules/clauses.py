@@ -1,4 +1,4 @@
-"""The end of a plan in speech with few full stops, and its due time."""
+"""Find the end of a plan in speech with few full stops, and the plan's due time."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from lumimd.rules.sentences import Sentence, as_sentence
 from lumimd.rules.words import SENTENCE_ENDS
 
 RUN_ON_WORDS: Final = 24
-"""A longer sentence is speech without full stops; the plan ends before the next thought."""
+"""A longer sentence counts as speech without full stops: a plan ends before the next thought."""
 
 MAX_CLAUSE_WORDS: Final = 32
 
@@ -41,7 +41,7 @@ _DUE: Final = compiled(rf"""
 """)
 
 
-# Two sentences with a comma or no mark between them: 'come back in May, call us if ...'.
+# Two sentences with only a comma, or no mark, between them: 'come back in May, call us if ...'.
 _SPLICED: Final = compiled(r"""
     (?<! please)(?<! and)(?<! to)(?<! or)(?<! you)(?<! should)(?<! can)(?<! just)(?<! then)
     (?<! so)(?<! that)(?<! if)(?<! when)(?<! sure)(?<! until)(?<! because)(?<! where)(?<! how)
@@ -54,10 +54,11 @@ _LOOSE_END: Final = compiled(r"""
 
 
 def clause_end(sentence: Sentence, start: int, opening_words: int = 6) -> int:
-    """The character at which the clause that begins at `start` ends.
+    """Return the character at which the clause that begins at `start` ends.
 
-    Short sentences end at their mark, without an 'okay?'. Longer ones end before the next thought,
-    but not within the first `opening_words`, which hold the clause's own 'I want you to'.
+    In a short sentence the clause ends at the mark, without a final 'okay?'. In a longer sentence
+    it ends before the next thought, but not within the first `opening_words`, which hold the
+    clause's own 'I want you to'.
     """
     rest = sentence.plain[start:]
     opening = len(" ".join(rest.split(" ")[:opening_words]))
@@ -78,7 +79,7 @@ def clause_end(sentence: Sentence, start: int, opening_words: int = 6) -> int:
 
 
 def due_in(sentence: Sentence, start: int, end: int) -> str | None:
-    """The due time in the words of the clause; None if the clause has none."""
+    """Return the due time in the words of the clause; None if the clause has none."""
     match = _DUE.search(sentence.plain, start, end)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""The conditions that the clinician asserts of this patient."""
+"""Find the conditions that the clinician says this patient has."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -70,15 +70,15 @@ _DENIED_AFTER: Final = compiled(r"""
 """)
 _NEAR_WORDS: Final = 9
 _NEGATED_WORDS: Final = 5
-"""Words to the right that a negation covers, in speech that may have no full stops."""
+"""The number of words that a negation covers, in speech that may have no full stops."""
 
 _UNSURE_TERMS: Final = frozenset(("stroke", "heart attack", "obesity", "menopause"))
-"""Mostly named as a danger or a past event, so a bare 'this is' does not suffice."""
+"""Conditions that are mostly named as a danger or a past event; a bare 'this is' is too weak."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A condition as spoken, its usual name, and the ids of the utterances that say so."""
+    """A condition as spoken, its usual name, and the ids of the utterances that name it."""
 
     condition: str
     name: str
@@ -86,7 +86,7 @@ class Finding:
 
 
 def findings_in(sentences: Sequence[Sentence]) -> list[Finding]:
-    """The asserted conditions, each once, in the order of their first mention."""
+    """Return the asserted conditions, each once, in the order of their first mention."""
     found: dict[str, Finding] = {}
     for sentence in sentences:
         if sentence.role is Role.PATIENT or asks(sentence):
@@ -95,7 +95,7 @@ def findings_in(sentences: Sequence[Sentence]) -> list[Finding]:
             known = found.get(finding.condition)
             if known:
                 evidence = tuple(dict.fromkeys(known.evidence + finding.evidence))
-                # 'Type 2 diabetes' is more precise than 'diabetes'.
+                # The more precise name wins: 'type 2 diabetes', not 'diabetes'.
                 longer = max(known, finding, key=lambda each: len(each.name))
                 finding = Finding(finding.condition, longer.name, evidence)
             found[finding.condition] = finding
@@ -139,7 +139,7 @@ def _is_denied(plain: str, start: int, end: int) -> bool:
 
 
 def _marked(plain: str) -> tuple[str, dict[int, str]]:
-    """The text with the names of conditions in capitals, and the condition at each offset."""
+    """Return the text with conditions in capitals, and the condition at each offset."""
     words = plain.split(" ")
     known, at, start = _lexicon(), 0, 0
     conditions: dict[int, str] = {}
@@ -160,7 +160,7 @@ def _marked(plain: str) -> tuple[str, dict[int, str]]:
 
 @lru_cache(maxsize=1)
 def _lexicon() -> dict[str, list[tuple[tuple[str, ...], str]]]:
-    """The names of conditions by their first word, the longest first."""
+    """Return the names of conditions by their first word, the longest name first."""
     lexicon: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for condition, others in word_list("conditions.txt"):
         for name in (condition, *others):

@@ -1,4 +1,4 @@
-"""References between sentences: 'that one', and a dose that follows a sentence later."""
+"""Resolve references between sentences: 'that one', and a dose given in a later sentence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from lumimd.rules.regimens import Regimen, read_regimen
 from lumimd.rules.sentences import Sentence
 
 REACH: Final = 4
-"""Sentences back in which 'that one' may find its drug."""
+"""The sentences before 'that one' in which its drug is searched."""
 
 CONTINUES_WITHIN: Final = 3
-"""Sentences in which the dose may still follow, including the patient's 'okay'."""
+"""The sentences after a drug in which its dose may follow, including the patient's 'okay'."""
 
 BACKCHANNEL_WORDS: Final = 4
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One drug started, stopped or changed, and the ids of the utterances that say so."""
+    """One drug started, stopped or changed, and the ids of the utterances that decide it."""
 
     kind: Kind
     substance: str
@@ -32,23 +32,23 @@ class Decision:
 
 @dataclass(frozen=True)
 class Named:
-    """A drug as it was named in a sentence."""
+    """A drug that a sentence names."""
 
     sentence: Sentence
     mention: Mention
 
     @property
     def name(self) -> str:
-        """As transcribed, even if misheard: a silent correction could name another drug."""
+        """The name as transcribed, even if misheard: a correction could name another drug."""
         return self.sentence.said(self.mention.start, self.mention.end)
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """The utterance that names the drug."""
+        """The id of the utterance that names the drug."""
         return self.sentence.evidence(self.mention.start, self.mention.end)
 
     def decided(self, kind: Kind, regimen: Regimen, evidence: tuple[str, ...]) -> Decision:
-        """The decision about this drug; `evidence` covers the deciding words."""
+        """Return the decision about this drug; `evidence` covers the deciding words."""
         return Decision(
             kind=kind,
             substance=self.mention.drug.substance,
@@ -61,18 +61,18 @@ class Named:
 
 @dataclass(frozen=True)
 class Discourse:
-    """The sentences of a visit with the drugs that each names."""
+    """The sentences of a visit, with the drugs that each sentence names."""
 
     sentences: Sequence[Sentence]
     mentions: Sequence[tuple[Mention, ...]]
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence]) -> Self:
-        """The sentences with their drugs looked up."""
+        """Look up the drugs of the sentences."""
         return cls(sentences, [mentions_in(sentence) for sentence in sentences])
 
     def antecedent(self, at: int, start: int) -> Named | None:
-        """The one drug that 'it', at `start` of sentence `at`, can mean; None if ambiguous."""
+        """Return the one drug that 'it', at `start` of sentence `at`, can mean, or None."""
         for back in range(at, max(-1, at - REACH - 1), -1):
             sentence, end = self.sentences[back], start if back == at else None
             if OTHER_HABIT.search(sentence.plain[:end]):
@@ -84,14 +84,14 @@ class Discourse:
         return None
 
     def was_named_before(self, at: int, substance: str) -> bool:
-        """Whether any speaker named the drug earlier: the patient may take it already."""
+        """Return whether any speaker named the drug earlier; the patient may take it already."""
         return any(m.drug.substance == substance for named in self.mentions[:at] for m in named)
 
     def continued(self, at: int, regimen: Regimen) -> tuple[Regimen, tuple[str, ...]]:
-        """The regimen completed by the same speaker's next words, and their evidence."""
+        """Complete the regimen by the same speaker's next words; return it with their evidence."""
         speaker = self.sentences[at].speaker
         if self.sentences[at].words[-1].plain[-1].isdigit():
-            # 'Twelve. Five milligrams': the recognizer cut a number in two.
+            # 'Twelve. Five milligrams': the recognizer split one number into two sentences.
             return regimen, ()
         for number in range(at + 1, min(at + 1 + CONTINUES_WITHIN, len(self.sentences))):
             sentence = self.sentences[number]

@@ -1,4 +1,4 @@
-"""Drug names in a sentence: exact, split by the recognizer, or misheard by a letter or two."""
+"""Find drug names in a sentence: exact, split by the recognizer, or one or two letters wrong."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -8,7 +8,7 @@ from lumimd.rules.sentences import Sentence
 from lumimd.rules.words import word_list, words_of
 
 MIN_MISHEARD_LETTERS: Final = 7
-"""Shorter names are too similar to ordinary words for a guess."""
+"""Fewest letters of a misheard name: shorter names are too similar to ordinary words."""
 
 MIN_CONSONANTS: Final = 5
 
@@ -17,20 +17,20 @@ _SOUNDS: Final = (
     ("z", "s"),
     *((2 * letter, letter) for letter in "lstpmnrf"),
 )
-"""Each spelling with its sound, in the order of their replacement."""
+"""Pairs of a spelling and its sound, in the order of their replacement."""
 
 _SOUNDS_LIKE_A_DRUG: Final = frozenset(("aspiring", "morphing"))
 
 
 class Drug(NamedTuple):
-    """A substance; `certain` is false for a name that is a drug only beside a dose."""
+    """A substance; `certain` is False for a name that means a drug only beside a dose."""
 
     substance: str
     certain: bool
 
 
 class Mention(NamedTuple):
-    """A drug named at the characters from `start` to `end` of a sentence's plain text."""
+    """A drug that a sentence names, at the characters from `start` to `end` of the plain text."""
 
     start: int
     end: int
@@ -45,11 +45,11 @@ class _Lexicon(NamedTuple):
 
 
 def mentions_in(sentence: Sentence) -> tuple[Mention, ...]:
-    """The drugs that a sentence names, left to right, not overlapping."""
+    """Return the drugs that a sentence names, left to right, not overlapping."""
     return tuple(
         mention
         for mention in _mentions(sentence.plain.split(" "))
-        # A name broken between two utterances is in neither, so no utterance is its evidence.
+        # A name that is split between two utterances has no utterance as its evidence.
         if len(sentence.evidence(mention.start, mention.end)) == 1
     )
 
@@ -76,7 +76,7 @@ def _known(lexicon: _Lexicon, words: Sequence[str], at: int) -> tuple[int, Drug]
 
 
 def _rejoined(lexicon: _Lexicon, words: Sequence[str], at: int) -> tuple[int, Drug] | None:
-    """A long name that the recognizer wrote as two words with the same letters: 'metform in'."""
+    """Find a long name that the recognizer wrote as two words: 'metform in'."""
     if at + 1 < len(words) and len(words[at]) + len(words[at + 1]) >= MIN_MISHEARD_LETTERS:
         drug = lexicon.single_words.get(words[at] + words[at + 1])
         if drug is not None:
@@ -86,10 +86,10 @@ def _rejoined(lexicon: _Lexicon, words: Sequence[str], at: int) -> tuple[int, Dr
 
 @lru_cache(maxsize=20_000)
 def _misheard(word: str) -> Drug | None:
-    """The one generic name that `word` mishears; None if there is none, or more than one.
+    """Return the one generic name that `word` mishears; None without exactly one.
 
-    A letter or two differ, or only vowels, which speech blurs: 'matoepralol'. Brands are not
-    guessed: many are one letter from an ordinary word (concert, ambient).
+    One or two letters differ, or only vowels, which speech blurs: 'matoepralol'. Brands are not
+    guessed, because many differ by one letter from an ordinary word (concert, ambient).
     """
     if len(word) < MIN_MISHEARD_LETTERS or not word.isascii() or word in _SOUNDS_LIKE_A_DRUG:
         return None
@@ -104,7 +104,7 @@ def _misheard(word: str) -> Drug | None:
 
 
 def _consonants(word: str) -> str:
-    """The consonants as they sound: 'metphormin' and 'metformin' have the same."""
+    """Return the consonants as they sound: 'metphormin' and 'metformin' have the same."""
     for written, sounds in _SOUNDS:
         word = word.replace(written, sounds)
     first, rest = word[:1], word[1:]
@@ -112,7 +112,7 @@ def _consonants(word: str) -> str:
 
 
 def _within(word: str, other: str, edits: int) -> bool:
-    """Whether at most `edits` insertions, deletions or replacements turn `word` into `other`."""
+    """Return whether `edits` changes of a letter suffice to turn `word` into `other`."""
     if abs(len(word) - len(other)) > edits:
         return False
     above = list(range(len(other) + 1))

@@ -1,4 +1,4 @@
-"""How often a drug is taken, as spoken: 'twice a day', 'every 6 to 8 hours as needed'."""
+"""Read the frequency of a drug: 'twice a day', 'every 6 to 8 hours as needed'."""
 
 import re
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ _RATES: Final = ("once", "twice", "three", "four", "five", "six", "every ")
 
 
 def frequency_at(plain: str, at: int) -> tuple[str, int] | None:
-    """The frequency that begins at the character `at`, in plain words, and its end."""
+    """Return the frequency that begins at the character `at`, in plain words, and its end."""
     if match := _TIMES.match(plain, at):
         count = _COUNTS.get(match["count"], match["count"])
         return f"{count} a {match['period'] or _PERIODS[match['adverb']]}", match.end()
@@ -63,7 +63,7 @@ def frequency_at(plain: str, at: int) -> tuple[str, int] | None:
 
 
 def joined(frequencies: Sequence[str]) -> str | None:
-    """The parts in the order said; None if two parts contradict each other."""
+    """Join the parts in the order said; return None if two parts contradict each other."""
     parts = list(dict.fromkeys(frequencies))
     rates = [part for part in parts if part.startswith(_RATES)]
     if rates and "daily" in parts:

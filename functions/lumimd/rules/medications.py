@@ -1,8 +1,8 @@
-"""The medications that the clinician starts, stops or changes in this visit.
+"""Find the medications that the clinician starts, stops or changes in this visit.
 
-A wrong medication fact is worse than none. A drug counts only as the object of a verb of
-prescribing (`prescribing.py`), directly after deciding words (`speech_acts.py`), and only if no
-other words undo the decision.
+A wrong medication fact is worse than a missing one. So a drug counts only as the object of a
+prescribing verb (`prescribing.py`), directly after deciding words (`speech_acts.py`), and only if
+no other words undo the decision.
 """
 
 import re
@@ -26,10 +26,10 @@ from lumimd.rules.speech_acts import asks, is_decided, is_order, is_spoken_by_cl
 
 
 def decisions_in(visit: Discourse) -> list[Decision]:
-    """The visit's decisions about drugs, in order; contradictory statements are left out."""
+    """Return the visit's decisions about drugs, in order, without contradictory ones."""
     decided: list[Decision] = []
     for at, sentence in enumerate(visit.sentences):
-        # A decision needs a drug in this sentence or within reach.
+        # A decision needs a drug in this sentence or in the `REACH` sentences before it.
         if not any(visit.mentions[max(0, at - REACH) : at + 1]):
             continue
         if not visit.mentions[at] and not WORTH_A_LOOK.search(sentence.plain):
@@ -48,7 +48,7 @@ def decisions_in(visit: Discourse) -> list[Decision]:
 
 
 def _agreed_on(decided: Sequence[Decision]) -> list[Decision]:
-    """One decision per drug. A drug both stopped and started is ambiguous and left out."""
+    """Return one decision per drug; a drug both stopped and started is ambiguous and left out."""
     by_substance: dict[str, list[Decision]] = {}
     for decision in decided:
         by_substance.setdefault(decision.substance, []).append(decision)
@@ -71,20 +71,20 @@ def _agreed_on(decided: Sequence[Decision]) -> list[Decision]:
 
 
 def _the_only(said: set[str | None]) -> str | None:
-    """The only value that was said; None if there is none, or if the statements differ."""
+    """Return the only value that was said; None if there is none, or if the statements differ."""
     values = said - {None}
     return values.pop() if len(values) == 1 else None
 
 
 def _marked(plain: str, mentions: Sequence[Mention]) -> str:
-    """The text with drug names in capitals, every offset unchanged."""
+    """Return the text with drug names in capitals, every offset unchanged."""
     for start, end, _ in mentions:
         plain = plain[:start] + plain[start:end].upper().replace(" ", "_") + plain[end:]
     return plain
 
 
 def _decisions(visit: Discourse, at: int, marked: str) -> Iterator[Decision]:
-    """The decisions of one sentence; of overlapping patterns, the first listed one counts."""
+    """Yield the decisions of one sentence; of overlapping patterns, the first listed one counts."""
     sentence, taken = visit.sentences[at], 0
     found = sorted(
         (
@@ -112,7 +112,7 @@ def _decisions(visit: Discourse, at: int, marked: str) -> Iterator[Decision]:
 
 
 def _target(visit: Discourse, at: int, match: re.Match[str], group: str) -> Named | None:
-    """The drug that a group of a match names or, by 'it' or 'that one', refers to."""
+    """Return the drug that a group of a match names or, by 'it' or 'that one', refers to."""
     if group == "drug" and "one" in match.groupdict():
         return visit.antecedent(at, match.start("one"))
     for mention in visit.mentions[at]:
@@ -122,7 +122,7 @@ def _target(visit: Discourse, at: int, match: re.Match[str], group: str) -> Name
 
 
 def _switched(visit: Discourse, at: int, match: re.Match[str]) -> tuple[list[Decision], int]:
-    """'Switch you from one drug to another': the first is stopped, the other started."""
+    """Read 'switch you from one drug to another': stop the first drug and start the second."""
     old, new = _target(visit, at, match, "drug"), _target(visit, at, match, "other")
     if old is None or new is None or old.mention.drug.substance == new.mention.drug.substance:
         return [], match.end()
@@ -168,7 +168,7 @@ class _Phrase:
 def _planned(
     visit: Discourse, at: int, marked: str, kind: Kind, match: re.Match[str]
 ) -> tuple[list[Decision], int]:
-    """One drug, and the drugs that follow with 'and', each with its own dose and frequency."""
+    """Read one drug, and the drugs that follow with 'and', each with its own dose and frequency."""
     sentence, phrase = visit.sentences[at], _Phrase.of(kind, marked, match)
     drug, start, end = _target(visit, at, match, "drug"), match.start(), match.end()
     decisions: list[Decision] = []
@@ -179,7 +179,7 @@ def _planned(
         evidence, end = sentence.evidence(start, regimen.end), regimen.end
         following = AND_DRUG.match(marked, end)
         if following and following["joint"] == "or" and kind != "stopped":
-            # 'Lisinopril or losartan': neither is chosen.
+            # 'Lisinopril or losartan': the clinician has chosen neither.
             return [], following.end()
         if following is None:
             if kind != "stopped":
@@ -195,7 +195,7 @@ def _planned(
 
 
 def _regimen(phrase: _Phrase, plain: str, end: int) -> Regimen:
-    """The dose and frequency said around a drug's name, which ends at `end`."""
+    """Read the dose and frequency said around a drug's name, which ends at `end`."""
     if phrase.amount:
         return read_regimen(plain, end, first_dose(phrase.amount.rpartition("to ")[2]))
     if phrase.kind != "changed":
@@ -210,15 +210,15 @@ def _regimen(phrase: _Phrase, plain: str, end: int) -> Regimen:
 def _is_convincing(
     phrase: _Phrase, visit: Discourse, at: int, drug: Named, regimen: Regimen
 ) -> bool:
-    """Whether the phrase around the drug leaves only one reading."""
+    """Return whether the phrase around the drug has only one reading."""
     if not drug.mention.drug.certain and regimen.dose is None:
         return False
     if phrase.kind == "stopped":
-        # 'Stop taking it at night' or 'with food' changes the habit, not the drug.
-        # 'Try to get you off it' is a hope.
+        # 'Stop taking it at night' or 'with food' changes how the drug is taken. 'Try to get you
+        # off it' states a hope, not a decision.
         return regimen.frequency is None and not phrase.is_tried
     if phrase.kind == "changed":
-        # 'Lower it to 7 percent' is about a result, not a drug.
+        # 'Lower it to 7 percent' is about a test result.
         is_result = phrase.refers_back and (regimen.dose or "").endswith(("%", " g"))
         return not (phrase.needs_regimen and regimen.is_empty) and not is_result
     if phrase.only_takes:
@@ -232,7 +232,7 @@ def _is_convincing(
 def _completed(
     visit: Discourse, at: int, regimen: Regimen, evidence: tuple[str, ...]
 ) -> tuple[Regimen, tuple[str, ...]]:
-    """The regimen and its evidence, completed by later sentences."""
+    """Complete the regimen and its evidence by later sentences."""
     if regimen.dose and regimen.frequency:
         return regimen, evidence
     whole, more = visit.continued(at, regimen)

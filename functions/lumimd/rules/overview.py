@@ -1,6 +1,6 @@
-"""The visit in a few sentences: quotations, and lists of the results of the other rules.
+"""Give the visit in a few sentences: quotations, and lists of the other rules' results.
 
-No sentence is paraphrased, so the overview adds no statement.
+Sentences are quoted and never paraphrased, so that the overview adds no statement.
 """
 
 import re
@@ -19,7 +19,7 @@ from lumimd.rules.speech_acts import asks
 MOST_SENTENCES: Final = 8
 FEWEST_SENTENCES: Final = 2
 LISTED: Final = 5
-"""Drugs or conditions in one sentence of a list: each needs its own evidence."""
+"""The most drugs or conditions in one sentence, because each needs its own evidence."""
 
 _COMPLAINT: Final = compiled(r"""
     \b(?:pain\w*|hurts?|hurting|ache\w*|aching|sore\w*|cough\w*|fever\w*|tired|fatigue|
@@ -40,7 +40,7 @@ def overview(
     decisions: Sequence[Decision],
     clauses: Sequence[Clause],
 ) -> list[Statement]:
-    """At most eight statements; at least one unless the transcript is silent."""
+    """Return at most eight statements, and at least one unless the transcript is silent."""
     statements = [
         *_complaints(sentences),
         *_listed("Diagnoses named", [(each.name, each.evidence) for each in findings]),
@@ -55,7 +55,7 @@ def overview(
 
 
 def _complaints(sentences: Sequence[Sentence]) -> Iterator[Statement]:
-    """The patient's complaints: the first statements about the patient's own body."""
+    """Yield the patient's complaints: the first statements about the patient's own body."""
     found = 0
     for sentence in sentences:
         if sentence.role is not Role.PATIENT or asks(sentence) or found == _COMPLAINTS:
@@ -88,7 +88,7 @@ def _regimen(decision: Decision) -> str:
 
 
 def _listed(title: str, items: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[Statement]:
-    """One sentence that lists items, with evidence for each."""
+    """Yield one sentence that lists the items, with evidence for each."""
     names: list[str] = []
     evidence: list[str] = []
     for name, ids in items:
@@ -102,7 +102,7 @@ def _listed(title: str, items: Sequence[tuple[str, tuple[str, ...]]]) -> Iterato
 
 
 def _quoted(title: str, topic: str, clauses: Sequence[Clause]) -> Iterator[Statement]:
-    """The first clause of a topic, in the words of the visit."""
+    """Yield the first clause of a topic, in the words of the visit."""
     for clause in clauses:
         if clause.topic == topic:
             yield Statement(text=f"{title}: “{clause.text}”", evidence=list(clause.evidence))
@@ -110,7 +110,7 @@ def _quoted(title: str, topic: str, clauses: Sequence[Clause]) -> Iterator[State
 
 
 def _openings(transcript: Transcript) -> Iterator[Statement]:
-    """The longest of the first utterances: the last resort if no rule finds anything."""
+    """Yield the longest of the first utterances, the last resort if no rule finds anything."""
     spoken = [each for each in transcript.utterances if each.text.strip()][:20]
     chosen = sorted(spoken, key=lambda each: -len(each.text))[:FEWEST_SENTENCES]
     for utterance in spoken:

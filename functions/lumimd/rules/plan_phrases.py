@@ -1,4 +1,4 @@
-"""The phrases that order imaging or tests, arrange next steps, and give advice."""
+"""Patterns for phrases that order imaging or tests, arrange next steps, or give advice."""
 
 import re
 from collections.abc import Mapping
@@ -72,7 +72,7 @@ _RESTRAINT: Final = compiled(rf"""
     do not (?:eat|drink|take|use|drive|lift|smoke|stop|skip|forget|miss|go|sit|stand|put|
     walk|run|exercise|mix|wait)|cut (?:back|down)|refrain|stay off|keep an eye)\b
 """)
-# Only a sentence that names its subject is clear without its context.
+# Only a sentence that names its subject is clear when quoted alone.
 _EXPLANATION: Final = compiled(r"""
     ^(?!(?:it|that|this|they|he|she|these|those|so|and|but|i|we|you|first|second|third|please|
     yes|no|okay|well|now)\b)(?:[\w']+ ){1,6}?
@@ -99,8 +99,10 @@ NEEDS: Final[Mapping[re.Pattern[str], re.Pattern[str]]] = {
         r"avoid|stay|careful|watch|look out|limit|do not|cut (?:back|down)|refrain|keep an eye"
     ),
 }
-"""Prefilters: words of which a match needs one. Most sentences lack them, and the prefilter
-takes a tenth of the pattern's time."""
+"""Prefilters: every match contains one of these words.
+
+Most sentences contain none, and the prefilter takes a tenth of the pattern's time.
+"""
 
 PLANNED: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
     ("imaging", _IMAGING_ORDERED),
@@ -110,7 +112,7 @@ PLANNED: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
     ("next_steps", _SEEN_AGAIN),
     ("next_steps", _ALREADY_ORDERED),
 )
-"""Plans: a preceding condition, doubt or question undoes them."""
+"""Patterns of plans; a preceding condition, doubt or question undoes a plan."""
 
 TOLD: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
     ("imaging", _IMAGING_SEEN),
@@ -119,7 +121,7 @@ TOLD: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
     ("education", _EXPLANATION),
     ("education", _CAUTION),
 )
-"""Statements to the patient."""
+"""Patterns of statements to the patient."""
 
 WORTH_A_LOOK: Final = compiled(rf"""
     \b(?:{_IMAGING}|{_TEST}|refer\w*|referral|see|send|get|set|schedul\w+|come|return|follow|
@@ -135,4 +137,4 @@ IDLE: Final = compiled(r"""
     back in a (?:minute|moment|second|few)|
     not (?:see|feel|hear|appreciate|think|know|worry|want|need|have|believe|mean|get|sure)\b
 """)
-"""Courtesies, the examination itself and denials; they use the same verbs."""
+"""Patterns of courtesies, examinations and denials, which use the same verbs as plans."""

@@ -1,4 +1,4 @@
-"""Imaging, next steps and advice: the clauses with the clinician's plans."""
+"""Find the clauses with the clinician's plans: imaging, next steps and advice."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class Clause:
 
 
 def clauses_in(sentences: Sequence[Sentence]) -> list[Clause]:
-    """All clauses of the three topics, in order, each text once."""
+    """Return all clauses of the three topics, in order, each text once."""
     found: dict[tuple[Topic, str], Clause] = {}
     for sentence in sentences:
         if asks(sentence) or not WORTH_A_LOOK.search(sentence.plain):
@@ -44,7 +44,7 @@ def clauses_in(sentences: Sequence[Sentence]) -> list[Clause]:
 
 
 def _clauses(sentence: Sentence) -> Iterator[Clause]:
-    """The clauses of a sentence; of overlapping clauses of one topic, the first found counts."""
+    """Yield the clauses of a sentence; of overlapping clauses of one topic, the first counts."""
     taken: dict[Topic, int] = {}
     for topic, match, is_plan in _matches(sentence):
         start, end = match.start(), clause_end(sentence, match.start())
@@ -64,12 +64,12 @@ def _clauses(sentence: Sentence) -> Iterator[Clause]:
 
 
 def _matches(sentence: Sentence) -> Iterator[tuple[Topic, re.Match[str], bool]]:
-    """The matches of the patterns: topic, match, and whether it is a plan."""
+    """Yield the matches of the patterns: topic, match, and whether it is a plan."""
     for topic, pattern in PLANNED:
         for match in _found(pattern, sentence.plain):
             yield topic, match, True
     for topic, pattern in TOLD:
-        # The start of a sentence is known only after a mark.
+        # The start of a sentence is certain only after a mark.
         if sentence.mark or not pattern.pattern.startswith("^"):
             for match in _found(pattern, sentence.plain):
                 yield topic, match, False

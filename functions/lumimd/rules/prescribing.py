@@ -1,4 +1,4 @@
-"""The phrases that start, stop or change a drug, as patterns over plain words.
+"""Patterns over plain words for the phrases that start, stop or change a drug.
 
 Before matching, the letters of each drug's name become capitals and its spaces become underscores,
 so that `_DRUG` matches every drug and no other word.
@@ -94,11 +94,11 @@ _PLANS: Final[tuple[tuple[Kind, str, str], ...]] = (
     ("changed", _RAISES, rf"{_ANY_LEAD}(?P<verb>{_RAISE}){_ONE}{_FROM_OR_TO}"),
     ("changed", _RAISES, rf"{_ANY_LEAD}{_TO_AMOUNT} {_FILL}{_DRUG}"),
 )
-"""Each kind, the verbs of which a match needs one, and the pattern."""
+"""The kind of decision, the verbs of which a match needs one, and the pattern."""
 
 PATTERNS: Final = tuple((kind, re.compile(pattern)) for kind, _, pattern in _PLANS)
 NEEDS: Final = tuple(re.compile(verbs) for _, verbs, _ in _PLANS)
-"""Prefilters, one per pattern. Most sentences have none of its verbs."""
+"""Prefilters, one per pattern. Most sentences have none of a pattern's verbs."""
 
 AND_DRUG: Final = compiled(rf"""
     [ ](?P<joint>and|plus|along with|as well as|together with|with|
@@ -131,4 +131,4 @@ NOT_THE_DRUG: Final = compiled(r"""
     [ ](?:levels?|tests?|deficiency|allergy|intolerance|resistance|panel|screen|toxicity|
     injection site|refills?|to (?:your|the) (?:\w+ )?(?:allerg\w+|list|chart|records?))\b
 """)
-"""'A vitamin d level', 'add it to your allergies': the next words exclude a prescription."""
+"""Words after a drug name that exclude a prescription: 'a vitamin d level'."""

@@ -1,4 +1,4 @@
-"""The dose and frequency said beside a drug's name."""
+"""Read the dose and frequency said beside a drug's name."""
 
 import re
 from typing import Final, NamedTuple
@@ -46,21 +46,21 @@ class Regimen(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether neither dose nor frequency was said."""
+        """True if neither dose nor frequency was said."""
         return self.dose is None and self.frequency is None
 
 
 def first_dose(plain: str) -> str | None:
-    """The first dose in a text, for example '10 mg'; None if no dose is clear."""
+    """Return the first dose in a text, for example '10 mg'; None if no dose is clear."""
     match = _DOSE.search(plain)
     return _dose(match) if match else None
 
 
 def read_regimen(plain: str, at: int, dose: str | None = None) -> Regimen:
-    """Dose and frequency from the character `at` on, until the text changes its subject.
+    """Read dose and frequency from the character `at` on, until the text changes its subject.
 
-    `dose` is a dose said before the name. Contradictory doses give none: a wrong dose is worse
-    than a missing one.
+    `dose` is a dose said before the name. Contradictory doses are left out, because a wrong dose is
+    worse than a missing one.
     """
     frequencies: list[str] = []
     doses = [dose] if dose else []
@@ -68,7 +68,7 @@ def read_regimen(plain: str, at: int, dose: str | None = None) -> Regimen:
     while True:
         at = _after_space(plain, end)
         if match := _FROM.match(plain, at):
-            # 'From 10 mg to 20 mg': only the second is the new dose.
+            # 'From 10 mg to 20 mg': only the second dose is the new one.
             doses = []
         elif match := _BY.match(plain, at):
             pass
@@ -97,7 +97,7 @@ def _after_space(plain: str, at: int) -> int:
 
 
 def _skip_filler(plain: str, at: int) -> int:
-    """The character after words without a dose or frequency."""
+    """Return the position after words that contain no dose or frequency."""
     for _ in range(_MOST_FILLERS):
         start = _after_space(plain, at)
         match = _FILLER.match(plain, start) or _TO.match(plain, start)

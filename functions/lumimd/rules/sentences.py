@@ -1,4 +1,4 @@
-"""Sentences across utterances: a recognizer splits and joins them at arbitrary points."""
+"""Build sentences across utterances, which a recognizer splits and joins at arbitrary points."""
 
 import re
 from bisect import bisect_right
@@ -12,13 +12,13 @@ from lumimd.domain.transcript import Role, Utterance
 from lumimd.rules.words import SENTENCE_ENDS, Word, words_of
 
 MAX_WORDS: Final = 400
-"""Unpunctuated speech is cut here at the latest, which bounds the work of a pattern."""
+"""The most words of a sentence: longer unpunctuated speech is split, to bound a pattern's work."""
 
 JOIN_WORDS: Final = 40
 """A sentence longer than this is not continued in the speaker's next utterance."""
 
 MAX_CHARACTERS: Final = 280
-"""The longest text of one item."""
+"""The most characters in the text of one item."""
 
 _HEDGES: Final = re.compile(r"\b(um+|uh+|uhm|erm?|hmm+|you know|i mean),?(?=\s|$)", re.IGNORECASE)
 _STUTTER: Final = re.compile(r"\b[^\W\d_]{1,3}- ")
@@ -63,18 +63,18 @@ class Sentence:
         return list(accumulate((len(word.plain) + 1 for word in self.words), initial=0))
 
     def words_in(self, start: int, end: int) -> tuple[Word, ...]:
-        """The words that the characters from `start` to `end` touch."""
+        """Return the words that the characters from `start` to `end` touch."""
         first = bisect_right(self._starts, start) - 1
         last = bisect_right(self._starts, max(start, end - 1))
         return self.words[first:last]
 
     def evidence(self, start: int = 0, end: int | None = None) -> tuple[str, ...]:
-        """Ids of the utterances that contain this part, in order."""
+        """Return the ids of the utterances that contain this part, in order."""
         words = self.words if end is None else self.words_in(start, end)
         return tuple(dict.fromkeys(self.utterances[word.utterance].id for word in words))
 
     def said(self, start: int = 0, end: int | None = None) -> str:
-        """The text of this part exactly as transcribed."""
+        """Return the text of this part exactly as transcribed."""
         words = self.words if end is None else self.words_in(start, end)
         spans: dict[int, tuple[int, int]] = {}
         for word in words:
@@ -86,7 +86,7 @@ class Sentence:
 
 
 def sentences_of(utterances: Sequence[Utterance]) -> Iterator[Sentence]:
-    """All sentences in order; consecutive utterances of a speaker form one text."""
+    """Yield all sentences in order; consecutive utterances of a speaker form one text."""
     pending: list[Word] = []
     for number, utterance in enumerate(utterances):
         speaker = utterances[pending[-1].utterance].speaker if pending else None
@@ -111,7 +111,7 @@ def sentences_of(utterances: Sequence[Utterance]) -> Iterator[Sentence]:
 
 
 def without_hesitation(said: str) -> str:
-    """Transcribed words without 'um', stutters and repetitions; the rest stays."""
+    """Return transcribed words without 'um', stutters and repetitions, otherwise unchanged."""
     text = _TWICE.sub(r"\1", _HEDGES.sub("", _STUTTER.sub("", said)))
     for pattern, replacement in _REJOINED:
         text = pattern.sub(replacement, text)
@@ -119,13 +119,13 @@ def without_hesitation(said: str) -> str:
 
 
 def as_sentence(said: str) -> str:
-    """Transcribed words as a readable sentence: a capital first, a full stop at the end."""
+    """Format transcribed words as a sentence, with a capital and a full stop."""
     text = without_hesitation(said)
     return text[:1].upper() + text[1:] + "." if text else ""
 
 
 def shortened(text: str) -> str:
-    """The text, cut between words if it is too long for one item."""
+    """Return the text, truncated between words if it is too long for one item."""
     if len(text) <= MAX_CHARACTERS:
         return text
     return text[:MAX_CHARACTERS].rsplit(" ", 1)[0] + " …"

@@ -1,7 +1,8 @@
-"""Speech acts: the phrases with which a clinician decides or advises, and those that undo a plan.
+"""Speech acts: phrases with which a clinician decides or advises, and phrases that undo a plan.
 
 All patterns read plain words (`words.py`). A plan counts only if one of these phrases stands
-directly before its verb: 'we could start', 'did you stop' and 'they started me on' have none.
+directly before its verb. 'We could start', 'did you stop' and 'they started me on' contain none of
+these phrases.
 """
 
 import re
@@ -35,16 +36,16 @@ _ALONG: Final = one_line(r"""
 """)
 
 LEAD: Final = rf"(?:\b(?:{_DECIDED}|{_ADVISED}){_ALONG})"
-"""'I am going to', 'I would like you to', 'let us go ahead and': the speaker decides."""
+"""Phrases with which the speaker decides or advises: 'I am going to', 'I would like you to'."""
 
 DECISION: Final = rf"(?:\b(?:{_DECIDED}){_ALONG})"
-"""'I am going to', 'let us': the clinician is to act."""
+"""Phrases after which the clinician will act: 'I am going to', 'let us'."""
 
 ADVICE: Final = rf"(?:\b(?:{_ADVISED}){_ALONG})"
-"""'I want you to', 'you need to': the patient is to act."""
+"""Phrases after which the patient should act: 'I want you to', 'you need to'."""
 
 PERMISSION: Final = rf"(?:\byou (?:can|may) {_OFTEN}{_ALONG})"
-"""'You can': enough to stop a drug, too weak to start one."""
+"""Phrases that permit: 'you can' suffices to stop a drug, but not to start one."""
 
 ORDER: Final = one_line(r"""
     (?:(?:^|(?<=\bokay )|(?<=\bso )|(?<=\band )|(?<=\bthen )|(?<=\bbut )|(?<=\bnow )|
@@ -67,9 +68,9 @@ _CONDITION: Final = compiled(r"""
     until|eventually|someday|down the road|at some point|in the future|next time|(?:once|
     after|before|when) (?:you|we|i|it|that|the|your))\b
 """)
-"""The plan is not decided yet. A condition also covers the words after 'so' and 'then'."""
+"""Words that make a plan conditional; they also cover the words after 'so' and 'then'."""
 
-# Other times, other people's words, refusals, questions.
+# Words that undo a plan: other times, other people's words, refusals, questions.
 _REPORTED: Final = compiled(r"""
     \b(?:consider\w*|(?:talk|think|thought|thinking|talked|discuss\w*) about|last (?:time|
     year|visit|week|month|fall|spring|summer|winter)|used to|previously|ago|told|said|
@@ -104,11 +105,11 @@ _INVERTED: Final = compiled(r"""
 
 CONDITION_WORDS: Final = 10
 REPORTED_WORDS: Final = 6
-"""Words to the left in which a word can undo a plan, in speech without punctuation."""
+"""The number of words before a plan in which a word can undo it, in unpunctuated speech."""
 
 
 def is_decided(sentence: Sentence, start: int, end: int) -> bool:
-    """Whether no word beside the plan at `start`..`end` undoes it or makes it conditional."""
+    """Return whether no word beside the plan at `start`..`end` undoes or conditions it."""
     before = _POLITE.sub("", sentence.plain[:start]).split()
     if _CONDITION.search(" ".join(before[-CONDITION_WORDS:])):
         return False
@@ -118,10 +119,10 @@ def is_decided(sentence: Sentence, start: int, end: int) -> bool:
 
 
 def is_order(sentence: Sentence, start: int) -> bool:
-    """Whether the words at `start` are an order.
+    """Return whether the words at `start` give an order.
 
     After 'and' the verb may continue any sentence: 'people get dizzy and stop'. It counts only if
-    the words before decide or advise.
+    the words before 'and' decide or advise.
     """
     before = sentence.plain[:start].split()
     if before[-1:] != ["and"] or len(before) == 1:
@@ -130,9 +131,11 @@ def is_order(sentence: Sentence, start: int) -> bool:
 
 
 def is_spoken_by_clinician(sentence: Sentence, addressed: str) -> bool:
-    """Whether a clinician says this; an unassigned voice counts if it addresses a 'you'.
+    """Return whether a clinician says this.
 
-    A diarizer swaps turns, so words labelled as the patient's never count.
+    A speaker without a role counts as a clinician if the sentence addresses a 'you'.
+
+    Words labelled as the patient's never count, even though speaker labels may be swapped.
     """
     if sentence.role is Role.UNKNOWN:
         return re.search(r"\b(?:you|your|please|let us)\b", addressed) is not None
@@ -140,7 +143,7 @@ def is_spoken_by_clinician(sentence: Sentence, addressed: str) -> bool:
 
 
 def asks(sentence: Sentence) -> bool:
-    """Whether the sentence is a real question, not a statement with 'okay?' after it."""
+    """Return whether the sentence is a real question, not a statement with 'okay?' after it."""
     if not sentence.is_question:
         return bool(_INVERTED.match(sentence.plain))
     return _TAGS.search(sentence.plain) is None

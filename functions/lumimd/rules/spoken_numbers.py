@@ -1,4 +1,4 @@
-"""Numbers spoken in words: 'twenty five' -> '25', 'zero point four' -> '0.4'."""
+"""Read numbers spoken in words: 'twenty five' -> '25', 'zero point four' -> '0.4'."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -20,17 +20,17 @@ _COUNTED: Final = compiled(r"""
     milligrams?|mg|grams?|micrograms?|mcg|units?|tablets?|pills?|capsules?|puffs?|drops?|sprays?|
     times?|hours?|days?|weeks?|months?|years?|more|point|to|or
 """)
-"""The words after which 'one' is a number; elsewhere ('that one', 'one of them') a pronoun."""
+"""The words before which 'one' is a number; elsewhere it is a pronoun ('that one')."""
 
 
 _BEGINS: Final = frozenset((*_UNITS, *_TENS, "a", "point"))
 
 
 def spoken_number(words: Sequence[str], at: int) -> tuple[str, int]:
-    """The number that begins at `words[at]`, in digits, and its length in words.
+    """Return the number that begins at `words[at]`, in digits, and its length in words.
 
     `words` are lower case. Returns ('', 0) if no number begins there. Only well-formed numbers are
-    joined: 'one fifty' is two numbers, because '1 tablet of 50' and '150' sound alike.
+    joined: 'one fifty' stays two numbers, because it may mean '1 tablet of 50' or '150'.
     """
     if words[at] not in _BEGINS:
         return "", 0
@@ -38,7 +38,7 @@ def spoken_number(words: Sequence[str], at: int) -> tuple[str, int]:
     if used and at + used < len(words) and words[at + used] == "thousand":
         value, used = value * 1000, used + 1
         rest, more = _below_thousand(words, at + used)
-        # 'two thousand five hundred', but not 'two thousand, two' of something else.
+        # Joins 'two thousand five hundred', but not 'two thousand, two', which may be two numbers.
         if more and rest >= 100:
             value, used = value + rest, used + more
     digits, used = str(value), used
@@ -56,7 +56,7 @@ def spoken_number(words: Sequence[str], at: int) -> tuple[str, int]:
 
 
 def _below_thousand(words: Sequence[str], at: int) -> tuple[int, int]:
-    """A number under one thousand that begins at `at`, and its length in words (0: none)."""
+    """Return a number under one thousand that begins at `at`, and its length in words (0: none)."""
     value, used = _below_hundred(words, at)
     if not used and words[at : at + 2] in (["a", "hundred"], ["a", "thousand"]):
         value, used = 1, 1
@@ -64,7 +64,7 @@ def _below_thousand(words: Sequence[str], at: int) -> tuple[int, int]:
         value, used = value * 100, used + 1
         joint = 1 if words[at + used : at + used + 1] == ["and"] else 0
         rest, more = _below_hundred(words, at + used + joint)
-        # A stutter, 'five hundred five hundred', is not five hundred and five.
+        # The stutter 'five hundred five hundred' must not become 505.
         after = at + used + joint + more
         if more and words[after : after + 1] not in (["hundred"], ["thousand"]):
             value, used = value + rest, after - at
@@ -83,7 +83,7 @@ def _below_hundred(words: Sequence[str], at: int) -> tuple[int, int]:
 
 
 def _decimals(words: Sequence[str], at: int) -> tuple[str, int]:
-    """The digits after 'point', for example ('25', 3) for 'point two five'."""
+    """Return the digits after 'point', for example ('25', 3) for 'point two five'."""
     if words[at : at + 1] != ["point"]:
         return "", 0
     digits, used = "", 1

@@ -1,7 +1,7 @@
-"""A summary by rules alone: the fallback if no language model answers, and offline.
+"""Summarize by rules alone: the fallback if no language model answers, and for offline use.
 
-Deterministic, without network or model. The rules prefer a gap to a wrong statement: they list a
-medication, a diagnosis or a task only if the words of the visit have one reading.
+The rules are deterministic and use no network. They prefer a missing statement to a wrong one: a
+medication, diagnosis or task is listed only if the words of the visit have one reading.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from lumimd.rules.prescribing import Kind
 from lumimd.rules.sentences import sentences_of, shortened
 
 MAX_ITEMS: Final = 30
-"""Upper bound of a list; it keeps the summary of a ten-hour visit a small part of a document."""
+"""The most items of a list, so that a ten-hour visit's summary stays small in its document."""
 
 MAX_EVIDENCE: Final = 5
 
@@ -38,20 +38,23 @@ _Item = TypeVar("_Item", bound=Evidenced)
 
 
 class RulesSummarizer:
-    """The `Summarizer` that needs only the transcript."""
+    """The `Summarizer` by rules, which needs only the transcript."""
 
     source: Source = "rules"
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        """The summary of a transcript; empty for a silent one.
+        """Return the summary of a transcript; it is empty for a silent transcript.
 
-        A ten-hour transcript takes seconds, so a thread does the work, not the event loop.
+        A ten-hour transcript takes seconds, so the work runs in a thread beside the event loop.
         """
         return await asyncio.to_thread(summary_by_rules, transcript)
 
 
 def summary_by_rules(transcript: Transcript) -> VisitSummary:
-    """The summary of a transcript. Pure: the same transcript always has the same summary."""
+    """Return the rule-based summary of a transcript.
+
+    The function is pure: the same transcript always has the same summary.
+    """
     if all(utterance.role is Role.UNKNOWN for utterance in transcript.utterances):
         roles = assign_roles(transcript.utterances)
         transcript = transcript.model_copy(update={"utterances": roles})
@@ -63,7 +66,7 @@ def summary_by_rules(transcript: Transcript) -> VisitSummary:
     order = {utterance.id: number for number, utterance in enumerate(transcript.utterances)}
 
     def kept(items: Iterable[_Item]) -> list[_Item]:
-        """The first items, each with its first pieces of evidence in the order of the visit."""
+        """Return the first items, each with its first evidence in the order of the visit."""
         return [
             item.model_copy(update={"evidence": _first(item.evidence, order)})
             for item in list(items)[:MAX_ITEMS]

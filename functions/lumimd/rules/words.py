@@ -1,7 +1,7 @@
-"""The words of an utterance in one plain spelling, each with its position.
+"""Convert an utterance to words in one plain spelling, with their positions.
 
 Recognizers spell differently: 'ten milligrams', '10 mg', "I'm gonna", 'i am gon na'. The patterns
-of the other modules see one spelling: lower case, digits, full contractions, no commas and no
+of the other modules read one spelling: lower case, digits, expanded contractions, no commas and no
 hesitations.
 """
 
@@ -49,7 +49,7 @@ _ENDINGS: Final = (
     ("'ll", " will"),
     ("'d", " would"),
 )
-# 'What's' and 'it's' are expanded; the 's of a name or a thing is a possessive and stays.
+# 'What's' and 'it's' are expanded; the 's of a noun is a possessive and stays.
 _IS: Final = frozenset(("it", "that", "this", "what", "there", "here", "he", "she", "which"))
 _SPLIT_BY_THE_RECOGNIZER: Final = {
     ("gon", "na"): "going to",
@@ -63,7 +63,7 @@ _SPLIT_BY_THE_RECOGNIZER: Final = {
 
 
 class Word(NamedTuple):
-    """One plain word, spoken as `text[start:end]` of the utterance number `utterance`."""
+    """One plain word, spoken at `text[start:end]` of the utterance with the number `utterance`."""
 
     plain: str
     utterance: int
@@ -72,7 +72,7 @@ class Word(NamedTuple):
 
 
 def words_of(utterance: int, text: str) -> list[Word]:
-    """The plain words of one utterance; a mark that ends a sentence is a separate word."""
+    """Return the plain words of one utterance; a mark that ends a sentence is a separate word."""
     spoken = [
         (match.lastgroup, match[0].lower(), match.start(), match.end())
         for match in _TOKEN.finditer(text.replace("\u2019", "'"))
@@ -120,7 +120,7 @@ def _in_full(word: str) -> str:
 
 
 def word_list(file: str) -> Iterator[tuple[str, list[str]]]:
-    """Each term of a word list beside this module, with its other names."""
+    """Yield the terms of a word list beside this module, each with its other names."""
     for line in Path(__file__).with_name(file).read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             term, _, others = line.partition(":")

@@ -1,4 +1,4 @@
-"""The real services of owners and operators, each built when first needed."""
+"""The real services of owners and operators, each built at its first use."""
 
 from collections.abc import Mapping
 from functools import cache, cached_property
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class ApiCloudServices(services.CloudServices):
-    """What the API and the operators' CLI need besides the services of the pipeline."""
+    """The services that the API and the operators' CLI need besides those of the pipeline."""
 
     @cached_property
     def operators(self) -> OperatorStore:
-        """Firestore, over the same connection as the visits."""
+        """The operators' queries in Firestore, over the same connection as the visits."""
         return OperatorStore(self._database)
 
     @cached_property
     def queues(self) -> QueueControl:
-        """Cloud Tasks."""
+        """The control of the task queues on Cloud Tasks."""
         from lumimd.adapters.google.task_queues import CloudTasksQueues
         from lumimd.adapters.google.tasks import client
 
@@ -41,7 +41,7 @@ class ApiCloudServices(services.CloudServices):
 
     @cached_property
     def schedules(self) -> ScheduleControl:
-        """Cloud Scheduler."""
+        """The control of the scheduled calls on Cloud Scheduler."""
         from lumimd.adapters.google.scheduler import CloudSchedules, client
 
         return CloudSchedules(
@@ -55,7 +55,7 @@ class ApiCloudServices(services.CloudServices):
 
     @cached_property
     def tokens(self) -> Tokens:
-        """Firebase Auth, or the shared secret of a local stack."""
+        """The verifier of ID tokens: Firebase Auth, or the shared secret of a local stack."""
         secret = self._settings.local_token_secret
         if secret is not None:
             from lumimd.adapters.local_tokens import LocalTokens
@@ -68,17 +68,17 @@ class ApiCloudServices(services.CloudServices):
 
     @cached_property
     def owner_queries(self) -> OwnerQueries:
-        """Firestore, over the same connection as the visits."""
+        """The owners' queries in Firestore, over the same connection as the visits."""
         return OwnerQueries(self._database)
 
     @cached_property
     def idempotency(self) -> IdempotencyStore:
-        """The idempotency keys of the database."""
+        """The idempotency keys in the database."""
         return IdempotencyStore(self._database)
 
     @cached_property
     def uploads(self) -> Uploads:
-        """Cloud Storage."""
+        """The destinations of uploads in Cloud Storage."""
         from lumimd.adapters.google.storage import storage_client
         from lumimd.adapters.google.uploads import CloudUploads
 
@@ -89,10 +89,10 @@ class ApiCloudServices(services.CloudServices):
 
 
 def api_services() -> "ApiServices":
-    """The services of this process: those that were installed, or the real ones.
+    """Return the services of this process: those that were installed, or the real ones.
 
     Raises:
-        SettingsError: the environment does not describe a deployment.
+        SettingsError: variables are missing or bad.
     """
     installed = services.installed()
     return cast("ApiServices", installed) if installed is not None else _cloud_services()
@@ -105,7 +105,7 @@ def _cloud_services() -> "ApiServices":
 
 @cache
 def app() -> "FastAPI":
-    """The REST API of this process, over its real services."""
+    """Return the REST API of this process, over its real services."""
     from lumimd.api.application import make_app
 
     return make_app(api_services, deployment().settings.web_origins)

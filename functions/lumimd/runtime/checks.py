@@ -12,7 +12,7 @@ from lumimd.runtime.settings import Deployment, Settings
 
 
 def service_checks(services: OperatorServices) -> Mapping[str, Check]:
-    """The checks that need no key of a provider."""
+    """Return the checks that need no key of a provider."""
     return {
         "store": lazily(lambda: checks.store_check(services.store)),
         "queues": lazily(lambda: checks.queue_check(services.queues)),
@@ -25,7 +25,7 @@ def service_checks(services: OperatorServices) -> Mapping[str, Check]:
 
 
 def provider_checks(deployment: Deployment) -> Mapping[str, Check]:
-    """The checks of the bucket, the transcriber and the model."""
+    """Return the checks of the bucket, the transcriber and the model."""
     return {
         "bucket": lazily(partial(_bucket_check, deployment.settings)),
         "transcriber": lazily(deployment.transcription.check),
@@ -53,9 +53,10 @@ async def _rules_check() -> str:
 
 
 def lazily(make: Callable[[], Check]) -> Check:
-    """The check that `make` returns; its dependencies are built when it runs, and for it alone.
+    """Return a check that calls `make` when it runs, to build the check and its dependencies.
 
-    So a dependency that cannot be built (a client without credentials) does not affect the others.
+    So a dependency that cannot be built (a client without credentials) does not affect the other
+    checks.
     """
 
     async def check() -> str:

@@ -1,4 +1,4 @@
-"""Finds the package of a vendor by its name: `adapters/NAME/provider.py`."""
+"""Find the package of a vendor by its name: `adapters/NAME/provider.py`."""
 
 from importlib import import_module
 from pathlib import Path
@@ -9,19 +9,20 @@ from pydantic import BaseModel
 from lumimd import adapters
 
 RULES: Final = "rules"
-"""The summarizer that needs no vendor."""
+"""The name of the rule-based summarizer, which needs no vendor."""
 
 _CLASSES: Final = {"transcriber": "TranscriptionProvider", "summarizer": "SummaryProvider"}
 
 
 def load(kind: str, name: str) -> Any:
-    """The settings class of the vendor `name`; None for the rules.
+    """Return the settings class of the vendor `name`; None for the rules.
 
-    `kind` is `transcriber` or `summarizer`. The import is light: a package imports its SDK when its
-    adapter is built.
+    `kind` is `transcriber` or `summarizer`. The import is fast, because a package imports its SDK
+    only when its adapter is built.
 
     Raises:
-        ValueError: no package of that name offers that kind.
+        ValueError: no package of that name provides a transcriber or summarizer, as `kind`
+            requires.
     """
     if (kind, name) == ("summarizer", RULES):
         return None
@@ -31,13 +32,13 @@ def load(kind: str, name: str) -> Any:
 
 
 def settings_of_all() -> list[type[BaseModel]]:
-    """The settings class of every vendor of either kind."""
+    """Return the settings class of every vendor, of transcripts and of summaries."""
     offered = (_offered(kind, name) for kind in _CLASSES for name in _packages())
     return [each for each in offered if each is not None]
 
 
 def names(kind: str) -> list[str]:
-    """The possible values of the setting `kind`."""
+    """Return the possible values of the setting `kind`."""
     offered = [name for name in _packages() if _offered(kind, name)]
     return [*offered, RULES] if kind == "summarizer" else offered
 

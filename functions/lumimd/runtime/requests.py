@@ -1,4 +1,4 @@
-"""Requests of callers, parsed into domain terms; None for a request that makes no sense."""
+"""Parse requests of callers into domain terms; return None for an invalid request."""
 
 import hmac
 from collections.abc import Iterable, Mapping
@@ -16,14 +16,14 @@ from lumimd.domain.ids import ID
 
 
 class SummaryTask(_Inbound):
-    """The body of a task: ids only."""
+    """The body of a task, which contains only ids."""
 
     visit_id: str = Field(pattern=ID)
     attempt: int = Field(ge=1)
 
 
 def summary_task_of(body: object) -> SummaryTask | None:
-    """The ids in a task's body; None when there are none."""
+    """Return the ids in a task's body; None when the body is invalid."""
     try:
         return SummaryTask.model_validate(body)
     except ValidationError:
@@ -31,7 +31,7 @@ def summary_task_of(body: object) -> SummaryTask | None:
 
 
 class Hint(_Inbound):
-    """A webhook call with our secret: a job has ended."""
+    """The content of a webhook call with our secret: a job has ended."""
 
     visit: str = Field(pattern=ID)
     attempt: int = Field(ge=1)
@@ -39,7 +39,7 @@ class Hint(_Inbound):
 
 
 def hint_of(query: Mapping[str, str], transcript_id: object) -> Hint | None:
-    """The visit and attempt of our URL with the provider's job; None if one of them is missing."""
+    """Return visit and attempt of our URL with the provider's job; None if a part is missing."""
     try:
         return Hint.model_validate({**query, "transcript_id": transcript_id})
     except ValidationError:
@@ -53,11 +53,11 @@ def check_webhook_caller(
     accepted_secrets: Iterable[str],
     allowed_ips: frozenset[IPv4Address | IPv6Address],
 ) -> None:
-    """Admit only the provider: it knows a secret, and calls from its own addresses.
+    """Admit only the provider, which knows a secret and calls from its own addresses.
 
-    The platform appends the caller's address to X-Forwarded-For, so only the last one counts, and
-    `forwarded_for` holds every line of that header (`whole_header`). Every comparison takes the
-    same time however much of the secret is right.
+    The platform appends the caller's address to X-Forwarded-For, so only the last address counts,
+    and `forwarded_for` holds every line of that header (`whole_header`). A comparison takes the
+    same time for every wrong secret.
 
     Raises:
         Rejected: the caller is not the provider.
@@ -71,9 +71,9 @@ def check_webhook_caller(
 
 
 def whole_header(lines: Iterable[str]) -> str | None:
-    """All lines of a header as one value, in their order; None if there is no line.
+    """Join all lines of a header to one value, in their order; return None if there is no line.
 
-    A header in several lines means the same as one line with commas (RFC 9110, 5.3).
+    Several lines of a header mean the same as one line with commas (RFC 9110, 5.3).
     """
     return ", ".join(lines) or None
 

@@ -1,4 +1,4 @@
-"""Replies to the platform: the one table that maps errors to replies.
+"""Responses to the platform, with the one table that maps errors to responses.
 
 | raised      | task, scheduler | webhook | storage event |
 |-------------|-----------------|---------|---------------|
@@ -8,7 +8,7 @@
 | `Rejected`  | 403             | 401     | -             |
 | a bug       | 500             | 500     | delivered again |
 
-No webhook reply but 401 is a 4xx: a 4xx ends the provider's attempts to reach us.
+Apart from the 401, a webhook gets no 4xx, because a 4xx ends the provider's retries.
 """
 
 from collections.abc import Awaitable
@@ -21,12 +21,12 @@ from lumimd.telemetry import logs
 
 
 async def reply_to_task(work: Awaitable[object]) -> Response:
-    """The reply to Cloud Tasks or Cloud Scheduler."""
+    """Return the response to Cloud Tasks or Cloud Scheduler."""
     return Response(status_code=await _status_of(work, rejected=403))
 
 
 async def reply_to_webhook(work: Awaitable[object]) -> Response:
-    """The reply to the provider's webhook."""
+    """Return the response to the provider's webhook."""
     return Response(status_code=await _status_of(work, rejected=401))
 
 
@@ -34,8 +34,8 @@ async def acknowledge_event(work: Awaitable[object]) -> None:
     """Return when the event is processed.
 
     Raises:
-        HTTPException: it is not; Eventarc delivers it again. The framework answers this exception
-            quietly, where it would print any other with its whole traceback.
+        HTTPException: the event was not processed; Eventarc delivers it again. The framework prints
+            other exceptions with a traceback, but not this one.
     """
     status = await _status_of(work, rejected=403)
     if status >= 500:
@@ -53,7 +53,7 @@ async def _status_of(work: Awaitable[object], *, rejected: int) -> int:
     except Rejected:
         logs.event("caller_rejected", "warning")
         return rejected
-    except Exception as bug:  # the outermost frame: the reply is 500, never success
+    except Exception as bug:  # the outermost frame: the response is 500, never a success
         logs.failure("bug", bug)
         return 500
     return 200

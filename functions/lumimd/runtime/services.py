@@ -1,7 +1,7 @@
-"""The real services of one instance, each built when first needed.
+"""The real services of one instance, each built at its first use.
 
-An SDK is imported where its service is built: the webhook never loads openai, nor the storage
-client.
+An SDK is imported where its service is built, so that the webhook loads neither openai nor the
+storage client.
 """
 
 import uuid
@@ -48,15 +48,15 @@ D = TypeVar("D", bound=Document)
 
 
 class SystemClock:
-    """The time of day of this machine."""
+    """The clock of this machine."""
 
     def now(self) -> datetime:
-        """The present instant, in UTC."""
+        """Return the present instant, in UTC."""
         return datetime.now(UTC)
 
 
 class CloudServices:
-    """The services of the pipeline: adapters of Google Cloud and of the deployment's providers."""
+    """The services of the pipeline: adapters of Google Cloud and of the chosen providers."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._settings: Final = deployment.settings
@@ -64,12 +64,12 @@ class CloudServices:
         self.clock: Clock = SystemClock()
 
     def new_id(self) -> str:
-        """A random id."""
+        """Return a random id."""
         return uuid.uuid4().hex
 
     @cached_property
     def shutdown(self) -> GracefulShutdown:
-        """The shutdown of this process; built when the first visit is worked on."""
+        """The graceful shutdown of this process, built when it starts work on its first visit."""
         shutdown = GracefulShutdown()
         shutdown.begin_on_sigterm()
         return shutdown
@@ -81,7 +81,7 @@ class CloudServices:
 
     @cached_property
     def deletions(self) -> Deletions:
-        """The receipts of deletions in the database."""
+        """The deletion receipts in the database."""
         return Deletions(self._database)
 
     @cached_property
@@ -114,7 +114,7 @@ class CloudServices:
 
     @cached_property
     def tasks(self) -> TaskQueue:
-        """Cloud Tasks."""
+        """The task queue on Cloud Tasks."""
         from lumimd.adapters.google.tasks import CloudTaskQueue, client
 
         return CloudTaskQueue(
@@ -126,7 +126,7 @@ class CloudServices:
 
     @cached_property
     def audio(self) -> AudioStore:
-        """Cloud Storage."""
+        """The recordings in Cloud Storage."""
         from lumimd.adapters.google.storage import cloud_audio_store
 
         is_uploaded = self._settings.audio_handover == "upload"
@@ -147,14 +147,14 @@ class CloudServices:
 
     @cached_property
     def fallback(self) -> Summarizer:
-        """The rules that need no key."""
+        """The rule-based summarizer, which needs no key."""
         from lumimd.rules.summarizer import RulesSummarizer
 
         return RulesSummarizer()
 
     @cached_property
     def summarizer(self) -> Summarizer:
-        """The language model behind its circuit breaker; the rules if there is none."""
+        """The language model behind its circuit breaker, or the rules without a model."""
         model = self._deployment.model
         if model is None:
             return self.fallback
@@ -204,26 +204,26 @@ class CloudServices:
 
     @cached_property
     def pseudonyms(self) -> Pseudonyms:
-        """Keyed with a secret that every function has, and that is not in the store."""
+        """The pseudonyms of users, keyed with a secret that is not in the store."""
         return Pseudonyms(self._settings.webhook_secret.get_secret_value())
 
     @cached_property
     def flags(self) -> SharedFlags:
-        """The feature flags, as this instance knows them."""
+        """The feature flags, as this instance last read them."""
         return SharedFlags(self.flag_documents, self.clock)
 
     @property
     def flag_documents(self) -> SharedDocuments[Flags]:
-        """The document that `flags` reads."""
+        """The documents that `flags` reads."""
         return self.shared_documents(OPS, Flags)
 
     def shared_documents(self, collection: str, kind: type[D]) -> SharedDocuments[D]:
-        """The documents of one kind, shared by all instances."""
+        """Return the documents of one kind, which all instances share."""
         return KeyedDocuments(self._database, collection, kind)
 
     @cached_property
     def _database(self) -> Database:
-        """Firestore; the SDK itself heeds FIRESTORE_EMULATOR_HOST."""
+        """The database in Firestore; the SDK itself reads FIRESTORE_EMULATOR_HOST."""
         from google.cloud import firestore
 
         from lumimd.adapters.firestore.database import FirestoreDatabase
@@ -233,7 +233,7 @@ class CloudServices:
 
     @cached_property
     def _breakers(self) -> dict[Stage, tuple[CircuitBreaker, ...]]:
-        """The breakers of the dependencies of a stage."""
+        """The circuit breakers of the dependencies of each stage."""
 
         def breaker(policy: BreakerPolicy) -> CircuitBreaker:
             return CircuitBreaker(policy, self.breakers, self.clock, self.new_id)
@@ -246,7 +246,7 @@ class CloudServices:
         }
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
-        """The error that a call would get now."""
+        """Return the error that a call would get now, or None."""
         return await first_refusal(self._breakers[stage], unanswered_since)
 
 
@@ -254,25 +254,28 @@ _installed: list[Services] = []
 
 
 def install(services: Services) -> None:
-    """Use `services` in this process: a process that holds the whole stack in memory, or a test."""
+    """Use `services` in this process, in place of the real services.
+
+    A test uses it, and a process that runs the whole stack in memory.
+    """
     _installed[:] = [services]
 
 
 def uninstall() -> None:
-    """Go back to the real services."""
+    """Use the real services again."""
     _installed.clear()
 
 
 def installed() -> Services | None:
-    """The installed services, if any."""
+    """Return the installed services, or None."""
     return _installed[0] if _installed else None
 
 
 def services() -> Services:
-    """The services of this process.
+    """Return the services of this process.
 
     Raises:
-        SettingsError: the environment does not describe a deployment.
+        SettingsError: variables are missing or bad.
     """
     return _installed[0] if _installed else _cloud_services()
 

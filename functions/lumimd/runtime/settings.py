@@ -1,4 +1,4 @@
-"""The settings of one deployment and of its two providers, read from the environment once.
+"""Read the settings of one deployment and of its two providers from the environment, once.
 
 All missing and bad variables are reported together, by name; values are never printed.
 """
@@ -27,13 +27,13 @@ from lumimd.policies.tiers import Tier
 from lumimd.ports.providers import Provider, SummaryProvider, TranscriptionProvider
 from lumimd.runtime import providers
 
-DAYS: Final = 36_500  # a hundred years: more would overflow a date
+DAYS: Final = 36_500  # a hundred years, because more days would overflow a date
 
 Addresses = Annotated[frozenset[IPvAnyAddress], NoDecode, BeforeValidator(split)]
 
 
 class SettingsError(Exception):
-    """The environment describes no deployment; the message names every variable to correct."""
+    """The environment has missing or bad variables; the message names each one."""
 
 
 class Choice(Variables):
@@ -44,7 +44,7 @@ class Choice(Variables):
 
 
 class Settings(Choice):
-    """The variables, which `.env.example` documents one by one."""
+    """The variables of a deployment; `.env.example` documents each of them."""
 
     google_cloud_project: str = Field(pattern=r"^[^\s/]+$")
     firestore_emulator_host: str | None = None
@@ -78,7 +78,7 @@ class Settings(Choice):
     @field_validator("firebase_auth_emulator_host", "local_token_secret")
     @classmethod
     def _nowhere_but_here(cls, value: object, info: ValidationInfo) -> object:
-        """With either one, any caller can write a valid token, so the cloud must never have it."""
+        """Refuse a value in the cloud, because any caller could then write a valid token."""
         if value is None:
             return None
         if info.data.get("firestore_emulator_host") is None or is_in_the_cloud():
@@ -100,7 +100,7 @@ class Settings(Choice):
 
     @property
     def location(self) -> str:
-        """`projects/P/locations/L`: where the queues and the scheduled calls are."""
+        """The place of the queues and the scheduled calls: `projects/P/locations/L`."""
         return self.summary_queue.partition("/queues/")[0]
 
     @property
@@ -112,7 +112,7 @@ class Settings(Choice):
 
 @dataclass(frozen=True)
 class Deployment:
-    """The settings of a deployment, and its providers; without `model` the rules summarize."""
+    """The settings of a deployment and of its providers; without `model` the rules summarize."""
 
     settings: Settings
     transcription: TranscriptionProvider
@@ -121,7 +121,7 @@ class Deployment:
 
 @cache
 def deployment() -> Deployment:
-    """The deployment of this process.
+    """Return the settings of this process, read once.
 
     Raises:
         SettingsError: variables are missing or bad.
@@ -130,9 +130,9 @@ def deployment() -> Deployment:
 
 
 def require() -> None:
-    """End this process with the message of `SettingsError` unless the settings can be read.
+    """End this process with the message of `SettingsError` if the settings are bad.
 
-    An instance that could serve no request never becomes ready, so no traffic reaches it.
+    So an instance with bad settings never becomes ready, and no traffic reaches it.
     """
     try:
         deployment()
@@ -141,7 +141,7 @@ def require() -> None:
 
 
 def read(**overrides: object) -> Deployment:
-    """The deployment in the environment, with `overrides` by field name.
+    """Read the deployment from the environment, with `overrides` by field name.
 
     Raises:
         SettingsError: variables are missing or bad.
@@ -150,14 +150,14 @@ def read(**overrides: object) -> Deployment:
     models: dict[str, Any] = {"settings": Settings}
     chosen = Choice(**overrides)  # type: ignore[arg-type]
     for part, kind in (("transcription", "transcriber"), ("model", "summarizer")):
-        with suppress(ValueError):  # an unknown name is a problem of `Settings`
+        with suppress(ValueError):  # `Settings` reports an unknown name
             models[part] = providers.load(kind, getattr(chosen, kind))
     found: dict[str, Any] = {}
     for part, model in models.items():
         try:
             found[part] = model and model(**overrides)
         except ValidationError as error:
-            # The original error is not chained: it would quote values.
+            # The original error is not chained, because it quotes values.
             problems |= _named(error)
     for provider in (found.get("transcription"), found.get("model")):
         if provider is not None and "settings" in found:
@@ -169,28 +169,28 @@ def read(**overrides: object) -> Deployment:
 
 
 def variables() -> frozenset[str]:
-    """The names of all variables, those of every provider's package included."""
+    """Return the names of all variables, including those of every provider's package."""
     models: list[type[BaseModel]] = [Settings, *providers.settings_of_all()]
     return frozenset(name.upper() for model in models for name in model.model_fields)
 
 
 def _misplaced(provider: Provider, settings: Settings) -> dict[str, str]:
-    """The problem with the region of the provider's address, if any."""
+    """Return the problem with the region of the provider's address, if any."""
     endpoint = provider.endpoint
     problem = endpoint.misplaced(settings.location.rpartition("/")[2])
     return {endpoint.variable: problem} if problem and is_in_the_cloud() else {}
 
 
 def _named(error: ValidationError) -> dict[str, str]:
-    """The problem of each bad variable, by its name."""
+    """Return the problem of each bad variable, by its name."""
     problems = error.errors(include_input=False, include_url=False)
     return {str(problem["loc"][0]).upper(): problem["msg"] for problem in problems}
 
 
 def _emulators_in_the_cloud() -> list[str]:
-    """The emulator addresses that Cloud Run has: an SDK would send patients' data there.
+    """Return emulator addresses set on Cloud Run: an SDK would send patients' data there.
 
-    The SDKs read such variables by themselves, so variables outside of the settings count as well.
+    The SDKs read such variables directly, so variables outside of the settings count as well.
     """
     if not is_in_the_cloud():
         return []

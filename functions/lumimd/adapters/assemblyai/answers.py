@@ -1,8 +1,8 @@
-"""The meaning of AssemblyAI's refusals: one table, read from top to bottom; the first match wins.
+"""Classify AssemblyAI's error responses by one table, whose first matching row counts.
 
-A fault of the deployment (key, account, model, address) is no fault of a recording. A row names the
-status, the kind of call and, if the status alone is ambiguous, a part of the provider's error
-sentence. The sentence is never logged or raised: it may quote a URL or the key.
+An account or configuration fault (key, account, model, address) concerns every recording. A row
+names the status, the kind of call and, if the status alone is ambiguous, a part of the provider's
+error sentence. The sentence is never logged or raised, because it may quote a URL or the key.
 """
 
 import json
@@ -28,7 +28,7 @@ class Call(StrEnum):
 
 
 class Meaning(StrEnum):
-    """The meaning of a refusal that is no fault of the deployment."""
+    """The meaning of an error response that concerns one call, job or recording."""
 
     COMES_BACK = "comes_back"
     JOB_GONE = "job_gone"
@@ -37,7 +37,7 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of refusal. A row without `calls`, `statuses` or `parts` matches all of them."""
+    """One kind of error response. A row without `calls`, `statuses` or `parts` matches all."""
 
     means: DeploymentFault | Meaning
     statuses: frozenset[int] = frozenset()
@@ -45,7 +45,7 @@ class Row:
     parts: tuple[str, ...] = ()
 
     def fits(self, status: int, call: Call, sentence: str) -> bool:
-        """Whether the row matches this refusal."""
+        """Return whether the row matches this error response."""
         return (
             (not self.statuses or status in self.statuses)
             and (not self.calls or call in self.calls)
@@ -64,7 +64,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(DeploymentFault.KEY_REFUSED, _of(401)),
     Row(DeploymentFault.UNPAID, _of(402)),
     Row(DeploymentFault.FORBIDDEN, _of(403, 407, 451)),
-    # "Transcript lookup error, transcript id not found" is a 400 of this provider.
+    # This provider sends "Transcript lookup error, transcript id not found" with a 400.
     Row(Meaning.JOB_GONE, _of(400, 404), frozenset({Call.JOB}), ("not found",)),
     Row(
         DeploymentFault.UNPAID, _of(400), parts=("balance", "payment", "billing", "credit", "funds")
@@ -90,17 +90,18 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     Row(DeploymentFault.REQUEST_REFUSED),
 )
-"""The last row matches everything: an unknown refusal may concern one visit or all."""
+"""The last row matches everything: an unknown error response may concern one visit or all visits.
+"""
 
 
 def meaning(status: int, call: Call, sentence: str) -> DeploymentFault | Meaning:
-    """The meaning of a refusal with that HTTP status and error sentence."""
+    """Return the meaning of an error response with that HTTP status and error sentence."""
     plain = without_quotes(sentence).lower()
     return next(row.means for row in TABLE if row.fits(status, call, plain))
 
 
 def refusal(status: int, call: Call, body: bytes, headers: Mapping[str, str]) -> Exception:
-    """The error to raise for an answer that is no success."""
+    """Return the error to raise for a response that is not a success."""
     means = meaning(status, call, sentence_of(body))
     match means:
         case Meaning.JOB_GONE:
@@ -117,7 +118,7 @@ def refusal(status: int, call: Call, body: bytes, headers: Mapping[str, str]) ->
 
 
 def sentence_of(body: bytes) -> str:
-    """The provider's error sentence; empty if the answer has another form."""
+    """Return the provider's error sentence; empty if the response has another form."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
@@ -128,7 +129,7 @@ def sentence_of(body: bytes) -> str:
 
 @dataclass(frozen=True)
 class FailedJob:
-    """A part of the error sentence of a failed job, and its meaning for the recording."""
+    """A part of the error sentence of a failed job, and what it means for the recording."""
 
     part: str
     code: ErrorCode
@@ -146,14 +147,17 @@ FAILED_JOBS: Final[tuple[FailedJob, ...]] = (
     FailedJob("unsupported language", ErrorCode.TRANSCRIPTION_FAILED),
     FailedJob("unsupported", ErrorCode.AUDIO_UNREADABLE),
 )
-"""The provider's documentation lists its sentences. Any other sentence counts as the provider's
-own fault: failed jobs are free, so the pipeline orders a few new ones."""
+"""Sentences of failed jobs that the provider's documentation lists.
+
+Any other sentence counts as the provider's own fault, so the pipeline orders a few new jobs; failed
+jobs are free.
+"""
 
 PROVIDERS_TROUBLE: Final = FailedJob("", ErrorCode.TRANSCRIPTION_FAILED, is_transient=True)
 
 
 def failed_job(sentence: str) -> FailedJob:
-    """The row for the error sentence of a failed job; `PROVIDERS_TROUBLE` if no row matches."""
+    """Return the row for the error sentence of a failed job, or `PROVIDERS_TROUBLE`."""
     plain = without_quotes(sentence).lower()
     return next((row for row in FAILED_JOBS if row.part in plain), PROVIDERS_TROUBLE)
 
@@ -171,5 +175,5 @@ _QUOTED: Final = re.compile(
 
 
 def without_quotes(sentence: str) -> str:
-    """The sentence without the URLs, file names and headers that it quotes."""
+    """Return the sentence without the URLs, file names and headers that it quotes."""
     return _QUOTED.sub(" ", sentence)

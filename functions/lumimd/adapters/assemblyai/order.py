@@ -1,6 +1,7 @@
-"""The order for AssemblyAI: it names every option that affects the result.
+"""The order of a paid job at AssemblyAI, with every option that affects the result.
 
-The provider announces and changes default models; only its settings change a deployment.
+The provider changes its default models; with every option named, only a deployment's settings
+change its results.
 """
 
 from typing import Any
@@ -11,11 +12,11 @@ from lumimd.adapters.assemblyai.options import Options
 
 
 def order(audio_url: str, options: Options, webhook: dict[str, str]) -> dict[str, Any]:
-    """The body of the request.
+    """Return the body of the request for a transcript.
 
-    There is no `speech_threshold`: a minimum share of speech refuses a long recording with minutes
-    of speech (2 % of ten hours are twelve minutes). A recording without any speech fails free of
-    charge anyway, because its language cannot be detected.
+    There is no `speech_threshold`, because a minimum share of speech would refuse a long recording
+    with minutes of speech (2 % of ten hours are twelve minutes). A recording without any speech
+    fails free of charge anyway, because its language cannot be detected.
     """
     detection: dict[str, Any] = {"fallback_language": "auto"}
     if options.languages:

@@ -1,4 +1,4 @@
-"""AssemblyAI as the vendor of transcripts: its settings, limits, webhook and health check."""
+"""AssemblyAI as the vendor of transcripts: settings, limits, webhook and health check."""
 
 from typing import ClassVar, Final, Literal
 
@@ -11,16 +11,16 @@ from lumimd.ports.health_check import Check
 from lumimd.ports.transcriber import Transcriber
 
 MOST_TERMS: Final = 1000
-"""Key terms that an order may have; 200 if it names the older model alone."""
+"""The most key terms of a paid job; 200 if it names the older model alone."""
 
 MOST_TERMS_OF_UNIVERSAL_2: Final = 200
 
 MOST_WORDS: Final = 6
-"""Words that one key term may have."""
+"""The most words of one key term."""
 
 
 class TranscriptionProvider(Variables):
-    """The settings. `transcription_domain` and key terms cost more, and are off by default.
+    """AssemblyAI's settings; `transcription_domain` and key terms cost more (off by default).
 
     `transcription_languages` are the possible languages of a recording; empty means all.
     """
@@ -64,7 +64,7 @@ class TranscriptionProvider(Variables):
         )
 
     def transcriber(self, webhook_url: str | None, secret: str) -> Transcriber:
-        """The adapter over AssemblyAI's SDK."""
+        """Return the adapter over AssemblyAI's SDK."""
         from lumimd.adapters.assemblyai.transcriber import AssemblyAITranscriber
 
         return AssemblyAITranscriber(
@@ -81,17 +81,20 @@ class TranscriptionProvider(Variables):
 
     @staticmethod
     def ended_job(body: object) -> object:
-        """`transcript_id` of the body (AssemblyAI, webhooks)."""
+        """Return the body's `transcript_id` (AssemblyAI, webhooks)."""
         return body.get("transcript_id") if isinstance(body, dict) else None
 
     async def uploaded(self, content: bytes) -> str:
-        """The URL of the copy; only AssemblyAI can read it, and decides its expiry."""
+        """Upload a recording, and return the URL of the copy.
+
+        Only AssemblyAI can read the copy, and it decides when the copy expires.
+        """
         from lumimd.adapters.assemblyai.upload import uploaded
 
         return await uploaded(self._key, self.assemblyai_base_url, content)
 
     def check(self) -> Check:
-        """Lists one job: tests the address, the service and the key at once."""
+        """Return a check that lists one job: it tests the address, the service and the key."""
         from lumimd.adapters.provider_checks import answers
 
         url = f"{self.assemblyai_base_url}/v2/transcript"

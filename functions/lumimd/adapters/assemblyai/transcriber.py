@@ -1,7 +1,8 @@
-"""Transcripts with speaker labels by AssemblyAI.
+"""Transcribe with speaker labels by AssemblyAI.
 
-The SDK provides the transport and the form of an order. Its models of the answers are not used:
-they refuse a whole transcript for one field that is null or new (`transcript.py`).
+The SDK provides the transport and the form of an order (paid job). Its models of the responses are
+not used, because they refuse a whole transcript for one field that is null or new
+(`transcript.py`).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
@@ -30,19 +31,19 @@ from lumimd.ports.transcriber import Failed, Job, JobGone, KnownJob, Running, Tr
 T = TypeVar("T")
 
 DELETED_AUDIO_URL: Final = "http://deleted_by_user"
-"""The provider replaces the recording's URL of a deleted job with this one."""
+"""The URL that replaces the recording's URL in a deleted job."""
 
 COMPLETED: Final = "completed"
 ERROR: Final = "error"
-"""The statuses of a finished job. Any other status, even an unknown one, counts as running."""
+"""The status of a finished job. Any other status, even an unknown one, counts as running."""
 
 PAGE: Final = 100
 LOOK_BACK_PAGES: Final = 5
-"""Pages that `find` reads: 500 jobs, more than the provider starts in the relevant minutes."""
+"""The pages that `find` reads: 500 jobs, more than the provider starts in the relevant minutes."""
 
 
 class AssemblyAITranscriber:
-    """Transcriber; without a webhook only the poller collects the transcripts."""
+    """The `Transcriber` by AssemblyAI; without a webhook only the poller collects transcripts."""
 
     provider = "assemblyai"
     limits = LIMITS
@@ -60,7 +61,7 @@ class AssemblyAITranscriber:
         self._options = options or Options()
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
-        """Order a transcript; one call without a retry, because the provider bills it."""
+        """Order a transcript (a paid job) in one call, without a retry, as each call is billed."""
         webhook = self._webhook.request_fields(visit_id, attempt) if self._webhook else {}
         body = order(audio_url, self._options, webhook)
 
@@ -70,18 +71,18 @@ class AssemblyAITranscriber:
                 transcript_id = text_of(json_object(response.content).get("id"))
             except errors.Unreadable:
                 transcript_id = ""
-            if not transcript_id:  # the order was accepted; the provider's list has its id
+            if not transcript_id:  # the paid job was accepted; the provider's list has its id
                 raise errors.Unanswered(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
             return transcript_id
 
         return await called(retry.ORDER, make)
 
     async def fetch(self, transcript_id: str) -> Job:
-        """The job and, once it is done, its transcript.
+        """Fetch the job and, once it is done, its transcript.
 
         Raises:
-            JobGone: the provider has no such job.
-            Unreadable: the answer about the job could not be parsed.
+            JobGone: the provider does not have the job.
+            Unreadable: the response about the job could not be parsed.
         """
         found = await called(retry.TRANSCRIPTION, lambda: self._job(transcript_id))
         audio_url = text_of(found.get("audio_url"))
@@ -90,7 +91,7 @@ class AssemblyAITranscriber:
         return Job(transcript_id, audio_url, _state(found))
 
     async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
-        """The newest job for this generation of the recording that has not failed."""
+        """Return the newest job for this generation of the recording that has not failed."""
         async for job in self._recent():
             transcript_id = text_of(job.get("id"))
             if _status(job) == ERROR or transcript_id in without:
@@ -100,12 +101,12 @@ class AssemblyAITranscriber:
         return None
 
     async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
-        """The next jobs of the list, the newest first."""
+        """Return the next jobs of the list, the newest first."""
         jobs, cursor = await self._page_of_jobs(after)
         return Page(tuple(map(_known, jobs)), cursor)
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
-        """The ids of the recent jobs for recordings below `folder`, the newest first."""
+        """Return the ids of recent jobs for recordings below `folder`, the newest first."""
         recent = [_known(job) async for job in self._recent()]
         return [job.transcript_id for job in recent if is_below(job.audio_url, bucket, folder)]
 
@@ -145,7 +146,7 @@ class AssemblyAITranscriber:
     async def _page_of_jobs(
         self, after: Cursor | None
     ) -> tuple[list[Mapping[str, Any]], Cursor | None]:
-        """The readable jobs of a page of the list, and the cursor of the next page."""
+        """Return the readable jobs of a page of the list, and the cursor of the next page."""
         before_id = after.id if after else None
         page = await self._page(before_id)
         jobs = [job for job in items(page.get("transcripts")) if text_of(job.get("id"))]
@@ -164,29 +165,29 @@ class AssemblyAITranscriber:
         try:
             return await called(retry.TRANSCRIPTION, make)
         except errors.Unreadable as error:
-            # An unreadable list is a failure of the provider, not of one job.
+            # An unreadable list counts as a failure of the provider.
             raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE) from error
 
 
 def http_client(api_key: str, base_url: str) -> AsyncClient:
-    """The SDK's client, with its errors translated into ours."""
+    """Return the SDK's client, with its errors translated into ours."""
     settings = Settings(api_key=api_key, base_url=base_url)
     settings.http_timeout = retry.TRANSCRIPTION.timeout_s
     client = AsyncClient(settings=settings)
-    # The SDK's exceptions quote URLs and drop `Retry-After`; this hook runs before them.
+    # The SDK's exceptions quote URLs and drop `Retry-After`; this hook runs before the SDK raises.
     client.http_client.event_hooks["response"].append(_raise_for_status)
     return client
 
 
 async def called(policy: retry.RetryPolicy, make: Callable[[], Awaitable[T]]) -> T:
-    """The result of a call to the provider, retried by `policy`."""
+    """Call the provider, with retries by `policy`, and return the result."""
 
     async def once() -> T:
         try:
             return await make()
         except httpx.TransportError as error:
             raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE) from error
-        except httpx.RequestError as error:  # an answer that cannot be unpacked
+        except httpx.RequestError as error:  # a response that cannot be unpacked
             raise errors.Unreadable(ErrorCode.TRANSCRIPTION_FAILED) from error
 
     return await retry.call(policy, ErrorCode.TRANSCRIPTION_UNAVAILABLE, once)
@@ -212,7 +213,7 @@ def _path(transcript_id: str) -> str:
 
 
 def _older_than(page: Mapping[str, Any]) -> str | None:
-    """The id before which the next page begins, from the URL of the next page."""
+    """Return the id before which the next page begins, from the URL of the next page."""
     details = page.get("page_details")
     url = text_of(details.get("prev_url")) if isinstance(details, Mapping) else ""
     try:
@@ -245,7 +246,7 @@ def _known(item: Mapping[str, Any]) -> KnownJob:
 
 
 def _instant(text: str) -> datetime | None:
-    """An instant of the list, which is UTC without a time zone."""
+    """Parse a time of the list; a time without a time zone is UTC."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """Tolerant reader of the transcript of a finished job.
 
-The reader prefers utterances. A language without speaker labels has none, and some answers lack
-fields: then the reader joins words by speaker, and the text alone is the last resort.
+The reader prefers utterances. A language without speaker labels has none, and some responses lack
+fields. Then the reader joins words by speaker, and uses the text alone as the last resort.
 """
 
 import re
@@ -14,16 +14,19 @@ from lumimd.adapters.assemblyai.fields import items, label, milliseconds, second
 from lumimd.domain.transcript import Transcript, Utterance
 
 SPEAKER: Final = "A"
-"""The speaker if the provider names none."""
+"""The speaker's name if the provider names none."""
 
 MOST_CHARACTERS: Final = 600
-"""About a minute of speech: evidence refers to an utterance, which a user scans quickly."""
+"""The most characters of an utterance, about a minute of speech.
+
+Evidence refers to an utterance, which a user should scan quickly.
+"""
 
 COVERED: Final = 0.8
-"""If words cover a smaller share of the text, they are incomplete, and the text counts."""
+"""If words cover a smaller share of the text, they are incomplete, and the text is used."""
 
 _ENDS: Final = ".!?\u3002\uff01\uff1f\u0964\u061f"
-"""Ends of sentences, including those of Chinese, Japanese, Hindi and Arabic."""
+"""Marks that end a sentence, including those of Chinese, Japanese, Hindi and Arabic."""
 
 _SENTENCE_END: Final = re.compile(rf"(?<=[{_ENDS}])(?=[^{_ENDS}])")
 
@@ -40,7 +43,7 @@ class Said:
 
 
 def transcript_of(answer: Mapping[str, Any]) -> Transcript | None:
-    """The transcript; silent if the provider reports no word, None if it is unreadable."""
+    """Return the transcript; silent if the provider reports no word, None if unreadable."""
     words = [said for said in map(_said, items(answer.get("words"))) if said.text]
     text = text_of(answer.get("text"))
     duration_s = seconds(answer.get("audio_duration"))
@@ -59,7 +62,7 @@ def transcript_of(answer: Mapping[str, Any]) -> Transcript | None:
 
 
 def _is_silent(answer: Mapping[str, Any]) -> bool:
-    """Whether the provider reports no word; null fields do not count as a report."""
+    """Return whether the provider reports no word; null fields do not count as a report."""
     text, words = answer.get("text"), answer.get("words")
     no_text = text is None or (isinstance(text, str) and not text.strip())
     no_words = words is None or (
@@ -71,7 +74,7 @@ def _is_silent(answer: Mapping[str, Any]) -> bool:
 
 
 def _said(item: Mapping[str, Any]) -> Said:
-    """A word or an utterance; its words supply missing fields."""
+    """Read a word or an utterance; the words of an utterance supply its missing fields."""
     words = [said for said in map(_said, items(item.get("words"))) if said.text]
     start, end = milliseconds(item.get("start")), milliseconds(item.get("end"))
     confidence = share(item.get("confidence"))
@@ -98,7 +101,7 @@ def _mean(shares: Iterable[float | None]) -> float | None:
 
 
 def _from_words(words: Sequence[Said], text: str, duration_s: float | None) -> Iterator[Said]:
-    """Utterances from words: one for each run of words by the same speaker."""
+    """Yield utterances from words: one for each run of words by the same speaker."""
     length = sum(len(word.text) for word in words)
     if words and any(_speakers(words)) and length >= COVERED * len("".join(text.split())):
         for _, run in groupby(words, key=lambda word: word.speaker):
@@ -113,7 +116,7 @@ def _from_words(words: Sequence[Said], text: str, duration_s: float | None) -> I
 
 
 def _timed(text: str, begins_ms: int, ends_ms: int) -> list[Said]:
-    """The words of a text, with times in ms estimated from their position in it."""
+    """Return the words of a text, with times in ms estimated from their position in the text."""
     found = [part for word in text.split() for part in _pieces(word)]
     total, passed, timed = sum(map(len, found)) or 1, 0, []
     for word in found:
@@ -125,7 +128,10 @@ def _timed(text: str, begins_ms: int, ends_ms: int) -> list[Said]:
 
 
 def _pieces(word: str) -> list[str]:
-    """A word; in a script without spaces its sentences, with long ones cut into pieces."""
+    """Split a word at ends of sentences and into pieces of limited length.
+
+    In a script without spaces, a word may be a whole text.
+    """
     sentences = [each for each in _SENTENCE_END.split(word) if each]
     return [
         sentence[at : at + MOST_CHARACTERS]
@@ -135,7 +141,7 @@ def _pieces(word: str) -> list[str]:
 
 
 def _divided(words: Sequence[Said]) -> Iterator[Said]:
-    """The words of one speaker in parts that end with a sentence, unless it is too long."""
+    """Yield one speaker's words in parts that end with a sentence; a long sentence is split."""
     part: list[Said] = []
     length = 0
     for word in words:

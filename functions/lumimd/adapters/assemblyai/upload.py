@@ -1,7 +1,7 @@
-"""Uploads a recording to AssemblyAI, for a bucket out of the vendor's reach.
+"""Upload a recording to AssemblyAI, if the vendor cannot reach the bucket.
 
-For a local bucket and a real key. An uploaded copy has a URL of its own, so `find` cannot recognize
-an order after a lost answer in the vendor's list: the cloud uses signed URLs.
+This is for a local bucket with a real key; the cloud uses signed URLs. A copy has its own URL, so
+after a lost response `find` cannot recognize its paid job in the vendor's list.
 """
 
 from assemblyai.api import ENDPOINT_UPLOAD as UPLOADS
@@ -14,10 +14,10 @@ from lumimd.policies import retry
 
 
 async def uploaded(api_key: str, base_url: str, content: bytes) -> str:
-    """The URL of the copy, retried by `retry.AUDIO`.
+    """Upload a copy with retries by `retry.AUDIO`, and return its URL.
 
     Raises:
-        Unreadable: the answer has no URL.
+        Unreadable: the response has no URL.
         Transient: AssemblyAI does not answer.
     """
     async with http_client(api_key, base_url) as client:

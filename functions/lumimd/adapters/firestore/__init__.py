@@ -1,1 +1,1 @@
-"""Cloud Firestore."""
+"""The adapter for Cloud Firestore."""

@@ -27,7 +27,10 @@ _TRANSIENT: Final = (
 
 
 class FirestoreDatabase:
-    """A version is the instant of the last write; the next write has it as its precondition."""
+    """A Firestore database. A document's version is the time of its last write.
+
+    A write has the version that was read as its precondition.
+    """
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
@@ -69,7 +72,7 @@ class FirestoreDatabase:
         return float(result.value)
 
     async def next_number(self, path: str, field: str, after: int, others: dict[str, Any]) -> int:
-        """Two transforms in one commit."""
+        """Draw the next number by two transforms in one commit."""
         reference = self._client.document(path)
 
         async def drawn() -> int:
@@ -116,10 +119,10 @@ class FirestoreDatabase:
 
 
 async def called(make: Callable[[], Awaitable[T]]) -> T:
-    """One call by the store's retry policy, with the SDK's errors translated into ours.
+    """Make one call by the store's retry policy, with the SDK's errors translated into ours.
 
-    If the answer of an applied write is lost, Firestore refuses the retried write; the caller then
-    reads again and finds its own write.
+    If the response to an applied write is lost, Firestore refuses the retried write; the caller
+    then reads again and finds its own write.
     """
 
     async def once() -> T:

@@ -1,1 +1,1 @@
-"""Cloud Tasks, Cloud Scheduler, Cloud Storage and Firebase Auth."""
+"""Adapters for Cloud Tasks, Cloud Scheduler, Cloud Storage and Firebase Auth."""

@@ -1,4 +1,4 @@
-"""ID tokens, verified by Firebase: signature, audience, issuer, expiry, revocation, user."""
+"""Verify ID tokens by Firebase: signature, audience, issuer, expiry, revocation, user."""
 
 import asyncio
 from typing import Any, Final
@@ -17,16 +17,16 @@ _REFUSALS: Final = (
     (auth.RevokedIdTokenError, TokenFault.REVOKED),
     (auth.UserDisabledError, TokenFault.DISABLED),
     (auth.InvalidIdTokenError, TokenFault.INVALID),
-    # The user was deleted: all their tokens are revoked.
+    # The user was deleted, so all their tokens count as revoked.
     (auth.UserNotFoundError, TokenFault.REVOKED),
 )
 
 
 class FirebaseTokens:
-    """Asks Firebase about the user at every request, so signing a user out takes effect at once.
+    """Asks Firebase about the user at every request, so that signing a user out works at once.
 
-    The claims are the token's own: a removed role lasts until the token expires, at most an hour,
-    unless the user's tokens are revoked as well.
+    The claims come from the token, so that a removed role lasts until the token expires, at most an
+    hour, unless the user's tokens are revoked as well.
     """
 
     def __init__(self, app: firebase_admin.App, clock: Clock) -> None:
@@ -34,7 +34,7 @@ class FirebaseTokens:
         self._clock = clock
 
     async def verify(self, token: str) -> User:
-        """The user of a token that Firebase verified."""
+        """Verify a token by Firebase, and return its user."""
         return user_of(await asyncio.to_thread(self._claims, token), self._clock)
 
     def _claims(self, token: str) -> dict[str, Any]:
@@ -49,12 +49,12 @@ class FirebaseTokens:
             for refusal, fault in _REFUSALS:
                 if isinstance(error, refusal):
                     raise TokenRefused(fault) from error
-            # The certificates or the user could not be fetched: the token may be valid.
+            # The certificates or the user could not be fetched, so the token may still be valid.
             raise Transient(ErrorCode.INTERNAL_ERROR) from error
 
 
 def firebase_app(project: str) -> firebase_admin.App:
-    """The app of this process for a project, made once."""
+    """Return the app of this process for a project, made once."""
     name = f"lumimd-{project}"
     try:
         return firebase_admin.get_app(name)

@@ -1,4 +1,4 @@
-"""An object of Cloud Storage, read in ranges that grow during sequential reads."""
+"""Read an object of Cloud Storage in ranges that grow during sequential reads."""
 
 from typing import Final
 
@@ -6,10 +6,10 @@ from google.api_core import exceptions as api
 from google.cloud import storage  # type: ignore[attr-defined]  # it ships no types
 
 FIRST_BYTES: Final = 512 * 1024
-"""Size of the first range read: the index of most recordings fits, and few bytes are wasted."""
+"""The size of the first range; it covers the index of most recordings and wastes few bytes."""
 
 MOST_BYTES: Final = 8 * 1024**2
-"""Size of later ranges in a row; some megabytes take as long as the request itself."""
+"""The largest size of a range; transferring some megabytes takes as long as the request itself."""
 
 
 class Ranges:
@@ -22,10 +22,10 @@ class Ranges:
         self._next_bytes = FIRST_BYTES
 
     def read(self, offset: int, length: int) -> bytes:
-        """The bytes from `offset` on; fewer than `length` if the object ends.
+        """Return the bytes from `offset` on; fewer than `length` if the object ends.
 
         Raises:
-            GoogleAPICallError: and any other error of the SDK.
+            GoogleAPICallError: the read failed; other errors of the SDK are raised as well.
         """
         begins = offset - self._begins
         if not 0 <= begins <= len(self._window) - length:
@@ -38,7 +38,7 @@ class Ranges:
     def _fetch(self, offset: int, length: int) -> bytes:
         last = offset + length - 1
         try:
-            # The server knows only the checksum of the whole object.
+            # A range has no checksum, because the server knows only that of the whole object.
             found: bytes = self._blob.download_as_bytes(
                 start=offset, end=last, checksum=None, retry=None
             )

@@ -22,29 +22,29 @@ _STATES: Final = {"ENABLED": RunState.RUNNING, "PAUSED": RunState.PAUSED}
 
 
 class CloudSchedules:
-    """The jobs of one location (`projects/P/locations/L`)."""
+    """The scheduled calls of one location (`projects/P/locations/L`)."""
 
     def __init__(self, client: scheduler_v1.CloudSchedulerAsyncClient, location: str) -> None:
         self._client = client
         self._location = location
 
     async def all(self) -> Sequence[ScheduleState]:
-        """Every scheduled call, by name."""
+        """Return every scheduled call, by name."""
         found = await _called(
             self._client.list_jobs(parent=self._location, retry=None, timeout=SCHEDULE_CALL_S)
         )
         return sorted([_state(job) async for job in found], key=lambda each: each.name)
 
     async def run(self, name: str) -> ScheduleState:
-        """Make the call now."""
+        """Make the scheduled call now."""
         return _state(await _called(self._client.run_job(**self._asked(name))))
 
     async def pause(self, name: str) -> ScheduleState:
-        """Make no more calls; a paused schedule stays as it is."""
+        """Make no more of these calls; a paused schedule stays paused."""
         return await self._unless_done(name, self._client.pause_job)
 
     async def resume(self, name: str) -> ScheduleState:
-        """Make calls again; a running schedule stays as it is."""
+        """Make these calls again; a running schedule keeps running."""
         return await self._unless_done(name, self._client.resume_job)
 
     async def _unless_done(self, name: str, change: Callable[..., Awaitable[Any]]) -> ScheduleState:
@@ -58,7 +58,7 @@ class CloudSchedules:
 
 
 def client(emulator_host: str | None) -> scheduler_v1.CloudSchedulerAsyncClient:
-    """The SDK's client, for the cloud or for a server at `emulator_host` (host:port, no TLS)."""
+    """Return the SDK's client for the cloud, or for `emulator_host` (host:port, no TLS)."""
     if emulator_host is None:
         return scheduler_v1.CloudSchedulerAsyncClient()
     channel = grpc.aio.insecure_channel(emulator_host)

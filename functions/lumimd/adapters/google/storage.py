@@ -1,4 +1,4 @@
-"""The recordings in Cloud Storage: measured by range reads, shared by short-lived signed URLs."""
+"""Recordings in Cloud Storage, measured by range reads and shared by short-lived signed URLs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -33,9 +33,12 @@ T = TypeVar("T")
 
 
 class CloudAudioStore:
-    """`signing` gives the SDK's arguments for the signer: a key, or the IAM service.
+    """The recordings in Cloud Storage.
 
-    `uploaded` sends a recording elsewhere and returns its URL there, in place of a signed URL.
+    `signing` returns the SDK's arguments for the signer: a key, or the IAM service.
+
+    `uploaded` sends a copy of a recording to the vendor and returns the copy's URL, in place of a
+    signed URL.
     """
 
     def __init__(
@@ -52,7 +55,10 @@ class CloudAudioStore:
         self._endpoint = endpoint
 
     async def measure(self, audio: Audio) -> Audio:
-        """The recording with its duration; this process reads its bytes, another measures them."""
+        """Return the recording with its duration.
+
+        This process reads the bytes, and another process measures them.
+        """
         if audio.size_bytes is None:
             audio = audio.with_size(await _in_thread(lambda: self._size_of(audio)))
         size_bytes = audio.size_bytes or 0
@@ -67,7 +73,7 @@ class CloudAudioStore:
         return audio.with_duration(seconds)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
-        """A v4 signed URL for exactly this generation; or the URL of its uploaded copy."""
+        """Return a v4 signed URL for exactly this generation, or the URL of its uploaded copy."""
         if self._uploaded is not None:
             blob = self._blob(audio)
             content = await _in_thread(lambda: bytes(blob.download_as_bytes(retry=None)))
@@ -87,7 +93,7 @@ class CloudAudioStore:
         return await _in_thread(sign)
 
     async def has(self, bucket: str, folder: str) -> bool:
-        """Whether any object exists below `folder`. One page of one object."""
+        """Return whether any object exists below `folder`, from one page of one object."""
 
         def look() -> bool:
             found = self._client.list_blobs(bucket, prefix=folder, max_results=1, retry=None)
@@ -98,7 +104,7 @@ class CloudAudioStore:
     async def uploads(
         self, bucket: str, since: datetime, after: Cursor | None = None
     ) -> Page[Upload]:
-        """The recordings uploaded since then. One page of the listing, 1,000 objects."""
+        """Return the recordings uploaded since then, from one page of 1,000 objects."""
 
         def look() -> Page[Upload]:
             found = self._client.list_blobs(
@@ -113,9 +119,9 @@ class CloudAudioStore:
         return await _in_thread(look)
 
     async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
-        """Set or release the temporary hold of everything below `folder`.
+        """Set or release the object hold (temporary hold) of everything below `folder`.
 
-        The bucket's lifecycle rules do not delete an object under a hold.
+        The bucket's lifecycle rules do not delete an object under an object hold.
         """
 
         def change() -> int:
@@ -137,7 +143,7 @@ class CloudAudioStore:
             return 0
 
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
-        """Delete everything below `folder` up to the generation `up_to`, older generations too."""
+        """Delete all objects below `folder` up to the generation `up_to`, older generations too."""
 
         def delete() -> tuple[int, int]:
             found = self._client.list_blobs(bucket, prefix=folder, versions=True, retry=None)
@@ -171,7 +177,10 @@ class CloudAudioStore:
 
 
 def _deleted(blob: storage.Blob) -> bool:
-    """Delete an object unless it is under hold; a concurrent hold makes the deletion fail."""
+    """Delete an object without an object hold; return whether it was deleted.
+
+    A concurrent hold makes the deletion fail.
+    """
     if blob.temporary_hold:
         return False
     try:
@@ -179,13 +188,13 @@ def _deleted(blob: storage.Blob) -> bool:
     except api.Forbidden:
         blob.reload(retry=None)
         if not blob.temporary_hold:
-            raise  # the permission to delete is missing
+            raise  # there is no object hold, so the permission to delete is missing
         return False
     return True
 
 
 def _upload(blob: storage.Blob) -> Upload | None:
-    """Reads a listed object as leniently as the event of the same object."""
+    """Read a listed object as leniently as the event of the same object."""
     listed = {
         "bucket": blob.bucket.name,
         "name": blob.name,
@@ -199,7 +208,7 @@ def _upload(blob: storage.Blob) -> Upload | None:
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Translates the SDK's errors into those of `AudioStore`."""
+    """Translate the SDK's errors into those of `AudioStore`."""
     try:
         yield
     except api.NotFound as error:
@@ -226,7 +235,7 @@ async def _in_thread(work: Callable[[], T]) -> T:
 
 
 def storage_client(project: str, emulator_host: str | None) -> storage.Client:
-    """The client for the cloud, or for a server at `emulator_host` (a URL)."""
+    """Return the client for the cloud, or for a server at `emulator_host` (a URL)."""
     if emulator_host is None:
         return storage.Client(project=project)
     anonymous: Any = AnonymousCredentials
@@ -242,7 +251,7 @@ def cloud_audio_store(
     emulator_host: str | None,
     uploaded: Callable[[bytes], Awaitable[str]] | None = None,
 ) -> CloudAudioStore:
-    """The store for the cloud, or for a server at `emulator_host` (a URL)."""
+    """Return the store for the cloud, or for a server at `emulator_host` (a URL)."""
     client = storage_client(project, emulator_host)
     if emulator_host is None:
         return CloudAudioStore(client, signing=_signed_by_iam, uploaded=uploaded)
@@ -251,7 +260,7 @@ def cloud_audio_store(
 
 
 def bucket_check(client: storage.Client, bucket: str) -> Check:
-    """The check that the bucket of the recordings exists."""
+    """Return a check that the bucket of the recordings exists."""
 
     async def check() -> str:
         found = await asyncio.to_thread(
@@ -265,7 +274,7 @@ def bucket_check(client: storage.Client, bucket: str) -> Check:
 
 
 def _signed_by_iam() -> dict[str, Any]:
-    """Signing by the IAM service, because a function has no key of its own."""
+    """Return arguments to sign by the IAM service, because a function has no key of its own."""
     credentials: Any
     credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
     credentials.refresh(google.auth.transport.requests.Request())
@@ -276,7 +285,7 @@ def _signed_by_iam() -> dict[str, Any]:
 
 
 def _throw_away_key() -> Any:
-    """A new throw-away key: a local server requires a signature, of any signer."""
+    """Make a throw-away key, because a local server requires a signature, by any key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM,

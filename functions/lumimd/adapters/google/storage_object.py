@@ -1,4 +1,4 @@
-"""A Cloud Storage object, read from an event or a list."""
+"""Read a Cloud Storage object from an event or a list."""
 
 import re
 from typing import Annotated, Final
@@ -25,7 +25,7 @@ _PRINTABLE: Final = re.compile(r"[ -~]{1,255}")
 
 
 def _size(value: object) -> int | None:
-    """A number of bytes, which is a string in protobuf's JSON; None for any other value."""
+    """Return a number of bytes, a string in protobuf's JSON; None for any other value."""
     try:
         size = int(value)  # type: ignore[call-overload]  # the TypeError below covers other types
     except (TypeError, ValueError, OverflowError):
@@ -34,13 +34,13 @@ def _size(value: object) -> int | None:
 
 
 def _content_type(value: object) -> str:
-    """The client's content type, without characters that a store or a log cannot hold."""
+    """Return the client's content type, without characters that a store or a log cannot hold."""
     known = isinstance(value, str) and _PRINTABLE.fullmatch(value)
     return str(value) if known else UNKNOWN_TYPE
 
 
 def _texts(value: object) -> dict[str, str]:
-    """Custom metadata: texts. A client library may send numbers, or null for a missing value."""
+    """Return custom metadata as texts. A client library may send numbers, or null for none."""
     if not isinstance(value, dict):
         return {}
     texts = {name: each for name, each in value.items() if isinstance(name, str)}
@@ -50,8 +50,8 @@ def _texts(value: object) -> dict[str, str]:
 class StorageObject(_Inbound):
     """The part of google.events.cloud.storage.v1.StorageObjectData that we need.
 
-    `bucket`, `name` and `generation` identify a recording. No other field is worth losing a
-    recording: a null, missing or wrongly typed field counts as unknown.
+    `bucket`, `name` and `generation` identify a recording. Any other field that is null, missing or
+    wrongly typed counts as unknown, so that no recording is lost.
     """
 
     bucket: str = Field(min_length=1)
@@ -63,7 +63,7 @@ class StorageObject(_Inbound):
 
 
 def upload_of(data: object, time: object) -> Upload | None:
-    """The recording that a finalize event announces; None for any other object.
+    """Return the recording that a finalize event announces; None for any other object.
 
     Args:
         data: google.events.cloud.storage.v1.StorageObjectData.
@@ -76,7 +76,7 @@ def upload_of(data: object, time: object) -> Upload | None:
     try:
         announced_at = _INSTANT.validate_python(time)
     except ValidationError:
-        announced_at = None  # a wrong time is no reason to ignore a recording
+        announced_at = None  # a recording with a wrong time is accepted as well
     audio = Audio(
         bucket=stored.bucket,
         storage_path=stored.name,

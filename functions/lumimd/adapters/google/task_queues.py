@@ -14,7 +14,7 @@ from lumimd.ports.service_controls import QueueState, RunState
 T = TypeVar("T")
 
 COUNTED: Final = 1000
-"""The API has no counter, so the adapter lists at most one page of tasks per queue."""
+"""The most tasks counted per queue: the API has no counter, so one page of tasks is listed."""
 
 
 _STATES: Final = {
@@ -25,14 +25,14 @@ _STATES: Final = {
 
 
 class CloudTasksQueues:
-    """The queues of one location (`projects/P/locations/L`)."""
+    """The task queues of one location (`projects/P/locations/L`)."""
 
     def __init__(self, client: tasks_v2.CloudTasksAsyncClient, location: str) -> None:
         self._client = client
         self._location = location
 
     async def all(self) -> Sequence[QueueState]:
-        """Every queue, by name. One call, and one more per queue."""
+        """Return every queue, by name, with one call for the list and one call per queue."""
         found = await _called(
             self._client.list_queues(parent=self._location, retry=None, timeout=QUEUE_CALL_S)
         )
@@ -40,14 +40,14 @@ class CloudTasksQueues:
         return sorted([await self._state(queue) for queue in queues], key=lambda each: each.name)
 
     async def pause(self, name: str) -> QueueState:
-        """Hand out no more tasks."""
+        """Hand out no more tasks of the queue."""
         path = f"{self._location}/queues/{name}"
         return await self._state(
             await _called(self._client.pause_queue(name=path, retry=None, timeout=QUEUE_CALL_S))
         )
 
     async def resume(self, name: str) -> QueueState:
-        """Hand out tasks again."""
+        """Hand out tasks of the queue again."""
         path = f"{self._location}/queues/{name}"
         return await self._state(
             await _called(self._client.resume_queue(name=path, retry=None, timeout=QUEUE_CALL_S))

@@ -1,4 +1,4 @@
-"""The task queue on Cloud Tasks: ids only, deterministic names, OIDC."""
+"""The task queue on Cloud Tasks: tasks hold only ids, and have deterministic names."""
 
 import json
 from hashlib import sha256
@@ -35,7 +35,7 @@ class CloudTaskQueue:
         self._service_account = service_account
 
     async def request_summary(self, visit_id: str, attempt: int, request: int) -> None:
-        """Create the task, unless it exists or once existed."""
+        """Create the task, unless a task of this name exists or once existed."""
         task = tasks_v2.Task(
             name=self._name(visit_id, attempt, request),
             dispatch_deadline=Duration(seconds=int(DISPATCH_DEADLINE.total_seconds())),
@@ -57,7 +57,11 @@ class CloudTaskQueue:
         return await retry.call(retry.TASKS, ErrorCode.INTERNAL_ERROR, lambda: self._delete(name))
 
     def _name(self, visit_id: str, attempt: int, request: int) -> str:
-        """Hashed: sequential names slow a queue down. Deterministic: a name is used once."""
+        """Return the name of the task.
+
+        The name is deterministic, so that a task is created once, and hashed, because sequential
+        names slow a queue down.
+        """
         name = sha256(f"summarize/{visit_id}/{attempt}/{request}".encode()).hexdigest()
         return f"{self._queue}/tasks/{name}"
 
@@ -82,7 +86,7 @@ class CloudTaskQueue:
 
 
 def client(emulator_host: str | None) -> tasks_v2.CloudTasksAsyncClient:
-    """The SDK's client, for the cloud or for a server at `emulator_host` (host:port, no TLS)."""
+    """Return the SDK's client for the cloud, or for `emulator_host` (host:port, no TLS)."""
     if emulator_host is None:
         return tasks_v2.CloudTasksAsyncClient()
     channel = grpc.aio.insecure_channel(emulator_host)

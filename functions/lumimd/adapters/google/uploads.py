@@ -1,4 +1,4 @@
-"""The destination of recordings: the bucket, and resumable sessions of Cloud Storage."""
+"""The destination of recordings: the bucket, with resumable sessions of Cloud Storage."""
 
 import asyncio
 from typing import Any
@@ -13,14 +13,14 @@ from lumimd.telemetry import logs
 
 
 class CloudUploads:
-    """A session accepts one recording, of the announced type, if none exists yet."""
+    """Opens sessions that accept one recording of the announced type, if none exists yet."""
 
     def __init__(self, client: storage.Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     async def place(self, path: str, content_type: str, origin: str | None) -> UploadPlace:
-        """The destination; without a session if none can be opened."""
+        """Return the destination, without a session if none can be opened."""
 
         def session() -> str:
             blob: Any = self._client.bucket(self._bucket).blob(path)

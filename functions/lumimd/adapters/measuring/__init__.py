@@ -1,12 +1,12 @@
-"""The length of a recording, measured in worker processes that can be killed.
+"""Measure the duration of a recording in worker processes that can be killed.
 
-    pool       worker pool: gives recordings to kept processes, fairly, and returns their lengths
-    process    one such process, seen from its parent
-    worker     the main program inside it
-    length     the container of a file, and the reader of its length
+    pool       the worker pool: gives recordings to its processes, fairly, and returns durations
+    process    one worker process, as its parent controls it
+    worker     the main program of the worker process
+    length     recognizes the container of a file, and calls the reader for it
     mp4, matroska, ogg, flac, wav, chunks, frames, amr    one family of containers each
 
-Uploads are untrusted: a recording may hold any bytes. No demuxer written in C reads it: these
-readers look only at headers, decode nothing, open no file and follow no reference. See
-docs/decisions/0020.
+Uploads are untrusted, because a recording may hold any bytes. So no demuxer written in C reads a
+recording: these readers look only at headers, decode nothing, open no file and follow no reference.
+See docs/decisions/0020.
 """

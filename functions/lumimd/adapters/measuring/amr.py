@@ -13,14 +13,15 @@ FRAME_S: Final = 0.020
 
 
 def amr_seconds(file: Recording) -> float:
-    """The length of an AMR file, narrow or wide band."""
+    """Return the duration of an AMR file, narrow or wide band."""
     magic = next(each for each in _BYTES if file.at(0, len(each)) == each)
     sizes, offset, frames = _BYTES[magic], len(magic), 0
     while offset < file.size:
         data = file.at(offset, BLOCK)
         place = 0
         while place < len(data):
-            if data[place] == _MARK and data.startswith(magic, place):  # another recording
+            # Another recording begins here.
+            if data[place] == _MARK and data.startswith(magic, place):
                 place += len(magic)
                 continue
             size = sizes[data[place] >> 3 & 15]
@@ -33,5 +34,5 @@ def amr_seconds(file: Recording) -> float:
 
 
 def is_amr(head: bytes) -> bool:
-    """Whether a file begins with the mark of AMR."""
+    """Return whether a file begins with the mark of AMR."""
     return any(head.startswith(each) for each in _BYTES)

@@ -1,4 +1,4 @@
-"""Recordings made of chunks with a name and a size: AIFF and CAF here, WAV in `wav.py`."""
+"""Measure recordings made of chunks with a name and a size: AIFF and CAF; WAV is in `wav.py`."""
 
 import struct
 from collections.abc import Iterator
@@ -10,28 +10,34 @@ from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Permanent
 
 Chunk = tuple[bytes, int, int]
-"""The name, the offset of the content, and its announced length."""
+"""A chunk: its name, the offset of its content, and the announced length of its content."""
 
 STREAMED_FROM: Final = 0x7FFF_0000
-"""Recorders that cannot seek back write the largest possible size, or none."""
+"""Sizes from which a size counts as unknown.
+
+Recorders that cannot seek back write the largest possible size, or none.
+"""
 
 STREAMED_SHARE: Final = 200
-"""Some recorders write another large size: no upload ends after less than 1/200 of its sound."""
+"""A size over 200 times the bytes in the file counts as unknown, too.
+
+Some recorders that cannot seek back write another large size, and no real upload is that truncated.
+"""
 
 CHUNKS: Final = 10_000
-"""Before the sound; no recorder writes more."""
+"""The most chunks before the sound; no recorder writes more."""
 
 _W64_NAME: Final = 16
 
 _UNPADDED: Final = {b"data", b"fact", b"LIST", b"SSND", b"COMM"}
-"""Chunks that some recorders write directly after one of an odd size, without the pad byte."""
+"""Chunks that some recorders write directly after a chunk of odd size, without a pad byte."""
 
 _AIFC_BLOCKS: Final = {b"ima4": (64, 34), b"GSM ": (160, 33), b"MAC3": (6, 2), b"MAC6": (6, 1)}
 """Codecs of AIFC with fixed blocks: samples and bytes per block."""
 
 
 def aiff_seconds(file: Recording) -> float:
-    """The length of an AIFF or AIFC file."""
+    """Return the duration of an AIFF or AIFC file."""
     form: tuple[float, float] | None = None
     sound: tuple[int, int] | None = None
     for name, offset, size in chunks(file, 12, ">4sI", even=True):
@@ -45,13 +51,13 @@ def aiff_seconds(file: Recording) -> float:
         raise nothing_there(form is not None)
     (seconds, byte_rate), (offset, size) = form, sound
     held = max(0, file.size - offset)
-    if not seconds:  # streamed: the sound continues to the end of the file
+    if not seconds:  # the file was streamed: the sound continues to its end
         return max(0, held - 8) / byte_rate
     return whole(seconds, seconds * min(1.0, held / size if size else 0.0))
 
 
 def _frames_and_rate(common: bytes) -> tuple[float, float]:
-    """The seconds that an AIFF file announces, and its bytes per second."""
+    """Return the seconds that an AIFF file announces, and its bytes per second."""
     channels, frames, bits = struct.unpack(">hIh", common[:8])
     rate = _extended(common[8:18])
     if rate <= 0 or channels <= 0:
@@ -61,7 +67,7 @@ def _frames_and_rate(common: bytes) -> tuple[float, float]:
 
 
 def caf_seconds(file: Recording) -> float:
-    """The length of a Core Audio file: with packets of fixed size, or with a table of packets."""
+    """Return the duration of a Core Audio file, with packets of fixed size or a packet table."""
     rate = packet_bytes = packet_frames = 0
     announced_s: float | None = None
     share: float | None = None
@@ -83,12 +89,15 @@ def caf_seconds(file: Recording) -> float:
 
 
 def _whole_of(size: int, held: int, second: float) -> float:
-    """The length of `size` bytes, if the file holds them; `second` is bytes per second."""
+    """Return the duration of `size` bytes, if the file holds them; `second` is bytes per second."""
     return whole(size / second, min(size, held) / second)
 
 
 def chunks(file: Recording, offset: int, header: str, *, even: bool) -> Iterator[Chunk]:
-    """The chunks from `offset` on; in W64 the size includes the header, padded to eight bytes."""
+    """Yield the chunks from `offset` on.
+
+    In W64 a chunk's size includes its header, and is padded to eight bytes.
+    """
     length = struct.calcsize(header)
     is_w64 = length > _W64_NAME
     for _ in range(CHUNKS):
@@ -111,7 +120,7 @@ def chunks(file: Recording, offset: int, header: str, *, even: bool) -> Iterator
 def sound(
     file: Recording, offset: int, size: int, rate: float, streamed_from: int = STREAMED_FROM
 ) -> float:
-    """The length of `size` bytes of sound; of the bytes in the file if the size is unknown."""
+    """Return the duration of `size` bytes of sound, or of the file's bytes if `size` is unknown."""
     if not rate:
         raise Permanent(ErrorCode.AUDIO_UNREADABLE)
     held = max(0, file.size - offset)
@@ -122,12 +131,12 @@ def sound(
 
 
 def _extended(ten: bytes) -> float:
-    """An 80-bit number of AIFF, of which 64 bits are the fraction."""
+    """Read an 80-bit number of AIFF, of which 64 bits are the fraction."""
     exponent, fraction = struct.unpack(">HQ", ten)
     power = (exponent & 0x7FFF) - 16383 - 63
     return float(fraction) * 2.0**power if -200 < power < 200 else 0.0
 
 
 def nothing_there(is_recording: bool) -> Permanent:
-    """The error for a file that ends before the sound: truncated, or no recording at all."""
+    """Return the error for a file without sound: truncated, or not a recording at all."""
     return Permanent(ErrorCode.AUDIO_TRUNCATED if is_recording else ErrorCode.AUDIO_UNREADABLE)

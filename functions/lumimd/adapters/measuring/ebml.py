@@ -1,15 +1,15 @@
-"""The elements of WebM and Matroska files."""
+"""Read the elements of WebM and Matroska files."""
 
 from collections.abc import Iterator
 
 from lumimd.adapters.measuring.recording import Recording
 
 Element = tuple[int, int, int | None]
-"""The id, and the offsets at which the content begins and ends; None for an unknown size."""
+"""An element: its id, and the offsets at which its content begins and ends (None: unknown)."""
 
 
 def elements(file: Recording, offset: int, end: int) -> Iterator[Element]:
-    """The elements between two offsets, up to the first of unknown size."""
+    """Yield the elements between two offsets, up to the first element of unknown size."""
     while offset < min(end, file.size):
         head = file.at(offset, 12)
         kind, width = vint(head, keep_marker=True)
@@ -25,7 +25,7 @@ def elements(file: Recording, offset: int, end: int) -> Iterator[Element]:
 
 
 def vint(data: bytes, *, keep_marker: bool) -> tuple[int | None, int]:
-    """A number of variable width, and its width, which its first bits give."""
+    """Read a number of variable width; its first bits give the width. Return both."""
     if not data or not data[0]:
         return None, 0
     width = 9 - data[0].bit_length()
@@ -36,7 +36,7 @@ def vint(data: bytes, *, keep_marker: bool) -> tuple[int | None, int]:
 
 
 def number(file: Recording, begins: int, ends: int | None) -> int:
-    """An integer; 0 if the field is too wide for an integer."""
+    """Read an integer; return 0 if the field is too wide for an integer."""
     if ends is None or not 0 < ends - begins <= 8:
         return 0
     return int.from_bytes(file.at(begins, ends - begins))

@@ -1,4 +1,4 @@
-"""Whether a recording is complete to its end."""
+"""Check that a recording is complete to its end."""
 
 from typing import Final
 
@@ -6,11 +6,11 @@ from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Permanent
 
 TOLERANCE_S: Final = 2.0
-"""A file may lack this part of its announced length before it counts as truncated."""
+"""The part of its announced duration that a file may lack before it counts as truncated."""
 
 
 def whole(announced_s: float, held_s: float) -> float:
-    """The announced length, if the file holds all of it.
+    """Return the announced duration, if the file holds all of it.
 
     Raises:
         Permanent: `audio_truncated`.

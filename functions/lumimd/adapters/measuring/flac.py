@@ -1,4 +1,4 @@
-"""FLAC, and the similar TTA: the header announces the samples, and the last frame confirms them."""
+"""Measure FLAC and the similar TTA by the samples in the header, confirmed by the last frame."""
 
 import re
 from typing import Final
@@ -13,11 +13,11 @@ _LAST_BLOCK: Final = 0x80
 _SAMPLES: Final = (0, 192, 576, 1152, 2304, 4608, 0, 0, *(256 << each for each in range(8)))
 
 TAIL: Final = 1024 * 1024
-"""The last frame begins within these last bytes, even with tags after it."""
+"""The last frame begins within these last bytes, even with tags after the frame."""
 
 
 def flac_seconds(file: Recording, start: int) -> float:
-    """The length of the FLAC file that begins at `start`.
+    """Return the duration of the FLAC file that begins at `start`.
 
     Raises:
         Permanent: `audio_truncated` or `audio_unreadable`.
@@ -44,7 +44,7 @@ def _behind_metadata(file: Recording, offset: int) -> int:
 
 
 def _last_frame_ends(file: Recording, first: int, block: int) -> int:
-    """The samples up to the end of the last readable frame."""
+    """Return the number of samples up to the end of the last readable frame."""
     end = 0
     for offset, data in file.blocks(max(first, file.size - TAIL), file.size, overlap=16):
         for found in _SYNC.finditer(data, 0, max(0, len(data) - 16)):
@@ -55,7 +55,7 @@ def _last_frame_ends(file: Recording, first: int, block: int) -> int:
 
 
 def _frame_ends(head: bytes, block: int) -> int:
-    """The end of the frame with this header, in samples; 0 if it is no header."""
+    """Return the end of the frame with this header, in samples; 0 if it is not a header."""
     size_code, rate_code = head[2] >> 4, head[2] & 15
     if not size_code or rate_code == 15 or head[3] & 1 or head[3] >> 4 > 10:
         return 0
@@ -75,7 +75,7 @@ def _frame_ends(head: bytes, block: int) -> int:
 
 
 def _coded_number(head: bytes, place: int) -> tuple[int | None, int]:
-    """A number in the encoding of UTF-8, and its end."""
+    """Read a number in the encoding of UTF-8; return it and the offset of its end."""
     lead = head[place]
     if lead < 0x80:
         return lead, place + 1
@@ -98,7 +98,7 @@ def _crc8(data: bytes) -> int:
 
 
 def tta_seconds(file: Recording) -> float:
-    """The length of a TTA file.
+    """Return the duration of a TTA file.
 
     Raises:
         Permanent: `audio_truncated` or `audio_unreadable`.

@@ -1,13 +1,13 @@
-"""The headers of MP3 and ADTS frames, and of the ID3 tags between them."""
+"""Read the headers of MP3 and ADTS frames, and of the ID3 tags between them."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 Frame = tuple[int, int, int]
-"""Bytes of the frame, its samples, and its samples per second."""
+"""A frame: its bytes, its samples, and its samples per second."""
 
 FrameAt = Callable[[bytes, int], Frame | None]
-"""The frame with a header at that offset of the bytes; None if there is no header."""
+"""Returns the frame whose header is at that offset of the bytes, or None without a header."""
 
 _MP3_RATES: Final = {
     3: (44_100, 48_000, 32_000),
@@ -29,7 +29,7 @@ _ADTS_RATES: Final = (
 
 
 def _mp3_frames() -> dict[int, Frame]:
-    """Every possible frame by the second and third byte of its header."""
+    """Return every possible frame by the second and third byte of its header."""
     frames = {}
     for second in range(0xE0, 0x100):
         version, layer = second >> 3 & 3, 4 - (second >> 1 & 3)
@@ -58,14 +58,14 @@ _MP3_SIZES: Final = {
 
 
 def mp3_frame(data: bytes, at: int) -> Frame | None:
-    """An MPEG audio frame, of any version and layer."""
+    """Return the MPEG audio frame at an offset, of any version and layer, or None."""
     if data[at] != 0xFF:
         return None
     return _MP3_FRAMES.get(data[at + 1] << 8 | data[at + 2])
 
 
 def adts_frame(data: bytes, at: int) -> Frame | None:
-    """An ADTS frame of AAC."""
+    """Return the ADTS frame of AAC at an offset, or None."""
     if data[at] != 0xFF or data[at + 1] & 0xF6 != 0xF0:
         return None
     rate = data[at + 2] >> 2 & 15
@@ -76,7 +76,7 @@ def adts_frame(data: bytes, at: int) -> Frame | None:
 
 
 def tag_bytes(head: bytes) -> int:
-    """The length of the ID3v2 tag at the start of `head`; 0 without one."""
+    """Return the length of the ID3v2 tag at the start of `head`; 0 without a tag."""
     if head[:3] != b"ID3" or len(head) < 10 or any(each & 0x80 for each in head[6:10]):
         return 0
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
@@ -84,7 +84,7 @@ def tag_bytes(head: bytes) -> int:
 
 
 def adts_run(data: bytes, end: int) -> tuple[int, int, int]:
-    """Frames like the first, the offset after them, and the frames of the last header."""
+    """Count the frames like the first one; return it, their end, and the last header's frames."""
     rate, place, frames, blocks = data[2] & 0x3C, 0, 0, 0
     while place <= end and data[place] == 0xFF and data[place + 1] & 0xF6 == 0xF0:
         size = (data[place + 3] & 3) << 11 | data[place + 4] << 3 | data[place + 5] >> 5
@@ -97,7 +97,7 @@ def adts_run(data: bytes, end: int) -> tuple[int, int, int]:
 
 
 def mp3_run(data: bytes, end: int) -> tuple[int, int, int]:
-    """Frames like the first, the offset after them, and the frames of the last header."""
+    """Count the frames like the first one; return it, their end, and the last header's frames."""
     version, rate, place, frames = data[1] & 0xFE, data[2] & 0x0C, 0, 0
     sizes = _MP3_SIZES[version | 1]
     while place <= end and data[place] == 0xFF and data[place + 1] & 0xFE == version:

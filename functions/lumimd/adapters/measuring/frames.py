@@ -1,7 +1,7 @@
-"""Recordings that are a sequence of frames without a length: MP3 and ADTS (AAC).
+"""Measure recordings that are frames without a total length: MP3 and ADTS (AAC).
 
-FFmpeg guesses their length from the bit rate of the first seconds; a silent beginning makes the
-guess wrong by any factor. So these readers count the frames.
+FFmpeg guesses their duration from the bit rate of the first seconds, and a silent beginning makes
+the guess wrong by any factor. So these readers count the frames.
 """
 
 import re
@@ -22,26 +22,26 @@ from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Permanent
 
 HEADER: Final = 9
-"""Enough bytes to recognize a frame."""
+"""The bytes that suffice to recognize a frame."""
 
 SURE: Final = 3
-"""Frames in a row that prove a recording; fewer at the end of the file."""
+"""The frames in a row that prove a recording; fewer suffice at the end of the file."""
 
 SEARCHED: Final = 64 * 1024
 """The first frame begins within these first bytes."""
 
 GAP: Final = 1024 * 1024
-"""A longer damage ends the recording: the bytes after it are no sound."""
+"""The longest damage inside of a recording; after a longer one the bytes count as no sound."""
 
 _TEXT: Final = re.compile(rb"[\t\n\r -~]{16}")
-"""Sound may begin with a part of a frame, but not with text: other readers see a playlist there."""
+"""Sound may begin with a part of a frame, but not with text, which may be a playlist."""
 
 _MP3_SYNC: Final = re.compile(rb"\xff[\xe2-\xff]")
 _ADTS_SYNC: Final = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 
 
 def first_frame(file: Recording, start: int) -> tuple[FrameAt, int] | None:
-    """The kind and the offset of the first frame, if `file` is MP3 or ADTS from `start` on."""
+    """Return the kind and the offset of the first frame if `file` is MP3 or ADTS, or None."""
     data = file.at(start, SEARCHED)
     if data.startswith(b"\0"):
         start = _behind_zeros(file, start)
@@ -56,7 +56,7 @@ def first_frame(file: Recording, start: int) -> tuple[FrameAt, int] | None:
 
 
 def _behind_zeros(file: Recording, start: int) -> int:
-    """The end of the zeros that some recorders write before the first frame."""
+    """Return the end of the zeros that some recorders write before the first frame."""
     for begins, data in file.blocks(start, start + GAP):
         if rest := data.lstrip(b"\0"):
             return begins + len(data) - len(rest)
@@ -64,7 +64,7 @@ def _behind_zeros(file: Recording, start: int) -> int:
 
 
 def _is_row(file: Recording, frame_at: FrameAt, offset: int) -> bool:
-    """Whether `SURE` frames in a row begin there, or only frames up to the end of the file."""
+    """Return whether `SURE` frames in a row begin there, or frames up to the end of the file."""
     hertz = 0
     for count in range(SURE):
         header = file.at(offset, HEADER + 1)
@@ -79,7 +79,7 @@ def _is_row(file: Recording, frame_at: FrameAt, offset: int) -> bool:
 
 
 def framed_seconds(file: Recording, frame_at: FrameAt, offset: int) -> float:
-    """The length of all frames from `offset` on, even of several joined recordings.
+    """Return the duration of all frames from `offset` on, even of several joined recordings.
 
     Raises:
         Permanent: `audio_truncated`, if a header announces more frames than the file has.
@@ -100,7 +100,7 @@ def _lacks(announced: int, counts: Counter[tuple[int, int]]) -> bool:
 
 
 def _counted(file: Recording, frame_at: FrameAt, offset: int) -> Counter[tuple[int, int]]:
-    """The number of whole frames for each (samples, samples per second)."""
+    """Return the number of whole frames for each (samples, samples per second)."""
     counts: Counter[tuple[int, int]] = Counter()
     while offset + HEADER <= file.size:
         data = file.at(offset, BLOCK)
@@ -114,14 +114,14 @@ def _counted(file: Recording, frame_at: FrameAt, offset: int) -> Counter[tuple[i
         run = adts_run if frame_at is adts_frame else mp3_run
         frames, place, last = run(data, len(data) - HEADER)
         offset += place
-        if offset > file.size:  # the last frame was cut off
+        if offset > file.size:  # the last frame is truncated
             frames -= last
         counts[1024 if frame_at is adts_frame else frame[1], frame[2]] += frames
     return counts
 
 
 def _next_row(file: Recording, frame_at: FrameAt, offset: int) -> int | None:
-    """The offset at which frames continue after a tag or damage; None if there are no more."""
+    """Return the offset at which frames continue after a tag or damage, or None."""
     while tag := tag_bytes(file.at(offset, 10)):
         offset += tag
     if _is_row(file, frame_at, offset):
@@ -136,9 +136,9 @@ def _next_row(file: Recording, frame_at: FrameAt, offset: int) -> int | None:
 
 
 def _announced_frames(file: Recording, offset: int) -> int:
-    """The frames that a Xing, Info or VBRI header announces; 0 without a credible header.
+    """Return the frames that a Xing, Info or VBRI header announces; 0 without a credible header.
 
-    The header also announces the bytes of the frames: a file with these bytes lacks nothing.
+    The header also announces the bytes of the frames: a file that has these bytes is complete.
     """
     head = file.at(offset, 200)
     for mark in (b"Xing", b"Info"):

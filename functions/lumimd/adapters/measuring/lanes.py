@@ -1,4 +1,4 @@
-"""The order of measurements: quick ones before slow ones, and round robin between users."""
+"""Order the measurements: quick ones before slow ones, and round robin between users."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from lumimd.adapters.measuring.process import Measured, Read
 
 @dataclass(eq=False)
 class Job:
-    """One recording to measure: `read(offset, length)` returns its bytes."""
+    """A recording to measure: `read(offset, length)` returns its bytes."""
 
     user: str
     size: int
@@ -21,7 +21,7 @@ class Job:
 
 
 class Lane:
-    """Fair queue of jobs: round robin between users."""
+    """A fair queue of jobs: round robin between users."""
 
     def __init__(self) -> None:
         self._users: OrderedDict[str, deque[Job]] = OrderedDict()
@@ -30,11 +30,11 @@ class Lane:
         return (job for jobs in self._users.values() for job in jobs)
 
     def add(self, job: Job) -> None:
-        """Append the job to its user's jobs."""
+        """Append the job to the jobs of its user."""
         self._users.setdefault(job.user, deque()).append(job)
 
     def take(self) -> Job | None:
-        """The next user's first job; the user then goes to the end of the rotation."""
+        """Return the next user's first job; the user then goes to the end of the rotation."""
         if not self._users:
             return None
         user, jobs = self._users.popitem(last=False)
@@ -45,10 +45,10 @@ class Lane:
 
 
 class Lanes:
-    """One lane for the first look at each recording, and a slow one for jobs that need more.
+    """A quick lane for the first look at each recording, and a slow lane for costly recordings.
 
-    The pool finds out that a recording is costly by its short first look. So other recordings
-    get their first look soon, however many costly ones wait; and slow jobs never have all workers.
+    A short first look shows whether a recording is costly. So every recording gets its first look
+    soon, however many costly ones wait, and slow jobs never occupy all workers.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Lanes:
         (self._slow if job.is_slow else self._quick).add(job)
 
     def take(self) -> Job | None:
-        """The next job; None if none may begin now."""
+        """Return the next job; None if no job may begin now."""
         job = self._quick.take()
         if job is None and self._slow_now < SLOW_AT_ONCE:
             job = self._slow.take()

@@ -1,4 +1,4 @@
-"""The container of a file, by its first bytes alone, and the length of its recording."""
+"""Recognize the container of a file by its first bytes, and read the recording's duration."""
 
 import math
 import struct
@@ -21,16 +21,16 @@ from lumimd.domain.errors import Permanent
 Reader = Callable[[Recording], float | None]
 
 TAGS: Final = 4
-"""ID3 tags before a recording; the reader skips each, however large."""
+"""The most ID3 tags before a recording; the reader skips each tag, however large."""
 
 _W64: Final = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 
 
 def seconds_of(file: Recording) -> float | None:
-    """The length of a recording in seconds; None if it is too large to count.
+    """Return the duration of a recording in seconds; None if it is too large to count.
 
     Raises:
-        Permanent: `audio_unreadable` (no recording, or damaged) or `audio_truncated`.
+        Permanent: `audio_unreadable` (not a recording, or damaged) or `audio_truncated`.
         TooCostly: the budget is used up.
     """
     try:
@@ -50,9 +50,9 @@ def seconds_of(file: Recording) -> float | None:
 
 
 def container_of(head: bytes) -> str | None:
-    """The name of the container that begins with `head` (at least 40 bytes), except MP3 and AAC.
+    """Return the name of the container that begins with `head` (at least 40 bytes), or None.
 
-    These have no mark: a file without a mark and without their frames is unreadable.
+    MP3 and AAC have no mark, so a file without a mark is read as frames of MP3 or AAC.
     """
     if head[4:8] in KINDS:
         return "mp4"

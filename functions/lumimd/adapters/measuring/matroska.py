@@ -1,4 +1,4 @@
-"""WebM and Matroska; one recording, or several joined ones.
+"""Measure WebM and Matroska, with one recording or several joined recordings.
 
 A browser writes no length and no sizes. So the reader searches for the marks of clusters, and reads
 only the first and the last cluster with sound.
@@ -31,12 +31,12 @@ _LONGEST_MARK: Final = 4
 _SEGMENT, _INFO, _TRACKS, _TRACK = 0x18538067, 0x1549A966, 0x1654AE6B, 0xAE
 
 COUNT_UP_TO_BYTES: Final = 512 * 1024**2
-"""A file up to this size is read to its end; a larger one is measured by its announced length."""
+"""The largest file that is read to its end; a larger file counts by its announced duration."""
 
 
 @dataclass
 class Part:
-    """One recording: the values of its header, and its clusters as (place, time)."""
+    """One recording: the values of its header, and its clusters as (offset, time)."""
 
     unit_s: float = 0.001
     announced: float | None = None
@@ -45,7 +45,7 @@ class Part:
 
 
 def matroska_seconds(file: Recording) -> float | None:
-    """The total length of all recordings in the file; None if that is too much to read.
+    """Return the total duration of all recordings in the file; None if that is too much to read.
 
     Raises:
         Permanent: `audio_truncated` or `audio_unreadable`.
@@ -68,7 +68,7 @@ def matroska_seconds(file: Recording) -> float | None:
 
 
 def _length(file: Recording, part: Part, end: int) -> float:
-    """From the begin of the first block of sound to the end of the last block of sound."""
+    """Return the time from the first block of sound to the end of the last block of sound."""
     if not any(track.is_sound for track in part.tracks.values()):
         raise Permanent(ErrorCode.AUDIO_UNREADABLE)
     announced_s = part.announced * part.unit_s if part.announced is not None else None
@@ -83,7 +83,7 @@ def _length(file: Recording, part: Part, end: int) -> float:
 
 
 def _begins(file: Recording, part: Part, end: int) -> int:
-    """The time at which the first block of sound begins."""
+    """Return the time at which the first block of sound begins."""
     for place in part.clusters:
         found = [each.at for each in _blocks(file, part, place, end) if _is_sound(part, each)]
         if found:
@@ -92,7 +92,7 @@ def _begins(file: Recording, part: Part, end: int) -> int:
 
 
 def _last_blocks(file: Recording, part: Part, end: int) -> tuple[dict[int, list[Block]], float]:
-    """The last blocks of each track of sound, and the end of the last block of any track.
+    """Return the last blocks of each track of sound, and the end of the last block of any track.
 
     If the sound ends before the picture, the last cluster has no block of sound.
     """
@@ -112,7 +112,7 @@ def _last_blocks(file: Recording, part: Part, end: int) -> tuple[dict[int, list[
 
 
 def _ends(found: list[Block]) -> float:
-    """The end of the last block; without a duration it lasts as long as the block before."""
+    """Return the end of the last block; without a duration it lasts as long as the one before."""
     last = max(each.at + each.lasts for each in found)
     if len(found) > 1 and not found[-1].lasts:
         last += max(0, found[-1].at - found[-2].at)
@@ -140,7 +140,7 @@ def _marks(file: Recording) -> Iterator[tuple[int, bytes]]:
 
 
 def _is_header(file: Recording, place: int) -> bool:
-    """Whether a recording begins there; the bytes alone may be a coincidence."""
+    """Return whether a recording begins there; the bytes alone may be a coincidence."""
     head = file.at(place, 80)
     return head[:4] == MARK and b"\x42\x82" in head and (b"webm" in head or b"matroska" in head)
 

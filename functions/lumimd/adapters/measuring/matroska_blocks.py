@@ -1,4 +1,4 @@
-"""The tracks of a Matroska file, and the blocks of its clusters."""
+"""Read the tracks of a Matroska file, and the blocks of its clusters."""
 
 import struct
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _LACED: Final = 6
 
 @dataclass(frozen=True)
 class Track:
-    """`frame_s`: the length of a frame, or 0; `byte_s`: the length of a byte of PCM, or 0."""
+    """A track; `frame_s` and `byte_s` are the durations of a frame and of a byte of PCM, or 0."""
 
     is_sound: bool
     frame_s: float = 0.0
@@ -30,7 +30,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The begin and the duration of a block (0: not given), in units of the file."""
+    """A block: its beginning and its duration (0: not given), in units of the file."""
 
     track: int
     at: int
@@ -38,7 +38,7 @@ class Block:
 
 
 def track_entry(file: Recording, body: int, end: int) -> tuple[int, Track]:
-    """The number of a track, and its entry."""
+    """Return the number of a track, and its entry."""
     inside = {kind: (begins, ends) for kind, begins, ends in elements(file, body, end)}
     fields = {kind: number(file, *inside[kind]) for kind in inside}
     track = Track(fields.get(_KIND) == _SOUND, fields.get(_DEFAULT, 0) / 1e9)
@@ -62,7 +62,7 @@ def _byte_s(file: Recording, body: int, end: int | None) -> float:
 
 
 def cluster_time(file: Recording, place: int) -> int | None:
-    """The time of the cluster with a mark at `place`; None if there is no cluster."""
+    """Return the time of the cluster with a mark at `place`; None if there is no cluster."""
     for kind, begins, _ in elements(file, place, file.size):
         if kind != CLUSTER:
             return None
@@ -78,7 +78,10 @@ def cluster_time(file: Recording, place: int) -> int | None:
 def blocks(
     file: Recording, tracks: dict[int, Track], unit_s: float, place: int, end: int
 ) -> Iterator[Block]:
-    """The blocks of the cluster at `place` that are in the file; for PCM also a partial one."""
+    """Yield the blocks in the cluster at `place`, as far as the file holds them.
+
+    For PCM the last block may be partial.
+    """
     time = cluster_time(file, place)
     _, begins, stops = next(elements(file, place, file.size))
     for kind, body, ends in elements(file, begins, min(end, stops or end)):

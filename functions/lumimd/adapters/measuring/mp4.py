@@ -1,4 +1,4 @@
-"""MP4 and QuickTime (m4a, mp4, 3gp, mov), written at once or in fragments as browsers do."""
+"""Measure MP4 and QuickTime (m4a, mp4, 3gp, mov), written at once or in fragments."""
 
 import struct
 from array import array
@@ -22,7 +22,7 @@ KINDS: Final = frozenset(
 
 @dataclass
 class Movie:
-    """The index; `announced` is the length of all fragments, if the file gives it."""
+    """The index of a file; `announced` is the duration of all fragments, if the file gives it."""
 
     tracks: list[Track] = field(default_factory=list)
     is_fragmented: bool = False
@@ -32,7 +32,7 @@ class Movie:
 
 
 def mp4_seconds(file: Recording) -> float:
-    """The length of the longest track of sound.
+    """Return the duration of the longest track of sound.
 
     Raises:
         Permanent: `audio_truncated` or `audio_unreadable`.
@@ -126,7 +126,7 @@ def _read_track(file: Recording, parent: bytes, body: int, end: int, track: Trac
 
 
 def _edits(file: Recording, body: int, end: int) -> Iterator[tuple[int, int]]:
-    """The rows of an edit list: the length of each, and its begin in the track."""
+    """Yield the rows of an edit list: the duration of each edit, and its beginning in the track."""
     wide = file.at(body, 1) == b"\x01"
     row = struct.Struct(">Qq4x" if wide else ">Ii4x")
     count = int.from_bytes(file.at(body + 4, 4))
@@ -142,12 +142,12 @@ def _scale_and_duration(file: Recording, body: int) -> tuple[int, int]:
 
 
 def _version_wide(file: Recording, body: int, offset: int) -> int:
-    """A number that has double width in version 1 of a box."""
+    """Read a number that has double width in version 1 of a box."""
     return int.from_bytes(file.at(body + offset, 8 if file.at(body, 1) == b"\x01" else 4))
 
 
 def _rows(file: Recording, body: int, end: int, width: int) -> Iterator[tuple[int, ...]]:
-    """The rows of a table of numbers, after their count."""
+    """Yield the rows of a table of numbers, which begins with their count."""
     count = int.from_bytes(file.at(body + 4, 4))
     table = numbers(file, body + 8, end, "I", width * count)
     yield from zip(*[table] * width, strict=False)

@@ -1,4 +1,4 @@
-"""The boxes of an MP4 file, and the tables in them."""
+"""Read the boxes of an MP4 file, and the tables in them."""
 
 import struct
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from lumimd.adapters.measuring.recording import BLOCK, Recording
 
 Box = tuple[bytes, int, int]
-"""The name, and the offsets at which the content begins and ends, maybe after the file's end."""
+"""A box: its name, and the offsets where its content begins and ends (or should end)."""
 
 
 def boxes(file: Recording, offset: int, end: int) -> Iterator[Box]:
-    """The boxes between two offsets."""
+    """Yield the boxes between two offsets."""
     while offset + 8 <= min(end, file.size):
         head = file.at(offset, 16)
         size, name = struct.unpack(">I4s", head[:8])
@@ -26,7 +26,7 @@ def boxes(file: Recording, offset: int, end: int) -> Iterator[Box]:
 
 
 def numbers(file: Recording, offset: int, end: int, kind: str, count: int) -> Iterator[int]:
-    """A table of numbers of one width; it ends with its box."""
+    """Yield a table of numbers of one width; the table ends with its box at the latest."""
     width = struct.calcsize(f">{kind}")
     end = min(end, offset + width * count)
     while offset < end:

@@ -1,4 +1,4 @@
-"""The clock of a track of a fragmented MP4."""
+"""Compute the duration of a track of a fragmented MP4."""
 
 import struct
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from lumimd.adapters.measuring.recording import Recording
 
 
 class Clock:
-    """The begin and the end of the fragments of a track, in its own units."""
+    """The beginning and the end of the fragments of a track, in units of the track."""
 
     def __init__(self, timescale: int, default: int) -> None:
         self.default = default
@@ -21,7 +21,7 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """From the begin of the first fragment to the end of the last."""
+        """Return the time from the beginning of the first fragment to the end of the last."""
         return (self._ends - self._begins) / self._timescale if self._timescale else 0.0
 
     def go(self, begins: int | None, lasts: int) -> None:
@@ -36,7 +36,7 @@ class Clock:
 def fragments(
     file: Recording, body: int, end: int, clocks: Mapping[int, Clock]
 ) -> Iterator[tuple[int, int | None, int]]:
-    """The track, the begin (None: the end of the previous one) and the length of each fragment."""
+    """Yield each fragment's track, beginning (None: the previous end) and duration."""
     for name, begins, ends in boxes(file, body, end):
         if name != b"traf":
             continue
@@ -56,7 +56,7 @@ def fragments(
 
 
 def _default(file: Recording, place: int, flags: int) -> int:
-    """The duration of a sample by the header of the fragment; 0 if the header has none."""
+    """Return a sample's duration by the header of the fragment; 0 if the header has none."""
     if not flags & 0x8:
         return 0
     offset = place + 8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0)
@@ -64,7 +64,7 @@ def _default(file: Recording, place: int, flags: int) -> int:
 
 
 def _run(file: Recording, place: int, stops: int, each: int) -> int:
-    """The duration of a run of samples."""
+    """Return the duration of a run of samples."""
     flags, count = struct.unpack(">II", file.at(place, 8))
     if not flags & 0x100:
         return int(count * each)

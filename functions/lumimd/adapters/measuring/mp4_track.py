@@ -1,4 +1,4 @@
-"""A track of sound by the index of an MP4, and the share of it that the file holds."""
+"""Compute a sound track's duration by the MP4's index, and the share that the file holds."""
 
 from array import array
 from collections.abc import Iterator
@@ -11,9 +11,10 @@ from lumimd.adapters.measuring.recording import Recording
 
 @dataclass
 class Track:
-    """Samples lie in `chunks` (offsets in the file); `runs` have (first chunk, samples per chunk).
+    """A track: its samples lie in `chunks` (offsets), by `runs` (first chunk, samples per chunk).
 
-    `size` is the size of every sample, or 0: then `sizes` has the offset and length of their table.
+    `size` is the size of every sample. If it is 0, `sizes` has the offset and length of a table of
+    sizes.
     """
 
     number: int = 0
@@ -28,14 +29,14 @@ class Track:
 
     @property
     def seconds(self) -> float:
-        """The length that the index announces; 0.0 without a timescale."""
+        """Return the duration that the index announces; 0.0 without a timescale."""
         return self.duration / self.timescale if self.timescale else 0.0
 
     def heard(self, movie_timescale: int) -> float:
-        """The length that players play: the parts in the edit list, if there is one.
+        """Return the duration that players play: the parts in the edit list, if there is one.
 
-        An edit is (length in the movie's units, begin in the track's units); an empty edit, before
-        the sound begins, has no begin.
+        An edit is (duration in the movie's units, beginning in the track's units); an empty edit,
+        before the sound begins, has no beginning.
         """
         if not movie_timescale or not all(lasts for lasts, _ in self.edits):
             return self.seconds
@@ -47,7 +48,7 @@ class Track:
         return sum(parts) if parts else self.seconds
 
     def held(self, file: Recording) -> float:
-        """The share of the samples that the file holds."""
+        """Return the share of the samples that the file holds."""
         total = there = 0
         last_place, last_first, last_samples = -1, 0, 0
         for place, samples in zip(self.chunks, self._samples(), strict=False):
@@ -63,7 +64,7 @@ class Track:
         return there / total
 
     def _samples(self) -> Iterator[int]:
-        """The number of samples per chunk."""
+        """Yield the number of samples of each chunk."""
         for (first, samples), (after, _) in zip(
             self.runs, [*self.runs[1:], (len(self.chunks) + 1, 0)], strict=True
         ):

@@ -1,4 +1,4 @@
-"""Ogg: Opus, Vorbis, Speex or FLAC; one recording, or several joined ones."""
+"""Measure Ogg with Opus, Vorbis, Speex or FLAC: one recording, or several joined recordings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ _HEADER: Final = 27
 _FIRST: Final = 2
 
 _PACKET_S: Final = 0.020
-"""Length of a packet if the file is too short to show it."""
+"""The duration of a packet if the file is too short to show it."""
 
 STREAMS: Final = 64
-"""Concurrent streams; no recorder writes more."""
+"""The most concurrent streams; no recorder writes more."""
 
 _PLAUSIBLE_PAGE_S: Final = 60.0
-"""A page holds at most 255 packets of a quarter of a second at most."""
+"""The longest page: it holds at most 255 packets of at most a quarter of a second."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """`packets` end on the page; `granule` is the position in samples at the last end."""
+    """A page: `packets` end on it; `granule` is the position in samples at the last end."""
 
     serial: int
     is_first: bool
@@ -35,7 +35,7 @@ class Page:
 
 @dataclass
 class Stream:
-    """One stream of sound: its clock at the ends of its first pages and of its last."""
+    """One stream of sound: the positions of its clock at its first pages and its last page."""
 
     rate: int
     skip: int = 0
@@ -51,13 +51,14 @@ class Stream:
 
     @property
     def seconds(self) -> float:
-        """The difference between the first and the last position of the clock."""
+        """Return the difference between the first and the last position of the clock."""
         return max(0, self.last - self._start() - self.skip) / self.rate
 
     def _start(self) -> int:
-        """The position of the clock before the first page.
+        """Return the position of the clock before the first page.
 
-        The file does not state it: the first page has packets of the same length as the second.
+        The file does not state it, so the first page counts as having packets as long as the
+        second.
         """
         if not self.pages:
             return 0
@@ -70,12 +71,12 @@ class Stream:
             return 0
         held = packet * first.packets
         start = first.granule - held
-        # A value this close to zero is no better an estimate than zero.
+        # Zero is at least as good an estimate as a value this close to zero.
         return 0 if start < held / 5 else round(start)
 
 
 def ogg_seconds(file: Recording) -> float:
-    """The total length of all recordings in the file."""
+    """Return the total duration of all recordings in the file."""
     total, streams, may_begin = 0.0, dict[int, Stream | None](), True
     heard = False
     for page in _pages(file):
@@ -103,7 +104,7 @@ def _longest(streams: dict[int, Stream | None]) -> float:
 
 
 def _stream(packet: bytes) -> Stream | None:
-    """The stream that begins with `packet`; None for pictures, indexes and unknown codecs."""
+    """Return the stream that begins with `packet`; None if it is not a known codec of sound."""
     rate, skip = 0, 0
     if packet.startswith(b"OpusHead"):
         rate, skip = 48_000, int.from_bytes(packet[10:12], "little")

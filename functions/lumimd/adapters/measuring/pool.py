@@ -1,4 +1,4 @@
-"""The pool of measuring processes of this instance: few, kept, and fairly shared."""
+"""The pool of measuring processes of this instance: a few processes, reused and fairly shared."""
 
 import asyncio
 import atexit
@@ -15,7 +15,7 @@ from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Permanent
 
 CLOSING_S: Final = 1.0
-"""For a thread that waits for the bucket; its process ends anyway when the pipe closes."""
+"""The time to wait for a thread that reads the bucket; its process ends when the pipe closes."""
 
 
 class Abandoned(Exception):
@@ -23,9 +23,9 @@ class Abandoned(Exception):
 
 
 class Pool:
-    """At most `size` recordings at once, each served by a thread with a process.
+    """A pool that measures at most `size` recordings at once, each by a thread with a process.
 
-    Slow ones have separate processes with a lower CPU priority. The pool starts a process at its
+    Slow recordings have separate processes with a lower CPU priority. A process is started at its
     first use.
     """
 
@@ -39,14 +39,15 @@ class Pool:
         self.processes: list[Process] = []
 
     async def measure(self, user: str, size: int, read: Read) -> Measured:
-        """The length of a recording of `size` bytes; `read(offset, length)` runs in a thread.
+        """Measure a recording of `size` bytes; `read(offset, length)` runs in a thread.
 
-        `seconds` is None if the recording is too large for its length to be counted.
+        `seconds` of the result is None if the recording is too large for its duration to be
+        counted.
 
         Raises:
             Permanent: `audio_unreadable` or `audio_truncated`.
             MeasuringDied: the measuring process that opened the recording died.
-            Exception: any error of `read`.
+            Exception: `read` failed.
         """
         job = Job(user, size, read)
         self._add(job)
@@ -85,7 +86,8 @@ class Pool:
                 self._lanes.ended(job)
                 if isinstance(outcome, Job) and not self._is_closed:
                     self._lanes.add(outcome)
-                self._idle += 1  # before the result is set: the next caller finds this process idle
+                # Before the result is set, so that the next caller finds this process idle.
+                self._idle += 1
                 self._changed.notify_all()
             if not isinstance(outcome, Job):
                 _tell(job, outcome)
@@ -103,7 +105,7 @@ class Pool:
         return None
 
     def _measure(self, process: Process, job: Job) -> Measured | Exception | Job:
-        """The outcome of a job; the job for the slow lane, if the first look did not suffice."""
+        """Return the outcome of a job, or a job for the slow lane after a costly first look."""
 
         def read(offset: int, length: int) -> bytes:
             if job.result.cancelled() or self._is_closed:
@@ -135,7 +137,7 @@ def _tell(job: Job, outcome: Measured | Exception) -> None:
 
 @cache
 def pool() -> Pool:
-    """The pool of this process; it closes when the process exits."""
+    """Return the pool of this process; it closes when the process exits."""
     made = Pool()
     atexit.register(made.close)
     return made

@@ -1,4 +1,4 @@
-"""One measuring process, seen from its parent."""
+"""One measuring process, as its parent controls it."""
 
 import json
 import os
@@ -21,15 +21,15 @@ Read = Callable[[int, int], bytes]
 
 WORKER: Final = (sys.executable, "-m", "lumimd.adapters.measuring.worker")
 LAST: Final = (*WORKER, NICE)
-"""A worker with a lower CPU priority."""
+"""The command of a worker with a lower CPU priority."""
 
 _KEPT: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH")
-"""Environment variables that the process gets: no provider's key, no cloud credentials."""
+"""Environment variables that the process gets, without a provider's key or cloud credentials."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The result of a process, and its cost."""
+    """The result of a measurement, and its cost."""
 
     seconds: float | None
     cpu_s: float = 0.0
@@ -37,7 +37,7 @@ class Measured:
 
 
 class Process:
-    """A process that is reused for many recordings, and replaced after a kill."""
+    """A measuring process that is reused for several recordings, and replaced after a kill."""
 
     def __init__(self, command: Sequence[str] = WORKER) -> None:
         self._command = command
@@ -46,17 +46,17 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """The id of the current process."""
+        """Return the id of the current process, or None."""
         return self._running.pid if self._running else None
 
     def measure(self, read: Read, size: int, budget: Budget) -> Measured:
-        """The length of a recording of `size` bytes; `read(offset, length)` returns its bytes.
+        """Measure a recording of `size` bytes; `read(offset, length)` returns its bytes.
 
         Raises:
             Permanent: `audio_unreadable` or `audio_truncated`.
             TooCostly: the budget was used up; the process was killed if necessary.
             MeasuringDied: the process died for another reason.
-            Exception: any error of `read`.
+            Exception: `read` failed.
         """
         running = self._start()
         try:
@@ -71,7 +71,7 @@ class Process:
             raise Transient(ErrorCode.INTERNAL_ERROR) from error
 
     def stop(self) -> int | None:
-        """End the process, if there is one; its exit status."""
+        """End the process, and return its exit status; None without a process."""
         running, self._running = self._running, None
         if running is None:
             return None
@@ -111,7 +111,7 @@ class Process:
                 break
             try:
                 data = read(offset, length)
-            except Exception as error:  # raised after the process is ready for another recording
+            except Exception as error:  # raised once the process is ready for another recording
                 failure = error
                 _write(to, LENGTH.pack(ABANDON))
             else:
@@ -127,7 +127,7 @@ class Process:
 
 
 def _environment() -> dict[str, str]:
-    """The variables with which an interpreter finds this package; none holds a key."""
+    """Return the variables with which an interpreter finds this package, without any key."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""An upload for its readers: bytes at an offset, and a budget."""
+"""An upload as its readers see it: bytes at an offset, and a budget."""
 
 import time
 from collections.abc import Callable
@@ -15,12 +15,12 @@ _LOOKS_BETWEEN_CHECKS: Final = 64
 
 
 class TooCostly(Exception):
-    """The budget does not suffice to find the length."""
+    """The budget does not suffice to find the duration."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Upper bounds of one measurement: seconds of CPU, bytes read, and jumps."""
+    """The limits of one measurement: seconds of CPU, bytes read, and jumps."""
 
     cpu_s: float
     bytes: int
@@ -28,7 +28,7 @@ class Budget:
 
 
 class Recording:
-    """`size` bytes, read through `read(offset, length)`, which may return fewer."""
+    """A recording of `size` bytes, read by `read(offset, length)`, which may return fewer bytes."""
 
     def __init__(self, read: Callable[[int, int], bytes], size: int, budget: Budget) -> None:
         self.size: Final = size
@@ -41,7 +41,7 @@ class Recording:
         self._looks = 0
 
     def at(self, offset: int, length: int) -> bytes:
-        """The bytes from `offset` on; fewer than `length` if the file ends.
+        """Return the bytes from `offset` on; fewer than `length` if the file ends.
 
         Raises:
             TooCostly: the budget is used up.
@@ -56,7 +56,7 @@ class Recording:
         return self._window[begins : begins + length]
 
     def blocks(self, offset: int, end: int, overlap: int = 0) -> "Blocks":
-        """The bytes from `offset` to `end` in blocks; each repeats the `overlap` last bytes."""
+        """Iterate over the bytes from `offset` to `end`; blocks repeat the last `overlap` bytes."""
         return Blocks(self, offset, min(end, self.size), overlap)
 
     def check(self) -> None:

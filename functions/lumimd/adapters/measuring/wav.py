@@ -1,4 +1,4 @@
-"""WAV, with PCM and other codecs, and its forms for large files: RF64 and W64."""
+"""Measure WAV, with PCM and other codecs, and its forms for large files: RF64 and W64."""
 
 import struct
 from typing import Final
@@ -10,16 +10,19 @@ from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Permanent
 
 _PCM: Final = {1, 3, 6, 7}
-"""Samples of a fixed size (integers, floats, A-law, µ-law); other codecs give their own rate."""
+"""Codecs with samples of a fixed size (integers, floats, A-law, µ-law).
+
+The header gives the rate of other codecs.
+"""
 _ADPCM: Final = {2, 0x11}
-"""Their header gives the number of samples per block."""
+"""Codecs whose header gives the number of samples per block."""
 _FRAMED: Final = {0x50, 0x55, 0x1600, 0x1610}
-"""MP2, MP3 and ADTS: a recorder that knows no size does not know their byte rate either."""
+"""MP2, MP3 and ADTS: a recorder that does not know the size does not know the byte rate either."""
 _EXTENSIBLE: Final = 0xFFFE
 
 
 def wav_seconds(file: Recording) -> float:
-    """The length of a WAV file, including RF64 files over four gigabytes.
+    """Return the duration of a WAV file, including RF64 files over four gigabytes.
 
     Raises:
         Permanent: `audio_truncated` or `audio_unreadable`.
@@ -42,7 +45,7 @@ def wav_seconds(file: Recording) -> float:
 
 
 def w64_seconds(file: Recording) -> float:
-    """The length of a Wave64 file."""
+    """Return the duration of a Wave64 file."""
     form: Form | None = None
     for name, offset, size in chunks(file, 40, "<16sQ", even=False):
         if name.startswith(b"fmt "):
@@ -72,9 +75,9 @@ class Form:
         self._block_rate = rate * align / block if block else 0.0
 
     def bytes_a_second(self, samples: int, size: int) -> float:
-        """The byte rate of sound in this format, if `size` bytes hold `samples` samples.
+        """Return the byte rate of sound in this format, if `size` bytes hold `samples` samples.
 
-        0 if only the frames of the sound give the rate.
+        Returns 0 if only the frames of the sound give the rate.
         """
         if self._is_pcm:
             return float(self._rate * self._sample_bytes)
@@ -87,7 +90,7 @@ class Form:
 
 
 def _frames_bytes_a_second(file: Recording, offset: int) -> float:
-    """The byte rate of the MP3 or ADTS from `offset` on; 0 if there is none."""
+    """Return the byte rate of the MP3 or ADTS from `offset` on; 0 if there is none."""
     row = first_frame(file, offset)
     seconds = framed_seconds(file, *row) if row else 0.0
     return max(0, file.size - offset) / seconds if seconds else 0.0

@@ -1,12 +1,12 @@
 """The main program of a measuring process: `python -m lumimd.adapters.measuring.worker`.
 
-It has its standard input and output, and may open no file and no socket. It requests bytes from its
-parent, and ends when the parent closes the pipe or dies.
+The process has its standard input and output, and may open no file and no socket. It requests bytes
+from its parent, and ends when the parent closes the pipe or dies.
 
     parent   -> START   the size of the recording, and the budget
     process  -> b"R"    offset and length of the requested bytes
-    parent   -> LENGTH  their number, and the bytes; or ABANDON
-    process  -> b"A"    LENGTH and the answer, as JSON
+    parent   -> LENGTH  the number of bytes, and the bytes; or ABANDON
+    process  -> b"A"    LENGTH and the result, as JSON
 """
 
 import json
@@ -35,11 +35,11 @@ _STDIN, _STDOUT, _DESCRIPTORS = 0, 1, 3
 
 
 class Abandoned(Exception):
-    """The parent no longer wants the answer."""
+    """The parent no longer wants the result."""
 
 
 class ParentGone(Exception):
-    """The pipe is closed."""
+    """The parent has closed the pipe, or died."""
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
     with suppress(ParentGone, BrokenPipeError):
         while True:
             size, cpu_s, size_bytes, jumps = START.unpack(_exactly(START.size))
-            # At that time the kernel kills the process, even inside a call that never returns.
+            # At this limit the kernel kills the process, even inside a call that never returns.
             signal.setitimer(signal.ITIMER_PROF, cpu_s + limits.OVERRUN_S)
             answer = _answer(size, Budget(cpu_s, size_bytes, jumps))
             signal.setitimer(signal.ITIMER_PROF, 0)
@@ -59,8 +59,12 @@ def main() -> None:
 
 
 def _confine() -> None:
-    """Allow no descriptor but the three open ones, no file, no core and no excess memory."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, by closing the pipe
+    """Limit this process to its three open descriptors, and to a maximum of memory.
+
+    It may open no file and write no core dump.
+    """
+    # Only the parent ends this process, by closing the pipe.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name, value in (
         ("RLIMIT_NOFILE", _DESCRIPTORS),
         ("RLIMIT_FSIZE", 0),

@@ -1,4 +1,4 @@
-"""Every port without a cloud: strict enough for tests of the pipeline, and runs without Java."""
+"""Adapters in memory for every port: strict enough for tests, and for runs without Java."""
 
 from lumimd.adapters.memory.audio import MemoryAudioStore
 from lumimd.adapters.memory.clock import ManualClock

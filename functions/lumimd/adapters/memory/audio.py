@@ -1,4 +1,4 @@
-"""A bucket in memory."""
+"""A bucket of recordings in memory."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ PAGE: Final = 1_000
 
 
 class MemoryAudioStore:
-    """Recordings by path and generation."""
+    """Recordings in memory, by path and generation."""
 
     def __init__(self, bucket: str = "recordings") -> None:
         self.bucket = bucket
@@ -30,14 +30,14 @@ class MemoryAudioStore:
         self._uploads[audio.storage_path] = upload_of(audio, at)
 
     async def has(self, bucket: str, folder: str) -> bool:
-        """Whether any object exists below `folder`."""
+        """Return whether any object exists below `folder`."""
         await asyncio.sleep(0)
         return any(path.startswith(folder) for path, _ in self._content)
 
     async def uploads(
         self, bucket: str, since: datetime, after: Cursor | None = None
     ) -> Page[Upload]:
-        """The recordings among the next `PAGE` objects, by path, put here since then."""
+        """Return recordings put since then, among the next `PAGE` objects by path."""
         await asyncio.sleep(0)
         paths = sorted(path for path in self._uploads if after is None or path > after.id)[:PAGE]
         found = (self._uploads[path] for path in paths)
@@ -48,14 +48,14 @@ class MemoryAudioStore:
         )
 
     async def hold(self, bucket: str, folder: str, *, held: bool) -> int:
-        """Set or release the object hold of everything below `folder`."""
+        """Set or release the object hold of all objects below `folder`."""
         await asyncio.sleep(0)
         below = {key for key in self._content if key[0].startswith(folder)}
         self.held = self.held | below if held else self.held - below
         return len(below)
 
     async def erase(self, bucket: str, folder: str, up_to: int | None = None) -> int:
-        """Delete everything below `folder` up to the generation `up_to`."""
+        """Delete all objects below `folder` up to the generation `up_to`."""
         await asyncio.sleep(0)
         below = {key for key in self._content if key[0].startswith(folder)}
         meant = {key for key in below if up_to is None or key[1] <= up_to}
@@ -69,7 +69,7 @@ class MemoryAudioStore:
         return len(erased)
 
     async def measure(self, audio: Audio) -> Audio:
-        """The recording with its duration."""
+        """Return the recording with its duration."""
         content = self._content.get((audio.storage_path, audio.generation))
         if content is None:
             raise Permanent(ErrorCode.AUDIO_MISSING)
@@ -83,7 +83,7 @@ class MemoryAudioStore:
         return audio.with_duration(measured.seconds)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
-        """A URL in the shape of the real one; no server serves it."""
+        """Return a URL in the shape of the real one; no server serves it."""
         await asyncio.sleep(0)
         seconds = int(valid_for.total_seconds())
         path = quote(audio.storage_path, safe="/~")

@@ -1,4 +1,4 @@
-"""A clock that only its owner moves."""
+"""A clock for tests that only moves when it is told to."""
 
 from datetime import datetime, timedelta
 
@@ -10,10 +10,10 @@ class ManualClock:
         self._now = start
 
     def now(self) -> datetime:
-        """The current instant of the clock."""
+        """Return the current instant of the clock."""
         return self._now
 
     def advance(self, by: timedelta) -> None:
-        """Move on; clocks do not go back."""
+        """Move the clock forward; it never goes back."""
         assert by >= timedelta(0)
         self._now += by

@@ -9,7 +9,7 @@ from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
 
 
 class MemoryQueues:
-    """Queues by name, without tasks."""
+    """Task queues in memory, by name, without tasks."""
 
     def __init__(self, *names: str) -> None:
         self._queues = {
@@ -27,16 +27,16 @@ class MemoryQueues:
         }
 
     async def all(self) -> Sequence[QueueState]:
-        """Every queue, by name."""
+        """Return every queue, by name."""
         await asyncio.sleep(0)
         return list(self._queues.values())
 
     async def pause(self, name: str) -> QueueState:
-        """Hand out no more tasks."""
+        """Hand out no more tasks of the queue."""
         return await self._become(name, RunState.PAUSED)
 
     async def resume(self, name: str) -> QueueState:
-        """Hand out tasks again."""
+        """Hand out tasks of the queue again."""
         return await self._become(name, RunState.RUNNING)
 
     async def _become(self, name: str, state: RunState) -> QueueState:
@@ -48,7 +48,7 @@ class MemoryQueues:
 
 
 class MemorySchedules:
-    """Scheduled calls by name; `runs` records the requested ones, and no call is made."""
+    """Scheduled calls in memory, by name; `runs` only records the requested calls."""
 
     def __init__(self, *names: str) -> None:
         self.runs: list[str] = []
@@ -66,7 +66,7 @@ class MemorySchedules:
         }
 
     async def all(self) -> Sequence[ScheduleState]:
-        """Every scheduled call, by name."""
+        """Return every scheduled call, by name."""
         await asyncio.sleep(0)
         return list(self._schedules.values())
 
@@ -77,11 +77,11 @@ class MemorySchedules:
         return state
 
     async def pause(self, name: str) -> ScheduleState:
-        """Make no more calls."""
+        """Make no more of these calls."""
         return await self._become(name, RunState.PAUSED)
 
     async def resume(self, name: str) -> ScheduleState:
-        """Make calls again."""
+        """Make these calls again."""
         return await self._become(name, RunState.RUNNING)
 
     async def _become(self, name: str, state: RunState | None) -> ScheduleState:

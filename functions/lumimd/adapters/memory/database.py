@@ -1,4 +1,4 @@
-"""A document database in memory, as strict as Firestore: compare-and-set, 1 MiB, 500 writes."""
+"""A document database in memory, as strict as Firestore: compare-and-set and its size limits."""
 
 import asyncio
 import json
@@ -29,11 +29,11 @@ class RequestTooLarge(Exception):
 
 
 class MemoryDatabase:
-    """The documents in `raw`; stores write values that no caller shares."""
+    """A database in memory with its documents in `raw`; written values are never shared."""
 
     def __init__(self) -> None:
         self.raw: Final = MemoryDocuments()
-        """The documents themselves, for tests that damage or restore them."""
+        """The stored documents, for tests that damage or restore documents."""
         self._watchers: list[tuple[str, asyncio.Queue[dict[str, Any]]]] = []
 
     async def get(self, path: str, *fields: str) -> Snapshot | None:
@@ -65,7 +65,7 @@ class MemoryDatabase:
         return sum(1 for _ in ahead)
 
     async def total(self, query: Query, field: str) -> float:
-        """Like Firestore's sum: a value that is no number counts as 0."""
+        """Return a sum like Firestore's: a value that is not a number counts as 0."""
         await asyncio.sleep(0)
         values = (_at_path(each, field) for _, each in self._matching(query))
         return sum(value for value in values if isinstance(value, int | float))
@@ -78,7 +78,7 @@ class MemoryDatabase:
         return number
 
     async def watch(self, path: str) -> AsyncIterator[dict[str, Any]]:
-        """The document now and after every commit, like a Firestore listener."""
+        """Yield the document now and after every commit, like a Firestore listener."""
         updates: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         watcher = (path, updates)
         self._watchers.append(watcher)

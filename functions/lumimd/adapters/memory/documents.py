@@ -1,4 +1,4 @@
-"""Documents by path, in collections, with versions: the database of the memory adapters."""
+"""The documents of the memory adapters: by path, in collections, with versions."""
 
 from collections.abc import Iterator, MutableMapping
 from itertools import count
@@ -11,9 +11,9 @@ Document = dict[str, Any]
 
 
 class MemoryDocuments(MutableMapping[str, Document]):
-    """A document by its path; every write changes the version, like Firestore's update time.
+    """Documents by path; every write changes a document's version, like Firestore's update time.
 
-    Stored values may have any shape, as in a database to which other releases write.
+    Stored values may have any shape, as in a database that other releases also write.
     """
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class MemoryDocuments(MutableMapping[str, Document]):
         self._indexes: dict[str, dict[str, Index]] = {}
 
     def version(self, path: str) -> int | None:
-        """The version of a document; None if it does not exist."""
+        """Return the version of a document; None if it does not exist."""
         return self._versions.get(path)
 
     def under(self, collection: str) -> list[tuple[str, Document]]:
-        """The paths and the documents of a collection, in order of their ids."""
+        """Return the paths and the documents of a collection, in order of their ids."""
         return [
             (f"{collection}/{each}", document)
             for each, document in sorted(self._collections.get(collection, {}).items())
@@ -36,7 +36,7 @@ class MemoryDocuments(MutableMapping[str, Document]):
     def by_id(
         self, collection: str, after: Cursor | None = None
     ) -> Iterator[tuple[Cursor, Document]]:
-        """The documents of a collection in order of their ids."""
+        """Yield the documents of a collection in order of their ids."""
         for name, document in sorted(self._collections.get(collection, {}).items()):
             if after is None or name > after.id:
                 yield Cursor(None, name), document
@@ -49,9 +49,10 @@ class MemoryDocuments(MutableMapping[str, Document]):
         *,
         newest_first: bool = False,
     ) -> Iterator[tuple[Cursor, Document]]:
-        """The documents of a collection that have the field, ordered by it and then by id.
+        """Yield the documents that have the field, ordered by the field and then by id.
 
-        The first call builds the index, and later calls reuse it: a page costs only its documents.
+        The first call builds the index, and later calls reuse it, so that a page costs only its
+        documents.
         """
         documents = self._collections.setdefault(collection, {})
         indexes = self._indexes.setdefault(collection, {})

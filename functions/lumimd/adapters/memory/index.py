@@ -11,7 +11,7 @@ Key = tuple[int, Any, str]
 
 
 class Index:
-    """The ids of the documents that have `field`."""
+    """An index of the documents that have `field`, by their ids."""
 
     def __init__(self, field: str, documents: Mapping[str, Any]) -> None:
         self._field = field
@@ -22,19 +22,19 @@ class Index:
         self._keys = sorted(place_of(value, name) for name, value in self._values.items())
 
     def put(self, name: str, document: Any) -> None:
-        """Add the document, or replace its earlier value."""
+        """Add the document to the index, or replace its earlier value."""
         self.forget(name)
         if has(document, self._field):
             self._values[name] = document[self._field]
             insort(self._keys, place_of(document[self._field], name))
 
     def forget(self, name: str) -> None:
-        """Remove the document."""
+        """Remove the document from the index."""
         if name in self._values:
             del self._keys[bisect_left(self._keys, place_of(self._values.pop(name), name))]
 
     def after(self, cursor: Cursor | None, *, newest_first: bool = False) -> Iterator[Cursor]:
-        """The positions after `cursor`, or all of them."""
+        """Yield the positions after `cursor`, or all positions."""
         keys = self._keys
         if newest_first:
             last = bisect_left(keys, place_of(*cursor)) if cursor else len(keys)
@@ -47,12 +47,12 @@ class Index:
 
 
 def has(document: Any, field: str) -> bool:
-    """Whether the document is a mapping with the field."""
+    """Return whether the document is a mapping with the field."""
     return isinstance(document, dict) and field in document
 
 
 def place_of(value: Any, name: str = "") -> Key:
-    """The place of a value in the order of the index; values of different types differ in [0]."""
+    """Return the place of a value in the index; values of different types differ in [0]."""
     match value:
         case None:
             return 0, 0, name

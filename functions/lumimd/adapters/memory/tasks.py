@@ -1,4 +1,4 @@
-"""A task queue that only records tasks."""
+"""A task queue in memory that records tasks without running them."""
 
 import asyncio
 from typing import NamedTuple
@@ -13,7 +13,7 @@ class SummaryTask(NamedTuple):
 
 
 class MemoryTaskQueue:
-    """Keeps each task once, in order; the caller takes tasks out of `waiting` and runs them."""
+    """Keeps each task once, in order; a test takes tasks out of `waiting` and runs them."""
 
     def __init__(self) -> None:
         self.waiting: asyncio.Queue[SummaryTask] = asyncio.Queue()

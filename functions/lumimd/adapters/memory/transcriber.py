@@ -16,7 +16,7 @@ PAGE: Final = 100
 
 @dataclass
 class Order:
-    """One ordered job, and its visit."""
+    """One paid job, and its visit."""
 
     transcript_id: str
     audio_url: str
@@ -27,7 +27,7 @@ class Order:
 
 
 class MemoryTranscriber:
-    """Jobs run until `finish` is called, or end at once with the `outcome` for a visit id."""
+    """A transcriber whose jobs run until `finish`, or end at once with a visit's `outcome`."""
 
     provider = "memory"
     limits = AudioLimits()
@@ -39,7 +39,7 @@ class MemoryTranscriber:
         self._outcome = outcome
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
-        """Order a transcript; every order that does not fail is one charge."""
+        """Order a transcript; every paid job that does not fail counts as one charge."""
         await asyncio.sleep(0)
         transcript_id = f"job-{len(self.orders)}"
         state = self._outcome(visit_id)
@@ -47,7 +47,7 @@ class MemoryTranscriber:
         return transcript_id
 
     async def fetch(self, transcript_id: str) -> Job:
-        """The job; raises JobGone if it was never ordered."""
+        """Return the job; raise JobGone if it was never ordered or is deleted."""
         await asyncio.sleep(0)
         for order in self.orders:
             if order.transcript_id == transcript_id and not order.is_deleted:
@@ -55,7 +55,7 @@ class MemoryTranscriber:
         raise JobGone
 
     async def find(self, audio: Audio, without: Collection[str] = ()) -> str | None:
-        """The newest job for this generation of the recording that has not failed."""
+        """Return the newest job for this generation of the recording that has not failed."""
         await asyncio.sleep(0)
         for order in reversed(self.orders):
             if order.transcript_id in without or isinstance(order.state, Failed):
@@ -65,7 +65,7 @@ class MemoryTranscriber:
         return None
 
     async def listed(self, after: Cursor | None = None) -> Page[KnownJob]:
-        """The next jobs, the newest first; without the time of the order."""
+        """Return the next jobs, the newest first, without the time of their order."""
         await asyncio.sleep(0)
         end = int(after.value) if after else len(self.orders)
         first = max(0, end - PAGE)
@@ -76,13 +76,13 @@ class MemoryTranscriber:
         return Page(page, Cursor(first, self.orders[first].transcript_id) if first else None)
 
     async def jobs_below(self, bucket: str, folder: str) -> Sequence[str]:
-        """The ids of the jobs for recordings below `folder`, the newest first."""
+        """Return the ids of the jobs for recordings below `folder`, the newest first."""
         await asyncio.sleep(0)
         orders = (order for order in reversed(self.orders))
         return [o.transcript_id for o in orders if is_below(o.audio_url, bucket, folder)]
 
     async def delete(self, transcript_id: str) -> bool:
-        """Forget the job; raises Transient while it runs."""
+        """Delete the job; raise Transient while it runs."""
         await asyncio.sleep(0)
         for order in self.orders:
             if order.transcript_id == transcript_id and not order.is_deleted:
@@ -93,7 +93,7 @@ class MemoryTranscriber:
         return False
 
     def finish(self, transcript_id: str, state: Transcribed | Failed) -> None:
-        """End the job."""
+        """End the job with this state."""
         for order in self.orders:
             if order.transcript_id == transcript_id:
                 order.state = state

@@ -1,4 +1,4 @@
-"""The visit store over a database in memory of its own, with a listener."""
+"""The visit store over its own database in memory, with a listener."""
 
 import json
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from lumimd.stores.visit_store import VisitStore
 
 
 class MemoryVisitStore(VisitStore):
-    """`raw` are all stored documents by path; the other stores work on the same `database`."""
+    """A visit store in memory; `raw` holds all documents, and other stores share its `database`."""
 
     database: MemoryDatabase
 
@@ -20,10 +20,10 @@ class MemoryVisitStore(VisitStore):
         self.raw = self.database.raw
 
     async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
-        """The visit now and after every change, like a Firestore listener."""
+        """Yield the visit now and after every change, like a Firestore listener."""
         async for stored in self.database.watch(visit_path(visit_id)):
             yield Visit.from_stored(stored)
 
     def documents(self) -> dict[str, dict[str, Any]]:
-        """All stored documents by path, for the checks of a test."""
+        """Return all stored documents by path, for the checks of a test."""
         return json.loads(json.dumps(dict(self.raw), default=str))  # type: ignore[no-any-return]

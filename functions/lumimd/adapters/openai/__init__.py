@@ -1,1 +1,1 @@
-"""OpenAI: summaries by a language model."""
+"""The adapter for OpenAI: summaries by a language model."""

@@ -1,12 +1,12 @@
-"""The meaning of errors of OpenAI's API: fault of the deployment or the transcript, or transient.
+"""Classify OpenAI's error responses by one table, whose first matching row counts.
 
-The first matching row decides. `name` is the error's code or its type. Sources, read in November
-2026: the guide to error codes and the rate limits of OpenAI's documentation, the errors of Azure
-OpenAI, and the answers of vLLM and llama.cpp.
+An error is an account or configuration fault, a problem of the transcript, or transient. `name` is
+the error's code or its type. Sources, read in November 2026: the guide to error codes and the rate
+limits of OpenAI's documentation, the errors of Azure OpenAI, and the answers of vLLM and llama.cpp.
 
-An unknown 400 or 422 may be the fault of one transcript or of every request: the visit is held and
-retried, its tries are counted, and the breaker opens if every visit gets that answer. So the error
-neither fails all visits nor holds one visit for ever.
+An unknown 400 or 422 may be caused by one transcript or by every request. So the visit waits and is
+retried, its tries are counted, and the breaker opens if every visit gets that response. Then the
+error neither fails all visits nor lets one visit wait permanently.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ from lumimd.domain.errors import DeploymentFault, NotCharged, Permanent, Provide
 
 
 class Passing(StrEnum):
-    """Transient trouble."""
+    """Trouble that passes: the call may succeed later."""
 
     NOTHING_WAS_DONE = "nothing_was_done"
     MAY_HAVE_ANSWERED = "may_have_answered"
-    """A gateway timed out; the model continues and the call is charged."""
+    """A gateway timed out, but the model continues and the call is charged."""
 
 
 Meaning = DeploymentFault | ErrorCode | Passing
@@ -44,7 +44,7 @@ _REFUSED: Final = ErrorCode.SUMMARY_REFUSED
 _D: Final = DeploymentFault
 
 TABLE: Final = (
-    # Faults of this transcript.
+    # Causes in this transcript.
     Row(None, "context_length_exceeded", _TOO_LONG),
     Row(None, "exceed_context_size_error", _TOO_LONG),  # llama.cpp
     Row(None, "string_above_max_length", _TOO_LONG),
@@ -52,7 +52,7 @@ TABLE: Final = (
     Row(None, "content_filter", _REFUSED),  # Azure
     Row(None, "content_policy_violation", _REFUSED),
     Row(None, "invalid_prompt", _REFUSED),
-    # Faults of the account.
+    # Account faults.
     Row(None, "insufficient_quota", _D.QUOTA_EXHAUSTED),
     Row(None, "billing_hard_limit_reached", _D.QUOTA_EXHAUSTED),
     Row(None, "billing_not_active", _D.UNPAID),
@@ -61,7 +61,7 @@ TABLE: Final = (
     Row(None, "account_deactivated", _D.FORBIDDEN),
     Row(None, "unsupported_country_region_territory", _D.FORBIDDEN),
     Row(None, "invalid_api_key", _D.KEY_REFUSED),
-    # Faults of the model, the route, and the parameters of every request.
+    # Configuration faults: the model, the route, and the parameters of every request.
     Row(None, "model_not_found", _D.MODEL_NOT_FOUND),
     Row(None, "model_not_available", _D.MODEL_NOT_FOUND),
     Row(None, "model_deprecated", _D.MODEL_NOT_FOUND),
@@ -73,7 +73,7 @@ TABLE: Final = (
     Row(None, "unknown_parameter", _D.REQUEST_REFUSED),
     Row(None, "missing_required_parameter", _D.REQUEST_REFUSED),
     Row(None, "invalid_json_schema", _D.REQUEST_REFUSED),
-    # The status without a known name.
+    # The status decides where the name is unknown.
     Row(400, None, Passing.NOTHING_WAS_DONE),
     Row(401, None, _D.KEY_REFUSED),
     Row(402, None, _D.UNPAID),
@@ -101,7 +101,7 @@ _NAMES_A_PARAMETER: Final = frozenset({400, 404, 422})
 
 
 def meaning_of(status: int, names: tuple[str | None, ...], parameter: str | None) -> Meaning:
-    """The meaning of an error answer; `names` are the error's code and its type."""
+    """Return the meaning of an error response; `names` are the error's code and its type."""
     for row in TABLE:
         if row.name in names and row.name is not None and row.status in (None, status):
             return row.meaning
@@ -114,7 +114,7 @@ def meaning_of(status: int, names: tuple[str | None, ...], parameter: str | None
 
 
 def error_of(meaning: Meaning, retry_after_s: float | None) -> Transient | Permanent:
-    """Our own error of that meaning."""
+    """Return our own error of that meaning."""
     match meaning:
         case DeploymentFault():
             unavailable = ErrorCode.SUMMARY_UNAVAILABLE

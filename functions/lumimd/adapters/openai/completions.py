@@ -1,7 +1,7 @@
-"""Reads a summary from the body of a chat completion.
+"""Read a summary from the body of a chat completion.
 
 The SDK's own parser refuses complete answers of other servers (`finish_reason` null or `eos`), and
-its errors do not say whether the answer was cut off.
+its errors do not say whether the answer was truncated.
 """
 
 import json
@@ -14,11 +14,11 @@ from lumimd.domain.errors import BadAnswer, Unanswered
 
 
 def summary_in(body: bytes) -> VisitSummary:
-    """The summary in the body of a completion.
+    """Return the summary in the body of a completion.
 
     Raises:
-        Unanswered: the body is no completion: a gateway's page, or an error with status 200.
-        BadAnswer: the model refused, was cut off, or answered with another text.
+        Unanswered: the body is a gateway's page, or an error with status 200.
+        BadAnswer: the model refused, its answer was truncated, or it has no summary.
     """
     choice = _first_choice(body)
     message = choice.get("message")
@@ -50,7 +50,7 @@ def _first_choice(body: bytes) -> dict[str, Any]:
 
 
 def _text(content: object) -> str:
-    """The text of the message; some servers send it in parts."""
+    """Return the text of the message; some servers send it in parts."""
     if isinstance(content, list):
         parts = [each.get("text") for each in content if isinstance(each, dict)]
         return "".join(each for each in parts if isinstance(each, str))

@@ -2,11 +2,11 @@
 
 | in the answer                                   | is read as                                     |
 |-------------------------------------------------|------------------------------------------------|
-| a fence, a BOM, thoughts, text around the JSON  | nothing                                        |
+| a fence, a BOM, thoughts, text around the JSON  | ignored                                        |
 | the same object several times                   | that object; different ones are a bad answer   |
 | a missing or null list                          | an empty list                                  |
-| one item instead of a list                      | a list of one                                  |
-| a field that the schema does not have           | nothing                                        |
+| one item instead of a list                      | a list of that item                            |
+| a field that the schema does not have           | ignored                                        |
 | an unreadable item                              | a statement that cites nothing                 |
 
 The reader does not judge whether a statement is supported: `analysis/evidence.py` rejects a
@@ -34,10 +34,10 @@ from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import BadAnswer
 
 MAX_CHARACTERS: Final = 1_000_000
-"""A longer answer fits into no document, so reading it only costs time."""
+"""The longest answer that is read; a longer one fits into no document."""
 
 MAX_OBJECTS: Final = 50
-"""Braces that the reader tries as the beginning of the answer."""
+"""The most braces that the reader tries as the beginning of the answer."""
 
 _THOUGHTS: Final = re.compile(r"<think>.*?</think>", re.DOTALL)
 _FIELDS: Final = frozenset(VisitSummary.model_fields) | frozenset(
@@ -48,7 +48,7 @@ _Item = TypeVar("_Item", bound=Evidenced)
 
 
 def read_summary(answer: str) -> VisitSummary:
-    """The summary in the answer.
+    """Return the summary in the answer.
 
     Raises:
         BadAnswer: `summary_invalid`: the answer has no summary, or more than one.
@@ -62,7 +62,7 @@ def read_summary(answer: str) -> VisitSummary:
 
 
 def _summaries(text: str) -> Iterator[Mapping[str, Any]]:
-    """Every JSON object of the text with a field of a summary."""
+    """Yield every JSON object of the text with a field of a summary."""
     decoder = json.JSONDecoder()
     start = text.find("{")
     for _ in range(MAX_OBJECTS):
@@ -81,7 +81,7 @@ def _summaries(text: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _encodable(value: object) -> object:
-    """The same without lone surrogates, which JSON allows and no store accepts."""
+    """Return the value without lone surrogates, which JSON allows and no store accepts."""
     return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
@@ -113,7 +113,7 @@ _ACTION_ITEM: Final = ActionItem(text="", due=None, evidence=[])
 
 
 def _items(fields: Mapping[str, Any], name: str, empty: _Item) -> list[_Item]:
-    """The items of a list; `empty` replaces an unreadable one."""
+    """Return the items of a list; `empty` replaces an unreadable item."""
     value = _field(fields, name)
     if value is None:
         return []
@@ -135,5 +135,5 @@ def _item(value: object, empty: _Item) -> _Item:
 
 
 def _field(fields: Mapping[str, Any], name: str) -> object:
-    """The field by its name in the schema, or by its Python name."""
+    """Return the field by its name in the schema, or by its Python name."""
     return fields.get(to_camel(name), fields.get(name))

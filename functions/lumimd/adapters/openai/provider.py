@@ -10,11 +10,14 @@ from lumimd.ports.health_check import Check
 from lumimd.ports.summarizer import Summarizer
 
 MOST_ANSWER_TOKENS: Final = 64_000
-"""A model that is cut off is asked again with twice as many, and most models write 128,000."""
+"""The largest token budget of a first request; the second request may have twice as many.
+
+Most models write at most 128,000 tokens.
+"""
 
 
 class SummaryProvider(Variables):
-    """The settings. `openai_server_region` is that of a server which is not OpenAI's."""
+    """OpenAI's settings. `openai_server_region` is the region of a server other than OpenAI's."""
 
     openai_api_key: HeaderSecret
     openai_base_url: URL = "https://api.openai.com/v1"
@@ -37,7 +40,7 @@ class SummaryProvider(Variables):
         )
 
     def summarizer(self) -> Summarizer:
-        """The adapter over OpenAI's SDK."""
+        """Return the adapter over OpenAI's SDK."""
         from lumimd.adapters.openai.summarizer import OpenAISummarizer
 
         return OpenAISummarizer(
@@ -49,7 +52,7 @@ class SummaryProvider(Variables):
         )
 
     def check(self) -> Check:
-        """Lists the models."""
+        """Return a check that lists the models."""
         from lumimd.adapters.provider_checks import answers
 
         url = f"{self.openai_base_url.rstrip('/')}/models"

@@ -1,4 +1,4 @@
-"""Summaries by OpenAI, or by any server with its API, in the shape of one JSON schema."""
+"""Summarize by OpenAI, or by any server with its API, in the shape of one JSON schema."""
 
 import copy
 import json
@@ -27,7 +27,7 @@ from lumimd.policies.vendor_timeouts import CONNECT_WITHIN_S
 from lumimd.telemetry import logs
 
 MORE_TOKENS: Final = 2
-"""Factor of the token budget for the second request after an answer that was cut off."""
+"""The factor of the token budget for the second request after a truncated answer."""
 
 
 INSTRUCTIONS: Final = """\
@@ -47,16 +47,19 @@ _LESS_EFFORT: Final[dict[ReasoningEffort, ReasoningEffort]] = {
     "high": "low",
     "medium": "low",
 }
-"""Reasoning uses the same token budget as the answer; `low` and lower efforts stay."""
+"""The reasoning effort of the second request, since reasoning uses the answer's token budget.
+
+`low` and lower efforts stay.
+"""
 
 _LINE_ENDS: Final = str.maketrans(
     {"\x85": r"\u0085", "\u2028": r"\u2028", "\u2029": r"\u2029"},
 )
-"""Line ends that JSON does not escape."""
+"""Line ends that JSON does not escape, and their escapes."""
 
 
 class OpenAISummarizer:
-    """Sends one request per call; `pipeline/analysis/` checks the evidence of the statements."""
+    """A `Summarizer` with one request per call; `pipeline/analysis/` checks the evidence."""
 
     source: Source = "model"
 
@@ -81,7 +84,7 @@ class OpenAISummarizer:
         self._reasoning_effort = reasoning_effort
 
     def after(self, bad: BadAnswer) -> Self:
-        """The same model for the second request; with more tokens if the answer was cut off."""
+        """Return the same model for a second request; with more tokens after a truncated answer."""
         if bad.code is not ErrorCode.SUMMARY_TRUNCATED:
             return self
         roomier = copy.copy(self)
@@ -92,7 +95,7 @@ class OpenAISummarizer:
         return roomier
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        """The structured summary of the transcript."""
+        """Request a structured summary of the transcript."""
         return await retry.call(
             retry.MODEL, ErrorCode.SUMMARY_UNAVAILABLE, lambda: self._ask(transcript)
         )
@@ -129,7 +132,7 @@ class OpenAISummarizer:
         parameter = error.param and str(error.param)
         meaning = meaning_of(error.status_code, names, parameter)
         if self._wants_more and meaning is DeploymentFault.REQUEST_REFUSED:
-            # The model's own limit was reached: no fault of the deployment, and no summary.
+            # The model's own token limit was reached, which counts as a truncated answer.
             return NotCharged(ErrorCode.SUMMARY_TRUNCATED)
         ours = error_of(meaning, retry.seconds_asked(error.response.headers))
         if isinstance(ours, Permanent | ProviderRefuses):
@@ -139,7 +142,10 @@ class OpenAISummarizer:
 
 
 def _lines(transcript: Transcript) -> str:
-    """One JSON object per line: a speaker cannot close the quotes and pose as instructions."""
+    """Write one JSON object per line, so that a speaker cannot close the quotes.
+
+    Otherwise spoken words could pose as instructions.
+    """
     lines = (
         json.dumps(
             {"id": u.id, "speaker": u.speaker, "role": u.role, "text": u.text}, ensure_ascii=False

@@ -1,4 +1,4 @@
-"""Analyses of a transcript. The `kind` of a visit chooses one."""
+"""Analyses of a transcript. A visit's `kind` chooses the analysis."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Which statements of an answer rest on utterances of the transcript."""
+"""Keep the statements of a model's answer that cite utterances of the transcript."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from lumimd.domain.clinical import Evidenced, VisitSummary
 from lumimd.domain.transcript import Transcript
 
 MAX_EVIDENCE: Final = 20
-"""Utterances that one statement cites; the first ones of a longer list are kept."""
+"""The most utterances that one statement cites; of a longer list, the first ones are kept."""
 
 _AROUND: Final = " \t\r\n\"'`()[]{}<>.,;:#"
 _SEVERAL: Final = re.compile(r"[\s,;]+")
@@ -20,19 +20,19 @@ _Statement = TypeVar("_Statement", bound=Evidenced)
 
 @dataclass(frozen=True)
 class Supported:
-    """The statements of an answer that cite what was said, and how many others there were."""
+    """The statements that cite existing utterances, and the number of statements left out."""
 
     summary: VisitSummary
     left_out: int
 
     @property
     def kept(self) -> int:
-        """The statements that are left."""
+        """Return the number of statements that are left."""
         return sum(1 for _ in self.summary.evidenced())
 
 
 def supported(summary: VisitSummary, transcript: Transcript) -> Supported:
-    """The answer without its bad statements; the ids of the others are those of the transcript."""
+    """Return the answer without unsupported statements, citing ids as the transcript has them."""
     ids = Ids(transcript)
     left_out = 0
 
@@ -66,20 +66,21 @@ def supported(summary: VisitSummary, transcript: Transcript) -> Supported:
 
 
 class Ids:
-    """The ids of a transcript, found also where a model writes them in another way."""
+    """The utterance ids of a transcript, found even if a model spells them differently."""
 
     def __init__(self, transcript: Transcript) -> None:
         self._ids = [utterance.id for utterance in transcript.utterances]
         places = {id_: place for place, id_ in enumerate(self._ids)}
         self._places: Mapping[str, int] = {
             **{id_.casefold(): place for id_, place in places.items()},
-            **places,  # an id as it is written goes first
+            **places,  # an exactly spelled id takes precedence
         }
 
     def meant_by(self, evidence: Iterable[str]) -> list[str]:
-        """The ids that are cited, each once, in the order of the citation.
+        """Return the cited ids, each id once, in the order of the citation.
 
-        `U4`, ` u4 ` and `[u4]` are u4; `u1, u2` and `u1-u2` are both. Unknown ones are left out.
+        `U4`, ` u4 ` and `[u4]` mean u4; `u1, u2` and `u1-u2` mean u1 and u2. Unknown ids are left
+        out.
         """
         places = dict.fromkeys(place for cited in evidence for place in self._cited(cited))
         return [self._ids[place] for place in list(places)[:MAX_EVIDENCE]]

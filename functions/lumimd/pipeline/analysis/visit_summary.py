@@ -2,14 +2,14 @@
 
 | the answer                          | the result                                               |
 |-------------------------------------|----------------------------------------------------------|
-| every statement cites spoken words  | it is the summary                                        |
+| every statement cites spoken words  | this answer is the summary                               |
 | some statements do not              | a second request; the better one of two such answers is  |
 |                                     | the summary, without its bad statements                  |
-| none, or empty, or too large        | a second request; then there is none                     |
-| the model refuses                   | there is none                                            |
+| none do, or it is empty or too large| a second request; then there is no summary               |
+| the model refuses                   | there is no summary                                      |
 
-One bad statement never costs a visit its summary. Where there is none, the rules write it
-(`without_model.py`).
+One bad statement never costs a visit its summary. Without a summary by the model, the rules write
+one (`without_model.py`).
 """
 
 import json
@@ -27,22 +27,25 @@ from lumimd.ports.summarizer import AskedAgain, Summarizer
 from lumimd.telemetry import logs
 
 ASKS: Final = 2
-"""Answers of the model that one try of a visit may cost."""
+"""The most requests to the model for one try of a visit."""
 
 MAX_STORED_BYTES: Final = 700_000
-"""Of the 1 MiB that a document may hold; the other fields of a visit take less than 100 KB. Results
-are counted as they are stored, in UTF-8, the summary twice: joined and by statements."""
+"""The most bytes of results, out of the 1 MiB that a document may hold.
+
+The other fields of a visit take less than 100 KB. Results are counted as they are stored, in UTF-8,
+the summary twice: joined and by statements.
+"""
 
 MAX_ITEMS: Final = 100
-"""Statements in one list; the schema sets no limit, and clients show them all."""
+"""The most statements in one list; the schema sets no limit, and clients show all statements."""
 
 
 @dataclass
 class Bill:
-    """The calls of one try: `answers` were paid, good ones and bad ones; `unheard` may have been.
+    """The calls of one try: `answers` were paid, and `unheard` calls may have been paid.
 
-    `reserved` of them are on the ledger already. `kept` is the best answer so far without its bad
-    statements: the summary, where the second ask is cut short.
+    `reserved` calls are on the ledger already. `kept` is the best answer so far without its bad
+    statements, which becomes the summary if the second request is interrupted.
     """
 
     answers: int = 0
@@ -52,7 +55,7 @@ class Bill:
 
     @property
     def settlement(self) -> Settlement:
-        """The entry for the ledger."""
+        """Return the entry for the ledger."""
         return Settlement(self.answers, self.unheard, self.reserved)
 
 
@@ -102,7 +105,7 @@ def check(summary: VisitSummary, transcript: Transcript) -> None:
 
 
 def stored_bytes(summary: VisitSummary) -> int:
-    """Upper bound of the bytes that the results take in the visit's document."""
+    """Return an upper bound of the bytes that the results take in the visit's document."""
     statements = [each.text for each in summary.summary]
     results = {"summary": " ".join(statements), "results": summary.to_stored()}
     return len(json.dumps(results, ensure_ascii=False).encode())
@@ -128,7 +131,7 @@ async def _answer(transcript: Transcript, summarizer: Summarizer, bill: Bill) ->
 
 
 def _may_have_answered(error: BaseException | None) -> bool:
-    """Whether the call was sent and not answered; a breaker may have opened on that."""
+    """Return whether the call was sent but got no response; a breaker may have opened on that."""
     if error is None or isinstance(error, Unanswered):
         return error is not None
     return _may_have_answered(error.__cause__)
