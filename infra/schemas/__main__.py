@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def types() -> str:
-    """The text of `lumimd.d.ts`, generated from the JSON Schemas by json-schema-to-typescript.
+    """Generate the text of `lumimd.d.ts` from the JSON Schemas with json-schema-to-typescript.
 
     Raises:
         NodeMissing: Node or its packages are not installed.
