@@ -143,7 +143,7 @@ def _kill_all(group: int) -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         try:
-            os.waitpid(-1, 0)  # look again, for its children become ours
+            os.waitpid(-1, 0)  # its children may have become the leash's
         except ChildProcessError:
             return
 

@@ -97,7 +97,7 @@ class RunningProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C reaches the launcher only
+                start_new_session=True,  # so that only the launcher gets Ctrl-C
             )
             return cls(process, leash, log_path, log_start)
 
