@@ -22,7 +22,7 @@ from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Permanent
 
 IGNORED: Final = "not_a_recording"
-"""The code of a file whose name has no ending of a recording; the pipeline ignores such objects."""
+"""The code for a file without a recording's name ending; the pipeline ignores such objects."""
 
 _IGNORED_MESSAGE: Final = "The name does not end as that of a recording: it would be ignored."
 

@@ -14,7 +14,7 @@ DOCUMENT: Final = ROOT / "infra" / "openapi.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 when the document is written or current, 1 when --check finds it stale."""
+    """Run the command; return 0 if the document was written or is current, 1 if it is stale."""
     parser = argparse.ArgumentParser(prog="scripts/openapi", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail if it is stale")
     wanted = parser.parse_args(arguments)

@@ -59,7 +59,7 @@ class FirestoreReader:
             await asyncio.to_thread(watch.unsubscribe)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the listener and the connections."""
         for sdk in (self._listener, self._reader):
             close: Callable[[], None] = sdk.close
             close()

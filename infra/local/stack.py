@@ -8,9 +8,9 @@
 | Eventarc         | the Pub/Sub emulator and `infra.local.eventarc`    |
 | Cloud Tasks      | `infra.local.cloud_tasks`                          |
 | Cloud Scheduler  | `infra.local.scheduler`                            |
-| AssemblyAI       | `infra.local.speech`, or itself where a key is set |
-| OpenAI           | the rules, or itself where a key is set            |
-| functions        | functions-framework, one process an entry point    |
+| AssemblyAI       | `infra.local.speech`; AssemblyAI if a key is set   |
+| OpenAI           | the rules; OpenAI if a key is set                  |
+| functions        | functions-framework, one process per entry point   |
 """
 
 import os

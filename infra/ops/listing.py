@@ -68,7 +68,7 @@ class Listing:
         """Return the width of each column, or None if the table does not fit."""
         natural = [self._natural(i) for i in shown]
         least = [self._least(i) for i in shown]
-        frame = 2 + 3 * (len(shown) - 1)  # spaces around and between the columns
+        frame = 2 + 3 * (len(shown) - 1)  # the spaces around and between the columns
         free = width - sum(least) - frame
         if free < 0:
             return None

@@ -48,8 +48,8 @@ def published(addresses: Addresses, run_dir: Path) -> Iterator[None]:
 def running(runs: Path) -> list[Addresses]:
     """Return the running stacks, newest first.
 
-    The list omits stacks that were killed, and stacks of other users, whose addresses contain
-    secrets and cannot be read.
+    The list omits stacks that were killed, and stacks of other users, because the addresses
+    contain secrets and only the stack's user can read them.
     """
     found = [(_changed_at(file), _read(file)) for file in runs.glob(f"run-*/{ADDRESSES}")]
     readable = [(at, addresses) for at, addresses in found if addresses is not None]

@@ -40,7 +40,7 @@ async def list_visits(session: Session, args: argparse.Namespace) -> None:
 
 
 async def show(session: Session, args: argparse.Namespace) -> None:
-    """Show the timeline of a visit, after the audit log has an entry that it was read."""
+    """Note the access in the audit log, then show the timeline of a visit."""
     services = session.operator.services
     await note_reading(session.operator, "read_timeline", args.visit)
     stored = await services.store.get(args.visit)

@@ -31,7 +31,7 @@ DEPLOYED: Final = {
     "python_version": "3.12",
     "sys_platform": "linux",
 }
-"""The runtime of the functions in the cloud (`terraform/`), also if this module runs elsewhere."""
+"""The cloud runtime of the functions (`terraform/`), for which this module evaluates markers."""
 
 SAYS_NOTHING: Final = "not declared"
 

@@ -105,8 +105,8 @@ class Serving:
         """The target of a rollback of the newest revision; None if there is no target.
 
         The target is the last good release. But if the newest revision shares the traffic with one
-        other revision, then the target is that revision, which works: a person may have moved
-        traffic without a pin.
+        other revision, the target is that other revision, because it works, and a person may have
+        moved traffic without a pin.
         """
         if self.last_good == self.newest:
             return None

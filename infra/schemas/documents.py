@@ -50,7 +50,7 @@ ALWAYS_THERE: Final = frozenset({"status", "processingStatus"})
 
 
 class _Names(GenerateJsonSchema):
-    """Gives titles to models but not to fields, whose titles would only repeat their names."""
+    """Gives titles to models only, because the title of a field would repeat the field's name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -70,7 +70,7 @@ def text(schema: Mapping[str, Any]) -> str:
 
 
 def stale() -> list[Path]:
-    """Return the schema files that do not match their model, or whose model was removed."""
+    """Return the schema files that do not match their model, or that have no model any more."""
     wanted = {FOLDER / f"{name}.json": text(schema) for name, schema in schemas().items()}
     present = {path: path.read_text() for path in FOLDER.glob("*.json")}
     return sorted(

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 ENDED: Final = [status.value for status in ProcessingStatus if status.is_terminal]
 JOBS_END_WITHIN_S: Final = 30
-"""Longer than the longest scripted job, so that the bill also contains jobs nothing waits for."""
+"""Longer than the longest scripted job, so that jobs that the pipeline forgot are on the bill."""
 STILL_WITHIN_S: Final = 60
 """The time limit for a reading during which no stored visit changes."""
 

@@ -77,7 +77,7 @@ def _dialogue(number: int, rng: Random) -> list[SpokenLine]:
 
 
 def silence(seconds: float) -> bytes:
-    """Return a silent WAV file; the scripted speech server reads only the file's first byte."""
+    """Return a silent WAV file; the pipeline measures it, the speech server reads one byte."""
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setnchannels(1)

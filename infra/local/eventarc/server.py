@@ -99,7 +99,7 @@ def main() -> None:
         topic=options.topic,
         push_endpoint=f"http://127.0.0.1:{options.port}{PUSH_PATH}",
     )
-    # uvicorn raises the signal again once it has stopped; SIGTERM is not a failure.
+    # After its stop uvicorn raises the signal again, but here SIGTERM is not a failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     uvicorn.run(
         app,

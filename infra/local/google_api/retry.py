@@ -20,7 +20,7 @@ UNLIMITED = -1
 def with_default_retry(config: tasks_v2.RetryConfig) -> tasks_v2.RetryConfig:
     """Return a copy with every unspecified setting filled in.
 
-    A `max_doublings` of 0 counts as unspecified, because the wire format cannot distinguish them.
+    A `max_doublings` of 0 counts as unspecified, because the wire format treats both alike.
     """
     filled = tasks_v2.RetryConfig(config)
     filled.max_attempts = filled.max_attempts or DEFAULT_MAX_ATTEMPTS

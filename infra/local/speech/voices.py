@@ -21,7 +21,7 @@ _BATCH = 256
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """One LSTM layer: weights transposed for row vectors, gates in PyTorch's order (i, f, g, o)."""
+    """A layer's weights, transposed for row vectors; gate order: input, forget, cell, output."""
 
     from_input: Floats
     from_hidden: Floats

@@ -72,10 +72,10 @@ class Processes:
         return name in self._running and not self._running[name].ended.done()
 
     async def start(self, name: str) -> None:
-        """Restart an ended process, with the same log, and wait until it is ready.
+        """Start or restart a process of the list, and wait until it is ready.
 
-        Raises ValueError if the process runs already, ProcessDied, or NotReady, after which the
-        process still runs.
+        A restart continues the log. Raises ValueError if the process runs already, ProcessDied, or
+        NotReady, after which the process still runs.
         """
         if self.is_running(name):
             raise ValueError(f"{name} is running")
