@@ -1,1 +1,1 @@
-"""The infrastructure of the product."""
+"""Tools around the product: the local stack, operator commands, releases and schemas."""

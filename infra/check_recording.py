@@ -22,14 +22,17 @@ from lumimd.domain.codes import ErrorCode
 from lumimd.domain.errors import Permanent
 
 IGNORED: Final = "not_a_recording"
-"""The pipeline ignores an object whose name does not end like that of a recording."""
+"""The code for a file without a recording's name ending; the pipeline ignores such objects."""
 
 _IGNORED_MESSAGE: Final = "The name does not end as that of a recording: it would be ignored."
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`seconds`: None where unknown. `code`: None where the recording is accepted."""
+    """The result for one file.
+
+    `seconds` is None if the length is unknown; `code` is None if the recording is accepted.
+    """
 
     file: str
     seconds: float | None
@@ -37,7 +40,7 @@ class Verdict:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code."""
+    """Check the files and return the exit code of the command."""
     parser = argparse.ArgumentParser(prog="scripts/check-recording", description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -46,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def verdicts(files: Sequence[str]) -> AsyncGenerator[Verdict, None]:
-    """The pipeline's verdict on each file, in order."""
+    """Yield the pipeline's verdict on each file, in the order of `files`."""
     for file in files:
         try:
             yield await _verdict(file)

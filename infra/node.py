@@ -17,7 +17,7 @@ from infra.local.stack import ROOT
 OLDEST: Final = 20
 MODULES: Final = ROOT / "node_modules"
 _LOCK: Final = ROOT / "package-lock.json"
-_STAMP: Final = MODULES / ".installed-lock"  # written last: the hash of the lock that is installed
+_STAMP: Final = MODULES / ".installed-lock"  # hash of the installed lock file; written last
 
 
 class NodeMissing(EmulatorMissing):
@@ -25,10 +25,10 @@ class NodeMissing(EmulatorMissing):
 
 
 def node() -> Path:
-    """The path of a Node that is new enough.
+    """Return the path of a Node program of a supported version.
 
     Raises:
-        NodeMissing: Node is absent or too old.
+        NodeMissing: Node is not installed, or is too old.
     """
     found = shutil.which("node")
     if found is None:
@@ -41,9 +41,9 @@ def node() -> Path:
 
 
 def installed() -> Path:
-    """The path of node_modules, with exactly the locked packages; `npm ci` installs them if needed.
+    """Install exactly the locked packages if needed (`npm ci`); return the path of node_modules.
 
-    Of several concurrent processes one installs and the others wait.
+    If several processes call this at once, one process installs and the other processes wait.
 
     Raises:
         NodeMissing: npm is not installed, or cannot install the packages.
@@ -61,7 +61,8 @@ def _install() -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise NodeMissing("npm is missing: install it with Node.")
-    # No install scripts: no package here needs them, and malicious packages usually use them.
+    # Install scripts are disabled: no package here needs them, and malicious packages often
+    # run their code in them.
     command = [npm, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
     done = subprocess.run(
         command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False

@@ -14,7 +14,7 @@ DOCUMENT: Final = ROOT / "infra" / "openapi.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 when the document is written or current, 1 when --check finds it stale."""
+    """Run the command; return 0 if the document was written or is current, 1 if it is stale."""
     parser = argparse.ArgumentParser(prog="scripts/openapi", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail if it is stale")
     wanted = parser.parse_args(arguments)
@@ -28,17 +28,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def is_current(path: Path) -> bool:
-    """Whether that file agrees with the routes."""
+    """Return whether the file at `path` agrees with the API's routes."""
     return path.exists() and path.read_text() == text()
 
 
 def text() -> str:
-    """The document as JSON text."""
+    """Return the OpenAPI document as JSON text."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def document() -> dict[str, Any]:
-    """The OpenAPI document of the API."""
+    """Return the OpenAPI document, generated from the API's routes."""
     return make_app(_no_services).openapi()
 
 

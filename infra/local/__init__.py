@@ -1,1 +1,1 @@
-"""The cloud on this machine: the demo, the developers and the tests run the product on it."""
+"""Stand-ins for the cloud services on this machine: for the demo, for developers and for tests."""

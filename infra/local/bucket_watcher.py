@@ -1,7 +1,7 @@
-"""Finalize events without Pub/Sub: polls the bucket and announces new objects.
+"""Sends finalize events without Pub/Sub: polls the bucket and announces new objects.
 
-The stand-in for Eventarc on a machine without Java. Like Eventarc it repeats a delivery until the
-function acknowledges it.
+The module is the stand-in for Eventarc on a machine without Java. Like Eventarc it repeats a
+delivery until the function acknowledges the event.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ LOOK_EVERY_S: Final = 0.3
 
 
 async def announce_uploads(storage_url: str, bucket: str, target: str, log: TextIO) -> None:
-    """Send a CloudEvent to `target` for each new generation of an object; runs until cancelled."""
+    """Send a CloudEvent to `target` for each new generation of an object, until cancelled."""
     announced: set[tuple[str, str]] = set()
     async with httpx.AsyncClient(timeout=60) as http:
         while True:
@@ -31,8 +31,8 @@ async def announce_uploads(storage_url: str, bucket: str, target: str, log: Text
 async def _announce(
     http: httpx.AsyncClient, item: dict[str, Any], target: str, log: TextIO
 ) -> bool:
-    """Whether the function acknowledged the event; if not, the next poll announces it again."""
-    # Hashed: functions log event ids, and a file name is private to the user.
+    """Send one event; return False if it was not acknowledged, so that the next poll repeats it."""
+    # Hashed, because functions log event ids, and the object's name is private to the user.
     event_id = sha256(f"{item['name']}#{item['generation']}".encode()).hexdigest()[:16]
     event = finalized(item, event_id=event_id, time=item["timeCreated"])
     try:

@@ -1,4 +1,4 @@
-"""A client like a phone: uploads a recording to the bucket and listens to the visit's documents."""
+"""A client that acts like a phone: uploads a recording and listens to the visit's documents."""
 
 import asyncio
 import mimetypes
@@ -22,18 +22,18 @@ CHUNK_BYTES: Final = 1024 * 1024
 
 
 class MemoryReader:
-    """Reads the store of this process."""
+    """Reads visits from the store in the memory of this process."""
 
     def __init__(self, store: MemoryVisitStore) -> None:
         self.store: VisitStore = store
         self.watch = store.watch
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is no connection to close."""
 
 
 class FirestoreReader:
-    """Reads the emulator that FIRESTORE_EMULATOR_HOST names; listens with the SDK's listener."""
+    """Reads visits from the emulator (FIRESTORE_EMULATOR_HOST) and listens with the SDK."""
 
     def __init__(self) -> None:
         self._listener = firestore.Client(project=PROJECT)
@@ -41,11 +41,11 @@ class FirestoreReader:
         self.store: VisitStore = VisitStore(FirestoreDatabase(self._reader))
 
     async def watch(self, visit_id: str) -> AsyncIterator[Visit]:
-        """The current visit, and then the visit after every change."""
+        """Yield the current visit, and then the visit after every change."""
         loop = asyncio.get_running_loop()
         updates: asyncio.Queue[Visit] = asyncio.Queue()
 
-        def on_snapshot(snapshots: Any, _changes: Any, _at: Any) -> None:  # in the SDK's thread
+        def on_snapshot(snapshots: Any, _changes: Any, _at: Any) -> None:  # in a thread of the SDK
             for snapshot in snapshots:
                 if snapshot.exists:
                     visit = Visit.from_stored(snapshot.to_dict())
@@ -59,7 +59,7 @@ class FirestoreReader:
             await asyncio.to_thread(watch.unsubscribe)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the listener and the connections."""
         for sdk in (self._listener, self._reader):
             close: Callable[[], None] = sdk.close
             close()
@@ -88,13 +88,13 @@ class Client:
         )
 
     def watch(self, visit_id: str) -> AsyncIterator[Visit]:
-        """The current visit, and then the visit after every change."""
+        """Yield the current visit, and then the visit after every change."""
         return self._reader.watch(visit_id)
 
     async def documents(self, visit_id: str) -> VisitDocuments:
-        """All stored documents of the visit."""
+        """Read all stored documents of the visit."""
         return await VisitDocuments.read(self._reader.store, visit_id)
 
     async def aclose(self) -> None:
-        """Stop listening."""
+        """Stop listening and close the connections."""
         await self._reader.aclose()

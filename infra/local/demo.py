@@ -23,7 +23,7 @@ SAMPLE: Final = ROOT / "samples" / "visit.m4a"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 only when the visit was completed."""
+    """Run the command; return exit code 0 only if the visit was completed."""
     wanted = _parser().parse_args(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if not wanted.audio.is_file():
@@ -75,7 +75,10 @@ async def _demo(wanted: argparse.Namespace, console: Console) -> int:
 async def process_on_new_stack(
     recording: Path, visit_id: str, options: Options, console: Console, *, patience_s: float
 ) -> VisitDocuments | None:
-    """The documents of the processed visit; after a stall prints the reason and returns None."""
+    """Process a visit on a new stack and return its documents.
+
+    If the visit stalls, the function prints the reason and returns None.
+    """
     console.print("Starting the stack:")
     documents: VisitDocuments | None = None
     async with running_stack(options, console.print) as stack:
@@ -98,10 +101,10 @@ def _object_name(recording: Path, visit_id: str) -> str:
 
 
 def choose_memory(store: str, say: Say) -> bool:
-    """Whether the visits are kept in memory: by `store`, and by the emulators on this machine.
+    """Decide whether to keep the visits in memory, by `store` and by the emulators found here.
 
     Raises:
-        EmulatorMissing: the emulator is missing, and `store` or CI requires it.
+        EmulatorMissing: the emulator is missing, but `store` or CI requires it.
     """
     if store == "memory":
         return True
@@ -116,7 +119,7 @@ def choose_memory(store: str, say: Say) -> bool:
 
 
 def announce_services(options: Options, say: Say) -> None:
-    """Name the transcriber and the summarizer, and the data that leaves this machine."""
+    """Print the names of the transcriber and the summarizer, and which data leaves this machine."""
     if options.real_speech:
         say("ASSEMBLYAI_API_KEY is set: the recording goes to AssemblyAI, which charges for it.")
     elif not options.scripted:

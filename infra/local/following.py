@@ -27,7 +27,7 @@ class Stalled(Exception):
 
 
 class Following:
-    """Follows one visit on a running stack. When a process of the stack dies, the wait ends."""
+    """Follows one visit on a running stack. The wait ends if a process of the stack dies."""
 
     def __init__(self, stack: Stack, options: Options, visit_id: str, console: Console) -> None:
         self._stack = stack
@@ -92,12 +92,12 @@ class Following:
         )
 
     def _is_far_away(self, visit: Visit) -> bool:
-        """Whether the provider of the present stage is a real one, not on this machine."""
+        """Return whether the current stage uses a real provider, and not a local stand-in."""
         summarizing = visit.processing_status is ProcessingStatus.SUMMARIZING
         return self._options.real_model if summarizing else self._options.real_speech
 
     async def _recognition(self) -> Recognition | None:
-        """The speech server's work; None while it is too busy to answer: the next look shows it."""
+        """Read the speech server's work; None while that server is too busy to respond in time."""
         try:
             url = self._stack.plan.url("speech")
             async with httpx.AsyncClient(base_url=url, trust_env=False) as http:

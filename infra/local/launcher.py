@@ -1,4 +1,4 @@
-"""Starts the local stack with a client of it, and ends all of it on exit."""
+"""Starts the local stack and a client of the stack, and ends every process on exit."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Stack:
-    """The running stack: its plan, its processes, the folder of its logs, and a client of it."""
+    """The running stack: the plan, the processes, the folder of the logs, and a client."""
 
     plan: Plan
     processes: Processes
@@ -38,7 +38,9 @@ class Stack:
     async def while_alive(
         self, work: Coroutine[Any, Any, T], *watches: Coroutine[Any, Any, None]
     ) -> T:
-        """The result of `work`; an error of one of the endless `watches` beside it ends it.
+        """Return the result of `work`, which runs beside the endless `watches`.
+
+        An error in a watch cancels `work` and is raised.
 
         Raises:
             ProcessDied: a part of the stack has ended.
@@ -57,9 +59,10 @@ class Stack:
 
 
 def exit_code(command: Coroutine[Any, Any, int], console: Console, *, interrupted: int) -> int:
-    """Run a command that starts a stack: its exit code, or 1 with the reason of a failed start.
+    """Run a command that starts a stack, and return its exit code.
 
-    `interrupted` is the exit code after Ctrl-C.
+    If the stack does not start, the function prints the reason and returns 1. `interrupted` is the
+    exit code after Ctrl-C.
     """
     try:
         return asyncio.run(command)
@@ -73,7 +76,7 @@ def exit_code(command: Coroutine[Any, Any, int], console: Console, *, interrupte
 
 @asynccontextmanager
 async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
-    """The stack, up and healthy. On exit, also after an error, no process of it is left.
+    """Start a stack and yield it once it is healthy. On exit every process of the stack is ended.
 
     Raises:
         EmulatorMissing: a program of the stack is not on this machine.
@@ -86,8 +89,8 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
         say(f"  {process.name} is up at {process.url}")
 
     async with AsyncExitStack() as closing:
-        # The SDKs read the emulators' addresses from the environment. This process is a client of
-        # the stack; with the visits in memory it runs the functions too.
+        # The SDKs read the emulators' addresses from the environment. This process needs them as a
+        # client of the stack; with the visits in memory this process runs the functions too.
         closing.enter_context(environment(planned.function_env))
         processes = Processes(planned.processes, run_dir=run_dir, on_ready=on_ready)
         if options.in_memory:
@@ -105,7 +108,7 @@ async def running_stack(options: Options, say: Say) -> AsyncIterator[Stack]:
 
 
 def _new_run_dir() -> Path:
-    """A folder for the logs of this run; the last KEPT_RUNS folders stay for comparison."""
+    """Create a folder for the logs of this run; the last KEPT_RUNS folders are kept."""
     RUNS.mkdir(exist_ok=True)
     runs = sorted(RUNS.glob("run-*"), key=lambda run: run.stat().st_mtime)
     for run in runs[:-KEPT_RUNS]:
@@ -115,7 +118,7 @@ def _new_run_dir() -> Path:
 
 @contextmanager
 def environment(added: Mapping[str, str]) -> Iterator[None]:
-    """Within it the environment of this process, and of those that it starts, has `added`."""
+    """Add `added` to the environment, for this process and its children, during the context."""
     before = dict(os.environ)
     os.environ.update(added)
     try:

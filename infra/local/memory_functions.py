@@ -1,7 +1,7 @@
-"""All entry points in this process, with the visits in its memory: needs no Java.
+"""Runs all entry points in this process, with the visits in its memory, so Java is not needed.
 
-Only the stores differ from the other local stack. The bucket, the queue, the scheduler, the speech
-server and the pipeline are the same.
+Only the stores differ from the stack with emulators. The bucket, the queue, the scheduler, the
+speech server and the pipeline are the same.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from lumimd.runtime.settings import read
 from lumimd.telemetry import logs
 
 GRACE_S: Final = 10
-"""As on Cloud Run; so a function that hangs does not block the end of the stack."""
+"""The same as on Cloud Run, so that a function that hangs does not block the end of the stack."""
 
 
 class FunctionsFailed(Exception):
-    """The functions cannot be loaded; the message has the reason and its place in the code."""
+    """The functions cannot be loaded; the message has the reason and the place in the code."""
 
     def __init__(self, error: BaseException) -> None:
         where = traceback.extract_tb(error.__traceback__)[-1]
@@ -38,11 +38,11 @@ class FunctionsFailed(Exception):
 
 
 class MemoryStoreServices(ApiCloudServices):
-    """The services of the cloud, with all stores in the memory of this process."""
+    """The services as in the cloud, but with all stores in the memory of this process."""
 
     @cached_property
     def store(self) -> MemoryVisitStore:
-        """The visits of this process."""
+        """The store with the visits in the memory of this process."""
         return MemoryVisitStore()
 
     @cached_property
@@ -52,7 +52,7 @@ class MemoryStoreServices(ApiCloudServices):
 
 @asynccontextmanager
 async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryVisitStore]:
-    """Serve every entry point at /NAME on one port; logs go to functions.log in `run_dir`.
+    """Serve every entry point at /NAME on one port, with logs in functions.log in `run_dir`.
 
     Raises:
         FunctionsFailed: the functions cannot be loaded.
@@ -61,7 +61,7 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
 
     async def dispatch(scope: Any, receive: Any, send: Any) -> None:
         name = scope["path"].split("/")[1]
-        # The API has its own paths.
+        # The API is not below /NAME, since it has its own paths.
         await apps[name if name in apps else "api"](scope, receive, send)
 
     port = planned.ports[ENTRY_POINTS[0]]
@@ -79,7 +79,7 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
         logs.configure(to=log)
         serving = asyncio.create_task(server.serve())
         try:
-            while not server.started and not serving.done():  # noqa: ASYNC110  # it has no event
+            while not server.started and not serving.done():  # noqa: ASYNC110  # no event
                 await asyncio.sleep(0.01)
             yield services.store
         finally:
@@ -89,19 +89,19 @@ async def serve_functions(planned: Plan, run_dir: Path) -> AsyncIterator[MemoryV
 
 
 def _loaded() -> tuple[MemoryStoreServices, dict[str, Any]]:
-    """The services of this process, and the app of each entry point."""
+    """Load the functions: return the services, and the app of each entry point."""
     source = str(ROOT / "functions" / "main.py")
-    create: Any = create_asgi_app  # without types
+    create: Any = create_asgi_app  # has no types
     try:
         services = MemoryStoreServices(read())
         runtime_services.install(services)
         return services, {name: create(name, source) for name in ENTRY_POINTS}
-    except (Exception, SystemExit) as error:  # any error of the functions' import
+    except (Exception, SystemExit) as error:  # the import may raise any error
         raise FunctionsFailed(error) from error
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to the launcher."""
+    """A uvicorn server that does not handle signals, because the launcher does."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

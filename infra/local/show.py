@@ -1,4 +1,4 @@
-"""Prints a visit: the transcript with its speakers, and the summary with times of the recording."""
+"""Prints a visit: the transcript with speakers, and the summary with times in the recording."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,7 @@ from lumimd.domain.visit import Visit
 
 
 def show(documents: VisitDocuments, console: Console) -> None:
-    """Print the visit."""
+    """Print the visit's transcript, summary, action items and history."""
     visit = documents.visit
     when = _Times(documents.transcript)
     console.rule(f"Visit {visit.visit_id}: {visit.status}")
@@ -48,7 +48,7 @@ def show(documents: VisitDocuments, console: Console) -> None:
 
 
 class _Times:
-    """Evidence as times of the recording."""
+    """Formats evidence (ids of utterances) as times in the recording."""
 
     def __init__(self, transcript: Sequence[Utterance]) -> None:
         self._start_ms = {utterance.id: utterance.start_ms for utterance in transcript}
@@ -59,7 +59,7 @@ class _Times:
 
 
 def clock(milliseconds: int) -> str:
-    """1:02:03 or 2:03."""
+    """Format a time as 1:02:03 or 2:03."""
     minutes, seconds = divmod(milliseconds // 1000, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -10,7 +10,7 @@ from lumimd.runtime.services import SystemClock
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 when a token was printed, 1 when the stack is absent or ambiguous."""
+    """Run the command; return 0 if a token was printed, 1 if no stack or more than one matches."""
     parser = argparse.ArgumentParser(prog="scripts/sign-in", description=__doc__)
     parser.add_argument("user", nargs="?", default="user-1", help="the user; user-1 by default")
     parser.add_argument("--admin", action="store_true", help="a token of an operator")

@@ -1,4 +1,4 @@
-"""The local stack as a list of processes: a stand-in for every cloud service.
+"""Plans the local stack as a list of processes, with a stand-in for every cloud service.
 
 | cloud            | here                                               |
 |------------------|----------------------------------------------------|
@@ -8,9 +8,9 @@
 | Eventarc         | the Pub/Sub emulator and `infra.local.eventarc`    |
 | Cloud Tasks      | `infra.local.cloud_tasks`                          |
 | Cloud Scheduler  | `infra.local.scheduler`                            |
-| AssemblyAI       | `infra.local.speech`, or itself where a key is set |
-| OpenAI           | the rules, or itself where a key is set            |
-| functions        | functions-framework, one process an entry point    |
+| AssemblyAI       | `infra.local.speech`; AssemblyAI if a key is set   |
+| OpenAI           | the rules; OpenAI if a key is set                  |
+| functions        | functions-framework, one process per entry point   |
 """
 
 import os
@@ -69,16 +69,16 @@ WEB_ORIGINS: Final = ",".join(
     for host in ("localhost", LOOPBACK)
     for port in (3000, 4173, 5000, 5173, 8080)
 )
-"""The origins of pages that may call the local stack: those of the usual development servers (Vite,
-Firebase Hosting, webpack, Next.js). WEB_ORIGINS in the environment replaces them."""
+"""The origins of web pages that may call the local stack: the usual development servers (Vite,
+Firebase Hosting, webpack, Next.js). WEB_ORIGINS in the environment replaces these origins."""
 
 
 @dataclass(frozen=True)
 class Options:
     """The options of a stack.
 
-    `in_memory`: the launcher keeps the visits in its memory and serves the functions itself; no
-    process needs Java. `poll_every_s` replaces the scheduler's minute, for a shorter wait.
+    With `in_memory` the launcher keeps the visits in its memory and serves the functions itself, so
+    that no process needs Java. `poll_every_s` replaces the scheduler's interval of a minute.
     `webhook_retry_s` is the pause before the speech server repeats a webhook.
     """
 
@@ -91,34 +91,34 @@ class Options:
 
     @property
     def real_speech(self) -> bool:
-        """Whether AssemblyAI itself transcribes."""
+        """Whether the real AssemblyAI transcribes, and not the local speech server."""
         return bool(self.env.get("ASSEMBLYAI_API_KEY")) and not self.scripted
 
     @property
     def real_model(self) -> bool:
-        """Whether a language model summarizes."""
+        """Whether a language model summarizes, and not the rules."""
         return bool(self.env.get("OPENAI_API_KEY"))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The processes to start, in order, and the environment of the functions."""
+    """The processes in the order of their start, and the environment of the functions."""
 
     processes: list[Process]
     ports: Mapping[str, int]
     function_env: Mapping[str, str]
 
     def url(self, name: str) -> str:
-        """The URL of a process of the stack."""
+        """Return the URL of a process of the stack."""
         return f"http://{LOOPBACK}:{self.ports[name]}"
 
     def function_url(self, entry_point: str) -> str:
-        """The URL of an entry point; the routes of the API are below its URL."""
+        """Return the URL of an entry point; the API's routes are below the API's URL."""
         return _function_url(self.ports, entry_point)
 
 
 def can_emulate(env: Mapping[str, str]) -> EmulatorMissing | None:
-    """None when Google's emulators can run here, else the error that names the missing program."""
+    """Return None if Google's emulators can run here, else an error with the missing program."""
     try:
         firestore_command(port=1, project=PROJECT, env=env)
         pubsub_command(port=1, env=env)
@@ -128,7 +128,7 @@ def can_emulate(env: Mapping[str, str]) -> EmulatorMissing | None:
 
 
 def plan(options: Options) -> Plan:
-    """The stack that `options` describe.
+    """Plan the stack that `options` describe.
 
     Raises:
         EmulatorMissing: a program of the stack is not on this machine.
@@ -152,11 +152,11 @@ def plan(options: Options) -> Plan:
 def _function_env(ports: Mapping[str, int], options: Options) -> dict[str, str]:
     env = {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
-        # A developer uploads more in a day than the free tier allows.
+        # A developer uploads more recordings in a day than the product's free tier allows.
         "DEFAULT_TIER": "paid",
         "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:{ports['firestore']}",
         "AUDIO_BUCKET": BUCKET,
-        # With this secret a client can sign in as any user: to this stack, until it ends.
+        # With this secret a client can sign in to this stack as any user, until the stack ends.
         "LOCAL_TOKEN_SECRET": secrets.token_urlsafe(32),
         "STORAGE_EMULATOR_HOST": f"http://{LOOPBACK}:{ports['storage']}",
         "CLOUD_TASKS_EMULATOR_HOST": f"{LOOPBACK}:{ports['tasks']}",
@@ -169,7 +169,7 @@ def _function_env(ports: Mapping[str, int], options: Options) -> dict[str, str]:
         "SUMMARIZER": "openai" if options.real_model else "rules",
     }
     if options.real_speech:
-        # The provider can reach neither the bucket nor the webhook of this machine.
+        # The real provider can reach neither the bucket nor the webhook on this machine.
         env |= {"AUDIO_HANDOVER": "upload", "WEBHOOK_URL": ""}
     else:
         env |= {
@@ -235,7 +235,7 @@ def _speech(ports: Mapping[str, int], options: Options) -> Process:
         ports["speech"],
         *("--webhook-retry-s", options.webhook_retry_s, *scripted),
         health="/_local/health",
-        ready_timeout_s=180,  # the first start assembles the weights
+        ready_timeout_s=180,  # the first start assembles the model's weights
     )
 
 
@@ -292,7 +292,7 @@ def _scheduler(ports: Mapping[str, int], options: Options) -> Process:
 def _stand_in(
     name: str, port: int, *arguments: object, module: str | None = None, **more: Any
 ) -> Process:
-    """A server of this package, by default that of the module with its name."""
+    """Define the process of a stand-in; by default its module in this package is called `name`."""
     command = (sys.executable, "-m", f"infra.local.{module or name}", "--port", port)
     return _process(name, (*command, *arguments), port, cwd=ROOT, **more)
 
@@ -300,7 +300,7 @@ def _stand_in(
 def _process(
     name: str, argv: Iterable[object], port: int, *, health: str | None = None, **more: Any
 ) -> Process:
-    """A process that is ready when it answers at the path `health`, or else listens on `port`."""
+    """Define a process, ready when it responds at `health`, or without `health` when it listens."""
     url = f"http://{LOOPBACK}:{port}"
     ready = port_open(port) if health is None else http_ok(url + health)
     fields = {"after": (), "url": url} | more

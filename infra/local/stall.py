@@ -1,6 +1,7 @@
 """Detects a stalled visit, also on a slow machine.
 
-The total time has no limit: recognition of an hour of speech may take hours. Signs of progress:
+The total time has no limit, because the recognition of an hour of speech may take hours. A visit is
+stalled if no sign of progress is seen for some time:
 
 | sign                                                 | counts when                           |
 |------------------------------------------------------|---------------------------------------|
@@ -8,7 +9,7 @@ The total time has no limit: recognition of an hour of speech may take hours. Si
 | the local speech server recognizes a job             | the job has used CPU time             |
 | a remote provider works                              | the pipeline waits without a failure  |
 
-A repeated try is no progress, nor is a visit on hold.
+Neither a retry nor a visit that waits for a dependency counts as progress.
 """
 
 import asyncio
@@ -24,21 +25,22 @@ from typing import Final
 from lumimd.domain.visit import ProcessingStatus, Visit
 
 PATIENCE_S: Final = 45.0
-"""With the start and the end of the stack, a demo that fails ends within two minutes."""
+"""The patience: a demo that fails ends within two minutes, including the stack's start and end."""
 
 LOOKS: Final = 30
-"""Looks within the patience."""
+"""The number of looks for signs of progress within the patience."""
 
 LEAST_CPU_S: Final = 0.2
-"""Less than a hundredth of a core, and more than the speech server needs to answer a look."""
+"""The CPU time between two looks that counts as progress: less than a hundredth of a core, and
+more than the speech server needs to respond to a look."""
 
 LATE: Final = timedelta(seconds=30)
-"""A visit that is overdue by more is not being polled."""
+"""A visit that is overdue by more than this is not being polled."""
 
 
 @dataclass(frozen=True)
 class Recognition:
-    """The work of this machine's speech server: running jobs, and CPU seconds used."""
+    """The work of the local speech server: the number of running jobs, and CPU seconds used."""
 
     jobs: int
     cpu_s: float
@@ -69,7 +71,7 @@ class Watch:
         self._percent = max(self._percent, signs.percent)
 
     def idle_s(self, now_s: float) -> float:
-        """Seconds since the last sign of progress."""
+        """Return the seconds since the last sign of progress."""
         return now_s - self._moved_at
 
     def _recognizes(self, signs: Signs) -> bool:
@@ -81,7 +83,7 @@ class Watch:
 
 
 async def until_stalled(look: Callable[[], Awaitable[Signs]], patience_s: float) -> None:
-    """Return once there was no sign of progress for `patience_s`."""
+    """Look for signs of progress; return once there was no sign for `patience_s`."""
     loop = asyncio.get_running_loop()
     watch = Watch(loop.time())
     while watch.idle_s(loop.time()) < patience_s:
@@ -90,9 +92,9 @@ async def until_stalled(look: Callable[[], Awaitable[Signs]], patience_s: float)
 
 
 def waits_untroubled(visit: Visit, now: datetime) -> bool:
-    """Whether a remote provider works for the visit, as far as the pipeline knows.
+    """Return whether a remote provider works for the visit, as far as the pipeline knows.
 
-    The poller's calls succeed, or a function holds a lease and calls the provider.
+    This is so if the poller's calls succeed, or if a function holds a lease and calls the provider.
     """
     if visit.trouble is not None or visit.held_since is not None:
         return False
@@ -103,10 +105,11 @@ def waits_untroubled(visit: Visit, now: datetime) -> bool:
 
 @contextmanager
 def ended_when_blocked(patience_s: float) -> Iterator[None]:
-    """Within it the process exits when its event loop is blocked for `patience_s`.
+    """End the process if its event loop is blocked for `patience_s` during the context.
 
-    With the visits in memory the functions share that loop; a function that blocks it would stop
-    the watch as well. The processes of the stack end with this one (supervision/leash.py).
+    With the visits in memory the functions share the event loop, and a function that blocks the
+    loop would stop `until_stalled` as well. The processes of the stack end together with this
+    process (supervision/leash.py).
     """
     loop = asyncio.get_running_loop()
     over = threading.Event()

@@ -1,6 +1,7 @@
-"""The failures of a run, from the logs of its processes.
+"""Collects the failures of a run from the logs of its processes.
 
-They contain only names, codes, classes, code locations and statuses: a message might quote a visit.
+The failures contain only names, codes, classes, code locations and statuses, because a message
+might quote a visit.
 """
 
 import json
@@ -22,13 +23,13 @@ CALLED: Final = {
     "The webhook": re.compile(r"webhook id=\S+ attempt=\d+ answer=(\S+)"),
     "The job {}": re.compile(r"job (?P<name>\S+): (?P<answer>\S+)$"),
 }
-"""The log line of each function call that a stand-in makes."""
+"""The pattern of the log line for each kind of function call that a stand-in makes."""
 
 TRACEBACK_END: Final = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit))(?::|$)")
 
 
 def symptoms(run_dir: Path) -> list[str]:
-    """One sentence for each kind of failure, the worst first, at most MOST."""
+    """Return one sentence for each kind of failure, the worst first, at most MOST sentences."""
     counted: Counter[tuple[int, str]] = Counter()
     for log in sorted(run_dir.glob("*.log")):
         for line in log.read_text(errors="replace").splitlines():
@@ -40,7 +41,7 @@ def symptoms(run_dir: Path) -> list[str]:
 
 
 def _symptom(part: str, line: str) -> tuple[int, str] | None:
-    """The severity of a line (0 is worst) and its text; None for a line without a failure."""
+    """Return a failure's severity (0 is worst) and text; None for a line without a failure."""
     if line.startswith("{"):
         return _logged(part, line)
     if ended := TRACEBACK_END.match(line):

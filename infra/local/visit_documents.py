@@ -1,4 +1,4 @@
-"""The documents of a visit as clients read them; `scripts/demo` and `summarize` print them."""
+"""Reads the documents of a visit as clients do, for `scripts/demo` and `scripts/summarize`."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class VisitDocuments:
 
     @classmethod
     async def read(cls, store: VisitStore, visit_id: str) -> Self:
-        """The stored documents of a visit that exists."""
+        """Read the stored documents of an existing visit."""
         stored = await store.get(visit_id)
         assert stored is not None
         return cls(
@@ -33,7 +33,7 @@ class VisitDocuments:
         )
 
     def to_stored(self) -> dict[str, Any]:
-        """The documents as clients see them, in camelCase."""
+        """Return the documents as clients see them, with keys in camelCase."""
         return {
             "visit": self.visit.to_stored(),
             "transcript": [each.to_stored() for each in self.transcript],
@@ -42,7 +42,7 @@ class VisitDocuments:
         }
 
     def to_json(self, indent: int | None = 2) -> Iterator[str]:
-        """The documents as JSON in pieces; times in ISO 8601."""
+        """Yield the documents as pieces of JSON, with times in ISO 8601."""
         encoder = json.JSONEncoder(default=_plain, ensure_ascii=False, indent=indent)
         return encoder.iterencode(self.to_stored())
 

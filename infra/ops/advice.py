@@ -1,4 +1,4 @@
-"""The commands that can repair a visit; only accepted commands are advised."""
+"""Suggests the commands that can repair a visit, but only commands that would be accepted."""
 
 from infra.ops.connection import NeedsSetting
 from infra.ops.session import Session
@@ -11,7 +11,7 @@ from lumimd.stores.operator_store import is_stuck
 
 
 async def steps_after(session: Session, visit: Visit) -> list[str]:
-    """The advised steps for a visit that failed or is stuck; empty for any other visit."""
+    """Return the advice for a visit that failed or is stuck; empty for any other visit."""
     now = session.operator.services.clock.now()
     if visit.processing_status is ProcessingStatus.FAILED:
         return ["", *await _after_failure(session, visit)]
@@ -41,7 +41,7 @@ async def _after_failure(session: Session, visit: Visit) -> list[str]:
 
 
 async def rerun_advice(session: Session, visit: Visit) -> list[str]:
-    """The command that reruns a permanently failed visit, if its recording can be read."""
+    """Return the command that reruns a permanently failed visit, if its recording is readable."""
     if visit.audio is None or not await _is_readable(session, visit):
         return []
     line = _line(session, "rerun", visit.visit_id, "--from", From.SUBMISSION)

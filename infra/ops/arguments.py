@@ -1,8 +1,8 @@
 """Every command and option of `scripts/ops`.
 
 A command is named as `module:function` and imported when it runs, so help and usage errors load
-neither an SDK nor the pipeline. The choices are written out for the same reason; a test compares
-them with the code.
+neither an SDK nor the pipeline. The choices of options are repeated here for the same reason; a
+test compares the choices with the code.
 """
 
 import argparse
@@ -19,11 +19,11 @@ BREAKERS: Final = ("transcription", "orders", "model")
 PER_MINUTE: Final = 60
 
 Argument = tuple[str, dict[str, Any]]
-"""The name of an argument, and its options for argparse."""
+"""The name of an argument, and the keyword options for argparse's `add_argument`."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+    """Build the parser of the whole command line."""
     made = argparse.ArgumentParser(
         prog="scripts/ops",
         description="Inspect visits, and repair those that failed or are stuck.",
@@ -38,9 +38,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _common(argument_default: str | None = None) -> argparse.ArgumentParser:
-    """The options that may stand before the command or after it.
+    """Build a parser of the options that may stand before the command or after it.
 
-    Their default after the command is SUPPRESS: there they override only when they are given.
+    After the command their default is SUPPRESS, so that an option that is absent there does not
+    override the same option before the command.
     """
     common = argparse.ArgumentParser(add_help=False, argument_default=argument_default)
     where = common.add_mutually_exclusive_group()
@@ -81,13 +82,13 @@ _LETTERS: Final = (
     _USER,
     _argument("--since", type=span, metavar="24h", help="failed since then"),
 )
-"""The filters of dead letters."""
+"""The options that filter dead letters."""
 
 
 def _add(
     commands: Any, name: str, command: str | None, about: str, *arguments: Argument, **defaults: Any
 ) -> Any:
-    """Add a command, or the name of a group of commands (None); the parser."""
+    """Add a command, or a group of commands if `command` is None, and return its parser."""
     added = commands.add_parser(name, parents=[_common(argparse.SUPPRESS)], help=about)
     for argument, options in arguments:
         added.add_argument(argument, **options)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return its exit code."""
     try:
         return run_to_exit(lambda: _run(parser().parse_args(arguments)))
     except KeyboardInterrupt:
@@ -53,7 +53,7 @@ def _no_target() -> str:
 
 
 async def _connect_and_run(args: argparse.Namespace, project: str | None) -> int:
-    """Connect and run the command. The SDKs and the pipeline are imported from here on."""
+    """Connect and run the command. This function is the first to import SDKs and the pipeline."""
     import logging
 
     from infra.ops.connection import cloud, local, operator_name
@@ -67,7 +67,7 @@ async def _connect_and_run(args: argparse.Namespace, project: str | None) -> int
 
 
 async def run(args: argparse.Namespace, connection: "Connection", name: str, err: "Console") -> int:
-    """Run the command on the services of the connection; errors become a message and a code."""
+    """Run the command on the connection's services; an error becomes a message and an exit code."""
     from infra.ops.console import console
     from infra.ops.session import Session, failure_of
     from lumimd.operations.operator import Operator

@@ -1,4 +1,4 @@
-"""The services that a command uses, of the local stack or of the cloud, and their operator."""
+"""Connects a command to the services of the local stack or of a cloud project."""
 
 import getpass
 import os
@@ -23,7 +23,7 @@ from lumimd.runtime.settings import Choice, Deployment, Settings, SettingsError,
 
 
 class NeedsSetting(Exception):
-    """The command needs a setting of the deployment that is not in the environment."""
+    """The command needs a deployment setting that is missing from the environment."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -33,7 +33,7 @@ class NeedsSetting(Exception):
 
 @dataclass(frozen=True)
 class Connection:
-    """The services, the name of their stack or project, and the problems of the configuration."""
+    """The services, the name of the stack or project, and problems found in the configuration."""
 
     services: OperatorServices
     where: str
@@ -41,17 +41,17 @@ class Connection:
 
 
 def local(addresses: Addresses) -> Connection:
-    """The stack on this machine, with the environment of its functions."""
+    """Connect to a stack on this machine, with the environment of the stack's functions."""
     os.environ.update(addresses.env)
     return Connection(ApiCloudServices(read()), f"local stack {addresses.run}", ())
 
 
 def cloud(project: str, region: str) -> Connection:
-    """A project of the cloud, by application default credentials.
+    """Connect to a cloud project with application default credentials.
 
-    With the settings of the deployment in the environment every command works. Without them,
-    commands that need a key of a provider are refused; the others need Firestore, Cloud Tasks and
-    Cloud Scheduler only.
+    If the environment has the deployment's settings, every command works. Otherwise commands that
+    need a provider's key are refused, and all other commands work, because they need only
+    Firestore, Cloud Tasks and Cloud Scheduler.
     """
     os.environ["GOOGLE_CLOUD_PROJECT"] = project
     try:
@@ -64,7 +64,7 @@ def cloud(project: str, region: str) -> Connection:
         "summary_queue": f"{location}/queues/summaries",
         # The name of the bucket in terraform/storage.tf.
         "audio_bucket": os.environ.get("AUDIO_BUCKET") or f"{project}-recordings",
-        "audio_handover": "signed_url",  # an operator hands no recording over
+        "audio_handover": "signed_url",  # unused: operators send no recording to a provider
         "storage_emulator_host": os.environ.get("STORAGE_EMULATOR_HOST") or None,
         "cloud_tasks_emulator_host": os.environ.get("CLOUD_TASKS_EMULATOR_HOST") or None,
         "cloud_scheduler_emulator_host": os.environ.get("CLOUD_SCHEDULER_EMULATOR_HOST") or None,
@@ -79,7 +79,7 @@ def cloud(project: str, region: str) -> Connection:
 
 
 class PartialSettings(Settings):
-    """Settings of which some are unknown; reading an unknown one raises NeedsSetting."""
+    """Settings of which some are unknown; reading an unknown setting raises NeedsSetting."""
 
     def __getattr__(self, name: str) -> Any:
         if name in type(self).model_fields:
@@ -88,7 +88,7 @@ class PartialSettings(Settings):
 
 
 class UnknownProvider:
-    """A provider with a missing or bad variable; its use raises NeedsSetting."""
+    """A stand-in for a provider with a missing or invalid variable; any use raises NeedsSetting."""
 
     def __init__(self, variable: str) -> None:
         self._variable = variable
@@ -108,40 +108,43 @@ def _provider(kind: str) -> Any:
 
 
 class NullTaskQueue:
-    """Creates no task: the poller finds the due visit and creates the missing task.
+    """A task queue that creates no task: the poller finds the due visit and creates the task.
 
-    So an operator needs no permission to create tasks in the name of the pipeline.
+    So an operator needs no permission to create tasks as the pipeline's service account.
     """
 
     async def request_summary(self, visit_id: str, attempt: int, request: int) -> None:
         """Do nothing; `wake_at` makes the visit due."""
 
     async def forget(self, visit_id: str, attempt: int, request: int) -> bool:
-        """Do nothing; a task holds ids only, and without its visit it has no effect."""
+        """Do nothing: a task contains only ids, and has no effect once its visit is deleted."""
         return False
 
 
 class OperatorsServices(ApiCloudServices):
-    """The services of a project for an operator without its secrets."""
+    """The services of a cloud project, for an operator who does not have the project's secrets."""
 
     @cached_property
     def tasks(self) -> TaskQueue:
-        """A queue that creates no task; the poller creates missing ones."""
+        """A queue that creates no task; the poller creates the missing tasks."""
         return NullTaskQueue()
 
     @cached_property
     def policy(self) -> Policy:
-        """A policy with the bucket alone; no command of an operator reads the rest."""
+        """A policy that sets only the bucket; operator commands read no other field."""
         return Policy(bucket=self._settings.audio_bucket)
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        """The health checks that need no key of a provider."""
+        """The health checks that work without a provider's key."""
         return service_checks(self)
 
 
 def operator_name(*, in_cloud: bool) -> str:
-    """The name in the audit log: the gcloud account in the cloud, otherwise the user of the OS."""
+    """Return the operator's name for the audit log.
+
+    The name is the gcloud account in the cloud, otherwise the user of the operating system.
+    """
     account = _gcloud_account() if in_cloud else None
     return account or getpass.getuser()
 

@@ -7,18 +7,18 @@ from typing import Final, NoReturn
 from rich.console import Console
 
 UNLIMITED: Final = 100_000
-"""Columns of a file or a pipe, which have no width."""
+"""The assumed width, in columns, of a file or a pipe."""
 
 
 class _PipeAwareConsole(Console):
-    """Passes a closed pipe on to `run_to_exit`; rich's own console exits with 1."""
+    """Lets `run_to_exit` handle a closed pipe; rich's own console would exit with 1."""
 
     def on_broken_pipe(self) -> NoReturn:
         raise BrokenPipeError
 
 
 def console(*, stderr: bool) -> Console:
-    """A console; its width is COLUMNS where that is set, as in other programs."""
+    """Create a console; the variable COLUMNS sets its width, as in other programs."""
     stream = sys.stderr if stderr else sys.stdout
     has_width = stream.isatty() or os.environ.get("COLUMNS", "").isdigit()
     return _PipeAwareConsole(

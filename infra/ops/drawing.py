@@ -1,4 +1,4 @@
-"""The timeline of a visit for people: the stages as bars on one axis of time."""
+"""Draws the timeline of a visit for people: each stage is a bar on one time axis."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -25,7 +25,7 @@ _COLOURS: Final = {
 
 
 def draw_timeline(found: Timeline, now: datetime) -> Iterator[RenderableType]:
-    """The visit's facts, its stages as bars, and its history."""
+    """Draw the visit's facts, then its stages as bars, then its history."""
     yield Facts(found.visit, now)
     if found.runs:
         yield _bars(found.runs)
@@ -103,7 +103,7 @@ def _bars(runs: tuple[StageRun, ...]) -> Listing:
 
 
 def _history(found: Timeline) -> Iterator[Text]:
-    """One line per event: time (UTC), attempt, event, and new status."""
+    """Draw one line per event: time (UTC), attempt, event, and new status if it changed."""
     events = [
         f"{entry.event} ({entry.detail})" if entry.detail else entry.event
         for entry in found.history

@@ -8,7 +8,7 @@ from typing import Final
 OK: Final = 0
 
 FAILED: Final = 1
-"""A problem was found, a gate or a change was refused, or a part of the work failed."""
+"""The command found a problem, a gate or a change was refused, or some of the work failed."""
 
 USAGE: Final = 2
 
@@ -19,7 +19,10 @@ CLOSED_PIPE: Final = 141
 
 
 def run_to_exit(command: Callable[[], int]) -> int:
-    """Run the command and flush its output; the exit code, CLOSED_PIPE without a reader."""
+    """Run the command, flush its output and return the exit code.
+
+    The exit code is CLOSED_PIPE if the reader has closed the output.
+    """
     try:
         try:
             return command()
@@ -32,7 +35,7 @@ def run_to_exit(command: Callable[[], int]) -> int:
 
 
 def fail(message: object, code: int = USAGE) -> int:
-    """Print the message to standard error; the exit code."""
+    """Print the message to standard error and return `code`."""
     print(message, file=sys.stderr)
     return code
 

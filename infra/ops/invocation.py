@@ -1,4 +1,4 @@
-"""The invocation of this command, so that advised commands can be typed as printed."""
+"""Records how the program was called, so that advised commands can be typed as printed."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ CALLED_AS: Final = "LUMIMD_OPS_CALLED_AS"
 
 
 def default_region() -> str:
-    """The region without a `--region` option."""
+    """Return the region to use if there is no `--region` option."""
     return os.environ.get(REGION) or DEFAULT_REGION
 
 
@@ -29,7 +29,7 @@ class Invocation:
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Self:
-        """The program and the options of a parsed command line."""
+        """Take the program and the options from a parsed command line."""
         options: list[str] = []
         if args.local:
             options.append("--local")
@@ -42,5 +42,5 @@ class Invocation:
         return cls(os.environ.get(CALLED_AS) or cls.program, tuple(options))
 
     def line(self, *words: str) -> str:
-        """The command line that runs `words` against the same stack or project."""
+        """Return the command line that runs `words` against the same stack or project."""
         return shlex.join([self.program, *self.options, *words])

@@ -1,4 +1,4 @@
-"""The commands about dead letters: list, retry many, discard."""
+"""The commands for dead letters: list them, retry many of them, discard one."""
 
 import argparse
 
@@ -20,7 +20,7 @@ def _filter(session: Session, args: argparse.Namespace, state: LetterState) -> L
 
 
 async def list_letters(session: Session, args: argparse.Namespace) -> None:
-    """The failed visits, each with the reason of its failure."""
+    """List the failed visits, each with the reason for its failure."""
     state = LetterState.DISCARDED if args.discarded else LetterState.OPEN
     await note_reading(session.operator, "list_dead_letters", args.user or str(state))
     found = await choose(session.operator, _filter(session, args, state), args.limit)
@@ -32,7 +32,7 @@ async def list_letters(session: Session, args: argparse.Namespace) -> None:
 
 
 async def retry_many(session: Session, args: argparse.Namespace) -> int:
-    """Retry dead letters at a steady pace, with a progress bar; 1 where a retry failed."""
+    """Retry dead letters at a steady rate, with a progress bar; return 1 if any was not retried."""
     chosen = await choose(session.operator, _filter(session, args, LetterState.OPEN), args.limit)
     if not chosen:
         session.show(summary_of([], [], 0), "No open dead letter matches.")
@@ -70,7 +70,7 @@ async def _with_bar(session: Session, chosen: list[DeadLetter], per_minute: floa
 
 
 async def discard(session: Session, args: argparse.Namespace) -> None:
-    """Discard a dead letter; the visit stays as it is."""
+    """Discard a dead letter; its visit does not change."""
     session.confirm(f"Discard the dead letter of {args.visit}?")
     letter = await dead_letters.discard(session.operator, args.visit, args.reason)
     session.show(letter, f"Discarded. The visit {letter.visit_id} itself stays as it is.")

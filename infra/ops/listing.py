@@ -1,7 +1,8 @@
-"""Rows for people: a table where it fits, else one field per line. No value is cut or broken.
+"""Prints rows for people, as a table or, on a narrow terminal, with one field per line.
 
-Operators copy ids, so a column of ids has its full width, or the rows use the expanded display of
-psql: `field  value`, one row below the other. Only columns of sentences wrap, between words.
+Operators copy ids, so no value is truncated: a column of ids has its full width. If that does not
+fit, each row is printed as lines of `field  value`, as in the expanded display of psql. Only
+columns of sentences wrap, and only between words.
 """
 
 import re
@@ -16,14 +17,14 @@ from rich.text import Text
 WRAPPED: Final = frozenset(
     {"trouble", "why not", "because", "outcome and change", "finding", "count"}
 )
-"""The columns of sentences and of lists of codes."""
+"""The columns that may wrap, since they contain sentences or lists of codes."""
 
 LEAST: Final = 16
-"""The smallest readable width of a column of sentences."""
+"""The smallest readable width of a column that may wrap."""
 
 
 class Listing:
-    """Rows below named columns. `dropped_first`: the column to leave out when space is short."""
+    """Rows with named columns. A table that is too wide first omits the column `dropped_first`."""
 
     def __init__(self, *columns: str, dropped_first: str | None = None) -> None:
         self._columns: Final = columns
@@ -64,10 +65,10 @@ class Listing:
             )
 
     def _widths(self, shown: Sequence[int], width: int) -> list[int] | None:
-        """The width of each column; None if the table does not fit."""
+        """Return the width of each column, or None if the table does not fit."""
         natural = [self._natural(i) for i in shown]
         least = [self._least(i) for i in shown]
-        frame = 2 + 3 * (len(shown) - 1)  # the lines and spaces around the columns
+        frame = 2 + 3 * (len(shown) - 1)  # the spaces around and between the columns
         free = width - sum(least) - frame
         if free < 0:
             return None
@@ -101,7 +102,7 @@ class Listing:
 
 
 def field_lines(fields: Sequence[tuple[str, Text]], width: int) -> Iterator[Text]:
-    """`name  value` per line; a value that does not fit beside its name goes below it, uncut."""
+    """Yield `name  value` lines; a value too long to fit beside its name is on the next line."""
     indent = max((len(name) for name, _ in fields), default=0) + 2
     for name, value in fields:
         longest = max((len(word) for word in value.plain.split()), default=0)
@@ -119,7 +120,7 @@ def _lines(text: Text, width: int) -> Iterator[Text]:
 
 
 def _wrapped(text: Text, width: int) -> list[Text]:
-    """The lines of `text`, broken between words only: a longer word has a line of its own."""
+    """Wrap `text` between words only; a word longer than `width` has a line of its own."""
     lines: list[list[int]] = []
     for word in re.finditer(r"\S+", text.plain):
         start, end = word.span()
@@ -131,20 +132,20 @@ def _wrapped(text: Text, width: int) -> list[Text]:
 
 
 def _whole(text: Text) -> Text:
-    """Mark a line so that rich neither wraps nor cuts it; a narrower terminal wraps it."""
+    """Mark a line so that rich neither wraps nor truncates it; a narrow terminal wraps it."""
     text.no_wrap = True
     text.overflow = "ignore"
     return text
 
 
 def print_whole(console: Console, drawn: Iterable[RenderableType]) -> None:
-    """Print without cutting a line at the edge of the terminal."""
+    """Print each line untruncated, also if it is longer than the width of the terminal."""
     for each in drawn:
         if isinstance(each, str):
             each = Text(each)
         if isinstance(each, Text):
             for line in each.split("\n", allow_blank=True):
-                # An indented line is a command to copy; a broken line could not be typed.
+                # An indented line is a command to copy, so it must not be wrapped.
                 verbatim = line.plain.startswith("  ")
                 parts = [_whole(line)] if verbatim else _lines(line, console.width)
                 for part in parts:

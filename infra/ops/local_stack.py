@@ -1,4 +1,4 @@
-"""The local stacks of `scripts/dev`, and the files in which they publish their addresses."""
+"""Finds the local stacks of `scripts/dev` by the files in which stacks publish their addresses."""
 
 import json
 import os
@@ -11,19 +11,19 @@ from typing import Final
 ADDRESSES: Final = "addresses.json"
 
 RUNS: Final = Path(__file__).parents[2] / ".run"
-"""One folder per running stack of this checkout."""
+"""The folder with one subfolder for each stack that runs from this checkout."""
 
 
 class NoStack(Exception):
-    """No stack can be used; the message says how to get one."""
+    """There is no usable stack; the message says how to get a usable stack."""
 
 
 @dataclass(frozen=True)
 class Addresses:
     """The addresses of a running stack, for tools on the same machine.
 
-    `env` is the environment of its functions. `in_memory`: its visits are in the memory of its
-    process, which no other process can read.
+    `env` is the environment of the stack's functions. With `in_memory` the visits are in the
+    memory of the stack's process, which no other process can read.
     """
 
     run: str
@@ -35,7 +35,7 @@ class Addresses:
 
 @contextmanager
 def published(addresses: Addresses, run_dir: Path) -> Iterator[None]:
-    """Publish the addresses for the duration of the context; only the user may read them."""
+    """Publish the addresses during the context, in a file that only this user may read."""
     path = run_dir / ADDRESSES
     path.touch(mode=0o600)
     path.write_text(json.dumps(asdict(addresses), indent=2))
@@ -46,10 +46,10 @@ def published(addresses: Addresses, run_dir: Path) -> Iterator[None]:
 
 
 def running(runs: Path) -> list[Addresses]:
-    """The running stacks, newest first.
+    """Return the running stacks, newest first.
 
-    Left out: files of killed stacks, and stacks of other users: their addresses hold secrets and
-    cannot be read.
+    The list omits stacks that were killed, and stacks of other users, because the addresses
+    contain secrets and only the stack's user can read them.
     """
     found = [(_changed_at(file), _read(file)) for file in runs.glob(f"run-*/{ADDRESSES}")]
     readable = [(at, addresses) for at, addresses in found if addresses is not None]
@@ -72,10 +72,10 @@ def _read(file: Path) -> Addresses | None:
 
 
 def choose(runs: Path, wanted: str | None) -> Addresses:
-    """The stack called `wanted`, or the only one with readable visits.
+    """Choose the stack called `wanted`, or the only stack with readable visits.
 
     Raises:
-        NoStack: none, several, or one with visits that other processes cannot read.
+        NoStack: no stack runs, several match, or other processes cannot read the stack's visits.
     """
     up = running(runs)
     found = [each for each in up if wanted in (None, each.run)]
@@ -90,10 +90,10 @@ def choose(runs: Path, wanted: str | None) -> Addresses:
 
 
 def choose_any(runs: Path, wanted: str | None) -> Addresses:
-    """The stack called `wanted`, or the only one; its visits need not be readable from outside.
+    """Choose the stack called `wanted`, or the only stack, also if its visits are unreadable here.
 
     Raises:
-        NoStack: none, or several.
+        NoStack: no stack matches, or several do.
     """
     up = running(runs)
     found = [each for each in up if wanted in (None, each.run)]
@@ -125,7 +125,7 @@ def _that_run(up: list[Addresses]) -> str:
 
 
 def _how_to_start() -> str:
-    """The command that starts a readable stack, where this machine can run one."""
+    """Tell how to start a stack with readable visits, or which program is missing for that."""
     from infra.local.stack import can_emulate
 
     missing = can_emulate(os.environ)

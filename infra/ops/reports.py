@@ -1,4 +1,4 @@
-"""The commands that report on all visits: statistics, costs, the doctor, the audit log."""
+"""The commands that report on all visits: statistics, costs, `doctor`, and the audit log."""
 
 import argparse
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _LEVELS = {
 
 
 async def show_statistics(session: Session, args: argparse.Namespace) -> None:
-    """Success rates and times, and the dead letters."""
+    """Show success rates, processing times, and the dead letters."""
     now = session.operator.services.clock.now()
     found = await statistics(session.operator, args.since)
     failed = await failures(session.operator, now - args.since)
@@ -40,7 +40,7 @@ async def show_statistics(session: Session, args: argparse.Namespace) -> None:
 
 
 async def show_costs(session: Session, args: argparse.Namespace) -> int:
-    """Usage by stage; amounts of money only where both prices are given."""
+    """Show the usage by stage, and amounts of money if both prices are given."""
     if (args.audio_hour is None) != (args.summary is None):
         session.notify("Give both prices, --audio-hour and --summary, or none.")
         return 2
@@ -53,7 +53,7 @@ async def show_costs(session: Session, args: argparse.Namespace) -> int:
 
 
 async def run_doctor(session: Session, args: argparse.Namespace) -> int:
-    """Check everything; the exit code is 1 when there is a problem."""
+    """Check the whole deployment; return exit code 1 if there is a problem."""
     found: Diagnosis = await diagnose(session.operator, lambda: session.configuration)
     table = Listing("subject", "state", "finding")
     for each in found.findings:
@@ -65,7 +65,7 @@ async def run_doctor(session: Session, args: argparse.Namespace) -> int:
 
 
 async def show_log(session: Session, args: argparse.Namespace) -> None:
-    """The newest entries first."""
+    """Show the audit log, newest entries first."""
     entries = AuditFilter(args.by, args.of)
     found = await session.operator.services.operators.audit(entries, args.limit)
     session.show({"entries": found}, of_entries(found))

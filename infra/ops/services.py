@@ -1,4 +1,4 @@
-"""The commands about the task queues, the scheduled calls and the circuit breakers."""
+"""The commands for the task queues, the scheduled calls and the circuit breakers."""
 
 import argparse
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from lumimd.ports.service_controls import QueueState, RunState, ScheduleState
 
 
 async def show_queues(session: Session, args: argparse.Namespace) -> None:
-    """The depth of the queues, and the number of visits by status."""
+    """Show the depth of each queue, and the number of visits by status."""
     found = await queues.look(session.operator)
     visits = Listing("visits waiting", "active", "completed", "failed", "cancelled")
     counts = found.visits
@@ -24,7 +24,7 @@ async def show_queues(session: Session, args: argparse.Namespace) -> None:
 
 
 async def change_queue(session: Session, args: argparse.Namespace) -> None:
-    """Pause or resume a queue; a pause loses no task, but no visit is summarized meanwhile."""
+    """Pause or resume a queue; a paused queue keeps its tasks, but no visit is summarized."""
     session.confirm(f"{args.action.capitalize()} the queue {args.name}?")
     change = queues.pause if args.action == "pause" else queues.resume
     queue = await change(session.operator, args.name)
@@ -32,7 +32,7 @@ async def change_queue(session: Session, args: argparse.Namespace) -> None:
 
 
 async def show_schedules(session: Session, args: argparse.Namespace) -> None:
-    """The last run of each scheduled call, its outcome, and the next run."""
+    """Show each scheduled call's last run, the outcome of that run, and the next run."""
     found = await schedules.look(session.operator)
     session.show({"schedules": found}, _of_schedules(session, found))
 
@@ -46,13 +46,13 @@ async def change_schedule(session: Session, args: argparse.Namespace) -> None:
 
 
 async def show_breakers(session: Session, args: argparse.Namespace) -> None:
-    """The state of each circuit breaker, with its reason and its last change."""
+    """Show each circuit breaker's state, the reason for it, and the last change."""
     found = await breakers.look(session.operator)
     session.show(found, _of_breakers(session, found.breakers))
 
 
 async def reset_breaker(session: Session, args: argparse.Namespace) -> None:
-    """Close a breaker; it opens again if the dependency still fails."""
+    """Close a circuit breaker; it opens again if the dependency still fails."""
     session.confirm(f"Let calls to {args.name} through again?")
     breaker = await breakers.reset(session.operator, args.name)
     session.show(breaker, _of_breakers(session, [breaker]))

@@ -1,4 +1,4 @@
-"""The session of a command: its operator, services, options and consoles, and its failures."""
+"""The context in which a command runs: operator, services, options, consoles and failures."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ from lumimd.operations.operator import Operator
 
 
 class ConfirmationRequired(Exception):
-    """A change needs a confirmation, and no terminal can ask for it."""
+    """A change needs a confirmation, and there is no terminal to ask at."""
 
 
 class Declined(Exception):
@@ -27,7 +27,7 @@ class Declined(Exception):
 
 @dataclass(frozen=True)
 class Session:
-    """`out` is for results alone, `err` (standard error) for all other messages."""
+    """The context of one command. Only results go to `out`; all messages go to `err` (stderr)."""
 
     operator: Operator
     where: str
@@ -51,7 +51,7 @@ class Session:
         self.err.print(message, markup=False)
 
     def command(self, *words: str) -> str:
-        """The command line that runs `words` against the same stack or project."""
+        """Return the command line that runs `words` against the same stack or project."""
         return self.invocation.line(*words)
 
     def confirm(self, question: str) -> None:
@@ -82,7 +82,10 @@ def _plain(data: object) -> Any:
 
 
 def failure_of(error: Exception, session: Session) -> tuple[int, str] | None:
-    """The exit code and the message of a failure; None for a defect, which keeps its traceback."""
+    """Return the exit code and the message of an expected failure.
+
+    The result is None for a bug, so that its traceback is printed.
+    """
     match error:
         case NeedsSetting():
             return USAGE, str(error)

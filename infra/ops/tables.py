@@ -1,4 +1,4 @@
-"""Tables of visits, dead letters and audit entries for people."""
+"""Builds tables of visits, dead letters and audit entries for people."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ COLOURS = {
 
 
 def of_visits(visits: Sequence[VisitLine], now: datetime) -> Listing:
-    """One line per visit: its status, its current step, and its last error."""
+    """Build a table with one row per visit: status, current step and last error."""
     table = Listing("visit", "user", "status", "doing", "changed", "attempt", "trouble")
     for visit in visits:
         colour = COLOURS.get(visit.status, "white")
@@ -40,7 +40,7 @@ def of_visits(visits: Sequence[VisitLine], now: datetime) -> Listing:
 
 
 def of_letters(letters: Sequence[DeadLetter], now: datetime) -> Listing:
-    """One line per dead letter: its visit, stage, code and age."""
+    """Build a table with one row per dead letter: visit, stage, code and age."""
     table = Listing("visit", "user", "stage", "code", "attempt", "failed")
     for letter in letters:
         table.add_row(
@@ -57,7 +57,7 @@ def of_letters(letters: Sequence[DeadLetter], now: datetime) -> Listing:
 
 
 def of_discarded(letters: Sequence[DeadLetter]) -> Listing:
-    """One line per discarded dead letter: the operator and the reason."""
+    """Build a table with one row per discarded dead letter: the operator and the reason."""
     table = Listing("visit", "user", "code", "discarded by", "because")
     for letter in letters:
         table.add_row(
@@ -73,7 +73,7 @@ def of_discarded(letters: Sequence[DeadLetter]) -> Listing:
 
 
 def of_bulk(summary: BulkSummary) -> Listing:
-    """The figures of a bulk retry."""
+    """Build a table of the figures of a bulk retry."""
     table = Listing("visits chosen", "retried", "refused", "failed", "left", "took", "why not")
     why = ", ".join(f"{code}: {count}" for code, count in summary.codes.items())
     table.add_row(
@@ -89,7 +89,7 @@ def of_bulk(summary: BulkSummary) -> Listing:
 
 
 def of_entries(entries: Sequence[AuditEntry]) -> Listing:
-    """One line per entry of the audit log."""
+    """Build a table with one row per entry of the audit log."""
     table = Listing("when (UTC)", "account", "did", "to", "outcome and change")
     for entry in entries:
         code = f" ({entry.code})" if entry.code else ""
@@ -107,18 +107,18 @@ def of_entries(entries: Sequence[AuditEntry]) -> Listing:
 
 
 def limited(count: int) -> str:
-    """The hint that a list stops at `count` rows."""
+    """Return the hint that the list was limited to `count` rows."""
     first = "This is the first one" if count == 1 else f"These are the first {count}"
     return f"{first}; --limit N shows more."
 
 
 def ago(instant: datetime, now: datetime) -> str:
-    """`3 min ago`."""
+    """Format an instant relative to `now`, such as `3 min ago`."""
     return f"{lasting(max(0.0, (now - instant).total_seconds()))} ago"
 
 
 def lasting(seconds: float) -> str:
-    """A duration in its two largest units."""
+    """Format a duration in its two largest units."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 100:
@@ -147,7 +147,7 @@ def _trouble(visit: VisitLine) -> str:
 
 
 def _change(before: dict[str, object], after: dict[str, object]) -> str:
-    """The changed fields: `status failed -> processing`; unchanged fields are left out."""
+    """Format only the fields that changed, such as `status failed -> processing`."""
     changed = [
         f"{name} {_plain(before.get(name))} -> {_plain(value)}"
         for name, value in sorted(after.items())

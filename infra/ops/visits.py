@@ -1,4 +1,4 @@
-"""The commands about visits: list, show, retry, rerun, delete."""
+"""The commands for visits: list, show, retry, rerun, hold, prioritize and delete."""
 
 import argparse
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from lumimd.stores.operator_store import VisitFilter
 
 
 async def list_visits(session: Session, args: argparse.Namespace) -> None:
-    """The status of visits. The query reads no title and no text of a visit."""
+    """List visits with their status. The query reads neither titles nor texts of visits."""
     services = session.operator.services
     await note_reading(session.operator, "list_visits", args.user or _filter_name(args))
     found: Sequence[VisitLine]
@@ -40,7 +40,7 @@ async def list_visits(session: Session, args: argparse.Namespace) -> None:
 
 
 async def show(session: Session, args: argparse.Namespace) -> None:
-    """The timeline of a visit; the audit log has the reading before the output."""
+    """Note the access in the audit log, then show the timeline of a visit."""
     services = session.operator.services
     await note_reading(session.operator, "read_timeline", args.visit)
     stored = await services.store.get(args.visit)
@@ -53,7 +53,7 @@ async def show(session: Session, args: argparse.Namespace) -> None:
 
 
 async def retry(session: Session, args: argparse.Namespace) -> None:
-    """Another attempt from the failed stage; a stored transcript is not ordered again."""
+    """Start another attempt at the failed stage; a stored transcript is not paid for again."""
     session.confirm(f"Retry {args.visit}?")
     try:
         visit = await dead_letters.retry(session.operator, args.visit)
@@ -74,7 +74,7 @@ async def _explain_refusal(session: Session, visit_id: str) -> None:
 
 
 async def run_again(session: Session, args: argparse.Namespace) -> None:
-    """Run all stages again from the submission, or the summary alone; both are paid for again."""
+    """Rerun all stages from the submission, or only the summary; a rerun is paid for again."""
     begin = From(args.begin)
     paid = "transcription" if begin is From.SUBMISSION else "summary"
     session.confirm(
@@ -85,7 +85,7 @@ async def run_again(session: Session, args: argparse.Namespace) -> None:
 
 
 async def hold(session: Session, args: argparse.Namespace) -> None:
-    """Set or release a legal hold: a held visit and its recordings cannot change or be deleted."""
+    """Set or release a legal hold, which protects a visit and its recordings from every change."""
     question = (
         "Protect {} and its recordings from every change and deletion?"
         if args.held
@@ -99,7 +99,10 @@ async def hold(session: Session, args: argparse.Namespace) -> None:
 
 
 async def prioritize(session: Session, args: argparse.Namespace) -> None:
-    """Change the priority: urgent visits are admitted first; live ones keep 4 of 20 permits."""
+    """Make a visit urgent or ordinary again: urgent visits are admitted first.
+
+    While urgent and live visits wait, live visits get 4 of 20 permits.
+    """
     question = "Make {} ordinary again?" if args.off else "Let {} overtake the others in line?"
     session.confirm(question.format(args.visit))
     visit = await priority.prioritize(session.operator, args.visit, urgent=not args.off)
@@ -107,7 +110,7 @@ async def prioritize(session: Session, args: argparse.Namespace) -> None:
 
 
 async def delete(session: Session, args: argparse.Namespace) -> None:
-    """Delete a visit from every store; the receipt counts the deleted items."""
+    """Delete a visit from every store; the deletion receipt counts the deleted items."""
     services = session.operator.services
     session.confirm(f"Delete everything of {args.visit}, for good?")
     stored = await services.store.get(args.visit)
@@ -118,7 +121,7 @@ async def delete(session: Session, args: argparse.Namespace) -> None:
 
 
 async def repeat(session: Session, args: argparse.Namespace) -> int:
-    """Repeat the deletions and the legal holds since the backup."""
+    """Repeat the deletions and the legal holds that a restored backup has undone."""
     session.confirm("Delete again what was deleted since, and hold again what was held?")
     since = session.operator.services.clock.now() - args.since
     found = await after_restore(session.operator, since)

@@ -1,1 +1,1 @@
-"""Releases in stages, and rollbacks: `scripts/release`."""
+"""Releases the functions in stages and rolls them back: `scripts/release`."""

@@ -1,7 +1,7 @@
 """`scripts/release`: build, canary stages, gate, comparison, rollback, and feature flags.
 
-Exit codes: 0 done or passed, 1 not passed or failed in part, 2 a usage error, 141 the reader closed
-the output; a command that moves traffic has finished all its moves by then.
+Exit codes: 0 done or passed, 1 not passed or partly failed, 2 a usage error, 141 the reader closed
+the output. A command that moves traffic finishes all its moves before it exits with 141.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from infra.release.traffic import Target, services
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of every command and option."""
+    """Build the parser of every command and option."""
     made = argparse.ArgumentParser(
         prog="scripts/release", description="Release in stages, and roll back."
     )
@@ -100,7 +100,7 @@ def _add_traffic_commands(commands: Any) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return its exit code."""
     return run_to_exit(lambda: _run(parser().parse_args(arguments)))
 
 
@@ -124,7 +124,7 @@ class _UsageError(Exception):
 
 def _canary(args: argparse.Namespace) -> int:
     if args.again and not args.only:
-        # The newest revision of another service may be the faulty one of an older release.
+        # Another service's newest revision may be a faulty revision of an older release.
         raise _UsageError("Of which services? Say --only SERVICE, each that is to go on.")
     of, target = args.only or services(), _target(args)
     return traffic_moves.canary(target, of, args.percent, again=args.again, yes=args.yes)
@@ -152,7 +152,7 @@ def _gate(args: argparse.Namespace) -> int:
 def _read(path: Path) -> Measures:
     try:
         return Measures.read(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # ValueError: also of pydantic and of a decoder
+    except (OSError, ValueError) as error:  # pydantic and the UTF-8 decoder raise ValueErrors
         raise _UsageError(f"The measures of {path} cannot be read: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""The measures of a release from Cloud Monitoring: the metrics of `infra/monitoring/metrics`."""
+"""Reads the measures of a release from the metrics (`infra/monitoring`) in Cloud Monitoring."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ TIMEOUT_S: Final = 30.0
 
 
 class CloudMeasures:
-    """The measures of some revisions of the functions of a project; at least one revision."""
+    """Reads the measures of the given revisions (at least one) of a project's functions."""
 
     def __init__(
         self, client: monitoring_v3.MetricServiceClient, project: str, revisions: Sequence[str]
@@ -33,7 +33,7 @@ class CloudMeasures:
         self._revisions = revisions
 
     def between(self, after: datetime, before: datetime) -> Measures:
-        """The measures of a span of time.
+        """Read the measures of the span of time from `after` to `before`.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Cloud Monitoring refuses or is down.
@@ -85,7 +85,7 @@ class CloudMeasures:
 
 
 def _histogram(series: Any) -> Counter[float]:
-    """The number of values up to each bound. A value beyond the last bound counts as twice it."""
+    """Count the values by upper bound; values above the last bound count as twice that bound."""
     counted: Counter[float] = Counter()
     for point in series.points:
         found = point.value.distribution_value

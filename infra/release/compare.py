@@ -1,4 +1,4 @@
-"""The comparison of two releases, or of two arms of a rollout, by their measures."""
+"""Compares the measures of two releases, or of two arms of a rollout, A and B."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from infra.release.gate import LEAST_SUCCESS, LEAST_VISITS, MOST_DELAY_MS
 from infra.release.measures import Measures, Times
 
 SLOWER_BY: Final = 1.2
-"""A p95 is worse when it is a fifth longer; two equal releases also differ by less than that."""
+"""A p95 counts as worse if it is a fifth longer; smaller differences occur by chance."""
 
 FIGURES: Final = {"min": 0.0, "median": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
 
 
 class Recommendation(StrEnum):
-    """The recommendation for B, the replacement of A."""
+    """The recommendation for release B, which replaces release A."""
 
     GO_ON = "go_on"
     WAIT = "wait"
@@ -25,7 +25,7 @@ class Recommendation(StrEnum):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The figures of both, the recommendation, and its reasons."""
+    """The figures of both releases, the recommendation, and the reasons for it."""
 
     a: dict[str, Any]
     b: dict[str, Any]
@@ -51,7 +51,7 @@ def compare(a: Measures, b: Measures) -> Comparison:
 
 
 def _unmeasured(a: Measures, b: Measures) -> list[str]:
-    """The durations that were measured of A and not of B; those of B may have any value."""
+    """Return a reason for each duration that was measured for A but is unknown for B."""
     of_a, of_b = ({"a visit": each.durations, **each.delays} for each in (a, b))
     return [
         f"p95 of {name} was measured of A, and not of B"
@@ -61,7 +61,10 @@ def _unmeasured(a: Measures, b: Measures) -> list[str]:
 
 
 def figures(measures: Measures) -> dict[str, Any]:
-    """Success, and min, mean, median, p95, p99 and max of every duration, in milliseconds."""
+    """Return the success rate, and statistics of every duration in milliseconds.
+
+    The statistics are min, mean, median, p95, p99 and max.
+    """
     of_times = {"visit": measures.durations, **measures.delays}
     return {
         "ended": measures.ended,
@@ -93,7 +96,7 @@ def _times(name: str, a: Times, b: Times, limit: float | None = None) -> list[st
         return []
     if limit is not None and after >= limit:
         return [f"p95 of {name}: {after / 1000:.1f} s, over {limit / 1000:.0f} s"]
-    # Up to 1 s more is no reason: short durations vary.
+    # A p95 that is up to 1 s longer gives no reason, because short durations vary.
     if before is not None and after > before * SLOWER_BY and after - before > 1_000:
         return [f"p95 of {name}: {after / 1000:.1f} s instead of {before / 1000:.1f} s"]
     return []

@@ -1,6 +1,6 @@
-"""`scripts/release flags` and `order-cap`: show or set a feature flag, or the cap of paid orders.
+"""`scripts/release flags` and `order-cap`: show or set a feature flag, or the cap of paid jobs.
 
-A change needs a reason for the audit log. The cap limits the new paid orders per hour.
+A change needs a reason for the audit log. The cap limits the new orders (paid jobs) per hour.
 """
 
 import argparse
@@ -35,7 +35,7 @@ UNCAPPED: Final = OrderCap()
 
 
 class FlagServices(OperatorServices, Protocol):
-    """The services of an operator, and the document of the feature flags."""
+    """An operator's services, with access to the document of the feature flags."""
 
     @property
     def flag_documents(self) -> SharedDocuments[Flags]: ...
@@ -65,7 +65,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
 
 
 def setting(text: str) -> Setting:
-    """`on`, `off`, or the percentage of the users for a rollout."""
+    """Parse `on`, `off`, or the percentage of the users in a rollout."""
     if text in ("on", "off"):
         return Setting(on=text == "on")
     percent = float(text)
@@ -75,7 +75,7 @@ def setting(text: str) -> Setting:
 
 
 def cap(text: str) -> OrderCap:
-    """`off`, or the largest number of orders in any hour."""
+    """Parse `off`, or the largest number of orders (paid jobs) in any hour."""
     if text == "off":
         return UNCAPPED
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
@@ -84,7 +84,7 @@ def cap(text: str) -> OrderCap:
 
 
 async def read_flags(operator: Operator) -> Flags:
-    """The stored flags; the defaults if none are stored.
+    """Read the stored flags, or the default flags if no flags are stored.
 
     Raises:
         Transient: the store is not available.
@@ -94,7 +94,7 @@ async def read_flags(operator: Operator) -> Flags:
 
 
 async def set_switch(operator: Operator, switch: Switch, to: Setting, *, reason: str) -> Flags:
-    """Set a switch for every instance, within KEPT_FOR; all flags after the change.
+    """Set a switch and return all flags. Every instance uses the new value within KEPT_FOR.
 
     Raises:
         Transient: the store is not available.
@@ -103,7 +103,9 @@ async def set_switch(operator: Operator, switch: Switch, to: Setting, *, reason:
 
 
 async def set_cap(operator: Operator, to: OrderCap, *, reason: str) -> Flags:
-    """Set the cap of new orders for every instance, within KEPT_FOR; all flags after the change.
+    """Set the cap of orders (paid jobs) and return all flags.
+
+    Every instance uses the new cap within KEPT_FOR.
 
     Raises:
         Transient: the store is not available.
@@ -112,7 +114,7 @@ async def set_cap(operator: Operator, to: OrderCap, *, reason: str) -> Flags:
 
 
 async def _set(operator: Operator, action: str, field: str, to: Document, reason: str) -> Flags:
-    """Set a field of the flags; the audit log has its values before and after."""
+    """Set a field of the flags, and log its values before and after in the audit log."""
     before: Document = getattr(await read_flags(operator), field)
 
     def change(stored: Flags | None) -> tuple[Flags, Flags]:
@@ -153,7 +155,7 @@ def _run(
     change: Callable[[Operator], Coroutine[Any, Any, Flags]],
     show: Callable[[Flags], None],
 ) -> int:
-    """Change the flags if `args.to` is given, and show them; the exit code."""
+    """Change the flags if `args.to` is given, show all flags, and return the exit code."""
     logs.configure(to=sys.stderr, level=logging.CRITICAL)  # commands print their own messages
     problem = _problem(args)
     if problem is not None:
@@ -178,7 +180,7 @@ def _run(
 
 
 def _problem(args: argparse.Namespace) -> str | None:
-    """The problem of the options, if any; `--run` implies `--local`."""
+    """Return the problem with the options, or None. The option `--run` implies `--local`."""
     if args.to is not None and args.reason is None:
         return "Why? The audit log wants to know: --reason '...'"
     if args.run and args.project:

@@ -1,4 +1,4 @@
-"""The gate before the next stage of a release: its criteria, and the measured values."""
+"""The gate before the next stage of a release: judges measured values by criteria."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from infra.release.measures import Measures
 from lumimd.domain.visit import Stage
 
 STAGES: Final = (10, 25, 50, 100)
-"""Percent of the traffic; a release passes each stage before the next one begins."""
+"""The stages of a release, as percentages of the traffic that it gets."""
 
 WATCH_FOR: Final = {
     10: timedelta(hours=1),
@@ -17,18 +17,18 @@ WATCH_FOR: Final = {
     50: timedelta(hours=4),
     100: timedelta(hours=48),
 }
-"""The shortest watch of a stage; after the last one the old code path is removed."""
+"""The shortest time to watch each stage; after the last stage the old code path is removed."""
 
 LEAST_SUCCESS: Final = 0.95
 MOST_DELAY_MS: Final = 60_000.0
 LESS_DEPTH_THAN: Final = 50
 LEAST_VISITS: Final = 20
-"""With fewer visits a single failure would decide, so the gate stays shut."""
+"""With fewer visits a single failure could decide, so the gate stays closed."""
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """A condition of the gate; `measured` is text for people, `nothing` without a measure."""
+    """A condition of the gate. `measured` is text for people: `nothing` if there is no measure."""
 
     name: str
     wanted: str
@@ -37,7 +37,7 @@ class Criterion:
 
 
 def judge(measures: Measures) -> Sequence[Criterion]:
-    """Every criterion; one without a measure does not hold."""
+    """Judge every criterion; a criterion without a measure does not hold."""
     success = measures.success
     return [
         Criterion(

@@ -1,4 +1,4 @@
-"""Calls of the gcloud program, where it is installed."""
+"""Calls the gcloud program, if it is installed."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from typing import Final
 from infra.release.traffic import Argv, Serving, Target, describe, unknown
 
 TIMEOUT_S: Final = 180
-"""gcloud waits until the service reports the new traffic."""
+"""Long, because gcloud waits until the service reports the new traffic."""
 
 
 class GcloudFailed(Exception):
@@ -22,18 +22,18 @@ class NoService(GcloudFailed):
 
 
 class RevisionGroup(StrEnum):
-    """The revisions to judge."""
+    """The group of revisions that the gate judges."""
 
     CANARY = "canary"
     LAST_GOOD = "last-good"
 
 
 class NoRevision(Exception):
-    """No service has such a revision; the message names the remedy."""
+    """No service has a revision of the wanted group; the message names the remedy."""
 
 
 def is_ready() -> bool:
-    """Whether gcloud is installed and has an active account."""
+    """Return whether gcloud is installed and has an active account."""
     if shutil.which("gcloud") is None:
         return False
     try:
@@ -45,7 +45,7 @@ def is_ready() -> bool:
 
 
 def run(argv: Argv) -> str:
-    """Run a command; its standard output.
+    """Run a command and return its standard output.
 
     Raises:
         GcloudFailed: the command failed, timed out, or is not installed.
@@ -62,7 +62,7 @@ def run(argv: Argv) -> str:
 def serving(
     target: Target, service: str, *, ask: bool, pinned: bool = True, released: bool = False
 ) -> Serving:
-    """The traffic of a service; without `ask`, placeholders (see `unknown`).
+    """Ask gcloud for the traffic of a service; without `ask` return placeholders (`unknown`).
 
     Raises:
         NoService: the service is not deployed.
@@ -83,13 +83,14 @@ def serving(
 
 
 def revisions_of(target: Target, services: Sequence[str], group: RevisionGroup) -> Sequence[str]:
-    """The revisions that the gate judges: those of the canary alone, never the total of all.
+    """Return the revisions that the gate judges: only the revisions of `group`, never all.
 
-    With a canary of 10 % of which every second visit fails, 95 % of all visits still complete. A
-    service without a new revision has no canary.
+    All revisions together would hide a faulty canary: if 10 % of the traffic goes to a canary
+    where every second visit fails, 95 % of all visits still complete. A service without a new
+    revision has no canary.
 
     Raises:
-        NoRevision: no service has one, or gcloud is not ready.
+        NoRevision: no service has a revision of the group, or gcloud is not ready.
         GcloudFailed: a service cannot be described.
     """
     if not is_ready():

@@ -1,4 +1,4 @@
-"""The measures of a release in a span of time: outcomes, delays, durations and queue depths.
+"""The measures of a release: outcomes, delays, durations and queue depths in a span of time.
 
 As JSON (times in milliseconds; every list may be empty):
 
@@ -8,11 +8,11 @@ As JSON (times in milliseconds; every list may be empty):
      "queueDepths": [0, 3, 1],
      "revisions": ["api-00004-new"]}
 
-`revisions` are the measured revisions. A task belongs to no revision, so the depths are those of
-the whole queue.
+`revisions` are the measured revisions. A task does not belong to a revision, so the depths count
+the tasks of all revisions.
 
 TIMES are the values themselves, `[812, 1044]`, or a histogram of upper bounds and counts,
-`[[1000, 17], [2000, 4]]`. Each value of a histogram counts as its upper bound: the worst case.
+`[[1000, 17], [2000, 4]]`. Each value in a histogram counts as its upper bound, the worst case.
 """
 
 from collections.abc import Sequence
@@ -25,18 +25,18 @@ from pydantic.alias_generators import to_camel
 Counted = tuple[NonNegativeFloat, NonNegativeInt]
 
 COUNTED_OUTCOMES: Final = ("completed", "failed")
-"""Visits that their owner cancelled or has to repair say nothing about a release."""
+"""All other outcomes depend on the owner of the visit, and do not show whether a release works."""
 
 
 @dataclass(frozen=True)
 class Times:
-    """Durations in milliseconds, each with its count, shortest first."""
+    """Durations in milliseconds, shortest first, each with the number of its occurrences."""
 
     counted: Sequence[tuple[float, int]]
 
     @classmethod
     def of(cls, values: Sequence[float] | Sequence[Counted]) -> "Times":
-        """The values, or a histogram of them."""
+        """Create from single values, or from a histogram of (upper bound, count) pairs."""
         pairs = [each if isinstance(each, tuple) else (each, 1) for each in values]
         return cls(sorted((float(value), count) for value, count in pairs if count))
 
@@ -52,7 +52,10 @@ class Times:
         return total / self.count if self.count else None
 
     def percentile(self, percent: float) -> float | None:
-        """The smallest value that at least `percent` of them do not exceed; 0 is the shortest."""
+        """Return the smallest value that at least `percent` of the values do not exceed.
+
+        A `percent` of 0 returns the shortest value.
+        """
         seen, rank = 0, self.count * percent / 100
         for value, count in self.counted:
             seen += count
@@ -76,33 +79,33 @@ class Measures(BaseModel):
 
     @property
     def ended(self) -> int:
-        """The number of visits with a counted outcome."""
+        """The number of visits with one of COUNTED_OUTCOMES."""
         return sum(self.outcomes.get(outcome, 0) for outcome in COUNTED_OUTCOMES)
 
     @property
     def success(self) -> float | None:
-        """The completed share of these visits; None without visits."""
+        """The share of the ended visits that completed, 0 to 1; None if no visit ended."""
         return self.outcomes.get("completed", 0) / self.ended if self.ended else None
 
     @property
     def delays(self) -> dict[str, Times]:
-        """By stage, the time beyond the expected time for the length of the recording."""
+        """The delays by stage: time beyond the expected time for the length of the recording."""
         return {stage: Times.of(values) for stage, values in sorted(self.stage_delays_ms.items())}
 
     @property
     def durations(self) -> Times:
-        """From the upload to the finished summary."""
+        """The durations from the upload to the finished summary."""
         return Times.of(self.visit_durations_ms)
 
     @classmethod
     def read(cls, text: str) -> "Measures":
-        """The measures in a JSON text.
+        """Parse measures from a JSON text.
 
         Raises:
-            pydantic.ValidationError: the text has another shape.
+            pydantic.ValidationError: the text does not have the shape of measures.
         """
         return cls.model_validate_json(text)
 
     def to_json(self) -> dict[str, Any]:
-        """These measures as JSON."""
+        """Return the measures as an object for JSON."""
         return self.model_dump(mode="json", by_alias=True)

@@ -1,4 +1,4 @@
-"""The archive of a release, and the plan of its deployment."""
+"""Builds the archive of a release, and prints the plan of its deployment."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ ARCHIVE: Final = ROOT / "dist" / "functions.zip"
 
 
 def build(archive: Path = ARCHIVE) -> int:
-    """Build the archive, and print its path and hash; the exit code."""
+    """Build the archive, print its path and hash, and return the exit code."""
     made = _built(archive)
     print(made.stdout, end="")
     print(made.stderr, end="", file=sys.stderr)
@@ -23,7 +23,7 @@ def build(archive: Path = ARCHIVE) -> int:
 
 
 def plan(target: Target) -> int:
-    """Print the planned deployment, and its commands in order; the exit code."""
+    """Print the planned deployment and its commands in order, and return the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         made = _built(Path(folder) / "functions.zip")
     if made.returncode != 0:
@@ -60,7 +60,7 @@ def _built(archive: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def _commit() -> str:
-    """The commit, with `-dirty` for a changed checkout; an unpacked archive has none."""
+    """Return the commit, with `-dirty` if files were changed; an unpacked archive has no commit."""
     result = subprocess.run(
         ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
         capture_output=True,

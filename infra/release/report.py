@@ -1,4 +1,4 @@
-"""The results of the gate and of the comparison, as tables."""
+"""Formats the results of the gate and of the comparison as tables."""
 
 from collections.abc import Sequence
 from io import StringIO
@@ -20,7 +20,7 @@ SENTENCES: Final = {
 
 
 def of_gate(revisions: Sequence[str], criteria: Sequence[Criterion]) -> str:
-    """The measured revisions, every criterion, and the state of the gate."""
+    """Format the measured revisions, every criterion, and whether the gate is open."""
     judged = "".join(f"judged: {name}\n" for name in revisions)
     table = Table("", "criterion", "wanted", "measured", box=None)
     for each in criteria:
@@ -30,7 +30,7 @@ def of_gate(revisions: Sequence[str], criteria: Sequence[Criterion]) -> str:
 
 
 def of_comparison(comparison: Comparison) -> str:
-    """The figures of both releases, and the recommendation with its reasons."""
+    """Format the figures of both releases, and the recommendation with its reasons."""
     table = Table("", "", "A", "B", box=None)
     for name, of_a, of_b in _rows(comparison.a, comparison.b):
         table.add_row(*name, of_a, of_b)

@@ -19,7 +19,7 @@ PAGE: Final = ROOT / "THIRD-PARTY.md"
 LOCKED: Final = ROOT / "functions" / "requirements.txt"
 
 _RULE: Final = "|---|---|---|\n"
-"""The line above the rows of the table; an empty line ends them."""
+"""The line above the table's rows; an empty line ends the table."""
 
 DEPLOYED: Final = {
     "implementation_name": "cpython",
@@ -31,11 +31,11 @@ DEPLOYED: Final = {
     "python_version": "3.12",
     "sys_platform": "linux",
 }
-"""The runtime of the functions (`terraform/`), on any machine that runs this."""
+"""The cloud runtime of the functions (`terraform/`), for which this module evaluates markers."""
 
 SAYS_NOTHING: Final = "not declared"
 
-# Classifiers with long names. In a table the usual short name is easier to find.
+# Short names for classifiers with long names, since short names are easier to find in a table.
 _SHORT: Final = {
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD",
@@ -52,7 +52,7 @@ class NotInstalled(Exception):
 
 
 def locked(requirements: str) -> list[tuple[str, str]]:
-    """Names and versions of the packages that a pinned requirements file installs in the cloud."""
+    """Return name and version of each package that a requirements file installs in the cloud."""
     lines = re.findall(r"^([A-Za-z0-9][^\\\n]*==[^\\\n]*)", requirements, re.MULTILINE)
     pinned = [Requirement(line) for line in lines]
     return [
@@ -63,7 +63,7 @@ def locked(requirements: str) -> list[tuple[str, str]]:
 
 
 def licence_of(name: str) -> str:
-    """The licence that the locally installed version of a package declares.
+    """Return the licence that the locally installed version of a package declares.
 
     Raises:
         NotInstalled: the package is not in this environment.
@@ -84,7 +84,10 @@ def licence_of(name: str) -> str:
 
 
 def licence(expression: str | None, classified: list[str], text: str | None) -> str:
-    """The most exact declaration of a licence; some packages put the whole text in its place."""
+    """Choose the most exact declaration of a licence.
+
+    Some packages declare the whole text of the licence instead of its name.
+    """
     if expression:
         return expression
     if classified:
@@ -94,7 +97,7 @@ def licence(expression: str | None, classified: list[str], text: str | None) -> 
 
 
 def page() -> str:
-    """The text of THIRD-PARTY.md with the expected table.
+    """Return the text of THIRD-PARTY.md with the expected table.
 
     Raises:
         NotInstalled: a locked package is not in this environment.
@@ -107,7 +110,7 @@ def page() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page, or check it; the exit code."""
+    """Write or check THIRD-PARTY.md, and return the exit code."""
     try:
         wanted = page()
     except NotInstalled as error:

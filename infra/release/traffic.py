@@ -1,13 +1,13 @@
-"""The traffic of a service by revision, as gcloud describes it. Pure.
+"""Parses the traffic of a service by revision, as gcloud describes it. Pure.
 
 A second-generation function is a Cloud Run service, and each release of it is one revision. Its
 traffic settings mark the good releases (docs/decisions/0025); a change replaces them as a whole:
 
-- the share of each revision; a share that follows LATEST moves to every new revision at once;
-- the tag `last-good` at the target revision of a rollback. `pin` sets it at the revision with all
-  traffic;
-- a tag `not-SUFFIX` for the revision SERVICE-SUFFIX, which was rolled back. The tag is set at the
-  last good revision: a tag creates an address, and a faulty revision must have none.
+- Each revision has a share. A share that follows LATEST moves to every new revision at once.
+- The tag `last-good` marks the target revision of a rollback. `pin` sets the tag on the revision
+  with all traffic.
+- A tag `not-SUFFIX` says that the revision SERVICE-SUFFIX was rolled back. The tag is set on the
+  last good revision, because a tag creates an address, and a faulty revision must not have one.
 
 Shapes: `gcloud run services describe --format=json` prints the service of the Cloud Run Admin API,
 version 1 (reference of `namespaces.services`: ServiceStatus, TrafficTarget).
@@ -30,24 +30,24 @@ ROLLED_BACK: Final = "not-"
 
 @dataclass(frozen=True)
 class Target:
-    """The project and the region of the functions."""
+    """The project and the region in which the functions run."""
 
     project: str
     region: str
 
     @property
     def options(self) -> Argv:
-        """The options of gcloud."""
+        """The gcloud options that select the project and the region."""
         return (f"--project={self.project}", f"--region={self.region}")
 
     def command(self, *words: str) -> str:
-        """The command line that runs `words` of `scripts/release` in this project and region."""
+        """Return the command line of `scripts/release` with `words` in this project and region."""
         where = ("--project", self.project, "--region", self.region)
         return shlex.join(["scripts/release", *words, *where])
 
 
 def services() -> Sequence[str]:
-    """The Cloud Run service of every function, in the order of `infra/deployment.json`."""
+    """Return each function's Cloud Run service, in the order of `infra/deployment.json`."""
     deployment = json.loads((ROOT / "infra" / "deployment.json").read_text())
     return [name.replace("_", "-") for name in deployment["functions"]]
 
@@ -56,7 +56,7 @@ def services() -> Sequence[str]:
 class Serving:
     """The traffic of one service.
 
-    `newest` is the newest ready revision; `unready` is a later one that is not ready.
+    `newest` is the newest ready revision; `unready` is a later revision that is not ready yet.
     """
 
     service: str
@@ -102,10 +102,11 @@ class Serving:
 
     @property
     def before(self) -> str | None:
-        """The target of a rollback of the newest; None if there is none.
+        """The target of a rollback of the newest revision; None if there is no target.
 
-        It is the last good release. If the newest shares its traffic with one other revision, a
-        person may have moved traffic without a pin: then it is that revision, which works.
+        The target is the last good release. But if the newest revision shares the traffic with one
+        other revision, the target is that other revision, because it works, and a person may have
+        moved traffic without a pin.
         """
         if self.last_good == self.newest:
             return None
@@ -114,13 +115,13 @@ class Serving:
 
     @property
     def is_first(self) -> bool:
-        """Whether the newest revision is certainly the only one. Cloud Run counts from 1."""
+        """Whether the newest revision is certainly the first one: Cloud Run counts from 1."""
         number = self.newest.removeprefix(f"{self.service}-").partition("-")[0]
         return self.unready is None and number.isdecimal() and int(number) == 1
 
     @property
     def others(self) -> Sequence[str]:
-        """The revisions with traffic besides the newest."""
+        """The revisions with traffic, without the newest revision."""
         return [name for name in self.percent if name != self.newest]
 
     @property
@@ -131,19 +132,19 @@ class Serving:
 
 
 def tag_of(service: str, rolled_back: str) -> str:
-    """The tag that marks a revision as rolled back."""
+    """Return the tag that marks the revision `rolled_back` as rolled back."""
     return ROLLED_BACK + rolled_back.removeprefix(f"{service}-")
 
 
 def describe(target: Target, service: str) -> Argv:
-    """The command that describes a service."""
+    """Return the gcloud command that describes a service."""
     return ("gcloud", "run", "services", "describe", service, *target.options, "--format=json")
 
 
 def unknown(service: str, *, pinned: bool, released: bool = False) -> Serving:
-    """A service with placeholders for the names of its revisions.
+    """Return a service with placeholders instead of the names of its revisions.
 
-    `released`: the newest revision has the traffic, so a rollback can be shown.
+    With `released` the newest revision has all traffic, so that a rollback can be shown.
     """
     newest, before = f"{service}-NEWEST", f"{service}-LAST-GOOD"
     if not pinned:

@@ -1,7 +1,8 @@
-"""The gcloud commands that move the traffic of one service. Pure: `traffic_moves` runs them.
+"""Builds the gcloud commands that move one service's traffic. Pure: `traffic_moves` runs them.
 
-`gcloud run services update-traffic` (its reference): tags change first, then the shares; shares
-that add up to 100 replace all others, also one that follows LATEST; tags keep their revisions.
+According to the reference of `gcloud run services update-traffic`, tags change before the shares,
+and tags keep their revisions. Shares that add up to 100 replace all other shares, also a share
+that follows LATEST.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,15 +23,15 @@ class CannotMove(Exception):
 
 
 def pin(target: Target, serving: Serving) -> Argv:
-    """Tag the serving revision as the last good one, and give it all traffic by its name.
+    """Tag the serving revision as the last good revision, and give it all traffic by its name.
 
-    A release begins with a pin: `all_traffic_on_latest_revision = false` keeps the traffic settings
-    as they are, and settings that follow LATEST give all traffic to the new revision. A pin also
-    ends a release: the revision with all traffic is then the last good release.
+    A release begins with a pin, because settings that follow LATEST would give all traffic to the
+    new revision (`all_traffic_on_latest_revision = false` does not change existing settings). A
+    release also ends with a pin, which marks the revision with all traffic as last good.
 
     Raises:
         Skipped: the service is pinned already.
-        CannotMove: the traffic is split, or at a revision that was rolled back.
+        CannotMove: the traffic is split, or goes to a revision that was rolled back.
     """
     good = serving.has_everything
     back = target.command("rollback", "--only", serving.service, "--yes")
@@ -45,12 +46,12 @@ def pin(target: Target, serving: Serving) -> Argv:
 
 
 def canary(target: Target, serving: Serving, percent: int, *, again: bool = False) -> Argv:
-    """Give `percent` of the traffic to the newest revision, and the rest to the last good one.
+    """Give `percent` of the traffic to the newest revision, and all other traffic to the last good.
 
-    `again`: also if the newest revision was rolled back.
+    With `again` the newest revision may be one that was rolled back.
 
     Raises:
-        Skipped: no newer revision is ready, or the newest was rolled back.
+        Skipped: no newer revision is ready, or the newest revision was rolled back.
         CannotMove: the service was not pinned.
     """
     newest, before = serving.newest, serving.before
@@ -79,10 +80,11 @@ def canary(target: Target, serving: Serving, percent: int, *, again: bool = Fals
 
 
 def rollback(target: Target, serving: Serving, *, leave: int = 0, to: str | None = None) -> Argv:
-    """Give the traffic back to the last good release; `leave` percent stay with the newest.
+    """Give the traffic to the last good release; the newest revision keeps `leave` percent.
 
-    The newest keeps at most its current share. A revision that loses all its traffic is tagged as
-    rolled back. `to`: the revision to roll back to; needed where no last good one is known.
+    The newest revision never gets more than its current share. A revision that loses all its
+    traffic is tagged as rolled back. `to` names the target revision, which is needed if the last
+    good release is unknown.
 
     Raises:
         Skipped: the service has no newer revision, or is rolled back already.
@@ -102,14 +104,14 @@ def rollback(target: Target, serving: Serving, *, leave: int = 0, to: str | None
     shares = {newest: left, good: 100 - left} if left else {good: 100}
     bad = [name for name in serving.percent if name not in shares]
     if not bad and not left and newest != good:
-        bad = [newest]  # deployed, and must get no traffic
+        bad = [newest]  # deployed without traffic; must not get any later
     tags = {LAST_GOOD: good, **{tag_of(serving.service, name): good for name in bad}}
     no_longer_bad = [good] if good in serving.rolled_back else []
     return _update(target, serving.service, shares, tags, no_longer_bad)
 
 
 def _check_choice(target: Target, serving: Serving, good: str, named: str) -> None:
-    """Check that a rollback without `to` may go to `good`."""
+    """Check that a rollback without the option `to` may choose the revision `good`."""
     newest, everything = serving.newest, serving.has_everything
     if good in serving.rolled_back:
         raise CannotMove(f"{good} was rolled back itself: {named}")
@@ -118,7 +120,7 @@ def _check_choice(target: Target, serving: Serving, good: str, named: str) -> No
     if everything == good and newest in serving.rolled_back:
         raise Skipped(f"{good} has all traffic already")
     if everything is not None and good == newest:
-        # A person rolled back by hand; to undo that would be a release, not a rollback.
+        # A person rolled back by hand. To undo that would be a release and not a rollback.
         pinned = target.command("pin", "--only", serving.service, "--yes")
         raise CannotMove(
             f"{everything} has all traffic, and the last good release {good} is the newest. "
@@ -127,7 +129,7 @@ def _check_choice(target: Target, serving: Serving, good: str, named: str) -> No
 
 
 def _check_gradual(serving: Serving, good: str, left: int) -> None:
-    """Check that a rollback that leaves `left` percent with the newest changes something."""
+    """Check that a rollback that leaves `left` percent with the newest revision has an effect."""
     newest = serving.newest
     if not left and serving.has_everything == good:
         raise Skipped(f"{newest} has no traffic, of which some could stay")
@@ -145,7 +147,7 @@ def _advice_without_pin(target: Target, serving: Serving) -> str:
 
 
 def _why_not_shared(target: Target, serving: Serving) -> str:
-    """The reason why a canary must not take its share from the serving revisions."""
+    """Explain why a canary must not take a share from the revisions that have the traffic."""
     only = ("--only", serving.service)
     if serving.has_everything is not None:
         return f", not pinned: {target.command('pin', *only, '--yes')}"

@@ -1,4 +1,4 @@
-"""Traffic moves of every function: printed, and run with `--yes`."""
+"""Moves the traffic of every function: prints the commands, and runs them with `--yes`."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ Move = Callable[[Serving], Argv]
 
 
 def pin(target: Target, services: Sequence[str], *, yes: bool) -> int:
-    """Pin each service to the revision that serves it; the exit code.
+    """Pin each service to the revision that serves its traffic, and return the exit code.
 
     A function that Terraform has not created yet has no traffic to pin.
     """
@@ -23,9 +23,9 @@ def pin(target: Target, services: Sequence[str], *, yes: bool) -> int:
 def canary(
     target: Target, services: Sequence[str], percent: int, *, again: bool = False, yes: bool
 ) -> int:
-    """Give the newest revision of each service `percent` of its traffic; the exit code.
+    """Give each service's newest revision `percent` of the traffic, and return the exit code.
 
-    If one service cannot be moved, none is: otherwise half of a release would be under way.
+    If one service cannot be moved, no service is moved, so that a release is never half done.
     """
     return _TrafficMoves(target, yes=yes, pinned=True).run_all_or_none(
         services, lambda it: traffic_commands.canary(target, it, percent, again=again)
@@ -35,7 +35,7 @@ def canary(
 def rollback(
     target: Target, services: Sequence[str], *, leave: int = 0, to: str | None = None, yes: bool
 ) -> int:
-    """Roll each service back to the last good release; the exit code.
+    """Roll each service back to the last good release, and return the exit code.
 
     A service that cannot be moved does not stop the others.
     """
@@ -45,7 +45,7 @@ def rollback(
 
 
 class _TrafficMoves:
-    """The same move of several services. Without `yes`, its commands are only printed."""
+    """Makes the same move for several services. Without `yes` it only prints the commands."""
 
     def __init__(self, target: Target, *, yes: bool, pinned: bool, released: bool = False) -> None:
         self._target = target
@@ -58,7 +58,7 @@ class _TrafficMoves:
         self._print = _Output()
 
     def run_each(self, services: Sequence[str], move: Move) -> int:
-        """Move one service after the other."""
+        """Move the services in order, also after one that failed, and return the exit code."""
         if self._yes and not self._ready:
             return _not_signed_in()
         for service in services:
@@ -68,7 +68,7 @@ class _TrafficMoves:
         return self._finish()
 
     def run_all_or_none(self, services: Sequence[str], move: Move) -> int:
-        """Move all services, or none if the traffic settings of one do not allow the move."""
+        """Move all services, or no service if the settings of one service do not allow the move."""
         if self._yes and not self._ready:
             return _not_signed_in()
         found = {service: self._command(service, move) for service in services}
@@ -130,13 +130,13 @@ class _TrafficMoves:
 
 
 class _Output:
-    """Prints lines, and keeps the first error until the moves are over: it stops none half way."""
+    """Prints lines; a printing error does not stop the moves, and is raised after the last move."""
 
     def __init__(self) -> None:
         self._error: OSError | None = None
 
     def __call__(self, line: str) -> None:
-        """Print a line, unless an earlier one failed."""
+        """Print a line, unless printing an earlier line failed."""
         if self._error is not None:
             return
         try:
@@ -145,10 +145,10 @@ class _Output:
             self._error = error
 
     def end(self) -> None:
-        """Report the first error, after the last move.
+        """Raise the first printing error; called after the last move.
 
         Raises:
-            OSError: a line was not printed; BrokenPipeError where the reader has closed the output.
+            OSError: a line was not printed; BrokenPipeError if the reader has closed the output.
         """
         if self._error is not None:
             raise self._error

@@ -16,7 +16,7 @@ _GENERATOR: Final = Path(__file__).with_name("typescript.js")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 when all files are written or current, 1 when --check finds a stale one."""
+    """Run the command; return 0 if all files were written or are current, 1 if a file is stale."""
     parser = argparse.ArgumentParser(prog="scripts/schemas", description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="change nothing; fail if a file is stale"
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def types() -> str:
-    """The text of `lumimd.d.ts`, generated from the JSON Schemas by json-schema-to-typescript.
+    """Generate the text of `lumimd.d.ts` from the JSON Schemas with json-schema-to-typescript.
 
     Raises:
         NodeMissing: Node or its packages are not installed.

@@ -24,14 +24,14 @@ READ: Final[Mapping[str, tuple[type[Document], str]]] = {
     "profile": (Profile, "users/{userId}"),
     "deletion": (Deletion, "deletions/{visitId}"),
 }
-"""The documents that clients read, with their paths, by the name of the schema."""
+"""The model and the path of each document that clients read, by the name of the schema."""
 
 WRITTEN: Final[Mapping[str, tuple[Any, str]]] = {
     "new-visit": (NewVisit, "visits/{visitId}"),
     "visit-change": (VisitChange, "visits/{visitId}"),
     "action-change": (ActionChange, "actions/{actionId}"),
 }
-"""The documents that clients write, under the security rules, by the name of the schema."""
+"""The model and the path of each document that the security rules let clients write."""
 
 INTERNAL: Final[Mapping[type[Document], frozenset[str]]] = {
     Visit: frozenset(
@@ -42,22 +42,22 @@ INTERNAL: Final[Mapping[type[Document], frozenset[str]]] = {
     ),
     Deletion: frozenset({"wake_at", "settled_at", "bucket", "folder", "transcript_ids"}),
 }
-"""Fields for the pipeline's own use. An owner can read them, since Firestore serves whole
-documents, but they may change with any release: the types for clients omit them."""
+"""Fields for the pipeline's own use. An owner can read these fields, because Firestore serves
+whole documents. The types for clients omit them, because any release may change them."""
 
 ALWAYS_THERE: Final = frozenset({"status", "processingStatus"})
-"""Fields with a default that every stored visit has, because the security rules require them."""
+"""Fields with a default that are in every stored visit, since the security rules require them."""
 
 
 class _Names(GenerateJsonSchema):
-    """Gives titles to models only; the title of a field would repeat its name."""
+    """Gives titles to models only, because the title of a field would repeat the field's name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The current schemas by name."""
+    """Generate the current schemas, by name."""
     made = {name: _schema(model, path) for name, (model, path) in {**READ, **WRITTEN}.items()}
     for name in WRITTEN:
         made[name]["x-written"] = True
@@ -65,12 +65,12 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def text(schema: Mapping[str, Any]) -> str:
-    """The schema as the text of its file."""
+    """Return the schema as the text of its JSON file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def stale() -> list[Path]:
-    """The files that do not match the models, or have no model any more."""
+    """Return the schema files that do not match their model, or that have no model any more."""
     wanted = {FOLDER / f"{name}.json": text(schema) for name, schema in schemas().items()}
     present = {path: path.read_text() for path in FOLDER.glob("*.json")}
     return sorted(

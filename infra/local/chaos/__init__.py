@@ -1,5 +1,6 @@
-"""Chaos on real processes: kill -9 while visits are processed, then check the stored results.
+"""Kills real processes with SIGKILL while visits are processed, then checks the stored results.
 
-`run` (the stack, uploads, kills, recovery) → `evidence` (the stored documents and the provider's
-bill) → `verdict` (pure: which promises were kept) → `report`. The command is `scripts/chaos`.
+`run` starts the stack, uploads visits, kills processes and waits for the recovery. `evidence` reads
+the stored documents and the provider's bill, `verdict` (pure) decides which promises were kept, and
+`report` prints the result. The command is `scripts/chaos`.
 """

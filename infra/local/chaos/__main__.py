@@ -17,11 +17,11 @@ from infra.local.launcher import exit_code
 from infra.local.stack import ROOT
 
 LINE_EVERY: Final = 15
-"""Scores between two printed lines where no bar can be drawn; a score comes about every second."""
+"""Scores per printed line if no bar can be drawn; there is about one score per second."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 only when every promise was kept."""
+    """Run the command; return exit code 0 only if every promise was kept."""
     wanted = _parser().parse_args(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = Settings(visits=wanted.visits, seed=wanted.seed, kills=wanted.kills)
@@ -61,7 +61,7 @@ def _positive(given: str) -> int:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[Score], None]]:
-    """Show the scores: as a bar on a terminal, elsewhere as one line of every LINE_EVERY."""
+    """Show the scores: as a bar on a terminal, elsewhere as a line for every LINE_EVERY scores."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("starting", total=None)

@@ -1,4 +1,4 @@
-"""The evidence of a run: every stored document, and every transcript the speech server served."""
+"""Reads the evidence of a run: stored documents, and transcripts that the speech server served."""
 
 import asyncio
 import re
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 ENDED: Final = [status.value for status in ProcessingStatus if status.is_terminal]
 JOBS_END_WITHIN_S: Final = 30
-"""Longer than the longest scripted job: the bill must contain a forgotten job too."""
+"""Longer than the longest scripted job, so that jobs that the pipeline forgot are on the bill."""
 STILL_WITHIN_S: Final = 60
-"""The longest time until one reading sees no change of the stored visits."""
+"""The time limit for a reading during which no stored visit changes."""
 
 _VISIT_OF: Final = re.compile(r"/visits/[^/]+/([^/]+)/")
 
@@ -39,7 +39,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Job:
-    """One line of the bill; `heard` is empty where the job did not complete."""
+    """A job on the provider's bill; `heard` is empty if the job did not complete."""
 
     job_id: str
     charged: bool
@@ -48,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything by visit id, with stray documents that belong to no uploaded visit."""
+    """All evidence by visit id; stray documents, without an uploaded visit, are included."""
 
     visits: Mapping[str, Visit]
     pages: Mapping[str, Sequence[TranscriptPage]]
@@ -58,7 +58,7 @@ class Evidence:
 
 
 class EvidenceReader:
-    """Reads the emulator and the speech server directly, without the product's own adapters."""
+    """Reads the emulator and the speech server directly, without the product's adapters."""
 
     def __init__(self, speech: httpx.AsyncClient) -> None:
         self._speech = speech
@@ -72,7 +72,7 @@ class EvidenceReader:
         return int(counted[0][0].value)
 
     async def read(self) -> Evidence:
-        """All evidence, as of one moment, once the speech server is idle."""
+        """Wait until the speech server is idle, then read all evidence as of one moment."""
         jobs = await self._jobs()
         async with asyncio.timeout(STILL_WITHIN_S):
             while True:
@@ -80,7 +80,7 @@ class EvidenceReader:
                 pages = await self._all(self._firestore.collection_group("transcript"))
                 history = await self._all(self._firestore.collection_group("history"))
                 actions = await self._all(self._firestore.collection("actions"))
-                # A visit that has not ended may change between two of the queries.
+                # A visit that has not ended may change between two queries, so read it twice.
                 again = await self._all(self._firestore.collection("visits"))
                 if _versions(again) == _versions(visits):
                     break
@@ -123,7 +123,8 @@ class EvidenceReader:
                 await asyncio.sleep(0.2)  # the server has no event to wait for
 
     async def _heard(self, job_id: str) -> tuple[Heard, ...]:
-        # Not the provider's own route: the pipeline deletes that copy once it has stored its own.
+        # The provider's own route cannot be used, because the pipeline deletes the provider's
+        # copy of a transcript once the transcript is stored.
         answer = await self._speech.get(f"/_local/jobs/{job_id}/heard")
         return tuple(
             Heard(
@@ -149,5 +150,5 @@ def _versions(visits: list[Any]) -> dict[str, Any]:
 
 
 def _owner(found: Any) -> str:
-    """The id of the visit that owns the document."""
+    """Return the id of the visit to which the document belongs."""
     return str(found.reference.parent.parent.id)

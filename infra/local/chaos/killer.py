@@ -1,4 +1,4 @@
-"""Kills processes of the stack with SIGKILL, one at a time, and restarts each at once."""
+"""Kills one process of the stack after another with SIGKILL, and restarts it immediately."""
 
 import asyncio
 from collections import Counter
@@ -12,25 +12,25 @@ from infra.local.stack import ENTRY_POINTS
 from infra.local.supervision.processes import Processes
 
 VICTIMS: Final = (*ENTRY_POINTS, "tasks", "eventarc", "scheduler")
-"""Never Firestore, the bucket, Pub/Sub or the speech server: unlike the cloud, these stand-ins lose
-their data when killed, and the verdict depends on that data."""
+"""The processes that may be killed. Firestore, the bucket, Pub/Sub and the speech server are not in
+the list, because these stand-ins, unlike the cloud, would lose data that the verdict needs."""
 
 PAUSE_S: Final = (1.0, 3.0)
 
 AIMED: Final = 0.5
-"""The share of kills that wait until the victim works. A step of a visit takes a function a few
-hundredths of a second, so most kills at random moments would hit idle processes."""
+"""The share of kills that wait until the victim works. A function needs only some hundredths of a
+second for a step of a visit, so most kills at random moments would hit idle processes."""
 
 AIM_FOR_S: Final = 1.0
-"""The longest wait for a victim to work; part of the pause."""
+"""The longest wait until a victim works; the wait is part of the pause between kills."""
 
 LOOK_EVERY_S: Final = 0.002
 
 
 class Killer:
-    """`rng` decides the moment of each kill, and its victim among the running processes.
+    """Kills processes of the stack; `rng` decides the moment and the victim of each kill.
 
-    `kills.log` in `run_dir` has a line for each kill, to compare with the logs of the victims.
+    The file `kills.log` in `run_dir` has a line for each kill, to compare with the victims' logs.
     """
 
     def __init__(self, processes: Processes, rng: Random, run_dir: Path) -> None:
@@ -41,7 +41,7 @@ class Killer:
         self._starts: dict[str, asyncio.Task[None]] = {}
 
     async def kill_until(self, enough: Callable[[], bool]) -> None:
-        """Kill until `enough()`; returns when all processes run again.
+        """Kill until `enough()` is true; return when all processes run again.
 
         Raises:
             ProcessFailed: a process did not start again.
@@ -60,7 +60,7 @@ class Killer:
             await asyncio.gather(*self._starts.values(), return_exceptions=True)
 
     def _is_up(self, name: str) -> bool:
-        """Whether the process has started; raises the error of a failed start."""
+        """Return whether the process runs; raise the error if its restart has failed."""
         start = self._starts.get(name)
         if start is None or not start.done():
             return start is None
@@ -76,7 +76,7 @@ class Killer:
         self._starts[victim] = asyncio.create_task(self._start(victim))
 
     async def _until_at_work(self, victim: str) -> None:
-        """Wait until the victim logs a line (a function does so after each save), or AIM_FOR_S."""
+        """Wait at most AIM_FOR_S until the victim logs a line (functions do so after each save)."""
         log = self._run_dir / f"{victim}.log"
         before = log.stat().st_size
         for _ in range(round(AIM_FOR_S / LOOK_EVERY_S)):

@@ -1,4 +1,4 @@
-"""The visits of a run and the provider's faults for each: pure, decided by the seed alone."""
+"""Plans a run's visits, and the provider's faults for each visit: pure, decided by the seed."""
 
 import io
 import wave
@@ -11,23 +11,24 @@ from infra.local.client import USER_ID
 from infra.local.speech.dialogue import VISIT
 from infra.local.speech.scripts import HttpFault, Script, SpokenLine
 
-# The share of visits with each kind of fault; one visit may have several.
+# The share of visits with each kind of fault; a visit may have several faults.
 LOST_WEBHOOK: Final = 0.15
 REPEATED_WEBHOOK: Final = 0.05
-LOST_ANSWER: Final = 0.05  # the provider takes the order, and its response is lost
-LOST_ANSWER_AND_WEBHOOK: Final = 0.5  # of those: only the provider's list prevents a second charge
+LOST_ANSWER: Final = 0.05  # the provider accepts the order (paid job), but its response is lost
+# The share of LOST_ANSWER without a webhook: only the provider's list prevents a second charge.
+LOST_ANSWER_AND_WEBHOOK: Final = 0.5
 REFUSED_ORDER: Final = 0.05
 REFUSED_FETCH: Final = 0.10
 
 JOB_S: Final = (0.2, 8.0)
-"""The duration of a job: long enough that some kills happen between an order and its end."""
+"""The range of a job's duration, long enough that some kills happen while a paid job runs."""
 
 RATE: Final = 16_000
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One visit to upload; `script` decides the responses of the speech server."""
+    """A recording to upload for one visit; `script` decides the speech server's responses."""
 
     visit_id: str
     script: Script
@@ -39,7 +40,7 @@ class Recording:
 
 
 def recordings(visits: int, rng: Random) -> tuple[Recording, ...]:
-    """The recordings of a run. All are good and all faults are transient: each can complete."""
+    """Plan good recordings with transient faults only, so that each visit can complete."""
     return tuple(_recording(number, rng) for number in range(1, visits + 1))
 
 
@@ -63,7 +64,8 @@ def _recording(number: int, rng: Random) -> Recording:
     )
     if number % 2:
         return Recording(visit_id, script)
-    # Its own words and length, so that the verdict notices a transcript in the wrong visit.
+    # The recording has its own words and length, so that the verdict notices a transcript in the
+    # wrong visit.
     own = {"utterances": _dialogue(number, rng), "seconds": 60 + number}
     return Recording(visit_id, script.model_copy(update=own))
 
@@ -75,7 +77,7 @@ def _dialogue(number: int, rng: Random) -> list[SpokenLine]:
 
 
 def silence(seconds: float) -> bytes:
-    """A silent WAV file. The pipeline measures it; the scripted speech server reads one byte."""
+    """Return a silent WAV file; the pipeline measures it, the speech server reads one byte."""
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setnchannels(1)

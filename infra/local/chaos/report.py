@@ -1,4 +1,4 @@
-"""A run's outcome as JSON for machines, and as tables for people."""
+"""Reports a run's outcome: as JSON for machines, and as tables for people."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from infra.local.chaos.verdict import Promise
 from lumimd.domain.visit import HistoryEntry, Status
 
 SHOWN_VISITS: Final = 10
-"""Visits whose history is printed; most broken visits have the same cause."""
+"""The most visits whose history is printed, since most breaches have the same cause."""
 
 
 def to_json(outcome: Outcome) -> dict[str, Any]:
-    """The public keys; times are in seconds."""
+    """Return the outcome as JSON with public keys; times are in seconds."""
     verdict = outcome.verdict
     waits = sorted(_waits(outcome))
     return {
@@ -83,7 +83,7 @@ def show_broken(outcome: Outcome, console: Console) -> None:
 
 
 def _waits(outcome: Outcome) -> Iterator[float]:
-    """Seconds from upload to end, of each visit that has ended."""
+    """Yield the seconds from the upload to the end of each visit that has ended."""
     for visit_id, visit in outcome.evidence.visits.items():
         uploaded_at = outcome.uploaded_at.get(visit_id)
         if uploaded_at and visit.timings and visit.timings.processing_completed_at:
@@ -91,7 +91,7 @@ def _waits(outcome: Outcome) -> Iterator[float]:
 
 
 def _faults(outcome: Outcome) -> dict[str, int]:
-    """The scripted faults of the speech server, by kind."""
+    """Count the scripted faults of the speech server, by kind."""
     scripts = [recording.script for recording in outcome.recordings]
     faults = [fault for script in scripts for fault in script.http]
     return {
@@ -104,9 +104,10 @@ def _faults(outcome: Outcome) -> dict[str, int]:
 
 
 def _recovered(outcome: Outcome) -> dict[str, int]:
-    """Visits with a repeated step, by its cause; a run with none of them proves little.
+    """Count the visits with a repeated step, by cause; a run without such visits proves little.
 
-    After two leases in a row the first worker died; after a deferral the provider had answered 500.
+    Two leases in a row mean that the first worker died. A deferral means that the provider
+    answered 500.
     """
     again: Counter[str] = Counter(
         deadSubmitters=0, deferredOrders=0, lostTasks=0, deadSummarizers=0

@@ -1,7 +1,7 @@
-"""One run: start the stack, upload while processes are killed, let it recover, read the evidence.
+"""Runs one chaos test: uploads during kills, waits for the recovery, and reads the evidence.
 
 `wakeAt` recovers interrupted work: a submission lease after 95 s, a task that the queue lost after
-2 minutes, a summary lease after 195 s. So the recovery may last longer than the kills.
+2 minutes, a summary lease after 195 s. Therefore the recovery may last longer than the kills.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ from infra.local.stack import Options
 
 UPLOADS_AT_ONCE: Final = 8
 FASTEST_UPLOADS_S: Final = 0.25
-"""The shortest time between two uploads; at a faster pace uploads take both cores from the work."""
+"""The shortest time between two uploads; faster uploads would leave no CPU time for the work."""
 
 LOOK_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`kills` is the least number of kills; `patience_s` the longest wait for the recovery."""
+    """`kills` is the smallest number of kills, `patience_s` the longest wait for the recovery."""
 
     visits: int = 300
     seed: int = 0
@@ -45,7 +45,7 @@ class Settings:
 
     @property
     def upload_every_s(self) -> float:
-        """A pace at which the last upload and the last kill come at about the same time."""
+        """The time between two uploads, such that uploads and kills end at about the same time."""
         killing_s = self.kills * sum(PAUSE_S) / 2
         return max(FASTEST_UPLOADS_S, killing_s / max(1, self.visits))
 
@@ -63,7 +63,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result. `seconds`: duration of the run; `recovery_s`: its part after the last kill."""
+    """The result of a run.
+
+    `seconds` is the duration of the run, and `recovery_s` the part of it after the last kill.
+    """
 
     settings: Settings
     recordings: Sequence[Recording]
@@ -77,11 +80,11 @@ class Outcome:
 
 
 async def run(settings: Settings, watch: Callable[[Score], None], say: Say) -> Outcome:
-    """A whole run; `watch` is called whenever the score has changed.
+    """Do a whole run; `watch` is called about once per second with the score.
 
     Raises:
         EmulatorMissing: the stack cannot run here.
-        ProcessFailed: a part did not start, or ended without having been killed.
+        ProcessFailed: a process did not start, or ended without having been killed.
     """
     began = monotonic()
     rng = Random(settings.seed)
@@ -114,13 +117,13 @@ async def run(settings: Settings, watch: Callable[[Score], None], say: Say) -> O
 
 
 def _options(settings: Settings) -> Options:
-    # Without the key of the environment: a chaos run must cost nothing.
+    # The key in the environment is left out, because a chaos run must cost nothing.
     env = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
     return Options(scripted=True, webhook_retry_s=settings.webhook_retry_s, env=env)
 
 
 def _once(say: Say) -> Say:
-    """`say`, but each line once: the restart of a victim needs no second line."""
+    """Wrap `say` so that it says each line once: a victim's restart needs no second line."""
     said: set[str] = set()
 
     def once(line: str) -> None:
@@ -141,7 +144,7 @@ async def _kill_and_recover(
 ) -> float:
     """Run until all visits have ended or `patience_s` has passed after the last kill.
 
-    Returns the `monotonic()` time, in seconds, of the end of the kills.
+    Returns the end of the kills, in seconds of the `monotonic()` clock.
     """
     uploading = asyncio.create_task(_upload(stack, speech, settings, planned, score))
     try:
@@ -151,7 +154,7 @@ async def _kill_and_recover(
         uploading.cancel()
         await asyncio.gather(uploading, return_exceptions=True)
     over_at = monotonic()
-    with suppress(TimeoutError):  # then the verdict names the stuck visits
+    with suppress(TimeoutError):  # after a timeout the verdict names the stuck visits
         async with asyncio.timeout(settings.patience_s):
             await score.all_ended.wait()
     return over_at

@@ -1,4 +1,4 @@
-"""Which promises a run kept, visit by visit: pure, judged by the evidence alone."""
+"""Judges by the evidence which promises a run kept for each visit. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,19 +42,19 @@ class Breach:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The visits of a run by their status, and the broken promises."""
+    """The number of a run's visits by status, and the broken promises."""
 
     visits: int
     by_status: Counter[Status]
     breaches: Sequence[Breach]
 
     def broken(self, promise: Promise) -> int:
-        """How often `promise` was broken."""
+        """Return how often `promise` was broken."""
         return sum(breach.count for breach in self.breaches if breach.promise is promise)
 
 
 def judge(visit_ids: Iterable[str], seen: Evidence, now: datetime) -> Verdict:
-    """The verdict on the uploaded visits. `now` is the time at which the evidence was read."""
+    """Judge the uploaded visits. `now` is the time at which the evidence was read."""
     uploaded = frozenset(visit_ids)
     breaches: list[Breach] = []
     for visit_id in sorted(uploaded):
@@ -127,9 +127,10 @@ def _actions(visit: Visit, actions: Sequence[Action]) -> Iterator[Breach]:
 
 
 def _steps(visit: Visit, history: Sequence[HistoryEntry]) -> Iterator[Breach]:
-    """Check that positions have no gap, and that each step follows the last and is in the table.
+    """Check the steps of a visit's history.
 
-    The history omits polls; none of them changes the status.
+    Positions have no gap, each step begins at the status where the step before ended, and each
+    step is in the transition table. The history omits polls, which never change the status.
     """
     entries = sorted(history, key=lambda entry: entry.position)
     status = ProcessingStatus.PENDING

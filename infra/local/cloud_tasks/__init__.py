@@ -1,1 +1,1 @@
-"""Cloud Tasks on this machine."""
+"""A stand-in for Cloud Tasks on this machine."""

@@ -1,4 +1,4 @@
-"""Run Cloud Tasks on this machine: `python -m infra.local.cloud_tasks`."""
+"""Runs the stand-in for Cloud Tasks: `python -m infra.local.cloud_tasks`."""
 
 import asyncio
 

@@ -1,10 +1,10 @@
-"""One queue of Cloud Tasks: schedule, limits and retries. Pure: no I/O, time is passed in.
+"""One queue of Cloud Tasks: schedule, limits and retries. Pure: no I/O, the time is passed in.
 
     create ─► scheduled ─ take_due / run_now ─► in flight ─ finish ─► gone (2xx, or given up)
                   ▲                                  │
-                  └────────── back-off ◄─────────────┘  any other answer
+                  └────────── back-off ◄─────────────┘  any other response
 
-The name of a task that is gone stays reserved for TOMBSTONE, so that each name is used once.
+The name of a task that is gone stays reserved for TOMBSTONE, so that no name is used twice.
 """
 
 import heapq
@@ -22,7 +22,7 @@ from infra.local.cloud_tasks.rate import TokenBucket
 from infra.local.google_api.http_target import Answer
 from infra.local.google_api.retry import backoff, exhausted
 
-# The service documents "about an hour or more", up to 24 h: the shortest guaranteed time.
+# The service documents "about an hour or more", up to 24 h. This is the shortest documented time.
 TOMBSTONE = timedelta(hours=1)
 
 Outcome = Literal["done", "retry", "given up", "deleted meanwhile"]
@@ -31,17 +31,17 @@ State = tasks_v2.Queue.State
 
 @dataclass(eq=False)
 class _Record:
-    """A task that is not gone, with the facts about earlier attempts that its next one reports."""
+    """A task in the queue, with the facts about earlier attempts that the next attempt reports."""
 
     task: tasks_v2.Task
-    ticket: int | None = None  # its valid entry in the schedule; None while in flight
+    ticket: int | None = None  # of the valid entry in the schedule; None while in flight
     execution_count: int = 0
     previous_response: int | None = None
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One dispatch of a task; `task` is its state at that time."""
+    """One dispatch of a task; `task` is a copy of the task at the time of the dispatch."""
 
     task: tasks_v2.Task
     retry_count: int
@@ -65,7 +65,7 @@ class Queue:
         self.configure(tasks_v2.Queue(message, state=State.RUNNING), now)
 
     def configure(self, message: tasks_v2.Queue, now: datetime) -> None:
-        """Replace the limits and retry settings; they apply from the next dispatch."""
+        """Replace the limits and retry settings; the new settings apply from the next dispatch."""
         self.message = tasks_v2.Queue(message)
         limits = self.message.rate_limits
         self._bucket = TokenBucket(limits.max_dispatches_per_second, limits.max_burst_size, now)
@@ -77,7 +77,7 @@ class Queue:
         self.message = tasks_v2.Queue(self.message, state=State.RUNNING)
 
     def create(self, task: tasks_v2.Task, now: datetime) -> tasks_v2.Task:
-        """Add a validated, named task; raises AlreadyExists for a name in use or used recently."""
+        """Add a validated, named task. Raises AlreadyExists for a name in use or used recently."""
         self._drop_old_tombstones(now)
         if task.name in self._records:
             raise exceptions.AlreadyExists("Requested entity already exists")
@@ -98,12 +98,12 @@ class Queue:
         return sorted(self._records)
 
     def delete(self, name: str, now: datetime) -> None:
-        """Delete a task; an attempt in flight continues, and its answer changes nothing."""
+        """Delete a task. An attempt in flight continues, but its response is ignored."""
         self._record(name)
         self._forget(name, now)
 
     def purge(self, now: datetime) -> None:
-        """Delete every task at once; the service may take a minute."""
+        """Delete every task immediately; the real service may take a minute."""
         for name in self.names():
             self._forget(name, now)
         self.message.purge_time = now
@@ -131,13 +131,16 @@ class Queue:
         return self._dispatch(record, now)
 
     def next_wake(self) -> datetime | None:
-        """The time at which `take_due` may find a task; None: only after another change."""
+        """Return the time at which `take_due` may find a task; None if a change must come first."""
         if not self._may_dispatch() or self._first_scheduled() is None:
             return None
         return max(self._schedule[0][0], self._bucket.next_token_at())
 
     def finish(self, attempt: Attempt, answer: Answer, now: datetime) -> Outcome:
-        """Record the answer to an attempt: 2xx ends the task, any other schedules a retry."""
+        """Record the response to an attempt: 2xx ends the task, any other schedules a retry.
+
+        A task that has reached its retry limits is given up.
+        """
         self._in_flight -= 1
         record, task = attempt.record, attempt.record.task
         if self._records.get(task.name) is not record:
@@ -175,7 +178,7 @@ class Queue:
         heapq.heappush(self._schedule, (at, record.ticket, record))
 
     def _first_scheduled(self) -> _Record | None:
-        """The record on top of the schedule, after dropping entries that are no longer valid."""
+        """Drop invalid entries from the top of the schedule, and return the first valid record."""
         while self._schedule:
             _, ticket, record = self._schedule[0]
             if record.ticket == ticket and self._records.get(record.task.name) is record:
@@ -209,6 +212,6 @@ class Queue:
         self._tombstones[name] = now + TOMBSTONE
 
     def _drop_old_tombstones(self, now: datetime) -> None:
-        # In the order of their expiry, since all have the same lifetime.
+        # Tombstones are sorted by their expiry, because all tombstones have the same lifetime.
         while self._tombstones and next(iter(self._tombstones.values())) <= now:
             self._tombstones.popitem(last=False)

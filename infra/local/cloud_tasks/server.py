@@ -1,14 +1,14 @@
-r"""Cloud Tasks on this machine: a gRPC server for the real SDK client.
+r"""A stand-in for Cloud Tasks: a gRPC server for the real SDK client.
 
     python -m infra.local.cloud_tasks --port 8123 \
         --queue projects/demo-lumimd/locations/us-central1/queues/summaries
 
 The client is `CloudTasksAsyncClient(transport=CloudTasksGrpcAsyncIOTransport(channel=
-grpc.aio.insecure_channel("127.0.0.1:8123")))`. Tasks are kept in memory: a restart loses them, and
-the pipeline must survive a lost task anyway (`wakeAt` re-derives it).
+grpc.aio.insecure_channel("127.0.0.1:8123")))`. Tasks are kept in memory, so a restart loses them.
+The pipeline must survive a lost task anyway: the poller creates it again by `wakeAt`.
 
-The server omits the service's throttling (slow start, Retry-After) on purpose: the result of a
-local run should depend only on the declared settings of the queue.
+The server omits the service's throttling (slow start, Retry-After) on purpose, so that the result
+of a local run depends only on the declared settings of the queue.
 """
 
 import argparse
@@ -34,7 +34,7 @@ log = logging.getLogger("infra.local.cloud_tasks")
 async def serving(
     port: int, queues: Iterable[tasks_v2.Queue] = (), clock: Clock = utc_now
 ) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
-    """Serve Cloud Tasks with these queues; yields the port and the dispatching asyncio task."""
+    """Serve Cloud Tasks with `queues`; yield the port and the asyncio task that dispatches."""
     models = {queue.name: Queue(checked_queue(queue), clock()) for queue in queues}
     async with http_target.http_client() as client:
 
@@ -53,7 +53,7 @@ async def serving(
 
 
 def build_request(client: httpx.AsyncClient, attempt: Attempt, now: datetime) -> httpx.Request:
-    """The request of an attempt, with the headers that the service documents."""
+    """Build the request of an attempt, with the headers that the service documents."""
     target = attempt.task.http_request
     queue_name, _, task_id = attempt.task.name.rpartition("/tasks/")
     service_headers = {
@@ -86,7 +86,7 @@ async def main() -> None:
 
 
 def declared_queue(name: str) -> tasks_v2.Queue:
-    """A queue of the command line, with a back-off for a developer who waits."""
+    """Create a queue named on the command line, with a short back-off for developers."""
     return tasks_v2.Queue(
         name=name,
         retry_config=tasks_v2.RetryConfig(

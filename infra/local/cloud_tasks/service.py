@@ -1,4 +1,4 @@
-"""The RPCs of google.cloud.tasks.v2.CloudTasks on queues in memory."""
+"""Implements the RPCs of google.cloud.tasks.v2.CloudTasks with queues in memory."""
 
 import logging
 import uuid
@@ -23,8 +23,8 @@ log = logging.getLogger("infra.local.cloud_tasks")
 class CloudTasks:
     """The queues; each public method is an RPC (see `grpc_server.service_handler`).
 
-    The name of a deleted queue may be used again at once, since a local stack may be restarted at
-    any time. The service reserves the name for up to three days.
+    The name of a deleted queue may be used again immediately, since a local stack may be restarted
+    at any time. The real service reserves the name for up to three days.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class CloudTasks:
         )
 
     async def update_queue(self, request: tasks_v2.UpdateQueueRequest) -> tasks_v2.Queue:
-        """Change the fields of the mask (all without one); creates the queue if it is missing."""
+        """Change the fields in the mask, or all fields without a mask. Creates a missing queue."""
         name = request.queue.name
         if name not in self._queues:
             return self._add(checked_queue(request.queue))
@@ -68,7 +68,7 @@ class CloudTasks:
         merged = checked_queue(
             grpc_server.merged(queue.message, request.queue, request.update_mask)
         )
-        # Output only: the values of the request are ignored.
+        # These fields are output only, so the values in the request are ignored.
         merged.name, merged.state = name, queue.message.state
         merged.purge_time = queue.message.purge_time
         queue.configure(merged, self._clock())
@@ -144,7 +144,7 @@ class CloudTasks:
 
 
 def _view(task: tasks_v2.Task, view: tasks_v2.Task.View) -> tasks_v2.Task:
-    """A copy for the response: BASIC, the default view, omits the body."""
+    """Copy the task for a response; the default view, BASIC, omits the body."""
     shown = tasks_v2.Task(task, view=view or tasks_v2.Task.View.BASIC)
     if shown.view == tasks_v2.Task.View.BASIC:
         shown.http_request.body = b""

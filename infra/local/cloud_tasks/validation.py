@@ -1,8 +1,8 @@
-"""Validation and defaults of CreateTask, CreateQueue and UpdateQueue.
+"""Validates the arguments of CreateTask, CreateQueue and UpdateQueue, and fills in defaults.
 
 The service documents each rule in google.cloud.tasks.v2. Every function raises
 google.api_core.exceptions.InvalidArgument, or MethodNotImplemented for a feature of the service
-that is missing here: otherwise code could pass locally and behave differently in the cloud.
+that is missing here, because otherwise code could pass here and behave differently in the cloud.
 """
 
 import re
@@ -33,7 +33,7 @@ _METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
 
 
 def checked_queue(queue: tasks_v2.Queue) -> tasks_v2.Queue:
-    """A copy of `queue` with defaults filled in and output-only fields computed."""
+    """Validate `queue` and return a copy with defaults and output-only fields filled in."""
     _require(_QUEUE_NAME.fullmatch(queue.name), f"Invalid queue name: {queue.name!r}")
     if "http_target" in queue or "app_engine_routing_override" in queue:
         raise exceptions.MethodNotImplemented("Queue-level routing is not available locally")
@@ -59,7 +59,7 @@ def checked_queue(queue: tasks_v2.Queue) -> tasks_v2.Queue:
 
 
 def checked_retry(config: tasks_v2.RetryConfig) -> tasks_v2.RetryConfig:
-    """A complete, consistent copy of a RetryConfig."""
+    """Validate a RetryConfig and return a copy with defaults filled in."""
     complete = with_default_retry(config)
     _require(complete.max_attempts >= UNLIMITED, "RetryConfig.max_attempts must be at least -1")
     _require(complete.max_doublings >= 0, "RetryConfig.max_doublings must not be negative")
@@ -71,7 +71,7 @@ def checked_retry(config: tasks_v2.RetryConfig) -> tasks_v2.RetryConfig:
 
 
 def checked_task(task: tasks_v2.Task, queue_name: str, new_id: str, now: datetime) -> tasks_v2.Task:
-    """A copy of `task` with a name (made from `new_id` if it has none) and a deadline."""
+    """Validate `task` and return a copy with a deadline and a name (by default from `new_id`)."""
     complete = tasks_v2.Task(task)
     complete.name = complete.name or f"{queue_name}/tasks/{new_id}"
     parent, _, task_id = complete.name.rpartition("/tasks/")
@@ -95,13 +95,13 @@ def checked_task(task: tasks_v2.Task, queue_name: str, new_id: str, now: datetim
 
 
 def checked_deadline(field: str, deadline: timedelta) -> timedelta:
-    """The deadline, if it is in the interval for HTTP targets."""
+    """Return the deadline if it is in the allowed interval for HTTP targets."""
     _require(MIN_DEADLINE <= deadline <= MAX_DEADLINE, f"{field} must be in [15s, 30m]")
     return deadline
 
 
 def check_target(target: Any, url: str) -> None:
-    """Refuse an HTTP target (a task's HttpRequest or a job's HttpTarget) that cannot be sent."""
+    """Refuse an HTTP target (a task's HttpRequest, a job's HttpTarget) that cannot be sent."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:

@@ -1,1 +1,1 @@
-"""Eventarc on this machine."""
+"""A stand-in for Eventarc on this machine."""

@@ -1,4 +1,4 @@
-"""Run Eventarc on this machine: `python -m infra.local.eventarc`."""
+"""Runs the stand-in for Eventarc: `python -m infra.local.eventarc`."""
 
 import logging
 

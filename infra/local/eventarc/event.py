@@ -1,8 +1,8 @@
 """Converts a notification of fake-gcs-server into an event as Eventarc delivers it: pure.
 
-A notification of Cloud Storage is a Pub/Sub message: its attributes name the event, and its data
-is the object as in the JSON API. Eventarc turns it into a CloudEvent in binary mode: the attributes
-as `ce-*` headers, the object (StorageObjectData) as the body.
+A notification of Cloud Storage is a Pub/Sub message. The message's attributes name the event, and
+the message's data is the object as in the JSON API. Eventarc turns the message into a CloudEvent in
+binary mode: `ce-*` headers contain the attributes, and the body is the object (StorageObjectData).
 """
 
 import base64
@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 
-# CloudEvents HTTP binding 1.0.2, 3.1.3.2: in a header, only space, double quote, percent and
-# characters outside printable ASCII are percent-encoded.
+# Only space, double quote, percent and characters outside printable ASCII are percent-encoded in a
+# header (CloudEvents HTTP binding 1.0.2, 3.1.3.2).
 _UNENCODED = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 
 
@@ -25,7 +25,7 @@ class MalformedPush(ValueError):
 
 @dataclass(frozen=True)
 class CloudEvent:
-    """A binary-mode CloudEvent: header values are encoded for HTTP, the body is JSON in UTF-8."""
+    """A CloudEvent in binary mode: header values are encoded for HTTP, the body is UTF-8 JSON."""
 
     headers: dict[str, str]
     body: bytes
@@ -36,9 +36,10 @@ class CloudEvent:
 
 
 def finalized_event(push: bytes) -> CloudEvent | None:
-    """The event for the body of a push request; None for any other event than a finalize.
+    """Convert the body of a push request into a finalize event; return None for any other event.
 
-    Raises MalformedPush for a body that is not a push, or a finalize without a readable object.
+    Raises MalformedPush for a body that is not a push, and for a finalize event without a
+    readable object.
     """
     try:
         message = json.loads(push)["message"]
@@ -54,7 +55,7 @@ def finalized_event(push: bytes) -> CloudEvent | None:
 
 
 def finalized(stored: dict[str, Any], *, event_id: str, time: str) -> CloudEvent:
-    """The finalize event of `stored`, an object as in the JSON API.
+    """Build the finalize event of `stored`, an object in the format of the JSON API.
 
     Raises KeyError when the bucket, the name or the generation is missing.
     """
@@ -69,13 +70,13 @@ def finalized(stored: dict[str, Any], *, event_id: str, time: str) -> CloudEvent
         "ce-bucket": data["bucket"],
     }
     encoded = {name: quote(value, safe=_UNENCODED) for name, value in headers.items()}
-    # Not a ce- attribute: a space in it is not encoded.
+    # Content-Type is not a ce- attribute, so a space in its value is not encoded.
     encoded["content-type"] = "application/json"
     return CloudEvent(encoded, json.dumps(data).encode())
 
 
 def storage_object_data(stored: dict[str, Any]) -> dict[str, Any]:
-    """The object as in a real event: numbers as strings (proto JSON), missing fields filled in.
+    """Return the object as in a real event: numbers as strings (proto JSON), no missing fields.
 
     Raises KeyError when the bucket, the name or the generation is missing.
     """
@@ -83,10 +84,10 @@ def storage_object_data(stored: dict[str, Any]) -> dict[str, Any]:
     data = {
         **stored,
         "kind": "storage#object",
-        # fake-gcs-server separates the generation with '#'; the service with '/'.
+        # fake-gcs-server separates the generation with '#', the real service with '/'.
         "id": f"{stored['bucket']}/{stored['name']}/{generation}",
         "generation": generation,
-        # A generation that was just finalized has its first metadata.
+        # A generation that was just finalized has its first version of metadata.
         "metageneration": str(stored.get("metageneration", 1)),
         "size": str(stored.get("size", 0)),
     }

@@ -1,10 +1,11 @@
-r"""Eventarc on this machine: Pub/Sub pushes of storage events, forwarded as CloudEvents.
+r"""A stand-in for Eventarc: forwards Pub/Sub pushes of storage events as CloudEvents.
 
     python -m infra.local.eventarc --port 8125 --pubsub 127.0.0.1:8785 \
         --project demo-lumimd --topic storage-events --target http://127.0.0.1:8081/
 
-The server returns the function's answer to Pub/Sub: 2xx acknowledges the event; after any other
-answer or none Pub/Sub delivers again. Only finalize events are forwarded; others are acknowledged.
+The server returns the function's response to Pub/Sub. A 2xx acknowledges the event; after any other
+response, or without a response, Pub/Sub delivers the event again. Only finalize events are
+forwarded; all other events are acknowledged at once.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from infra.local.eventarc.event import MalformedPush, finalized_event
 from infra.local.eventarc.subscription import subscribe
 from infra.local.google_api.http_target import http_client
 
-# The time limit of an event-triggered function; after it the event is delivered again.
+# The time limit of an event-triggered function; after this limit the event is delivered again.
 FUNCTION_TIMEOUT_S = 540
 PUSH_PATH = "/push"
 
@@ -33,7 +34,7 @@ log = logging.getLogger("infra.local.eventarc")
 
 
 async def forwarded(request: Request) -> Response:
-    """Forward a finalize event to the function, and answer Pub/Sub as the function did."""
+    """Forward a finalize event to the function, and return the function's response to Pub/Sub."""
     try:
         event = finalized_event(await request.body())
     except MalformedPush as error:
@@ -48,7 +49,7 @@ async def forwarded(request: Request) -> Response:
         log.warning("event %s: %s, will be delivered again", event.id, type(error).__name__)
         return Response(status_code=503)
     except asyncio.CancelledError:
-        # The server is stopping; Pub/Sub keeps events without an acknowledgement.
+        # The server is stopping. Pub/Sub keeps events that are not acknowledged.
         return Response(status_code=503)
     if not answer.is_success:
         log.warning("event %s: %d, will be delivered again", event.id, answer.status_code)
@@ -64,7 +65,7 @@ async def healthz(_: Request) -> Response:
 def create_app(
     target: str, *, pubsub: str, project: str, topic: str, push_endpoint: str
 ) -> Starlette:
-    """The forwarder as an ASGI app; at start it subscribes `push_endpoint` to the topic."""
+    """Create the forwarder as an ASGI app; at start it subscribes `push_endpoint` to the topic."""
     client = http_client(FUNCTION_TIMEOUT_S)
 
     @asynccontextmanager
@@ -98,13 +99,13 @@ def main() -> None:
         topic=options.topic,
         push_endpoint=f"http://127.0.0.1:{options.port}{PUSH_PATH}",
     )
-    # uvicorn raises the signal again once it has stopped; SIGTERM is not a failure.
+    # After its stop uvicorn raises the signal again, but here SIGTERM is not a failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     uvicorn.run(
         app,
         host="127.0.0.1",
         port=options.port,
         log_level="warning",
-        # An interrupted push is delivered again, so the server need not wait for functions.
+        # Pub/Sub delivers an interrupted push again, so the server need not wait for functions.
         timeout_graceful_shutdown=0,
     )

@@ -1,27 +1,28 @@
-"""The topic and the push subscription that bring storage notifications to the forwarder."""
+"""Creates the topic and the push subscription that send storage events to the forwarder."""
 
 import logging
 
 import httpx
 import tenacity
 
-# The maximum of a subscription, and longer than the 540 s limit of an event-triggered function.
+# The longest possible deadline, and longer than the 540 s limit of an event-triggered function.
 ACK_DEADLINE_S = 600
-# The emulator often starts at the same moment; its start takes about three seconds.
+# The emulator often starts at the same moment, and needs about three seconds to start.
 EMULATOR_START_S = 60
 
 log = logging.getLogger("infra.local.eventarc")
 
 
 async def subscribe(emulator: str, project: str, topic: str, push_endpoint: str) -> None:
-    """Create topic and subscription in the emulator at `host:port`, or change an existing one.
+    """Create the topic and the subscription in the emulator (`host:port`), or change existing ones.
 
-    Without a retry policy: the emulator then delivers every second until the push succeeds. With
-    one it loses messages for ever as soon as some ten have failed for a few seconds. (Eventarc
-    waits 10 to 600 s; a developer who restarts a function should not wait that long.)
+    The subscription has no retry policy, so that the emulator delivers every second until the
+    push succeeds. With a retry policy the emulator permanently loses messages once about ten
+    messages have failed for a few seconds. (Eventarc waits 10 to 600 s; a developer who restarts
+    a function should not wait that long.)
 
     Raises httpx.TransportError when the emulator does not answer within EMULATOR_START_S, and
-    httpx.HTTPStatusError when it refuses.
+    httpx.HTTPStatusError when the emulator refuses.
     """
     parent = f"projects/{project}"
     subscription = f"/v1/{parent}/subscriptions/{topic}-eventarc"

@@ -1,6 +1,6 @@
-"""Firebase Storage on this machine: the protocol of its SDKs in front of the local bucket.
+"""A stand-in for Firebase Storage: serves the protocol of Firebase's SDKs from the local bucket.
 
-An upload of an SDK becomes an ordinary object of the bucket, and its finalize event starts the
-pipeline. The real Firebase Storage is such a layer over Cloud Storage, too. Its emulator is not:
-it keeps its own objects, sends no events to functions, and needs Java and Node.
+An SDK's upload becomes an ordinary object in the bucket, and the object's finalize event starts the
+pipeline. The real Firebase Storage is also a layer over Cloud Storage. Google's emulator cannot be
+used here: it keeps its own objects, sends no events to functions, and needs Java and Node.
 """

@@ -23,7 +23,7 @@ def main() -> None:
         "--origins", default="", help="web pages that may call, with commas between"
     )
     wanted = parser.parse_args()
-    # uvicorn raises the signal again once it has stopped; SIGTERM is not a failure.
+    # After its stop uvicorn raises the signal again, but here SIGTERM is not a failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     with tempfile.TemporaryDirectory(prefix="firebase-storage-") as folder:
         app = create_app(

@@ -1,7 +1,7 @@
-"""The permissions of storage.rules, in Python.
+"""The permissions of the security rules in storage.rules, in Python.
 
-tests/local/test_firebase_storage.py sends this stand-in all requests that tests/rules sends to the
-emulator.
+To compare both, tests/local/test_firebase_storage.py sends all requests to this stand-in that
+tests/rules sends to the emulator.
 """
 
 import re
@@ -29,13 +29,14 @@ class Upload:
 
 
 def caller(authorization: str | None) -> str | None:
-    """The user of a token; None without one.
+    """Return the id of the user to whom the token belongs, or None without a token.
 
-    Like Firebase's emulators, the function does not check the signature: on a developer's machine
-    a client may act as any user. It accepts tokens of `scripts/sign-in` and mock tokens of the SDK.
+    Like Firebase's emulators, the function does not check the signature, so that a client on a
+    developer's machine may act as any user. Both the tokens of `scripts/sign-in` and the SDK's mock
+    tokens are accepted.
 
     Raises:
-        jwt.InvalidTokenError: the header has no valid token.
+        jwt.InvalidTokenError: the header does not contain a valid token.
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() not in _SCHEMES:
@@ -46,13 +47,16 @@ def caller(authorization: str | None) -> str | None:
 
 
 def may_read(user_id: str | None, path: str) -> bool:
-    """`isMine`: owners read their recordings."""
+    """Return whether the user may read the object: `isMine` of the rules, for owners only."""
     parts = path.split("/")
     return len(parts) == 4 and parts[0] == "visits" and user_id is not None and parts[1] == user_id
 
 
 def may_create(user_id: str | None, upload: Upload, largest: int = MAX_BYTES) -> bool:
-    """`isMine() && isRecording()`; the bucket refuses an object that exists already."""
+    """Return whether the user may create the object: `isMine() && isRecording()` of the rules.
+
+    The bucket itself refuses an object that exists already.
+    """
     if not may_read(user_id, upload.path):
         return False
     _, owner, visit_id, file = upload.path.split("/")

@@ -1,17 +1,17 @@
-"""The bucket behind the SDKs: clients create each object once, and read it."""
+"""The bucket in which clients create each object once, and from which clients read."""
 
 from typing import Any, BinaryIO
 
 from google.api_core.exceptions import NotFound
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage  # type: ignore[attr-defined]  # it ships no types
+from google.cloud import storage  # type: ignore[attr-defined]  # storage has no types
 
 from infra.local.firebase_storage.access import Upload
 from infra.local.stack import PROJECT
 
 
 class Bucket:
-    """A bucket of a local Cloud Storage. Its methods block."""
+    """A bucket in the local stand-in for Cloud Storage. Every method blocks."""
 
     def __init__(self, url: str, name: str) -> None:
         anonymous: Any = AnonymousCredentials
@@ -22,7 +22,7 @@ class Bucket:
         self._bucket = sdk.bucket(name)
 
     def create(self, upload: Upload, content: BinaryIO, custom: dict[str, str]) -> dict[str, Any]:
-        """Store the object; returns its metadata.
+        """Store the object and return its metadata.
 
         Raises:
             PreconditionFailed: the object exists already.
@@ -39,12 +39,12 @@ class Bucket:
         return _metadata(blob)
 
     def metadata(self, path: str) -> dict[str, Any] | None:
-        """The metadata in the format of Firebase; None without the object."""
+        """Return the object's metadata in Firebase's format, or None if there is no such object."""
         blob = self._bucket.get_blob(path)
         return None if blob is None else _metadata(blob)
 
     def content(self, path: str) -> tuple[bytes, str] | None:
-        """The object and its content type; None without the object."""
+        """Return the object's bytes and content type, or None if there is no such object."""
         blob = self._bucket.blob(path)
         try:
             return blob.download_as_bytes(), blob.content_type or "application/octet-stream"
@@ -53,7 +53,7 @@ class Bucket:
 
 
 def _metadata(blob: Any) -> dict[str, Any]:
-    """Metadata without `downloadTokens`: this server makes no links that work without sign-in."""
+    """Return the metadata without `downloadTokens`, as this server has no links without sign-in."""
     return {
         "name": blob.name,
         "bucket": blob.bucket.name,

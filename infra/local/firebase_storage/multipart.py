@@ -6,14 +6,14 @@ from typing import Any
 
 
 class Malformed(Exception):
-    """The body does not have these two parts."""
+    """The body does not consist of the two parts metadata and content."""
 
 
 def metadata_and_content(content_type: str, body: bytes) -> tuple[dict[str, Any], bytes]:
-    """The two parts of `body`.
+    """Split `body` into the metadata and the content.
 
     Raises:
-        Malformed: the body has not two parts, or the first is not JSON.
+        Malformed: the body does not have two parts, or the first part is not JSON.
     """
     named = re.search(r'boundary="?([^";,]+)', content_type)
     if named is None:

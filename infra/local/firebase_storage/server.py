@@ -1,6 +1,6 @@
 """The routes of Firebase Storage (`/v0/b/BUCKET/o`), as the SDKs for web, iOS and Android use them.
 
-This protocol has no public reference. Sources: the JavaScript SDK
+The protocol has no public reference. The sources are the JavaScript SDK
 (github.com/firebase/firebase-js-sdk, packages/storage/src/implementation/requests.ts) and
 Google's emulator (firebase-tools, src/emulator/storage/apis/firebase.ts).
 """
@@ -36,20 +36,20 @@ _EXPOSED: Final = [
 
 
 class Denied(HTTPException):
-    """The rules do not allow the request."""
+    """The security rules do not allow the request."""
 
     def __init__(self) -> None:
         super().__init__(403, "Permission denied.")
 
 
 def create_app(bucket: Bucket, sessions: Sessions, origins: Sequence[str] = ()) -> Starlette:
-    """The server as an ASGI app; pages of `origins` may call it."""
+    """Create the server as an ASGI app that web pages of `origins` may call."""
     storage = FirebaseStorage(bucket, sessions)
     return Starlette(
         routes=[
             Route("/healthz", healthz),
             Route(OBJECTS, storage.write, methods=["POST", "PUT"]),
-            Route(OBJECTS, refuse, methods=["GET"]),  # no rule allows a list
+            Route(OBJECTS, refuse, methods=["GET"]),  # no rule allows listing
             Route(OBJECTS + "/{path:path}", storage.read, methods=["GET"]),
             Route(OBJECTS + "/{path:path}", refuse, methods=["DELETE", "PATCH", "POST", "PUT"]),
         ],
@@ -67,30 +67,30 @@ def create_app(bucket: Bucket, sessions: Sessions, origins: Sequence[str] = ()) 
 
 
 async def healthz(_: Request) -> Response:
-    """Answer that the server is up."""
+    """Respond that the server is up."""
     return PlainTextResponse("ok")
 
 
 async def refuse(_: Request) -> Response:
-    """Refuse a request that no rule allows: list, delete, change."""
+    """Refuse a request that no security rule allows: list, delete or change."""
     raise Denied
 
 
 async def error_response(_: Request, error: Any) -> Response:
-    """An error in the format of Google's APIs."""
+    """Return an error response in the format of Google's APIs."""
     body = {"error": {"code": error.status_code, "message": error.detail}}
     return JSONResponse(body, status_code=error.status_code)
 
 
 class FirebaseStorage:
-    """Uploads in one piece or many, and downloads."""
+    """Handles downloads, and uploads in one request or in many."""
 
     def __init__(self, bucket: Bucket, sessions: Sessions) -> None:
         self._bucket = bucket
         self._sessions = sessions
 
     async def read(self, request: Request) -> Response:
-        """The metadata of an object, or with `alt=media` the object."""
+        """Return the metadata of an object, or the object itself with `alt=media`."""
         user_id, path = self._caller(request), request.path_params["path"]
         if not may_read(user_id, path):
             raise Denied
@@ -103,7 +103,7 @@ class FirebaseStorage:
         raise HTTPException(404, "Not Found.")
 
     async def write(self, request: Request) -> Response:
-        """A new object, or a step of a resumable upload."""
+        """Create an object in one request, or do one step of a resumable upload."""
         user_id = self._caller(request)
         session_id = request.query_params.get("upload_id")
         if session_id is not None:
@@ -157,7 +157,7 @@ class FirebaseStorage:
                 offset = int(request.headers.get("x-goog-upload-offset", ""))
                 await session.append(offset, request.stream())
             except ClientDisconnect:
-                return Response(status_code=400)  # the client does not receive it
+                return Response(status_code=400)  # the client is gone
             except ValueError as error:
                 raise HTTPException(400, f"{session.received} bytes are here.") from error
         if session.final is None and "finalize" in commands:

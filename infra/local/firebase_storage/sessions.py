@@ -1,4 +1,4 @@
-"""Resumable uploads in progress: a file keeps the received bytes of each."""
+"""Resumable uploads in progress; a file keeps the bytes that each upload has received."""
 
 import secrets
 from collections.abc import AsyncIterable
@@ -11,7 +11,7 @@ from infra.local.firebase_storage.access import Upload
 
 @dataclass
 class Session:
-    """One upload. `final` is the object's metadata once it is stored."""
+    """One upload. `final` is the object's metadata once the object is stored."""
 
     id: str
     user_id: str
@@ -22,10 +22,12 @@ class Session:
     final: dict[str, Any] | None = None
 
     async def append(self, offset: int, pieces: AsyncIterable[bytes]) -> None:
-        """Keep the received bytes, also of a broken connection: the client asks for their number.
+        """Add the received bytes to the file.
+
+        If the connection breaks, the bytes that arrived are kept. The client asks for their number.
 
         Raises:
-            ValueError: bytes before the piece are missing, or the piece has arrived already.
+            ValueError: bytes before `offset` are missing, or the piece has arrived already.
         """
         if offset != self.received:
             raise ValueError("the piece does not begin at the end of the last one")
@@ -36,14 +38,14 @@ class Session:
 
 
 class Sessions:
-    """The uploads of this process. Their URLs are unguessable and need no further authorization."""
+    """The uploads of this process. Upload URLs are unguessable, so they need no authorization."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._sessions: dict[str, Session] = {}
 
     def open(self, user_id: str, announced: Upload, custom: dict[str, str]) -> Session:
-        """A new upload."""
+        """Start an upload."""
         session_id = secrets.token_urlsafe(24)
         file = self._folder / session_id
         file.touch()
@@ -52,11 +54,11 @@ class Sessions:
         return session
 
     def get(self, session_id: str) -> Session | None:
-        """The upload with that id."""
+        """Return the upload with that id, or None."""
         return self._sessions.get(session_id)
 
     def finish(self, session: Session, final: dict[str, Any]) -> None:
-        """Record that the upload is an object. The session stays to answer the client's queries."""
+        """Record that the object is stored. The session remains, to answer the client's queries."""
         session.final = final
         session.file.unlink(missing_ok=True)
 

@@ -1,1 +1,1 @@
-"""Shared by the stand-ins of Google services: gRPC, HTTP targets, retries, local id tokens."""
+"""Code that the stand-ins of Google services share: gRPC, HTTP targets, retries and id tokens."""

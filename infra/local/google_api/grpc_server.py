@@ -1,4 +1,4 @@
-"""Serve a Google API of proto-plus messages over grpc.aio: shared by Cloud Tasks and Scheduler."""
+"""Serves a Google API with proto-plus messages over grpc.aio, for Cloud Tasks and Scheduler."""
 
 import asyncio
 import logging
@@ -12,16 +12,17 @@ import proto
 from google.api_core import exceptions
 from google.protobuf import field_mask_pb2
 
-# The time that running requests get when the server stops.
+# The time that running requests have to finish when the server stops.
 STOP_GRACE_S = 0.2
 
 
 def service_handler(service: object, name: str) -> grpc.GenericRpcHandler:
-    """A handler for the service of this full name; other RPCs answer UNIMPLEMENTED.
+    """Create a handler for the gRPC service with the full name `name`.
 
-    The RPCs are the public methods of `service`, named like the SDK's: `create_task` is CreateTask.
-    Each is a coroutine that takes the request only; its annotations name both message types. It
-    reports an error as a GoogleAPICallError, which the SDK then raises in the caller.
+    The RPCs are the public methods of `service`, named as in the SDK: `create_task` is CreateTask.
+    Any other RPC responds UNIMPLEMENTED. A method is a coroutine that takes only the request, and
+    its annotations name the message types of request and response. It reports an error as a
+    GoogleAPICallError, which the SDK then raises in the caller.
     """
     rpcs = {rpc: getattr(service, rpc) for rpc in vars(type(service)) if not rpc.startswith("_")}
     return grpc.method_handlers_generic_handler(
@@ -31,7 +32,7 @@ def service_handler(service: object, name: str) -> grpc.GenericRpcHandler:
 
 
 def merged(current: Any, request: Any, mask: field_mask_pb2.FieldMask) -> Any:
-    """A copy of the proto-plus message with the fields of the mask from `request`, or all of them.
+    """Copy `current` with the fields in the mask, or all fields without a mask, from `request`.
 
     Raises InvalidArgument for a mask with an unknown field.
     """
@@ -47,9 +48,10 @@ def merged(current: Any, request: Any, mask: field_mask_pb2.FieldMask) -> Any:
 def page(
     names: Iterable[str], page_size: int, page_token: str, largest: int
 ) -> tuple[list[str], str]:
-    """One page of sorted names and the token of the next ("" when this is the last).
+    """Return one page of the sorted names, and the token of the next page ("" on the last page).
 
-    The token is the last name of the page, so entries created or deleted later do not shift pages.
+    The token is the last name on the page, so that entries which are created or deleted later do
+    not shift the pages.
     """
     remaining = sorted(name for name in names if name > page_token)
     size = min(page_size, largest) if page_size > 0 else largest
@@ -61,15 +63,15 @@ def page(
 async def serving(
     handler: grpc.GenericRpcHandler, port: int, background: Awaitable[None]
 ) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
-    """Serve on 127.0.0.1 with `background` running beside; yields the port and that task.
+    """Serve on 127.0.0.1 while `background` runs as a task; yield the port and that task.
 
-    Port 0 chooses a free one. Raises RuntimeError when the port is taken.
+    Port 0 chooses a free port. Raises RuntimeError when the port is taken.
     """
-    # Without so_reuseport=0 a second server on the same port would quietly share its calls.
+    # Without so_reuseport=0 two servers on the same port would share the calls without an error.
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((handler,))
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
-    # Before the first request, since that may start an attempt at once.
+    # The task starts before the server, because the first request may start an attempt at once.
     task = asyncio.ensure_future(background)
     try:
         await server.start()
@@ -85,7 +87,7 @@ async def serve_until_stopped(
     log: logging.Logger,
     contents: str,
 ) -> None:
-    """Run `server` until SIGTERM or SIGINT; if its task ends first, raises the task's error."""
+    """Run `server` until SIGTERM or SIGINT; if its task ends before, raise the task's error."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("infra.local").setLevel(logging.INFO)
     async with server as (port, background):
@@ -101,7 +103,7 @@ async def serve_until_stopped(
             await background
 
 
-# Quoted types: grpc's classes are generic only in its stubs.
+# The types are quoted, because grpc's classes are generic only in its type stubs.
 def _method_handler(
     handle: Callable[[Any], Awaitable[Any]],
 ) -> "grpc.RpcMethodHandler[Any, Any]":

@@ -1,7 +1,7 @@
-"""One HTTP request to a target, as Cloud Tasks and Cloud Scheduler send it.
+"""Sends one HTTP request to a target, as Cloud Tasks and Cloud Scheduler do.
 
-A redirect is not followed and counts as a failure. Each connection is used once, so that a
-restarted worker causes no reset of an old connection.
+A redirect is not followed and counts as a failure. Each connection is used for one request only, so
+that the restart of a worker cannot reset a connection that is reused.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import httpx
 
 from infra.local.google_api.oidc import local_id_token
 
-# The caller's headers of these names are ignored: the service sets them itself.
+# If the caller sets these headers, they are ignored, because the service itself sets them.
 _RESERVED = ("host", "content-length", "user-agent")
 _RESERVED_PREFIXES = ("x-google-", "x-appengine-", "x-cloudtasks-", "x-cloudscheduler")
 
@@ -35,7 +35,7 @@ class Answer:
         return str(self.code) if self.code else _RPC_NAMES[self.rpc_code].lower()
 
 
-# From the comments of google/rpc/code.proto.
+# The mapping is from the comments in google/rpc/code.proto.
 _RPC_CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     401: grpc.StatusCode.UNAUTHENTICATED,
@@ -55,7 +55,7 @@ UNREACHABLE = Answer(None, grpc.StatusCode.UNAVAILABLE.value[0])
 
 
 def http_client(timeout_s: float | None = None) -> httpx.AsyncClient:
-    """A client without a connection limit: the queue limits the number of open requests."""
+    """Create a client without a connection limit, since the queue limits the open requests."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     # trust_env=False: a proxy set for this machine must not see requests to 127.0.0.1.
     return httpx.AsyncClient(timeout=timeout_s, limits=limits, trust_env=False)
@@ -68,9 +68,10 @@ def build_request(
     service_headers: Mapping[str, str],
     now: datetime,
 ) -> httpx.Request:
-    """The request for a proto `target` (a task's HttpRequest, a job's HttpTarget) at `url`.
+    """Build the request for a proto `target` (a task's HttpRequest, a job's HttpTarget) at `url`.
 
-    With an oidc_token it has a token; its audience is the URL unless `target` names another.
+    If `target` has an oidc_token, the request contains an identity token. The token's audience is
+    the URL unless `target` names another audience.
     """
     headers = {
         name: value
@@ -91,7 +92,7 @@ def build_request(
 
 
 async def send(client: httpx.AsyncClient, request: httpx.Request, deadline_s: float) -> Answer:
-    """Send a request; at the deadline it is cancelled, and the worker sees a disconnect."""
+    """Send a request. At the deadline it is cancelled, so that the worker sees a disconnect."""
     try:
         async with asyncio.timeout(deadline_s):
             response = await client.send(request)
@@ -103,7 +104,7 @@ async def send(client: httpx.AsyncClient, request: httpx.Request, deadline_s: fl
 
 
 def _rpc_code(status: int) -> int:
-    """The google.rpc code the services report for an HTTP status (0 for 2xx)."""
+    """Return the google.rpc code that the services report for an HTTP status (0 for 2xx)."""
     if 200 <= status < 300:
         return 0
     return int(_RPC_CODES.get(status, grpc.StatusCode.UNKNOWN).value[0])

@@ -1,7 +1,7 @@
-"""The local identity token that Cloud Tasks and Cloud Scheduler put in `Authorization`.
+"""Creates the identity token that Cloud Tasks and Cloud Scheduler put in `Authorization`.
 
-Google signs such tokens with RS256. The local token has the right claims and the right form, but
-its HS256 key is public, so it proves nothing.
+Google signs identity tokens with RS256. The local token has the same claims and the same form, but
+is signed with a public HS256 key, so it does not prove an identity.
 """
 
 import hashlib
@@ -10,19 +10,19 @@ from datetime import datetime
 import jwt
 
 ISSUER = "https://accounts.google.com"
-# Public on purpose: code that accepts this key must run only in the local stack.
+# The key is public on purpose. Code that accepts it must run only in the local stack.
 LOCAL_KEY = "lumimd-local-stack-this-is-no-secret"
 LIFETIME_S = 3600
 
 
 def local_id_token(email: str, audience: str, now: datetime) -> str:
-    """A JWT naming the service account `email`, for `audience`, valid for an hour from `now`."""
+    """Create a JWT for the service account `email` and `audience`, valid for an hour from `now`."""
     issued_at = int(now.timestamp())
     claims = {
         "iss": ISSUER,
         "aud": audience,
         "azp": email,
-        # Google derives a number from the account; here a stable number is derived from its name.
+        # Google has a number for each account; here a stable number is derived from the name.
         "sub": str(int.from_bytes(hashlib.sha256(email.encode()).digest()[:8], "big")),
         "email": email,
         "email_verified": True,

@@ -1,6 +1,6 @@
-"""The loop that dispatches due attempts from the pure models of the queue and of the job.
+"""A loop that asks queues or scheduler jobs for due attempts, and dispatches the attempts.
 
-The loop sleeps until the next wake time of a source, or until `wake` reports a change.
+Then the loop sleeps until a source's next wake time, or until `wake` reports a change.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ def utc_now() -> datetime:
 
 
 class Source(Protocol[AttemptT]):
-    """A queue or a job: its due attempts, and the time of the next look (None: when woken)."""
+    """A queue or a job: has due attempts, and a next wake time (None: only after a change)."""
 
     def take_due(self, now: datetime) -> list[AttemptT]: ...
 
@@ -28,10 +28,10 @@ SourceT = TypeVar("SourceT", bound=Source)  # type: ignore[type-arg]  # of the p
 
 
 class Pump(Generic[SourceT, AttemptT]):
-    """Dispatches from `sources`, a mapping that its owner may change at any time.
+    """Dispatches attempts from `sources`, a mapping that its owner may change at any time.
 
-    `deliver` makes one attempt and records its answer in the source. An exception in `deliver` is
-    a bug and ends `run`, and so the server, instead of leaving a queue that silently stops.
+    `deliver` makes one attempt and records the response in the source. An exception in `deliver`
+    is a bug, which ends `run` and therefore the server, so that a queue never stops silently.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class Pump(Generic[SourceT, AttemptT]):
         self._attempts = asyncio.TaskGroup()
 
     def wake(self) -> None:
-        """Look again: a source was created, resumed or changed, or an attempt ended."""
+        """Tell the loop that a source was created, resumed or changed, or that an attempt ended."""
         self._changed.set()
 
     def start(self, source: SourceT, attempt: AttemptT) -> None:
-        """Make an attempt that RunTask or RunJob dispatched."""
+        """Start an attempt, for example one that RunTask or RunJob dispatched."""
         self._attempts.create_task(self._attempt(source, attempt))
 
     async def run(self) -> None:
-        """Dispatch until cancelled, which also cancels the attempts in flight."""
+        """Dispatch attempts until cancelled; a cancellation also cancels the attempts in flight."""
         async with self._attempts:
             while True:
                 self._changed.clear()

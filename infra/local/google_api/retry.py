@@ -1,4 +1,4 @@
-"""Backoff and retry limits of tasks and of scheduler jobs: pure.
+"""Computes backoff and retry limits of tasks and of scheduler jobs. Pure.
 
 The rules are those of `google.cloud.tasks.v2.RetryConfig` (the scheduler's RetryConfig has the same
 backoff): the interval doubles `max_doublings` times, then grows by its last step, up to
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from google.cloud import tasks_v2
 
-# The service's defaults for a queue without retry settings.
+# The real service's defaults for a queue without retry settings.
 DEFAULT_MAX_ATTEMPTS = 100
 DEFAULT_MIN_BACKOFF = timedelta(milliseconds=100)
 DEFAULT_MAX_BACKOFF = timedelta(hours=1)
@@ -18,9 +18,9 @@ UNLIMITED = -1
 
 
 def with_default_retry(config: tasks_v2.RetryConfig) -> tasks_v2.RetryConfig:
-    """A copy with every unspecified setting filled in.
+    """Return a copy with every unspecified setting filled in.
 
-    A `max_doublings` of 0 counts as unspecified: in the wire format the two are equal.
+    A `max_doublings` of 0 counts as unspecified, because the wire format treats both alike.
     """
     filled = tasks_v2.RetryConfig(config)
     filled.max_attempts = filled.max_attempts or DEFAULT_MAX_ATTEMPTS
@@ -35,10 +35,10 @@ def with_default_retry(config: tasks_v2.RetryConfig) -> tasks_v2.RetryConfig:
 def backoff(
     failures: int, *, min_backoff: timedelta, max_backoff: timedelta, max_doublings: int
 ) -> timedelta:
-    """The wait after the `failures`-th failure in a row (counted from 1)."""
+    """Return the wait after the `failures`-th failure in a row (counted from 1)."""
     doublings = min(failures - 1, max_doublings)
     linear_steps = failures - 1 - doublings
-    # In floats: a large max_doublings must saturate at max_backoff, not overflow a timedelta.
+    # Computed in floats, so that a large max_doublings does not overflow a timedelta.
     seconds = min_backoff.total_seconds() * 2.0 ** min(doublings, 64) * (1 + linear_steps)
     return min(timedelta(seconds=min(seconds, max_backoff.total_seconds())), max_backoff)
 
@@ -46,10 +46,10 @@ def backoff(
 def exhausted(
     config: tasks_v2.RetryConfig, attempts: int, first_attempt_at: datetime, now: datetime
 ) -> bool:
-    """Whether a task that failed `attempts` times is given up.
+    """Return whether a task that failed `attempts` times is given up.
 
-    Both limits must be reached, `max_attempts` and `max_retry_duration`. An unlimited one leaves
-    the decision to the other; without any limit a task is retried for ever.
+    Both limits must be reached, `max_attempts` and `max_retry_duration`. If one is unlimited, the
+    other limit decides; if both are unlimited, a task is always retried.
     """
     attempts_limited = config.max_attempts != UNLIMITED
     duration_limited = config.max_retry_duration > timedelta(0)

@@ -1,1 +1,1 @@
-"""Summarizes transcripts on this machine, without the stack: `scripts/summarize`."""
+"""Summarizes transcripts on this machine, without the local stack: `scripts/summarize`."""

@@ -1,4 +1,4 @@
-"""The pipeline's services for existing transcripts: all in memory, without waits."""
+"""The pipeline's services for existing transcripts, all in memory and without waits."""
 
 from datetime import datetime, timedelta
 from itertools import count
@@ -28,7 +28,7 @@ from lumimd.stores.visit_counts import VisitCounts
 
 
 class ScriptedModel:
-    """A model with scripted answers; the last one is repeated."""
+    """A stub language model with scripted answers; the last answer is repeated."""
 
     source: Source = "model"
 
@@ -37,52 +37,56 @@ class ScriptedModel:
         self._next = 0
 
     async def summarize(self, transcript: Transcript) -> VisitSummary:
-        """The next answer, parsed like that of a real model."""
+        """Return the next answer, parsed like the answer of a real model."""
         answer = self._answers[min(self._next, len(self._answers) - 1)]
         self._next += 1
         return read_summary(answer)
 
 
 class NoRecording:
-    """A bucket without files; the length of a recording is that of the transcript."""
+    """A stub bucket without files: a recording is as long as the transcript."""
 
     def __init__(self, seconds: float) -> None:
-        # Clamped: the times of a transcript may be guesses, and must not refuse a recording.
+        # Clamped, because the times in a transcript may be guesses, and a guess must not cause the
+        # refusal of a recording.
         self._seconds = min(max(seconds, 1.0), MAX_SECONDS)
 
     async def measure(self, audio: Audio) -> Audio:
-        """The recording with its duration."""
+        """Return the recording with the duration of the transcript."""
         return audio.with_duration(self._seconds)
 
     async def signed_url(self, audio: Audio, valid_for: timedelta) -> str:
-        """A URL with the name of the recording, as the transcriber expects it."""
+        """Return a URL that contains the name of the recording, as the transcriber expects."""
         path = f"{audio.bucket}/{audio.storage_path}"
         return f"https://storage.invalid/{path}?generation={audio.generation}"
 
 
 class OpenGate:
-    """Admission control without limits."""
+    """A stub admission control without limits."""
 
     async def over_quota(self, visit: object) -> None:
         """Accept: there is no quota."""
 
     async def may_submit(self, visit: object) -> None:
-        """Admit at once."""
+        """Admit the visit immediately."""
 
     async def left(self, visit_id: str, attempt: int) -> None:
         """Do nothing: no visit waits in a queue."""
 
 
 class EverythingOn:
-    """Feature flags: every feature is on for all users."""
+    """Stub feature flags: every feature is on for all users."""
 
     async def now(self) -> Flags:
-        """The default flags, as without a document."""
+        """Return the default flags, which apply if no flags are stored."""
         return Flags()
 
 
 class OfflineServices:
-    """The services for one visit with `transcript`; without a `model` the rules summarize it."""
+    """The services for one visit with `transcript`.
+
+    Without a `model` the visit gets a rule-based summary.
+    """
 
     def __init__(
         self, transcript: Transcript, clock: ManualClock, model: Summarizer | None = None
@@ -104,9 +108,9 @@ class OfflineServices:
         self._ids = count(1)
 
     def new_id(self) -> str:
-        """A unique string."""
+        """Return a unique string."""
         return f"offline-{next(self._ids)}"
 
     async def refusal(self, stage: Stage, unanswered_since: datetime | None = None) -> Held | None:
-        """None: no dependency is ever down."""
+        """Return None, because no dependency is ever down."""
         return None

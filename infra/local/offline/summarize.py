@@ -28,11 +28,11 @@ from lumimd.telemetry import logs
 USER_ID: Final = "offline"
 
 MAX_TITLE: Final = 200
-"""The longest title that the API accepts."""
+"""The longest title of a visit that the API accepts, in characters."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 only when every file was a transcript."""
+    """Run the command; return exit code 0 only if every file was a transcript."""
     wanted = _parser().parse_args(arguments)
     logs.configure(to=io.StringIO())
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -86,7 +86,7 @@ async def _run(wanted: argparse.Namespace, model: Summarizer | None, console: Co
 async def summarized(
     transcript: Transcript, visit_id: str, title: str, model: Summarizer | None = None
 ) -> VisitDocuments:
-    """The documents of a processed visit with `transcript`."""
+    """Process a visit with `transcript` in memory, and return the visit's documents."""
     services = OfflineServices(transcript, ManualClock(datetime.now(UTC)), model)
     title = title.encode(errors="replace").decode()[:MAX_TITLE]
     await commands.create(services, visit_id=visit_id, user_id=USER_ID, consent=True, title=title)
@@ -102,7 +102,7 @@ async def summarized(
 
 
 def _upload(visit_id: str) -> Upload:
-    """An upload without a recording: only its transcript is needed."""
+    """Create an upload without a recording, since the transcript exists already."""
     audio = Audio(
         bucket="offline",
         storage_path=f"visits/{USER_ID}/{visit_id}/audio.wav",

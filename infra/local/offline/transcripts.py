@@ -1,4 +1,4 @@
-"""Reads transcripts: JSON, or lines of text with the speaker before a colon."""
+"""Reads transcripts from JSON, or from lines of text with the speaker before a colon."""
 
 import codecs
 import json
@@ -10,13 +10,13 @@ from typing import Any, Final
 from lumimd.domain.transcript import Transcript, Utterance
 
 MS_A_WORD: Final = 400
-"""Ordinary speech: 150 words a minute. For utterances without times."""
+"""The assumed time per word in utterances without times: ordinary speech, 150 words a minute."""
 
 UNNAMED_SPEAKER: Final = "UNKNOWN"
-"""The speaker of the words before the first name."""
+"""The speaker of words that precede the first speaker's name."""
 
 MAX_MS: Final = 100 * 3_600_000
-"""The latest time of an utterance: 100 hours, longer than any visit."""
+"""The latest accepted time of an utterance: 100 hours, longer than any visit."""
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _SPEAKER: Final = re.compile(
@@ -33,11 +33,11 @@ _WORDS_OF_A_NAME: Final = 5
 
 
 class BadTranscript(Exception):
-    """The file contains no transcript; the message has the reason, without the file's content."""
+    """The file contains no transcript; the message has the reason but no content of the file."""
 
 
 def read_transcript(file: Path) -> Transcript:
-    """The transcript in a file, its utterances numbered u1, u2, and so on.
+    """Read the transcript in a file, and number its utterances u1, u2, and so on.
 
     Raises:
         BadTranscript: the file contains no transcript.
@@ -66,7 +66,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _json(text: str) -> object | None:
-    """The JSON; None where the text only begins like JSON, such as the line `[coughs]`."""
+    """Parse JSON; return None if the text only begins like JSON, such as the line `[coughs]`."""
     try:
         return json.loads(text)  # type: ignore[no-any-return]
     except (ValueError, RecursionError) as error:
@@ -100,14 +100,14 @@ def _ms(data: Mapping[str, Any], name: str, number: int) -> int | None:
     value = data.get(name)
     if value is None:
         return None
-    # The range check refuses NaN too.
+    # This range check also refuses NaN.
     if isinstance(value, int | float) and type(value) is not bool and 0 <= value <= MAX_MS:
         return round(value)
     raise BadTranscript(f"the `{name}` of utterance {number} is no time in milliseconds")
 
 
 def _of_lines(text: str) -> list[dict[str, Any]]:
-    """One utterance a line; a line without a speaker continues the one before."""
+    """Read one utterance per line; a line without a speaker continues the utterance before."""
     utterances: list[dict[str, Any]] = []
     for line in _LINE_END.split(text):
         if not line.strip():
@@ -124,7 +124,7 @@ def _of_lines(text: str) -> list[dict[str, Any]]:
 
 
 def _numbered(utterances: list[dict[str, Any]]) -> Transcript:
-    """The transcript with ids, and with consecutive times where times are missing."""
+    """Build the transcript with ids, and with consecutive times if times are missing."""
     numbered, now = [], 0
     for number, each in enumerate(utterances, start=1):
         start = each.get("start_ms")
@@ -147,4 +147,4 @@ def _numbered(utterances: list[dict[str, Any]]) -> Transcript:
 
 
 def _encodable(text: str) -> str:
-    return text.encode(errors="replace").decode()  # JSON may hold a lone surrogate
+    return text.encode(errors="replace").decode()  # JSON may contain a lone surrogate

@@ -1,1 +1,1 @@
-"""Cloud Scheduler on this machine."""
+"""A stand-in for Cloud Scheduler on this machine."""

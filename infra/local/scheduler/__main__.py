@@ -1,4 +1,4 @@
-"""Run Cloud Scheduler on this machine: `python -m infra.local.scheduler`."""
+"""Runs the stand-in for Cloud Scheduler: `python -m infra.local.scheduler`."""
 
 import asyncio
 

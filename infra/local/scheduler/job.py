@@ -1,8 +1,8 @@
-"""One job of Cloud Scheduler: its schedule and retries. Pure: no I/O, time is passed in.
+"""One job of Cloud Scheduler: schedule and retries. Pure: no I/O, the time is passed in.
 
-A due tick starts a run when no run is in flight. Ticks that are due during a run start one run
-after it. A failed run is retried up to `retry_count` times, as long as the retry is before the next
-tick.
+A due tick starts a run when no run is in flight. All ticks that are due during a run start a single
+run after it. A failed run is retried up to `retry_count` times, as long as the retry is before the
+next tick.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ State = scheduler_v1.Job.State
 
 @dataclass(frozen=True)
 class Run:
-    """One attempt to run `job` for the tick of `scheduled_at`; `retries` counts earlier ones."""
+    """One attempt to run `job` for the tick at `scheduled_at`, after `retries` earlier attempts."""
 
     job: scheduler_v1.Job
     scheduled_at: datetime
@@ -31,16 +31,16 @@ class Run:
 
 
 def cron_tick(schedule: str, time_zone: str, after: datetime) -> datetime:
-    """The first instant after `after` (UTC) that matches the unix-cron `schedule` in its zone.
+    """Return the first instant (UTC) after `after` that matches the unix-cron `schedule`.
 
-    Raises cronsim.CronSimError for a bad expression and StopIteration for one that never matches;
-    a validated job causes neither.
+    The schedule is in `time_zone`. Raises cronsim.CronSimError for a bad expression, and
+    StopIteration for an expression that never matches; a validated job causes neither.
     """
     return next(CronSim(schedule, after.astimezone(ZoneInfo(time_zone)))).astimezone(UTC)
 
 
 class ScheduledJob:
-    """A job and its next run. `message` must be complete (see `service.checked_job`).
+    """A job and the job's next run. `message` must be complete (see `service.checked_job`).
 
     With `every`, the job ticks at that interval and ignores its schedule.
     """
@@ -53,17 +53,17 @@ class ScheduledJob:
         self.configure(scheduler_v1.Job(message, state=State.ENABLED), now)
 
     def configure(self, message: scheduler_v1.Job, now: datetime) -> None:
-        """Replace the definition; the next tick is counted from `now`."""
+        """Replace the definition of the job; the next tick is the first tick after `now`."""
         self.message = scheduler_v1.Job(message, user_update_time=now)
         self._tick = now
         self._advance(now)
 
     def pause(self) -> None:
-        """Raises FailedPrecondition unless the job is enabled."""
+        """Pause the job. Raises FailedPrecondition unless the job is enabled."""
         self._change_state(State.ENABLED, State.PAUSED)
 
     def resume(self, now: datetime) -> None:
-        """Enable the job from the next tick; missed ticks are not made up.
+        """Enable the job from the next tick; missed ticks do not start a run.
 
         Raises FailedPrecondition unless the job is paused.
         """
@@ -71,7 +71,7 @@ class ScheduledJob:
         self._advance(now)
 
     def take_due(self, now: datetime) -> list[Run]:
-        """The run that is due and may start, if any; ticks missed before `now` count as one."""
+        """Start and return the due run if it may start; ticks missed before `now` count as one."""
         if self._waits() or self.message.schedule_time > now:
             return []
         run = self._start(self._retry or self._new_run(self._tick), now)
@@ -82,14 +82,14 @@ class ScheduledJob:
         return [run]
 
     def run_now(self, now: datetime) -> Run:
-        """A run for RunJob: also when the job is paused or a run is in flight."""
+        """Start a run for RunJob, also if the job is paused or a run is in flight."""
         return self._start(self._new_run(now, forced=True), now)
 
     def next_wake(self) -> datetime | None:
         return None if self._waits() else self.message.schedule_time
 
     def finish(self, run: Run, answer: Answer, now: datetime) -> None:
-        """Record the answer to a run; schedule a retry of a failed one if the limits allow."""
+        """Record the response to a run; schedule a retry of a failed run if the limits allow it."""
         self._in_flight -= 1
         self.message.status = status_pb2.Status(code=answer.rpc_code)
         if answer.succeeded or run.forced:
@@ -119,7 +119,7 @@ class ScheduledJob:
         return run
 
     def _advance(self, now: datetime) -> None:
-        """Move to the first tick after now."""
+        """Set the next tick to the first tick after `now`, and drop a scheduled retry."""
         if self._every is not None:
             self._tick += self._every * ((now - self._tick) // self._every + 1)
         else:

@@ -1,10 +1,10 @@
-r"""Cloud Scheduler on this machine: a gRPC server for the real SDK client.
+r"""A stand-in for Cloud Scheduler: a gRPC server for the real SDK client.
 
     python -m infra.local.scheduler --port 8124 --every 5 \
         --job wake-due-visits=http://127.0.0.1:8082/
 
-With `--every` these jobs tick at that interval, for a developer who does not want to wait a minute.
-Without it each job follows its unix-cron schedule; an `--hourly-job` always does. Jobs are kept in
+With `--every` the jobs tick at that interval, so that a developer need not wait a minute. Without
+`--every`, and always with `--hourly-job`, a job follows its unix-cron schedule. Jobs are kept in
 memory.
 """
 
@@ -37,7 +37,7 @@ async def serving(
     every: timedelta | None = None,
     clock: Clock = utc_now,
 ) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
-    """Serve Cloud Scheduler with these jobs; yields the port and the ticking asyncio task."""
+    """Serve Cloud Scheduler with `jobs`; yield the port and the asyncio task that runs the jobs."""
     models = {
         job.name: ScheduledJob(
             checked_job(job, clock()), clock(), None if job.schedule == HOURLY else every
@@ -62,7 +62,7 @@ async def serving(
 
 
 def build_request(client: httpx.AsyncClient, run: Run, now: datetime) -> httpx.Request:
-    """The request of a run, with the headers that the service documents."""
+    """Build the request of a run, with the headers that the service documents."""
     target = run.job.http_target
     service_headers = {
         "User-Agent": "Google-Cloud-Scheduler",
@@ -98,7 +98,7 @@ async def main() -> None:
 
 
 def declared_jobs(options: argparse.Namespace) -> list[scheduler_v1.Job]:
-    """The jobs of the command line; raises SystemExit for one that is not NAME=URL."""
+    """Return the jobs of the command line. Raises SystemExit for a job that is not NAME=URL."""
     jobs = []
     declared = [(job, options.schedule) for job in options.job]
     for declaration, schedule in [*declared, *((job, HOURLY) for job in options.hourly_job)]:

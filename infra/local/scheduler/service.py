@@ -1,4 +1,4 @@
-"""The RPCs of google.cloud.scheduler.v1.CloudScheduler on jobs in memory."""
+"""Implements the RPCs of google.cloud.scheduler.v1.CloudScheduler with jobs in memory."""
 
 import logging
 import re
@@ -27,14 +27,17 @@ log = logging.getLogger("infra.local.scheduler")
 
 
 def checked_job(job: scheduler_v1.Job, now: datetime) -> scheduler_v1.Job:
-    """A copy of `job` with defaults filled in; raises InvalidArgument or MethodNotImplemented."""
+    """Validate `job` and return a copy with defaults filled in.
+
+    Raises InvalidArgument, or MethodNotImplemented for a feature that is missing here.
+    """
     if not _JOB_NAME.fullmatch(job.name):
         raise exceptions.InvalidArgument(f"Invalid job name: {job.name!r}")
     if "http_target" not in job:
         raise exceptions.MethodNotImplemented("Only HTTP targets are available locally")
     check_target(job.http_target, job.http_target.uri)
     complete = scheduler_v1.Job(job)
-    # The service's documentation spells it "utc"; the tz database has no such name.
+    # The service's documentation spells the zone "utc", which the tz database does not contain.
     complete.time_zone = "Etc/UTC" if job.time_zone in {"", "utc"} else job.time_zone
     if complete.time_zone not in available_timezones():
         raise exceptions.InvalidArgument(f"Unknown time zone: {job.time_zone!r}")
@@ -42,7 +45,7 @@ def checked_job(job: scheduler_v1.Job, now: datetime) -> scheduler_v1.Job:
         "Job.attempt_deadline", job.attempt_deadline or DEFAULT_DEADLINE
     )
     try:
-        # cronsim also accepts forms with seconds or years, which unix-cron does not have.
+        # cronsim also accepts schedules with seconds or years, which unix-cron does not have.
         if len(job.schedule.split()) != 5:
             raise exceptions.InvalidArgument("Job.schedule must have five fields")
         cron_tick(complete.schedule, complete.time_zone, now)
@@ -98,10 +101,10 @@ class CloudScheduler:
         return job.message
 
     async def update_job(self, request: scheduler_v1.UpdateJobRequest) -> scheduler_v1.Job:
-        """Change the fields of the mask (all without one)."""
+        """Change the fields in the mask, or all fields without a mask."""
         job, now = self._job(request.job.name), self._clock()
         merged = grpc_server.merged(job.message, request.job, request.update_mask)
-        # The state is output only: PauseJob and ResumeJob change it.
+        # The state is output only; PauseJob and ResumeJob change it.
         message = scheduler_v1.Job(checked_job(merged, now), state=job.message.state)
         job.configure(message, now)
         self._changed("updated", message.name)

@@ -8,18 +8,18 @@ import uvicorn
 
 from infra.local.speech.server import Options, RecognizerFactory, create_app
 
-# A paid account runs 200 jobs at a time; the engine uses all cores for one job.
+# A paid account at AssemblyAI runs 200 jobs at a time. The local engine uses all cores for one job.
 SCRIPTED_CONCURRENCY = 200
 ENGINE_CONCURRENCY = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serves until interrupted. Returns 2 when the weights are missing or wrong."""
+    """Serve until interrupted; return 2 if the model's weights are missing or wrong."""
     args = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s speech %(message)s")
-    # Its request lines would print audio URLs with their signatures.
+    # httpx would log the audio URLs with their signatures.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # its lines have no job ids
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # logs lack job ids
     factory = _scripted(args) if args.scripted else _engine()
     if factory is None:
         return 2
@@ -60,7 +60,7 @@ def _scripted(args: argparse.Namespace) -> RecognizerFactory:
 
 
 def _engine() -> RecognizerFactory | None:
-    # Imported here, because scripted mode starts in under a second without these packages.
+    # Imported here, so that scripted mode, which does not need these packages, starts fast.
     from infra.local.speech.engine import Engine, EngineRecognizer
     from infra.local.speech.weights import WeightsError
 

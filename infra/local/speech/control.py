@@ -1,8 +1,8 @@
 """The control API, outside AssemblyAI's paths: scripts, reset, jobs and the bill.
 
-The bill shows that no transcription is charged twice. Rules, from AssemblyAI's documentation: a job
-that ends in "error" is free, also one that fails speech_threshold; silence without that threshold
-is charged like speech.
+The bill shows whether a transcription is charged twice. The rules are from AssemblyAI's
+documentation: a job that ends in "error" is free, also if it misses its speech_threshold; without
+that threshold, silence is charged like speech.
 """
 
 import dataclasses
@@ -22,13 +22,13 @@ from infra.local.speech.scripts import Script
 
 
 def routes(*, scripted: bool) -> list[Route]:
-    """The routes. Without `scripted`, scripts may cause faults but not set the speech."""
+    """Return the routes. Without `scripted`, scripts may cause faults but not set the speech."""
 
     async def add_script(request: Request) -> Response:
         try:
             script = Script.model_validate_json(await request.body())
         except ValidationError as error:
-            # Never the input itself: a scripted utterance is text of a visit too.
+            # The input itself is left out, because a scripted utterance is text of a visit too.
             details = error.errors(include_input=False, include_url=False, include_context=False)
             return JSONResponse({"error": details}, status_code=422)
         if script.decides_speech and not scripted:
@@ -38,7 +38,7 @@ def routes(*, scripted: bool) -> list[Route]:
         return JSONResponse({"ok": True})
 
     async def heard(request: Request) -> Response:
-        """The utterances of a job, also after its copy was deleted: the chaos verdict needs it."""
+        """Return a job's utterances, also if the transcript was deleted, for the chaos verdict."""
         if not scripted:
             message = "Utterances are available only when the server runs with --scripted."
             return JSONResponse({"error": message}, status_code=409)
@@ -66,7 +66,7 @@ async def _reset(request: Request) -> Response:
 
 
 async def _jobs(request: Request) -> Response:
-    """All jobs, oldest first, with each delivery attempt of their webhooks; never their text."""
+    """Return all jobs, oldest first, with the attempts of their webhooks but without texts."""
     return JSONResponse({"jobs": [_job(job) for job in request.app.state.server.book.all()]})
 
 
@@ -80,7 +80,7 @@ async def _health(_: Request) -> Response:
 
 
 async def _work(request: Request) -> Response:
-    """The number of jobs in recognition, and the CPU seconds that this process has used."""
+    """Return the number of jobs in recognition, and the CPU seconds used by this process."""
     jobs = request.app.state.server.book.all()
     under_way = sum(job.status == "processing" for job in jobs)
     return JSONResponse({"jobs": under_way, "cpuSeconds": time.process_time()})
@@ -100,14 +100,14 @@ def _job(job: Job) -> dict[str, Any]:
 
 
 def charged_seconds(job: Job) -> int:
-    """Seconds of audio charged so far: 0 while a job runs and when it failed."""
+    """Return the charged seconds of audio; 0 while a job runs, and if the job failed."""
     if job.status != "completed" or job.recognition is None:
         return 0
     return job.recognition.seconds
 
 
 def bill(jobs: Sequence[Job], requests: Counter[str]) -> dict[str, Any]:
-    """The answer to GET /_local/bill. `requests` counts calls by route name."""
+    """Build the response to GET /_local/bill. `requests` counts calls by route name."""
     lines = [
         {
             "id": job.id,

@@ -1,8 +1,8 @@
-"""Decodes an upload, with only those demuxers of FFmpeg that read recordings.
+"""Decodes an upload with only those FFmpeg demuxers that read recordings.
 
 FFmpeg can also read a text file as a playlist, a session description or a list of files, and then
-opens the sockets, URLs and local files in it. So the decoder opens only the containers that the
-pipeline accepts, and no file besides the upload.
+opens the sockets, URLs and local files that the text names. To prevent that, the decoder opens only
+the containers that the pipeline accepts, and no file besides the upload.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,mp3,aac,flac,wav,w64,aiff,caf,amr,tta"
 NO_PROTOCOL = "none"
 AT_ONCE = 500_000
-"""Samples in one call of the resampler."""
+"""The number of samples that one call of the resampler gets."""
 
 
 def samples_of(file: Path, rate: int) -> NDArray[np.float32]:
-    """Mono samples in -1..1. Raises FFmpegError, and IndexError for a file without sound."""
+    """Decode mono samples in -1..1. Raises FFmpegError, or IndexError for a file without sound."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
     options = {"format_whitelist": CONTAINERS, "protocol_whitelist": NO_PROTOCOL}
     with (
@@ -36,7 +36,7 @@ def samples_of(file: Path, rate: int) -> NDArray[np.float32]:
 
 
 def _readable(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
-    """The frames without the damaged ones."""
+    """Yield the frames, and skip damaged frames."""
     while True:
         try:
             yield next(frames)
@@ -49,7 +49,7 @@ def _readable(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
 def _grouped(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
     waiting = av.AudioFifo()
     for frame in frames:
-        frame.pts = None  # gaps between them do not matter
+        frame.pts = None  # gaps between frames do not matter
         waiting.write(frame)
         if waiting.samples >= AT_ONCE and (group := waiting.read()) is not None:
             yield group

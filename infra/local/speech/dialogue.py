@@ -1,7 +1,8 @@
-"""The default visit of scripted mode, and dialogues of any length made from it.
+"""The default visit of scripted mode, and longer dialogues that repeat this visit.
 
-Everything is synthetic. The visit has a medication started, one stopped, one with a new dose, a
-diagnosis, imaging, a follow-up and things for the patient to do.
+Everything is synthetic. In the visit a medication is started, another medication is stopped, and
+the dose of a third medication changes. The visit also has a diagnosis, imaging, a follow-up and
+things for the patient to do.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from infra.local.speech.recognition import Utterance, Word
 from infra.local.speech.scripts import SpokenLine
 
-MS_PER_WORD = 380  # about 158 words a minute, an ordinary pace of conversation
+MS_PER_WORD = 380  # about 158 words a minute, as in ordinary conversation
 PAUSE_MS = 450
 
 VISIT: tuple[SpokenLine, ...] = tuple(
@@ -21,7 +22,7 @@ VISIT: tuple[SpokenLine, ...] = tuple(
 
 
 def spoken(lines: Iterable[SpokenLine]) -> tuple[Utterance, ...]:
-    """Utterances with a time for each word; lines without times follow the line before."""
+    """Make utterances with a time for each word; a line without times follows the line before."""
     utterances = []
     now = 0
     for line in lines:
@@ -34,9 +35,9 @@ def spoken(lines: Iterable[SpokenLine]) -> tuple[Utterance, ...]:
 
 
 def long_visit(hours: float) -> list[SpokenLine]:
-    """The visit repeated until `hours` are filled.
+    """Repeat the visit until `hours` are filled.
 
-    Each line ends with its number, so that a test can detect a lost, doubled or misplaced line.
+    Each line ends with its number, so that a test can detect lost, doubled and misplaced lines.
     """
     lines: list[SpokenLine] = []
     end, limit = 0, round(hours * 3_600_000)

@@ -1,4 +1,4 @@
-"""Real speech recognition: Whisper by faster-whisper, then speaker labels."""
+"""Does real speech recognition: Whisper (faster-whisper) for words, then speaker labels."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ class Engine:
 
     @classmethod
     def load(cls) -> Self:
-        """Load the models, in about two seconds. Raises WeightsError."""
+        """Load the models, which takes about two seconds. Raises WeightsError."""
         whisper = WhisperModel(
             str(weights.whisper_model()),
             device="cpu",
@@ -46,10 +46,10 @@ class Engine:
     def transcribe(
         self, file: Path, params: Mapping[str, Any], abandoned: threading.Event
     ) -> Recognition:
-        """Transcribe a file; blocks for about a twelfth of the audio's length on two cores.
+        """Transcribe a file; this blocks for about a twelfth of the audio's length on two cores.
 
-        Stops early, with a partial result, once `abandoned` is set. Raises RecognitionFailed for
-        a file that is not audio, or shorter than 160 ms.
+        Once `abandoned` is set, the method stops early with a partial result. Raises
+        RecognitionFailed for a file that is not audio, or is shorter than 160 ms.
         """
         audio = decode(file)
         if len(audio) < SHORTEST_S * SAMPLE_RATE:
@@ -65,7 +65,7 @@ class Engine:
                 beam_size=1,
                 vad_filter=True,
                 word_timestamps=True,
-                # A wrong sentence must not affect the next half minute.
+                # A wrong sentence must not affect the recognition of the next half minute.
                 condition_on_previous_text=False,
             )
             words: list[Word] = []
@@ -107,13 +107,13 @@ class EngineRecognizer:
             try:
                 return await asyncio.to_thread(self._engine.transcribe, file, params, abandoned)
             finally:
-                # A cancelled task leaves its thread running: without this the process could end
-                # only after the transcription of a long recording.
+                # A cancelled task leaves its thread running. Without this event the process could
+                # end only after the transcription of a long recording.
                 abandoned.set()
 
 
 def decode(file: Path) -> NDArray[np.float32]:
-    """Mono samples at 16 kHz in -1..1. Raises RecognitionFailed."""
+    """Decode mono samples at 16 kHz in -1..1. Raises RecognitionFailed."""
     try:
         return samples_of(file, SAMPLE_RATE)
     except (av.FFmpegError, IndexError) as error:  # IndexError: no audio stream in the file
@@ -122,7 +122,7 @@ def decode(file: Path) -> NDArray[np.float32]:
 
 
 def joined(pieces: Iterable[Any]) -> list[Word]:
-    """Words from faster-whisper's pieces: one without a leading space continues the last."""
+    """Join faster-whisper's pieces to words: without a leading space, a piece continues a word."""
     words: list[Word] = []
     for piece in pieces:
         text = piece.word

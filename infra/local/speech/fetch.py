@@ -1,4 +1,4 @@
-"""Gets the audio of a submission, by HTTP GET or from the uploads of this server."""
+"""Gets a submission's audio by HTTP GET, or from the uploads to this server."""
 
 import asyncio
 import shutil
@@ -22,7 +22,7 @@ class Uploads:
         self._folder = folder
 
     async def store(self, chunks: AsyncIterator[bytes]) -> str:
-        """Write the chunks to a file; returns the path of its URL."""
+        """Write the chunks to a file, and return the path part of the file's URL."""
         name = str(uuid.uuid4())
         with (self._folder / name).open("wb") as file:
             async for chunk in chunks:
@@ -30,7 +30,7 @@ class Uploads:
         return UPLOAD_PATH + name
 
     def find(self, url: str) -> Path | None:
-        """The file of an upload_url of this server; None for any other URL."""
+        """Return the file for an upload_url of this server, or None for any other URL."""
         path = urlsplit(url).path
         name = path.removeprefix(UPLOAD_PATH)
         if name == path or "/" in name or not name:
@@ -40,14 +40,14 @@ class Uploads:
 
 
 class AudioFetcher:
-    """Downloads audio. Its error messages have AssemblyAI's wording."""
+    """Downloads audio. The error messages have AssemblyAI's wording."""
 
     def __init__(self, client: httpx.AsyncClient, uploads: Uploads) -> None:
         self._client = client
         self._uploads = uploads
 
     async def download(self, url: str, to: Path) -> None:
-        """Write the whole file to `to`. Raises RecognitionFailed."""
+        """Download the whole file to `to`. Raises RecognitionFailed."""
         if (uploaded := self._uploads.find(url)) is not None:
             await asyncio.to_thread(shutil.copyfile, uploaded, to)
             return
@@ -58,13 +58,13 @@ class AudioFetcher:
                     await asyncio.to_thread(file.write, chunk)
 
     async def probe(self, url: str) -> None:
-        """Read the first byte only. Raises RecognitionFailed, also for an empty file."""
+        """Check the file by its first byte. Raises RecognitionFailed, also for an empty file."""
         if (uploaded := self._uploads.find(url)) is not None:
             if uploaded.stat().st_size == 0:
                 raise RecognitionFailed(not_audio(b""))
             return
         async with self._opened(url, Range="bytes=0-0") as response:
-            # An empty file cannot satisfy the range: HTTP answers 416.
+            # A server responds 416 for an empty file, because no byte is in the range.
             if response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 response.raise_for_status()
                 async for chunk in response.aiter_raw():
@@ -87,7 +87,7 @@ class AudioFetcher:
 
 
 def not_audio(head: bytes) -> str:
-    """The message for a file without audio; `head` is its beginning, which shows its type."""
+    """Return the message for a file without audio; `head`, its beginning, shows the type."""
     if not head:
         kind = "inode/x-empty (empty)"
     elif head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):

@@ -1,4 +1,4 @@
-"""Transcription jobs, in order of submission."""
+"""Keeps the transcription jobs, in order of submission."""
 
 import uuid
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ STATUSES: tuple[Status, ...] = ("queued", "processing", "completed", "error")
 
 @dataclass(slots=True)
 class Delivery:
-    """One attempt to deliver a webhook. `status` is None when no answer came in time."""
+    """One attempt to deliver a webhook. `status` is None if no response came in time."""
 
     copy: int
     attempt: int
@@ -23,7 +23,7 @@ class Delivery:
 
 @dataclass(slots=True)
 class Job:
-    """One submission. Times are UTC."""
+    """One submitted transcription job. Times are UTC."""
 
     params: Mapping[str, Any]
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -54,7 +54,8 @@ class Job:
         self.status = "completed"
 
     def fail(self, message: str) -> None:
-        # The real service leaves `completed` empty for failed jobs, according to its list example.
+        # According to the example in its documentation, the real service leaves `completed` empty
+        # for failed jobs.
         self.error = message
         self.status = "error"
 
@@ -80,7 +81,7 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Jobs newest first, and whether older or newer jobs match the filter too."""
+    """One page of jobs, newest first, and whether older or newer jobs match the filter too."""
 
     jobs: list[Job]
     has_older: bool = False
@@ -101,23 +102,23 @@ class JobBook:
         self._jobs[job.id] = job
 
     def get(self, job_id: str) -> Job:
-        """Raises UnknownJob."""
+        """Return the job with this id. Raises UnknownJob."""
         try:
             return self._jobs[job_id]
         except KeyError as missing:
             raise UnknownJob(job_id) from missing
 
     def all(self) -> list[Job]:
-        """Oldest first."""
+        """Return all jobs, oldest first."""
         return list(self._jobs.values())
 
     def clear(self) -> None:
         self._jobs.clear()
 
     def page(self, query: ListQuery) -> Page:
-        """The newest jobs, or those next to `before_id` (older) or `after_id` (newer).
+        """Return the newest jobs, or the jobs just older than `before_id` or newer than `after_id`.
 
-        With both ids the page ends next to `before_id`. Raises UnknownJob for an unknown bound.
+        With both ids the page ends next to `before_id`. Raises UnknownJob if an id is unknown.
         """
         order = {job_id: place for place, job_id in enumerate(self._jobs)}
         for bound in (query.before_id, query.after_id):

@@ -1,7 +1,8 @@
-"""The mel spectrogram on which Resemblyzer's voice encoder was trained: librosa's, in numpy.
+"""Computes, in numpy, the mel spectrogram with which Resemblyzer's voice encoder was trained.
 
-25 ms Hann windows every 10 ms at 16 kHz, power spectrum, 40 Slaney mel bands from 0 to 8 kHz,
-no logarithm (resemblyzer/audio.py and hparams.py; librosa.feature.melspectrogram's defaults).
+It is librosa's: 25 ms Hann windows every 10 ms at 16 kHz, power spectrum, 40 Slaney mel bands from
+0 to 8 kHz, no logarithm. Sources: resemblyzer/audio.py and hparams.py, and the defaults of
+librosa.feature.melspectrogram.
 """
 
 from functools import cache
@@ -17,12 +18,12 @@ BANDS = 40
 
 
 def mel_spectrogram(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Frames x 40, for mono audio in -1..1. Frame n is centred on sample 160 n."""
+    """Return frames x 40 for mono audio in -1..1. Frame n is centred on sample 160 n."""
     padded = np.pad(audio, WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     bands = []
-    # In blocks: the spectrum of ten hours in one call would take gigabytes.
+    # Computed in blocks, because the spectrum of ten hours in one call would take gigabytes.
     for start in range(0, len(frames), 4096):
         spectrum = np.fft.rfft(frames[start : start + 4096] * hann)
         bands.append((np.abs(spectrum) ** 2 @ _filters().T).astype(np.float32))
@@ -31,6 +32,6 @@ def mel_spectrogram(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @cache
 def _filters() -> NDArray[np.float64]:
-    """40 x 201 triangular filters, each of unit area over its band."""
+    """Return 40 x 201 triangular filters; each filter has unit area over its band."""
     filters: NDArray[np.float64] = FeatureExtractor.get_mel_filters(SAMPLE_RATE, WINDOW, BANDS)
     return filters

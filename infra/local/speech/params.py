@@ -1,7 +1,7 @@
-"""Checks the requests of clients: the body of a submission and the query of the list.
+"""Checks the requests of clients: the body of a submission and the query for a list of jobs.
 
-Field names come from AssemblyAI's OpenAPI document and its Python SDK 1.8. The real service
-refuses unknown names, so this server does too: it finds a typing error in a request.
+Field names come from AssemblyAI's OpenAPI document and from AssemblyAI's Python SDK 1.8. Like the
+real service, this server refuses unknown names, so that it finds a misspelt field.
 """
 
 from collections.abc import Mapping
@@ -42,11 +42,11 @@ MOST_WORDS = 6
 
 
 class BadRequest(ValueError):
-    """A bad request: the server answers with status 400 and this message."""
+    """The server responds to a bad request with status 400 and this message."""
 
 
 def submission(body: object) -> dict[str, Any]:
-    """The checked body of POST /v2/transcript, nulls removed. Raises BadRequest."""
+    """Check the body of POST /v2/transcript, and return it without nulls. Raises BadRequest."""
     if not isinstance(body, dict):
         raise BadRequest(SCHEMA_ERROR)
     if not body.keys() <= KNOWN_FIELDS:
@@ -70,7 +70,7 @@ def submission(body: object) -> dict[str, Any]:
 
 
 def _check_options(params: Mapping[str, Any]) -> None:
-    """Check models, domain, key terms and language detection; they have no effect here."""
+    """Check models, domain, key terms and language detection, which have no effect here."""
     models = params.get("speech_models", ["any"])
     if not _is_texts(models) or not models:
         raise BadRequest("speech_models must be a non-empty list of models.")
@@ -87,7 +87,7 @@ def _check_options(params: Mapping[str, Any]) -> None:
 
 
 def list_query(query: Mapping[str, str]) -> ListQuery:
-    """The checked query of the list. Raises BadRequest."""
+    """Check and parse the query for a list of jobs. Raises BadRequest."""
     limit = query.get("limit", "10")
     if not limit.isdecimal() or not 1 <= int(limit) <= 200:
         raise BadRequest("limit must be an integer between 1 and 200.")
@@ -114,7 +114,7 @@ def _is_http_url(value: object) -> bool:
         return False
     try:
         parts = urlsplit(value)
-    except ValueError:  # such as an unclosed bracket in the host
+    except ValueError:  # e.g. an unclosed bracket in the host
         return False
     return parts.scheme in ("http", "https") and bool(parts.netloc)
 

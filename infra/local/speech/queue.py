@@ -1,4 +1,4 @@
-"""Runs jobs: queued, processing, then completed or error, then the webhook."""
+"""Runs jobs: a job is queued, processing, then completed or error; then its webhook is sent."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ class JobQueue:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, job: Job) -> None:
-        """Start the job in the background; returns at once."""
+        """Start the job in the background, and return immediately."""
         task = asyncio.create_task(self._run(job), name=job.id)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
@@ -55,7 +55,7 @@ class JobQueue:
             except RecognitionFailed as failure:
                 job.fail(str(failure))
             except Exception:
-                # The job fails, so that the client does not wait for ever; the log shows the bug.
+                # The job must fail, or the client would wait forever. The log shows the bug.
                 job.fail(SERVER_ERROR)
                 raise
             else:
@@ -68,16 +68,16 @@ class JobQueue:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # The place and the class, without the message: it could quote a transcript.
+            # Only the place and the class are logged, because the message could quote a transcript.
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("job id=%s bug %s\n%s", task.get_name(), type(error).__name__, where)
 
 
 def check_thresholds(params: Mapping[str, Any], recognition: Recognition) -> None:
-    """Raises RecognitionFailed when the audio misses a threshold of the submission.
+    """Raise RecognitionFailed if the audio misses a threshold of the submission.
 
-    The wording of both messages is AssemblyAI's. According to its documentation the share of speech
-    is reliable from 30 seconds of audio; this function also checks shorter files.
+    Both messages have AssemblyAI's wording. According to AssemblyAI's documentation the share of
+    speech is reliable from 30 seconds of audio; this function also checks shorter files.
     """
     wanted = params.get("speech_threshold")
     if wanted and recognition.speech_share < wanted:

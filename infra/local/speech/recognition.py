@@ -1,4 +1,4 @@
-"""The result of a recognizer: words, utterances, and the figures for the thresholds."""
+"""The result of a recognizer: words, utterances, and the figures to compare with thresholds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Word(NamedTuple):
-    """One word as written, punctuation included. Times in ms from the start of the audio."""
+    """One word as written, with its punctuation. Times are in ms from the start of the audio."""
 
     text: str
     start: int
@@ -17,7 +17,7 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A run of words of one speaker ("A", "B", in order of appearance)."""
+    """Consecutive words of one speaker ("A", "B", in order of appearance)."""
 
     speaker: str
     words: tuple[Word, ...]
@@ -41,9 +41,9 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """The outcome of one job.
+    """The recognized speech of one job.
 
-    `utterances` is None unless speaker labels were requested. `speech_share` is the part of the
+    `utterances` is None unless speaker labels were requested. `speech_share` is the share of the
     audio that is speech, 0..1. `language_confidence` is None unless the language was detected.
     """
 
@@ -57,19 +57,19 @@ class Recognition:
 
 
 class RecognitionFailed(Exception):
-    """The job ends in status "error" with this message, which the client sees."""
+    """The job ends with status "error" and this message, which the client sees."""
 
 
 class Recognizer(Protocol):
     """Turns a submission into a Recognition."""
 
     async def recognize(self, params: Mapping[str, Any], job_id: str) -> Recognition:
-        """`params` is the body of the submission. Raises RecognitionFailed."""
+        """Recognize the speech; `params` is the submission's body. Raises RecognitionFailed."""
         ...
 
 
 def mean_confidence(words: tuple[Word, ...]) -> float:
-    """The mean confidence, rounded to 4 digits; 0.0 without words."""
+    """Return the mean confidence of the words, rounded to 4 digits; 0.0 without words."""
     if not words:
         return 0.0
     return round(sum(word.confidence for word in words) / len(words), 4)

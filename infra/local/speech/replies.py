@@ -1,6 +1,6 @@
-"""The JSON that clients read, in the shapes of AssemblyAI's OpenAPI document.
+"""Builds the JSON that clients read, in the shapes of AssemblyAI's OpenAPI document.
 
-The server omits a property without a value if the document does not allow null.
+A property without a value is omitted if the document does not allow null.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from infra.local.speech.recognition import Utterance, mean_confidence
 DELETED_URL = "http://deleted_by_user"
 DELETED_TEXT = "Deleted by user."
 
-# Options of a submission that the document's Transcript schema does not repeat unchanged.
+# Options of a submission that are absent from the document's Transcript schema, or that differ.
 _NOT_ECHOED = """
 audio_url boost_param content_safety_confidence custom_topics domain dual_channel
 keyterms_prompt_options language_code redact_pii_return_unredacted speaker_options
@@ -24,7 +24,7 @@ _ECHOED = sorted(KNOWN_FIELDS - set(_NOT_ECHOED.split()))
 
 
 def transcript(job: Job) -> dict[str, Any]:
-    """A Transcript: the answer to submit, get and delete."""
+    """Build a Transcript, the response to submit, get and delete."""
     reply: dict[str, Any] = {
         "id": job.id,
         "status": job.status,
@@ -75,14 +75,14 @@ def transcript(job: Job) -> dict[str, Any]:
             "webhook_auth_header_name": None,
             "webhook_url": DELETED_URL if job.webhook_url else None,
         }
-        # A download error quotes the audio's URL, which the deletion must remove too.
+        # The deletion must also remove the error, because a download error quotes the audio's URL.
         if job.error is not None:
             reply["error"] = DELETED_TEXT
     return reply
 
 
 def transcript_list(page: Page, query: ListQuery, base_url: str) -> dict[str, Any]:
-    """A TranscriptList. `base_url` is that of the server, without a slash at its end."""
+    """Build a TranscriptList. `base_url` is the server's URL without a slash at the end."""
     resource = f"{base_url}/v2/transcript"
     filters: dict[str, str] = {"limit": str(query.limit)}
     if query.status is not None:
@@ -122,7 +122,7 @@ def transcript_list(page: Page, query: ListQuery, base_url: str) -> dict[str, An
 
 
 def utterance_reply(utterance: Utterance) -> dict[str, Any]:
-    """A TranscriptUtterance."""
+    """Build a TranscriptUtterance."""
     return {
         "speaker": utterance.speaker,
         "text": utterance.text,
@@ -134,5 +134,5 @@ def utterance_reply(utterance: Utterance) -> dict[str, Any]:
 
 
 def _instant(moment: datetime) -> str:
-    # The document's pattern has no time zone; instants are UTC by convention.
+    # The document's pattern for times has no time zone; all times are UTC by convention.
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds")

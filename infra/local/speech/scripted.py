@@ -1,4 +1,4 @@
-"""The recognizer of scripted mode: no speech recognition, for tests and load."""
+"""A stub recognizer for scripted mode: returns scripted speech, for tests and load."""
 
 import asyncio
 import dataclasses
@@ -15,10 +15,10 @@ SILENCE_SECONDS = 60
 
 
 class ScriptedRecognizer:
-    """Answers each job by its script, or with the built-in visit.
+    """Returns the speech of the job's script, or the built-in visit if the job has no script.
 
-    Without a `fetcher` it does not read the audio. Otherwise it reads the first byte, so that an
-    unreachable URL fails the job as at the real service.
+    Without a `fetcher` the recognizer does not read the audio. With a `fetcher` it reads the first
+    byte, so that an unreachable URL fails the job as at the real service.
     """
 
     def __init__(self, scripts: Scripts, fetcher: AudioFetcher | None, *, delay_s: float) -> None:
@@ -37,7 +37,7 @@ class ScriptedRecognizer:
 
 
 def outcome(script: Script, params: Mapping[str, Any]) -> Recognition:
-    """The recognition of a submission by a script without an error. Pure."""
+    """Build the recognition of a submission from a script without an error. Pure."""
     utterances = _utterances(script)
     last_ms = utterances[-1].end if utterances else SILENCE_SECONDS * 1000
     seconds = script.seconds or max(1, round(last_ms / 1000))

@@ -1,8 +1,9 @@
-"""Scripts: behaviour of this server that tests set by POST /_local/scripts.
+"""Scripts, which tests send by POST /_local/scripts, set the behaviour of this server.
 
-A script applies to a job when the job's audio_url or webhook_url contains its `match`: the script
-decides the job, and its `http` faults decide requests about the job. The server takes the first
-matching script that is not used up, so "fail once, then succeed" is two scripts in that order.
+A script applies to a job when the job's audio_url or webhook_url contains the script's `match`. The
+script then decides the job, and the script's `http` faults decide requests about the job. The
+server takes the first matching script that is not used up, so "fail once, then succeed" needs two
+scripts in that order.
 """
 
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ class _Strict(BaseModel):
 
 
 class SpokenLine(_Strict):
-    """One utterance. Times in ms; without them the lines follow each other at a natural pace."""
+    """One utterance, with times in ms; lines without times follow at the pace of a conversation."""
 
     speaker: str = "A"
     text: Annotated[str, Field(min_length=1)]
@@ -31,10 +32,10 @@ class SpokenLine(_Strict):
 
 
 class HttpFault(_Strict):
-    """The server answers the next `times` requests of a route with `status`.
+    """The server responds to the next `times` requests of a route with `status`.
 
-    after_work: the request takes effect and only its answer is lost, as when the connection breaks
-    after a submission was accepted. delay_s: the delay of the answer.
+    With `after_work` the request takes effect and only its response is lost, as when the connection
+    breaks after a submission was accepted. `delay_s` delays the response.
     """
 
     route: Route
@@ -48,8 +49,8 @@ class HttpFault(_Strict):
 class Script(_Strict):
     """The body of POST /_local/scripts. An empty `match` matches every job.
 
-    `seconds` is the length of the audio; by default the end of the last utterance (60 for silence).
-    `times` is the number of jobs that the script decides; without it there is no limit.
+    `seconds` is the length of the audio; by default it is the end of the last utterance, or 60 for
+    silence. `times` is the number of jobs that the script decides, by default without a limit.
     """
 
     match: str = ""
@@ -69,7 +70,7 @@ class Script(_Strict):
 
     @property
     def decides_jobs(self) -> bool:
-        """False for a script with only faults: it leaves the jobs to other scripts."""
+        """False for a script that has only faults, so that other scripts decide the jobs."""
         return bool(self.model_fields_set - {"match", "http", "times"})
 
     @property
@@ -117,11 +118,14 @@ class Scripts:
                 return
 
     def plan(self, job_id: str) -> Script:
-        """The script of a job; DEFAULT when none was assigned."""
+        """Return the script of a job, or DEFAULT if no script was assigned."""
         return self._plans.get(job_id, DEFAULT)
 
     def take_fault(self, route: Route, urls: Iterable[str] | None) -> HttpFault | None:
-        """The fault of this request, counted as used. `urls` None (the list): any script."""
+        """Return the fault for this request, if any, and count it as used.
+
+        If `urls` is None (the list of jobs), the faults of every script apply.
+        """
         candidates = None if urls is None else tuple(urls)
         for entry in self._registered:
             if candidates is not None and not entry.script.matches(candidates):

@@ -28,7 +28,7 @@ from infra.local.speech.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
-# Requests to loopback bypass the proxies of the environment.
+# Requests to the loopback interface bypass the proxies that the environment sets.
 DIRECT = {"all://127.0.0.1": None, "all://localhost": None}
 
 RecognizerFactory = Callable[[AudioFetcher, Scripts], Recognizer]
@@ -36,7 +36,11 @@ RecognizerFactory = Callable[[AudioFetcher, Scripts], Recognizer]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`concurrency`: jobs at a time. `scripted`: the scripts may set the recognized speech."""
+    """The options of the server.
+
+    `concurrency` is the number of jobs at a time. With `scripted` the scripts may set the
+    recognized speech.
+    """
 
     concurrency: int
     scripted: bool
@@ -113,7 +117,7 @@ class SpeechServer:
     async def _answer(
         self, route: RouteName, urls: tuple[str, ...] | None, work: Callable[[], Response]
     ) -> Response:
-        """Do the work, unless a script sets a fault for this request."""
+        """Do the work and return its response, unless a script sets a fault for this request."""
         fault = self.scripts.take_fault(route, urls)
         if fault is None:
             return work()
@@ -124,7 +128,7 @@ class SpeechServer:
 
 
 def create_app(options: Options, recognizer: RecognizerFactory) -> Starlette:
-    """The ASGI app. Objects that need an event loop are created at its start."""
+    """Create the ASGI app. Objects that need an event loop are created when the app starts."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -168,7 +172,7 @@ def create_app(options: Options, recognizer: RecognizerFactory) -> Starlette:
         ],
         exception_handlers={
             BadRequest: lambda _, error: _error(400, str(error)),
-            # The real service answers an unknown id with 400, not 404.
+            # The real service responds 400, and not 404, to an unknown id.
             UnknownJob: lambda *_: _error(400, "Transcript lookup error, transcript id not found"),
             404: lambda *_: _error(404, "Not found"),
         },

@@ -1,7 +1,7 @@
-"""Speaker labels: voice embeddings of short units, split into one or two speakers; utterances.
+"""Labels speakers: splits voice embeddings of short units between one or two speakers.
 
 A unit is a run of words without a pause or a sentence end inside, so speakers change only between
-units. A visit has two speakers, a dictation one; more are not distinguished.
+units. A visit has two speakers and a dictation has one; a third speaker is not distinguished.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from infra.local.speech.voices import FRAMES, Floats, VoiceEncoder, unit
 PAUSE_MS = 300
 LONG_PAUSE_MS = 1500
 FRAME_MS = 10
-WINDOW_STEP = 80  # frames: windows of a long unit overlap by half
+WINDOW_STEP = 80  # in frames: a long unit's windows overlap by half
 MIN_FRAMES = 10  # less than 100 ms does not characterize a voice
 
-# Measured with four synthetic voices: the two halves of one voice stay above 0.96, two voices below
-# 0.74. Live voices vary more than synthetic ones, so the threshold is in between.
+# Measured with four synthetic voices: the similarity of two halves of one voice is above 0.96, the
+# similarity of two voices below 0.74. The threshold is in between, since live voices vary more.
 SAME_VOICE = 0.85
 
-TARGET_DBFS = -30.0  # Resemblyzer's training level; matters since its mel is not logarithmic
+TARGET_DBFS = -30.0  # the level of Resemblyzer's training; needed as the mel is not logarithmic
 
 SENTENCE_ENDS = (".", "?", "!")
-TITLES = ("Dr.", "Mr.", "Mrs.", "Ms.")  # end with a full stop and never end a sentence
+TITLES = ("Dr.", "Mr.", "Mrs.", "Ms.")  # their full stop does not end a sentence
 
 
 def label(
@@ -35,10 +35,10 @@ def label(
     encoder: VoiceEncoder,
     expected: int | None = None,
 ) -> list[int]:
-    """A speaker number for each word, 0 for the first to speak.
+    """Return a speaker number for each word; the first speaker has the number 0.
 
     `audio` is mono at 16 kHz. `expected` is the client's speakers_expected: 1 gives all words to
-    one speaker, more than 1 forces two.
+    one speaker, and a larger number forces two speakers.
     """
     spans = units(words)
     if expected == 1 or len(spans) < 2:
@@ -56,7 +56,7 @@ def label(
 
 
 def units(words: Sequence[Word]) -> list[tuple[int, int]]:
-    """Half-open ranges of word positions, cut at pauses and sentence ends."""
+    """Split the words at pauses and sentence ends into half-open ranges of word positions."""
     spans = []
     start = 0
     for place in range(1, len(words) + 1):
@@ -71,10 +71,11 @@ def ends_sentence(word: Word) -> bool:
 
 
 def split(vectors: Floats, weights: Floats, *, force: bool = False) -> list[int]:
-    """2-means on unit vectors; all 0 when the two groups sound alike, unless forced.
+    """Split unit vectors into two groups, 0 and 1, by 2-means.
 
-    `vectors` is count x 256 with rows of length 1, or 0 for a unit without a voice, which joins
-    the group of the unit before it. `weights` has each unit's duration.
+    If the two groups sound alike, the result is all 0, unless `force` is set. `vectors` is count x
+    256. Each row has length 1, or length 0 for a unit without a voice, which joins the group of the
+    unit before it. `weights` has the duration of each unit.
     """
     alive = np.flatnonzero(np.linalg.norm(vectors, axis=1) > 0.5)
     if len(alive) < 2:
@@ -96,9 +97,9 @@ def split(vectors: Floats, weights: Floats, *, force: bool = False) -> list[int]
 
 
 def utterances(words: Sequence[Word], speakers: Sequence[int]) -> tuple[Utterance, ...]:
-    """Runs of one speaker, cut at a sentence end before a long pause.
+    """Join consecutive words of one speaker; a sentence end before a long pause splits them.
 
-    One speaker number a word (0 is "A"). The words of the result carry their speaker.
+    `speakers` has one number for each word (0 is "A"). In the result each word names its speaker.
     """
     named = [
         word._replace(speaker=chr(ord("A") + speaker))
@@ -114,7 +115,7 @@ def utterances(words: Sequence[Word], speakers: Sequence[int]) -> tuple[Utteranc
 
 
 def louder(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The audio amplified to Resemblyzer's training level; louder audio is unchanged."""
+    """Amplify the audio to the level of Resemblyzer's training; louder audio is unchanged."""
     level = 10 * np.log10(max(float(np.mean(np.square(audio))), 1e-12))
     gain = 10 ** (max(0.0, TARGET_DBFS - level) / 20)
     return np.asarray(audio * gain, np.float32)
@@ -132,7 +133,7 @@ def _is_cut(before: Word, after: Word) -> bool:
 
 
 def _embed(mel: Floats, spans_ms: Sequence[tuple[int, int]], encoder: VoiceEncoder) -> Floats:
-    """One vector a span: the mean over its windows, of length 1, or 0 for a span too short."""
+    """Return for each span the mean vector of its windows: length 1, or 0 for a short span."""
     windows: list[Floats] = []
     owners: list[int] = []
     for owner, (start, end) in enumerate(spans_ms):
@@ -140,7 +141,8 @@ def _embed(mel: Floats, spans_ms: Sequence[tuple[int, int]], encoder: VoiceEncod
         if len(frames) < MIN_FRAMES:
             continue
         if len(frames) < FRAMES:
-            # Repeated, not padded: with silence all short units would get similar embeddings.
+            # Frames are repeated and not padded with silence, because silence would make the
+            # embeddings of all short units similar.
             frames = np.resize(frames, (FRAMES, frames.shape[1]))
         last = len(frames) - FRAMES
         for at in sorted({*range(0, last, WINDOW_STEP), last}):
@@ -153,7 +155,7 @@ def _embed(mel: Floats, spans_ms: Sequence[tuple[int, int]], encoder: VoiceEncod
 
 
 def _farthest_pair(vectors: Floats, weights: Floats) -> Floats:
-    """The two least similar of the longest units: short units are too noisy to start with."""
+    """Return the two least similar of the longest units, since short units are too noisy."""
     longest = np.sort(np.argsort(-weights, kind="stable")[: max(2, min(40, len(weights) // 2))])
     alike = vectors[longest] @ vectors[longest].T
     first, second = np.unravel_index(int(np.argmin(alike)), alike.shape)

@@ -1,4 +1,4 @@
-"""Reads tensors from PyTorch's legacy file format without PyTorch.
+"""Reads tensors from files in PyTorch's legacy format without PyTorch.
 
 The format (torch/serialization.py, _legacy_save) is five pickles - a magic number, a protocol
 version, system information, the saved object, the keys of its storages - followed by each
@@ -25,7 +25,7 @@ class NotALegacyFile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _TensorRef:
-    """A tensor before its storage is read. Offset and stride count elements."""
+    """A reference to a tensor whose storage is not read yet. Offset and stride count elements."""
 
     storage: str
     offset: int
@@ -34,7 +34,7 @@ class _TensorRef:
 
 
 def load_tensors(file: Path, key: str) -> dict[str, NDArray[np.float32]]:
-    """The tensors of the dictionary saved under `key`. Raises NotALegacyFile."""
+    """Read the tensors of the dictionary that was saved under `key`. Raises NotALegacyFile."""
     with file.open("rb") as stream:
         try:
             header = [_unpickle(stream) for _ in range(3)]
@@ -53,7 +53,7 @@ def load_tensors(file: Path, key: str) -> dict[str, NDArray[np.float32]]:
 
 
 class _FloatStorage:
-    """Stands for torch.FloatStorage, which the file names as the type of every storage."""
+    """A stub for torch.FloatStorage, which the file names as the type of every storage."""
 
 
 class _Unpickler(pickle.Unpickler):
@@ -69,7 +69,7 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"{module}.{name} is not allowed") from refused
 
     def persistent_load(self, pid: Any) -> str:
-        """A storage: ("storage", type, key, device, element count, view)."""
+        """Return the key of a storage: ("storage", type, key, device, element count, view)."""
         if pid[0] != "storage" or pid[1] is not _FloatStorage or pid[5] is not None:
             raise pickle.UnpicklingError("only plain float storages are allowed")
         return str(pid[2])

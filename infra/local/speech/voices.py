@@ -1,6 +1,6 @@
-"""Voice embeddings: Resemblyzer's encoder, a three-layer LSTM, run in numpy.
+"""Computes voice embeddings with Resemblyzer's encoder, a three-layer LSTM, in numpy.
 
-The vectors of two passages have a high dot product for one voice, and a lower one for two voices.
+The dot product of two passages' vectors is high if both have the same voice, and lower otherwise.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _BATCH = 256
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """Weights transposed for row vectors; gates in PyTorch's order: input, forget, cell, output."""
+    """A layer's weights, transposed for row vectors; gate order: input, forget, cell, output."""
 
     from_input: Floats
     from_hidden: Floats
@@ -38,7 +38,7 @@ class VoiceEncoder:
 
     @classmethod
     def load(cls, file: Path) -> Self:
-        """Raises NotALegacyFile."""
+        """Load the encoder's weights from a file. Raises NotALegacyFile."""
         tensors = load_tensors(file, "model_state")
         layers = [
             _Layer(
@@ -51,7 +51,7 @@ class VoiceEncoder:
         return cls(layers, tensors["linear.weight"].T, tensors["linear.bias"])
 
     def embed(self, windows: Floats) -> Floats:
-        """Count x frames x 40 -> count x 256, each row of length 1 (0 without activation)."""
+        """Map count x frames x 40 to count x 256; rows have length 1, or 0 without activation."""
         batches = [
             self._embed(windows[start : start + _BATCH]) for start in range(0, len(windows), _BATCH)
         ]
@@ -66,14 +66,14 @@ class VoiceEncoder:
 
 
 def unit(vectors: Floats) -> Floats:
-    """Rows scaled to length 1; a row of zeros stays."""
+    """Scale each row to length 1; a row of zeros is unchanged."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     scaled: Floats = (vectors / np.maximum(length, 1e-9)).astype(np.float32)
     return scaled
 
 
 def _run(layer: _Layer, sequence: Floats) -> Floats:
-    """Steps x count x inputs -> steps x count x 256: the hidden state after each step."""
+    """Map steps x count x inputs to steps x count x 256, the hidden state after each step."""
     steps, count, _ = sequence.shape
     size = layer.from_hidden.shape[0]
     hidden = np.zeros((count, size), np.float32)
@@ -89,6 +89,6 @@ def _run(layer: _Layer, sequence: Floats) -> Floats:
 
 
 def _sigmoid(values: Floats) -> Floats:
-    # By tanh: exp would overflow for large negative gates.
+    # The sigmoid is computed with tanh, because exp would overflow for large negative gates.
     result: Floats = 0.5 * np.tanh(0.5 * values) + 0.5
     return result

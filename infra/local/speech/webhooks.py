@@ -1,8 +1,8 @@
 """Calls a submission's webhook at the end of its job.
 
 The rules are AssemblyAI's (docs, "Webhooks for pre-recorded audio"): a 2xx within 10 seconds is
-success, any 4xx ends the delivery, and after any other outcome the server retries, up to 10
-attempts in all.
+success, any 4xx ends the delivery, and after any other result the server retries, with at most 10
+attempts in total.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ ANSWER_WITHIN_S = 10.0
 
 
 class Webhooks:
-    """Delivers notifications. `retry_s` is the pause between attempts, in seconds."""
+    """Delivers webhooks. `retry_s` is the pause between attempts, in seconds."""
 
     def __init__(self, client: httpx.AsyncClient, *, retry_s: float, enabled: bool = True) -> None:
         self._client = client
@@ -27,7 +27,7 @@ class Webhooks:
         self._enabled = enabled
 
     async def notify(self, job: Job, *, copies: int = 1) -> None:
-        """Deliver `copies` notifications at the same time, as at-least-once delivery may do."""
+        """Deliver `copies` equal webhooks at the same time, as at-least-once delivery may do."""
         if not self._enabled or job.webhook_url is None:
             return
         url = job.webhook_url
@@ -44,12 +44,12 @@ class Webhooks:
                 return
 
     async def _post(self, job: Job, url: str) -> int | None:
-        """The status of the answer; None when no answer came in time."""
+        """Send the webhook; return the response's status, or None if no response came in time."""
         headers = {}
         if name := job.params.get("webhook_auth_header_name"):
             headers[str(name)] = str(job.params.get("webhook_auth_header_value", ""))
         try:
-            # httpx limits each phase; the service limits the whole exchange.
+            # httpx limits each phase of a request, but the service limits the whole request.
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 response = await self._client.post(
                     url,

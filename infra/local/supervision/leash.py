@@ -1,18 +1,19 @@
-"""Runs one command and kills all its processes when the launcher closes standard input or dies.
+"""Runs one command, and kills all its processes when the launcher closes standard input or dies.
 
     python -I -S leash.py -- COMMAND [ARGUMENT ...]  < a pipe that the launcher keeps open
 
 - End of file on standard input (the launcher closed the pipe, or was killed): the leash sends
   SIGKILL to the command and all its descendants.
-- SIGTERM, SIGINT, SIGHUP: the leash forwards the signal to the command's process group; any
-  further step is up to the launcher.
+- SIGTERM, SIGINT, SIGHUP: the leash forwards the signal to the command's process group; the
+  launcher decides on any further step.
 - The command ends: the leash kills its remaining descendants and exits with the command's exit code
   (128 + N after signal N, 127 when it cannot be started).
 
-A separate process is needed. PR_SET_PDEATHSIG in a preexec_fn is Linux only, covers the child and
-not the grandchildren, fires when the *thread* that forked ends, and preexec_fn may deadlock in a
-program with threads. The kernel of every Unix closes a pipe when its owner dies, for any cause. The
-cost is one process and 20 ms a command; hence -I -S, few imports, and no import of this package.
+A separate process is needed, because PR_SET_PDEATHSIG in a preexec_fn is Linux only, covers the
+child but not the grandchildren, and fires when the *thread* that forked ends, and because
+preexec_fn may deadlock in a program with threads. In contrast, the kernel of every Unix closes a
+pipe when the pipe's owner dies, for any cause. The cost is one process and 20 ms per command. To
+keep it low, the leash runs with -I -S, has few imports, and does not import this package.
 
 On Linux the leash is also a "child subreaper": it inherits, and kills, grandchildren that moved to
 their own session (firebase-tools starts Java that way), and PR_SET_PDEATHSIG ends the command when
@@ -34,7 +35,7 @@ CANNOT_START = 127  # as a shell returns for a command that it cannot run
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command after the `--`; returns the exit code."""
+    """Run the command after the `--` and return its exit code."""
     command = arguments[1:]
     if arguments[:1] != ["--"] or not command:
         print("usage: leash.py -- COMMAND [ARGUMENT ...]", file=sys.stderr)
@@ -48,28 +49,32 @@ def main(arguments: list[str]) -> int:
 
 
 def _signal_pipe() -> int:
-    """A file descriptor that receives each handled signal as one byte, its number.
+    """Return a file descriptor that receives each handled signal as one byte, the signal's number.
 
-    select() can watch this pipe together with standard input: no thread, and no race between
-    looking and sleeping.
+    select() can watch this pipe together with standard input. So no thread is needed, and no signal
+    can be missed between looking and sleeping.
     """
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     for number in (*FORWARDED, signal.SIGCHLD):
-        # Also where a signal is ignored (nohup, a background job): the leash must forward it.
+        # Signals that are ignored (nohup, a background job) are handled too, since the leash must
+        # forward them.
         signal.signal(number, lambda *_: None)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # also in the command, which inherits the mask
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the command inherits the mask
     return read_end
 
 
 def _start(command: list[str]) -> int:
-    """Start the command in its own process group, without our standard input; its process id."""
+    """Start the command in its own process group and return its process id.
+
+    The command does not inherit the leash's standard input.
+    """
     leash = os.getpid()
     child = os.fork()
     if child:
-        # Both sides of the fork set the group, so that neither continues without it. The child may
-        # have done so and become the command (PermissionError), or ended.
+        # Both sides of the fork set the group, so that neither continues without the group. The
+        # child may have become the command already (PermissionError), or may have ended.
         with suppress(PermissionError, ProcessLookupError):
             os.setpgid(child, child)
         return child
@@ -88,10 +93,10 @@ def _start(command: list[str]) -> int:
 
 
 def _default_signals() -> None:
-    """Reset ignored signals, so that the command ignores none.
+    """Reset ignored signals to their default, so that the command does not ignore any signal.
 
-    exec resets handlers but keeps ignored signals: SIGPIPE, which Python itself ignores, SIGHUP
-    under nohup, SIGINT in a background job of a script.
+    exec resets handlers but keeps signals ignored: SIGPIPE, which Python itself ignores, SIGHUP
+    under nohup, and SIGINT in a background job of a script.
     """
     for number in signal.valid_signals():
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -99,7 +104,7 @@ def _default_signals() -> None:
 
 
 def _wait(child: int, signals: int) -> int:
-    """Wait for the end of the command or of standard input; returns the exit code of a shell."""
+    """Wait until the command or standard input ends; return the exit code as a shell would."""
     while True:
         readable, _, _ = select.select([0, signals], [], [])
         if signals in readable:
@@ -115,7 +120,7 @@ def _wait(child: int, signals: int) -> int:
 
 
 def _reap(child: int) -> int | None:
-    """Reap the ended processes; returns the command's exit code when it is among them."""
+    """Reap the ended processes; return the command's exit code if the command has ended."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -129,8 +134,8 @@ def _reap(child: int) -> int | None:
 
 
 def _kill_all(group: int) -> None:
-    """Send SIGKILL to the command's group and to every child of ours, until none is left."""
-    # On macOS a signal to a group of zombies is "not permitted".
+    """Send SIGKILL to the command's group and to every child of the leash, until none is left."""
+    # On macOS a signal to a group of zombies raises "not permitted".
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
     while True:
@@ -138,13 +143,13 @@ def _kill_all(group: int) -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         try:
-            os.waitpid(-1, 0)  # the children of an ended process become ours: look again
+            os.waitpid(-1, 0)  # its children may have become the leash's
         except ChildProcessError:
             return
 
 
 def _children() -> list[int]:
-    """Our children's process ids from /proc/PID/stat; none on a system without /proc."""
+    """Return the leash's children (process ids in /proc/PID/stat); none if there is no /proc."""
     found = []
     for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
         if entry.isdigit():
@@ -156,7 +161,7 @@ def _children() -> list[int]:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Set one Linux process attribute; does nothing on other systems."""
+    """Set one Linux process attribute; do nothing on other systems."""
     if sys.platform == "linux":
         import ctypes
 

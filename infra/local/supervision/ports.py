@@ -1,4 +1,4 @@
-"""TCP ports on the loopback interface: picking free ones."""
+"""Picks free TCP ports on the loopback interface."""
 
 import socket
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
-    """A free port for each name: the preferred one if it is free, otherwise any.
+    """Pick a free port for each name: the preferred port if it is free, otherwise any port.
 
-    0 means no preference. The function holds all ports until the last is picked, so that no two
-    names get the same port; ports without a free preference are picked last, so that they do not
-    take another's. Between the release and the server's own bind another program may take the
-    port: then the server fails to start and reports it.
+    A preferred port of 0 means no preference. The function holds all ports until the last port is
+    picked, so that no two names get the same port. Names without a free preferred port come last,
+    so that they do not take a port that another name prefers. If another program takes a port
+    before the server binds it, the server fails to start and reports that.
 
     >>> sorted(free_ports({"firestore": 8580, "storage": 0}))
     ['firestore', 'storage']
@@ -34,11 +34,11 @@ def free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
 
 
 def _listen(port: int) -> socket.socket | None:
-    """A listener on the port; None when it is taken or not permitted.
+    """Listen on the port; return None when the port is taken or not permitted.
 
-    `create_server` sets SO_REUSEADDR, as the real servers do: connections in TIME_WAIT after the
-    last run do not make the port look taken. It also listens; without that the port is not held
-    exclusively.
+    `create_server` sets SO_REUSEADDR, as the real servers do, so that connections in TIME_WAIT
+    after the last run do not make the port look taken. It also listens, because otherwise the port
+    would not be held exclusively.
     """
     try:
         return socket.create_server((LOOPBACK, port))

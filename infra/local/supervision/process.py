@@ -1,4 +1,4 @@
-"""One process of the local stack: its definition, and the running process on its leash."""
+"""Defines and runs one process of the local stack, as the child of a leash (leash.py)."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from typing import BinaryIO, Self
 from infra.local.supervision.ready import Ready
 
 LEASH = Path(__file__).with_name("leash.py")
-POLL_S = 0.05  # between two checks of a server that is not ready yet
+POLL_S = 0.05  # between two readiness checks
 TAIL_LINES, TAIL_BYTES = 20, 8192
 
 
@@ -22,10 +22,10 @@ class Process:
     """The definition of a process.
 
     `env` is added to the launcher's own environment. Without `ready` the process counts as ready
-    once it is started. `after` names the processes, earlier in the list, that must be ready first;
-    None means the one before it, and an empty tuple starts it at once. `url` is shown to people.
-    The log is NAME.log in the run directory unless `log_path` names another. `grace_s` is the time
-    limit for its end after SIGTERM.
+    once it is started. `after` names processes, earlier in the list, that must be ready first: None
+    means the process directly before, and an empty tuple no process. `url` is shown to people. The
+    log is NAME.log in the run directory unless `log_path` names another file. After SIGTERM the
+    process has `grace_s` to end.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Process:
 class ProcessFailed(Exception):
     """A process failed.
 
-    `exit_code` is None while the process runs, 128 + N after signal N, 127 when it could not be
-    started; `log_tail` has the last lines of its output since its start.
+    `exit_code` is None while the process runs, 128 + N after signal N, and 127 if the process could
+    not be started. `log_tail` has the last lines of output since the start.
     """
 
     def __init__(self, failure: str, running: "RunningProcess") -> None:
@@ -57,7 +57,7 @@ class ProcessFailed(Exception):
 
 
 class ProcessDied(ProcessFailed):
-    """A process ended by itself, without `stop` or `kill`."""
+    """A process ended although neither `stop` nor `kill` was called."""
 
     def __init__(self, running: "RunningProcess") -> None:
         super().__init__(f"ended by itself with exit code {running.leash.returncode}", running)
@@ -71,7 +71,7 @@ class NotReady(ProcessFailed):
 
 
 class RunningProcess:
-    """A started process. Without `stop` or `kill` its leash ends it (leash.py)."""
+    """A started process. If neither `stop` nor `kill` is called, the leash ends it (leash.py)."""
 
     def __init__(
         self, process: Process, leash: asyncio.subprocess.Process, log_path: Path, log_start: int
@@ -86,18 +86,18 @@ class RunningProcess:
 
     @classmethod
     async def start(cls, process: Process, log_path: Path, *, new_log: bool) -> Self:
-        """Start the process; its output is appended to the log, which `new_log` empties first."""
+        """Start the process and append its output to the log, which `new_log` empties first."""
         with _open_log(log_path, new_log) as log:
             log_start = log.tell()
             leash = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(LEASH), "--", *process.argv),
-                # Unbuffered: the last lines in a buffer are needed, and would die with the process.
+                # Unbuffered, because the last lines are needed and would be lost in a buffer.
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **process.env},
                 cwd=process.cwd,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C reaches the launcher alone, which stops in order
+                start_new_session=True,  # so that only the launcher gets Ctrl-C
             )
             return cls(process, leash, log_path, log_start)
 
@@ -126,24 +126,24 @@ class RunningProcess:
             await asyncio.wait({asking})
 
     async def stop(self) -> None:
-        """Send SIGTERM, after `grace_s` SIGKILL; returns when no descendant is left."""
+        """Send SIGTERM, and SIGKILL after `grace_s`; return when no descendant is left."""
         self.stopping = True
-        with suppress(ProcessLookupError):  # the process has just ended
+        with suppress(ProcessLookupError):  # the process has ended already
             self.leash.send_signal(signal.SIGTERM)
         try:
             await asyncio.wait({self.ended}, timeout=self.process.grace_s)
         finally:
-            await self.kill()  # also when the wait was cancelled: a second Ctrl-C means at once
+            await self.kill()  # also after a second Ctrl-C, which cancels the wait
 
     async def kill(self) -> None:
-        """Send SIGKILL to the process and its descendants; returns when none is left."""
+        """Send SIGKILL to the process and its descendants; return when none is left."""
         self.stopping = True
-        assert self.leash.stdin is not None  # `start` gave it a pipe
+        assert self.leash.stdin is not None  # `start` passed a pipe
         self.leash.stdin.close()
         await asyncio.wait({self.ended})
 
     def log_tail(self) -> list[str]:
-        """The last lines of output since the start."""
+        """Return the last lines of output since the start."""
         with self.log_path.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, size - TAIL_BYTES))
@@ -151,14 +151,14 @@ class RunningProcess:
 
     async def _ask_until_ready(self) -> None:
         while self.process.ready is not None:
-            with suppress(OSError):  # not yet: the port is closed, or the connection was reset
+            with suppress(OSError):  # not ready: port closed, or connection reset
                 if await self.process.ready():
                     return
             await asyncio.sleep(POLL_S)
 
 
 def _open_log(path: Path, new: bool) -> BinaryIO:
-    """The log, opened for appending, so that no process overwrites another's lines."""
+    """Open the log for appending, so that no process overwrites another process's lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if new:
         path.write_bytes(b"")

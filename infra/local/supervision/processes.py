@@ -1,4 +1,4 @@
-"""Starts the processes of a local stack in order, notices deaths, and ends all processes."""
+"""Starts a local stack's processes in order, notices when one dies, and ends all processes."""
 
 import asyncio
 import os
@@ -21,17 +21,18 @@ __all__ = ["NotReady", "Process", "ProcessDied", "ProcessFailed", "Processes"]
 
 
 class Processes:
-    """The running stack: entering starts every process, leaving stops them, the last one first.
+    """The running stack: entering the context starts the processes, leaving it stops them.
 
         async with Processes([firestore, functions], run_dir=Path(".run")) as stack:
             await stack.wait()
 
-    On exit, also after an error, each process gets SIGTERM and after its `grace_s` SIGKILL. SIGTERM
-    to the launcher cancels the task that entered, as Ctrl-C does under asyncio.run; a second one
-    skips the grace. When the launcher is killed, the leashes end the processes (see leash.py).
-    `on_ready` is called with each process that becomes ready.
+    On exit, also after an error, each process gets SIGTERM, and SIGKILL after its `grace_s`; the
+    last process is stopped first. SIGTERM to the launcher cancels the task that entered the
+    context, as Ctrl-C does under asyncio.run; a second SIGTERM skips the grace. When the launcher
+    is killed, the leashes end the processes (see leash.py). `on_ready` is called with each process
+    that becomes ready.
 
-    Entering raises ProcessDied or NotReady when a process fails, after all were stopped.
+    Entering raises ProcessDied or NotReady when a process fails, after all processes were stopped.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Processes:
         run_dir: Path,
         on_ready: Callable[[Process], None] | None = None,
     ) -> None:
-        """Raises ValueError for two processes of one name or an `after` later in the list."""
+        """Raises ValueError if two processes have one name, or `after` names a later process."""
         self._processes = {process.name: process for process in processes}
         self._after = _order(processes)
         self._run_dir = run_dir
@@ -63,17 +64,18 @@ class Processes:
         await self._on_exit.aclose()
 
     async def wait(self) -> None:
-        """Wait until a ready process ends by itself; raises its ProcessDied."""
+        """Wait until a ready process dies, then raise its ProcessDied."""
         raise await self._deaths.get()
 
     def is_running(self, name: str) -> bool:
-        """Whether the process was started and has not ended."""
+        """Return whether the process was started and has not ended."""
         return name in self._running and not self._running[name].ended.done()
 
     async def start(self, name: str) -> None:
-        """Start a process of the list again and wait until it is ready; its log is continued.
+        """Start or restart a process of the list, and wait until it is ready.
 
-        Raises ProcessDied, NotReady (the process still runs then), or ValueError when it runs.
+        A restart continues the log. Raises ValueError if the process runs already, ProcessDied, or
+        NotReady, after which the process still runs.
         """
         if self.is_running(name):
             raise ValueError(f"{name} is running")
@@ -88,15 +90,15 @@ class Processes:
             self._on_ready(process)
 
     async def stop(self, name: str) -> None:
-        """Send SIGTERM, after `grace_s` SIGKILL; returns when no descendant is left."""
+        """Send SIGTERM, and SIGKILL after `grace_s`; return when no descendant is left."""
         await self._running[name].stop()
 
     async def kill(self, name: str) -> None:
-        """Send SIGKILL to the process and its descendants; returns when none is left."""
+        """Send SIGKILL to the process and its descendants; return when none is left."""
         await self._running[name].kill()
 
     def _note_end(self, running: RunningProcess) -> None:
-        # `until_ready` reports a process that ends before it is ready.
+        # If a process ends before it is ready, `until_ready` reports that.
         if running.is_ready and not running.stopping:
             self._deaths.put_nowait(ProcessDied(running))
 
@@ -110,7 +112,7 @@ class Processes:
         death = asyncio.create_task(self.wait())
         either: set[asyncio.Future[Any]] = {all_ready, death}
         try:
-            # Not a TaskGroup: the caller needs the first error, not a group of its consequences.
+            # A TaskGroup would raise a group of errors, but the caller needs only the first error.
             done, _ = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             for first in done:
                 first.result()
@@ -121,7 +123,7 @@ class Processes:
 
     async def _start_after(self, others: list[asyncio.Task[None]], name: str) -> None:
         for other in others:
-            await asyncio.shield(other)  # cancelling this start must not cancel the other
+            await asyncio.shield(other)  # the other start must not be cancelled
         await self.start(name)
 
     async def _stop_all(self) -> None:
@@ -136,7 +138,7 @@ class Processes:
 
 
 def _order(processes: Sequence[Process]) -> dict[str, tuple[str, ...]]:
-    """The names of the processes that each process waits for, by name."""
+    """Return for each process, by name, the names of the processes that must be ready first."""
     order: dict[str, tuple[str, ...]] = {}
     for process in processes:
         if process.name in order:
@@ -151,18 +153,18 @@ def _order(processes: Sequence[Process]) -> dict[str, tuple[str, ...]]:
 
 @contextmanager
 def _cancelled_by_sigterm() -> Iterator[None]:
-    """Within it SIGTERM cancels the current task, unless the program handles it already."""
+    """Cancel the current task on SIGTERM during the context, unless SIGTERM is handled already."""
     # Only the main thread may handle signals.
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None  # this runs in a coroutine
+    assert task is not None  # called in a coroutine
 
     def on_sigterm() -> None:
         if not task.cancel():
-            # The task has ended, as in a pytest fixture: end the program in the usual way.
+            # The task has ended, as in a pytest fixture, so SIGTERM ends the program as usual.
             loop.remove_signal_handler(signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGTERM)
 

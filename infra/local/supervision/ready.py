@@ -1,7 +1,7 @@
 """Readiness checks of a server.
 
-A `Ready` is an async callable, called repeatedly: True when the server answers; False or an OSError
-while it does not yet. Any other exception is a fault and ends the start.
+A `Ready` is an async callable that is called repeatedly. It returns True when the server responds,
+and returns False or raises an OSError before that. Any other exception is a bug and ends the start.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ Ready = Callable[[], Awaitable[bool]]
 
 
 def port_open(port: int, host: str = LOOPBACK) -> Ready:
-    """Ready when the TCP port accepts a connection."""
+    """Create a check that succeeds when the TCP port accepts a connection."""
 
     async def check() -> bool:
         _, writer = await asyncio.open_connection(host, port)
@@ -25,17 +25,17 @@ def port_open(port: int, host: str = LOOPBACK) -> Ready:
 
 
 def http_ok(url: str, timeout_s: float = 2.0) -> Ready:
-    """Ready when GET `url` (http only) answers 2xx within `timeout_s` seconds.
+    """Create a check that succeeds when GET `url` (http only) responds 2xx within `timeout_s`.
 
-    Called about twenty times a second, hence without a client library: that would spend more time
-    on building its TLS context at each call than the server on its start.
+    The check does not use a client library, because it is called about twenty times a second, and
+    a client library would spend more time on its TLS contexts than the server on its start.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
 
     async def check() -> bool:
-        async with asyncio.timeout(timeout_s):  # its TimeoutError is an OSError: not yet
+        async with asyncio.timeout(timeout_s):  # TimeoutError is an OSError
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
             try:
                 writer.write(request.encode())
