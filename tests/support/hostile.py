@@ -1,4 +1,4 @@
-"""Hostile uploads, made to harm the process that reads them."""
+"""Make hostile uploads that try to harm the process that reads them."""
 
 import struct
 from itertools import repeat
@@ -20,7 +20,7 @@ TEXTS = {
     "html": b"<!doctype html><html><body>404</body></html>" * 20,
     "json": b'{"a": [' + b"1," * 200_000 + b"1]}",
 }
-"""Texts that FFmpeg takes for a playlist, a session or a list of files."""
+"""Texts that FFmpeg would read as a playlist, a session description or a list of files."""
 
 
 def box(name: bytes, body: bytes) -> bytes:

@@ -43,7 +43,7 @@ def outcomes_of(files: Sequence[Path], env: Mapping[str, str], folder: Path) -> 
 
 
 def _run(*command: str, env: dict[str, str]) -> tuple[int, str]:
-    """The exit code and the error output of a command. All its children are ended."""
+    """Run a command and end all its children; returns the exit code and the error output."""
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
