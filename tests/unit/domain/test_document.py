@@ -1,4 +1,4 @@
-"""The base of everything that is stored."""
+"""Test the base class of all stored documents."""
 
 import pytest
 
