@@ -196,7 +196,7 @@ async def test_only_the_owners_fields_can_be_edited(services: MemoryServices) ->
 # Create, cancel
 
 
-async def test_a_visit_is_created_once(services: MemoryServices) -> None:
+async def test_creating_an_existing_visit_raises_conflict(services: MemoryServices) -> None:
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     with pytest.raises(Conflict):
         await commands.create(services, visit_id="visit-1", user_id="user-2", consent=True)

@@ -197,7 +197,9 @@ async def test_a_second_deletion_returns_the_same_deletion_receipt(
     assert await commands.delete(services, "visit-1") == first
 
 
-async def test_a_deleted_visit_is_not_created_again(services: MemoryServices) -> None:
+async def test_creating_a_visit_with_the_id_of_a_deleted_visit_raises_conflict(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     await commands.delete(services, "visit-1")
     with pytest.raises(Conflict):
