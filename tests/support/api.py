@@ -105,7 +105,7 @@ class Api:
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:
-    """A client that calls the app in this process; an uncaught error becomes a 500."""
+    """Return a client that calls the app in this process; an uncaught error becomes a 500."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://api")
 

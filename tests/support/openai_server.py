@@ -41,7 +41,7 @@ class Call:
 
     @property
     def lines(self) -> list[str]:
-        """The lines of the user's message, split at every kind of line end."""
+        """Return the lines of the user's message, split at every kind of line end."""
         return self._said_by("user").splitlines()
 
     def _said_by(self, role: str) -> str:
@@ -180,7 +180,7 @@ def openai_server(port: int = 0) -> Iterator[OpenAIServer]:
         )
         running = uvicorn.Server(config)
         thread = threading.Thread(target=asyncio.run, args=(running.serve([listener]),))
-        thread.start()  # no wait for the thread: the socket listens already
+        thread.start()  # the socket listens already, so that the thread need not be awaited
         try:
             yield server
         finally:

@@ -1,4 +1,4 @@
-"""An operator with services in memory, and visits in every state."""
+"""Make an operator with services in memory, and visits in every state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

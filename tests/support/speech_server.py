@@ -1,4 +1,4 @@
-"""Runs the speech server inside a test's event loop, on a free port, for the real SDK."""
+"""Run the speech server inside a test's event loop, on a free port, for the real SDK."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ class RunningServer:
         self.state.scripts.add(script)
 
     async def settled(self) -> None:
-        """Wait until every job is over and its webhooks are delivered or given up."""
+        """Wait until every job has ended and each webhook is delivered or given up."""
         await self.state.queue.idle()
 
 
@@ -49,7 +49,7 @@ async def scripted_server(
 
 @asynccontextmanager
 async def serving(app: Starlette) -> AsyncIterator[str]:
-    """Serves any ASGI app on 127.0.0.1 and yields its base URL."""
+    """Serve an ASGI app on 127.0.0.1, and yield the base URL."""
     server = _Server(
         uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False)
     )

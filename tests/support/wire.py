@@ -1,4 +1,4 @@
-"""A connection between a client and a server that a test can cut and restore."""
+"""Put a connection between client and server that a test can cut and restore."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -84,7 +84,7 @@ def test_the_examples_cover_every_row_of_the_error_table() -> None:
 
 
 @given(st.integers(300, 599), st.sampled_from(Call), st.binary())
-def test_only_an_error_response_to_a_submitted_job_is_permanent(
+def test_only_an_error_response_to_a_job_submission_is_permanent(
     status: int, call: Call, body: bytes
 ) -> None:
     raised = refusal(status, call, body, {})

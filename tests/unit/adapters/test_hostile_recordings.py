@@ -75,7 +75,7 @@ def test_both_budgets_together_take_less_than_two_seconds_of_cpu() -> None:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A recording of any format with changed bytes, a missing end, or both."""
+    """Generate a recording with changed bytes, a missing end, or both."""
     kind = FORMATS[draw(st.sampled_from(sorted(FORMATS)))]
     content = bytearray(recorded(kind, streamed=kind.can_stream and draw(st.booleans())))
     header = st.integers(0, min(2_000, len(content) - 1))

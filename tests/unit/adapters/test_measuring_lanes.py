@@ -21,7 +21,7 @@ def test_recordings_are_measured_round_robin_between_users() -> None:
     assert [each.user for each in order if each] == ["mallory", "ann", "bob", "mallory", "mallory"]
 
 
-def test_first_looks_come_before_slow_jobs() -> None:
+def test_a_quick_first_look_comes_before_slow_measurements() -> None:
     lanes = Lanes()
     for n in range(20):
         lanes.add(job(f"mallory-{n}", is_slow=True))
@@ -49,7 +49,9 @@ STEP = st.sampled_from(["ann", "bob", "cem"]) | st.sampled_from(["take", "end"])
 
 
 @given(st.lists(st.tuples(STEP, st.booleans()), max_size=80))
-def test_each_recording_is_taken_exactly_once(steps: list[tuple[str, bool]]) -> None:
+def test_each_waiting_recording_is_given_to_a_worker_exactly_once(
+    steps: list[tuple[str, bool]],
+) -> None:
     lanes, added, taken, at_work = Lanes(), [], [], []
     for step, is_slow in steps:
         if step == "take":

@@ -80,7 +80,7 @@ def test_the_length_is_correct_although_silent_frames_have_fewer_bytes(
     assert length_of(mp3) == approx(seconds)
 
 
-def test_a_leading_tag_of_any_size_is_skipped() -> None:
+def test_tags_before_or_after_an_mp3_do_not_change_its_length() -> None:
     mp3 = recorded(FORMATS["mp3, no header"])
     cover = 3_000_000
     size = bytes(cover >> shift & 0x7F for shift in (21, 14, 7, 0))

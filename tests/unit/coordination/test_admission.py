@@ -235,7 +235,7 @@ async def test_a_visit_reuses_its_permit_after_a_crash() -> None:
     services = services_with(1)
 
     class Crashed(BaseException):
-        """The process has crashed."""
+        """A simulated crash of the process."""
 
     async def crashes(*args: object, **more: object) -> str:
         raise Crashed

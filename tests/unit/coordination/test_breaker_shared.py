@@ -30,7 +30,7 @@ def shared() -> Instances:
 
 @dataclass
 class Outage:
-    """Counts the calls that reach the failed dependency; each fails after `call_s` seconds."""
+    """A stub dependency that counts its calls; each call fails after `call_s` seconds."""
 
     shared: Instances
     call_s: float = 1.0
@@ -62,7 +62,7 @@ class Outage:
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2, 3])
-def test_fifty_cold_instances_call_a_failed_dependency_a_bounded_number_of_times(
+def test_fifty_new_instances_call_a_failed_dependency_a_bounded_number_of_times(
     seed: int | None,
 ) -> None:
     """Instances call for two hours: all together (the worst case) or at random moments."""
@@ -111,7 +111,9 @@ def test_a_new_instance_makes_no_call_while_the_breaker_is_open() -> None:
 @pytest.mark.parametrize(
     "trouble", [Transient(ErrorCode.INTERNAL_ERROR), PermissionError(), ValueError("unreadable")]
 )
-async def test_calls_pass_while_the_store_is_down(shared: Instances, trouble: Exception) -> None:
+async def test_calls_pass_while_the_store_of_the_breaker_is_down(
+    shared: Instances, trouble: Exception
+) -> None:
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.trouble = trouble
@@ -147,7 +149,7 @@ async def test_the_breaker_opens_after_its_store_has_recovered(shared: Instances
     assert await ask(breaker, DEAD) == "refused"
 
 
-def test_a_slow_store_delays_a_call_by_at_most_a_second() -> None:
+def test_a_slow_store_of_the_breaker_delays_a_call_by_at_most_a_second() -> None:
     async def scene(shared: Instances) -> None:
         breaker = shared.instance()
         began_at = shared.clock.now()

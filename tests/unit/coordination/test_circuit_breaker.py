@@ -326,7 +326,9 @@ async def test_a_closed_breaker_reads_every_five_seconds_and_writes_nothing(
     assert not shared.written
 
 
-async def test_a_failure_makes_the_next_call_read_the_store(shared: Instances) -> None:
+async def test_after_a_failed_call_the_next_call_reads_the_store_of_the_breaker(
+    shared: Instances,
+) -> None:
     here, there = shared.instance(), shared.instance()
     await ask(there)
     await ask(there, DEAD)

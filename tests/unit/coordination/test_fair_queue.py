@@ -66,7 +66,7 @@ async def test_a_user_with_500_visits_delays_another_user_by_at_most_one_visit()
     assert "bob" in (waiting.admit(), waiting.admit())
 
 
-async def test_users_are_admitted_in_rounds() -> None:
+async def test_visits_of_several_users_are_admitted_in_turn() -> None:
     waiting = Waiting()
     for user, number in (("ann", 9), ("bob", 3), ("cem", 5)):
         for n in range(number):
@@ -101,7 +101,9 @@ async def test_admitted_visits_of_two_users_with_backlogs_differ_by_at_most_one(
 @settings(deadline=None, max_examples=examples(40, nightly=1_000))
 @given(st.integers(0, 40), st.integers(1, 30), st.integers(1, 60))
 @pytest.mark.no_cover  # coverage tracing at least doubles the duration of this test
-async def test_a_new_user_starts_within_one_round(admitted: int, users: int, backlog: int) -> None:
+async def test_the_first_visit_of_a_new_user_is_admitted_within_one_round(
+    admitted: int, users: int, backlog: int
+) -> None:
     waiting = Waiting()
     for n in range(backlog):
         for user in range(users):

@@ -112,7 +112,7 @@ async def test_without_an_hourly_cap_no_orders_are_stored() -> None:
     assert await services.gate.hours.all() == {}
 
 
-async def test_visits_over_the_hourly_cap_wait_in_the_queue_and_are_ordered_later() -> None:
+async def test_visits_over_the_hourly_cap_wait_in_the_queue_and_are_submitted_later() -> None:
     services = services_capped(20)
     provider = provider_of(services)
     for number in range(30):
@@ -155,7 +155,7 @@ async def test_a_waiting_visit_is_not_called_while_its_user_has_used_the_hourly_
     assert (await visit_of(services, "ann-9")).turn == waiting.turn
 
 
-async def test_a_visit_that_waits_at_the_cap_holds_no_permit() -> None:
+async def test_a_visit_that_waits_for_the_hourly_cap_holds_no_permit() -> None:
     services = services_capped(4, permits=50)
     for number in range(10):
         await upload(services, f"ann-{number}")

@@ -118,7 +118,7 @@ async def test_a_visit_that_waits_for_the_quota_does_not_expire() -> None:
 
 
 @pytest.mark.parametrize("permits", [1, 50])
-async def test_a_visit_that_waited_long_does_not_expire_when_its_first_order_fails(
+async def test_a_visit_that_waited_long_does_not_expire_if_its_first_submission_fails(
     permits: int,
 ) -> None:
     """The visit waited in the fair queue (one permit) or for the quota (fifty permits)."""

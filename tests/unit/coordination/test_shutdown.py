@@ -116,7 +116,7 @@ asyncio.run(main())
     assert ran.returncode == -signal.SIGTERM
 
 
-def test_the_servers_own_handler_of_sigterm_runs_as_well() -> None:
+def test_an_existing_sigterm_handler_runs_beside_the_shutdown_handler() -> None:
     """The server runs in another process, because the signal would end the test process."""
     program = """
 import asyncio, signal

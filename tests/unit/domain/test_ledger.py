@@ -169,7 +169,7 @@ async def test_a_rule_based_summary_reserves_no_model_call(services: MemoryServi
 
 
 @pytest.mark.parametrize(("state", "seconds"), [(SILENT, 600.0), (REFUSED, 0.0)])
-async def test_the_copy_of_a_job_without_a_transcript_is_deleted_immediately(
+async def test_a_job_without_a_transcript_is_charged_and_its_copy_deleted_immediately(
     services: MemoryServices, state: Transcribed | Failed, seconds: float
 ) -> None:
     await accept.accept(services, services.upload())
@@ -199,7 +199,7 @@ async def test_silent_files_beside_a_transcribed_file_are_charged(services: Memo
     assert (visit.ledger.orders, visit.ledger.audio_seconds) == (3, 1260.0)
 
 
-async def test_a_copy_stays_until_reconciliation_if_a_second_order_is_possible(
+async def test_a_provider_copy_stays_until_reconciliation_if_two_jobs_are_possible(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())

@@ -30,7 +30,7 @@ async def test_a_saved_retry_after_survives_a_concurrent_poll_that_succeeds_late
     services.transcriber = RateLimited(seconds=600)  # type: ignore[assignment]
     await collect.poll(services, stored)
     services.transcriber = working
-    await collect.poll(services, stored)  # starts at the same time and saves later
+    await collect.poll(services, stored)  # has read the same version of the visit
     assert (await visit_of(services)).wake_at == services.clock.now() + timedelta(seconds=600)
 
 
@@ -43,7 +43,7 @@ async def test_a_retry_after_is_saved_although_a_concurrent_poll_succeeded_earli
     assert stored
     await collect.poll(services, stored)
     services.transcriber = RateLimited(seconds=600)  # type: ignore[assignment]
-    await collect.poll(services, stored)  # starts at the same time and saves later
+    await collect.poll(services, stored)  # has read the same version of the visit
     services.transcriber = working
     assert (await visit_of(services)).wake_at == services.clock.now() + timedelta(seconds=600)
 

@@ -41,7 +41,9 @@ async def refused(command: object) -> tuple[RefusalCode, float | None]:
 # Retry
 
 
-async def test_of_a_hundred_concurrent_retries_one_succeeds(services: MemoryServices) -> None:
+async def test_exactly_one_of_a_hundred_concurrent_retries_succeeds(
+    services: MemoryServices,
+) -> None:
     await failed(services)
     retries = (commands.retry(services, "visit-1") for _ in range(100))
     answers = await asyncio.gather(*retries, return_exceptions=True)
@@ -50,7 +52,9 @@ async def test_of_a_hundred_concurrent_retries_one_succeeds(services: MemoryServ
     assert (await visit_of(services)).retry_count == 1
 
 
-async def test_a_retry_within_thirty_seconds_gets_a_retry_after(services: MemoryServices) -> None:
+async def test_a_second_retry_within_thirty_seconds_is_refused_with_a_retry_after(
+    services: MemoryServices,
+) -> None:
     await failed(services)
     services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
     await commands.retry(services, "visit-1")

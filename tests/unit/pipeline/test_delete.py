@@ -157,7 +157,7 @@ async def test_a_recording_uploaded_before_the_erasure_of_its_user_is_erased(
     uploaded = services.upload()
     services.clock.advance(timedelta(minutes=1))
     await note_erasure(services, "user-1")
-    await accept.accept(services, uploaded)  # a late event
+    await accept.accept(services, uploaded)  # the event arrives after the erasure
     assert await services.store.get("visit-1") is None
     await settle(services)
     assert traces(services) == []
@@ -173,7 +173,7 @@ async def test_the_deletion_receipt_of_a_visit_stays_after_the_erasure_of_its_us
     await settle(services)
     counted = (await receipt_of(services)).counts
     await note_erasure(services, "user-1")
-    await accept.accept(services, uploaded)  # a redelivered event
+    await accept.accept(services, uploaded)  # a duplicate delivery of the event
     await settle(services)
     assert (await receipt_of(services)).counts == counted
     assert traces(services) == []

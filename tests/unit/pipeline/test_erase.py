@@ -171,7 +171,7 @@ async def test_erasure_logs_never_contain_the_user_id() -> None:
 
 async def test_an_erasure_deletes_action_items_whose_visit_is_missing() -> None:
     services = await services_with(3)
-    del services.store.raw["visits/v1"]  # a restore brought back only its action items
+    del services.store.raw["visits/v1"]  # as if a restore had brought back only the action items
     await erase_by_request(services)
     await minutes(services, int(SETTLED_AFTER / timedelta(minutes=1)) + 2)
     assert {path.split("/")[0] for path in services.store.documents()} == {"deletions"}

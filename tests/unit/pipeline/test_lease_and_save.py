@@ -192,7 +192,9 @@ async def test_an_upload_event_under_continuous_conflicts_raises_transient(
 # Leases.
 
 
-async def test_of_twenty_concurrent_workers_one_takes_the_lease(services: MemoryServices) -> None:
+async def test_exactly_one_of_twenty_concurrent_workers_takes_the_lease(
+    services: MemoryServices,
+) -> None:
     read = await summarizing(services)
     leases = await asyncio.gather(*(take_lease(services, read, SummaryClaimed) for _ in range(20)))
     assert len([each for each in leases if each]) == 1

@@ -77,7 +77,7 @@ SKIPPED = {
 
 @pytest.mark.parametrize("kept", [None, 90 * DAY], ids=["transcripts stay", "transcripts go"])
 @pytest.mark.parametrize("kind", SKIPPED)
-async def test_pages_of_skipped_visits_do_not_hide_a_due_visit(
+async def test_retention_reaches_a_due_visit_behind_pages_of_skipped_visits(
     services: MemoryServices, kind: str, kept: timedelta | None
 ) -> None:
     services.policy = Policy(requires_consent=False, transcript_retention=kept)

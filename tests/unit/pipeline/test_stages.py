@@ -163,7 +163,7 @@ async def test_a_crashed_worker_is_replaced_after_its_lease_expires(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
-    services.summarizer.raises = [ZeroDivisionError()]  # equivalent to a crash
+    services.summarizer.raises = [ZeroDivisionError()]  # has the same effect as a crash
     with pytest.raises(ZeroDivisionError):
         await run_tasks(services)
     await summarize.summarize(services, "visit-1", 1)
@@ -173,7 +173,9 @@ async def test_a_crashed_worker_is_replaced_after_its_lease_expires(
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_new_audio_starts_an_attempt_and_replaces_results(services: MemoryServices) -> None:
+async def test_a_newer_recording_starts_a_new_attempt_and_replaces_the_results(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     await run_tasks(services)
     await accept.accept(services, services.upload(generation=2))

@@ -39,7 +39,7 @@ async def test_a_visit_in_a_backlog_of_hours_gets_only_a_few_summary_tasks(
 
 async def test_a_lost_summary_task_is_replaced_within_two_minutes(services: MemoryServices) -> None:
     await transcribed(services)
-    services.tasks.waiting.get_nowait()  # lost
+    services.tasks.waiting.get_nowait()  # the task is lost
     await ticks(services, 2)
     assert len(services.tasks.created) == 2
     await run_tasks(services)
@@ -55,7 +55,7 @@ async def test_a_worker_resets_the_count_of_unanswered_requests(services: Memory
     assert (await visit_of(services)).unanswered_requests == 0
     services.clock.advance(timedelta(hours=1))
     await commands.regenerate(services, "visit-1")
-    services.tasks.waiting.get_nowait()  # lost
+    services.tasks.waiting.get_nowait()  # the task is lost
     before = len(services.tasks.created)
     services.clock.advance(REQUEST_GRACE)
     await recover.wake_due(services)

@@ -71,7 +71,7 @@ async def test_files_are_joined_in_upload_order_although_events_arrive_in_anothe
     assert [each.start_ms for each in joined] == sorted(each.start_ms for each in joined)
 
 
-async def test_a_bad_first_file_is_refused_and_the_second_completes_the_visit(
+async def test_a_visit_with_an_unreadable_first_file_is_completed_by_a_second_file(
     services: MemoryServices,
 ) -> None:
     await accept(services, upload(), b"not a recording")
@@ -83,7 +83,9 @@ async def test_a_bad_first_file_is_refused_and_the_second_completes_the_visit(
     assert (refused.code, refused.generation) == (ErrorCode.AUDIO_UNREADABLE, 1)
 
 
-async def test_a_bad_file_among_several_is_skipped(services: MemoryServices) -> None:
+async def test_an_unreadable_file_between_two_good_files_is_skipped(
+    services: MemoryServices,
+) -> None:
     await accept(services, upload())
     await accept(services, another(2), b"not a recording")
     await accept(services, another(3))

@@ -93,7 +93,7 @@ async def test_a_provisional_summary_is_stored_once_and_later_replaced_by_the_mo
     assert len(await services.store.actions("visit-1")) == 2
 
 
-async def test_a_repeated_task_respects_retry_after_beside_a_provisional_summary(
+async def test_a_duplicate_task_makes_no_model_call_before_retry_after(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -135,7 +135,7 @@ async def test_the_rules_write_the_summary_after_the_last_failed_try(
 
 async def test_the_rules_write_the_summary_after_repeated_crashes(services: MemoryServices) -> None:
     await transcribed(services)
-    services.summarizer.raises = [ZeroDivisionError()] * MAX_TRIES  # equivalent to crashes
+    services.summarizer.raises = [ZeroDivisionError()] * MAX_TRIES  # the same as crashes
     for _ in range(MAX_TRIES):
         with pytest.raises(ZeroDivisionError):
             await run_tasks(services)
