@@ -33,7 +33,7 @@ class RunningServer:
 async def scripted_server(
     *, concurrency: int = 2, fetch: bool = False, webhooks: bool = True
 ) -> AsyncIterator[RunningServer]:
-    """Run a scripted server whose jobs take no time and whose webhooks are retried at once."""
+    """Run a scripted server with jobs that take no time and webhooks retried at once."""
     options = Options(
         concurrency=concurrency, scripted=True, webhooks=webhooks, webhook_retry_s=0.0
     )

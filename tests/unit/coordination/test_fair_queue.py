@@ -83,7 +83,7 @@ async def test_visits_of_several_users_are_admitted_in_turn() -> None:
 async def test_admitted_visits_of_two_users_with_backlogs_differ_by_at_most_one(
     steps: list[tuple[str, bool]],
 ) -> None:
-    """The rule holds whatever the other users do, and however long the backlogs are."""
+    """The rule holds for any actions of other users and any length of the backlogs."""
     waiting, numbers = Waiting(), Counter[str]()
     for user in ("ann", "bob"):
         for n in range(len(steps) + 5):
