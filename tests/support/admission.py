@@ -21,16 +21,16 @@ from tests.support.shared_documents import Troubled, in_memory
 
 
 class NoQuota:
-    """No user has a quota."""
+    """A stub quota that lets every recording pass."""
 
     async def take(self, user_id: str) -> float | None:
         return None
 
 
 class MemoryGate:
-    """The state of admission control that instances share; `instance` makes one instance.
+    """State of admission control in memory, shared by the instances that `instance` makes.
 
-    `has_quota`: users have the quotas of their tiers.
+    If `has_quota` is set, each user has the quota of the user's tier.
     """
 
     def __init__(
@@ -66,6 +66,6 @@ class MemoryGate:
         )
 
     async def holders(self) -> Counter[str]:
-        """The number of permits by holder."""
+        """Return how many permits each holder has."""
         semaphore = Semaphore(self.shards, self.cap, self._clock)
         return Counter(permit.holder for permit in await semaphore.holders())

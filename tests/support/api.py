@@ -1,4 +1,4 @@
-"""The API over services in memory, callers with real tokens, and visits in several states."""
+"""Run the API over services in memory, with real tokens and visits in several states."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -105,26 +105,26 @@ class Api:
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:
-    """A client that calls the app in this process; a bug becomes a 500, as for a real client."""
+    """Return a client that calls the app in this process; an uncaught error becomes a 500."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://api")
 
 
 @cache
 def _app() -> FastAPI:
-    """The app, made once: FastAPI takes a while to inspect all routes."""
+    """Make the app only once, because FastAPI needs a while to inspect all routes."""
     return make_app(ApiMemoryServices, origins=["https://app.example.com"])
 
 
 def api_over(services: ApiMemoryServices) -> Api:
-    """The API over `services`; only one at a time, since all share the app."""
+    """Return the API over `services`; a later call replaces the services of earlier results."""
     app = _app()
     app.state.services = lambda: services
     return Api(services, app, client_of(app))
 
 
 def visit_of(user_id: str, visit_id: str, *, minutes: int = 0, **fields: object) -> Visit:
-    """A visit without a recording, created `minutes` after START."""
+    """Return a visit without a recording, created `minutes` after START."""
     created_at = START + timedelta(minutes=minutes)
     visit = Visit(visit_id=visit_id, user_id=user_id, created_at=created_at, updated_at=created_at)
     return visit.model_copy(update={"wake_at": created_at, **fields})
@@ -227,7 +227,7 @@ def action_of(visit: Visit, number: int = 0, text: str = "Rest.") -> Action:
 
 
 def commit_of(visit: Visit) -> Commit:
-    """The visit with the history, transcript, action items and dead letter of its state."""
+    """Return a commit with the history, transcript, actions and dead letter that fit the visit."""
     entry = HistoryEntry(
         position=0,
         event="audio_accepted",

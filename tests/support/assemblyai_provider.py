@@ -1,4 +1,4 @@
-"""A transcription provider behind the real SDK's client; a test decides each response."""
+"""A stub of AssemblyAI behind the real SDK's client; a test decides each response."""
 
 import json
 from collections import Counter
@@ -51,9 +51,9 @@ def saying(content: bytes | str) -> Answer:
 
 @dataclass
 class Provider:
-    """`trouble` replaces the response to a kind of call (`order`, `job`, `list`).
+    """A stub provider; `trouble` replaces its response to `order`, `job` or `list`.
 
-    A new job has the `state`, which is merged into the responses about it.
+    Each new job has the fields of `state`, which appear in the responses about the job.
     """
 
     state: dict[str, Any] = field(default_factory=lambda: dict(DONE))

@@ -1,4 +1,4 @@
-"""Instances that share their circuit breakers, and calls through them, in virtual time."""
+"""Make instances that share circuit breakers, and call through the breakers in virtual time."""
 
 import asyncio
 import io
@@ -26,7 +26,7 @@ DEAD = Transient(CODE)
 
 
 class Instances:
-    """Breakers of many instances over one store, which records every written state.
+    """Makes breakers of many instances over one store, which records every written state.
 
     The store raises `trouble` instead of an answer, raises the `lost_answers` after successful
     saves, and delays its answers by `delay_s`.
@@ -66,7 +66,7 @@ class Instances:
 
     @property
     def states(self) -> list[tuple[State, int]]:
-        """State and successes of each write."""
+        """Return the state and the number of successes in each write."""
         return [(each.state, each.successes) for each in self.written]
 
     def wait(self, by: timedelta) -> None:
@@ -79,7 +79,7 @@ async def ask(
     outcome: BaseException | None = None,
     takes: Callable[[], object] = lambda: None,
 ) -> str:
-    """The outcome of a call through the breaker: `answered`, `refused`, or the error's class."""
+    """Make a call through the breaker; returns `answered`, `refused`, or the error's class."""
 
     async def made() -> None:
         takes()
@@ -102,7 +102,7 @@ async def open_(shared: Instances, breaker: CircuitBreaker) -> None:
 
 
 class LoopClock:
-    """The time of day of an event loop with a virtual clock."""
+    """A clock that converts the virtual time of the event loop into a time of day."""
 
     def now(self) -> datetime:
         return START + timedelta(seconds=asyncio.get_running_loop().time())

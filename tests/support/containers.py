@@ -1,4 +1,4 @@
-"""Containers built and patched by hand, as recorders write them but PyAV's muxers do not."""
+"""Build audio files byte by byte, in forms that recorders write but PyAV cannot write."""
 
 import io
 import struct
@@ -12,11 +12,11 @@ from tests.support.services import tone
 
 CLUSTER, SEGMENT, TIME, SIMPLE, GROUP = 0x1F43B675, 0x18538067, 0xE7, 0xA3, 0xA0
 FIXED, EBML = 4, 6
-"""The lacing of frames in a block."""
+"""The two kinds of lacing: ways to put several frames into one Matroska block."""
 
 
 def ebml(kind: int, body: bytes, *, is_sized: bool = True) -> bytes:
-    """An element of Matroska."""
+    """Return an element of Matroska; without `is_sized` its size is unknown."""
     name = kind.to_bytes((kind.bit_length() + 7) // 8)
     return name + ((1 << 56 | len(body)).to_bytes(8) if is_sized else b"\xff") + body
 
@@ -26,7 +26,7 @@ def numeral(kind: int, value: int) -> bytes:
 
 
 def track(number: int, kind: int, codec: bytes, frame_ms: int = 0) -> bytes:
-    """An entry of 16-bit sound in mono at 8 kHz (kind 2), or of a picture (kind 1)."""
+    """Return a track entry for a picture (kind 1) or 16-bit mono sound at 8 kHz (kind 2)."""
     body = numeral(0xD7, number) + numeral(0x83, kind) + ebml(0x86, codec)
     if frame_ms:
         body += numeral(0x23E383, frame_ms * 1_000_000)
@@ -51,7 +51,7 @@ def matroska(
     is_sized: bool = True,
     behind: bytes = b"",
 ) -> bytes:
-    """A file of (time, blocks)."""
+    """Return a Matroska file; each cluster is a pair of its time in ms and its blocks."""
     info = numeral(0x2AD7B1, 1_000_000)
     if announced_ms is not None:
         info += ebml(0x4489, struct.pack(">d", announced_ms))
@@ -63,13 +63,13 @@ def matroska(
 
 
 def ogg_page(serial: int, granule: int, body: bytes, flags: int = 0) -> bytes:
-    """A page of one packet of less than 255 bytes."""
+    """Return an Ogg page with one packet of less than 255 bytes."""
     head = struct.pack("<4sBBqIIIBB", b"OggS", 0, flags, granule, serial, 0, 0, 1, len(body))
     return head + body
 
 
 def streamed_wav(content: bytes, size: int) -> bytes:
-    """The WAV as written by a recorder that does not know its size."""
+    """Replace the sizes in a WAV by `size`, as recorders do that do not know the real sizes."""
     patched = bytearray(content)
     struct.pack_into("<I", patched, 4, size)
     struct.pack_into("<I", patched, patched.index(b"data") + 4, size)
@@ -77,20 +77,20 @@ def streamed_wav(content: bytes, size: int) -> bytes:
 
 
 def wav(form: bytes, sound: bytes, before: bytes = b"") -> bytes:
-    """A WAV with the format chunk `form` of any codec, and chunks before the sound."""
+    """Return a WAV with the format chunk `form` and the chunks `before` the sound."""
     body = b"WAVE" + struct.pack("<4sI", b"fmt ", len(form)) + form + before
     body += struct.pack("<4sI", b"data", len(sound)) + sound
     return struct.pack("<4sI", b"RIFF", len(body)) + body
 
 
 def tone_behind(before: bytes, seconds: int = 12) -> bytes:
-    """A WAV with chunks between its format chunk and its sound."""
+    """Return a WAV with the chunks `before` between its format chunk and its sound."""
     plain = tone(seconds)
     return plain[:36] + before + plain[36:]
 
 
 def inserted(content: bytes, parents: tuple[bytes, ...], added: bytes) -> bytes:
-    """An MP4, its index last, with a box added at the end of the innermost of the parents."""
+    """Add a box at the end of the innermost parent; the index of the MP4 must come last."""
     patched, place = bytearray(content), 0
     for name in parents:
         place = patched.index(name, place)
@@ -101,13 +101,16 @@ def inserted(content: bytes, parents: tuple[bytes, ...], added: bytes) -> bytes:
 
 
 def edits(*rows: tuple[int, int]) -> bytes:
-    """An edit list: the duration of each part (in the film's units), and its start."""
+    """Return an MP4 edit list; each row has the duration of a part and the start of the part.
+
+    Durations are in units of the whole film, and starts in units of the track.
+    """
     table = b"".join(struct.pack(">IiI", lasts, begins, 1 << 16) for lasts, begins in rows)
     return box(b"edts", box(b"elst", struct.pack(">II", 0, len(rows)) + table))
 
 
 def film(container: str, *sounds_s: float, picture_s: float = 0, **options: str) -> bytes:
-    """Tracks of sound, with a picture track of `picture_s` seconds."""
+    """Return a video file with one sound track per duration, and `picture_s` s of picture."""
     codec = "libopus" if container in ("webm", "matroska") else "aac"
     content = io.BytesIO()
     with av.open(content, "w", format=container, options=options) as file:

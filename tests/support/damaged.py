@@ -1,4 +1,4 @@
-"""Documents of every kind, for tests that damage them; each has a name and an instant."""
+"""Make a document of each kind from a name and a time, for tests that damage the document."""
 
 from datetime import datetime
 

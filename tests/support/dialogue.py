@@ -1,4 +1,4 @@
-"""Transcripts of a few lines, written as a dialogue."""
+"""Write short transcripts as lines of dialogue."""
 
 from lumimd.domain.transcript import Role, Transcript, Utterance
 
@@ -6,7 +6,7 @@ _ROLES = {"D": Role.CLINICIAN, "P": Role.PATIENT, "?": Role.UNKNOWN}
 
 
 def visit(*lines: str) -> Transcript:
-    """Utterances u0, u1, ... from lines like 'D: Stop it.'; a line without a voice is D's."""
+    """Make utterances u0, u1, ... from lines like 'D: Stop it.'; D is the default speaker."""
     utterances = []
     for number, line in enumerate(lines):
         voice, colon, text = line.partition(": ")

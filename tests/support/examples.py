@@ -1,4 +1,4 @@
-"""How hard property tests try: `ci` the same examples each time, `nightly` ten times as many."""
+"""Set how many examples property tests run: fixed ones in `ci`, ten times more in `nightly`."""
 
 import os
 from typing import Final
@@ -13,7 +13,7 @@ def load_profile() -> None:
     """Choose the profile that the environment names.
 
     Raises:
-        KeyError: there is no such profile.
+        KeyError: the name of the profile is unknown.
     """
     settings.register_profile("ci", deadline=None, derandomize=True, database=None)
     settings.register_profile("nightly", deadline=None, max_examples=1_000, print_blob=True)
@@ -21,12 +21,12 @@ def load_profile() -> None:
 
 
 def examples(number: int, *, nightly: int | None = None) -> int:
-    """`number` of examples in CI, and more by night: ten times as many, or `nightly`."""
+    """Return `number` in CI; in nightly runs ten times as many, or `nightly` if it is given."""
     if nightly is not None:
         return times(number, nightly=nightly)
     return number * FACTORS[PROFILE]
 
 
 def times(number: int, *, nightly: int) -> int:
-    """The size of a heavy repetition: `number` in CI, and `nightly` by night."""
+    """Return how often to repeat an expensive step: `number` in CI, `nightly` in nightly runs."""
     return nightly if PROFILE == "nightly" else number

@@ -1,7 +1,7 @@
-"""The two services of Google that ID token verification calls: certificates and users.
+"""A stub of the two Google services that token verification calls: certificates and users.
 
-The server signs tokens with its own key and serves the certificate as Google does, so the SDK
-really checks the signature.
+The server signs tokens with its own key and serves the certificate as Google does, so that
+the SDK checks real signatures.
 """
 
 import json
@@ -33,7 +33,7 @@ class Anonymous(credentials.Base):
 
 @cache
 def _key() -> rsa.RSAPrivateKey:
-    """One key for all servers: to make one takes longer than the rest of a test."""
+    """Make one key for all servers, because making a key takes longer than a whole test."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -94,7 +94,7 @@ class FirebaseAuthServer:
         return made.public_bytes(serialization.Encoding.PEM).decode()
 
     def app(self) -> firebase_admin.App:
-        """An app of the SDK that calls this server in place of Google's."""
+        """Return an app of the SDK that calls this server in place of Google."""
         app = firebase_admin.initialize_app(
             Anonymous(), options={"projectId": self.project}, name=f"test-{self.host}"
         )

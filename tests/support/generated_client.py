@@ -1,4 +1,4 @@
-"""The Python client that scripts/api-client generates from infra/openapi.json."""
+"""Generate the Python client with scripts/api-client from infra/openapi.json, and call it."""
 
 import importlib
 import subprocess
@@ -23,31 +23,31 @@ class GeneratorMissing(EmulatorMissing):
 
 @dataclass(frozen=True)
 class GeneratedClient:
-    """The package, with a client that is signed in to an API."""
+    """The generated package, with a client that is signed in to an API."""
 
     package: ModuleType
     signed_in: Any
 
     def call(self, operation: str, **arguments: Any) -> Any:
-        """The API's response to `tag.operation`: a model of the package, or a problem."""
+        """Call `tag.operation`; returns a model of the package: the result or a problem."""
         answer = self.answer(operation, **arguments)
         assert answer.parsed is not None, (operation, answer.status_code, answer.content)
         return answer.parsed
 
     def answer(self, operation: str, **arguments: Any) -> Any:
-        """The response with status and headers. An operation outside of the document fails."""
+        """Return the response with status and headers; an unknown operation fails the test."""
         module = importlib.import_module(f"{PACKAGE}.api.{operation}")
         # Path parameters are positional.
         ids = [arguments.pop(name) for name in ("visit_id", "action_id") if name in arguments]
         return module.sync_detailed(*ids, client=self.signed_in, **arguments)
 
     def model(self, name: str) -> Any:
-        """A class of the package's models."""
+        """Return the model class of this name from the package."""
         return getattr(importlib.import_module(f"{PACKAGE}.models"), name)
 
 
 def generated(folder: Path) -> ModuleType:
-    """The package, generated in `folder` and imported from there.
+    """Generate the package in `folder` and import it.
 
     Raises:
         GeneratorMissing: the generator cannot be installed, for example without a network.
@@ -68,7 +68,7 @@ def generated(folder: Path) -> ModuleType:
 
 @contextmanager
 def signed_in(package: ModuleType, url: str, token: str) -> Iterator[GeneratedClient]:
-    """A client of the API at `url`."""
+    """Return a client of the API at `url` that sends the token."""
     with package.AuthenticatedClient(
         base_url=url, token=token, raise_on_unexpected_status=True, timeout=30
     ) as client:

@@ -1,4 +1,4 @@
-"""Hostile uploads, made to harm the process that reads them."""
+"""Make hostile uploads that try to harm the process that reads them."""
 
 import struct
 from itertools import repeat
@@ -20,16 +20,16 @@ TEXTS = {
     "html": b"<!doctype html><html><body>404</body></html>" * 20,
     "json": b'{"a": [' + b"1," * 200_000 + b"1]}",
 }
-"""Texts that FFmpeg takes for a playlist, a session or a list of files."""
+"""Texts that FFmpeg would read as a playlist, a session description or a list of files."""
 
 
 def box(name: bytes, body: bytes) -> bytes:
-    """A box of MP4."""
+    """Return an MP4 box."""
     return struct.pack(">I4s", len(body) + 8, name) + body
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
-    """A chunk of RIFF."""
+    """Return a RIFF chunk."""
     return struct.pack("<4sI", name, len(body)) + body
 
 
@@ -49,7 +49,7 @@ def _flac_comments(count: int) -> bytes:
 
 
 def _boxes_in_boxes(depth: int) -> bytes:
-    """`mdia` boxes nested `depth` deep."""
+    """Return an MP4 with `mdia` boxes that are nested `depth` deep."""
     size = 8 * (depth + 1)
     levels = b"".join(struct.pack(">I4s", size - 8 * n, b"mdia") for n in range(depth))
     return box(b"moov", box(b"trak", levels))
@@ -62,7 +62,7 @@ def _info(count: int) -> bytes:
 
 
 def _table(name: bytes, rows: int) -> bytes:
-    """An index that contains only a table."""
+    """Return an MP4 index whose only table is `name`, with `rows` empty rows."""
     table = box(name, struct.pack(">II", 0, rows) + bytes(8 * rows))
     header = box(b"mdhd", bytes(12) + struct.pack(">II", 1_000, 1) + bytes(4))
     sound = box(b"hdlr", bytes(8) + b"soun")

@@ -1,4 +1,4 @@
-"""Stand-ins for Pythons that this machine may not have."""
+"""Make stub Python interpreters for versions that this machine may not have."""
 
 import sys
 from pathlib import Path
@@ -27,5 +27,5 @@ def executable(path: Path, text: str) -> Path:
 
 
 def stand_in(path: Path, version: str) -> Path:
-    """An interpreter that reports `version`."""
+    """Write a stub interpreter that reports `version`."""
     return executable(path, STAND_IN.format(executable=sys.executable, version=version))

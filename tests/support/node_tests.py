@@ -1,4 +1,4 @@
-"""Runs tests in JavaScript with Node."""
+"""Run JavaScript tests with Node."""
 
 import os
 import signal
@@ -23,7 +23,10 @@ class Outcome:
 
 
 def outcomes_of(files: Sequence[Path], env: Mapping[str, str], folder: Path) -> list[Outcome]:
-    """The outcome of each test in `files`, run with `env` added; `folder` is for the report."""
+    """Run the tests in `files` with `env` added, and return the outcome of each test.
+
+    The report of Node is written into `folder`.
+    """
     report = folder / "report.xml"
     code, errors = _run(
         *(str(node()), "--test", "--test-reporter=junit"),
@@ -34,16 +37,16 @@ def outcomes_of(files: Sequence[Path], env: Mapping[str, str], folder: Path) -> 
     assert report.is_file(), errors
     outcomes = [
         Outcome(suite.get("name", "no suite"), case.get("name", ""), _failure(case))
-        for suite in ET.parse(report).getroot().iter()  # the root has the tests without a suite
+        for suite in ET.parse(report).getroot().iter()  # tests without a suite are in the root
         for case in suite.findall("testcase")
     ]
-    # A file that cannot be loaded has no failed test.
+    # A file that cannot be loaded fails without the failure of a test.
     assert code == 0 or any(each.failure for each in outcomes), errors
     return outcomes
 
 
 def _run(*command: str, env: dict[str, str]) -> tuple[int, str]:
-    """The exit code and the error output of a command. All its children are ended."""
+    """Run a command and end all its children; returns the exit code and the error output."""
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -1,4 +1,4 @@
-"""Temporary holds of Cloud Storage, in front of a storage server without holds.
+"""Add the temporary object holds of Cloud Storage to a storage server that has none.
 
 Source: cloud.google.com/storage/docs/object-holds. The server answers 403 to a request that deletes
 or replaces an object under a hold. The hold is the field `temporaryHold` of the object's metadata,
@@ -20,7 +20,7 @@ _ONE = "/storage/v1/b/"
 
 @contextmanager
 def object_holds(upstream: str) -> Iterator[str]:
-    """The URL of a server that adds holds to the storage server at `upstream`."""
+    """Run a server that adds object holds to the storage server at `upstream`; yields its URL."""
     held: set[str] = set()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""A chat-completions server with OpenAI's protocol; a test scripts its responses.
+"""A stub chat-completions server with OpenAI's protocol; a test scripts its responses.
 
 Without a script it returns a summary with every kind of statement, all citing the first line of the
 request.
@@ -36,12 +36,12 @@ class Call:
 
     @property
     def instructions(self) -> str:
-        """The text of the system message."""
+        """Return the text of the system message."""
         return self._said_by("system")
 
     @property
     def lines(self) -> list[str]:
-        """The lines of the user's message, split at every kind of line end."""
+        """Return the lines of the user's message, split at every kind of line end."""
         return self._said_by("user").splitlines()
 
     def _said_by(self, role: str) -> str:
@@ -91,19 +91,19 @@ class OpenAIServer:
 def completion(
     content: object, *, finish_reason: str | None = "stop", refusal: str | None = None
 ) -> Reply:
-    """A completion with one choice."""
+    """Reply with a completion with one choice."""
     message = {"role": "assistant", "content": content, "refusal": refusal, "annotations": []}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}
     return _completion([choice])
 
 
 def no_choices() -> Reply:
-    """A completion without choices."""
+    """Reply with a completion without choices."""
     return _completion([])
 
 
 def summarized(**changes: Any) -> Reply:
-    """A valid summary of the request; `changes` replace its fields, None removes one."""
+    """Reply with a valid summary; `changes` replace its fields, and None removes a field."""
 
     async def reply(call: Call, request: Request) -> Response:
         summary = _summary(call) | changes
@@ -122,7 +122,7 @@ def error(
     message: str = "No.",
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
-    """An error in the API's own envelope."""
+    """Reply with an error in the form of the API."""
     envelope = {"message": message, "type": type_, "param": param, "code": code}
 
     async def reply(call: Call, request: Request) -> Response:
@@ -132,7 +132,7 @@ def error(
 
 
 def quoting_error(status: int) -> Reply:
-    """An error whose message quotes the whole request and the key, as a real provider's may."""
+    """Reply with an error that quotes the request and the key, as a real provider may do."""
 
     async def reply(call: Call, request: Request) -> Response:
         message = f"{call.headers['authorization']} may not say {json.dumps(call.body)}"
@@ -142,7 +142,7 @@ def quoting_error(status: int) -> Reply:
 
 
 def page(body: str, media_type: str = "text/html", status: int = 200) -> Reply:
-    """A response that does not come from the API, such as a gateway's page."""
+    """Reply with content that does not come from the API, such as a gateway's page."""
 
     async def reply(call: Call, request: Request) -> Response:
         return Response(body, status, media_type=media_type)
@@ -151,7 +151,7 @@ def page(body: str, media_type: str = "text/html", status: int = 200) -> Reply:
 
 
 async def silence(call: Call, request: Request) -> Response:
-    """No response, until the client disconnects."""
+    """Send no response, and wait until the client disconnects."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
     return Response()
@@ -169,7 +169,7 @@ async def reset(call: Call, request: Request) -> Response:
 
 @contextmanager
 def openai_server(port: int = 0) -> Iterator[OpenAIServer]:
-    """A server on the loopback interface, stopped afterwards."""
+    """Run a server on the loopback interface, and stop it afterwards."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         # asyncio sets this only on its own sockets; without it a response takes 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -180,7 +180,7 @@ def openai_server(port: int = 0) -> Iterator[OpenAIServer]:
         )
         running = uvicorn.Server(config)
         thread = threading.Thread(target=asyncio.run, args=(running.serve([listener]),))
-        thread.start()  # no wait for the thread: the socket listens already
+        thread.start()  # the socket listens already, so that the thread need not be awaited
         try:
             yield server
         finally:
@@ -213,7 +213,7 @@ def _completion(choices: list[dict[str, Any]]) -> Reply:
 
 
 def _refusal_of(call: Call) -> Reply | None:
-    """The error of the real API for an invalid request; None for a valid one."""
+    """Return the error of the real API for an invalid request, or None for a valid request."""
     if call.headers.get("authorization") != f"Bearer {KEY}":
         return error(401, code="invalid_api_key", message="Incorrect API key provided.")
     wanted = call.body["response_format"]["json_schema"]
@@ -223,7 +223,7 @@ def _refusal_of(call: Call) -> Reply | None:
 
 
 def _is_strict(schema: object) -> bool:
-    """Whether every object in the schema is closed and needs all its properties."""
+    """Return whether each object in the schema forbids other fields and requires its fields."""
     if isinstance(schema, list):
         return all(map(_is_strict, schema))
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""An operator with services in memory, and visits in every state."""
+"""Make an operator with services in memory, and visits in every state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,40 +72,40 @@ class OperatedServices(OperatorTools, MemoryServices):
         )
 
     async def submitted(self, visit_id: str) -> None:
-        """A visit whose transcript is ordered."""
+        """Make a visit whose transcription job is submitted."""
         await accept.accept(self, self.uploaded_now(visit_id))
 
     async def transcribed(self, visit_id: str) -> None:
-        """A visit with a transcript that contains the canary."""
+        """Make a visit with a transcript that contains CANARY."""
         await self.submitted(visit_id)
         await self.collected(visit_id)
 
     async def collected(self, visit_id: str) -> None:
-        """Collect the transcript of a visit whose transcript is ordered."""
+        """Collect the transcript of a visit whose transcription job is submitted."""
         (job,) = [each for each in self.transcriber.orders if each.visit_id == visit_id]
         self.transcriber.finish(job.transcript_id, Transcribed(spoken()))
         await collect.collect(self, visit_id, 1, job.transcript_id)
 
     async def completed(self, visit_id: str) -> None:
-        """A visit with its summary."""
+        """Make a visit with a summary."""
         await self.transcribed(visit_id)
         await summarize.summarize(self, visit_id, 1)
 
     async def given_up(self, visit_id: str) -> None:
-        """Store the failure of a transcribed visit without another try."""
+        """Fail a transcribed visit without another try."""
         stored = await self.store.get(visit_id)
         assert stored is not None
         await save_event(self, stored, SummaryFailed(1, ErrorCode.SUMMARY_INVALID))
 
     async def partial(self, visit_id: str, code: ErrorCode = ErrorCode.SUMMARY_INVALID) -> None:
-        """A visit with a transcript and a finally failed summary."""
+        """Make a visit with a transcript and a permanently failed summary."""
         await self.transcribed(visit_id)
         await self.not_summarized(visit_id, code)
 
     async def not_summarized(
         self, visit_id: str, code: ErrorCode = ErrorCode.SUMMARY_INVALID
     ) -> None:
-        """Fail the summary of a transcribed visit: the rules find nothing either."""
+        """Fail the summary of a transcribed visit by the model and by the rules."""
         self.summarizer.raises, self.fallback = [NotCharged(code)], NothingToSay()
         await summarize.summarize(self, visit_id, 1)
 
@@ -116,13 +116,13 @@ class OperatedServices(OperatorTools, MemoryServices):
         await summarize.summarize(self, visit_id, 2)
 
     async def unreadable(self, visit_id: str) -> None:
-        """A visit with a file that is not a recording."""
+        """Make a visit with a file that is not a recording."""
         upload = self.uploaded_now(visit_id)
         self.audio.put(upload.audio, b"not a recording")
         await accept.accept(self, upload)
 
     async def silent(self, visit_id: str) -> None:
-        """A visit with a readable recording that contains no speech."""
+        """Make a visit with a readable recording that contains no speech."""
         await self.submitted(visit_id)
         (job,) = [each for each in self.transcriber.orders if each.visit_id == visit_id]
         self.transcriber.finish(job.transcript_id, Transcribed(transcript(())))

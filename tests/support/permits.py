@@ -1,4 +1,4 @@
-"""Few permits at the provider: the real pipeline over memory, and actions of users."""
+"""Run the real pipeline in memory with few permits at the provider, and act as users."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ DOWN = Transient(ErrorCode.INTERNAL_ERROR)
 
 
 class CappedTranscriber(MemoryTranscriber):
-    """Records the highest number of concurrent jobs, and the sequence of the orders."""
+    """A stub provider that records its jobs in sequence and the most jobs at one time."""
 
     most_at_once = 0
     is_down = False
@@ -62,7 +62,7 @@ async def create(services: MemoryServices, visit_id: str, **marks: object) -> No
 
 
 async def minute_passes(services: MemoryServices, finish: Iterable[str] | None = None) -> None:
-    """The jobs `finish` end (None: all running jobs), and then the scheduled function runs."""
+    """End the jobs `finish` (None: all running jobs), and then run the scheduled function."""
     provider = provider_of(services)
     for job in [*provider.running()] if finish is None else finish:
         provider.finish(job, Transcribed(transcript()))

@@ -1,4 +1,4 @@
-"""Recordings like those of phones and browsers, and malformed ones."""
+"""Make recordings like those of phones and browsers, and malformed recordings."""
 
 import io
 import tempfile
@@ -19,7 +19,7 @@ PLENTY = Budget(cpu_s=5, bytes=2**32, jumps=10**6)
 
 @dataclass(frozen=True)
 class Format:
-    """PyAV's options for a format; `can_stream`: a recorder that cannot seek can write it."""
+    """PyAV's options for a format; with `can_stream`, a recorder without seek can write it."""
 
     container: str
     codec: str
@@ -68,7 +68,7 @@ FORMATS = {
 
 
 class Pipe(io.RawIOBase):
-    """A file that cannot seek, like that of a browser's recorder: it gets no length."""
+    """A file that cannot seek, like a browser's, so that no length is written into it."""
 
     def __init__(self) -> None:
         self.content = io.BytesIO()
@@ -82,7 +82,7 @@ class Pipe(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Sound:
-    """Seconds of noise (True) or silence; the loudness affects the number of bytes."""
+    """Parts in seconds, each of noise (True) or silence; noise takes more bytes."""
 
     parts: tuple[tuple[float, bool], ...] = field(default=((12.0, True),))
 
@@ -102,7 +102,10 @@ def recorded(
     begins_s: float = 0,
     **codec_options: str,
 ) -> bytes:
-    """The sound in mono; `streamed`: by a recorder that cannot seek; timestamps from `begins_s`."""
+    """Record the sound in mono, with timestamps from `begins_s`.
+
+    If it is `streamed`, the recorder cannot seek.
+    """
     pipe = Pipe()
     with tempfile.NamedTemporaryFile() as kept:  # an index at the start needs a real file
         into = pipe if streamed else kept.name
@@ -123,7 +126,7 @@ def recorded(
 
 
 def length_of(content: bytes) -> float | str | None:
-    """The seconds of a recording, or the code of its refusal; measured in this process."""
+    """Measure a recording in this process; returns its seconds or the code of its refusal."""
 
     def read(offset: int, length: int) -> bytes:
         return content[offset : offset + length]

@@ -1,4 +1,4 @@
-"""Local servers for tests: started once, in a thread with its own event loop."""
+"""Start local servers for tests, in a thread with its own event loop."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from infra.local.supervision.processes import Process, Processes
 def running(
     processes: Sequence[Process], run_dir: Path, start_timeout_s: float = 90
 ) -> Iterator[None]:
-    """The processes, up and healthy; ended on exit, also after an error."""
+    """Start the processes, wait until they are healthy, and end them on exit."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -37,7 +37,7 @@ def running(
 
 @contextmanager
 def skipped_without_emulators() -> Iterator[None]:
-    """A missing emulator skips the test on a developer's machine and fails it in CI."""
+    """Skip the test if an emulator is missing on a developer's machine; fail it in CI."""
     try:
         yield
     except EmulatorMissing as missing:

@@ -1,4 +1,4 @@
-"""The pipeline's services in memory, and the uploads and transcripts of test visits."""
+"""Make the pipeline's services in memory, and uploads and transcripts of test visits."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ SAMPLE = Path(__file__).parents[2] / "samples" / "visit.m4a"
 
 
 class CountingSummarizer:
-    """Returns a summary that cites the first utterance, and counts the paid calls."""
+    """A stub model that cites the first utterance in each summary and counts its paid calls."""
 
     source: Source = "model"
 
@@ -57,7 +57,7 @@ class CountingSummarizer:
 
 @dataclass
 class FixedFlags:
-    """The feature flags that a test sets, without a cache."""
+    """A stub reader of feature flags, without a cache; a test sets the flags."""
 
     stand: Flags = field(default_factory=Flags)
 
@@ -66,7 +66,7 @@ class FixedFlags:
 
 
 class NothingToSay:
-    """Rules that find no summary in any transcript."""
+    """A stub of the rules that finds no summary in any transcript."""
 
     source: Source = "rules"
 
@@ -145,7 +145,7 @@ def upload(
 
 
 def another(number: int, visit_id: str = "visit-1", user_id: str = "user-1") -> Upload:
-    """Another file of the same visit; a higher number means a later upload."""
+    """Make another file of the same visit; a higher number means a later upload."""
     first = upload(visit_id, user_id=user_id)
     path = f"visits/{user_id}/{visit_id}/part {number}.wav"
     changes = {"storage_path": path, "generation": 10 * number}
@@ -153,7 +153,7 @@ def another(number: int, visit_id: str = "visit-1", user_id: str = "user-1") -> 
 
 
 def tone(seconds: float, rate: int = 16_000) -> bytes:
-    """A WAV file of silence."""
+    """Return a WAV file of silence."""
     import io
     import wave
 
@@ -175,7 +175,7 @@ DIALOGUE = (
 
 
 def transcript(dialogue: Sequence[tuple[str, str]] = DIALOGUE) -> Transcript:
-    """The dialogue as a provider's transcript, two seconds an utterance."""
+    """Return the dialogue as a provider's transcript, with two seconds for each utterance."""
     return Transcript(
         utterances=tuple(
             Utterance(

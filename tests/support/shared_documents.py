@@ -1,4 +1,4 @@
-"""Shared documents in memory and in Firestore for the contract suites, and with injected errors."""
+"""Make shared documents in memory, in Firestore, and in memory with injected errors."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -22,12 +22,12 @@ MEMORY_AND_FIRESTORE = ["memory", pytest.param("firestore", marks=pytest.mark.em
 
 
 def in_memory(kind: type[D]) -> KeyedDocuments[D]:
-    """An empty collection in memory."""
+    """Return an empty collection in memory."""
     return KeyedDocuments(MemoryDatabase(), COLLECTION, kind)
 
 
 def raw(documents: KeyedDocuments[Any]) -> MemoryDocuments:
-    """The documents in memory by path."""
+    """Return the documents in memory by path."""
     return documents._database.raw
 
 
@@ -35,7 +35,7 @@ def raw(documents: KeyedDocuments[Any]) -> MemoryDocuments:
 def documents_of(
     kind: type[D], collection: str, request: pytest.FixtureRequest
 ) -> Iterator[SharedDocuments[D]]:
-    """An empty collection in memory or in the emulator, by the fixture's parameter."""
+    """Return an empty collection: in memory or in the emulator by the fixture's parameter."""
     if request.param == "memory":
         yield KeyedDocuments(MemoryDatabase(), collection, kind)
         return

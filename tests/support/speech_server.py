@@ -1,4 +1,4 @@
-"""Runs the speech server inside a test's event loop, on a free port, for the real SDK."""
+"""Run the speech server inside a test's event loop, on a free port, for the real SDK."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ from infra.local.speech.server import Options, SpeechServer, create_app
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """`url` is the base_url for the SDK; `state` is the state of the server."""
+    """A running server; `url` is the base_url for the SDK."""
 
     url: str
     state: SpeechServer
@@ -25,7 +25,7 @@ class RunningServer:
         self.state.scripts.add(script)
 
     async def settled(self) -> None:
-        """Wait until every job is over and its webhooks are delivered or given up."""
+        """Wait until every job has ended and each webhook is delivered or given up."""
         await self.state.queue.idle()
 
 
@@ -33,7 +33,7 @@ class RunningServer:
 async def scripted_server(
     *, concurrency: int = 2, fetch: bool = False, webhooks: bool = True
 ) -> AsyncIterator[RunningServer]:
-    """Scripted mode without waits: jobs take no time, and webhooks are retried at once."""
+    """Run a scripted server with jobs that take no time and webhooks retried at once."""
     options = Options(
         concurrency=concurrency, scripted=True, webhooks=webhooks, webhook_retry_s=0.0
     )
@@ -49,13 +49,13 @@ async def scripted_server(
 
 @asynccontextmanager
 async def serving(app: Starlette) -> AsyncIterator[str]:
-    """Serves any ASGI app on 127.0.0.1 and yields its base URL."""
+    """Serve an ASGI app on 127.0.0.1, and yield the base URL."""
     server = _Server(
         uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False)
     )
     task = asyncio.create_task(server.serve())
     waiter = asyncio.create_task(server.listening.wait())
-    # The first of both: a server that cannot start ends its task and must not block the test.
+    # A server that cannot start ends its task without listening: wait for either of the two.
     await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         waiter.cancel()
@@ -70,7 +70,7 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
 
 
 class _Server(uvicorn.Server):
-    """Reports that it listens, and leaves the signal handlers to the test runner."""
+    """A server that reports when it listens, and leaves signal handlers unchanged."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -1,11 +1,11 @@
-"""Summaries that are valid for any transcript."""
+"""Make summaries that are valid for any transcript."""
 
 from lumimd.domain.clinical import ActionItem, Medication, Medications, Statement, VisitSummary
 from lumimd.domain.transcript import Transcript
 
 
 def summary_of(transcript: Transcript) -> VisitSummary:
-    """A summary, a medication and two action items, all citing the first utterance."""
+    """Return a summary whose medication and two action items all cite the first utterance."""
     cited = [transcript.utterances[0].id]
     return VisitSummary(
         summary=[Statement(text="The patient came with a cough.", evidence=cited)],

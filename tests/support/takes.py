@@ -1,4 +1,4 @@
-"""A visit of several files, in memory: files arrive, and jobs end."""
+"""Upload the files of a visit in memory, and end their transcription jobs."""
 
 from lumimd.domain.audio import Upload
 from lumimd.domain.transcript import Utterance
@@ -25,7 +25,7 @@ async def accept(services: MemoryServices, uploaded: Upload, content: bytes | No
 async def finish(
     services: MemoryServices, state: Transcribed | Failed | None = None, minutes: float = 3
 ) -> Visit:
-    """End the last ordered job, and let the pipeline process the visit."""
+    """End the job that was submitted last, and let the pipeline process the visit."""
     job = services.transcriber.orders[-1].transcript_id
     services.transcriber.finish(job, state or Transcribed(transcript(FIRST)))
     visit = await visit_of(services)
@@ -43,7 +43,7 @@ async def completed(services: MemoryServices) -> Visit:
 
 
 def shown(visit: Visit) -> dict[str, object]:
-    """The fields of a completed visit that its owner sees."""
+    """Return the fields of a completed visit that its owner sees."""
     fields = ("status", "processing_status", "summary", "action_ids", "transcription", "audio")
     more = ("diagnoses", "medications", "source", "transcript_pages", "progress_percent")
     return {name: getattr(visit, name) for name in (*fields, *more)}

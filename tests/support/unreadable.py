@@ -1,4 +1,4 @@
-"""Databases with documents that this release cannot read, in memory and in the emulator."""
+"""Fill databases, in memory or in the emulator, with documents this release cannot read."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ _CLOSED_LISTS = ("currentStep", "outcome", "toStatus", "code")
 
 @dataclass
 class Database:
-    """All queries of the product, over the same documents; `put` writes any document."""
+    """All stores of the product over one database; `put` writes a document unchecked."""
 
     store: VisitStore
     archive: RetentionQueries
@@ -46,7 +46,7 @@ class Database:
 
 @contextmanager
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """An empty database, in memory or in the emulator by the fixture's parameter."""
+    """Yield an empty database: in memory or in the emulator by the fixture's parameter."""
     if request.param == "memory":
         memory = MemoryVisitStore()
 
@@ -88,7 +88,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 def _newer(stored: Stored) -> Stored:
-    """An unknown value in a field with a closed list of values."""
+    """Return an unknown value for a field that allows only known values, or a wrong id."""
     known = next((name for name in _CLOSED_LISTS if name in stored), None)
     return {known: "of_a_newer_release"} if known else {_id_of(stored): None}
 

@@ -1,4 +1,4 @@
-"""User ids of the kinds that sign-in providers issue."""
+"""List user ids in the forms that sign-in providers issue."""
 
 from typing import Final
 

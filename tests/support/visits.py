@@ -1,4 +1,4 @@
-"""Reads a visit, runs its queued tasks, and runs the scheduled function."""
+"""Read a visit, run queued tasks, and run the scheduled function."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A connection between a client and a server that a test can cut and restore."""
+"""Put a connection between client and server that a test can cut and restore."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ class Wire:
         self.connections = 0
 
     async def mend(self) -> None:
-        """Accept connections, after a cut at the same port as before."""
+        """Accept connections again, at the same port as before the cut."""
         self._server = await asyncio.start_server(self._connect, LOOPBACK, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -61,7 +61,7 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def wire_to(target: int) -> AsyncIterator[Wire]:
-    """A wire to a port, initially connected; closed afterwards."""
+    """Yield a connected wire to a port, and close it afterwards."""
     wire = Wire(target)
     await wire.mend()
     try:

@@ -1,4 +1,4 @@
-"""`scripts/check-recording` gives the pipeline's own verdict."""
+"""Test that `scripts/check-recording` gives the same result as the pipeline."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
 
 
 @pytest.mark.parametrize("name", FILES)
-async def test_it_gives_the_verdict_of_the_pipeline(name: str, check: Check) -> None:
+async def test_check_recording_gives_the_same_code_as_the_pipeline(name: str, check: Check) -> None:
     content, code = FILES[name]
     services = MemoryServices()
     audio = upload(size_bytes=len(content)).audio.model_copy(
@@ -63,11 +63,11 @@ async def test_it_gives_the_verdict_of_the_pipeline(name: str, check: Check) -> 
 
 
 async def in_thread(check: Check, name: str) -> tuple[int, list[dict[str, Any]]]:
-    """It has an event loop of its own."""
+    """Run the command in a thread, because the command starts an event loop."""
     return await asyncio.to_thread(check, name)
 
 
-def test_the_files_come_in_order_each_with_its_length_and_one_object_a_line(check: Check) -> None:
+def test_check_recording_prints_one_json_object_per_file_in_sequence(check: Check) -> None:
     exit_code, told = check("good.wav", "long.wav", "text.m4a")
     assert exit_code == 1
     assert [each["file"] for each in told] == ["good.wav", "long.wav", "text.m4a"]
@@ -75,13 +75,13 @@ def test_the_files_come_in_order_each_with_its_length_and_one_object_a_line(chec
     assert all(set(each) == {"file", "seconds", "code"} for each in told)
 
 
-def test_a_file_that_is_not_there_stops_no_other(check: Check) -> None:
+def test_check_recording_continues_after_a_missing_file(check: Check) -> None:
     exit_code, told = check("nowhere.wav", "good.wav")
     assert exit_code == 2
     assert [each["code"] for each in told] == [ErrorCode.AUDIO_MISSING, None]
 
 
-def test_a_name_that_is_no_recordings_is_ignored_as_the_pipeline_does(
+def test_check_recording_says_that_a_file_with_another_extension_is_ignored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "notes.txt"
@@ -90,14 +90,14 @@ def test_a_name_that_is_no_recordings_is_ignored_as_the_pipeline_does(
     assert "would be ignored" in capsys.readouterr().out
 
 
-def test_a_file_that_is_too_large_is_not_read(
+def test_check_recording_reports_a_file_over_the_size_limit_as_too_large(
     check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(check_recording, "UPLOADS", AudioLimits(max_bytes=1_000))
     assert check("good.wav")[1][0]["code"] == "audio_too_large"
 
 
-def test_the_command_runs_from_anywhere(tmp_path: Path) -> None:
+def test_check_recording_runs_in_any_folder(tmp_path: Path) -> None:
     script = Path(__file__).parents[2] / "scripts" / "check-recording"
     (tmp_path / "good.wav").write_bytes(tone(seconds=3))
     ran = subprocess.run(

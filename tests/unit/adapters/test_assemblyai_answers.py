@@ -1,4 +1,4 @@
-"""The meaning of AssemblyAI's refusals and error sentences, one test per row of the tables."""
+"""Test that each error response of AssemblyAI is mapped to the error of its table row."""
 
 import json
 
@@ -68,13 +68,13 @@ ROWS: list[tuple[int, tuple[Call, ...], str, DeploymentFault | Meaning]] = [
     ("status", "call", "sentence", "means"),
     [(status, call, said, means) for status, calls, said, means in ROWS for call in calls],
 )
-def test_a_refusal_has_the_meaning_of_its_row(
+def test_each_error_response_of_the_provider_has_the_meaning_in_the_table(
     status: int, call: Call, sentence: str, means: DeploymentFault | Meaning
 ) -> None:
     assert meaning(status, call, sentence) is means
 
 
-def test_every_row_of_the_table_is_tested() -> None:
+def test_the_examples_cover_every_row_of_the_error_table() -> None:
     def row_of(status: int, call: Call, sentence: str) -> int:
         plain = sentence.lower()
         return next(n for n, row in enumerate(TABLE) if row.fits(status, call, plain))
@@ -84,7 +84,9 @@ def test_every_row_of_the_table_is_tested() -> None:
 
 
 @given(st.integers(300, 599), st.sampled_from(Call), st.binary())
-def test_only_a_refusal_of_a_recording_is_permanent(status: int, call: Call, body: bytes) -> None:
+def test_only_an_error_response_to_a_job_submission_is_permanent(
+    status: int, call: Call, body: bytes
+) -> None:
     raised = refusal(status, call, body, {})
     assert isinstance(raised, Transient | JobGone | Permanent)
     if isinstance(raised, Permanent):
@@ -98,8 +100,8 @@ SECRET = "sk-canary-of-the-key"
 
 @pytest.mark.parametrize("call", Call)
 @pytest.mark.parametrize("status", [302, 400, 401, 402, 403, 404, 418, 429, 500])
-def test_no_error_quotes_the_provider(status: int, call: Call) -> None:
-    """Its sentence may hold the key, or the signed URL of a recording."""
+def test_an_error_never_contains_text_of_the_providers_response(status: int, call: Call) -> None:
+    """The provider's sentence may contain the key or the signed URL of a recording."""
     said = {"error": f"{SECRET} is no API key for https://storage/x?Signature={SECRET}"}
     raised = refusal(status, call, json.dumps(said).encode(), {"location": SECRET})
     assert SECRET not in f"{raised!r} {raised} {raised.args} {vars(raised)}"
@@ -108,7 +110,7 @@ def test_no_error_quotes_the_provider(status: int, call: Call) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"<html>not found</html>", b"[]", b'{"error": 5}', b'{"err', b"\xff", b"[" * 9999]
 )
-def test_an_answer_in_another_form_has_no_sentence(body: bytes) -> None:
+def test_a_response_without_an_error_field_has_an_empty_sentence(body: bytes) -> None:
     assert sentence_of(body) == ""
 
 
@@ -126,7 +128,7 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize("row", FAILED_JOBS, ids=lambda row: row.part)
-def test_a_failed_job_is_read_by_its_sentence(row: object) -> None:
+def test_a_failed_job_is_classified_by_its_error_sentence(row: object) -> None:
     assert failed_job(SENTENCES[row.part]) is row  # type: ignore[attr-defined]
 
 
@@ -147,7 +149,9 @@ PARTS = [row.part for row in FAILED_JOBS]
         "Download error. Response header: x-detail={}",
     ],
 )
-def test_quotations_in_a_sentence_are_not_searched(part: str, sentence: str) -> None:
+def test_quoted_text_in_a_provider_error_is_ignored_by_the_classification(
+    part: str, sentence: str
+) -> None:
     quoted = part if "said" in sentence or "header" in sentence else part.replace(" ", "%20")
     found = failed_job(sentence.format(quoted))
     assert (found.code, found.is_transient) == (ErrorCode.TRANSCRIPTION_FAILED, True)
@@ -155,7 +159,7 @@ def test_quotations_in_a_sentence_are_not_searched(part: str, sentence: str) -> 
         assert meaning(400, Call.ORDER, sentence.format("balance")) is not F.UNPAID
 
 
-def test_a_fault_of_the_deployment_keeps_retry_after() -> None:
+def test_the_error_for_an_unpaid_account_keeps_retry_after() -> None:
     raised = refusal(402, Call.ORDER, b"", {"retry-after": "60"})
     assert isinstance(raised, ProviderRefuses)
     assert (raised.reason, raised.retry_after_s) == (F.UNPAID, 60)

@@ -1,4 +1,4 @@
-"""Hostile uploads get a result, and cause no access to files or the network."""
+"""Test that a hostile upload gets a result and makes no access to files or the network."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ def process() -> Iterator[Process]:
 
 
 def answer(process: Process, content: bytes, budget: Budget = FIRST_LOOK) -> Answer:
-    """The seconds, the code, or "costly"; a recording that kills the process fails the test."""
+    """Return the seconds, the code or "costly"; a killed process fails the test."""
 
     def read(offset: int, length: int) -> bytes:
         return content[offset : offset + length]
@@ -41,7 +41,7 @@ def answer(process: Process, content: bytes, budget: Budget = FIRST_LOOK) -> Ans
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_text_that_names_files_is_unreadable_and_opens_no_file(
+def test_an_uploaded_text_that_names_files_is_unreadable_and_opens_no_file(
     process: Process, name: str
 ) -> None:
     answer(process, b"x")
@@ -60,8 +60,8 @@ def descriptors(process: Process) -> list[str]:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_costly_file_has_a_result_and_kills_no_process(process: Process, name: str) -> None:
-    """The reader itself checks the budget: no process is restarted."""
+def test_a_costly_file_has_a_result_and_its_process_survives(process: Process, name: str) -> None:
+    """The reader stops at its budget, so that its process is not killed and restarted."""
     answer(process, b"x")
     starts = process.starts
     for budget in (FIRST_LOOK, SLOW):
@@ -69,13 +69,13 @@ def test_a_costly_file_has_a_result_and_kills_no_process(process: Process, name:
     assert process.starts == starts
 
 
-def test_both_budgets_of_a_file_are_under_two_seconds() -> None:
+def test_both_budgets_together_take_less_than_two_seconds_of_cpu() -> None:
     assert FIRST_LOOK.cpu_s + SLOW.cpu_s + 2 * OVERRUN_S < 2
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A recording of any format with changed bytes, a missing end, or both."""
+    """Generate a recording with changed bytes, a missing end, or both."""
     kind = FORMATS[draw(st.sampled_from(sorted(FORMATS)))]
     content = bytearray(recorded(kind, streamed=kind.can_stream and draw(st.booleans())))
     header = st.integers(0, min(2_000, len(content) - 1))

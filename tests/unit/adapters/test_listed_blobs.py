@@ -1,4 +1,4 @@
-"""The adapter reads a listing as leniently as an event: an odd object hides no other one."""
+"""Test that one malformed object in a bucket listing does not hide the other objects."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -21,7 +21,7 @@ ORDINARY: Final = {
 
 
 class OnePage:
-    """The SDK's iterator over a listing of one page."""
+    """A stub of the SDK's iterator, for a listing of one page."""
 
     next_page_token: None = None
 
@@ -30,7 +30,7 @@ class OnePage:
 
 
 class Listing(storage.Client):  # type: ignore[misc]  # it ships no types
-    """The SDK's client over a given listing, with the SDK's own objects."""
+    """A stub of the SDK's client that lists the given items as objects of the SDK."""
 
     def __init__(self, items: list[dict[str, Any]]) -> None:
         anonymous: Any = AnonymousCredentials
@@ -60,13 +60,13 @@ async def listed(*items: dict[str, Any]) -> list[Any]:
         {"timeCreated": None},
     ],
 )
-async def test_a_recording_with_an_odd_field_is_listed(odd: dict[str, Any]) -> None:
+async def test_a_recording_with_a_malformed_field_is_listed(odd: dict[str, Any]) -> None:
     (upload,) = await listed({**ORDINARY, **odd})
     assert (upload.visit_id, upload.audio.generation) == ("v", 7)
     assert upload.audio.content_type in ("audio/mp4", "application/octet-stream")
 
 
-async def test_an_object_without_a_generation_hides_no_other_object() -> None:
+async def test_an_object_without_a_generation_is_skipped_and_others_are_listed() -> None:
     (upload,) = await listed({**ORDINARY, "generation": None}, ORDINARY)
     assert upload.consented
     assert upload.audio.size_bytes == 352

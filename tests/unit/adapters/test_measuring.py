@@ -1,4 +1,4 @@
-"""Killable processes measure recordings: few, reused, confined, and replaced after a kill."""
+"""Test the pool of confined processes that read durations; a killed process is replaced."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from tests.support.services import tone
 
 WAV = tone(seconds=3)
 NARROW = Budget(cpu_s=1, bytes=300_000, jumps=10)
-"""Enough to recognize a recording, but not to count its frames."""
+"""A budget that suffices to recognize a recording but not to count its frames."""
 
 
 AAC = recorded(FORMATS["aac"]) * 4
@@ -50,11 +50,11 @@ def seconds(process: Process) -> float | None:
 
 
 def starts(pool: Pool) -> list[int]:
-    """The number of starts of each process of the pool."""
+    """Return how often each used process of the pool was started."""
     return [each.starts for each in pool.processes if each.starts]
 
 
-async def test_an_ordinary_recording_starts_no_process(pool: Pool) -> None:
+async def test_twenty_ordinary_recordings_are_measured_by_one_process(pool: Pool) -> None:
     for _ in range(20):
         measured = await pool.measure("ann", len(WAV), wav)
         assert measured.seconds == pytest.approx(3)
@@ -67,7 +67,7 @@ async def test_many_waiting_recordings_share_few_processes(pool: Pool) -> None:
     assert set(starts(pool)) == {1}
 
 
-async def test_an_error_of_the_bucket_is_raised_and_the_process_is_kept(
+async def test_a_bucket_error_is_raised_and_the_measuring_process_is_reused(
     pool: Pool,
 ) -> None:
     class Unavailable(Exception):
@@ -83,7 +83,7 @@ async def test_an_error_of_the_bucket_is_raised_and_the_process_is_kept(
 
 
 @pytest.mark.parametrize("size", [len(AAC), LARGE])
-async def test_a_costly_recording_is_ordered_unmeasured_if_it_is_large(
+async def test_a_large_costly_recording_has_no_length_and_a_small_one_is_unreadable(
     pool: Pool, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "FIRST_LOOK", NARROW)
@@ -96,14 +96,14 @@ async def test_a_costly_recording_is_ordered_unmeasured_if_it_is_large(
     assert raised.value.code is ErrorCode.AUDIO_UNREADABLE
 
 
-async def test_a_recording_that_needs_more_than_a_first_look_is_measured_in_the_slow_lane(
+async def test_a_recording_over_the_first_look_budget_is_measured_in_the_slow_lane(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "FIRST_LOOK", NARROW)
     assert (await pool.measure("ann", len(AAC), aac)).seconds == pytest.approx(48, abs=0.3)
 
 
-async def test_a_cancelled_recording_delays_no_other(pool: Pool) -> None:
+async def test_after_a_cancelled_measurement_the_next_recording_is_measured(pool: Pool) -> None:
     reads = 0
 
     def endless(offset: int, length: int) -> bytes:
@@ -122,7 +122,7 @@ async def test_a_cancelled_recording_delays_no_other(pool: Pool) -> None:
 
 
 def stand_in(reader: str) -> Process:
-    """The worker with another reader instead of the real one."""
+    """Run the worker with a stub in place of the real reader."""
     code = f"from lumimd.adapters.measuring import worker\n{reader}\nworker.main()"
     return Process([sys.executable, "-c", code])
 
@@ -134,7 +134,7 @@ def spinning() -> Iterator[Process]:
     process.stop()
 
 
-def test_a_reader_that_never_returns_is_killed_by_its_cpu_time(
+def test_a_reader_that_never_returns_is_killed_at_its_cpu_limit(
     spinning: Process,
 ) -> None:
     for starts in (1, 2):
@@ -152,14 +152,14 @@ def test_a_reader_that_never_returns_is_killed_by_its_cpu_time(
         "__import__('os').kill(__import__('os').getpid(), 11)",
     ],
 )
-def test_opening_a_file_or_a_socket_kills_the_reader(harm: str) -> None:
+def test_a_reader_that_opens_a_file_or_socket_or_starts_a_process_dies(harm: str) -> None:
     process = stand_in(f"import socket, subprocess\nworker.seconds_of = lambda _: {harm}")
     with pytest.raises(MeasuringDied):
         seconds(process)
     process.stop()
 
 
-def test_a_reader_that_takes_too_much_memory_is_too_costly() -> None:
+def test_a_reader_over_its_memory_limit_raises_too_costly() -> None:
     process = stand_in(f"worker.seconds_of = lambda _: float(len(bytearray({ADDRESS_SPACE})))")
     with pytest.raises(TooCostly):
         seconds(process)
@@ -167,7 +167,7 @@ def test_a_reader_that_takes_too_much_memory_is_too_costly() -> None:
     assert ADDRESS_SPACE < 200 * MIB
 
 
-def test_a_killed_process_is_replaced() -> None:
+def test_a_killed_measuring_process_is_replaced_for_the_next_recording() -> None:
     process = Process()
 
     def kills(offset: int, length: int) -> bytes:
@@ -182,7 +182,7 @@ def test_a_killed_process_is_replaced() -> None:
     process.stop()
 
 
-def test_a_silent_process_is_replaced_without_an_error_of_the_recording(
+def test_a_process_that_does_not_answer_is_ended_with_a_transient_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(processes, "SILENT_FOR_S", 0.01)
@@ -193,7 +193,9 @@ def test_a_silent_process_is_replaced_without_an_error_of_the_recording(
     assert process.pid is None
 
 
-def test_a_process_has_no_key_and_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_measuring_process_gets_no_keys_and_can_open_no_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("ASSEMBLYAI_API_KEY", "secret")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/key.json")
     process = Process()
@@ -223,7 +225,7 @@ if sys.argv[2] == "killed":
 
 
 @pytest.mark.parametrize("end", ["killed", "exits"])
-def test_no_process_outlives_its_parent(tmp_path: Path, end: str) -> None:
+def test_a_measuring_process_ends_with_its_parent(tmp_path: Path, end: str) -> None:
     recording = tmp_path / "audio.wav"
     recording.write_bytes(WAV)
     ran = subprocess.run(
@@ -236,7 +238,7 @@ def test_no_process_outlives_its_parent(tmp_path: Path, end: str) -> None:
     assert ran.returncode == (-signal.SIGKILL if end == "killed" else 0), ran.stderr
     worker = int(ran.stdout)
     while is_running(worker):
-        pass  # bounded by the test's own time limit
+        pass  # the time limit of the test ends this loop
 
 
 def is_running(pid: int) -> bool:

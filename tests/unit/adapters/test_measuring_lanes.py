@@ -1,4 +1,4 @@
-"""The order of measurements: costly recordings delay no other recording."""
+"""Test the order in which recordings are measured: costly recordings delay no others."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ def job(user: str, *, is_slow: bool = False) -> Job:
     return Job(user, 1, lambda offset, length: b"", is_slow=is_slow)
 
 
-def test_users_are_served_round_robin() -> None:
+def test_recordings_are_measured_round_robin_between_users() -> None:
     lanes = Lanes()
     for _ in range(20):
         lanes.add(job("mallory"))
@@ -21,7 +21,7 @@ def test_users_are_served_round_robin() -> None:
     assert [each.user for each in order if each] == ["mallory", "ann", "bob", "mallory", "mallory"]
 
 
-def test_first_looks_come_before_slow_jobs() -> None:
+def test_a_quick_first_look_comes_before_slow_measurements() -> None:
     lanes = Lanes()
     for n in range(20):
         lanes.add(job(f"mallory-{n}", is_slow=True))
@@ -31,7 +31,7 @@ def test_first_looks_come_before_slow_jobs() -> None:
     assert first.user == "ann"
 
 
-def test_slow_recordings_never_have_all_the_workers() -> None:
+def test_slow_recordings_never_occupy_all_workers() -> None:
     lanes = Lanes()
     slow = [job(f"mallory-{n}", is_slow=True) for n in range(20)]
     for each in slow:
@@ -49,7 +49,9 @@ STEP = st.sampled_from(["ann", "bob", "cem"]) | st.sampled_from(["take", "end"])
 
 
 @given(st.lists(st.tuples(STEP, st.booleans()), max_size=80))
-def test_each_recording_is_taken_exactly_once(steps: list[tuple[str, bool]]) -> None:
+def test_each_waiting_recording_is_given_to_a_worker_exactly_once(
+    steps: list[tuple[str, bool]],
+) -> None:
     lanes, added, taken, at_work = Lanes(), [], [], []
     for step, is_slow in steps:
         if step == "take":

@@ -1,4 +1,4 @@
-"""The program of a measuring process, in this process: the real one may write no coverage."""
+"""Run the measuring program in the test process, so that its coverage is recorded."""
 
 import json
 import os
@@ -20,13 +20,13 @@ from tests.support.services import tone
 
 WAV = tone(seconds=3)
 AMPLE = (60.0, 1 << 30, 1_000)
-"""CPU seconds, bytes and jumps."""
+"""A budget that no recording here exceeds: CPU seconds, bytes and jumps."""
 
 Parent = Callable[["Pipes"], Any]
 
 
 class Pipes:
-    """The parent's ends of the pipes."""
+    """The parent process's ends of the two pipes to the worker."""
 
     def __init__(self, to_worker: int, from_worker: int) -> None:
         self._out = FileIO(to_worker, "w")
@@ -48,7 +48,7 @@ class Pipes:
         self._in.close()
 
     def answer(self, content: bytes, budget: tuple[float, int, int] = AMPLE) -> dict[str, Any]:
-        """The answer about a recording."""
+        """Send a recording as the parent, and return the worker's answer."""
         self.send(START.pack(len(content), *budget))
         while True:
             kind, offset, length = REQUEST.unpack(self.received(REQUEST.size))
@@ -61,7 +61,7 @@ class Pipes:
 
 @pytest.fixture
 def timers(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The CPU times after which the kernel would have killed the process."""
+    """Replace the CPU timer by a stub; returns the list of the seconds that were set."""
     found: list[float] = []
     monkeypatch.setattr(signal, "setitimer", lambda which, seconds: found.append(seconds))
     return found
@@ -69,7 +69,7 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def limited(monkeypatch: pytest.MonkeyPatch) -> dict[int, tuple[int, int]]:
-    """The limits that the process set for itself."""
+    """Replace the resource limits by a stub; returns the limits that the program set."""
     found: dict[int, tuple[int, int]] = {}
     monkeypatch.setattr(resource, "setrlimit", lambda name, value: found.update({name: value}))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
@@ -80,7 +80,7 @@ def limited(monkeypatch: pytest.MonkeyPatch) -> dict[int, tuple[int, int]]:
 def measuring(
     monkeypatch: pytest.MonkeyPatch, limited: object, timers: object
 ) -> Callable[[Parent], Any]:
-    """Runs the program against a parent in another thread; returns what the parent found."""
+    """Runs the program against a parent in another thread; returns the parent's result."""
 
     def measure(parent: Parent) -> Any:
         stdin, to_worker = os.pipe()
@@ -102,7 +102,7 @@ def measuring(
     return measure
 
 
-def test_recordings_are_measured_one_after_the_other_until_the_parent_goes(
+def test_the_worker_measures_recordings_in_sequence_until_its_input_closes(
     measuring: Callable[[Parent], Any], timers: list[float]
 ) -> None:
     first, second = measuring(lambda pipes: (pipes.answer(WAV), pipes.answer(tone(seconds=1))))
@@ -114,13 +114,17 @@ def test_recordings_are_measured_one_after_the_other_until_the_parent_goes(
     assert timers == [killed_after, 0, killed_after, 0]
 
 
-def test_a_file_that_is_no_recording_has_a_code(measuring: Callable[[Parent], Any]) -> None:
+def test_the_worker_answers_audio_unreadable_for_a_file_without_sound(
+    measuring: Callable[[Parent], Any],
+) -> None:
     answer = measuring(lambda pipes: pipes.answer(b"no recording" * 100))
     assert answer["code"] == ErrorCode.AUDIO_UNREADABLE
     assert "seconds" not in answer
 
 
-def test_a_recording_over_its_budget_is_costly(measuring: Callable[[Parent], Any]) -> None:
+def test_the_worker_reports_a_recording_over_its_budget_as_costly(
+    measuring: Callable[[Parent], Any],
+) -> None:
     junk = b"JUNK" + (1 << 20).to_bytes(4, "little") + bytes(1 << 20)
     scattered = WAV[:36] + 4 * junk + WAV[36:]
     within, over = measuring(
@@ -130,7 +134,7 @@ def test_a_recording_over_its_budget_is_costly(measuring: Callable[[Parent], Any
     assert over["is_costly"]
 
 
-def test_an_abandoned_recording_is_followed_by_the_next(
+def test_the_worker_measures_the_next_recording_after_an_abandoned_one(
     measuring: Callable[[Parent], Any],
 ) -> None:
     def parent(pipes: Pipes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -147,7 +151,7 @@ def test_an_abandoned_recording_is_followed_by_the_next(
     assert measured["seconds"] == pytest.approx(3.0, abs=0.1)
 
 
-def test_a_parent_that_dies_ends_the_program(measuring: Callable[[Parent], Any]) -> None:
+def test_the_worker_ends_when_its_parent_dies(measuring: Callable[[Parent], Any]) -> None:
     def parent(pipes: Pipes) -> None:
         pipes.send(START.pack(len(WAV), *AMPLE))
         pipes.received(REQUEST.size)
@@ -155,7 +159,7 @@ def test_a_parent_that_dies_ends_the_program(measuring: Callable[[Parent], Any])
     measuring(parent)
 
 
-def test_the_process_gives_up_what_it_does_not_need(
+def test_the_worker_limits_its_files_core_dumps_and_memory(
     measuring: Callable[[Parent], Any], limited: dict[int, tuple[int, int]]
 ) -> None:
     measuring(lambda pipes: None)
@@ -168,7 +172,7 @@ def test_the_process_gives_up_what_it_does_not_need(
 
 
 @pytest.mark.parametrize(("argv", "nice"), [([NICE], [10]), ([], [])])
-def test_the_process_is_nice_when_it_is_told(
+def test_the_worker_lowers_its_cpu_priority_only_with_the_nice_argument(
     measuring: Callable[[Parent], Any],
     monkeypatch: pytest.MonkeyPatch,
     argv: list[str],

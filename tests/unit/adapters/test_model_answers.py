@@ -1,4 +1,4 @@
-"""A model's answer with exactly one reading is read, and never half of it."""
+"""Test that a model's answer is read completely if exactly one reading of it is possible."""
 
 import json
 from typing import Any
@@ -58,19 +58,19 @@ NO_READING = {
 
 
 @pytest.mark.parametrize("answer", ONE_READING.values(), ids=ONE_READING.keys())
-def test_an_answer_with_one_reading_is_read(answer: str) -> None:
+def test_an_answer_with_exactly_one_possible_summary_is_read(answer: str) -> None:
     assert read_summary(answer) == GOOD
 
 
 @pytest.mark.parametrize("answer", NO_READING.values(), ids=NO_READING.keys())
-def test_an_answer_with_no_or_several_readings_is_bad(answer: str) -> None:
+def test_an_answer_with_no_or_several_possible_summaries_is_a_bad_answer(answer: str) -> None:
     with pytest.raises(BadAnswer) as raised:
         read_summary(answer)
     assert raised.value.code is ErrorCode.SUMMARY_INVALID
 
 
 @pytest.mark.parametrize("field", STORED)
-def test_a_list_that_is_missing_or_null_is_empty(field: str) -> None:
+def test_a_missing_or_null_list_in_an_answer_is_read_as_empty(field: str) -> None:
     missing = {name: value for name, value in STORED.items() if name != field}
     null = STORED | {field: None}
     assert read_summary(json.dumps(missing)) == read_summary(json.dumps(null))
@@ -80,12 +80,12 @@ def test_a_list_that_is_missing_or_null_is_empty(field: str) -> None:
 
 
 @pytest.mark.parametrize("medications", [{}, {"started": None}, {"stopped": []}])
-def test_a_kind_of_change_that_is_missing_or_null_is_empty(medications: Any) -> None:
+def test_a_missing_or_null_list_of_medications_is_read_as_empty(medications: Any) -> None:
     read = read_summary(json.dumps(STORED | {"medications": medications}))
     assert read.medications == Medications(started=[], stopped=[], changed=[])
 
 
-def test_unsaid_fields_may_be_missing() -> None:
+def test_missing_dose_frequency_and_due_are_read_as_none() -> None:
     medication = {"name": "amoxicillin", "evidence": ["u1"]}
     action = {"text": "Rest.", "evidence": ["u1"]}
     changed = {"medications": {"started": [medication]}, "actionItems": [action]}
@@ -95,7 +95,7 @@ def test_unsaid_fields_may_be_missing() -> None:
 
 
 @pytest.mark.parametrize("evidence", ["u1", ["u1"], ["u1", None, 3, {"id": "u2"}]])
-def test_only_texts_are_evidence(evidence: Any) -> None:
+def test_only_strings_in_an_answer_are_accepted_as_evidence(evidence: Any) -> None:
     read = read_summary(json.dumps({"summary": [{"text": "A cough.", "evidence": evidence}]}))
     assert read.summary == [Statement(text="A cough.", evidence=["u1"])]
 
@@ -104,7 +104,7 @@ def test_only_texts_are_evidence(evidence: Any) -> None:
     "item",
     ["A cough.", 3, [], {}, {"text": 3, "evidence": ["u1"]}, {"text": None, "evidence": ["u1"]}],
 )
-def test_an_unreadable_item_cites_nothing(item: Any) -> None:
+def test_an_unreadable_item_is_read_as_an_empty_statement_without_evidence(item: Any) -> None:
     good = {"text": "A cough.", "evidence": ["u1"]}
     read = read_summary(json.dumps({"summary": [good, item, good]}))
     assert [each.evidence for each in read.summary] == [["u1"], [], ["u1"]]
@@ -116,7 +116,7 @@ def test_a_lone_surrogate_is_replaced_so_that_the_summary_can_be_stored() -> Non
     assert read.summary[0].text == "A ? cough."
 
 
-def test_a_single_item_counts_as_a_list_of_one() -> None:
+def test_an_item_in_place_of_a_list_is_read_as_a_list_with_one_item() -> None:
     read = read_summary(json.dumps({"summary": {"text": "A cough.", "evidence": "u1"}}))
     assert read.summary == [Statement(text="A cough.", evidence=["u1"])]
 
@@ -137,7 +137,7 @@ ANY = st.recursive(
 
 @settings(max_examples=examples(40, nightly=1_000))
 @given(ANY)
-def test_any_json_is_a_summary_or_a_bad_answer(value: Any) -> None:
+def test_any_json_is_read_as_a_storable_summary_or_raises_bad_answer(value: Any) -> None:
     try:
         read = read_summary(json.dumps(value))
     except BadAnswer:

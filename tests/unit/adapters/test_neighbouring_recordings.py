@@ -1,4 +1,4 @@
-"""The lengths of the less usual forms of each container are read."""
+"""Test that the duration of the less usual forms of each container is read."""
 
 import struct
 
@@ -37,7 +37,9 @@ WAV_CODECS = {
 
 
 @pytest.mark.parametrize(("codec", "rate"), WAV_CODECS.items())
-def test_a_wav_of_any_codec_has_its_length_with_and_without_sizes(codec: str, rate: int) -> None:
+def test_the_length_of_a_wav_of_any_codec_is_read_with_or_without_sizes(
+    codec: str, rate: int
+) -> None:
     content = recorded(Format("wav", codec, rate))
     whole = [content, *(streamed_wav(content, size) for size in UNKNOWN)]
     streamed = recorded(Format("wav", codec, rate), streamed=True)
@@ -70,7 +72,7 @@ WAVS = {
 
 
 @pytest.mark.parametrize("name", WAVS)
-def test_the_length_of_a_wav_is_read(name: str) -> None:
+def test_the_length_of_a_wav_in_an_unusual_form_is_read(name: str) -> None:
     assert length_of(WAVS[name]) == pytest.approx(SECONDS, abs=0.2)
 
 
@@ -79,8 +81,10 @@ PCM_CODECS = ["pcm_s16le", "pcm_s24le", "pcm_s16be", "pcm_f32le"]
 
 @pytest.mark.parametrize("codec", PCM_CODECS)
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_block_of_pcm_is_as_long_as_its_samples(codec: str, streamed: bool) -> None:
-    content = recorded(Format("matroska", codec), streamed=streamed)  # in one block
+def test_the_length_of_pcm_in_one_matroska_block_is_counted_by_its_samples(
+    codec: str, streamed: bool
+) -> None:
+    content = recorded(Format("matroska", codec), streamed=streamed)  # all samples are in one block
     assert length_of(content) == pytest.approx(SECONDS, abs=0.2)
     assert length_of(content + content) == pytest.approx(2 * SECONDS, abs=0.2)
     assert length_of(content[: len(content) * 97 // 100]) == pytest.approx(11.64, abs=0.2)
@@ -95,13 +99,13 @@ PCM_TRACK = track(1, 2, b"A_PCM/INT/LIT")
 
 
 def laced(kind: int, at_ms: int, frames: int = 10) -> bytes:
-    """A block of `frames` frames of 50 bytes."""
+    """Return a laced Matroska block with `frames` frames of 50 bytes."""
     sizes = b"" if kind == FIXED else b"\xb2" + b"\xbf" * (frames - 2)
     return block(1, at_ms, bytes([frames - 1]) + sizes + bytes(50 * frames), kind)
 
 
 def twelve(blocks: bytes) -> list[tuple[int, bytes]]:
-    """Twelve clusters of a second."""
+    """Return twelve clusters of one second."""
     return [(1000 * n, blocks) for n in range(SECONDS)]
 
 
@@ -135,13 +139,13 @@ MATROSKAS = {
 
 
 @pytest.mark.parametrize("name", MATROSKAS)
-def test_the_length_of_a_matroska_is_that_of_its_sound(name: str) -> None:
+def test_the_length_of_a_matroska_file_is_the_length_of_its_sound(name: str) -> None:
     content = MATROSKAS[name]
     assert length_of(content) == pytest.approx(SECONDS, abs=0.2)
     assert length_of(content * 2) == pytest.approx(2 * SECONDS, abs=0.4)
 
 
-def test_a_video_call_is_truncated_if_its_picture_is_truncated() -> None:
+def test_a_call_whose_sound_ended_early_is_truncated_if_its_picture_is_truncated() -> None:
     content = MATROSKAS["sound that ends before the picture"]
     assert length_of(content[: len(content) // 2]) == "audio_truncated"
 
@@ -156,7 +160,7 @@ SHIFTED[MDAT - 8 : MDAT + 8] = struct.pack(">I4sQ", 1, b"mdat", MDAT_SIZE + 8)
 
 TRACK = M4A[M4A.index(b"trak") - 4 :]
 CHAPTERS = bytearray(TRACK[: int.from_bytes(TRACK[:4])].replace(b"soun", b"text"))
-struct.pack_into(">I", CHAPTERS, CHAPTERS.index(b"mdhd") + 16, 10_000)  # five times as long
+struct.pack_into(">I", CHAPTERS, CHAPTERS.index(b"mdhd") + 16, 10_000)  # five times the sound
 CHAPTERS[CHAPTERS.index(b"tkhd") + 19] = 2
 
 MP4S = {
@@ -176,7 +180,7 @@ MP4S = {
 
 
 @pytest.mark.parametrize("name", MP4S)
-def test_the_length_of_an_mp4_is_that_of_its_sound(name: str) -> None:
+def test_the_length_of_an_mp4_is_the_length_of_its_sound(name: str) -> None:
     assert length_of(MP4S[name]) == pytest.approx(SECONDS, abs=0.2)
 
 
@@ -184,14 +188,14 @@ def test_the_length_of_an_mp4_is_that_of_its_sound(name: str) -> None:
     ("rows", "seconds"),
     [([(7_000, 48_000 * 5)], 7), ([(2_000, 0), (3_000, 48_000 * 8)], 5), ([(9_000_000, 0)], 12)],
 )
-def test_parts_outside_the_edit_list_do_not_count(
+def test_sound_outside_the_edit_list_of_an_mp4_is_not_counted(
     rows: list[tuple[int, int]], seconds: float
 ) -> None:
     content = inserted(M4A, IN_TRACK, edits(*rows))
     assert length_of(content) == pytest.approx(seconds, abs=0.2)
 
 
-def test_an_mp4_of_more_than_four_gigabytes_is_measured_by_its_index() -> None:
+def test_the_length_of_an_mp4_over_four_gigabytes_is_read_from_its_index() -> None:
     hole, place = 5 * 1024**3, MDAT + MDAT_SIZE
     front = bytearray(SHIFTED[:place])
     struct.pack_into(">Q", front, MDAT, MDAT_SIZE + 8 + hole)
@@ -208,7 +212,7 @@ APE = b"APETAGEX" + struct.pack("<4I", 2_000, 90, 1, 0xA000_0000) + bytes(8 + 90
 
 
 def with_stamps(content: bytes) -> bytes:
-    """ADTS with a tag before each hundredth frame, like a stream."""
+    """Insert an ID3 tag before each hundredth ADTS frame, as in an HTTP live stream."""
     services, offset, number = [], 0, 0
     while offset < len(content):
         size = (content[offset + 3] & 3) << 11 | content[offset + 4] << 3 | content[offset + 5] >> 5
@@ -229,12 +233,12 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_the_length_of_a_row_of_frames_is_counted(name: str) -> None:
+def test_the_length_of_mp3_adts_and_amr_with_tags_is_counted_by_frames(name: str) -> None:
     assert length_of(ROWS[name]) == pytest.approx(SECONDS, abs=0.2)
 
 
 def opus(pages: int, skip: int = 312, begin: bytes = b"", between: bytes = b"") -> bytes:
-    """Opus in pages of a second, played from `skip` on."""
+    """Return Opus in pages of one second; a player skips the first `skip` samples."""
     head = b"OpusHead\x01\x01" + struct.pack("<HIhB", skip, 48_000, 0, 0)
     content = begin + ogg_page(1, 0, head, 2) + ogg_page(1, 0, b"OpusTags")
     for number in range(pages):
@@ -252,12 +256,12 @@ OGGS = {
 
 
 @pytest.mark.parametrize("name", OGGS)
-def test_the_length_of_an_ogg_is_that_of_its_sound(name: str) -> None:
+def test_the_length_of_an_ogg_is_the_length_of_its_sound(name: str) -> None:
     assert length_of(OGGS[name]) == pytest.approx(SECONDS, abs=0.2)
 
 
 @pytest.mark.parametrize("name", ["flac", "ogg, flac"])
-def test_a_flac_that_announces_no_samples_is_counted(name: str) -> None:
+def test_the_length_of_a_flac_without_a_sample_count_is_counted_by_frames(name: str) -> None:
     content = bytearray(recorded(FORMATS[name]))
     samples = content.index(b"fLaC") + 8 + 13
     content[samples] &= 0xF0

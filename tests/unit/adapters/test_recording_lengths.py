@@ -1,4 +1,4 @@
-"""The length of a recording of any recorder, and truncation."""
+"""Test that the duration of any recording is read, and that truncation is detected."""
 
 import io
 import struct
@@ -31,20 +31,22 @@ def test_the_length_of_every_format_is_read(name: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("name", STREAMED)
-def test_a_streamed_recording_without_a_length_is_counted(name: str) -> None:
+def test_the_length_of_a_streamed_recording_is_counted_from_its_contents(name: str) -> None:
     assert length_of(recorded(FORMATS[name], streamed=True)) == approx(SECONDS)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7])
 @pytest.mark.parametrize("name", ANNOUNCING)
-def test_a_file_shorter_than_it_announces_is_truncated(name: str, share: float) -> None:
+def test_a_file_that_is_shorter_than_its_header_announces_is_truncated(
+    name: str, share: float
+) -> None:
     content = recorded(FORMATS[name])
     assert length_of(content[: int(len(content) * share)]) == "audio_truncated"
 
 
 @pytest.mark.parametrize("name", ["aac", "mp3, no header", "ogg, opus", "amr", "mp4, cmaf"])
 @pytest.mark.parametrize("share", [0.3, 0.7])
-def test_a_format_that_announces_no_length_is_as_long_as_its_contents(
+def test_a_partial_file_in_a_format_without_a_length_has_the_length_that_is_left(
     name: str, share: float
 ) -> None:
     content = recorded(FORMATS[name])
@@ -52,7 +54,7 @@ def test_a_format_that_announces_no_length_is_as_long_as_its_contents(
     assert length == pytest.approx(SECONDS * share, abs=1.1), "to the last page or fragment"
 
 
-def test_a_truncated_browser_recording_is_as_long_as_its_contents() -> None:
+def test_a_partial_browser_recording_has_the_length_that_is_left() -> None:
     content = recorded(FORMATS["webm"], streamed=True)
     assert length_of(content[: int(len(content) * 0.7)]) == pytest.approx(0.7 * SECONDS, abs=0.3)
 
@@ -68,7 +70,9 @@ MUTED = {
 
 @pytest.mark.parametrize("sound", MUTED.values(), ids=MUTED)
 @pytest.mark.parametrize("rate", [16_000, 44_100])
-def test_frames_are_counted_however_many_bytes_silence_takes(sound: Sound, rate: int) -> None:
+def test_the_length_is_correct_although_silent_frames_have_fewer_bytes(
+    sound: Sound, rate: int
+) -> None:
     seconds = sum(each for each, _ in sound.parts)
     assert length_of(recorded(Format("adts", "aac", rate), sound)) == approx(seconds)
     no_header = (("write_xing", "0"),)
@@ -76,7 +80,7 @@ def test_frames_are_counted_however_many_bytes_silence_takes(sound: Sound, rate:
     assert length_of(mp3) == approx(seconds)
 
 
-def test_a_leading_tag_of_any_size_is_skipped() -> None:
+def test_tags_before_or_after_an_mp3_do_not_change_its_length() -> None:
     mp3 = recorded(FORMATS["mp3, no header"])
     cover = 3_000_000
     size = bytes(cover >> shift & 0x7F for shift in (21, 14, 7, 0))
@@ -84,7 +88,7 @@ def test_a_leading_tag_of_any_size_is_skipped() -> None:
     assert length_of(mp3 + b"TAG" + bytes(125)) == approx(SECONDS)
 
 
-def test_damage_in_the_middle_loses_only_the_damaged_part() -> None:
+def test_damage_in_the_middle_changes_the_length_by_at_most_half_a_second() -> None:
     for name in ("aac", "mp3, no header"):
         content = bytearray(recorded(FORMATS[name]))
         middle = len(content) // 2
@@ -105,7 +109,7 @@ SIZES = [0, 0xFFFF_FFFF, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF - 44
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_sizes_that_streaming_recorders_write_into_a_wav_mean_unknown(size: int) -> None:
+def test_a_wav_with_a_streaming_recorders_placeholder_size_is_measured(size: int) -> None:
     content = bytearray(tone(seconds=10))
     struct.pack_into("<I", content, 4, min(size + 36, 0xFFFF_FFFF))
     struct.pack_into("<I", content, 40, size)
@@ -121,17 +125,17 @@ def test_a_wav_whose_end_is_missing_is_truncated(rate: int, seconds: int, share:
 @pytest.mark.parametrize("begins_s", [0.4, 7_200])
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("name", ["webm", "ogg, opus", "ogg, flac", "mp4, fragmented"])
-def test_the_length_is_counted_from_the_first_position_of_the_clock(
+def test_the_length_is_counted_from_the_first_timestamp(
     name: str, begins_s: float, streamed: bool
 ) -> None:
-    """A page that had been open for two hours recorded twelve seconds."""
+    """A browser's clock may start when the page opens, two hours before the recording."""
     content = recorded(FORMATS[name], streamed=streamed, begins_s=begins_s)
     assert length_of(content) == approx(SECONDS)
 
 
 @pytest.mark.parametrize("name", ["webm", "ogg, opus", "ogg, flac", "aac", "mp3", "amr"])
 @pytest.mark.parametrize("streamed", [False, True])
-def test_joined_recordings_are_measured_together(name: str, streamed: bool) -> None:
+def test_the_length_of_joined_recordings_is_their_sum(name: str, streamed: bool) -> None:
     """A recorder that stops and starts again appends another recording."""
     first = recorded(FORMATS[name], streamed=streamed)
     second = recorded(FORMATS[name], Sound(((7.0, True),)), streamed=streamed)
@@ -140,7 +144,7 @@ def test_joined_recordings_are_measured_together(name: str, streamed: bool) -> N
 
 
 @pytest.mark.parametrize("name", ["flac", "wav", "m4a, index first"])
-def test_bytes_after_the_end_of_a_recording_are_not_counted(name: str) -> None:
+def test_bytes_after_the_announced_end_of_a_recording_are_not_counted(name: str) -> None:
     content = recorded(FORMATS[name])
     assert length_of(content + content) == approx(SECONDS)
 
@@ -183,7 +187,7 @@ def test_an_absurd_time_scale_of_an_m4a_has_a_result(scale: int) -> None:
 
 
 @pytest.mark.parametrize("content", [b"x", b"RIFF", b"ID3", bytes(10_000), b"\x1aE\xdf\xa3" * 50])
-def test_a_file_that_is_no_recording_is_unreadable(content: bytes) -> None:
+def test_a_file_without_a_known_format_is_unreadable(content: bytes) -> None:
     assert length_of(content) == "audio_unreadable"
 
 
@@ -200,7 +204,7 @@ def test_a_film_without_sound_is_unreadable() -> None:
     assert length_of(content.getvalue()) == "audio_unreadable"
 
 
-def test_an_ogg_of_more_streams_than_a_recorder_writes_is_unreadable() -> None:
+def test_an_ogg_with_65_streams_is_unreadable() -> None:
     first = recorded(FORMATS["ogg, opus"])[:47]
     pages = b"".join(first[:14] + struct.pack("<I", each) + first[18:] for each in range(65))
     assert length_of(pages) == "audio_unreadable"

@@ -1,4 +1,4 @@
-"""Copies of recordings at the provider, for a bucket that it cannot reach."""
+"""Test uploads of recordings to a provider that cannot reach the bucket."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
-    """Sets the provider's answer to every request."""
+    """Return a function that sets the provider's response to every request."""
 
     def set_answer(answer: Answer) -> None:
         def client(api_key: str, base_url: str) -> AsyncClient:
@@ -43,7 +43,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "AUDIO", quick)
 
 
-async def test_the_provider_gets_the_recording_and_names_its_copy(
+async def test_an_upload_sends_the_recording_and_returns_the_url_of_the_copy(
     answers: Callable[[Answer], None],
 ) -> None:
     sent: list[httpx.Request] = []
@@ -60,7 +60,7 @@ async def test_the_provider_gets_the_recording_and_names_its_copy(
     assert request.url.path == "/v2/upload"
 
 
-async def test_an_upload_is_repeated_after_an_error_of_the_provider(
+async def test_an_upload_is_retried_after_a_provider_error(
     answers: Callable[[Answer], None],
 ) -> None:
     statuses = [503, 200]
@@ -69,7 +69,7 @@ async def test_an_upload_is_repeated_after_an_error_of_the_provider(
     assert not statuses
 
 
-async def test_a_provider_that_is_down_is_tried_a_bounded_number_of_times(
+async def test_an_upload_to_a_provider_that_is_down_ends_after_a_few_tries(
     answers: Callable[[Answer], None],
 ) -> None:
     tries = []
@@ -85,7 +85,7 @@ async def test_a_provider_that_is_down_is_tried_a_bounded_number_of_times(
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"upload_url": ""}', b'{"upload_url": 7}', b"[]", b"x"])
-async def test_an_answer_without_a_copy_is_unreadable(
+async def test_an_upload_response_without_a_url_is_unreadable(
     body: bytes, answers: Callable[[Answer], None]
 ) -> None:
     answers(lambda _: httpx.Response(200, content=body))
@@ -93,7 +93,7 @@ async def test_an_answer_without_a_copy_is_unreadable(
         await uploaded()
 
 
-async def test_a_refused_key_is_a_fault_of_the_deployment(
+async def test_an_upload_with_a_refused_key_is_an_account_or_configuration_fault(
     answers: Callable[[Answer], None],
 ) -> None:
     answers(lambda _: httpx.Response(401, json={"error": "Unauthorized"}))

@@ -1,4 +1,4 @@
-"""Admission control: the real pipeline over memory, in virtual time."""
+"""Test admission control with the real pipeline in memory and in virtual time."""
 
 import asyncio
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tests.support.services import transcript
 from tests.support.visits import MINUTE, visit_of
 
 
-@pytest.mark.no_cover  # tracing at least doubles the time of these visits
+@pytest.mark.no_cover  # coverage tracing at least doubles the duration of this test
 async def test_hundreds_of_visits_of_one_user_delay_another_user_by_at_most_one_round() -> None:
     """At no time does the provider have more jobs than the concurrency limit."""
     backlog = times(200, nightly=500)
@@ -83,8 +83,8 @@ async def test_concurrent_instances_stay_within_the_concurrency_limit() -> None:
     assert sorted(provider.ordered_for()) == sorted(f"user{n}-1" for n in range(12))
 
 
-async def test_live_uploads_start_at_once_beside_a_large_batch() -> None:
-    """The same with 5,000 files; the jobs never exceed the concurrency limit."""
+async def test_live_uploads_start_immediately_beside_a_large_batch() -> None:
+    """Jobs never exceed the concurrency limit, also beside a batch."""
     services = services_with(8)
     provider = provider_of(services)
     for n in range(60):
@@ -101,7 +101,7 @@ async def test_live_uploads_start_at_once_beside_a_large_batch() -> None:
     assert len(provider.orders) == 62
 
 
-async def test_an_urgent_visit_overtakes_five_hundred_others() -> None:
+async def test_an_urgent_visit_is_transcribed_before_500_waiting_visits() -> None:
     services = services_with(1)
     for n in range(500):
         await upload(services, f"user{n:03d}-1")
@@ -110,7 +110,7 @@ async def test_an_urgent_visit_overtakes_five_hundred_others() -> None:
     assert provider_of(services).ordered_for()[1] == "emergency-1"
 
 
-async def test_a_batch_goes_on_under_constant_live_load() -> None:
+async def test_a_batch_visit_is_transcribed_under_constant_live_load() -> None:
     services = services_with(1)
     await upload(services, "busy-000")
     await upload(services, "archive-1", batch_id="b1")
@@ -121,7 +121,7 @@ async def test_a_batch_goes_on_under_constant_live_load() -> None:
     assert "archive-1" in provider_of(services).ordered_for()[:22]
 
 
-async def test_a_newcomer_does_not_take_the_permit_of_a_waiting_visit() -> None:
+async def test_a_new_visit_does_not_take_a_free_permit_before_a_waiting_visit() -> None:
     services = services_with(1)
     await upload(services, "ann-1")
     await upload(services, "bob-1")
@@ -135,7 +135,7 @@ async def test_a_newcomer_does_not_take_the_permit_of_a_waiting_visit() -> None:
     assert provider.ordered_for() == ["ann-1", "bob-1"]
 
 
-async def test_the_position_of_a_waiting_visit_falls_to_one() -> None:
+async def test_the_queue_position_of_a_waiting_visit_falls_to_one() -> None:
     services = services_with(1)
     for user in ("ann", "bob", "cem"):
         await upload(services, f"{user}-1")
@@ -146,7 +146,7 @@ async def test_the_position_of_a_waiting_visit_falls_to_one() -> None:
     assert seen == [2, 1, None]
 
 
-async def test_waiting_uses_up_no_try_and_is_in_the_history() -> None:
+async def test_waiting_for_a_permit_uses_up_no_try_and_is_in_the_history() -> None:
     services = services_with(1)
     await upload(services, "ann-1")
     await upload(services, "bob-1")
@@ -175,7 +175,7 @@ async def test_waiting_uses_up_no_try_and_is_in_the_history() -> None:
         (Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True), "transcription_restarted"),
     ],
 )
-async def test_a_job_that_has_ended_releases_its_permit(
+async def test_the_permit_of_an_ended_job_is_released(
     outcome: Transcribed | Failed, events: str
 ) -> None:
     services = services_with(1)
@@ -196,7 +196,7 @@ async def test_an_unreadable_recording_never_takes_a_permit() -> None:
     assert services.gate.shards.writes == 0
 
 
-async def test_a_leaked_permit_is_reclaimed_when_another_visit_waits() -> None:
+async def test_a_permit_that_was_never_released_is_reclaimed_for_a_waiting_visit() -> None:
     services = services_with(1)
     await upload(services, "ann-1")
     provider_of(services).finish("job-0", Transcribed(transcript()))
@@ -211,7 +211,7 @@ async def test_a_leaked_permit_is_reclaimed_when_another_visit_waits() -> None:
 
 
 async def test_an_abandoned_job_keeps_its_permit_until_it_has_ended() -> None:
-    """The owner cancelled, or uploaded a new recording: the provider still works on the old one."""
+    """After a cancellation or a new upload the provider still works on the old job."""
     services = services_with(2)
     provider = provider_of(services)
     await upload(services, "ann-1")
@@ -231,11 +231,11 @@ async def test_an_abandoned_job_keeps_its_permit_until_it_has_ended() -> None:
     assert provider.most_at_once == 2
 
 
-async def test_a_visit_finds_its_permit_again_after_a_crash() -> None:
+async def test_a_visit_reuses_its_permit_after_a_crash() -> None:
     services = services_with(1)
 
     class Crashed(BaseException):
-        """The process has crashed."""
+        """A simulated crash of the process."""
 
     async def crashes(*args: object, **more: object) -> str:
         raise Crashed
@@ -253,7 +253,7 @@ async def test_a_visit_finds_its_permit_again_after_a_crash() -> None:
     assert provider_of(services).ordered_for() == ["ann-1", "bob-1"]
 
 
-async def test_no_order_is_placed_while_the_semaphore_is_unavailable() -> None:
+async def test_no_job_is_submitted_while_the_semaphore_is_unavailable() -> None:
     services = services_with(1)
     services.gate.shards.trouble = DOWN
     await upload(services, "ann-1")

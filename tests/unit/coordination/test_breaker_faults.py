@@ -1,4 +1,4 @@
-"""A provider that refuses the deployment: the breaker opens at once and remembers why."""
+"""Test that an account or configuration fault opens the breaker, which stores the reason."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ def refuses(fault: DeploymentFault = DeploymentFault.KEY_REFUSED) -> ProviderRef
 async def error_of(
     breaker: CircuitBreaker, error: Exception | None, subject: str = ""
 ) -> Exception:
-    """The error that the caller of a call sees when the call ends with `error`."""
+    """Make a call that ends with `error`; returns the error that the caller sees."""
 
     async def made() -> None:
         if error is not None:
@@ -59,7 +59,7 @@ async def serve(breaker: CircuitBreaker, subject: str) -> None:
 
 
 @pytest.mark.parametrize("fault", AT_ONCE)
-async def test_one_refusal_opens_the_breaker_everywhere_and_callers_get_its_reason(
+async def test_one_account_fault_opens_the_breaker_of_all_instances_with_its_reason(
     shared: Instances, fault: DeploymentFault
 ) -> None:
     here, there = shared.instance(), shared.instance()
@@ -75,7 +75,7 @@ async def test_one_refusal_opens_the_breaker_everywhere_and_callers_get_its_reas
         assert await breaker.refusal() is not None
 
 
-async def test_the_fault_lasts_until_two_probes_are_answered(shared: Instances) -> None:
+async def test_the_stored_fault_is_cleared_after_two_answered_probes(shared: Instances) -> None:
     breaker = shared.instance()
     await error_of(breaker, refuses())
     for trouble in (refuses(), DEAD, refuses(DeploymentFault.UNPAID)):
@@ -91,7 +91,7 @@ async def test_the_fault_lasts_until_two_probes_are_answered(shared: Instances) 
     assert (closed.state, closed.fault) == (State.CLOSED, None)
 
 
-async def test_one_probe_at_a_time_asks_whether_the_account_works_again(shared: Instances) -> None:
+async def test_during_an_account_fault_one_of_ten_instances_probes(shared: Instances) -> None:
     instances = [shared.instance() for _ in range(10)]
     await error_of(instances[0], refuses())
     shared.wait(60 * SECOND)
@@ -106,7 +106,9 @@ async def test_one_probe_at_a_time_asks_whether_the_account_works_again(shared: 
     assert calls == 1
 
 
-async def test_an_unreadable_answer_does_not_count(shared: Instances) -> None:
+async def test_an_unreadable_response_counts_neither_as_failure_nor_as_success(
+    shared: Instances,
+) -> None:
     breaker = shared.instance()
     for _ in range(30):
         assert await ask(breaker, Unreadable(CODE)) == "Unreadable"
@@ -116,10 +118,10 @@ async def test_an_unreadable_answer_does_not_count(shared: Instances) -> None:
     assert await ask(breaker) == "answered", "the next probe may be elected at once"
 
 
-# Orders
+# Submitted jobs (orders)
 
 
-async def test_polls_continue_while_orders_are_refused(shared: Instances) -> None:
+async def test_polls_continue_while_new_jobs_are_refused(shared: Instances) -> None:
     provider = MemoryTranscriber()
     job = await provider.submit("https://audio", visit_id="v1", attempt=1)
 
@@ -137,7 +139,9 @@ async def test_polls_continue_while_orders_are_refused(shared: Instances) -> Non
     assert {each.name for each in shared.written} == {"orders"}
 
 
-async def test_other_failures_of_orders_open_the_breaker_of_the_provider(shared: Instances) -> None:
+async def test_transient_failures_of_submitting_open_the_transcription_breaker(
+    shared: Instances,
+) -> None:
     provider = MemoryTranscriber()
 
     async def dead(*args: object, **more: object) -> str:
@@ -153,10 +157,10 @@ async def test_other_failures_of_orders_open_the_breaker_of_the_provider(shared:
         await guarded.fetch("job")
 
 
-# Refusals for a reason that is not known
+# Error responses with an unknown reason
 
 
-async def test_several_refused_requests_open_the_breaker(shared: Instances) -> None:
+async def test_several_different_refused_requests_open_the_breaker(shared: Instances) -> None:
     for number in range(SEVERAL):
         error = await error_of(shared.instance(), UNKNOWN, f"v{number}")
         assert isinstance(error, ProviderRefuses), (
@@ -166,14 +170,14 @@ async def test_several_refused_requests_open_the_breaker(shared: Instances) -> N
     assert shared.written[-1].fault is DeploymentFault.REQUEST_REFUSED
 
 
-async def test_one_request_that_is_always_refused_opens_no_breaker(shared: Instances) -> None:
+async def test_the_breaker_stays_closed_when_only_one_request_is_refused(shared: Instances) -> None:
     breaker = shared.instance()
     for _ in range(50):
         assert isinstance(await error_of(breaker, UNKNOWN, "v1"), ProviderRefuses)
     assert all(each.is_closed for each in shared.written)
 
 
-async def test_a_request_that_is_refused_while_others_are_served_is_refused_alone(
+async def test_a_refused_request_raises_refused_alone_after_another_request_succeeded(
     shared: Instances,
 ) -> None:
     breaker = shared.instance()
@@ -186,7 +190,7 @@ async def test_a_request_that_is_refused_while_others_are_served_is_refused_alon
     assert issubclass(RefusedAlone, Held)
 
 
-async def test_known_bad_requests_never_open_the_breaker_again(shared: Instances) -> None:
+async def test_requests_that_were_refused_alone_never_open_the_breaker(shared: Instances) -> None:
     breaker = shared.instance()
     for number in range(SEVERAL - 1):
         await error_of(breaker, UNKNOWN, f"bad{number}")
@@ -200,7 +204,7 @@ async def test_known_bad_requests_never_open_the_breaker_again(shared: Instances
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), max_size=80))
-def test_the_breaker_opens_exactly_for_several_new_refusals_without_a_success(
+def test_the_breaker_opens_only_after_several_new_refusals_without_a_success(
     calls: list[tuple[str, bool]],
 ) -> None:
     breaker, suspects, cleared = Breaker(name="orders"), set[str](), set[str]()
@@ -218,7 +222,7 @@ def test_the_breaker_opens_exactly_for_several_new_refusals_without_a_success(
         assert set(breaker.suspects) == {mark(each) for each in suspects}
 
 
-def test_the_memory_of_refused_requests_is_bounded_and_holds_no_ids() -> None:
+def test_stored_marks_of_refused_requests_are_bounded_and_contain_no_ids() -> None:
     breaker = Breaker(name="orders")
     for number in range(3 * REMEMBERED):
         breaker = served(refused(breaker, mark(f"visit-{number}"), START), mark("good"))
@@ -227,7 +231,7 @@ def test_the_memory_of_refused_requests_is_bounded_and_holds_no_ids() -> None:
     assert refused(breaker, mark("x"), START + timedelta(days=1)).is_closed
 
 
-def test_a_document_of_the_previous_release_can_be_read() -> None:
+def test_a_breaker_document_of_the_previous_release_can_be_read() -> None:
     stored = Breaker(name=MODEL.name).to_stored()
     for field in ("fault", "suspects", "cleared"):
         del stored[field]

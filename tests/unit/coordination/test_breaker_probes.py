@@ -1,4 +1,4 @@
-"""Half-open probes: their election, their time limit, and the takeover after a crash."""
+"""Test the probes of a half-open breaker: election, time limit, and takeover after a crash."""
 
 import asyncio
 from datetime import timedelta
@@ -20,7 +20,7 @@ def shared() -> Instances:
     return Instances()
 
 
-async def test_exactly_one_of_a_hundred_callers_probes(shared: Instances) -> None:
+async def test_of_a_hundred_concurrent_callers_exactly_one_probes(shared: Instances) -> None:
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.wait(60 * SECOND)
@@ -28,7 +28,7 @@ async def test_exactly_one_of_a_hundred_callers_probes(shared: Instances) -> Non
     assert (ended.count("answered"), ended.count("refused")) == (1, 99)
 
 
-async def test_exactly_one_of_fifty_instances_probes_in_each_round(shared: Instances) -> None:
+async def test_of_fifty_instances_exactly_one_probes_in_each_round(shared: Instances) -> None:
     await open_(shared, shared.instance())
     shared.wait(60 * SECOND)
     instances = [shared.instance() for _ in range(FIFTY)]
@@ -42,7 +42,7 @@ async def test_exactly_one_of_fifty_instances_probes_in_each_round(shared: Insta
 
 
 async def probes_of(instances: list[CircuitBreaker]) -> list[str]:
-    """All call at the same moment, and no probe is answered before all have called."""
+    """Call from all instances at one moment; a probe is answered after the last call."""
     seen = 0
     all_seen = asyncio.Event()
 
@@ -72,7 +72,7 @@ async def test_another_caller_probes_after_the_lease_expiry_of_a_crashed_probe(
     await open_(shared, dying)
     shared.wait(60 * SECOND)
     crashed = dying.admitted()
-    await crashed.__aenter__()  # and then crashes without a report
+    await crashed.__aenter__()  # the holder of the probe crashes without a report
     shared.wait(MODEL.probe_for - SECOND)
     assert await ask(other) == "refused"
     shared.wait(SECOND)
@@ -105,11 +105,11 @@ def test_a_probe_ends_at_its_time_limit() -> None:
 def test_a_probe_ends_before_the_lease_and_after_the_timeout_of_a_paid_call(
     policy: BreakerPolicy, lease: LeaseDuration, paid: retry.RetryPolicy
 ) -> None:
-    """A probe ended by its lease expiry would report nothing, and its visit would lose a try."""
+    """A probe that outlives its lease would report nothing and use up a try of its visit."""
     assert timedelta(seconds=paid.timeout_s) < policy.probe_for < lease.work
 
 
-def test_an_ordinary_call_has_no_time_limit() -> None:
+def test_a_call_through_a_closed_breaker_has_no_time_limit() -> None:
     async def scene(shared: Instances) -> None:
         assert await shared.instance().call(lambda: asyncio.sleep(10_000, "answered"))
 

@@ -1,4 +1,4 @@
-"""The breaker shared by many instances, and the failures of its store."""
+"""Test a breaker that many instances share, and failures of the store of the breaker."""
 
 import asyncio
 import random
@@ -30,7 +30,7 @@ def shared() -> Instances:
 
 @dataclass
 class Outage:
-    """Counts the calls that reach the failed dependency; each fails after `call_s` seconds."""
+    """A stub dependency that counts its calls; each call fails after `call_s` seconds."""
 
     shared: Instances
     call_s: float = 1.0
@@ -49,7 +49,7 @@ class Outage:
         raise DEAD
 
     async def keep_calling(self, breaker: CircuitBreaker, pause_s: Callable[[], float]) -> None:
-        """Call, wait, call again for two hours; a refused caller waits for its Retry-After."""
+        """Call repeatedly for two hours; a refused caller waits for Retry-After."""
         end = self.shared.clock.now() + timedelta(hours=2)
         while self.shared.clock.now() < end:
             await asyncio.sleep(pause_s())
@@ -62,10 +62,10 @@ class Outage:
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2, 3])
-def test_fifty_cold_instances_call_a_failed_dependency_a_bounded_number_of_times(
+def test_fifty_new_instances_call_a_failed_dependency_a_bounded_number_of_times(
     seed: int | None,
 ) -> None:
-    """All in step (the worst case) or each at its own moments (the usual case), for two hours."""
+    """Instances call for two hours: all together (the worst case) or at random moments."""
     draw = random.Random(seed)
 
     async def scene(shared: Instances) -> None:
@@ -75,17 +75,17 @@ def test_fifty_cold_instances_call_a_failed_dependency_a_bounded_number_of_times
         await asyncio.gather(*(outage.keep_calling(each, pause_s) for each in instances))
         opened = [each for each in shared.written if each.state is State.OPEN]
         half_opened = [each for each in shared.written if each.state is State.HALF_OPEN]
-        # Five failures each in the worst case; usually one instance opens the breaker first.
+        # Each instance fails five times in the worst case; usually one opens the breaker first.
         assert outage.before == 5 * FIFTY if seed is None else outage.before < 4 * FIFTY
         assert outage.after == 0
-        # One per half-open period, and one period per minute.
+        # Each half-open period has one probe, and each minute has one such period.
         assert outage.probes == len(half_opened) == len(opened) - 1
         assert 115 <= outage.probes <= 120
 
     played(scene, delay_s=0.02)
 
 
-async def test_an_instance_with_a_stale_closed_breaker_calls_once_and_reads_again(
+async def test_an_instance_with_a_stale_closed_breaker_makes_one_call_before_it_refuses(
     shared: Instances,
 ) -> None:
     instances = [shared.instance() for _ in range(FIFTY)]
@@ -96,7 +96,7 @@ async def test_an_instance_with_a_stale_closed_breaker_calls_once_and_reads_agai
     assert await asyncio.gather(*(ask(each, DEAD) for each in instances)) == ["refused"] * FIFTY
 
 
-def test_instances_that_start_while_the_breaker_is_open_make_no_call() -> None:
+def test_a_new_instance_makes_no_call_while_the_breaker_is_open() -> None:
     async def scene(shared: Instances) -> None:
         await open_(shared, shared.instance())
         ended = await asyncio.gather(*(ask(shared.instance(), DEAD) for _ in range(FIFTY)))
@@ -111,7 +111,9 @@ def test_instances_that_start_while_the_breaker_is_open_make_no_call() -> None:
 @pytest.mark.parametrize(
     "trouble", [Transient(ErrorCode.INTERNAL_ERROR), PermissionError(), ValueError("unreadable")]
 )
-async def test_calls_pass_while_the_store_is_down(shared: Instances, trouble: Exception) -> None:
+async def test_calls_pass_while_the_store_of_the_breaker_is_down(
+    shared: Instances, trouble: Exception
+) -> None:
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.trouble = trouble
@@ -123,12 +125,12 @@ async def test_calls_pass_while_the_store_is_down(shared: Instances, trouble: Ex
             assert await ask(breaker, DEAD) == "Transient"
             assert await asyncio.gather(*(ask(breaker) for _ in range(9))) == ["answered"] * 9
             shared.wait(SECOND)
-        assert shared.reads == 2  # nor does every call read the store
+        assert shared.reads == 2  # most calls do not read the store
         shared.wait(COMPLAIN_EVERY)
         await ask(breaker)
     assert [(line["event"], line["dependency"]) for line in lines()] == [
         ("breaker_store_failed", "model")
-    ] * 2  # nor does every failure make a log line
+    ] * 2  # most failures are not logged
 
     shared.trouble = None
     shared.wait(BREAKER_KEPT_FOR)
@@ -136,7 +138,7 @@ async def test_calls_pass_while_the_store_is_down(shared: Instances, trouble: Ex
     assert shared.states == [(State.OPEN, 0), (State.HALF_OPEN, 0), (State.OPEN, 0)]
 
 
-async def test_the_breaker_opens_when_its_store_is_back(shared: Instances) -> None:
+async def test_the_breaker_opens_after_its_store_has_recovered(shared: Instances) -> None:
     breaker = shared.instance()
     shared.trouble = Transient(ErrorCode.INTERNAL_ERROR)
     for _ in range(10):
@@ -147,7 +149,7 @@ async def test_the_breaker_opens_when_its_store_is_back(shared: Instances) -> No
     assert await ask(breaker, DEAD) == "refused"
 
 
-def test_a_slow_store_delays_a_call_by_at_most_a_second() -> None:
+def test_a_slow_store_of_the_breaker_delays_a_call_by_at_most_a_second() -> None:
     async def scene(shared: Instances) -> None:
         breaker = shared.instance()
         began_at = shared.clock.now()
@@ -160,7 +162,7 @@ def test_a_slow_store_delays_a_call_by_at_most_a_second() -> None:
     played(scene, delay_s=30)
 
 
-def test_a_cancelled_probe_is_given_up_within_a_second() -> None:
+def test_a_cancelled_probe_ends_within_a_second_although_the_store_is_slow() -> None:
     async def scene(shared: Instances) -> None:
         breaker = shared.instance()
         await open_(shared, breaker)
@@ -177,7 +179,9 @@ def test_a_cancelled_probe_is_given_up_within_a_second() -> None:
     played(scene)
 
 
-async def test_a_probe_reports_although_the_store_was_down_meanwhile(shared: Instances) -> None:
+async def test_a_successful_probe_is_saved_although_the_store_failed_during_the_probe(
+    shared: Instances,
+) -> None:
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.wait(60 * SECOND)
@@ -190,10 +194,10 @@ async def test_a_probe_reports_although_the_store_was_down_meanwhile(shared: Ins
 
 
 @pytest.mark.parametrize("lost", [Conflict(), Transient(ErrorCode.INTERNAL_ERROR)])
-async def test_a_save_whose_answer_is_lost_is_recognized(
+async def test_a_breaker_save_with_a_lost_response_is_counted_once(
     shared: Instances, lost: Exception
 ) -> None:
-    """A repeated write conflicts with itself; or the answer is an error."""
+    """The save was written, but its repetition conflicts or its response is an error."""
     breaker = shared.instance()
     await open_(shared, breaker)
     shared.wait(60 * SECOND)

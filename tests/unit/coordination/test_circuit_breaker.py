@@ -1,4 +1,4 @@
-"""The circuit breaker, in virtual time: a manual clock, or a loop with a jumping clock."""
+"""Test the circuit breaker in virtual time."""
 
 import asyncio
 from datetime import timedelta
@@ -25,7 +25,7 @@ def shared() -> Instances:
 # Reasons to open
 
 
-async def test_scripted_failures_lead_to_exactly_these_states(shared: Instances) -> None:
+async def test_five_failures_open_the_breaker_and_two_probes_close_it(shared: Instances) -> None:
     breaker = shared.instance()
     assert [await ask(breaker, DEAD) for _ in range(5)] == [*["Transient"] * 4, "refused"]
     assert shared.states == [(State.OPEN, 0)]
@@ -39,7 +39,7 @@ async def test_scripted_failures_lead_to_exactly_these_states(shared: Instances)
         (State.OPEN, 0),
         (State.HALF_OPEN, 0),  # the first probe is elected
         (State.HALF_OPEN, 1),
-        (State.HALF_OPEN, 1),  # the second one is
+        (State.HALF_OPEN, 1),  # the second probe is elected
         (State.CLOSED, 0),
     ]
     assert shared.written[-1].probe is None
@@ -59,7 +59,7 @@ async def test_a_failed_second_probe_opens_the_breaker_for_another_pause(shared:
     assert shared.states[-1] == (State.HALF_OPEN, 1)  # the earlier success no longer counts
 
 
-async def test_a_failed_probe_and_the_opening_failure_wait_like_other_calls(
+async def test_the_opening_failure_and_a_failed_probe_get_a_retry_after_of_60_seconds(
     shared: Instances,
 ) -> None:
     breaker = shared.instance()
@@ -74,7 +74,9 @@ async def test_a_failed_probe_and_the_opening_failure_wait_like_other_calls(
     assert probed.value.retry_after_s == 60
 
 
-async def test_an_unanswered_call_counts_as_a_try_unless_it_was_a_probe(shared: Instances) -> None:
+async def test_an_unanswered_call_raises_unanswered_but_an_unanswered_probe_is_refused(
+    shared: Instances,
+) -> None:
     breaker = shared.instance()
     assert [await ask(breaker, Unanswered(CODE)) for _ in range(5)] == ["Unanswered"] * 5
     assert shared.states == [(State.OPEN, 0)]
@@ -82,7 +84,7 @@ async def test_an_unanswered_call_counts_as_a_try_unless_it_was_a_probe(shared: 
     assert await ask(breaker, Unanswered(CODE)) == "refused"
 
 
-async def test_asking_for_the_refusal_elects_no_probe(shared: Instances) -> None:
+async def test_reading_the_refusal_of_an_open_breaker_elects_no_probe(shared: Instances) -> None:
     breaker = shared.instance()
     assert await breaker.refusal() is None
     await open_(shared, breaker)
@@ -94,7 +96,7 @@ async def test_asking_for_the_refusal_elects_no_probe(shared: Instances) -> None
     assert shared.states == [(State.OPEN, 0)]
 
 
-async def test_the_breaker_opens_for_a_visit_with_only_failed_tries_and_no_other_answer(
+async def test_the_breaker_opens_when_no_call_was_answered_since_a_visits_first_try(
     shared: Instances,
 ) -> None:
     breaker, elsewhere = shared.instance(), shared.instance()
@@ -105,7 +107,7 @@ async def test_the_breaker_opens_for_a_visit_with_only_failed_tries_and_no_other
     assert await ask(elsewhere) == "refused"
 
 
-async def test_the_breaker_stays_closed_if_another_call_was_answered_meanwhile(
+async def test_the_breaker_stays_closed_if_another_call_was_answered_since_the_first_try(
     shared: Instances,
 ) -> None:
     breaker = shared.instance()
@@ -116,7 +118,9 @@ async def test_the_breaker_stays_closed_if_another_call_was_answered_meanwhile(
     assert not shared.written
 
 
-async def test_probes_that_closed_the_breaker_meanwhile_count_as_answers(shared: Instances) -> None:
+async def test_the_breaker_stays_closed_if_probes_were_answered_since_the_first_try(
+    shared: Instances,
+) -> None:
     breaker, elsewhere = shared.instance(), shared.instance()
     began = shared.clock.now()
     await open_(shared, breaker)
@@ -130,23 +134,25 @@ async def dead() -> None:
     raise DEAD
 
 
-async def test_a_success_in_between_starts_the_count_again(shared: Instances) -> None:
+async def test_a_success_resets_the_count_of_failures_in_a_row(shared: Instances) -> None:
     breaker = shared.instance()
     for _ in range(3):
         for _ in range(4):
             await ask(breaker, DEAD)
-            shared.wait(MODEL.window / 5)  # too slowly for the rate
+            shared.wait(
+                MODEL.window / 5
+            )  # the failures are too rare to open the breaker by their rate
         await ask(breaker)
     assert not shared.written
 
 
-async def test_a_bad_failure_rate_opens_the_breaker_without_five_in_a_row(
+async def test_a_high_failure_rate_opens_the_breaker_without_five_failures_in_a_row(
     shared: Instances,
 ) -> None:
     breaker = shared.instance()
     for _ in range(5):
-        await ask(breaker, DEAD)  # the fifth is the ninth call: too few for a rate
-        await ask(breaker)  # and a successful call never opens the breaker
+        await ask(breaker, DEAD)  # the fifth failure is the ninth call: too few calls for a rate
+        await ask(breaker)  # a successful call never opens the breaker
     assert not shared.written
     await ask(breaker, DEAD)
     assert [(each.state, each.reason) for each in shared.written] == [
@@ -154,7 +160,9 @@ async def test_a_bad_failure_rate_opens_the_breaker_without_five_in_a_row(
     ]
 
 
-async def test_earlier_successes_do_not_hide_a_bad_failure_rate(shared: Instances) -> None:
+async def test_a_high_failure_rate_opens_the_breaker_after_a_hundred_successes(
+    shared: Instances,
+) -> None:
     breaker = shared.instance()
     for _ in range(100):
         await ask(breaker)
@@ -235,7 +243,7 @@ async def test_a_permanent_refusal_and_an_unknown_job_count_as_answers(
 
 
 @pytest.mark.parametrize("outcome", [KeyError("a bug of ours"), asyncio.CancelledError()])
-async def test_a_bug_or_a_cancelled_call_does_not_count(
+async def test_a_bug_or_a_cancelled_call_counts_neither_as_failure_nor_as_success(
     shared: Instances, outcome: BaseException
 ) -> None:
     async def ends_uncounted(breaker: CircuitBreaker) -> None:
@@ -279,7 +287,7 @@ async def test_calls_that_began_before_the_breaker_opened_do_not_count_afterward
 # Refusals
 
 
-async def test_a_refusal_has_a_retry_after_and_makes_no_call(shared: Instances) -> None:
+async def test_an_open_breaker_refuses_calls_with_a_retry_after(shared: Instances) -> None:
     breaker = shared.instance()
     await open_(shared, breaker)
 
@@ -318,7 +326,9 @@ async def test_a_closed_breaker_reads_every_five_seconds_and_writes_nothing(
     assert not shared.written
 
 
-async def test_a_failure_makes_the_next_call_read_the_store(shared: Instances) -> None:
+async def test_after_a_failed_call_the_next_call_reads_the_store_of_the_breaker(
+    shared: Instances,
+) -> None:
     here, there = shared.instance(), shared.instance()
     await ask(there)
     await ask(there, DEAD)
@@ -329,7 +339,7 @@ async def test_a_failure_makes_the_next_call_read_the_store(shared: Instances) -
 # Dependencies, and log lines
 
 
-async def test_while_the_model_is_down_recordings_are_still_ordered(shared: Instances) -> None:
+async def test_jobs_are_still_submitted_while_the_model_is_down(shared: Instances) -> None:
     model, provider = CountingSummarizer(), MemoryTranscriber()
     summarizer = GuardedSummarizer(model, shared.instance(MODEL))
     transcriber = GuardedTranscriber(provider, shared.instance(TRANSCRIPTION))
@@ -347,7 +357,7 @@ async def test_while_the_model_is_down_recordings_are_still_ordered(shared: Inst
     assert (summarizer.source, transcriber.provider) == ("model", "memory")
 
 
-async def test_every_method_respects_an_open_breaker(shared: Instances) -> None:
+async def test_every_transcriber_method_is_refused_by_an_open_breaker(shared: Instances) -> None:
     breaker = shared.instance(TRANSCRIPTION)
     transcriber = GuardedTranscriber(MemoryTranscriber(), breaker)
     await open_(shared, breaker)
@@ -360,7 +370,9 @@ async def test_every_method_respects_an_open_breaker(shared: Instances) -> None:
             await call
 
 
-async def test_each_transition_is_logged_once_with_its_reason(shared: Instances) -> None:
+async def test_each_change_of_the_breaker_state_is_logged_once_with_its_reason(
+    shared: Instances,
+) -> None:
     breaker = shared.instance()
     with logged() as lines:
         await open_(shared, breaker)

@@ -1,4 +1,4 @@
-"""The fair queue: fair between users, urgent visits first, no visit starves."""
+"""Test the fair queue: users take turns, urgent visits come first, and no visit starves."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ from lumimd.stores.turn_counters import TurnCounters
 from tests.support.examples import examples
 from tests.support.services import START
 
-unhurried = settings(deadline=None)  # other processes share this machine
+unhurried = settings(deadline=None)  # other processes may slow this machine down
 
 
 @dataclass
 class Waiting:
-    """The stored queue, and the visits admitted from it, in order."""
+    """A queue with its waiting visits, and the admitted visits in sequence."""
 
     line: QueueState = field(default_factory=QueueState)
     turn_counters: TurnCounters = field(default_factory=lambda: TurnCounters(MemoryDatabase()))
@@ -36,12 +36,12 @@ class Waiting:
     admitted: list[str] = field(default_factory=list)
 
     async def join(self, name: str, priority: Priority = Priority.LIVE) -> None:
-        """`name` is `user` or `user-number`."""
+        """Add the visit `name`, which is `user` or `user-number`, to the queue."""
         user = name.split("-")[0]
         self.visits[name] = await draw_turn(self.turn_counters, self.line, user, priority, START)
 
     def admit(self) -> str | None:
-        """Admit the next visit."""
+        """Admit the next visit; returns the name of the visit, or None if none waits."""
         priority = next_priority(
             self.line, {priority_of_turn(turn) for turn in self.visits.values()}
         )
@@ -56,7 +56,7 @@ class Waiting:
         return name
 
 
-async def test_a_user_with_500_visits_does_not_delay_another_with_one() -> None:
+async def test_a_user_with_500_visits_delays_another_user_by_at_most_one_visit() -> None:
     waiting = Waiting()
     for n in range(500):
         await waiting.join(f"ann-{n}")
@@ -66,7 +66,7 @@ async def test_a_user_with_500_visits_does_not_delay_another_with_one() -> None:
     assert "bob" in (waiting.admit(), waiting.admit())
 
 
-async def test_users_are_admitted_in_rounds() -> None:
+async def test_visits_of_several_users_are_admitted_in_turn() -> None:
     waiting = Waiting()
     for user, number in (("ann", 9), ("bob", 3), ("cem", 5)):
         for n in range(number):
@@ -80,10 +80,10 @@ async def test_users_are_admitted_in_rounds() -> None:
 
 @unhurried
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=150))
-async def test_two_users_with_backlogs_never_differ_by_more_than_one(
+async def test_admitted_visits_of_two_users_with_backlogs_differ_by_at_most_one(
     steps: list[tuple[str, bool]],
 ) -> None:
-    """With any behaviour of other users, and any length of the backlogs."""
+    """The rule holds for any actions of other users and any length of the backlogs."""
     waiting, numbers = Waiting(), Counter[str]()
     for user in ("ann", "bob"):
         for n in range(len(steps) + 5):
@@ -100,8 +100,10 @@ async def test_two_users_with_backlogs_never_differ_by_more_than_one(
 
 @settings(deadline=None, max_examples=examples(40, nightly=1_000))
 @given(st.integers(0, 40), st.integers(1, 30), st.integers(1, 60))
-@pytest.mark.no_cover  # tracing at least doubles the time of these visits
-async def test_a_new_user_starts_within_one_round(admitted: int, users: int, backlog: int) -> None:
+@pytest.mark.no_cover  # coverage tracing at least doubles the duration of this test
+async def test_the_first_visit_of_a_new_user_is_admitted_within_one_round(
+    admitted: int, users: int, backlog: int
+) -> None:
     waiting = Waiting()
     for n in range(backlog):
         for user in range(users):
@@ -116,7 +118,9 @@ async def test_a_new_user_starts_within_one_round(admitted: int, users: int, bac
 
 @unhurried
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(list(Priority))), max_size=60))
-async def test_a_visit_is_admitted_as_long_as_one_waits(joins: list[tuple[str, Priority]]) -> None:
+async def test_every_waiting_visit_is_admitted_exactly_once(
+    joins: list[tuple[str, Priority]],
+) -> None:
     waiting = Waiting()
     for n, (user, priority) in enumerate(joins):
         await waiting.join(f"{user}-{n}", priority)
@@ -126,7 +130,7 @@ async def test_a_visit_is_admitted_as_long_as_one_waits(joins: list[tuple[str, P
     assert sorted(waiting.admitted) == sorted(f"{u}-{n}" for n, (u, _) in enumerate(joins))
 
 
-async def test_an_urgent_visit_overtakes_500_others_of_as_many_users() -> None:
+async def test_an_urgent_visit_is_admitted_before_visits_of_500_other_users() -> None:
     waiting = Waiting()
     for n in range(500):
         await waiting.join(f"user{n:03d}", Priority.LIVE)
@@ -139,7 +143,9 @@ async def test_an_urgent_visit_overtakes_500_others_of_as_many_users() -> None:
 @pytest.mark.parametrize(
     "others", [[Priority.LIVE], [Priority.URGENT], [Priority.URGENT, Priority.LIVE]]
 )
-async def test_a_batch_continues_under_a_stream_of_urgent_visits(others: list[Priority]) -> None:
+async def test_a_batch_visit_is_admitted_under_a_stream_of_urgent_and_live_visits(
+    others: list[Priority],
+) -> None:
     waiting = Waiting()
     await waiting.join("archive", Priority.BATCH)
     permits = sum(STRIDES[Priority.BATCH] // STRIDES[priority] for priority in Priority)
@@ -151,8 +157,8 @@ async def test_a_batch_continues_under_a_stream_of_urgent_visits(others: list[Pr
     assert "archive" in waiting.admitted
 
 
-async def test_an_idle_priority_saves_up_no_share() -> None:
-    """After a quiet week of urgent visits, a burst of them does not stop all others."""
+async def test_a_priority_without_visits_does_not_accumulate_turns() -> None:
+    """A burst of urgent visits after a week without any does not stop the other visits."""
     waiting = Waiting()
     for n in range(200):
         await waiting.join(f"ann-{n:04d}", Priority.BATCH)
@@ -173,7 +179,7 @@ def test_turns_of_priorities_do_not_overlap_and_are_exact_in_javascript() -> Non
     assert first_turn(list(Priority)[-1]) + PRIORITY_WIDTH < 2**53
 
 
-def test_virtual_time_never_decreases() -> None:
+def test_the_virtual_time_of_the_queue_never_decreases() -> None:
     line = served(
         served(QueueState(), Priority.LIVE, first_turn(Priority.LIVE) + 9), Priority.LIVE, 4
     )

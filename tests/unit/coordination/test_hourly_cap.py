@@ -1,4 +1,4 @@
-"""The cap of new paid orders an hour: visits wait, none is refused, and each user has a share."""
+"""Test the hourly cap of paid jobs (orders): visits over the cap or a user's share wait."""
 
 import asyncio
 from collections import Counter
@@ -40,12 +40,12 @@ def a_cap(flags: FixedFlags, clock: ManualClock) -> tuple[HourlyCap, Troubled[Or
     return HourlyCap(flags, shards, clock), shards
 
 
-def test_an_order_counts_for_an_hour_after_its_latest_arrival() -> None:
+def test_an_order_counts_for_an_hour_after_the_latest_time_it_can_be_sent() -> None:
     assert HOUR + SUBMISSION.work + LEASE_GRACE <= COUNTED_FOR
 
 
 @given(st.integers(1, 5_000))
-def test_the_rooms_of_the_shards_add_up_to_the_cap_and_to_a_users_share(cap: int) -> None:
+def test_the_shards_of_the_hourly_cap_add_up_to_the_cap_and_to_a_users_share(cap: int) -> None:
     room = Room.under(cap)
     rooms = [room.of_shard(number) for number in range(room.shards)]
     assert sum(each.orders for each in rooms) == cap
@@ -58,10 +58,10 @@ def test_the_rooms_of_the_shards_add_up_to_the_cap_and_to_a_users_share(cap: int
     st.integers(1, 12),
     st.integers(1, 12),
 )
-def test_no_hour_exceeds_the_cap_and_no_user_the_share(
+def test_orders_in_any_hour_stay_within_the_cap_and_each_users_share(
     asks: list[tuple[int, str, bool]], first: int, then: int
 ) -> None:
-    """After a change of the cap the new one applies, for the hour before as well."""
+    """A changed cap also counts the paid jobs of the hour before the change."""
 
     async def run() -> None:
         clock, flags = ManualClock(START), FixedFlags(capped(first))
@@ -90,13 +90,13 @@ async def test_concurrent_orders_of_several_instances_stay_within_the_cap() -> N
     assert len(await shards.all()) == 3
 
 
-async def test_the_same_lease_is_the_same_order() -> None:
+async def test_repeated_takes_for_one_lease_count_as_one_order() -> None:
     cap, _ = a_cap(FixedFlags(capped(2)), ManualClock(START))
     assert [await cap.take("ann", "lease") for _ in range(3)] == [True] * 3
     assert await cap.take("bob", "other")
 
 
-async def test_the_stored_orders_name_no_user_and_expire() -> None:
+async def test_stored_orders_of_the_hourly_cap_contain_no_user_id_and_expire() -> None:
     cap, shards = a_cap(FixedFlags(capped(5)), ManualClock(START))
     await cap.take("ann@example.com", "lease")
     (kept,) = (await shards.all()).values()
@@ -104,7 +104,7 @@ async def test_the_stored_orders_name_no_user_and_expire() -> None:
     assert kept.expires_at == START + COUNTED_FOR
 
 
-async def test_without_a_cap_nothing_is_noted() -> None:
+async def test_without_an_hourly_cap_no_orders_are_stored() -> None:
     services = services_capped(None)
     for number in range(30):
         await upload(services, f"ann-{number}")
@@ -112,7 +112,7 @@ async def test_without_a_cap_nothing_is_noted() -> None:
     assert await services.gate.hours.all() == {}
 
 
-async def test_at_the_cap_visits_wait_in_the_queue_and_all_complete_later() -> None:
+async def test_visits_over_the_hourly_cap_wait_in_the_queue_and_are_submitted_later() -> None:
     services = services_capped(20)
     provider = provider_of(services)
     for number in range(30):
@@ -130,7 +130,7 @@ async def test_at_the_cap_visits_wait_in_the_queue_and_all_complete_later() -> N
     assert sorted(provider.ordered_for()) == sorted(f"user{n % 10}-{n}" for n in range(30))
 
 
-async def test_no_visit_waits_behind_a_user_at_the_share() -> None:
+async def test_a_user_who_has_used_the_hourly_share_does_not_delay_other_users() -> None:
     services = services_capped(20)
     provider = provider_of(services)
     for number in range(40):
@@ -142,8 +142,8 @@ async def test_no_visit_waits_behind_a_user_at_the_share() -> None:
     assert Counter(each[:3] for each in provider.ordered_for()) == {"ann": 5, "bob": 1, "cem": 1}
 
 
-async def test_a_visit_of_a_user_at_the_share_is_not_called() -> None:
-    """It would take a lease and be measured each minute, and lose its turn."""
+async def test_a_waiting_visit_is_not_called_while_its_user_has_used_the_hourly_share() -> None:
+    """If it were called, it would be leased and measured each minute, and lose its turn."""
     services = services_capped(20)
     for number in range(10):
         await upload(services, f"ann-{number}")
@@ -155,14 +155,14 @@ async def test_a_visit_of_a_user_at_the_share_is_not_called() -> None:
     assert (await visit_of(services, "ann-9")).turn == waiting.turn
 
 
-async def test_a_visit_that_waits_at_the_cap_holds_no_permit() -> None:
+async def test_a_visit_that_waits_for_the_hourly_cap_holds_no_permit() -> None:
     services = services_capped(4, permits=50)
     for number in range(10):
         await upload(services, f"ann-{number}")
     assert set(await services.gate.holders()) == {"ann-0/1"}
 
 
-async def test_a_changed_cap_applies_to_waiting_visits() -> None:
+async def test_a_changed_hourly_cap_applies_to_waiting_visits() -> None:
     services = services_capped(4)
     provider = provider_of(services)
     for number in range(10):
@@ -177,12 +177,12 @@ async def test_a_changed_cap_applies_to_waiting_visits() -> None:
 
 
 @pytest.mark.parametrize("per_hour", [0, -1])
-def test_a_cap_that_would_stop_all_orders_is_refused(per_hour: int) -> None:
+def test_an_hourly_cap_of_zero_or_less_raises_value_error(per_hour: int) -> None:
     with pytest.raises(ValueError):
         OrderCap(per_hour=per_hour)
 
 
-async def test_no_visit_waits_behind_pages_of_a_user_at_the_share(
+async def test_pages_of_visits_over_a_users_hourly_share_do_not_delay_other_users(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(admit, "AT_ONCE", 10)
@@ -196,7 +196,7 @@ async def test_no_visit_waits_behind_pages_of_a_user_at_the_share(
     assert "bob-1" not in provider.ordered_for()
     raw = services.store.raw
     bob = raw["visits/bob-1"]
-    raw["visits/bob-1"] = {**bob, "turn": bob["turn"] + 60}  # behind all of them
+    raw["visits/bob-1"] = {**bob, "turn": bob["turn"] + 60}  # behind all visits of ann
     services.clock.advance(COUNTED_FOR)
     await minute_passes(services)
     called = Counter(each[:3] for each in provider.ordered_for())

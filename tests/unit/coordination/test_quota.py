@@ -1,4 +1,4 @@
-"""Recordings over the daily quota wait, and are transcribed later."""
+"""Test that recordings over the daily quota wait and are transcribed later."""
 
 from collections import Counter
 from contextlib import suppress
@@ -27,17 +27,17 @@ def bucket_of(user: str) -> str:
 
 
 class Killed(BaseException):
-    """Ends a process: no handler of the pipeline catches it."""
+    """A simulated crash of the process, which no handler of the pipeline catches."""
 
 
 @pytest.fixture(autouse=True)
 def _jobs_may_run_for_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The jobs of these tests have no time limit."""
+    """Let jobs run for days without a time limit."""
     monkeypatch.setattr(job_limit, "MARGIN", timedelta(days=30))
     monkeypatch.setattr(job_limit, "LONGEST", timedelta(days=30))
 
 
-async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> None:
+async def test_recordings_over_the_quota_wait_and_are_transcribed_later() -> None:
     services = services_with(50)
     services.gate.has_quota = True
     for n in range(22):
@@ -56,9 +56,9 @@ async def test_over_the_quota_recordings_wait_and_are_transcribed_later() -> Non
     assert len(provider_of(services).orders) == 22
 
 
-@pytest.mark.no_cover  # tracing at least doubles the time of these visits
-async def test_checks_of_the_quota_get_rarer_the_longer_a_visit_waits() -> None:
-    """With a check of each visit per next recording, a hundred would check five thousand times."""
+@pytest.mark.no_cover  # coverage tracing at least doubles the duration of this test
+async def test_a_visit_checks_the_quota_less_often_the_longer_it_waits() -> None:
+    """If each free place woke all 100 waiting visits, they would check 5,000 times."""
     services = services_with(50)
     services.gate.has_quota = True
     for n in range(120):
@@ -77,7 +77,7 @@ async def test_checks_of_the_quota_get_rarer_the_longer_a_visit_waits() -> None:
 
 
 async def test_a_visit_queued_by_the_previous_release_keeps_its_turn() -> None:
-    """The previous release had no field `counted`."""
+    """Visits of the previous release have no field `counted`."""
     services = services_with(1)
     services.gate.has_quota = True
     for user in ("ann", "bob", "cem"):
@@ -91,7 +91,7 @@ async def test_a_visit_queued_by_the_previous_release_keeps_its_turn() -> None:
     assert kept[bucket_of("bob")].missing == kept[bucket_of("ann")].missing
 
 
-async def test_a_job_lost_by_the_provider_does_not_count_again() -> None:
+async def test_a_recording_whose_job_is_lost_counts_once_for_the_quota() -> None:
     services = services_with(50)
     services.gate.has_quota = True
     for n in range(20):
@@ -118,10 +118,10 @@ async def test_a_visit_that_waits_for_the_quota_does_not_expire() -> None:
 
 
 @pytest.mark.parametrize("permits", [1, 50])
-async def test_a_visit_that_waited_long_does_not_expire_when_its_first_order_fails(
+async def test_a_visit_that_waited_long_does_not_expire_if_its_first_submission_fails(
     permits: int,
 ) -> None:
-    """In the queue, or for the quota."""
+    """The visit waited in the fair queue (one permit) or for the quota (fifty permits)."""
     services = services_with(permits)
     provider = provider_of(services)
     services.gate.has_quota = True
@@ -140,7 +140,7 @@ async def test_a_visit_that_waited_long_does_not_expire_when_its_first_order_fai
     assert sorted(set(provider.ordered_for())) == [f"ann-{n:02d}" for n in range(21)]
 
 
-async def test_a_higher_tier_admits_the_waiting_visits() -> None:
+async def test_a_visit_over_the_free_quota_is_transcribed_in_the_paid_tier() -> None:
     services = services_with(50)
     services.gate.has_quota = True
     for n in range(22):
@@ -150,7 +150,7 @@ async def test_a_higher_tier_admits_the_waiting_visits() -> None:
     assert len(provider_of(services).orders) == 21
 
 
-async def test_a_recording_counts_once_over_all_its_tries() -> None:
+async def test_a_recording_that_waits_for_a_permit_counts_once_for_the_quota() -> None:
     services = services_with(1)
     services.gate.has_quota = True
     await upload(services, "bob-1")
@@ -177,10 +177,10 @@ async def test_a_recording_over_the_quota_is_not_opened() -> None:
 
 
 @pytest.mark.parametrize("raises", [Transient, MeasuringDied, Killed])
-async def test_a_recording_counts_once_over_all_failures_to_open_it(
+async def test_a_recording_that_repeatedly_fails_to_open_counts_once_for_the_quota(
     raises: type[BaseException],
 ) -> None:
-    """The bucket is down, or the measuring process or the worker crashes."""
+    """Opening fails because the bucket, the measuring process or the worker fails."""
     services = services_with(50)
     services.gate.has_quota = True
     await upload(services, "bob-1")
@@ -201,12 +201,12 @@ async def test_a_recording_counts_once_over_all_failures_to_open_it(
         await minute_passes(services)
     assert provider_of(services).ordered_for() == ["bob-1", "ann-1"]
     kept = await services.gate.buckets.all()
-    # Ann's recordings came minutes later, and part of the quota is restored already for both users.
+    # Quota is restored over time, and Ann's recording counted minutes after Bob's.
     assert kept[bucket_of("ann")].missing == pytest.approx(kept[bucket_of("bob")].missing, abs=0.01)
 
 
 def counting(services: MemoryServices) -> Counter[str]:
-    """The number of opened recordings, by user."""
+    """Count the recordings that are opened from now on, by user."""
     measure, opened = services.audio.measure, Counter[str]()
 
     async def counted(audio: Audio) -> Audio:

@@ -1,4 +1,4 @@
-"""Rate limits: buckets of each user and of all users, and failures of their store."""
+"""Test rate limits per user and for all users together, and failures of their store."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ POLICIES = dict.fromkeys(Limited, TIERS)
 
 @dataclass
 class Buckets:
-    """Several instances over one store."""
+    """Makes instances of the limits that share one store of buckets."""
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(START))
     store: Troubled[Bucket] = field(default_factory=lambda: Troubled(Bucket))
@@ -65,7 +65,7 @@ async def passes(
     return True
 
 
-async def test_concurrent_calls_to_several_instances_stay_within_the_limit(
+async def test_concurrent_calls_to_several_instances_stay_within_the_rate_limit(
     buckets: Buckets,
 ) -> None:
     instances = [buckets.instance() for _ in range(4)]
@@ -74,7 +74,7 @@ async def test_concurrent_calls_to_several_instances_stay_within_the_limit(
     assert buckets.store.writes == 10
 
 
-async def test_a_refusal_has_a_retry_after(buckets: Buckets) -> None:
+async def test_a_call_over_the_rate_limit_gets_a_retry_after(buckets: Buckets) -> None:
     limits = buckets.instance()
     for _ in range(10):
         assert await passes(limits)
@@ -85,7 +85,7 @@ async def test_a_refusal_has_a_retry_after(buckets: Buckets) -> None:
     assert [await passes(limits) for _ in range(2)] == [True, False]
 
 
-async def test_users_and_kinds_of_calls_have_separate_buckets(buckets: Buckets) -> None:
+async def test_each_user_and_each_kind_of_call_has_a_separate_bucket(buckets: Buckets) -> None:
     limits = buckets.instance()
     while await passes(limits):
         pass
@@ -100,7 +100,7 @@ async def test_a_change_of_tier_applies_from_the_next_call(buckets: Buckets) -> 
     assert await passes(limits, tier=Tier.PAID)
 
 
-async def test_a_refusal_by_the_limit_of_all_users_takes_nothing_from_the_user(
+async def test_a_call_over_the_limit_of_all_users_takes_no_token_from_the_user(
     buckets: Buckets,
 ) -> None:
     buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=5)
@@ -113,7 +113,9 @@ async def test_a_refusal_by_the_limit_of_all_users_takes_nothing_from_the_user(
     assert [await passes(limits, user) for user in users[5:]] == [True, False, False]
 
 
-async def test_a_user_over_the_limit_takes_nothing_from_the_others(buckets: Buckets) -> None:
+async def test_calls_over_a_users_limit_take_no_tokens_from_the_limit_of_all_users(
+    buckets: Buckets,
+) -> None:
     buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=12)
     limits = buckets.instance()
     for _ in range(50):
@@ -121,7 +123,7 @@ async def test_a_user_over_the_limit_takes_nothing_from_the_others(buckets: Buck
     assert [await passes(limits, f"user-{n}") for n in range(3)] == [True, True, False]
 
 
-async def test_no_user_id_can_name_the_bucket_of_all_users(buckets: Buckets) -> None:
+async def test_no_user_id_leads_to_the_bucket_of_all_users(buckets: Buckets) -> None:
     buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=12)
     limits = buckets.instance()
     for user in ("", "all", "expensive", "-"):
@@ -132,14 +134,16 @@ async def test_no_user_id_can_name_the_bucket_of_all_users(buckets: Buckets) -> 
     assert {kept["on_demand"].missing} == {4 * each for each in of_one}
 
 
-async def test_a_call_counts_once_after_a_lost_answer_of_the_store(buckets: Buckets) -> None:
-    buckets.store.lost_answers = [Conflict()]  # as of a save that meets its own write
+async def test_a_call_takes_one_token_although_the_response_of_the_store_is_lost(
+    buckets: Buckets,
+) -> None:
+    buckets.store.lost_answers = [Conflict()]  # the save was written, but its repetition conflicts
     limits = buckets.instance()
     assert [await passes(limits) for _ in range(11)] == [True] * 10 + [False]
 
 
 @pytest.mark.parametrize("what", list(Limited))
-async def test_counted_calls_are_refused_while_the_store_is_down(
+async def test_rate_limited_calls_raise_transient_while_the_store_is_down(
     buckets: Buckets, what: Limited
 ) -> None:
     buckets.store.trouble = DOWN
@@ -147,7 +151,7 @@ async def test_counted_calls_are_refused_while_the_store_is_down(
         await buckets.instance().allow("ann", Tier.FREE, what)
 
 
-def test_a_store_that_does_not_answer_is_abandoned_after_the_timeout() -> None:
+def test_a_call_times_out_if_the_store_of_buckets_does_not_respond() -> None:
     async def never() -> None:
         await asyncio.Event().wait()
 
@@ -163,7 +167,7 @@ def test_a_store_that_does_not_answer_is_abandoned_after_the_timeout() -> None:
     loop.close()
 
 
-async def test_a_contended_bucket_ends_in_a_refusal(
+async def test_a_call_is_refused_after_repeated_conflicts_on_its_bucket(
     buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def conflict_always(*args: object) -> object:
@@ -179,7 +183,7 @@ async def test_a_contended_bucket_ends_in_a_refusal(
 
 
 async def no_wait(seconds: float) -> None:
-    """Skip the pauses."""
+    """Replace `asyncio.sleep` by a stub that does not wait."""
 
 
 async def test_the_usage_of_a_new_user_is_zero(buckets: Buckets) -> None:
@@ -188,7 +192,7 @@ async def test_the_usage_of_a_new_user_is_zero(buckets: Buckets) -> None:
     assert set(shown) == {Limited.EXPENSIVE, Limited.VISITS}
 
 
-async def test_usage_follows_the_calls(buckets: Buckets) -> None:
+async def test_usage_shows_the_used_and_left_calls_and_the_time_of_reset(buckets: Buckets) -> None:
     limits = buckets.instance()
     for _ in range(4):
         await passes(limits)
@@ -197,7 +201,9 @@ async def test_usage_follows_the_calls(buckets: Buckets) -> None:
     assert shown.resets_at == START + timedelta(seconds=24)
 
 
-async def test_a_limit_of_all_users_counts_only_calls_that_name_it(buckets: Buckets) -> None:
+async def test_a_limit_of_all_users_counts_only_calls_that_request_the_limit(
+    buckets: Buckets,
+) -> None:
     buckets.of_all[OfAllUsers.ON_DEMAND] = Policy(tokens=60, per=MINUTE, burst=2)
     limits = buckets.instance()
     assert all([await passes(limits, f"user-{n}", of_all=None) for n in range(30)])
@@ -205,7 +211,9 @@ async def test_a_limit_of_all_users_counts_only_calls_that_name_it(buckets: Buck
     assert await passes(limits, "ann", of_all=None)
 
 
-async def test_a_bucket_names_no_user_and_expires_when_it_is_full(buckets: Buckets) -> None:
+async def test_a_stored_bucket_contains_no_user_id_and_expires_when_it_is_full(
+    buckets: Buckets,
+) -> None:
     limits = buckets.instance()
     for what in Limited:
         await limits.allow("ann@example.com", Tier.FREE, what)
@@ -215,7 +223,7 @@ async def test_a_bucket_names_no_user_and_expires_when_it_is_full(buckets: Bucke
     assert {bucket.expires_at for bucket in kept.values()} == {START + timedelta(seconds=6)}
 
 
-def test_a_pseudonym_needs_the_secret() -> None:
+def test_the_pseudonym_of_a_user_depends_on_the_secret() -> None:
     of_ann = [Pseudonyms(secret).of("ann") for secret in ("one secret", "another", "")]
     assert len(set(of_ann)) == 3
     assert Pseudonyms("one secret").of("ann") == of_ann[0] != Pseudonyms("one secret").of("bob")

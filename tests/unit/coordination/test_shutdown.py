@@ -1,4 +1,4 @@
-"""Graceful shutdown: an instance hands back its work, and another one continues soon."""
+"""Test that an instance hands back its work on shutdown and another instance continues soon."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ def _no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Unanswered:
-    """A provider that gets the call and does not answer."""
+    """A stub provider that receives a call and never responds."""
 
     def __init__(self) -> None:
         self.called = asyncio.Event()
@@ -37,7 +37,7 @@ class Unanswered:
 async def interrupted(
     services: MemoryServices, work: Coroutine[object, object, None], provider: Unanswered
 ) -> Visit:
-    """The visit after the shutdown of the instance that worked on it."""
+    """Shut the instance down while it works on a visit; returns the visit afterwards."""
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
         tasks.create_task(work)
         await provider.called.wait()
@@ -47,7 +47,7 @@ async def interrupted(
     return stored.visit
 
 
-async def test_a_cancelled_order_is_looked_for_soon_and_uses_up_no_try(
+async def test_a_submission_cancelled_by_a_shutdown_is_retried_soon_and_uses_up_no_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services = MemoryServices()
@@ -57,11 +57,11 @@ async def test_a_cancelled_order_is_looked_for_soon_and_uses_up_no_try(
     assert visit.stage_tries == 0
     assert visit.possible_orders == 1, "the next worker looks for the order before it pays"
     assert visit.wake_at is not None
-    # The provider's list lags by half a minute; it shows the order by then.
+    # The provider's list lags by half a minute, so that it shows the job by this time.
     assert timedelta(seconds=45) < visit.wake_at - services.clock.now() <= SOON
 
 
-async def test_a_cancelled_summary_is_made_by_another_instance_and_uses_up_no_try(
+async def test_a_summary_cancelled_by_a_shutdown_is_retried_soon_and_uses_up_no_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services = MemoryServices()
@@ -116,8 +116,8 @@ asyncio.run(main())
     assert ran.returncode == -signal.SIGTERM
 
 
-def test_the_servers_own_handler_of_sigterm_runs_as_well() -> None:
-    """In a separate process: a signal would end this one."""
+def test_an_existing_sigterm_handler_runs_beside_the_shutdown_handler() -> None:
+    """The server runs in another process, because the signal would end the test process."""
     program = """
 import asyncio, signal
 from lumimd.coordination.shutdown import GracefulShutdown

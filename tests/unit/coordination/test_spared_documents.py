@@ -1,4 +1,4 @@
-"""An unreadable shared document stops no work: an empty spare replaces it."""
+"""Test that work goes on with an empty spare in place of an unreadable shared document."""
 
 from typing import Any
 
@@ -33,7 +33,9 @@ async def accepted(services: MemoryServices, *names: str) -> None:
 
 
 @pytest.mark.parametrize("cap", [Cap(2, 2), Cap(6, 4, per_shard=3)])
-async def test_unreadable_permits_stop_no_order(cap: Cap) -> None:
+async def test_jobs_are_submitted_up_to_the_cap_although_stored_permits_are_unreadable(
+    cap: Cap,
+) -> None:
     services = MemoryServices(cap=cap)
     damage(services.gate.shards.kept, "0000")
     await accepted(services, *(f"v{number}" for number in range(8)))
@@ -50,7 +52,7 @@ async def test_unreadable_permits_stop_no_order(cap: Cap) -> None:
     assert await services.gate.holders() == {}, "every permit is released"
 
 
-async def test_the_queue_continues_with_an_unreadable_document() -> None:
+async def test_the_fair_queue_continues_although_its_document_is_unreadable() -> None:
     services = MemoryServices(cap=Cap(1, 1))
     await accepted(services, "a", "b", "c")
     damage(services.gate.lines, "turns")
@@ -63,7 +65,7 @@ async def test_the_queue_continues_with_an_unreadable_document() -> None:
     assert raw(services.gate.lines)[f"{COLLECTION}/turns"] == NEWER
 
 
-async def test_an_unreadable_quota_is_counted_anew() -> None:
+async def test_an_unreadable_quota_is_counted_from_zero() -> None:
     services = MemoryServices()
     services.gate.has_quota = True
     damage(services.gate.buckets.kept, f"visits-{Pseudonyms().of('u')}")
@@ -72,14 +74,14 @@ async def test_an_unreadable_quota_is_counted_anew() -> None:
     assert len(services.transcriber.orders) == 20, "as many as the tier allows"
 
 
-async def test_unreadable_flags_keep_their_last_known_values() -> None:
+async def test_unreadable_flags_have_their_default_values_at_first() -> None:
     services = MemoryServices()
     documents = in_memory(Flags)
     damage(documents, KEY)
     assert await SharedFlags(documents, services.clock).now() == Flags()
 
 
-async def test_an_unreadable_breaker_lets_calls_pass() -> None:
+async def test_calls_pass_although_the_breaker_document_is_unreadable() -> None:
     services = MemoryServices()
     store = in_memory(Breaker)
     raw(store)[f"{COLLECTION}/breaker-model"] = {"name": "model", "state": "ajar"}
@@ -90,7 +92,7 @@ async def test_an_unreadable_breaker_lets_calls_pass() -> None:
     assert shared.lets_all_pass
 
 
-async def test_a_document_is_used_again_when_it_can_be_read() -> None:
+async def test_a_shared_document_that_becomes_readable_replaces_its_spare() -> None:
     kept = in_memory(Shard)
     shared, shard = Shared(kept), Shard()
     await shared.change("k", lambda found: (shard, None))
@@ -104,7 +106,7 @@ async def test_a_document_is_used_again_when_it_can_be_read() -> None:
     assert await Spared(kept).all() == {"k": shard}
 
 
-async def test_forgetting_a_user_deletes_the_spare() -> None:
+async def test_deleting_a_shared_document_deletes_its_spare() -> None:
     kept = in_memory(Shard)
     damage(kept, "k")
     await Shared(kept).change("k", lambda found: (Shard(spilled_until=None), None))

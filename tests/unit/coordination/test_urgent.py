@@ -1,4 +1,4 @@
-"""An urgent visit overtakes the others, and never starves them."""
+"""Test that urgent visits overtake other visits but never starve them."""
 
 import pytest
 
@@ -14,14 +14,14 @@ from tests.support.visits import MINUTE, run_tasks, visit_of
 
 
 async def ends(services: MemoryServices) -> None:
-    """The running job ends, and its webhook comes between two minutes: its permit is free."""
+    """End the running job and deliver its webhook, so that the permit is free at once."""
     (job,) = provider_of(services).running()
     visit_id = next(o.visit_id for o in provider_of(services).orders if o.transcript_id == job)
     provider_of(services).finish(job, Transcribed(transcript()))
     await collect.collect(services, visit_id, 1, job)
 
 
-async def test_a_queued_visit_that_becomes_urgent_is_called_next() -> None:
+async def test_a_queued_visit_that_becomes_urgent_is_transcribed_next() -> None:
     services = services_with(1)
     for n in range(30):
         await upload(services, f"user{n:02d}-1")
@@ -36,7 +36,7 @@ async def test_a_queued_visit_that_becomes_urgent_is_called_next() -> None:
     assert provider_of(services).ordered_for()[1] == "user29-1"
 
 
-async def test_a_visit_made_ordinary_again_waits_with_the_others() -> None:
+async def test_a_visit_that_is_no_longer_urgent_waits_behind_earlier_visits() -> None:
     services = services_with(1)
     for n in range(4):
         await upload(services, f"user{n}-1", urgent=n == 3)
@@ -46,7 +46,7 @@ async def test_a_visit_made_ordinary_again_waits_with_the_others() -> None:
     assert provider_of(services).ordered_for()[-1] == "user3-1"
 
 
-async def test_a_repeated_prioritization_keeps_the_turn() -> None:
+async def test_marking_an_urgent_visit_as_urgent_keeps_its_turn() -> None:
     services = services_with(1)
     await upload(services, "ann-1")
     await upload(services, "bob-1", urgent=True)
@@ -57,7 +57,7 @@ async def test_a_repeated_prioritization_keeps_the_turn() -> None:
 
 @pytest.mark.parametrize("crowd", [1, 2])
 async def test_a_stream_of_urgent_visits_leaves_live_visits_their_share(crowd: int) -> None:
-    """A permit becomes free between two minutes, and urgent visits arrive at that moment."""
+    """Urgent visits arrive whenever a permit becomes free between two scheduled runs."""
     services = services_with(1)
     await upload(services, "busy-0")
     for n in range(20):
@@ -74,7 +74,7 @@ async def test_a_stream_of_urgent_visits_leaves_live_visits_their_share(crowd: i
     assert max(gaps[:15]) <= 6
 
 
-async def test_an_urgent_newcomer_takes_a_free_permit_at_once_while_batches_wait() -> None:
+async def test_a_new_urgent_visit_takes_a_permit_immediately_while_batches_wait() -> None:
     services = services_with(4)
     for n in range(6):
         await upload(services, f"archive-{n}", batch_id="b")

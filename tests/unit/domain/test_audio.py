@@ -1,4 +1,4 @@
-"""Paths, URLs and limits of recordings."""
+"""Test the paths, URLs and limits of recordings."""
 
 import asyncio
 import re
@@ -36,7 +36,7 @@ AUDIO = upload().audio
         "what?#fragment.m4a",
     ],
 )
-def test_a_recording_is_known_by_its_path_under_any_file_name(file: str) -> None:
+def test_a_recording_with_any_file_name_is_recognized_by_its_path(file: str) -> None:
     assert recording_of(f"visits/user-1/visit_2/{file}") == ("user-1", "visit_2")
 
 
@@ -77,30 +77,30 @@ def test_a_recording_is_known_by_its_path_under_any_file_name(file: str) -> None
         "visits/u/v/audiom4a",
     ],
 )
-def test_every_other_object_is_no_recording(path: str) -> None:
+def test_an_object_at_any_other_path_is_ignored(path: str) -> None:
     assert recording_of(path) is None
 
 
 @pytest.mark.parametrize("user_id", USER_IDS)
-def test_the_recording_of_a_user_of_any_sign_in_provider_is_known(user_id: str) -> None:
+def test_recordings_of_users_of_any_sign_in_provider_are_recognized(user_id: str) -> None:
     assert is_user_id(user_id)
     assert recording_of(f"visits/{user_id}/v/audio.m4a") == (user_id, "v")
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
-def test_every_container_that_we_read_is_known_in_any_case(extension: str) -> None:
+def test_file_extensions_are_recognized_in_lower_and_upper_case(extension: str) -> None:
     assert recording_of(f"visits/u/v/audio.{extension}") == ("u", "v")
     assert recording_of(f"visits/u/v/audio.{extension.upper()}") == ("u", "v")
 
 
 @pytest.mark.parametrize("user_id", [".", "..", "__x__", "a b", "a%b", "", "x" * 129, "a\n", "ü"])
-def test_an_id_that_no_path_may_have_is_no_user_id(user_id: str) -> None:
+def test_a_user_id_that_is_invalid_in_a_path_is_refused(user_id: str) -> None:
     assert not is_user_id(user_id)
     assert recording_of(f"visits/{user_id}/v/audio.m4a") is None
 
 
 @pytest.mark.parametrize("visit_id", ["__x__", "____", "__name__"])
-def test_an_id_that_the_store_reserves_is_no_visit_id(visit_id: str) -> None:
+def test_a_visit_id_that_firestore_reserves_is_refused(visit_id: str) -> None:
     assert recording_of(f"visits/u/{visit_id}/audio.m4a") is None
     assert recording_of(f"visits/u/{visit_id}x/audio.m4a") is not None
 
@@ -111,7 +111,7 @@ FILE = st.sampled_from(["..", "a.m4a", "b/a.m4a"]) | st.text(max_size=4).map("{}
 
 @given(st.tuples(st.sampled_from(["visits", "Visits", ""]), ID, ID, FILE).map("/".join))
 @example("visits/u/v/\x85.m4a")
-def test_a_path_of_a_recording_has_plain_ids_and_no_path_tricks(path: str) -> None:
+def test_a_recognized_path_has_valid_ids_and_no_control_characters(path: str) -> None:
     owner = recording_of(path)
     if owner is None:
         return
@@ -126,7 +126,9 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_character
 
 
 @given(NAMES, st.integers(min_value=1, max_value=2**62))
-def test_a_signed_url_names_its_recording_under_any_file_name(name: str, generation: int) -> None:
+def test_a_signed_url_matches_only_its_recording_with_any_file_name(
+    name: str, generation: int
+) -> None:
     path = f"visits/u/v/{name}.m4a"
     audio = AUDIO.model_copy(update={"storage_path": path, "generation": generation})
     url = asyncio.run(MemoryAudioStore(audio.bucket).signed_url(audio, timedelta(hours=1)))
@@ -139,7 +141,7 @@ def url_of(bucket: str = AUDIO.bucket, path: str = AUDIO.storage_path, query: st
     return f"https://storage.googleapis.com/{bucket}/{path}?{query or 'generation=1'}"
 
 
-def test_a_url_of_any_age_names_its_recording() -> None:
+def test_an_expired_url_still_matches_its_recording() -> None:
     assert AUDIO.is_named_by(url_of())
     assert AUDIO.is_named_by(url_of(query="X-Goog-Expires=1&generation=1&X-Goog-Signature=ab"))
 
@@ -161,12 +163,12 @@ def test_a_url_of_any_age_names_its_recording() -> None:
         f"https://evil.invalid/#/{AUDIO.bucket}/{AUDIO.storage_path}?generation=1",
     ],
 )
-def test_no_other_url_names_it(url: str) -> None:
+def test_a_url_of_another_object_does_not_match_the_recording(url: str) -> None:
     assert not AUDIO.is_named_by(url)
 
 
 @given(st.text() | st.text(alphabet="[]:/@?#%\u2100a"))
-def test_no_url_raises(url: str) -> None:
+def test_any_text_can_be_compared_as_a_url_without_an_error(url: str) -> None:
     assert not AUDIO.is_named_by(url)
     assert not AUDIO.is_named_by(f"https:{url}")
 
@@ -194,7 +196,7 @@ def coded(audio: Audio, seconds: float | None = 1) -> ErrorCode | None:
         (1, None, None),
     ],
 )
-def test_the_limits_of_the_provider_are_checked_before_payment(
+def test_recordings_beyond_the_limits_of_size_or_length_are_refused(
     size_bytes: int, seconds: float | None, code: ErrorCode | None
 ) -> None:
     assert coded(AUDIO.model_copy(update={"size_bytes": size_bytes}), seconds) is code

@@ -1,4 +1,4 @@
-"""The base of everything that is stored."""
+"""Test the base class of all stored documents."""
 
 import pytest
 
@@ -9,11 +9,11 @@ class Sample(Document):
     name: str = "a"
 
 
-def test_a_copy_with_an_unknown_field_is_refused() -> None:
+def test_copying_a_document_with_an_unknown_field_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="Sample has no nmae"):
         Sample().model_copy(update={"nmae": "b"})
 
 
-def test_a_copy_has_the_new_value_of_a_known_field() -> None:
+def test_a_copy_of_a_document_has_the_new_value_of_a_known_field() -> None:
     assert Sample().model_copy(update={"name": "b"}) == Sample(name="b")
     assert Sample().model_copy() == Sample()

@@ -1,4 +1,4 @@
-"""The closed list of failures that clients see."""
+"""Test the complete lists of error codes and sentences that clients see."""
 
 import re
 
@@ -19,7 +19,7 @@ FOR_THE_OWNER = {ErrorCode.CANCELLED, ErrorCode.CONSENT_MISSING, ErrorCode.EXPIR
 
 
 @pytest.mark.parametrize("code", ErrorCode)
-def test_each_code_has_a_plain_message(code: ErrorCode) -> None:
+def test_each_error_code_has_a_short_message_without_jargon(code: ErrorCode) -> None:
     message = code.sentence
     assert re.fullmatch(r"[A-Z][^.!?]*\.( [A-Z][^.!?]*\.)?", message), "a sentence, and a remedy"
     assert len(message) <= 90
@@ -31,17 +31,17 @@ def test_a_failure_is_retryable_unless_the_recording_or_the_owner_causes_it() ->
     assert set(ErrorCode) - OF_THE_RECORDING - FOR_THE_OWNER == retryable
 
 
-def test_each_refusal_has_a_plain_sentence() -> None:
+def test_each_refusal_code_has_a_sentence_without_jargon() -> None:
     assert not any(JARGON.search(code.sentence) for code in RefusalCode)
 
 
 @pytest.mark.parametrize("code", ErrorCode)
-def test_the_record_of_a_failure_agrees_with_the_lists(code: ErrorCode) -> None:
+def test_a_recorded_failure_has_the_message_and_retryability_of_its_code(code: ErrorCode) -> None:
     recorded = ProcessingError.of(code, Stage.SUMMARY)
     assert (recorded.message, recorded.retryable) == (code.sentence, code.retryable)
 
 
 @pytest.mark.parametrize("code", ErrorCode)
-def test_the_text_of_an_error_is_its_code_alone(code: ErrorCode) -> None:
+def test_the_text_of_an_error_is_only_its_code(code: ErrorCode) -> None:
     assert str(Transient(code, retry_after_s=7)) == str(Permanent(code)) == code.value
     assert Transient(code).retry_after_s is None

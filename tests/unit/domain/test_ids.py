@@ -1,4 +1,4 @@
-"""Ids that a path can carry: of the right characters, and not those that Firestore reserves."""
+"""Test which ids are valid in a path: allowed characters, and not reserved by Firestore."""
 
 import re
 
@@ -19,7 +19,7 @@ LONG = st.builds(
 
 
 class Sent(BaseModel):
-    """A body with an id, which pydantic validates as in the API."""
+    """A sample request body whose id pydantic validates as in the API."""
 
     id: str = Field(pattern=ID)
 
@@ -28,7 +28,7 @@ class Sent(BaseModel):
 @example("__x__")
 @example("____")
 @example("___")
-def test_an_id_has_the_characters_of_a_path_and_is_not_reserved(text: str) -> None:
+def test_an_id_must_have_characters_allowed_in_a_path_and_not_be_reserved(text: str) -> None:
     plain = re.fullmatch(r"[A-Za-z0-9_-]{1,128}", text) is not None
     assert is_id(text) == (plain and re.fullmatch(RESERVED, text) is None)
     if is_id(text):

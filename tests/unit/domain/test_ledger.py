@@ -1,4 +1,4 @@
-"""The ledger has every paid order and every paid model call once; the provider's copies."""
+"""Test that the ledger counts each paid job and model call once, and when copies are deleted."""
 
 import asyncio
 from datetime import timedelta
@@ -38,7 +38,7 @@ UNAVAILABLE = ErrorCode.SUMMARY_UNAVAILABLE
 
 
 def opened_by(error: Exception) -> Held:
-    """The breaker opened on this call."""
+    """Return the error of a call that opened the breaker because of `error`."""
     held = Held(UNAVAILABLE)
     held.__cause__ = error
     return held
@@ -60,7 +60,7 @@ NOTES = st.lists(
 
 
 @given(NOTES)
-def test_each_job_counts_once_and_is_charged_once_after_repeated_notes(
+def test_a_job_that_is_noted_repeatedly_is_counted_and_charged_once(
     notes: list[tuple[str, int | None]],
 ) -> None:
     visit, first = a_visit(), dict[str, int]()
@@ -75,7 +75,7 @@ def test_each_job_counts_once_and_is_charged_once_after_repeated_notes(
     assert visit.ledger.audio_seconds == sum(first.values())
 
 
-def test_only_the_newest_jobs_are_remembered_and_all_are_counted() -> None:
+def test_the_ledger_keeps_ids_of_the_newest_jobs_and_counts_all_jobs() -> None:
     visit = a_visit()
     for number in range(2 * ledger.JOBS_REMEMBERED):
         visit = a_visit(ledger=ledger.charged(visit, f"job-{number}", 1.0))
@@ -85,7 +85,7 @@ def test_only_the_newest_jobs_are_remembered_and_all_are_counted() -> None:
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_a_job_that_an_earlier_release_counted_is_not_counted_again(ended: bool) -> None:
-    """The earlier release kept no ids on the ledger."""
+    """Ledgers of the earlier release contain no job ids."""
     at = START if ended else None
     job = Transcription(provider="p", transcript_id="j", submitted_at=START, completed_at=at)
     seconds = 60.0 if ended else 0.0
@@ -113,7 +113,7 @@ def test_a_job_that_an_earlier_release_counted_is_not_counted_again(ended: bool)
     ],
     ids=repr,
 )
-async def test_every_call_of_the_model_is_on_the_ledger(
+async def test_the_ledger_counts_each_answered_and_each_unanswered_model_call(
     services: MemoryServices, raises: list[Exception], answers: int, unheard: int
 ) -> None:
     await transcribed(services)
@@ -123,7 +123,9 @@ async def test_every_call_of_the_model_is_on_the_ledger(
     assert (found.summaries, found.summaries_unsettled) == (answers, unheard)
 
 
-async def test_the_calls_of_a_worker_that_crashed_stay_reserved(services: MemoryServices) -> None:
+async def test_model_calls_of_a_crashed_worker_stay_unsettled_in_the_ledger(
+    services: MemoryServices,
+) -> None:
     class Killed(BaseException):
         pass
 
@@ -141,7 +143,7 @@ async def test_the_calls_of_a_worker_that_crashed_stay_reserved(services: Memory
     assert visit.ledger.summaries_unsettled == ASKS, "the outcome of these stays unknown"
 
 
-async def test_a_call_that_is_cancelled_at_the_end_of_its_lease_stays_unsettled(
+async def test_a_model_call_that_is_cancelled_stays_unsettled_in_the_ledger(
     services: MemoryServices,
 ) -> None:
     from lumimd.pipeline.analysis.visit_summary import Bill, summarize
@@ -159,7 +161,7 @@ async def test_a_call_that_is_cancelled_at_the_end_of_its_lease_stays_unsettled(
     assert bill.settlement == Settlement(answers=0, unheard=1, reserved=ASKS)
 
 
-async def test_rules_reserve_nothing(services: MemoryServices) -> None:
+async def test_a_rule_based_summary_reserves_no_model_call(services: MemoryServices) -> None:
     services.summarizer.source = "rules"
     await transcribed(services)
     await run_tasks(services)
@@ -167,7 +169,7 @@ async def test_rules_reserve_nothing(services: MemoryServices) -> None:
 
 
 @pytest.mark.parametrize(("state", "seconds"), [(SILENT, 600.0), (REFUSED, 0.0)])
-async def test_a_job_without_a_transcript_is_charged_and_its_copy_deleted_at_once(
+async def test_a_job_without_a_transcript_is_charged_and_its_copy_deleted_immediately(
     services: MemoryServices, state: Transcribed | Failed, seconds: float
 ) -> None:
     await accept.accept(services, services.upload())
@@ -179,8 +181,8 @@ async def test_a_job_without_a_transcript_is_charged_and_its_copy_deleted_at_onc
     assert services.transcriber.orders[0].is_deleted
 
 
-async def test_a_silent_file_among_others_is_charged(services: MemoryServices) -> None:
-    """For each event that passes over a file without a transcript."""
+async def test_silent_files_beside_a_transcribed_file_are_charged(services: MemoryServices) -> None:
+    """The silent files come first and last, so that two different events skip them."""
     await accept.accept(services, services.upload())
     for number in (2, 3):
         upload = another(number)
@@ -197,7 +199,7 @@ async def test_a_silent_file_among_others_is_charged(services: MemoryServices) -
     assert (visit.ledger.orders, visit.ledger.audio_seconds) == (3, 1260.0)
 
 
-async def test_a_job_that_a_second_worker_may_adopt_keeps_its_copy_until_reconciliation(
+async def test_a_provider_copy_stays_until_reconciliation_if_two_jobs_are_possible(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
@@ -212,7 +214,7 @@ async def test_a_job_that_a_second_worker_may_adopt_keeps_its_copy_until_reconci
 
 
 async def visit_ended_before_its_job(services: MemoryServices, how: str) -> None:
-    """The visit ends without its job, which the provider finishes afterwards."""
+    """End the visit before its job; the provider finishes the job afterwards."""
     await accept.accept(services, services.upload())
     if how == "cancelled":
         await commands.cancel(services, "visit-1")
@@ -238,7 +240,7 @@ async def visit_ended_before_its_job(services: MemoryServices, how: str) -> None
         ("failed", reconciliation.KEPT_FOR_RETRY),
     ],
 )
-async def test_a_job_that_ends_after_its_visit_is_charged_and_then_deleted(
+async def test_reconciliation_charges_and_deletes_a_job_that_ended_after_its_visit(
     services: MemoryServices, how: str, kept_for: timedelta
 ) -> None:
     await visit_ended_before_its_job(services, how)
@@ -253,7 +255,7 @@ async def test_a_job_that_ends_after_its_visit_is_charged_and_then_deleted(
     assert (await visit_of(services)).ledger == visit.ledger
 
 
-async def test_a_retry_within_a_day_adopts_the_job_and_pays_nothing(
+async def test_a_retry_within_a_day_reuses_the_paid_job(
     services: MemoryServices,
 ) -> None:
     await visit_ended_before_its_job(services, "failed")
@@ -269,7 +271,7 @@ async def test_a_retry_within_a_day_adopts_the_job_and_pays_nothing(
     assert (len(services.transcriber.orders), visit.ledger.orders) == (1, 1)
 
 
-async def test_a_retry_before_the_cost_is_noted_keeps_the_job(
+async def test_a_retry_during_reconciliation_prevents_the_deletion_of_the_job(
     services: MemoryServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await visit_ended_before_its_job(services, "failed")
@@ -286,14 +288,14 @@ async def test_a_retry_before_the_cost_is_noted_keeps_the_job(
     assert not services.transcriber.orders[0].is_deleted
 
 
-def test_reconciliation_reads_the_list_as_far_back_as_a_visit_may_wait_for_a_job() -> None:
-    """Given up after a day, kept for a retry, and one nightly run that fails."""
+def test_reconciliation_lists_jobs_as_old_as_a_visit_may_still_need() -> None:
+    """A visit waits a day, its job is kept for a retry, and one nightly run may fail."""
     night = timedelta(days=1)
     longest = timedelta(days=1) + reconciliation.KEPT_FOR_RETRY + 2 * night
     assert longest <= reconciliation.JOBS_WINDOW
 
 
-def test_a_job_that_was_counted_without_its_id_stays_counted_when_others_have_theirs() -> None:
+def test_a_job_counted_by_an_earlier_release_is_not_counted_again_after_a_new_job() -> None:
     before = Transcription(
         provider="fake", transcript_id="job-0", submitted_at=START, completed_at=START
     )

@@ -1,4 +1,4 @@
-"""The work of an owner on action items survives another summary with any content."""
+"""Test that an owner's marks and edits on action items survive every later summary."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def item(name: str, extracted: str, said: str | None = None, **fields: object) -
 
 
 def after(earlier: Sequence[Action], made: Sequence[Action]) -> dict[str, Action]:
-    """The documents after the save, by id, in the order of the visit's `action_ids`."""
+    """Merge the items; returns the documents by id, in the sequence of `action_ids`."""
     found = merged([StoredAction(each, each) for each in earlier], made)
     documents = {each.action_id: each for each in earlier}
     documents |= {each.action_id: each for each in found.write}
@@ -71,7 +71,7 @@ def test_an_item_with_the_same_content_keeps_its_id_and_its_marks(case: str) -> 
 
 
 @pytest.mark.parametrize("case", OTHER)
-def test_a_mark_does_not_move_to_another_task_and_is_not_lost(case: str) -> None:
+def test_a_completed_item_that_matches_no_new_item_is_kept_unchanged(case: str) -> None:
     text, said, again, heard = OTHER[case]
     old = item("old", text, said, completed=True, evidence=("u1",) if said else ())
     found = after([old], [item("new", again, heard, evidence=("u1",) if said else ())])
@@ -80,7 +80,7 @@ def test_a_mark_does_not_move_to_another_task_and_is_not_lost(case: str) -> None
     assert found["old"] == old
 
 
-def test_an_edit_survives_every_later_summary() -> None:
+def test_an_owners_edit_of_an_item_survives_two_later_summaries() -> None:
     edited = item("old", "Rest.", text="Rest, and call me.")
     once = after([edited], [item("new", "Rest")])
     twice = after(list(once.values()), [item("newer", "Rest!")])
@@ -89,12 +89,12 @@ def test_an_edit_survives_every_later_summary() -> None:
     ]
 
 
-def test_an_item_without_work_of_the_owner_is_updated_or_retired() -> None:
+def test_an_item_that_the_owner_never_changed_is_updated_or_removed() -> None:
     found = after([item("old", "Rest"), item("gone", "Walk")], [item("new", "Rest.")])
     assert {name: each.text for name, each in found.items()} == {"old": "Rest."}
 
 
-def test_items_with_the_same_evidence_are_matched_by_their_words() -> None:
+def test_new_items_with_the_same_evidence_are_matched_to_old_items_by_words() -> None:
     drug = item("a", "Take metformin twice a day with food", "heard", completed=True)
     test = item("b", "Get a blood test for glucose next month", "heard")
     again = [
@@ -105,7 +105,7 @@ def test_items_with_the_same_evidence_are_matched_by_their_words() -> None:
     assert [(name, each.completed) for name, each in found.items()] == [("b", False), ("a", True)]
 
 
-def test_an_item_of_an_earlier_release_may_have_been_edited_and_is_kept() -> None:
+def test_an_item_without_its_extracted_text_is_kept_as_if_edited() -> None:
     legacy = item("old", "Rest at home.", extracted_text=None)
     assert list(after([legacy], [item("new", "Walk.")])) == ["new", "old"]
 
@@ -131,7 +131,7 @@ MADE = st.lists(st.tuples(WORDS, SAID), max_size=5).map(
 
 
 @given(documents(), MADE)
-def test_no_work_is_lost_and_no_item_of_the_summary_is_missing(
+def test_a_merge_keeps_all_changes_of_the_owner_and_all_items_of_the_summary(
     earlier: list[Action], made: list[Action]
 ) -> None:
     found = after(earlier, made)
@@ -149,7 +149,9 @@ def test_no_work_is_lost_and_no_item_of_the_summary_is_missing(
 
 
 @given(documents(), MADE)
-def test_the_same_summary_again_changes_nothing(earlier: list[Action], made: list[Action]) -> None:
+def test_merging_the_same_summary_twice_writes_nothing(
+    earlier: list[Action], made: list[Action]
+) -> None:
     once = list(after(earlier, made).values())
     again = merged([StoredAction(each, each) for each in once[: len(made)]], made)
     assert (again.write, again.retired) == ((), ())

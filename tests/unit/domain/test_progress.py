@@ -1,4 +1,4 @@
-"""The percentage and the time left that a phone shows."""
+"""Test the percentage and the time left that a client shows."""
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ ELAPSED = st.floats(min_value=-3600, max_value=10**7)
 AUDIO = st.none() | st.floats(min_value=0, max_value=MAX_SECONDS)
 
 
-def test_the_steps_rise_by_tens_from_0_to_100() -> None:
+def test_the_percentages_of_the_steps_rise_in_tens_from_0_to_100() -> None:
     percents = [PERCENT[step] for step in Step]
     assert percents == sorted(percents)
     assert PERCENT[Step.QUEUED] == PERCENT[Step.AUDIO_RECEIVED], "waiting is no progress"
@@ -26,13 +26,15 @@ def test_the_steps_rise_by_tens_from_0_to_100() -> None:
 
 
 @pytest.mark.parametrize(("third", "percent"), [(0, 30), (1, 40), (2, 50), (3, 50), (30, 50)])
-def test_transcribing_rises_with_each_third_of_the_expected_time(third: int, percent: int) -> None:
+def test_progress_of_transcribing_rises_with_each_third_of_the_expected_time(
+    third: int, percent: int
+) -> None:
     elapsed_s = (third + 0.5) / 3 * expected_transcription_s(600)
     assert transcribing_percent(elapsed_s, 600) == percent
 
 
 @given(ELAPSED, ELAPSED, AUDIO)
-def test_the_percentage_rises_with_time_and_stays_between_its_neighbours(
+def test_progress_of_transcribing_rises_between_the_adjacent_steps(
     one: float, other: float, audio_s: float | None
 ) -> None:
     earlier, later = sorted((one, other))
@@ -50,7 +52,7 @@ def test_the_time_left_is_never_negative(
 
 
 @given(ELAPSED, ELAPSED, AUDIO)
-def test_the_time_left_of_a_transcription_shrinks(
+def test_the_time_left_of_a_transcription_never_rises(
     one: float, other: float, audio_s: float | None
 ) -> None:
     earlier, later = (
@@ -62,7 +64,7 @@ def test_the_time_left_of_a_transcription_shrinks(
     assert earlier >= later >= (seconds_remaining(Step.TRANSCRIPT_READY, 0, audio_s) or 0)
 
 
-def test_the_time_left_is_unknown_before_the_length_and_zero_at_the_end() -> None:
+def test_the_time_left_is_none_before_the_length_is_known_and_zero_at_the_end() -> None:
     assert seconds_remaining(Step.WAITING_FOR_AUDIO, 0, None) is None
     assert seconds_remaining(Step.AUDIO_RECEIVED, 0, 60) is None
     assert seconds_remaining(Step.SUBMITTING, 0, None) is None

@@ -31,7 +31,7 @@ def test_the_speaker_who_asks_and_prescribes_is_the_clinician() -> None:
     assert roles_of(spoken(*VISIT)) == {"A": Role.CLINICIAN, "B": Role.PATIENT}
 
 
-def test_the_order_of_speaking_does_not_matter() -> None:
+def test_roles_are_found_when_the_patient_speaks_first() -> None:
     opening = ("B", "Hello. My knee has been swollen and it hurts.")
     assert roles_of(spoken(opening, *VISIT)) == {"A": Role.CLINICIAN, "B": Role.PATIENT}
 
@@ -44,17 +44,17 @@ def test_roles_are_found_without_punctuation_and_in_split_contractions() -> None
     assert roles_of(utterances) == {"1": Role.PATIENT, "2": Role.CLINICIAN}
 
 
-def test_one_speaker_alone_stays_unknown() -> None:
+def test_the_role_of_a_single_speaker_is_unknown() -> None:
     alone = [utterance.model_copy(update={"speaker": "A"}) for utterance in spoken(*VISIT)]
     assert roles_of(alone) == {"A": Role.UNKNOWN}
 
 
 @pytest.mark.parametrize("text", ["", "Mm.", "Seven green bottles."])
-def test_speakers_without_any_evidence_stay_unknown(text: str) -> None:
+def test_speakers_without_evidence_have_unknown_roles(text: str) -> None:
     assert roles_of(spoken(("A", text), ("B", text))) == {"A": Role.UNKNOWN, "B": Role.UNKNOWN}
 
 
-def test_of_three_speakers_the_best_clinician_and_the_best_patient_are_named() -> None:
+def test_of_three_speakers_one_is_the_clinician_one_the_patient_and_one_unknown() -> None:
     utterances = spoken(*VISIT, ("C", "She also needs a letter from you."))
     assert roles_of(utterances) == {
         "A": Role.CLINICIAN,
@@ -68,12 +68,14 @@ def test_an_earlier_role_is_overwritten() -> None:
     assert roles_of(wrong) == {"A": Role.CLINICIAN, "B": Role.PATIENT}
 
 
-def test_without_utterances_there_are_no_roles() -> None:
+def test_assigning_roles_to_no_utterances_returns_no_utterances() -> None:
     assert assign_roles(()) == ()
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.text(max_size=80)), max_size=12))
-def test_only_roles_change_and_one_speaker_has_one_role(turns: list[tuple[str, str]]) -> None:
+def test_assigning_roles_changes_only_roles_and_gives_each_speaker_one_role(
+    turns: list[tuple[str, str]],
+) -> None:
     utterances = spoken(*turns)
     assigned = assign_roles(utterances)
     assert [u.model_copy(update={"role": Role.UNKNOWN}) for u in assigned] == utterances

@@ -1,4 +1,4 @@
-"""The table of `lumimd.domain.state_machine` is total, and its invariants hold along every path."""
+"""Test that the table of the state machine is complete and keeps its invariants."""
 
 from datetime import timedelta
 from itertools import product
@@ -37,7 +37,7 @@ def new_visit() -> Visit:
 
 
 def an(event: type[e.Event], attempt: int = ATTEMPT) -> e.Event:
-    """An event of this type that concerns `attempt`."""
+    """Return an event of this type for `attempt`."""
     lease = Lease(holder="h", until=LATER)
     code = ErrorCode.TRANSCRIPTION_FAILED
     heard = transcript()
@@ -121,7 +121,7 @@ def visit_in(status: ProcessingStatus) -> Visit:
 
 
 def with_more_files(visit: Visit, event: type[e.Event]) -> Visit:
-    """A visit of several files, for events that end the work on one of several files."""
+    """Add two more files to the visit if the event ends the work on one of several files."""
     if event not in (*e.MEANT, *e.STOPPED_BY_HOLD) or visit.audio is None:
         return visit
     take = Take(audio=upload().audio, transcription=job(), seconds=8.0, order=1)
@@ -136,7 +136,7 @@ def job() -> Transcription:
 
 
 @pytest.mark.parametrize(("status", "event"), list(product(ProcessingStatus, EVENTS)))
-def test_every_pair_is_a_transition_or_a_listed_repetition_or_an_error(
+def test_each_event_in_each_status_is_a_transition_a_listed_duplicate_or_an_error(
     status: ProcessingStatus, event: type[e.Event]
 ) -> None:
     pair = (status, event)
@@ -157,7 +157,7 @@ def test_every_pair_is_a_transition_or_a_listed_repetition_or_an_error(
             advance(visit, an(event), START)
 
 
-def test_the_table_names_only_known_events() -> None:
+def test_the_tables_of_the_state_machine_contain_every_event() -> None:
     named = {event for _, event in (*TRANSITIONS, *LATE_OR_REPEATED)}
     assert named == set(EVENTS)
 
@@ -166,7 +166,9 @@ OF_ANY_VISIT = sorted({*EVENTS} - {*e.MEANT, *e.STOPPED_BY_HOLD}, key=str)
 
 
 @given(st.lists(st.sampled_from(OF_ANY_VISIT), max_size=25))
-def test_the_invariants_hold_along_every_path(path: list[type[e.Event]]) -> None:
+def test_the_invariants_of_a_visit_hold_after_any_sequence_of_events(
+    path: list[type[e.Event]],
+) -> None:
     visit, history = new_visit(), list[HistoryEntry]()
     for at, event in enumerate(path):
         now = START + timedelta(seconds=at)
@@ -211,14 +213,14 @@ def test_events_of_an_earlier_attempt_change_nothing(
     assert not advance(visit, an(event, attempt=1), START).changed
 
 
-def test_a_visit_whose_summary_failed_is_partial_since_its_transcript_is_safe() -> None:
+def test_a_visit_with_a_transcript_is_partial_after_its_summary_failed() -> None:
     visit = advance(visit_in(ProcessingStatus.SUMMARIZING), an(e.SummaryFailed), START).visit
     assert (visit.status, visit.processing_status) == (Status.PARTIAL, ProcessingStatus.FAILED)
     assert visit.processing_error
     assert visit.processing_error.stage == "summary"
 
 
-def test_a_newer_recording_starts_over_and_an_older_one_does_not() -> None:
+def test_only_a_newer_recording_starts_a_new_attempt() -> None:
     done = visit_in(ProcessingStatus.COMPLETED)
     assert isinstance(audio_event(done, upload(generation=1).audio), e.AudioRepeated)
     assert isinstance(audio_event(done, upload(generation=0).audio), e.AudioRepeated)
@@ -229,7 +231,7 @@ def test_a_newer_recording_starts_over_and_an_older_one_does_not() -> None:
     assert (visit.summary, visit.medications) == (done.summary, done.medications), "they stay shown"
 
 
-def test_times_of_a_finished_visit_add_up() -> None:
+def test_a_completed_visit_has_its_start_end_and_processing_time() -> None:
     visit = visit_in(ProcessingStatus.SUMMARIZING)
     visit = advance(visit, an(e.SummaryStored), START + timedelta(seconds=90)).visit
     assert visit.timings

@@ -1,4 +1,4 @@
-"""The pages that store a transcript."""
+"""Test the pages in which a transcript is stored."""
 
 import json
 import random
@@ -37,7 +37,10 @@ TRANSCRIPTS = st.lists(UTTERANCES, max_size=12).map(lambda us: Transcript(uttera
 
 
 def stored_bytes(page: TranscriptPage) -> int:
-    """The size in Firestore: UTF-8 and one byte a string or name, 8 a number, 32 a document."""
+    """Return the size in Firestore.
+
+    A string or name takes its UTF-8 bytes and one more, a number 8, and a document 32 more.
+    """
 
     def size(value: object) -> int:
         if isinstance(value, dict):
@@ -50,7 +53,9 @@ def stored_bytes(page: TranscriptPage) -> int:
 
 
 @given(TRANSCRIPTS, st.integers(1, 2_000))
-def test_all_pages_together_are_the_transcript(heard: Transcript, max_bytes: int) -> None:
+def test_the_pages_of_a_transcript_contain_each_utterance_in_sequence(
+    heard: Transcript, max_bytes: int
+) -> None:
     pages = list(heard.pages(max_bytes))
     assert [page.page for page in pages] == list(range(len(pages)))
     assert all(page.utterances for page in pages)
@@ -59,7 +64,7 @@ def test_all_pages_together_are_the_transcript(heard: Transcript, max_bytes: int
 
 
 @given(TRANSCRIPTS, st.integers(300, 2_000))
-def test_a_page_stays_under_its_limit_unless_one_utterance_alone_is_longer(
+def test_a_page_stays_under_its_limit_unless_it_has_one_long_utterance(
     heard: Transcript, max_bytes: int
 ) -> None:
     for page in heard.pages(max_bytes):
@@ -67,7 +72,9 @@ def test_a_page_stays_under_its_limit_unless_one_utterance_alone_is_longer(
 
 
 @given(TRANSCRIPTS, st.integers(300, 2_000))
-def test_no_page_has_room_for_the_next_utterance(heard: Transcript, max_bytes: int) -> None:
+def test_a_page_ends_only_when_the_next_utterance_would_not_fit(
+    heard: Transcript, max_bytes: int
+) -> None:
     for page, following in pairwise(heard.pages(max_bytes)):
         both = (*page.utterances, following.utterances[0])
         as_json = [json.dumps(each.to_stored(), ensure_ascii=False).encode() for each in both]
@@ -80,14 +87,14 @@ def test_a_page_is_read_back_as_it_was_stored(heard: Transcript) -> None:
         assert TranscriptPage.from_stored(json.loads(json.dumps(page.to_stored()))) == page
 
 
-def test_ten_hours_fit_into_documents() -> None:
+def test_each_page_of_a_ten_hour_transcript_fits_into_a_document() -> None:
     hours = transcript([("A", "診察" * 60)] * 7_200)
     pages = hours.pages()
     assert max(map(stored_bytes, pages)) <= MAX_PAGE_BYTES
     assert len(pages) < 30
 
 
-def test_an_utterance_of_one_hour_is_still_one_document() -> None:
+def test_an_utterance_of_one_hour_fits_into_one_document() -> None:
     (page,) = transcript([("A", "word " * 15_000)]).pages()
     assert stored_bytes(page) < MAX_DOCUMENT_BYTES
 
@@ -103,7 +110,9 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("word", SCRIPTS.values(), ids=SCRIPTS)
 @pytest.mark.parametrize("space", [" ", ""])
-def test_a_monologue_of_hours_is_divided_in_any_script(word: str, space: str) -> None:
+def test_a_monologue_of_hours_in_any_script_is_divided_into_small_pages(
+    word: str, space: str
+) -> None:
     monologue = transcript([("A", f"{word}{space}" * 120_000)])
     (whole,) = monologue.utterances
     pages = monologue.pages()
@@ -117,8 +126,8 @@ def test_a_monologue_of_hours_is_divided_in_any_script(word: str, space: str) ->
         assert all(each.text.endswith(" ") for each in cut)
 
 
-def test_ten_hours_in_hindi_fit_into_one_commit_with_their_status() -> None:
-    """200 words a minute of 30 bytes each, and a turn every three words: an upper bound."""
+def test_a_ten_hour_transcript_in_hindi_fits_into_one_commit_with_its_visit() -> None:
+    """An upper bound is 200 words of 30 bytes a minute, and a turn every three words."""
     turns = [("AB"[turn % 2], "\u0928" * 29 + " ") for turn in range(40_000)]
     visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
     writes = Commit(visit, pages=transcript(turns).pages()).writes()
@@ -128,7 +137,7 @@ def test_ten_hours_in_hindi_fit_into_one_commit_with_their_status() -> None:
 
 
 @given(UTTERANCES, st.integers(1, 60), st.sets(st.text(max_size=6), max_size=4))
-def test_pieces_are_the_utterance_in_order(
+def test_the_pieces_of_an_utterance_keep_its_text_times_and_speaker(
     whole: Utterance, max_bytes: int, others: set[str]
 ) -> None:
     cut = pieces(whole, max_bytes, {whole.id, *others})
@@ -142,7 +151,7 @@ def test_pieces_are_the_utterance_in_order(
     }
 
 
-def test_a_text_is_divided_after_a_sentence_else_after_a_word() -> None:
+def test_a_text_is_divided_after_a_sentence_or_otherwise_after_a_word() -> None:
     assert divided_text("One two. Three four.", 14) == ["One two. ", "Three four."]
     assert divided_text("one two three four", 9) == ["one two ", "three ", "four"]
     assert divided_text("\u0928\u092e\u0938\u094d\u0924\u0947", 12) == [
@@ -158,5 +167,5 @@ def test_a_transcript_is_silent_when_no_word_was_heard(texts: list[str], silent:
     assert transcript([("A", text) for text in texts]).is_silent is silent
 
 
-def test_every_utterance_has_an_id_for_evidence() -> None:
+def test_a_transcript_lists_the_id_of_every_utterance() -> None:
     assert transcript().ids == {"u1", "u2", "u3", "u4"}

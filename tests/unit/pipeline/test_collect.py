@@ -1,4 +1,4 @@
-"""Collect the outcome of a job, on a webhook or a poll, once or repeatedly."""
+"""Test that a webhook or a poll collects the transcript of a job exactly once."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ def services() -> MemoryServices:
     return MemoryServices()
 
 
-async def test_the_retry_after_of_a_poll_survives_the_later_save_of_an_overlapping_poll(
+async def test_a_saved_retry_after_survives_a_concurrent_poll_that_succeeds_later(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
@@ -30,11 +30,11 @@ async def test_the_retry_after_of_a_poll_survives_the_later_save_of_an_overlappi
     services.transcriber = RateLimited(seconds=600)  # type: ignore[assignment]
     await collect.poll(services, stored)
     services.transcriber = working
-    await collect.poll(services, stored)  # starts at the same time and saves later
+    await collect.poll(services, stored)  # has read the same version of the visit
     assert (await visit_of(services)).wake_at == services.clock.now() + timedelta(seconds=600)
 
 
-async def test_the_retry_after_of_a_poll_is_saved_after_an_overlapping_poll_succeeded(
+async def test_a_retry_after_is_saved_although_a_concurrent_poll_succeeded_earlier(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
@@ -43,7 +43,7 @@ async def test_the_retry_after_of_a_poll_is_saved_after_an_overlapping_poll_succ
     assert stored
     await collect.poll(services, stored)
     services.transcriber = RateLimited(seconds=600)  # type: ignore[assignment]
-    await collect.poll(services, stored)  # starts at the same time and saves later
+    await collect.poll(services, stored)  # has read the same version of the visit
     services.transcriber = working
     assert (await visit_of(services)).wake_at == services.clock.now() + timedelta(seconds=600)
 
@@ -59,8 +59,10 @@ class RateLimited:
         raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=self.seconds)
 
 
-@pytest.mark.no_cover  # under coverage, a thousand visits take at least twice as long
-async def test_one_run_polls_each_of_a_thousand_jobs(services: MemoryServices) -> None:
+@pytest.mark.no_cover  # coverage tracing at least doubles the duration of this test
+async def test_one_scheduled_run_collects_a_thousand_finished_jobs(
+    services: MemoryServices,
+) -> None:
     for number in range(1_000):
         await accept.accept(services, services.upload(f"visit-{number}"))
     for order in services.transcriber.orders:
@@ -79,7 +81,9 @@ async def test_a_job_that_runs_for_two_hours_is_still_polled(services: MemorySer
     assert (await visit_of(services)).processing_status is ProcessingStatus.SUMMARIZING
 
 
-async def test_a_webhook_about_a_running_job_changes_nothing(services: MemoryServices) -> None:
+async def test_a_webhook_for_a_running_or_unknown_job_changes_nothing(
+    services: MemoryServices,
+) -> None:
     await accept.accept(services, services.upload())
     before = services.store.documents()
     await collect.collect(services, "visit-1", 1, "job-0")
@@ -140,7 +144,9 @@ async def test_a_webhook_may_arrive_before_the_job_id_is_saved(services: MemoryS
     assert len(transcriber.orders) == 1
 
 
-async def test_silence_ends_as_no_speech_without_a_model_call(services: MemoryServices) -> None:
+async def test_a_silent_recording_fails_as_no_speech_without_a_model_call(
+    services: MemoryServices,
+) -> None:
     await accept.accept(services, services.upload())
     services.transcriber.finish("job-0", Transcribed(Transcript(utterances=())))
     await collect.collect(services, "visit-1", 1, "job-0")
@@ -151,7 +157,7 @@ async def test_silence_ends_as_no_speech_without_a_model_call(services: MemorySe
     assert services.summarizer.calls == 0
 
 
-async def test_a_job_that_the_provider_lost_is_ordered_again_up_to_max_restarts(
+async def test_a_job_that_the_provider_lost_is_submitted_again_up_to_max_restarts(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
@@ -164,7 +170,9 @@ async def test_a_job_that_the_provider_lost_is_ordered_again_up_to_max_restarts(
     assert len(services.transcriber.orders) == 1 + collect.MAX_RESTARTS
 
 
-async def test_a_refused_recording_is_not_ordered_again(services: MemoryServices) -> None:
+async def test_no_new_job_is_submitted_for_a_recording_that_the_provider_refused(
+    services: MemoryServices,
+) -> None:
     await accept.accept(services, services.upload())
     refused = Failed(ErrorCode.AUDIO_TOO_SHORT, is_transient=False)
     services.transcriber.finish("job-0", refused)

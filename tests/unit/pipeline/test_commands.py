@@ -1,4 +1,4 @@
-"""The commands of owners and operators, and their refusals."""
+"""Test the commands of owners and operators, and when commands are refused."""
 
 import asyncio
 from collections import Counter
@@ -41,7 +41,9 @@ async def refused(command: object) -> tuple[RefusalCode, float | None]:
 # Retry
 
 
-async def test_of_a_hundred_concurrent_retries_one_succeeds(services: MemoryServices) -> None:
+async def test_exactly_one_of_a_hundred_concurrent_retries_succeeds(
+    services: MemoryServices,
+) -> None:
     await failed(services)
     retries = (commands.retry(services, "visit-1") for _ in range(100))
     answers = await asyncio.gather(*retries, return_exceptions=True)
@@ -50,7 +52,9 @@ async def test_of_a_hundred_concurrent_retries_one_succeeds(services: MemoryServ
     assert (await visit_of(services)).retry_count == 1
 
 
-async def test_a_retry_within_thirty_seconds_gets_a_retry_after(services: MemoryServices) -> None:
+async def test_a_second_retry_within_thirty_seconds_is_refused_with_a_retry_after(
+    services: MemoryServices,
+) -> None:
     await failed(services)
     services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
     await commands.retry(services, "visit-1")
@@ -84,7 +88,7 @@ async def test_a_completed_visit_is_not_retried(services: MemoryServices) -> Non
 # Regenerate
 
 
-async def test_regeneration_orders_no_transcript_and_keeps_the_ids_of_repeated_items(
+async def test_a_regeneration_pays_no_new_transcript_and_keeps_ids_of_equal_items(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -152,7 +156,9 @@ async def test_consent_may_come_with_the_upload_or_with_the_visit(services: Memo
     assert len(services.transcriber.orders) == 2
 
 
-async def test_consent_given_twice_keeps_the_time_of_the_first(services: MemoryServices) -> None:
+async def test_a_second_consent_keeps_the_time_of_the_first_consent(
+    services: MemoryServices,
+) -> None:
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     services.clock.advance(timedelta(minutes=1))
     assert (await commands.give_consent(services, "visit-1")).consent
@@ -194,13 +200,13 @@ async def test_only_the_owners_fields_can_be_edited(services: MemoryServices) ->
 # Create, cancel
 
 
-async def test_a_visit_is_created_once(services: MemoryServices) -> None:
+async def test_creating_an_existing_visit_raises_conflict(services: MemoryServices) -> None:
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     with pytest.raises(Conflict):
         await commands.create(services, visit_id="visit-1", user_id="user-2", consent=True)
 
 
-async def test_a_cancelled_visit_is_not_cancelled_again(services: MemoryServices) -> None:
+async def test_cancelling_a_cancelled_visit_is_refused(services: MemoryServices) -> None:
     await transcribed(services)
     assert (await commands.cancel(services, "visit-1")).status is Status.CANCELLED
     assert await refused(commands.cancel(services, "visit-1")) == (RefusalCode.ALREADY_OVER, None)
@@ -214,7 +220,9 @@ async def test_commands_on_an_unknown_visit_are_refused(services: MemoryServices
 # The retry count
 
 
-async def test_only_retries_increase_the_retry_count(services: MemoryServices) -> None:
+async def test_a_regeneration_and_a_new_recording_do_not_increase_the_retry_count(
+    services: MemoryServices,
+) -> None:
     await failed(services)
     await commands.retry(services, "visit-1")
     await run_tasks(services)

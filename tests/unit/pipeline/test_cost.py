@@ -1,4 +1,4 @@
-"""The counted cost of one visit equals the table in the README."""
+"""Test that the reads, writes and calls of a visit equal the table in the README."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,7 +20,10 @@ README = Path(__file__).parents[3] / "README.md"
 
 
 class CountingStore(MemoryVisitStore):
-    """Counts as Firestore bills: one read a document (one if none is found), one write each."""
+    """A store that counts operations as Firestore bills them.
+
+    Each document read is one read, an empty query is also one, and each write is one write.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +52,7 @@ class CountingStore(MemoryVisitStore):
         return found
 
     async def transcript(self, visit_id: str) -> tuple[Utterance, ...]:
-        self.count["reads"] += 1  # one page
+        self.count["reads"] += 1  # the transcript has one page
         return await super().transcript(visit_id)
 
     def _count_writes(self, commit: Commit) -> None:
@@ -86,7 +89,7 @@ def counted() -> tuple[MemoryServices, CountingStore, CountingTranscriber]:
 def meter(
     documents: object, count: Counter[str], reads: Sequence[str] = (), writes: Sequence[str] = ()
 ) -> None:
-    """Count each of these calls as one operation; a query that finds nothing is billed as one."""
+    """Count each call of these methods as one read or write, also if it finds nothing."""
     for kind, names in (("reads", reads), ("writes", writes)):
         for name in names:
             if hasattr(documents, name):
@@ -103,7 +106,7 @@ def _metered(
     return metered
 
 
-async def test_a_visit_from_upload_to_completed_costs_what_the_readme_says() -> None:
+async def test_the_reads_and_writes_of_a_completed_visit_equal_the_readme() -> None:
     services, store, transcriber = counted()
     stages: dict[str, Counter[str]] = {}
 
@@ -137,13 +140,13 @@ async def test_a_poll_costs_one_read_and_one_write_and_one_request() -> None:
     services.clock.advance(timedelta(minutes=1))
     store.count.clear()
     await recover.wake_due(services)
-    # The first of the minute's four queries finds the visit; the other three find nothing.
+    # Of the four queries of a scheduled run, one finds the visit and three find nothing.
     assert store.count == Counter({"reads": 1 + 3, "writes": 1})
     assert transcriber.count == Counter({"fetch": 1})
 
 
-async def test_a_minute_in_which_nothing_is_due_costs_eight_reads() -> None:
-    """Queries: due and overdue visits, deletions, fair queue; and four dashboard counts."""
+async def test_a_scheduled_run_without_due_work_costs_eight_reads() -> None:
+    """Four reads look for due work, and four count visits for the dashboard."""
     services, store, _ = counted()
     meter(services.visit_counts, store.count, reads=("visits", "open_dead_letters"))
     await recover.wake_due(services)

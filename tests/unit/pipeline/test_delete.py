@@ -1,4 +1,4 @@
-"""A deleted visit is gone at once, even while a worker processes it, and stays deleted."""
+"""Test that a deleted visit disappears at once, also during processing, and stays deleted."""
 
 import json
 from datetime import timedelta
@@ -38,7 +38,7 @@ async def settle(services: MemoryServices) -> None:
 
 
 def traces(services: MemoryServices) -> list[str]:
-    """Everything that names the visit, except its receipt."""
+    """Return everything that contains the visit's id, except the deletion receipt."""
     left = [
         path
         for path, document in services.store.documents().items()
@@ -50,7 +50,9 @@ def traces(services: MemoryServices) -> list[str]:
     return [*left, *objects, *copies, *map(str, tasks)]
 
 
-async def test_a_deleted_visit_leaves_only_a_receipt_with_counts(services: MemoryServices) -> None:
+async def test_a_deleted_visit_leaves_only_a_deletion_receipt_with_counts(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     await run_tasks(services)
     history = len(await services.store.history("visit-1"))
@@ -74,7 +76,7 @@ async def test_the_dead_letter_of_a_deleted_visit_is_deleted(services: MemorySer
     assert (await receipt_of(services)).counts["deadLetters"] == 1
 
 
-async def test_a_running_transcription_is_not_stored_and_its_copy_is_deleted_once_it_ends(
+async def test_a_running_job_of_a_deleted_visit_is_deleted_when_it_ends(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
@@ -89,12 +91,14 @@ async def test_a_running_transcription_is_not_stored_and_its_copy_is_deleted_onc
     assert (await receipt_of(services)).counts["providerCopies"] == 1
 
 
-async def test_an_order_sent_after_the_deletion_is_deleted(services: MemoryServices) -> None:
+async def test_a_job_that_is_submitted_after_the_deletion_is_deleted(
+    services: MemoryServices,
+) -> None:
     ordering = services.transcriber.submit
 
     async def deleted_meanwhile(url: str, *, visit_id: str, attempt: int) -> str:
         await commands.delete(services, "visit-1")
-        await recover.wake_due(services)  # the first sweep finds no job yet
+        await recover.wake_due(services)  # the first sweep runs before the job is submitted
         services.clock.advance(SUBMISSION.work - timedelta(seconds=1))
         job = await ordering(url, visit_id=visit_id, attempt=attempt)
         services.transcriber.finish(job, Transcribed(transcript()))
@@ -106,7 +110,9 @@ async def test_an_order_sent_after_the_deletion_is_deleted(services: MemoryServi
     assert traces(services) == []
 
 
-async def test_a_summary_under_way_is_not_stored(services: MemoryServices) -> None:
+async def test_a_summary_that_is_made_during_a_deletion_is_not_stored(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     working = services.summarizer.summarize
 
@@ -121,7 +127,9 @@ async def test_a_summary_under_way_is_not_stored(services: MemoryServices) -> No
     assert traces(services) == []
 
 
-async def test_a_late_upload_event_restores_no_deleted_visit(services: MemoryServices) -> None:
+async def test_a_late_upload_event_does_not_restore_a_deleted_visit(
+    services: MemoryServices,
+) -> None:
     uploaded = services.upload()
     await accept.accept(services, uploaded)
     services.transcriber.finish("job-0", Transcribed(transcript()))
@@ -131,7 +139,7 @@ async def test_a_late_upload_event_restores_no_deleted_visit(services: MemorySer
     assert traces(services) == []
 
 
-async def test_an_upload_for_a_deleted_visit_is_erased(services: MemoryServices) -> None:
+async def test_a_new_recording_for_a_deleted_visit_is_erased(services: MemoryServices) -> None:
     await transcribed(services)
     await commands.delete(services, "visit-1")
     await settle(services)
@@ -143,17 +151,21 @@ async def test_an_upload_for_a_deleted_visit_is_erased(services: MemoryServices)
     assert (await receipt_of(services)).counts["recordings"] == 2
 
 
-async def test_an_earlier_upload_of_an_erased_user_is_erased(services: MemoryServices) -> None:
+async def test_a_recording_uploaded_before_the_erasure_of_its_user_is_erased(
+    services: MemoryServices,
+) -> None:
     uploaded = services.upload()
     services.clock.advance(timedelta(minutes=1))
     await note_erasure(services, "user-1")
-    await accept.accept(services, uploaded)  # a late event
+    await accept.accept(services, uploaded)  # the event arrives after the erasure
     assert await services.store.get("visit-1") is None
     await settle(services)
     assert traces(services) == []
 
 
-async def test_the_receipt_of_a_visit_outlives_its_user(services: MemoryServices) -> None:
+async def test_the_deletion_receipt_of_a_visit_stays_after_the_erasure_of_its_user(
+    services: MemoryServices,
+) -> None:
     uploaded = services.upload()
     await accept.accept(services, uploaded)
     services.transcriber.finish("job-0", Transcribed(transcript()))
@@ -161,13 +173,15 @@ async def test_the_receipt_of_a_visit_outlives_its_user(services: MemoryServices
     await settle(services)
     counted = (await receipt_of(services)).counts
     await note_erasure(services, "user-1")
-    await accept.accept(services, uploaded)  # a redelivered event
+    await accept.accept(services, uploaded)  # a duplicate delivery of the event
     await settle(services)
     assert (await receipt_of(services)).counts == counted
     assert traces(services) == []
 
 
-async def test_a_returning_user_is_served_after_their_deletion(services: MemoryServices) -> None:
+async def test_a_recording_uploaded_after_the_erasure_of_its_user_is_transcribed(
+    services: MemoryServices,
+) -> None:
     await note_erasure(services, "user-1")
     services.clock.advance(timedelta(minutes=1))
     new = services.upload().model_copy(update={"announced_at": services.clock.now()})
@@ -175,13 +189,17 @@ async def test_a_returning_user_is_served_after_their_deletion(services: MemoryS
     assert len(services.transcriber.orders) == 1
 
 
-async def test_a_second_deletion_returns_the_same_receipt(services: MemoryServices) -> None:
+async def test_a_second_deletion_returns_the_same_deletion_receipt(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     first = await commands.delete(services, "visit-1")
     assert await commands.delete(services, "visit-1") == first
 
 
-async def test_a_deleted_visit_is_not_created_again(services: MemoryServices) -> None:
+async def test_creating_a_visit_with_the_id_of_a_deleted_visit_raises_conflict(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     await commands.delete(services, "visit-1")
     with pytest.raises(Conflict):
@@ -196,7 +214,7 @@ async def test_a_visit_under_legal_hold_is_not_deleted(services: MemoryServices)
     assert await commands.delete(services, "visit-1")
 
 
-async def test_the_receipt_contains_only_ids_and_numbers(services: MemoryServices) -> None:
+async def test_a_deletion_receipt_contains_no_title_of_the_visit(services: MemoryServices) -> None:
     await transcribed(services)
     await commands.change(services, "visit-1", title="cough")
     await run_tasks(services)
@@ -206,7 +224,7 @@ async def test_the_receipt_contains_only_ids_and_numbers(services: MemoryService
 
 
 @pytest.mark.parametrize("user_id", USER_IDS)
-async def test_users_of_any_sign_in_provider_are_served_and_erased(
+async def test_visits_of_users_of_any_sign_in_provider_are_completed_and_erased(
     services: MemoryServices, user_id: str
 ) -> None:
     uploaded = services.upload(user_id=user_id)

@@ -1,4 +1,4 @@
-"""Erasure of a user with thousands of visits: by the request, and later by the poller."""
+"""Test that the request, and then the poller, erase a user with thousands of visits."""
 
 import io
 from datetime import timedelta
@@ -41,7 +41,7 @@ async def add(services: MemoryServices, visit_id: str, **fields: object) -> None
 
 
 def slow_down(services: MemoryServices, monkeypatch: pytest.MonkeyPatch, each: timedelta) -> None:
-    """Each deletion advances the clock by `each`."""
+    """Let each deletion take the time `each`."""
     begin = services.deletions.begin
 
     async def begins(*args: Any, **kwargs: Any) -> None:
@@ -72,7 +72,7 @@ async def minutes(services: MemoryServices, number: int) -> None:
         await recover.wake_due(services)
 
 
-async def test_one_request_deletes_thousands_of_visits() -> None:
+async def test_one_erasure_request_deletes_thousands_of_visits() -> None:
     services = await services_with(MANY)
     done = await erase_by_request(services)
     assert (len(done.deleted), done.is_complete) == (MANY, True)
@@ -81,14 +81,14 @@ async def test_one_request_deletes_thousands_of_visits() -> None:
     assert (kept.wake_at, kept.counts["visits"]) == (None, MANY)
 
 
-async def test_the_sweep_of_each_visit_deletes_its_documents() -> None:
+async def test_after_an_erasure_only_deletion_receipts_are_left() -> None:
     services = await services_with(250)
     await erase_by_request(services)
     await minutes(services, int(SETTLED_AFTER / timedelta(minutes=1)) + 2)
     assert {path.split("/")[0] for path in services.store.documents()} == {"deletions"}
 
 
-async def test_the_poller_deletes_the_visits_that_a_request_had_no_time_for(
+async def test_the_poller_deletes_visits_that_a_slow_erasure_request_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services = await services_with(600)
@@ -101,9 +101,11 @@ async def test_the_poller_deletes_the_visits_that_a_request_had_no_time_for(
     assert (await receipt(services)).counts["visits"] == 600
 
 
-async def test_the_poller_completes_a_dead_request(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_poller_completes_an_erasure_whose_request_crashed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     services = await services_with(20)
-    await note_erasure(services, "u1")  # then the request crashes
+    await note_erasure(services, "u1")  # simulates a request that crashes after the first step
     services.clock.advance(ERASURE_REQUEST - SECOND)
     await recover.wake_due(services)
     assert len(visits(services)) == 20, "the request may still run"
@@ -111,7 +113,9 @@ async def test_the_poller_completes_a_dead_request(monkeypatch: pytest.MonkeyPat
     assert visits(services) == []
 
 
-async def test_a_visit_created_after_the_request_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_visit_created_after_the_erasure_request_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     services = await services_with(20)
     await note_erasure(services, "u1")
     services.clock.advance(SECOND)
@@ -121,7 +125,9 @@ async def test_a_visit_created_after_the_request_stays(monkeypatch: pytest.Monke
     assert (await receipt(services)).completed_at
 
 
-async def test_a_held_visit_stays_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_erasure_keeps_a_visit_under_legal_hold_and_deletes_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     services = await services_with(150)
     await add(services, "held", legal_hold=True)
     done = await erase_by_request(services)
@@ -130,7 +136,7 @@ async def test_a_held_visit_stays_and_stops_no_other(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("trouble", [Transient(ErrorCode.INTERNAL_ERROR), ValueError()])
-async def test_a_failed_deletion_is_retried_and_stops_no_other(
+async def test_an_erasure_retries_a_failed_deletion_and_deletes_the_other_visits(
     trouble: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = await services_with(150)
@@ -163,9 +169,9 @@ async def test_erasure_logs_never_contain_the_user_id() -> None:
     assert "u1" not in written.getvalue()
 
 
-async def test_action_items_without_their_visit_are_deleted_too() -> None:
+async def test_an_erasure_deletes_action_items_whose_visit_is_missing() -> None:
     services = await services_with(3)
-    del services.store.raw["visits/v1"]  # a restore brought back only its action items
+    del services.store.raw["visits/v1"]  # as if a restore had brought back only the action items
     await erase_by_request(services)
     await minutes(services, int(SETTLED_AFTER / timedelta(minutes=1)) + 2)
     assert {path.split("/")[0] for path in services.store.documents()} == {"deletions"}

@@ -1,4 +1,4 @@
-"""Evidence cites utterances of the transcript, in any spelling of their ids."""
+"""Test that cited ids in any spelling are resolved to utterances of the transcript."""
 
 import pytest
 from hypothesis import given
@@ -50,7 +50,9 @@ FIELDS = {
         ([], []),
     ],
 )
-def test_ids_are_resolved_when_they_are_unambiguous(cited: list[str], meant: list[str]) -> None:
+def test_cited_ids_are_resolved_when_they_are_unambiguous(
+    cited: list[str], meant: list[str]
+) -> None:
     assert Ids(HEARD).meant_by(cited) == meant
 
 
@@ -79,7 +81,7 @@ def test_evidence_is_always_from_the_transcript_and_without_duplicates(cited: li
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("evidence", [[], ["u99"], [""]])
-def test_statements_without_evidence_are_left_out_and_counted(
+def test_statements_without_valid_evidence_are_left_out_and_counted(
     field: str, evidence: list[str]
 ) -> None:
     good, bad = FIELDS[field](["u2"]), FIELDS[field](evidence)
@@ -91,7 +93,7 @@ def test_statements_without_evidence_are_left_out_and_counted(
 
 
 @pytest.mark.parametrize("group", ["started", "stopped", "changed"])
-def test_an_invented_medication_is_left_out(group: str) -> None:
+def test_a_medication_without_valid_evidence_is_left_out(group: str) -> None:
     invented = Medication(name="Placebex", dose=None, frequency=None, evidence=["u99"])
     medications = GOOD.medications.model_copy(update={group: [invented]})
     found = supported(GOOD.model_copy(update={"medications": medications}), HEARD)
@@ -99,7 +101,7 @@ def test_an_invented_medication_is_left_out(group: str) -> None:
     assert getattr(found.summary.medications, group) == []
 
 
-def test_supported_statements_stay_unchanged() -> None:
+def test_statements_with_valid_evidence_stay_unchanged() -> None:
     found = supported(GOOD, HEARD)
     assert (found.summary, found.left_out) == (GOOD, 0)
     assert found.kept == 4

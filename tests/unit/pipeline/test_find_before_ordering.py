@@ -1,4 +1,4 @@
-"""A worker looks for an existing job before it orders, and finds a job that ends meanwhile."""
+"""Test that a worker looks for an existing paid job (order) before it submits a new job."""
 
 from datetime import timedelta
 
@@ -11,10 +11,10 @@ from tests.support.services import MemoryServices, transcript
 
 
 class Killed(BaseException):
-    """The process was killed."""
+    """A simulated kill of the process."""
 
 
-async def test_a_job_that_is_collected_during_the_search_is_not_ordered_again() -> None:
+async def test_no_second_job_is_submitted_if_the_first_is_collected_during_the_search() -> None:
     """The provider's copy is kept for a while, so that a concurrent search still finds it."""
     services = MemoryServices()
     submit, find = services.transcriber.submit, services.transcriber.find

@@ -1,4 +1,4 @@
-"""A given-up job is charged once and never adopted again."""
+"""Test that a given-up job is charged once and never used by a later attempt."""
 
 from datetime import timedelta
 
@@ -25,7 +25,9 @@ async def hours_pass(services: MemoryServices, hours: float) -> Visit:
     return await visit_of(services)
 
 
-async def test_a_new_attempt_orders_a_new_job_after_a_hung_one(services: MemoryServices) -> None:
+async def test_a_retry_after_a_job_that_never_ended_submits_a_new_job(
+    services: MemoryServices,
+) -> None:
     await accept.accept(services, services.upload())
     failed = await hours_pass(services, 12)
     assert failed.processing_status is ProcessingStatus.FAILED
@@ -49,7 +51,7 @@ async def test_a_given_up_job_that_ends_later_is_charged_once(services: MemorySe
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["another file waits", "none waits"])
-async def test_the_hung_job_of_a_second_file_is_recorded(
+async def test_a_job_of_a_second_file_that_never_ends_is_recorded_as_given_up(
     services: MemoryServices, waits: bool
 ) -> None:
     await accept.accept(services, services.upload())

@@ -1,4 +1,4 @@
-"""A hold for a deployment fault changes neither the visit's tries nor its deadlines."""
+"""Test visits that wait for a dependency because of an account or configuration fault."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ FAULT = ProviderRefuses(ErrorCode.TRANSCRIPTION_UNAVAILABLE, DeploymentFault.UNP
 
 
 def leased(times: int) -> Visit:
-    """A visit with a recording; all its leases but the last expired without an outcome."""
+    """Return a visit whose leases, except the last, expired without an outcome."""
     visit = Visit(visit_id="v", user_id="u", created_at=START, updated_at=START)
     visit = advance(visit, e.AudioAccepted(None, upload().audio), START).visit
     for number in range(times):
@@ -30,20 +30,20 @@ def held(visit: Visit, *, had_lease: bool, for_fault: bool) -> Visit:
     return advance(visit, event, START).visit
 
 
-def test_a_crashed_worker_uses_up_a_try_in_an_outage_but_not_during_a_fault() -> None:
-    """A fault refuses every call; in an outage the outcome of the order is unknown."""
+def test_a_crash_uses_up_a_try_in_an_outage_but_not_during_an_account_fault() -> None:
+    """During a fault no job was submitted; in an outage the submission may have succeeded."""
     assert held(leased(1), had_lease=False, for_fault=True).stage_tries == 0
     assert held(leased(1), had_lease=False, for_fault=False).stage_tries == 1
     assert held(leased(3), had_lease=True, for_fault=True).expired_leases == 0
     assert held(leased(4), had_lease=True, for_fault=False).expired_leases == 3
 
 
-def test_a_recording_at_the_limit_of_expired_leases_stays_unopened_after_a_fault() -> None:
+def test_an_account_fault_does_not_reset_three_expired_leases() -> None:
     for expired_leases in range(3, 6):
         assert held(leased(expired_leases + 1), had_lease=True, for_fault=True).expired_leases == 3
 
 
-def test_a_hold_records_its_start_once_and_its_fault_at_each_check() -> None:
+def test_a_wait_for_a_fault_keeps_its_start_and_updates_the_time_of_the_fault() -> None:
     visit = held(leased(1), had_lease=True, for_fault=True)
     assert (visit.held_since, visit.fault_at) == (START, START)
     again = e.SubmissionHeld(1, LATER, had_lease=False, for_fault=True)
@@ -54,7 +54,7 @@ def test_a_hold_records_its_start_once_and_its_fault_at_each_check() -> None:
     assert advance(visit, outage, LATER + timedelta(days=1)).visit.fault_at == LATER
 
 
-def test_a_visit_held_for_a_fault_is_checked_every_quarter_of_an_hour() -> None:
+def test_a_visit_that_waits_for_an_account_fault_is_checked_every_15_minutes() -> None:
     visit = leased(1).model_copy(update={"held_since": START, "fault_at": START})
     for days in (0, 1, 30, 400):
         now = START + timedelta(days=days)
@@ -66,7 +66,7 @@ def test_a_visit_held_for_a_fault_is_checked_every_quarter_of_an_hour() -> None:
     assert held_until(visit, outage, month) - month > timedelta(days=1)
 
 
-def test_only_a_refusal_of_the_deployment_is_a_fault() -> None:
+def test_only_provider_refuses_counts_as_an_account_or_configuration_fault() -> None:
     assert is_fault(FAULT)
     for error in (Held(FAULT.code), RefusedAlone(FAULT.code), None):
         assert not is_fault(error)

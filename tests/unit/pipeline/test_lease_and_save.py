@@ -1,4 +1,4 @@
-"""Saves and leases under contention: the table decides races, and no paid call is repeated."""
+"""Test saves and leases under conflicts: changes are kept and paid calls are not repeated."""
 
 import asyncio
 from datetime import timedelta
@@ -23,7 +23,11 @@ CODE = ErrorCode.SUMMARY_UNAVAILABLE
 
 
 class ContestedStore(MemoryVisitStore):
-    """Another writer wins `lost_races` times; the next `lost_answers` saves report a conflict."""
+    """A stub store with conflicts.
+
+    Another writer is faster in the next `lost_races` saves. The next `lost_answers` saves
+    succeed but raise a conflict.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +36,7 @@ class ContestedStore(MemoryVisitStore):
         self.saves = 0
 
     def delete_everything(self) -> None:
-        """The owner has deleted the account."""
+        """Delete all documents, as if the owner had deleted the account."""
         self.raw.clear()
 
     async def create(self, commit: Commit) -> Stored:
@@ -49,7 +53,7 @@ class ContestedStore(MemoryVisitStore):
         saved = await super().save(read, commit)
         if self.lost_answers:
             self.lost_answers -= 1
-            raise Conflict  # the answer to the write is lost, and its repetition conflicts
+            raise Conflict  # the response to the write is lost, and the repeated write conflicts
         return saved
 
     async def _concurrent_write(self, visit_id: str) -> None:
@@ -98,7 +102,7 @@ def polled(services: MemoryServices) -> TranscriptionPolled:
 # Saves.
 
 
-async def test_a_save_that_loses_races_is_recomputed_and_keeps_concurrent_changes(
+async def test_a_save_after_conflicts_is_repeated_and_keeps_concurrent_changes(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await transcribing(services)
@@ -109,7 +113,7 @@ async def test_a_save_that_loses_races_is_recomputed_and_keeps_concurrent_change
     assert saved.visit.title, "the owner's own change is still there"
 
 
-async def test_the_number_of_saves_under_conflicts_is_bounded(
+async def test_a_save_under_continuous_conflicts_raises_transient_after_a_few_tries(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await transcribing(services)
@@ -119,7 +123,7 @@ async def test_the_number_of_saves_under_conflicts_is_bounded(
     assert store.saves == CONFLICTS
 
 
-async def test_a_summary_is_paid_once_when_its_save_conflicts(
+async def test_a_summary_whose_save_conflicts_is_paid_once(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     await summarizing(services)
@@ -130,7 +134,7 @@ async def test_a_summary_is_paid_once_when_its_save_conflicts(
 
 
 @pytest.mark.parametrize("lost", range(1, 4))
-async def test_a_save_with_a_lost_answer_is_recorded_once(
+async def test_a_save_with_a_lost_response_is_recorded_once(
     services: MemoryServices, store: ContestedStore, lost: int
 ) -> None:
     await summarizing(services)
@@ -143,7 +147,7 @@ async def test_a_save_with_a_lost_answer_is_recorded_once(
     assert len(await services.store.actions("visit-1")) == 2
 
 
-async def test_the_poller_performs_an_effect_after_a_lost_answer(
+async def test_the_poller_creates_the_task_of_a_save_with_a_lost_response(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     await transcribing(services)
@@ -157,7 +161,7 @@ async def test_the_poller_performs_an_effect_after_a_lost_answer(
     assert len(services.tasks.created) == 1
 
 
-async def test_a_task_that_is_not_created_does_not_undo_the_save(services: MemoryServices) -> None:
+async def test_a_failure_to_create_a_task_does_not_undo_the_save(services: MemoryServices) -> None:
     async def fail(visit_id: str, attempt: int, request: int) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR)
 
@@ -167,7 +171,7 @@ async def test_a_task_that_is_not_created_does_not_undo_the_save(services: Memor
     assert visit.wake_at
 
 
-async def test_a_concurrently_deleted_visit_stays_deleted(
+async def test_a_save_does_not_restore_a_concurrently_deleted_visit(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await transcribing(services)
@@ -176,7 +180,7 @@ async def test_a_concurrently_deleted_visit_stays_deleted(
     assert store.documents() == {}
 
 
-async def test_an_upload_event_under_continuous_conflicts_must_be_redelivered(
+async def test_an_upload_event_under_continuous_conflicts_raises_transient(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     store.lost_races = 1_000
@@ -188,14 +192,16 @@ async def test_an_upload_event_under_continuous_conflicts_must_be_redelivered(
 # Leases.
 
 
-async def test_of_twenty_concurrent_workers_one_takes_the_lease(services: MemoryServices) -> None:
+async def test_exactly_one_of_twenty_concurrent_workers_takes_the_lease(
+    services: MemoryServices,
+) -> None:
     read = await summarizing(services)
     leases = await asyncio.gather(*(take_lease(services, read, SummaryClaimed) for _ in range(20)))
     assert len([each for each in leases if each]) == 1
     assert (await present(services)).visit.stage_tries == 1
 
 
-async def test_a_worker_knows_its_own_lease_after_a_lost_answer(
+async def test_a_worker_recognizes_its_own_lease_after_a_lost_response(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await summarizing(services)
@@ -214,7 +220,7 @@ async def test_a_lease_is_taken_despite_unrelated_writes(
     assert await take_lease(services, read, SummaryClaimed)
 
 
-async def test_under_continuous_conflicts_no_lease_is_taken(
+async def test_taking_a_lease_under_continuous_conflicts_raises_transient(
     services: MemoryServices, store: ContestedStore
 ) -> None:
     read = await summarizing(services)

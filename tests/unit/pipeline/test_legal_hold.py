@@ -1,4 +1,4 @@
-"""A legal hold freezes the results of a visit; later work waits for the release."""
+"""Test that a legal hold keeps the results of a visit, and later work waits for the release."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -31,7 +31,7 @@ def services() -> MemoryServices:
 
 
 def documents(services: MemoryServices) -> dict[str, Any]:
-    """The stored results of the visit, without the fields that a hold itself writes."""
+    """Return the results of the visit, without fields that the legal hold writes."""
     found = services.store.documents()
     visit = found["visits/visit-1"]
     kept = {name: visit[name] for name in RESULTS}
@@ -72,7 +72,7 @@ async def collected(services: MemoryServices, said: Any = SAID_LATER) -> Visit:
 
 
 async def finished(services: MemoryServices) -> None:
-    """The provider ends the present job, and five minutes pass."""
+    """Finish the visit's current job at the provider, and let five minutes pass."""
     visit = await visit_of(services)
     assert visit.transcription is not None
     job = visit.transcription.transcript_id
@@ -105,7 +105,7 @@ async def test_a_visit_under_legal_hold_refuses_every_command(
 
 
 @pytest.mark.parametrize("newer", [upload(generation=2), another(2)], ids=["same name", "another"])
-async def test_a_recording_uploaded_during_a_hold_is_processed_after_the_release(
+async def test_a_recording_uploaded_under_a_legal_hold_is_processed_after_the_release(
     services: MemoryServices, newer: Upload
 ) -> None:
     await completed(services)
@@ -125,7 +125,7 @@ async def test_a_recording_uploaded_during_a_hold_is_processed_after_the_release
     assert SAID_LATER[0][1] in [each.text for each in await services.store.transcript("visit-1")]
 
 
-async def test_several_waiting_recordings_are_processed_in_the_order_of_their_upload(
+async def test_recordings_that_waited_for_the_release_are_processed_in_upload_order(
     services: MemoryServices,
 ) -> None:
     await completed(services)
@@ -145,7 +145,9 @@ async def test_several_waiting_recordings_are_processed_in_the_order_of_their_up
     assert visit.status is Status.COMPLETED
 
 
-async def test_a_first_recording_under_a_hold_does_not_expire(services: MemoryServices) -> None:
+async def test_a_visit_without_a_recording_does_not_expire_under_a_legal_hold(
+    services: MemoryServices,
+) -> None:
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     await commands.hold(services, "visit-1", legally=True)
     assert (await visit_of(services)).wake_at is None, "the poller does not read it"
@@ -161,7 +163,9 @@ async def test_a_first_recording_under_a_hold_does_not_expire(services: MemorySe
     assert (await collected(services)).status is Status.COMPLETED
 
 
-async def test_the_first_results_are_completed_under_a_hold(services: MemoryServices) -> None:
+async def test_the_first_transcript_and_summary_are_stored_under_a_legal_hold(
+    services: MemoryServices,
+) -> None:
     await accept.accept(services, services.upload())
     await commands.hold(services, "visit-1", legally=True)
     visit = await collected(services)
@@ -169,7 +173,9 @@ async def test_the_first_results_are_completed_under_a_hold(services: MemoryServ
     assert visit.summary
 
 
-async def test_a_second_file_waits_for_the_release(services: MemoryServices) -> None:
+async def test_a_second_file_is_processed_after_the_release_of_the_legal_hold(
+    services: MemoryServices,
+) -> None:
     await accept.accept(services, services.upload())
     await upload_now(services, another(2))
     await commands.hold(services, "visit-1", legally=True)
@@ -182,7 +188,7 @@ async def test_a_second_file_waits_for_the_release(services: MemoryServices) -> 
 
 @pytest.mark.parametrize("newer", [upload(generation=2), another(2)], ids=["same name", "another"])
 @pytest.mark.parametrize("is_done", [True, False])
-async def test_a_job_that_would_replace_results_is_paid_once(
+async def test_a_job_that_ends_under_a_legal_hold_is_used_after_the_release(
     services: MemoryServices, newer: Upload, is_done: bool
 ) -> None:
     await completed(services)
@@ -215,10 +221,10 @@ async def test_a_job_that_would_replace_results_is_paid_once(
 
 
 @pytest.mark.parametrize("is_released", ["at once", "later"])
-async def test_an_order_under_way_at_the_start_of_a_hold_is_not_repeated(
+async def test_a_job_being_submitted_when_a_legal_hold_begins_is_not_submitted_again(
     services: MemoryServices, monkeypatch: pytest.MonkeyPatch, is_released: str
 ) -> None:
-    """Its worker does not know of the hold, and its job is not on record."""
+    """The worker submits the job after the legal hold began, and the job id is not stored."""
     await completed(services)
     submit = services.transcriber.submit
 
@@ -246,7 +252,9 @@ async def test_an_order_under_way_at_the_start_of_a_hold_is_not_repeated(
     assert len(services.transcriber.orders) == 3
 
 
-async def test_a_regenerated_summary_waits_for_the_release(services: MemoryServices) -> None:
+async def test_a_requested_regeneration_is_made_after_the_release_of_the_legal_hold(
+    services: MemoryServices,
+) -> None:
     await completed(services)
     services.clock.advance(MINUTE)
     await commands.regenerate(services, "visit-1")
@@ -266,7 +274,9 @@ async def test_a_regenerated_summary_waits_for_the_release(services: MemoryServi
     assert visit.retry_count == held.retry_count
 
 
-async def test_a_summary_under_way_is_not_stored_under_a_hold(services: MemoryServices) -> None:
+async def test_a_regenerated_summary_is_not_stored_if_a_legal_hold_begins_meanwhile(
+    services: MemoryServices,
+) -> None:
     await completed(services)
     services.clock.advance(MINUTE)
     await commands.regenerate(services, "visit-1")
@@ -281,7 +291,9 @@ async def test_a_summary_under_way_is_not_stored_under_a_hold(services: MemorySe
     assert documents(services) == before
 
 
-async def test_a_provisional_summary_is_not_replaced_under_a_hold(services: MemoryServices) -> None:
+async def test_a_provisional_summary_is_not_replaced_under_a_legal_hold(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     services.summarizer.raises = [Held(ErrorCode.SUMMARY_UNAVAILABLE) for _ in range(50)]
     await minutes_pass(services, 30)
@@ -297,7 +309,7 @@ async def test_a_provisional_summary_is_not_replaced_under_a_hold(services: Memo
     assert (visit.source, visit.provisional) == ("model", False)
 
 
-async def test_no_provisional_summary_is_made_under_a_hold(services: MemoryServices) -> None:
+async def test_no_provisional_summary_is_made_under_a_legal_hold(services: MemoryServices) -> None:
     await transcribed(services)
     services.summarizer.raises = [Held(ErrorCode.SUMMARY_UNAVAILABLE) for _ in range(20)]
     await commands.hold(services, "visit-1", legally=True)
@@ -308,7 +320,7 @@ async def test_no_provisional_summary_is_made_under_a_hold(services: MemoryServi
     assert (await visit_of(services)).source == "model"
 
 
-async def test_a_provisional_summary_under_way_is_not_stored_under_a_hold(
+async def test_a_provisional_summary_is_not_stored_under_a_legal_hold(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -323,10 +335,10 @@ async def test_a_provisional_summary_under_way_is_not_stored_under_a_hold(
         assert step.visit.wake_at == until
 
 
-async def test_action_items_of_a_replaced_transcript_stay_until_the_release(
+async def test_action_items_of_a_replaced_transcript_stay_under_a_legal_hold(
     services: MemoryServices,
 ) -> None:
-    """The transcript is replaced before the hold, and its summary is made under the hold."""
+    """The transcript is replaced before the legal hold, but summarized under the hold."""
     await completed(services)
     await upload_now(services, upload(generation=2))
     job = services.transcriber.orders[-1].transcript_id
@@ -349,8 +361,10 @@ async def test_action_items_of_a_replaced_transcript_stay_until_the_release(
     assert len({each.text for each in after}) == len(after), "the same content is one item again"
 
 
-async def test_a_hold_of_an_earlier_release_protects_the_visit(services: MemoryServices) -> None:
-    """Its field is set, but its work was not stopped and no mark of the hold exists."""
+async def test_a_legal_hold_set_by_an_earlier_release_keeps_the_results(
+    services: MemoryServices,
+) -> None:
+    """Such a visit has the field `legalHold`, but no separate document of the hold."""
     await completed(services)
     await upload_now(services, another(2))
     services.store.raw["visits/visit-1"] = {
@@ -368,7 +382,7 @@ async def test_a_hold_of_an_earlier_release_protects_the_visit(services: MemoryS
     assert waiting.storage_path == another(2).audio.storage_path
 
 
-async def test_consent_given_under_a_hold_takes_effect_after_the_release() -> None:
+async def test_consent_given_under_a_legal_hold_takes_effect_after_the_release() -> None:
     services = MemoryServices(policy=Policy(bucket="recordings", requires_consent=True))
     await accept.accept(services, services.upload())
     await commands.hold(services, "visit-1", legally=True)
@@ -381,7 +395,7 @@ async def test_consent_given_under_a_hold_takes_effect_after_the_release() -> No
     assert (await visit_of(services)).consent == given
 
 
-async def test_a_waiting_recording_is_not_processed_without_consent() -> None:
+async def test_after_the_release_a_recording_without_consent_is_not_processed() -> None:
     services = MemoryServices(policy=Policy(bucket="recordings", requires_consent=True))
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=False)
     await commands.hold(services, "visit-1", legally=True)
@@ -397,7 +411,9 @@ async def test_a_waiting_recording_is_not_processed_without_consent() -> None:
     assert (await collected(services)).status is Status.COMPLETED
 
 
-async def test_an_object_hold_starts_and_ends_with_the_legal_hold(services: MemoryServices) -> None:
+async def test_a_legal_hold_sets_and_releases_the_object_hold_of_the_recording(
+    services: MemoryServices,
+) -> None:
     await completed(services)
     key = (upload().audio.storage_path, 1)
     await commands.hold(services, "visit-1", legally=True)
@@ -409,16 +425,22 @@ async def test_an_object_hold_starts_and_ends_with_the_legal_hold(services: Memo
     assert services.audio.held == set()
 
 
-async def test_the_hourly_run_sets_a_missing_object_hold(services: MemoryServices) -> None:
+async def test_retention_sets_a_missing_object_hold_of_a_visit_under_legal_hold(
+    services: MemoryServices,
+) -> None:
     await completed(services)
     await commands.hold(services, "visit-1", legally=True)
-    services.audio.held = set()  # the command failed between the visit and the bucket
+    services.audio.held = (
+        set()
+    )  # as if the command had failed after the visit and before the bucket
     services.clock.advance(services.policy.audio_retention + DAY)
     await retain.enforce(services)
     assert services.audio.held == {(upload().audio.storage_path, 1)}
 
 
-async def test_a_hold_set_during_an_erasure_keeps_the_recording(services: MemoryServices) -> None:
+async def test_a_legal_hold_set_during_an_erasure_keeps_the_recording(
+    services: MemoryServices,
+) -> None:
     await completed(services)
     services.clock.advance(services.policy.audio_retention + DAY)
     erase = services.audio.erase
@@ -434,10 +456,10 @@ async def test_a_hold_set_during_an_erasure_keeps_the_recording(services: Memory
     assert (await visit_of(services)).audio_erased_at is None
 
 
-async def test_a_recording_announced_during_the_release_gets_no_object_hold(
+async def test_a_recording_uploaded_during_the_release_gets_no_object_hold(
     services: MemoryServices,
 ) -> None:
-    """Otherwise retention could never erase it."""
+    """With an object hold, retention could never erase the recording."""
     await completed(services)
     await commands.hold(services, "visit-1", legally=True)
     hold = services.audio.hold
@@ -453,7 +475,9 @@ async def test_a_recording_announced_during_the_release_gets_no_object_hold(
     assert (await visit_of(services)).processing_status is not P.COMPLETED
 
 
-async def test_a_failed_release_leaves_the_visit_under_hold(services: MemoryServices) -> None:
+async def test_a_visit_stays_under_legal_hold_if_its_release_fails(
+    services: MemoryServices,
+) -> None:
     await completed(services)
     await commands.hold(services, "visit-1", legally=True)
 

@@ -1,4 +1,4 @@
-"""The provider's limits refuse a recording before an order, and a large one before it is opened."""
+"""Test that a recording beyond the provider's limits is refused before a job is paid."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from tests.support.visits import visit_of
         (AudioLimits(max_seconds=1), ErrorCode.AUDIO_TOO_LONG, 1),
     ],
 )
-async def test_a_recording_beyond_the_provider_s_limits_is_not_ordered(
+async def test_no_job_is_submitted_for_a_recording_beyond_the_providers_limits(
     limits: AudioLimits, code: ErrorCode, opened: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = MemoryServices()

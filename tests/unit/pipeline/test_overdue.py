@@ -1,4 +1,4 @@
-"""A visit that takes longer than expected is marked in its document, where listeners see it."""
+"""Test that a visit that takes longer than expected is marked in its document."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -46,7 +46,7 @@ async def with_a_backlog_of_summaries(services: MemoryServices) -> None:
 @pytest.mark.parametrize(
     "wait", [at_the_provider, in_the_fair_queue, held, with_a_backlog_of_summaries]
 )
-async def test_a_delay_is_recorded_for_every_kind_of_wait(
+async def test_every_kind_of_waiting_visit_is_marked_as_delayed_once(
     wait: Callable[[MemoryServices], Awaitable[None]],
 ) -> None:
     services = MemoryServices()
@@ -64,7 +64,7 @@ async def test_a_delay_is_recorded_for_every_kind_of_wait(
     assert (after.processing_status, after.lease) == (before.processing_status, before.lease)
 
 
-async def test_the_completion_of_a_visit_clears_its_delay() -> None:
+async def test_a_completed_visit_is_no_longer_marked_as_delayed() -> None:
     services = MemoryServices()
     await transcribed(services)
     services.clock.advance(LONG)
@@ -87,7 +87,7 @@ async def test_a_new_attempt_gets_a_new_overdue_time() -> None:
     assert visit.overdue_at == services.clock.now() + LONG
 
 
-async def test_a_visit_that_waits_for_its_recording_is_not_overdue() -> None:
+async def test_a_visit_without_a_recording_is_not_marked_as_delayed() -> None:
     services = MemoryServices()
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     services.clock.advance(LONG)
@@ -95,7 +95,7 @@ async def test_a_visit_that_waits_for_its_recording_is_not_overdue() -> None:
     assert not (await visit_of(services)).taking_longer_than_expected
 
 
-async def test_a_worker_with_a_lease_continues_when_the_delay_is_recorded() -> None:
+async def test_a_worker_completes_its_summary_although_the_delay_is_recorded_meanwhile() -> None:
     services = MemoryServices()
     await transcribed(services)
     services.refusals[Stage.SUMMARY] = Held(ErrorCode.SUMMARY_UNAVAILABLE)

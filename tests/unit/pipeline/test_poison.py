@@ -1,4 +1,4 @@
-"""Poison-pill isolation: a recording that kills its process harms no other visit."""
+"""Test that a recording that kills its process (a poison pill) harms no other visit."""
 
 import asyncio
 from datetime import timedelta
@@ -21,7 +21,7 @@ LEASE_EXPIRES = timedelta(minutes=2)
 
 
 class Killed(BaseException):
-    """The process was killed."""
+    """A simulated kill of the process."""
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def services() -> MemoryServices:
 
 
 class Opening:
-    """Records each opened visit, with the number of recordings open at that moment."""
+    """A stub that records each opened visit and how many recordings are open then."""
 
     def __init__(self, services: MemoryServices, *, poison: str) -> None:
         self.opened: list[tuple[str, int]] = []
@@ -56,7 +56,9 @@ async def killed_while_opening(services: MemoryServices, visit_id: str) -> None:
         await accept.accept(services, services.upload(visit_id))
 
 
-async def test_a_visit_with_an_expired_lease_runs_last_and_alone(services: MemoryServices) -> None:
+async def test_a_visit_with_an_expired_lease_is_processed_last_and_alone(
+    services: MemoryServices,
+) -> None:
     opening = Opening(services, poison="poison")
     services.audio.measure = opening.measure  # type: ignore[method-assign]
     submit, services.transcriber.submit = services.transcriber.submit, is_down  # type: ignore[method-assign]
@@ -74,7 +76,9 @@ async def test_a_visit_with_an_expired_lease_runs_last_and_alone(services: Memor
         assert visit.processing_status is ProcessingStatus.TRANSCRIBING
 
 
-async def test_suspects_run_while_the_fair_queue_is_unavailable(services: MemoryServices) -> None:
+async def test_visits_with_expired_leases_are_processed_while_the_fair_queue_fails(
+    services: MemoryServices,
+) -> None:
     opening = Opening(services, poison="visit-1")
     measure, services.audio.measure = services.audio.measure, opening.measure  # type: ignore[method-assign]
     await killed_while_opening(services, "visit-1")
@@ -95,10 +99,10 @@ async def is_down(audio_url: str, *, visit_id: str, attempt: int) -> str:
     raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
 
-async def test_a_recording_is_ordered_unopened_after_three_crashes(
+async def test_after_three_crashes_a_job_is_submitted_without_opening_the_recording(
     services: MemoryServices,
 ) -> None:
-    """The provider may be able to read it."""
+    """The provider may be able to read a recording that crashes the worker."""
     opening = Opening(services, poison="poison")
     services.audio.measure = opening.measure  # type: ignore[method-assign]
     await killed_while_opening(services, "poison")
@@ -114,7 +118,9 @@ async def test_a_recording_is_ordered_unopened_after_three_crashes(
     assert (visit.expired_leases, len(services.transcriber.orders)) == (0, 1)
 
 
-async def test_a_submission_that_keeps_crashing_is_a_dead_letter(services: MemoryServices) -> None:
+async def test_a_submission_that_always_crashes_ends_as_a_dead_letter(
+    services: MemoryServices,
+) -> None:
     async def killed(audio_url: str, *, visit_id: str, attempt: int) -> str:
         raise Killed
 
@@ -134,8 +140,10 @@ async def test_a_submission_that_keeps_crashing_is_a_dead_letter(services: Memor
     )
 
 
-async def test_a_job_is_adopted_after_its_recording_is_gone(services: MemoryServices) -> None:
-    """The job of a replaced or unreadable recording still runs."""
+async def test_the_job_of_a_crashed_worker_is_used_although_its_recording_is_erased(
+    services: MemoryServices,
+) -> None:
+    """The worker crashed, and its paid job runs although the recording was erased."""
     opening = Opening(services, poison="visit-1")
     measure, services.audio.measure = services.audio.measure, opening.measure  # type: ignore[method-assign]
     await killed_while_opening(services, "visit-1")
@@ -165,10 +173,10 @@ def crash_measuring(services: MemoryServices) -> list[Audio]:
     return opened
 
 
-async def test_a_recording_that_crashes_its_measuring_process_is_ordered_unopened(
+async def test_after_three_crashes_of_measuring_a_job_is_submitted_without_measuring(
     services: MemoryServices,
 ) -> None:
-    """The worker survives and defers the visit; after three crashes it does not open it."""
+    """The worker survives and retries; after three crashes the recording is not opened."""
     opened = crash_measuring(services)
     await accept.accept(services, services.upload())
     for expired_leases in range(1, MAX_TRIES + 1):
@@ -186,7 +194,7 @@ async def test_a_recording_that_crashes_its_measuring_process_is_ordered_unopene
     assert (len(opened), len(services.transcriber.orders)) == (MAX_TRIES, 1)
 
 
-async def test_a_poison_recording_stays_unopened_after_a_wait_in_the_fair_queue() -> None:
+async def test_a_recording_is_opened_three_times_at_most_even_after_a_wait_in_the_queue() -> None:
     services = services_with(1)
     await upload(services, "bob-1")
     opened = crash_measuring(services)

@@ -1,4 +1,4 @@
-"""Reconciliation compares bucket, provider and store, and finds losses."""
+"""Test that reconciliation compares bucket, provider and store, and repairs losses."""
 
 from datetime import timedelta
 
@@ -32,7 +32,9 @@ async def test_a_recording_with_a_lost_upload_event_is_processed(services: Memor
     assert await reconcile.reconcile(services) == {}, "it has a visit now"
 
 
-async def test_a_visit_gets_its_recording_despite_a_lost_event(services: MemoryServices) -> None:
+async def test_the_recording_of_an_existing_visit_is_processed_despite_a_lost_event(
+    services: MemoryServices,
+) -> None:
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     put(services, "visit-1")
     services.clock.advance(2 * HOURS)
@@ -40,14 +42,18 @@ async def test_a_visit_gets_its_recording_despite_a_lost_event(services: MemoryS
     assert len(services.transcriber.orders) == 1
 
 
-async def test_a_recent_recording_is_left_to_its_upload_event(services: MemoryServices) -> None:
+async def test_reconciliation_ignores_a_recording_that_is_younger_than_an_hour(
+    services: MemoryServices,
+) -> None:
     put(services, "visit-1")
     services.clock.advance(timedelta(minutes=59))
     assert await reconcile.reconcile(services) == {}
     assert services.transcriber.orders == []
 
 
-async def test_a_visit_without_its_recording_is_reported(services: MemoryServices) -> None:
+async def test_reconciliation_reports_a_visit_whose_recording_is_missing(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     await run_tasks(services)
     await services.audio.erase("recordings", "visits/user-1/visit-1/")
@@ -55,7 +61,9 @@ async def test_a_visit_without_its_recording_is_reported(services: MemoryService
     assert await reconcile.reconcile(services) == {"visits_without_their_recording": 1}
 
 
-async def test_a_recording_erased_by_retention_is_not_reported(services: MemoryServices) -> None:
+async def test_reconciliation_does_not_report_a_recording_erased_by_retention(
+    services: MemoryServices,
+) -> None:
     put(services, "visit-1")
     await transcribed(services)
     await run_tasks(services)
@@ -63,7 +71,7 @@ async def test_a_recording_erased_by_retention_is_not_reported(services: MemoryS
     assert await reconcile.reconcile(services) == {}
     stored = await services.store.get("visit-1")
     assert stored
-    await commands._command(  # as pipeline/retain.py does
+    await commands._command(  # the same change as in pipeline/retain.py
         services, "visit-1", lambda v, now: recording_erased(now)
     )
     await services.audio.erase("recordings", "visits/user-1/visit-1/")
@@ -76,7 +84,7 @@ def recording_erased(now: object) -> object:
     return events.VisitEdited(None, {"audio_erased_at": now})
 
 
-async def test_the_providers_copy_is_deleted_an_hour_after_its_transcript_is_stored(
+async def test_reconciliation_deletes_a_provider_copy_an_hour_after_its_transcript(
     services: MemoryServices,
 ) -> None:
     delete = services.transcriber.delete
@@ -98,7 +106,9 @@ async def test_the_providers_copy_is_deleted_an_hour_after_its_transcript_is_sto
     assert services.transcriber.orders[0].is_deleted
 
 
-async def test_a_cancelled_visits_job_is_deleted_after_an_hour(services: MemoryServices) -> None:
+async def test_the_job_of_a_cancelled_visit_is_deleted_after_an_hour(
+    services: MemoryServices,
+) -> None:
     put(services, "visit-1")
     await accept.accept(services, services.upload())
     await commands.cancel(services, "visit-1")
@@ -108,7 +118,7 @@ async def test_a_cancelled_visits_job_is_deleted_after_an_hour(services: MemoryS
     assert await reconcile.reconcile(services) == {"provider_copies_deleted": 1}
 
 
-async def test_the_job_of_a_deleted_visit_is_left_to_the_sweep_of_the_deletion(
+async def test_the_job_of_a_deleted_visit_is_deleted_by_its_sweep_not_by_reconciliation(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())
@@ -119,7 +129,9 @@ async def test_the_job_of_a_deleted_visit_is_left_to_the_sweep_of_the_deletion(
     assert traces(services) == []
 
 
-async def test_a_job_with_a_waiting_visit_is_not_deleted(services: MemoryServices) -> None:
+async def test_reconciliation_keeps_a_finished_job_that_its_visit_has_not_collected(
+    services: MemoryServices,
+) -> None:
     put(services, "visit-1")
     await accept.accept(services, services.upload())
     services.transcriber.finish("job-0", Transcribed(transcript()))
@@ -139,7 +151,9 @@ async def test_a_job_without_a_visit_is_reported_and_deleted(services: MemorySer
     assert found == {"jobs_without_a_visit": 1, "provider_copies_deleted": 1}
 
 
-async def test_jobs_of_other_applications_are_not_deleted(services: MemoryServices) -> None:
+async def test_reconciliation_does_not_delete_jobs_of_other_applications(
+    services: MemoryServices,
+) -> None:
     job = await services.transcriber.submit(
         "https://elsewhere.invalid/talk.mp3", visit_id="x", attempt=1
     )
@@ -148,7 +162,9 @@ async def test_jobs_of_other_applications_are_not_deleted(services: MemoryServic
     assert not services.transcriber.orders[0].is_deleted
 
 
-async def test_a_recording_of_a_deleted_visit_is_erased(services: MemoryServices) -> None:
+async def test_reconciliation_erases_a_recording_of_a_deleted_visit(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     await commands.delete(services, "visit-1")
     await settle(services)

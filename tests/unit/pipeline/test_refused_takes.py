@@ -1,4 +1,4 @@
-"""A refused file leaves the results of the other files of its visit unchanged."""
+"""Test that a refused file does not change the results of other files of its visit."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ BAD = {
 
 @pytest.mark.parametrize("again", [another(2), upload(generation=7)], ids=["new path", "same path"])
 @pytest.mark.parametrize("kind", BAD)
-async def test_a_bad_file_never_changes_existing_results(
+async def test_an_unreadable_or_short_file_does_not_change_existing_results(
     services: MemoryServices, again: Upload, kind: str
 ) -> None:
     before = await completed(services)
@@ -46,12 +46,12 @@ async def test_a_bad_file_never_changes_existing_results(
     assert (refused.code, refused.storage_path) == (code, again.audio.storage_path)
     assert refused.message
     assert services.summarizer.calls == 1, "no new summary"
-    await accept(services, again, content)  # a redelivered event
+    await accept(services, again, content)  # a duplicate delivery of the event
     assert (await visit_of(services)).refused_takes == (refused,)
 
 
 @pytest.mark.parametrize("size", [0, 6 * 1024**3])
-async def test_an_empty_or_huge_file_is_refused_without_an_order(
+async def test_an_empty_or_huge_file_is_refused_before_a_job_is_submitted(
     services: MemoryServices, size: int
 ) -> None:
     before = await completed(services)
@@ -66,7 +66,7 @@ async def test_an_empty_or_huge_file_is_refused_without_an_order(
     "state",
     [Failed(ErrorCode.AUDIO_UNREADABLE, is_transient=False), Transcribed(transcript([("A", " ")]))],
 )
-async def test_a_file_refused_by_the_provider_leaves_the_results(
+async def test_a_file_that_the_provider_refuses_does_not_change_existing_results(
     services: MemoryServices, state: Transcribed | Failed
 ) -> None:
     before = await completed(services)

@@ -1,4 +1,4 @@
-"""A retry resumes a visit at the failed stage; a cancellation also stops work under way."""
+"""Test that a retry resumes at the failed stage and a cancellation stops running work."""
 
 import pytest
 
@@ -16,7 +16,9 @@ def services() -> MemoryServices:
     return MemoryServices()
 
 
-async def test_a_retry_of_the_summary_orders_no_transcript(services: MemoryServices) -> None:
+async def test_a_retry_of_a_failed_summary_submits_no_transcription_job(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_TRUNCATED)]
     services.fallback = NothingToSay()
@@ -31,7 +33,7 @@ async def test_a_retry_of_the_summary_orders_no_transcript(services: MemoryServi
     assert len(services.transcriber.orders) == 1
 
 
-async def test_a_retry_without_a_transcript_looks_for_a_job_before_it_orders(
+async def test_a_retry_without_a_transcript_uses_the_job_that_it_finds(
     services: MemoryServices,
 ) -> None:
     working = services.transcriber.submit
@@ -61,7 +63,7 @@ async def test_a_retry_without_a_transcript_looks_for_a_job_before_it_orders(
 
 
 @pytest.mark.parametrize("clicks", [2, 10])
-async def test_a_second_click_on_retry_changes_nothing(
+async def test_a_second_retry_while_the_visit_is_processed_is_refused(
     services: MemoryServices, clicks: int
 ) -> None:
     await transcribed(services)
@@ -87,7 +89,9 @@ async def test_a_cancelled_visit_makes_no_further_paid_call(services: MemoryServ
     assert services.summarizer.calls == 0
 
 
-async def test_a_summary_under_way_completes_no_cancelled_visit(services: MemoryServices) -> None:
+async def test_a_summary_that_ends_after_a_cancellation_is_not_stored(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     working = services.summarizer.summarize
 

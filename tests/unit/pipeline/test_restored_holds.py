@@ -1,4 +1,4 @@
-"""A visit restored from a backup that is older than its legal hold is still under hold."""
+"""Test that a visit restored from before its legal hold is still under legal hold."""
 
 import copy
 from datetime import timedelta
@@ -26,7 +26,7 @@ def made(**policy: object) -> OperatedServices:
 
 
 async def restored(services: MemoryServices) -> None:
-    """The mark of the hold exists, but the field of the visit is not set."""
+    """Restore a visit from before its legal hold: only the document of the hold remains."""
     await transcribed(services)
     await run_tasks(services)
     before = copy.deepcopy(services.store.raw["visits/visit-1"])
@@ -36,7 +36,7 @@ async def restored(services: MemoryServices) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_a_restored_visit_under_hold_refuses_every_command(command: str) -> None:
+async def test_a_restored_visit_under_legal_hold_refuses_every_command(command: str) -> None:
     services = made()
     await restored(services)
     before = documents(services)
@@ -47,7 +47,9 @@ async def test_a_restored_visit_under_hold_refuses_every_command(command: str) -
 
 
 @pytest.mark.parametrize("begin", From)
-async def test_a_restored_visit_under_hold_refuses_an_operators_rerun(begin: From) -> None:
+async def test_a_restored_visit_under_legal_hold_refuses_a_rerun_by_an_operator(
+    begin: From,
+) -> None:
     services = made()
     await restored(services)
     with pytest.raises(Refused) as refused:
@@ -55,7 +57,7 @@ async def test_a_restored_visit_under_hold_refuses_an_operators_rerun(begin: Fro
     assert refused.value.code is RefusalCode.LEGAL_HOLD
 
 
-async def test_a_recording_for_a_restored_visit_under_hold_waits_for_the_release() -> None:
+async def test_a_recording_for_a_restored_visit_under_legal_hold_waits() -> None:
     services = made()
     await restored(services)
     newer, before = another(2), documents(services)
@@ -66,7 +68,7 @@ async def test_a_recording_for_a_restored_visit_under_hold_waits_for_the_release
     assert documents(services) == before
 
 
-async def test_a_recording_during_release_and_deletion_restores_nothing(
+async def test_a_recording_that_arrives_during_release_and_deletion_restores_no_visit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services = made()
@@ -86,7 +88,7 @@ async def test_a_recording_during_release_and_deletion_restores_nothing(
     assert await services.store.get("visit-1") is None
 
 
-async def test_retention_deletes_nothing_of_a_restored_visit_under_hold() -> None:
+async def test_retention_keeps_a_restored_visit_under_legal_hold() -> None:
     services = made(transcript_retention=timedelta(days=60))
     await restored(services)
     before = documents(services)
@@ -97,8 +99,8 @@ async def test_retention_deletes_nothing_of_a_restored_visit_under_hold() -> Non
     assert len(services.audio.held) == 1
 
 
-async def test_a_stale_object_hold_delays_the_erasure_by_one_run() -> None:
-    """A retention run read the visit as held; the release came before its call to the bucket."""
+async def test_an_object_hold_without_a_legal_hold_delays_the_erasure_by_one_run() -> None:
+    """A retention run read the visit under hold, and set the object hold after the release."""
     services = made()
     await transcribed(services)
     await run_tasks(services)
@@ -109,7 +111,7 @@ async def test_a_stale_object_hold_delays_the_erasure_by_one_run() -> None:
     assert (await retain.enforce(services))["recordings_erased"] == 1
 
 
-async def test_retention_sets_no_object_hold_for_a_visit_released_meanwhile(
+async def test_retention_sets_no_object_hold_if_the_legal_hold_ends_during_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services = made()

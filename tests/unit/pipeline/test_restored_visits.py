@@ -1,4 +1,4 @@
-"""A deleted visit that a backup restores, whole or in part, can be deleted again."""
+"""Test that a deleted visit that a backup restores fully or partly can be deleted again."""
 
 import copy
 from collections.abc import Callable
@@ -46,7 +46,7 @@ async def take_backup(services: MemoryServices) -> dict[str, dict[str, object]]:
 
 
 def restore(services: MemoryServices, backup: dict[str, dict[str, object]], *kinds: str) -> None:
-    """Import documents of the backup; it contains neither receipts nor holds."""
+    """Import documents of the backup, without deletion receipts and legal holds."""
     for path, document in backup.items():
         if any(OF_THE_VISIT[kind](path) for kind in kinds or OF_THE_VISIT):
             services.store.raw[path] = copy.deepcopy(document)
@@ -70,7 +70,7 @@ async def receipt(services: MemoryServices) -> Deletion:
     return found[0]
 
 
-async def test_a_restored_visit_is_deleted_again_and_counted_in_the_same_receipt(
+async def test_a_second_deletion_of_a_restored_visit_adds_to_its_deletion_receipt(
     services: MemoryServices,
 ) -> None:
     backup = await take_backup(services)
@@ -96,10 +96,10 @@ async def test_a_restored_visit_is_deleted_again_and_counted_in_the_same_receipt
     first_swept=st.booleans(),
     recording=st.booleans(),
 )
-async def test_every_restored_part_is_deleted_again(
+async def test_each_restored_part_of_a_deleted_visit_is_deleted_again(
     kinds: set[str], first_swept: bool, recording: bool
 ) -> None:
-    """Also before the first deletion is complete, and with or without the visit's document."""
+    """The restore may precede the first sweep and may lack the visit's document."""
     services = made()
     backup = await take_backup(services)
     await commands.delete(services, "visit-1")
@@ -130,7 +130,9 @@ async def test_a_visit_restored_before_the_first_sweep_is_deleted_by_that_sweep(
     assert (await receipt(services)).completed_at
 
 
-async def test_concurrent_deletions_of_a_restored_visit_are_one(services: MemoryServices) -> None:
+async def test_concurrent_deletions_of_a_restored_visit_are_counted_once(
+    services: MemoryServices,
+) -> None:
     import asyncio
 
     backup = await take_backup(services)
@@ -171,7 +173,9 @@ async def test_retention_deletes_a_restored_visit_like_any_other() -> None:
     assert left(services) == []
 
 
-async def test_a_visit_restored_without_its_hold_is_not_deleted(services: MemoryServices) -> None:
+async def test_a_visit_restored_from_before_its_legal_hold_is_not_deleted(
+    services: MemoryServices,
+) -> None:
     backup = await take_backup(services)
     await commands.hold(services, "visit-1", legally=True)
     restore(services, backup)
@@ -183,7 +187,9 @@ async def test_a_visit_restored_without_its_hold_is_not_deleted(services: Memory
     assert (await visit_of(services)).legal_hold
 
 
-async def test_a_sweep_deletes_no_visit_restored_under_hold(services: MemoryServices) -> None:
+async def test_a_sweep_keeps_a_visit_restored_under_legal_hold_until_its_release(
+    services: MemoryServices,
+) -> None:
     await take_backup(services)
     await commands.hold(services, "visit-1", legally=True)
     held = {path: copy.deepcopy(each) for path, each in services.store.raw.items()}
@@ -200,7 +206,7 @@ async def test_a_sweep_deletes_no_visit_restored_under_hold(services: MemoryServ
     assert left(services) == []
 
 
-async def test_a_visit_restored_during_transcription_continues_without_a_new_order(
+async def test_a_visit_restored_during_transcription_submits_no_second_job(
     services: MemoryServices,
 ) -> None:
     await accept.accept(services, services.upload())

@@ -1,4 +1,4 @@
-"""Retention deletes data at the end of its period, in virtual time."""
+"""Test that retention deletes data at the end of its period, in virtual time."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -22,7 +22,7 @@ def services() -> MemoryServices:
     return MemoryServices()
 
 
-async def test_a_recording_is_erased_after_thirty_days_and_its_results_stay(
+async def test_a_recording_is_erased_after_thirty_days_and_its_transcript_stays(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -38,8 +38,10 @@ async def test_a_recording_is_erased_after_thirty_days_and_its_results_stay(
     assert (await retain.enforce(services))["recordings_erased"] == 0, "it is erased once"
 
 
-async def test_a_new_recording_is_not_erased_with_an_older_one(services: MemoryServices) -> None:
-    """Its upload event has not arrived yet."""
+async def test_retention_of_an_old_recording_does_not_erase_a_new_recording(
+    services: MemoryServices,
+) -> None:
+    """The upload event of the new recording arrives after the retention run."""
     await transcribed(services)
     await run_tasks(services)
     services.clock.advance(31 * DAY)
@@ -51,7 +53,9 @@ async def test_a_new_recording_is_not_erased_with_an_older_one(services: MemoryS
     assert (visit.attempt, visit.processing_status) == (2, ProcessingStatus.TRANSCRIBING)
 
 
-async def test_transcripts_are_kept_without_a_retention_period(services: MemoryServices) -> None:
+async def test_visits_are_deleted_only_with_a_retention_period_for_transcripts(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     await run_tasks(services)
     services.clock.advance(400 * DAY)
@@ -63,7 +67,7 @@ async def test_transcripts_are_kept_without_a_retention_period(services: MemoryS
     assert list(services.store.documents()) == ["deletions/visit-1"]
 
 
-async def test_a_visit_under_legal_hold_is_kept(services: MemoryServices) -> None:
+async def test_retention_keeps_a_visit_under_legal_hold(services: MemoryServices) -> None:
     services.policy = Policy(requires_consent=False, transcript_retention=DAY)
     await transcribed(services)
     await run_tasks(services)
@@ -74,7 +78,7 @@ async def test_a_visit_under_legal_hold_is_kept(services: MemoryServices) -> Non
     assert services.audio._content
 
 
-async def test_a_visit_without_a_recording_expires(services: MemoryServices) -> None:
+async def test_a_visit_without_a_recording_expires_after_a_week(services: MemoryServices) -> None:
     await commands.create(services, visit_id="visit-1", user_id="user-1", consent=True)
     services.clock.advance(7 * DAY - timedelta(seconds=1))
     assert (await retain.enforce(services))["expired"] == 0
@@ -85,7 +89,9 @@ async def test_a_visit_without_a_recording_expires(services: MemoryServices) -> 
     assert await services.store.dead_letter("visit-1") is None
 
 
-async def test_a_visit_expires_after_a_week_without_a_provider(services: MemoryServices) -> None:
+async def test_a_visit_that_waits_for_a_dependency_expires_after_a_week(
+    services: MemoryServices,
+) -> None:
     async def held(*_: object, **__: object) -> str:
         raise Held(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=60)
 
@@ -99,7 +105,9 @@ async def test_a_visit_expires_after_a_week_without_a_provider(services: MemoryS
     assert await services.store.dead_letter("visit-1"), "an operator must check the cause"
 
 
-async def test_one_failing_visit_stops_no_other(services: MemoryServices) -> None:
+async def test_a_failed_erasure_does_not_prevent_the_expiry_of_another_visit(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     await run_tasks(services)
     await commands.create(services, visit_id="visit-2", user_id="user-1", consent=True)

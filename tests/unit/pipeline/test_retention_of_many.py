@@ -1,4 +1,4 @@
-"""Retention reads every page and skips visits that are done, held or unreadable.
+"""Test that retention reads each page of visits once and skips visits that are not due.
 
 Reads are counted, not timed. `tests/benchmarks/retention.py` does the same with 100,000 visits.
 """
@@ -19,11 +19,11 @@ from tests.support.visits import visit_of as stored_visit
 
 DAY = timedelta(days=1)
 MANY = 2 * retain.PAGE + 50
-"""Visits of each skipped kind: whole pages of them come before the due visit."""
+"""The number of skipped visits before the due visit, which fill more than two pages."""
 
 
 class Reads:
-    """Counts the visits that the retention queries read, and the most in one page."""
+    """Counts the visits that each retention query reads, and the most in one page."""
 
     def __init__(self, queries: Any) -> None:
         self.count: Counter[str] = Counter()
@@ -47,7 +47,7 @@ def services() -> MemoryServices:
 
 
 def put(services: MemoryServices, visit_id: str, minutes: int, **fields: Any) -> None:
-    """A visit at its end, with its recording."""
+    """Store a completed visit with its recording."""
     visit = completed(visit_of("user-1", visit_id, minutes=minutes), **fields)
     assert visit.audio
     services.audio.put(visit.audio, tone(seconds=1))
@@ -77,7 +77,7 @@ SKIPPED = {
 
 @pytest.mark.parametrize("kept", [None, 90 * DAY], ids=["transcripts stay", "transcripts go"])
 @pytest.mark.parametrize("kind", SKIPPED)
-async def test_pages_of_skipped_visits_do_not_hide_a_due_visit(
+async def test_retention_reaches_a_due_visit_behind_pages_of_skipped_visits(
     services: MemoryServices, kind: str, kept: timedelta | None
 ) -> None:
     services.policy = Policy(requires_consent=False, transcript_retention=kept)
@@ -95,7 +95,9 @@ async def test_pages_of_skipped_visits_do_not_hide_a_due_visit(
     assert reads.most <= retain.PAGE, "at most one page is in memory"
 
 
-async def test_one_run_erases_all_and_reads_each_visit_once(services: MemoryServices) -> None:
+async def test_one_retention_run_erases_all_due_recordings_and_reads_each_visit_once(
+    services: MemoryServices,
+) -> None:
     for number in range(MANY):
         never_recorded(services, f"none-{number:04d}", minutes=number)
         put(services, f"old-{number:04d}", minutes=number)
@@ -109,7 +111,9 @@ async def test_one_run_erases_all_and_reads_each_visit_once(services: MemoryServ
     assert reads.count["with_audio"] == 0, "finished visits are not read again"
 
 
-async def test_a_late_first_recording_has_its_own_retention(services: MemoryServices) -> None:
+async def test_a_recording_uploaded_after_the_expiry_of_its_visit_is_kept_for_30_days(
+    services: MemoryServices,
+) -> None:
     """A visit that had nothing to erase is due again after a later upload."""
     never_recorded(services, "late", minutes=0)
     services.clock.advance(40 * DAY)
@@ -126,7 +130,9 @@ async def test_a_late_first_recording_has_its_own_retention(services: MemoryServ
     assert (await retain.enforce(services))["recordings_erased"] == 1
 
 
-async def test_a_hold_set_while_a_page_is_processed_is_respected(services: MemoryServices) -> None:
+async def test_retention_keeps_a_visit_whose_legal_hold_begins_during_the_run(
+    services: MemoryServices,
+) -> None:
     put(services, "v", minutes=0)
     services.clock.advance(40 * DAY)
     whole = services.retention_queries.with_audio

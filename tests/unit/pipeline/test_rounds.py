@@ -1,4 +1,4 @@
-"""A scheduled run executes each part, ends in time and logs the work that it left."""
+"""Test that a scheduled run executes each part, ends in time and logs unfinished work."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ AWAY = Transient(ErrorCode.INTERNAL_ERROR)
 
 
 class Killed(BaseException):
-    """The process was killed."""
+    """A simulated kill of the process."""
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def wake(services: MemoryServices) -> type[BaseException] | None:
 
 
 async def crash_once(services: MemoryServices, visit_id: str) -> None:
-    """The worker is killed while the recording is open."""
+    """Kill the worker while the recording of the visit is open."""
 
     async def killed(*_: object) -> None:
         raise Killed
@@ -80,7 +80,7 @@ PARTS = ("store.due", "admission.admit_waiting", "deletions.due")
 
 @pytest.mark.parametrize("raises", [ValueError("bug"), AWAY], ids=["bug", "away"])
 @pytest.mark.parametrize("part", PARTS)
-async def test_a_failing_part_of_the_minutely_run_stops_no_other(
+async def test_a_failing_part_of_the_scheduled_run_does_not_stop_the_other_parts(
     part: str, raises: Exception, lines: Lines
 ) -> None:
     services = MemoryServices(cap=Cap(2, 2))
@@ -120,7 +120,7 @@ async def just_deleted(services: MemoryServices, visit_id: str) -> None:
     await services.deletions.begin(stored, receipt)
 
 
-async def test_the_heartbeat_is_missing_when_the_due_visits_or_the_fair_queue_fail(
+async def test_the_heartbeat_is_logged_unless_the_fair_queue_fails(
     services: MemoryServices, lines: Lines
 ) -> None:
     whole = services.deletions.due
@@ -151,7 +151,7 @@ async def test_a_failed_reconciliation_does_not_stop_retention(
     assert lines.one("retention_enforced")["count"] == 1
 
 
-async def test_one_failing_recording_stops_no_other_comparison(
+async def test_reconciliation_continues_after_an_error_of_one_recording(
     services: MemoryServices, lines: Lines
 ) -> None:
     for name in ("bad", "good"):
@@ -172,7 +172,7 @@ async def test_one_failing_recording_stops_no_other_comparison(
     assert lines.one("run_was_partial")["count"] == 1
 
 
-async def test_retention_that_runs_out_of_time_logs_it_and_the_next_run_continues(
+async def test_a_retention_run_out_of_time_is_logged_and_the_next_run_continues(
     services: MemoryServices, lines: Lines
 ) -> None:
     services.policy = replace(services.policy, transcript_retention=None)
@@ -205,7 +205,7 @@ async def test_retention_that_runs_out_of_time_logs_it_and_the_next_run_continue
 
 
 @pytest.mark.parametrize("kinds", [("waiting",), ("older",), ("with_audio",)])
-async def test_a_failing_retention_query_stops_no_other_rule(
+async def test_a_failing_retention_query_does_not_stop_the_other_rules(
     services: MemoryServices, kinds: tuple[str, ...]
 ) -> None:
     await commands.create(services, visit_id="idle", user_id="user-1", consent=True)
@@ -234,7 +234,7 @@ async def test_a_failing_retention_query_stops_no_other_rule(
     assert all(done[kind] for kind in done if kind not in kinds)
 
 
-async def test_an_overloaded_minutely_run_ends_in_time_and_the_next_one_continues(
+async def test_a_scheduled_run_out_of_time_ends_and_the_next_run_continues(
     services: MemoryServices, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recover, "BATCH", 2)
@@ -263,11 +263,11 @@ async def test_an_overloaded_minutely_run_ends_in_time_and_the_next_one_continue
         ("enforce_retention", time_budgets.RETENTION_RUN),
     ],
 )
-def test_a_run_ends_a_minute_before_its_function_is_stopped(
+def test_each_scheduled_run_ends_a_minute_before_the_timeout_of_its_function(
     function: str, within: timedelta
 ) -> None:
     assert within + MINUTE <= timedelta(seconds=DEPLOYMENT[function]["timeout_seconds"])
 
 
-def test_reconciliation_leaves_time_for_the_retention() -> None:
+def test_reconciliation_leaves_five_minutes_of_the_run_for_retention() -> None:
     assert time_budgets.RECONCILIATION_RUN + 5 * MINUTE <= time_budgets.RETENTION_RUN

@@ -1,4 +1,4 @@
-"""A visit passes through the pipeline, with every adapter in memory and a virtual clock."""
+"""Test a visit in each stage of the pipeline, in memory and in virtual time."""
 
 import asyncio
 from datetime import timedelta
@@ -46,14 +46,18 @@ async def test_a_recording_becomes_a_summary_with_action_items(services: MemoryS
     ]
 
 
-async def test_twenty_concurrent_events_of_an_upload_order_once(services: MemoryServices) -> None:
+async def test_twenty_concurrent_events_of_an_upload_submit_one_job(
+    services: MemoryServices,
+) -> None:
     uploaded = services.upload()
     await asyncio.gather(*(accept.accept(services, uploaded) for _ in range(20)))
     assert len(services.transcriber.orders) == 1
     assert (await visit_of(services)).processing_status is ProcessingStatus.TRANSCRIBING
 
 
-async def test_concurrent_webhooks_polls_and_tasks_pay_once(services: MemoryServices) -> None:
+async def test_concurrent_webhooks_polls_and_tasks_pay_one_summary(
+    services: MemoryServices,
+) -> None:
     await accept.accept(services, services.upload())
     (order,) = services.transcriber.orders
     services.transcriber.finish(order.transcript_id, Transcribed(transcript()))
@@ -71,7 +75,7 @@ async def test_concurrent_webhooks_polls_and_tasks_pay_once(services: MemoryServ
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_the_poller_alone_finishes_a_visit(services: MemoryServices) -> None:
+async def test_the_poller_completes_a_visit_without_a_webhook(services: MemoryServices) -> None:
     await accept.accept(services, services.upload())
     (order,) = services.transcriber.orders
     await wake_after(services, timedelta(minutes=1))
@@ -82,7 +86,9 @@ async def test_the_poller_alone_finishes_a_visit(services: MemoryServices) -> No
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_an_order_with_a_lost_answer_is_adopted(services: MemoryServices) -> None:
+async def test_a_job_whose_submission_response_was_lost_is_found_and_used(
+    services: MemoryServices,
+) -> None:
     transcriber = services.transcriber
 
     class AnswerLost:
@@ -106,7 +112,7 @@ async def test_an_order_with_a_lost_answer_is_adopted(services: MemoryServices) 
     assert len(transcriber.orders) == 1
 
 
-async def test_an_unavailable_provider_fails_the_visit_after_a_bounded_number_of_orders(
+async def test_a_visit_fails_after_max_tries_if_the_provider_is_unavailable(
     services: MemoryServices,
 ) -> None:
     class Unavailable:
@@ -153,11 +159,11 @@ async def test_a_lost_task_is_created_again_under_another_name(services: MemoryS
     assert len(set(services.tasks.created)) == 2
 
 
-async def test_another_worker_takes_over_when_the_lease_of_a_crashed_worker_expires(
+async def test_a_crashed_worker_is_replaced_after_its_lease_expires(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
-    services.summarizer.raises = [ZeroDivisionError()]  # equivalent to a crash
+    services.summarizer.raises = [ZeroDivisionError()]  # has the same effect as a crash
     with pytest.raises(ZeroDivisionError):
         await run_tasks(services)
     await summarize.summarize(services, "visit-1", 1)
@@ -167,7 +173,9 @@ async def test_another_worker_takes_over_when_the_lease_of_a_crashed_worker_expi
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_new_audio_starts_an_attempt_and_replaces_results(services: MemoryServices) -> None:
+async def test_a_newer_recording_starts_a_new_attempt_and_replaces_the_results(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     await run_tasks(services)
     await accept.accept(services, services.upload(generation=2))
@@ -184,7 +192,9 @@ async def test_new_audio_starts_an_attempt_and_replaces_results(services: Memory
     assert {action.action_id for action in actions} == set(visit.action_ids)
 
 
-async def test_one_failing_visit_does_not_stop_the_others(services: MemoryServices) -> None:
+async def test_an_error_of_one_visit_does_not_stop_the_collection_of_other_visits(
+    services: MemoryServices,
+) -> None:
     for number in range(5):
         await accept.accept(services, services.upload(f"visit-{number}"))
         services.transcriber.finish(f"job-{number}", Transcribed(transcript()))

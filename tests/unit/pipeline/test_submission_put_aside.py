@@ -1,4 +1,4 @@
-"""A submission waits while a dependency is unavailable, and pays once."""
+"""Test that a submission waits for an unavailable dependency and then pays one job."""
 
 import pytest
 
@@ -16,7 +16,9 @@ def services() -> MemoryServices:
     return MemoryServices()
 
 
-async def test_held_submissions_wake_up_at_different_times(services: MemoryServices) -> None:
+async def test_submissions_that_wait_for_a_dependency_wake_up_at_different_times(
+    services: MemoryServices,
+) -> None:
     async def held(*_: object, **__: object) -> str:
         raise Held(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=60)
 
@@ -31,7 +33,7 @@ async def test_held_submissions_wake_up_at_different_times(services: MemoryServi
 
 
 @pytest.mark.parametrize("unavailable", ["measure", "signed_url"])
-async def test_an_hour_without_the_bucket_uses_up_no_try(
+async def test_a_bucket_outage_of_an_hour_uses_up_no_try(
     services: MemoryServices, unavailable: str
 ) -> None:
     working = getattr(services.audio, unavailable)
@@ -48,8 +50,10 @@ async def test_an_hour_without_the_bucket_uses_up_no_try(
     assert len(services.transcriber.orders) == 1
 
 
-async def test_an_unavailable_job_list_uses_up_no_try(services: MemoryServices) -> None:
-    """Without the list the worker cannot know that no transcript exists."""
+async def test_an_outage_of_the_job_list_after_a_lost_response_uses_up_no_further_try(
+    services: MemoryServices,
+) -> None:
+    """Without the list of jobs the worker cannot know whether a job was submitted."""
     submit, find = services.transcriber.submit, services.transcriber.find
 
     async def answer_lost(url: str, *, visit_id: str, attempt: int) -> str:
@@ -71,10 +75,10 @@ async def test_an_unavailable_job_list_uses_up_no_try(services: MemoryServices) 
     assert len(services.transcriber.orders) == 1
 
 
-async def test_an_order_of_unknown_outcome_is_not_repeated_before_the_list_shows_it(
+async def test_a_job_with_an_unknown_outcome_is_not_retried_before_the_list_shows_it(
     services: MemoryServices,
 ) -> None:
-    """A half-open breaker sets ten seconds as Retry-After; the provider's list lags by thirty."""
+    """Retry-After is ten seconds, but the provider's list of jobs lags by thirty seconds."""
 
     async def sent_and_not_answered(*_: object, **__: object) -> str:
         raise Held(ErrorCode.TRANSCRIPTION_UNAVAILABLE, retry_after_s=10)
@@ -88,7 +92,7 @@ async def test_an_order_of_unknown_outcome_is_not_repeated_before_the_list_shows
         assert wake_at - services.clock.now() >= FIRST
 
 
-async def test_an_event_that_is_redelivered_for_hours_ends_as_a_dead_letter(
+async def test_an_upload_event_delivered_hours_late_ends_as_a_dead_letter(
     services: MemoryServices,
 ) -> None:
     uploaded = services.upload()

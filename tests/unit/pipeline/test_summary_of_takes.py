@@ -1,4 +1,4 @@
-"""A summary covers the stored transcript: all files, and no replaced one."""
+"""Test that a summary covers the stored transcript of all files, without replaced files."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ async def summarized(services: MemoryServices) -> Visit:
 
 
 async def transcribe_later_file(services: MemoryServices, uploaded: Upload) -> None:
-    """Upload and transcribe a later file; its summary is not made yet."""
+    """Upload and transcribe a later file, without a new summary."""
     services.audio.put(uploaded.audio, tone(seconds=2))
     await accept.accept(services, uploaded)
     job = services.transcriber.orders[-1].transcript_id
@@ -47,7 +47,7 @@ async def cites_only_stored_utterances(services: MemoryServices, visit: Visit) -
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-async def test_a_summary_of_an_older_transcript_is_replaced_by_the_rules(
+async def test_a_rule_based_summary_replaces_the_summary_of_an_older_transcript(
     services: MemoryServices, kind: str
 ) -> None:
     before = await summarized(services)
@@ -62,7 +62,9 @@ async def test_a_summary_of_an_older_transcript_is_replaced_by_the_rules(
     assert await cites_only_stored_utterances(services, visit)
 
 
-async def test_a_summary_of_the_same_transcript_stays(services: MemoryServices) -> None:
+async def test_a_failed_regeneration_keeps_the_summary_of_an_unchanged_transcript(
+    services: MemoryServices,
+) -> None:
     before = await summarized(services)
     services.clock.advance(timedelta(hours=1))
     await commands.regenerate(services, "visit-1")
@@ -73,7 +75,7 @@ async def test_a_summary_of_the_same_transcript_stays(services: MemoryServices) 
     assert visit.status is Status.COMPLETED
 
 
-async def test_results_of_a_replaced_transcript_are_removed(services: MemoryServices) -> None:
+async def test_the_summary_of_a_replaced_transcript_is_removed(services: MemoryServices) -> None:
     before = await summarized(services)
     services.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE)] * 3
     await transcribe_later_file(services, OTHERS["replaced"])
@@ -84,7 +86,9 @@ async def test_results_of_a_replaced_transcript_are_removed(services: MemoryServ
     assert before.summary
 
 
-async def test_results_stay_until_an_added_file_is_summarized(services: MemoryServices) -> None:
+async def test_the_summary_stays_until_an_added_file_is_summarized(
+    services: MemoryServices,
+) -> None:
     before = await summarized(services)
     services.summarizer.raises = [Transient(ErrorCode.SUMMARY_UNAVAILABLE)] * 3
     await transcribe_later_file(services, OTHERS["added"])
@@ -95,10 +99,10 @@ async def test_results_stay_until_an_added_file_is_summarized(services: MemorySe
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-async def test_the_model_writes_the_summary_after_a_fault_of_days(
+async def test_the_model_writes_the_summary_after_an_account_fault_of_nine_days(
     services: MemoryServices, kind: str
 ) -> None:
-    """During the fault the summary is neither given up nor final; the model replaces it."""
+    """During an account fault a rule-based summary is provisional; the model replaces it."""
     await summarized(services)
     services.summarizer.raises = [UNPAID] * 2_000
     await transcribe_later_file(services, OTHERS[kind])

@@ -1,4 +1,4 @@
-"""A lost task is replaced soon; a task that waits in a backlog is not multiplied."""
+"""Test that a lost summary task is replaced soon and a waiting task is rarely duplicated."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ async def ticks(services: MemoryServices, minutes: int) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "most"), [(5, 2), (30, 5), (60, 5), (24 * 60, 28)])
-async def test_a_backlog_of_hours_creates_a_few_tasks_a_visit(
+async def test_a_visit_in_a_backlog_of_hours_gets_only_a_few_summary_tasks(
     services: MemoryServices, minutes: int, most: int
 ) -> None:
     for number in range(10):
@@ -37,9 +37,9 @@ async def test_a_backlog_of_hours_creates_a_few_tasks_a_visit(
     assert services.summarizer.calls == 10, "each summary is made once"
 
 
-async def test_a_lost_task_is_replaced_within_two_minutes(services: MemoryServices) -> None:
+async def test_a_lost_summary_task_is_replaced_within_two_minutes(services: MemoryServices) -> None:
     await transcribed(services)
-    services.tasks.waiting.get_nowait()  # lost
+    services.tasks.waiting.get_nowait()  # the task is lost
     await ticks(services, 2)
     assert len(services.tasks.created) == 2
     await run_tasks(services)
@@ -47,7 +47,7 @@ async def test_a_lost_task_is_replaced_within_two_minutes(services: MemoryServic
 
 
 async def test_a_worker_resets_the_count_of_unanswered_requests(services: MemoryServices) -> None:
-    """A lost task of a later retry or regeneration is replaced as soon as the first one."""
+    """After the reset, a lost task of a regeneration is replaced without extra delay."""
     await transcribed(services)
     await ticks(services, 20)
     assert (await visit_of(services)).unanswered_requests > 2
@@ -55,7 +55,7 @@ async def test_a_worker_resets_the_count_of_unanswered_requests(services: Memory
     assert (await visit_of(services)).unanswered_requests == 0
     services.clock.advance(timedelta(hours=1))
     await commands.regenerate(services, "visit-1")
-    services.tasks.waiting.get_nowait()  # lost
+    services.tasks.waiting.get_nowait()  # the task is lost
     before = len(services.tasks.created)
     services.clock.advance(REQUEST_GRACE)
     await recover.wake_due(services)
@@ -63,6 +63,6 @@ async def test_a_worker_resets_the_count_of_unanswered_requests(services: Memory
 
 
 @given(st.integers(0, 10_000))
-def test_the_grace_grows_and_is_bounded(unanswered: int) -> None:
+def test_the_wait_before_a_task_is_replaced_grows_and_is_bounded(unanswered: int) -> None:
     assert REQUEST_GRACE <= request_grace(unanswered) <= LONGEST_GRACE
     assert request_grace(unanswered) <= request_grace(unanswered + 1)

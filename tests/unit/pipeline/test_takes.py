@@ -1,4 +1,4 @@
-"""Several files of one visit: one at a time, in upload order; a bad file harms no other."""
+"""Test that several files of a visit are transcribed one at a time, in upload order."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ def services() -> MemoryServices:
 
 
 @pytest.mark.parametrize("moment", ["transcribing", "summarizing", "completed"])
-async def test_two_files_form_one_visit_in_every_state_of_the_first(
+async def test_two_files_form_one_transcript_in_every_state_of_the_first_file(
     services: MemoryServices, moment: str
 ) -> None:
     await accept(services, upload())
@@ -59,7 +59,7 @@ async def test_two_files_form_one_visit_in_every_state_of_the_first(
     assert [take.audio.generation for take in visit.takes] == [1, 20]
 
 
-async def test_files_are_joined_in_the_order_of_their_upload_not_of_their_events(
+async def test_files_are_joined_in_upload_order_although_events_arrive_in_another_order(
     services: MemoryServices,
 ) -> None:
     await accept(services, another(2))
@@ -71,7 +71,7 @@ async def test_files_are_joined_in_the_order_of_their_upload_not_of_their_events
     assert [each.start_ms for each in joined] == sorted(each.start_ms for each in joined)
 
 
-async def test_a_bad_first_file_is_refused_and_the_second_completes_the_visit(
+async def test_a_visit_with_an_unreadable_first_file_is_completed_by_a_second_file(
     services: MemoryServices,
 ) -> None:
     await accept(services, upload(), b"not a recording")
@@ -83,7 +83,9 @@ async def test_a_bad_first_file_is_refused_and_the_second_completes_the_visit(
     assert (refused.code, refused.generation) == (ErrorCode.AUDIO_UNREADABLE, 1)
 
 
-async def test_a_bad_file_among_several_is_skipped(services: MemoryServices) -> None:
+async def test_an_unreadable_file_between_two_good_files_is_skipped(
+    services: MemoryServices,
+) -> None:
     await accept(services, upload())
     await accept(services, another(2), b"not a recording")
     await accept(services, another(3))
@@ -117,7 +119,7 @@ async def test_a_newer_generation_replaces_a_waiting_file(services: MemoryServic
     assert (await visit_of(services)).waiting_takes == (newer,)
 
 
-async def test_missing_consent_keeps_every_file_waiting(services: MemoryServices) -> None:
+async def test_all_files_wait_until_consent_is_given(services: MemoryServices) -> None:
     services.policy = services.policy.__class__(requires_consent=True)
     await accept(services, upload())
     await accept(services, another(2))
@@ -157,7 +159,9 @@ async def test_a_visit_of_an_earlier_release_without_takes_accepts_a_second_file
     assert texts(await services.store.transcript("visit-1")) == [t for _, t in (*FIRST, *SECOND)]
 
 
-async def test_a_late_file_does_not_make_another_file_late(services: MemoryServices) -> None:
+async def test_a_file_that_is_received_too_late_does_not_affect_a_second_file(
+    services: MemoryServices,
+) -> None:
     late = upload().model_copy(update={"announced_at": START - timedelta(days=1)})
     await accept(services, late)
     assert (await visit_of(services)).status is Status.FAILED
@@ -195,7 +199,9 @@ async def test_retention_erases_every_file(services: MemoryServices) -> None:
     assert not services.audio._content
 
 
-async def test_reconciliation_finds_a_file_with_a_lost_event(services: MemoryServices) -> None:
+async def test_reconciliation_processes_a_second_file_with_a_lost_event(
+    services: MemoryServices,
+) -> None:
     await completed(services)
     services.policy = services.policy.__class__(
         requires_consent=False, bucket=services.audio.bucket
@@ -208,7 +214,7 @@ async def test_reconciliation_finds_a_file_with_a_lost_event(services: MemorySer
     assert "recordings_without_a_visit" not in await reconcile(services)
 
 
-async def test_a_new_file_does_not_restart_cancelled_ones(services: MemoryServices) -> None:
+async def test_a_new_file_does_not_restart_cancelled_files(services: MemoryServices) -> None:
     await accept(services, upload())
     await accept(services, another(2))
     await commands.cancel(services, "visit-1")
@@ -223,7 +229,7 @@ async def test_a_new_file_does_not_restart_cancelled_ones(services: MemoryServic
 
 
 async def fail_with_an_unknown_job(services: MemoryServices, uploaded: Upload) -> None:
-    """Its job was ordered, and the answer was lost."""
+    """Fail the visit as if the response to the submitted job had been lost."""
     await accept(services, uploaded)
     visit = await visit_of(services)
     failed = visit.model_copy(
@@ -239,7 +245,9 @@ async def fail_with_an_unknown_job(services: MemoryServices, uploaded: Upload) -
     services.store.raw["visits/visit-1"] = failed.to_stored()
 
 
-async def test_a_failed_files_job_is_found_before_another_order(services: MemoryServices) -> None:
+async def test_a_new_file_first_uses_the_existing_job_of_a_failed_file(
+    services: MemoryServices,
+) -> None:
     await fail_with_an_unknown_job(services, upload())
     await accept(services, another(2))
     assert len(services.transcriber.orders) == 1, "the existing job was adopted"
@@ -247,10 +255,10 @@ async def test_a_failed_files_job_is_found_before_another_order(services: Memory
 
 
 @pytest.mark.parametrize("before", ["an earlier file", "a newer one", "a file that came too late"])
-async def test_its_job_is_found_behind_another_file_as_well(
+async def test_the_existing_job_of_a_failed_file_is_used_after_another_file(
     services: MemoryServices, before: str
 ) -> None:
-    """The event of an earlier file is late, and that file comes first."""
+    """The event of an earlier file arrives late, so that the earlier file goes first."""
     await fail_with_an_unknown_job(services, another(2))
     if before == "a file that came too late":
         services.clock.advance(timedelta(hours=13))
@@ -278,7 +286,7 @@ TAKES = st.lists(
 
 
 @given(TAKES)
-def test_the_transcript_has_each_file_once_and_in_order_for_any_order_of_arrival(
+def test_the_transcript_has_each_file_once_and_in_sequence_for_any_arrivals(
     takes: list[tuple[int, list[tuple[str, str]]]],
 ) -> None:
     """Files arrive by number; a newer generation of a file replaces the older one."""

@@ -1,4 +1,4 @@
-"""A visit that this release cannot read stops no other, and continues once it is readable."""
+"""Test that an unreadable visit delays no other visit and continues when it is readable."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def damage(services: MemoryServices, path: str, **fields: Any) -> dict[str, Any]
 
 
 async def due(services: MemoryServices, number: int) -> list[str]:
-    """Visits with finished jobs, for which no webhook arrived."""
+    """Create visits with finished jobs whose webhooks never arrived; returns their ids."""
     names = [f"v{each:04d}" for each in range(number)]
     for name in names:
         await accept.accept(services, services.upload(name))
@@ -42,7 +42,7 @@ async def due(services: MemoryServices, number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [1, recover.BATCH, recover.BATCH + 1])
-async def test_pages_of_unreadable_due_visits_hide_no_other(
+async def test_a_due_visit_behind_pages_of_unreadable_visits_is_completed(
     services: MemoryServices, number: int
 ) -> None:
     before = {}
@@ -77,7 +77,7 @@ async def test_an_unreadable_visit_in_the_fair_queue_is_skipped(at: str) -> None
     assert ordered == {"running", "a", "b", "c"} - {"a" if at == "first" else "b"}
 
 
-async def test_a_new_visit_does_not_queue_behind_unreadable_ones() -> None:
+async def test_a_new_visit_does_not_queue_behind_an_unreadable_visit() -> None:
     services = MemoryServices(cap=Cap(2, 2))
     for name in ("one", "two", "waits"):
         await accept.accept(services, services.upload(name, user_id=name))
@@ -88,7 +88,9 @@ async def test_a_new_visit_does_not_queue_behind_unreadable_ones() -> None:
     assert services.transcriber.orders[-1].visit_id == "new"
 
 
-async def test_an_unreadable_receipt_stops_no_other_deletion(services: MemoryServices) -> None:
+async def test_an_unreadable_deletion_receipt_does_not_stop_another_deletion(
+    services: MemoryServices,
+) -> None:
     for name in ("bad", "good"):
         await transcribed(services, name)
         await commands.delete(services, name)
@@ -118,7 +120,9 @@ async def reply(work: Any) -> Response:
     return await responses.reply_to_webhook(work)
 
 
-async def test_callers_of_an_unreadable_visit_get_a_503(services: MemoryServices) -> None:
+async def test_webhooks_and_tasks_of_an_unreadable_visit_get_a_503(
+    services: MemoryServices,
+) -> None:
     await accept.accept(services, services.upload())
     services.transcriber.finish("job-0", Transcribed(transcript()))
     before = damage(services, "visits/visit-1")
@@ -132,7 +136,7 @@ async def test_callers_of_an_unreadable_visit_get_a_503(services: MemoryServices
     assert (await reply(collect.collect(services, "visit-1", 1, "job-0"))).status_code == 200
 
 
-async def test_a_transcript_with_an_unreadable_page_is_neither_summarized_nor_given_up(
+async def test_a_visit_with_an_unreadable_transcript_page_waits_without_a_model_call(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -143,11 +147,13 @@ async def test_a_transcript_with_an_unreadable_page_is_neither_summarized_nor_gi
     assert (visit.status, visit.stage_tries) == (Status.PROCESSING, 0)
     assert services.summarizer.calls == 0
     services.store.raw[path] = before
-    await minutes_pass(services, 3 * 60)  # by then it is checked every two hours
+    await minutes_pass(services, 3 * 60)  # after 30 hours the visit is checked every two hours
     assert (await visit_of(services)).status is Status.COMPLETED
 
 
-async def test_unreadable_history_and_actions_are_left_out(services: MemoryServices) -> None:
+async def test_unreadable_history_entries_and_action_items_are_left_out(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     await run_tasks(services)
     history = await services.store.history("visit-1")
@@ -160,7 +166,7 @@ async def test_unreadable_history_and_actions_are_left_out(services: MemoryServi
 
 
 async def test_reconciliation_skips_an_unreadable_visit(services: MemoryServices) -> None:
-    """Its recording and its job count as its own, and the run does not fail."""
+    """The recording and the job of the unreadable visit are not reported or deleted."""
     services.policy = Policy(bucket="recordings", requires_consent=False)
     uploaded = services.upload("bad")
     await accept.accept(services, uploaded)

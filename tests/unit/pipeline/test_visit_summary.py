@@ -1,4 +1,4 @@
-"""A summary keeps the supported statements of an answer; a bad answer is requested once more."""
+"""Test that a bad answer is requested again once and only supported statements are kept."""
 
 import json
 from typing import Any
@@ -38,12 +38,12 @@ USELESS = GOOD.model_copy(update={"summary": [BAD]})
 
 
 def with_bad(number: int) -> VisitSummary:
-    """A good answer with some bad statements."""
+    """Return a good answer with `number` statements whose evidence is invalid."""
     return GOOD.model_copy(update={"education": [BAD] * number})
 
 
 class Scripted:
-    """A model with scripted answers and errors; it notes the requests."""
+    """A stub model with scripted answers and errors that records corrective requests."""
 
     def __init__(self, *answers: VisitSummary | Exception, source: str = "model") -> None:
         self.source = source
@@ -82,18 +82,18 @@ DOWN = Held(ErrorCode.SUMMARY_UNAVAILABLE)
         ([CUT_OFF, GOOD], 2),
         ([USELESS, GOOD], 2),
         ([with_bad(1), GOOD], 2),
-        # The better of two answers with bad statements is kept, without these.
+        # Of two answers with bad statements the better one is kept, without the bad statements.
         ([with_bad(1), with_bad(1)], 2),
         ([with_bad(1), INVALID], 2),
         ([INVALID, with_bad(1)], 2),
         ([with_bad(1), REFUSED], 2),
-        # The paid answer is kept when the second request has no answer.
+        # The first answer is kept when the second request has no answer.
         ([with_bad(1), AWAY], 1),
         ([with_bad(1), DOWN], 1),
         ([with_bad(1), TOO_LONG], 1),
     ],
 )
-async def test_one_bad_answer_costs_a_second_one_but_not_the_summary(
+async def test_a_bad_answer_costs_at_most_a_second_answer_and_a_summary_is_made(
     answers: list[Any], paid: int
 ) -> None:
     model = Scripted(*answers)
@@ -114,7 +114,7 @@ async def test_one_bad_answer_costs_a_second_one_but_not_the_summary(
         ([AWAY, GOOD], AWAY, 0),
     ],
 )
-async def test_no_more_than_two_answers_are_paid_for(
+async def test_at_most_two_answers_are_paid_before_the_summary_fails(
     answers: list[Any], raised: Exception | None, paid: int
 ) -> None:
     model, bill = Scripted(*answers), Bill()
@@ -136,7 +136,7 @@ async def test_the_answer_with_fewer_bad_statements_is_kept() -> None:
     assert (await made(Scripted(rich, with_bad(1))))[0] == clean
 
 
-async def test_the_second_request_contains_the_error_of_the_first() -> None:
+async def test_the_second_request_contains_the_error_code_of_the_first_answer() -> None:
     model = Scripted(CUT_OFF, GOOD)
     await made(model)
     assert model.asked_after == [ErrorCode.SUMMARY_TRUNCATED]
@@ -154,7 +154,7 @@ async def test_a_summarizer_without_a_corrective_request_repeats_its_request() -
     assert await summarize(HEARD, Plain(), Bill()) == GOOD  # type: ignore[arg-type]
 
 
-async def test_rules_are_called_once_and_cost_nothing() -> None:
+async def test_the_rules_are_called_once_and_no_answer_is_paid() -> None:
     rules, bill = Scripted(USELESS, GOOD, source="rules"), Bill()
     with pytest.raises(Permanent):
         await summarize(HEARD, rules, bill)  # type: ignore[arg-type]
@@ -180,7 +180,7 @@ def test_an_empty_summary_is_a_bad_answer() -> None:
 
 
 @pytest.mark.parametrize("field", ["summary", "education"])
-def test_a_list_of_too_many_items_is_a_bad_answer(field: str) -> None:
+def test_a_list_with_too_many_items_is_a_bad_answer(field: str) -> None:
     said = Statement(text="Said.", evidence=["u1"])
     check(GOOD.model_copy(update={field: [said] * MAX_ITEMS}), HEARD)
     with pytest.raises(BadAnswer):
@@ -188,7 +188,7 @@ def test_a_list_of_too_many_items_is_a_bad_answer(field: str) -> None:
 
 
 def document_of(summary: VisitSummary) -> int:
-    """The bytes of a visit's document with the owner's fields at their maximum length."""
+    """Return the bytes of a visit's document with the summary and the longest title and tags."""
     visit = visit_in(ProcessingStatus.SUMMARIZING).model_copy(
         update={"title": "\u8a3a" * 200, "tags": ("\u8a3a" * 50,) * 10}
     )
@@ -220,7 +220,7 @@ def test_an_accepted_summary_fits_into_a_document_in_any_script(
         assert document_of(summary) < MAX_DOCUMENT_BYTES
 
 
-def test_the_size_of_the_summary_field_counts_twice_and_in_bytes() -> None:
+def test_the_bytes_of_the_summary_field_count_twice_for_the_size_limit() -> None:
     letters = MAX_STORED_BYTES // 3 // 2 - 2_000
     cjk = Statement(text="\u8a3a" * letters, evidence=["u1"])
     check(GOOD.model_copy(update={"summary": [cjk]}), HEARD)
@@ -244,7 +244,7 @@ def test_the_size_of_the_summary_field_counts_twice_and_in_bytes() -> None:
     times=st.integers(1, 2_000),
     utterances=st.integers(1, 5),
 )
-def test_a_summary_by_rules_fits_into_a_document(text: str, times: int, utterances: int) -> None:
+def test_a_rule_based_summary_fits_into_a_document(text: str, times: int, utterances: int) -> None:
     heard = transcript([("A", text * times)] * utterances)
     summary = summary_by_rules(heard)
     assert stored_bytes(summary) < MAX_STORED_BYTES

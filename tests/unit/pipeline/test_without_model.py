@@ -1,4 +1,4 @@
-"""Visits while the model is unavailable: provisional summaries, and final ones by rules."""
+"""Test provisional and final rule-based summaries while the model is unavailable."""
 
 import asyncio
 from datetime import timedelta
@@ -27,7 +27,7 @@ def services() -> MemoryServices:
 
 
 class HeldModel:
-    """A model behind an open circuit breaker: calls fail fast."""
+    """A stub model that fails each call at once, like an open circuit breaker."""
 
     source = "model"
 
@@ -35,7 +35,9 @@ class HeldModel:
         raise Held(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=60)
 
 
-async def test_an_outage_uses_up_no_try_and_the_model_summarizes(services: MemoryServices) -> None:
+async def test_a_model_outage_uses_up_no_try_and_the_model_writes_the_summary_later(
+    services: MemoryServices,
+) -> None:
     model = services.summarizer
     await transcribed(services)
     services.summarizer = HeldModel()  # type: ignore[assignment]
@@ -53,7 +55,9 @@ async def test_an_outage_uses_up_no_try_and_the_model_summarizes(services: Memor
     assert model.calls == 1
 
 
-async def test_a_longer_retry_after_is_kept_while_calls_fail_fast(services: MemoryServices) -> None:
+async def test_a_long_retry_after_of_the_model_is_kept_while_the_breaker_is_open(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     long_wait = Transient(ErrorCode.SUMMARY_UNAVAILABLE, retry_after_s=1800)
     services.summarizer.raises = [AWAY, AWAY, long_wait]
@@ -66,7 +70,7 @@ async def test_a_longer_retry_after_is_kept_while_calls_fail_fast(services: Memo
     assert visit.wake_at - services.clock.now() > 20 * MINUTE
 
 
-async def test_a_long_wait_shows_a_provisional_summary_that_is_replaced_once(
+async def test_a_provisional_summary_is_stored_once_and_later_replaced_by_the_model(
     services: MemoryServices,
 ) -> None:
     model = services.summarizer
@@ -89,7 +93,7 @@ async def test_a_long_wait_shows_a_provisional_summary_that_is_replaced_once(
     assert len(await services.store.actions("visit-1")) == 2
 
 
-async def test_a_repeated_task_respects_retry_after_beside_a_provisional_summary(
+async def test_a_duplicate_task_makes_no_model_call_before_retry_after(
     services: MemoryServices,
 ) -> None:
     await transcribed(services)
@@ -118,7 +122,9 @@ async def test_the_rules_write_the_final_summary_when_the_model_stays_unavailabl
     assert events.count("provisional_summary_stored") == 1
 
 
-async def test_after_the_last_try_the_rules_write_the_summary(services: MemoryServices) -> None:
+async def test_the_rules_write_the_summary_after_the_last_failed_try(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     services.summarizer.raises = [Transient(ErrorCode.INTERNAL_ERROR), AWAY, AWAY]
     await run_tasks(services)
@@ -129,7 +135,7 @@ async def test_after_the_last_try_the_rules_write_the_summary(services: MemorySe
 
 async def test_the_rules_write_the_summary_after_repeated_crashes(services: MemoryServices) -> None:
     await transcribed(services)
-    services.summarizer.raises = [ZeroDivisionError()] * MAX_TRIES  # equivalent to crashes
+    services.summarizer.raises = [ZeroDivisionError()] * MAX_TRIES  # the same as crashes
     for _ in range(MAX_TRIES):
         with pytest.raises(ZeroDivisionError):
             await run_tasks(services)
@@ -141,7 +147,7 @@ async def test_the_rules_write_the_summary_after_repeated_crashes(services: Memo
 
 @pytest.mark.parametrize("code", [code for code in ErrorCode if code.startswith("summary_")])
 @pytest.mark.parametrize("bad", [NotCharged, Permanent, BadAnswer])
-async def test_the_rules_write_the_summary_at_once_after_a_permanent_error_of_the_model(
+async def test_the_rules_write_the_summary_after_a_permanent_error_without_a_retry(
     services: MemoryServices, code: ErrorCode, bad: type[Permanent]
 ) -> None:
     await transcribed(services)
@@ -166,7 +172,7 @@ async def test_a_bad_answer_is_requested_again_in_the_same_try(services: MemoryS
     "trouble", [AWAY, Held(ErrorCode.SUMMARY_UNAVAILABLE)], ids=["deferred", "held"]
 )
 @pytest.mark.parametrize("minutes", [0, 11], ids=["early", "provisional"])
-async def test_a_paid_answer_is_in_the_ledger_after_every_outcome(
+async def test_a_paid_bad_answer_is_in_the_ledger_although_the_second_request_fails(
     services: MemoryServices, trouble: Exception, minutes: int
 ) -> None:
     await transcribed(services)
@@ -181,7 +187,7 @@ async def test_a_paid_answer_is_in_the_ledger_after_every_outcome(
     assert (visit.status, visit.source, visit.ledger.summaries) == (Status.COMPLETED, "model", 2)
 
 
-async def test_an_answer_with_a_bad_statement_is_kept_when_no_time_is_left_for_another(
+async def test_an_answer_with_a_bad_statement_is_kept_if_the_second_request_times_out(
     services: MemoryServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow:
@@ -204,7 +210,9 @@ async def test_an_answer_with_a_bad_statement_is_kept_when_no_time_is_left_for_a
     assert visit.ledger.summaries == 1
 
 
-async def test_an_owner_may_replace_a_summary_by_rules(services: MemoryServices) -> None:
+async def test_an_owner_can_regenerate_a_rule_based_summary_with_the_model(
+    services: MemoryServices,
+) -> None:
     await transcribed(services)
     services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
     await run_tasks(services)
@@ -217,7 +225,7 @@ async def test_an_owner_may_replace_a_summary_by_rules(services: MemoryServices)
 
 
 @pytest.mark.parametrize("again", [[Permanent(ErrorCode.SUMMARY_REFUSED)], [AWAY] * 3])
-async def test_a_summary_by_rules_stays_if_the_model_fails_again(
+async def test_a_rule_based_summary_stays_if_its_regeneration_fails(
     services: MemoryServices, again: list[Exception]
 ) -> None:
     await transcribed(services)
@@ -230,7 +238,9 @@ async def test_a_summary_by_rules_stays_if_the_model_fails_again(
     await assert_rules_wrote_it(services)
 
 
-async def test_a_visit_is_partial_when_the_rules_find_nothing(services: MemoryServices) -> None:
+async def test_a_visit_is_partial_when_the_model_fails_and_the_rules_find_nothing(
+    services: MemoryServices,
+) -> None:
     services.fallback = NothingToSay()
     await transcribed(services)
     services.summarizer.raises = [Transient(ErrorCode.INTERNAL_ERROR), AWAY, AWAY]

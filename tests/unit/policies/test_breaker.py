@@ -1,4 +1,4 @@
-"""The pure state machine of the circuit breaker."""
+"""Test the pure state machine of the circuit breaker."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ def test_the_outcome_of_a_replaced_probe_changes_nothing(
 
 
 class PureMachine(RuleBasedStateMachine):
-    """The invariants hold under any sequence of calls and outcomes."""
+    """Checks the invariants under any sequence of calls and outcomes."""
 
     holders = st.sampled_from(["a", "b", "c"])
 

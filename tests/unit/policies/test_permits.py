@@ -1,4 +1,4 @@
-"""Permits in shards, by property: never more than the cap, in any order of takes and releases."""
+"""Test that permits in shards never exceed the cap, in any sequence of takes and releases."""
 
 from datetime import timedelta
 
@@ -14,14 +14,14 @@ from tests.support.services import START
 MINUTE = timedelta(minutes=1)
 ROOM = Room(permits=5, for_batches=3)
 
-unhurried = settings(deadline=None)  # other processes share this machine
+unhurried = settings(deadline=None)  # other processes may slow this machine down
 
 holders = st.integers(0, 11).map(lambda n: f"v{n}/1")
 priorities = st.sampled_from(list(Priority))
 
 
 class OneShard(RuleBasedStateMachine):
-    """Any sequence of operations on a shard; `jobs` has the permits of jobs at the provider."""
+    """Runs any operations on a shard; `jobs` holds the permits that are expected."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ TestOneShard.settings = unhurried
 
 @unhurried
 @given(st.integers(1, 500), st.integers(1, 500))
-def test_the_rooms_of_all_shards_add_up_to_the_cap(permits: int, for_batches: int) -> None:
+def test_the_permits_of_all_shards_add_up_to_the_cap(permits: int, for_batches: int) -> None:
     cap = Cap(permits, min(permits, for_batches))
     rooms = [cap.room(shard) for shard in range(cap.shards)]
     assert sum(room.permits for room in rooms) == cap.permits
@@ -81,7 +81,7 @@ def test_the_rooms_of_all_shards_add_up_to_the_cap(permits: int, for_batches: in
 
 
 @pytest.mark.parametrize(("permits", "for_batches"), [(200, 150), (5, 4), (3, 3), (1, 1)])
-def test_a_quarter_is_kept_free_of_batches(permits: int, for_batches: int) -> None:
+def test_batches_may_use_three_quarters_of_the_permits(permits: int, for_batches: int) -> None:
     assert Cap.of(permits).for_batches == for_batches
 
 
@@ -91,7 +91,7 @@ def test_a_cap_without_permits_for_each_priority_is_refused(permits: int, for_ba
         Cap(permits, for_batches)
 
 
-def test_a_shard_notes_how_long_a_holder_may_have_a_permit_elsewhere() -> None:
+def test_a_shard_keeps_the_latest_time_until_which_permits_spilled_to_other_shards() -> None:
     shard = spilled(spilled(Shard(), START + 2 * MINUTE), START + MINUTE)
     assert shard.spills(START + MINUTE)
     assert not shard.spills(START + 2 * MINUTE)

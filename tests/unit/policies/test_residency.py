@@ -1,4 +1,4 @@
-"""Data residency: recordings and transcripts stay on their side of the Atlantic."""
+"""Test data residency: only a European deployment may call European endpoints."""
 
 import os
 from typing import Protocol
@@ -30,7 +30,7 @@ class Problems(Protocol):
 
 @pytest.fixture
 def problems(monkeypatch: pytest.MonkeyPatch) -> Problems:
-    """The variables that settings refuse in a region of Google Cloud, with K_SERVICE set."""
+    """Return a function that lists the variables that settings refuse in a region."""
 
     def of(region: str, **values: str) -> set[str]:
         for name in variables() & set(os.environ):
@@ -84,7 +84,7 @@ def test_a_european_deployment_calls_only_european_endpoints(
         (OWN_MODEL | {"OPENAI_SERVER_REGION": "eu"}, {"OPENAI_BASE_URL"}),
     ],
 )
-def test_another_deployment_calls_no_european_endpoint(
+def test_a_deployment_outside_europe_calls_no_european_endpoint(
     problems: Problems, region: str, values: dict[str, str], refused: set[str]
 ) -> None:
     assert problems(region, **values) == refused
@@ -103,7 +103,7 @@ def test_another_deployment_calls_no_european_endpoint(
         ("https://api.openai.com/eu.api.openai.com", False),
     ],
 )
-def test_only_the_host_of_an_address_decides(url: str, is_european: bool) -> None:
+def test_an_endpoint_is_european_only_by_its_host_name(url: str, is_european: bool) -> None:
     endpoint = Endpoint("URL", url, domain="openai.com", in_europe="eu.api.openai.com")
     assert (endpoint.misplaced("europe-west3") is None) is is_european
     assert (endpoint.misplaced("us-central1") is None) is not is_european

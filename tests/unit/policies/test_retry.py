@@ -1,4 +1,4 @@
-"""Retries of calls, on an event loop with a jumping clock: no test waits."""
+"""Test retries of calls on an event loop whose clock jumps, so that no test waits."""
 
 import asyncio
 import selectors
@@ -28,7 +28,7 @@ POLICIES = {name: each for name, each in vars(retry).items() if isinstance(each,
 
 
 class Jumping(selectors.DefaultSelector):
-    """If no event is ready, the clock jumps to the next timer."""
+    """A selector that jumps to the next timer if no event is ready."""
 
     now = 0.0
 
@@ -47,7 +47,7 @@ def jumping_loop() -> asyncio.AbstractEventLoop:
 
 
 class Dependency:
-    """Raises `troubles`, then answers; records the times of calls and counts cancellations."""
+    """A stub that raises `troubles`, then answers; records call times and cancellations."""
 
     def __init__(self, *troubles: Exception | None) -> None:
         self.troubles = list(troubles)
@@ -70,7 +70,7 @@ class Dependency:
 
 
 class Hanging(Dependency):
-    """Answers its first calls an hour later."""
+    """A stub that answers its first `times` calls after an hour."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ def test_a_transient_error_is_retried() -> None:
         ProviderRefuses(CODE, DeploymentFault.KEY_REFUSED),
     ],
 )
-def test_no_other_error_is_retried(trouble: Exception) -> None:
+def test_an_error_other_than_transient_is_not_retried(trouble: Exception) -> None:
     dependency = Dependency(trouble)
     with pytest.raises(type(trouble)) as raised:
         call(dependency)
@@ -140,7 +140,7 @@ def test_the_attempts_are_bounded_and_the_last_error_is_raised(name: str) -> Non
     assert len(dependency.called_at) == policy.attempts
 
 
-def test_the_pauses_double_and_have_bounded_jitter() -> None:
+def test_the_pauses_between_attempts_double_and_have_bounded_jitter() -> None:
     seen: list[list[float]] = []
     for _ in range(20):
         dependency = Dependency(*(transient() for _ in range(3)))
@@ -152,14 +152,14 @@ def test_the_pauses_double_and_have_bounded_jitter() -> None:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_no_pause_is_longer_than_the_policy_allows(name: str) -> None:
+def test_pauses_between_attempts_are_limited_by_the_policy(name: str) -> None:
     policy = replace(POLICIES[name], attempts=8)
     dependency = Dependency(*(transient() for _ in range(7)))
     call(dependency, policy)
     assert max(dependency.waits) <= policy.max_wait_s + 0.001
 
 
-def test_no_call_is_made_before_retry_after() -> None:
+def test_a_retry_waits_for_retry_after_and_jitter() -> None:
     seen = set()
     for _ in range(20):
         dependency = Dependency(transient(retry_after_s=7))
@@ -170,13 +170,13 @@ def test_no_call_is_made_before_retry_after() -> None:
     assert len(seen) > 1, "callers with the same Retry-After do not return at once"
 
 
-def test_a_retry_after_below_the_backoff_changes_nothing() -> None:
+def test_a_retry_after_below_the_backoff_does_not_shorten_the_pause() -> None:
     dependency = Dependency(transient(), transient(), transient(retry_after_s=0.1))
     call(dependency)
     assert dependency.waits[-1] >= 4
 
 
-def test_a_retry_after_above_the_limit_ends_the_call_at_once() -> None:
+def test_a_retry_after_above_the_limit_prevents_a_retry() -> None:
     dependency = Dependency(transient(retry_after_s=POLICY.max_wait_s + 1))
     with pytest.raises(Transient) as raised:
         call(dependency)
@@ -192,7 +192,7 @@ def test_a_hanging_call_is_cancelled_at_its_time_limit_and_retried() -> None:
     assert POLICY.timeout_s + 1 <= wait <= POLICY.timeout_s + 1 + POLICY.jitter_s + 0.001
 
 
-def test_a_dependency_that_always_hangs_is_given_up_in_bounded_time() -> None:
+def test_a_dependency_that_always_hangs_raises_timed_out_in_bounded_time() -> None:
     dependency = Hanging(times=100)
 
     async def timed() -> float:
@@ -209,7 +209,7 @@ def test_a_dependency_that_always_hangs_is_given_up_in_bounded_time() -> None:
 @pytest.mark.parametrize(
     "dependency", [lambda: Hanging(times=1), lambda: Dependency(Unanswered(CODE))]
 )
-def test_an_unanswered_call_that_may_have_been_charged_is_not_repeated(
+def test_an_unanswered_paid_call_is_not_repeated(
     dependency: Callable[[], Dependency],
 ) -> None:
     paid = dependency()
@@ -218,12 +218,12 @@ def test_an_unanswered_call_that_may_have_been_charged_is_not_repeated(
     assert len(paid.called_at) == 1
 
 
-def test_a_refusal_to_answer_is_free_and_may_be_repeated() -> None:
+def test_a_paid_call_with_a_transient_error_response_is_repeated() -> None:
     dependency = Dependency(transient())
     assert call(dependency, replace(POLICY, repeats_unanswered=False)) == "answer"
 
 
-def test_cancelling_the_caller_cancels_the_call() -> None:
+def test_cancelling_the_caller_cancels_the_call_without_a_retry() -> None:
     dependency = Hanging(times=1)
 
     async def cancelled_early() -> None:
@@ -237,7 +237,7 @@ def test_cancelling_the_caller_cancels_the_call() -> None:
     assert (len(dependency.called_at), dependency.cancelled) == (1, 1)
 
 
-def test_a_timeout_around_the_call_ends_the_call_and_its_pauses() -> None:
+def test_a_timeout_of_the_caller_ends_the_call_and_its_retries() -> None:
     dependency = Dependency(*(transient() for _ in range(100)))
 
     async def limited() -> None:

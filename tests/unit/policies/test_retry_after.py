@@ -1,4 +1,4 @@
-"""Retry-After and retry-after-ms: seconds, milliseconds, or a date."""
+"""Test the pause that Retry-After (seconds or a date) and Retry-After-Ms ask for."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -43,11 +43,13 @@ def http_date(at: datetime) -> str:
         ({"Retry-After": "Sun, 01 Mar 99999 09:02:00 GMT"}, None),
     ],
 )
-def test_the_pause_is_read_from_the_headers(headers: dict[str, str], seconds: float | None) -> None:
+def test_the_pause_is_read_from_retry_after_headers(
+    headers: dict[str, str], seconds: float | None
+) -> None:
     assert seconds_asked(httpx.Headers(headers), NOW) == seconds
 
 
-def test_a_date_counts_from_the_date_of_the_answer() -> None:
+def test_a_retry_after_date_is_compared_with_the_date_of_the_response() -> None:
     headers = httpx.Headers(
         {"Date": http_date(NOW), "Retry-After": http_date(NOW + timedelta(seconds=90))}
     )
@@ -56,7 +58,9 @@ def test_a_date_counts_from_the_date_of_the_answer() -> None:
 
 
 @given(st.text(st.characters(codec="latin-1")), st.text(st.characters(codec="latin-1")))
-def test_any_header_gives_a_bounded_pause(asked: str, date: str) -> None:
+def test_any_retry_after_header_gives_a_pause_of_at_most_a_day_or_none(
+    asked: str, date: str
+) -> None:
     headers = {"retry-after": asked, "date": date, "retry-after-ms": asked}
     found = seconds_asked(headers, NOW)
     assert found is None or 0.0 <= found <= DAY

@@ -1,4 +1,4 @@
-"""The arithmetic of the token bucket, by property: exact, at any time and in any order."""
+"""Test the exact arithmetic of the token bucket, mostly with generated examples."""
 
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 TEN_A_MINUTE = Policy(tokens=10, per=MINUTE, burst=10)
 SECONDS = timedelta(seconds=1)
 
-unhurried = settings(deadline=None)  # other processes share this machine
+unhurried = settings(deadline=None)  # other processes may slow this machine down
 
 policies = st.builds(
     Policy,
@@ -38,7 +38,7 @@ gaps = st.lists(
 
 
 def asked(policy: Policy, times: list[datetime], bucket: Bucket | None = None) -> list[datetime]:
-    """The times among `times` at which a call passes."""
+    """Call at each of `times`; returns the times at which the call passes."""
     bucket, passed = bucket or full(times[0]), []
     for now in times:
         taken = take(bucket, policy, now)
@@ -56,14 +56,14 @@ def times_after(pauses: list[timedelta]) -> list[datetime]:
 
 
 def may_pass(policy: Policy, window: timedelta) -> int:
-    """Calls that may pass within a window, both of its ends included: burst + rate * t."""
+    """Return how many calls may pass in a window with both ends: burst + rate * window."""
     rate = Fraction(policy.tokens, policy.per // timedelta(microseconds=1))
     return policy.burst + int(rate * (window // timedelta(microseconds=1)))
 
 
 @unhurried
 @given(policies, gaps)
-def test_no_window_has_more_calls_than_burst_and_rate_allow(
+def test_calls_in_any_window_stay_within_burst_and_rate(
     policy: Policy, pauses: list[timedelta]
 ) -> None:
     passed = asked(policy, times_after(pauses))
@@ -74,7 +74,9 @@ def test_no_window_has_more_calls_than_burst_and_rate_allow(
 
 @unhurried
 @given(policies, st.integers(1, 10**9))
-def test_a_persistent_caller_gets_exactly_burst_and_rate(policy: Policy, microseconds: int) -> None:
+def test_a_caller_that_never_pauses_gets_exactly_burst_and_rate(
+    policy: Policy, microseconds: int
+) -> None:
     now = START + timedelta(microseconds=microseconds)
     bucket, passed = full(START), 0
     while (taken := take(bucket, policy, START)).allowed:
@@ -87,7 +89,7 @@ def test_a_persistent_caller_gets_exactly_burst_and_rate(policy: Policy, microse
 
 @unhurried
 @given(policies, gaps)
-def test_a_refused_call_passes_after_the_wait_and_not_a_microsecond_before(
+def test_a_refused_call_passes_exactly_at_the_end_of_its_retry_after(
     policy: Policy, pauses: list[timedelta]
 ) -> None:
     bucket = full(START)
@@ -102,7 +104,9 @@ def test_a_refused_call_passes_after_the_wait_and_not_a_microsecond_before(
 
 @unhurried
 @given(policies, st.lists(st.integers(-(10**7), 10**7), min_size=1, max_size=60))
-def test_clocks_that_differ_never_allow_more_calls(policy: Policy, offsets: list[int]) -> None:
+def test_instances_with_different_clocks_never_allow_more_calls(
+    policy: Policy, offsets: list[int]
+) -> None:
     times = [START + timedelta(microseconds=offset) for offset in offsets]
     passed = asked(policy, times)
     assert len(passed) <= may_pass(policy, max(times) - times[0])
@@ -118,13 +122,13 @@ def test_after_the_burst_calls_pass_at_the_rate() -> None:
     assert passed[10:] == [START + 6 * n * SECONDS for n in range(1, 11)]
 
 
-def test_a_refused_call_changes_nothing() -> None:
+def test_a_refused_call_does_not_change_the_bucket() -> None:
     bucket = Bucket(missing=10 * UNITS, at=START)
     assert take(bucket, TEN_A_MINUTE, START + SECONDS).bucket is bucket
 
 
-def test_the_same_taker_takes_once() -> None:
-    """For a caller that lost the answer to its save, and finds its own save."""
+def test_a_repeated_take_of_one_caller_takes_one_token() -> None:
+    """A caller that lost the response to its save finds its own token taken."""
     once = take(full(START), TEN_A_MINUTE, START, "me").bucket
     again = take(once, TEN_A_MINUTE, START, "me")
     assert (again.allowed, again.bucket) == (True, once)
@@ -137,18 +141,18 @@ def test_a_token_that_is_given_back_may_be_taken_again() -> None:
     assert take(give_back(bucket, one, START), one, START, "me").allowed
 
 
-def test_a_full_bucket_takes_no_token_back() -> None:
+def test_giving_a_token_back_to_a_full_bucket_changes_nothing() -> None:
     bucket = give_back(full(START), TEN_A_MINUTE, START)
     assert len(asked(TEN_A_MINUTE, [START] * 20, bucket)) == 10
 
 
-def test_a_bucket_expires_when_it_is_full() -> None:
+def test_a_bucket_expires_at_the_time_it_is_full_again() -> None:
     bucket = take(full(START), TEN_A_MINUTE, START).bucket
     assert bucket.expires_at == START + 6 * SECONDS
     assert refilled(bucket, TEN_A_MINUTE, bucket.expires_at).missing == 0
 
 
-def test_a_change_of_the_tier_applies_at_once() -> None:
+def test_a_policy_with_more_tokens_applies_to_an_existing_bucket() -> None:
     high = Policy(tokens=100, per=MINUTE, burst=30)
     bucket = full(START)
     for _ in range(10):
@@ -178,12 +182,12 @@ def test_a_policy_without_tokens_is_refused(tokens: int, burst: int) -> None:
         Policy(tokens=tokens, per=MINUTE, burst=burst)
 
 
-def test_a_rate_that_is_no_whole_number_a_day_is_refused() -> None:
+def test_a_rate_below_one_token_a_day_is_refused() -> None:
     with pytest.raises(ValueError):
         Policy(tokens=1, per=timedelta(days=7), burst=1)
 
 
-def test_every_tier_has_every_limit_and_the_paid_tier_never_gets_less() -> None:
+def test_every_limit_of_the_paid_tier_is_at_least_that_of_the_free_tier() -> None:
     for limit in Limited:
         free, paid = POLICIES[limit][Tier.FREE], POLICIES[limit][Tier.PAID]
         assert paid.per_day >= free.per_day

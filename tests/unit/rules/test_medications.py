@@ -1,4 +1,4 @@
-"""Medications by the rules: started, stopped and changed, with dose and frequency."""
+"""Test that the rules find started, stopped and changed drugs with dose and frequency."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.dialogue import visit
 
 
 def facts(*lines: str) -> set[tuple[str, str, str | None, str | None]]:
-    """The medications of the summary: (kind, name, dose, frequency)."""
+    """Return the medications that the rules find, as (kind, name, dose, frequency)."""
     medications = summary_by_rules(visit(*lines)).medications
     return {
         (kind, each.name, each.dose, each.frequency)
@@ -135,18 +135,18 @@ def test_a_decision_about_a_drug_is_read_with_dose_and_frequency(
         "D: I'll prescribe your lisinopril again.",
         "D: Take your lisinopril with food.",
         "D: Stop taking your lisinopril at night.",
-        # Not a drug, or not as a drug.
+        # Lines without a drug, or with a drug that is not prescribed.
         "D: I'm going to add penicillin to your list of allergies.",
         "D: We want to lower your blood pressure lisinopril will do that.",
         "D: I'm going to order a vitamin d level.",
         "D: You should increase your calcium and your potassium.",
         "D: I want you to stop smoking.",
         "D: Let's get you a concert ticket and some ambient music.",
-        # Speech that allows two readings.
+        # Ambiguous speech.
         "D: I'd like you to take ibuprofen.",
     ],
 )
-def test_a_drug_without_a_decision_in_this_visit_is_no_medication_fact(line: str) -> None:
+def test_a_drug_without_a_decision_in_this_visit_is_left_out(line: str) -> None:
     assert facts(line) == set()
 
 
@@ -169,7 +169,7 @@ def test_a_drug_both_stopped_and_started_is_left_out() -> None:
     assert facts("Please stop the metoprolol.", "We'll start you on metoprolol.") == set()
 
 
-def test_a_plan_that_is_taken_back_is_left_out() -> None:
+def test_a_decision_that_is_revoked_later_is_left_out() -> None:
     assert facts("I'll start you on gabapentin.", "No, let's hold off on the gabapentin.") == set()
 
 
@@ -190,7 +190,7 @@ def test_drugs_joined_by_and_share_the_verb_but_not_the_dose() -> None:
     }
 
 
-def test_two_decisions_in_speech_without_punctuation_are_told_apart() -> None:
+def test_two_decisions_in_a_line_without_punctuation_are_both_read() -> None:
     assert facts(
         "i'm gonna go ahead and stop the amlodipine and we'll put you on hydrochlorothiazide "
         "ten milligrams once a day and if the swelling does n't go away i'll order some tests"
@@ -200,7 +200,7 @@ def test_two_decisions_in_speech_without_punctuation_are_told_apart() -> None:
     }
 
 
-def test_that_one_means_the_only_recent_drug_and_both_utterances_are_evidence() -> None:
+def test_the_words_that_one_are_read_as_the_only_recently_named_drug() -> None:
     summary = summary_by_rules(
         visit("P: I take naproxen for my back.", "D: Okay. Let's stop that one.")
     )
@@ -217,11 +217,13 @@ def test_that_one_means_the_only_recent_drug_and_both_utterances_are_evidence() 
         ("P: I take naproxen.", *["D: Tell me about your work."] * 5, "D: Please stop it."),
     ],
 )
-def test_an_ambiguous_that_one_is_ignored(lines: tuple[str, ...]) -> None:
+def test_the_words_that_one_or_it_are_ignored_when_they_are_ambiguous(
+    lines: tuple[str, ...],
+) -> None:
     assert facts(*lines) == set()
 
 
-def test_a_dose_said_after_an_okay_belongs_to_the_drug_before() -> None:
+def test_a_dose_in_the_next_sentence_belongs_to_the_drug_named_before() -> None:
     summary = summary_by_rules(
         visit(
             "D: I'm going to start you on sertraline.",
@@ -234,7 +236,7 @@ def test_a_dose_said_after_an_okay_belongs_to_the_drug_before() -> None:
     assert started.evidence == ["u0", "u2"]
 
 
-def test_a_sentence_that_the_recognizer_split_is_read_as_one() -> None:
+def test_a_sentence_split_into_several_utterances_is_read_as_one_sentence() -> None:
     summary = summary_by_rules(
         visit("I'm going to start you on", "lisinopril ten", "milligrams once a day")
     )
@@ -245,7 +247,7 @@ def test_a_sentence_that_the_recognizer_split_is_read_as_one() -> None:
     ]
 
 
-def test_a_misheard_name_counts_only_beside_a_dose_and_stays_as_it_was_transcribed() -> None:
+def test_a_misspelled_drug_counts_only_with_a_dose_and_keeps_its_spelling() -> None:
     assert facts("I'll start you on lysinopril ten milligrams.") == {
         ("started", "lysinopril", "10 mg", None)
     }
@@ -253,12 +255,12 @@ def test_a_misheard_name_counts_only_beside_a_dose_and_stays_as_it_was_transcrib
         ("started", "metform in", "500 mg", None)
     }
     assert facts("I'll start you on lysinopril.") == set()
-    # Two drugs with names a letter or two apart are never exchanged.
+    # A drug is never replaced by another drug with a similar name.
     assert facts("I'll start you on hydroxyzine 25 mg.") == {
         ("started", "hydroxyzine", "25 mg", None)
     }
 
 
-def test_an_unassigned_voice_counts_if_it_addresses_the_patient() -> None:
+def test_a_speaker_of_unknown_role_counts_only_when_addressing_the_patient() -> None:
     assert facts("?: I'm going to start you on lisinopril.") != set()
     assert facts("?: I'm going to stop the ibuprofen today.") == set()

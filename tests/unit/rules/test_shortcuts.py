@@ -1,4 +1,4 @@
-"""Prefilters of the rules change no result: each text that matches passes its prefilter."""
+"""Test that each text that matches a pattern of the rules passes its faster prefilter."""
 
 import re
 
@@ -23,8 +23,10 @@ SHORTCUTS = [
     deadline=None, max_examples=examples(15), suppress_health_check=list(HealthCheck), database=None
 )
 @given(data=st.data())
-def test_every_match_of_a_pattern_passes_its_prefilter(number: int, data: st.DataObject) -> None:
+def test_every_text_that_matches_a_pattern_passes_its_prefilter(
+    number: int, data: st.DataObject
+) -> None:
     pattern, needed = SHORTCUTS[number]
     text = data.draw(st.from_regex(re.compile(pattern.pattern, re.ASCII)))
-    if pattern.search(text):  # drawn texts respect the borders of ASCII words alone
+    if pattern.search(text):  # a drawn text may fit only the ASCII form of the pattern
         assert needed.search(text)

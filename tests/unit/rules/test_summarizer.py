@@ -1,4 +1,4 @@
-"""The summary by rules except medications: diagnoses, plans, overview, and any transcript."""
+"""Test the rule-based summary: diagnoses, plans, overview, and generated transcripts."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ from tests.support.examples import examples
         ("D: I think you have an acute lumbar, um, strain.", "acute lumbar strain"),
     ],
 )  # fmt: skip
-def test_a_condition_asserted_of_the_patient_is_a_diagnosis(line: str, name: str) -> None:
+def test_a_condition_that_the_clinician_states_is_a_diagnosis(line: str, name: str) -> None:
     [diagnosis] = summary_by_rules(visit(line)).diagnoses
     assert (diagnosis.name, diagnosis.evidence) == (name, ["u0"])
 
@@ -45,7 +45,7 @@ def test_a_condition_asserted_of_the_patient_is_a_diagnosis(line: str, name: str
         "D: Your blood pressure is not high.",
     ],
 )
-def test_a_condition_denied_asked_or_of_others_is_no_diagnosis(line: str) -> None:
+def test_a_condition_that_is_denied_asked_uncertain_or_of_others_is_left_out(line: str) -> None:
     assert summary_by_rules(visit(line)).diagnoses == []
 
 
@@ -74,7 +74,7 @@ def test_imaging_next_steps_advice_and_actions_are_quoted_with_their_due_time() 
     ]
 
 
-def test_take_it_names_the_drug_that_it_means() -> None:
+def test_an_action_item_names_the_drug_in_place_of_it() -> None:
     summary = summary_by_rules(
         visit("P: Does metformin upset the stomach?", "D: It can, so please take it with food.")
     )
@@ -94,11 +94,11 @@ def test_take_it_names_the_drug_that_it_means() -> None:
         "P: I want to get an MRI.",
     ],
 )
-def test_imaging_that_is_asked_denied_or_wished_is_not_listed(line: str) -> None:
+def test_imaging_that_is_asked_denied_or_wished_is_left_out(line: str) -> None:
     assert summary_by_rules(visit(line)).imaging == []
 
 
-def test_the_overview_tells_the_visit_in_two_to_eight_sentences_in_order() -> None:
+def test_the_overview_has_complaint_diagnoses_medications_and_next_steps() -> None:
     summary = summary_by_rules(
         visit(
             "D: What brings you in?",
@@ -115,16 +115,16 @@ def test_the_overview_tells_the_visit_in_two_to_eight_sentences_in_order() -> No
     ]
 
 
-def test_a_visit_in_which_no_rule_finds_anything_still_has_a_summary() -> None:
+def test_a_visit_without_any_finding_is_summarized_by_its_utterances() -> None:
     summary = summary_by_rules(visit("?: Lovely weather.", "?: Quite."))
     assert [statement.evidence for statement in summary.summary] == [["u0"], ["u1"]]
 
 
-def test_silence_has_an_empty_summary() -> None:
+def test_a_transcript_without_utterances_has_an_empty_summary() -> None:
     assert list(summary_by_rules(Transcript(utterances=())).evidenced()) == []
 
 
-def test_roles_are_assigned_where_the_transcript_has_none() -> None:
+def test_the_rules_assign_roles_if_the_transcript_has_none() -> None:
     lines = (
         "What brings you in today? Do you have any other symptoms?",
         "My stomach hurts, and I've been taking ibuprofen for my knee.",
@@ -136,7 +136,7 @@ def test_roles_are_assigned_where_the_transcript_has_none() -> None:
     assert [each.name for each in summary.medications.stopped] == ["ibuprofen"]
 
 
-async def test_ten_hours_are_summarized_in_bounded_space_while_the_event_loop_goes_on() -> None:
+async def test_a_ten_hour_summary_is_bounded_and_does_not_block_the_event_loop() -> None:
     lines = [
         "D: Tell me more about how the week went and what you did at work.",
         "P: Well, I've been fine, and my knee hurts less than it did in the spring.",
@@ -188,7 +188,7 @@ def every_medication(summary: VisitSummary) -> list[Medication]:
 
 @settings(max_examples=examples(100, nightly=3_000), deadline=None)
 @given(VISITS)
-def test_any_transcript_has_a_summary_that_rests_on_it(transcript: Transcript) -> None:
+def test_any_transcript_has_a_summary_with_valid_evidence(transcript: Transcript) -> None:
     summary = summary_by_rules(transcript)
     texts = {utterance.id: utterance.text for utterance in transcript.utterances}
     for statement in summary.evidenced():

@@ -1,4 +1,4 @@
-"""Requests of callers: parsed, or None; and the authentication of the webhook."""
+"""Test that requests are parsed or give None, and that the webhook is authenticated."""
 
 import hmac
 import json
@@ -37,7 +37,7 @@ JSON = st.recursive(
 
 
 def shaped_like(example: dict[str, Any]) -> st.SearchStrategy[object]:
-    """Any value, and the example with any value in its fields."""
+    """Generate any JSON value, or the example with any value in any field."""
     fields = {name: JSON | st.just(value) for name, value in example.items()}
     return JSON | st.fixed_dictionaries({}, optional=fields)
 
@@ -54,31 +54,33 @@ FINALIZED = {
 }
 
 
-def test_a_finalized_recording_is_an_upload() -> None:
+def test_the_event_of_a_finalized_recording_is_parsed_as_an_upload() -> None:
     upload = upload_of(FINALIZED, TIME)
     assert upload
     assert (upload.user_id, upload.visit_id) == ("user-1", "visit-1")
     assert upload.audio.url == "gs://recordings/visits/user-1/visit-1/audio.m4a"
-    # int64 is a string in protobuf's JSON.
+    # The JSON form of protobuf writes an int64 as a string.
     assert (upload.audio.generation, upload.audio.size_bytes) == (1587627537231057, 352)
     assert upload.audio.content_type == "audio/mp4"
 
 
 @pytest.mark.parametrize("missing", ["bucket", "name", "generation"])
-def test_an_object_without_its_identity_is_none(missing: str) -> None:
+def test_an_event_without_bucket_name_or_generation_is_none(missing: str) -> None:
     assert upload_of({**FINALIZED, missing: None}, TIME) is None
     assert upload_of({name: FINALIZED[name] for name in FINALIZED if name != missing}, TIME) is None
 
 
 @given(shaped_like(FINALIZED))
-def test_no_content_of_an_event_raises(data: object) -> None:
+def test_any_event_content_is_parsed_without_an_error(data: object) -> None:
     upload = upload_of(data, TIME)
     assert upload is None or upload.audio.storage_path.startswith("visits/")
 
 
 @pytest.mark.parametrize("field", ["contentType", "size", "metadata", "timeCreated", "md5Hash"])
 @given(odd=JSON)
-def test_no_value_of_another_field_loses_a_recording(field: str, odd: object) -> None:
+def test_a_recording_is_accepted_with_any_value_in_other_event_fields(
+    field: str, odd: object
+) -> None:
     upload = upload_of({**FINALIZED, field: odd}, TIME)
     assert upload is not None
     assert (upload.user_id, upload.visit_id) == ("user-1", "visit-1")
@@ -89,7 +91,9 @@ def test_no_value_of_another_field_loses_a_recording(field: str, odd: object) ->
 
 
 @given(st.fixed_dictionaries({}, optional={"consent": JSON, "duration": JSON}), JSON)
-def test_only_the_exact_value_is_a_consent(metadata: dict[str, object], time: object) -> None:
+def test_only_the_metadata_value_given_is_read_as_consent(
+    metadata: dict[str, object], time: object
+) -> None:
     upload = upload_of({**FINALIZED, "metadata": metadata}, time)
     assert upload is not None
     assert upload.consented is (metadata.get("consent") == "given")
@@ -105,7 +109,7 @@ def test_only_the_exact_value_is_a_consent(metadata: dict[str, object], time: ob
         *((odd, None) for odd in (None, "", "many", -1, "-1", [], {}, [352], float("nan"), 2**63)),
     ],
 )
-def test_an_invalid_size_is_unknown_and_not_zero(sent: object, size: int | None) -> None:
+def test_an_invalid_size_of_a_recording_is_read_as_unknown(sent: object, size: int | None) -> None:
     upload = upload_of({**FINALIZED, "size": sent}, TIME)
     assert upload is not None
     assert upload.audio.size_bytes == size
@@ -113,7 +117,7 @@ def test_an_invalid_size_is_unknown_and_not_zero(sent: object, size: int | None)
         UPLOADS.checked(upload.audio)
 
 
-def test_missing_fields_are_unknown() -> None:
+def test_missing_fields_of_an_upload_event_have_defaults() -> None:
     identity = {name: FINALIZED[name] for name in ("bucket", "name", "generation")}
     upload = upload_of(identity, None)
     assert upload is not None
@@ -139,7 +143,7 @@ def test_googles_own_samples_are_parsed(sample: str) -> None:
     )
 
 
-# Hints.
+# Webhook bodies (hints).
 
 QUERY = {"visit": "visit-1", "attempt": "2"}
 BODY = {"transcript_id": "5551722-f677", "status": "completed"}
@@ -149,7 +153,7 @@ def webhook_hint(query: dict[str, str], body: object) -> Hint | None:
     return hint_of(query, TranscriptionProvider.ended_job(body))
 
 
-def test_a_hint_takes_visit_and_attempt_from_our_url_and_the_job_from_the_body() -> None:
+def test_a_webhook_has_visit_and_attempt_in_its_url_and_the_job_in_its_body() -> None:
     assert webhook_hint(QUERY, BODY) == Hint(
         visit="visit-1", attempt=2, transcript_id="5551722-f677"
     )
@@ -173,7 +177,9 @@ def test_a_hint_takes_visit_and_attempt_from_our_url_and_the_job_from_the_body()
         (QUERY, None),
     ],
 )
-def test_a_hint_that_names_no_visit_or_job_is_none(query: dict[str, str], body: object) -> None:
+def test_a_webhook_without_a_valid_visit_attempt_or_job_is_none(
+    query: dict[str, str], body: object
+) -> None:
     assert webhook_hint(query, body) is None
 
 
@@ -181,7 +187,9 @@ def test_a_hint_that_names_no_visit_or_job_is_none(query: dict[str, str], body: 
     st.dictionaries(st.sampled_from([*QUERY, "transcript_id"]) | st.text(), st.text()),
     shaped_like(BODY),
 )
-def test_no_content_of_a_hint_raises(query: dict[str, str], body: object) -> None:
+def test_any_webhook_content_is_parsed_without_an_error(
+    query: dict[str, str], body: object
+) -> None:
     hint = webhook_hint(query, body)
     assert hint is None or "/" not in hint.visit
 
@@ -189,14 +197,14 @@ def test_no_content_of_a_hint_raises(query: dict[str, str], body: object) -> Non
 # Tasks.
 
 
-def test_a_task_holds_ids() -> None:
+def test_a_task_body_is_parsed_into_visit_id_and_attempt() -> None:
     assert summary_task_of({"visitId": "visit-1", "attempt": 3}) == SummaryTask(
         visitId="visit-1", attempt=3
     )
 
 
 @given(shaped_like({"visitId": "visit-1", "attempt": 1}))
-def test_no_content_of_a_task_raises(body: object) -> None:
+def test_any_task_content_is_parsed_without_an_error(body: object) -> None:
     task = summary_task_of(body)
     assert task is None or (task.attempt >= 1 and "/" not in task.visit_id)
 
@@ -226,14 +234,14 @@ def is_admitted(
     return True
 
 
-def test_a_caller_with_the_secret_is_admitted() -> None:
+def test_a_webhook_caller_with_the_secret_is_admitted() -> None:
     assert is_admitted(SECRET)
 
 
 @pytest.mark.parametrize(
     "secret", [None, "", " ", SECRET[:-1], f"{SECRET} ", SECRET.upper(), PREVIOUS, "é", "\xff" * 20]
 )
-def test_a_caller_without_the_secret_is_refused(secret: str | None) -> None:
+def test_a_webhook_caller_without_the_secret_is_refused(secret: str | None) -> None:
     assert not is_admitted(secret)
 
 
@@ -242,13 +250,15 @@ def test_without_a_configured_secret_every_caller_is_refused() -> None:
     assert not is_admitted(None, secrets=())
 
 
-def test_during_a_rotation_both_secrets_are_accepted_and_afterwards_one() -> None:
+def test_the_previous_secret_is_accepted_only_while_it_is_configured() -> None:
     assert all(is_admitted(each, secrets=(SECRET, PREVIOUS)) for each in (SECRET, PREVIOUS))
     assert not is_admitted(PREVIOUS, secrets=(SECRET,))
 
 
 @pytest.mark.parametrize("sent", [SECRET, PREVIOUS, "wrong"])
-def test_every_secret_is_compared_in_full(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sent_secret_is_compared_with_every_configured_secret(
+    sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     compared: list[tuple[bytes, bytes]] = []
 
     class Watched:
@@ -277,30 +287,30 @@ def test_every_secret_is_compared_in_full(sent: str, monkeypatch: pytest.MonkeyP
         ("2600:1F14:0::1", True),
     ],
 )
-def test_only_the_last_address_counts_because_the_platform_wrote_it(
+def test_only_the_last_forwarded_address_must_be_an_allowed_address(
     forwarded_for: str | None, let_in: bool
 ) -> None:
     assert is_admitted(SECRET, forwarded_for, ips=(PROVIDER, "2600:1f14::1")) is let_in
 
 
 @given(st.lists(st.text("0123456789.,: "), max_size=4), st.sampled_from([PROVIDER, "203.0.113.9"]))
-def test_the_last_value_of_the_last_line_is_the_callers_address(
+def test_the_last_value_of_repeated_headers_is_the_address_of_the_caller(
     before: list[str], last: str
 ) -> None:
-    """A caller writes any lines of its own before the platform's."""
+    """A caller can only write values before the value that the platform appends."""
     assert is_admitted(SECRET, whole_header([*before, last]), ips=(PROVIDER,)) is (last == PROVIDER)
     sent = whole_header([*before, f"{PROVIDER}, {last}"])
     assert is_admitted(SECRET, sent, ips=(PROVIDER,)) is (last == PROVIDER)
 
 
-def test_a_missing_header_has_no_value() -> None:
+def test_a_missing_forwarded_header_is_none() -> None:
     assert whole_header([]) is None
 
 
-def test_the_right_address_does_not_replace_the_secret() -> None:
+def test_a_caller_from_an_allowed_address_needs_the_secret() -> None:
     assert not is_admitted("wrong", PROVIDER, ips=(PROVIDER,))
 
 
 @given(st.text())
-def test_no_content_of_a_header_raises(text: str) -> None:
+def test_any_header_content_is_refused_without_an_error(text: str) -> None:
     assert not is_admitted(text, text, ips=(PROVIDER,))

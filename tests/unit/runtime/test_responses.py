@@ -1,4 +1,4 @@
-"""The table of replies."""
+"""Test the response to a task, a webhook and an event for each raised error."""
 
 import asyncio
 
@@ -14,8 +14,8 @@ from tests.monitoring.lines import Lines
 CODE = ErrorCode.SUMMARY_UNAVAILABLE
 CANARY = "xylophone-of-the-patient"
 
-# For each raised error: the replies to a task and to the webhook, and whether the event is
-# repeated.
+# Each raised error has a status for tasks, a status for the webhook, and whether the event
+# is delivered again.
 TABLE: dict[str, tuple[Exception | None, int, int, bool]] = {
     "nothing": (None, 200, 200, False),
     "transient": (Transient(CODE, retry_after_s=9), 503, 503, True),
@@ -35,7 +35,7 @@ async def working(raises: BaseException | None) -> str:
 
 
 @pytest.mark.parametrize("raised", TABLE)
-async def test_each_error_has_its_replies(raised: str) -> None:
+async def test_each_error_has_the_responses_in_the_table(raised: str) -> None:
     error, to_task, to_webhook, again = TABLE[raised]
     assert (await reply_to_task(working(error))).status_code == to_task
     assert (await reply_to_webhook(working(error))).status_code == to_webhook
@@ -48,13 +48,13 @@ async def test_each_error_has_its_replies(raised: str) -> None:
 
 
 @pytest.mark.parametrize("raised", TABLE)
-async def test_no_reply_to_the_provider_but_401_is_a_4xx(raised: str) -> None:
+async def test_a_webhook_response_is_never_4xx_except_401(raised: str) -> None:
     status = (await reply_to_webhook(working(TABLE[raised][0]))).status_code
     assert status == 401 or not 400 <= status < 500
 
 
 @pytest.mark.parametrize("raised", TABLE)
-async def test_neither_the_reply_nor_the_log_quotes_the_error(raised: str) -> None:
+async def test_responses_and_logs_never_contain_the_text_of_an_error(raised: str) -> None:
     logs.configure(to=(written := Lines()))
     reply = await reply_to_task(working(TABLE[raised][0]))
     assert reply.body == b""
@@ -62,6 +62,6 @@ async def test_neither_the_reply_nor_the_log_quotes_the_error(raised: str) -> No
     assert CANARY not in written.getvalue()
 
 
-async def test_cancelled_work_is_not_answered_with_success() -> None:
+async def test_the_response_to_cancelled_work_raises_cancelled_error() -> None:
     with pytest.raises(asyncio.CancelledError):
         await reply_to_task(working(asyncio.CancelledError()))

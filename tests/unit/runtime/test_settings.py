@@ -1,4 +1,4 @@
-"""The environment of a deployment: all problems together, by name, and never a value."""
+"""Test that settings report all problems together, by variable and without values."""
 
 import os
 import re
@@ -33,7 +33,7 @@ Reading = Callable[[dict[str, str]], Deployment]
 
 @pytest.fixture
 def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
-    """Reads the settings of an environment that has nothing else."""
+    """Return a function that reads settings from an environment with only given variables."""
 
     def read_from(environment: dict[str, str]) -> Deployment:
         for variable in [name for name in os.environ if name.upper() in VARIABLES]:
@@ -46,7 +46,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
 
 
 def problems(reading: Reading, environment: dict[str, str]) -> set[str]:
-    """The variables that the message names, each on a line of its own."""
+    """Read bad settings; returns the variables in the error message, one on each line."""
     with pytest.raises(SettingsError) as raised:
         reading(environment)
     message = "".join(traceback.format_exception(raised.value))
@@ -55,14 +55,14 @@ def problems(reading: Reading, environment: dict[str, str]) -> set[str]:
     return {line.strip().partition(":")[0] for line in lines}
 
 
-def test_these_variables_suffice_for_a_deployment(reading: Reading) -> None:
+def test_the_required_variables_suffice_for_a_deployment(reading: Reading) -> None:
     settings = reading(GOOD).settings
     assert settings.webhook_secrets == ("a-secret-of-the-webhook",)
     assert settings.summarizer == "openai"
 
 
 @pytest.mark.parametrize("missing", GOOD)
-def test_each_of_these_variables_is_needed(reading: Reading, missing: str) -> None:
+def test_each_required_variable_is_named_when_it_is_empty(reading: Reading, missing: str) -> None:
     assert problems(reading, {**GOOD, missing: ""}) == {missing}
 
 
@@ -82,12 +82,12 @@ def test_bad_and_missing_variables_are_named_together(reading: Reading) -> None:
     assert problems(reading, environment) == {"SUMMARY_QUEUE", "ASSEMBLYAI_API_KEY"}
 
 
-def test_one_bad_address_in_a_list_is_a_problem_of_the_variable(reading: Reading) -> None:
+def test_a_list_with_one_bad_address_is_refused(reading: Reading) -> None:
     environment = {**GOOD, "WEBHOOK_ALLOWED_IPS": f"203.0.113.9, {CANARY}"}
     assert problems(reading, environment) == {"WEBHOOK_ALLOWED_IPS"}
 
 
-def test_the_rules_need_no_key_of_a_model(reading: Reading) -> None:
+def test_the_rule_based_summarizer_needs_no_model_key(reading: Reading) -> None:
     deployment = reading({**GOOD, "OPENAI_API_KEY": "", "SUMMARIZER": "rules"})
     assert deployment.model is None
 
@@ -101,52 +101,52 @@ def test_an_unknown_provider_is_named_with_all_other_problems(
     assert problems(reading, environment) == {variable, "AUDIO_BUCKET", "WEBHOOK_URL"}
 
 
-def test_a_vendor_of_summaries_transcribes_nothing(reading: Reading) -> None:
+def test_a_vendor_of_the_other_kind_is_refused(reading: Reading) -> None:
     assert problems(reading, {**GOOD, "TRANSCRIBER": "openai"}) == {"TRANSCRIBER"}
     assert problems(reading, {**GOOD, "SUMMARIZER": "assemblyai"}) == {"SUMMARIZER"}
 
 
-def test_during_a_rotation_both_secrets_are_accepted(reading: Reading) -> None:
+def test_settings_have_the_current_and_the_previous_webhook_secret(reading: Reading) -> None:
     settings = reading({**GOOD, "WEBHOOK_SECRET_PREVIOUS": "the-secret-of-before"}).settings
     assert settings.webhook_secrets == ("a-secret-of-the-webhook", "the-secret-of-before")
 
 
-def test_addresses_are_a_list_with_commas(reading: Reading) -> None:
+def test_allowed_addresses_are_separated_by_commas(reading: Reading) -> None:
     settings = reading({**GOOD, "WEBHOOK_ALLOWED_IPS": " 203.0.113.9,2600:1f14::1, "}).settings
     assert settings.webhook_allowed_ips == {ip_address("203.0.113.9"), ip_address("2600:1f14::1")}
 
 
-def test_settings_do_not_show_their_secrets(reading: Reading) -> None:
+def test_the_text_of_settings_contains_no_secrets(reading: Reading) -> None:
     shown = f"{reading(GOOD)!r} {reading(GOOD)}"
     for secret in ("ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "OPENAI_API_KEY"):
         assert GOOD[secret] not in shown
 
 
 def example() -> dict[str, str]:
-    """The variables of the example, commented-out ones included."""
+    """Return all variables of the example file, also those that are commented out."""
     found = re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE.read_text(), flags=re.MULTILINE)
     return dict(found)
 
 
-def test_the_example_lists_every_variable_and_no_other() -> None:
+def test_the_example_file_lists_exactly_the_known_variables() -> None:
     assert set(example()) == VARIABLES
 
 
-def test_only_the_secrets_of_the_example_need_a_value(reading: Reading) -> None:
+def test_the_example_file_is_valid_once_its_secrets_are_set(reading: Reading) -> None:
     secrets = {"ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "OPENAI_API_KEY"}
     assert problems(reading, example()) == secrets
     assert reading(example() | {name: GOOD[name] for name in secrets})
 
 
 @pytest.mark.parametrize("variable", ["LOCAL_TOKEN_SECRET", "FIREBASE_AUTH_EMULATOR_HOST"])
-def test_settings_that_let_any_caller_write_a_token_are_refused_in_the_cloud(
+def test_settings_that_accept_forged_tokens_are_refused_in_the_cloud(
     reading: Reading, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local = {**GOOD, variable: "x" * 32}
     assert problems(reading, local) == {variable}
     beside_an_emulator = {**local, "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8580"}
     assert reading(beside_an_emulator)
-    monkeypatch.setenv("K_SERVICE", "api")  # Cloud Run always sets it
+    monkeypatch.setenv("K_SERVICE", "api")  # Cloud Run always sets K_SERVICE
     assert problems(reading, beside_an_emulator) == {variable, "FIRESTORE_EMULATOR_HOST"}
 
 
@@ -157,7 +157,7 @@ LOCAL_ONLY = {
     "CLOUD_SCHEDULER_EMULATOR_HOST": "127.0.0.1:8124",
     "FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099",
     "LOCAL_TOKEN_SECRET": "x" * 32,
-    # Not settings; the SDKs read them by themselves.
+    # The SDKs read these variables; the settings do not.
     "PUBSUB_EMULATOR_HOST": "127.0.0.1:8785",
     "FIREBASE_STORAGE_EMULATOR_HOST": "127.0.0.1:9199",
 }
@@ -169,7 +169,7 @@ def in_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("K_SERVICE", "api")
 
 
-def test_every_emulator_in_the_settings_is_in_the_table() -> None:
+def test_every_emulator_variable_of_the_settings_is_tested() -> None:
     emulators = {name for name in VARIABLES if name.endswith("_EMULATOR_HOST")}
     assert emulators <= set(LOCAL_ONLY)
 
@@ -188,7 +188,9 @@ def test_variables_of_a_local_stack_are_named_with_all_other_problems(
     assert problems(reading, {**GOOD, **LOCAL_ONLY, **bad}) == set(LOCAL_ONLY) | set(bad)
 
 
-def test_an_empty_variable_is_no_emulator(reading: Reading, in_the_cloud: None) -> None:
+def test_an_empty_emulator_variable_is_accepted_in_the_cloud(
+    reading: Reading, in_the_cloud: None
+) -> None:
     assert reading({**GOOD, **dict.fromkeys(LOCAL_ONLY, "")})
 
 
@@ -197,7 +199,7 @@ def test_on_a_developers_machine_every_service_may_be_local(reading: Reading) ->
 
 
 @pytest.mark.parametrize("variable", ADDRESSES)
-def test_the_cloud_calls_no_address_without_tls(
+def test_an_address_without_tls_is_refused_in_the_cloud(
     reading: Reading, in_the_cloud: None, variable: str
 ) -> None:
     assert problems(reading, {**GOOD, variable: "http://provider.invalid"}) == {variable}
@@ -206,7 +208,9 @@ def test_the_cloud_calls_no_address_without_tls(
 
 @pytest.mark.parametrize("variable", ADDRESSES)
 @pytest.mark.parametrize("address", ["https://", "https:///path", "https://a b", "ftp://a", "a.b"])
-def test_an_address_names_a_host(reading: Reading, variable: str, address: str) -> None:
+def test_an_address_without_a_valid_host_or_scheme_is_refused(
+    reading: Reading, variable: str, address: str
+) -> None:
     assert problems(reading, {**GOOD, variable: address}) == {variable}
 
 
@@ -215,7 +219,7 @@ def test_an_address_names_a_host(reading: Reading, variable: str, address: str) 
     ["ASSEMBLYAI_API_KEY", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "OPENAI_API_KEY"],
 )
 @pytest.mark.parametrize("secret", ["k" * 20 + "\n", "k" * 10 + " " + "k" * 10, "ключ" * 8])
-def test_a_secret_that_fits_no_header_is_named(
+def test_a_secret_that_is_invalid_in_a_header_is_refused(
     reading: Reading, variable: str, secret: str
 ) -> None:
     assert problems(reading, {**GOOD, variable: secret}) == {variable}
@@ -231,7 +235,7 @@ def test_a_secret_that_fits_no_header_is_named(
         ("EXPIRE_UNFINISHED_AFTER_DAYS", "1000000000"),
     ],
 )
-def test_a_value_that_would_fail_at_its_first_use_is_named(
+def test_a_value_that_would_fail_at_its_first_use_is_refused_at_start(
     reading: Reading, variable: str, value: str
 ) -> None:
     assert problems(reading, {**GOOD, variable: value}) == {variable}
@@ -242,7 +246,7 @@ def test_a_short_token_secret_is_refused(reading: Reading) -> None:
     assert problems(reading, local) == {"LOCAL_TOKEN_SECRET"}
 
 
-def test_web_pages_are_a_list_with_commas(reading: Reading) -> None:
+def test_web_origins_are_separated_by_commas(reading: Reading) -> None:
     settings = reading(
         {**GOOD, "WEB_ORIGINS": "https://a.example.com, http://localhost:3000,"}
     ).settings
@@ -250,11 +254,11 @@ def test_web_pages_are_a_list_with_commas(reading: Reading) -> None:
 
 
 @pytest.mark.parametrize("origins", ["*", "https://*", "https://a.example.com/", "a.example.com"])
-def test_a_wildcard_origin_is_refused(reading: Reading, origins: str) -> None:
+def test_a_wildcard_or_malformed_web_origin_is_refused(reading: Reading, origins: str) -> None:
     assert problems(reading, {**GOOD, "WEB_ORIGINS": origins}) == {"WEB_ORIGINS"}
 
 
-def test_the_model_and_its_budget_are_settings(reading: Reading) -> None:
+def test_the_model_and_its_token_budget_are_read_from_settings(reading: Reading) -> None:
     def model_of(environment: dict[str, str]) -> SummaryProvider:
         model = reading(environment).model
         assert isinstance(model, SummaryProvider)
@@ -281,7 +285,7 @@ def test_the_model_and_its_budget_are_settings(reading: Reading) -> None:
         ("OPENAI_REASONING_EFFORT", ["much", "LOW", "0"]),
     ],
 )
-def test_options_that_no_model_accepts_are_refused_at_start(
+def test_invalid_model_options_are_refused_at_start(
     reading: Reading, variable: str, values: list[str]
 ) -> None:
     for value in values:
@@ -289,10 +293,10 @@ def test_options_that_no_model_accepts_are_refused_at_start(
 
 
 RETIRED = re.compile(r"gpt-(3|4)|gpt-5(-|$)|gpt-5\.1|o[134](-|$)|chatgpt|-preview|-latest")
-"""Models with an announced shutdown (OpenAI's deprecations page, November 2026: decision 0018)."""
+"""Models that OpenAI will shut down (deprecations page, November 2026: decision 0018)."""
 
 
-def test_the_model_is_known_to_the_sdk_and_not_about_to_be_shut_down() -> None:
+def test_the_default_model_is_known_to_the_sdk_and_has_no_announced_shutdown() -> None:
     from openai.types import ChatModel
 
     default = SummaryProvider.model_fields["openai_model"].default

@@ -1,4 +1,4 @@
-"""Logs: JSON lines of allowed fields, without words of a visit."""
+"""Test that logs are JSON lines with only allowed fields and no content of a visit."""
 
 import io
 import json
@@ -19,7 +19,7 @@ ALLOWED = sorted(logs.FIELDS - {"event", "severity", "timestamp", "droppedFields
 
 
 class Written(io.StringIO):
-    """The lines that were logged since the last call of `lines`."""
+    """A log stream; `lines` returns the lines since its last call."""
 
     def lines(self) -> list[dict[str, Any]]:
         text = self.getvalue()
@@ -42,7 +42,7 @@ def written() -> Iterator[Written]:
     severity=st.sampled_from(["info", "warning", "error", "critical"]),
     fields=st.dictionaries(st.sampled_from(ALLOWED), st.none() | st.integers() | st.text()),
 )
-def test_every_line_is_json_with_severity_event_and_time(
+def test_every_log_line_is_json_with_severity_event_and_time(
     written: Written, name: str, severity: str, fields: dict[str, Any]
 ) -> None:
     logs.event(name, severity, **fields)
@@ -52,14 +52,14 @@ def test_every_line_is_json_with_severity_event_and_time(
     assert {field: line[field] for field in fields} == fields
 
 
-def test_a_field_that_is_not_on_the_list_is_dropped_and_counted(written: Written) -> None:
+def test_a_log_field_that_is_not_allowed_is_dropped_and_counted(written: Written) -> None:
     logs.event("transcribed", visitId="visit-1", text=CANARY, url=CANARY)
     (line,) = written.lines()
     assert set(line) == {"event", "severity", "timestamp", "visitId", "droppedFields"}
     assert line["droppedFields"] == 2
 
 
-def test_the_context_is_on_every_line_inside_and_on_none_afterwards(written: Written) -> None:
+def test_log_context_is_added_only_to_lines_inside_its_block(written: Written) -> None:
     with logs.about(visitId="visit-1", attempt=2, trace=None, text=CANARY):
         logs.event("inside")
     logs.event("outside")
@@ -70,7 +70,7 @@ def test_the_context_is_on_every_line_inside_and_on_none_afterwards(written: Wri
     assert CANARY not in str(inside)
 
 
-def test_an_error_is_logged_by_its_class_and_place_alone(written: Written) -> None:
+def test_an_error_is_logged_with_only_its_class_and_place(written: Written) -> None:
     try:
         try:
             raise KeyError(CANARY)
@@ -84,14 +84,14 @@ def test_an_error_is_logged_by_its_class_and_place_alone(written: Written) -> No
     assert CANARY not in str(line)
 
 
-def test_an_error_that_was_never_raised_has_no_place(written: Written) -> None:
+def test_an_error_that_was_never_raised_is_logged_without_a_place(written: Written) -> None:
     logs.failure("failed", ValueError(CANARY))
     (line,) = written.lines()
     assert line["errorAt"] is None
 
 
 @pytest.mark.parametrize("value", [ValueError(CANARY), transcript((("A", CANARY),))])
-def test_an_object_in_an_allowed_field_shows_its_class_alone(
+def test_an_object_in_an_allowed_field_is_logged_as_its_class_name(
     written: Written, value: object
 ) -> None:
     logs.event("careless", code=value)
@@ -99,7 +99,7 @@ def test_an_object_in_an_allowed_field_shows_its_class_alone(
     assert line["code"] == type(value).__name__
 
 
-def test_of_a_record_of_a_library_only_the_place_is_logged(written: Written) -> None:
+def test_a_log_record_of_a_library_is_logged_without_its_message(written: Written) -> None:
     logging.getLogger("some.library").warning("GET %s?q=%s", CANARY, CANARY)
     try:
         raise ValueError(CANARY)
@@ -113,11 +113,13 @@ def test_of_a_record_of_a_library_only_the_place_is_logged(written: Written) -> 
     assert CANARY not in f"{warning} {error}"
 
 
-def test_the_error_that_a_library_handles_is_logged_without_its_message(written: Written) -> None:
+def test_an_error_handled_by_a_library_is_logged_without_its_message(written: Written) -> None:
     try:
         raise ValueError(CANARY)
     except ValueError:
-        logging.getLogger().error("Exception on /: %s", CANARY)  # as functions-framework does
+        logging.getLogger().error(
+            "Exception on /: %s", CANARY
+        )  # functions-framework logs in this way
     (error,) = written.lines()
     assert error["errorClass"] == "ValueError"
     assert error["errorAt"].startswith("test_logs.py:")
