@@ -45,7 +45,7 @@ async def test_an_unknown_key_is_none(store: IdempotencyStore) -> None:
     assert await store.get("k1") is None
 
 
-async def test_an_answer_is_read_complete(store: IdempotencyStore) -> None:
+async def test_a_stored_response_is_read_completely(store: IdempotencyStore) -> None:
     done = answer(status=201, body='{"visit": "Knie, 3 Wochen"}')
     version = await store.save(None, answer())
     await store.save(version, done)
@@ -83,7 +83,9 @@ async def test_only_the_holder_of_a_key_releases_it(store: IdempotencyStore) -> 
     assert await store.get("k1") is not None
 
 
-async def test_the_answers_of_one_user_are_forgotten(store: IdempotencyStore) -> None:
+async def test_forget_deletes_the_stored_responses_of_one_user_only(
+    store: IdempotencyStore,
+) -> None:
     version = await store.save(None, answer("k1"))
     await store.save(None, answer("k2"))
     await store.save(None, answer("k3", "u2"))
@@ -91,12 +93,12 @@ async def test_the_answers_of_one_user_are_forgotten(store: IdempotencyStore) ->
     assert await store.get("k1") is None
     assert await store.get("k3") is not None
     assert await store.forget("u1") == 0
-    # A request still in progress cannot store its answer.
+    # A request still in progress cannot store its response.
     with pytest.raises(Conflict):
         await store.save(version, answer("k1", status=201))
 
 
-async def test_the_answers_that_name_an_id_are_forgotten_and_no_others(
+async def test_forget_deletes_only_the_stored_responses_that_name_the_given_id(
     store: IdempotencyStore,
 ) -> None:
     for name in ("k1", "k2"):
@@ -107,7 +109,7 @@ async def test_the_answers_that_name_an_id_are_forgotten_and_no_others(
     assert await store.get("k2") is not None
 
 
-async def test_all_answers_of_a_user_are_searched_page_by_page(
+async def test_forget_searches_all_stored_responses_of_a_user_page_by_page(
     store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lumimd.stores.idempotency_store._BATCH", 2)

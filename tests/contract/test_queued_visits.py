@@ -1,4 +1,4 @@
-"""The contract of `QueuedVisits`: over the visits in memory and in Firestore."""
+"""The contract of `QueuedVisits`: one suite for the memory adapter and for Firestore."""
 
 import uuid
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ async def test_queued_visits_are_ordered_by_turn_and_then_by_id(queue: Queue) ->
     assert await waiting(queue, 0, 100, limit=2) == ["e", "b"]
 
 
-async def test_only_turns_of_the_priority_are_found(queue: Queue) -> None:
+async def test_only_visits_with_turns_of_the_given_priority_are_found(queue: Queue) -> None:
     priority = 10**15
     for visit_id, turn in (
         ("a", priority - 1),
@@ -70,7 +70,7 @@ async def test_only_turns_of_the_priority_are_found(queue: Queue) -> None:
     assert await waiting(queue, priority, 2 * priority) == ["b", "c"]
 
 
-async def test_a_found_visit_can_be_saved(queue: Queue) -> None:
+async def test_a_queued_visit_that_was_found_can_be_saved(queue: Queue) -> None:
     await join(queue, "a", 3)
     (stored,) = await queue[1].waiting(0, 10, 1)
     await queue[0].save(stored, Commit(stored.visit.model_copy(update={"turn": None})))
