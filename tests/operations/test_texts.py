@@ -1,4 +1,4 @@
-"""The texts of the operators' interface: plurals, units, and terms of the field."""
+"""Texts for operators have correct plurals, units and terms that a new operator understands."""
 
 import re
 from datetime import timedelta
@@ -38,7 +38,7 @@ CONFUSING = re.compile(
     r"|started over|lists our|(?<!as )said|of it again",
     re.IGNORECASE,
 )
-"""Words of the interface that new operators did not understand."""
+"""Words of earlier texts that new operators did not understand."""
 
 
 async def given(services: OperatedServices, visits: int) -> None:
@@ -50,7 +50,7 @@ async def given(services: OperatedServices, visits: int) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("visits", [0, 1, 2])
-async def test_counts_agree_with_their_nouns(
+async def test_every_count_in_the_output_agrees_with_its_noun(
     command: tuple[str, ...], visits: int, services: OperatedServices, ops: Ops
 ) -> None:
     await given(services, visits)
@@ -120,7 +120,7 @@ def helps() -> list[str]:
     return found
 
 
-def test_the_help_is_plain() -> None:
+def test_the_help_texts_contain_no_confusing_words() -> None:
     text = " ".join(" ".join(helps()).split())
     assert "overdue by more than 5 minutes, or unchanged for 15" in text
     assert "is a provider being skipped because it fails" in text
