@@ -49,17 +49,17 @@ class Expected:
 
 
 def own(status: int, body: Any = None, **ids: str) -> Expected:
-    """Expect 404 for every caller except the owner of the one document, operators included."""
+    """Expect `status` for the owner of the document and 404 for all others, operators included."""
     return Expected(status, 404, 404, ids, body)
 
 
 def lists(status: int, body: Any = None) -> Expected:
-    """Expect the same status for every caller, because each caller lists their own documents."""
+    """Expect `status` for every caller, because each caller uses only their own documents."""
     return Expected(status, status, status, body=body)
 
 
 def operators(status: int, body: Any = None, query: str = "", **ids: str) -> Expected:
-    """Expect 403 for every caller except operators, who may read documents of any user."""
+    """Expect `status` for operators, who may use documents of any user, and 403 otherwise."""
     return Expected(403, 403, status, ids, body, query)
 
 
@@ -213,7 +213,7 @@ async def test_refused_callers_get_the_expected_code(route: tuple[str, str], cal
     [each for each in OWNERS if EXPECTED[each].ids and EXPECTED[each].owner < 400],
     ids=" ".join,
 )
-async def test_a_document_of_another_user_looks_like_a_missing_one(
+async def test_a_document_of_another_user_looks_like_a_missing_document(
     route: tuple[str, str], caller: str
 ) -> None:
     api = await world()

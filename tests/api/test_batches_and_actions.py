@@ -1,4 +1,4 @@
-"""Batches, action items and medications."""
+"""The routes of batches, action items and medications."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -102,7 +102,7 @@ async def test_an_owner_adds_edits_completes_and_removes_an_action(api: Api) -> 
         {"evidence": ["u1"]},
     ],
 )
-async def test_an_invalid_edit_is_refused(api: Api, body: Any) -> None:
+async def test_an_invalid_edit_of_an_action_is_422_and_changes_nothing(api: Api, body: Any) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     before = (await api.get("/v1/actions/v1-000")).json()
     assert (await api.call("PATCH", "/v1/actions/v1-000", json=body)).status_code == 422

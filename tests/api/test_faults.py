@@ -34,7 +34,7 @@ def extra(*path: str | int) -> dict[str, Any]:
         ),
     ],
 )
-async def test_an_unknown_field_is_named(
+async def test_a_refusal_names_an_unknown_field_of_the_request(
     api: Api, method: str, path: str, body: object, where: str
 ) -> None:
     visit = visit_of("user-1", "v")

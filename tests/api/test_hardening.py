@@ -50,7 +50,7 @@ async def test_a_405_response_lists_the_allowed_methods(api: Api) -> None:
     assert "GET" in (await api.call("PUT", "/v1/me")).headers["allow"]
 
 
-async def test_a_bug_is_a_500_without_details_and_with_the_security_headers(
+async def test_an_unexpected_exception_is_a_500_without_details_and_with_security_headers(
     api: Api, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
     async def broken(*_: object, **__: object) -> None:

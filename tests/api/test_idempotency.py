@@ -41,7 +41,7 @@ async def test_every_request_without_an_idempotency_key_takes_effect(api: Api) -
     assert await visits(api) == 2
 
 
-async def test_the_same_key_for_another_request_is_an_error(api: Api) -> None:
+async def test_an_idempotency_key_reused_for_another_request_is_422(api: Api) -> None:
     headers = key()
     await api.post("/v1/visits", json=NEW, headers=headers)
     for path, body in (("/v1/visits", {**NEW, "title": "Hip"}), ("/v1/batches", NEW)):

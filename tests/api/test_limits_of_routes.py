@@ -90,7 +90,9 @@ def call_of(body: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_a_valid_call_takes_one_token_and_an_invalid_one_none(method: str, path: str) -> None:
+async def test_a_valid_call_takes_one_token_per_bucket_and_an_invalid_call_takes_none(
+    method: str, path: str
+) -> None:
     buckets, valid, invalid = ROUTES[method, path]
     api, services = await limited_api()
     for body in invalid:

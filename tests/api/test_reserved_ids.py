@@ -1,4 +1,4 @@
-"""Ids that Firestore reserves are refused by every route, before any read of the store."""
+"""Every route refuses an id that Firestore reserves before it reads the store."""
 
 from collections.abc import Iterator
 from typing import Any

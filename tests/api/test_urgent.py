@@ -90,5 +90,5 @@ async def test_a_repeated_creation_counts_as_one_urgent_visit(limited: Api) -> N
     for _ in range(most + 2):
         answer = await limited.post("/v1/visits", "payer", json=URGENT, headers=headers)
         assert answer.status_code == 201
-        await limited.services.idempotency.forget("payer")  # the store has lost the answer
+        await limited.services.idempotency.forget("payer")  # as if the stored response were lost
     assert (await limited.post("/v1/visits", "payer", json=URGENT)).status_code == 201

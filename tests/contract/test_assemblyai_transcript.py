@@ -83,7 +83,7 @@ async def test_readable_fields_of_a_deviating_response_are_read(case: str) -> No
     assert transcript.utterances
     spoken = " ".join(utterance.text for utterance in transcript.utterances)
     assert "cough" in spoken
-    spoken.encode()  # like the store
+    spoken.encode()  # the store encodes the text too
     for utterance in transcript.utterances:
         assert 0 <= utterance.start_ms <= utterance.end_ms < 2**53
         assert 0.0 <= utterance.confidence <= 1.0

@@ -67,7 +67,7 @@ async def script(speech_url: str, *routes: str) -> None:
         await http.post("/_local/scripts", json={"match": "", "http": faults})
 
 
-async def test_three_orders_are_refused_with_500_and_each_retry_looks_for_the_job_first(
+async def test_an_order_that_returns_500_is_retried_twice_after_lookups_for_the_job(
     transcriber: AssemblyAITranscriber, speech_url: str
 ) -> None:
     await script(speech_url, "submit")
@@ -78,7 +78,7 @@ async def test_three_orders_are_refused_with_500_and_each_retry_looks_for_the_jo
     assert await requests_of(speech_url) == Counter(submit=3, list=3)
 
 
-async def test_a_provider_that_always_answers_500_gets_one_order_and_a_day_of_lookups(
+async def test_a_provider_that_always_returns_500_gets_one_order_and_a_day_of_lookups(
     transcriber: AssemblyAITranscriber, speech_url: str
 ) -> None:
     """The provider may have a transcript, so the pipeline repeats the lookup and not the order."""

@@ -46,12 +46,12 @@ async def ids(database: Database, query: Query, *rest: Any) -> list[str]:
     return [found.id for found in await database.find(query, *rest)]
 
 
-async def test_a_missing_document_is_none(database: Database) -> None:
+async def test_get_returns_none_for_a_missing_document(database: Database) -> None:
     assert await database.get("things/a") is None
     assert await database.find(ALL) == []
 
 
-async def test_a_document_is_read_whole_or_in_part(database: Database) -> None:
+async def test_get_returns_all_fields_or_only_the_named_fields(database: Database) -> None:
     stored = {"at": START, "of": {"count": 2}, "names": ["x", "y"], "none": None}
     await put(database, a=stored)
     found = await database.get("things/a")

@@ -174,10 +174,10 @@ async def test_a_webhook_during_a_fault_raises_transient_and_the_visit_completes
     assert (await visit_of(services, "v0")).status is Status.COMPLETED
 
 
-async def test_a_visit_refused_while_others_succeed_ends_within_two_days(
+async def test_a_visit_that_is_refused_while_other_visits_succeed_ends_within_two_days(
     services: Guarded, provider: Provider
 ) -> None:
-    """Every three hours another visit succeeds, and then this one is refused again."""
+    """Every three hours a new visit succeeds, and then the visit `bad` is refused again."""
     provider.trouble = {"order": FAULTS["unknown"]}
     await accept.accept(services, services.upload("bad"))
     served = 0

@@ -37,7 +37,7 @@ async def test_without_a_flags_document_every_feature_is_on(
     assert await SharedFlags(documents, clock).now() == Flags()
 
 
-async def test_a_change_reaches_every_instance_within_seconds(
+async def test_a_changed_switch_reaches_every_instance_within_seconds(
     documents: SharedDocuments[Flags], clock: ManualClock
 ) -> None:
     """A switch is turned off and on again without a deployment."""
@@ -71,7 +71,7 @@ async def test_callers_during_the_first_read_wait_for_its_result(clock: ManualCl
     assert await asyncio.gather(*(instance.now() for _ in range(20))) == [OFF] * 20
 
 
-async def test_without_the_store_the_last_flags_stay_valid(clock: ManualClock) -> None:
+async def test_while_the_store_is_down_the_last_flags_are_used(clock: ManualClock) -> None:
     documents = Troubled(Flags)
     await documents.save(KEY, None, OFF)
     instance = SharedFlags(documents, clock)

@@ -41,7 +41,7 @@ def answer(key: str = "k1", user_id: str = "u1", **fields: object) -> Answer:
     return kept.model_copy(update=fields)
 
 
-async def test_an_unknown_key_is_none(store: IdempotencyStore) -> None:
+async def test_get_returns_none_for_an_unknown_idempotency_key(store: IdempotencyStore) -> None:
     assert await store.get("k1") is None
 
 
@@ -54,14 +54,18 @@ async def test_a_stored_response_is_read_completely(store: IdempotencyStore) -> 
     assert found[0] == done
 
 
-async def test_one_of_many_concurrent_requests_gets_the_key(store: IdempotencyStore) -> None:
+async def test_exactly_one_of_several_concurrent_requests_gets_the_key(
+    store: IdempotencyStore,
+) -> None:
     saves = (store.save(None, answer(holder=f"h{n}")) for n in range(8))
     outcomes = await asyncio.gather(*saves, return_exceptions=True)
     assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 7
     assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
 
 
-async def test_one_of_many_concurrent_takeovers_of_a_key_succeeds(store: IdempotencyStore) -> None:
+async def test_exactly_one_of_several_concurrent_takeovers_of_a_key_succeeds(
+    store: IdempotencyStore,
+) -> None:
     version = await store.save(None, answer())
     saves = (store.save(version, answer(holder=f"h{n}")) for n in range(8))
     outcomes = await asyncio.gather(*saves, return_exceptions=True)

@@ -46,7 +46,7 @@ async def waiting(queue: Queue, first: int, before: int, limit: int = 100) -> li
     return [stored.visit.visit_id for stored in await queue[1].waiting(first, before, limit)]
 
 
-async def test_at_first_no_visit_is_queued(queue: Queue) -> None:
+async def test_a_new_queue_contains_no_visit(queue: Queue) -> None:
     assert await waiting(queue, 0, 10**15) == []
     assert await queue[1].before(0, 7, "v1") == 0
 
@@ -77,7 +77,7 @@ async def test_a_queued_visit_that_was_found_can_be_saved(queue: Queue) -> None:
     assert await waiting(queue, 0, 10) == []
 
 
-async def test_before_counts_the_visits_ahead(queue: Queue) -> None:
+async def test_before_counts_the_visits_ahead_in_the_queue(queue: Queue) -> None:
     for visit_id, turn in (("a", 10), ("b", 11), ("c", 11), ("d", 11), ("e", 12), ("x", 5)):
         await join(queue, visit_id, turn)
     counts = [await queue[1].before(10, turn, name) for name, turn in (("a", 10), ("c", 11))]

@@ -90,7 +90,7 @@ async def test_concurrent_instances_take_exactly_the_available_permits(
     assert (await instance().free())[Priority.LIVE] == 0
 
 
-async def test_a_holder_without_room_in_its_home_shard_has_one_permit_elsewhere(
+async def test_a_holder_without_room_in_its_home_shard_has_one_permit_in_another_shard(
     instance: Callable[..., Semaphore],
 ) -> None:
     semaphore = instance()

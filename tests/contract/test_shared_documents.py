@@ -54,7 +54,9 @@ async def read(documents: SharedDocuments[Bucket], key: str = "k") -> tuple[Buck
     return found
 
 
-async def test_an_unknown_key_is_none(buckets: SharedDocuments[Bucket]) -> None:
+async def test_get_returns_none_and_all_is_empty_without_documents(
+    buckets: SharedDocuments[Bucket],
+) -> None:
     assert await buckets.get("k") is None
     assert await buckets.all() == {}
 
@@ -162,7 +164,9 @@ async def test_all_documents_are_in_order_of_their_keys(
     assert [each.missing for each in (await buckets.all()).values()] == [1, 2, 10]
 
 
-async def test_one_of_many_concurrent_saves_succeeds(buckets: SharedDocuments[Bucket]) -> None:
+async def test_exactly_one_of_several_concurrent_saves_succeeds(
+    buckets: SharedDocuments[Bucket],
+) -> None:
     version: object | None = None
     for round_ in range(2):  # the first round creates the document, the second changes it
         saves = (buckets.save("k", version, bucket(n, f"{round_}-{n}")) for n in range(8))

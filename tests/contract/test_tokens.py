@@ -28,7 +28,7 @@ SECRET = "a secret of these tests, and of no other test"
 
 @dataclass
 class Auth:
-    """The issuer and the verifier of tokens."""
+    """A verifier of tokens, and the issuer whose tokens the verifier accepts."""
 
     tokens: Tokens
     issuer: Any
@@ -63,7 +63,7 @@ async def fault(tokens: Tokens, token: str) -> TokenFault:
     return refused.value.fault
 
 
-async def test_a_valid_token_gives_its_user(auth: Auth) -> None:
+async def test_verify_returns_the_user_of_a_valid_token(auth: Auth) -> None:
     assert await auth.tokens.verify(auth.issuer.issue("u1")) == User("u1")
 
 

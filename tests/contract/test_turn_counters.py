@@ -1,4 +1,7 @@
-"""The contract of `TurnCounters`: one suite for the memory adapter and for Firestore."""
+"""The contract of `TurnCounters`: one suite for the memory adapter and for Firestore.
+
+A flow is the series of turns of one user in one priority.
+"""
 
 import asyncio
 import uuid

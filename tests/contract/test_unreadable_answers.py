@@ -194,7 +194,7 @@ async def test_an_unreadable_job_list_raises_transient_but_not_unreadable(answer
         assert not isinstance(raised.value, Unreadable)
 
 
-async def test_a_job_list_whose_pages_form_a_cycle_is_read_once() -> None:
+async def test_reading_a_job_list_whose_pages_form_a_cycle_ends() -> None:
     def page(jobs: list[Any]) -> Any:
         details = {"prev_url": "https://p.invalid/v2/transcript?before_id=job-0"}
         return {"transcripts": jobs, "page_details": details}

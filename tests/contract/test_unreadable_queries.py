@@ -155,7 +155,7 @@ async def test_readable_documents_are_found_behind_unreadable_ones(
         if document_id not in GOOD:
             stored = DAMAGES[damage](stored)
         if "visitId" not in stored and name == "store.actions":
-            stored["visitId"] = "v"  # the query filters by it
+            stored["visitId"] = "v"  # the query filters by `visitId`
         key = f"{number:06d}" if name == "store.history" else document_id
         await db.put(f"{query.folder}/{key}", stored)
     found = await query.ask(db)

@@ -85,7 +85,7 @@ async def read(store: VisitStore, visit_id: str = "v1") -> Stored:
     return stored
 
 
-async def test_a_visit_that_was_never_written_is_none(store: VisitStore) -> None:
+async def test_get_returns_none_for_a_visit_that_was_never_written(store: VisitStore) -> None:
     assert await store.get("v1") is None
     assert await store.transcript("v1") == ()
     assert await store.actions("v1") == ()
@@ -194,7 +194,9 @@ async def test_a_conflicting_commit_writes_no_history_pages_or_actions(store: Vi
     assert await store.actions("v1") == ()
 
 
-async def test_pages_and_actions_replace_those_of_an_earlier_attempt(store: VisitStore) -> None:
+async def test_transcript_pages_and_actions_replace_those_of_an_earlier_attempt(
+    store: VisitStore,
+) -> None:
     long = transcript((("A", "word " * 500),) * 6)
     pages = long.pages(max_bytes=6_000)
     assert len(pages) == 3

@@ -74,7 +74,7 @@ def _is_there(services: OperatedServices, visit_id: str) -> bool:
     return any(path.startswith(paths) for path in services.store.raw)
 
 
-async def test_deletions_from_before_the_backup_are_not_read(
+async def test_deletions_from_before_the_given_date_are_not_repeated(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("gone")
@@ -90,7 +90,7 @@ async def test_deletions_from_before_the_backup_are_not_read(
 async def test_all_earlier_visits_of_a_deleted_account_are_deleted_again(
     services: OperatedServices, olga: Operator
 ) -> None:
-    """A visit without its own deletion receipt is deleted; a visit of a later date stays."""
+    """A visit without its own deletion receipt is deleted; a visit that was created later stays."""
     await services.completed("old")
     await erase.note_erasure(services, "user-1")
     services.clock.advance(DAY)

@@ -114,7 +114,7 @@ async def test_every_retry_and_the_bulk_retry_are_in_the_audit_log(
     assert whole.after["retried"] == 2
 
 
-async def test_a_bulk_retry_chooses_the_same_letters_as_the_list(
+async def test_a_bulk_retry_chooses_the_same_dead_letters_as_the_list(
     services: OperatedServices, olga: Operator
 ) -> None:
     for number in range(5):
@@ -126,7 +126,7 @@ async def test_a_bulk_retry_chooses_the_same_letters_as_the_list(
     assert await choose(olga, LetterFilter(stage=Stage.SUBMISSION), limit=5) == []
 
 
-async def test_a_bulk_retry_chooses_letters_from_all_pages(
+async def test_a_bulk_retry_chooses_dead_letters_from_all_pages(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lumimd.operations.bulk_retry.PAGE", 2)
@@ -136,7 +136,7 @@ async def test_a_bulk_retry_chooses_letters_from_all_pages(
     assert sorted(letter.visit_id for letter in chosen) == ["v0", "v1", "v2", "v3", "v4"]
 
 
-async def test_a_bulk_retry_stops_after_five_failures_in_a_row_and_leaves_the_other_letters(
+async def test_a_bulk_retry_stops_after_five_failures_in_a_row(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(8):

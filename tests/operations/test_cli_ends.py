@@ -53,7 +53,7 @@ def into_a_closed_pipe(
         return subprocess.run(
             command,
             cwd=ROOT,
-            env={**ENV, "PATH": os.environ["PATH"]},  # a test may have added a program
+            env={**ENV, "PATH": os.environ["PATH"]},  # a test may have changed PATH
             stdout=writer,
             stderr=writer if stderr_too else subprocess.PIPE,
             check=False,

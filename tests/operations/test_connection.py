@@ -1,4 +1,4 @@
-"""Which operations `scripts/ops` can do on a cloud project without the secrets of a deployment."""
+"""`scripts/ops` can do some operations on a project without the secrets of the deployment."""
 
 import os
 from pathlib import Path
@@ -15,9 +15,11 @@ from lumimd.runtime.settings import variables
 def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in variables():
         monkeypatch.delenv(name, raising=False)
-    # `cloud` sets the project for the SDKs; this test removes it again.
+    # `cloud` sets this variable for the SDKs; monkeypatch restores it after the test.
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-lumimd")
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:9")  # the SDK looks for no credentials
+    monkeypatch.setenv(
+        "FIRESTORE_EMULATOR_HOST", "127.0.0.1:9"
+    )  # so that the SDK needs no credentials
 
 
 def test_without_settings_the_missing_variables_are_listed() -> None:

@@ -53,7 +53,7 @@ async def test_a_rerun_from_the_submission_without_a_recording_is_refused(
 ) -> None:
     await services.completed("v1")
     before = await services.get("v1")
-    services.audio._content.clear()  # retention has removed it
+    services.audio._content.clear()  # as if retention had removed it
     with pytest.raises(OperatorRefused) as refused:
         await rerun(olga, "v1", From.SUBMISSION)
     assert refused.value.code is OperatorCode.NO_RECORDING

@@ -29,7 +29,7 @@ COMMANDS = (
 )
 
 ONE = re.compile(r"\b1 (?!of\b)(\w+(?:s|ve))\b")
-"""The number 1 with a plural: `1 visits`, `1 have`."""
+"""Matches the number 1 before a plural, such as `1 visits` or `1 have`."""
 
 NOT_PLURAL = {"is", "was", "has", "does", "waits", "stands", "s"}
 
@@ -74,7 +74,9 @@ def test_nouns_verbs_and_times_follow_their_count() -> None:
     assert (does(1, "waits", "wait"), does(2, "waits", "wait")) == ("waits", "wait")
 
 
-async def test_the_texts_are_clear_to_a_new_operator(services: OperatedServices, ops: Ops) -> None:
+async def test_costs_queues_and_doctor_print_texts_that_explain_their_terms(
+    services: OperatedServices, ops: Ops
+) -> None:
     await services.completed("v1")
     costs = (await ops("costs")).out
     assert (

@@ -1,4 +1,4 @@
-"""Map present module names to those of a release before the packages (docs/decisions/0028).
+"""Map present module names to those of a release from before the rooms (docs/decisions/0028).
 
 `either_release.py` imports this module if the release has no `lumimd.domain`.
 """

@@ -5,8 +5,8 @@ The simulation follows the documentation:
 - `gcloud run services update-traffic` (docs.cloud.google.com/sdk/gcloud/reference/run/services/
   update-traffic): "the tags change occurs first then the traffic percentage change occurs";
   "--remove-tags will be applied first"; "If 100 percent of traffic is assigned, the Service traffic
-  is updated as specified"; shares under 100 scale those of the others; LATEST is "the latest ready
-  revision"; changing tags does not affect percentages.
+  is updated as specified"; shares under 100 in total scale the other shares; LATEST is "the latest
+  ready revision"; changing tags does not affect percentages.
 - Cloud Run Admin API v1, `namespaces.services` (docs.cloud.google.com/run/docs/reference/rest/v1):
   ServiceStatus `latestReadyRevisionName`, `latestCreatedRevisionName`, `traffic`; TrafficTarget
   `revisionName` (in the status also for LATEST), `latestRevision`, `percent`, `tag`, `url`.

@@ -54,7 +54,7 @@ def test_zero_percent_and_off_include_no_user() -> None:
         assert not any(flags.is_on_for(Switch.PROCESSING, user) for user in USERS[:2_000])
 
 
-def test_two_rollouts_choose_independently() -> None:
+def test_two_rollouts_choose_users_independently() -> None:
     one, other = Switch.PROCESSING, Switch.SUMMARIES_BY_MODEL
     both = sum(share(one, user) < 0.5 and share(other, user) < 0.5 for user in USERS)
     assert abs(both / len(USERS) - 0.25) < 0.01

@@ -101,7 +101,7 @@ async def test_with_processing_off_a_running_worker_keeps_its_lease_and_complete
     async def meanwhile() -> None:
         leases.append((await the(services, "visit-1")).lease)
         switch(services, Switch.PROCESSING, OFF)
-        await summarize.summarize(services, "visit-1", 1)  # another task
+        await summarize.summarize(services, "visit-1", 1)  # a second task
         leases.append((await the(services, "visit-1")).lease)
 
     by_model = services.summarizer.summarize

@@ -76,13 +76,13 @@ def test_a_canary_without_an_earlier_pin_is_refused_and_moves_no_traffic(
 
 def test_a_canary_is_refused_if_the_serving_release_was_not_pinned(deployed: Gcloud) -> None:
     """A canary shares traffic only with the pinned release, so the serving one must be pinned."""
-    assert do("canary", "100") == 0  # and no pin after it
+    assert do("canary", "100") == 0  # without a pin afterwards
     deployed.terraform("00003-ccc")
     assert do("canary", "10") == 1
     assert deployed.shares("api") == {NEW: 100}
 
 
-def test_a_canary_moves_no_service_if_one_cannot_be_moved(deployed: Gcloud) -> None:
+def test_a_canary_moves_no_service_if_any_service_cannot_be_moved(deployed: Gcloud) -> None:
     deployed.cloud(lambda cloud: cloud.create("summarize-visit"))
     pinned = len(deployed.changes())
     assert do("canary", "10") == 1

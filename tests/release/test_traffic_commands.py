@@ -209,7 +209,7 @@ def test_a_rollback_goes_to_the_last_good_release(serving: Serving, to: str) -> 
         of("api-3", {"api-2": 100}, "api-3"),
     ],
 )
-def test_a_rollback_is_refused_without_a_certain_target(serving: Serving) -> None:
+def test_a_rollback_without_a_certain_last_good_release_is_refused(serving: Serving) -> None:
     with pytest.raises(CannotMove):
         rollback(TARGET, serving)
 
@@ -307,7 +307,7 @@ def test_a_canary_during_another_canary_is_refused_with_the_name_of_the_other() 
     assert "pin" not in str(refused.value)
 
 
-def test_a_rollback_does_not_undo_a_rollback_by_hand() -> None:
+def test_a_rollback_after_a_manual_rollback_is_refused_unless_it_names_a_revision() -> None:
     with pytest.raises(CannotMove, match="is the newest") as refused:
         rollback(TARGET, of("api-3", {"api-2": 100}, "api-3"))
     assert TARGET.command("pin", "--only", "api", "--yes") in str(refused.value)

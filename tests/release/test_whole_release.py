@@ -153,7 +153,7 @@ def test_measures_without_revisions_do_not_pass_the_gate(tmp_path: Path) -> None
     assert main(["gate", "--metrics", str(file)]) == OK
 
 
-def test_the_gate_names_the_service_that_cannot_be_judged(
+def test_the_gate_names_a_service_that_is_not_deployed(
     gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gcloud.cloud(lambda cloud: cloud.state.pop("enforce-retention"))
@@ -161,7 +161,7 @@ def test_the_gate_names_the_service_that_cannot_be_judged(
     assert capsys.readouterr().err == "enforce-retention: is not deployed\n"
 
 
-def test_the_gate_of_the_cloud_needs_a_gcloud_account_or_named_revisions(
+def test_the_gate_on_cloud_metrics_needs_a_gcloud_account_or_named_revisions(
     gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gcloud.set_state(account="")

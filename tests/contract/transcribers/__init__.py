@@ -1,4 +1,4 @@
-"""One module per transcription provider starts the provider for the suite and scripts its jobs.
+"""Each module starts one transcription provider for the contract suite and scripts its jobs.
 
 Each module has `provided(request)`, an asynchronous context manager with a `Provider`.
 """
