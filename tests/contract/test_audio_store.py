@@ -179,7 +179,7 @@ async def test_measuring_does_not_block_the_event_loop(
     assert the_loop_runs.is_set()
 
 
-async def test_erase_deletes_every_generation_of_a_folder_and_no_other_folder(
+async def test_erase_deletes_all_objects_of_a_folder_and_of_no_other_folder(
     bucket: Bucket,
 ) -> None:
     folder = f"visits/u1/{uuid.uuid4().hex}/"

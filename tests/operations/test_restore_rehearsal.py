@@ -108,7 +108,7 @@ class Rehearsal:
         self.services.audio.put(audio, tone(seconds=2))
 
     async def nothing(self) -> None:
-        """Stand in for a command that only reads or only removes temporary files."""
+        """Do nothing, in place of a command whose effect the rehearsal does not need."""
 
     def stand_in(self, line: str) -> Callable[[], Awaitable[None]]:
         """Return the stand-in for a cloud-only command; a command without a stand-in raises."""
