@@ -1,4 +1,4 @@
-"""The API over in-memory services, called in this process."""
+"""Fixtures: the API over in-memory services, called in this process, and its log."""
 
 import io
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +18,7 @@ async def api() -> AsyncIterator[Api]:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """Everything logged during the test."""
+    """Yield a buffer that receives all log lines of the test."""
     written = io.StringIO()
     logs.configure(to=written)
     yield written

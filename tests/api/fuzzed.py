@@ -1,4 +1,4 @@
-"""The API over in-memory services, served on a port for the fuzzer of `test_openapi.py`.
+"""Serve the API over in-memory services on a port for the fuzzer of `test_openapi.py`.
 
     python -m tests.api.fuzzed --port PORT --token-file FILE
 
@@ -26,11 +26,11 @@ from tests.support.api import (
 USER = "fuzzer"
 STATES = ("done", "running", "broken", "waiting", "theirs")
 EACH = 50
-"""Visits in each state: the fuzzer deletes many of them."""
+"""The number of visits in each state; it is high because the fuzzer deletes many visits."""
 
 
 async def _at_once(_seconds: float) -> None:
-    """No pause: the fuzzer asks for any pace."""
+    """Replace the pause of a bulk retry, because the fuzzer may ask for a very slow pace."""
 
 
 async def serve(port: int, token_file: Path) -> None:

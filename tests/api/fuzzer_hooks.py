@@ -1,4 +1,4 @@
-"""Values that the fuzzer needs and no OpenAPI document can state."""
+"""Give the fuzzer values that an OpenAPI document cannot state."""
 
 import random
 import re
@@ -18,9 +18,9 @@ _chance = random.Random(1)
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """Replace half of the well-formed ids by ids of visits, and each Idempotency-Key by another.
+    """Replace half of the well-formed ids by ids of visits, and each Idempotency-Key by a new key.
 
-    The API refuses a key of an earlier request with another body.
+    The API refuses an Idempotency-Key that came earlier with another body.
     """
     headers = case.headers or {}
     if KEY.fullmatch(headers.get("Idempotency-Key") or ""):

@@ -1,4 +1,4 @@
-"""Regeneration, as the owner sees it: their work on action items stays, and old ids answer."""
+"""After a regeneration the owner's changes of action items remain, and old ids still work."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tests.support.visits import run_tasks
 
 
 class ScriptedModel:
-    """A model that returns these action items, each with the id of the utterance that it cites."""
+    """A stub summarizer that returns the given action items, each with the utterance it cites."""
 
     source = "model"
 
@@ -45,7 +45,7 @@ async def summarized(api: Api, *items: tuple[str, str]) -> None:
 
 
 async def begun(api: Api) -> list[str]:
-    """The ids of the action items of a completed visit, in its order."""
+    """Complete a visit and return the ids of its action items in order."""
     await transcribed(api.services)
     await summarized(api, *FIRST)
     return [each["actionId"] for each in await actions(api)]
@@ -64,7 +64,7 @@ async def by_operator(api: Api) -> None:
 
 
 async def after_a_refusal(api: Api) -> None:
-    """The model refuses, and the summary before stays; then the owner requests another."""
+    """The model refuses, so that the old summary stays; then the owner requests a new summary."""
     await by_owner(api)
     api.services.summarizer = CountingSummarizer()
     api.services.summarizer.raises = [Permanent(ErrorCode.SUMMARY_REFUSED)]
@@ -96,7 +96,7 @@ async def test_completed_edited_and_added_items_survive_a_regeneration(
         assert (answer.status_code, answer.json()["text"]) == (200, text)
 
 
-async def test_a_replaced_item_is_410_for_its_owner_and_404_for_others(api: Api) -> None:
+async def test_a_replaced_action_item_is_410_for_its_owner_and_404_for_others(api: Api) -> None:
     *_, call = await begun(api)
     await by_owner(api)
     await summarized(api, *AGAIN)
@@ -108,7 +108,7 @@ async def test_a_replaced_item_is_410_for_its_owner_and_404_for_others(api: Api)
         assert (theirs.status_code, theirs.json()["code"]) == (404, "not_found")
 
 
-async def test_an_item_that_its_owner_removed_is_404(api: Api) -> None:
+async def test_an_action_item_removed_by_its_owner_is_404_after_a_regeneration(api: Api) -> None:
     first, *_ = await begun(api)
     await api.call("DELETE", f"/v1/actions/{first}")
     await by_owner(api)
@@ -117,7 +117,7 @@ async def test_an_item_that_its_owner_removed_is_404(api: Api) -> None:
 
 
 @pytest.mark.parametrize("change", [{"completed": True}, {"text": "Rest until Friday"}])
-async def test_a_change_while_the_summary_is_being_saved_is_not_lost(
+async def test_an_owners_change_during_the_save_of_a_summary_is_not_lost(
     api: Api, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
     items = await begun(api)
@@ -141,7 +141,7 @@ async def test_a_change_while_the_summary_is_being_saved_is_not_lost(
     assert visit.visit.summary, "the summary is stored nevertheless"
 
 
-async def test_a_new_transcript_matches_the_items_by_their_words(api: Api) -> None:
+async def test_after_a_new_transcript_action_items_are_matched_by_their_words(api: Api) -> None:
     amoxicillin, *_ = await begun(api)
     await api.call("PATCH", f"/v1/actions/{amoxicillin}", json={"completed": True})
     stored = await api.services.store.get("visit-1")

@@ -1,4 +1,4 @@
-"""Every route, called by every kind of caller: a route without an expectation fails."""
+"""Every kind of caller calls every route; a route without an expected status fails the test."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,12 +33,12 @@ REFUSED = {
     "revoked": "token_revoked",
     "disabled": "account_disabled",
 }
-"""Callers that every route refuses, and the code of each refusal."""
+"""Callers that every route refuses, with the code that each caller receives."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """The status for each caller, for a well-formed request about documents of the owner."""
+    """The expected status per caller of a well-formed request about documents of the owner."""
 
     owner: int
     other: int
@@ -49,17 +49,17 @@ class Expected:
 
 
 def own(status: int, body: Any = None, **ids: str) -> Expected:
-    """About one document of the owner: it exists for no other caller, operators included."""
+    """Expect `status` for the owner of the document and 404 for all others, operators included."""
     return Expected(status, 404, 404, ids, body)
 
 
 def lists(status: int, body: Any = None) -> Expected:
-    """About all documents of the caller: each caller has their own."""
+    """Expect `status` for every caller, because each caller uses only their own documents."""
     return Expected(status, status, status, body=body)
 
 
 def operators(status: int, body: Any = None, query: str = "", **ids: str) -> Expected:
-    """For operators only, about documents of any user."""
+    """Expect `status` for operators, who may use documents of any user, and 403 otherwise."""
     return Expected(403, 403, status, ids, body, query)
 
 
@@ -126,7 +126,7 @@ EXPECTED: dict[tuple[str, str], Expected] = {
 
 
 async def world() -> Api:
-    """The API, and the documents of the owner."""
+    """Return the API with documents of the owner stored."""
     api = api_over(ApiMemoryServices())
     await stored(
         api.services,
@@ -182,7 +182,7 @@ async def response_to(api: Api, route: tuple[str, str], caller: str) -> httpx.Re
     return await api.http.request(method, path, headers=headers, json=expected.body)
 
 
-def test_every_route_has_an_expectation_and_every_expectation_a_route() -> None:
+def test_the_table_of_expected_statuses_has_exactly_the_existing_routes() -> None:
     assert set(routes()) == set(EXPECTED) | PUBLIC
 
 
@@ -213,7 +213,7 @@ async def test_refused_callers_get_the_expected_code(route: tuple[str, str], cal
     [each for each in OWNERS if EXPECTED[each].ids and EXPECTED[each].owner < 400],
     ids=" ".join,
 )
-async def test_a_document_of_another_user_looks_like_a_missing_one(
+async def test_a_document_of_another_user_looks_like_a_missing_document(
     route: tuple[str, str], caller: str
 ) -> None:
     api = await world()
@@ -231,7 +231,7 @@ async def test_a_document_of_another_user_looks_like_a_missing_one(
     assert (theirs.status_code, theirs.content) == (nothing.status_code, nothing.content)
 
 
-async def test_an_unreadable_body_gives_a_stranger_no_hint() -> None:
+async def test_an_invalid_body_without_a_token_is_401() -> None:
     api = await world()
     answer = await api.http.post("/v1/visits", content=b"{")
     assert answer.status_code == 401

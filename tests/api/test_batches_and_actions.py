@@ -1,4 +1,4 @@
-"""Batches, action items and medications."""
+"""The routes of batches, action items and medications."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -34,7 +34,7 @@ async def test_a_batch_must_have_one_to_a_hundred_visits(api: Api, number: int) 
     assert (await api.post("/v1/batches", json=body)).status_code == 422
 
 
-async def test_the_counts_of_a_batch_equal_those_of_its_visits(api: Api) -> None:
+async def test_the_status_of_a_batch_counts_only_the_callers_visits_in_it(api: Api) -> None:
     await stored(
         api.services,
         visit_of("user-1", "waiting", batch_id="b"),
@@ -102,14 +102,14 @@ async def test_an_owner_adds_edits_completes_and_removes_an_action(api: Api) -> 
         {"evidence": ["u1"]},
     ],
 )
-async def test_an_invalid_edit_is_refused(api: Api, body: Any) -> None:
+async def test_an_invalid_edit_of_an_action_is_422_and_changes_nothing(api: Api, body: Any) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     before = (await api.get("/v1/actions/v1-000")).json()
     assert (await api.call("PATCH", "/v1/actions/v1-000", json=body)).status_code == 422
     assert (await api.get("/v1/actions/v1-000")).json() == before
 
 
-async def test_an_action_can_only_be_added_to_an_own_visit(api: Api) -> None:
+async def test_an_action_can_only_be_added_to_a_visit_of_the_caller(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-2", "theirs")))
     for visit_id in ("theirs", "nothing"):
         answer = await api.post("/v1/actions", json={"visitId": visit_id, "text": "Walk."})

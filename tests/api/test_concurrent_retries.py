@@ -1,4 +1,4 @@
-"""Of a hundred concurrent retries one succeeds; the others are refused with their reason."""
+"""Of a hundred concurrent retries one succeeds, and each other retry is refused with a reason."""
 
 import asyncio
 import uuid
@@ -32,7 +32,7 @@ async def api(
     client.close()
 
 
-async def test_of_a_hundred_concurrent_retries_one_is_accepted(api: Api) -> None:
+async def test_exactly_one_of_a_hundred_concurrent_retries_is_accepted(api: Api) -> None:
     await stored(api.services, failed(visit_of("user-1", "v1")))
     answers = await asyncio.gather(*(api.post("/v1/visits/v1/retry") for _ in range(CLICKS)))
     codes = Counter(
@@ -51,7 +51,9 @@ async def test_of_a_hundred_concurrent_retries_one_is_accepted(api: Api) -> None
     assert (kept.visit.attempt, kept.visit.retry_count) == (2, 1)
 
 
-async def test_a_visit_that_failed_again_at_once_is_not_retried_too_soon(api: Api) -> None:
+async def test_a_visit_that_fails_right_after_a_retry_is_not_retried_within_thirty_seconds(
+    api: Api,
+) -> None:
     await stored(
         api.services, failed(visit_of("user-1", "v1"), last_retry_at=api.services.clock.now())
     )

@@ -1,4 +1,4 @@
-"""An export is complete, in parts, after any interruption, and in constant memory."""
+"""An export in parts is complete after any interruption and needs constant memory."""
 
 import io
 import json
@@ -28,14 +28,14 @@ EXPORT = "/v1/me/export"
 
 
 def opened(content: bytes) -> dict[str, Any]:
-    """The files of one part. A part that was cut short has no directory and cannot be opened."""
+    """Return the files of one part; an interrupted part raises `BadZipFile`."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         return {name: json.loads(archive.read(name)) for name in archive.namelist()}
 
 
 async def services_of(api: Api) -> AsyncIterator[dict[str, Any]]:
-    """The parts of an export, requested as by a client that repeats a refused or cut-short part."""
+    """Yield the parts of an export as a client that repeats a refused or interrupted part."""
     cursor: str | None = ""
     for _ in range(100):
         answer = await api.get(EXPORT, params={"cursor": cursor} if cursor else None)
@@ -51,7 +51,7 @@ async def services_of(api: Api) -> AsyncIterator[dict[str, Any]]:
 
 
 async def ids_of(api: Api) -> list[str]:
-    """The visits of all parts; the counts of each part are checked."""
+    """Check the counts of each part and return the visit ids of all parts."""
     found: list[str] = []
     async for files in services_of(api):
         visits = [name[7:-5] for name in files if name.startswith("visits/")]
@@ -61,7 +61,7 @@ async def ids_of(api: Api) -> list[str]:
 
 
 async def has_visits(api: Api, count: int) -> list[str]:
-    """Create visits, some at the same instant; their ids, newest first."""
+    """Create visits, some at the same instant, and return their ids, newest first."""
     await stored(
         api.services, *(visit_of("user-1", f"v{n:05d}", minutes=n // 3) for n in range(count))
     )
@@ -69,7 +69,7 @@ async def has_visits(api: Api, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 14, 30])
-async def test_parts_hold_every_visit_once_in_order(
+async def test_the_parts_of_an_export_contain_every_visit_once_in_order(
     api: Api, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setattr(export, "PART", 7)
@@ -78,7 +78,7 @@ async def test_parts_hold_every_visit_once_in_order(
     assert await ids_of(api) == wanted
 
 
-async def test_a_part_ends_after_its_time_limit_with_at_least_one_visit(
+async def test_an_export_part_ends_after_its_time_limit_with_at_least_one_visit(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = await has_visits(api, 12)
@@ -96,14 +96,14 @@ async def test_a_part_ends_after_its_time_limit_with_at_least_one_visit(
     assert await ids_of(api) == wanted
 
 
-def test_the_functions_timeout_is_at_least_twice_the_time_of_a_part() -> None:
+def test_the_timeout_of_the_api_is_at_least_twice_the_time_of_an_export_part() -> None:
     deployment = json.loads((ROOT / "infra" / "deployment.json").read_text())
     timeout = timedelta(seconds=deployment["functions"]["api"]["timeout_seconds"])
     assert timeout >= 2 * time_budgets.EXPORT_PART
 
 
 @pytest.mark.parametrize("operation", ["transcript", "history", "actions"])
-async def test_a_store_failure_ends_the_part_and_the_next_part_continues_there(
+async def test_after_a_store_failure_the_next_export_part_continues_at_the_failed_visit(
     api: Api, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     wanted = await has_visits(api, 20)
@@ -121,7 +121,7 @@ async def test_a_store_failure_ends_the_part_and_the_next_part_continues_there(
     assert calls < 30, "exported visits are not read again"
 
 
-async def test_a_part_that_cannot_begin_is_refused_with_a_code(
+async def test_an_export_part_that_cannot_begin_is_503_with_a_code(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await has_visits(api, 2)
@@ -134,7 +134,7 @@ async def test_a_part_that_cannot_begin_is_refused_with_a_code(
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
 
-async def test_a_part_that_is_cut_short_has_no_manifest_and_can_be_repeated(
+async def test_an_interrupted_export_part_cannot_be_opened_and_can_be_repeated(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "PART", 8)
@@ -152,7 +152,7 @@ async def test_a_part_that_is_cut_short_has_no_manifest_and_can_be_repeated(
     assert broken == set()
 
 
-async def test_a_cursor_only_leads_to_visits_of_the_caller(api: Api) -> None:
+async def test_an_export_cursor_of_another_user_gives_only_visits_of_the_caller(api: Api) -> None:
     await has_visits(api, 3)
     await stored(api.services, visit_of("user-2", "theirs", minutes=1))
     place = ListPosition(visit_of("user-2", "theirs", minutes=5).created_at, "theirs")
@@ -164,7 +164,7 @@ async def test_a_cursor_only_leads_to_visits_of_the_caller(api: Api) -> None:
 
 
 class ManyVisits:
-    """Visits that are made when they are read, and kept nowhere."""
+    """A stub of the owner queries that makes visits on each read and stores none of them."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -179,7 +179,7 @@ class ManyVisits:
 
 
 async def peak_of(count: int, file: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The peak of memory, in bytes, during the export of `count` visits to a file."""
+    """Export `count` visits to a file and return the peak memory in bytes."""
     services, words = ApiMemoryServices(), transcript([("A", f"Word {n}.") for n in range(10)])
     monkeypatch.setitem(vars(services), "owner_queries", ManyVisits(count))
 
@@ -204,7 +204,7 @@ async def peak_of(count: int, file: Path, monkeypatch: pytest.MonkeyPatch) -> in
             return peak
 
 
-async def test_many_visits_use_no_more_memory_than_one_part(
+async def test_an_export_of_many_visits_needs_no_more_memory_than_one_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one_part = await peak_of(export.PART, tmp_path / "part.zip", monkeypatch)

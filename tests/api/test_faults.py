@@ -1,4 +1,4 @@
-"""A refusal of a request lists the invalid fields: known ones, and unknown ones by name."""
+"""A refused request lists its invalid fields, and names an unknown field only if it is safe."""
 
 import io
 import json
@@ -34,7 +34,7 @@ def extra(*path: str | int) -> dict[str, Any]:
         ),
     ],
 )
-async def test_an_unknown_field_is_named(
+async def test_a_refusal_names_an_unknown_field_of_the_request(
     api: Api, method: str, path: str, body: object, where: str
 ) -> None:
     visit = visit_of("user-1", "v")
@@ -47,7 +47,7 @@ async def test_an_unknown_field_is_named(
     assert answer.json()["faults"] == [{"where": where, "rule": "extra_forbidden"}]
 
 
-async def test_values_and_names_that_are_text_are_never_repeated(
+async def test_a_refusal_never_repeats_values_or_field_names_that_are_free_text(
     api: Api, log: io.StringIO
 ) -> None:
     text = f"The patient says {CANARY}"
@@ -63,7 +63,7 @@ async def test_values_and_names_that_are_text_are_never_repeated(
 
 
 @given(name=st.text() | st.from_regex(FIELD_NAME) | st.from_regex(FIELD_NAME, fullmatch=True))
-def test_only_a_name_that_looks_like_a_field_is_listed(name: str) -> None:
+def test_a_refusal_lists_only_unknown_names_in_the_form_of_a_field_name(name: str) -> None:
     (fault,) = faults_of([extra("body", name)])
     assert fault.where in ("body", f"body.{name}")
     listed = fault.where != "body"
@@ -71,13 +71,13 @@ def test_only_a_name_that_looks_like_a_field_is_listed(name: str) -> None:
     assert not listed or (len(name) <= 40 and name.isascii() and not set(name) & set(" .,:;@/-\n"))
 
 
-def test_the_first_faults_are_listed_once_each() -> None:
+def test_a_refusal_lists_a_limited_number_of_distinct_invalid_fields() -> None:
     errors = [extra("body", f"field{n}") for n in range(1000)]
     assert len(faults_of(errors)) == MOST_FAULTS
     assert len(faults_of([extra("body", "not a name"), extra("body", "nor this")])) == 1
 
 
-def test_every_field_of_the_api_looks_like_a_field() -> None:
+def test_every_field_name_of_the_api_matches_the_field_name_pattern() -> None:
     names = set()
 
     def collect(schema: Any) -> None:

@@ -1,4 +1,4 @@
-"""Security headers, limits of requests, and the silence of problems about their cause."""
+"""Responses have security headers, requests have limits, and problems do not quote their cause."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from tests.support.api import Api, completed, failed, stored, visit_of
 CANARY = "quokka-canary"
 
 
-def test_every_problem_has_a_status_and_a_sentence() -> None:
+def test_every_problem_code_has_a_status_and_a_sentence() -> None:
     assert all(code.status >= 400 and code.sentence for code in ProblemCode)
 
 
@@ -34,7 +34,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("method", "path", "status"), ANSWERS)
-async def test_every_answer_has_the_security_headers(
+async def test_every_response_has_the_security_headers(
     api: Api, method: str, path: str, status: int
 ) -> None:
     answer = await api.call(method, path)
@@ -46,11 +46,11 @@ async def test_every_answer_has_the_security_headers(
         assert answer.json()["status"] == status
 
 
-async def test_a_method_not_allowed_lists_the_allowed_methods(api: Api) -> None:
+async def test_a_405_response_lists_the_allowed_methods(api: Api) -> None:
     assert "GET" in (await api.call("PUT", "/v1/me")).headers["allow"]
 
 
-async def test_a_bug_is_a_500_without_details_and_with_the_security_headers(
+async def test_an_unexpected_exception_is_a_500_without_details_and_with_security_headers(
     api: Api, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
     async def broken(*_: object, **__: object) -> None:
@@ -99,13 +99,13 @@ async def test_a_body_over_the_limit_is_refused_with_or_without_content_length(a
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_the_largest_batch_fits(api: Api) -> None:
+async def test_the_largest_valid_batch_is_within_the_body_limit(api: Api) -> None:
     announced = {"title": "\u20ac" * 200, "tags": ["\u20ac" * 50] * 10}
     answer = await api.post("/v1/batches", json={"consent": True, "visits": [announced] * 100})
     assert answer.status_code == 201
 
 
-async def test_only_configured_origins_may_call(api: Api) -> None:
+async def test_only_configured_origins_get_cors_headers(api: Api) -> None:
     async def preflight(origin: str) -> Any:
         return await api.http.options(
             "/v1/visits",
@@ -134,7 +134,7 @@ async def test_only_configured_origins_may_call(api: Api) -> None:
         "NaN",
     ],
 )
-async def test_no_problem_and_no_line_of_the_log_quotes_a_request(
+async def test_problem_responses_and_log_lines_do_not_quote_the_request(
     api: Api, body: str, log: io.StringIO
 ) -> None:
     answer = await api.post(
@@ -147,7 +147,9 @@ async def test_no_problem_and_no_line_of_the_log_quotes_a_request(
     assert CANARY not in log.getvalue()
 
 
-async def test_no_request_logs_words_of_a_visit(api: Api, log: io.StringIO) -> None:
+async def test_no_request_logs_text_of_a_visit_or_shows_it_to_another_user(
+    api: Api, log: io.StringIO
+) -> None:
     canary = {"title": CANARY, "summary": CANARY, "tags": (CANARY,)}
     await stored(
         api.services,
@@ -173,7 +175,7 @@ async def test_no_request_logs_words_of_a_visit(api: Api, log: io.StringIO) -> N
         assert answer.status_code < 500
         if answer.status_code >= 400:
             assert CANARY not in answer.text
-        # Another user learns nothing.
+        # The response to another user contains no text of the visit.
         theirs = await api.call(method, path, "user-2", json=json_body)
         if path != "/v1/me/export":
             assert CANARY not in theirs.text
@@ -182,7 +184,9 @@ async def test_no_request_logs_words_of_a_visit(api: Api, log: io.StringIO) -> N
 
 
 @pytest.mark.parametrize("error", [ValueError(CANARY), Transient(ErrorCode.INTERNAL_ERROR)])
-async def test_an_answer_that_is_cut_short_gives_the_server_no_error_text(error: Exception) -> None:
+async def test_an_error_after_the_start_of_a_response_is_raised_without_its_text(
+    error: Exception,
+) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise error from KeyError(CANARY)

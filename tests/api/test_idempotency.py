@@ -1,4 +1,4 @@
-"""A request that is repeated under the same key is done once."""
+"""A request that is repeated with the same Idempotency-Key takes effect once."""
 
 import asyncio
 import uuid
@@ -24,7 +24,7 @@ async def visits(api: Api, user: str = "user-1") -> int:
     return len((await api.get("/v1/visits", user)).json()["items"])
 
 
-async def test_a_repeated_request_gets_the_same_answer_and_is_done_once(api: Api) -> None:
+async def test_a_repeated_request_gets_the_same_response_and_takes_effect_once(api: Api) -> None:
     headers = key()
     first = await api.post("/v1/visits", json=NEW, headers=headers)
     again = await api.post("/v1/visits", json=NEW, headers=headers)
@@ -35,13 +35,13 @@ async def test_a_repeated_request_gets_the_same_answer_and_is_done_once(api: Api
     assert await visits(api) == 1
 
 
-async def test_without_a_key_every_request_is_done(api: Api) -> None:
+async def test_every_request_without_an_idempotency_key_takes_effect(api: Api) -> None:
     for _ in range(2):
         await api.post("/v1/visits", json=NEW)
     assert await visits(api) == 2
 
 
-async def test_the_same_key_for_another_request_is_an_error(api: Api) -> None:
+async def test_an_idempotency_key_reused_for_another_request_is_422(api: Api) -> None:
     headers = key()
     await api.post("/v1/visits", json=NEW, headers=headers)
     for path, body in (("/v1/visits", {**NEW, "title": "Hip"}), ("/v1/batches", NEW)):
@@ -50,7 +50,7 @@ async def test_the_same_key_for_another_request_is_an_error(api: Api) -> None:
     assert await visits(api) == 1
 
 
-async def test_the_same_key_of_two_users_is_two_keys(api: Api) -> None:
+async def test_two_users_can_use_the_same_idempotency_key(api: Api) -> None:
     headers = key()
     mine = await api.post("/v1/visits", json=NEW, headers=headers)
     theirs = await api.post("/v1/visits", "user-2", json=NEW, headers=headers)
@@ -58,7 +58,7 @@ async def test_the_same_key_of_two_users_is_two_keys(api: Api) -> None:
     assert "Idempotency-Replayed" not in theirs.headers
 
 
-async def test_of_concurrent_repetitions_one_is_done(api: Api) -> None:
+async def test_exactly_one_of_several_concurrent_duplicate_requests_takes_effect(api: Api) -> None:
     headers = key()
     answers = await asyncio.gather(
         *(api.post("/v1/visits", json=NEW, headers=headers) for _ in range(20))
@@ -72,7 +72,7 @@ async def test_of_concurrent_repetitions_one_is_done(api: Api) -> None:
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 201
 
 
-async def test_a_refusal_is_not_kept(api: Api) -> None:
+async def test_a_refusal_is_not_stored_under_the_idempotency_key(api: Api) -> None:
     await stored(
         api.services, failed(visit_of("user-1", "v1"), last_retry_at=api.services.clock.now())
     )
@@ -92,7 +92,9 @@ async def test_an_invalid_request_does_not_use_up_its_key(api: Api) -> None:
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 201
 
 
-async def test_a_bug_does_not_use_up_the_key(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_internal_error_does_not_use_up_the_idempotency_key(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     headers = key()
 
     async def broken(*_: object) -> None:
@@ -101,12 +103,12 @@ async def test_a_bug_does_not_use_up_the_key(api: Api, monkeypatch: pytest.Monke
     with monkeypatch.context() as patch:
         patch.setattr(api.services.uploads, "place", broken)
         assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 500
-    # The visit exists already: the repeated request finds it, and does not create another.
+    # The visit exists already, so the repeated request finds it and does not create a second visit.
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 201
     assert await visits(api) == 1
 
 
-async def test_an_answer_that_could_not_be_kept_is_returned_and_nothing_is_done_twice(
+async def test_a_response_that_could_not_be_stored_is_returned_and_a_retry_creates_no_second_visit(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers, save = key(), api.services.idempotency.save
@@ -120,7 +122,7 @@ async def test_an_answer_that_could_not_be_kept_is_returned_and_nothing_is_done_
         patch.setattr(api.services.idempotency, "save", fails_later)
         first = await api.post("/v1/visits", json=NEW, headers=headers)
     assert first.status_code == 201
-    # It is not known yet whether the first request is still in progress.
+    # The API cannot know yet whether the first request is still in progress.
     assert (await api.post("/v1/visits", json=NEW, headers=headers)).status_code == 409
     api.services.clock.advance(REQUEST_WORKED_ON_FOR)
     again = await api.post("/v1/visits", json=NEW, headers=headers)
@@ -128,7 +130,7 @@ async def test_an_answer_that_could_not_be_kept_is_returned_and_nothing_is_done_
     assert await visits(api) == 1
 
 
-async def test_a_crashed_request_does_not_hold_its_key_for_ever(api: Api) -> None:
+async def test_the_key_of_a_crashed_request_can_be_used_again_after_a_time(api: Api) -> None:
     headers = key()
     now = api.services.clock.now()
     first = await api.post("/v1/visits", json=NEW, headers=headers)
@@ -143,7 +145,7 @@ async def test_a_crashed_request_does_not_hold_its_key_for_ever(api: Api) -> Non
     assert again.json()["visit"]["visitId"] == first.json()["visit"]["visitId"]
 
 
-async def test_a_key_expires_after_a_day(api: Api) -> None:
+async def test_an_idempotency_key_can_be_reused_after_a_day(api: Api) -> None:
     headers = key()
     await api.post("/v1/actions", json={}, headers=headers)
     await api.post("/v1/visits", json=NEW, headers=headers)
@@ -153,13 +155,13 @@ async def test_a_key_expires_after_a_day(api: Api) -> None:
 
 
 @pytest.mark.parametrize("bad", ["short", "x" * 129, "with a space in it", "\x7f" * 9])
-async def test_a_key_has_eight_to_128_visible_characters(api: Api, bad: str) -> None:
+async def test_an_idempotency_key_must_have_8_to_128_visible_characters(api: Api, bad: str) -> None:
     answer = await api.post("/v1/visits", json=NEW, headers={"Idempotency-Key": bad})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert await visits(api) == 0
 
 
-async def test_a_repeated_batch_is_the_same_batch(api: Api) -> None:
+async def test_a_repeated_batch_request_returns_the_same_batch(api: Api) -> None:
     headers = key()
     body = {"consent": True, "visits": [{"title": "One"}, {"title": "Two"}]}
     first = await api.post("/v1/batches", json=body, headers=headers)
@@ -168,20 +170,20 @@ async def test_a_repeated_batch_is_the_same_batch(api: Api) -> None:
     assert await visits(api) == 2
 
 
-async def test_an_answer_with_deleted_data_is_not_replayed(api: Api) -> None:
+async def test_a_stored_response_about_a_deleted_visit_is_not_replayed(api: Api) -> None:
     headers = key()
     created = await api.post("/v1/visits", json=NEW, headers=headers)
     visit_id = created.json()["visit"]["visitId"]
     assert (await api.call("DELETE", f"/v1/visits/{visit_id}")).status_code == 202
     again = await api.post("/v1/visits", json=NEW, headers=headers)
-    # The same key makes the same id, and the deleted visit does not come back.
+    # The same key makes the same visit id, and a deleted visit is not created again.
     assert (again.status_code, again.json()["code"]) == (409, "changed_meanwhile")
     assert "Knee" not in again.text
     assert await visits(api) == 0
 
 
 def id_made_of(headers: dict[str, str], path: str, user: str = "user-1") -> str:
-    """The id that the API derives from a key: a stranger who learns the key can compute it."""
+    """Return the id that the API derives from a key, as a stranger with the key can compute it."""
     return sha256(f"{user}/{headers['Idempotency-Key']}/{path}".encode()).hexdigest()[:32]
 
 
@@ -223,7 +225,7 @@ async def test_a_key_cannot_take_over_an_action_of_another_user_or_visit(
     assert "Not yours" not in answer.text
 
 
-async def test_a_repeated_action_request_finds_the_action_after_a_lost_answer(
+async def test_a_repeated_action_request_finds_the_action_after_its_response_was_lost(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = key()
@@ -235,7 +237,7 @@ async def test_a_repeated_action_request_finds_the_action_after_a_lost_answer(
     assert (again.status_code, again.json()) == (201, first.json())
 
 
-async def test_deleting_a_visit_forgets_the_answers_that_name_it_and_no_other(api: Api) -> None:
+async def test_deleting_a_visit_deletes_only_the_stored_responses_that_name_it(api: Api) -> None:
     mine, others = key(), key()
     body = {"consent": True, "title": "Knee"}
     deleted = (await api.post("/v1/visits", json=body, headers=mine)).json()["visit"]["visitId"]

@@ -1,4 +1,4 @@
-"""A visit under legal hold: the answers to its owner and to operators, and no change of it."""
+"""A visit under legal hold can be read, but neither its owner nor an operator can change it."""
 
 import pytest
 
@@ -20,7 +20,7 @@ TEXT = {"text": "rewritten"}
 
 
 async def held(api: Api, *, by_mark: bool = True, by_field: bool = True) -> Visit:
-    """A visit under hold; after a restore from an earlier backup it has only the mark."""
+    """Store a visit under legal hold; after a restore of an earlier backup only the mark exists."""
     visit = completed(visit_of("user-1", "v1"), legal_hold=by_field)
     mark = Hold(visit_id="v1", user_id="user-1", held_at=START) if by_mark else None
     commit = commit_of(visit)
@@ -43,7 +43,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=" ".join)
-async def test_every_change_of_a_held_visit_is_refused_with_the_code_legal_hold(
+async def test_every_change_of_a_visit_under_legal_hold_is_refused_with_the_code_legal_hold(
     api: Api, change: tuple[str, str]
 ) -> None:
     await held(api)
@@ -55,7 +55,7 @@ async def test_every_change_of_a_held_visit_is_refused_with_the_code_legal_hold(
 
 @pytest.mark.parametrize("change", [each for each in CHANGES if "actions" in each[1]], ids=" ".join)
 @pytest.mark.parametrize(("by_mark", "by_field"), [(True, False), (False, True)])
-async def test_the_mark_and_the_field_each_protect_action_items(
+async def test_action_items_are_protected_by_the_legal_hold_mark_or_the_visits_field_alone(
     api: Api, change: tuple[str, str], by_mark: bool, by_field: bool
 ) -> None:
     await held(api, by_mark=by_mark, by_field=by_field)
@@ -64,13 +64,13 @@ async def test_the_mark_and_the_field_each_protect_action_items(
 
 
 @pytest.mark.parametrize("begin", ["summary", "submission"])
-async def test_no_operator_can_rerun_a_held_visit(api: Api, begin: str) -> None:
+async def test_no_operator_can_rerun_a_visit_under_legal_hold(api: Api, begin: str) -> None:
     await held(api)
     answer = await api.post("/v1/admin/visits/v1/rerun", "op-1", admin=True, json={"from": begin})
     assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold")
 
 
-async def test_a_held_visit_can_be_read_and_exported(api: Api) -> None:
+async def test_a_visit_under_legal_hold_can_be_read_and_exported(api: Api) -> None:
     await held(api)
     for path in ("/v1/visits/v1", "/v1/visits/v1/transcript", "/v1/me/export"):
         assert (await api.get(path)).status_code == 200

@@ -1,4 +1,4 @@
-"""Each route's limit: a valid call takes from its buckets; an invalid one takes nothing."""
+"""A valid call takes a token from each bucket of its route; an invalid call takes no token."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -52,18 +52,18 @@ ROUTES: dict[tuple[str, str], tuple[set[str], Any, Sequence[Any]]] = {
     ("GET", "/v1/me/export"): (ON_DEMAND, None, NO_BODY),
     ("DELETE", "/v1/me"): (EXPENSIVE, None, NO_BODY),
 }
-"""The buckets of a call, a valid body, and invalid ones."""
+"""Per route: the buckets of a call, a valid body and invalid bodies."""
 
 
 class LimitedServices(ApiMemoryServices):
-    """The product's own policies, over the buckets that admission control uses as well."""
+    """Services with the limits of the product, over the buckets of admission control."""
 
     @cached_property
     def limits(self) -> Limits:
         return Limits(self.gate.buckets, self.clock, self.new_id)
 
     async def taken(self) -> dict[str, float]:
-        """The tokens taken, by bucket."""
+        """Return the number of taken tokens per kind of bucket."""
         kept = await self.gate.buckets.all()
         found: dict[str, float] = {}
         for key, bucket in kept.items():
@@ -90,7 +90,9 @@ def call_of(body: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_a_valid_call_takes_one_token_and_an_invalid_one_none(method: str, path: str) -> None:
+async def test_a_valid_call_takes_one_token_per_bucket_and_an_invalid_call_takes_none(
+    method: str, path: str
+) -> None:
     buckets, valid, invalid = ROUTES[method, path]
     api, services = await limited_api()
     for body in invalid:
@@ -101,7 +103,7 @@ async def test_a_valid_call_takes_one_token_and_an_invalid_one_none(method: str,
     assert await services.taken() == dict.fromkeys(buckets, 1.0)
 
 
-def test_the_table_has_every_route_that_changes_data() -> None:
+def test_the_table_of_limits_has_every_route_that_changes_data() -> None:
     api = api_over(LimitedServices())
     routes = {
         (method, context.path)
@@ -113,7 +115,7 @@ def test_the_table_has_every_route_that_changes_data() -> None:
     assert len(changing) == len({key for key in ROUTES if key[0] != "GET"})
 
 
-async def test_users_at_their_limits_do_not_keep_others_from_creating_or_deleting() -> None:
+async def test_users_at_their_limits_do_not_block_the_calls_of_other_users() -> None:
     api, _ = await limited_api()
     for stranger in range(15):
         for _ in range(10):
@@ -125,7 +127,7 @@ async def test_users_at_their_limits_do_not_keep_others_from_creating_or_deletin
     assert (await api.call("DELETE", "/v1/me")).status_code == 202
 
 
-async def test_exports_and_regenerations_have_a_joint_limit_of_all_users() -> None:
+async def test_exports_and_regenerations_share_one_limit_across_all_users() -> None:
     api, services = await limited_api()
     for stranger in range(10):
         for _ in range(10):
@@ -136,7 +138,7 @@ async def test_exports_and_regenerations_have_a_joint_limit_of_all_users() -> No
     assert (await api.get("/v1/me/export")).status_code == 200
 
 
-async def test_deleting_the_account_restores_no_recording_of_the_day() -> None:
+async def test_deleting_the_account_does_not_reset_the_daily_quota_of_recordings() -> None:
     services = LimitedServices()
     services.gate.has_quota = True
     api = api_over(services)
@@ -151,7 +153,7 @@ async def test_deleting_the_account_restores_no_recording_of_the_day() -> None:
     assert len(services.transcriber.orders) == 20
 
 
-async def test_deleting_the_account_restores_no_call_of_the_minute() -> None:
+async def test_deleting_the_account_does_not_reset_the_rate_limit_of_the_minute() -> None:
     api, _ = await limited_api()
     answers = []
     for _ in range(4):
@@ -161,7 +163,7 @@ async def test_deleting_the_account_restores_no_call_of_the_minute() -> None:
     assert answers.count(201) == 9, "ten in all, one of which was the first deletion"
 
 
-async def test_a_deleted_account_leaves_no_user_id_in_the_limits() -> None:
+async def test_a_deleted_account_leaves_only_a_pseudonym_in_the_rate_limit_buckets() -> None:
     api, services = await limited_api()
     await api.post("/v1/visits", json=VISIT)
     await api.call("PATCH", "/v1/visits/done", json={"title": "x"})
@@ -174,7 +176,7 @@ async def test_a_deleted_account_leaves_no_user_id_in_the_limits() -> None:
 def test_bucket_keys_depend_on_the_secret_of_the_deployment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The API and admission control use the same buckets."""
+    """The pseudonym of a user is the key of the user's buckets in the API and in admission."""
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     services = ApiCloudServices(read())

@@ -1,4 +1,4 @@
-"""The caller's account: profile, usage, export, deletion."""
+"""The routes of the caller's account: profile, usage, export and deletion."""
 
 import io
 import json
@@ -28,7 +28,7 @@ from tests.support.api import (
 )
 
 
-async def test_me_is_the_user_of_the_token(api: Api) -> None:
+async def test_me_returns_the_user_of_the_token(api: Api) -> None:
     me = (await api.get("/v1/me")).json()
     assert me == {"userId": "user-1", "isAdmin": False, "tier": "free", "preferences": None}
     assert (await api.get("/v1/me", "root", admin=True)).json()["isAdmin"] is True
@@ -71,7 +71,7 @@ async def test_a_change_of_tier_applies_from_the_next_call() -> None:
     assert (await api.post("/v1/visits", json={"consent": True})).status_code == 201
 
 
-async def test_a_replay_costs_nothing() -> None:
+async def test_a_replayed_request_takes_no_token_of_the_rate_limit() -> None:
     api = api_over(ApiMemoryServices(policies=dict(POLICIES)))
     headers = {"Idempotency-Key": "the-same-for-all"}
     for _ in range(20):
@@ -138,7 +138,7 @@ async def test_the_export_of_an_unknown_user_is_empty(api: Api) -> None:
     assert archive["manifest.json"]["counts"]["visits"] == 0
 
 
-async def test_only_receipts_remain_of_a_deleted_user(api: Api) -> None:
+async def test_only_deletion_receipts_remain_of_a_deleted_user(api: Api) -> None:
     await stored(
         api.services,
         *(completed(visit_of("user-1", f"v{n}", minutes=n)) for n in range(60)),
@@ -158,13 +158,13 @@ async def test_only_receipts_remain_of_a_deleted_user(api: Api) -> None:
         for path, document in api.services.store.documents().items()
         if document.get("userId") == "user-1" and "/history/" not in path
     }
-    # The sweep of each visit deletes its action items; its receipt stays for the user.
+    # The sweep of each visit deletes its action items; the deletion receipt stays for the user.
     assert left <= {"deletions", "actions"}
     assert "users/user-1" not in api.services.store.raw
     assert len((await api.get("/v1/visits", "user-2")).json()["items"]) == 1
 
 
-async def test_the_answer_lists_visits_kept_for_legal_reasons(api: Api) -> None:
+async def test_the_deletion_of_an_account_lists_visits_kept_for_legal_reasons(api: Api) -> None:
     await stored(
         api.services,
         completed(visit_of("user-1", "v1")),
@@ -178,7 +178,7 @@ async def test_the_answer_lists_visits_kept_for_legal_reasons(api: Api) -> None:
     }
 
 
-async def test_an_action_is_deleted_with_its_visit(api: Api) -> None:
+async def test_action_items_of_a_deleted_account_are_deleted_with_their_visit(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     await api.services.owner_queries.add_action(action_of(visit_of("user-1", "v1"), 7))
     await api.call("DELETE", "/v1/me")
@@ -195,10 +195,10 @@ async def test_an_export_of_more_than_one_page_has_all_visits(api: Api) -> None:
 
 
 @pytest.mark.parametrize("part", ["idempotency", "admission", "owner_queries"])
-async def test_an_erasure_that_cannot_forget_the_user_is_not_accepted(
+async def test_an_account_deletion_that_cannot_delete_a_users_documents_is_503(
     api: Api, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the request knows of these documents: no other process would delete them."""
+    """Only this request deletes these documents, so it must fail if it cannot delete them."""
 
     async def down(user_id: str) -> None:
         raise Transient(ErrorCode.INTERNAL_ERROR)

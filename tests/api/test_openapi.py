@@ -1,4 +1,4 @@
-"""The OpenAPI document is current, and every answer to a fuzzer conforms to it."""
+"""The OpenAPI document is current, and every response to the fuzzer conforms to it."""
 
 import os
 import re
@@ -17,21 +17,21 @@ from tests.support.servers import running
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "5")
-"""Cases of the fuzzer for each operation, besides those that cover the schema."""
+"""The number of fuzzer cases per operation, in addition to the cases that cover the schema."""
 
 
-def test_the_document_in_the_repository_equals_the_generated_one() -> None:
+def test_the_openapi_document_in_the_repository_equals_the_generated_one() -> None:
     assert is_current(DOCUMENT), "run scripts/openapi"
 
 
-def test_a_stale_document_is_reported(tmp_path: Path) -> None:
+def test_a_missing_or_stale_openapi_document_is_reported(tmp_path: Path) -> None:
     stale = tmp_path / "openapi.json"
     assert not is_current(stale)
     stale.write_text(text().replace("/v1/me", "/v1/you"))
     assert not is_current(stale)
 
 
-def test_every_operation_documents_its_security_and_its_answers() -> None:
+def test_every_operation_documents_its_security_and_its_error_responses() -> None:
     made = document()
     assert made["openapi"].startswith("3.1")
     for path, operations in made["paths"].items():
@@ -52,17 +52,17 @@ def test_operation_ids_are_unique() -> None:
 
 
 def test_schema_titles_are_unique_in_any_spelling() -> None:
-    """A generator makes a class of each title, and drops one of two that it spells alike."""
+    """A client generator makes a class per title and drops a title that it spells like another."""
     schemas = document()["components"]["schemas"]
     titles = {name: schema["title"] for name, schema in schemas.items()}
     spelled = [re.sub(r"[^a-z0-9]", "", title.lower()) for title in titles.values()]
     assert len(set(spelled)) == len(spelled)
-    # FastAPI distinguishes classes of the same name by their modules.
+    # FastAPI would add the module to the names of two classes with the same name.
     assert not [name for name in titles if name.startswith("lumimd")]
 
 
-def test_no_answer_is_undocumented_and_none_is_a_server_error(tmp_path: Path) -> None:
-    """Every check of schemathesis, against the API with in-memory services, on a real port."""
+def test_the_fuzzer_finds_no_undocumented_response_and_no_server_error(tmp_path: Path) -> None:
+    """Run all checks of schemathesis against the API with in-memory services on a real port."""
     (port,) = free_ports({"api": 0}).values()
     token = tmp_path / "token"
     argv = (
@@ -104,5 +104,5 @@ def test_no_answer_is_undocumented_and_none_is_a_server_error(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["ProblemDocument", "VisitView", "Progress", "NewVisit"])
-def test_the_document_contains_the_names_that_clients_use(name: str) -> None:
+def test_the_openapi_document_contains_the_schema_names_that_clients_use(name: str) -> None:
     assert name in document()["components"]["schemas"]

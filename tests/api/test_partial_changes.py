@@ -1,4 +1,4 @@
-"""PATCH bodies change the fields that they name and no other, from any client."""
+"""A PATCH body changes only the fields that it names."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,11 +27,11 @@ VALUES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "completed": st.booleans(),
     },
 }
-"""The values that a client may send, for every field of every PATCH."""
+"""The values that a client may send for each field of each PATCH route."""
 
 
 DERIVED = {"updatedAt", "group"}
-"""Fields of a view that follow from the others."""
+"""Fields of a response that the API derives from other fields."""
 
 
 def own(view: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def schema_of(path: str) -> dict[str, Any]:
 
 
 def resolved(schema: Any) -> Any:
-    """The schema with its references resolved in place."""
+    """Return the schema with every reference replaced by its target."""
     if isinstance(schema, list):
         return [resolved(each) for each in schema]
     if not isinstance(schema, dict):
@@ -55,7 +55,7 @@ def resolved(schema: Any) -> Any:
 
 
 def keys_of(schema: Any) -> Iterator[str]:
-    """Every key at any depth, names of fields included."""
+    """Yield every key of a schema at any depth, including the names of fields."""
     if isinstance(schema, dict):
         yield from schema
         for value in schema.values():
@@ -70,21 +70,21 @@ def accepts_null(schema: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("path", PATCHED)
-def test_no_field_of_a_change_has_a_default_or_must_be_sent(path: str) -> None:
+def test_no_field_of_a_patch_body_is_required_or_has_a_default(path: str) -> None:
     schema = schema_of(path)
     assert schema["properties"]
     assert "default" not in keys_of(schema)
     assert "required" not in schema
 
 
-def test_every_field_of_every_change_is_tried_below() -> None:
+def test_the_table_of_values_has_every_field_of_every_patch_route() -> None:
     assert {path: set(schema_of(path)["properties"]) for path in PATCHED} == {
         path: set(values) for path, values in VALUES.items()
     }
 
 
 async def patched_api() -> Api:
-    """The API with a visit and an action item whose changeable fields are all set."""
+    """Return the API with a visit and an action item in which every changeable field is set."""
     services = ApiMemoryServices()
     visit = visit_of("user-1", "seen", title="Knee", archived=True, tags=("heart", "knee"))
     await stored(services, visit)
@@ -101,7 +101,9 @@ def url_of(path: str) -> str:
 @pytest.mark.parametrize("path", PATCHED)
 @given(data=st.data())
 @settings(max_examples=examples(40), deadline=None)
-def test_any_subset_of_fields_changes_only_those(path: str, data: st.DataObject) -> None:
+def test_a_patch_with_any_subset_of_fields_changes_only_those_fields(
+    path: str, data: st.DataObject
+) -> None:
     body = data.draw(st.fixed_dictionaries({}, optional=VALUES[path]))
 
     async def change() -> None:

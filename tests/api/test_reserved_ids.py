@@ -1,4 +1,4 @@
-"""Ids that Firestore reserves are refused by every route, before any read of the store."""
+"""Every route refuses an id that Firestore reserves before it reads the store."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +16,11 @@ IN_BODIES = {
     ("POST", "/v1/visits"): {"consent": True, "batchId": "{id}"},
     ("POST", "/v1/actions"): {"visitId": "{id}", "text": "Rest."},
 }
-"""Routes with document ids in their bodies."""
+"""Routes that take document ids in the body."""
 
 
 def _paged() -> list[str]:
-    """Routes with document ids in their cursors."""
+    """Return the routes that take document ids in a cursor."""
     routes = iter_route_contexts(api_over(ApiMemoryServices()).app.routes)
     return [
         route.path
@@ -42,7 +42,7 @@ def _requests(reserved: str) -> Iterator[tuple[str, str, Any]]:
 
 
 def _action_of(expected: Expected) -> dict[str, str]:
-    """The action in the path of a queue or a schedule; it is no id."""
+    """Return the `action` parameter of a queue or schedule route, which is a verb and not an id."""
     return {name: word for name, word in expected.ids.items() if name == "action"}
 
 
@@ -74,12 +74,12 @@ async def test_no_route_reads_the_store_for_a_reserved_id(
     assert all(map(is_id, asked)), asked
 
 
-def test_the_table_of_routes_covers_paths_bodies_and_cursors() -> None:
+def test_the_requests_with_reserved_ids_cover_paths_bodies_and_cursors() -> None:
     assert len(list(_requests("__x__"))) > 25
     assert {"/v1/visits", "/v1/actions", "/v1/admin/visits", "/v1/admin/audit"} <= set(PAGED)
 
 
-async def test_ids_with_other_underscores_are_valid(api: Api) -> None:
+async def test_ids_with_underscores_that_firestore_does_not_reserve_are_valid(api: Api) -> None:
     for name in ("_x", "__x", "x__", "__x_", "_"):
         answer = await api.get(f"/v1/visits/{name}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -1,4 +1,4 @@
-"""Requests of an owner with an unreadable document: a clear answer, and all else works."""
+"""An owner with one unreadable document gets a clear error for it and can use all the others."""
 
 import io
 import json
@@ -18,7 +18,7 @@ NEWER = {"currentStep": "of_a_newer_release"}
 
 @pytest.fixture
 def visits(api: Api) -> Api:
-    """Three visits with an action item each; a newer release wrote the middle one."""
+    """Store three visits with an action item each; the middle visit and its item are unreadable."""
     for minutes, name in enumerate(("old", "bad", "new")):
         visit = completed(visit_of("user-1", name, minutes=minutes))
         action = action_of(visit).to_stored()
@@ -69,7 +69,9 @@ async def test_lists_skip_unreadable_documents_page_by_page(visits: Api) -> None
         assert found == shown
 
 
-async def test_an_export_has_the_readable_visits_and_names_the_others(visits: Api) -> None:
+async def test_an_export_has_the_readable_visits_and_lists_the_ids_of_unreadable_visits(
+    visits: Api,
+) -> None:
     content = (await visits.get("/v1/me/export")).content
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         manifest = json.loads(archive.read("manifest.json"))
@@ -78,7 +80,7 @@ async def test_an_export_has_the_readable_visits_and_names_the_others(visits: Ap
     assert manifest["counts"]["visits"] == 2
 
 
-async def test_an_erasure_deletes_readable_visits_at_once_and_the_others_when_readable(
+async def test_an_account_deletion_deletes_an_unreadable_visit_once_it_is_readable(
     visits: Api,
 ) -> None:
     visits.services.clock.advance(timedelta(hours=1))

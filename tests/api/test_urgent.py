@@ -1,4 +1,4 @@
-"""Urgent visits: for paying users and operators, within a limit; others get the reason."""
+"""Paying users and operators may create urgent visits within a limit; others are refused."""
 
 from collections.abc import AsyncIterator
 
@@ -14,7 +14,7 @@ URGENT = {"consent": True, "urgent": True}
 
 @pytest.fixture
 async def limited() -> AsyncIterator[Api]:
-    """The API with the product's limits for urgent visits."""
+    """Yield the API with the limits of the product for urgent visits."""
     services = ApiMemoryServices()
     services.policies = {**services.policies, Limited.URGENT: dict(POLICIES[Limited.URGENT])}
     api = api_over(services)
@@ -50,7 +50,7 @@ async def test_an_urgent_visit_of_a_free_user_is_refused_and_not_created(limited
     assert (await limited.post("/v1/visits", json={"consent": True})).status_code == 201
 
 
-async def test_the_limit_of_urgent_visits_does_not_affect_ordinary_ones(limited: Api) -> None:
+async def test_the_limit_of_urgent_visits_does_not_affect_ordinary_visits(limited: Api) -> None:
     most = POLICIES[Limited.URGENT][Tier.PAID].burst
     for _ in range(most):
         assert (await limited.post("/v1/visits", "payer", json=URGENT)).status_code == 201
@@ -71,7 +71,7 @@ async def test_the_limit_of_urgent_visits_does_not_affect_ordinary_ones(limited:
         ("PATCH", "/v1/visits/v1", {"urgent": True}),
     ],
 )
-async def test_no_other_route_makes_a_visit_urgent(
+async def test_only_the_creation_of_a_single_visit_accepts_the_field_urgent(
     limited: Api, method: str, path: str, body: dict
 ) -> None:
     made = await limited.post("/v1/visits", "payer", json={"consent": True})
@@ -90,5 +90,5 @@ async def test_a_repeated_creation_counts_as_one_urgent_visit(limited: Api) -> N
     for _ in range(most + 2):
         answer = await limited.post("/v1/visits", "payer", json=URGENT, headers=headers)
         assert answer.status_code == 201
-        await limited.services.idempotency.forget("payer")  # the store has lost the answer
+        await limited.services.idempotency.forget("payer")  # as if the stored response were lost
     assert (await limited.post("/v1/visits", "payer", json=URGENT)).status_code == 201

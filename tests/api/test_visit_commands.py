@@ -1,4 +1,4 @@
-"""The progress of a visit, and the commands of its owner."""
+"""The owner reads the progress of a visit, and retries, regenerates, cancels or deletes it."""
 
 from datetime import timedelta
 
@@ -54,7 +54,9 @@ async def test_a_visit_takes_longer_than_expected_after_half_an_hour(api: Api) -
 
 
 @pytest.mark.parametrize("processing_status", ProcessingStatus)
-async def test_every_state_has_a_status(api: Api, processing_status: ProcessingStatus) -> None:
+async def test_the_status_route_works_in_every_processing_status(
+    api: Api, processing_status: ProcessingStatus
+) -> None:
     error = None
     if processing_status is ProcessingStatus.FAILED:
         error = ProcessingError.of(ErrorCode.NO_SPEECH, Stage.TRANSCRIPTION)
@@ -66,11 +68,11 @@ async def test_every_state_has_a_status(api: Api, processing_status: ProcessingS
     assert status["processingStatus"] == processing_status
     assert status["takingLongerThanExpected"] is False
     assert status["estimatedSecondsRemaining"] >= 0
-    # No try finds speech in the recording.
+    # A retry cannot find speech in a silent recording.
     assert status["retryInSeconds"] is None
 
 
-async def test_the_elapsed_time_stops_at_the_end(api: Api) -> None:
+async def test_the_elapsed_time_of_a_completed_visit_does_not_increase(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     api.services.clock.advance(timedelta(days=1))
     status = (await api.get("/v1/visits/v1/status")).json()
@@ -78,7 +80,7 @@ async def test_the_elapsed_time_stops_at_the_end(api: Api) -> None:
     assert (status["progressPercent"], status["milestone"]) == (100, 100)
 
 
-async def test_the_status_says_when_a_retry_will_be_accepted(api: Api) -> None:
+async def test_the_status_shows_the_seconds_until_a_retry_is_accepted(api: Api) -> None:
     await stored(api.services, failed(visit_of("user-1", "v1"), last_retry_at=START))
     api.services.clock.advance(timedelta(seconds=29, milliseconds=1))
     assert (await api.get("/v1/visits/v1/status")).json()["retryInSeconds"] == 1
@@ -93,7 +95,7 @@ async def test_the_status_says_when_a_retry_will_be_accepted(api: Api) -> None:
     assert (accepted.status_code, accepted.json()["attempt"]) == (202, 2)
 
 
-async def test_a_refused_command_states_its_reason(api: Api) -> None:
+async def test_a_refused_command_returns_409_with_the_code_of_its_reason(api: Api) -> None:
     await stored(
         api.services,
         transcribing(visit_of("user-1", "running")),
@@ -111,20 +113,20 @@ async def test_a_refused_command_states_its_reason(api: Api) -> None:
         assert (answer.status_code, answer.json()["code"]) == (409, code), path
 
 
-async def test_a_regeneration_orders_no_transcript(api: Api) -> None:
+async def test_a_regeneration_does_not_order_a_new_transcript(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     answer = await api.post("/v1/visits/v1/regenerate")
     assert (answer.status_code, answer.json()["processingStatus"]) == (202, "summarizing")
     assert not api.services.transcriber.orders
 
 
-async def test_a_cancelled_visit_has_ended(api: Api) -> None:
+async def test_cancel_ends_the_visit_with_the_status_cancelled(api: Api) -> None:
     await stored(api.services, transcribing(visit_of("user-1", "v1")))
     answer = await api.post("/v1/visits/v1/cancel")
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
 
 
-async def test_a_deleted_visit_leaves_only_a_receipt(api: Api) -> None:
+async def test_deleting_a_visit_leaves_only_a_deletion_receipt_for_its_owner(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     receipt = await api.call("DELETE", "/v1/visits/v1")
     assert receipt.status_code == 202

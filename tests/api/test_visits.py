@@ -1,4 +1,4 @@
-"""Visits as their owner creates, lists, reads and changes them."""
+"""The owner creates, lists, reads and changes visits."""
 
 import pytest
 
@@ -32,7 +32,7 @@ async def test_a_created_visit_has_an_upload_path(api: Api) -> None:
     assert kept.visit.consent is not None
 
 
-async def test_a_visit_without_consent_is_kept_and_has_none(api: Api) -> None:
+async def test_a_visit_created_without_consent_can_receive_consent_later(api: Api) -> None:
     answer = await api.post("/v1/visits", json={"consent": False})
     visit_id = answer.json()["visit"]["visitId"]
     kept = await api.services.store.get(visit_id)
@@ -69,7 +69,7 @@ async def test_an_invalid_visit_is_refused_with_field_and_rule(api: Api, body: o
     assert all(fault["where"].startswith("body") for fault in answer.json()["faults"])
 
 
-async def test_each_group_lists_its_own_visits_newest_first(api: Api) -> None:
+async def test_each_group_lists_its_visits_newest_first(api: Api) -> None:
     await stored(
         api.services,
         visit_of("user-1", "waiting", minutes=0),
@@ -97,8 +97,8 @@ async def test_each_group_lists_its_own_visits_newest_first(api: Api) -> None:
     assert await listed("?group=ready&includeArchived=true") == ["done"]
 
 
-async def test_pages_hold_every_visit_once(api: Api) -> None:
-    # Several visits of the same instant: the id decides.
+async def test_the_pages_of_the_list_contain_every_visit_once(api: Api) -> None:
+    # Several visits have the same instant, so that the id decides their order.
     await stored(
         api.services,
         *(visit_of("user-1", f"v{number}", minutes=number // 3) for number in range(7)),
@@ -132,7 +132,7 @@ async def test_an_invalid_list_query_is_refused(api: Api, query: str) -> None:
         (lambda *ids: failed(visit_of(*ids)), 200),
     ],
 )
-async def test_a_result_is_202_while_it_runs_and_200_at_its_end(
+async def test_reading_a_visit_returns_202_while_it_is_processed_and_200_after_its_end(
     api: Api, make: object, status: int
 ) -> None:
     await stored(api.services, make("user-1", "v1"))  # type: ignore[operator]
@@ -141,7 +141,7 @@ async def test_a_result_is_202_while_it_runs_and_200_at_its_end(
     assert answer.json()["visitId"] == "v1"
 
 
-async def test_a_failed_visit_says_why(api: Api) -> None:
+async def test_a_failed_visit_shows_its_error_code(api: Api) -> None:
     await stored(api.services, failed(visit_of("user-1", "v1")))
     error = (await api.get("/v1/visits/v1")).json()["processingError"]
     assert error["code"] == "transcription_failed"
@@ -156,7 +156,7 @@ async def test_a_visit_shows_its_summary_and_no_internal_field(api: Api) -> None
     assert not {"wakeAt", "claim", "trace", "trouble", "userId", "audioUrl"} & set(shown)
 
 
-async def test_transcript_history_and_actions_belong_to_the_visit(api: Api) -> None:
+async def test_the_transcript_history_and_actions_of_a_visit_can_be_read(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     said = (await api.get("/v1/visits/v1/transcript")).json()["utterances"]
     assert [line["text"] for line in said] == [text for _, text in DIALOGUE]
@@ -172,7 +172,7 @@ async def test_reading_a_missing_transcript_is_a_conflict(api: Api) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "no_transcript")
 
 
-async def test_the_owner_changes_title_tags_and_archives(api: Api) -> None:
+async def test_the_owner_can_change_title_tags_and_archived(api: Api) -> None:
     await stored(api.services, completed(visit_of("user-1", "v1")))
     changed = await api.call("PATCH", "/v1/visits/v1", json={"archived": True, "tags": ["knee"]})
     assert changed.status_code == 200
@@ -182,7 +182,7 @@ async def test_the_owner_changes_title_tags_and_archives(api: Api) -> None:
 
 
 @pytest.mark.parametrize("field", ["status", "processingStatus", "userId", "summary", "legalHold"])
-async def test_no_other_field_of_a_visit_can_be_changed(api: Api, field: str) -> None:
+async def test_a_patch_of_any_other_field_of_a_visit_is_refused(api: Api, field: str) -> None:
     before = completed(visit_of("user-1", "v1"))
     await stored(api.services, before)
     answer = await api.call("PATCH", "/v1/visits/v1", json={field: "completed"})

@@ -1,4 +1,4 @@
-"""OpenAI's SDK and a server that speaks its protocol."""
+"""Fixtures: a summarizer over OpenAI's SDK, and a local server that speaks OpenAI's protocol."""
 
 import dataclasses
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""An order names every option that affects its result; the local server accepts all of them."""
+"""An order (a paid job) names every option, and the local AssemblyAI server accepts the order."""
 
 import httpx
 import pytest
@@ -24,7 +24,7 @@ ALL = Options(
 )
 
 
-def test_the_defaults_add_no_cost_and_name_every_option() -> None:
+def test_an_order_with_default_options_names_every_option_and_no_paid_extra() -> None:
     body = order(URL, Options(), {})
     assert body == {
         "audio_url": URL,
@@ -40,11 +40,11 @@ def test_the_defaults_add_no_cost_and_name_every_option() -> None:
 
 
 def test_an_order_has_no_speech_threshold() -> None:
-    """Two percent of ten hours are twelve minutes of a visit."""
+    """A threshold rejects recordings with little speech: 2 % of ten hours are twelve minutes."""
     assert "speech_threshold" not in order(URL, ALL, {})
 
 
-async def test_the_options_of_a_deployment_are_in_the_order() -> None:
+async def test_the_configured_options_are_in_the_order() -> None:
     provider = Provider()
     await provider.transcriber(ALL).submit(URL, visit_id="v", attempt=1)
     (body,) = provider.bodies
@@ -78,7 +78,7 @@ async def test_the_local_server_accepts_every_order(speech_url: str, options: Op
         {"language_detection_options": []},
     ],
 )
-def test_the_local_server_refuses_parameters_unknown_to_the_provider(
+def test_the_local_server_refuses_parameters_that_the_provider_would_refuse(
     wrong: dict[str, object],
 ) -> None:
     with pytest.raises(BadRequest):
@@ -105,7 +105,7 @@ def with_settings(**more: str) -> TranscriptionProvider:
     return provider
 
 
-def test_terms_are_read_from_one_variable() -> None:
+def test_key_terms_are_split_at_commas_semicolons_and_line_breaks() -> None:
     settings = with_settings(
         transcription_key_terms="lisinopril, metformin;  Dr.  Nguyen\nmetformin,,",
         transcription_models="universal-2, universal-3-5-pro",
@@ -136,12 +136,14 @@ def test_the_default_settings_equal_the_default_options() -> None:
         ("transcription_domain", "legal-v1"),
     ],
 )
-def test_a_bad_variable_is_named(name: str, value: str) -> None:
+def test_a_settings_error_names_the_environment_variable_with_the_bad_value(
+    name: str, value: str
+) -> None:
     with pytest.raises(SettingsError, match=name.upper()):
         with_settings(**{name: value})
 
 
-def test_a_term_has_its_limits_and_the_older_model_takes_fewer() -> None:
+def test_key_terms_are_limited_in_number_and_words_and_universal_2_allows_fewer() -> None:
     def terms(count: int) -> str:
         return ",".join(f"t{n}" for n in range(count))
 

@@ -1,4 +1,4 @@
-"""Tolerant reader of AssemblyAI's transcripts: it keeps every readable field in storable form."""
+"""The tolerant reader of AssemblyAI's transcripts keeps every readable field in storable form."""
 
 import json
 from datetime import timedelta
@@ -76,14 +76,14 @@ async def fetched(provider: Provider) -> Any:
 
 
 @pytest.mark.parametrize("case", READABLE)
-async def test_readable_fields_of_an_answer_are_read(case: str) -> None:
+async def test_readable_fields_of_a_deviating_response_are_read(case: str) -> None:
     state = await fetched(Provider(state={**DONE, **READABLE[case]}))
     assert isinstance(state, Transcribed)
     transcript = state.transcript
     assert transcript.utterances
     spoken = " ".join(utterance.text for utterance in transcript.utterances)
     assert "cough" in spoken
-    spoken.encode()  # like the store
+    spoken.encode()  # the store encodes the text too
     for utterance in transcript.utterances:
         assert 0 <= utterance.start_ms <= utterance.end_ms < 2**53
         assert 0.0 <= utterance.confidence <= 1.0
@@ -102,7 +102,7 @@ async def test_an_unknown_status_counts_as_running() -> None:
 SPEAKERS = [{**word, "speaker": "A" if n < 2 else "B"} for n, word in enumerate(WORDS)]
 
 
-async def test_words_are_joined_by_speaker() -> None:
+async def test_words_without_utterances_are_joined_by_speaker() -> None:
     state = await fetched(Provider(state={**DONE, "utterances": None, "words": SPEAKERS}))
     spoken = [(each.id, each.speaker, each.text) for each in state.transcript.utterances]
     assert spoken == [
@@ -115,7 +115,7 @@ async def test_words_are_joined_by_speaker() -> None:
     ]
 
 
-async def test_a_long_text_replaces_incomplete_words() -> None:
+async def test_the_full_text_replaces_an_incomplete_list_of_words() -> None:
     few = [{**word, "speaker": None} for word in WORDS[:2]]
     state = await fetched(Provider(state={**DONE, "utterances": None, "words": few}))
     assert " ".join(each.text for each in state.transcript.utterances) == SAID
@@ -130,7 +130,9 @@ SILENT = [
 
 
 @pytest.mark.parametrize("silent", SILENT)
-async def test_a_recording_is_silent_only_by_the_providers_report(silent: dict[str, Any]) -> None:
+async def test_an_empty_completed_transcript_ends_the_visit_with_no_speech(
+    silent: dict[str, Any],
+) -> None:
     provider = Provider(state={"status": "completed", **silent})
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     await accept.accept(services, services.upload())
@@ -161,7 +163,7 @@ ANSWER = st.fixed_dictionaries(
 
 @settings(deadline=None)
 @given(ANSWER)
-def test_any_answer_about_a_job_can_be_stored_or_is_unreadable(answer: Any) -> None:
+def test_any_response_about_a_job_can_be_stored_or_is_unreadable(answer: Any) -> None:
     transcript = transcript_of(answer)
     text = answer.get("text")
     if isinstance(text, str) and text.strip():
@@ -182,7 +184,7 @@ def test_any_answer_about_a_job_can_be_stored_or_is_unreadable(answer: Any) -> N
         max_size=40,
     )
 )
-def test_a_long_text_is_divided_without_loss(words: list[str]) -> None:
+def test_a_long_text_is_divided_into_utterances_without_loss(words: list[str]) -> None:
     transcript = transcript_of({"text": " ".join(words), "audio_duration": 60})
     assert transcript is not None
     spoken = "".join(each.text for each in transcript.utterances)

@@ -94,7 +94,7 @@ def path(name: str = "audio.m4a") -> str:
     return f"visits/u1/{uuid.uuid4().hex}/{name}"
 
 
-async def test_a_recording_is_measured(bucket: Bucket) -> None:
+async def test_the_duration_of_a_recording_is_read(bucket: Bucket) -> None:
     audio = await bucket.put(path("audio.wav"), tone(seconds=3))
     assert (await bucket.store.measure(audio)).duration_seconds == pytest.approx(3, abs=0.05)
 
@@ -118,7 +118,7 @@ async def test_the_sample_is_about_two_minutes_long(bucket: Bucket) -> None:
     ],
     ids=["jpeg", "text", "half", "stub", "100 ms", "over ten hours"],
 )
-async def test_a_bad_recording_has_its_own_code(
+async def test_each_kind_of_bad_recording_raises_its_own_error_code(
     bucket: Bucket, content: bytes, code: ErrorCode
 ) -> None:
     audio = await bucket.put(path(), content)
@@ -127,7 +127,7 @@ async def test_a_bad_recording_has_its_own_code(
     assert raised.value.code is code
 
 
-async def test_a_deleted_recording_is_missing(bucket: Bucket) -> None:
+async def test_measuring_a_missing_recording_raises_audio_missing(bucket: Bucket) -> None:
     await bucket.put(path(), tone(seconds=1))
     with pytest.raises(Permanent) as raised:
         await bucket.store.measure(recording(path(), generation=1, size=10))
@@ -150,7 +150,9 @@ async def test_a_signed_url_names_exactly_this_recording_and_expires(
     assert query["X-Goog-Signature"]
 
 
-async def test_the_signed_url_of_a_real_bucket_leads_to_the_recording(storage_url: str) -> None:
+async def test_a_signed_url_of_the_local_storage_server_downloads_the_recording(
+    storage_url: str,
+) -> None:
     async with CloudBucket(storage_url) as bucket:
         content = tone(seconds=1)
         audio = await bucket.put(path("ein Besuch.wav"), content)
@@ -160,7 +162,7 @@ async def test_the_signed_url_of_a_real_bucket_leads_to_the_recording(storage_ur
     assert (answer.status_code, answer.content) == (200, content)
 
 
-async def test_measuring_does_not_hold_up_the_event_loop(
+async def test_measuring_does_not_block_the_event_loop(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audio = await bucket.put(path(), SAMPLE.read_bytes())
@@ -177,7 +179,7 @@ async def test_measuring_does_not_hold_up_the_event_loop(
     assert the_loop_runs.is_set()
 
 
-async def test_erase_deletes_every_generation_of_a_folder_and_no_other_folder(
+async def test_erase_deletes_all_objects_of_a_folder_and_of_no_other_folder(
     bucket: Bucket,
 ) -> None:
     folder = f"visits/u1/{uuid.uuid4().hex}/"
@@ -193,7 +195,7 @@ async def test_erase_deletes_every_generation_of_a_folder_and_no_other_folder(
 
 @pytest.fixture(params=["memory", "cloud_storage"])
 async def with_holds(request: pytest.FixtureRequest) -> AsyncIterator[Bucket]:
-    """A proxy adds object holds, which the local storage server does not support."""
+    """A bucket with object holds: a proxy adds them, because the local storage server has none."""
     if request.param == "memory":
         yield _memory_bucket()
         return
@@ -202,7 +204,7 @@ async def with_holds(request: pytest.FixtureRequest) -> AsyncIterator[Bucket]:
             yield bucket
 
 
-async def test_a_hold_set_between_the_list_and_the_deletion_is_respected(
+async def test_an_object_hold_set_between_the_list_and_the_deletion_is_respected(
     storage_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with object_holds(storage_url) as url:
@@ -222,7 +224,9 @@ async def test_a_hold_set_between_the_list_and_the_deletion_is_respected(
             assert await bucket.store.has(BUCKET, folder)
 
 
-async def test_erase_skips_held_objects_and_deletes_the_others(with_holds: Bucket) -> None:
+async def test_erase_skips_objects_under_an_object_hold_and_deletes_the_others(
+    with_holds: Bucket,
+) -> None:
     bucket = with_holds
     folder, other = (f"visits/u1/{uuid.uuid4().hex}/" for _ in range(2))
     for name in ("audio.m4a", "audio.2.m4a"):
@@ -243,7 +247,7 @@ async def test_erase_skips_held_objects_and_deletes_the_others(with_holds: Bucke
     assert await bucket.store.hold(BUCKET, folder, held=True) == 0
 
 
-async def test_a_missing_bucket_holds_no_object(storage_url: str) -> None:
+async def test_setting_object_holds_in_a_missing_bucket_returns_zero(storage_url: str) -> None:
     async with CloudBucket(storage_url) as bucket:
         assert await bucket.store.hold("no-such-bucket", "visits/u1/v1/", held=True) == 0
 
@@ -258,7 +262,7 @@ async def test_erase_keeps_a_newer_generation(bucket: Bucket) -> None:
         await bucket.store.measure(old)
 
 
-async def test_uploads_since_an_instant_equal_their_events(
+async def test_uploads_since_an_instant_are_listed_with_the_fields_of_their_events(
     bucket: Bucket,
 ) -> None:
     visit_id = uuid.uuid4().hex
@@ -278,7 +282,7 @@ async def test_uploads_since_an_instant_equal_their_events(
 
 
 @pytest.mark.parametrize("user_id", USER_IDS)
-async def test_a_user_id_of_any_sign_in_provider_is_found_signed_and_erased(
+async def test_a_recording_under_any_form_of_user_id_is_found_signed_and_erased(
     bucket: Bucket, user_id: str
 ) -> None:
     folder = f"visits/{user_id}/{uuid.uuid4().hex}/"
@@ -305,7 +309,7 @@ async def test_measuring_adds_a_missing_size(
     assert measured.duration_seconds == pytest.approx(1, abs=0.05)
 
 
-async def test_a_recording_is_uploaded_where_the_provider_cannot_reach_the_bucket(
+async def test_with_an_upload_function_signed_url_returns_the_url_of_an_uploaded_copy(
     storage_url: str,
 ) -> None:
     copies: list[bytes] = []

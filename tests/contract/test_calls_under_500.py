@@ -1,6 +1,6 @@
-"""Under a permanent 500 the number of calls of one visit is bounded, and the visit ends.
+"""While a provider always returns 500, one visit makes a bounded number of calls and then ends.
 
-Real adapters against servers that answer 500, with a manual clock and short backoffs.
+The tests use the real adapters, local servers that return 500, a manual clock and short backoffs.
 """
 
 from collections import Counter
@@ -67,7 +67,7 @@ async def script(speech_url: str, *routes: str) -> None:
         await http.post("/_local/scripts", json={"match": "", "http": faults})
 
 
-async def test_three_orders_are_refused_with_500_and_each_retry_looks_for_the_job_first(
+async def test_an_order_that_returns_500_is_retried_twice_after_lookups_for_the_job(
     transcriber: AssemblyAITranscriber, speech_url: str
 ) -> None:
     await script(speech_url, "submit")
@@ -78,10 +78,10 @@ async def test_three_orders_are_refused_with_500_and_each_retry_looks_for_the_jo
     assert await requests_of(speech_url) == Counter(submit=3, list=3)
 
 
-async def test_a_provider_that_always_answers_500_gets_one_order_and_a_day_of_lookups(
+async def test_a_provider_that_always_returns_500_gets_one_order_and_a_day_of_lookups(
     transcriber: AssemblyAITranscriber, speech_url: str
 ) -> None:
-    """Without the provider's list the pipeline cannot rule out a transcript, so it looks again."""
+    """The provider may have a transcript, so the pipeline repeats the lookup and not the order."""
     await script(speech_url, "submit", "list", "get")
     services = MemoryServices(transcriber=transcriber)  # type: ignore[arg-type]
     await accept.accept(services, services.upload())
@@ -93,7 +93,7 @@ async def test_a_provider_that_always_answers_500_gets_one_order_and_a_day_of_lo
     assert requests["list"] <= 3 * (6 * 24 + 6)
 
 
-async def test_polls_of_an_unreadable_job_become_rarer_and_end(
+async def test_polls_that_always_return_500_become_rarer_and_end(
     transcriber: AssemblyAITranscriber, speech_url: str
 ) -> None:
     await script(speech_url, "get")
@@ -108,7 +108,9 @@ async def test_polls_of_an_unreadable_job_become_rarer_and_end(
     assert requests["get"] <= 3 * 3 * 80
 
 
-async def test_a_model_that_answers_500_is_called_nine_times_and_then_rules_summarize() -> None:
+async def test_a_model_that_returns_500_is_called_nine_times_before_the_rule_based_summary() -> (
+    None
+):
     with openai_server() as server:
         server.script(*[error(500)] * 100)
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
@@ -122,7 +124,7 @@ async def test_a_model_that_answers_500_is_called_nine_times_and_then_rules_summ
         assert len(server.calls) == 9
 
 
-async def test_after_two_bad_answers_the_rules_write_the_summary() -> None:
+async def test_after_two_bad_model_responses_the_visit_gets_the_rule_based_summary() -> None:
     with openai_server() as server:
         server.script(*[completion("", finish_reason="length")] * 100)
         model = OpenAISummarizer(api_key=KEY, base_url=server.url, model="model")
@@ -135,8 +137,8 @@ async def test_after_two_bad_answers_the_rules_write_the_summary() -> None:
         assert visit.ledger.summaries == 2
 
 
-async def test_bad_answers_between_refusals_cost_at_most_two_answers_per_try() -> None:
-    """The worst case: each request is refused twice before a bad answer, and then unanswered."""
+async def test_calls_per_try_are_bounded_when_refusals_surround_a_bad_response() -> None:
+    """In the worst case, two refusals precede a bad response, and three refusals follow it."""
     with openai_server() as server:
         bad, busy = completion(" "), error(503)
         server.script(*[busy, busy, bad, busy, busy, busy] * 10)
@@ -150,7 +152,7 @@ async def test_bad_answers_between_refusals_cost_at_most_two_answers_per_try() -
         assert visit.ledger.summaries == MAX_TRIES
 
 
-async def test_an_open_breaker_probes_a_dead_model_ever_more_rarely_for_a_day() -> None:
+async def test_an_open_breaker_probes_a_failing_model_less_and_less_often_for_a_day() -> None:
     """The only visit opens the breaker with its last try, and then makes the half-open probes."""
     with openai_server() as server:
         server.script(*[error(500)] * 1_000)

@@ -1,4 +1,4 @@
-"""The contract of `Database`: one suite for the memory and for Firestore."""
+"""The contract of `Database`: one suite for the memory adapter and for Firestore."""
 
 import asyncio
 import uuid
@@ -28,7 +28,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
-        # A new project is an empty database.
+        # A new project name gives the test an empty database.
         client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     yield FirestoreDatabase(client)
     client.close()
@@ -46,12 +46,12 @@ async def ids(database: Database, query: Query, *rest: Any) -> list[str]:
     return [found.id for found in await database.find(query, *rest)]
 
 
-async def test_a_missing_document_is_none(database: Database) -> None:
+async def test_get_returns_none_for_a_missing_document(database: Database) -> None:
     assert await database.get("things/a") is None
     assert await database.find(ALL) == []
 
 
-async def test_a_document_is_read_whole_or_in_part(database: Database) -> None:
+async def test_get_returns_all_fields_or_only_the_named_fields(database: Database) -> None:
     stored = {"at": START, "of": {"count": 2}, "names": ["x", "y"], "none": None}
     await put(database, a=stored)
     found = await database.get("things/a")
@@ -87,7 +87,7 @@ async def test_a_write_with_a_version_keeps_the_fields_that_it_does_not_name(
 
 
 @pytest.mark.parametrize("late", [{"n": 3}, None], ids=["update", "deletion"])
-async def test_a_version_fences_late_writes_off(
+async def test_a_late_write_with_an_old_version_is_a_conflict(
     database: Database, late: dict[str, Any] | None
 ) -> None:
     version = await database.commit(Write("things/a", {"n": 1}))
@@ -100,7 +100,7 @@ async def test_a_version_fences_late_writes_off(
     assert await database.get("things/a") is None
 
 
-async def test_a_commit_is_all_or_nothing(database: Database) -> None:
+async def test_a_commit_with_one_failed_precondition_writes_nothing(database: Database) -> None:
     await put(database, a={"n": 1}, b={"n": 1})
     with pytest.raises(Conflict):
         await database.commit(
@@ -131,7 +131,9 @@ async def test_documents_are_paged_in_order_of_a_field_and_then_of_their_ids(
     assert await ids(database, ALL, 3, Cursor(None, "b")) == ["c", "d", "e"]
 
 
-async def test_a_page_follows_a_position_whose_document_is_gone(database: Database) -> None:
+async def test_a_page_can_start_after_the_position_of_a_deleted_document(
+    database: Database,
+) -> None:
     await put(database, a={"at": at(1)}, b={"at": at(1)}, c={"at": at(2)})
     await database.commit(Write("things/a", None))
     assert await ids(database, BY_TIME, None, Cursor(at(1), "a")) == ["b", "c"]
@@ -153,7 +155,7 @@ async def test_a_page_follows_a_position_whose_document_is_gone(database: Databa
         ((ID, "==", "b"), ["b"]),
     ],
 )
-async def test_a_condition_compares_values_of_its_own_type(
+async def test_a_condition_matches_only_values_of_its_own_type(
     database: Database, condition: tuple[str, str, Any], found: list[str]
 ) -> None:
     await put(
@@ -167,7 +169,7 @@ async def test_a_condition_compares_values_of_its_own_type(
     assert await ids(database, ALL.where(*condition)) == found
 
 
-async def test_conditions_hold_together_and_only_wanted_fields_are_read(
+async def test_several_conditions_are_combined_and_only_selected_fields_are_read(
     database: Database,
 ) -> None:
     await put(
@@ -181,7 +183,7 @@ async def test_conditions_hold_together_and_only_wanted_fields_are_read(
     assert [(each.id, each.fields) for each in await database.find(late)] == [("b", {"kind": "x"})]
 
 
-async def test_other_collections_are_not_found(database: Database) -> None:
+async def test_a_query_finds_no_documents_of_other_collections(database: Database) -> None:
     await database.commit(
         Write("things/a", {"n": 1}), Write("things/a/parts/b", {"n": 1}), Write("other/c", {"n": 1})
     )
@@ -189,21 +191,23 @@ async def test_other_collections_are_not_found(database: Database) -> None:
     assert await ids(database, Query("things/a/parts")) == ["b"]
 
 
-async def test_documents_are_counted_in_all_and_before_a_position(database: Database) -> None:
+async def test_documents_are_counted_in_total_and_before_a_position(database: Database) -> None:
     await put(database, **{f"d{n}": {"at": at(n), "kind": "xy"[n % 2]} for n in range(6)})
     assert await database.count(BY_TIME) == 6
     assert await database.count(BY_TIME, Cursor(at(4), "d4")) == 4
     assert await database.count(BY_TIME.where("kind", "==", "x"), Cursor(at(4), "d4")) == 2
 
 
-async def test_a_total_adds_the_numbers_of_a_path(database: Database) -> None:
+async def test_a_total_adds_the_numbers_of_a_field_path_and_skips_other_values(
+    database: Database,
+) -> None:
     await put(
         database, a={"of": {"n": 1.5}}, b={"of": {"n": 2}}, c={"of": {"n": "3"}}, d={"of": None}
     )
     assert await database.total(ALL, "of.n") == 3.5
 
 
-async def test_numbers_are_drawn_once_each_and_past_a_minimum(database: Database) -> None:
+async def test_concurrent_draws_give_distinct_numbers_above_the_minimum(database: Database) -> None:
     async def draw(after: int) -> int:
         return await database.next_number("things/a", "n", after, {"by": "me"})
 

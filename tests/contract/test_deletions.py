@@ -1,4 +1,4 @@
-"""The contract of `Deletions` and `RetentionQueries`: one suite for memory and for Firestore."""
+"""The contract of `Deletions` and `RetentionQueries`: memory, simulated and Firestore stores."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable
@@ -96,7 +96,9 @@ async def test_a_deleted_visit_is_not_created_again(stores: Stores) -> None:
     await stores.visits.create(Commit(new_visit("v2"), entries=(entry(0),)))
 
 
-async def test_a_visit_and_its_receipt_change_in_one_commit(stores: Stores) -> None:
+async def test_a_visit_is_removed_and_its_deletion_receipt_written_in_one_commit(
+    stores: Stores,
+) -> None:
     stored = await visit_with_everything(stores)
     assert await stores.deletions.get("v1") is None
     await stores.deletions.begin(stored, deletion())
@@ -115,7 +117,7 @@ async def test_a_concurrently_changed_visit_is_not_deleted(stores: Stores) -> No
     assert await stores.deletions.get("v1") is None
 
 
-async def test_deleting_a_restored_visit_replaces_its_old_receipt(
+async def test_deleting_a_restored_visit_replaces_its_old_deletion_receipt(
     stores: Stores,
 ) -> None:
     restored = await restored_visit(stores)
@@ -131,7 +133,7 @@ async def test_deleting_a_restored_visit_replaces_its_old_receipt(
     assert await stores.visits.get("v1") is None
 
 
-async def test_a_changed_receipt_stops_the_deletion_of_a_restored_visit(
+async def test_a_changed_deletion_receipt_stops_the_deletion_of_a_restored_visit(
     stores: Stores,
 ) -> None:
     restored = await restored_visit(stores)
@@ -144,7 +146,10 @@ async def test_a_changed_receipt_stops_the_deletion_of_a_restored_visit(
 
 
 async def restored_visit(stores: Stores) -> Stored:
-    """A visit with a receipt, as after a restored backup: the write has no precondition."""
+    """Return a visit, written without a precondition, that has a deletion receipt.
+
+    A restored backup leaves such a visit.
+    """
     await stores.deletions.create(deletion())
     if isinstance(stores.visits, SimulatedVisitStore):
         return stores.visits.documents.write(Commit(new_visit()))
@@ -219,7 +224,7 @@ async def test_only_visits_of_the_user_are_listed_page_by_page(
     assert rest.cursor is None
 
 
-async def test_action_items_name_the_visits_of_their_user_page_by_page(stores: Stores) -> None:
+async def test_visit_ids_of_a_users_action_items_are_listed_page_by_page(stores: Stores) -> None:
     await visit_with_everything(stores, "v1")
     await visit_with_everything(stores, "v2")
     others = tuple(action(n, visit_id="v3").model_copy(update={"user_id": "u2"}) for n in range(2))
@@ -252,7 +257,7 @@ async def test_only_the_documents_of_the_visit_are_erased(stores: Stores) -> Non
     assert len(await stores.visits.actions("v2")) == 2
 
 
-async def test_a_concurrently_changed_receipt_is_not_overwritten(stores: Stores) -> None:
+async def test_a_concurrently_changed_deletion_receipt_is_not_overwritten(stores: Stores) -> None:
     await stores.deletions.begin(await visit_with_everything(stores), deletion())
     found = await stores.deletions.get("v1")
     assert found
@@ -264,7 +269,7 @@ async def test_a_concurrently_changed_receipt_is_not_overwritten(stores: Stores)
     assert after[0].counts == {"visits": 1, "recordings": 1}
 
 
-async def test_a_receipt_without_a_visit_is_created_once(stores: Stores) -> None:
+async def test_a_deletion_receipt_without_a_visit_is_created_once(stores: Stores) -> None:
     await stores.deletions.create(deletion(counts={"visits": 1}))
     with pytest.raises(Conflict):
         await stores.deletions.create(deletion(counts={"visits": 2}))

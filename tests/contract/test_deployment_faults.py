@@ -1,6 +1,6 @@
-"""A fault of the deployment holds visits for as long as it lasts, and fails none of them.
+"""Visits wait while an account or configuration fault lasts, and none of them fails.
 
-The real adapter and the real breakers, a scripted provider, and a manual clock.
+The tests use the real adapter, the real breakers, a scripted provider and a manual clock.
 """
 
 from collections.abc import Iterator
@@ -36,12 +36,12 @@ FAULTS = {
 }
 PASSING = {str(status): refusing(status) for status in (408, 409, 425, 429, 500, 503)}
 LONG = timedelta(days=10)
-"""Longer than a visit may idle."""
+"""A duration that is longer than the time a visit may idle."""
 
 
 @dataclass
 class Guarded(MemoryServices):
-    """The services in memory behind the real breakers."""
+    """In-memory services whose provider calls pass through the real breakers."""
 
     breaker_store: SharedDocuments[Breaker] = field(default_factory=lambda: in_memory(Breaker))
 
@@ -99,7 +99,7 @@ COUNT = 4
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("calls", [("order",), ("order", "job", "list")])
-async def test_orders_wait_until_the_fault_ends(
+async def test_orders_wait_until_the_account_or_configuration_fault_ends(
     services: Guarded, provider: Provider, fault: str, calls: tuple[str, ...]
 ) -> None:
     provider.trouble = dict.fromkeys(calls, FAULTS[fault])
@@ -115,7 +115,7 @@ async def test_orders_wait_until_the_fault_ends(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_jobs_in_flight_stay_in_flight_until_the_fault_ends(
+async def test_visits_with_running_jobs_wait_until_the_fault_ends(
     services: Guarded, provider: Provider, fault: str
 ) -> None:
     provider.state = dict(RUNNING)
@@ -137,7 +137,7 @@ async def test_jobs_in_flight_stay_in_flight_until_the_fault_ends(
 
 @pytest.mark.parametrize("passing", PASSING)
 @pytest.mark.parametrize("call", ["order", "job"])
-async def test_a_fault_of_some_minutes_fails_no_visit(
+async def test_a_passing_error_of_some_minutes_fails_no_visit(
     services: Guarded, provider: Provider, passing: str, call: str
 ) -> None:
     provider.trouble = {call: PASSING[passing]}
@@ -149,7 +149,9 @@ async def test_a_fault_of_some_minutes_fails_no_visit(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_fault_holds_visits_without_a_breaker_too(provider: Provider, fault: str) -> None:
+async def test_visits_wait_for_the_end_of_a_fault_without_a_breaker_too(
+    provider: Provider, fault: str
+) -> None:
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     provider.trouble = {"order": FAULTS[fault]}
     await accept.accept(services, services.upload("v0"))
@@ -159,7 +161,7 @@ async def test_a_fault_holds_visits_without_a_breaker_too(provider: Provider, fa
     assert (await visit_of(services, "v0")).status is Status.COMPLETED
 
 
-async def test_a_webhook_during_the_fault_is_delivered_again_without_loss(
+async def test_a_webhook_during_a_fault_raises_transient_and_the_visit_completes_later(
     services: Guarded, provider: Provider
 ) -> None:
     await accept.accept(services, services.upload("v0"))
@@ -172,10 +174,10 @@ async def test_a_webhook_during_the_fault_is_delivered_again_without_loss(
     assert (await visit_of(services, "v0")).status is Status.COMPLETED
 
 
-async def test_a_visit_refused_while_others_succeed_ends_within_two_days(
+async def test_a_visit_that_is_refused_while_other_visits_succeed_ends_within_two_days(
     services: Guarded, provider: Provider
 ) -> None:
-    """Every three hours another visit succeeds, and then this one is refused again."""
+    """Every three hours a new visit succeeds, and then the visit `bad` is refused again."""
     provider.trouble = {"order": FAULTS["unknown"]}
     await accept.accept(services, services.upload("bad"))
     served = 0
@@ -200,7 +202,7 @@ async def test_a_visit_refused_while_others_succeed_ends_within_two_days(
 
 
 class Refused(CountingSummarizer):
-    """A model behind a provider that refuses the deployment until a test clears the fault."""
+    """A stub summarizer whose provider refuses every call until a test clears the fault."""
 
     def __init__(self, fault: DeploymentFault) -> None:
         super().__init__()
@@ -214,7 +216,7 @@ class Refused(CountingSummarizer):
 
 @pytest.mark.parametrize("fault", DeploymentFault)
 @pytest.mark.parametrize("guarded", [True, False])
-async def test_a_summary_by_rules_is_shown_until_the_model_recovers(
+async def test_a_rule_based_summary_is_shown_until_the_model_recovers(
     fault: DeploymentFault, guarded: bool
 ) -> None:
     model = Refused(fault)
@@ -237,8 +239,8 @@ async def test_a_summary_by_rules_is_shown_until_the_model_recovers(
     assert model.calls == 1
 
 
-async def test_after_the_fault_a_visit_has_its_full_time_again() -> None:
-    """Thirty days of a wrong key, and then an outage, during which a visit waits for a day."""
+async def test_time_spent_in_a_fault_does_not_shorten_the_wait_in_a_later_outage() -> None:
+    """A key is wrong for thirty days; in a later outage the visit still waits a full day."""
     model = Refused(DeploymentFault.KEY_REFUSED)
     services = MemoryServices(summarizer=model)
     await transcribed(services)

@@ -1,4 +1,4 @@
-"""The feature flags of an instance, read from memory and from Firestore."""
+"""An instance reads its feature flags from memory or from Firestore."""
 
 import asyncio
 from collections.abc import Iterator
@@ -31,16 +31,16 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
-async def test_without_a_document_everything_is_on(
+async def test_without_a_flags_document_every_feature_is_on(
     documents: SharedDocuments[Flags], clock: ManualClock
 ) -> None:
     assert await SharedFlags(documents, clock).now() == Flags()
 
 
-async def test_a_change_reaches_every_instance_within_seconds(
+async def test_a_changed_switch_reaches_every_instance_within_seconds(
     documents: SharedDocuments[Flags], clock: ManualClock
 ) -> None:
-    """Off and on again, without a deployment."""
+    """A switch is turned off and on again without a deployment."""
     instances = [SharedFlags(documents, clock) for _ in range(2)]
     for instance in instances:
         assert (await instance.now()).is_on(Switch.PROCESSING)
@@ -63,7 +63,7 @@ async def test_an_instance_reads_the_store_every_few_seconds_at_most(clock: Manu
     assert documents.reads == 2
 
 
-async def test_callers_during_the_first_read_wait_for_its_answer(clock: ManualClock) -> None:
+async def test_callers_during_the_first_read_wait_for_its_result(clock: ManualClock) -> None:
     """A cold start must not begin work that a flag has switched off."""
     documents = Troubled(Flags)
     await documents.save(KEY, None, OFF)
@@ -71,7 +71,7 @@ async def test_callers_during_the_first_read_wait_for_its_answer(clock: ManualCl
     assert await asyncio.gather(*(instance.now() for _ in range(20))) == [OFF] * 20
 
 
-async def test_without_the_store_the_last_flags_stay_valid(clock: ManualClock) -> None:
+async def test_while_the_store_is_down_the_last_flags_are_used(clock: ManualClock) -> None:
     documents = Troubled(Flags)
     await documents.save(KEY, None, OFF)
     instance = SharedFlags(documents, clock)
@@ -81,7 +81,9 @@ async def test_without_the_store_the_last_flags_stay_valid(clock: ManualClock) -
     assert await instance.now() == OFF
 
 
-async def test_an_instance_without_flags_has_all_on_and_reads_again(clock: ManualClock) -> None:
+async def test_after_a_failed_first_read_all_flags_are_on_and_the_store_is_read_again(
+    clock: ManualClock,
+) -> None:
     documents = Troubled(Flags)
     await documents.save(KEY, None, OFF)
     documents.trouble = Transient(ErrorCode.INTERNAL_ERROR)
@@ -92,7 +94,7 @@ async def test_an_instance_without_flags_has_all_on_and_reads_again(clock: Manua
     assert await instance.now() == OFF
 
 
-async def test_a_mistyped_document_keeps_the_last_flags(clock: ManualClock) -> None:
+async def test_an_invalid_flags_document_leaves_the_last_flags_in_force(clock: ManualClock) -> None:
     documents = Troubled(Flags)
     version = await documents.save(KEY, None, OFF)
     instance = SharedFlags(documents, clock)

@@ -41,11 +41,11 @@ def answer(key: str = "k1", user_id: str = "u1", **fields: object) -> Answer:
     return kept.model_copy(update=fields)
 
 
-async def test_an_unknown_key_is_none(store: IdempotencyStore) -> None:
+async def test_get_returns_none_for_an_unknown_idempotency_key(store: IdempotencyStore) -> None:
     assert await store.get("k1") is None
 
 
-async def test_an_answer_is_read_complete(store: IdempotencyStore) -> None:
+async def test_a_stored_response_is_read_completely(store: IdempotencyStore) -> None:
     done = answer(status=201, body='{"visit": "Knie, 3 Wochen"}')
     version = await store.save(None, answer())
     await store.save(version, done)
@@ -54,14 +54,18 @@ async def test_an_answer_is_read_complete(store: IdempotencyStore) -> None:
     assert found[0] == done
 
 
-async def test_one_of_many_concurrent_requests_gets_the_key(store: IdempotencyStore) -> None:
+async def test_exactly_one_of_several_concurrent_requests_gets_the_key(
+    store: IdempotencyStore,
+) -> None:
     saves = (store.save(None, answer(holder=f"h{n}")) for n in range(8))
     outcomes = await asyncio.gather(*saves, return_exceptions=True)
     assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 7
     assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
 
 
-async def test_one_of_many_concurrent_takeovers_of_a_key_succeeds(store: IdempotencyStore) -> None:
+async def test_exactly_one_of_several_concurrent_takeovers_of_a_key_succeeds(
+    store: IdempotencyStore,
+) -> None:
     version = await store.save(None, answer())
     saves = (store.save(version, answer(holder=f"h{n}")) for n in range(8))
     outcomes = await asyncio.gather(*saves, return_exceptions=True)
@@ -83,7 +87,9 @@ async def test_only_the_holder_of_a_key_releases_it(store: IdempotencyStore) -> 
     assert await store.get("k1") is not None
 
 
-async def test_the_answers_of_one_user_are_forgotten(store: IdempotencyStore) -> None:
+async def test_forget_deletes_the_stored_responses_of_one_user_only(
+    store: IdempotencyStore,
+) -> None:
     version = await store.save(None, answer("k1"))
     await store.save(None, answer("k2"))
     await store.save(None, answer("k3", "u2"))
@@ -91,12 +97,12 @@ async def test_the_answers_of_one_user_are_forgotten(store: IdempotencyStore) ->
     assert await store.get("k1") is None
     assert await store.get("k3") is not None
     assert await store.forget("u1") == 0
-    # A request still in progress cannot store its answer.
+    # A request still in progress cannot store its response.
     with pytest.raises(Conflict):
         await store.save(version, answer("k1", status=201))
 
 
-async def test_the_answers_that_name_an_id_are_forgotten_and_no_others(
+async def test_forget_deletes_only_the_stored_responses_that_name_the_given_id(
     store: IdempotencyStore,
 ) -> None:
     for name in ("k1", "k2"):
@@ -107,7 +113,7 @@ async def test_the_answers_that_name_an_id_are_forgotten_and_no_others(
     assert await store.get("k2") is not None
 
 
-async def test_all_answers_of_a_user_are_searched_page_by_page(
+async def test_forget_searches_all_stored_responses_of_a_user_page_by_page(
     store: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lumimd.stores.idempotency_store._BATCH", 2)

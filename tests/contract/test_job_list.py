@@ -1,4 +1,4 @@
-"""The provider's list is read to its end, page by page: in memory and by AssemblyAI's SDK."""
+"""The provider's jobs are listed page by page to the end, in memory and by AssemblyAI's SDK."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from lumimd.ports.paging import pages
 from tests.contract.test_transcriber import Provider, provider  # noqa: F401  (a fixture)
 
 
-async def test_every_job_is_on_one_page_newest_first(
+async def test_each_job_is_listed_on_exactly_one_page_newest_first(
     provider: Provider,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,4 +1,4 @@
-"""A hundred calls from four processes against one bucket: exactly the allowed number pass."""
+"""Of a hundred calls from four processes on one token bucket, exactly the allowed number pass."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from lumimd.stores.shared_documents import KeyedDocuments
 
 PROCESSES, CALLS = 4, 25
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-"""The clock stands still: no token is refilled, so the number is exact."""
+"""The clock stands still so that no token is refilled and the allowed number is exact."""
 
 
 def calls_of_one_process(host: str, project: str, burst: int, together: bool) -> list[str]:
@@ -59,7 +59,9 @@ async def _calls(project: str, burst: int, together: bool) -> list[str]:
 @pytest.mark.emulator
 @pytest.mark.parametrize("together", [False, True], ids=["one user", "all users together"])
 @pytest.mark.parametrize("burst", [10, 60])
-def test_exactly_the_allowed_number_pass(firestore_host: str, burst: int, together: bool) -> None:
+def test_exactly_the_allowed_number_of_calls_pass_across_processes(
+    firestore_host: str, burst: int, together: bool
+) -> None:
     project = f"demo-{uuid.uuid4().hex[:12]}"
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         running = [

@@ -1,4 +1,4 @@
-"""The meaning of errors of OpenAI's API, by the SDK over a real connection."""
+"""Error responses of OpenAI's API are classified, with the SDK over a real connection."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def assert_means(error: Exception, meaning: object) -> None:
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.status}-{row.name}")
-async def test_every_row_gives_the_meaning_of_an_error(
+async def test_every_row_of_the_error_table_classifies_its_error_response(
     model: OpenAISummarizer, server: OpenAIServer, row: Row
 ) -> None:
     reply = api.error(row.status or 400, code=row.name)
@@ -47,7 +47,7 @@ async def test_every_row_gives_the_meaning_of_an_error(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422, 429])
-async def test_a_name_outranks_the_status_and_the_type_is_a_name_too(
+async def test_the_name_or_type_of_an_error_outranks_its_status(
     model: OpenAISummarizer, server: OpenAIServer, status: int
 ) -> None:
     reply = api.error(status, type_="insufficient_quota")
@@ -65,7 +65,7 @@ async def test_a_name_outranks_the_status_and_the_type_is_a_name_too(
         (422, "reasoning_effort", DeploymentFault.REQUEST_REFUSED),
     ],
 )
-async def test_a_named_parameter_decides_the_fault(
+async def test_the_parameter_that_an_error_names_decides_its_meaning(
     model: OpenAISummarizer, server: OpenAIServer, status: int, param: str, meaning: object
 ) -> None:
     reply = api.error(status, code="invalid_value", param=param)
@@ -73,7 +73,7 @@ async def test_a_named_parameter_decides_the_fault(
 
 
 @pytest.mark.parametrize("status", [406, 411, 418, 421, 426, 431, 451, 499])
-async def test_an_unknown_4xx_is_a_fault_of_the_deployment(
+async def test_an_unknown_4xx_is_an_account_or_configuration_fault(
     model: OpenAISummarizer, server: OpenAIServer, status: int
 ) -> None:
     error = await raised_by(model, server, api.error(status))
@@ -82,7 +82,7 @@ async def test_an_unknown_4xx_is_a_fault_of_the_deployment(
 
 
 @pytest.mark.parametrize("body", ["", "<html>No</html>", "null", "[]", '{"error": "no"}'])
-async def test_an_error_without_an_envelope_is_read_by_its_status(
+async def test_an_error_response_without_an_error_object_is_classified_by_its_status(
     model: OpenAISummarizer, server: OpenAIServer, body: str
 ) -> None:
     error = await raised_by(model, server, api.page(body, "application/json", status=403))
@@ -90,7 +90,7 @@ async def test_an_error_without_an_envelope_is_read_by_its_status(
 
 
 @pytest.mark.parametrize("code", [404, 1.5, ["a"], {"a": 1}])
-async def test_a_code_of_another_type_is_no_name(
+async def test_an_error_code_that_is_not_a_string_is_ignored(
     model: OpenAISummarizer, server: OpenAIServer, code: Any
 ) -> None:
     error = await raised_by(model, server, api.error(404, code=code))

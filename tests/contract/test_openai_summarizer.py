@@ -1,4 +1,4 @@
-"""Requests to the model, and answers that are no summary, over a real connection."""
+"""The summarizer sends requests over a real connection and rejects responses without a summary."""
 
 import json
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from tests.support.openai_server import KEY, OpenAIServer
 from tests.support.services import transcript
 from tests.support.summaries import summary_of
 
-# One client and one loop for the module: loading the certificates takes longer than a test.
+# The tests share one client and one loop, because loading certificates is slower than a test.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 # Requests.
 
 
-async def test_a_request_has_one_strict_schema_and_a_bounded_answer(
+async def test_a_request_has_one_strict_schema_and_a_token_limit(
     model: OpenAISummarizer, server: OpenAIServer
 ) -> None:
     await model.summarize(transcript())
@@ -70,7 +70,7 @@ async def test_each_utterance_is_one_line_of_json_with_its_id(
         max_size=5,
     )
 )
-async def test_no_words_break_out_of_their_line(
+async def test_no_spoken_text_can_add_a_line_or_a_role_to_the_prompt(
     model: OpenAISummarizer, server: OpenAIServer, said: list[str]
 ) -> None:
     await model.summarize(transcript([("A", text) for text in said]))
@@ -80,7 +80,7 @@ async def test_no_words_break_out_of_their_line(
     assert not any(text in call.instructions for text in said if len(text) > 20)
 
 
-# Answers that are no summary.
+# Responses without a valid summary.
 
 
 NO_SUMMARY: dict[str, tuple[api.Reply, ErrorCode]] = {
@@ -110,7 +110,7 @@ NO_SUMMARY: dict[str, tuple[api.Reply, ErrorCode]] = {
 
 
 @pytest.mark.parametrize("reply", NO_SUMMARY)
-async def test_an_answer_that_is_no_summary_is_paid_for_once_and_named(
+async def test_a_response_without_a_summary_raises_its_error_code_after_one_call(
     model: OpenAISummarizer, server: OpenAIServer, reply: str
 ) -> None:
     scripted, code = NO_SUMMARY[reply]
@@ -123,7 +123,7 @@ async def test_an_answer_that_is_no_summary_is_paid_for_once_and_named(
 
 
 @pytest.mark.parametrize("finish", [None, "eos", "stop", "length", "", "end_turn"])
-async def test_a_whole_answer_is_read_with_any_finish_reason(
+async def test_a_complete_response_is_read_with_any_finish_reason(
     model: OpenAISummarizer, server: OpenAIServer, finish: str | None
 ) -> None:
     whole = json.dumps(summary_of(transcript()).to_stored())
@@ -131,7 +131,9 @@ async def test_a_whole_answer_is_read_with_any_finish_reason(
     assert await model.summarize(transcript()) == summary_of(transcript())
 
 
-async def test_an_answer_in_parts_is_joined(model: OpenAISummarizer, server: OpenAIServer) -> None:
+async def test_the_content_parts_of_a_response_are_joined(
+    model: OpenAISummarizer, server: OpenAIServer
+) -> None:
     whole = json.dumps(summary_of(transcript()).to_stored())
     services = [{"type": "text", "text": each} for each in (whole[:40], whole[40:])]
     server.script(api.completion(services))
@@ -149,7 +151,7 @@ async def test_an_answer_in_parts_is_joined(model: OpenAISummarizer, server: Ope
         api.page("[" * 100_000, "application/json"),
     ],
 )
-async def test_a_gateways_page_counts_as_unanswered(
+async def test_an_unreadable_response_from_a_gateway_counts_as_unanswered(
     model: OpenAISummarizer, server: OpenAIServer, reply: api.Reply
 ) -> None:
     server.script(reply)
@@ -159,7 +161,9 @@ async def test_a_gateways_page_counts_as_unanswered(
 
 
 @pytest.mark.usefixtures("model")
-async def test_a_wrong_key_is_the_deployments_fault_and_refused_once(server: OpenAIServer) -> None:
+async def test_a_wrong_key_is_a_configuration_fault_and_is_not_retried(
+    server: OpenAIServer,
+) -> None:
     model = OpenAISummarizer(api_key="sk-wrong", base_url=server.url, model="gpt-6-luna")
     with pytest.raises(ProviderRefuses) as raised:
         await model.summarize(transcript())
@@ -168,14 +172,14 @@ async def test_a_wrong_key_is_the_deployments_fault_and_refused_once(server: Ope
     assert len(server.calls) == 1
 
 
-# The second request.
+# The second request, after a bad response.
 
 
 @pytest.mark.parametrize(
     ("effort", "less"),
     [(None, None), ("none", "none"), ("low", "low"), ("high", "low"), ("max", "medium")],
 )
-async def test_after_a_cut_off_answer_the_second_request_has_more_tokens_and_less_effort(
+async def test_after_a_truncated_response_the_second_request_has_more_tokens_and_less_effort(
     server: OpenAIServer, effort: Any, less: str | None
 ) -> None:
     model = OpenAISummarizer(
@@ -194,7 +198,7 @@ async def test_after_a_cut_off_answer_the_second_request_has_more_tokens_and_les
     assert (first.get("reasoning_effort"), second.get("reasoning_effort")) == (effort, less)
 
 
-async def test_a_models_token_limit_is_no_fault_of_the_deployment(
+async def test_a_refused_token_limit_of_the_second_request_is_permanent(
     model: OpenAISummarizer, server: OpenAIServer
 ) -> None:
     server.script(*[api.error(400, code="invalid_value", param="max_completion_tokens")] * 2)
@@ -204,7 +208,7 @@ async def test_a_models_token_limit_is_no_fault_of_the_deployment(
         await model.after(BadAnswer(ErrorCode.SUMMARY_TRUNCATED)).summarize(transcript())
 
 
-async def test_after_any_other_bad_answer_the_same_request_is_sent(
+async def test_after_any_other_bad_response_the_same_request_is_sent(
     model: OpenAISummarizer, server: OpenAIServer
 ) -> None:
     await model.summarize(transcript())

@@ -1,4 +1,4 @@
-"""A model that fails, hangs or refuses, over a real connection: retries, and no quoted words."""
+"""The summarizer handles a model that fails, hangs or refuses; no error quotes the visit."""
 
 import asyncio
 import dataclasses
@@ -23,7 +23,7 @@ from tests.support import openai_server as api
 from tests.support.openai_server import KEY, OpenAIServer
 from tests.support.services import transcript
 
-# One client and one loop for the module: loading the certificates takes longer than a test.
+# The tests share one client and one loop, because loading certificates is slower than a test.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -43,7 +43,7 @@ async def test_transient_trouble_is_retried(
 
 
 @pytest.mark.parametrize("status", PASSING)
-async def test_lasting_trouble_ends_after_the_policys_attempts(
+async def test_lasting_trouble_raises_transient_after_the_attempts_of_the_retry_policy(
     model: OpenAISummarizer, server: OpenAIServer, status: int
 ) -> None:
     server.script(*[api.error(status)] * 10)
@@ -53,7 +53,9 @@ async def test_lasting_trouble_ends_after_the_policys_attempts(
     assert len(server.calls) == QUICK.attempts, "the SDK adds no tries of its own"
 
 
-async def test_a_retry_waits_for_retry_after(model: OpenAISummarizer, server: OpenAIServer) -> None:
+async def test_a_retry_waits_as_long_as_the_retry_after_header_asks(
+    model: OpenAISummarizer, server: OpenAIServer
+) -> None:
     loop = asyncio.get_running_loop()
     server.script(api.error(429, headers={"retry-after": "0.3"}))
     began = loop.time()
@@ -63,7 +65,7 @@ async def test_a_retry_waits_for_retry_after(model: OpenAISummarizer, server: Op
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_retry_after_beyond_the_policy_holds_the_visit_at_once(
+async def test_a_retry_after_longer_than_the_policy_raises_transient_without_a_retry(
     model: OpenAISummarizer, server: OpenAIServer, status: int
 ) -> None:
     server.script(api.error(status, headers={"retry-after": "300"}))
@@ -84,7 +86,7 @@ async def test_an_unreadable_retry_after_is_ignored(
 
 
 class Counted(OpenAISummarizer):
-    """Counts the tries that reach no server."""
+    """A summarizer that counts its tries, also those that reach no server."""
 
     asked = 0
 
@@ -103,7 +105,7 @@ async def test_an_unreachable_provider_is_retried() -> None:
     assert not isinstance(raised.value, errors.Unanswered), "nothing was sent"
 
 
-# A call without an answer may have been charged.
+# A call without a response may have been charged.
 
 
 async def test_a_hanging_model_times_out_and_is_not_retried(
@@ -120,7 +122,7 @@ async def test_a_hanging_model_times_out_and_is_not_retried(
 
 
 @pytest.mark.parametrize("reply", [api.reset, api.error(504), api.error(524)])
-async def test_a_lost_answer_is_not_retried(
+async def test_a_call_whose_response_is_lost_is_not_retried(
     model: OpenAISummarizer, server: OpenAIServer, reply: api.Reply
 ) -> None:
     server.script(reply)
@@ -130,7 +132,7 @@ async def test_a_lost_answer_is_not_retried(
     assert len(server.calls) == 1
 
 
-async def test_the_models_policy_retries_no_unanswered_call() -> None:
+async def test_the_retry_policy_of_the_model_does_not_repeat_unanswered_calls() -> None:
     assert not retry.MODEL.repeats_unanswered
 
 
@@ -165,7 +167,7 @@ async def test_no_error_quotes_the_visit_or_the_key(
     assert KEY not in shown
 
 
-async def test_a_refused_request_is_logged_by_its_status_and_its_reason_alone(
+async def test_the_log_line_of_a_refused_request_has_only_its_status_and_reason(
     model: OpenAISummarizer, server: OpenAIServer
 ) -> None:
     server.script(api.quoting_error(401))

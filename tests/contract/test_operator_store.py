@@ -30,7 +30,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Both:
-    """The same documents behind the pipeline's store and the operators' store."""
+    """The pipeline's store and the operators' store over the same documents."""
 
     visits: VisitStore
     operators: OperatorStore
@@ -115,7 +115,7 @@ async def test_pages_neither_overlap_nor_skip_visits_of_the_same_instant(
     assert seen == ["v4", "v3", "v2", "v1", "v0"]
 
 
-async def test_a_line_has_no_word_of_the_visit(both: Both) -> None:
+async def test_a_listed_visit_contains_no_text_of_the_visit(both: Both) -> None:
     await both.visit("v1", title="canary-title", summary="canary-summary", tags=("canary-tag",))
     (line,) = await both.operators.visits(VisitFilter(), 10)
     assert "canary" not in str(line.to_stored())
@@ -129,7 +129,7 @@ async def test_the_visits_that_were_retried_most_come_first(both: Both) -> None:
     assert [visit.visit_id for visit in await both.operators.much_retried(0, 1)] == ["v3"]
 
 
-async def test_only_overdue_or_quiet_visits_are_stuck(both: Both) -> None:
+async def test_only_overdue_or_long_unchanged_visits_are_stuck(both: Both) -> None:
     now = START + timedelta(hours=1)
     soon = now + MINUTE
     await both.visit("overdue", wake_at=now - 5 * MINUTE, updated_at=now - 2 * MINUTE)
@@ -145,7 +145,9 @@ async def test_only_overdue_or_quiet_visits_are_stuck(both: Both) -> None:
     assert [visit.visit_id for visit in await both.operators.stuck(now, 1)] == ["both"]
 
 
-async def test_visits_that_wait_for_a_recording_hide_no_stuck_visit(both: Both) -> None:
+async def test_a_stuck_visit_is_found_among_many_visits_that_wait_for_a_recording(
+    both: Both,
+) -> None:
     for number in range(310):  # more than one page of the query
         await both.visit(f"w{number:03d}", audio=None, wake_at=START + 9 * timedelta(hours=1))
     await both.visit("stuck", wake_at=START + 9 * timedelta(hours=1), updated_at=START + MINUTE)
@@ -168,7 +170,9 @@ async def test_every_status_is_counted(both: Both) -> None:
     }
 
 
-async def test_dead_letters_are_filtered_by_every_field_and_all_at_once(both: Both) -> None:
+async def test_dead_letters_are_filtered_by_each_field_and_by_all_fields_together(
+    both: Both,
+) -> None:
     unavailable, unreadable = ErrorCode.SUMMARY_UNAVAILABLE, ErrorCode.AUDIO_UNREADABLE
     await both.failed("a", unavailable, Stage.SUMMARY, updated_at=START)
     await both.failed("b", unreadable, Stage.SUBMISSION, updated_at=START + MINUTE)
@@ -190,7 +194,7 @@ async def test_dead_letters_are_filtered_by_every_field_and_all_at_once(both: Bo
     assert [letter.visit_id for letter in rest] == ["b", "a"]
 
 
-async def test_a_dead_letter_is_replaced_by_compare_and_set(both: Both) -> None:
+async def test_a_dead_letter_read_before_a_change_cannot_be_saved(both: Both) -> None:
     await both.failed("a", ErrorCode.SUMMARY_INVALID, Stage.SUMMARY)
     assert await both.operators.letter("no-such-visit") is None
     read = await both.operators.letter("a")
@@ -225,7 +229,7 @@ def entry(entry_id: str, minutes: int = 0, **fields: object) -> AuditEntry:
     return written.model_copy(update=fields)
 
 
-async def test_the_audit_log_is_read_from_the_newest_entry(both: Both) -> None:
+async def test_the_audit_log_is_filtered_and_listed_newest_first(both: Both) -> None:
     await both.operators.append_audit(entry("e1", 0))
     await both.operators.append_audit(entry("e2", 1, actor="otto"))
     await both.operators.append_audit(entry("e3", 2, target="v2", before={"status": "failed"}))
@@ -243,7 +247,7 @@ async def test_the_audit_log_is_read_from_the_newest_entry(both: Both) -> None:
     assert [each.entry_id for each in rest] == ["e2", "e1"]
 
 
-async def test_an_entry_is_written_once_and_completed_once(both: Both) -> None:
+async def test_an_audit_entry_is_written_once_and_completed_once(both: Both) -> None:
     await both.operators.append_audit(entry("e1"))
     with pytest.raises(Conflict):
         await both.operators.append_audit(entry("e1", actor="somebody-else"))

@@ -21,7 +21,7 @@ from tests.support.services import START
 
 @dataclass
 class OwnerData:
-    """The owner queries, the visit store, and raw writes in the way of a client."""
+    """The owner queries, the visit store, and `raw`, which writes documents as a client does."""
 
     owner_queries: OwnerQueries
     store: VisitStore
@@ -47,7 +47,7 @@ async def data(
     from google.cloud import firestore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
-    # A new project is an empty database.
+    # A new project name gives the test an empty database.
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     database = FirestoreDatabase(client)
 
@@ -62,8 +62,8 @@ async def data(
     client.close()
 
 
-async def test_no_action_item_of_a_held_visit_is_written_or_removed(data: OwnerData) -> None:
-    """The commit itself checks the hold: an earlier read does not matter."""
+async def test_action_items_of_a_visit_under_legal_hold_cannot_be_changed(data: OwnerData) -> None:
+    """Each commit checks the legal hold, because a hold can be set after the action is read."""
     await data.has(completed(visit_of("u", "held")), completed(visit_of("u", "free")))
     held = await data.owner_queries.add_action(action_of(visit_of("u", "held"), 1))
     free = await data.owner_queries.add_action(action_of(visit_of("u", "free"), 2))
@@ -86,7 +86,7 @@ def ids(visits: Any) -> list[str]:
     return [visit.visit_id for visit in visits]
 
 
-async def test_every_visit_is_in_one_group_newest_first(data: OwnerData) -> None:
+async def test_every_visit_is_listed_in_exactly_one_group_newest_first(data: OwnerData) -> None:
     await data.has(
         visit_of("u", "new", minutes=0),
         transcribing(visit_of("u", "running", minutes=1)),
@@ -119,11 +119,11 @@ async def test_every_visit_is_in_one_group_newest_first(data: OwnerData) -> None
     ("group", "without"),
     [(None, False), (None, True), (Group.PROCESSING, False), (Group.READY, False)],
 )
-async def test_pages_hold_every_visit_once_even_of_the_same_instant(
+async def test_pages_contain_each_visit_once_even_if_created_at_the_same_instant(
     data: OwnerData, group: Group | None, without: bool
 ) -> None:
     make = completed if group is Group.READY else transcribing
-    # Every second visit is archived, and belongs to no page of a group.
+    # Every second visit is archived, so that no page of these groups contains it.
     await data.has(
         *(make(visit_of("u", f"v{n}", minutes=n // 3), archived=n % 2 == 1) for n in range(9))
     )
@@ -137,7 +137,7 @@ async def test_pages_hold_every_visit_once_even_of_the_same_instant(
     assert seen == wanted
 
 
-async def test_a_visit_written_by_its_owner_is_found(data: OwnerData) -> None:
+async def test_a_visit_document_written_by_a_client_is_listed(data: OwnerData) -> None:
     created = visit_of("u", "v1")
     known = {"visitId", "userId", "status", "processingStatus", "createdAt", "updatedAt"}
     await data.raw("visits/v1", {k: v for k, v in created.to_stored().items() if k in known})
@@ -146,7 +146,9 @@ async def test_a_visit_written_by_its_owner_is_found(data: OwnerData) -> None:
     ]
 
 
-async def test_a_batch_has_its_visits_of_that_user_oldest_first(data: OwnerData) -> None:
+async def test_a_batch_lists_only_the_users_visits_of_that_batch_oldest_first(
+    data: OwnerData,
+) -> None:
     await data.has(
         *(visit_of("u", f"v{n}", minutes=9 - n, batch_id="b") for n in range(3)),
         visit_of("u", "single"),
@@ -173,7 +175,7 @@ async def test_actions_are_filtered_by_completion(data: OwnerData) -> None:
     assert await listed(limit=1, after=after) == ["v1-001"]
 
 
-async def test_an_action_is_read_as_it_was_written(data: OwnerData) -> None:
+async def test_an_added_action_is_read_back_unchanged(data: OwnerData) -> None:
     action = action_of(visit_of("u", "v1"))
     assert await data.owner_queries.action(action.action_id) is None
     await data.owner_queries.add_action(action)
@@ -182,7 +184,7 @@ async def test_an_action_is_read_as_it_was_written(data: OwnerData) -> None:
     assert found.action == action
 
 
-async def test_an_action_is_added_once(data: OwnerData) -> None:
+async def test_adding_an_action_twice_is_a_conflict(data: OwnerData) -> None:
     action = action_of(visit_of("u", "v1"))
     await data.owner_queries.add_action(action)
     with pytest.raises(Conflict):
@@ -230,7 +232,7 @@ async def test_a_profile_is_stored_per_user_until_it_is_forgotten(
     assert (await data.owner_queries.profile("u")).tier is None
 
 
-async def test_use_counts_visits_and_the_audio_that_was_transcribed(data: OwnerData) -> None:
+async def test_usage_counts_visits_and_transcribed_audio_seconds(data: OwnerData) -> None:
     await data.has(
         visit_of("u", "before", minutes=-1),
         visit_of("u", "waiting"),
@@ -248,7 +250,9 @@ async def test_use_counts_visits_and_the_audio_that_was_transcribed(data: OwnerD
     assert (unknown.visits, unknown.audio_seconds) == (0, 0.0)
 
 
-async def test_an_action_item_of_an_earlier_summary_is_known_to_its_owner(data: OwnerData) -> None:
+async def test_was_retired_is_true_only_for_the_owners_action_of_an_earlier_summary(
+    data: OwnerData,
+) -> None:
     await data.has(
         completed(visit_of("u", "v1"), retired_action_ids=("a-000", "a-001")),
         completed(visit_of("other", "v2"), retired_action_ids=("b-000",)),

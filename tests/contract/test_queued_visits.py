@@ -1,4 +1,4 @@
-"""The contract of `QueuedVisits`: over the visits in memory and in Firestore."""
+"""The contract of `QueuedVisits`: one suite for the memory adapter and for Firestore."""
 
 import uuid
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ async def waiting(queue: Queue, first: int, before: int, limit: int = 100) -> li
     return [stored.visit.visit_id for stored in await queue[1].waiting(first, before, limit)]
 
 
-async def test_at_first_no_visit_is_queued(queue: Queue) -> None:
+async def test_a_new_queue_contains_no_visit(queue: Queue) -> None:
     assert await waiting(queue, 0, 10**15) == []
     assert await queue[1].before(0, 7, "v1") == 0
 
@@ -58,7 +58,7 @@ async def test_queued_visits_are_ordered_by_turn_and_then_by_id(queue: Queue) ->
     assert await waiting(queue, 0, 100, limit=2) == ["e", "b"]
 
 
-async def test_only_turns_of_the_priority_are_found(queue: Queue) -> None:
+async def test_only_visits_with_turns_of_the_given_priority_are_found(queue: Queue) -> None:
     priority = 10**15
     for visit_id, turn in (
         ("a", priority - 1),
@@ -70,14 +70,14 @@ async def test_only_turns_of_the_priority_are_found(queue: Queue) -> None:
     assert await waiting(queue, priority, 2 * priority) == ["b", "c"]
 
 
-async def test_a_found_visit_can_be_saved(queue: Queue) -> None:
+async def test_a_queued_visit_that_was_found_can_be_saved(queue: Queue) -> None:
     await join(queue, "a", 3)
     (stored,) = await queue[1].waiting(0, 10, 1)
     await queue[0].save(stored, Commit(stored.visit.model_copy(update={"turn": None})))
     assert await waiting(queue, 0, 10) == []
 
 
-async def test_before_counts_the_visits_ahead(queue: Queue) -> None:
+async def test_before_counts_the_visits_ahead_in_the_queue(queue: Queue) -> None:
     for visit_id, turn in (("a", 10), ("b", 11), ("c", 11), ("d", 11), ("e", 12), ("x", 5)):
         await join(queue, visit_id, turn)
     counts = [await queue[1].before(10, turn, name) for name, turn in (("a", 10), ("c", 11))]

@@ -1,4 +1,4 @@
-"""Retention over Firestore: one run handles hundreds of visits, of which half have no recording."""
+"""One retention run over Firestore handles hundreds of visits; half of them have no recording."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ A_BATCH = 400
 
 
 class EmptyBucket:
-    """Counts the erased folders."""
+    """A stub bucket that remembers the erased folders."""
 
     def __init__(self) -> None:
         self.erased: set[str] = set()
@@ -64,7 +64,7 @@ async def services(
 
 
 @pytest.mark.emulator
-async def test_one_run_erases_all_due_recordings(services: MemoryServices) -> None:
+async def test_one_retention_run_erases_all_due_recordings(services: MemoryServices) -> None:
     services.clock.advance(timedelta(days=60))
     done = await retain.enforce(services)
     bucket: Any = services.audio

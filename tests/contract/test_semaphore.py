@@ -1,4 +1,4 @@
-"""The semaphore of permits at the provider, over the memory adapter and over Firestore."""
+"""The semaphore limits concurrent jobs at the provider: one suite for memory and Firestore."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ async def names(semaphore: Semaphore) -> list[str]:
     return sorted(permit.holder for permit in await semaphore.holders())
 
 
-async def test_at_first_all_permits_are_free(instance: Callable[..., Semaphore]) -> None:
+async def test_all_permits_of_a_new_semaphore_are_free(instance: Callable[..., Semaphore]) -> None:
     assert await instance().holders() == ()
     assert await instance().free() == {Priority.URGENT: 25, Priority.LIVE: 25, Priority.BATCH: 19}
 
@@ -90,7 +90,7 @@ async def test_concurrent_instances_take_exactly_the_available_permits(
     assert (await instance().free())[Priority.LIVE] == 0
 
 
-async def test_a_holder_without_room_in_its_home_shard_has_one_permit_elsewhere(
+async def test_a_holder_without_room_in_its_home_shard_has_one_permit_in_another_shard(
     instance: Callable[..., Semaphore],
 ) -> None:
     semaphore = instance()
@@ -129,7 +129,7 @@ async def test_the_permit_of_a_crashed_holder_expires(
     assert await names(instance(one)) == ["v1/1"]
 
 
-async def test_batches_leave_permits_for_live_visits(
+async def test_batch_visits_leave_permits_for_live_visits(
     instance: Callable[..., Semaphore],
 ) -> None:
     semaphore = instance()

@@ -1,4 +1,4 @@
-"""The contract of `QueueControl` and `ScheduleControl`: memory, and local servers by the SDKs."""
+"""The contract of `QueueControl` and `ScheduleControl`: memory, and SDKs on local servers."""
 
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -22,7 +22,7 @@ LOCATION, _, NAME = QUEUE.partition("/queues/")
 
 @pytest.fixture(scope="module")
 def scheduler_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The local Cloud Scheduler server; its one job is not due for a year."""
+    """Start the local Cloud Scheduler server with one job that runs only on 1 January."""
     (port,) = free_ports({"scheduler": 0}).values()
     job = ("--job", "wake=http://127.0.0.1:9/", "--schedule", "0 0 1 1 *")
     argv = (sys.executable, "-m", "infra.local.scheduler", "--port", str(port), *job)
@@ -103,7 +103,7 @@ async def test_a_scheduled_call_that_does_not_exist_is_refused(
         assert refused.value.code is OperatorCode.NO_SUCH_SCHEDULE
 
 
-async def test_tasks_of_a_paused_queue_are_counted_and_handed_out_later(
+async def test_tasks_of_a_paused_queue_are_counted(
     tasks_host: str,
 ) -> None:
     from lumimd.adapters.google.task_queues import CloudTasksQueues

@@ -54,25 +54,29 @@ async def read(documents: SharedDocuments[Bucket], key: str = "k") -> tuple[Buck
     return found
 
 
-async def test_an_unknown_key_is_none(buckets: SharedDocuments[Bucket]) -> None:
+async def test_get_returns_none_and_all_is_empty_without_documents(
+    buckets: SharedDocuments[Bucket],
+) -> None:
     assert await buckets.get("k") is None
     assert await buckets.all() == {}
 
 
-async def test_a_bucket_is_read_complete(buckets: SharedDocuments[Bucket]) -> None:
+async def test_a_stored_bucket_is_read_completely(buckets: SharedDocuments[Bucket]) -> None:
     wanted = bucket(missing=10_000 * 86_400_000_000)
     await buckets.save("k", None, wanted)
     assert (await read(buckets))[0] == wanted
 
 
-async def test_a_shard_is_read_complete(shards: SharedDocuments[Shard]) -> None:
+async def test_a_stored_shard_is_read_completely(shards: SharedDocuments[Shard]) -> None:
     permit = Permit(holder="visit/1", priority=Priority.BATCH, since=START, until=LATER)
     wanted = Shard(permits=(permit, permit), spilled_until=LATER)
     await shards.save("0000", None, wanted)
     assert await shards.all() == {"0000": wanted}
 
 
-async def test_a_queue_state_is_read_complete(queue_states: SharedDocuments[QueueState]) -> None:
+async def test_a_stored_queue_state_is_read_completely(
+    queue_states: SharedDocuments[QueueState],
+) -> None:
     wanted = QueueState(
         turns={priority: first_turn(priority) + 7 for priority in Priority},
         ahead={Priority.BATCH: 16},
@@ -84,7 +88,7 @@ async def test_a_queue_state_is_read_complete(queue_states: SharedDocuments[Queu
     assert found[0] == wanted
 
 
-async def test_a_breaker_is_read_complete(breakers: SharedDocuments[Breaker]) -> None:
+async def test_a_stored_breaker_is_read_completely(breakers: SharedDocuments[Breaker]) -> None:
     wanted = Breaker(
         name="model",
         state=State.HALF_OPEN,
@@ -139,7 +143,7 @@ async def test_an_existing_document_is_not_created_again(buckets: SharedDocument
 
 
 async def test_a_deleted_document_cannot_be_saved(buckets: SharedDocuments[Bucket]) -> None:
-    """For example if the document expires between the read and the save."""
+    """A document can expire between the read and the save."""
     version = await buckets.save("k", None, bucket(1))
     await buckets.delete("k")
     with pytest.raises(Conflict):
@@ -160,7 +164,9 @@ async def test_all_documents_are_in_order_of_their_keys(
     assert [each.missing for each in (await buckets.all()).values()] == [1, 2, 10]
 
 
-async def test_one_of_many_concurrent_saves_succeeds(buckets: SharedDocuments[Bucket]) -> None:
+async def test_exactly_one_of_several_concurrent_saves_succeeds(
+    buckets: SharedDocuments[Bucket],
+) -> None:
     version: object | None = None
     for round_ in range(2):  # the first round creates the document, the second changes it
         saves = (buckets.save("k", version, bucket(n, f"{round_}-{n}")) for n in range(8))
@@ -169,7 +175,9 @@ async def test_one_of_many_concurrent_saves_succeeds(buckets: SharedDocuments[Bu
         assert sum(isinstance(each, Conflict) for each in outcomes) == 7
 
 
-async def test_concurrent_instances_lose_no_change(buckets: SharedDocuments[Bucket]) -> None:
+async def test_concurrent_changes_by_several_instances_are_all_kept(
+    buckets: SharedDocuments[Bucket],
+) -> None:
     instances = [Shared(buckets) for _ in range(4)]
 
     async def one_more(instance: Shared[Bucket], number: int) -> int:

@@ -1,4 +1,4 @@
-"""The contract of `Summarizer`: one suite for the rules and for OpenAI's SDK."""
+"""The contract of `Summarizer`: one suite for the rule-based summarizer and OpenAI's SDK."""
 
 import asyncio
 from typing import get_args
@@ -13,7 +13,7 @@ from lumimd.ports.summarizer import Summarizer
 from lumimd.rules.summarizer import RulesSummarizer
 from tests.support.services import transcript
 
-# One client and one loop for the module: loading the certificates takes longer than a test.
+# The tests share one client and one loop, because loading certificates is slower than a test.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

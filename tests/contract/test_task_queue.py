@@ -70,13 +70,13 @@ async def _listed(sdk: tasks_v2.CloudTasksAsyncClient, name: str) -> list[tasks_
     return [task async for task in await sdk.list_tasks(request=asked)]
 
 
-async def test_the_same_ids_are_the_same_task(queue: Queue) -> None:
+async def test_requesting_a_task_with_the_same_ids_creates_one_task(queue: Queue) -> None:
     for _ in range(3):
         await queue.tasks.request_summary("v1", 1, 1)
     assert await queue.count("v1") == 1
 
 
-async def test_another_attempt_or_request_is_another_task(queue: Queue) -> None:
+async def test_each_visit_attempt_and_request_gets_a_separate_task(queue: Queue) -> None:
     await queue.tasks.request_summary("v1", 1, 1)
     await queue.tasks.request_summary("v1", 1, 2)
     await queue.tasks.request_summary("v1", 2, 1)

@@ -1,4 +1,4 @@
-"""The contract of `Tiers`: memory and Firestore."""
+"""The contract of `Tiers`: one suite for the memory adapter and for Firestore."""
 
 import uuid
 from collections.abc import Iterator

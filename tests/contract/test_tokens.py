@@ -1,7 +1,7 @@
 """The contract of `Tokens`: one suite for the local tokens and for Firebase's SDK.
 
-The SDK checks real signatures against a fetched certificate, and asks about the user, both
-from a server of this test (`tests/support/firebase_auth_server.py`).
+The SDK checks real signatures. It fetches the certificate and the user's record from a local
+server (`tests/support/firebase_auth_server.py`).
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ SECRET = "a secret of these tests, and of no other test"
 
 @dataclass
 class Auth:
-    """The issuer and the verifier of tokens."""
+    """A verifier of tokens, and the issuer whose tokens the verifier accepts."""
 
     tokens: Tokens
     issuer: Any
@@ -63,15 +63,15 @@ async def fault(tokens: Tokens, token: str) -> TokenFault:
     return refused.value.fault
 
 
-async def test_a_valid_token_gives_its_user(auth: Auth) -> None:
+async def test_verify_returns_the_user_of_a_valid_token(auth: Auth) -> None:
     assert await auth.tokens.verify(auth.issuer.issue("u1")) == User("u1")
 
 
-async def test_a_claim_makes_an_operator(auth: Auth) -> None:
+async def test_an_admin_claim_makes_the_user_an_operator(auth: Auth) -> None:
     assert await auth.tokens.verify(auth.issuer.issue("u1", admin=True)) == User("u1", True)
 
 
-async def test_an_expired_token_is_refused_as_such(auth: Auth) -> None:
+async def test_an_expired_token_is_refused_as_expired(auth: Auth) -> None:
     token = auth.issuer.issue("u1", age=timedelta(hours=2))
     assert await fault(auth.tokens, token) is TokenFault.EXPIRED
 
@@ -81,7 +81,7 @@ async def test_a_token_of_another_project_is_refused(auth: Auth) -> None:
     assert await fault(auth.tokens, token) is TokenFault.INVALID
 
 
-async def test_a_token_from_before_the_user_was_signed_out_is_refused(auth: Auth) -> None:
+async def test_a_token_issued_before_the_user_was_signed_out_is_refused(auth: Auth) -> None:
     token = auth.issuer.issue("u1", age=timedelta(minutes=1))
     await auth.tokens.verify(token)
     auth.issuer.revoke("u1")
@@ -96,34 +96,36 @@ async def test_the_token_of_a_disabled_user_is_refused(auth: Auth) -> None:
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "ä.ö.ü", "\x00", "e30.e30.", "." * 4000])
-async def test_any_other_string_is_refused(auth: Auth, token: str) -> None:
+async def test_a_string_that_is_not_a_token_is_refused(auth: Auth, token: str) -> None:
     assert await fault(auth.tokens, token) is TokenFault.INVALID
 
 
 @pytest.mark.parametrize("user_id", ["../users", "a/b", "..", "__x__", "a b", "a%b", "ü", "a\n"])
-async def test_an_id_that_no_path_may_have_is_refused_as_such(auth: Auth, user_id: str) -> None:
+async def test_a_user_id_with_characters_unusable_in_a_path_is_refused(
+    auth: Auth, user_id: str
+) -> None:
     assert await fault(auth.tokens, auth.issuer.issue(user_id)) is TokenFault.UNUSABLE_USER_ID
 
 
 @pytest.mark.parametrize("user_id", ["", "x" * 129])
-async def test_an_id_that_no_user_has_is_refused(auth: Auth, user_id: str) -> None:
+async def test_an_empty_or_overlong_user_id_is_refused(auth: Auth, user_id: str) -> None:
     refused = (TokenFault.INVALID, TokenFault.UNUSABLE_USER_ID)
     assert await fault(auth.tokens, auth.issuer.issue(user_id)) in refused
 
 
 @pytest.mark.parametrize("user_id", USER_IDS)
-async def test_an_id_of_another_sign_in_provider_is_accepted(auth: Auth, user_id: str) -> None:
+async def test_a_user_id_of_any_sign_in_provider_is_accepted(auth: Auth, user_id: str) -> None:
     assert await auth.tokens.verify(auth.issuer.issue(user_id)) == User(user_id)
 
 
-async def test_a_changed_token_is_refused(auth: Auth) -> None:
+async def test_a_token_with_changed_claims_is_refused(auth: Auth) -> None:
     head, _, signature = auth.issuer.issue("u1").split(".")
     _, claims, _ = auth.issuer.issue("u2", admin=True).split(".")
     assert await fault(auth.tokens, f"{head}.{claims}.{signature}") is TokenFault.INVALID
 
 
 @pytest.mark.parametrize("claimed", ["true", 1, {"yes": True}, None, False])
-async def test_only_true_makes_an_operator(auth: Auth, claimed: object) -> None:
+async def test_only_the_claim_value_true_makes_an_operator(auth: Auth, claimed: object) -> None:
     token = auth.issuer.issue("u1")
     claims = jwt.decode(token, options={"verify_signature": False}) | {"admin": claimed}
     if isinstance(auth.issuer, LocalTokens):
@@ -166,7 +168,7 @@ async def test_a_token_that_cannot_be_verified_now_is_transient(
         await sdk.verify(firebase.issue("u1"))
 
 
-async def test_the_emulators_tokens_expire_although_they_are_not_signed(
+async def test_unsigned_tokens_of_the_emulator_are_accepted_until_they_expire(
     sdk: FirebaseTokens, firebase: FirebaseAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", firebase.host)

@@ -24,7 +24,7 @@ from tests.support.services import upload
 
 @pytest.fixture(params=["memory", *providers.names("transcriber")])
 async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
-    """Every vendor whose package is there; its module in `transcribers/` starts it."""
+    """Yield the memory provider or an installed vendor, started by a module in `transcribers/`."""
     module = import_module(f"tests.contract.transcribers.{request.param}")
     async with module.provided(request) as provider:
         yield provider
@@ -51,7 +51,9 @@ async def ended(transcriber: Transcriber, transcript_id: str) -> Job:
 
 
 @pytest.mark.parametrize("outcome", [name for name in OUTCOMES if name != "running"])
-async def test_a_job_ends_as_scripted(provider: Provider, visit_id: str, outcome: str) -> None:
+async def test_a_job_ends_with_the_scripted_outcome(
+    provider: Provider, visit_id: str, outcome: str
+) -> None:
     await provider.will_be(visit_id, outcome)
     audio = upload(visit_id).audio
     url = await url_of(audio)
@@ -75,12 +77,14 @@ async def test_a_started_job_is_running(provider: Provider, visit_id: str) -> No
     assert isinstance((await provider.transcriber.fetch(job_id)).state, Running)
 
 
-async def test_a_job_that_was_never_ordered_is_gone(provider: Provider) -> None:
+async def test_fetching_an_unknown_job_raises_job_gone(provider: Provider) -> None:
     with pytest.raises(JobGone):
         await provider.transcriber.fetch(str(uuid.uuid4()))
 
 
-async def test_a_recording_without_a_job_is_not_found(provider: Provider, visit_id: str) -> None:
+async def test_find_returns_none_for_a_recording_without_a_job(
+    provider: Provider, visit_id: str
+) -> None:
     assert await provider.transcriber.find(upload(visit_id).audio) is None
 
 
@@ -92,9 +96,7 @@ async def test_a_job_is_found_by_its_recording(provider: Provider, visit_id: str
     assert await provider.transcriber.find(upload(visit_id, generation=2).audio) is None
 
 
-async def test_a_job_that_was_given_up_is_not_found_again(
-    provider: Provider, visit_id: str
-) -> None:
+async def test_find_skips_jobs_that_were_given_up(provider: Provider, visit_id: str) -> None:
     audio, jobs = upload(visit_id).audio, []
     for _ in range(2):
         await provider.will_be(visit_id, "running")
@@ -105,7 +107,7 @@ async def test_a_job_that_was_given_up_is_not_found_again(
     assert await provider.transcriber.find(audio, without=jobs) is None
 
 
-async def test_a_failed_job_is_not_found(provider: Provider, visit_id: str) -> None:
+async def test_find_skips_failed_jobs(provider: Provider, visit_id: str) -> None:
     await provider.will_be(visit_id, "provider's fault")
     audio = upload(visit_id).audio
     url = await url_of(audio)
@@ -114,7 +116,7 @@ async def test_a_failed_job_is_not_found(provider: Provider, visit_id: str) -> N
     assert await provider.transcriber.find(audio) is None
 
 
-async def test_the_limits_of_a_provider_are_within_ours(provider: Provider) -> None:
+async def test_the_limits_of_a_provider_are_within_the_upload_limits(provider: Provider) -> None:
     limits = provider.transcriber.limits
     assert limits.max_bytes <= UPLOADS.max_bytes
     assert UPLOADS.min_seconds <= limits.min_seconds < limits.max_seconds <= UPLOADS.max_seconds
@@ -124,7 +126,7 @@ def _words(heard: Transcript) -> list[tuple[str, str, str]]:
     return [(each.id, each.speaker, each.text) for each in heard.utterances]
 
 
-# Faults that only a server can have.
+# Faults that only a provider behind HTTP can have.
 
 
 @pytest.fixture
@@ -145,7 +147,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "TRANSCRIPTION", policy)
 
 
-async def test_an_order_names_visit_and_attempt_and_carries_our_secret(
+async def test_an_order_has_the_webhook_url_with_visit_and_attempt_and_the_secret_header(
     adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
 ) -> None:
     job_id = await order(adapter, visit_id)
@@ -184,7 +186,7 @@ async def test_a_lookup_is_retried_until_it_succeeds(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_lookup_ends_after_the_policys_attempts(
+async def test_a_lookup_raises_transient_after_the_attempts_of_the_retry_policy(
     adapter: AssemblyAITranscriber, speech_url: str, visit_id: str
 ) -> None:
     await script(speech_url, visit_id, http=[{"route": "get", "status": 500, "times": 3}])
@@ -230,7 +232,7 @@ async def test_no_error_quotes_a_signed_url(
     assert "Signature" not in f"{raised.value!r} {raised.value.__cause__!r}"
 
 
-async def test_the_jobs_of_a_folder_are_found_and_deleted(
+async def test_only_the_jobs_of_the_recordings_in_a_folder_are_found_and_deleted(
     provider: Provider, visit_id: str
 ) -> None:
     transcriber, other_id = provider.transcriber, f"{visit_id}-x"

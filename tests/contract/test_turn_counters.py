@@ -1,4 +1,7 @@
-"""The contract of `TurnCounters`: one suite for the memory adapter and for Firestore."""
+"""The contract of `TurnCounters`: one suite for the memory adapter and for Firestore.
+
+A flow is the series of turns of one user in one priority.
+"""
 
 import asyncio
 import uuid
@@ -34,11 +37,13 @@ def turn_counters(
     client.close()
 
 
-async def test_a_flow_begins_after_the_last_admitted_turn(turn_counters: TurnCounters) -> None:
+async def test_the_first_turn_of_a_flow_follows_the_last_admitted_turn(
+    turn_counters: TurnCounters,
+) -> None:
     assert await turn_counters.draw("ann", Priority.LIVE, 41, END) == 42
 
 
-async def test_turns_of_a_flow_are_one_apart(turn_counters: TurnCounters) -> None:
+async def test_successive_turns_of_a_flow_increase_by_one(turn_counters: TurnCounters) -> None:
     drawn = [await turn_counters.draw("ann", Priority.BATCH, BATCHES, END) for _ in range(3)]
     assert drawn == [BATCHES + 1, BATCHES + 2, BATCHES + 3]
 
@@ -64,7 +69,9 @@ async def test_a_hundred_concurrent_draws_give_a_hundred_turns(
     assert sorted(drawn) == list(range(11, 111))
 
 
-async def test_a_forgotten_flow_starts_again(turn_counters: TurnCounters) -> None:
+async def test_after_forget_the_flow_of_the_user_starts_from_the_beginning(
+    turn_counters: TurnCounters,
+) -> None:
     await turn_counters.draw("ann", Priority.LIVE, 10, END)
     await turn_counters.draw("bob", Priority.LIVE, 10, END)
     await turn_counters.forget("ann")
@@ -73,7 +80,7 @@ async def test_a_forgotten_flow_starts_again(turn_counters: TurnCounters) -> Non
 
 
 @pytest.mark.parametrize("user_id", USER_IDS)
-async def test_an_id_of_any_sign_in_provider_has_a_separate_flow(
+async def test_each_user_id_of_any_sign_in_provider_has_a_separate_flow(
     turn_counters: TurnCounters, user_id: str
 ) -> None:
     assert await turn_counters.draw(user_id, Priority.LIVE, 0, END) == 1

@@ -1,4 +1,4 @@
-"""Answers of AssemblyAI that deviate from its documentation: a tolerant reader, in bounded time."""
+"""Responses that deviate from AssemblyAI's documentation are tolerated or end in bounded time."""
 
 import json
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("case", UNREADABLE)
-async def test_an_unreadable_job_is_given_up_within_its_limit(case: str) -> None:
+async def test_an_unreadable_job_is_given_up_within_its_time_limit(case: str) -> None:
     provider = Provider()
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     await accept.accept(services, services.upload())
@@ -66,7 +66,7 @@ async def test_an_unreadable_job_is_given_up_within_its_limit(case: str) -> None
     assert provider.asked["job"] < 400, "put aside for longer and longer"
 
 
-async def test_a_job_that_becomes_readable_is_read() -> None:
+async def test_a_job_that_becomes_readable_completes_the_visit() -> None:
     provider = Provider()
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     await accept.accept(services, services.upload())
@@ -86,7 +86,9 @@ async def test_a_job_that_becomes_readable_is_read() -> None:
 @pytest.mark.parametrize(
     "bug", [ValueError(), KeyError("x"), UnicodeEncodeError("u", "", 0, 1, "")]
 )
-async def test_a_bug_ends_the_visit_in_time_and_is_logged(bug: Exception) -> None:
+async def test_an_unexpected_exception_in_fetch_is_raised_and_fails_the_visit_in_bounded_time(
+    bug: Exception,
+) -> None:
     class Broken:
         provider = "memory"
         limits = UPLOADS
@@ -119,7 +121,7 @@ async def test_a_bug_ends_the_visit_in_time_and_is_logged(bug: Exception) -> Non
 
 
 @pytest.mark.parametrize("case", ["a web page", "truncated", "a list", "nothing"])
-async def test_an_order_with_an_unreadable_answer_is_adopted_and_not_repeated(case: str) -> None:
+async def test_a_job_whose_order_got_an_unreadable_response_is_found_and_used(case: str) -> None:
     provider = Provider()
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     answer = provider.answer
@@ -144,7 +146,7 @@ async def test_an_order_with_an_unreadable_answer_is_adopted_and_not_repeated(ca
 # The list
 
 
-def test_unreadable_is_no_outage() -> None:
+def test_unreadable_is_transient_and_does_not_quote_the_response() -> None:
     assert issubclass(Unreadable, Transient)
     with pytest.raises(Unreadable) as raised:
         json_object(b"<html>a secret</html>")
@@ -183,7 +185,7 @@ async def test_an_unreadable_item_of_the_list_is_skipped() -> None:
 @pytest.mark.parametrize(
     "answer", ["<html>", "[]", '{"transcripts": null}', '{"transcripts": 5}', ""]
 )
-async def test_an_unreadable_list_is_the_providers_fault(answer: str) -> None:
+async def test_an_unreadable_job_list_raises_transient_but_not_unreadable(answer: str) -> None:
     provider = Provider(trouble={"list": saying(answer)})
     adapter = provider.transcriber()
     for look in (adapter.listed, lambda: adapter.find(upload("v1").audio)):
@@ -192,7 +194,7 @@ async def test_an_unreadable_list_is_the_providers_fault(answer: str) -> None:
         assert not isinstance(raised.value, Unreadable)
 
 
-async def test_a_cycle_of_pages_ends() -> None:
+async def test_reading_a_job_list_whose_pages_form_a_cycle_ends() -> None:
     def page(jobs: list[Any]) -> Any:
         details = {"prev_url": "https://p.invalid/v2/transcript?before_id=job-0"}
         return {"transcripts": jobs, "page_details": details}
@@ -203,7 +205,7 @@ async def test_a_cycle_of_pages_ends() -> None:
 
 
 @pytest.mark.parametrize("case", ["a web page", "truncated", "a list"])
-async def test_a_copy_with_an_unreadable_state_is_deleted_later(case: str) -> None:
+async def test_deleting_a_job_with_an_unreadable_state_raises_transient(case: str) -> None:
     provider = Provider(trouble={"job": saying(UNREADABLE[case])})
     with pytest.raises(Transient):
         await provider.transcriber().delete("job-0")
@@ -222,13 +224,13 @@ async def test_a_copy_with_an_unreadable_state_is_deleted_later(case: str) -> No
         (10.0**9, LONGEST),
     ],
 )
-def test_the_limit_of_a_job_is_the_length_of_its_recording_and_a_margin(
+def test_the_time_limit_of_a_job_is_the_duration_of_its_recording_plus_a_margin(
     seconds: float | None, limit: timedelta
 ) -> None:
     assert job_limit(seconds) == limit
 
 
-async def test_a_given_up_job_that_ends_before_the_next_order_is_used() -> None:
+async def test_a_given_up_job_that_completes_before_the_next_order_is_used() -> None:
     provider = Provider(state=dict(RUNNING))
     services = MemoryServices(transcriber=provider.transcriber())  # type: ignore[arg-type]
     await accept.accept(services, services.upload())

@@ -1,4 +1,4 @@
-"""A single unreadable document: a clear error, and no overwrite."""
+"""Reading one unreadable document raises a clear error, and no write replaces the document."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -34,7 +34,7 @@ GETS: dict[str, tuple[str, Document, Get]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", GETS)
-async def test_an_unreadable_document_has_an_error_of_its_own(
+async def test_reading_an_unreadable_document_raises_an_error_that_names_it(
     db: Database, name: str, damage: str
 ) -> None:
     path, document, get = GETS[name]
@@ -81,7 +81,7 @@ async def test_an_unreadable_dead_letter_is_deleted_with_its_visit(db: Database)
         ({"tier": {"name": "paid"}, "preferences": {"theme": "dark"}}, None),
     ],
 )
-async def test_the_readable_fields_of_a_profile_count(
+async def test_the_readable_fields_of_a_damaged_profile_are_used(
     db: Database, stored: dict[str, Any], tier: str | None
 ) -> None:
     await db.put("users/u", stored)

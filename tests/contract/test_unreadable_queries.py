@@ -1,6 +1,6 @@
 """No query hides readable documents behind unreadable ones, in memory and in Firestore.
 
-Documents with three kinds of damage are first, between and last, and fill whole pages.
+Documents with three kinds of damage stand first, in the middle and last, and fill whole pages.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -26,7 +26,7 @@ MINUTE = timedelta(minutes=1)
 LATER = START + timedelta(days=1)
 GOOD = ("g1", "g2", "g3")
 PLACES = ("b0", "g1", "b1", "b2", "b3", "g2", "b4", "g3", "b5")
-"""Ids in the order of the queries, oldest first; a page of two is unreadable as a whole."""
+"""Ids from the oldest to the newest; `b1` and `b2` fill a page of two that is all unreadable."""
 
 
 @pytest.fixture(params=MEMORY_AND_FIRESTORE)
@@ -39,7 +39,7 @@ Ask = Callable[[Database], Awaitable[list[str]]]
 
 
 async def names(ask: Callable[[Any], Awaitable[Page[Any]]]) -> list[str]:
-    """The ids of every page, in pages of two."""
+    """Return the visit ids of every page of a query."""
     found = [item async for page in pages(ask) for item in page.items]
     return [item.visit_id if isinstance(item, Deletion) else item.visit.visit_id for item in found]
 
@@ -66,7 +66,7 @@ def _place(found: list[Any]) -> ListPosition | None:
 
 
 async def listed(ask: Callable[[Any], Awaitable[Any]]) -> list[str]:
-    """The ids of an operators' list, in pages of two."""
+    """Return the ids of every page of a list for operators."""
     found: list[Any] = []
     while page := await ask(mark_of(found[-1]) if found else None):
         found += page
@@ -79,7 +79,7 @@ async def ids_of(found: Awaitable[Any], name: str = "visit_id") -> list[str]:
 
 @dataclass(frozen=True)
 class Query:
-    """A query and its documents; `newest_first` if the list begins with the last one."""
+    """A query and its documents; `newest_first` if the list begins with the newest document."""
 
     folder: str
     make: Callable[[str, datetime], Document]
@@ -155,17 +155,17 @@ async def test_readable_documents_are_found_behind_unreadable_ones(
         if document_id not in GOOD:
             stored = DAMAGES[damage](stored)
         if "visitId" not in stored and name == "store.actions":
-            stored["visitId"] = "v"  # the query filters by it
+            stored["visitId"] = "v"  # the query filters by `visitId`
         key = f"{number:06d}" if name == "store.history" else document_id
         await db.put(f"{query.folder}/{key}", stored)
     found = await query.ask(db)
     assert found == [*(reversed(GOOD) if query.newest_first else GOOD)]
 
 
-async def test_a_turn_is_found_behind_more_than_a_page_of_unreadable_documents(
+async def test_a_queued_visit_is_found_behind_more_than_a_page_of_unreadable_documents(
     db: Database,
 ) -> None:
-    """Every submission asks whether another queued visit is ahead."""
+    """Each submission runs this query to learn whether another queued visit is ahead."""
     newer = {"currentStep": "of_a_newer_release"}
     for number in range(130):
         before = visit(f"b{number:03d}", START + number * timedelta(seconds=1))
@@ -190,7 +190,7 @@ async def test_counts_include_unreadable_documents(db: Database) -> None:
 
 @pytest.fixture
 async def named(db: Database) -> list[dict[str, Any]]:
-    """The log lines of a page in which two of three documents cannot be read."""
+    """Return the log lines of reading a page with two unreadable documents among three."""
     good = visit("g", START).to_stored()
     await db.put("visits/g", good)
     await db.put("visits/b1", {**good, "visitId": "b1", "currentStep": "Frau Meier"})

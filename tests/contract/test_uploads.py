@@ -1,4 +1,4 @@
-"""The contract of `Uploads`: in memory, and in a bucket that speaks the Cloud Storage API."""
+"""The contract of `Uploads`: memory, and a local server that speaks the Cloud Storage API."""
 
 import uuid
 from collections.abc import Iterator
@@ -35,21 +35,25 @@ def cloud(url: str, bucket: str) -> Uploads:
 
 
 @pytest.mark.parametrize("content_type", [*TYPES, "audio/webm;codecs=opus"])
-def test_the_path_of_a_recording_is_understood_by_its_event(content_type: str) -> None:
+def test_the_path_given_for_an_upload_is_parsed_back_to_user_and_visit(content_type: str) -> None:
     assert recording_of(recording_path("u1", "v1", content_type)) == ("u1", "v1")
 
 
-async def test_a_destination_has_the_bucket_and_the_announced_type(uploads: Uploads) -> None:
+async def test_an_upload_destination_has_the_bucket_path_and_announced_content_type(
+    uploads: Uploads,
+) -> None:
     place = await uploads.place("visits/u1/v1/audio.m4a", "audio/mp4", None)
     assert (place.path, place.content_type) == ("visits/u1/v1/audio.m4a", "audio/mp4")
     assert place.bucket
 
 
-async def test_bytes_sent_to_the_session_are_in_the_bucket(storage_url: str, bucket: str) -> None:
+async def test_bytes_sent_to_the_upload_session_are_stored_in_the_bucket(
+    storage_url: str, bucket: str
+) -> None:
     place = await cloud(storage_url, bucket).place("visits/u1/v1/audio.m4a", "audio/mp4", None)
     assert place.url is not None
     async with httpx.AsyncClient() as http:
-        # Cloud Storage remembers the type of the session; fake-gcs-server needs it again.
+        # Cloud Storage remembers the content type of the session; fake-gcs-server needs it again.
         announced = {"Content-Type": place.content_type}
         sent = await http.put(place.url, content=b"sound", headers=announced)
         assert sent.status_code == 200
@@ -57,7 +61,9 @@ async def test_bytes_sent_to_the_session_are_in_the_bucket(storage_url: str, buc
     assert (kept.json()["contentType"], int(kept.json()["size"])) == ("audio/mp4", 5)
 
 
-async def test_without_a_bucket_the_destination_has_no_session(storage_url: str) -> None:
+async def test_a_missing_bucket_gives_an_upload_destination_without_a_session(
+    storage_url: str,
+) -> None:
     place = await cloud(storage_url, "no-such-bucket").place(
         "visits/u/v/audio.m4a", "audio/mp4", None
     )

@@ -1,4 +1,4 @@
-"""The contract of `VisitStore`: one suite for the memory adapter and for Firestore."""
+"""The contract of `VisitStore`: memory, simulated and Firestore stores."""
 
 import asyncio
 import uuid
@@ -42,7 +42,7 @@ async def store(
     from google.cloud import firestore
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", request.getfixturevalue("firestore_host"))
-    # A new project is an empty database.
+    # A new project name gives the test an empty database.
     client = firestore.AsyncClient(project=f"demo-{uuid.uuid4().hex[:12]}")
     yield VisitStore(FirestoreDatabase(client))
     client.close()
@@ -85,13 +85,13 @@ async def read(store: VisitStore, visit_id: str = "v1") -> Stored:
     return stored
 
 
-async def test_a_visit_that_was_never_written_is_none(store: VisitStore) -> None:
+async def test_get_returns_none_for_a_visit_that_was_never_written(store: VisitStore) -> None:
     assert await store.get("v1") is None
     assert await store.transcript("v1") == ()
     assert await store.actions("v1") == ()
 
 
-async def test_a_written_visit_is_read_complete(store: VisitStore) -> None:
+async def test_a_written_visit_is_read_completely(store: VisitStore) -> None:
     visit = new_visit()
     for event in (
         e.AudioAccepted(None, upload().audio),
@@ -152,7 +152,9 @@ async def test_an_action_item_changed_concurrently_by_its_owner_is_a_conflict(
     assert [each.text for each in await store.actions("v1")][-1] == "Told."
 
 
-async def test_exactly_one_concurrent_writer_wins_each_round(store: VisitStore) -> None:
+async def test_exactly_one_of_several_concurrent_saves_succeeds_in_each_round(
+    store: VisitStore,
+) -> None:
     stored = await store.create(Commit(new_visit()))
     for round_ in range(3):
         saves = (store.save(stored, Commit(new_visit(title=f"{round_}-{n}"))) for n in range(8))
@@ -176,7 +178,7 @@ async def test_a_save_of_a_deleted_visit_is_a_conflict(store: VisitStore) -> Non
     assert await store.get("v1") is None
 
 
-async def test_a_commit_is_atomic(store: VisitStore) -> None:
+async def test_a_conflicting_commit_writes_no_history_pages_or_actions(store: VisitStore) -> None:
     created = await store.create(Commit(new_visit(), entries=[entry(0)]))
     await store.save(created, Commit(new_visit(title="newer"), entries=[entry(1)]))
     lost = Commit(
@@ -192,7 +194,9 @@ async def test_a_commit_is_atomic(store: VisitStore) -> None:
     assert await store.actions("v1") == ()
 
 
-async def test_pages_and_actions_replace_those_of_an_earlier_attempt(store: VisitStore) -> None:
+async def test_transcript_pages_and_actions_replace_those_of_an_earlier_attempt(
+    store: VisitStore,
+) -> None:
     long = transcript((("A", "word " * 500),) * 6)
     pages = long.pages(max_bytes=6_000)
     assert len(pages) == 3
@@ -216,7 +220,7 @@ async def test_pages_and_actions_replace_those_of_an_earlier_attempt(store: Visi
     assert await store.transcript("v1") == short.utterances
 
 
-async def test_actions_and_history_belong_to_their_visit(store: VisitStore) -> None:
+async def test_actions_and_history_are_read_for_one_visit_only(store: VisitStore) -> None:
     await store.create(Commit(new_visit("v1"), entries=[entry(0)], actions=[action(0)]))
     other = [action(0, visit_id="v2")]
     await store.create(Commit(new_visit("v2"), entries=[entry(0), entry(1)], actions=other))
@@ -237,7 +241,7 @@ async def test_a_failure_writes_a_dead_letter_and_the_next_attempt_removes_it(
     assert await store.dead_letter("v1") is None
 
 
-async def test_due_visits_come_longest_overdue_first_and_in_pages(store: VisitStore) -> None:
+async def test_due_visits_are_listed_longest_overdue_first_in_pages(store: VisitStore) -> None:
     wake_ups = {"late": 3, "later": 2, "latest": 1, "now": 0}
     for name, minutes in wake_ups.items():
         await store.create(Commit(new_visit(name, wake_at=START - timedelta(minutes=minutes))))
@@ -262,7 +266,7 @@ async def test_pages_of_due_visits_do_not_overlap_at_the_same_instant(
     assert found == [["v0", "v1"], ["v2", "v3"], ["v4"]]
 
 
-async def test_a_found_due_visit_can_be_saved(store: VisitStore) -> None:
+async def test_a_due_visit_that_was_found_can_be_saved(store: VisitStore) -> None:
     await store.create(Commit(new_visit()))
     (found,) = (await store.due(START, 10)).items
     await store.save(found, Commit(new_visit(title="woken")))
@@ -278,8 +282,10 @@ async def test_a_document_over_one_mebibyte_is_refused_and_nothing_is_written(
     assert await store.get("v1") is None
 
 
-async def test_a_monologue_in_any_script_is_stored_in_pages_that_fit(store: VisitStore) -> None:
-    """One voice for ten hours, at 90 words per minute and three bytes per letter."""
+async def test_a_ten_hour_monologue_in_a_three_byte_script_is_stored_in_pages(
+    store: VisitStore,
+) -> None:
+    """One speaker talks for ten hours, at 90 words per minute and three bytes per letter."""
     monologue = transcript((("A", "\u0928\u092e\u0938\u094d\u0924\u0947 " * 54_000),))
     await store.create(Commit(new_visit(), pages=monologue.pages()))
     read_back = await store.transcript("v1")

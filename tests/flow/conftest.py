@@ -1,4 +1,4 @@
-"""The real `main.py`, served by functions-framework, over in-memory services."""
+"""Fixtures: functions-framework serves the real `main.py` over in-memory services."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -47,7 +47,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @dataclass
 class Functions:
-    """The entry points, called as the platform calls them."""
+    """Call the entry points as the platform and the provider do."""
 
     services: MemoryServices
     clients: dict[str, httpx.AsyncClient]

@@ -1,4 +1,4 @@
-"""The API as the platform serves it: the entry point `api` of the real `main.py`."""
+"""The entry point `api` of the real `main.py`, served as on the platform, reaches every route."""
 
 import subprocess
 import sys
@@ -32,7 +32,7 @@ async def served(environment: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     app.cache_clear()
 
 
-async def test_every_path_and_method_reaches_the_app(served: tuple) -> None:
+async def test_every_path_and_method_reaches_the_api_app(served: tuple) -> None:
     services, http = served
     http.headers["Authorization"] = f"Bearer {services.tokens.issue('user-1')}"
     created = await http.post("/v1/visits", json={"consent": True})
@@ -49,7 +49,7 @@ async def test_every_path_and_method_reaches_the_app(served: tuple) -> None:
         assert (await http.get(nowhere)).status_code == 404
 
 
-async def test_the_settings_list_the_origins_that_may_call(served: tuple) -> None:
+async def test_an_origin_in_web_origins_gets_a_cors_header(served: tuple) -> None:
     _, http = served
     preflight = await http.options(
         "/v1/visits",
@@ -58,7 +58,7 @@ async def test_the_settings_list_the_origins_that_may_call(served: tuple) -> Non
     assert preflight.headers["access-control-allow-origin"] == "https://app.example.com"
 
 
-def test_no_other_function_loads_the_apis_libraries(environment: None) -> None:
+def test_importing_main_does_not_load_the_libraries_of_the_api(environment: None) -> None:
     code = (
         "import main, sys; print(sorted({'fastapi', 'firebase_admin', 'jwt'} & set(sys.modules)))"
     )

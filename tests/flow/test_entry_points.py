@@ -1,4 +1,4 @@
-"""The effect and the reply of each entry point, called as by the platform and the provider."""
+"""Each entry point has the right effect and response when the platform or provider calls it."""
 
 import asyncio
 import io
@@ -37,7 +37,7 @@ async def test_a_visit_goes_from_upload_to_summary(functions: Functions) -> None
     assert (await visit_of(functions)).status is Status.COMPLETED
 
 
-async def test_an_event_delivered_twenty_times_in_parallel_is_one_order_and_one_visit(
+async def test_twenty_parallel_deliveries_of_an_event_create_one_visit_and_one_order(
     functions: Functions,
 ) -> None:
     uploaded = functions.services.upload()
@@ -65,7 +65,7 @@ async def test_concurrent_webhook_poller_and_repeated_task_make_one_summary(
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", "the-present-webhook-secreT"])
-async def test_a_webhook_without_the_secret_is_refused_before_any_read(
+async def test_a_webhook_with_a_missing_or_wrong_secret_is_401_before_any_read(
     functions: Functions, secret: str | None
 ) -> None:
     await submitted(functions)
@@ -88,7 +88,7 @@ def _must_not_be_called(*_: object) -> None:
         ((), 401),
     ],
 )
-async def test_of_several_header_lines_the_last_address_counts(
+async def test_a_webhook_is_checked_by_the_last_address_of_x_forwarded_for(
     functions: Functions, monkeypatch: pytest.MonkeyPatch, lines: tuple[str, ...], status: int
 ) -> None:
     await submitted(functions)
@@ -97,7 +97,9 @@ async def test_of_several_header_lines_the_last_address_counts(
     assert (await functions.webhook(forwarded_for=lines)).status_code == status
 
 
-async def test_during_a_rotation_the_previous_secret_is_accepted(functions: Functions) -> None:
+async def test_the_previous_webhook_secret_is_accepted_during_a_rotation(
+    functions: Functions,
+) -> None:
     await submitted(functions)
     assert (await functions.webhook(secret=PREVIOUS_SECRET)).status_code == 200
     assert (await visit_of(functions)).processing_status is ProcessingStatus.SUMMARIZING
@@ -118,7 +120,7 @@ async def test_a_forged_webhook_changes_nothing(functions: Functions) -> None:
     assert functions.services.store.documents() == before
 
 
-async def test_a_webhook_that_cannot_be_processed_now_gets_a_503(functions: Functions) -> None:
+async def test_a_webhook_during_a_provider_outage_is_503(functions: Functions) -> None:
     await submitted(functions)
     functions.services.transcriber.fetch = _unavailable  # type: ignore[method-assign,assignment]
     assert (await functions.webhook()).status_code == 503
@@ -128,7 +130,7 @@ async def _unavailable(*_: object, **__: object) -> None:
     raise Transient(ErrorCode.TRANSCRIPTION_UNAVAILABLE)
 
 
-async def test_a_webhook_that_would_take_too_long_is_left_to_the_poller(
+async def test_a_webhook_over_its_time_limit_is_200_and_makes_the_visit_due_for_the_poller(
     functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await submitted(functions)
@@ -160,7 +162,9 @@ async def _never(*_: object) -> None:
         "",
     ],
 )
-async def test_an_object_that_is_no_recording_is_ignored(functions: Functions, name: str) -> None:
+async def test_an_object_outside_the_path_of_recordings_is_ignored(
+    functions: Functions, name: str
+) -> None:
     stored = {"bucket": "recordings", "name": name, "generation": 1, "size": 10}
     assert (await functions.announce(stored)).status_code == 200
     assert functions.services.store.documents() == {}
@@ -168,7 +172,7 @@ async def test_an_object_that_is_no_recording_is_ignored(functions: Functions, n
 
 
 @pytest.mark.parametrize("file", ["my visit (3).m4a", "визит №1.wav", "..m4a", "Tag.M4A"])
-async def test_any_file_name_of_the_user_is_accepted(functions: Functions, file: str) -> None:
+async def test_a_recording_with_any_file_name_is_accepted(functions: Functions, file: str) -> None:
     uploaded = upload()
     audio = uploaded.audio.model_copy(update={"storage_path": f"visits/user-1/visit-1/{file}"})
     uploaded = uploaded.model_copy(update={"audio": audio})
@@ -187,7 +191,9 @@ async def test_an_empty_recording_fails_without_an_order(functions: Functions) -
     assert functions.services.transcriber.orders == []
 
 
-async def test_an_event_that_could_not_be_saved_is_delivered_again(functions: Functions) -> None:
+async def test_an_event_that_could_not_be_saved_is_503_and_its_redelivery_is_accepted(
+    functions: Functions,
+) -> None:
     working = functions.services.store.create
     functions.services.store.create = _unavailable  # type: ignore[method-assign,assignment]
     assert (await functions.finalize(functions.services.upload())).status_code == 503
@@ -196,7 +202,7 @@ async def test_an_event_that_could_not_be_saved_is_delivered_again(functions: Fu
     assert len(functions.services.transcriber.orders) == 1
 
 
-async def test_a_bug_is_answered_with_500_and_never_with_success(
+async def test_an_unexpected_exception_is_500_and_its_message_is_not_logged(
     functions: Functions, capfd: pytest.CaptureFixture[str]
 ) -> None:
     written = io.StringIO()
@@ -215,7 +221,9 @@ async def test_a_bug_is_answered_with_500_and_never_with_success(
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"visitId": "a/b", "attempt": 1}', b"\xff"])
-async def test_a_malformed_task_is_not_retried_for_ever(functions: Functions, body: bytes) -> None:
+async def test_a_malformed_task_is_200_so_that_cloud_tasks_does_not_retry_it(
+    functions: Functions, body: bytes
+) -> None:
     reply = await functions.clients["summarize_visit"].post("/", content=body)
     assert reply.status_code == 200
     assert functions.services.summarizer.calls == 0

@@ -1,7 +1,7 @@
-"""No text of an error reaches a log, from any server, thread or finalizer.
+"""The message of an error never reaches a log, from any server, thread or finalizer.
 
-Each case runs in a process of its own, and the test reads its whole output: the servers print
-tracebacks to handlers of their own.
+Each case runs in a separate process, and the test reads the complete output of the process, because
+the servers print tracebacks with their own log handlers.
 """
 
 import subprocess
@@ -69,7 +69,7 @@ async def main(server, broken):
 
 
 def printed(script: str) -> str:
-    """The whole output of a process that runs `script`."""
+    """Run `script` in a process and return the complete output."""
     done = subprocess.run(
         [sys.executable, "-c", PREPARED + script],
         cwd=ROOT,
@@ -85,7 +85,9 @@ def printed(script: str) -> str:
 
 @pytest.mark.parametrize("server", ["uvicorn", "framework"])
 @pytest.mark.parametrize(("broken", "outcome"), [("v4", "ANSWERED 500"), ("v2", "BROKEN OFF")])
-def test_an_export_that_is_cut_short_prints_no_text(server: str, broken: str, outcome: str) -> None:
+def test_an_interrupted_export_logs_the_class_of_the_error_without_its_message(
+    server: str, broken: str, outcome: str
+) -> None:
     output = printed(SERVED + f"asyncio.run(main({server!r}, {broken!r}))")
     assert outcome in output
     assert "LookupError" in output, "the class of the error is logged"
@@ -145,7 +147,7 @@ warnings.warn(CANARY)
 
 
 @pytest.mark.parametrize("place", ELSEWHERE)
-def test_an_error_elsewhere_is_logged_by_class_without_its_text(place: str) -> None:
+def test_an_error_outside_a_request_is_logged_without_its_message(place: str) -> None:
     output = printed("from lumimd.telemetry import logs\nlogs.configure()\n" + ELSEWHERE[place])
     assert output.strip(), "it is logged"
     assert CANARY not in output

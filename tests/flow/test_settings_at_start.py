@@ -1,4 +1,4 @@
-"""A function with bad settings never starts: its process ends and names every variable."""
+"""The process of a function with bad settings ends at start and names every bad variable."""
 
 import os
 import subprocess
@@ -52,7 +52,7 @@ def test_no_function_starts_with_bad_settings(entry_point: str) -> None:
     assert CANARY not in ended.stdout + ended.stderr
 
 
-def test_the_process_ends_with_the_message_of_the_settings(
+def test_a_missing_setting_ends_the_process_with_the_settings_error(
     environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require()

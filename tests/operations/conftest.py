@@ -39,7 +39,7 @@ def olga(services: OperatedServices) -> Operator:
 def ops_on(
     services: OperatedServices, capsys: pytest.CaptureFixture[str], name: str = "olga"
 ) -> Ops:
-    """Runs one command on `services`, as an operator without a terminal."""
+    """Return a function that runs one command on `services`, as an operator without a terminal."""
 
     async def run_one(*arguments: str) -> Ended:
         wanted = parser().parse_args(list(arguments))
@@ -54,6 +54,6 @@ def ops_on(
 def ops(
     services: OperatedServices, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Ops:
-    """Runs one command, on a wide terminal."""
+    """Return a function that runs one command with an output width of 200 columns."""
     monkeypatch.setenv("COLUMNS", "200")
     return ops_on(services, capsys)

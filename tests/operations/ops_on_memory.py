@@ -1,4 +1,4 @@
-"""`scripts/ops` as a process with visits in its memory: a stack without the emulators."""
+"""Run `scripts/ops` as a process with visits in its memory, so that no emulator is needed."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The operators' routes: authorization, answers, and entries in the audit log."""
+"""The operators' routes: authorization, responses and entries in the audit log."""
 
 import json
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ ROUTES = [route for router in admin.ROUTERS for route in router.routes]
 
 @dataclass
 class AdminServices(OperatedServices, ApiMemoryServices):
-    """All services of the operators' routes, in memory."""
+    """In-memory services with everything that the operators' routes need."""
 
 
 @cache
@@ -58,7 +58,7 @@ async def api(services: AdminServices) -> AsyncIterator[Api]:
 
 
 async def body_of(api: Api, method: str, path: str, **options: object) -> Any:
-    """The body of an answer to the operator olga, which must be a success."""
+    """Call a route as the operator olga, expect a success, and return the response body."""
     answer = await api.call(method, f"/v1/admin{path}", "olga", admin=True, **options)
     assert answer.is_success, answer.text
     return answer.json()
@@ -70,7 +70,9 @@ async def code_of(api: Api, method: str, path: str, **options: object) -> tuple[
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-async def test_only_an_operator_may_call(route: APIRoute, api: Api) -> None:
+async def test_every_operator_route_refuses_callers_who_are_not_operators(
+    route: APIRoute, api: Api
+) -> None:
     path = route.path.format(visitId="v1", name="model", action="pause")
     (method,) = route.methods
     before = api.services.store.documents()
@@ -80,7 +82,7 @@ async def test_only_an_operator_may_call(route: APIRoute, api: Api) -> None:
     assert api.services.store.documents() == before
 
 
-def test_every_operator_refusal_has_a_problem() -> None:
+def test_every_operator_refusal_code_has_a_problem_response() -> None:
     assert set(_PROBLEMS) == set(OperatorCode)
 
 
@@ -102,7 +104,9 @@ async def test_dead_letters_are_listed_in_pages_and_filtered(
     assert await code_of(api, "GET", "/dead-letters/nobody") == (404, "not_found")
 
 
-async def test_one_is_retried_and_one_is_discarded(api: Api, services: AdminServices) -> None:
+async def test_a_dead_letter_is_retried_or_discarded_once(
+    api: Api, services: AdminServices
+) -> None:
     await services.partial("v1")
     await services.unreadable("v2")
     retried = await body_of(api, "POST", "/dead-letters/v1/retry")
@@ -126,7 +130,9 @@ async def test_one_is_retried_and_one_is_discarded(api: Api, services: AdminServ
     assert len(services.transcriber.orders) == 1
 
 
-async def test_many_are_retried_with_a_summary(api: Api, services: AdminServices) -> None:
+async def test_a_bulk_retry_returns_counts_of_retried_and_refused_dead_letters(
+    api: Api, services: AdminServices
+) -> None:
     await services.partial("v1")
     await services.unreadable("v2")
     body = {"perMinute": 6000}
@@ -142,7 +148,7 @@ async def test_many_are_retried_with_a_summary(api: Api, services: AdminServices
 @example(1000, 1499)
 @example(1, 1)
 def test_a_bulk_retry_is_accepted_only_if_it_fits_one_request(limit: int, per_minute: int) -> None:
-    """The last retry begins early enough for an answer before the platform ends the request."""
+    """The last retry must begin so early that the response comes before the platform's timeout."""
     body = {"limit": limit, "perMinute": per_minute}
     last_begins_s = (limit - 1) * 60 / per_minute
     if last_begins_s < BULK_RETRY_REQUEST.total_seconds():
@@ -152,7 +158,7 @@ def test_a_bulk_retry_is_accepted_only_if_it_fits_one_request(limit: int, per_mi
             ManyRetries.model_validate(body)
 
 
-def test_the_platform_ends_no_bulk_retry() -> None:
+def test_a_bulk_retry_request_ends_15_seconds_before_the_timeout_of_the_api() -> None:
     timeout = timedelta(seconds=DEPLOYMENT["functions"]["api"]["timeout_seconds"])
     assert BULK_RETRY_REQUEST + timedelta(seconds=15) <= timeout
 
@@ -167,7 +173,7 @@ async def test_a_bulk_retry_too_large_for_one_request_is_refused_and_changes_not
     assert len((await body_of(api, "GET", "/dead-letters"))["items"]) == 1
 
 
-async def test_a_request_out_of_time_says_how_many_are_left(
+async def test_a_bulk_retry_that_runs_out_of_time_returns_how_many_are_left(
     api: Api, services: AdminServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await services.partial("v1")
@@ -183,7 +189,9 @@ async def test_a_request_out_of_time_says_how_many_are_left(
     assert (summary["chosen"], summary["retried"], summary["left"]) == (2, 0, 2)
 
 
-async def test_failures_and_statistics_are_counted(api: Api, services: AdminServices) -> None:
+async def test_the_routes_for_failures_statistics_and_costs_return_counts(
+    api: Api, services: AdminServices
+) -> None:
     await services.completed("good")
     await services.partial("bad")
     failed = await body_of(api, "GET", "/dead-letters/statistics")
@@ -206,7 +214,9 @@ async def test_each_read_of_a_visit_is_in_the_audit_log(api: Api, services: Admi
         assert sorted(entry.action for entry in entries) == ["read_timeline", "read_visit"]
 
 
-async def test_lists_of_visits_have_no_word_of_a_visit(api: Api, services: AdminServices) -> None:
+async def test_lists_of_visits_contain_no_text_of_a_visit(
+    api: Api, services: AdminServices
+) -> None:
     await services.partial("v1")
     await services.submitted("v2")
     await commands.change(services, "v1", title=CANARY, tags=(CANARY,))
@@ -223,7 +233,9 @@ async def test_lists_of_visits_have_no_word_of_a_visit(api: Api, services: Admin
         assert CANARY not in str(found)
 
 
-async def test_a_rerun_begins_at_the_chosen_step(api: Api, services: AdminServices) -> None:
+async def test_the_rerun_route_starts_a_visit_at_the_chosen_step(
+    api: Api, services: AdminServices
+) -> None:
     await services.completed("v1")
     again = await body_of(api, "POST", "/visits/v1/rerun", json={"from": "summary"})
     assert again["processingStatus"] == ProcessingStatus.SUMMARIZING
@@ -231,7 +243,7 @@ async def test_a_rerun_begins_at_the_chosen_step(api: Api, services: AdminServic
     assert refused == (409, "still_processing")
 
 
-async def test_a_held_visit_cannot_be_deleted_until_it_is_released(
+async def test_a_visit_under_legal_hold_cannot_be_deleted_until_it_is_released(
     api: Api, services: AdminServices
 ) -> None:
     await services.completed("v1")
@@ -244,7 +256,9 @@ async def test_a_held_visit_cannot_be_deleted_until_it_is_released(
     assert sorted(filter(None, reasons)) == ["case 17", "case 17 is closed"]
 
 
-async def test_queues_schedules_and_breakers_are_changed(api: Api, services: AdminServices) -> None:
+async def test_operators_can_change_queues_schedules_and_breakers(
+    api: Api, services: AdminServices
+) -> None:
     await services.breakers.save("breaker-model", None, Breaker(name="model", state=State.OPEN))
     assert (await body_of(api, "POST", f"/queues/{QUEUE}/pause"))["state"] == "paused"
     assert (await body_of(api, "GET", "/queues"))["queues"][0]["state"] == "paused"
@@ -261,7 +275,9 @@ async def test_queues_schedules_and_breakers_are_changed(api: Api, services: Adm
     assert await code_of(api, "POST", "/breakers/toaster/reset") == (404, "not_found")
 
 
-async def test_health_checks_each_dependency_by_itself(api: Api, services: AdminServices) -> None:
+async def test_health_reports_only_the_failing_dependency(
+    api: Api, services: AdminServices
+) -> None:
     assert (await body_of(api, "GET", "/health"))["ok"]
     await services.queues.pause(QUEUE)
     found = await body_of(api, "GET", "/health")
@@ -289,7 +305,7 @@ async def test_every_change_is_in_the_audit_log_with_its_operator(
     assert of_v2["after"] == {"state": LetterState.DISCARDED}
 
 
-async def test_every_answer_of_these_routes_is_documented() -> None:
+async def test_every_response_of_the_operator_routes_is_documented() -> None:
     document = _app().openapi()
     for route in ROUTES:
         assert isinstance(route, APIRoute)

@@ -1,4 +1,4 @@
-"""After a restore: deletions since the backup are repeated, and holds are set again."""
+"""After a restore, deletions since the backup are repeated and legal holds are set again."""
 
 import copy
 from collections.abc import Awaitable, Callable
@@ -45,7 +45,7 @@ def backup(services: OperatedServices) -> dict[str, dict[str, object]]:
     }
 
 
-async def test_visits_deleted_since_the_backup_are_deleted_again_and_the_rest_stays(
+async def test_only_visits_deleted_since_the_backup_are_deleted_again(
     services: OperatedServices, olga: Operator
 ) -> None:
     for visit_id in ("kept", "gone", "in-parts"):
@@ -74,7 +74,7 @@ def _is_there(services: OperatedServices, visit_id: str) -> bool:
     return any(path.startswith(paths) for path in services.store.raw)
 
 
-async def test_deletions_from_before_the_backup_are_not_read(
+async def test_deletions_from_before_the_given_date_are_not_repeated(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("gone")
@@ -87,10 +87,10 @@ async def test_deletions_from_before_the_backup_are_not_read(
     assert (await after_restore(olga, services.clock.now() - 10 * DAY)).deleted == ("gone",)
 
 
-async def test_all_visits_of_an_erased_user_are_deleted_again(
+async def test_all_earlier_visits_of_a_deleted_account_are_deleted_again(
     services: OperatedServices, olga: Operator
 ) -> None:
-    """Also a visit without a receipt of its own; a visit created after the deletion stays."""
+    """A visit without its own deletion receipt is deleted; a visit that was created later stays."""
     await services.completed("old")
     await erase.note_erasure(services, "user-1")
     services.clock.advance(DAY)
@@ -100,7 +100,7 @@ async def test_all_visits_of_an_erased_user_are_deleted_again(
     assert await services.store.get("new")
 
 
-async def test_a_hold_from_after_the_backup_is_set_again(
+async def test_a_legal_hold_from_after_the_backup_is_set_again(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -114,7 +114,7 @@ async def test_a_hold_from_after_the_backup_is_set_again(
     assert len(services.audio.held) == 1
 
 
-async def test_a_deleted_visit_restored_with_a_hold_is_left_to_an_operator(
+async def test_a_deleted_visit_restored_with_a_legal_hold_is_reported_and_not_deleted(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -129,7 +129,7 @@ async def test_a_deleted_visit_restored_with_a_hold_is_left_to_an_operator(
     assert await services.store.transcript("v1")
 
 
-async def test_every_deletion_and_hold_is_in_the_audit_log(
+async def test_each_repeated_deletion_is_in_the_audit_log(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -145,7 +145,7 @@ async def test_every_deletion_and_hold_is_in_the_audit_log(
     }
 
 
-async def test_a_released_visit_of_an_erased_user_is_deleted(
+async def test_a_visit_of_a_deleted_account_is_deleted_when_its_legal_hold_is_released(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -162,14 +162,14 @@ async def test_a_released_visit_of_an_erased_user_is_deleted(
 
 @pytest.mark.parametrize("then", ["kept", "deleted"])
 @pytest.mark.parametrize("overtaken_by", ["get", "hold_of"])
-async def test_a_concurrent_release_stays_and_stops_no_deletion(
+async def test_a_concurrent_release_of_a_legal_hold_is_kept_and_blocks_no_deletion(
     services: OperatedServices,
     olga: Operator,
     monkeypatch: pytest.MonkeyPatch,
     overtaken_by: str,
     then: str,
 ) -> None:
-    """Another operator releases the visit after its mark was listed, or read."""
+    """Another operator releases the legal hold after `after_restore` listed or read the mark."""
     for visit_id in ("gone", "held"):
         await services.completed(visit_id)
     kept = backup(services)
@@ -196,7 +196,7 @@ async def test_a_concurrent_release_stays_and_stops_no_deletion(
     assert stored is None if then == "deleted" else stored and not stored.visit.legal_hold
 
 
-async def test_a_bug_with_one_visit_stops_no_other_visit(
+async def test_an_exception_with_one_visit_is_reported_and_other_visits_are_deleted(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for visit_id in ("broken", "gone"):
@@ -218,7 +218,7 @@ async def test_a_bug_with_one_visit_stops_no_other_visit(
     assert (found.deleted, found.missed) == (("gone",), ("broken",))
 
 
-async def test_after_the_time_limit_the_next_call_continues(
+async def test_after_the_time_limit_the_next_after_restore_call_continues(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restoring, "PAGE", 2)
@@ -241,7 +241,7 @@ async def test_after_the_time_limit_the_next_call_continues(
     assert (sorted(deleted), calls) == (names, 3)
 
 
-async def test_a_visit_that_fails_once_is_tried_again(
+async def test_a_visit_with_a_transient_error_is_retried_in_the_same_call(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await services.completed("gone")

@@ -1,4 +1,4 @@
-"""A thousand dead letters retried: at a steady pace, no transcript charged twice, all counted."""
+"""A bulk retry keeps a steady pace, pays for no transcript twice and counts every dead letter."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,14 +23,14 @@ EVERY = LetterFilter()
 
 
 class Measured(MemoryAudioStore):
-    """An audio store that knows the length of its recordings: a thousand need not be decoded."""
+    """A stub audio store with a fixed duration, so that a thousand recordings are not decoded."""
 
     async def measure(self, audio: Audio) -> Audio:
         return audio.with_duration(2.0)
 
 
 def sleeper(services: OperatedServices) -> Callable[[float], Awaitable[None]]:
-    """Sleeps by moving the virtual clock."""
+    """Return a `sleep` that advances the manual clock instead of waiting."""
 
     async def sleep(seconds: float) -> None:
         services.clock.advance(timedelta(seconds=seconds))
@@ -39,7 +39,7 @@ def sleeper(services: OperatedServices) -> Callable[[float], Awaitable[None]]:
 
 
 @pytest.mark.no_cover  # tracing at least doubles the time of these visits
-async def test_a_thousand_are_retried_at_the_pace_and_no_transcript_is_paid_twice(
+async def test_a_thousand_visits_are_retried_at_a_steady_pace_without_a_second_order(
     services: OperatedServices, olga: Operator
 ) -> None:
     services.audio = Measured()
@@ -74,14 +74,16 @@ async def test_a_thousand_are_retried_at_the_pace_and_no_transcript_is_paid_twic
     assert await services.operators.letters(LetterFilter(state=None), 10) == []
 
     services.clock.advance(timedelta(minutes=5))
-    assert await recover.wake_due(services) == 1_000  # the poller finds every one of them
+    assert await recover.wake_due(services) == 1_000  # the poller finds every retried visit
     for visit_id in ids[::20]:
         await summarize.summarize(services, visit_id, 2)
         assert (await services.get(visit_id)).status is Status.COMPLETED
-    assert len(services.transcriber.orders) == 1_000  # as before: none was ordered again
+    assert len(services.transcriber.orders) == 1_000  # unchanged: no visit was ordered again
 
 
-async def test_refusals_are_counted_by_code(services: OperatedServices, olga: Operator) -> None:
+async def test_a_bulk_retry_counts_refusals_by_code(
+    services: OperatedServices, olga: Operator
+) -> None:
     await services.partial("well")
     await services.unreadable("broken")
     letters = await choose(olga, EVERY, limit=10)
@@ -112,7 +114,7 @@ async def test_every_retry_and_the_bulk_retry_are_in_the_audit_log(
     assert whole.after["retried"] == 2
 
 
-async def test_exactly_the_listed_letters_are_retried(
+async def test_a_bulk_retry_chooses_the_same_dead_letters_as_the_list(
     services: OperatedServices, olga: Operator
 ) -> None:
     for number in range(5):
@@ -124,7 +126,7 @@ async def test_exactly_the_listed_letters_are_retried(
     assert await choose(olga, LetterFilter(stage=Stage.SUBMISSION), limit=5) == []
 
 
-async def test_all_pages_of_letters_are_retried(
+async def test_a_bulk_retry_chooses_dead_letters_from_all_pages(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lumimd.operations.bulk_retry.PAGE", 2)
@@ -134,7 +136,7 @@ async def test_all_pages_of_letters_are_retried(
     assert sorted(letter.visit_id for letter in chosen) == ["v0", "v1", "v2", "v3", "v4"]
 
 
-async def test_when_the_store_is_down_the_rest_is_left_for_later(
+async def test_a_bulk_retry_stops_after_five_failures_in_a_row(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(8):
@@ -152,7 +154,7 @@ async def test_when_the_store_is_down_the_rest_is_left_for_later(
     assert [entry.outcome for entry in entries] == [AuditOutcome.FAILED]
 
 
-async def test_lost_time_is_not_made_up_for_by_a_burst(services: OperatedServices) -> None:
+async def test_after_a_slow_retry_the_pace_does_not_speed_up(services: OperatedServices) -> None:
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -168,7 +170,7 @@ async def test_lost_time_is_not_made_up_for_by_a_burst(services: OperatedService
     assert slept == [1.0, 1.0]
 
 
-async def test_no_retry_begins_after_the_end_and_the_next_call_continues(
+async def test_no_retry_begins_after_the_time_limit_and_the_next_call_continues(
     services: OperatedServices, olga: Operator
 ) -> None:
     for number in range(5):
@@ -183,10 +185,10 @@ async def test_no_retry_begins_after_the_end_and_the_next_call_continues(
     assert (await bulk_retry(olga, letters, per_minute=4, sleep=sleep)).left == 0
 
 
-async def test_slow_retries_end_in_time_at_any_pace(
+async def test_slow_retries_stop_at_the_time_limit_at_a_high_pace(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pace is an upper limit; slow retries take longer."""
+    """The pace is an upper limit, so that slow retries take longer and leave some letters."""
     for number in range(5):
         await services.partial(f"v{number}")
     save, sleep = services.store.save, sleeper(services)

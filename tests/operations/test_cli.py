@@ -1,4 +1,4 @@
-"""`scripts/ops` on services in memory: its output, its confirmations and its exit codes."""
+"""Output, confirmations and exit codes of `scripts/ops` on in-memory services."""
 
 from datetime import timedelta
 
@@ -73,7 +73,7 @@ async def test_no_output_has_text_of_a_visit(
         assert CANARY not in ended.out + ended.told, command
 
 
-async def test_show_draws_the_stages_and_advises_commands(
+async def test_show_prints_the_stages_of_a_visit_and_advises_commands(
     services: OperatedServices, ops: Ops
 ) -> None:
     await visits_of_every_kind(services)
@@ -87,7 +87,7 @@ async def test_show_draws_the_stages_and_advises_commands(
     assert [run["outcome"] for run in as_json["runs"]] == ["done", "done", "failed"]
 
 
-async def test_the_audit_log_has_each_reading_of_a_visit(
+async def test_showing_a_visit_adds_an_entry_to_the_audit_log(
     services: OperatedServices, ops: Ops
 ) -> None:
     await services.completed("good")
@@ -117,7 +117,7 @@ async def test_the_audit_log_has_each_reading_of_a_visit(
         ("breakers", "reset", "model"),
     ],
 )
-async def test_without_yes_and_terminal_nothing_is_changed(
+async def test_a_change_without_yes_and_without_a_terminal_is_refused(
     command: tuple[str, ...], services: OperatedServices, ops: Ops
 ) -> None:
     await visits_of_every_kind(services)
@@ -129,7 +129,9 @@ async def test_without_yes_and_terminal_nothing_is_changed(
     assert services.schedules.runs == []
 
 
-async def test_retry_runs_the_failed_stage_again(services: OperatedServices, ops: Ops) -> None:
+async def test_the_retry_command_starts_the_failed_stage_again(
+    services: OperatedServices, ops: Ops
+) -> None:
     await services.partial("v1")
     ended = await ops("--yes", "retry", "v1")
     assert ended.code == OK
@@ -207,7 +209,9 @@ async def test_discard_stores_the_reason_and_the_operator(
     assert (found.letter.discard_reason, found.letter.discarded_by) == ("a test call", "olga")
 
 
-async def test_a_held_visit_is_not_deleted(services: OperatedServices, ops: Ops) -> None:
+async def test_the_delete_command_is_refused_for_a_visit_under_legal_hold(
+    services: OperatedServices, ops: Ops
+) -> None:
     await services.completed("v1")
     assert (await ops("hold", "v1", "--reason", "case 17", "--yes")).code == OK
     refused = await ops("delete", "v1", "--yes")
@@ -217,7 +221,9 @@ async def test_a_held_visit_is_not_deleted(services: OperatedServices, ops: Ops)
     assert (await ops("delete", "v1", "--yes")).code == OK
 
 
-async def test_delete_prints_a_receipt(services: OperatedServices, ops: Ops) -> None:
+async def test_the_delete_command_prints_a_deletion_receipt(
+    services: OperatedServices, ops: Ops
+) -> None:
     await services.completed("v1")
     ended = await ops("delete", "v1", "--json", "--yes")
     assert ended.code == OK

@@ -1,4 +1,4 @@
-"""Arguments that the parser of `scripts/ops` refuses with a sentence and exit code 2."""
+"""The parser of `scripts/ops` refuses invalid arguments with a sentence and exit code 2."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_a_limit_outside_1_to_100000_is_refused(
 
 
 @pytest.mark.parametrize("price", ["nan", "inf", "-inf", "-0.01", "1e999", "much"])
-def test_a_price_is_a_finite_number_of_at_least_0(
+def test_a_price_that_is_negative_infinite_or_not_a_number_is_refused(
     price: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for one, other in (("--audio-hour", "--summary"), ("--summary", "--audio-hour")):
@@ -51,7 +51,7 @@ def test_a_price_is_a_finite_number_of_at_least_0(
     assert (free.audio_hour, free.summary) == (0, 0.02)
 
 
-def test_the_region_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_region_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GOOGLE_CLOUD_REGION", raising=False)
     assert parser().parse_args(["doctor"]).region == "us-central1"
     monkeypatch.setenv("GOOGLE_CLOUD_REGION", "europe-west3")

@@ -39,7 +39,7 @@ def test_a_closed_pipe_ends_the_command_without_an_error_message(
     assert (ended.returncode, ended.stderr) == (CLOSED_PIPE, b"")
 
 
-def test_a_closed_standard_error_has_the_exit_code_of_a_closed_pipe() -> None:
+def test_a_closed_standard_error_ends_with_the_exit_code_of_a_closed_pipe() -> None:
     ended = into_a_closed_pipe([*REAL, "--local", "--run", "none", "visits"], stderr_too=True)
     assert ended.returncode == CLOSED_PIPE
 
@@ -53,7 +53,7 @@ def into_a_closed_pipe(
         return subprocess.run(
             command,
             cwd=ROOT,
-            env={**ENV, "PATH": os.environ["PATH"]},  # a test may have added a program
+            env={**ENV, "PATH": os.environ["PATH"]},  # a test may have changed PATH
             stdout=writer,
             stderr=writer if stderr_too else subprocess.PIPE,
             check=False,
@@ -62,7 +62,7 @@ def into_a_closed_pipe(
         os.close(writer)
 
 
-def test_a_complete_reader_gets_the_whole_output() -> None:
+def test_a_pipe_that_is_read_to_its_end_receives_the_complete_output() -> None:
     ended = subprocess.run(
         [*ON_MEMORY, "--local", "visits", "--json"],
         cwd=ROOT,
@@ -90,7 +90,7 @@ def folder(runs: Path, name: str) -> Path:
     return made
 
 
-def test_the_message_on_an_unknown_run_names_the_running_stacks(
+def test_the_message_about_an_unknown_run_lists_the_running_stacks(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (
@@ -107,7 +107,7 @@ def test_the_message_on_an_unknown_run_names_the_running_stacks(
     assert message.startswith("No local stack is called run-c. No local stack runs.")
 
 
-def test_the_message_on_several_stacks_names_them(
+def test_the_message_about_several_running_stacks_lists_them(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (
@@ -122,7 +122,7 @@ def test_the_message_on_several_stacks_names_them(
         assert "--local" in capsys.readouterr().err
 
 
-def test_a_start_is_advised_only_if_the_emulators_can_run(
+def test_starting_a_stack_is_advised_only_if_the_emulators_can_run(
     runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("infra.local.stack.can_emulate", lambda _: None)
@@ -143,7 +143,7 @@ def test_a_local_run_and_a_project_exclude_each_other(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"run": "x"}'])
-def test_half_written_addresses_are_skipped(
+def test_an_invalid_file_of_stack_addresses_is_skipped(
     content: str, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder(runs, "run-a") / ADDRESSES).write_text(content)
@@ -153,7 +153,7 @@ def test_half_written_addresses_are_skipped(
 
 @pytest.fixture
 def read_only() -> Iterator[Path]:
-    """A checkout without an environment, read-only for the user of this test."""
+    """Yield a checkout without a virtual environment that the user of this test cannot write to."""
     with tempfile.TemporaryDirectory() as name:
         checkout = Path(name)
         (checkout / "scripts").mkdir()
@@ -170,7 +170,7 @@ def read_only() -> Iterator[Path]:
 def test_a_read_only_checkout_without_an_environment_prints_one_sentence(read_only: Path) -> None:
     ended = subprocess.run(
         [read_only / "scripts" / "ops", "--local", "visits"],
-        user=UNPRIVILEGED if os.getuid() == 0 else None,  # no folder is read-only for root
+        user=UNPRIVILEGED if os.getuid() == 0 else None,  # root can write to every folder
         capture_output=True,
         text=True,
         check=False,

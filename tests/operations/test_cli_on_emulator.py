@@ -1,4 +1,4 @@
-"""`scripts/ops --project` against the emulators, without the secrets of the deployment."""
+"""`scripts/ops --project` works on the emulators without the secrets of a deployment."""
 
 import json
 import uuid
@@ -33,7 +33,7 @@ NOW = datetime.now(UTC)
 
 
 def partial() -> Visit:
-    """A visit with a transcript and a failed summary."""
+    """Return a visit with a transcript and a failed summary."""
     hour_ago = NOW - timedelta(hours=1)
     return Visit(
         visit_id="v1",
@@ -56,7 +56,7 @@ def partial() -> Visit:
 
 
 @pytest.mark.emulator
-async def test_an_operator_without_secrets_holds_releases_and_repeats_deletions(
+async def test_without_secrets_an_operator_can_hold_release_delete_and_run_after_restore(
     firestore_host: str,
     storage_url: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -103,7 +103,7 @@ async def test_an_operator_without_secrets_holds_releases_and_repeats_deletions(
 
 
 @pytest.mark.emulator
-async def test_an_operator_without_secrets_reads_retries_and_discards(
+async def test_without_secrets_an_operator_can_list_retry_and_discard(
     firestore_host: str,
     tasks_host: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -140,7 +140,7 @@ async def test_an_operator_without_secrets_reads_retries_and_discards(
     assert discarded["discardReason"] == "never mind"
     assert (await ops("dead-letters"))["deadLetters"] == []
     assert (await ops("queues", "pause", "no-such-queue", "--yes", code=FAILED)) == {}
-    # There is no emulator of the scheduler and no account for the real one.
+    # The scheduler has no emulator, and this test has no account for Cloud Scheduler.
     diagnosis = await ops("doctor", code=FAILED)
     levels = {each["subject"]: each["level"] for each in diagnosis["findings"]}  # type: ignore[index, attr-defined]
     assert levels["scheduler"] == levels["configuration"] == "problem"

@@ -139,7 +139,7 @@ def test_every_command_is_an_existing_function() -> None:
         assert iscoroutinefunction(pkgutil.resolve_name(f"infra.ops.{name}"))
 
 
-def test_the_choices_match_the_code() -> None:
+def test_the_choices_of_the_parser_equal_the_values_in_the_code() -> None:
     assert list(arguments.STAGES) == list(Stage)
     assert list(arguments.STEPS) == list(From)
     assert arguments.BREAKERS == breakers.NAMES

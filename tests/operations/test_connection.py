@@ -1,4 +1,4 @@
-"""A cloud project without the secrets of its deployment: possible and impossible operations."""
+"""`scripts/ops` can do some operations on a project without the secrets of the deployment."""
 
 import os
 from pathlib import Path
@@ -15,12 +15,14 @@ from lumimd.runtime.settings import variables
 def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in variables():
         monkeypatch.delenv(name, raising=False)
-    # `cloud` sets the project for the SDKs; this test removes it again.
+    # `cloud` sets this variable for the SDKs; monkeypatch restores it after the test.
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-lumimd")
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:9")  # the SDK looks for no credentials
+    monkeypatch.setenv(
+        "FIRESTORE_EMULATOR_HOST", "127.0.0.1:9"
+    )  # so that the SDK needs no credentials
 
 
-def test_without_settings_doctor_lists_the_missing_variables() -> None:
+def test_without_settings_the_missing_variables_are_listed() -> None:
     connection = cloud("my-project", "europe-west3")
     assert isinstance(connection.services, OperatorsServices)
     assert connection.where == "project my-project"
@@ -29,13 +31,13 @@ def test_without_settings_doctor_lists_the_missing_variables() -> None:
     assert os.environ["GOOGLE_CLOUD_PROJECT"] == "my-project"
 
 
-def test_an_operation_that_needs_a_key_names_it() -> None:
+def test_an_operation_without_its_setting_raises_an_error_that_names_the_variable() -> None:
     services = cloud("my-project", "europe-west3").services
     with pytest.raises(NeedsSetting, match=r"WEBHOOK_SECRET|ASSEMBLYAI_API_KEY"):
         _ = services.transcriber
 
 
-def test_only_dependencies_that_need_no_key_are_checked() -> None:
+def test_without_secrets_only_dependencies_that_need_no_key_are_checked() -> None:
     assert set(cloud("my-project", "europe-west3").services.checks) == {
         "store",
         "queues",
@@ -46,7 +48,7 @@ def test_only_dependencies_that_need_no_key_are_checked() -> None:
     }
 
 
-def test_without_a_sign_in_the_message_names_the_command(
+def test_without_google_credentials_the_message_names_the_sign_in_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.delenv("FIRESTORE_EMULATOR_HOST")
@@ -55,13 +57,15 @@ def test_without_a_sign_in_the_message_names_the_command(
     assert "gcloud auth application-default login" in capsys.readouterr().err
 
 
-async def test_a_missing_task_is_left_to_the_poller() -> None:
+async def test_without_secrets_requesting_a_summary_creates_no_task() -> None:
     services = cloud("my-project", "europe-west3").services
     await services.tasks.request_summary("v1", 1, 1)
     assert not await services.tasks.forget("v1", 1, 1)
 
 
-def test_with_all_settings_every_operation_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_all_settings_the_services_of_a_deployment_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name, value in {
         "SUMMARY_QUEUE": "projects/my-project/locations/europe-west3/queues/summaries",
         "SUMMARIZE_URL": "https://summarize.invalid",
@@ -78,7 +82,7 @@ def test_with_all_settings_every_operation_is_possible(monkeypatch: pytest.Monke
     assert "transcriber" in connection.services.checks
 
 
-def test_a_stack_that_does_not_run_is_a_sentence_and_exit_code_2(
+def test_a_missing_local_stack_gives_one_sentence_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--local", "--run", "run-that-never-was", "visits"]) == USAGE

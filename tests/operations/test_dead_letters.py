@@ -1,4 +1,4 @@
-"""One dead letter: retried or discarded, with its entry in the audit log."""
+"""An operator retries or discards one dead letter, and the audit log has an entry for it."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ async def test_a_retried_visit_leaves_the_dead_letters_and_keeps_its_transcript(
     assert len(services.transcriber.orders) == 1
 
 
-async def test_the_audit_log_names_operator_visit_time_and_change(
+async def test_the_audit_entry_of_a_retry_has_operator_visit_time_and_change(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.partial("v1")
@@ -50,7 +50,9 @@ async def test_the_audit_log_names_operator_visit_time_and_change(
     }
 
 
-async def test_a_refusal_is_in_the_audit_log(services: OperatedServices, olga: Operator) -> None:
+async def test_a_refused_retry_is_in_the_audit_log(
+    services: OperatedServices, olga: Operator
+) -> None:
     await services.completed("v1")
     with pytest.raises(Refused):
         await dead_letters.retry(olga, "v1")
@@ -68,7 +70,7 @@ async def test_the_second_of_two_quick_retries_is_refused(
     assert refused.value.code is RefusalCode.STILL_PROCESSING
 
 
-async def test_a_discarded_letter_keeps_its_reason_and_the_visit_is_unchanged(
+async def test_discarding_a_dead_letter_stores_the_reason_and_leaves_the_visit_unchanged(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.unreadable("v1")
@@ -90,7 +92,7 @@ async def test_a_discarded_letter_keeps_its_reason_and_the_visit_is_unchanged(
     )
 
 
-async def test_a_missing_or_discarded_letter_cannot_be_discarded(
+async def test_a_missing_or_discarded_dead_letter_cannot_be_discarded(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.unreadable("v1")
@@ -104,7 +106,7 @@ async def test_a_missing_or_discarded_letter_cannot_be_discarded(
     assert missing.value.code is OperatorCode.NO_DEAD_LETTER
 
 
-async def test_a_letter_that_changed_meanwhile_is_not_discarded(
+async def test_a_dead_letter_that_changes_concurrently_is_not_discarded(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await services.partial("v1")
@@ -123,7 +125,7 @@ async def test_a_letter_that_changed_meanwhile_is_not_discarded(
     assert await services.operators.letter("v1") is None
 
 
-async def test_another_failure_of_a_visit_is_a_new_open_letter(
+async def test_a_visit_that_fails_again_after_a_discard_has_an_open_dead_letter(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.partial("v1")

@@ -1,4 +1,4 @@
-"""The checks of a deployment, as its settings wire them, against the local servers."""
+"""The health checks that the settings of a deployment build, run against the local servers."""
 
 import os
 
@@ -30,7 +30,9 @@ def services(monkeypatch: pytest.MonkeyPatch, **more: str) -> ApiCloudServices:
     return ApiCloudServices(read())
 
 
-def test_each_dependency_has_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_dependency_of_a_deployment_has_a_health_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert set(services(monkeypatch).checks) == {
         "store",
         "queues",
@@ -44,7 +46,7 @@ def test_each_dependency_has_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
-async def test_the_transcriber_is_asked_with_the_key_of_the_deployment(
+async def test_the_transcriber_check_calls_the_configured_address(
     monkeypatch: pytest.MonkeyPatch, speech_url: str
 ) -> None:
     checks = services(monkeypatch, ASSEMBLYAI_BASE_URL=speech_url).checks
@@ -54,11 +56,13 @@ async def test_the_transcriber_is_asked_with_the_key_of_the_deployment(
         await away["transcriber"]()
 
 
-async def test_without_a_model_none_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_model_check_of_a_deployment_without_a_model_reports_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert (await services(monkeypatch).checks["model"]()).startswith("not used")
 
 
-async def test_the_model_is_asked_at_the_address_of_the_deployment(
+async def test_the_model_check_calls_the_configured_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = {
@@ -70,7 +74,7 @@ async def test_the_model_is_asked_at_the_address_of_the_deployment(
         await services(monkeypatch, **model).checks["model"]()
 
 
-async def test_a_missing_bucket_is_noticed(
+async def test_the_bucket_check_of_a_deployment_fails_until_the_bucket_exists(
     monkeypatch: pytest.MonkeyPatch, storage_url: str
 ) -> None:
     deployed = services(monkeypatch, STORAGE_EMULATOR_HOST=storage_url)
@@ -83,7 +87,7 @@ async def test_a_missing_bucket_is_noticed(
     assert await check() == "the bucket is there"
 
 
-async def test_the_queues_are_those_of_the_location(
+async def test_the_queue_check_lists_the_queues_of_the_configured_location(
     monkeypatch: pytest.MonkeyPatch, tasks_host: str
 ) -> None:
     deployed = services(monkeypatch, CLOUD_TASKS_EMULATOR_HOST=tasks_host)

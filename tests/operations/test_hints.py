@@ -1,4 +1,4 @@
-"""Each advised command can be typed as printed, and is accepted."""
+"""Each command that `scripts/ops` advises can be typed as printed and is accepted."""
 
 import shlex
 from collections.abc import Awaitable, Callable
@@ -91,14 +91,14 @@ TARGETS = (("--local",), ("--local", "--run", "run-a b"), ("--project", "p", "--
 
 
 def suggested(printed: str) -> list[list[str]]:
-    """The words after the program in each command of the output."""
+    """Return the words that follow the program's name in each printed command."""
     lines = [line[line.index(PROGRAM) :] for line in printed.splitlines() if PROGRAM in line]
     assert "scripts/ops" not in printed.replace(PROGRAM, "")
     return [shlex.split(line)[1:] for line in lines]
 
 
 @pytest.mark.parametrize("given", GIVEN, ids=lambda given: given.__name__)
-async def test_suggested_commands_run_as_printed(
+async def test_advised_commands_succeed_exactly_as_printed(
     given: Given, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CALLED_AS, PROGRAM)
@@ -123,7 +123,7 @@ async def test_suggested_commands_run_as_printed(
             assert again.code in allowed, f"{command}: {words}: {again.told}"
 
 
-async def test_the_output_on_a_failed_visit_names_the_commands_that_help(
+async def test_the_output_about_a_failed_visit_advises_retry_and_discard(
     services: OperatedServices, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ops = ops_on(services, capsys)
@@ -146,7 +146,7 @@ async def test_no_refused_command_is_advised(
     assert "scripts/ops" not in (await ops("show", "v1")).out
 
 
-async def test_the_doctor_names_the_command_that_shows_more(
+async def test_each_problem_of_the_doctor_names_the_command_that_shows_details(
     services: OperatedServices, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ops = ops_on(services, capsys)

@@ -1,4 +1,4 @@
-"""No terminal is too narrow for an id: tables that do not fit become one field per line."""
+"""Ids stay untruncated in a narrow terminal: a table that does not fit has one field per line."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -49,7 +49,7 @@ CHANGES = [
 
 @pytest.fixture
 def headings(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The words of the column names; the display of one field per line omits empty columns."""
+    """Collect the words of column names, which narrow output omits for columns without values."""
     found: set[str] = set()
     make = Listing.__init__
 
@@ -81,7 +81,7 @@ Printed = Callable[[str | None], Awaitable[str]]
 
 
 async def assert_whole(printed: Printed, headings: set[str]) -> None:
-    """At every width the output has every word of a very wide terminal."""
+    """Check that the output has the same words at every width as on a very wide terminal."""
     wide = set((await printed("400")).split())
     for width in WIDTHS:
         narrow = await printed(width)
@@ -90,7 +90,7 @@ async def assert_whole(printed: Printed, headings: set[str]) -> None:
 
 
 @pytest.mark.parametrize("command", READINGS, ids=" ".join)
-async def test_a_narrow_terminal_shows_every_word_whole(
+async def test_a_narrow_terminal_shows_every_word_untruncated(
     command: tuple[str, ...],
     services: OperatedServices,
     headings: set[str],
@@ -110,7 +110,7 @@ async def test_a_narrow_terminal_shows_every_word_whole(
 
 
 @pytest.mark.parametrize("command", CHANGES, ids=" ".join)
-async def test_the_result_of_a_change_is_whole_at_every_width(
+async def test_the_result_of_a_change_is_untruncated_at_every_width(
     command: tuple[str, ...],
     headings: set[str],
     capsys: pytest.CaptureFixture[str],
@@ -126,14 +126,14 @@ async def test_the_result_of_a_change_is_whole_at_every_width(
 
 
 def set_width(monkeypatch: pytest.MonkeyPatch, columns: str | None) -> None:
-    if columns is None:  # and the output is no terminal
+    if columns is None:  # no width is known, because the output is not a terminal
         monkeypatch.delenv("COLUMNS", raising=False)
     else:
         monkeypatch.setenv("COLUMNS", columns)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-async def test_only_a_line_with_one_long_word_is_wider_than_the_terminal(
+async def test_only_a_line_with_an_overlong_word_is_wider_than_the_terminal(
     width: int,
     services: OperatedServices,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""How `scripts/ops --local` finds the stack of a running `scripts/dev`."""
+"""`scripts/ops --local` finds the local stack that a running `scripts/dev` has started."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def run_dir(runs: Path, name: str) -> Path:
     return folder
 
 
-def test_a_stack_is_found_while_it_runs(tmp_path: Path) -> None:
+def test_a_local_stack_is_found_only_while_it_runs(tmp_path: Path) -> None:
     here = addresses("run-a")
     with published(here, run_dir(tmp_path, "run-a")):
         assert choose(tmp_path, None) == here
@@ -38,20 +38,20 @@ def test_a_stack_is_found_while_it_runs(tmp_path: Path) -> None:
     assert list(tmp_path.rglob(ADDRESSES)) == []
 
 
-def test_only_its_user_may_read_the_secrets_of_a_stack(tmp_path: Path) -> None:
+def test_the_file_with_the_secrets_of_a_stack_is_readable_by_its_user_only(tmp_path: Path) -> None:
     with published(addresses("run-a"), run_dir(tmp_path, "run-a")):
         mode = (tmp_path / "run-a" / ADDRESSES).stat().st_mode
         assert stat.S_IMODE(mode) == 0o600
 
 
-def test_the_files_of_a_killed_stack_are_skipped(tmp_path: Path) -> None:
+def test_a_stack_whose_process_has_ended_is_skipped(tmp_path: Path) -> None:
     no_process = 2**22 + 1  # above the kernel's largest process id
     folder = run_dir(tmp_path, "run-a")
     (folder / ADDRESSES).write_text(json.dumps(vars(addresses("run-a", no_process))))
     assert running(tmp_path) == []
 
 
-def test_one_of_several_stacks_must_be_named(tmp_path: Path) -> None:
+def test_with_several_running_stacks_the_run_must_be_named(tmp_path: Path) -> None:
     with (
         published(addresses("run-a"), run_dir(tmp_path, "run-a")),
         published(addresses("run-b"), run_dir(tmp_path, "run-b")),
@@ -63,7 +63,7 @@ def test_one_of_several_stacks_must_be_named(tmp_path: Path) -> None:
             choose(tmp_path, "run-c")
 
 
-def test_a_stack_that_keeps_its_visits_in_memory_says_so(tmp_path: Path) -> None:
+def test_choosing_a_stack_with_visits_in_memory_is_refused_with_a_remedy(tmp_path: Path) -> None:
     with (
         published(addresses("run-a", in_memory=True), run_dir(tmp_path, "run-a")),
         pytest.raises(NoStack, match="--store emulator"),
@@ -71,7 +71,7 @@ def test_a_stack_that_keeps_its_visits_in_memory_says_so(tmp_path: Path) -> None
         choose(tmp_path, None)
 
 
-def test_a_readable_stack_is_preferred(tmp_path: Path) -> None:
+def test_a_stack_on_the_emulators_is_preferred_to_a_stack_in_memory(tmp_path: Path) -> None:
     readable = addresses("run-b")
     with (
         published(addresses("run-a", in_memory=True), run_dir(tmp_path, "run-a")),
@@ -80,7 +80,7 @@ def test_a_readable_stack_is_preferred(tmp_path: Path) -> None:
         assert choose(tmp_path, None) == readable
 
 
-def test_a_stack_in_memory_issues_tokens(tmp_path: Path) -> None:
+def test_a_stack_in_memory_can_be_chosen_for_sign_in(tmp_path: Path) -> None:
     in_memory = addresses("run-a", in_memory=True)
     with published(in_memory, run_dir(tmp_path, "run-a")):
         assert choose_any(tmp_path, None) == choose_any(tmp_path, "run-a") == in_memory

@@ -22,7 +22,7 @@ def model_check(url: str, key: str) -> Check:
 
 @pytest.fixture
 def refusing() -> Iterator[str]:
-    """A server that knows one key, and fails at /v2."""
+    """Start a stub server that accepts one key and returns 503 for paths under /v2."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -43,11 +43,13 @@ def refusing() -> Iterator[str]:
     server.server_close()
 
 
-async def test_the_transcriber_answers_with_the_key(speech_url: str) -> None:
+async def test_the_transcriber_check_succeeds_with_a_valid_key(speech_url: str) -> None:
     assert await transcriber_check(speech_url, "key")() == "answers"
 
 
-async def test_a_refused_key_and_a_provider_that_is_down_differ(refusing: str) -> None:
+async def test_a_provider_check_distinguishes_a_refused_key_a_503_and_no_response(
+    refusing: str,
+) -> None:
     assert await model_check(refusing, "key")() == "answers"
     with pytest.raises(Unhealthy, match="refuses our key"):
         await model_check(refusing, "another")()

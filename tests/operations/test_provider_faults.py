@@ -1,4 +1,4 @@
-"""Operators learn that a provider refuses the deployment, and the remedy."""
+"""If a provider refuses all calls, operators see the account or configuration fault and remedy."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def refusing(services: OperatedServices, fault: DeploymentFault) -> Breaker:
 
 
 @pytest.mark.parametrize("fault", DeploymentFault)
-async def test_doctor_names_the_fault_and_its_remedy(
+async def test_doctor_names_the_account_or_configuration_fault_and_its_remedy(
     services: OperatedServices, olga: Operator, fault: DeploymentFault
 ) -> None:
     breaker = refusing(services, fault)
@@ -31,7 +31,9 @@ async def test_doctor_names_the_fault_and_its_remedy(
     assert "however long" in finding.sentence
 
 
-async def test_a_single_refused_visit_is_mentioned(services: OperatedServices) -> None:
+async def test_the_breaker_check_mentions_a_single_refused_visit(
+    services: OperatedServices,
+) -> None:
     now = services.clock.now()
     breaker = refused(Breaker(name=ORDERS.name), mark("v1"), now)
     await services.breakers.save(key_of(ORDERS.name), None, breaker)

@@ -1,4 +1,4 @@
-"""A visit processed again from a chosen step."""
+"""An operator reruns a visit from a chosen step."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from lumimd.stores.operator_store import AuditFilter
 from tests.support.operators import OperatedServices
 
 
-async def test_from_the_summary_the_transcript_stays_and_only_the_model_is_paid(
+async def test_a_rerun_from_the_summary_keeps_the_transcript_and_pays_only_the_model(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -26,7 +26,7 @@ async def test_from_the_summary_the_transcript_stays_and_only_the_model_is_paid(
     assert services.summarizer.calls == 2
 
 
-async def test_from_the_submission_everything_is_made_anew(
+async def test_a_rerun_from_the_submission_orders_a_new_transcript(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
@@ -37,7 +37,7 @@ async def test_from_the_submission_everything_is_made_anew(
     assert (await services.get("v1")).processing_status is ProcessingStatus.TRANSCRIBING
 
 
-async def test_a_visit_in_progress_is_not_begun_again(
+async def test_a_rerun_of_a_visit_in_progress_is_refused(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.submitted("v1")
@@ -48,19 +48,19 @@ async def test_a_visit_in_progress_is_not_begun_again(
     assert len(services.transcriber.orders) == 1
 
 
-async def test_a_visit_without_its_recording_keeps_transcript_and_summary(
+async def test_a_rerun_from_the_submission_without_a_recording_is_refused(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("v1")
     before = await services.get("v1")
-    services.audio._content.clear()  # retention has removed it
+    services.audio._content.clear()  # as if retention had removed it
     with pytest.raises(OperatorRefused) as refused:
         await rerun(olga, "v1", From.SUBMISSION)
     assert refused.value.code is OperatorCode.NO_RECORDING
     assert await services.get("v1") == before
 
 
-async def test_a_failed_order_is_looked_for_before_anything_is_ordered_again(
+async def test_a_rerun_after_a_failed_order_uses_retry_which_looks_for_the_job_first(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began: list[str] = []

@@ -1,8 +1,8 @@
-"""The runbook `restore-from-backup`, line by line, on the Firestore emulator.
+"""Follow the runbook `restore-from-backup` line by line on the Firestore emulator.
 
-A backup is taken, visits are damaged, deleted and held, and the runbook is followed to its end.
-Every command must end with 0. Cloud-only commands have a stand-in: the emulator's own export, and a
-second emulator that starts from it, as the restored database beside the damaged one.
+The test takes a backup, then damages, deletes and legally holds visits, and follows the runbook to
+its end. Every command must exit with 0. Cloud-only commands have stand-ins: the emulator exports
+the backup, and a second emulator that starts from the export is the restored database.
 """
 
 import os
@@ -51,14 +51,14 @@ DAMAGED, DELETED, SWEPT, HELD, UNDER_WAY = "damaged", "deleted", "swept", "held"
 
 
 class Rehearsal:
-    """The database with its backup, and the stand-ins for the cloud's commands."""
+    """The database with its backup, and the stand-ins for cloud-only commands."""
 
     def __init__(self, host: str, folder: Path, stack: ExitStack) -> None:
         self.host, self.folder, self._stack = host, folder, stack
         self.project = f"demo-{uuid.uuid4().hex[:12]}"
         self.client = firestore.AsyncClient(project=self.project)
         self.services = OperatedServices(policy=Policy(bucket="recordings", requires_consent=False))
-        assert self.services.admission  # in memory: there is a permit for every visit
+        assert self.services.admission  # admission stays in memory and has a permit for every visit
         self.services.store = VisitStore(FirestoreDatabase(self.client))  # type: ignore[assignment]
         self.services.deletions = Deletions(FirestoreDatabase(self.client))  # type: ignore[assignment]
         self.services.retention_queries = RetentionQueries(FirestoreDatabase(self.client))  # type: ignore[assignment]
@@ -81,7 +81,7 @@ class Rehearsal:
         answer.raise_for_status()
 
     async def restore_beside(self) -> None:
-        """A separate database, from the backup."""
+        """Start a second emulator whose database is the restored backup."""
         (made,) = self.folder.glob("**/*.overall_export_metadata")
         (port,) = free_ports({"restored": 0}).values()
         command = firestore_command(port=port, project=self.project, env=os.environ)
@@ -97,7 +97,7 @@ class Rehearsal:
         os.environ["FIRESTORE_EMULATOR_HOST"] = before
 
     async def bring_back(self) -> None:
-        """The import: it overwrites documents with those of the backup."""
+        """Overwrite documents with their versions from the backup, as the import does."""
         assert self.beside is not None
         for collection in RESTORED:
             async for found in self.beside.collection_group(collection).stream():
@@ -108,10 +108,10 @@ class Rehearsal:
         self.services.audio.put(audio, tone(seconds=2))
 
     async def nothing(self) -> None:
-        """A step that only reads, or removes files of the test's own folder."""
+        """Do nothing, in place of a command whose effect the rehearsal does not need."""
 
     def stand_in(self, line: str) -> Callable[[], Awaitable[None]]:
-        """The stand-in for a command of the cloud; a new command needs one as well."""
+        """Return the stand-in for a cloud-only command; a command without a stand-in raises."""
         stand_ins = {
             "gcloud firestore databases clone": self.nothing,  # the runbook offers two ways
             "gcloud firestore backups list": self.nothing,
@@ -154,7 +154,7 @@ async def rehearsal(
         made.client.close()
 
 
-async def test_the_runbook_restores_damaged_visits_and_no_deleted_one(
+async def test_the_restore_runbook_restores_damaged_visits_and_no_deleted_visit(
     rehearsal: Rehearsal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     services = rehearsal.services

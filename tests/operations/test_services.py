@@ -1,4 +1,4 @@
-"""Queues, scheduled calls, breakers, health and doctor, on in-memory services."""
+"""Operators control queues, scheduled calls and breakers, and read health and doctor, in memory."""
 
 import asyncio
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tests.unit.policies.test_retry import jumping_loop
 NONE: tuple[str, ...] = ()
 
 
-async def test_the_visit_counts_equal_those_of_the_store(
+async def test_the_visit_counts_of_the_queues_match_the_stored_visits(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.submitted("v1")
@@ -86,7 +86,7 @@ async def opened(services: OperatedServices) -> None:
     await services.breakers.save(key_of(breaker.name), None, breaker)
 
 
-async def test_an_open_breaker_is_shown_and_can_be_closed_by_hand(
+async def test_an_open_breaker_is_shown_and_an_operator_can_reset_it(
     services: OperatedServices, olga: Operator
 ) -> None:
     await opened(services)
@@ -144,7 +144,7 @@ async def test_a_read_of_a_visit_is_logged_before_the_visit_is_shown(
     assert (entry.actor, entry.action, entry.target) == ("olga", "read_visit", "v1")
 
 
-async def test_a_bug_during_an_action_leaves_a_failed_entry(
+async def test_an_exception_during_an_action_leaves_a_failed_audit_entry(
     services: OperatedServices, olga: Operator
 ) -> None:
     with pytest.raises(ZeroDivisionError):
@@ -154,7 +154,7 @@ async def test_a_bug_during_an_action_leaves_a_failed_entry(
     assert (entry.outcome, entry.code) == (AuditOutcome.FAILED, "ZeroDivisionError")
 
 
-async def test_a_process_that_ends_during_an_action_leaves_a_begun_entry(
+async def test_a_process_that_ends_during_an_action_leaves_a_begun_audit_entry(
     services: OperatedServices, olga: Operator
 ) -> None:
     doing = audit.audited(olga, "try", "something")
@@ -167,7 +167,7 @@ async def colours(olga: Operator) -> dict[str, bool]:
     return {each.name: each.ok for each in (await health(olga)).dependencies}
 
 
-async def test_all_dependencies_are_green(olga: Operator) -> None:
+async def test_health_of_working_services_reports_every_dependency_as_ok(olga: Operator) -> None:
     assert set((await colours(olga)).values()) == {True}
 
 
@@ -202,7 +202,7 @@ async def break_the_model(services: OperatedServices, patch: pytest.MonkeyPatch)
         (break_the_model, "breaker: model"),
     ],
 )
-async def test_a_dependency_that_is_down_is_red_and_the_others_are_green(
+async def test_health_reports_only_the_dependency_that_is_down_as_failing(
     break_it: partial[None],
     name: str,
     services: OperatedServices,
@@ -216,7 +216,7 @@ async def test_a_dependency_that_is_down_is_red_and_the_others_are_green(
     assert "unknown words" not in str(found)
 
 
-def test_a_dependency_that_hangs_is_red_and_does_not_delay_the_others(
+def test_health_reports_a_hanging_dependency_as_failing_after_five_seconds(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(visit_id: str) -> None:
@@ -262,7 +262,7 @@ async def test_doctor_lists_every_problem(services: OperatedServices, olga: Oper
     )
 
 
-async def test_without_a_store_doctor_still_reports_the_rest(
+async def test_without_a_store_doctor_still_reports_the_other_dependencies(
     services: OperatedServices, olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await break_the_store(services, monkeypatch)

@@ -1,4 +1,4 @@
-"""Statistics equal the raw documents that they are computed from."""
+"""Statistics, failures and costs match the raw documents that they are computed from."""
 
 from collections import Counter
 from datetime import timedelta
@@ -34,7 +34,7 @@ async def test_the_success_rate_counts_visits_that_ended_in_the_window(
     assert found.is_complete
 
 
-async def test_without_visits_there_is_no_rate(olga: Operator) -> None:
+async def test_without_visits_the_success_and_retry_rates_are_none(olga: Operator) -> None:
     found = await statistics(olga)
     assert (found.success_rate, found.retry_rate, found.stages) == (None, None, ())
 
@@ -50,7 +50,7 @@ async def test_the_retry_rate_is_the_share_of_visits_that_were_retried(
     assert (found.retried, found.retry_rate) == (1, 0.5)
 
 
-async def test_the_stage_times_come_from_the_history(
+async def test_the_durations_of_stages_are_computed_from_the_history(
     services: OperatedServices, olga: Operator
 ) -> None:
     for number, seconds in enumerate((10, 20, 60)):
@@ -63,7 +63,9 @@ async def test_the_stage_times_come_from_the_history(
     stages = {each.stage: each for each in (await statistics(olga)).stages}
     assert stages[Stage.TRANSCRIPTION].runs == 3
     assert stages[Stage.TRANSCRIPTION].median_seconds == 20
-    assert stages[Stage.TRANSCRIPTION].slow_seconds == 56  # between 20 and 60, nearly at the end
+    assert (
+        stages[Stage.TRANSCRIPTION].slow_seconds == 56
+    )  # the 95th percentile, interpolated between 20 and 60
     assert stages[Stage.SUMMARY].median_seconds == 2
 
 
@@ -90,7 +92,7 @@ async def test_failures_equal_the_dead_letters(services: OperatedServices, olga:
     assert recent.total == 2
 
 
-async def test_users_and_visits_in_trouble_are_hashed(
+async def test_failures_name_users_and_visits_only_by_a_hash(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.partial("v1")
@@ -101,7 +103,7 @@ async def test_users_and_visits_in_trouble_are_hashed(
     assert "v1" not in [each.who for each in found.visits]
 
 
-async def test_costs_separate_repetitions_and_the_savings_of_kept_transcripts(
+async def test_costs_include_the_savings_of_retries_that_keep_the_transcript(
     services: OperatedServices, olga: Operator
 ) -> None:
     await services.completed("easy")

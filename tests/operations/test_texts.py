@@ -1,4 +1,4 @@
-"""The texts of the operators' interface: plurals, units, and terms of the field."""
+"""Texts for operators have correct plurals, units and terms that a new operator understands."""
 
 import re
 from datetime import timedelta
@@ -29,7 +29,7 @@ COMMANDS = (
 )
 
 ONE = re.compile(r"\b1 (?!of\b)(\w+(?:s|ve))\b")
-"""The number 1 with a plural: `1 visits`, `1 have`."""
+"""Matches the number 1 before a plural, such as `1 visits` or `1 have`."""
 
 NOT_PLURAL = {"is", "was", "has", "does", "waits", "stands", "s"}
 
@@ -38,7 +38,7 @@ CONFUSING = re.compile(
     r"|started over|lists our|(?<!as )said|of it again",
     re.IGNORECASE,
 )
-"""Words of the interface that new operators did not understand."""
+"""Words of earlier texts that new operators did not understand."""
 
 
 async def given(services: OperatedServices, visits: int) -> None:
@@ -50,7 +50,7 @@ async def given(services: OperatedServices, visits: int) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("visits", [0, 1, 2])
-async def test_counts_agree_with_their_nouns(
+async def test_every_count_in_the_output_agrees_with_its_noun(
     command: tuple[str, ...], visits: int, services: OperatedServices, ops: Ops
 ) -> None:
     await given(services, visits)
@@ -74,7 +74,9 @@ def test_nouns_verbs_and_times_follow_their_count() -> None:
     assert (does(1, "waits", "wait"), does(2, "waits", "wait")) == ("waits", "wait")
 
 
-async def test_the_texts_are_clear_to_a_new_operator(services: OperatedServices, ops: Ops) -> None:
+async def test_costs_queues_and_doctor_print_texts_that_explain_their_terms(
+    services: OperatedServices, ops: Ops
+) -> None:
     await services.completed("v1")
     costs = (await ops("costs")).out
     assert (
@@ -120,7 +122,7 @@ def helps() -> list[str]:
     return found
 
 
-def test_the_help_is_plain() -> None:
+def test_the_help_texts_contain_no_confusing_words() -> None:
     text = " ".join(" ".join(helps()).split())
     assert "overdue by more than 5 minutes, or unchanged for 15" in text
     assert "is a provider being skipped because it fails" in text

@@ -1,4 +1,4 @@
-"""The history of a visit as stages with durations."""
+"""The timeline shows the history of a visit as stages with durations."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ async def runs_of(services: OperatedServices, visit_id: str = "v1") -> tuple[Sta
 
 
 async def walked(services: OperatedServices) -> None:
-    """Ordered at once, transcribed in 40 s; 5 s until the summary is tried."""
+    """Order a transcript, receive it after 40 s, and wait 5 s before the summary."""
     await services.submitted("v1")
     services.clock.advance(40 * SECONDS)
     services.transcriber.finish("job-0", Transcribed(spoken()))
@@ -47,7 +47,7 @@ async def test_each_stage_has_its_duration_tries_input_and_output(
     assert summary.output_ref == "visits/v1"
 
 
-async def test_the_same_input_has_the_same_hash_and_another_input_a_different_one(
+async def test_only_the_same_stage_input_has_the_same_hash(
     services: OperatedServices,
 ) -> None:
     await services.completed("v1")
@@ -62,7 +62,7 @@ async def test_the_same_input_has_the_same_hash_and_another_input_a_different_on
     assert {run.input_hash for run in first}.isdisjoint(run.input_hash for run in other)
 
 
-async def test_a_failure_and_the_retry_after_it_are_two_runs(
+async def test_a_failed_stage_and_its_retry_are_two_runs_in_the_timeline(
     services: OperatedServices, olga: Operator
 ) -> None:
     await walked(services)
@@ -75,12 +75,14 @@ async def test_a_failure_and_the_retry_after_it_are_two_runs(
     *_, failed, running = await runs_of(services)
     assert (failed.stage, failed.attempt, failed.outcome) == (Stage.SUMMARY, 1, RunOutcome.FAILED)
     assert failed.trouble == ("summary_invalid",)
-    assert failed.seconds == 5  # the hour in between belongs to no stage
+    assert failed.seconds == 5  # the hour between failure and retry belongs to no stage
     assert (running.stage, running.attempt) == (Stage.SUMMARY, 2)
     assert (running.outcome, running.ended_at, running.seconds) == (RunOutcome.RUNNING, None, 7)
 
 
-async def test_a_newer_recording_starts_the_stages_over(services: OperatedServices) -> None:
+async def test_a_newer_recording_adds_a_second_run_of_each_stage(
+    services: OperatedServices,
+) -> None:
     await services.submitted("v1")
     services.clock.advance(10 * SECONDS)
     await accept.accept(services, services.upload("v1", generation=2))
@@ -93,22 +95,22 @@ async def test_a_newer_recording_starts_the_stages_over(services: OperatedServic
     ]
 
 
-async def test_a_cancelled_visit_has_a_cancelled_run(services: OperatedServices) -> None:
+async def test_the_last_run_of_a_cancelled_visit_is_cancelled(services: OperatedServices) -> None:
     await services.submitted("v1")
     await commands.cancel(services, "v1")
     assert (await runs_of(services))[-1].outcome is RunOutcome.CANCELLED
 
 
-async def test_no_word_of_the_visit_is_in_its_timeline(services: OperatedServices) -> None:
+async def test_the_timeline_contains_no_text_of_the_visit(services: OperatedServices) -> None:
     await services.completed("v1")
     visit = await commands.change(services, "v1", title=f"about {CANARY}")
     said = str(await services.store.transcript("v1"))
-    assert CANARY in said  # otherwise the canary below could not be found
+    assert CANARY in said  # otherwise the check below would prove nothing
     found = timeline(VisitLine.of(visit), await services.store.history("v1"), services.clock.now())
     assert CANARY not in str(found.to_stored())
 
 
-async def test_the_files_of_a_visit_are_transcribed_one_after_the_other(
+async def test_the_timeline_shows_several_files_of_a_visit_as_successive_runs(
     services: OperatedServices,
 ) -> None:
     await services.submitted("v1")

@@ -1,6 +1,6 @@
-"""The present names of modules, for a release from before the rooms (docs/decisions/0028).
+"""Map present module names to those of a release from before the rooms (docs/decisions/0028).
 
-`either_release.py` imports this where there is no `lumimd.domain`.
+`either_release.py` imports this module if the release has no `lumimd.domain`.
 """
 
 import sys

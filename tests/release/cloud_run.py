@@ -1,12 +1,12 @@
-"""A simulated Cloud Run with traffic settings, and a `gcloud` that describes and changes it.
+"""Simulate Cloud Run with traffic settings, and a `gcloud` that describes and changes it.
 
-Written from the documentation:
+The simulation follows the documentation:
 
 - `gcloud run services update-traffic` (docs.cloud.google.com/sdk/gcloud/reference/run/services/
   update-traffic): "the tags change occurs first then the traffic percentage change occurs";
   "--remove-tags will be applied first"; "If 100 percent of traffic is assigned, the Service traffic
-  is updated as specified"; shares under 100 scale those of the others; LATEST is "the latest ready
-  revision"; changing tags does not affect percentages.
+  is updated as specified"; shares under 100 in total scale the other shares; LATEST is "the latest
+  ready revision"; changing tags does not affect percentages.
 - Cloud Run Admin API v1, `namespaces.services` (docs.cloud.google.com/run/docs/reference/rest/v1):
   ServiceStatus `latestReadyRevisionName`, `latestCreatedRevisionName`, `traffic`; TrafficTarget
   `revisionName` (in the status also for LATEST), `latestRevision`, `percent`, `tag`, `url`.
@@ -29,17 +29,17 @@ State = dict[str, Any]
 
 
 class CloudRunError(Exception):
-    """The error message of gcloud."""
+    """An error of the simulated gcloud, with its message."""
 
 
 class CloudRun:
-    """The services of a project: revisions in their order, and traffic settings."""
+    """The services of a project, each with its revisions in order and its traffic settings."""
 
     def __init__(self, state: State) -> None:
         self.state = state
 
     def create(self, service: str, first: str = "00001-aaa") -> None:
-        """The first deployment of a function: its traffic follows LATEST."""
+        """Deploy a function for the first time, so that its traffic follows LATEST."""
         self.state[service] = {
             "revisions": [],
             "traffic": [{"key": LATEST, "percent": 100}],
@@ -47,14 +47,14 @@ class CloudRun:
         self.deploy(service, first)
 
     def deploy(self, service: str, suffix: str, *, ready: bool = True) -> str:
-        """A new revision, as Terraform makes it: `all_traffic_on_latest_revision = false`."""
+        """Add a revision as Terraform does with `all_traffic_on_latest_revision = false`."""
         name = f"{service}-{suffix}"
         of = self.state[service]
         of["revisions"].append({"name": name, "ready": ready})
         return name
 
     def describe(self, service: str) -> State:
-        """The used part of `gcloud run services describe SERVICE --format=json`."""
+        """Return the used part of `gcloud run services describe SERVICE --format=json`."""
         if service not in self.state:
             raise CloudRunError(
                 f"ERROR: (gcloud.run.services.describe) Cannot find service [{service}]"
@@ -77,7 +77,7 @@ class CloudRun:
         }
 
     def update_traffic(self, service: str, options: list[str]) -> None:
-        """`gcloud run services update-traffic SERVICE OPTIONS`."""
+        """Apply `gcloud run services update-traffic SERVICE OPTIONS`."""
         values = dict(
             option.removeprefix("--").split("=", 1) for option in options if "=" in option
         )
@@ -100,7 +100,7 @@ class CloudRun:
         self.state[service]["traffic"] = targets
 
     def shares(self, service: str) -> dict[str, int]:
-        """The share of the requests of each revision, in percent."""
+        """Return the percentage of requests that each revision receives."""
         found: dict[str, int] = {}
         for each in self.state[service]["traffic"]:
             if each.get("percent"):

@@ -1,4 +1,4 @@
-"""Cloud Run's Admin API, version 1: the part that the real gcloud uses for traffic."""
+"""Simulate the part of Cloud Run's Admin API, version 1, that the real gcloud uses for traffic."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ READY = [
 
 
 def service_of(cloud: CloudRun, name: str) -> dict[str, Any]:
-    """The Service message: `getService`, and the answer of `replaceService`."""
+    """Return the Service message, which is the response of `getService` and `replaceService`."""
     service = cloud.describe(name)
     service["metadata"] |= {"namespace": "1", "resourceVersion": "AA", "annotations": {}}
     service["spec"]["template"] = {"metadata": {}, "spec": {"containers": [{"image": "x"}]}}
@@ -25,7 +25,7 @@ def service_of(cloud: CloudRun, name: str) -> dict[str, Any]:
 
 
 def replace_traffic(cloud: CloudRun, name: str, targets: list[dict[str, Any]]) -> None:
-    """`replaceService`: the request replaces all traffic settings."""
+    """Replace all traffic settings of a service, as `replaceService` does."""
     cloud.state[name]["traffic"] = [
         {"key": LATEST if each.get("latestRevision") else each["revisionName"]}
         | {kept: each[kept] for kept in ("percent", "tag") if each.get(kept)}
@@ -35,7 +35,7 @@ def replace_traffic(cloud: CloudRun, name: str, targets: list[dict[str, Any]]) -
 
 @contextmanager
 def served(cloud: CloudRun) -> Iterator[dict[str, str]]:
-    """Serve the API; the environment in which gcloud reaches it alone, by a proxy."""
+    """Serve the API and yield an environment in which gcloud reaches only this API, by a proxy."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

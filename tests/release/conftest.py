@@ -1,4 +1,4 @@
-"""The previous release, from the history of the checkout, and a simulated gcloud on the path."""
+"""Fixtures: the previous release from the git history, and a simulated gcloud on the path."""
 
 import io
 import os
@@ -23,7 +23,7 @@ PreviousRelease = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def previous_release(tmp_path_factory: pytest.TempPathFactory) -> PreviousRelease:
-    """Run `either_release.py` with the code of the previous release, in its own process."""
+    """Return a function that runs `either_release.py` with the code of the previous release."""
     archived = subprocess.run(
         ["git", "archive", PREVIOUS_RELEASE], cwd=ROOT, capture_output=True, check=False
     )
@@ -49,14 +49,14 @@ def previous_release(tmp_path_factory: pytest.TempPathFactory) -> PreviousReleas
 
 @pytest.fixture
 def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gcloud:
-    """A gcloud with deployed services; their traffic follows LATEST."""
+    """Put a simulated gcloud on the path, with deployed services whose traffic follows LATEST."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     return Gcloud(tmp_path)
 
 
 @pytest.fixture
 def deployed(gcloud: Gcloud) -> Gcloud:
-    """A pin and then a deployment: every service has a new revision without traffic."""
+    """Pin, then deploy, so that every service has a new revision without traffic."""
     assert do("pin") == 0
     gcloud.terraform(NEW)
     return gcloud

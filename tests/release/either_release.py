@@ -1,7 +1,7 @@
-"""Writes visits with one release, and continues them with another one.
+"""Write visits with one release, and continue the visits with another release.
 
-This script runs with the code of any release on the path. So it imports no neighbouring test, and
-of the pipeline only names that exist since the first schema version:
+This script runs with the code of any release on the path, so that it imports no other test, and
+from the pipeline only names that exist since the first schema version:
 
     either_release.py write DIR              a visit in every state, one JSON file each
     either_release.py carry STEPS FILE...    at most STEPS wake-ups, until the visits have ended
@@ -48,14 +48,14 @@ STEPS = 200
 """The number of wake-ups after which a visit counts as stuck."""
 
 Reach = Callable[[MemoryServices, str], Awaitable[None]]
-"""Brings a visit with this id into a state."""
+"""A function that brings the visit with the given id into one state."""
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
 
 @dataclass
 class Saved:
-    """The documents of a visit by path, and its jobs at the provider."""
+    """The documents of a visit by path, and the jobs of the visit at the provider."""
 
     documents: dict[str, dict[str, Any]]
     orders: list[dict[str, Any]]
@@ -75,7 +75,7 @@ class Saved:
 
 
 def of(services: MemoryServices) -> Saved:
-    """The current documents and orders."""
+    """Return the current documents and orders of the services."""
     orders = [
         {
             "transcriptId": order.transcript_id,
@@ -91,7 +91,7 @@ def of(services: MemoryServices) -> Saved:
 
 
 def world(saved: Saved) -> MemoryServices:
-    """Services that hold the saved visit, its orders and its recording."""
+    """Return services that contain the saved visit, its orders and its recording."""
     documents = {path: instants(stored) for path, stored in saved.documents.items()}
     visit = documents[f"visits/{saved.visit_id}"]
     services = MemoryServices(clock=ManualClock(visit["updatedAt"]))
@@ -108,12 +108,12 @@ def world(saved: Saved) -> MemoryServices:
 
 
 def _database(services: MemoryServices) -> Any:
-    """All documents by path; releases store them in different attributes."""
+    """Return all documents by path, from the attribute that this release has."""
     return services.store.raw if hasattr(services.store, "raw") else services.store._documents
 
 
 def instants(stored: Any) -> Any:
-    """The document with its instants as `datetime`, as in the store."""
+    """Return the document with ISO strings replaced by `datetime`, as in the store."""
     if isinstance(stored, dict):
         return {name: instants(value) for name, value in stored.items()}
     if isinstance(stored, list):
@@ -154,7 +154,7 @@ async def created(services: MemoryServices, visit_id: str) -> None:
 
 
 async def leased(services: MemoryServices, visit_id: str) -> None:
-    """The worker crashed after it took the lease, and before the order."""
+    """Leave a visit whose worker crashed after it took the lease and before the order."""
     ordering = asyncio.Event()
 
     async def never(*_: object, **__: object) -> str:
@@ -170,7 +170,7 @@ async def leased(services: MemoryServices, visit_id: str) -> None:
 
 
 async def leased_and_ordered(services: MemoryServices, visit_id: str) -> None:
-    """The worker crashed after the order, and before it saved the id of the job."""
+    """Leave a visit whose worker crashed after the order and before it saved the job's id."""
     await leased(services, visit_id)
     audio = (await the(services, visit_id)).audio
     assert audio is not None
@@ -210,7 +210,7 @@ def job_ended(
 
 
 async def summarizing(services: MemoryServices, visit_id: str) -> None:
-    """The task is lost: the next release finds an empty queue."""
+    """Leave a visit that waits for a summary whose task is lost with the queue of this release."""
     await job_ended(Transcribed(transcript()))(services, visit_id)
 
 
@@ -226,7 +226,7 @@ def summarized(*troubles: Exception, after: timedelta = timedelta()) -> Reach:
 
 
 class NothingToSay:
-    """Rules without a summary; releases without a fallback ignore them."""
+    """A stub fallback that fails; releases without a fallback ignore it."""
 
     source: Source = "rules"
 
@@ -240,7 +240,7 @@ async def partial(services: MemoryServices, visit_id: str) -> None:
 
 
 async def cancelled(services: MemoryServices, visit_id: str) -> None:
-    """Cancel by an event: the command is in different modules in different releases."""
+    """Cancel by an event, because releases have the cancel command in different modules."""
     from lumimd.domain.events import VisitCancelled
     from lumimd.pipeline.save import save_event
 
@@ -270,7 +270,7 @@ STATES: dict[str, Reach] = {
 
 
 async def write(folder: Path) -> None:
-    """A visit in every state."""
+    """Write one file per state, each with a visit in that state."""
     for state, reach in STATES.items():
         services = MemoryServices()
         await reach(services, f"visit-{state}")
@@ -296,7 +296,7 @@ async def carry_file(path: Path, steps: int) -> None:
 
 
 def values() -> list[str]:
-    """Every value of the enumerations of a visit, as `Enumeration.value`."""
+    """Return every value of the enumerations of a visit, as `Enumeration.value`."""
     enumerations = (ErrorCode, ProcessingStatus, Stage, Status, Step, VisitKind)
     return [f"{kind.__name__}.{value}" for kind in enumerations for value in kind]
 

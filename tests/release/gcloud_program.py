@@ -19,7 +19,7 @@ main(pathlib.Path(sys.argv[0]).parent, sys.argv[1:])
 
 
 class Gcloud:
-    """The program in `folder`, and the state of its project."""
+    """The simulated gcloud program in `folder`, with the state of a project."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,14 +47,14 @@ class Gcloud:
         self.set_state(**state)
 
     def terraform(self, suffix: str, *, unready: str = "", unchanged: str = "") -> None:
-        """An apply with `all_traffic_on_latest_revision=false`: a new revision of each service."""
+        """Deploy each service as Terraform does with `all_traffic_on_latest_revision=false`."""
         for service in services():
             if service != unchanged:
                 ready = service != unready
                 self.cloud(lambda cloud, s=service, r=ready: cloud.deploy(s, suffix, ready=r))
 
     def shares(self, service: str) -> dict[str, int]:
-        """The share of each revision of a service in percent, by the suffix of its name."""
+        """Return the percentage of each revision of a service, by the suffix of the revision."""
         shares = CloudRun(self.state["services"]).shares(service)
         return {name.removeprefix(f"{service}-"): share for name, share in shares.items()}
 
@@ -67,7 +67,7 @@ class Gcloud:
         }
 
     def changes(self) -> list[list[str]]:
-        """Every call that moved traffic or tried to."""
+        """Return every recorded call that moved traffic or tried to move traffic."""
         file = self.folder / "calls"
         lines = file.read_text().splitlines() if file.exists() else []
         calls = [json.loads(line) for line in lines]
@@ -76,11 +76,11 @@ class Gcloud:
 
 WHERE = ["--project", "demo", "--region", "europe-west3"]
 SOME = ["api", "summarize-visit", "wake-due-visits"]
-"""Some of the services: each call of gcloud takes time, and all services behave alike."""
+"""Three of the services, because calls of gcloud take time and all services behave alike."""
 OLD, NEW = "00001-aaa", "00002-bbb"
 
 
 def do(*words: str) -> int:
-    """Run a command for SOME services, unless `words` has `--only`; the exit code."""
+    """Run a command for SOME services, unless `words` has `--only`, and return the exit code."""
     only = [] if "--only" in words else [f"--only={service}" for service in SOME]
     return main([*words, *only, "--yes", *WHERE])

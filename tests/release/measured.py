@@ -1,4 +1,4 @@
-"""Measures of an invented release."""
+"""Build the measures of an invented release."""
 
 from collections.abc import Sequence
 from typing import Any

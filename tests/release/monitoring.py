@@ -1,4 +1,4 @@
-"""A simulated Cloud Monitoring over gRPC, with filters by metric and by revision."""
+"""Simulate Cloud Monitoring over gRPC, with filters by metric and by revision."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from google.cloud.monitoring_v3.services.metric_service.transports import Metric
 
 
 class Monitoring:
-    """Answers with the series that match the filter, and records the requests."""
+    """A simulated server that returns the series that match the filter and records the requests."""
 
     def __init__(self) -> None:
         self.requests: list[monitoring_v3.ListTimeSeriesRequest] = []
@@ -43,7 +43,7 @@ class Monitoring:
 
 
 def _matches(series: monitoring_v3.TimeSeries, query: str) -> bool:
-    """Filters (docs.cloud.google.com/monitoring/api/v3/filters): `one_of` compares with a list."""
+    """Apply a filter (docs.cloud.google.com/monitoring/api/v3/filters); `one_of` takes a list."""
     revision = series.resource.labels.get("revision_name")
     names = re.search(r"resource[.]labels?[.]revision_name *= *one_of[(]([^)]*)[)]", query)
     if revision and names and f'"{revision}"' not in names[1].split(","):
@@ -53,7 +53,7 @@ def _matches(series: monitoring_v3.TimeSeries, query: str) -> bool:
 
 @contextmanager
 def client_of(monitoring: Monitoring) -> Iterator[monitoring_v3.MetricServiceClient]:
-    """The real client, connected to the simulated server."""
+    """Yield the real client, connected to the simulated server."""
     server = grpc.server(ThreadPoolExecutor(2))
     handler = grpc.unary_unary_rpc_method_handler(
         monitoring.list_time_series,

@@ -1,4 +1,4 @@
-"""The measures from a simulated Cloud Monitoring over gRPC, read by the real client."""
+"""The real client reads the measures of a release from a simulated Cloud Monitoring."""
 
 import json
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def client(monitoring: Monitoring) -> Iterator[monitoring_v3.MetricServiceClient
         yield client
 
 
-def test_the_series_of_all_instances_are_added_up(
+def test_measures_add_up_the_series_of_all_instances(
     monitoring: Monitoring, client: monitoring_v3.MetricServiceClient
 ) -> None:
     ended = user("visits_ended")
@@ -52,7 +52,7 @@ def test_the_series_of_all_instances_are_added_up(
     assert found.queue_depths == [3, 44]
 
 
-def test_the_request_names_the_time_and_the_revisions(
+def test_requests_to_cloud_monitoring_name_the_interval_and_the_revisions(
     monitoring: Monitoring, client: monitoring_v3.MetricServiceClient
 ) -> None:
     CloudMeasures(client, "demo", ["api-00003-new", "b"]).between(AFTER, BEFORE)
@@ -80,7 +80,7 @@ def test_a_refusal_of_cloud_monitoring_is_raised(
         CloudMeasures(client, "demo", ["api-00003-new"]).between(AFTER, BEFORE)
 
 
-def test_the_metrics_and_labels_match_the_defined_metrics() -> None:
+def test_the_queried_metrics_and_labels_match_the_metric_definitions() -> None:
     def defined(metric: str) -> dict[str, Any]:
         definition: dict[str, Any] = json.loads((METRICS / f"{metric}.json").read_text())
         assert cloud_measures.USER_METRIC.endswith(definition["name"].removesuffix(metric))

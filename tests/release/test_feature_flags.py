@@ -32,7 +32,7 @@ def documents(operator: Operator) -> KeyedDocuments[Flags]:
     return operator.services.flag_documents  # type: ignore[attr-defined, no-any-return]
 
 
-async def test_setting_a_switch_keeps_the_others(operator: Operator) -> None:
+async def test_setting_a_switch_leaves_the_other_switches_unchanged(operator: Operator) -> None:
     await set_switch(operator, Switch.WEBHOOKS, Setting(on=False), reason="they come twice")
     await set_switch(operator, Switch.PROCESSING, Setting(percent=10), reason="first users")
     found = await documents(operator).get(KEY)
@@ -41,7 +41,9 @@ async def test_setting_a_switch_keeps_the_others(operator: Operator) -> None:
     assert await SharedFlags(documents(operator), operator.services.clock).now() == found[0]
 
 
-async def test_the_audit_log_has_the_operator_and_the_reason(operator: Operator) -> None:
+async def test_the_audit_entry_of_a_switch_has_the_operator_and_the_reason(
+    operator: Operator,
+) -> None:
     await set_switch(operator, Switch.PROCESSING, Setting(on=False), reason="they ask us to stop")
     written = operator.services.store.documents()  # type: ignore[attr-defined]
     (entry,) = (each for path, each in written.items() if "audit" in path)
@@ -99,7 +101,7 @@ def test_run_selects_a_local_stack_despite_a_project_in_the_environment(
 
 
 @pytest.mark.emulator
-def test_the_command_sets_the_switch_of_a_project(
+def test_the_flags_command_sets_a_switch_in_firestore(
     firestore_host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)

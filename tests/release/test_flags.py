@@ -1,4 +1,4 @@
-"""The feature flags: a closed list, and even and stable percentage rollouts."""
+"""Feature flags are a closed list, and percentage rollouts are even and stable."""
 
 import pytest
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ def test_a_switch_without_a_stored_setting_is_on() -> None:
     assert all(flags.is_on_for(switch, "user-1") for switch in Switch)
 
 
-def test_the_document_has_exactly_the_switches_of_the_list() -> None:
+def test_the_flags_document_has_exactly_the_listed_switches_and_the_order_cap() -> None:
     assert set(Flags.model_fields) == {switch.value for switch in Switch} | {"order_cap"}
     assert set(Switch) >= PER_USER
 
@@ -25,7 +25,7 @@ def test_a_switch_of_a_newer_release_is_ignored() -> None:
 
 
 @pytest.mark.parametrize("percent", [-1, 101, "some"])
-def test_a_setting_that_is_no_percentage_is_refused(percent: object) -> None:
+def test_a_percentage_outside_0_to_100_is_refused(percent: object) -> None:
     with pytest.raises(ValidationError):
         Flags.from_stored({"processing": {"percent": percent}})
 
@@ -54,14 +54,14 @@ def test_zero_percent_and_off_include_no_user() -> None:
         assert not any(flags.is_on_for(Switch.PROCESSING, user) for user in USERS[:2_000])
 
 
-def test_two_rollouts_choose_independently() -> None:
+def test_two_rollouts_choose_users_independently() -> None:
     one, other = Switch.PROCESSING, Switch.SUMMARIES_BY_MODEL
     both = sum(share(one, user) < 0.5 and share(other, user) < 0.5 for user in USERS)
     assert abs(both / len(USERS) - 0.25) < 0.01
 
 
-def test_a_user_keeps_their_share_in_every_release() -> None:
-    """Fixed values, since a change of the hash would move users between the arms."""
+def test_the_rollout_share_of_a_user_is_the_same_in_every_release() -> None:
+    """The values are fixed, because a changed hash would move users in or out of a rollout."""
     assert [round(share(Switch.PROCESSING, f"user-{n}"), 4) for n in range(3)] == [
         0.7549,
         0.6725,

@@ -1,4 +1,4 @@
-"""The gate of a stage, and the comparison of two releases."""
+"""The gate judges the measures of a release, and `compare` recommends to go on or roll back."""
 
 import json
 from pathlib import Path
@@ -21,26 +21,26 @@ def failing(found: Measures) -> set[str]:
     return {each.name for each in judge(found) if not each.holds}
 
 
-def test_a_good_release_passes() -> None:
+def test_the_measures_of_a_good_release_pass_the_gate() -> None:
     assert failing(measures()) == set()
 
 
 @pytest.mark.parametrize(("completed", "failed", "passes"), [(95, 5, True), (949, 51, False)])
-def test_less_than_95_percent_completed_does_not_pass(
+def test_less_than_95_percent_completed_visits_do_not_pass_the_gate(
     completed: int, failed: int, passes: bool
 ) -> None:
     found = failing(measures(completed, failed))
     assert found == (set() if passes else {"completed, of those that ended"})
 
 
-def test_visits_that_the_owner_cancelled_or_must_repair_do_not_count() -> None:
+def test_the_gate_ignores_visits_that_the_owner_cancelled_or_must_repair() -> None:
     outcomes = {"completed": 40, "cancelled": 200, "up_to_owner": 300}
     assert failing(measures(outcomes=outcomes)) == set()
 
 
 @pytest.mark.parametrize("stage", Stage)
 @pytest.mark.parametrize(("slow", "passes"), [(5, True), (6, False)])
-def test_a_p95_of_a_minute_or_more_in_any_stage_does_not_pass(
+def test_a_p95_delay_of_a_minute_in_any_stage_does_not_pass_the_gate(
     stage: Stage, slow: int, passes: bool
 ) -> None:
     delays = {each.value: [1_000.0] * 100 for each in Stage}
@@ -50,21 +50,21 @@ def test_a_p95_of_a_minute_or_more_in_any_stage_does_not_pass(
 
 
 @pytest.mark.parametrize(("deepest", "passes"), [(49, True), (50, False)])
-def test_fifty_waiting_tasks_do_not_pass(deepest: int, passes: bool) -> None:
+def test_fifty_waiting_tasks_do_not_pass_the_gate(deepest: int, passes: bool) -> None:
     found = failing(measures(depths=[0, deepest, 1]))
     assert found == (set() if passes else {"tasks in the queue"})
 
 
-def test_too_few_visits_do_not_pass() -> None:
+def test_too_few_ended_visits_do_not_pass_the_gate() -> None:
     assert failing(measures(19, 0)) == {"visits that ended"}
 
 
-def test_missing_measures_do_not_pass() -> None:
+def test_missing_measures_do_not_pass_the_gate() -> None:
     nothing = Measures(outcomes={})
     assert len(failing(nothing)) == len(judge(nothing))
 
 
-def test_every_stage_has_a_watch_time() -> None:
+def test_every_stage_of_a_release_has_a_watch_time() -> None:
     assert set(WATCH_FOR) == set(STAGES) == {10, 25, 50, 100}
 
 
@@ -121,7 +121,7 @@ def test_each_value_of_a_histogram_counts_as_its_upper_bound() -> None:
     assert [times.percentile(p) for p in (0, 50, 90, 91, 100)] == [1000, 1000, 1000, 2000, 2000]
 
 
-def test_two_equal_releases_are_recommended_to_go_on() -> None:
+def test_comparing_two_equal_releases_recommends_to_go_on() -> None:
     comparison = compare(measures(), measures(97, 3))
     assert comparison.recommendation is Recommendation.GO_ON
     figures = comparison.b["summary"]
@@ -140,13 +140,15 @@ def test_two_equal_releases_are_recommended_to_go_on() -> None:
         (measures(delays=[1_000.0] * 90 + [9_000.0] * 10), "9.0 s instead of 1.0 s"),
     ],
 )
-def test_a_worse_release_is_rolled_back_with_the_reason(worse: Measures, reason: str) -> None:
+def test_comparing_a_worse_release_recommends_a_rollback_with_the_reason(
+    worse: Measures, reason: str
+) -> None:
     comparison = compare(measures(998, 2), worse)
     assert comparison.recommendation is Recommendation.ROLL_BACK
     assert any(reason in each for each in comparison.reasons), comparison.reasons
 
 
-def test_few_visits_are_recommended_to_wait() -> None:
+def test_comparing_a_release_with_few_visits_recommends_to_wait() -> None:
     comparison = compare(measures(), measures(3, 3))
     assert comparison.recommendation is Recommendation.WAIT
 
@@ -158,7 +160,7 @@ def test_few_visits_are_recommended_to_wait() -> None:
         (measures(stage_delays_ms={"submission": [1_000.0]}), "summary was measured of A"),
     ],
 )
-def test_a_duration_missing_from_the_new_release_is_recommended_to_wait(
+def test_comparing_a_new_release_without_a_duration_recommends_to_wait(
     lacking: Measures, reason: str
 ) -> None:
     comparison = compare(measures(), lacking)

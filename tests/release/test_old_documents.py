@@ -1,7 +1,7 @@
 """This release completes the visits that earlier releases have written.
 
-`tests/fixtures/documents/schema-N` holds a visit in every state, written by a release of that
-schema version: `either_release.py write`, with the code of that release on the path.
+`tests/fixtures/documents/schema-N` has a visit in every state. A release of schema version N wrote
+the visits: `either_release.py write` ran with the code of that release on the path.
 """
 
 import json
@@ -38,7 +38,7 @@ from tests.support.services import MemoryServices
 DOCUMENTS = Path(__file__).parents[1] / "fixtures" / "documents"
 FIXTURES = sorted(DOCUMENTS.glob("schema-*/*.json"))
 UNSET = (None, 0, [])
-"""Values of unset fields."""
+"""The values that an unset field can have."""
 
 OF_EVERY_STATE = pytest.mark.parametrize(
     "path", FIXTURES, ids=lambda path: f"{path.parent.name}-{path.stem}"
@@ -60,7 +60,7 @@ def kind_of(path: str) -> type[Document]:
     raise AssertionError(path)
 
 
-def test_every_schema_version_has_its_documents() -> None:
+def test_every_schema_version_has_fixture_documents_in_every_state() -> None:
     folders = {path.name for path in DOCUMENTS.iterdir()}
     assert folders == {f"schema-{version}" for version in range(1, SCHEMA_VERSION + 1)}
     for folder in folders:
@@ -68,14 +68,14 @@ def test_every_schema_version_has_its_documents() -> None:
 
 
 @OF_EVERY_STATE
-def test_every_document_is_read_without_loss(path: Path) -> None:
+def test_every_document_of_an_earlier_release_is_read_without_loss(path: Path) -> None:
     for at, stored in Saved.read(path).documents.items():
         kept = kind_of(at).from_stored(instants(stored)).model_dump(by_alias=True, mode="json")
         assert _normal(stored).items() <= _normal(kept).items()
 
 
 @OF_EVERY_STATE
-async def test_every_visit_is_completed(path: Path) -> None:
+async def test_every_visit_of_an_earlier_release_is_completed(path: Path) -> None:
     saved = Saved.read(path)
     services = world(saved)
     await assert_completes(services, saved)
@@ -85,7 +85,7 @@ async def test_every_visit_is_completed(path: Path) -> None:
 @pytest.mark.parametrize(
     "state", ["claimed-and-ordered", "transcribing", "summary-provisional", "partial"]
 )
-async def test_every_visit_is_completed_in_firestore(
+async def test_visits_of_the_present_schema_version_are_completed_in_firestore(
     state: str, firestore_host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from google.cloud import firestore
@@ -107,7 +107,7 @@ async def test_every_visit_is_completed_in_firestore(
 
 
 async def assert_completes(services: MemoryServices, saved: Saved) -> None:
-    """Complete the visit, with a retry of a failed one; no order is paid for twice."""
+    """Check that the visit completes, after a retry if it failed, and that no order is repeated."""
     visit_id = saved.visit_id
     before = await the(services, visit_id)
     ordered, words = len(services.transcriber.orders), await services.store.transcript(visit_id)
@@ -132,8 +132,8 @@ async def assert_completes(services: MemoryServices, saved: Saved) -> None:
     assert new_orders == (1 if needs_one else 0)
 
 
-async def test_an_old_visit_without_consent_waits_for_required_consent() -> None:
-    """An earlier release stored no consent."""
+async def test_an_old_visit_without_consent_completes_only_after_consent_is_given() -> None:
+    """The visit has no consent, because an earlier release did not store consent."""
     saved = Saved.read(DOCUMENTS / "schema-1" / "created-by-client.json")
     services = world(saved)
     services.policy = Policy(requires_consent=True)
@@ -147,7 +147,7 @@ async def test_an_old_visit_without_consent_waits_for_required_consent() -> None
 
 @pytest.mark.parametrize("state", sorted(STATES))
 async def test_documents_of_a_newer_release_are_read(state: str) -> None:
-    """After a rollback, the release reads documents with unknown fields."""
+    """After a rollback, this release reads documents with fields of the next release."""
     services = MemoryServices()
     await STATES[state](services, "visit-1")
     for path, stored in either_release.of(services).documents.items():
@@ -155,7 +155,7 @@ async def test_documents_of_a_newer_release_are_read(state: str) -> None:
 
 
 def _normal(stored: dict[str, Any]) -> dict[str, str]:
-    """The document without differences of spelling in instants and numbers."""
+    """Return the document with one spelling of each instant, number and unset field."""
     return {
         name: json.dumps(_without_new(value), sort_keys=True).replace("+00:00", "Z")
         for name, value in stored.items()
@@ -163,7 +163,7 @@ def _normal(stored: dict[str, Any]) -> dict[str, str]:
 
 
 def _without_new(value: Any) -> Any:
-    """The value without unset fields: newer releases add fields to nested documents."""
+    """Return the value without unset fields, because newer releases add fields."""
     if isinstance(value, dict):
         return {name: _without_new(each) for name, each in value.items() if each not in UNSET}
     return [_without_new(each) for each in value] if isinstance(value, list) else value

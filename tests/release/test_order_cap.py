@@ -1,4 +1,4 @@
-"""`scripts/release order-cap`: the cap of new paid orders, with a reason for the audit log."""
+"""`scripts/release order-cap` limits new paid orders and writes a reason to the audit log."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def operator() -> Operator:
     return Operator("ann@example.com", Services())  # type: ignore[arg-type]
 
 
-async def test_the_cap_and_the_switches_do_not_change_each_other(
+async def test_setting_the_order_cap_keeps_the_switches_and_vice_versa(
     operator: Operator,
 ) -> None:
     await set_switch(operator, Switch.WEBHOOKS, Setting(on=False), reason="they come twice")
@@ -29,7 +29,9 @@ async def test_the_cap_and_the_switches_do_not_change_each_other(
     assert found[0] == Flags()
 
 
-async def test_the_audit_log_has_the_operator_the_reason_and_both_caps(operator: Operator) -> None:
+async def test_the_audit_entry_of_an_order_cap_has_the_operator_reason_and_both_caps(
+    operator: Operator,
+) -> None:
     await set_cap(operator, OrderCap(per_hour=200), reason="too many orders")
     written = operator.services.store.documents()  # type: ignore[attr-defined]
     (entry,) = (each for path, each in written.items() if "audit" in path)
@@ -38,18 +40,18 @@ async def test_the_audit_log_has_the_operator_the_reason_and_both_caps(operator:
     assert (entry["before"], entry["after"]) == ({"perHour": None}, {"perHour": 200})
 
 
-def test_a_cap_is_off_or_a_number() -> None:
+def test_an_order_cap_is_off_or_a_number() -> None:
     assert (cap("off"), cap("200")) == (OrderCap(), OrderCap(per_hour=200))
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "\u0662", ""])
-def test_a_text_that_is_no_cap_is_refused(text: str) -> None:
+def test_an_order_cap_that_is_not_off_or_a_positive_number_is_refused(text: str) -> None:
     with pytest.raises(SystemExit):
         main(["order-cap", text, "--reason", "too many orders", "--local"])
 
 
 @pytest.mark.parametrize("arguments", [["200"], ["200", "--reason", "no stack is named"], []])
-def test_a_command_without_reason_or_stack_is_refused(
+def test_an_order_cap_command_without_reason_or_stack_is_refused(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
@@ -57,7 +59,7 @@ def test_a_command_without_reason_or_stack_is_refused(
 
 
 @pytest.mark.emulator
-def test_the_command_sets_the_cap_of_a_project(
+def test_the_order_cap_command_sets_the_cap_in_firestore(
     firestore_host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)

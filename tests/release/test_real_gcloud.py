@@ -1,4 +1,4 @@
-"""The real gcloud on a local Cloud Run API: the simulated gcloud behaves alike."""
+"""The real gcloud on a local Cloud Run API moves the same traffic as the simulated gcloud."""
 
 import copy
 import shutil
@@ -18,7 +18,7 @@ TARGET = Target("demo", "europe-west3")
 OLD, NEW = "api-00001-aaa", "api-00002-bbb"
 
 
-def test_the_real_gcloud_pins_moves_and_rolls_back(
+def test_the_real_gcloud_moves_traffic_like_the_simulated_gcloud(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if shutil.which("gcloud") is None:
@@ -28,7 +28,7 @@ def test_the_real_gcloud_pins_moves_and_rolls_back(
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
 
     def moved(move: Callable[[Serving], Argv]) -> dict[str, int]:
-        """The shares after a move by the real gcloud; the simulation must give the same."""
+        """Move traffic with the real gcloud, compare with the simulation, and return the shares."""
         argv = move(gcloud.serving(TARGET, "api", ask=True))
         simulated = CloudRun(copy.deepcopy(cloud.state))
         gcloud.run(argv)

@@ -1,6 +1,6 @@
-"""The rollback drill: no visit in flight is lost while the code changes back and forth.
+"""No visit in progress is lost while the code changes between this and the previous release.
 
-The code of the previous release comes from the history of this checkout.
+The code of the previous release comes from the git history of this checkout.
 """
 
 import json
@@ -26,7 +26,7 @@ AT_ITS_END = {
 
 
 async def queued(services: MemoryServices, visit_id: str) -> None:
-    """No permit is free: the visit has a turn, which the previous release does not know."""
+    """Leave a visit that waits for a permit with a turn, which the previous release cannot read."""
     services.cap = Cap(permits=1, for_batches=1)
     assert (
         await services.admission.may_submit(visit_of(services.upload("visit-of-another"))) is None
@@ -52,7 +52,7 @@ async def without_consent(services: MemoryServices, visit_id: str) -> None:
 
 @pytest.fixture
 async def in_flight(tmp_path: Path) -> list[Path]:
-    """A visit of this release in every state, except without a recording."""
+    """Write a visit of this release in every state that has a recording, and return the files."""
     paths = []
     for state in sorted(set(STATES) - {"created-by-client"}):
         services = MemoryServices()
@@ -85,7 +85,7 @@ async def test_no_visit_is_lost_when_the_code_changes_back_and_forth(
         assert len(Saved.read(path).documents) >= words[path]
 
 
-async def test_the_previous_release_completes_the_visits_of_this_one(
+async def test_the_previous_release_completes_the_visits_of_this_release(
     in_flight: list[Path], previous_release: PreviousRelease
 ) -> None:
     previous_release("carry", STEPS, *in_flight)
@@ -106,7 +106,7 @@ async def assert_is_done(services: MemoryServices, path: Path) -> None:
 
 
 @pytest.mark.parametrize("reach", [queued, without_consent])
-async def test_a_visit_that_the_previous_release_cannot_read_waits_for_this_one(
+async def test_a_visit_unreadable_for_the_previous_release_is_completed_by_this_release(
     reach: either_release.Reach, tmp_path: Path, previous_release: PreviousRelease
 ) -> None:
     """The previous release skips a visit with unknown values (docs/releases.md)."""
@@ -130,7 +130,7 @@ async def test_a_visit_that_the_previous_release_cannot_read_waits_for_this_one(
 async def test_a_queued_visit_can_be_made_readable_for_the_previous_release(
     tmp_path: Path, previous_release: PreviousRelease
 ) -> None:
-    """The remedy of docs/releases.md for a final rollback."""
+    """The changes are the remedy of docs/releases.md for a permanent rollback."""
     path = tmp_path / "visit.json"
     services = MemoryServices()
     await queued(services, "visit-1")

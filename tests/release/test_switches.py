@@ -1,4 +1,4 @@
-"""Each feature flag, turned off and on again while visits are in flight."""
+"""Each feature flag can be turned off and on again while visits are in progress."""
 
 from datetime import timedelta
 
@@ -39,7 +39,9 @@ def has_used_no_try(visit: Visit) -> bool:
     return visit.stage_tries == 0 and visit.wake_at is not None
 
 
-async def test_processing_off_lets_a_new_recording_wait(services: MemoryServices) -> None:
+async def test_with_processing_off_a_new_recording_waits_without_an_order(
+    services: MemoryServices,
+) -> None:
     switch(services, Switch.PROCESSING, OFF)
     await accept.accept(services, services.upload())
     await hours_pass(services, 24)
@@ -54,7 +56,7 @@ async def test_processing_off_lets_a_new_recording_wait(services: MemoryServices
     assert len(services.transcriber.orders) == 1
 
 
-async def test_processing_off_keeps_a_transcript_from_being_summarized(
+async def test_with_processing_off_a_transcript_is_not_summarized(
     services: MemoryServices,
 ) -> None:
     await summarizing(services, "visit-1")
@@ -70,8 +72,10 @@ async def test_processing_off_keeps_a_transcript_from_being_summarized(
     assert (await carry(services, "visit-1")).source == "model"
 
 
-async def test_processing_off_still_collects_ordered_transcripts(services: MemoryServices) -> None:
-    """The transcript is paid for, and the provider deletes it after some days."""
+async def test_with_processing_off_ordered_transcripts_are_still_collected(
+    services: MemoryServices,
+) -> None:
+    """The transcript is already paid for, and the provider would delete it after some days."""
     await transcribing(services, "visit-1")
     switch(services, Switch.PROCESSING, OFF)
     services.transcriber.finish("job-0", Transcribed(transcript()))
@@ -80,7 +84,7 @@ async def test_processing_off_still_collects_ordered_transcripts(services: Memor
     assert (await the(services, "visit-1")).processing_status is ProcessingStatus.SUMMARIZING
 
 
-async def test_processing_off_lets_no_visit_expire(services: MemoryServices) -> None:
+async def test_with_processing_off_no_visit_expires(services: MemoryServices) -> None:
     switch(services, Switch.PROCESSING, OFF)
     await accept.accept(services, services.upload())
     services.clock.advance(services.policy.expires_after)
@@ -88,14 +92,16 @@ async def test_processing_off_lets_no_visit_expire(services: MemoryServices) -> 
     assert (await the(services, "visit-1")).status is Status.PROCESSING
 
 
-async def test_processing_off_keeps_the_lease_of_a_working_worker(services: MemoryServices) -> None:
+async def test_with_processing_off_a_running_worker_keeps_its_lease_and_completes_the_visit(
+    services: MemoryServices,
+) -> None:
     await summarizing(services, "visit-1")
     leases: list[object] = []
 
     async def meanwhile() -> None:
         leases.append((await the(services, "visit-1")).lease)
         switch(services, Switch.PROCESSING, OFF)
-        await summarize.summarize(services, "visit-1", 1)  # another task
+        await summarize.summarize(services, "visit-1", 1)  # a second task
         leases.append((await the(services, "visit-1")).lease)
 
     by_model = services.summarizer.summarize
@@ -121,7 +127,7 @@ async def test_a_visit_resumes_within_minutes_after_its_switch_is_on_again(
     assert visit.wake_at <= services.clock.now() + SWITCH_CHECK + RELEASE_OVER
 
 
-async def test_processing_for_some_users_leaves_the_others_waiting(
+async def test_processing_for_a_percentage_of_users_lets_other_users_wait(
     services: MemoryServices,
 ) -> None:
     switch(services, Switch.PROCESSING, Setting(percent=25))
@@ -135,8 +141,10 @@ async def test_processing_for_some_users_leaves_the_others_waiting(
     assert 0 < len(among) < len(users)
 
 
-async def test_a_visit_that_is_switched_off_releases_its_permit(services: MemoryServices) -> None:
-    """The fair queue has admitted the visit, and the visit gives the permit back."""
+async def test_with_processing_off_an_admitted_visit_returns_its_permit(
+    services: MemoryServices,
+) -> None:
+    """The fair queue admits the visit while processing is off; the visit must return the permit."""
     services.cap = Cap(permits=1, for_batches=1)
     for number in (1, 2):
         await accept.accept(services, services.upload(f"visit-{number}"))
@@ -152,7 +160,9 @@ async def test_a_visit_that_is_switched_off_releases_its_permit(services: Memory
     assert (await carry(services, "visit-2")).status is Status.COMPLETED
 
 
-async def test_the_model_off_behaves_like_a_model_outage(services: MemoryServices) -> None:
+async def test_with_the_model_off_a_visit_gets_a_provisional_rule_based_summary(
+    services: MemoryServices,
+) -> None:
     switch(services, Switch.SUMMARIES_BY_MODEL, OFF)
     await summarizing(services, "visit-1")
     await hours_pass(services, 1)
@@ -167,10 +177,10 @@ async def test_the_model_off_behaves_like_a_model_outage(services: MemoryService
     assert (visit.status, visit.source, visit.provisional) == (Status.COMPLETED, "model", False)
 
 
-async def test_the_model_for_some_users_gives_the_others_the_rules(
+async def test_users_outside_the_model_rollout_get_a_final_rule_based_summary(
     services: MemoryServices,
 ) -> None:
-    """The two arms of a comparison (`scripts/release compare`)."""
+    """`scripts/release compare` compares users with the model to users with the rules."""
     switch(services, Switch.SUMMARIES_BY_MODEL, Setting(percent=0))
     await summarizing(services, "visit-1")
     visit = await carry(services, "visit-1")
@@ -185,7 +195,9 @@ async def test_the_model_switch_has_no_effect_without_a_model(services: MemorySe
     assert (await carry(services, "visit-1")).status is Status.COMPLETED
 
 
-async def test_webhooks_off_leave_the_work_to_the_poller(services: MemoryServices) -> None:
+async def test_with_webhooks_off_the_poller_collects_the_transcript(
+    services: MemoryServices,
+) -> None:
     await transcribing(services, "visit-1")
     services.transcriber.finish("job-0", Transcribed(transcript()))
     switch(services, Switch.WEBHOOKS, OFF)
@@ -196,7 +208,7 @@ async def test_webhooks_off_leave_the_work_to_the_poller(services: MemoryService
     assert (await the(services, "visit-1")).processing_status is ProcessingStatus.SUMMARIZING
 
 
-async def test_provider_copies_stay_while_their_deletion_is_off(
+async def test_provider_copies_are_kept_while_their_deletion_is_off(
     services: MemoryServices,
 ) -> None:
     switch(services, Switch.PROVIDER_COPIES_DELETED, OFF)

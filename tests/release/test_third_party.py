@@ -1,4 +1,4 @@
-"""The licence files exist, and the list of third-party software is up to date."""
+"""The licence files exist, and the list of third-party packages is up to date."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from infra.release.third_party import LOCKED, SAYS_NOTHING, licence, locked, mai
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_list_is_up_to_date() -> None:
+def test_the_list_of_third_party_packages_is_up_to_date() -> None:
     assert main(["--check"]) == 0
 
 
@@ -29,13 +29,13 @@ def test_every_locked_package_is_listed_with_a_licence() -> None:
         (None, [], None, SAYS_NOTHING),
     ],
 )
-def test_the_most_exact_declaration_of_a_licence_counts(
+def test_the_most_exact_licence_declaration_of_a_package_is_used(
     expression: str | None, classified: list[str], text: str | None, means: str
 ) -> None:
     assert licence(expression, classified, text) == means
 
 
-def test_only_packages_of_the_cloud_are_listed() -> None:
+def test_only_packages_for_the_python_version_and_platform_of_the_cloud_are_listed() -> None:
     lock = """# a comment == 1
 av==18.1.0 ; python_full_version < '3.12' \\
     --hash=sha256:00
@@ -48,5 +48,5 @@ pywin==1 ; sys_platform == 'win32'
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "SECURITY.md", "THIRD-PARTY.md"])
-def test_the_file_exists(name: str) -> None:
+def test_each_licence_and_security_file_exists(name: str) -> None:
     assert (ROOT / name).stat().st_size > 500

@@ -1,4 +1,4 @@
-"""`pin` and `canary` of every service, on a simulated gcloud."""
+"""`pin` and `canary` move the traffic of every service, on a simulated gcloud."""
 
 import shlex
 
@@ -10,23 +10,23 @@ from infra.release.traffic import services
 from tests.release.gcloud_program import NEW, OLD, SOME, WHERE, Gcloud, do
 
 
-def test_every_entry_point_is_a_service() -> None:
+def test_every_entry_point_is_a_service_of_the_release_command() -> None:
     assert {name.replace("-", "_") for name in services()} == set(ENTRY_POINTS)
 
 
 def test_without_a_pin_a_deployment_takes_all_traffic(gcloud: Gcloud) -> None:
-    """Terraform's `all_traffic_on_latest_revision = false` keeps settings that follow LATEST."""
+    """Terraform's `all_traffic_on_latest_revision = false` does not stop traffic to LATEST."""
     gcloud.terraform(NEW)
     assert gcloud.shares("api") == {NEW: 100}
 
 
-def test_a_pin_keeps_all_traffic_at_its_revision(deployed: Gcloud) -> None:
+def test_after_a_pin_a_deployment_receives_no_traffic(deployed: Gcloud) -> None:
     for service in SOME:
         assert deployed.shares(service) == {OLD: 100}
         assert deployed.tags(service) == {"last-good": OLD}
 
 
-def test_a_pin_is_one_call_per_service_and_a_second_pin_is_none(gcloud: Gcloud) -> None:
+def test_a_pin_makes_one_call_per_service_and_a_second_pin_makes_no_call(gcloud: Gcloud) -> None:
     assert main(["pin", "--yes", *WHERE]) == main(["pin", "--yes", *WHERE]) == 0
     assert gcloud.changes() == [
         [
@@ -47,7 +47,7 @@ def test_a_function_that_is_not_deployed_is_skipped_by_a_pin(
     assert len(gcloud.changes()) == len(SOME) - 1
 
 
-def test_a_release_under_way_is_not_pinned(deployed: Gcloud) -> None:
+def test_a_pin_during_a_canary_is_refused(deployed: Gcloud) -> None:
     assert do("canary", "10") == 0
     assert do("pin") == 1
     assert deployed.tags("api") == {"last-good": OLD}
@@ -60,12 +60,12 @@ def test_a_canary_receives_the_named_share_of_every_service(percent: int, deploy
         assert deployed.shares(service) == {NEW: percent, OLD: 100 - percent}
 
 
-def test_the_last_stage_gives_all_traffic_to_the_newest(deployed: Gcloud) -> None:
+def test_canary_100_gives_all_traffic_to_the_newest_revision(deployed: Gcloud) -> None:
     assert do("canary", "50") == do("canary", "100") == 0
     assert {str(deployed.shares(service)) for service in SOME} == {str({NEW: 100})}
 
 
-def test_a_canary_that_was_not_pinned_is_refused_and_moves_nothing(
+def test_a_canary_without_an_earlier_pin_is_refused_and_moves_no_traffic(
     gcloud: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gcloud.terraform(NEW)
@@ -74,15 +74,15 @@ def test_a_canary_that_was_not_pinned_is_refused_and_moves_nothing(
     assert "it was not pinned" in capsys.readouterr().out
 
 
-def test_a_canary_needs_a_pin_of_the_serving_release(deployed: Gcloud) -> None:
-    """A canary shares the traffic with the release that served before it."""
-    assert do("canary", "100") == 0  # and no pin after it
+def test_a_canary_is_refused_if_the_serving_release_was_not_pinned(deployed: Gcloud) -> None:
+    """A canary shares traffic only with the pinned release, so the serving one must be pinned."""
+    assert do("canary", "100") == 0  # without a pin afterwards
     deployed.terraform("00003-ccc")
     assert do("canary", "10") == 1
     assert deployed.shares("api") == {NEW: 100}
 
 
-def test_a_canary_moves_no_service_if_one_cannot_be_moved(deployed: Gcloud) -> None:
+def test_a_canary_moves_no_service_if_any_service_cannot_be_moved(deployed: Gcloud) -> None:
     deployed.cloud(lambda cloud: cloud.create("summarize-visit"))
     pinned = len(deployed.changes())
     assert do("canary", "10") == 1
@@ -106,12 +106,12 @@ def test_a_service_without_a_new_ready_revision_is_skipped(
 
 
 def test_a_canary_without_a_new_revision_fails(gcloud: Gcloud) -> None:
-    """For example after a pin that came after the deployment."""
+    """This happens if the pin came after the deployment."""
     assert do("pin") == 0
     assert do("canary", "10") == 1
 
 
-def test_the_message_says_whether_the_newest_has_all_traffic_or_was_rolled_back(
+def test_a_refused_canary_says_if_the_newest_has_all_traffic_or_was_rolled_back(
     deployed: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert do("canary", "100") == 0
@@ -124,7 +124,7 @@ def test_the_message_says_whether_the_newest_has_all_traffic_or_was_rolled_back(
     assert "was not rolled back: nothing to move" in capsys.readouterr().out
 
 
-def test_without_yes_nothing_is_changed_and_the_commands_are_shown(
+def test_without_yes_the_gcloud_commands_are_printed_and_not_run(
     deployed: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pinned = len(deployed.changes())
@@ -139,7 +139,9 @@ def test_without_yes_nothing_is_changed_and_the_commands_are_shown(
 
 
 @pytest.mark.parametrize("percent", ["0", "11", "101", "many"])
-def test_another_percentage_than_the_four_stages_is_refused(percent: str, gcloud: Gcloud) -> None:
+def test_a_canary_percentage_other_than_10_25_50_or_100_is_refused(
+    percent: str, gcloud: Gcloud
+) -> None:
     with pytest.raises(SystemExit):
         do("canary", percent)
 
@@ -153,7 +155,7 @@ def test_another_percentage_than_the_four_stages_is_refused(percent: str, gcloud
         (["rollback", "--leave", "50"], "--to-revisions=api-NEWEST=50,api-LAST-GOOD=50"),
     ],
 )
-def test_without_a_gcloud_account_nothing_is_changed_and_the_commands_are_shown(
+def test_without_a_gcloud_account_the_commands_are_printed_and_not_run(
     gcloud: Gcloud, capsys: pytest.CaptureFixture[str], words: list[str], shown: str
 ) -> None:
     gcloud.set_state(account="")
@@ -163,7 +165,9 @@ def test_without_a_gcloud_account_nothing_is_changed_and_the_commands_are_shown(
     assert gcloud.changes() == []
 
 
-def test_the_environment_names_the_region(gcloud: Gcloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_region_of_a_release_comes_from_the_environment(
+    gcloud: Gcloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_REGION", "europe-west3")
     assert main(["pin", "--yes", "--only", "api", "--project", "demo"]) == 0
     assert "--region=europe-west3" in gcloud.changes()[-1]

@@ -1,4 +1,4 @@
-"""Any sequence of pins, deployments, canaries and rollbacks on Cloud Run's traffic settings."""
+"""Any sequence of pins, deployments, canaries and rollbacks leaves valid traffic settings."""
 
 import re
 import shlex
@@ -17,12 +17,12 @@ from tests.release.cloud_run import CloudRun
 from tests.support.examples import examples
 
 TARGET = Target("demo", "europe-west3")
-# The longest name: a tag and its service have at most 46 characters together.
+# The longest service name, because a tag and its service may have 46 characters together.
 API = "on-transcription-webhook"
 
 
 class Releases(RuleBasedStateMachine):
-    """One service, and its good, rolled back and new revisions as the operator knows them."""
+    """A model of one service with its last good, rolled back and new revisions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -185,13 +185,13 @@ def of(newest: str, shares: dict[str, int], good: str | None = None, **more: Any
     [
         (of("api-3", {"api-3": 100}, "api-1"), "api-1"),
         (of("api-3", {"api-3": 10, "api-2": 90}, "api-2"), "api-2"),
-        # Traffic moved by hand, without a pin: the release that still has traffic works.
+        # A person moved traffic without a pin, so that the release that still has traffic is good.
         (of("api-3", {"api-3": 10, "api-2": 90}), "api-2"),
         (of("api-3", {"api-3": 10, "api-2": 90}, "api-1"), "api-2"),
         (of("api-4", {"api-4": 10, "api-3": 10, "api-2": 80}, "api-2"), "api-2"),
-        # No pin marked the release with 100 % as good, and a newer one has no traffic.
+        # No pin marked api-2 with 100 % as good, and the newer api-3 has no traffic.
         (of("api-3", {"api-2": 100}, "api-1"), "api-1"),
-        # The newest is the last good one, and a person gave an older one a share.
+        # The newest release is the last good one, and a person gave an older release a share.
         (of("api-3", {"api-3": 50, "api-2": 50}, "api-3"), "api-3"),
     ],
 )
@@ -205,11 +205,11 @@ def test_a_rollback_goes_to_the_last_good_release(serving: Serving, to: str) -> 
         of("api-4", {"api-4": 100}),
         of("api-4", {"api-4": 10, "api-3": 10, "api-2": 80}),
         of("api-4", {"api-4": 10, "api-3": 90}, "api-3", rolled_back=("api-3",)),
-        # A person rolled back from the last good release: a move to it would be a release.
+        # A person rolled back from the last good release, so that a move to it would be a release.
         of("api-3", {"api-2": 100}, "api-3"),
     ],
 )
-def test_a_rollback_is_refused_without_a_certain_target(serving: Serving) -> None:
+def test_a_rollback_without_a_certain_last_good_release_is_refused(serving: Serving) -> None:
     with pytest.raises(CannotMove):
         rollback(TARGET, serving)
 
@@ -220,8 +220,8 @@ def test_a_pin_is_refused_at_a_revision_that_was_rolled_back() -> None:
         pin(TARGET, serving)
 
 
-def test_an_older_revision_is_no_canary_while_the_newest_is_not_ready() -> None:
-    """api-4 is the release and is not ready; api-3 is no release."""
+def test_a_canary_is_skipped_while_the_newest_revision_is_not_ready() -> None:
+    """The new release is api-4, which is not ready; api-3 must not replace it as the canary."""
     serving = of("api-3", {"api-2": 100}, "api-2", unready="api-4")
     with pytest.raises(Skipped, match="api-4 is not ready"):
         canary(TARGET, serving, 10)
@@ -232,20 +232,20 @@ def test_a_canary_continues_while_a_later_deployment_fails() -> None:
     assert "--to-revisions=api-3=25,api-2=75" in canary(TARGET, serving, 25)
 
 
-def test_a_share_that_follows_latest_is_no_canary_despite_an_earlier_pin() -> None:
-    """An apply of Terraform with `all_traffic_on_latest_revision = true` came after the pin."""
+def test_a_canary_is_refused_while_traffic_follows_latest_despite_an_earlier_pin() -> None:
+    """Terraform was applied with `all_traffic_on_latest_revision = true` after the pin."""
     serving = of("api-3", {"api-3": 100}, "api-2", follows_latest=True)
     with pytest.raises(CannotMove, match="follows LATEST"):
         canary(TARGET, serving, 10)
 
 
-def test_a_canary_shares_traffic_only_with_the_last_good_release() -> None:
-    """api-2 has all traffic without a pin, so a rollback would not go to it."""
+def test_a_canary_is_refused_if_another_release_than_the_last_good_one_serves() -> None:
+    """api-2 has all traffic without a pin, so that a rollback would not go to api-2."""
     with pytest.raises(CannotMove, match="not pinned"):
         canary(TARGET, of("api-3", {"api-2": 100}, "api-1"), 10)
 
 
-def test_a_release_with_all_traffic_is_no_canary() -> None:
+def test_a_canary_of_a_release_with_all_traffic_is_skipped() -> None:
     with pytest.raises(Skipped, match="has all traffic already"):
         canary(TARGET, of("api-3", {"api-3": 100}, "api-2"), 10)
 
@@ -278,7 +278,7 @@ def test_a_rollback_tags_each_revision_that_loses_its_traffic(
     assert f"--update-tags=last-good=api-2,{tagged}" in argv
 
 
-def test_a_gradual_rollback_never_gives_the_newest_more_than_it_has() -> None:
+def test_a_gradual_rollback_never_raises_the_share_of_the_newest_revision() -> None:
     with pytest.raises(Skipped, match="has 10 %"):
         rollback(TARGET, of("api-3", {"api-3": 10, "api-2": 90}, "api-2"), leave=50)
     with pytest.raises(Skipped, match="has no traffic"):
@@ -291,7 +291,7 @@ def test_a_gradual_rollback_never_gives_the_newest_more_than_it_has() -> None:
     assert "--update-tags=last-good=api-2,not-3=api-2" in argv
 
 
-def test_a_named_revision_is_no_longer_marked_as_rolled_back() -> None:
+def test_a_rollback_to_a_named_revision_removes_its_rolled_back_tag() -> None:
     serving = of("api-3", {"api-2": 100}, "api-2", rolled_back=("api-3",))
     argv = rollback(TARGET, serving, to="api-3")
     assert "--to-revisions=api-3=100" in argv
@@ -299,15 +299,15 @@ def test_a_named_revision_is_no_longer_marked_as_rolled_back() -> None:
     assert "--remove-tags=not-3" in argv
 
 
-def test_a_canary_over_a_release_under_way_is_refused_with_its_name() -> None:
-    """The message advises no pin, which would be refused as well."""
+def test_a_canary_during_another_canary_is_refused_with_the_name_of_the_other() -> None:
+    """The message must not advise a pin, because the pin would be refused as well."""
     serving = of("api-4", {"api-3": 10, "api-2": 90}, "api-2")
     with pytest.raises(CannotMove, match="api-3 is under way") as refused:
         canary(TARGET, serving, 10)
     assert "pin" not in str(refused.value)
 
 
-def test_a_rollback_does_not_undo_a_rollback_by_hand() -> None:
+def test_a_rollback_after_a_manual_rollback_is_refused_unless_it_names_a_revision() -> None:
     with pytest.raises(CannotMove, match="is the newest") as refused:
         rollback(TARGET, of("api-3", {"api-2": 100}, "api-3"))
     assert TARGET.command("pin", "--only", "api", "--yes") in str(refused.value)
@@ -323,7 +323,7 @@ def test_a_rollback_does_not_undo_a_rollback_by_hand() -> None:
         ("api-00001-aaa", "api-00002-bbb", "scripts/release rollback --only api --to"),
     ],
 )
-def test_only_a_service_of_one_revision_is_a_new_function(
+def test_a_canary_without_a_pin_advises_a_pin_only_for_a_service_of_one_revision(
     newest: str, unready: str | None, advised: str
 ) -> None:
     serving = of(newest, {newest: 100}, follows_latest=True, unready=unready)

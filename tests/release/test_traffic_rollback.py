@@ -1,4 +1,4 @@
-"""`rollback` goes to the last good release, and never to one that was rolled back."""
+"""`rollback` goes to the last good release, and never to a release that was rolled back."""
 
 import sys
 
@@ -11,7 +11,7 @@ from tests.release.gcloud_program import NEW, OLD, SOME, WHERE, Gcloud, do
 
 
 @pytest.mark.parametrize("stages", [[], ["10"], ["10", "25", "50"], ["100"]])
-def test_a_rollback_gives_everything_to_the_last_good_release(
+def test_a_rollback_gives_all_traffic_to_the_last_good_release(
     stages: list[str], deployed: Gcloud
 ) -> None:
     for stage in stages:
@@ -24,7 +24,7 @@ def test_a_rollback_gives_everything_to_the_last_good_release(
     assert len(deployed.changes()) == changes, "the second rollback changes nothing"
 
 
-def test_a_rollback_can_be_gradual(deployed: Gcloud) -> None:
+def test_rollback_with_leave_moves_traffic_back_gradually(deployed: Gcloud) -> None:
     assert do("canary", "100") == 0
     assert do("rollback", "--leave", "50") == 0
     assert deployed.shares("api") == {NEW: 50, OLD: 50}
@@ -49,7 +49,7 @@ def test_the_next_rollback_never_goes_to_a_release_that_was_rolled_back(
 def test_a_revision_that_was_rolled_back_becomes_a_canary_only_with_again(
     deployed: Gcloud,
 ) -> None:
-    """Without a new revision of a service in the next release, its newest is the bad one."""
+    """If the next release has no new revision of a service, the newest revision is the bad one."""
     assert do("canary", "10") == do("rollback") == do("pin") == 0
     deployed.terraform("00003-ccc", unchanged="api", unready="summarize-visit")
     assert do("canary", "10") == 0
@@ -63,7 +63,9 @@ def test_a_revision_that_was_rolled_back_becomes_a_canary_only_with_again(
     assert deployed.tags("api") == {"last-good": NEW}
 
 
-def test_a_pin_at_the_end_makes_the_new_release_the_last_good_one(deployed: Gcloud) -> None:
+def test_a_pin_after_the_last_stage_makes_the_new_release_the_last_good_release(
+    deployed: Gcloud,
+) -> None:
     assert do("canary", "100") == do("pin") == 0
     assert {str(deployed.tags(service)) for service in SOME} == {str({"last-good": NEW})}
     deployed.terraform("00003-ccc")
@@ -71,8 +73,8 @@ def test_a_pin_at_the_end_makes_the_new_release_the_last_good_one(deployed: Gclo
     assert deployed.shares("api") == {NEW: 100}
 
 
-def test_a_revision_that_was_rolled_back_has_no_address(deployed: Gcloud) -> None:
-    """A tag creates an address, and the API is public."""
+def test_a_revision_that_was_rolled_back_has_no_tag_and_so_no_public_url(deployed: Gcloud) -> None:
+    """A tag on the bad revision would give it a public URL, so the tag is on the good revision."""
     assert do("canary", "10") == do("rollback") == 0
     assert deployed.tags("api") == {"last-good": OLD, f"not-{NEW}": OLD}
 
@@ -89,7 +91,7 @@ def test_a_service_without_a_pin_goes_back_only_to_a_named_revision(
     assert gcloud.shares("api") == {OLD: 100}
 
 
-def test_a_failed_service_does_not_stop_the_others(
+def test_a_rollback_that_fails_for_one_service_still_moves_the_other_services(
     deployed: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert do("canary", "10") == 0
@@ -99,12 +101,12 @@ def test_a_failed_service_does_not_stop_the_others(
     assert "permission denied" in capsys.readouterr().out
 
 
-def test_the_first_release_cannot_be_rolled_back(gcloud: Gcloud) -> None:
+def test_a_rollback_of_the_first_release_is_refused(gcloud: Gcloud) -> None:
     assert do("rollback") == 1
     assert gcloud.changes() == []
 
 
-def test_one_service_alone_can_be_moved(deployed: Gcloud) -> None:
+def test_rollback_with_only_moves_one_service(deployed: Gcloud) -> None:
     assert do("canary", "10") == 0
     changes = len(deployed.changes())
     assert do("rollback", "--only", "api") == 0
@@ -112,8 +114,10 @@ def test_one_service_alone_can_be_moved(deployed: Gcloud) -> None:
 
 
 @pytest.mark.parametrize("command", [["rollback"], ["canary", "100"], ["pin"]])
-def test_a_reader_that_closes_the_pipe_stops_no_move(command: list[str], deployed: Gcloud) -> None:
-    """Such as `| head -1`: half of a rollback would leave the other half at fault."""
+def test_a_command_whose_output_pipe_is_closed_still_moves_every_service(
+    command: list[str], deployed: Gcloud
+) -> None:
+    """A reader such as `| head -1` must not leave some services on the bad release."""
     assert do("canary", "10") == 0
     if command == ["pin"]:
         assert do("canary", "100") == 0
@@ -127,7 +131,9 @@ def test_a_reader_that_closes_the_pipe_stops_no_move(command: list[str], deploye
         assert [deployed.tags(each)["last-good"] for each in SOME] == [NEW] * len(SOME)
 
 
-def test_a_named_release_is_no_longer_marked_as_rolled_back(deployed: Gcloud) -> None:
+def test_a_rollback_to_a_named_release_and_a_pin_remove_its_rolled_back_tag(
+    deployed: Gcloud,
+) -> None:
     assert do("canary", "100") == do("rollback") == 0
     assert do("rollback", "--only", "api", "--to", f"api-{NEW}") == 0
     assert deployed.shares("api") == {NEW: 100}
@@ -136,7 +142,7 @@ def test_a_named_release_is_no_longer_marked_as_rolled_back(deployed: Gcloud) ->
     assert deployed.tags("api") == {"last-good": NEW}
 
 
-def test_a_revision_of_another_service_is_refused(
+def test_a_rollback_to_a_revision_of_another_service_is_refused(
     deployed: Gcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = len(deployed.changes())

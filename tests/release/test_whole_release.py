@@ -1,4 +1,4 @@
-"""A whole release from its plan to its last pin, on simulated gcloud and Cloud Monitoring."""
+"""A complete release from plan to last pin, on simulated gcloud and Cloud Monitoring."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ OLD, BAD, NEW = "00001-old", "00002-bad", "00003-new"
 
 @pytest.fixture
 def old(gcloud: Gcloud) -> Gcloud:
-    """Every service runs one release."""
+    """Deploy the same old release of every service."""
     for service in services():
         gcloud.cloud(lambda cloud, service=service: cloud.create(service, OLD))
     return gcloud
@@ -64,14 +64,14 @@ def all_services_have(gcloud: Gcloud, wanted: dict[str, int]) -> bool:
     return all(found == wanted for found in shares(gcloud).values())
 
 
-def test_a_release_is_planned_pinned_judged_and_rolled_back(
+def test_a_bad_release_is_rolled_back_and_the_next_release_reaches_all_traffic(
     old: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gcloud = old
     monitoring.add("cloudtasks.googleapis.com/queue/depth", {}, {"int64_value": 3})
     record_ended(monitoring, OLD, completed=900, failed=0)
 
-    # A release that is rolled back: 40 % of the canary's own visits fail, and 4 % of all visits.
+    # This release is rolled back, because 40 % of the canary's visits fail (4 % of all visits).
     assert main(["plan", *WHERE]) == OK
     assert do("pin") == OK
     gcloud.terraform(BAD)
@@ -89,7 +89,7 @@ def test_a_release_is_planned_pinned_judged_and_rolled_back(
     assert all_services_have(gcloud, {OLD: 100})
     assert gate() == FAILED, "no canary to judge"
 
-    # The next release: one service has no new revision, and another one is not ready.
+    # In the next release one service has no new revision, and another service is not ready.
     assert do("pin") == OK
     gcloud.terraform(NEW, unchanged="on-audio-finalized", unready="enforce-retention")
     assert do("canary", "10") == OK
@@ -106,7 +106,7 @@ def test_a_release_is_planned_pinned_judged_and_rolled_back(
     assert do("rollback") == OK
     assert all_services_have(gcloud, {OLD: 100}), "to the last good release"
 
-    # The release was not at fault and continues to the last stage.
+    # The release was good after all and continues to the last stage.
     assert main(["canary", "10", "--again", *WHERE]) == USAGE, (
         "the newest of one service is the bad one"
     )
@@ -140,7 +140,7 @@ def test_both_sides_of_a_canary_are_measured_and_compared(
     assert json.loads(capsys.readouterr().out)["recommendation"] == Recommendation.ROLL_BACK
 
 
-def test_measures_without_revisions_do_not_open_the_gate(tmp_path: Path) -> None:
+def test_measures_without_revisions_do_not_pass_the_gate(tmp_path: Path) -> None:
     values = {
         "outcomes": {"completed": 96, "failed": 4},
         "stageDelaysMs": {stage.value: [1000.0] * 100 for stage in Stage},
@@ -153,7 +153,7 @@ def test_measures_without_revisions_do_not_open_the_gate(tmp_path: Path) -> None
     assert main(["gate", "--metrics", str(file)]) == OK
 
 
-def test_the_gate_names_the_service_that_cannot_be_judged(
+def test_the_gate_names_a_service_that_is_not_deployed(
     gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gcloud.cloud(lambda cloud: cloud.state.pop("enforce-retention"))
@@ -161,7 +161,7 @@ def test_the_gate_names_the_service_that_cannot_be_judged(
     assert capsys.readouterr().err == "enforce-retention: is not deployed\n"
 
 
-def test_the_gate_of_the_cloud_needs_a_gcloud_account_or_named_revisions(
+def test_the_gate_on_cloud_metrics_needs_a_gcloud_account_or_named_revisions(
     gcloud: Gcloud, monitoring: Monitoring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gcloud.set_state(account="")

@@ -1,4 +1,4 @@
-"""One module a provider of transcripts: how the contract suite starts it and scripts its jobs.
+"""Each module starts one transcription provider for the contract suite and scripts its jobs.
 
 Each module has `provided(request)`, an asynchronous context manager with a `Provider`.
 """
@@ -18,12 +18,12 @@ OUTCOMES: Final[dict[str, Running | Transcribed | Failed]] = {
     "too short": Failed(ErrorCode.AUDIO_TOO_SHORT, is_transient=False),
     "provider's fault": Failed(ErrorCode.TRANSCRIPTION_FAILED, is_transient=True),
 }
-"""What the next job of a visit can end with, and what the adapter reports then."""
+"""Each outcome that a test can script for a job, with the state that the adapter must report."""
 
 
 @dataclass
 class Provider:
-    """A transcriber; `will_be(visit_id, outcome)` scripts the next job of a visit."""
+    """A transcriber under test; `will_be(visit_id, outcome)` scripts the next job of a visit."""
 
     transcriber: Transcriber
     will_be: Callable[[str, str], Awaitable[None]]

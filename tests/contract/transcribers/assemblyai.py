@@ -1,4 +1,4 @@
-"""AssemblyAI's SDK and a server that speaks its protocol."""
+"""Provide AssemblyAI's SDK with a local server that speaks AssemblyAI's protocol."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,7 +39,7 @@ async def provided(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
 
 @asynccontextmanager
 async def adapter_for(url: str) -> AsyncIterator[AssemblyAITranscriber]:
-    """The adapter that the settings of a deployment build."""
+    """Yield the adapter, built from settings as in a deployment."""
     vendor = providers.load("transcriber", "assemblyai")
     adapter = vendor(assemblyai_api_key="key", assemblyai_base_url=url).transcriber(WEBHOOK, SECRET)
     yield adapter

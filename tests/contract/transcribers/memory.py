@@ -1,4 +1,4 @@
-"""The provider in memory."""
+"""Provide the in-memory transcriber."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
