@@ -28,8 +28,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     for named in (case.path_parameters, case.body):
         if isinstance(named, dict):
             for name, known in (("visitId", _visit()), ("actionId", f"{_visit()}-000")):
-                known = named.get(name)
-                if isinstance(known, str) and re.fullmatch(ID, known) and _chance.random() < 0.5:
+                given = named.get(name)
+                if isinstance(given, str) and re.fullmatch(ID, given) and _chance.random() < 0.5:
                     named[name] = known
             if named.get("batchId") and _chance.random() < 0.5 and named is not case.body:
                 named["batchId"] = "batch"
