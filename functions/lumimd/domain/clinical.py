@@ -11,7 +11,7 @@ from pydantic import Field
 from lumimd.domain.document import Document
 
 Source = Literal["model", "rules"]
-"""The author of a summary: a language model, or the deterministic rules, which need none."""
+"""The author of a summary: a language model, or deterministic rules that need no model."""
 
 
 class Evidenced(Document):
