@@ -44,6 +44,6 @@ class Document(BaseModel):
         """Read a value from the form that `to_stored` returns.
 
         Raises:
-        pydantic.ValidationError: the stored data does not fit this class.
+            pydantic.ValidationError: the stored data does not fit this class.
         """
         return cls.model_validate(stored)

@@ -1,4 +1,4 @@
-"""The choices of a deployment for the visits of its users."""
+"""The configuration of a deployment that applies to the visits of its users."""
 
 from dataclasses import dataclass
 from datetime import timedelta
