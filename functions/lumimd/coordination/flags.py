@@ -27,7 +27,7 @@ class SharedFlags:
     async def now(self) -> Flags:
         """Return the flags, at most some seconds old."""
         if self._known is None:
-            async with self._first:  # callers during the first read wait for its answer
+            async with self._first:  # callers during the first read wait for the flags
                 return await self._fresh()
         return await self._fresh()
 

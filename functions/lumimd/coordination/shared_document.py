@@ -103,7 +103,7 @@ class Shared(Generic[D]):
         exist. To write nothing, `change` returns None or its argument.
 
         Raises:
-            Contended: `LOST_RACES` were lost in a row.
+            Contended: the change lost `LOST_RACES` races in a row.
             Transient: the store is not available.
         """
 

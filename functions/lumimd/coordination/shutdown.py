@@ -1,4 +1,4 @@
-"""Graceful shutdown: on SIGTERM an instance hands back its work while it still can.
+"""Graceful shutdown: on SIGTERM an instance stops its work and saves how to continue it.
 
 Cloud Run sends SIGTERM, and SIGKILL ten seconds later. Work that is not done by then would block
 other instances until the expiry of its lease, minutes later. So work that needs more than
@@ -21,7 +21,7 @@ class GracefulShutdown:
     """The shutdown of one instance."""
 
     def __init__(self) -> None:
-        self._limits: dict[asyncio.Timeout, None] = {}  # they end in the order in which they began
+        self._limits: dict[asyncio.Timeout, None] = {}  # an ordered set: the oldest ends first
         self._ends_at: float | None = None  # on the event loop's clock
 
     @property
@@ -54,7 +54,7 @@ class GracefulShutdown:
         of the server, the signal still ends the process immediately.
         """
         if threading.current_thread() is not threading.main_thread():
-            return  # only the main thread gets signals: this is a test, or the stack in one process
+            return  # only the main thread gets signals; tests and the local stack use other threads
         loop, servers_own = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
         if not callable(servers_own):
             return

@@ -1,4 +1,4 @@
-"""Action items of a visit, with deterministic ids: a repeated save writes the same documents."""
+"""Action items of a visit, with deterministic ids: a second save writes the same documents."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The fields that a client may write itself, and their limits.
+"""The fields that clients may write directly to Firestore, and the limits of these fields.
 
 `firestore.rules` and `storage.rules` repeat these fields and limits; a test compares each of them
 with these models. All other fields are written only by functions.
@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, with_config
 from pydantic.alias_generators import to_camel
-from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic requires it before Python 3.12
 
 from lumimd.domain import media_types
 from lumimd.domain.document import Document
@@ -26,7 +26,7 @@ Tags = Annotated[tuple[Tag, ...], Field(max_length=10)]
 ActionText = Annotated[str, Field(min_length=1, max_length=2000)]
 
 ServerTime = Annotated[datetime, Field(json_schema_extra={"x-server-time": True})]
-"""The time of the write: a client sends `serverTimestamp()`, and the rules accept no other."""
+"""The time of the write: security rules accept only `serverTimestamp()` from a client."""
 
 RECORDING_TYPES: Final = media_types.RECORDING_TYPES
 """The content types of recordings, with any parameters."""

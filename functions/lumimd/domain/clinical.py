@@ -71,7 +71,7 @@ class VisitSummary(Document):
     action_items: list[ActionItem]
 
     def lists(self) -> tuple[Sequence[Evidenced], ...]:
-        """Every list of statements, in the order of the fields."""
+        """Return every list of statements, in the order of the fields."""
         return (
             self.summary,
             self.diagnoses,
@@ -85,6 +85,6 @@ class VisitSummary(Document):
         )
 
     def evidenced(self) -> Iterator[Evidenced]:
-        """Every statement of the summary, in the order of the fields."""
+        """Yield every statement of the summary, in the order of the fields."""
         for each in self.lists():
             yield from each

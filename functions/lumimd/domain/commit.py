@@ -39,7 +39,7 @@ class Conflict(Exception):
 
 @dataclass(frozen=True)
 class Commit:
-    """Documents that are written together, or not at all.
+    """A set of documents that are written together, or not at all.
 
     `pages` replace the `stale_pages` stored pages of the visit; None keeps the stored pages.
     `actions` are written and `stale_actions` deleted. Action items in `action_versions` must still

@@ -9,7 +9,7 @@ from lumimd.domain.visit import ProcessingStatus, Stage, Visit
 
 
 class LetterState(StrEnum):
-    """Whether an operator still has to look at a dead letter."""
+    """The state of a dead letter: open, or discarded by an operator."""
 
     OPEN = "open"
     DISCARDED = "discarded"

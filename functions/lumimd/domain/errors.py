@@ -109,8 +109,8 @@ class Refused(Exception):
     """The state of the visit does not allow the command; nothing was changed.
 
     Args:
-        code: the reason.
-        retry_after_s: seconds until the caller may try again, where waiting helps.
+        code: the reason of the refusal.
+        retry_after_s: the seconds until the caller may retry, or None if waiting does not help.
     """
 
     def __init__(self, code: RefusalCode, *, retry_after_s: float | None = None) -> None:

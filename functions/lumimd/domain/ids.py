@@ -1,4 +1,4 @@
-"""Valid ids of visits and users: those that paths of Firestore and of the bucket can carry."""
+"""The valid ids of visits and users, which are safe in paths of Firestore and of the bucket."""
 
 import re
 from typing import Final
@@ -19,7 +19,7 @@ parts of a path, and the percent sign, which some clients decode twice. The secu
 schemas repeat this expression; `RESERVED` applies as well."""
 
 RESERVED: Final = r"^([.][.]?|__.*__)$"
-"""Ids that Firestore reserves."""
+"""The ids that Firestore reserves."""
 
 
 def is_id(text: str) -> bool:

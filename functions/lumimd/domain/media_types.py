@@ -1,7 +1,7 @@
-"""The containers and content types of recordings, named once.
+"""The file extensions and content types of recordings.
 
-`storage.rules`, the web client and the documentation repeat them; `tests/rules/test_rules_agree.py`
-compares all places.
+`storage.rules`, the web client and the documentation repeat these names;
+`tests/rules/test_rules_agree.py` compares all places.
 """
 
 from collections.abc import Mapping

@@ -18,8 +18,8 @@ from lumimd.domain.visit import Action
 
 MIN_SIMILARITY: Final = 0.5
 """The least share of common words at which two items count as the same, if several items have the
-same evidence. A changed dose leaves a larger share, another task about the same sentence a smaller
-one."""
+same evidence. If only a dose changed, the share is larger; for another task about the same
+sentence, the share is smaller."""
 
 MIN_CONTENT_LETTERS: Final = 4
 """The least number of letters of a content word; shorter words are mostly grammar."""
@@ -42,7 +42,7 @@ class Merged:
 
 
 def merged(earlier: Sequence[StoredAction], made: Sequence[Action]) -> Merged:
-    """Merge the `earlier` items of the last summary with those `made` from the next one."""
+    """Merge the `earlier` items of the last summary with the items `made` from the new summary."""
     taken_over = dict(_pairs([each.action for each in earlier], made))
     successors = {earlier[number].action.action_id: each for each, number in taken_over.items()}
     items = [

@@ -18,7 +18,7 @@ USERS: Final = "users"
 IDEMPOTENCY_KEYS: Final = "idempotencyKeys"
 
 OPS: Final = "ops"
-"""Documents of the pipeline itself; clients neither read nor write them."""
+"""Documents of the pipeline itself, which clients neither read nor write."""
 
 AUDIT: Final = f"{OPS}/audit/entries"
 RATE_LIMITS: Final = f"{OPS}/limits/buckets"

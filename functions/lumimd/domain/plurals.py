@@ -1,4 +1,4 @@
-"""Counts in the sentences of operator commands: `1 visit`, `2 visits`, `once`, `3 times`."""
+"""Formats counts in the output of operator commands: `1 visit`, `2 visits`, `once`, `3 times`."""
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

@@ -28,7 +28,10 @@ _FAULTS_OF_A_FILE: Final = frozenset(
 
 
 def takes_of(visit: Visit) -> tuple[Take, ...]:
-    """Return the takes in the stored transcript; without stored takes, the present file is one."""
+    """Return the takes in the stored transcript.
+
+    A visit of an earlier release has no stored takes, so its transcribed file is the only take.
+    """
     job = visit.transcription
     if visit.takes or visit.audio is None or job is None or job.completed_at is None:
         return visit.takes

@@ -14,7 +14,7 @@ POLL_EVERY: Final = timedelta(seconds=45)
 job."""
 
 MAX_TRIES: Final = 3
-"""Tries of a stage before the visit fails (S1: three)."""
+"""The number of tries of a stage before the visit fails (requirement S1: three)."""
 
 REQUEST_GRACE: Final = timedelta(minutes=2)
 """The time that a new task has to start before it counts as lost."""

@@ -25,8 +25,8 @@ class Role(StrEnum):
 class Utterance(Document):
     """A passage that one speaker says without interruption.
 
-    `id` is unique in the transcript, and evidence refers to it. `start_ms` and `end_ms` count from
-    the start of the recording; `confidence` is the recognizer's, from 0 to 1.
+    `id` is unique in the transcript, and evidence refers to the `id`. `start_ms` and `end_ms` count
+    from the start of the recording; `confidence` is the confidence of the recognizer, from 0 to 1.
     """
 
     id: str

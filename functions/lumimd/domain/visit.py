@@ -50,7 +50,7 @@ _TERMINAL: Final = frozenset(
 class Status(StrEnum):
     """The status of a visit for its owner.
 
-    `partial`: the transcript is safe, and there is no summary.
+    `partial` means that the transcript is stored, and that there is no summary.
     """
 
     PROCESSING = "processing"
@@ -204,10 +204,10 @@ class VisitLine(Document):
     progress_percent: int = 0
     processing_error: ProcessingError | None = None
     audio: Audio | None = None
-    attempt: int = 1  # rises when the work starts over; results of earlier attempts are refused
+    attempt: int = 1  # grows when work starts over; results of earlier attempts are refused
     stage_tries: int = 0  # used up in the present stage; a wait for a dependency uses up no try
     possible_orders: int = Field(0, alias="orders")  # leases that may have ordered a transcript
-    retry_count: int = 0  # requested attempts at failed work
+    retry_count: int = 0  # requested retries of failed work
     wake_at: datetime | None = None
     lease: Lease | None = Field(None, alias="claim")
     trouble: Trouble | None = None
@@ -254,7 +254,7 @@ class Visit(VisitLine):
     refused_takes: tuple[RefusedTake, ...] = ()
     held_takes: tuple[Audio, ...] = ()  # arrived under legal hold; wait for the release
     summary_owed: bool = False  # a new summary waits for the release of the legal hold
-    kept: ProcessingStatus | None = None  # to return to if the present file brings no transcript
+    kept: ProcessingStatus | None = None  # the status after a file without a transcript
 
     estimated_seconds_remaining: int | None = None
     taking_longer_than_expected: bool = False

@@ -112,7 +112,7 @@ TRANSCRIPTION: Final = BreakerPolicy(
     code=ErrorCode.TRANSCRIPTION_UNAVAILABLE,
     slow=timedelta(seconds=15),
     window=timedelta(minutes=3),
-    probe_for=timedelta(seconds=45),  # an order of 30 s, or three times a good look
+    probe_for=timedelta(seconds=45),  # an order takes up to 30 s; a read takes less than 15 s
 )
 ORDERS: Final = BreakerPolicy(
     name="orders",
@@ -144,9 +144,7 @@ def opened(
     now: datetime,
     fault: DeploymentFault | None = None,
 ) -> Breaker:
-    """Open a closed breaker, unless it has changed since the last change that the evidence knows.
-
-    `since` is that last change.
+    """Open a closed breaker, if its last change was at `since`, when the evidence began.
 
     A breaker that is already open only notes a `fault`.
     """

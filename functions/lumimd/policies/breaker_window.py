@@ -28,7 +28,7 @@ class Window:
         self._answered_at: datetime | None = None
 
     def answered_after(self, moment: datetime) -> bool:
-        """Whether this instance got an answer after `moment`."""
+        """Whether a call of this instance succeeded after `moment`."""
         return self._answered_at is not None and self._answered_at > moment
 
     def add(self, call: Call) -> Reason | None:

@@ -51,7 +51,7 @@ class Flags(Document):
     order_cap: OrderCap = OrderCap()
 
     def of(self, switch: Switch) -> Setting:
-        """The setting of this flag."""
+        """Return the setting of this flag."""
         setting: Setting = getattr(self, switch.value)
         return setting
 

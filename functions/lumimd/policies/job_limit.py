@@ -16,7 +16,7 @@ MARGIN: Final = timedelta(hours=2)
 """The time that a job may take in addition to the length of its recording."""
 
 LONGEST: Final = timedelta(hours=12)
-"""The longest limit: for ten hours of audio, the most that the provider accepts, and for a
+"""The longest limit, for ten hours of audio (the most that the provider accepts), and for a
 recording of unknown length."""
 
 

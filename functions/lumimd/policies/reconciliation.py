@@ -7,7 +7,7 @@ RECORDINGS_WINDOW: Final = timedelta(hours=48)
 """The age of the oldest recording that a daily run compares: twice the time between two runs."""
 
 SETTLED: Final = timedelta(hours=1)
-"""The least age of recordings and jobs that are compared, since younger ones may be in progress."""
+"""The least age of compared recordings and jobs, since younger recordings may be in progress."""
 
 KEPT_FOR_RETRY: Final = timedelta(days=1)
 """How long the job of a failed visit is kept, so that a retry adopts the job and does not pay

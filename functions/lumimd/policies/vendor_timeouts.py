@@ -18,7 +18,7 @@ DISPATCH_DEADLINE: Final = timedelta(minutes=5)
 lease."""
 
 PROVIDER_CHECK_S: Final = 4.0
-"""The timeout of a provider's health check."""
+"""The timeout of the health check of a provider or of the bucket."""
 
 SCHEDULE_CALL_S: Final = 10.0
 """The timeout of a call to Cloud Scheduler."""

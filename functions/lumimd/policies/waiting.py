@@ -33,7 +33,7 @@ PROVISIONAL_AFTER: Final = timedelta(minutes=10)
 """The time that users wait for the model before they see a rule-based summary."""
 
 GIVE_UP_AFTER: Final = timedelta(days=1)
-"""The time after which a visit stops waiting for a dependency that does not return."""
+"""The time after which a visit stops waiting for a dependency that stays down."""
 
 RELEASE_OVER: Final = timedelta(minutes=2)
 """The range of the jitter: visits that waited for a dependency return spread over this time."""

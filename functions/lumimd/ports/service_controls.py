@@ -66,7 +66,7 @@ class QueueControl(Protocol):
 
 
 class ScheduleControl(Protocol):
-    """The scheduled calls of the deployment, by their short names; errors as in `QueueControl`."""
+    """The scheduled calls of the deployment, by their short names; raises like `QueueControl`."""
 
     async def all(self) -> Sequence[ScheduleState]:
         """Return every scheduled call, ordered by name."""

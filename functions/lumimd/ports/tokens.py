@@ -38,7 +38,7 @@ class TokenRefused(Exception):
 
 
 class Tokens(Protocol):
-    """Verifies ID tokens."""
+    """The verifier of ID tokens."""
 
     async def verify(self, token: str) -> User:
         """Return the user of a token that was issued for this project and has not expired.

@@ -56,7 +56,7 @@ class Transcriber(Protocol):
     provider: str
 
     limits: AudioLimits
-    """The recordings that the provider accepts."""
+    """The limits of the recordings that the provider accepts."""
 
     async def submit(self, audio_url: str, *, visit_id: str, attempt: int) -> str:
         """Submit a paid job and return its id.

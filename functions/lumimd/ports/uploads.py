@@ -23,7 +23,7 @@ class UploadPlace(Document):
 
 
 class Uploads(Protocol):
-    """Gives clients a destination in the bucket of the recordings."""
+    """Gives clients a destination for an upload to the bucket of the recordings."""
 
     async def place(self, path: str, content_type: str, origin: str | None) -> UploadPlace:
         """Return the destination of an upload.

@@ -278,8 +278,8 @@ def mark_of(item: VisitLine | DeadLetter | AuditEntry) -> Mark:
 
 
 def is_stuck(visit: VisitLine, now: datetime) -> bool:
-    """Whether the visit is stuck: it should progress and does not."""
+    """Whether the visit should progress and does not (see `OperatorStore.stuck`)."""
     if visit.processing_status.is_terminal or visit.audio is None:
-        return False  # terminal, or waiting for its owner
+        return False  # the visit is terminal, or waits for its owner
     overdue = visit.wake_at is not None and visit.wake_at <= now - STUCK_AFTER
     return overdue or visit.updated_at <= now - QUIET_AFTER

@@ -1,4 +1,4 @@
-"""Reads stored documents, of which some may be damaged or from a newer release.
+"""Reads stored documents, which may be damaged or written by a newer release.
 
 The log names an unreadable document by its collection and id, and names the field and the rule that
 is broken, but never quotes the contents. Alerts count these lines.

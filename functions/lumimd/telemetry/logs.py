@@ -102,7 +102,7 @@ def event(name: str, severity: str = "info", **fields: Any) -> None:
 def failure(name: str, error: BaseException, **fields: Any) -> None:
     """Log an error by its class and the place that raised it, without its message.
 
-    Retried failures log at WARNING, all others at ERROR.
+    A failure that is retried (`Transient`) logs at WARNING, all other failures at ERROR.
     """
     severity = "warning" if isinstance(error, Transient) else "error"
     event(name, severity, errorClass=type(error).__name__, errorAt=_place(error), **fields)

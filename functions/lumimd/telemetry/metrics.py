@@ -1,4 +1,4 @@
-"""Metrics as log lines, for dashboards and alerts. Only this module names them and their fields.
+"""Metrics as log lines, for dashboards and alerts. Only this module names the lines and fields.
 
 | line                  | when                           | fields besides the ids                  |
 |-----------------------|--------------------------------|-----------------------------------------|

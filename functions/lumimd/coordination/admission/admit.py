@@ -56,7 +56,7 @@ front."""
 
 @dataclass(frozen=True)
 class Waits:
-    """The visit has no permit. `turn` is its turn in the queue, or None while over the quota."""
+    """The visit waits until `until` without a permit; `turn` is None while over the quota."""
 
     turn: int | None
     until: datetime
@@ -96,7 +96,7 @@ def ask_again(visit: Visit, until_one_more: timedelta, now: datetime) -> datetim
 
 
 class Admission:
-    """Admission control as one instance sees it."""
+    """Admission control, as one instance applies it."""
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from lumimd.ports.shared_documents import SharedDocuments
 
 
 class Semaphore:
-    """The permits as one instance takes and releases them.
+    """Takes and releases permits on behalf of one instance.
 
     The name of a holder determines its home shard. `take` reads and writes the home shard, and
     looks at all shards only if the home shard has no room.

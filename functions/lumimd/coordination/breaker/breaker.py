@@ -251,7 +251,7 @@ class CircuitBreaker:
 
     async def _conclude(self, holder: str, call: Call) -> None:
         now = self._clock.now()
-        self._shared.look_again()  # even if the store was down a moment ago
+        self._shared.look_again()  # so that the outcome is saved even if the store was just down
         if call.failed or call.took > self._policy.slow:
             reason = Reason.PROBE_FAILED if call.failed else Reason.PROBE_SLOW
             await self._shared.become(lambda breaker: probe_failed(breaker, holder, reason, now))

@@ -64,7 +64,7 @@ class ConsentGiven(Event):
 
 @dataclass(frozen=True)
 class ConsentGivenLate(SubmissionRetried):
-    """The patient agrees after the recording was refused for missing consent: work begins."""
+    """The patient agrees after a refusal for missing consent, so that the work begins."""
 
     def changes(self, visit: Visit, now: datetime) -> Changes:
         return {
@@ -76,7 +76,7 @@ class ConsentGivenLate(SubmissionRetried):
 
 @dataclass(frozen=True)
 class VisitEdited(Event):
-    """The owner changed `fields` that owners may write; the processing does not change."""
+    """The owner changed `fields` of the visit; the processing does not change."""
 
     recorded = False
     fields: Changes
@@ -97,7 +97,7 @@ class VisitDelayed(Event):
 
 @dataclass(frozen=True)
 class VisitPrioritized(Event):
-    """The visit becomes urgent and overtakes others, or becomes ordinary again.
+    """The visit becomes urgent and overtakes ordinary visits, or becomes ordinary again.
 
     A queued visit gives up its turn and immediately asks for a turn in its new priority.
     """
